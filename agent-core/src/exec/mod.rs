@@ -1,0 +1,1 @@
+//! One command at a time: account, limits, output, deadline.

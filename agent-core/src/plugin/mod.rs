@@ -1,0 +1,1 @@
+//! Plugin worker processes and the calls to them.
