@@ -1,1 +1,31 @@
-//! agent-core/crates/wire
+//! The wire protocol of BasicAgent as types: framing, messages, retcodes, addresses.
+//!
+//! Both ends of the channel use this crate. It does no I/O and reads no clock: bytes and text come in,
+//! values and text go out. PROTOCOL.md at the repository's root is the protocol in words; the
+//! sections named here (§) are its sections.
+//!
+//! What comes from a peer goes through three steps, each with its own bounds:
+//! [`Decoder`] (bytes → one JSON object's text), [`json::parse_object`] (text → map; duplicate keys
+//! refused), and a message's own `parse` (map → typed message; every field checked).
+
+mod address;
+mod frame;
+pub mod json;
+pub mod message;
+mod params;
+mod retcode;
+
+pub use address::{AddressError, Endpoint, MAX_ADDRESSES, parse_list};
+pub use frame::{DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE, Decoder, Limits};
+pub use json::Malformed;
+pub use params::{InvalidParams, Params};
+pub use retcode::Retcode;
+
+/// The version of the protocol that this crate speaks, as `init` tells it (§2).
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The ALPN name that both ends offer inside TLS (§3).
+pub const ALPN: &[u8] = b"basicagent/1";
+
+/// The one TCP port for everything, unless an address or a setting says otherwise (§1).
+pub const DEFAULT_PORT: u16 = 7443;

@@ -1,0 +1,224 @@
+//! The text of one message → a map, strictly.
+//!
+//! serde_json's own `Value` takes the last of two equal keys; here a duplicate is refused at any depth, since two
+//! readers of one message must never see two commands. One leniency: a comma before a closing brace
+//! or bracket is taken, because the protocol's founding document prints its messages so.
+
+use crate::Retcode;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// How much of a peer's text an error message quotes, in characters.
+const MAX_QUOTE: usize = 64;
+
+/// Bytes that are no message of this protocol. The answer to it is a failed response with `"id":null`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// [`Retcode::Malformed`] or [`Retcode::TooLarge`].
+    pub retcode: Retcode,
+    /// What is wrong, for the peer's operator.
+    pub message: String,
+    /// Where the next message begins can't be known: the channel has to close.
+    pub fatal: bool,
+}
+
+impl Malformed {
+    pub(crate) fn new(retcode: Retcode, message: impl Into<String>) -> Self {
+        Self { retcode, message: message.into(), fatal: false }
+    }
+
+    pub(crate) fn fatal_error(retcode: Retcode, message: impl Into<String>) -> Self {
+        Self { retcode, message: message.into(), fatal: true }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.retcode.phrase(), self.message)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Parses one JSON object, as [`Decoder`](crate::Decoder) gives it out.
+///
+/// # Errors
+/// [`Malformed`], never fatal: not JSON, no object, or a key that stands twice in one object.
+pub fn parse_object(text: &str) -> Result<Map<String, Value>, Malformed> {
+    let parsed = serde_json::from_str::<Strict>(text).or_else(|error| match without_trailing_commas(text) {
+        Some(mended) => serde_json::from_str::<Strict>(&mended).map_err(|_| error),
+        None => Err(error),
+    });
+    match parsed {
+        Ok(Strict(Value::Object(map))) => Ok(map),
+        Ok(_) => Err(Malformed::new(Retcode::Malformed, "not a JSON object")),
+        Err(error) => Err(Malformed::new(Retcode::Malformed, error.to_string())),
+    }
+}
+
+/// Shortens and escapes a peer's text so that it can stand in an error message or a log line.
+pub fn quote(text: &str) -> String {
+    let mut quoted: String = text.chars().take(MAX_QUOTE).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_QUOTE).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// The text without commas that stand right before `}` or `]`; `None` when there are none.
+fn without_trailing_commas(text: &str) -> Option<String> {
+    let mut kept = String::with_capacity(text.len());
+    let (mut in_string, mut escaped, mut found) = (false, false, false);
+    // Length of `kept` just before a comma with only white space since.
+    let mut comma: Option<usize> = None;
+    let mut before = '{';
+    for c in text.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else {
+            match c {
+                '"' => in_string = true,
+                '}' | ']' => {
+                    if let Some(at) = comma {
+                        kept.remove(at);
+                        found = true;
+                    }
+                }
+                _ => {}
+            }
+            if c == ',' {
+                // A comma that follows nothing separates nothing: it stays, and stays an error.
+                comma = (!matches!(before, '{' | '[' | ',')).then_some(kept.len());
+            } else if !c.is_ascii_whitespace() {
+                comma = None;
+            }
+        }
+        if !c.is_ascii_whitespace() {
+            before = c;
+        }
+        kept.push(c);
+    }
+    found.then_some(kept)
+}
+
+/// A JSON value in which no object has a key twice.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key \"{}\"", quote(&key))));
+            }
+            let Strict(value) = entries.next_value()?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+        for text in [
+            r#"{"cmd":"ls","cmd":"rm"}"#,
+            r#"{"env":{"A":"1","A":"2"}}"#,
+            r#"{"x":[[{"k":1,"k":1}]]}"#,
+            r#"{"cmd":"ls","\u0063md":"rm"}"#,
+        ] {
+            let error = parse_object(text).unwrap_err();
+            assert_eq!(error.retcode, Retcode::Malformed, "{text}");
+            assert!(error.message.contains("duplicate key"), "{text}: {error}");
+            assert!(!error.fatal);
+        }
+    }
+
+    #[test]
+    fn a_comma_before_a_closing_brace_is_taken() {
+        let with = "{\n \"a\": [1, 2 , ],\n \"b\": {\"c\": \",}\",\n },\n}";
+        let without = r#"{"a":[1,2],"b":{"c":",}"}}"#;
+        assert_eq!(parse_object(with), parse_object(without));
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        for text in [
+            "",
+            "{",
+            "{}{}",
+            "[]",
+            "1",
+            "{\"a\":}",
+            "{,}",
+            "{\"a\":1,,}",
+            "{\"a\":01}",
+            "{a:1}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":\"\\ud800\"}",
+        ] {
+            assert!(parse_object(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn quoted_text_is_short_and_on_one_line() {
+        assert_eq!(quote("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert_eq!(quote(&"é".repeat(100)).chars().count(), MAX_QUOTE + 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The fields of `sync.bash` and `async.bash` (§5, §6).
+
+use crate::{InvalidParams, Params};
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use std::fmt;
+
+/// Seconds a `sync.bash` may run when it does not say.
+pub const DEFAULT_TIMEOUT: u64 = 120;
+
+/// The longest `sync.bash`, in seconds: a day.
+pub const MAX_SYNC_TIMEOUT: u64 = 86_400;
+
+/// The longest `async.bash`, in seconds: 30 days.
+pub const MAX_TASK_TIMEOUT: u64 = 30 * 86_400;
+
+/// The most output, in bytes, that a request may ask to be kept: 16 MiB.
+pub const MAX_OUTPUT: u64 = 16 << 20;
+
+/// Where the command's standard error goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StderrMode {
+    /// Into the output, in the order it was written.
+    #[default]
+    Merge,
+    /// Into a field of its own.
+    Separate,
+}
+
+/// How output travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// As text; base64 where it is not valid UTF-8.
+    #[default]
+    Auto,
+    /// Always base64.
+    Base64,
+}
+
+/// One command as a request asks for it. Durations are whole seconds, sizes bytes.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Bash {
+    /// Given to the shell's `-c`; never empty.
+    pub cmd: String,
+    /// Seconds; `None` is the method's own default.
+    pub timeout: Option<u64>,
+    /// Name or uid; `None` is root.
+    pub user: Option<String>,
+    /// Name or gid; `None` is the rule of §5.
+    pub group: Option<String>,
+    /// An absolute path; `None` is the user's home.
+    pub cwd: Option<String>,
+    /// Added to the clean environment, in order of the names.
+    pub env: Vec<(String, String)>,
+    /// The command's input; `None` is /dev/null.
+    pub stdin: Option<String>,
+    /// Merged or apart.
+    pub stderr: StderrMode,
+    /// Bytes of output to keep, each stream; `None` is the agent's setting.
+    pub max_output: Option<u64>,
+    /// Output frames as they come, before the answer.
+    pub stream: bool,
+    /// Text or base64.
+    pub encoding: Encoding,
+}
+
+impl Bash {
+    /// Reads the fields of a `*.bash` request; `max_timeout` is the method's own bound in seconds.
+    ///
+    /// # Errors
+    /// The first field that is not as §5 has it.
+    pub fn parse(params: Params<'_>, max_timeout: u64) -> Result<Self, InvalidParams> {
+        let cwd = params.short_text("cwd", 4096)?.map(str::to_owned);
+        if let Some(path) = cwd.as_deref().filter(|path| !path.starts_with('/')) {
+            return Err(InvalidParams(format!(
+                "cwd must be an absolute path, not \"{}\"",
+                crate::json::quote(path)
+            )));
+        }
+        Ok(Self {
+            cmd: params.required_text("cmd")?.to_owned(),
+            timeout: params.whole("timeout", " of seconds", 1..=max_timeout)?,
+            user: params.account("user")?,
+            group: params.account("group")?,
+            cwd,
+            env: params.text_map("env")?,
+            stdin: params.text("stdin")?.map(str::to_owned),
+            stderr: params
+                .one_of("stderr", &[("merge", StderrMode::Merge), ("separate", StderrMode::Separate)])?
+                .unwrap_or_default(),
+            max_output: params.whole("max_output", " of bytes", 1..=MAX_OUTPUT)?,
+            stream: params.flag("stream")?,
+            encoding: params
+                .one_of("encoding", &[("auto", Encoding::Auto), ("base64", Encoding::Base64)])?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Serialize for Bash {
+    /// The request's fields without `id` and `method`, absent ones left out.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("cmd", &self.cmd)?;
+        if let Some(timeout) = self.timeout {
+            map.serialize_entry("timeout", &timeout)?;
+        }
+        for (name, value) in
+            [("user", &self.user), ("group", &self.group), ("cwd", &self.cwd), ("stdin", &self.stdin)]
+        {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        if !self.env.is_empty() {
+            let env: std::collections::BTreeMap<&str, &str> =
+                self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            map.serialize_entry("env", &env)?;
+        }
+        if self.stderr != StderrMode::default() {
+            map.serialize_entry("stderr", &self.stderr)?;
+        }
+        if let Some(max_output) = self.max_output {
+            map.serialize_entry("max_output", &max_output)?;
+        }
+        if self.stream {
+            map.serialize_entry("stream", &true)?;
+        }
+        if self.encoding != Encoding::default() {
+            map.serialize_entry("encoding", &self.encoding)?;
+        }
+        map.end()
+    }
+}
+
+impl fmt::Debug for Bash {
+    /// Without the values of `env` and without `stdin`: both may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Bash")
+            .field("cmd", &self.cmd)
+            .field("timeout", &self.timeout)
+            .field("user", &self.user)
+            .field("group", &self.group)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .finish_non_exhaustive()
+    }
+}

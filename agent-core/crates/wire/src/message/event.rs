@@ -1,0 +1,122 @@
+//! What an agent says unasked: output as it comes, and results that wait for their `ack` (§5–§7).
+
+use super::Response;
+use crate::{InvalidParams, Params};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A piece of a running command's output (`"resp":"output"`), when the request asked for `stream`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Output {
+    /// The request's id.
+    pub id: String,
+    resp: &'static str,
+    /// Text, or base64 when `encoding` says so.
+    pub data: String,
+    /// `base64` when `data` is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<&'static str>,
+}
+
+impl Output {
+    /// A frame for a request.
+    pub fn new(id: &str, data: String, encoding: Option<&'static str>) -> Self {
+        Self { id: id.to_owned(), resp: "output", data, encoding }
+    }
+}
+
+/// Whose result an event brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// `async.result` (§6).
+    Task,
+    /// `cron.result` (§7).
+    Cron,
+}
+
+impl EventKind {
+    /// The event's method on the wire.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Task => "async.result",
+            Self::Cron => "cron.result",
+        }
+    }
+}
+
+/// The end of a task or of a scheduled run, sent until it is acknowledged.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Task or scheduled run.
+    pub kind: EventKind,
+    /// The outcome; its id is the task's.
+    pub outcome: Response,
+    /// When it started: RFC 3339, UTC.
+    pub started: String,
+    /// When it ended: RFC 3339, UTC.
+    pub ended: String,
+    /// The schedule's name, for a scheduled run.
+    pub name: Option<String>,
+}
+
+impl Event {
+    /// Reads an event; `None` when the message is none.
+    ///
+    /// # Errors
+    /// When it is an event with a field that is not as §6 has it.
+    pub fn parse(map: &Map<String, Value>) -> Result<Option<Self>, InvalidParams> {
+        let params = Params::new(map);
+        let kind = match params.text("method")? {
+            Some("async.result") => EventKind::Task,
+            Some("cron.result") => EventKind::Cron,
+            _ => return Ok(None),
+        };
+        Ok(Some(Self {
+            kind,
+            outcome: Response::parse(map)?,
+            started: params.required_text("started")?.to_owned(),
+            ended: params.required_text("ended")?.to_owned(),
+            name: params.text("name")?.map(str::to_owned),
+        }))
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            method: &'static str,
+            id: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            name: &'a Option<String>,
+            resp: super::Resp,
+            retcode: u16,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: &'a Option<super::Data>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            encoding: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            dropped: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            signal: Option<i32>,
+            started: &'a str,
+            ended: &'a str,
+        }
+        Written {
+            method: self.kind.method(),
+            id: &self.outcome.id,
+            name: &self.name,
+            resp: self.outcome.resp,
+            retcode: self.outcome.retcode,
+            message: &self.outcome.message,
+            data: &self.outcome.data,
+            encoding: self.outcome.encoding,
+            dropped: self.outcome.dropped,
+            signal: self.outcome.signal,
+            started: &self.started,
+            ended: &self.ended,
+        }
+        .serialize(serializer)
+    }
+}

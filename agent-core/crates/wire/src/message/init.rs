@@ -1,0 +1,120 @@
+//! `init` and its answers, before TLS and as the first message inside it (§2, §3).
+
+use super::Response;
+use crate::{InvalidParams, Params};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Bytes of a host's identity. It also has to stand in a certificate as a DNS name: letters, digits, `.`, `_`, `-`.
+pub const MAX_HOSTNAME: usize = 128;
+
+/// The agent introduces itself. Before TLS nobody may believe it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Init {
+    method: &'static str,
+    /// The host's stable identity (the `host_id` setting), not its DNS name.
+    pub hostname: String,
+    /// The agent's version, for people; absent in the founding document's form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The protocol's version; absent means 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u64>,
+}
+
+impl Init {
+    /// The method's name on the wire.
+    pub const METHOD: &'static str = "init";
+
+    /// An agent's own introduction.
+    pub fn new(hostname: &str, version: &str) -> Self {
+        Self {
+            method: Self::METHOD,
+            hostname: hostname.to_owned(),
+            version: Some(version.to_owned()),
+            protocol: Some(u64::from(crate::PROTOCOL_VERSION)),
+        }
+    }
+
+    /// Reads an `init`.
+    ///
+    /// # Errors
+    /// When `method` is not `init` or `hostname` is no identity.
+    pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
+        let params = Params::new(map);
+        if params.text("method")? != Some(Self::METHOD) {
+            return Err(InvalidParams("the first message must be init".to_owned()));
+        }
+        let hostname = params.required_text("hostname")?;
+        if !Self::is_hostname(hostname) {
+            return Err(InvalidParams(format!(
+                "hostname must be 1 to {MAX_HOSTNAME} letters, digits, '.', '_' or '-', not \"{}\"",
+                crate::json::quote(hostname)
+            )));
+        }
+        Ok(Self {
+            method: Self::METHOD,
+            hostname: hostname.to_owned(),
+            version: params.short_text("version", MAX_HOSTNAME)?.map(str::to_owned),
+            protocol: params.whole("protocol", "", 1..=u64::from(u32::MAX))?,
+        })
+    }
+
+    /// Whether a text can be a host's identity.
+    pub fn is_hostname(text: &str) -> bool {
+        (1..=MAX_HOSTNAME).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    }
+}
+
+/// What a server says to `init`.
+#[derive(Clone, Debug)]
+pub enum InitReply {
+    /// Stay: TLS starts on this connection, or, inside TLS, the channel is open.
+    Accept,
+    /// Go to one of these addresses instead; [`parse_list`](crate::parse_list) reads the text.
+    Redirect {
+        /// Comma-separated addresses, as they came.
+        server: String,
+    },
+    /// Not wanted: an error response, then the server closes.
+    Refused(Response),
+}
+
+impl InitReply {
+    /// Reads the answer to `init`.
+    ///
+    /// # Errors
+    /// When it is neither `accept` nor `redirect` nor an error response.
+    pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
+        let params = Params::new(map);
+        match params.text("method")? {
+            Some("accept") => Ok(Self::Accept),
+            Some("redirect") => Ok(Self::Redirect { server: params.required_text("server")?.to_owned() }),
+            Some(other) => Err(InvalidParams(format!(
+                "the answer to init must be accept or redirect, not \"{}\"",
+                crate::json::quote(other)
+            ))),
+            None => Ok(Self::Refused(Response::parse(map)?)),
+        }
+    }
+
+    /// The answer as one line of JSON text, its `\n` included.
+    pub fn to_line(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            method: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            server: Option<&'a str>,
+        }
+        let mut out = Vec::new();
+        match self {
+            Self::Accept => super::line(&Written { method: "accept", server: None }, &mut out),
+            Self::Redirect { server } => {
+                super::line(&Written { method: "redirect", server: Some(server) }, &mut out)
+            }
+            Self::Refused(response) => super::line(response, &mut out),
+        }
+        out
+    }
+}

@@ -1,0 +1,28 @@
+//! Every message of the protocol as a type: what a peer may say, checked once, here.
+//!
+//! `parse` functions take the map of [`parse_object`](crate::json::parse_object); what is written
+//! goes through serde and [`line`].
+
+mod bash;
+mod event;
+mod init;
+mod request;
+mod response;
+mod schedule;
+mod task;
+
+pub use bash::{Bash, DEFAULT_TIMEOUT, Encoding, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, StderrMode};
+pub use event::{Event, EventKind, Output};
+pub use init::{Init, InitReply, MAX_HOSTNAME};
+pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};
+pub use response::{Data, NORMAL, Resp, Response};
+pub use schedule::{CronSet, Missed, Overlap, Schedule};
+pub use task::{OutputFrom, TaskId};
+
+use serde::Serialize;
+
+/// Appends a message as a writer must put it on the wire: one line, ended by `\n` (§3).
+pub fn line(message: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *out, message).expect("messages have string keys and go to memory");
+    out.push(b'\n');
+}

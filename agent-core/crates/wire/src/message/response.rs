@@ -1,0 +1,142 @@
+//! Answers (§4): `success` with a command's own exit status, or `failed` with a stable retcode.
+
+use crate::{InvalidParams, Params, Retcode};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::fmt::Display;
+
+/// The message of every answer that is a success.
+pub const NORMAL: &str = "Normal termination";
+
+/// Whether the request did what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resp {
+    /// For a command: that it ran and ended by itself, whatever its exit status.
+    Success,
+    /// Anything else.
+    Failed,
+}
+
+/// What an answer carries.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// A command's output, or its base64.
+    Text(String),
+    /// Any JSON value, written as it stands.
+    Json(Box<RawValue>),
+}
+
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Json(value) => value.serialize(serializer),
+        }
+    }
+}
+
+/// One answer. Fields that do not apply are left out on the wire, but for `id`, which is `null` when
+/// the message it answers had none.
+#[derive(Clone, Debug, Serialize)]
+pub struct Response {
+    /// The request's id.
+    pub id: Option<String>,
+    /// Success or failed.
+    pub resp: Resp,
+    /// A [`Retcode`]'s number, or a command's exit status (0–255), or 0.
+    pub retcode: u16,
+    /// For people.
+    pub message: String,
+    /// Output or facts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
+    /// `base64` when `data` is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<&'static str>,
+    /// Bytes left out of the middle of `data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
+    /// The standard error, when it was asked for apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// `base64` when `stderr` is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_encoding: Option<&'static str>,
+    /// Bytes left out of the middle of `stderr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_dropped: Option<u64>,
+    /// The signal that killed the command (3032).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+}
+
+impl Response {
+    /// A success without data; `retcode` is 0 or a command's exit status.
+    pub fn success(id: &str, retcode: u16) -> Self {
+        Self::bare(Some(id), Resp::Success, retcode, NORMAL.to_owned())
+    }
+
+    /// A failure; the message is the retcode's phrase and then `detail`.
+    pub fn failed(id: Option<&str>, retcode: Retcode, detail: impl Display) -> Self {
+        Self::bare(id, Resp::Failed, retcode.number(), format!("{}: {detail}", retcode.phrase()))
+    }
+
+    /// The same answer with a JSON value in it.
+    #[must_use]
+    pub fn with_json(mut self, data: Box<RawValue>) -> Self {
+        self.data = Some(Data::Json(data));
+        self
+    }
+
+    fn bare(id: Option<&str>, resp: Resp, retcode: u16, message: String) -> Self {
+        Self {
+            id: id.map(str::to_owned),
+            resp,
+            retcode,
+            message,
+            data: None,
+            encoding: None,
+            dropped: None,
+            stderr: None,
+            stderr_encoding: None,
+            stderr_dropped: None,
+            signal: None,
+        }
+    }
+
+    /// Reads an answer; fields this version does not know are ignored.
+    ///
+    /// # Errors
+    /// When `resp`, `retcode` or `message` are not as §4 has them.
+    pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
+        let params = Params::new(map);
+        let base64 = |name| params.one_of(name, &[("base64", "base64")]);
+        let resp = params
+            .one_of("resp", &[("success", Resp::Success), ("failed", Resp::Failed)])?
+            .ok_or_else(|| InvalidParams("resp is missing".to_owned()))?;
+        let retcode = params
+            .whole("retcode", "", 0..=u64::from(u16::MAX))?
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| InvalidParams("retcode is missing".to_owned()))?;
+        let data = match map.get("data") {
+            None => None,
+            Some(Value::String(text)) => Some(Data::Text(text.clone())),
+            Some(value) => RawValue::from_string(value.to_string()).ok().map(Data::Json),
+        };
+        Ok(Self {
+            id: params.text("id")?.map(str::to_owned),
+            resp,
+            retcode,
+            message: params.text("message")?.unwrap_or_default().to_owned(),
+            data,
+            encoding: base64("encoding")?,
+            dropped: params.whole("dropped", "", 0..=u64::MAX)?,
+            stderr: params.text("stderr")?.map(str::to_owned),
+            stderr_encoding: base64("stderr_encoding")?,
+            stderr_dropped: params.whole("stderr_dropped", "", 0..=u64::MAX)?,
+            signal: params.whole("signal", "", 1..=64)?.and_then(|number| i32::try_from(number).ok()),
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! The stable numbers of failed answers. A number, once given out, keeps its meaning for ever.
+
+use std::fmt;
+
+/// Why a request failed (§4). For a command that ended by itself the wire carries its exit status
+/// (0–255) in the same place; these numbers start at 3001, so the two never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum Retcode {
+    /// Not JSON, or no JSON object.
+    Malformed = 3001,
+    /// Message too large or nested too deep.
+    TooLarge = 3002,
+    /// No such method.
+    NoSuchMethod = 3004,
+    /// A field is missing, of the wrong kind or out of its range; the message names it.
+    InvalidParams = 3021,
+    /// No such user or group on this host.
+    NoSuchUser = 3022,
+    /// Refused by the host's policy.
+    Refused = 3023,
+    /// No such task or schedule.
+    NotFound = 3024,
+    /// The name or id exists already, with other content.
+    AlreadyExists = 3025,
+    /// Timed out; the whole process tree was killed.
+    TimedOut = 3031,
+    /// Killed by a signal that the agent did not send.
+    Signaled = 3032,
+    /// The command could not be started.
+    NotStarted = 3033,
+    /// Cancelled on request; the whole process tree was killed.
+    Cancelled = 3034,
+    /// The agent or the machine went down while the task ran; it is not run again.
+    Interrupted = 3035,
+    /// Too many requests at once.
+    Busy = 3041,
+    /// The agent is shutting down.
+    ShuttingDown = 3042,
+    /// No space for another task.
+    NoSpace = 3043,
+    /// The plugin was not found or was refused.
+    PluginRefused = 3051,
+    /// The plugin answered with its own error.
+    PluginFailed = 3052,
+    /// The plugin's process crashed.
+    PluginCrashed = 3053,
+    /// The plugin did not answer in time.
+    PluginTimedOut = 3054,
+    /// An error inside the agent; its log has the rest.
+    Internal = 3099,
+}
+
+impl Retcode {
+    /// Every retcode, in order of its number.
+    pub const ALL: [Self; 21] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::NoSuchMethod,
+        Self::InvalidParams,
+        Self::NoSuchUser,
+        Self::Refused,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::TimedOut,
+        Self::Signaled,
+        Self::NotStarted,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::Busy,
+        Self::ShuttingDown,
+        Self::NoSpace,
+        Self::PluginRefused,
+        Self::PluginFailed,
+        Self::PluginCrashed,
+        Self::PluginTimedOut,
+        Self::Internal,
+    ];
+
+    /// The number on the wire.
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The first words of the message that goes with the number.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Malformed => "Not a JSON object",
+            Self::TooLarge => "Message too large or too deep",
+            Self::NoSuchMethod => "No such method",
+            Self::InvalidParams => "Invalid params",
+            Self::NoSuchUser => "No such user or group",
+            Self::Refused => "Refused by policy",
+            Self::NotFound => "No such task or schedule",
+            Self::AlreadyExists => "Already exists",
+            Self::TimedOut => "Timed out",
+            Self::Signaled => "Killed by a signal",
+            Self::NotStarted => "Could not be started",
+            Self::Cancelled => "Cancelled",
+            Self::Interrupted => "Interrupted",
+            Self::Busy => "Too many requests at once",
+            Self::ShuttingDown => "Agent is shutting down",
+            Self::NoSpace => "No space",
+            Self::PluginRefused => "Plugin not found or refused",
+            Self::PluginFailed => "Plugin failed",
+            Self::PluginCrashed => "Plugin crashed",
+            Self::PluginTimedOut => "Plugin timed out",
+            Self::Internal => "Internal error",
+        }
+    }
+}
+
+impl fmt::Display for Retcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.number(), self.phrase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_on_the_wire_never_change() {
+        let numbers: Vec<u16> = Retcode::ALL.iter().map(|code| code.number()).collect();
+        assert_eq!(
+            numbers,
+            [
+                3001, 3002, 3004, 3021, 3022, 3023, 3024, 3025, 3031, 3032, 3033, 3034, 3035, 3041, 3042,
+                3043, 3051, 3052, 3053, 3054, 3099
+            ]
+        );
+    }
+}
