@@ -4,11 +4,70 @@
 //! than the peer is told.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Anything that can go wrong in the agent. Each message names the path, user, field or address.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// The configuration can't be used: the whole sentence, with file, line and key where known.
+    Config(String),
+    /// A file or directory of the agent's own can't be read or written.
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another agent runs on this state directory.
+    AlreadyRuns {
+        /// The directory both were given.
+        state_dir: PathBuf,
+    },
+    /// The server's name has no address.
+    Resolve {
+        /// The name as configured.
+        name: String,
+        /// What the resolver says.
+        why: String,
+    },
+    /// A TLS file (`tls.ca`, `tls.cert`, `tls.key`) can't be used.
+    TlsFile {
+        /// The setting's key.
+        key: &'static str,
+        /// The file it names.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No connection, a broken one, or a TLS peer that could not be verified.
+    Connection {
+        /// Whom the agent spoke to.
+        peer: SocketAddr,
+        /// What failed.
+        source: io::Error,
+    },
+    /// A server that says something the protocol does not have.
+    Protocol {
+        /// Whom the agent spoke to.
+        peer: SocketAddr,
+        /// What it said, shortened and escaped.
+        why: String,
+    },
+    /// A server that took longer than it may.
+    TooSlow {
+        /// Whom the agent spoke to.
+        peer: SocketAddr,
+        /// What it did not do in time.
+        what: &'static str,
+    },
+    /// More redirects in a row than the protocol allows (§2).
+    RedirectLoop {
+        /// The address that sent the last one.
+        peer: SocketAddr,
+    },
     /// No such account on this host (NSS asked): the name or number as given.
     NoSuchUser(String),
     /// No such group on this host (NSS asked): the name or number as given.
@@ -18,6 +77,19 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Config(why) => f.write_str(why),
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::AlreadyRuns { state_dir } => {
+                write!(f, "another BasicAgent runs with state_dir = {}", state_dir.display())
+            }
+            Self::Resolve { name, why } => write!(f, "no address for {name}: {why}"),
+            Self::TlsFile { key, path, why } => write!(f, "tls.{key} = {}: {why}", path.display()),
+            Self::Connection { peer, source } => write!(f, "{peer}: {source}"),
+            Self::Protocol { peer, why } => write!(f, "{peer}: {why}"),
+            Self::TooSlow { peer, what } => write!(f, "{peer}: {what} took too long"),
+            Self::RedirectLoop { peer } => {
+                write!(f, "{peer}: more than {} redirects in a row", crate::link::MAX_REDIRECTS)
+            }
             Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
             Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
         }

@@ -9,8 +9,8 @@
 use std::fs;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -66,6 +66,25 @@ pub fn close_inherited() {
 /// sigaction(2) failed, which POSIX knows no reason for here.
 pub fn default_sigchld() -> io::Result<()> {
     default_action(Signal::SIGCHLD as i32)
+}
+
+/// Reaps one child that has ended, without waiting; `None` when none has.
+///
+/// As PID 1 of a container the caller also gets orphans it never started.
+///
+/// # Errors
+/// waitpid(2) failed for a reason other than that there are no children.
+pub fn reap() -> io::Result<Option<(Pid, ExitStatus)>> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes one int through its pointer, which is to a live local; WNOHANG
+    // and -1 are plain numbers.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    match Errno::result(pid) {
+        // nix's own waitpid fails, and loses the child, when a real-time signal ended it.
+        Ok(pid) if pid > 0 => Ok(Some((Pid::from_raw(pid), ExitStatus::from_raw(status)))),
+        Ok(_) | Err(Errno::ECHILD) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes the child that `command` will start begin clean and end with this process:

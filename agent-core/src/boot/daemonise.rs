@@ -1,0 +1,106 @@
+//! Leaves the terminal: fork, setsid, fork, / and /dev/null (daemon(7), "SysV daemons").
+//!
+//! Called by [`super::launch`]. Unlike daemon(3), the launching process stays until the daemon says how
+//! its start went, so that a script that runs `boot` sees a failure.
+
+use std::fs::OpenOptions;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::process;
+
+use agent_sys::daemon;
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+
+use super::cli::Status;
+use crate::Error;
+
+/// The most that is read of a daemon's report.
+const REPORT_MAX: u64 = 8 * 1024;
+
+/// Which of the two processes this is now.
+#[derive(Debug)]
+pub(super) enum Side {
+    /// The one that was run: the daemon has spoken, and this is how boot ends.
+    Launcher(Status),
+    /// The daemon, which owes a report.
+    Daemon(Report),
+}
+
+/// The daemon's line to its launcher; dropped in silence, it tells of a failed start.
+#[derive(Debug)]
+pub(super) struct Report(PipeWriter);
+
+/// Splits into launcher and daemon. The launcher returns when the daemon has reported.
+///
+/// # Errors
+/// In the launcher only: there was no daemon to make. What fails in the daemon is reported.
+pub(super) fn daemonise() -> Result<Side, Error> {
+    let (reader, writer) = io::pipe().map_err(|error| Error::System("pipe", error))?;
+    match daemon::fork().map_err(|error| Error::System("fork", error))? {
+        ForkResult::Parent { child } => {
+            drop(writer);
+            // The middle process; it ends as soon as it has forked.
+            let _ = waitpid(child, None);
+            Ok(Side::Launcher(verdict(reader)))
+        }
+        ForkResult::Child => {
+            let report = Report(writer);
+            match detach() {
+                Ok(()) => Ok(Side::Daemon(report)),
+                Err(error) => process::exit(report.failed(&error) as i32),
+            }
+        }
+    }
+}
+
+/// The child's part. Returns in the grandchild alone.
+fn detach() -> Result<(), Error> {
+    let failed = |call| move |errno: nix::Error| Error::System(call, errno.into());
+    setsid().map_err(failed("setsid"))?;
+    // Not being the session's leader, the grandchild can never be given a terminal again.
+    if let ForkResult::Parent { .. } = daemon::fork().map_err(|error| Error::System("fork", error))? {
+        process::exit(0);
+    }
+    chdir("/").map_err(failed("chdir /"))?;
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(|error| Error::File("/dev/null".into(), error))?;
+    dup2_stdin(&null).map_err(failed("dup2"))?;
+    dup2_stdout(&null).map_err(failed("dup2"))?;
+    dup2_stderr(&null).map_err(failed("dup2"))
+}
+
+impl Report {
+    /// Lets the launcher end with success.
+    pub(super) fn ready(mut self) {
+        // A launcher that was killed meanwhile is no reason to stop.
+        let _ = self.0.write_all(&[Status::Done as u8]);
+    }
+
+    /// Lets the launcher print the error and end with its status, which is this process's too.
+    pub(super) fn failed(mut self, error: &Error) -> Status {
+        let status = Status::from(error);
+        let _ = write!(self.0, "{}{error}", char::from(status as u8));
+        status
+    }
+}
+
+/// Waits for the report and prints it if it is bad.
+fn verdict(reader: PipeReader) -> Status {
+    let mut report = Vec::new();
+    let read = reader.take(REPORT_MAX).read_to_end(&mut report);
+    let (status, message) = match report.split_first() {
+        Some((&0, _)) => return Status::Done,
+        Some((&status, message)) if status == Status::AlreadyRunning as u8 => {
+            (Status::AlreadyRunning, String::from_utf8_lossy(message))
+        }
+        Some((_, message)) => (Status::NotStarted, String::from_utf8_lossy(message)),
+        None => match read {
+            Ok(_) => (Status::NotStarted, "the daemon died before it was ready".into()),
+            Err(error) => (Status::NotStarted, format!("no word from the daemon: {error}").into()),
+        },
+    };
+    eprintln!("boot: {message}");
+    status
+}

@@ -1,0 +1,261 @@
+//! Keeps one agent running until told to stop: one thread, one poll(2) on signals, the agent's
+//! output and the next moment something is due. Nothing wakes it otherwise.
+//!
+//! Called by [`super::launch`]; owns the pid file, the log and the agent. It signals the agent by
+//! pid, which is sound for a child that only this thread can reap.
+
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use agent_sys::daemon;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+
+use super::backoff::Backoff;
+use super::cli::{Options, Status};
+use super::log::{Level, Log};
+use super::output::Output;
+use super::pid_file::PidFile;
+use crate::Error;
+
+/// The signals boot acts on, all read from one descriptor.
+const HANDLED: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCHLD,
+];
+
+/// The agent and all that boot holds for it.
+#[derive(Debug)]
+pub(super) struct Supervisor<'a> {
+    options: &'a Options,
+    signals: SignalFd,
+    log: Log,
+    /// `None` without a log file: the agent then writes straight to boot's standard error.
+    output: Option<Output>,
+    backoff: Backoff,
+    agent: Agent,
+    phase: Phase,
+    /// Last, so that the lock goes when all else is done.
+    _pid_file: Option<PidFile>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Agent {
+    Running { pid: Pid, since: Instant },
+    Down { retry_at: Instant },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Serving,
+    Stopping { kill_at: Instant },
+    Killed,
+}
+
+impl<'a> Supervisor<'a> {
+    /// Takes the pid file, opens the log and starts the agent.
+    ///
+    /// # Errors
+    /// Any of the three failed; nothing is left running.
+    pub(super) fn start(options: &'a Options) -> Result<Self, Error> {
+        let signals = signals().map_err(|errno| Error::System("signalfd", errno.into()))?;
+        daemon::default_sigchld().map_err(|error| Error::System("sigaction", error))?;
+        let pid_file = options.pid_file.as_deref().map(PidFile::acquire).transpose()?;
+        let log = Log::open(options.log.as_deref())?;
+        let output = options.log.is_some().then(Output::new).transpose()?;
+        let agent = Agent::Down { retry_at: Instant::now() };
+        let (backoff, phase) = (Backoff::new(), Phase::Serving);
+        let mut supervisor =
+            Self { options, signals, log, output, backoff, agent, phase, _pid_file: pid_file };
+        supervisor.start_agent()?;
+        Ok(supervisor)
+    }
+
+    /// Works until a signal says stop and the agent has ended.
+    ///
+    /// # Errors
+    /// poll(2), signalfd or waitpid(2) fail, which none of them has a reason to.
+    pub(super) fn run(mut self) -> Result<Status, Error> {
+        loop {
+            let (signal, output) = self.wait()?;
+            if signal {
+                while let Some(signal) = self.next_signal()? {
+                    if let Some(status) = self.on_signal(signal)? {
+                        return Ok(status);
+                    }
+                }
+            }
+            // One read a turn: a flood of output must not keep a signal waiting.
+            if output && let Some(output) = &mut self.output {
+                output.pass_on(&mut self.log);
+            }
+            self.on_time();
+        }
+    }
+
+    /// Sleeps until there is something to do; says whether signals and output are there.
+    fn wait(&self) -> Result<(bool, bool), Error> {
+        let due = match (self.phase, self.agent) {
+            (Phase::Stopping { kill_at }, _) => Some(kill_at),
+            (Phase::Serving, Agent::Down { retry_at }) => Some(retry_at),
+            (Phase::Serving, Agent::Running { .. }) | (Phase::Killed, _) => None,
+        };
+        let timeout = due.map_or(PollTimeout::NONE, |due| {
+            // Rounded up: waking just before the moment would only mean waking again.
+            let left = due.saturating_duration_since(Instant::now()) + Duration::from_nanos(999_999);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let signals = PollFd::new(self.signals.as_fd(), PollFlags::POLLIN);
+        let readable = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        let polled = match &self.output {
+            Some(output) => {
+                let mut fds = [signals, PollFd::new(output.reader().as_fd(), PollFlags::POLLIN)];
+                poll(&mut fds, timeout).map(|_| (readable(&fds[0]), readable(&fds[1])))
+            }
+            None => {
+                let mut fds = [signals];
+                poll(&mut fds, timeout).map(|_| (readable(&fds[0]), false))
+            }
+        };
+        match polled {
+            Ok(ready) => Ok(ready),
+            // A debugger or a stop and continue: look again.
+            Err(Errno::EINTR) => Ok((false, false)),
+            Err(errno) => Err(Error::System("poll", errno.into())),
+        }
+    }
+
+    fn next_signal(&self) -> Result<Option<Signal>, Error> {
+        let info = self.signals.read_signal().map_err(|errno| Error::System("signalfd", errno.into()))?;
+        let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
+        Ok(number.and_then(|number| Signal::try_from(number).ok()))
+    }
+
+    fn on_signal(&mut self, signal: Signal) -> Result<Option<Status>, Error> {
+        match signal {
+            Signal::SIGCHLD => {
+                while let Some((pid, status)) = daemon::reap().map_err(|e| Error::System("waitpid", e))? {
+                    if let Agent::Running { pid: agent, since } = self.agent
+                        && pid == agent
+                        && let Some(status) = self.on_end(status, since.elapsed())
+                    {
+                        return Ok(Some(status));
+                    }
+                }
+                Ok(None)
+            }
+            Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => Ok(self.on_stop(signal)),
+            Signal::SIGHUP => {
+                self.log.reopen();
+                self.pass_on(signal);
+                Ok(None)
+            }
+            other => {
+                self.pass_on(other);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The agent has ended: the end of boot too, or a restart to come.
+    fn on_end(&mut self, status: ExitStatus, lived: Duration) -> Option<Status> {
+        if let Some(output) = &mut self.output {
+            output.finish(&mut self.log);
+        }
+        if self.phase == Phase::Serving {
+            self.retry(lived, format_args!("agent ended ({status})"));
+            return None;
+        }
+        // An agent with no handler for it dies of our SIGTERM, and that is what was asked.
+        let asked = status.success() || status.signal() == Some(Signal::SIGTERM as i32);
+        let clean = asked && self.phase != Phase::Killed;
+        let level = if clean { Level::Info } else { Level::Error };
+        self.log.say(level, format_args!("stopped; agent ended ({status})"));
+        Some(if clean { Status::Done } else { Status::AgentFailed })
+    }
+
+    fn on_stop(&mut self, signal: Signal) -> Option<Status> {
+        if self.phase != Phase::Serving {
+            return None;
+        }
+        let Agent::Running { pid, .. } = self.agent else {
+            self.log.say(Level::Info, format_args!("{signal}: stopped; no agent was running"));
+            return Some(Status::Done);
+        };
+        self.log.say(Level::Info, format_args!("{signal}: stopping the agent, pid {pid}"));
+        // It may have ended; then SIGCHLD is on its way.
+        let _ = kill(pid, Signal::SIGTERM);
+        self.phase = Phase::Stopping { kill_at: Instant::now() + self.options.stop_timeout };
+        None
+    }
+
+    fn pass_on(&self, signal: Signal) {
+        // Not while stopping: an agent that has put its handlers away would die of it.
+        if let (Phase::Serving, Agent::Running { pid, .. }) = (self.phase, self.agent) {
+            let _ = kill(pid, signal);
+        }
+    }
+
+    /// Does what is due by now.
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        match (self.phase, self.agent) {
+            (Phase::Stopping { kill_at }, Agent::Running { pid, .. }) if kill_at <= now => {
+                let timeout = self.options.stop_timeout.as_secs();
+                self.log.say(Level::Error, format_args!("agent still runs after {timeout} s: killing it"));
+                // Its group, which it leads: workers must not outlive it unnoticed.
+                let _ = killpg(pid, Signal::SIGKILL);
+                self.phase = Phase::Killed;
+            }
+            (Phase::Serving, Agent::Down { retry_at }) if retry_at <= now => {
+                if let Err(error) = self.start_agent() {
+                    self.retry(Duration::ZERO, format_args!("{error}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn retry(&mut self, lived: Duration, why: std::fmt::Arguments<'_>) {
+        let wait = self.backoff.after(lived);
+        self.agent = Agent::Down { retry_at: Instant::now() + wait };
+        self.log.say(Level::Warn, format_args!("{why}; starting it again in {} s", wait.as_secs()));
+    }
+
+    fn start_agent(&mut self) -> Result<(), Error> {
+        let path = &self.options.agent;
+        let failed = |error| Error::Start(path.clone(), error);
+        #[expect(clippy::disallowed_methods, reason = "the agent itself, not a command it was sent")]
+        let mut command = Command::new(path);
+        command.args(&self.options.agent_args).stdin(Stdio::null());
+        if let Some(output) = &self.output {
+            command.stdout(output.stdio().map_err(failed)?).stderr(output.stdio().map_err(failed)?);
+        }
+        // A group of its own: a terminal's ^C comes to boot, which stops the agent in order.
+        let child = daemon::supervised(command.process_group(0)).spawn().map_err(failed)?;
+        let pid = Pid::from_raw(child.id().cast_signed());
+        self.agent = Agent::Running { pid, since: Instant::now() };
+        self.log.say(Level::Info, format_args!("agent {} started, pid {pid}", path.display()));
+        Ok(())
+    }
+}
+
+/// Blocks the handled signals and opens the descriptor they are read from.
+fn signals() -> nix::Result<SignalFd> {
+    let handled: SigSet = HANDLED.into_iter().collect();
+    let mut blocked = handled;
+    // A log at its size limit (setrlimit(2)) is then a failed write like a full disk.
+    blocked.add(Signal::SIGXFSZ);
+    blocked.thread_block()?;
+    SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
