@@ -1,0 +1,76 @@
+/* The C interface of a BasicAgent plugin, version 1.
+ *
+ * A plugin is a shared library named after its method: getinfo.kernel is libgetinfo_kernel.so.
+ * It exports one object, getinfo_provider_v1, and nothing else is asked of it:
+ *
+ *     static int describe(getinfo_emit emit, void *sink)
+ *     {
+ *         static const char text[] = "{\"api\":1,\"method\":\"getinfo.hello\",\"summary\":\"says hello\"}";
+ *         emit(sink, text, sizeof text - 1);
+ *         return 0;
+ *     }
+ *
+ *     static int call(const char *request, size_t len, getinfo_emit emit, void *sink)
+ *     {
+ *         (void)request; (void)len;
+ *         emit(sink, "\"hello\"", 7);
+ *         return 0;
+ *     }
+ *
+ *     GETINFO_PROVIDER_EXPORT const struct getinfo_provider_v1 getinfo_provider_v1 = {
+ *         sizeof(struct getinfo_provider_v1), GETINFO_ABI_MAJOR, GETINFO_ABI_MINOR, 0, describe, call
+ *     };
+ *
+ *     cc -shared -fPIC -o libgetinfo_hello.so hello.c
+ *
+ * No memory changes hands: an answer is emitted in pieces, which the host copies and counts.
+ */
+#ifndef GETINFO_PROVIDER_H
+#define GETINFO_PROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GETINFO_ABI_MAJOR 1
+#define GETINFO_ABI_MINOR 0
+
+#if defined(__GNUC__)
+#define GETINFO_PROVIDER_EXPORT __attribute__((visibility("default")))
+#else
+#define GETINFO_PROVIDER_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Takes the next piece of the answer. Returns 0 to go on; anything else when the answer has become
+ * too long, and nothing more is taken. Only to be used during the function it was passed to. */
+typedef int (*getinfo_emit)(void *sink, const char *piece, size_t len);
+
+struct getinfo_provider_v1 {
+    uint32_t size;      /* sizeof(struct getinfo_provider_v1) */
+    uint16_t abi_major; /* GETINFO_ABI_MAJOR */
+    uint16_t abi_minor; /* GETINFO_ABI_MINOR */
+    uint32_t flags;     /* 0 */
+
+    /* Emits {"api":1,"method":"getinfo.NAME","version":"…","summary":"…","usage":"…",
+     * "args":[{"form":"-U NAME","help":"…"}],"needs_root":false,"examples":[{"args":"…","help":"…"}]},
+     * of which only "method" is needed. Returns 0. */
+    int (*describe)(getinfo_emit emit, void *sink);
+
+    /* request: {"args":"…","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4194304}},
+     * len bytes of UTF-8, not NUL-terminated; ignore keys you don't know.
+     * Emits one JSON value in UTF-8 and returns 0; or emits {"code":"usage","message":"…"} and
+     * returns 1 ("usage": the arguments are wrong; other codes are yours to choose).
+     * One call is made at a time. */
+    int (*call)(const char *request, size_t len, getinfo_emit emit, void *sink);
+};
+
+/* Defined by the plugin. */
+extern GETINFO_PROVIDER_EXPORT const struct getinfo_provider_v1 getinfo_provider_v1;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,150 @@
+//! Who could have written this file? The walk from `/` to the plugin, by descriptors, links refused.
+//!
+//! Ownership is the trust boundary: whoever may write the file, or swap a folder above it, runs
+//! code in the process that loads it. So each component must belong to root or to us and be
+//! writable by nobody else. A sticky folder such as /tmp counts as writable by others.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::unistd::Uid;
+
+use super::{HostError, elf};
+
+/// Writable by the group or by others.
+const WRITABLE_BY_OTHERS: Mode = Mode::S_IWGRP.union(Mode::S_IWOTH);
+/// Changes identity on exec; meaningless on a library, so a sign of something planted.
+const SET_ID: Mode = Mode::S_ISUID.union(Mode::S_ISGID);
+
+/// An opened plugin file that passed every check; [`load`](super::load) maps this very descriptor.
+#[derive(Debug)]
+pub struct CheckedFile {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    pub(super) kind: elf::EntryKind,
+    identity: FileIdentity,
+}
+
+impl CheckedFile {
+    /// Which file this is.
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// Where it was found.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Tells one version of a plugin file from the next: a replaced or rewritten file differs in at
+/// least one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    dev: u64,
+    ino: u64,
+    mtime_ns: i128,
+    size: i64,
+}
+
+impl FileIdentity {
+    /// The identity of the file that `path` names now, links not followed.
+    ///
+    /// # Errors
+    /// Those of lstat(2).
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self::from_stat(&nix::sys::stat::lstat(path)?))
+    }
+
+    fn from_stat(stat: &FileStat) -> Self {
+        let mtime_ns = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+        Self { dev: stat.st_dev, ino: stat.st_ino, mtime_ns, size: stat.st_size }
+    }
+}
+
+/// Opens the plugin at `path` and checks it: each folder above it and the file itself belong to
+/// root or to us and can be written by nobody else, none is a symbolic link, the file is a regular
+/// one without set-id bits, and its ELF headers are sound.
+///
+/// # Errors
+/// [`HostError::Refused`], naming the component and the rule.
+pub fn check(path: &Path) -> Result<CheckedFile, HostError> {
+    let refused = |why: String| HostError::Refused { path: path.to_owned(), why };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(refused("it is no file's path".to_owned()));
+    };
+    let folder = open_folder(parent).map_err(refused)?;
+    // O_NONBLOCK: a FIFO planted under this name must not hang the open.
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let fd = openat(&folder, name, flags, Mode::empty()).map_err(|err| refused(describe(err, path)))?;
+    let stat = fstat(&fd).map_err(|err| refused(describe(err, path)))?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err(refused("it is not a regular file".to_owned()));
+    }
+    trusted(&stat, path).map_err(refused)?;
+    if Mode::from_bits_truncate(stat.st_mode).intersects(SET_ID) {
+        return Err(refused("it has a set-uid or set-gid bit".to_owned()));
+    }
+    let file = File::from(fd);
+    let kind = elf::inspect(&file).map_err(refused)?;
+    Ok(CheckedFile { file, path: path.to_owned(), kind, identity: FileIdentity::from_stat(&stat) })
+}
+
+/// Checks a plugin folder by the same rules, for a configuration check. An absent one is refused.
+///
+/// # Errors
+/// [`HostError::Refused`], naming the component and the rule.
+pub fn check_folder(dir: &Path) -> Result<(), HostError> {
+    open_folder(dir).map(drop).map_err(|why| HostError::Refused { path: dir.to_owned(), why })
+}
+
+/// Walks to `dir` one component at a time, so that no check can be outrun by a rename.
+fn open_folder(dir: &Path) -> Result<OwnedFd, String> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut walked = PathBuf::from("/");
+    let mut components = dir.components();
+    if components.next() != Some(Component::RootDir) {
+        return Err("its path is not absolute".to_owned());
+    }
+    let mut folder = open("/", flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
+    trusted_fd(&folder, &walked)?;
+    for component in components {
+        let Component::Normal(name) = component else {
+            return Err("its path contains `..`".to_owned());
+        };
+        walked.push(name);
+        folder = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
+        trusted_fd(&folder, &walked)?;
+    }
+    Ok(folder)
+}
+
+fn trusted_fd(fd: &OwnedFd, path: &Path) -> Result<(), String> {
+    let stat = fstat(fd).map_err(|err| describe(err, path))?;
+    trusted(&stat, path)
+}
+
+fn trusted(stat: &FileStat, path: &Path) -> Result<(), String> {
+    let owner = Uid::from_raw(stat.st_uid);
+    if !owner.is_root() && owner != Uid::effective() {
+        return Err(format!("{} belongs to uid {owner}, not to root or to us", path.display()));
+    }
+    if Mode::from_bits_truncate(stat.st_mode).intersects(WRITABLE_BY_OTHERS) {
+        let mode = stat.st_mode & 0o7777;
+        return Err(format!("{} can be written by others than its owner (mode {mode:04o})", path.display()));
+    }
+    Ok(())
+}
+
+fn describe(err: Errno, path: &Path) -> String {
+    match err {
+        // O_NOFOLLOW answers ELOOP for a link; with O_DIRECTORY as well, ENOTDIR.
+        Errno::ELOOP => format!("{} is a symbolic link", path.display()),
+        Errno::ENOTDIR if path.is_symlink() => format!("{} is a symbolic link", path.display()),
+        err => format!("{}: {}", path.display(), err.desc()),
+    }
+}

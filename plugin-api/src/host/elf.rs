@@ -1,0 +1,97 @@
+//! What a file's ELF headers say, read without running or mapping anything.
+//!
+//! A truncated library raises SIGBUS inside dlopen, which no error handling catches; one for another
+//! machine, or without our entry, is refused here with a better sentence than the linker's.
+
+use std::fs::File;
+
+use object::elf;
+use object::read::ReadCache;
+use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, Sym as _};
+use object::{Endianness, ReadRef as _};
+
+use crate::{entry_c, entry_rust};
+
+#[cfg(target_pointer_width = "64")]
+type Header = elf::FileHeader64<Endianness>;
+#[cfg(target_pointer_width = "32")]
+type Header = elf::FileHeader32<Endianness>;
+
+/// The ELF machine this program runs on.
+const MACHINE: elf::Machine = if cfg!(target_arch = "x86_64") {
+    elf::EM_X86_64
+} else if cfg!(target_arch = "aarch64") {
+    elf::EM_AARCH64
+} else if cfg!(target_arch = "riscv64") {
+    elf::EM_RISCV
+} else if cfg!(target_arch = "powerpc64") {
+    elf::EM_PPC64
+} else if cfg!(target_arch = "s390x") {
+    elf::EM_S390
+} else if cfg!(target_arch = "loongarch64") {
+    elf::EM_LOONGARCH
+} else if cfg!(target_arch = "arm") {
+    elf::EM_ARM
+} else if cfg!(target_arch = "x86") {
+    elf::EM_386
+} else {
+    elf::EM_NONE
+};
+
+/// Which of the two entries a plugin exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryKind {
+    /// abi_stable's root module.
+    Rust,
+    /// `getinfo_provider_v1`.
+    C,
+}
+
+/// Checks class, machine, type, that each segment lies within the file, that no library search
+/// path is built in, and that exactly one entry symbol is there.
+pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
+    let data = ReadCache::new(file);
+    let broken = |err: object::Error| format!("it is no sound shared library for this machine: {err}");
+    let header = Header::parse(&data).map_err(broken)?;
+    let endian = header.endian().map_err(broken)?;
+    if header.e_machine(endian) != MACHINE || header.e_type(endian) != elf::ET_DYN {
+        return Err(format!(
+            "it is no shared library for this machine (ELF machine {}, type {})",
+            header.e_machine(endian),
+            header.e_type(endian)
+        ));
+    }
+    let len = (&data).len().map_err(|()| "its length can't be read".to_owned())?;
+    let segments = header.program_headers(endian, &data).map_err(broken)?;
+    for segment in segments {
+        let (offset, size) = segment.file_range(endian);
+        if offset.checked_add(size).is_none_or(|end| end > len) {
+            return Err(format!("it is truncated: a segment ends beyond its {len} bytes"));
+        }
+    }
+    let sections = header.sections(endian, &data).map_err(broken)?;
+    if let Some((entries, _)) = sections.dynamic(endian, &data).map_err(broken)?
+        && entries.iter().any(|entry| {
+            let tag = entry.d_tag(endian);
+            tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
+        })
+    {
+        return Err("it has a library search path of its own (RPATH or RUNPATH)".to_owned());
+    }
+    let symbols = sections.symbols(endian, &data, elf::SHT_DYNSYM).map_err(broken)?;
+    let (mut rust, mut c) = (false, false);
+    for symbol in symbols.iter() {
+        if symbol.st_shndx(endian) == elf::SHN_UNDEF {
+            continue;
+        }
+        let name = symbol.name(endian, symbols.strings()).map_err(broken)?;
+        rust |= name == entry_rust::SYMBOL.as_bytes();
+        c |= name == entry_c::SYMBOL.as_bytes();
+    }
+    match (rust, c) {
+        (true, false) => Ok(EntryKind::Rust),
+        (false, true) => Ok(EntryKind::C),
+        (false, false) => Err("it is no plugin: it exports neither entry".to_owned()),
+        (true, true) => Err("it exports both entries; a plugin has one".to_owned()),
+    }
+}

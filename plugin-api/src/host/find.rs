@@ -1,0 +1,113 @@
+//! From a method's name to a path, and from folders to the methods they hold. Nothing is opened.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::HostError;
+use crate::MethodName;
+
+/// The most entries looked at in one folder.
+const MAX_ENTRIES: usize = 4096;
+
+/// The first of `dirs` that holds the file of `method`. A bad file is found too, for
+/// [`check`](super::check) to refuse: falling back to a later folder would hide it.
+///
+/// # Errors
+/// [`HostError::RelativeFolder`]; [`HostError::NotFound`]; [`HostError::Refused`] when a folder
+/// can't be searched.
+pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<PathBuf, HostError> {
+    dirs.iter().try_for_each(|dir| absolute(dir))?;
+    if let Some(file) = method.file_name() {
+        for dir in dirs {
+            let path = dir.join(&file);
+            match path.symlink_metadata() {
+                Ok(_) => return Ok(path),
+                Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(err) => return Err(HostError::Refused { path, why: err.to_string() }),
+            }
+        }
+    }
+    Err(HostError::NotFound { method: method.clone(), dirs: dirs.to_vec() })
+}
+
+/// Every method that `dirs` hold a file for, sorted by name, each with the file that [`find`] would
+/// return. Files are neither checked nor loaded; a folder that is absent holds nothing.
+///
+/// # Errors
+/// [`HostError::RelativeFolder`]; [`HostError::Refused`] for a folder that can't be read or holds
+/// more than 4096 entries.
+pub fn list(dirs: &[PathBuf]) -> Result<Vec<(MethodName, PathBuf)>, HostError> {
+    let mut found = BTreeMap::new();
+    for dir in dirs {
+        absolute(dir)?;
+        let refused = |err: io::Error| HostError::Refused { path: dir.clone(), why: err.to_string() };
+        let entries = match dir.read_dir() {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
+            Err(err) => return Err(refused(err)),
+        };
+        for (count, entry) in entries.enumerate() {
+            if count == MAX_ENTRIES {
+                return Err(refused(io::Error::other(format!("more than {MAX_ENTRIES} entries"))));
+            }
+            let name = entry.map_err(refused)?.file_name();
+            if let Some(method) = name.to_str().and_then(MethodName::from_file_name) {
+                found.entry(method).or_insert_with(|| dir.join(&name));
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn absolute(dir: &Path) -> Result<(), HostError> {
+    if dir.is_absolute() { Ok(()) } else { Err(HostError::RelativeFolder(dir.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("plugin-api-find-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn the_first_folder_wins_and_absent_folders_hold_nothing() {
+        let base = scratch("order");
+        let dirs: Vec<PathBuf> = ["absent", "a", "b"].iter().map(|d| base.join(d)).collect();
+        std::fs::create_dir(&dirs[1]).unwrap();
+        std::fs::create_dir(&dirs[2]).unwrap();
+        for file in ["a/libgetinfo_x.so", "b/libgetinfo_x.so", "b/libgetinfo_y.so", "b/libssl.so"] {
+            std::fs::write(base.join(file), "").unwrap();
+        }
+        let x = MethodName::parse("getinfo.x").unwrap();
+        let y = MethodName::parse("getinfo.y").unwrap();
+        assert_eq!(find(&dirs, &x).unwrap(), dirs[1].join("libgetinfo_x.so"));
+        let want = vec![(x, dirs[1].join("libgetinfo_x.so")), (y, dirs[2].join("libgetinfo_y.so"))];
+        assert_eq!(list(&dirs).unwrap(), want);
+        std::fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn a_missing_method_names_the_file_and_the_folders() {
+        let dirs = [PathBuf::from("/nonexistent/a"), PathBuf::from("/nonexistent/b")];
+        let err = find(&dirs, &MethodName::parse("getinfo.zz").unwrap()).unwrap_err();
+        assert_eq!(err.to_string(), "getinfo.zz: no libgetinfo_zz.so in /nonexistent/a, /nonexistent/b");
+        let err = find(&dirs, &MethodName::parse("agent.ping").unwrap()).unwrap_err();
+        assert!(err.to_string().contains("only getinfo.*"), "{err}");
+    }
+
+    #[test]
+    fn relative_folders_are_refused() {
+        let dirs = [PathBuf::from("plugins")];
+        assert!(matches!(list(&dirs), Err(HostError::RelativeFolder(_))));
+        assert!(matches!(
+            find(&dirs, &MethodName::parse("getinfo.x").unwrap()),
+            Err(HostError::RelativeFolder(_))
+        ));
+    }
+}

@@ -1,0 +1,172 @@
+//! A provider's description of itself: what `list`, `-h` and `agent.methods` show.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::API_VERSION;
+
+/// What a provider answers to and how it is used. Unknown keys are ignored, all but `method` may lack.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Meta {
+    /// The interface version the plugin was built for.
+    #[serde(default)]
+    pub api: u32,
+    /// The method it answers, as in its file's name: a mismatch is refused at load.
+    pub method: String,
+    /// The plugin's own version.
+    #[serde(default)]
+    pub version: String,
+    /// One line of help.
+    #[serde(default)]
+    pub summary: String,
+    /// The arguments it takes.
+    #[serde(default)]
+    pub args: Vec<Argument>,
+    /// How the arguments combine, in one line; empty: derived from `args`.
+    #[serde(default)]
+    pub usage: String,
+    /// Whether a useful answer needs root; it still gets root only where the operator allows it.
+    #[serde(default)]
+    pub needs_root: bool,
+    /// A JSON Schema of the reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Box<RawValue>>,
+    /// Calls worth showing.
+    #[serde(default)]
+    pub examples: Vec<Example>,
+    /// How long a slow call may take, in milliseconds; the host's own bound wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_hint_ms: Option<u64>,
+}
+
+/// One argument: how it is written and what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// As written by the caller, such as `-U NAME`.
+    pub form: String,
+    /// What it does, in one line.
+    pub help: String,
+}
+
+/// One example call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The `args` string.
+    pub args: String,
+    /// What that call answers, in one line.
+    pub help: String,
+}
+
+impl Meta {
+    /// The least a provider says: its method, its own version (`env!("CARGO_PKG_VERSION")`) and one
+    /// line of help.
+    pub fn new(method: &str, version: &str, summary: &str) -> Self {
+        Self {
+            api: API_VERSION,
+            method: method.to_owned(),
+            version: version.to_owned(),
+            summary: summary.to_owned(),
+            args: Vec::new(),
+            usage: String::new(),
+            needs_root: false,
+            output_schema: None,
+            examples: Vec::new(),
+            timeout_hint_ms: None,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, form: &str, help: &str) -> Self {
+        self.args.push(Argument { form: form.to_owned(), help: help.to_owned() });
+        self
+    }
+
+    /// Says how arguments combine, such as `-A | -U NAME`.
+    #[must_use]
+    pub fn usage(mut self, usage: &str) -> Self {
+        self.usage = usage.to_owned();
+        self
+    }
+
+    /// Says that a useful answer needs root.
+    #[must_use]
+    pub fn needs_root(mut self) -> Self {
+        self.needs_root = true;
+        self
+    }
+
+    /// Adds an example.
+    #[must_use]
+    pub fn example(mut self, args: &str, help: &str) -> Self {
+        self.examples.push(Example { args: args.to_owned(), help: help.to_owned() });
+        self
+    }
+
+    /// Describes the reply by a JSON Schema.
+    ///
+    /// # Panics
+    /// If `schema` is no JSON: a slip in the plugin's source, found by the first `describe`.
+    #[must_use]
+    pub fn output_schema(mut self, schema: &str) -> Self {
+        let raw = RawValue::from_string(schema.to_owned()).expect("the output schema is JSON");
+        self.output_schema = Some(raw);
+        self
+    }
+
+    /// Says how long a slow call may take, in milliseconds.
+    #[must_use]
+    pub fn timeout_hint_ms(mut self, ms: u64) -> Self {
+        self.timeout_hint_ms = Some(ms);
+        self
+    }
+
+    /// The help text that `-h` answers: a usage line, the summary, arguments and examples.
+    pub fn usage_text(&self) -> String {
+        let mut text = format!("usage: {}", self.method);
+        if !self.usage.is_empty() {
+            let _ = write!(text, " {}", self.usage);
+        } else {
+            for arg in &self.args {
+                let _ = write!(text, " [{}]", arg.form);
+            }
+        }
+        let _ = write!(text, "\n{}\n", self.summary);
+        let width = self.args.iter().map(|arg| arg.form.chars().count()).max().unwrap_or(0);
+        for Argument { form, help } in &self.args {
+            let _ = write!(text, "\n  {form:width$}  {help}");
+        }
+        for Example { args, help } in &self.examples {
+            let _ = write!(text, "\nexample: {} {args}    {help}", self.method);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_text_names_method_arguments_and_examples() {
+        let meta = Meta::new("getinfo.x", "1.0.0", "does x")
+            .arg("-U NAME", "one")
+            .arg("-A", "all")
+            .usage("-U NAME | -A")
+            .example("-A", "everything");
+        assert_eq!(
+            meta.usage_text(),
+            "usage: getinfo.x -U NAME | -A\ndoes x\n\n  -U NAME  one\n  -A       all\nexample: getinfo.x -A    everything"
+        );
+    }
+
+    #[test]
+    fn a_newer_plugins_description_is_understood() {
+        let meta: Meta = serde_json::from_str(r#"{"method":"getinfo.x","api":1,"mood":{"a":[]}}"#).unwrap();
+        assert_eq!(meta.method, "getinfo.x");
+        assert!(!meta.needs_root);
+    }
+}
