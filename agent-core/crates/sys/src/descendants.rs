@@ -1,0 +1,104 @@
+//! Finding and signalling everything below this process, by /proc.
+//!
+//! Used by a keeper, which is a subreaper: whatever its command left behind, however often it
+//! forked and whatever session it made, is still below it. Refuses nothing and promises little for
+//! one call: new processes may appear meanwhile, so the keeper calls again as its children die.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::pidfd::PidFd;
+
+/// How often [`kill_all`] looks for processes born while it stopped the others.
+const STOP_ROUNDS: usize = 16;
+
+/// A process as /proc showed it: the start time tells it from a later one of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Seen {
+    pid: i32,
+    started: u64,
+}
+
+/// Asks all descendants to end: SIGTERM, and SIGCONT so that a stopped one can.
+pub(crate) fn terminate_all() {
+    let all = find();
+    for signal in [Signal::SIGTERM, Signal::SIGCONT] {
+        all.iter().for_each(|seen| send(*seen, signal));
+    }
+}
+
+/// Stops all descendants, round by round until no new one appears, then kills them: a stopped
+/// process cannot fork its way out between being seen and being killed.
+pub(crate) fn kill_all() {
+    let mut stopped = HashSet::new();
+    for _ in 0..STOP_ROUNDS {
+        let fresh: Vec<Seen> = find().into_iter().filter(|seen| stopped.insert(*seen)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        fresh.iter().for_each(|seen| send(*seen, Signal::SIGSTOP));
+    }
+    stopped.iter().for_each(|seen| send(*seen, Signal::SIGKILL));
+}
+
+/// Signals the process that was seen, never another that has its number by now.
+fn send(seen: Seen, signal: Signal) {
+    // Opened first, looked at again afterwards: the start time then vouches for the descriptor.
+    if let Ok(process) = PidFd::open(seen.pid)
+        && stat(seen.pid).is_some_and(|(_, started)| started == seen.started)
+    {
+        // Gone meanwhile, or another user's (a set-user-id program under an agent that is not
+        // root): nothing more can be done about it from here.
+        let _ = process.signal(signal);
+    }
+}
+
+/// All processes below this one, zombies included.
+fn find() -> Vec<Seen> {
+    let mut children: HashMap<i32, Vec<Seen>> = HashMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        if let Some((parent, started)) = stat(pid) {
+            children.entry(parent).or_default().push(Seen { pid, started });
+        }
+    }
+    let mut found = Vec::new();
+    let mut next = vec![nix::unistd::getpid().as_raw()];
+    while let Some(parent) = next.pop() {
+        let below = children.remove(&parent).unwrap_or_default();
+        next.extend(below.iter().map(|seen| seen.pid));
+        found.extend(below);
+    }
+    found
+}
+
+/// The parent and start time of a process (proc_pid_stat(5), fields 4 and 22).
+fn stat(pid: i32) -> Option<(i32, u64)> {
+    let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(&bytes)
+}
+
+fn parse_stat(bytes: &[u8]) -> Option<(i32, u64)> {
+    // The name, field 2, may hold anything, brackets and newlines too; the last bracket ends it.
+    let end = bytes.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(bytes.get(end + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let parent = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some((parent, started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let line = b"7 (a) R 1 (b\n) S 42 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 991 1 2 3\n";
+        assert_eq!(parse_stat(line), Some((42, 991)));
+        assert_eq!(parse_stat(b"7 (a) S"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+}

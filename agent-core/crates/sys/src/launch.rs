@@ -1,0 +1,275 @@
+//! What is to be started, and its form in a packet from the agent to the zygote.
+//!
+//! Both ends are the same binary on the same host, so the form is plain native numbers and strings
+//! ended by NUL; it is checked all the same. A body too long for a packet goes in a memfd beside it.
+
+use std::ffi::{CStr, CString, c_char};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::memfd::{self, MFdFlags};
+
+use crate::packet;
+
+/// The longest packet; a longer body travels in a memfd. Well below a socket's default buffer.
+pub(crate) const MAX_PACKET: usize = 32 * 1024;
+/// The most strings, arguments and environment together.
+const MAX_STRINGS: u32 = 65_536;
+/// NGROUPS_MAX of the kernel.
+const MAX_GROUPS: u32 = 65_536;
+const HEADER: usize = 32;
+
+const IDENTITY: u32 = 1;
+const CWD_REQUIRED: u32 = 2;
+const STDIN: u32 = 4;
+const STDERR: u32 = 8;
+const CGROUP: u32 = 16;
+const KEEPER: u32 = 32;
+const BODY_IN_FILE: u32 = 64;
+
+/// Whom a command runs as. Given only by a process that may change to it (root).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Real, effective and saved user id.
+    pub uid: u32,
+    /// Real, effective and saved group id.
+    pub gid: u32,
+    /// Supplementary groups, replacing ours.
+    pub groups: Vec<u32>,
+}
+
+/// One program to start.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The caller's number for it, given back in every report.
+    pub id: u64,
+    /// Whom to become; `None` stays as we are.
+    pub identity: Option<&'a Identity>,
+    /// The working directory, entered as the new user.
+    pub cwd: &'a CStr,
+    /// Whether it is a failure when the directory cannot be entered; otherwise `/` is taken.
+    pub cwd_required: bool,
+    /// The program's path, then its other arguments.
+    pub argv: &'a [&'a CStr],
+    /// The whole environment, `NAME=value`.
+    pub env: &'a [CString],
+}
+
+/// What holds the started processes together, so that they can be found and ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Holder<'a> {
+    /// Born in this cgroup v2 directory.
+    Cgroup(BorrowedFd<'a>),
+    /// Under a keeper process that takes its orders from this end of a socket.
+    Keeper(BorrowedFd<'a>),
+}
+
+/// The descriptors a command gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// Standard input; `None`: /dev/null.
+    pub stdin: Option<BorrowedFd<'a>>,
+    /// Standard output.
+    pub stdout: BorrowedFd<'a>,
+    /// Standard error; `None`: the same as standard output.
+    pub stderr: Option<BorrowedFd<'a>>,
+}
+
+/// A launch as the zygote received it, checked, pointing into nothing but itself.
+pub(crate) struct Received {
+    pub(crate) id: u64,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) cwd: CString,
+    pub(crate) cwd_required: bool,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+    pub(crate) files: OwnedFiles,
+    pub(crate) holder: OwnedHolder,
+}
+
+pub(crate) struct OwnedFiles {
+    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: Option<OwnedFd>,
+}
+
+pub(crate) enum OwnedHolder {
+    None,
+    Cgroup(OwnedFd),
+    Keeper(OwnedFd),
+}
+
+impl Received {
+    /// The argument and environment arrays as execve(2) wants them; they borrow from `self`.
+    pub(crate) fn pointers(&self) -> (Vec<*const c_char>, Vec<*const c_char>) {
+        let array = |strings: &[CString]| {
+            strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        (array(&self.argv), array(&self.env))
+    }
+}
+
+/// Sends a launch to the zygote.
+pub(crate) fn send(
+    socket: impl AsFd,
+    launch: &Launch<'_>,
+    files: Files<'_>,
+    holder: Holder<'_>,
+) -> io::Result<()> {
+    let mut flags = 0;
+    let mut flag = |condition: bool, bit: u32| flags |= if condition { bit } else { 0 };
+    flag(launch.identity.is_some(), IDENTITY);
+    flag(launch.cwd_required, CWD_REQUIRED);
+    flag(files.stdin.is_some(), STDIN);
+    flag(files.stderr.is_some(), STDERR);
+    flag(matches!(holder, Holder::Cgroup(_)), CGROUP);
+    flag(matches!(holder, Holder::Keeper(_)), KEEPER);
+    let (Holder::Cgroup(held) | Holder::Keeper(held)) = holder;
+    let (uid, gid, groups) =
+        launch.identity.map_or((0, 0, &[][..]), |identity| (identity.uid, identity.gid, &identity.groups));
+
+    let mut body = Vec::with_capacity(1024);
+    body.extend(groups.iter().flat_map(|group| group.to_ne_bytes()));
+    let arguments = launch.argv.iter().copied();
+    for string in [launch.cwd].into_iter().chain(arguments).chain(launch.env.iter().map(CString::as_c_str)) {
+        body.extend_from_slice(string.to_bytes_with_nul());
+    }
+    let in_file =
+        (HEADER + body.len() > MAX_PACKET).then(|| file_of(c"basicagent-launch", &body)).transpose()?;
+    flag(in_file.is_some(), BODY_IN_FILE);
+
+    let count =
+        |length: usize| u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let numbers =
+        [flags, uid, gid, count(groups.len())?, count(launch.argv.len())?, count(launch.env.len())?];
+    let mut packet = Vec::with_capacity(HEADER + body.len());
+    packet.extend_from_slice(&launch.id.to_ne_bytes());
+    packet.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
+    let mut fds = vec![files.stdout, held];
+    fds.extend(files.stdin.iter().chain(&files.stderr));
+    match &in_file {
+        Some(file) => fds.push(file.as_fd()),
+        None => packet.extend_from_slice(&body),
+    }
+    packet::send(socket, &packet, &fds)
+}
+
+/// A file in memory that holds these bytes, read from its beginning.
+///
+/// # Errors
+/// No memory or descriptor left.
+pub fn file_of(name: &CStr, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd::memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Reads what [`send`] wrote. Refuses anything else with `InvalidData`.
+pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
+    let bad = || io::Error::new(io::ErrorKind::InvalidData, "not a launch");
+    let (header, rest) = packet.split_at_checked(HEADER).ok_or_else(bad)?;
+    let (id, numbers) = header.split_at_checked(8).ok_or_else(bad)?;
+    let id = id.try_into().map(u64::from_ne_bytes).map_err(|_| bad())?;
+    let mut numbers = numbers.chunks_exact(4).map(|number| number.try_into().map_or(0, u32::from_ne_bytes));
+    let mut number = || numbers.next().unwrap_or(0);
+    let (flags, uid, gid, groups, argc, envc) = (number(), number(), number(), number(), number(), number());
+    if argc == 0 || argc > MAX_STRINGS || envc > MAX_STRINGS || groups > MAX_GROUPS {
+        return Err(bad());
+    }
+
+    let mut fds = fds.into_iter();
+    let mut take = |condition: bool| condition.then(|| fds.next().ok_or_else(bad)).transpose();
+    let stdout = take(true)?.ok_or_else(bad)?;
+    let holder = match (take(flags & CGROUP != 0)?, take(flags & KEEPER != 0)?) {
+        (None, None) => OwnedHolder::None,
+        (Some(cgroup), None) => OwnedHolder::Cgroup(cgroup),
+        (None, Some(keeper)) => OwnedHolder::Keeper(keeper),
+        (Some(_), Some(_)) => return Err(bad()),
+    };
+    let stdin = take(flags & STDIN != 0)?;
+    let stderr = take(flags & STDERR != 0)?;
+    let mut long_body = Vec::new();
+    let mut body = match take(flags & BODY_IN_FILE != 0)? {
+        Some(file) => {
+            File::from(file).read_to_end(&mut long_body)?;
+            &long_body[..]
+        }
+        None => rest,
+    };
+
+    let mut list = Vec::new();
+    for _ in 0..groups {
+        let (group, rest) = body.split_at_checked(4).ok_or_else(bad)?;
+        list.push(group.try_into().map(u32::from_ne_bytes).map_err(|_| bad())?);
+        body = rest;
+    }
+    let mut string = || {
+        let string = CStr::from_bytes_until_nul(body).map_err(|_| bad())?;
+        body = body.get(string.to_bytes_with_nul().len()..).unwrap_or_default();
+        Ok::<_, io::Error>(string.to_owned())
+    };
+    let cwd = string()?;
+    let argv = (0..argc).map(|_| string()).collect::<Result<_, _>>()?;
+    let env = (0..envc).map(|_| string()).collect::<Result<_, _>>()?;
+    Ok(Received {
+        id,
+        identity: (flags & IDENTITY != 0).then_some(Identity { uid, gid, groups: list }),
+        cwd,
+        cwd_required: flags & CWD_REQUIRED != 0,
+        argv,
+        env,
+        files: OwnedFiles { stdin, stdout, stderr },
+        holder,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(argument: &CStr) -> Received {
+        let (here, there) = packet::pair().unwrap();
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let identity = Identity { uid: 65_534, gid: 7, groups: vec![7, 8, 9] };
+        let launch = Launch {
+            id: 42,
+            identity: Some(&identity),
+            cwd: c"/home",
+            cwd_required: true,
+            argv: &[c"/bin/sh", c"-c", argument],
+            env: &[c"A=1".to_owned()],
+        };
+        let files = Files { stdin: Some(reader.as_fd()), stdout: writer.as_fd(), stderr: None };
+        send(&here, &launch, files, Holder::Cgroup(reader.as_fd())).unwrap();
+        let mut buffer = vec![0; MAX_PACKET];
+        let (length, fds) = packet::receive(&there, &mut buffer).unwrap();
+        let received = parse(&buffer[..length], fds).unwrap();
+        assert_eq!((received.id, received.identity.as_ref()), (42, Some(&identity)));
+        assert!(received.cwd_required && received.cwd.as_c_str() == c"/home");
+        assert!(received.files.stdin.is_some() && received.files.stderr.is_none());
+        assert!(matches!(received.holder, OwnedHolder::Cgroup(_)));
+        received
+    }
+
+    #[test]
+    fn a_launch_arrives_as_it_was_sent() {
+        let received = round_trip(c"true");
+        assert_eq!(received.argv, [c"/bin/sh".to_owned(), c"-c".to_owned(), c"true".to_owned()]);
+        assert_eq!(received.env, [c"A=1".to_owned()]);
+    }
+
+    #[test]
+    fn the_longest_argument_the_kernel_takes_arrives_whole() {
+        let long = CString::new(vec![b'x'; 131_071]).unwrap();
+        assert_eq!(round_trip(&long).argv[2], long);
+    }
+
+    #[test]
+    fn a_cut_or_foreign_packet_is_refused() {
+        for packet in [&b""[..], b"x", &[0; HEADER], &[0xff; HEADER], &[1; 100]] {
+            assert!(parse(packet, Vec::new()).is_err());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The zygote: a small process of one thread that clones commands, so that the agent, which has
+//! threads and grows, never forks.
+//!
+//! Started by the agent before it does anything else, by re-executing its own binary; serves one
+//! launch after the other until the agent is gone. The clone is made with `CLONE_PARENT`: the
+//! command is the agent's child, and only the agent reaps it. The zygote waits for nothing but its
+//! socket: neither for a command's exec, which its user may stop half-way, nor for its end.
+
+#![expect(unsafe_code, reason = "it clones")]
+
+use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::fcntl::{self, FcntlArg, OFlag};
+use nix::sys::prctl;
+use nix::sys::resource::{self, Resource};
+use nix::sys::signal::SigSet;
+use nix::sys::stat::{self, Mode};
+use nix::unistd;
+
+use crate::child::{self, Side};
+use crate::keeper;
+use crate::launch::{self, Files, Holder, Launch, OwnedHolder};
+use crate::packet;
+use crate::pidfd::PidFd;
+use crate::running::Running;
+
+/// Bytes of an answer: the launch's id, an errno or 0.
+const ANSWER: usize = 12;
+
+/// What is left to do when the agent is gone.
+#[derive(Debug)]
+pub struct Orphaned {
+    /// The trees nobody times out any more.
+    pub running: Running,
+    /// The directory of their cgroups, where there is one.
+    pub cgroups: Option<OwnedFd>,
+}
+
+/// Serves launches until the agent is gone. Standard input is the socket to the agent, standard
+/// output the pipe for [`child::Failure`]s. `nofile`: the soft limit of open files for commands.
+///
+/// # Errors
+/// Standard input is not such a socket, or a packet on it is not what [`hello`] or [`request`] sends.
+pub fn serve(nofile: u64) -> io::Result<Orphaned> {
+    let (socket, failures) = settle(nofile)?;
+    let mut buffer = vec![0; launch::MAX_PACKET];
+    let (_, mut first) = packet::receive(&socket, &mut buffer)?;
+    let lost = || io::Error::new(io::ErrorKind::InvalidData, "no page of running trees");
+    let cgroups = (first.len() > 1).then(|| first.pop()).flatten();
+    let running = Running::map(first.pop().ok_or_else(lost)?)?;
+
+    loop {
+        let (length, fds) = packet::receive(&socket, &mut buffer)?;
+        if length == 0 {
+            return Ok(Orphaned { running, cgroups });
+        }
+        let mut launch = launch::parse(buffer.get(..length).unwrap_or_default(), fds)?;
+        let cgroup = match &launch.holder {
+            OwnedHolder::Cgroup(cgroup) => Some(cgroup),
+            OwnedHolder::Keeper(_) | OwnedHolder::None => None,
+        };
+        let (argv, envp) = launch.pointers();
+        // SAFETY: the zygote has one thread: `serve` is called first thing in main and starts none.
+        match unsafe { child::clone(true, cgroup) } {
+            // No `?` from here on: a child must never come back to serve.
+            Ok(Side::Child) => match mem::replace(&mut launch.holder, OwnedHolder::None) {
+                OwnedHolder::Keeper(agent) => {
+                    // The zygote's own ends: a keeper that held them would outlive their meaning.
+                    drop((socket, running, cgroups));
+                    keeper::keep(launch, agent, failures)
+                }
+                OwnedHolder::Cgroup(_) | OwnedHolder::None => {
+                    child::exec(&launch, &argv, &envp, failures.as_raw_fd())
+                }
+            },
+            Ok(Side::Parent { pidfd, .. }) => answer(&socket, launch.id, 0, &[pidfd.as_fd()])?,
+            Err(error) => answer(&socket, launch.id, error.raw_os_error().unwrap_or(libc::EIO), &[])?,
+        }
+    }
+}
+
+fn answer(socket: &OwnedFd, id: u64, errno: i32, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut bytes = [0; ANSWER];
+    let (head, tail) = bytes.split_at_mut(8);
+    head.copy_from_slice(&id.to_ne_bytes());
+    tail.copy_from_slice(&errno.to_ne_bytes());
+    match packet::send(socket, &bytes, fds) {
+        // The agent is gone; the next read says so, and the tree is marked as running.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        sent => sent,
+    }
+}
+
+/// The agent's first packet to a new zygote.
+///
+/// # Errors
+/// The zygote is gone.
+pub fn hello(socket: impl AsFd, running: &Running, cgroups: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let page = running.fd();
+    let fds: Vec<_> = [page.as_fd()].into_iter().chain(cgroups).collect();
+    packet::send(socket, b"hello", &fds)
+}
+
+/// Asks a zygote for a command. The answer comes by [`receive_answer`], in order.
+///
+/// # Errors
+/// EPIPE: the zygote is gone. EAGAIN on a non-blocking socket.
+pub fn request(
+    socket: impl AsFd,
+    launch: &Launch<'_>,
+    files: Files<'_>,
+    holder: Holder<'_>,
+) -> io::Result<()> {
+    launch::send(socket, launch, files, holder)
+}
+
+/// The answer to one request: its id, and the new child of ours, or why there is none.
+///
+/// # Errors
+/// `UnexpectedEof`: the zygote is gone. EAGAIN on a non-blocking socket.
+pub fn receive_answer(socket: impl AsFd) -> io::Result<(u64, io::Result<PidFd>)> {
+    let mut bytes = [0; ANSWER];
+    let (length, mut fds) = packet::receive(socket, &mut bytes)?;
+    if length != ANSWER {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let id = bytes.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+    let errno = bytes.last_chunk().map_or(0, |errno| i32::from_ne_bytes(*errno));
+    let child = match fds.pop() {
+        Some(pidfd) => Ok(PidFd::from(pidfd)),
+        None => Err(io::Error::from_raw_os_error(if errno == 0 { libc::EIO } else { errno })),
+    };
+    Ok((id, child))
+}
+
+/// Makes this process what a command's parent should be, so that each command need not be: a
+/// command inherits the rest. Gives the socket and the failure pipe numbers above 2.
+fn settle(nofile: u64) -> io::Result<(OwnedFd, OwnedFd)> {
+    // Its own session: a terminal's Ctrl-C is the agent's business.
+    unistd::setsid()?;
+    let _ = prctl::set_name(c"basicagent-zyg");
+    child::default_actions();
+    // All blocked here, so that only SIGKILL or the agent's end ends it; a command unblocks them.
+    SigSet::all().thread_set_mask()?;
+    stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    unistd::chdir("/")?;
+    if let Ok((_, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) {
+        resource::setrlimit(Resource::RLIMIT_NOFILE, nofile.min(hard), hard)?;
+    }
+    // The agent may be spared by the out-of-memory killer; commands are not to be.
+    if fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|value| value.starts_with('-')) {
+        let _ = fs::write("/proc/self/oom_score_adj", "0");
+    }
+    let null = fcntl::open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let socket = above_two(io::stdin().as_fd())?;
+    let failures = above_two(io::stdout().as_fd())?;
+    unistd::dup2_stdin(&null)?;
+    unistd::dup2_stdout(&null)?;
+    Ok((socket, failures))
+}
+
+fn above_two(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let copy = fcntl::fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
