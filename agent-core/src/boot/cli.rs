@@ -91,7 +91,7 @@ impl Cli {
         let agent = match self.agent {
             Some(path) => absolute(&path)?,
             None => env::current_exe()
-                .map_err(|error| Error::File("/proc/self/exe".into(), error))?
+                .map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?
                 .with_file_name(AGENT),
         };
         Ok(Options {
@@ -107,13 +107,13 @@ impl Cli {
 
 /// The daemon leaves for /, so a relative path must be settled before.
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|error| Error::File(path.into(), error))
+    std::path::absolute(path).map_err(|source| Error::File { path: path.into(), source })
 }
 
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::AlreadyRunning(..) => Self::AlreadyRunning,
+            Error::BootRuns { .. } => Self::AlreadyRunning,
             _ => Self::NotStarted,
         }
     }

@@ -36,8 +36,8 @@ pub(super) struct Report(PipeWriter);
 /// # Errors
 /// In the launcher only: there was no daemon to make. What fails in the daemon is reported.
 pub(super) fn daemonise() -> Result<Side, Error> {
-    let (reader, writer) = io::pipe().map_err(|error| Error::System("pipe", error))?;
-    match daemon::fork().map_err(|error| Error::System("fork", error))? {
+    let (reader, writer) = io::pipe().map_err(|source| Error::System { call: "pipe", source })?;
+    match daemon::fork().map_err(|source| Error::System { call: "fork", source })? {
         ForkResult::Parent { child } => {
             drop(writer);
             // The middle process; it ends as soon as it has forked.
@@ -56,16 +56,18 @@ pub(super) fn daemonise() -> Result<Side, Error> {
 
 /// The child's part. Returns in the grandchild alone.
 fn detach() -> Result<(), Error> {
-    let failed = |call| move |errno: nix::Error| Error::System(call, errno.into());
+    let failed = |call| move |errno: nix::Error| Error::System { call, source: errno.into() };
     setsid().map_err(failed("setsid"))?;
     // Not being the session's leader, the grandchild can never be given a terminal again.
-    if let ForkResult::Parent { .. } = daemon::fork().map_err(|error| Error::System("fork", error))? {
+    if let ForkResult::Parent { .. } =
+        daemon::fork().map_err(|source| Error::System { call: "fork", source })?
+    {
         process::exit(0);
     }
     chdir("/").map_err(failed("chdir /"))?;
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
     let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(|error| Error::File("/dev/null".into(), error))?;
+    let null = null.map_err(|source| Error::File { path: "/dev/null".into(), source })?;
     dup2_stdin(&null).map_err(failed("dup2"))?;
     dup2_stdout(&null).map_err(failed("dup2"))?;
     dup2_stderr(&null).map_err(failed("dup2"))

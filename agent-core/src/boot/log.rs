@@ -49,7 +49,7 @@ impl Log {
             None => io::stderr()
                 .as_fd()
                 .try_clone_to_owned()
-                .map_err(|error| Error::System("standard error", error))?
+                .map_err(|source| Error::System { call: "standard error", source })?
                 .into(),
         };
         Ok(Self { out, path: path.map(Into::into), lost: Lost::default() })

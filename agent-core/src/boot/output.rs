@@ -31,7 +31,7 @@ impl Output {
     /// # Errors
     /// No descriptors are left.
     pub(super) fn new() -> Result<Self, Error> {
-        let failed = |error| Error::System("pipe", error);
+        let failed = |source| Error::System { call: "pipe", source };
         let (reader, writer) = io::pipe().map_err(failed)?;
         // Only this end: a writer that met O_NONBLOCK would lose lines when boot is slower.
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| failed(errno.into()))?;

@@ -21,20 +21,20 @@ use crate::Error;
 /// # Errors
 /// [`Error::Refused`] as in the module's head, [`Error::File`] when open(2) fails otherwise.
 pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
-    let refused = |why: String| Err(Error::Refused(path.into(), why));
+    let refused = |why: String| Err(Error::Refused { path: path.into(), why });
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = match options.custom_flags(flags).open(path) {
         Ok(file) => file,
-        Err(error) => {
-            return match error.raw_os_error().map(Errno::from_raw) {
+        Err(source) => {
+            return match source.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::ELOOP) => refused("it is a symbolic link".into()),
                 Some(Errno::EISDIR) => refused("it is a directory".into()),
                 Some(Errno::ENXIO) => refused("it is no regular file".into()),
-                _ => Err(Error::File(path.into(), error)),
+                _ => Err(Error::File { path: path.into(), source }),
             };
         }
     };
-    let metadata = file.metadata().map_err(|error| Error::File(path.into(), error))?;
+    let metadata = file.metadata().map_err(|source| Error::File { path: path.into(), source })?;
     if !metadata.is_file() {
         return refused("it is no regular file".into());
     }

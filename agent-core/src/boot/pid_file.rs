@@ -35,7 +35,7 @@ impl PidFile {
     /// Takes the lock and writes this process's pid, in place of a stale one.
     ///
     /// # Errors
-    /// [`Error::AlreadyRunning`] when another process holds it; [`Error::Refused`] for what
+    /// [`Error::BootRuns`] when another process holds it; [`Error::Refused`] for what
     /// [`own_file`] refuses; [`Error::File`] when it cannot be opened or written.
     pub(super) fn acquire(path: &Path) -> Result<Self, Error> {
         for _ in 0..ATTEMPTS {
@@ -45,18 +45,18 @@ impl PidFile {
             let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((file, Errno::EWOULDBLOCK)) => {
-                    return Err(Error::AlreadyRunning(path.into(), pid_in(&file)));
+                    return Err(Error::BootRuns { pid_file: path.into(), pid: pid_in(&file) });
                 }
-                Err((_, errno)) => return Err(Error::File(path.into(), errno.into())),
+                Err((_, errno)) => return Err(Error::File { path: path.into(), source: errno.into() }),
             };
             let held = Self { path: path.into(), file };
             // Its last holder may have removed it before letting go: that lock guards nothing.
             if held.is_at_its_path() {
-                held.write_pid().map_err(|error| Error::File(path.into(), error))?;
+                held.write_pid().map_err(|source| Error::File { path: path.into(), source })?;
                 return Ok(held);
             }
         }
-        Err(Error::Refused(path.into(), "it is replaced over and over".into()))
+        Err(Error::Refused { path: path.into(), why: "it is replaced over and over".into() })
     }
 
     fn write_pid(&self) -> io::Result<()> {

@@ -4,6 +4,7 @@
 //! Called by [`super::launch`]; owns the pid file, the log and the agent. It signals the agent by
 //! pid, which is sound for a child that only this thread can reap.
 
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
@@ -68,8 +69,8 @@ impl<'a> Supervisor<'a> {
     /// # Errors
     /// Any of the three failed; nothing is left running.
     pub(super) fn start(options: &'a Options) -> Result<Self, Error> {
-        let signals = signals().map_err(|errno| Error::System("signalfd", errno.into()))?;
-        daemon::default_sigchld().map_err(|error| Error::System("sigaction", error))?;
+        let signals = signals().map_err(|errno| failed("signalfd", errno.into()))?;
+        daemon::default_sigchld().map_err(|error| failed("sigaction", error))?;
         let pid_file = options.pid_file.as_deref().map(PidFile::acquire).transpose()?;
         let log = Log::open(options.log.as_deref())?;
         let output = options.log.is_some().then(Output::new).transpose()?;
@@ -131,12 +132,12 @@ impl<'a> Supervisor<'a> {
             Ok(ready) => Ok(ready),
             // A debugger or a stop and continue: look again.
             Err(Errno::EINTR) => Ok((false, false)),
-            Err(errno) => Err(Error::System("poll", errno.into())),
+            Err(errno) => Err(failed("poll", errno.into())),
         }
     }
 
     fn next_signal(&self) -> Result<Option<Signal>, Error> {
-        let info = self.signals.read_signal().map_err(|errno| Error::System("signalfd", errno.into()))?;
+        let info = self.signals.read_signal().map_err(|errno| failed("signalfd", errno.into()))?;
         let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
         Ok(number.and_then(|number| Signal::try_from(number).ok()))
     }
@@ -144,7 +145,7 @@ impl<'a> Supervisor<'a> {
     fn on_signal(&mut self, signal: Signal) -> Result<Option<Status>, Error> {
         match signal {
             Signal::SIGCHLD => {
-                while let Some((pid, status)) = daemon::reap().map_err(|e| Error::System("waitpid", e))? {
+                while let Some((pid, status)) = daemon::reap().map_err(|error| failed("waitpid", error))? {
                     if let Agent::Running { pid: agent, since } = self.agent
                         && pid == agent
                         && let Some(status) = self.on_end(status, since.elapsed())
@@ -234,7 +235,7 @@ impl<'a> Supervisor<'a> {
 
     fn start_agent(&mut self) -> Result<(), Error> {
         let path = &self.options.agent;
-        let failed = |error| Error::Start(path.clone(), error);
+        let failed = |source| Error::Start { program: path.clone(), source };
         #[expect(clippy::disallowed_methods, reason = "the agent itself, not a command it was sent")]
         let mut command = Command::new(path);
         command.args(&self.options.agent_args).stdin(Stdio::null());
@@ -248,6 +249,10 @@ impl<'a> Supervisor<'a> {
         self.log.say(Level::Info, format_args!("agent {} started, pid {pid}", path.display()));
         Ok(())
     }
+}
+
+fn failed(call: &'static str, source: io::Error) -> Error {
+    Error::System { call, source }
 }
 
 /// Blocks the handled signals and opens the descriptor they are read from.
