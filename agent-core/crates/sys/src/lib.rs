@@ -4,6 +4,7 @@
 //! A command's way: `exec` in the agent → [`zygote`] (→ [`keeper`], where there is no cgroup) →
 //! the steps between clone and exec → the command. Its end comes back by [`pidfd`].
 
+pub mod accounts;
 mod child;
 pub mod daemon;
 mod descendants;

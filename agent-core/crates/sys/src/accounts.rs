@@ -1,0 +1,383 @@
+//! Accounts as NSS knows them: enumerating users, groups and shadow entries, and single look-ups.
+//!
+//! The `getinfo.users` plugin is the caller. Entries are lent to a closure, in a buffer that is
+//! used again for the next one: 100,000 users cost no allocation here. All sources of
+//! /etc/nsswitch.conf are asked, so LDAP or systemd users are seen; it may block on the network.
+//!
+//! glibc keeps one enumeration position a process and database: [`each_user`] and its kin hold a
+//! lock against each other, and no other code of ours enumerates.
+
+#![expect(unsafe_code, reason = "NSS enumeration has no safe wrapper")]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::io;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+/// The buffer an entry is first read into, in bytes.
+const FIRST_BUFFER: usize = 16 << 10;
+/// The largest buffer tried: a group of a million members fits.
+const MAX_BUFFER: usize = 64 << 20;
+
+/// One enumeration at a time.
+static ENUMERATION: Mutex<()> = Mutex::new(());
+
+/// An entry of the passwd database (passwd(5)). Texts are bytes: nothing says they are UTF-8.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct User<'a> {
+    /// Login name.
+    pub name: &'a CStr,
+    /// User id.
+    pub uid: u32,
+    /// Primary group's id.
+    pub gid: u32,
+    /// Full name and the like.
+    pub gecos: &'a CStr,
+    /// Home directory.
+    pub home: &'a CStr,
+    /// Login shell.
+    pub shell: &'a CStr,
+}
+
+/// An entry of the group database (group(5)).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Group<'a> {
+    /// Its name.
+    pub name: &'a CStr,
+    /// Group id.
+    pub gid: u32,
+    /// The users it is a supplementary group of.
+    pub members: Members<'a>,
+}
+
+/// The names in a group's member list.
+#[derive(Debug, Clone)]
+pub struct Members<'a> {
+    next: *const *mut c_char,
+    entry: PhantomData<&'a CStr>,
+}
+
+/// An entry of the shadow database (shadow(5)). Days count from 1970-01-01; -1 is an empty field.
+///
+/// It holds a password hash, and so is not `Debug`.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Shadow<'a> {
+    /// Login name.
+    pub name: &'a CStr,
+    /// The encrypted password field: never to be shown.
+    pub password: &'a CStr,
+    /// The day the password was changed last; 0 asks for a change at the next login.
+    pub last_change: i64,
+    /// Days before it may be changed.
+    pub min: i64,
+    /// Days after which it must be changed.
+    pub max: i64,
+    /// Days of warning before that.
+    pub warn: i64,
+    /// Days after that before the account is disabled.
+    pub inactive: i64,
+    /// The day the account is disabled.
+    pub expires: i64,
+}
+
+/// Calls `visit` with each user, until it answers an error.
+///
+/// # Errors
+/// The visitor's; NSS's own as [`io::Error`].
+pub fn each_user<E: From<io::Error>>(mut visit: impl FnMut(User<'_>) -> Result<(), E>) -> Result<(), E> {
+    // SAFETY: setpwent and endpwent have no condition but that no other thread enumerates, which
+    // the lock in `enumerate` sees to.
+    let (rewind, end) = (|| unsafe { libc::setpwent() }, || unsafe { libc::endpwent() });
+    enumerate(
+        rewind,
+        end,
+        // SAFETY: `enumerate` passes a record, a buffer of the length it says, and a result, each
+        // valid for writing and alone in use.
+        |record, buffer, len, result| unsafe { libc::getpwent_r(record, buffer, len, result) },
+        |record| visit(user(record)),
+    )
+}
+
+/// Calls `visit` with each group, until it answers an error.
+///
+/// # Errors
+/// As [`each_user`].
+pub fn each_group<E: From<io::Error>>(mut visit: impl FnMut(Group<'_>) -> Result<(), E>) -> Result<(), E> {
+    // SAFETY: as in `each_user`, of the group database.
+    let (rewind, end) = (|| unsafe { libc::setgrent() }, || unsafe { libc::endgrent() });
+    enumerate(
+        rewind,
+        end,
+        // SAFETY: as in `each_user`.
+        |record, buffer, len, result| unsafe { libc::getgrent_r(record, buffer, len, result) },
+        |record| visit(group(record)),
+    )
+}
+
+/// Calls `visit` with each shadow entry, until it answers an error. Without root there are none.
+///
+/// # Errors
+/// As [`each_user`].
+pub fn each_shadow<E: From<io::Error>>(mut visit: impl FnMut(Shadow<'_>) -> Result<(), E>) -> Result<(), E> {
+    // SAFETY: as in `each_user`, of the shadow database.
+    let (rewind, end) = (|| unsafe { libc::setspent() }, || unsafe { libc::endspent() });
+    enumerate(
+        rewind,
+        end,
+        // SAFETY: as in `each_user`.
+        |record, buffer, len, result| unsafe { libc::getspent_r(record, buffer, len, result) },
+        |record| visit(shadow(record)),
+    )
+}
+
+/// The user of this name, as `found` makes of it; none where there is no such user.
+///
+/// # Errors
+/// NSS's own, such as an unreachable directory server.
+pub fn user_by_name<T>(name: &CStr, found: impl FnOnce(User<'_>) -> T) -> io::Result<Option<T>> {
+    look_up(
+        // SAFETY: `name` is a C string; the rest as `look_up` promises.
+        |record, buffer, len, result| unsafe { libc::getpwnam_r(name.as_ptr(), record, buffer, len, result) },
+        |record| found(user(record)),
+    )
+}
+
+/// The user of this id.
+///
+/// # Errors
+/// As [`user_by_name`].
+pub fn user_by_uid<T>(uid: u32, found: impl FnOnce(User<'_>) -> T) -> io::Result<Option<T>> {
+    look_up(
+        // SAFETY: as `look_up` promises.
+        |record, buffer, len, result| unsafe { libc::getpwuid_r(uid, record, buffer, len, result) },
+        |record| found(user(record)),
+    )
+}
+
+/// The group of this id.
+///
+/// # Errors
+/// As [`user_by_name`].
+pub fn group_by_gid<T>(gid: u32, found: impl FnOnce(Group<'_>) -> T) -> io::Result<Option<T>> {
+    look_up(
+        // SAFETY: as `look_up` promises.
+        |record, buffer, len, result| unsafe { libc::getgrgid_r(gid, record, buffer, len, result) },
+        |record| found(group(record)),
+    )
+}
+
+/// The shadow entry of this user. Needs root.
+///
+/// # Errors
+/// As [`user_by_name`].
+pub fn shadow_by_name<T>(name: &CStr, found: impl FnOnce(Shadow<'_>) -> T) -> io::Result<Option<T>> {
+    look_up(
+        // SAFETY: `name` is a C string; the rest as `look_up` promises.
+        |record, buffer, len, result| unsafe { libc::getspnam_r(name.as_ptr(), record, buffer, len, result) },
+        |record| found(shadow(record)),
+    )
+}
+
+/// The C records that a zeroed value is valid for: plain integers and pointers.
+trait Record {}
+impl Record for libc::passwd {}
+impl Record for libc::group {}
+impl Record for libc::spwd {}
+
+/// A record and the memory its pointers lead into.
+struct Entry<R> {
+    record: MaybeUninit<R>,
+    buffer: Vec<c_char>,
+}
+
+impl<R: Record> Entry<R> {
+    fn new() -> Self {
+        Self { record: MaybeUninit::zeroed(), buffer: vec![0; FIRST_BUFFER] }
+    }
+
+    /// Has `read` (a `…_r` function of NSS) fill the entry, with a larger buffer as long as it says
+    /// ERANGE. Answers its other error numbers; none when there is no entry.
+    fn read(
+        &mut self,
+        read: &mut impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
+    ) -> Result<Option<&R>, c_int> {
+        loop {
+            let mut result = ptr::null_mut();
+            match read(self.record.as_mut_ptr(), self.buffer.as_mut_ptr(), self.buffer.len(), &raw mut result)
+            {
+                libc::ERANGE if self.buffer.len() < MAX_BUFFER => {
+                    let len = self.buffer.len() * 2;
+                    // Not resize: what the buffer holds is worth no copy.
+                    self.buffer = vec![0; len];
+                }
+                0 if result.is_null() => return Ok(None),
+                // SAFETY: zeroed at first, and a `Record` is valid zeroed; written by `read` since.
+                0 => return Ok(Some(unsafe { self.record.assume_init_ref() })),
+                errno => return Err(errno),
+            }
+        }
+    }
+}
+
+fn enumerate<R: Record, E: From<io::Error>>(
+    rewind: impl FnOnce(),
+    end: impl FnOnce(),
+    mut read: impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
+    mut visit: impl FnMut(&R) -> Result<(), E>,
+) -> Result<(), E> {
+    let _alone = ENUMERATION.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut entry = Entry::new();
+    rewind();
+    let outcome = loop {
+        match entry.read(&mut read) {
+            Ok(Some(record)) => {
+                if let Err(err) = visit(record) {
+                    break Err(err);
+                }
+            }
+            // The end is ENOENT with most sources, no entry with some.
+            Ok(None) | Err(libc::ENOENT) => break Ok(()),
+            Err(libc::EINTR) => {}
+            Err(errno) => break Err(io::Error::from_raw_os_error(errno).into()),
+        }
+    };
+    end();
+    outcome
+}
+
+fn look_up<R: Record, T>(
+    mut read: impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
+    found: impl FnOnce(&R) -> T,
+) -> io::Result<Option<T>> {
+    let mut entry = Entry::new();
+    loop {
+        match entry.read(&mut read) {
+            Ok(record) => return Ok(record.map(found)),
+            // "The given name or uid was not found", getpwnam(3): POSIX leaves open how it is said.
+            Err(libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM) => return Ok(None),
+            Err(libc::EINTR) => {}
+            Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+}
+
+fn user(record: &libc::passwd) -> User<'_> {
+    User {
+        name: text(record, record.pw_name),
+        uid: record.pw_uid,
+        gid: record.pw_gid,
+        gecos: text(record, record.pw_gecos),
+        home: text(record, record.pw_dir),
+        shell: text(record, record.pw_shell),
+    }
+}
+
+fn group(record: &libc::group) -> Group<'_> {
+    let members = Members { next: record.gr_mem.cast_const(), entry: PhantomData };
+    Group { name: text(record, record.gr_name), gid: record.gr_gid, members }
+}
+
+fn shadow(record: &libc::spwd) -> Shadow<'_> {
+    Shadow {
+        name: text(record, record.sp_namp),
+        password: text(record, record.sp_pwdp),
+        last_change: record.sp_lstchg,
+        min: record.sp_min,
+        max: record.sp_max,
+        warn: record.sp_warn,
+        inactive: record.sp_inact,
+        expires: record.sp_expire,
+    }
+}
+
+/// A text of `owner`, a record that NSS filled in; an absent one is empty.
+fn text<R: Record>(_owner: &R, pointer: *const c_char) -> &CStr {
+    if pointer.is_null() {
+        return c"";
+    }
+    // SAFETY: the pointer comes from a record that a `…_r` function filled in, and so leads to a C
+    // string in the buffer beside it; buffer and record are borrowed, thus unchanged, as long as
+    // the owner is.
+    unsafe { CStr::from_ptr(pointer) }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = &'a CStr;
+
+    fn next(&mut self) -> Option<&'a CStr> {
+        if self.next.is_null() {
+            return None;
+        }
+        // SAFETY: `next` leads into the array that `gr_mem` points to, at or before the null that
+        // ends it: it moves on only from an element that is not that null.
+        let member = unsafe { self.next.read() };
+        if member.is_null() {
+            return None;
+        }
+        // SAFETY: the element read was not the last, so the next one is within the same array.
+        self.next = unsafe { self.next.add(1) };
+        // SAFETY: each element of `gr_mem` is a C string in the record's buffer, which is borrowed
+        // for 'a.
+        Some(unsafe { CStr::from_ptr(member) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_enumerated_and_looked_up_alike() {
+        let mut seen = None;
+        each_user(|user| {
+            if user.uid == 0 && seen.is_none() {
+                seen = Some((user.name.to_owned(), user.gid, user.home.to_owned(), user.shell.to_owned()));
+            }
+            io::Result::Ok(())
+        })
+        .unwrap();
+        let take =
+            |user: User<'_>| (user.name.to_owned(), user.gid, user.home.to_owned(), user.shell.to_owned());
+        assert_eq!(user_by_uid(0, take).unwrap(), seen);
+        assert_eq!(user_by_name(c"root", take).unwrap(), seen);
+        assert_eq!(user_by_name(c"no such user", |_| ()).unwrap(), None);
+        assert_eq!(user_by_uid(4_000_000_001, |_| ()).unwrap(), None);
+    }
+
+    #[test]
+    fn enumerating_again_begins_again() {
+        let count = || {
+            let mut count = 0;
+            each_group(|_| {
+                count += 1;
+                io::Result::Ok(())
+            })
+            .unwrap();
+            count
+        };
+        assert!(count() > 0);
+        assert_eq!(count(), count());
+    }
+
+    #[test]
+    fn a_visitor_can_stop_and_the_lock_is_free_after() {
+        for _ in 0..2 {
+            let stopped = each_user(|_| Err(io::Error::other("enough")));
+            assert_eq!(stopped.unwrap_err().to_string(), "enough");
+        }
+    }
+
+    #[test]
+    fn members_of_a_group_are_all_listed() {
+        let (a, b) = (c"a".as_ptr().cast_mut(), c"b".as_ptr().cast_mut());
+        let list = [a, b, ptr::null_mut()];
+        let members = Members { next: list.as_ptr(), entry: PhantomData };
+        assert_eq!(members.collect::<Vec<_>>(), [c"a", c"b"]);
+        assert_eq!(Members { next: ptr::null(), entry: PhantomData }.next(), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! The shadow database without its secrets: what state a password is in, and its dates.
+//!
+//! The hash is looked at in [`State::of_field`] and goes no further.
+
+use std::ffi::CStr;
+use std::io;
+
+use agent_sys::accounts::{Shadow, shadow_by_name};
+use serde::{Serialize, Serializer};
+use time::Date;
+
+/// Julian day of 1970-01-01.
+const EPOCH: i64 = 2_440_588;
+/// A maximum age from here on means "never", as shadow-utils' own 99999 does.
+const NEVER: i64 = 10_000;
+
+/// What can be done with a password. These words are the stable values of the field `password`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// There is a password, and it opens the account.
+    Set,
+    /// There is a password, but it is locked (`passwd -l`): `!` before its hash.
+    Locked,
+    /// No password can open the account (`*`, `!`, `!!`); keys and su may.
+    Disabled,
+    /// The field is empty: the account opens *without* a password.
+    None,
+    /// The user has no shadow entry.
+    Missing,
+}
+
+/// One user's shadow entry, secret left out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Password {
+    pub(crate) state: State,
+    pub(crate) last_change: Option<Day>,
+    pub(crate) must_change: bool,
+    pub(crate) min_days: Option<u32>,
+    pub(crate) max_days: Option<u32>,
+    pub(crate) warn_days: Option<u32>,
+    pub(crate) inactive_days: Option<u32>,
+    pub(crate) password_expires: Option<Day>,
+    pub(crate) expires: Option<Day>,
+}
+
+/// A date, written as `2026-01-31`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Day(Date);
+
+impl Password {
+    /// Of a user without a shadow entry.
+    pub(crate) const MISSING: Self = Self {
+        state: State::Missing,
+        last_change: None,
+        must_change: false,
+        min_days: None,
+        max_days: None,
+        warn_days: None,
+        inactive_days: None,
+        password_expires: None,
+        expires: None,
+    };
+
+    /// Looks one user up.
+    pub(crate) fn of(name: &CStr) -> io::Result<Self> {
+        Ok(shadow_by_name(name, |entry| Self::new(&entry))?.unwrap_or(Self::MISSING))
+    }
+
+    pub(crate) fn new(entry: &Shadow<'_>) -> Self {
+        let count = |days: i64| u32::try_from(days).ok();
+        let change_due = (entry.last_change > 0 && (0..NEVER).contains(&entry.max))
+            .then(|| entry.last_change.checked_add(entry.max))
+            .flatten();
+        Self {
+            state: State::of_field(entry.password.to_bytes()),
+            last_change: Some(entry.last_change).filter(|day| *day > 0).and_then(Day::from_epoch),
+            must_change: entry.last_change == 0,
+            min_days: count(entry.min),
+            max_days: count(entry.max),
+            warn_days: count(entry.warn),
+            inactive_days: count(entry.inactive),
+            password_expires: change_due.and_then(Day::from_epoch),
+            expires: Some(entry.expires).filter(|day| *day >= 0).and_then(Day::from_epoch),
+        }
+    }
+}
+
+impl State {
+    /// By the password field of shadow(5) and the forms of crypt(5).
+    fn of_field(field: &[u8]) -> Self {
+        match field {
+            [] => Self::None,
+            [b'!', rest @ ..] => {
+                let bangs = rest.iter().take_while(|byte| **byte == b'!').count();
+                if is_hash(&rest[bangs..]) { Self::Locked } else { Self::Disabled }
+            }
+            field if is_hash(field) => Self::Set,
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// `$id$…`, BSDi's `_…` of 20 characters, or traditional DES of 13.
+fn is_hash(field: &[u8]) -> bool {
+    let plain = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.' || *b == b'/');
+    match field {
+        [b'$', rest @ ..] => rest.contains(&b'$'),
+        [b'_', rest @ ..] => rest.len() == 19 && plain(rest),
+        field => field.len() == 13 && plain(field),
+    }
+}
+
+impl Day {
+    fn from_epoch(days: i64) -> Option<Self> {
+        let julian = i32::try_from(days.checked_add(EPOCH)?).ok()?;
+        Date::from_julian_day(julian).ok().map(Self)
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn password_fields_have_their_states() {
+        for (field, want) in [
+            ("", State::None),
+            ("*", State::Disabled),
+            ("!", State::Disabled),
+            ("!!", State::Disabled),
+            ("!*", State::Disabled),
+            ("x", State::Disabled),
+            ("*LK*", State::Disabled),
+            ("$6$salt$hash", State::Set),
+            ("$y$j9T$salt$hash", State::Set),
+            ("!$6$salt$hash", State::Locked),
+            ("!!$6$salt$hash", State::Locked),
+            ("abcdefghijklm", State::Set),
+            ("!abcdefghijklm", State::Locked),
+            ("_J9..rasmBYk8r9AiWNc", State::Set),
+        ] {
+            assert_eq!(State::of_field(field.as_bytes()), want, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn day_numbers_become_dates() {
+        for (days, want) in
+            [(0, "1970-01-01"), (1, "1970-01-02"), (19782, "2024-02-29"), (20000, "2024-10-04")]
+        {
+            assert_eq!(Day::from_epoch(days).unwrap().0.to_string(), want);
+        }
+        assert_eq!(Day::from_epoch(i64::MAX), None);
+        assert_eq!(Day::from_epoch(10_000_000), None);
+    }
+}
