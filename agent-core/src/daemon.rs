@@ -1,0 +1,183 @@
+//! The daemon from its first line to its last: flags, configuration, log, the parts, signals, the end.
+
+use crate::cli::Cli;
+use crate::config::Config;
+use crate::dispatch::Dispatcher;
+use crate::exec::Executor;
+use crate::identity::Identity;
+use crate::link::{self, Link};
+use crate::logging::{self, LogFile};
+use crate::plugin::Plugins;
+use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
+use crate::{Error, exec, plugin};
+use clap::Parser as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Threads for look-ups that block (accounts, names); they end when idle.
+const MAX_BLOCKING_THREADS: usize = 4;
+
+/// How long such a thread waits for more to do.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// The last answers and the goodbye, once the running work is over.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs `BasicAgent`.
+pub fn main() -> ExitCode {
+    // The same binary is the zygote and the plugin worker, which must stay small: nothing comes before this.
+    match std::env::args_os().nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some(exec::ZYGOTE_FLAG) => return exec::zygote_main(),
+        Some(plugin::WORKER_FLAG) => return plugin::worker_main(),
+        _ => {}
+    }
+    let cli = Cli::parse();
+    let config = match Config::load(&cli.overrides) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("BasicAgent: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if cli.check_config {
+        return check(&config);
+    }
+    match logging::start(config.log.level.0, config.log.file.as_deref()).and_then(|log| run(&cli, config, log)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("BasicAgent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `--check-config`: the file itself has been checked; here the TLS files it names.
+fn check(config: &Config) -> ExitCode {
+    match link::client_config(&config.tls) {
+        Ok(_) => ExitCode::SUCCESS,
+        // The default place may be filled later; a place that was named has to hold something.
+        Err(error) if config.tls == Config::default().tls => {
+            eprintln!("BasicAgent: no channel until this is mended: {error}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("BasicAgent: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error> {
+    let identity = Identity::open(&config.state_dir, config.host_id.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+        .build()
+        .map_err(|error| Error::Config(format!("no event loop: {error}")))?;
+    let result = runtime.block_on(async { Daemon::start(cli, config, log_file, identity).await?.serve().await });
+    // A look-up that hangs in a library must not hold the end back.
+    runtime.shutdown_background();
+    result
+}
+
+/// The parts, once they all stand.
+struct Daemon<'a> {
+    cli: &'a Cli,
+    config: watch::Sender<Arc<Config>>,
+    log_file: Option<LogFile>,
+    identity: Identity,
+    shutdown: Shutdown,
+    executor: Arc<Executor>,
+    plugins: Arc<Plugins>,
+    dispatcher: Arc<Dispatcher>,
+    stopping: crate::shutdown::Stopping,
+}
+
+impl Daemon<'_> {
+    async fn start(cli: &Cli, config: Config, log_file: Option<LogFile>, identity: Identity) -> Result<Daemon<'_>, Error> {
+        let (shutdown, stopping) = Shutdown::new();
+        let executor = Arc::new(Executor::start(config.exec.settings(), exec::Platform::default())?);
+        let plugins = Arc::new(Plugins::new(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle()));
+        let dispatcher = Dispatcher::new(&identity.host_id, executor.clone(), plugins.clone(), stopping.clone());
+        Ok(Daemon {
+            cli,
+            config: watch::Sender::new(Arc::new(config)),
+            log_file,
+            identity,
+            shutdown,
+            executor,
+            plugins,
+            dispatcher: Arc::new(dispatcher),
+            stopping,
+        })
+    }
+
+    /// Serves until told to end, then ends in order: no new work, the running work, the goodbye.
+    async fn serve(self) -> Result<(), Error> {
+        let on = |kind| signal(kind).map_err(|error| Error::Config(format!("no signal handler: {error}")));
+        let (mut terminate, mut interrupt, mut hangup) =
+            (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
+        log::info!("BasicAgent {} starts as {}", env!("CARGO_PKG_VERSION"), self.identity.host_id);
+        let link = Link::new(&self.identity.host_id, self.config.subscribe(), self.dispatcher.clone(), self.stopping.clone());
+        let link = tokio::spawn(link.run());
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => self.reload().await,
+            }
+        }
+        log::info!("told to end: no new work");
+        self.shutdown.drain();
+        tokio::select! {
+            () = self.dispatcher.drained() => {}
+            () = tokio::time::sleep(DRAIN_TIMEOUT) => self.cancel_work().await,
+            _ = terminate.recv() => self.cancel_work().await,
+            _ = interrupt.recv() => self.cancel_work().await,
+        }
+        self.shutdown.close();
+        if tokio::time::timeout(CLOSE_TIMEOUT, link).await.is_err() {
+            log::warn!("the channel did not close in {} s", CLOSE_TIMEOUT.as_secs());
+        }
+        self.plugins.shutdown().await;
+        self.executor.shutdown().await;
+        log::info!("ended");
+        Ok(())
+    }
+
+    /// Cancels what still runs and waits for its end: the grace of a kill, and a little more.
+    async fn cancel_work(&self) {
+        log::warn!("still running work is cancelled");
+        self.dispatcher.cancel_all();
+        let bound = self.config.borrow().exec.settings().grace + CLOSE_TIMEOUT;
+        if tokio::time::timeout(bound, self.dispatcher.drained()).await.is_err() {
+            log::error!("some work did not end in {} s", bound.as_secs());
+        }
+    }
+
+    /// SIGHUP: the configuration anew, the log file anew. What can't be used changes nothing.
+    async fn reload(&self) {
+        if let Some(file) = &self.log_file
+            && let Err(error) = file.reopen()
+        {
+            log::error!("log file not reopened: {error}");
+        }
+        let config = match Config::load(&self.cli.overrides) {
+            Ok(config) => config,
+            Err(error) => return log::error!("configuration not reloaded: {error}"),
+        };
+        let old = self.config.borrow().clone();
+        if config.state_dir != old.state_dir || config.host_id != old.host_id || config.log.file != old.log.file {
+            log::warn!("state_dir, host_id and log.file change only at the next start");
+        }
+        log::set_max_level(config.log.level.0);
+        self.executor.reconfigure(config.exec.settings());
+        self.plugins.reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle()).await;
+        self.config.send_replace(Arc::new(config));
+        log::info!("configuration reloaded");
+    }
+}

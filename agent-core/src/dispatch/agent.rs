@@ -1,0 +1,70 @@
+//! `agent.info` and `agent.methods`: what the agent says of itself (§8).
+
+use super::{METHODS, reply};
+use crate::plugin::Plugins;
+use agent_wire::message::Response;
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+use std::time::{Instant, SystemTime};
+
+/// What does not change while the agent runs.
+pub(super) struct About {
+    host_id: String,
+    started: SystemTime,
+    since: Instant,
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    version: &'static str,
+    protocol: u32,
+    host_id: &'a str,
+    pid: u32,
+    started: String,
+    uptime_seconds: u64,
+    requests_taken: u64,
+    requests_running: usize,
+}
+
+#[derive(Serialize)]
+struct Method {
+    method: String,
+    summary: String,
+}
+
+impl About {
+    /// Taken at the agent's start.
+    pub(super) fn new(host_id: &str) -> Self {
+        Self { host_id: host_id.to_owned(), started: SystemTime::now(), since: Instant::now() }
+    }
+
+    /// The answer to `agent.info`.
+    pub(super) fn info(&self, id: &str, requests_taken: u64, requests_running: usize) -> Response {
+        let info = Info {
+            version: env!("CARGO_PKG_VERSION"),
+            protocol: agent_wire::PROTOCOL_VERSION,
+            host_id: &self.host_id,
+            pid: std::process::id(),
+            started: humantime::format_rfc3339_seconds(self.started).to_string(),
+            uptime_seconds: self.since.elapsed().as_secs(),
+            requests_taken,
+            requests_running,
+        };
+        with_data(id, &info)
+    }
+}
+
+/// The answer to `agent.methods`: the agent's own, then what the plugins offer.
+pub(super) async fn methods(id: &str, plugins: &Plugins) -> Response {
+    let own = METHODS.iter().map(|(method, summary)| ((*method).to_owned(), (*summary).to_owned()));
+    let offered = plugins.methods().await;
+    let all: Vec<Method> = own.chain(offered).map(|(method, summary)| Method { method, summary }).collect();
+    with_data(id, &all)
+}
+
+fn with_data(id: &str, data: &impl Serialize) -> Response {
+    match to_raw_value(data) {
+        Ok(data) => Response::success(id, 0).with_json(data),
+        Err(error) => reply::internal(id, &error),
+    }
+}

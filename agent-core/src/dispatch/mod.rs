@@ -1,0 +1,164 @@
+//! One message in, one handler, one reply out (§3, §4).
+//!
+//! Called by the link with each message; calls exec and plugin. What needs no waiting is answered on the spot;
+//! everything else runs in a task of its own, holds a [`Ticket`], and answers through it.
+
+mod agent;
+mod bash;
+mod reply;
+mod ticket;
+
+use crate::exec::Executor;
+use crate::plugin::Plugins;
+use crate::shutdown::Stopping;
+use agent_wire::message::{Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, Request, Response, line};
+use agent_wire::{InvalidParams, Retcode, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use ticket::{Running, Ticket};
+use tokio::sync::mpsc;
+
+/// The agent's own methods and what they do, as `agent.methods` lists them.
+const METHODS: [(&str, &str); 5] = [
+    ("agent.info", "version, identity, uptime and counters of the agent"),
+    ("agent.methods", "every method with its one-line help"),
+    ("agent.ping", "answers at once"),
+    ("sync.bash", "runs a shell command as a user and answers when it has ended"),
+    ("sync.cancel", "ends the command of another request, its whole process tree"),
+];
+
+/// Takes messages and sees to their answers.
+pub(crate) struct Dispatcher {
+    running: Running,
+    executor: Arc<Executor>,
+    plugins: Arc<Plugins>,
+    about: agent::About,
+    stopping: Stopping,
+    taken: AtomicU64,
+}
+
+impl Dispatcher {
+    /// A dispatcher for this host.
+    pub(crate) fn new(host_id: &str, executor: Arc<Executor>, plugins: Arc<Plugins>, stopping: Stopping) -> Self {
+        Self {
+            running: Running::default(),
+            executor,
+            plugins,
+            about: agent::About::new(host_id),
+            stopping,
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// Handles one message. An answer that is ready is appended to `out`; a later one comes by `answers`, whose
+    /// receiver may be gone by then: the command goes on and its answer is dropped (§5).
+    pub(crate) fn take(&self, text: &str, answers: &mpsc::Sender<Vec<u8>>, out: &mut Vec<u8>) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        let fields = match json::parse_object(text) {
+            Ok(fields) => fields,
+            Err(error) => return line(&Response::failed(None, error.retcode, &error.message), out),
+        };
+        if fields.contains_key("resp") {
+            // Nothing was asked of the server, so this is an error it reports; answering it could go on for ever.
+            let message = fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
+            return log::warn!("server reports: {}", json::quote(message));
+        }
+        match Request::parse(fields) {
+            Ok(request) => {
+                if let Some(response) = self.start(request, answers) {
+                    line(&response, out);
+                }
+            }
+            Err(unusable) => line(&unusable.answer(), out),
+        }
+    }
+
+    /// Ends every running command; their answers say so.
+    pub(crate) fn cancel_all(&self) {
+        self.running.cancel_all();
+    }
+
+    /// Returns once no request is running and every answer has been handed over.
+    pub(crate) async fn drained(&self) {
+        self.running.drained().await;
+    }
+
+    /// Answers at once, or starts what will answer later.
+    fn start(&self, request: Request, answers: &mpsc::Sender<Vec<u8>>) -> Option<Response> {
+        let id = request.id.as_str();
+        if self.running.has(id) {
+            return Some(reply::invalid(id, &InvalidParams("id is that of a request still running".to_owned())));
+        }
+        match request.method.as_str() {
+            "agent.ping" => Some(Response::success(id, 0)),
+            "agent.info" => Some(self.about.info(id, self.taken.load(Ordering::Relaxed), self.running.count())),
+            "sync.cancel" => Some(self.cancel(&request)),
+            "agent.methods" => {
+                let plugins = self.plugins.clone();
+                self.spawn(request, answers, move |request, _| async move { agent::methods(&request.id, &plugins).await })
+            }
+            "sync.bash" => {
+                let bash = match Bash::parse(request.params(), MAX_SYNC_TIMEOUT) {
+                    Ok(bash) => bash,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let executor = self.executor.clone();
+                let stopping = self.stopping.clone();
+                self.spawn(request, answers, move |request, cancelled| async move {
+                    bash::run(&request.id, bash, &executor, cancelled, &stopping).await
+                })
+            }
+            method if method.starts_with("getinfo.") => {
+                let getinfo = match GetInfo::parse(request.params()) {
+                    Ok(getinfo) => getinfo,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let plugins = self.plugins.clone();
+                self.spawn(request, answers, move |request, _| async move {
+                    match plugins.call(&request.method, &getinfo.args).await {
+                        Ok(data) => Response::success(&request.id, 0).with_json(data),
+                        Err(error) => reply::failed(&request.id, &error),
+                    }
+                })
+            }
+            method => Some(Response::failed(Some(id), Retcode::NoSuchMethod, json::quote(method))),
+        }
+    }
+
+    /// Runs a handler in a task of its own. Answers at once only when that is refused.
+    fn spawn<F>(
+        &self,
+        request: Request,
+        answers: &mpsc::Sender<Vec<u8>>,
+        handler: impl FnOnce(Request, ticket::Cancelled) -> F + Send + 'static,
+    ) -> Option<Response>
+    where
+        F: Future<Output = Response> + Send,
+    {
+        if self.stopping.has_begun() {
+            return Some(Response::failed(Some(&request.id), Retcode::ShuttingDown, "no new requests"));
+        }
+        match self.running.enter(&request.id, answers) {
+            Ok((ticket, cancelled)) => {
+                // Owned by `running`: shutdown waits for every ticket to be given back.
+                tokio::spawn(async move { Ticket::answer(ticket, handler(request, cancelled).await).await });
+                None
+            }
+            Err(ticket::Full) => {
+                let most = format!("at most {} run or wait", ticket::MAX_IN_FLIGHT);
+                Some(Response::failed(Some(&request.id), Retcode::Busy, most))
+            }
+        }
+    }
+
+    fn cancel(&self, request: &Request) -> Response {
+        match Cancel::parse(request.params()) {
+            Ok(cancel) if self.running.cancel(&cancel.target) => Response::success(&request.id, 0),
+            Ok(cancel) => {
+                let why = format!("\"{}\" is not running", json::quote(&cancel.target));
+                Response::failed(Some(&request.id), Retcode::NotFound, why)
+            }
+            Err(why) => reply::invalid(&request.id, &why),
+        }
+    }
+}

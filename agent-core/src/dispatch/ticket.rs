@@ -1,0 +1,171 @@
+//! Requests that are running: their ids, how to cancel them, how many there may be.
+
+use agent_wire::Retcode;
+use agent_wire::message::{Response, line};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Requests that run or wait at once, whatever their kind.
+pub(super) const MAX_IN_FLIGHT: u32 = 4096;
+
+/// Resolves when the request is to be given up; never, when the other end is gone without a word.
+pub(super) type Cancelled = oneshot::Receiver<()>;
+
+/// No place for one more request.
+#[derive(Debug)]
+pub(super) struct Full;
+
+type Ids = HashMap<String, Option<oneshot::Sender<()>>>;
+
+/// Every request that has a task. An id stands here until its answer is about to go out.
+pub(super) struct Running {
+    ids: Arc<Mutex<Ids>>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        let places = Arc::new(Semaphore::new(MAX_IN_FLIGHT as usize));
+        Self { ids: Arc::default(), places }
+    }
+}
+
+impl Running {
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        lock(&self.ids)
+    }
+
+    /// Whether a request of this id is running.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.ids().contains_key(id)
+    }
+
+    /// How many are running.
+    pub(super) fn count(&self) -> usize {
+        self.ids().len()
+    }
+
+    /// Takes a place for a request whose id is not running.
+    pub(super) fn enter(&self, id: &str, answers: &mpsc::Sender<Vec<u8>>) -> Result<(Ticket, Cancelled), Full> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Full)?;
+        let (cancel, cancelled) = oneshot::channel();
+        self.ids().insert(id.to_owned(), Some(cancel));
+        let ticket = Ticket { id: id.to_owned(), ids: self.ids.clone(), answers: answers.clone(), left: false, _place: place };
+        Ok((ticket, cancelled))
+    }
+
+    /// Tells a request to give up. Whether there is one; telling twice is the same as once.
+    pub(super) fn cancel(&self, id: &str) -> bool {
+        match self.ids().get_mut(id) {
+            Some(cancel) => {
+                // A request that ended in this moment no longer listens; its answer is on its way.
+                cancel.take().map(|cancel| cancel.send(()));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Tells every request to give up.
+    pub(super) fn cancel_all(&self) {
+        for cancel in self.ids().values_mut().filter_map(Option::take) {
+            let _ = cancel.send(());
+        }
+    }
+
+    /// Returns once every ticket has been given back.
+    pub(super) async fn drained(&self) {
+        let _ = self.places.acquire_many(MAX_IN_FLIGHT).await;
+    }
+}
+
+fn lock(ids: &Mutex<Ids>) -> MutexGuard<'_, Ids> {
+    // Nothing under the lock can panic halfway through a change.
+    ids.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One running request's right and duty to answer.
+pub(super) struct Ticket {
+    id: String,
+    ids: Arc<Mutex<Ids>>,
+    answers: mpsc::Sender<Vec<u8>>,
+    left: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Ticket {
+    /// Hands the answer over. The id is free for another request from here on.
+    pub(super) async fn answer(mut self, response: Response) {
+        let mut bytes = Vec::new();
+        line(&response, &mut bytes);
+        drop(response);
+        self.leave();
+        // The channel is gone: the answer is dropped with it (§5).
+        let _ = self.answers.send(bytes).await;
+    }
+
+    fn leave(&mut self) {
+        self.left = true;
+        lock(&self.ids).remove(&self.id);
+    }
+}
+
+impl Drop for Ticket {
+    /// A handler that panicked still owes an answer.
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        self.leave();
+        log::error!("request {}: its handler ended without an answer", agent_wire::json::quote(&self.id));
+        let mut bytes = Vec::new();
+        line(&Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id"), &mut bytes);
+        let _ = self.answers.try_send(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_still_answers() {
+        let running = Running::default();
+        let (answers, mut waiting) = mpsc::channel(1);
+        let (ticket, _cancelled) = running.enter("1", &answers).unwrap();
+        let task = tokio::spawn(async move {
+            let _ticket = ticket;
+            panic!("a bug");
+        });
+        assert!(task.await.is_err());
+        assert!(text(&waiting.recv().await.unwrap()).contains("3099"));
+        assert!(!running.has("1"));
+        running.drained().await;
+    }
+
+    #[tokio::test]
+    async fn an_id_is_free_once_its_answer_goes_out() {
+        let running = Running::default();
+        let (answers, mut waiting) = mpsc::channel(1);
+        let (ticket, cancelled) = running.enter("1", &answers).unwrap();
+        assert!(running.has("1") && running.cancel("1") && running.cancel("1"));
+        cancelled.await.unwrap();
+        ticket.answer(Response::success("1", 0)).await;
+        assert!(!running.has("1") && !running.cancel("1"));
+        assert!(text(&waiting.recv().await.unwrap()).contains("success"));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_bound_are_let_in() {
+        let running = Running::default();
+        let (answers, _waiting) = mpsc::channel(1);
+        let tickets: Vec<_> = (0..MAX_IN_FLIGHT).map(|n| running.enter(&n.to_string(), &answers).unwrap()).collect();
+        assert!(running.enter("one more", &answers).is_err());
+        assert_eq!(running.count(), tickets.len());
+    }
+}

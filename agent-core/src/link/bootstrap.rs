@@ -1,0 +1,98 @@
+//! `init` and its answer: before TLS (§2), where only addresses are believed, and inside it (§3).
+
+use crate::Error;
+use agent_wire::message::{Init, InitReply, line};
+use agent_wire::{Decoder, Limits, json, parse_list};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// The whole exchange, from `init` to the last byte of the answer.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All that a server may say before TLS, white space included.
+const MAX_PLAIN_BYTES: usize = 64 << 10;
+
+/// Where the server wants the agent.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Here.
+    Stay,
+    /// At one of these, tried in order.
+    Go(Vec<SocketAddr>),
+}
+
+/// Sends `init` and reads the answer from `decoder`, which may hold more behind it afterwards.
+pub(super) async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    decoder: &mut Decoder,
+    init: &Init,
+    peer: SocketAddr,
+    port: u16,
+) -> Result<Answer, Error> {
+    let exchange = exchange(stream, decoder, init, peer);
+    let reply = tokio::time::timeout(EXCHANGE_TIMEOUT, exchange)
+        .await
+        .map_err(|_| Error::TooSlow { peer, what: "the answer to init" })??;
+    let refused = |why: String| Error::Protocol { peer, why };
+    match reply {
+        InitReply::Accept => Ok(Answer::Stay),
+        InitReply::Redirect { server } => {
+            let list = parse_list(&server).map_err(|error| refused(format!("redirect refused: {error}")))?;
+            Ok(Answer::Go(list.into_iter().map(|endpoint| endpoint.socket(port)).collect()))
+        }
+        InitReply::Refused(response) => {
+            Err(refused(format!("init refused: {} {}", response.retcode, json::quote(&response.message))))
+        }
+    }
+}
+
+/// The plain exchange: a decoder of its own, and nothing but white space may follow the answer, or bytes sent in
+/// the clear could pass for bytes of the channel.
+pub(super) async fn ask_plain(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    init: &Init,
+    peer: SocketAddr,
+    port: u16,
+) -> Result<Answer, Error> {
+    let mut decoder = Decoder::new(Limits { max_message: MAX_PLAIN_BYTES, ..Limits::default() });
+    let answer = ask(stream, &mut decoder, init, peer, port).await?;
+    match decoder.is_drained() {
+        true => Ok(answer),
+        false => Err(Error::Protocol { peer, why: "more than an answer to init before TLS".to_owned() }),
+    }
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    decoder: &mut Decoder,
+    init: &Init,
+    peer: SocketAddr,
+) -> Result<InitReply, Error> {
+    let failed = |source| Error::Connection { peer, source };
+    let refused = |why: String| Error::Protocol { peer, why };
+    let mut out = Vec::new();
+    line(init, &mut out);
+    stream.write_all(&out).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
+    let mut buffer = [0_u8; 4096];
+    let mut total = 0;
+    loop {
+        match decoder.next_message().map_err(|error| refused(error.to_string()))? {
+            Some(text) => {
+                let map = json::parse_object(text).map_err(|error| refused(error.to_string()))?;
+                return InitReply::parse(&map).map_err(|error| refused(error.to_string()));
+            }
+            None if total >= MAX_PLAIN_BYTES => {
+                return Err(refused(format!("no answer to init in {MAX_PLAIN_BYTES} bytes")));
+            }
+            None => {}
+        }
+        let count = stream.read(&mut buffer).await.map_err(failed)?;
+        if count == 0 {
+            return Err(refused("closed without an answer to init".to_owned()));
+        }
+        total += count;
+        decoder.push(&buffer[..count]);
+    }
+}

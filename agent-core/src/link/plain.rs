@@ -1,0 +1,98 @@
+//! The connected socket, with the white space dropped that may stand between the plain exchange and TLS.
+//!
+//! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own after the agent has begun
+//! TLS. JSON lets it be there and TLS does not; anything else that comes before the server's hello is left for TLS to refuse.
+
+use crate::Error;
+use nix::sys::socket::{setsockopt, sockopt};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// One connection attempt (§1).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Seconds of silence before the kernel asks whether the peer is there, and between asking again.
+const KEEPALIVE_IDLE: u32 = 10;
+const KEEPALIVE_INTERVAL: u32 = 5;
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Milliseconds that sent bytes or probes may stay unanswered; with the idle time it keeps a vanished
+/// peer's notice within 30 s (§3).
+const USER_TIMEOUT: u32 = 20_000;
+
+/// A TCP connection to a server.
+#[derive(Debug)]
+pub(super) struct Plain {
+    stream: TcpStream,
+    /// White space is dropped until the first other byte has come.
+    skips_blanks: bool,
+}
+
+impl Plain {
+    /// Connects and sets what §3 asks: no delay, keep-alive, user time-out.
+    pub(super) async fn connect(peer: SocketAddr) -> Result<Self, Error> {
+        let failed = |source| Error::Connection { peer, source };
+        let stream = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await {
+            Ok(connected) => connected.map_err(failed)?,
+            Err(_) => return Err(Error::TooSlow { peer, what: "the connection" }),
+        };
+        watch_for_death(&stream).map_err(failed)?;
+        Ok(Self { stream, skips_blanks: false })
+    }
+
+    /// Drops white space before the next byte that is none.
+    pub(super) fn skip_blanks(&mut self) {
+        self.skips_blanks = true;
+    }
+}
+
+fn watch_for_death(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    setsockopt(stream, sockopt::KeepAlive, &true)?;
+    setsockopt(stream, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE)?;
+    setsockopt(stream, sockopt::TcpKeepInterval, &KEEPALIVE_INTERVAL)?;
+    setsockopt(stream, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
+    setsockopt(stream, sockopt::TcpUserTimeout, &USER_TIMEOUT)?;
+    Ok(())
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let before = buf.filled().len();
+            match Pin::new(&mut self.stream).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) if self.skips_blanks && buf.filled().len() > before => {
+                    let fresh = &mut buf.filled_mut()[before..];
+                    let blanks = fresh.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                    let kept = fresh.len() - blanks;
+                    fresh.copy_within(blanks.., 0);
+                    buf.set_filled(before + kept);
+                    if kept > 0 {
+                        self.skips_blanks = false;
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

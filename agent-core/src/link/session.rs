@@ -1,0 +1,180 @@
+//! The open channel: bytes in to the dispatcher, answers out, until one side ends it (§3).
+//!
+//! One loop does both directions. What is ready to go out goes out together, as few TLS records as it fits
+//! in; a server that does not read stops being read, so what waits is bounded.
+
+use crate::dispatch::Dispatcher;
+use crate::shutdown::Stopping;
+use agent_wire::message::{Response, line};
+use agent_wire::{Decoder, Malformed};
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::mpsc;
+
+/// Bytes read at once: one TLS record's worth.
+const READ_BYTES: usize = 16 << 10;
+
+/// Unsent bytes beyond which nothing more is read or taken from the handlers.
+const HIGH_WATER: usize = 1 << 20;
+
+/// Finished answers that wait for the loop; a handler with one more waits with it.
+const MAX_WAITING_ANSWERS: usize = 64;
+
+/// The buffer kept while nothing is going out.
+const IDLE_CAPACITY: usize = 16 << 10;
+
+/// How long a goodbye may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How a channel ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The server said goodbye (TLS close_notify).
+    Closed,
+    /// It broke.
+    Lost(io::Error),
+    /// The server's bytes could not be followed any more.
+    Garbage(Malformed),
+    /// This agent is shutting down, or its configuration moved the link.
+    Left,
+}
+
+/// Serves the channel. `decoder` may hold messages already; `leave` ends it from this side.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    decoder: Decoder,
+    dispatcher: &Dispatcher,
+    stopping: &mut Stopping,
+    moved: impl Future<Output = ()>,
+) -> End {
+    let (answers, waiting) = mpsc::channel(MAX_WAITING_ANSWERS);
+    let mut channel = Channel {
+        decoder,
+        dispatcher,
+        answers,
+        waiting,
+        out: Vec::new(),
+        sent: 0,
+        flushed: true,
+        garbage: None,
+        buffer: vec![0; READ_BYTES].into_boxed_slice(),
+    };
+    channel.take_messages();
+    let mut left = pin!(async {
+        tokio::select! {
+            () = stopping.closing() => {}
+            () = moved => {}
+        }
+    });
+    let end = poll_fn(|cx| {
+        if left.as_mut().poll(cx).is_ready() && channel.is_sent() {
+            return Poll::Ready(End::Left);
+        }
+        channel.poll(cx, &mut stream)
+    })
+    .await;
+    if !matches!(end, End::Lost(_)) {
+        // Best effort: the peer may be gone, and the answers it did not take are lost with it either way.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
+    }
+    end
+}
+
+struct Channel<'a> {
+    decoder: Decoder,
+    dispatcher: &'a Dispatcher,
+    /// Cloned for each handler that answers later.
+    answers: mpsc::Sender<Vec<u8>>,
+    waiting: mpsc::Receiver<Vec<u8>>,
+    out: Vec<u8>,
+    /// Of `out`, what TLS has taken.
+    sent: usize,
+    flushed: bool,
+    /// The stream can't be followed: what is in `out` goes, then the channel ends.
+    garbage: Option<Malformed>,
+    buffer: Box<[u8]>,
+}
+
+impl Channel<'_> {
+    fn unsent(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    fn is_sent(&self) -> bool {
+        self.unsent() == 0 && self.flushed
+    }
+
+    /// Moves what can be moved, until neither direction can go on.
+    fn poll(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Poll<End> {
+        loop {
+            while self.unsent() < HIGH_WATER
+                && let Poll::Ready(Some(answer)) = self.waiting.poll_recv(cx)
+            {
+                self.out.extend_from_slice(&answer);
+            }
+            if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
+                return Poll::Ready(End::Lost(error));
+            }
+            if self.garbage.is_some() {
+                return match self.is_sent() {
+                    true => Poll::Ready(End::Garbage(self.garbage.take().expect("checked above"))),
+                    false => Poll::Pending,
+                };
+            }
+            if self.unsent() >= HIGH_WATER {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_read(cx, Pin::new(stream))) {
+                Ok(0) => return Poll::Ready(End::Closed),
+                Ok(_) => self.take_messages(),
+                Err(error) => return Poll::Ready(End::Lost(error)),
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, mut stream: Pin<&mut impl AsyncWrite>) -> Poll<io::Result<()>> {
+        while self.sent < self.out.len() {
+            self.flushed = false;
+            match ready!(stream.as_mut().poll_write(cx, &self.out[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.sent += count,
+            }
+        }
+        self.out.clear();
+        self.out.shrink_to(IDLE_CAPACITY);
+        self.sent = 0;
+        if !self.flushed {
+            ready!(stream.poll_flush(cx))?;
+            self.flushed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, stream: Pin<&mut impl AsyncRead>) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        ready!(stream.poll_read(cx, &mut buffer))?;
+        self.decoder.push(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Hands every whole message to the dispatcher; what it answers at once goes straight to `out`.
+    fn take_messages(&mut self) {
+        loop {
+            match self.decoder.next_message() {
+                Ok(None) => return,
+                Ok(Some(text)) => self.dispatcher.take(text, &self.answers, &mut self.out),
+                Err(error) => {
+                    line(&Response::failed(None, error.retcode, &error.message), &mut self.out);
+                    if error.fatal {
+                        self.garbage = Some(error);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

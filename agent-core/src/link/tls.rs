@@ -1,0 +1,89 @@
+//! TLS towards the server: who is trusted, who we are (§3).
+//!
+//! The files are read anew for each connection, so that a renewed certificate is in use without a restart.
+
+use super::plain::Plain;
+use super::resolve::Target;
+use crate::Error;
+use crate::config::{Config, Tls, TlsVersion};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// From our hello to the end of the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Larger TLS files are refused unread.
+const MAX_PEM_BYTES: u64 = 1 << 20;
+
+/// Shakes hands; the peer is verified against the configured CA and the target's name.
+pub(super) async fn connect(stream: Plain, target: &Target, config: &Config) -> Result<TlsStream<Plain>, Error> {
+    let peer = target.address;
+    let connector = TlsConnector::from(Arc::new(client_config(&config.tls)?));
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(target.name.clone(), stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(source)) => Err(Error::Connection { peer, source }),
+        Err(_) => Err(Error::TooSlow { peer, what: "the TLS handshake" }),
+    }
+}
+
+/// Builds the client's side from the configured files. The certificate and key are used when they are there; both
+/// or none must be.
+///
+/// # Errors
+/// [`Error::TlsFile`], naming the key of the setting and the file.
+pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("ca", &tls.ca)? {
+        roots.add(certificate).map_err(|error| bad("ca", &tls.ca, error))?;
+    }
+    let versions: &[_] = match tls.min_version {
+        TlsVersion::V12 => &[&TLS13, &TLS12],
+        TlsVersion::V13 => &[&TLS13],
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .map_err(|error| Error::Config(format!("tls.min_version: {error}")))?
+        .with_root_certificates(roots);
+    let mut config = if tls.cert.exists() || tls.key.exists() {
+        let chain = certificates("cert", &tls.cert)?;
+        let key = PrivateKeyDer::from_pem_slice(&read("key", &tls.key)?).map_err(|error| bad("key", &tls.key, error))?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| bad("cert", &tls.cert, error))?
+    } else {
+        builder.with_no_client_auth()
+    };
+    config.alpn_protocols = vec![agent_wire::ALPN.to_vec()];
+    // One connection that lasts: tickets kept for the next would only cost memory.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(key, path)?).collect();
+    match found {
+        Ok(list) if list.is_empty() => Err(bad(key, path, "holds no certificate")),
+        Ok(list) => Ok(list),
+        Err(error) => Err(bad(key, path, error)),
+    }
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let read = || match std::fs::metadata(path)?.len() {
+        0..=MAX_PEM_BYTES => std::fs::read(path),
+        _ => Err(io::Error::other("too large for a PEM file")),
+    };
+    read().map_err(|error| bad(key, path, error))
+}
+
+fn bad(key: &'static str, path: &Path, why: impl ToString) -> Error {
+    Error::TlsFile { key, path: path.to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,125 @@
+//! Where log lines go: stderr, or the file of `log.file` (`-L`), one line a record.
+//!
+//! Under journald a line begins with its severity (`<3>`, sd-daemon(3)) and the journal adds the time;
+//! elsewhere it begins with time and level. Control characters are escaped, so that no peer's text can
+//! forge a line.
+
+use crate::Error;
+use log::Level;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// The log file, which can be opened anew after a rotation.
+#[derive(Clone)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    file: Arc<Mutex<File>>,
+}
+
+impl LogFile {
+    fn open(path: &Path) -> Result<File, Error> {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o640)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+            .open(path)
+            .and_then(|file| match file.metadata()?.is_file() {
+                true => Ok(file),
+                false => Err(io::Error::other("not a regular file")),
+            })
+            .map_err(|source| Error::File { path: path.to_owned(), source })
+    }
+
+    /// Opens the path again: what it names now is written from here on.
+    ///
+    /// # Errors
+    /// [`Error::File`]; the old file stays in use.
+    pub(crate) fn reopen(&self) -> Result<(), Error> {
+        let fresh = Self::open(&self.path)?;
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// [`Error::File`] when the log file can't be opened.
+pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Option<LogFile>, Error> {
+    let file = match file {
+        Some(path) => {
+            Some(LogFile { path: path.to_owned(), file: Arc::new(Mutex::new(LogFile::open(path)?)) })
+        }
+        None => None,
+    };
+    let journal = file.is_none() && std::env::var_os("JOURNAL_STREAM").is_some();
+    let mut builder = env_logger::Builder::new();
+    // The level in force is log's global maximum, so that a reload can change it.
+    builder.filter_level(log::LevelFilter::Trace).format(move |out, record| {
+        let mut line = String::with_capacity(160);
+        let prefixed = if journal {
+            write!(line, "<{}>{}: ", severity(record.level()), area(record.target()))
+        } else {
+            let now = humantime::format_rfc3339_seconds(SystemTime::now());
+            write!(line, "{now} {:5} {}: ", record.level(), area(record.target()))
+        };
+        let mut escaped = Escaped(&mut line);
+        let written = prefixed.and_then(|()| escaped.write_fmt(*record.args()));
+        written.map_err(io::Error::other)?;
+        line.push('\n');
+        out.write_all(line.as_bytes())
+    });
+    if let Some(file) = &file {
+        builder.target(env_logger::Target::Pipe(Box::new(file.clone())));
+    }
+    builder.init();
+    log::set_max_level(level);
+    Ok(file)
+}
+
+/// syslog(3)'s number of a level.
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// The part of the agent a record comes from: `link`, `exec`, …
+fn area(target: &str) -> &str {
+    target.strip_prefix("agent_core::").map_or(target, |path| path.split("::").next().unwrap_or(path))
+}
+
+/// Writes text with its control characters escaped.
+struct Escaped<'a>(&'a mut String);
+
+impl std::fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for c in text.chars() {
+            if c.is_control() {
+                self.0.extend(c.escape_default());
+            } else {
+                self.0.push(c);
+            }
+        }
+        Ok(())
+    }
+}
