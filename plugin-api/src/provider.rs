@@ -23,7 +23,7 @@ pub trait Provider {
     fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError>;
 }
 
-/// A call's answer: one JSON value, as text. Made by serialising only, so it can't be anything else.
+/// A call's answer: one JSON value, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply(String);
 
@@ -35,6 +35,17 @@ impl Reply {
     /// its own).
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, ProviderError> {
         serde_json::to_string(value).map(Self).map_err(|err| ProviderError::new("serialize", err.to_string()))
+    }
+
+    /// An answer that the provider has written itself, for the rare one that is so long that
+    /// [`Reply::json`] takes too long. It must be one JSON value: debug builds panic otherwise, and
+    /// the agent's worker refuses it.
+    pub fn from_json_text(text: String) -> Self {
+        debug_assert!(
+            serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok(),
+            "the provider's own text is no JSON"
+        );
+        Self(text)
     }
 
     /// The JSON text.

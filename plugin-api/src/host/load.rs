@@ -87,8 +87,8 @@ impl LoadedProvider {
 
     /// Makes one call and returns its answer, a JSON value as text.
     ///
-    /// A C plugin's answer is checked to be UTF-8 and JSON. A Rust plugin's is not parsed again: it
-    /// comes out of a serialiser.
+    /// A C plugin's answer is checked to be UTF-8 and JSON. A Rust plugin's is not parsed again: its
+    /// SDK makes it by serialising.
     ///
     /// # Errors
     /// [`HostError::Provider`] with the plugin's own error; [`HostError::BadReply`] when it breaks

@@ -1,18 +1,30 @@
 //! Whose member is whom: one pass over the group database for a list of users, a look-up for one.
+//!
+//! Names are kept as JSON, quotes and all: each is written many times.
 
-use std::collections::HashMap;
 use std::io;
 
 use agent_sys::accounts::{User, each_group, group_by_gid};
 use nix::unistd::{Gid, getgrouplist};
+use rustc_hash::FxHashMap;
+
+use crate::json;
 
 /// Every group, by gid and by member. Made once per call, in time linear in the database.
 #[derive(Default)]
 pub(crate) struct GroupMap {
     names: Vec<String>,
-    by_gid: HashMap<u32, usize>,
-    /// Indices into `names`, in the database's order.
-    by_member: HashMap<Box<[u8]>, Vec<usize>>,
+    by_gid: FxHashMap<u32, usize>,
+    /// A member's first and last link.
+    by_member: FxHashMap<Box<[u8]>, (usize, usize)>,
+    /// Memberships, chained a member, in the database's order: no vector for each of 100,000 users.
+    links: Vec<Link>,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    group: usize,
+    next: Option<usize>,
 }
 
 impl GroupMap {
@@ -20,59 +32,68 @@ impl GroupMap {
         let mut map = Self::default();
         each_group(|group| {
             let index = map.names.len();
-            map.names.push(group.name.to_string_lossy().into_owned());
+            map.names.push(json::string(group.name));
             // As getgrgid does, the first entry of a gid gives its name.
             map.by_gid.entry(group.gid).or_insert(index);
             for member in group.members {
-                let member = member.to_bytes();
-                match map.by_member.get_mut(member) {
-                    Some(groups) => groups.push(index),
-                    None => drop(map.by_member.insert(member.into(), vec![index])),
-                }
+                map.add(member.to_bytes(), index);
             }
             io::Result::Ok(())
         })?;
         Ok(map)
     }
 
-    /// The name of a group.
-    pub(crate) fn name(&self, gid: u32) -> Option<&str> {
-        self.by_gid.get(&gid).map(|index| self.names[*index].as_str())
+    fn add(&mut self, member: &[u8], group: usize) {
+        let link = self.links.len();
+        self.links.push(Link { group, next: None });
+        match self.by_member.get_mut(member) {
+            Some((_, last)) => {
+                self.links[*last].next = Some(link);
+                *last = link;
+            }
+            None => drop(self.by_member.insert(member.into(), (link, link))),
+        }
     }
 
-    /// All groups of a user: the primary one first, then the others in the database's order.
-    pub(crate) fn of<'a>(&'a self, user: &User<'_>) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+    /// All groups of a user: the primary one first, if it has a name, then the others in the
+    /// database's order.
+    pub(crate) fn of<'a>(&'a self, user: &User<'_>) -> Groups<'a, impl Iterator<Item = &'a str> + use<'a>> {
         let primary = self.by_gid.get(&user.gid).copied();
-        let others = self.by_member.get(user.name.to_bytes()).map_or(&[][..], Vec::as_slice);
-        let others = others.iter().copied().filter(move |index| Some(*index) != primary);
-        primary.into_iter().chain(others).map(|index| self.names[index].as_str())
+        let first = self.by_member.get(user.name.to_bytes()).map(|(first, _)| self.links[*first]);
+        let others = std::iter::successors(first, |link| link.next.map(|next| self.links[next]))
+            .map(|link| link.group)
+            .filter(move |group| Some(*group) != primary);
+        Groups {
+            primary: primary.map(|group| self.names[group].as_str()),
+            others: others.map(|group| self.names[group].as_str()),
+        }
     }
+}
+
+/// One user's groups by name, as JSON.
+pub(crate) struct Groups<'a, I: Iterator<Item = &'a str>> {
+    pub(crate) primary: Option<&'a str>,
+    pub(crate) others: I,
 }
 
 /// The groups of one user, by getgrouplist(3): no pass over the database where the source can tell.
 pub(crate) struct MemberOf {
-    names: Vec<String>,
-    has_primary: bool,
+    primary: Option<String>,
+    others: Vec<String>,
 }
 
 impl MemberOf {
     pub(crate) fn of(user: &User<'_>) -> io::Result<Self> {
         let gids = getgrouplist(user.name, Gid::from_raw(user.gid))?;
-        let name = |gid: u32| group_by_gid(gid, |group| group.name.to_string_lossy().into_owned());
-        let primary = name(user.gid)?;
-        let has_primary = primary.is_some();
-        let mut names: Vec<String> = primary.into_iter().collect();
+        let name = |gid: u32| group_by_gid(gid, |group| json::string(group.name));
+        let mut others = Vec::new();
         for gid in gids.into_iter().map(Gid::as_raw).filter(|gid| *gid != user.gid) {
-            names.extend(name(gid)?);
+            others.extend(name(gid)?);
         }
-        Ok(Self { names, has_primary })
+        Ok(Self { primary: name(user.gid)?, others })
     }
 
-    pub(crate) fn primary(&self) -> Option<&str> {
-        self.names.first().filter(|_| self.has_primary).map(String::as_str)
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> + Clone {
-        self.names.iter().map(String::as_str)
+    pub(crate) fn as_groups(&self) -> Groups<'_, impl Iterator<Item = &str>> {
+        Groups { primary: self.primary.as_deref(), others: self.others.iter().map(String::as_str) }
     }
 }

@@ -4,6 +4,7 @@
 //! Needs root, for the shadow database; no part of a password hash ever leaves [`password`].
 
 mod groups;
+mod json;
 mod list;
 mod login_defs;
 mod password;
@@ -19,9 +20,8 @@ use nix::unistd::Uid;
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
 
 use groups::MemberOf;
-use list::List;
+use json::Writer;
 use password::Password;
-use row::Row;
 use selection::Selection;
 
 struct Users;
@@ -44,7 +44,7 @@ impl Provider for Users {
         need_root()?;
         match selection {
             Selection::One(name) => one(&name),
-            Selection::Many(range) => Reply::json(&List::new(range).map_err(|err| nss(&err))?),
+            Selection::Many(many) => list::json(&many).map(Reply::from_json_text).map_err(|err| nss(&err)),
         }
     }
 }
@@ -76,7 +76,9 @@ fn one(name: &str) -> Result<Reply, ProviderError> {
 fn reply(user: &User<'_>) -> Result<Reply, ProviderError> {
     let groups = MemberOf::of(user).map_err(|err| nss(&err))?;
     let password = Password::of(user.name).map_err(|err| nss(&err))?;
-    Reply::json(&Row::new(user, groups.primary(), groups.all(), &password))
+    let mut out = Writer::default();
+    row::write(&mut out, user, groups.as_groups(), password.as_ref());
+    Ok(Reply::from_json_text(out.into_text()))
 }
 
 fn nss(err: &io::Error) -> ProviderError {

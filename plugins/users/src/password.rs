@@ -3,10 +3,10 @@
 //! The hash is looked at in [`State::of_field`] and goes no further.
 
 use std::ffi::CStr;
+use std::fmt;
 use std::io;
 
 use agent_sys::accounts::{Shadow, shadow_by_name};
-use serde::{Serialize, Serializer};
 use time::Date;
 
 /// Julian day of 1970-01-01.
@@ -14,9 +14,8 @@ const EPOCH: i64 = 2_440_588;
 /// A maximum age from here on means "never", as shadow-utils' own 99999 does.
 const NEVER: i64 = 10_000;
 
-/// What can be done with a password. These words are the stable values of the field `password`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// What can be done with a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// There is a password, and it opens the account.
     Set,
@@ -26,14 +25,18 @@ pub(crate) enum State {
     Disabled,
     /// The field is empty: the account opens *without* a password.
     None,
-    /// The user has no shadow entry.
-    Missing,
 }
 
 /// One user's shadow entry, secret left out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Password {
     pub(crate) state: State,
+    pub(crate) ageing: Ageing,
+}
+
+/// When a password, or the account, has to change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ageing {
     pub(crate) last_change: Option<Day>,
     pub(crate) must_change: bool,
     pub(crate) min_days: Option<u32>,
@@ -44,49 +47,50 @@ pub(crate) struct Password {
     pub(crate) expires: Option<Day>,
 }
 
-/// A date, written as `2026-01-31`.
+/// A date, shown as `2026-01-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Day(Date);
 
 impl Password {
-    /// Of a user without a shadow entry.
-    pub(crate) const MISSING: Self = Self {
-        state: State::Missing,
-        last_change: None,
-        must_change: false,
-        min_days: None,
-        max_days: None,
-        warn_days: None,
-        inactive_days: None,
-        password_expires: None,
-        expires: None,
-    };
-
-    /// Looks one user up.
-    pub(crate) fn of(name: &CStr) -> io::Result<Self> {
-        Ok(shadow_by_name(name, |entry| Self::new(&entry))?.unwrap_or(Self::MISSING))
+    /// Looks one user up; none without a shadow entry.
+    pub(crate) fn of(name: &CStr) -> io::Result<Option<Self>> {
+        shadow_by_name(name, |entry| Self::new(&entry))
     }
 
     pub(crate) fn new(entry: &Shadow<'_>) -> Self {
+        Self { state: State::of_field(entry.password.to_bytes()), ageing: Ageing::new(entry) }
+    }
+}
+
+impl Ageing {
+    fn new(entry: &Shadow<'_>) -> Self {
         let count = |days: i64| u32::try_from(days).ok();
-        let change_due = (entry.last_change > 0 && (0..NEVER).contains(&entry.max))
-            .then(|| entry.last_change.checked_add(entry.max))
-            .flatten();
+        let ages = entry.last_change > 0 && (0..NEVER).contains(&entry.max);
+        let due = entry.last_change.saturating_add(entry.max);
         Self {
-            state: State::of_field(entry.password.to_bytes()),
             last_change: Some(entry.last_change).filter(|day| *day > 0).and_then(Day::from_epoch),
             must_change: entry.last_change == 0,
             min_days: count(entry.min),
             max_days: count(entry.max),
             warn_days: count(entry.warn),
             inactive_days: count(entry.inactive),
-            password_expires: change_due.and_then(Day::from_epoch),
+            password_expires: Some(due).filter(|_| ages).and_then(Day::from_epoch),
             expires: Some(entry.expires).filter(|day| *day >= 0).and_then(Day::from_epoch),
         }
     }
 }
 
 impl State {
+    /// The stable word for it in the answer.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Locked => "locked",
+            Self::Disabled => "disabled",
+            Self::None => "none",
+        }
+    }
+
     /// By the password field of shadow(5) and the forms of crypt(5).
     fn of_field(field: &[u8]) -> Self {
         match field {
@@ -118,9 +122,9 @@ impl Day {
     }
 }
 
-impl Serialize for Day {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -1,75 +1,77 @@
 //! One user as the answer shows them. Field names are stable: new ones may join, none changes.
-
-use std::borrow::Cow;
+//!
+//! | field | |
+//! |---|---|
+//! | `name`, `uid`, `gid`, `gecos`, `home`, `shell` | as in passwd(5); bytes that are not UTF-8 become U+FFFD |
+//! | `group` | the primary group's name; null where no group has that gid |
+//! | `groups` | all groups by name, the primary one first |
+//! | `password` | `set`, `locked`, `disabled`, `none`, `missing`: see [`State`](crate::password::State) |
+//!
+//! And, unless the user has no shadow entry (`missing`), from shadow(5):
+//!
+//! | field | |
+//! |---|---|
+//! | `last_change` | the day the password was changed last, `2026-01-31`, or null |
+//! | `must_change` | whether the next login asks for a new one |
+//! | `min_days`, `max_days`, `warn_days`, `inactive_days` | its ageing, null where empty |
+//! | `password_expires` | the day the password must be changed; null: never |
+//! | `expires` | the day the account itself ends; null: never |
 
 use agent_sys::accounts::User;
-use serde::{Serialize, Serializer};
 
-use crate::password::{Day, Password, State};
+use crate::groups::Groups;
+use crate::json::Writer;
+use crate::password::{Ageing, Day, Password};
 
-/// One user. Bytes that are not UTF-8 are shown as U+FFFD.
-#[derive(Serialize)]
-#[serde(bound(serialize = ""))]
-pub(crate) struct Row<'a, G: Iterator<Item = &'a str> + Clone> {
-    name: Cow<'a, str>,
-    uid: u32,
-    gid: u32,
-    /// The primary group's name; null where no group has that gid.
-    group: Option<&'a str>,
-    /// All groups by name, the primary one first.
-    groups: Names<G>,
-    gecos: Cow<'a, str>,
-    home: Cow<'a, str>,
-    shell: Cow<'a, str>,
-    /// `set`, `locked`, `disabled`, `none` (opens without one), `missing` (no shadow entry).
-    password: State,
-    /// The day the password was changed last.
-    last_change: Option<Day>,
-    /// Whether the next login asks for a new password.
-    must_change: bool,
-    /// Days before the password may be changed.
-    min_days: Option<u32>,
-    /// Days after which it must be changed.
-    max_days: Option<u32>,
-    /// Days of warning before that.
-    warn_days: Option<u32>,
-    /// Days after that before the account is disabled.
-    inactive_days: Option<u32>,
-    /// The day the password must be changed; null: never.
-    password_expires: Option<Day>,
-    /// The day the account itself ends; null: never.
-    expires: Option<Day>,
-}
-
-impl<'a, G: Iterator<Item = &'a str> + Clone> Row<'a, G> {
-    pub(crate) fn new(user: &User<'a>, group: Option<&'a str>, groups: G, password: &Password) -> Self {
-        Self {
-            name: user.name.to_string_lossy(),
-            uid: user.uid,
-            gid: user.gid,
-            group,
-            groups: Names(groups),
-            gecos: user.gecos.to_string_lossy(),
-            home: user.home.to_string_lossy(),
-            shell: user.shell.to_string_lossy(),
-            password: password.state,
-            last_change: password.last_change,
-            must_change: password.must_change,
-            min_days: password.min_days,
-            max_days: password.max_days,
-            warn_days: password.warn_days,
-            inactive_days: password.inactive_days,
-            password_expires: password.password_expires,
-            expires: password.expires,
+/// Writes one user as a JSON object.
+pub(crate) fn write<'g>(
+    out: &mut Writer,
+    user: &User<'_>,
+    groups: Groups<'g, impl Iterator<Item = &'g str>>,
+    password: Option<&Password>,
+) {
+    out.raw("{\"name\":").string(user.name);
+    out.raw(",\"uid\":").number(user.uid);
+    out.raw(",\"gid\":").number(user.gid);
+    out.raw(",\"group\":").raw(groups.primary.unwrap_or("null"));
+    out.raw(",\"groups\":[");
+    for (i, name) in groups.primary.into_iter().chain(groups.others).enumerate() {
+        out.raw(if i == 0 { "" } else { "," }).raw(name);
+    }
+    out.raw("],\"gecos\":").string(user.gecos);
+    out.raw(",\"home\":").string(user.home);
+    out.raw(",\"shell\":").string(user.shell);
+    match password {
+        None => out.raw(",\"password\":\"missing\"}"),
+        Some(password) => {
+            out.raw(",\"password\":\"").raw(password.state.word()).raw("\"");
+            ageing(out, &password.ageing);
+            out.raw("}")
         }
-    }
+    };
 }
 
-/// A list of names, written as it is walked.
-struct Names<G>(G);
+fn ageing(out: &mut Writer, ageing: &Ageing) {
+    day(out.raw(",\"last_change\":"), ageing.last_change);
+    out.raw(",\"must_change\":").raw(if ageing.must_change { "true" } else { "false" });
+    count(out.raw(",\"min_days\":"), ageing.min_days);
+    count(out.raw(",\"max_days\":"), ageing.max_days);
+    count(out.raw(",\"warn_days\":"), ageing.warn_days);
+    count(out.raw(",\"inactive_days\":"), ageing.inactive_days);
+    day(out.raw(",\"password_expires\":"), ageing.password_expires);
+    day(out.raw(",\"expires\":"), ageing.expires);
+}
 
-impl<'a, G: Iterator<Item = &'a str> + Clone> Serialize for Names<G> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.clone())
-    }
+fn count(out: &mut Writer, days: Option<u32>) {
+    match days {
+        Some(days) => out.number(days),
+        None => out.raw("null"),
+    };
+}
+
+fn day(out: &mut Writer, day: Option<Day>) {
+    match day {
+        Some(day) => out.raw("\"").raw(&day.to_string()).raw("\""),
+        None => out.raw("null"),
+    };
 }
