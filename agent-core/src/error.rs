@@ -96,6 +96,29 @@ pub enum Error {
         /// The address that sent the last one.
         peer: SocketAddr,
     },
+    /// A command that no host could run: which field of the request, and what is wrong with it.
+    InvalidCommand {
+        /// The request's field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// As many commands run and wait as the settings allow.
+    Busy {
+        /// Commands that run now.
+        running: usize,
+        /// Commands that wait for a place.
+        queued: usize,
+    },
+    /// A command could not be started.
+    NotStarted {
+        /// The step that failed.
+        stage: &'static str,
+        /// What the system says, with the path where there is one.
+        why: String,
+    },
+    /// The agent ends and takes no more commands.
+    ShuttingDown,
     /// No such account on this host (NSS asked): the name or number as given.
     NoSuchUser(String),
     /// No such group on this host (NSS asked): the name or number as given.
@@ -127,6 +150,12 @@ impl fmt::Display for Error {
             Self::RedirectLoop { peer } => {
                 write!(f, "{peer}: more than {} redirects in a row", crate::link::MAX_REDIRECTS)
             }
+            Self::InvalidCommand { field, why } => write!(f, "{field} {why}"),
+            Self::Busy { running, queued } => {
+                write!(f, "{running} commands run and {queued} wait: no more can be taken now")
+            }
+            Self::NotStarted { stage, why } => write!(f, "the command could not be started: {stage}: {why}"),
+            Self::ShuttingDown => f.write_str("the agent is shutting down"),
             Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
             Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
         }

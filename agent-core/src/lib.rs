@@ -5,7 +5,8 @@
 
 pub mod boot;
 mod error;
-mod exec;
+#[doc(hidden)]
+pub mod exec;
 mod plugin;
 
 pub use error::Error;

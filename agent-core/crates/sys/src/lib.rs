@@ -12,6 +12,7 @@ pub mod keeper;
 mod launch;
 pub mod packet;
 pub mod pidfd;
+pub mod readiness;
 pub mod running;
 pub mod zygote;
 

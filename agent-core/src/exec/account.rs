@@ -1,0 +1,227 @@
+//! Whom a command runs as: a request's names and numbers turned into ids by the host's own
+//! accounts (NSS: files, LDAP, systemd, …).
+//!
+//! A look-up may wait for a server, so it runs on the blocking pool, a few at once, each with a
+//! time-out. Answers are kept for seconds, and only while the account files are the same.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use agent_sys::Identity;
+use nix::unistd::{self, Gid, Group, Uid, User};
+use tokio::sync::Semaphore;
+use tokio::{task, time};
+
+use super::settings::DefaultGroup;
+use crate::Error;
+
+/// Look-ups at once: a dead LDAP server holds these threads and no more.
+const MAX_LOOKUPS: usize = 4;
+/// How long a command waits for a look-up.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer is good.
+const KEPT: Duration = Duration::from_secs(10);
+/// How many answers are kept.
+const MAX_KEPT: usize = 256;
+/// The files whose change makes every kept answer void.
+const FILES: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"];
+
+/// A user as a command needs it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) home: PathBuf,
+    /// The ids to take; `gid` already the asked or default one.
+    pub(crate) identity: Identity,
+}
+
+/// What a request says about the account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    pub(crate) user: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) default_group: DefaultGroup,
+}
+
+/// The accounts of this host.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    kept: Mutex<HashMap<Asked, Kept>>,
+    lookups: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    account: Arc<Account>,
+    since: Instant,
+    files: Files,
+}
+
+type Files = [Option<Stamp>; FILES.len()];
+
+/// Tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Accounts {
+    pub(crate) fn new() -> Self {
+        Self { kept: Mutex::default(), lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    }
+
+    /// Finds the account. Without a wait and without a thread when it was found a moment ago.
+    pub(crate) async fn resolve(&self, asked: Asked) -> Result<Arc<Account>, Error> {
+        // Taken before the look-up: a change during it voids the answer.
+        let files = stamps();
+        if let Some(account) = self.recall(&asked, &files) {
+            return Ok(account);
+        }
+        let late = |_| Error::NotStarted {
+            stage: "account look-up",
+            why: format!("no answer from the host's accounts (NSS) in {} s", LOOKUP_TIMEOUT.as_secs()),
+        };
+        let account = time::timeout(LOOKUP_TIMEOUT, self.ask(asked.clone())).await.map_err(late)??;
+        let account = Arc::new(account);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(asked, Kept { account: Arc::clone(&account), since: Instant::now(), files });
+        Ok(account)
+    }
+
+    fn recall(&self, asked: &Asked, files: &Files) -> Option<Arc<Account>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.get(asked)?;
+        let good = found.since.elapsed() < KEPT && found.files == *files;
+        good.then(|| Arc::clone(&found.account))
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Account, Error> {
+        // Never closed, so never an error; without a permit the look-up would only be unbounded.
+        let permit = Arc::clone(&self.lookups).acquire_owned().await.ok();
+        let lookup = task::spawn_blocking(move || {
+            let found = look_up(&asked);
+            drop(permit);
+            found
+        });
+        lookup.await.unwrap_or_else(|error| Err(failed(error)))
+    }
+}
+
+fn failed(why: impl fmt::Display) -> Error {
+    Error::NotStarted { stage: "account look-up", why: why.to_string() }
+}
+
+fn stamps() -> Files {
+    FILES.map(|path| {
+        let data = fs::metadata(path).ok()?;
+        Some(Stamp {
+            dev: data.dev(),
+            ino: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        })
+    })
+}
+
+fn look_up(asked: &Asked) -> Result<Account, Error> {
+    let user = match &asked.user {
+        Some(text) => user(text)?,
+        None => User::from_uid(Uid::effective())
+            .map_err(failed)?
+            .ok_or_else(|| Error::NoSuchUser(Uid::effective().to_string()))?,
+    };
+    let gid = match (&asked.group, asked.default_group) {
+        (Some(text), _) => group(text)?,
+        (None, DefaultGroup::Primary) => user.gid,
+        (None, DefaultGroup::Root) => Gid::from_raw(0),
+    };
+    let name = CString::new(user.name.as_str()).map_err(failed)?;
+    let groups = unistd::getgrouplist(&name, gid).map_err(failed)?;
+    Ok(Account {
+        name: user.name,
+        home: user.dir,
+        identity: Identity {
+            uid: user.uid.as_raw(),
+            gid: gid.as_raw(),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+        },
+    })
+}
+
+/// By name, else by number: a name may consist of digits, and names come first (POSIX chown).
+fn user(text: &str) -> Result<User, Error> {
+    let missing = || Error::NoSuchUser(text.to_owned());
+    if let Some(user) = User::from_name(text).map_err(failed)? {
+        return Ok(user);
+    }
+    let uid = number(text).ok_or_else(missing)?;
+    User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or_else(missing)
+}
+
+fn group(text: &str) -> Result<Gid, Error> {
+    let missing = || Error::NoSuchGroup(text.to_owned());
+    if let Some(group) = Group::from_name(text).map_err(failed)? {
+        return Ok(group.gid);
+    }
+    let gid = number(text).ok_or_else(missing)?;
+    Group::from_gid(Gid::from_raw(gid)).map_err(failed)?.map(|group| group.gid).ok_or_else(missing)
+}
+
+/// An id in digits alone. The largest number is none: to the kernel it means "leave as it is".
+fn number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|id| digits && *id != u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(user: Option<&str>, group: Option<&str>, default_group: DefaultGroup) -> Asked {
+        Asked { user: user.map(Into::into), group: group.map(Into::into), default_group }
+    }
+
+    #[test]
+    fn names_and_numbers_give_the_same_account_and_strangers_none() {
+        let root = look_up(&asked(Some("root"), None, DefaultGroup::Primary)).unwrap();
+        assert_eq!((root.name.as_str(), root.identity.uid, root.identity.gid), ("root", 0, 0));
+        assert_eq!(look_up(&asked(Some("0"), None, DefaultGroup::Primary)).unwrap(), root);
+        let nobody = look_up(&asked(Some("nobody"), None, DefaultGroup::Primary)).unwrap();
+        assert_ne!(nobody.identity.gid, 0);
+        let letter_of_the_seed = look_up(&asked(Some("nobody"), None, DefaultGroup::Root)).unwrap();
+        assert_eq!(letter_of_the_seed.identity.gid, 0);
+        let other = look_up(&asked(Some("nobody"), Some("daemon"), DefaultGroup::Primary)).unwrap();
+        assert!(other.identity.gid != nobody.identity.gid && other.identity.groups[0] == other.identity.gid);
+        for user in ["no-such-user", "", "+0", "-1", "4294967295", "3999999999", "a\0b"] {
+            let error = look_up(&asked(Some(user), None, DefaultGroup::Primary)).unwrap_err();
+            assert!(matches!(error, Error::NoSuchUser(_) | Error::NotStarted { .. }), "{user}: {error}");
+        }
+        let error = look_up(&asked(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
+        assert!(matches!(error, Error::NoSuchGroup(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_and_void_when_a_file_changes() {
+        let accounts = Accounts::new();
+        let question = asked(Some("root"), None, DefaultGroup::Primary);
+        let first = accounts.resolve(question.clone()).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &accounts.resolve(question.clone()).await.unwrap()));
+        let mut changed = stamps();
+        changed[0] = None;
+        assert!(accounts.recall(&question, &changed).is_none());
+    }
+}

@@ -1,0 +1,128 @@
+//! Who may run now, who waits, who is refused: a counter and a queue, both bounded.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::Error;
+
+/// The places for running commands. First come, first served.
+#[derive(Debug)]
+pub(crate) struct Admission(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    running: usize,
+    max_running: usize,
+    max_queued: usize,
+    waiting: VecDeque<oneshot::Sender<Place>>,
+}
+
+/// A place to run; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Option<Arc<Admission>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(admission) = self.0.take() {
+            admission.lock().running -= 1;
+            admission.admit();
+        }
+    }
+}
+
+impl Admission {
+    pub(crate) fn new(max_running: usize, max_queued: usize) -> Arc<Self> {
+        let waiting = VecDeque::new();
+        Arc::new(Self(Mutex::new(State { running: 0, max_running, max_queued, waiting })))
+    }
+
+    /// New bounds. What runs or waits beyond them stays.
+    pub(crate) fn resize(self: &Arc<Self>, max_running: usize, max_queued: usize) {
+        let mut state = self.lock();
+        state.max_running = max_running;
+        state.max_queued = max_queued;
+        drop(state);
+        self.admit();
+    }
+
+    /// A place, at once or after a wait; [`Error::Busy`] at once when the queue is full.
+    pub(crate) async fn enter(self: &Arc<Self>) -> Result<Place, Error> {
+        let waiter = {
+            let mut state = self.lock();
+            if state.running < state.max_running {
+                state.running += 1;
+                return Ok(Place(Some(Arc::clone(self))));
+            }
+            if state.waiting.len() >= state.max_queued {
+                // Those who gave up waiting still stand in the line.
+                state.waiting.retain(|waiting| !waiting.is_closed());
+            }
+            if state.waiting.len() >= state.max_queued {
+                return Err(Error::Busy { running: state.running, queued: state.waiting.len() });
+            }
+            let (sender, waiter) = oneshot::channel();
+            state.waiting.push_back(sender);
+            waiter
+        };
+        // The sender stands in the queue of `self`, which is borrowed here: it is not dropped unused.
+        waiter.await.map_err(|_| Error::ShuttingDown)
+    }
+
+    fn admit(self: &Arc<Self>) {
+        loop {
+            let mut state = self.lock();
+            if state.running >= state.max_running {
+                return;
+            }
+            let Some(next) = state.waiting.pop_front() else { return };
+            state.running += 1;
+            drop(state);
+            if let Err(mut unwanted) = next.send(Place(Some(Arc::clone(self)))) {
+                // Given back here instead of by its drop, which would call this again, once deeper
+                // for everyone who gave up.
+                unwanted.0 = None;
+                self.lock().running -= 1;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Poll;
+
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[test]
+    fn beyond_the_queue_a_command_is_refused_at_once_and_a_freed_place_goes_to_the_first() {
+        let admission = Admission::new(1, 2);
+        let Poll::Ready(Ok(running)) = poll(std::pin::pin!(admission.enter())) else {
+            panic!("not admitted")
+        };
+        let mut first = Box::pin(admission.enter());
+        let mut second = Box::pin(admission.enter());
+        assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+        let refused = poll(std::pin::pin!(admission.enter()));
+        assert!(matches!(refused, Poll::Ready(Err(Error::Busy { running: 1, queued: 2 }))));
+
+        drop(first);
+        let mut third = Box::pin(admission.enter());
+        assert!(poll(third.as_mut()).is_pending(), "the place in line of one who gave up is free");
+        drop(running);
+        let Poll::Ready(Ok(running)) = poll(second.as_mut()) else { panic!("second is next") };
+        assert!(poll(third.as_mut()).is_pending());
+        admission.resize(2, 0);
+        assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
+        drop(running);
+        assert_eq!(admission.lock().running, 0);
+    }
+}

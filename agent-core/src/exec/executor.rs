@@ -1,0 +1,178 @@
+//! Takes commands in, runs them within the bounds, and ends them all at shutdown.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agent_sys::daemon;
+use agent_sys::running::Running;
+use log::{info, warn};
+use nix::sys::resource::{self, Resource};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time;
+
+use super::account::Accounts;
+use super::admission::Admission;
+use super::cgroup::Root;
+use super::job::Job;
+use super::outcome::Outcome;
+use super::pool::{MAX_LEAVES, Pool};
+use super::settings::{Platform, Settings, Trees};
+use super::spawner::Spawner;
+use super::spec::Spec;
+use crate::Error;
+
+/// Descriptors of one running command: two pipes, the process, a keeper's socket or its leaf.
+const FDS_EACH: u64 = 8;
+/// Descriptors for the rest of the agent.
+const FDS_BESIDE: u64 = 512;
+/// On top of the grace: how long shutdown waits for killed trees.
+const SHUTDOWN: Duration = Duration::from_secs(6);
+
+/// Runs commands. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Executor(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    settings: Mutex<Arc<Settings>>,
+    admission: Arc<Admission>,
+    next_id: AtomicU64,
+    shutdown: watch::Sender<bool>,
+    /// A clone goes with each job; `None` once shut down. Shutdown waits until all are dropped.
+    jobs: Mutex<Option<mpsc::Sender<()>>>,
+    jobs_gone: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+/// What every command uses.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) accounts: Accounts,
+    pub(crate) pool: Option<Arc<Pool>>,
+    pub(crate) spawner: Arc<Spawner>,
+}
+
+impl Executor {
+    /// Starts the zygote and finds out what can hold a command's tree. Call it in a tokio runtime,
+    /// early: before the process has grown.
+    ///
+    /// It also gives SIGCHLD its default action back and raises this process's soft limit of open
+    /// files to what its bounds need; commands keep the limit as it was.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`] when there can be no zygote, or no cgroup where that was demanded.
+    pub fn start(settings: Settings, platform: Platform) -> Result<Self, Error> {
+        let failed = |stage| move |error: std::io::Error| Error::NotStarted { stage, why: error.to_string() };
+        daemon::default_sigchld().map_err(failed("SIGCHLD"))?;
+        let nofile = raise_nofile(&settings);
+        let running = Arc::new(Running::create().map_err(failed("shared memory"))?);
+        let root = match platform.trees {
+            Trees::Keeper => None,
+            Trees::Cgroup => Some(Root::create().map_err(failed("cgroup"))?),
+            Trees::Auto => Root::create()
+                .inspect_err(|why| {
+                    info!("exec: no cgroup to run commands in ({why}); each gets a keeper process")
+                })
+                .ok(),
+        };
+        let pool = root.map(|root| Pool::new(root, Arc::clone(&running)));
+        let spawner = Spawner::start(platform.zygote, nofile, running, pool.clone())?;
+        let (jobs, jobs_gone) = mpsc::channel(1);
+        Ok(Self(Arc::new(Inner {
+            shared: Arc::new(Shared { accounts: Accounts::new(), pool, spawner }),
+            admission: Admission::new(settings.max_running, settings.max_queued),
+            settings: Mutex::new(Arc::new(settings)),
+            next_id: AtomicU64::new(1),
+            shutdown: watch::Sender::new(false),
+            jobs: Mutex::new(Some(jobs)),
+            jobs_gone: tokio::sync::Mutex::new(jobs_gone),
+        })))
+    }
+
+    /// Runs one command to its end, its time-out, or until `cancelled` resolves; then its whole
+    /// tree is ended. Dropping this future cancels the command too.
+    ///
+    /// # Errors
+    /// The command did not run: [`Error::InvalidCommand`], [`Error::NoSuchUser`],
+    /// [`Error::NoSuchGroup`], [`Error::Busy`], [`Error::NotStarted`], [`Error::ShuttingDown`].
+    pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        spec.check()?;
+        let mut cancelled = std::pin::pin!(cancelled);
+        let mut shutdown = self.0.shutdown.subscribe();
+        let jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = jobs.ok_or(Error::ShuttingDown)?;
+        let place = tokio::select! {
+            biased;
+            () = &mut cancelled => return Ok(Outcome::never_began()),
+            _ = shutdown.wait_for(|down| *down) => return Err(Error::ShuttingDown),
+            place = self.0.admission.enter() => place?,
+        };
+        let (cancel, cancel_seen) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
+        let job = Job {
+            shared: Arc::clone(&self.0.shared),
+            settings: self.settings(),
+            spec,
+            id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
+            cancelled: cancel_seen,
+            shutdown,
+            answer,
+        };
+        tokio::spawn(async move {
+            job.run().await;
+            drop((place, jobs));
+        });
+        let lost = |_| Error::NotStarted { stage: "task", why: "the command's task was lost".into() };
+        tokio::select! {
+            biased;
+            answer = &mut answered => return answer.map_err(lost)?,
+            () = &mut cancelled => {}
+        }
+        // The job may have ended this very moment; then this is not heard.
+        let _ = cancel.send(());
+        answered.await.map_err(lost)?
+    }
+
+    /// New settings, for commands that begin from now on.
+    pub fn reconfigure(&self, settings: Settings) {
+        raise_nofile(&settings);
+        self.0.admission.resize(settings.max_running, settings.max_queued);
+        *self.0.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Refuses new commands, cancels those that wait or run, and comes back when their trees and
+    /// the zygote are gone, at the latest some seconds after the grace.
+    pub async fn shutdown(&self) {
+        *self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.shutdown.send_replace(true);
+        let mut gone = self.0.jobs_gone.lock().await;
+        let bound = self.settings().grace + SHUTDOWN;
+        if time::timeout(bound, gone.recv()).await.is_err() {
+            warn!("exec: some commands' processes are still there at shutdown");
+        }
+        self.0.shared.spawner.close().await;
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.settings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("settings", &self.settings()).finish_non_exhaustive()
+    }
+}
+
+/// Raises the soft limit of open files to what the bounds need, and tells what it was.
+fn raise_nofile(settings: &Settings) -> u64 {
+    let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
+    let wanted = FDS_BESIDE.saturating_add(2 * MAX_LEAVES as u64).saturating_add(commands).min(hard);
+    if wanted > soft {
+        // Refused: commands beyond the limit are answered with "too many open files".
+        let _ = resource::setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
+    }
+    soft
+}

@@ -1,0 +1,303 @@
+//! One command from its account to its answer.
+//!
+//! Runs as a task of its own: the answer goes out as soon as it is known, and what is left to reap
+//! is reaped after it. The executor owns the task.
+
+use std::ffi::{CString, OsStr};
+use std::future;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use agent_sys::pidfd::{Ended, How};
+use agent_sys::{Failure, Holder, Identity, Launch, Stage, packet, readiness};
+use log::warn;
+use nix::fcntl::{self, FcntlArg, OFlag};
+use nix::unistd::{self, Gid, Uid};
+use tokio::io::Interest;
+use tokio::sync::{oneshot, watch};
+use tokio::time;
+
+use super::account::{Account, Asked};
+use super::environment;
+use super::executor::Shared;
+use super::outcome::{End, Outcome, Usage};
+use super::process::{Process, Tree};
+use super::settings::Settings;
+use super::spawner::{self, stage_name};
+use super::spec::Spec;
+use super::streams::{Streams, Writers};
+use crate::Error;
+
+/// How long the answer waits, after the command's end, for output of background children that
+/// still hold the pipe.
+const DRAIN: Duration = Duration::from_millis(200);
+/// How long a killed tree may take to be gone, before the answer goes out without that.
+const KILLED: Duration = Duration::from_secs(5);
+
+/// A command that has its place and waits for nothing but the host.
+pub(crate) struct Job {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) spec: Spec,
+    pub(crate) id: u64,
+    /// Resolves, also by being dropped, when nobody wants the command any more.
+    pub(crate) cancelled: oneshot::Receiver<()>,
+    pub(crate) shutdown: watch::Receiver<bool>,
+    pub(crate) answer: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+/// When a command began.
+#[derive(Clone, Copy)]
+struct Began {
+    wall: SystemTime,
+    at: Instant,
+}
+
+impl Job {
+    pub(crate) async fn run(self) {
+        let Self { shared, settings, spec, id, cancelled, shutdown, answer } = self;
+        let began = Began { wall: SystemTime::now(), at: Instant::now() };
+        let mut stop = std::pin::pin!(stop(spec.timeout, cancelled, shutdown));
+        let account = tokio::select! {
+            biased;
+            end = &mut stop => {
+                let _ = answer.send(Ok(Outcome::without_output(end, began)));
+                return;
+            }
+            account = account(&shared, &settings, &spec) => account,
+        };
+        let started = match account {
+            Ok(account) => start(&shared, &settings, &spec, id, &account).await,
+            Err(error) => Err(error),
+        };
+        let (mut process, mut streams) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                let _ = answer.send(Err(error));
+                return;
+            }
+        };
+
+        let first = streams
+            .drain_during(async {
+                tokio::select! {
+                    biased;
+                    ended = process.ended() => Ok(ended),
+                    end = &mut stop => Err(end),
+                }
+            })
+            .await;
+        let (end, ended) = match first {
+            Ok(Ok(ended)) if ended.how == How::Exited(Failure::STATUS) => {
+                if let Some(failure) = shared.spawner.failure(id) {
+                    let _ = answer.send(Err(explain(failure, &settings, &spec)));
+                    let _ = process.release().await;
+                    return;
+                }
+                (End::from(ended.how), Some(ended))
+            }
+            Ok(Ok(ended)) => (End::from(ended.how), Some(ended)),
+            Ok(Err(error)) => {
+                let _ = answer.send(Err(Error::NotStarted { stage: "wait", why: error.to_string() }));
+                return;
+            }
+            Err(end) => {
+                let gone = end_tree(&mut process, &mut streams, settings.grace).await;
+                if !gone {
+                    warn!("exec: command {id}: its killed processes are still there after {KILLED:?}");
+                }
+                let ended = if gone { process.ended().await.ok() } else { None };
+                (end, ended)
+            }
+        };
+        // A killed tree holds no pipe any more, and a background child's output is not waited for
+        // longer than this.
+        let _ = time::timeout(DRAIN, streams.drain()).await;
+        let (stdout, stderr) = streams.finish();
+        let outcome = Outcome {
+            end,
+            stdout,
+            stderr,
+            started: began.wall,
+            wall: began.at.elapsed(),
+            usage: ended.map(Usage::from),
+        };
+        // Nobody there: the answer is not wanted any more.
+        let _ = answer.send(Ok(outcome));
+        let done = match ended {
+            Some(_) => process.release().await,
+            None => process.gone().await,
+        };
+        if let Err(error) = done {
+            warn!("exec: command {id}: {error}");
+        }
+    }
+}
+
+/// Why the command has to end before it does so itself.
+async fn stop(
+    timeout: Option<Duration>,
+    cancelled: oneshot::Receiver<()>,
+    mut shutdown: watch::Receiver<bool>,
+) -> End {
+    let timed_out = async {
+        match timeout {
+            Some(timeout) => time::sleep(timeout).await,
+            None => future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = cancelled => End::Cancelled,
+        _ = shutdown.wait_for(|down| *down) => End::Cancelled,
+        () = timed_out => End::TimedOut,
+    }
+}
+
+async fn account(shared: &Shared, settings: &Settings, spec: &Spec) -> Result<Arc<Account>, Error> {
+    let (user, group) = (spec.user.clone(), spec.group.clone());
+    let asked = Asked { user, group, default_group: settings.default_group };
+    let account = shared.accounts.resolve(asked).await?;
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    let ours = account.identity.uid == uid.as_raw()
+        && (account.identity.gid == gid.as_raw() || spec.group.is_none());
+    if !uid.is_root() && !ours {
+        return Err(Error::NotStarted {
+            stage: "user",
+            why: format!("the agent runs as user {uid}, not as root, and can become nobody else"),
+        });
+    }
+    Ok(account)
+}
+
+async fn start(
+    shared: &Arc<Shared>,
+    settings: &Settings,
+    spec: &Spec,
+    id: u64,
+    account: &Account,
+) -> Result<(Process, Streams), Error> {
+    let failed = |stage| move |error: io::Error| Error::NotStarted { stage, why: error.to_string() };
+    let identity = Uid::effective().is_root().then_some(&account.identity);
+    let max = spec.max_output.unwrap_or(settings.max_output);
+    let (streams, writers) = Streams::open(spec.separate_stderr, max).map_err(failed("pipes"))?;
+    let stdin = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
+    let stdin = stdin.map_err(failed("standard input"))?.map(OwnedFd::from);
+    if let Some(identity) = identity {
+        give(identity, &writers, stdin.as_ref()).map_err(failed("pipes"))?;
+    }
+
+    let text =
+        |bytes: &OsStr| CString::new(bytes.as_bytes()).map_err(|error| failed("arguments")(error.into()));
+    let shell = text(settings.shell.as_os_str())?;
+    let cmd = text(OsStr::new(&spec.cmd))?;
+    let cwd = text(spec.cwd.as_ref().unwrap_or(&account.home).as_os_str())?;
+    let mut argv = vec![shell.as_c_str(), c"-c", cmd.as_c_str()];
+    if spec.cmd.starts_with(['-', '+']) {
+        // Else the shell would take it for one more option.
+        argv.insert(2, c"--");
+    }
+    let env = environment::of(account, &settings.shell, &spec.env);
+    let cwd_required = spec.cwd.is_some();
+    let launch = Launch { id, identity, cwd: &cwd, cwd_required, argv: &argv, env: &env };
+    let files = spawner::files(stdin.as_ref().map(AsFd::as_fd), &writers.stdout, writers.stderr.as_ref());
+
+    let leaf = match &shared.pool {
+        Some(pool) => pool.take().map_err(failed("cgroup"))?,
+        None => None,
+    };
+    let process = match leaf {
+        Some(leaf) => {
+            let child = shared.spawner.spawn(&launch, files, Holder::Cgroup(leaf.dir())).await;
+            if child.is_err() {
+                // Whether it began is not known when the zygote died over it.
+                leaf.kill().map_err(failed("cgroup"))?;
+            }
+            Process::new(child?, Tree::Cgroup(leaf))
+        }
+        None => {
+            let (ours, theirs) = packet::pair().map_err(failed("socket"))?;
+            fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(|error| failed("socket")(error.into()))?;
+            let socket = readiness::watch(ours, Interest::READABLE).map_err(failed("socket"))?;
+            let child = shared.spawner.spawn(&launch, files, Holder::Keeper(theirs.as_fd())).await?;
+            Process::new(child, Tree::Keeper(socket))
+        }
+    };
+    Ok((process.map_err(failed("wait"))?, streams))
+}
+
+/// Lets the user open its own output and input by name, as `> /dev/stderr` does.
+fn give(identity: &Identity, writers: &Writers, stdin: Option<&OwnedFd>) -> io::Result<()> {
+    if identity.uid == 0 {
+        return Ok(());
+    }
+    for fd in [Some(&writers.stdout), writers.stderr.as_ref(), stdin].into_iter().flatten() {
+        unistd::fchown(fd, Some(Uid::from_raw(identity.uid)), Some(Gid::from_raw(identity.gid)))?;
+    }
+    Ok(())
+}
+
+/// Ends the tree: asks, waits the grace, kills. True when nothing of it is left.
+async fn end_tree(process: &mut Process, streams: &mut Streams, grace: Duration) -> bool {
+    // A step that fails is made up for by the next; the last wait tells whether it worked.
+    let asked = process.terminate();
+    if asked.is_ok() && within(grace, process, streams).await {
+        return true;
+    }
+    if let Err(error) = process.kill() {
+        warn!("exec: cannot kill a command's processes: {error}");
+    }
+    within(KILLED, process, streams).await
+}
+
+async fn within(bound: Duration, process: &mut Process, streams: &mut Streams) -> bool {
+    matches!(streams.drain_during(time::timeout(bound, process.gone())).await, Ok(Ok(())))
+}
+
+/// What went wrong between clone and exec, with the path it went wrong on.
+fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
+    let why = io::Error::from_raw_os_error(failure.errno);
+    let why = match (failure.stage, &spec.cwd) {
+        (Stage::Exec, _) => format!("{}: {why}", settings.shell.display()),
+        (Stage::Directory, Some(cwd)) => format!("{}: {why}", cwd.display()),
+        _ => why.to_string(),
+    };
+    Error::NotStarted { stage: stage_name(failure.stage), why }
+}
+
+impl Outcome {
+    fn without_output(end: End, began: Began) -> Self {
+        Self {
+            end,
+            stdout: super::Captured::default(),
+            stderr: None,
+            started: began.wall,
+            wall: began.at.elapsed(),
+            usage: None,
+        }
+    }
+
+    /// Of a command that was cancelled before it had a place.
+    pub(crate) fn never_began() -> Self {
+        Self::without_output(End::Cancelled, Began { wall: SystemTime::now(), at: Instant::now() })
+    }
+}
+
+impl From<How> for End {
+    fn from(how: How) -> Self {
+        match how {
+            How::Exited(status) => Self::Exited(status),
+            How::Signaled { signal, core } => Self::Signaled { signal, core },
+        }
+    }
+}
+
+impl From<Ended> for Usage {
+    fn from(ended: Ended) -> Self {
+        Self { user: ended.user, system: ended.system, max_rss_kib: ended.max_rss_kib }
+    }
+}

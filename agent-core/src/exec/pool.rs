@@ -1,0 +1,165 @@
+//! The cgroups that commands run in: a leaf each, used again once empty.
+//!
+//! Making one costs about a quarter of a millisecond, a fair part of a short command, so they are
+//! kept. A leaf in which a background child of an ended command lives on is put aside and looked
+//! at again later; it is never given to another command while it has a process.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agent_sys::pidfd::PidFd;
+use agent_sys::readiness;
+use agent_sys::running::Running;
+use nix::sys::signal::Signal;
+use tokio::io::Interest;
+
+use super::cgroup::{self, Root};
+
+/// The most leaves, two descriptors each. A command beyond them gets a keeper.
+pub(crate) const MAX_LEAVES: usize = 1024;
+/// Leaves looked at for an empty one before a new one is made.
+const LOOKS: usize = 4;
+/// The most processes of a tree that are asked to end; all are killed afterwards.
+const MAX_ASKED: usize = 1024;
+/// Bytes of a list of so many processes.
+const MAX_LIST: u64 = 16 * 1024;
+
+/// The leaves of one agent.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) root: Root,
+    running: Arc<Running>,
+    leaves: Mutex<Leaves>,
+}
+
+#[derive(Debug, Default)]
+struct Leaves {
+    /// Not in a command's hands; some may have background processes.
+    idle: VecDeque<Leaf>,
+    made: usize,
+}
+
+#[derive(Debug)]
+struct Leaf {
+    number: usize,
+    path: PathBuf,
+    dir: File,
+    events: File,
+}
+
+/// A leaf in a command's hands: marked as running, and back in the pool when dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    leaf: Option<Leaf>,
+    pool: Arc<Pool>,
+}
+
+impl Pool {
+    pub(crate) fn new(root: Root, running: Arc<Running>) -> Arc<Self> {
+        Arc::new(Self { root, running, leaves: Mutex::default() })
+    }
+
+    /// An empty leaf; `None` when there are [`MAX_LEAVES`] and the ones looked at are all in use.
+    pub(crate) fn take(self: &Arc<Self>) -> io::Result<Option<Held>> {
+        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = None;
+        for _ in 0..LOOKS {
+            let Some(leaf) = leaves.idle.pop_front() else { break };
+            if cgroup::is_empty(&leaf.events)? {
+                found = Some(leaf);
+                break;
+            }
+            leaves.idle.push_back(leaf);
+        }
+        if found.is_none() && leaves.made < MAX_LEAVES {
+            found = Some(self.make(leaves.made)?);
+            leaves.made += 1;
+        }
+        Ok(found.map(|leaf| {
+            self.running.set(leaf.number, true);
+            Held { leaf: Some(leaf), pool: Arc::clone(self) }
+        }))
+    }
+
+    fn make(&self, number: usize) -> io::Result<Leaf> {
+        let path = self.root.path.join(number.to_string());
+        match fs::create_dir(&path) {
+            // Made before by an attempt that then ran out of descriptors.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        let dir = File::open(&path)?;
+        let events = File::open(path.join("cgroup.events"))?;
+        Ok(Leaf { number, path, dir, events })
+    }
+}
+
+impl Held {
+    /// For `CLONE_INTO_CGROUP`.
+    pub(crate) fn dir(&self) -> BorrowedFd<'_> {
+        self.leaf().dir.as_fd()
+    }
+
+    /// Asks every process of the leaf to end: SIGTERM, and SIGCONT so that a stopped one can.
+    pub(crate) fn terminate(&self) -> io::Result<()> {
+        let processes: Vec<(i32, PidFd)> = self
+            .list()?
+            .into_iter()
+            .take(MAX_ASKED)
+            .filter_map(|pid| PidFd::open(pid).ok().map(|process| (pid, process)))
+            .collect();
+        // Listed again: a number that is still in the leaf was not another's when it was opened,
+        // or else its descriptor's process is dead and takes no signal.
+        let still = self.list()?;
+        for (pid, process) in processes {
+            if still.contains(&pid) {
+                // One that has ended meanwhile needs no signal.
+                let _ = process.signal(Signal::SIGTERM);
+                let _ = process.signal(Signal::SIGCONT);
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills every process in the leaf and below, also those that fork meanwhile.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        fs::write(self.leaf().path.join("cgroup.kill"), "1")
+    }
+
+    /// Comes back when no process is left in the leaf.
+    pub(crate) async fn empty(&self) -> io::Result<()> {
+        let events = File::open(self.leaf().path.join("cgroup.events"))?;
+        let events = readiness::watch(events, Interest::PRIORITY)?;
+        // Each reading arms the next notice (kernfs: poll reports what came after the last read).
+        while !cgroup::is_empty(events.get_ref())? {
+            events.ready(Interest::PRIORITY).await?.clear_ready();
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> io::Result<Vec<i32>> {
+        let mut text = String::new();
+        File::open(self.leaf().path.join("cgroup.procs"))?.take(MAX_LIST).read_to_string(&mut text)?;
+        // 0 stands for a process of another namespace. A number cut off at the bound is not in the
+        // second list, or is the process of that number in it.
+        Ok(text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect())
+    }
+
+    fn leaf(&self) -> &Leaf {
+        self.leaf.as_ref().expect("taken in drop alone")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(leaf) = self.leaf.take() {
+            self.pool.running.set(leaf.number, false);
+            // To the front: the one used last is in the processor's cache.
+            self.pool.leaves.lock().unwrap_or_else(PoisonError::into_inner).idle.push_front(leaf);
+        }
+    }
+}

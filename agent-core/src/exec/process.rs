@@ -1,0 +1,122 @@
+//! A running command and its tree: how it ended, and the ending of everything it started.
+//!
+//! The same four verbs whether a cgroup or a keeper holds the tree.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use agent_sys::keeper;
+use agent_sys::packet;
+use agent_sys::pidfd::{Ended, PidFd};
+use agent_sys::readiness;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::pool::Held;
+
+/// What holds the tree.
+#[derive(Debug)]
+pub(crate) enum Tree {
+    Cgroup(Held),
+    /// The socket to the keeper. Once dropped, a keeper whose command runs kills the tree.
+    Keeper(AsyncFd<OwnedFd>),
+}
+
+/// A child of ours: the command itself, or its keeper. Its tree is killed when this is dropped
+/// before the command's end.
+#[derive(Debug)]
+pub(crate) struct Process {
+    tree: Tree,
+    child: AsyncFd<PidFd>,
+    child_ended: Option<Ended>,
+    command_ended: Option<Ended>,
+}
+
+impl Process {
+    pub(crate) fn new(child: PidFd, tree: Tree) -> io::Result<Self> {
+        let child = readiness::watch(child, Interest::READABLE)?;
+        Ok(Self { tree, child, child_ended: None, command_ended: None })
+    }
+
+    /// Waits for the end of the command itself, whatever it left running.
+    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
+        if let Some(ended) = self.command_ended {
+            return Ok(ended);
+        }
+        let ended = match &self.tree {
+            Tree::Cgroup(_) => self.child_ended().await?,
+            Tree::Keeper(socket) => match report(socket).await {
+                Some(ended) => ended,
+                // The keeper was killed: its own end is all there is to say.
+                None => self.child_ended().await?,
+            },
+        };
+        self.command_ended = Some(ended);
+        Ok(ended)
+    }
+
+    /// Asks the whole tree to end.
+    pub(crate) fn terminate(&self) -> io::Result<()> {
+        match &self.tree {
+            Tree::Cgroup(leaf) => leaf.terminate(),
+            Tree::Keeper(socket) => order(socket, keeper::TERMINATE),
+        }
+    }
+
+    /// Ends the whole tree.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        match &self.tree {
+            Tree::Cgroup(leaf) => leaf.kill(),
+            Tree::Keeper(socket) => order(socket, keeper::KILL),
+        }
+    }
+
+    /// After [`Process::terminate`] or [`Process::kill`]: waits until nothing of the tree is left.
+    pub(crate) async fn gone(&mut self) -> io::Result<()> {
+        if let Tree::Cgroup(leaf) = &self.tree {
+            leaf.empty().await?;
+        }
+        self.ended().await?;
+        self.child_ended().await?;
+        Ok(())
+    }
+
+    /// After a normal end: reaps what of our own is still there.
+    pub(crate) async fn release(mut self) -> io::Result<()> {
+        self.child_ended().await.map(drop)
+    }
+
+    async fn child_ended(&mut self) -> io::Result<Ended> {
+        loop {
+            if let Some(ended) = self.child_ended {
+                return Ok(ended);
+            }
+            let mut guard = self.child.readable().await?;
+            match self.child.get_ref().reap()? {
+                Some(ended) => self.child_ended = Some(ended),
+                None => guard.clear_ready(),
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.command_ended.is_none() {
+            // Only when the runtime ends under a command. A keeper does the same by itself.
+            let _ = self.kill();
+        }
+    }
+}
+
+fn order(socket: &AsyncFd<OwnedFd>, order: &[u8]) -> io::Result<()> {
+    packet::send(socket.get_ref(), order, &[])
+}
+
+/// The keeper's word on its command; `None` when there will be none.
+async fn report(socket: &AsyncFd<OwnedFd>) -> Option<Ended> {
+    let mut bytes = [0; Ended::LEN];
+    let receive = |socket: &OwnedFd| packet::receive(socket, &mut bytes);
+    let (length, _) = socket.async_io(Interest::READABLE, receive).await.ok()?;
+    Ended::from_bytes(bytes.get(..length)?)
+}

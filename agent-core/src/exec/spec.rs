@@ -1,0 +1,152 @@
+//! One command as asked for, and the bounds it has to keep.
+//!
+//! `dispatch` fills it from a request; [`Spec::check`] refuses what no host could run, before the
+//! command waits for a place.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Error;
+
+/// Linux's bound for one argument, its final NUL excluded (MAX_ARG_STRLEN, execve(2)).
+pub const MAX_CMD: usize = 131_071;
+/// Bytes of all requested variables, each as `NAME=value` and a NUL.
+pub const MAX_ENV: usize = 128 * 1024;
+/// Bytes of standard input.
+pub const MAX_STDIN: usize = 16 * 1024 * 1024;
+/// The most bytes of one output stream that a request may ask to keep.
+pub const MAX_OUTPUT: usize = 64 * 1024 * 1024;
+
+/// One command. `Debug` shows neither the command's environment nor its input.
+#[derive(Clone, Default)]
+pub struct Spec {
+    /// What the shell gets after `-c`.
+    pub cmd: String,
+    /// From its start to the killing of its tree; `None`: never.
+    pub timeout: Option<Duration>,
+    /// A user's name or number; `None`: root, or the agent's own user where that is not root.
+    pub user: Option<String>,
+    /// A group's name or number; `None`: [`super::Settings::default_group`].
+    pub group: Option<String>,
+    /// Where it runs; absolute. `None`: the user's home, or `/` when that cannot be entered.
+    pub cwd: Option<PathBuf>,
+    /// Added to the clean environment, or in place of its variables.
+    pub env: Vec<(String, String)>,
+    /// Standard input; `None`: /dev/null.
+    pub stdin: Option<Vec<u8>>,
+    /// Standard error on its own instead of within standard output.
+    pub separate_stderr: bool,
+    /// Bytes kept of each stream; `None`: [`super::Settings::max_output`].
+    pub max_output: Option<usize>,
+}
+
+impl Spec {
+    /// Refuses what cannot be run on any host.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCommand`] with the field and what is wrong with it.
+    pub fn check(&self) -> Result<(), Error> {
+        let refuse = |field, why: &str| Err(Error::InvalidCommand { field, why: why.to_owned() });
+        if self.cmd.is_empty() {
+            return refuse("cmd", "is empty");
+        }
+        if self.cmd.contains('\0') {
+            return refuse("cmd", "holds a NUL character");
+        }
+        if self.cmd.len() > MAX_CMD {
+            return refuse("cmd", &format!("has {} bytes; Linux takes {MAX_CMD}", self.cmd.len()));
+        }
+        let mut env_bytes = 0_usize;
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return refuse("env", "has a name that is empty or holds = or NUL");
+            }
+            if value.contains('\0') {
+                return refuse("env", &format!("{} holds a NUL character", name.escape_debug()));
+            }
+            env_bytes = env_bytes.saturating_add(name.len() + value.len() + 2);
+        }
+        if env_bytes > MAX_ENV {
+            return refuse("env", &format!("has {env_bytes} bytes; the bound is {MAX_ENV}"));
+        }
+        if let Some(cwd) = &self.cwd {
+            if !cwd.is_absolute() {
+                return refuse("cwd", "is not an absolute path");
+            }
+            if cwd.as_os_str().as_encoded_bytes().contains(&0) {
+                return refuse("cwd", "holds a NUL character");
+            }
+        }
+        if self.stdin.as_ref().is_some_and(|stdin| stdin.len() > MAX_STDIN) {
+            return refuse("stdin", &format!("is longer than {MAX_STDIN} bytes"));
+        }
+        if self.max_output.is_some_and(|max| max > MAX_OUTPUT) {
+            return refuse("max_output", &format!("is more than {MAX_OUTPUT} bytes"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Spec")
+            .field("cmd", &self.cmd)
+            .field("timeout", &self.timeout)
+            .field("user", &self.user)
+            .field("group", &self.group)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .field("stdin_bytes", &self.stdin.as_ref().map(Vec::len))
+            .field("separate_stderr", &self.separate_stderr)
+            .field("max_output", &self.max_output)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(name: &str, value: &str) -> Spec {
+        Spec { cmd: "true".into(), env: vec![(name.into(), value.into())], ..Spec::default() }
+    }
+
+    #[test]
+    fn what_no_host_can_run_is_refused_with_the_field_named() {
+        let cmd = |cmd: String| Spec { cmd, ..Spec::default() };
+        let cwd = |cwd: &str| Spec { cmd: "true".into(), cwd: Some(cwd.into()), ..Spec::default() };
+        let table = [
+            (cmd(String::new()), Some("cmd")),
+            (cmd("a\0b".into()), Some("cmd")),
+            (cmd("x".repeat(MAX_CMD)), None),
+            (cmd("x".repeat(MAX_CMD + 1)), Some("cmd")),
+            (env("A", "1"), None),
+            (env("", "1"), Some("env")),
+            (env("A=B", "1"), Some("env")),
+            (env("A\0", "1"), Some("env")),
+            (env("A", "1\0"), Some("env")),
+            (env("A", &"x".repeat(MAX_ENV)), Some("env")),
+            (cwd("/tmp"), None),
+            (cwd("tmp"), Some("cwd")),
+            (cwd(""), Some("cwd")),
+            (Spec { max_output: Some(MAX_OUTPUT + 1), ..env("A", "1") }, Some("max_output")),
+        ];
+        for (spec, expected) in table {
+            let field = match spec.check() {
+                Err(Error::InvalidCommand { field, .. }) => Some(field),
+                Err(other) => panic!("{other}"),
+                Ok(()) => None,
+            };
+            assert_eq!(field, expected, "{spec:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_a_value_of_the_environment_nor_the_input() {
+        let spec = Spec { stdin: Some(b"hidden-input".to_vec()), ..env("TOKEN", "hidden-value") };
+        let shown = format!("{spec:?}");
+        assert!(shown.contains("TOKEN") && !shown.contains("hidden"), "{shown}");
+    }
+}
