@@ -1,0 +1,117 @@
+//! A request's body → the line an agent gets: checked, given an id, put on one line.
+
+use super::error::ApiError;
+use agent_wire::json::parse_object;
+use agent_wire::message::{DEFAULT_TIMEOUT, MAX_SYNC_TIMEOUT, line};
+use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, Limits, Params};
+use serde_json::Value;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Bytes of a body: with its id in it, the message is within what an agent takes.
+pub(super) const MAX_BODY: usize = DEFAULT_MAX_MESSAGE - 128;
+
+/// How much longer than the request's own time-out its answer is waited for.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// How long the answer to any other request is waited for.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+
+/// A request that can be sent.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Its id, which no other request ever has.
+    pub(super) id: String,
+    /// Its text, ended by `\n`.
+    pub(super) line: Vec<u8>,
+    /// How long its answer is waited for.
+    pub(super) wait: Duration,
+}
+
+/// Checks what every request must have; the rest is the agent's to judge.
+///
+/// # Errors
+/// [`ApiError::BadRequest`] or [`ApiError::TooLarge`].
+pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
+    let bad = |why: &str| ApiError::BadRequest(format!("the body must be one JSON object: {why}"));
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.push(body);
+    let text = match decoder.next_message() {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(bad("it is empty or incomplete")),
+        Err(error) => return Err(bad(&error.message)),
+    };
+    let mut map = parse_object(text).map_err(|error| bad(&error.message))?;
+    if !decoder.is_drained() {
+        return Err(bad("something follows it"));
+    }
+    if map.contains_key("id") {
+        return Err(ApiError::BadRequest("a request here has no id: one is made for it".to_owned()));
+    }
+    let params = Params::new(&map);
+    let method = params.required_text("method").map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    let wait = if method == "sync.bash" {
+        // A time-out that is no number of seconds is refused by the agent, at once.
+        let asked = params.whole("timeout", "", 1..=MAX_SYNC_TIMEOUT).ok().flatten();
+        Duration::from_secs(asked.unwrap_or(DEFAULT_TIMEOUT)) + MARGIN
+    } else {
+        DEFAULT_WAIT
+    };
+    let id = Uuid::new_v4().to_string();
+    map.insert("id".to_owned(), Value::String(id.clone()));
+    let mut text = Vec::with_capacity(body.len() + 64);
+    line(&map, &mut text);
+    // Writing anew may add escapes; what an agent would refuse for its size is refused here.
+    if text.len() > DEFAULT_MAX_MESSAGE {
+        return Err(ApiError::TooLarge);
+    }
+    Ok(Prepared { id, line: text, wait })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gets_an_id_and_one_line() {
+        let body = b" {\n\"method\": \"sync.bash\",\n\"cmd\": \"ls\", \"timeout\": 10, }\n";
+        let prepared = prepare(body).unwrap();
+        assert_eq!(prepared.wait, Duration::from_secs(25));
+        let text = String::from_utf8(prepared.line).unwrap();
+        assert_eq!(text.find('\n'), Some(text.len() - 1));
+        let map = parse_object(text.trim()).unwrap();
+        assert_eq!(map["id"], prepared.id);
+        assert_eq!((map["cmd"].as_str(), map["timeout"].as_u64()), (Some("ls"), Some(10)));
+    }
+
+    #[test]
+    fn the_wait_follows_the_request() {
+        for (body, seconds) in [
+            (r#"{"method":"sync.bash","cmd":"ls"}"#, 135),
+            (r#"{"method":"sync.bash","cmd":"ls","timeout":86400}"#, 86_415),
+            (r#"{"method":"sync.bash","cmd":"ls","timeout":"x"}"#, 135),
+            (r#"{"method":"getinfo.kernel","timeout":9}"#, 60),
+        ] {
+            assert_eq!(prepare(body.as_bytes()).unwrap().wait.as_secs(), seconds, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        for body in [
+            "",
+            "[]",
+            "{",
+            "{}",
+            "x",
+            r#"{"method":""}"#,
+            r#"{"method":1}"#,
+            r#"{"method":"a.b","method":"a.c"}"#,
+            r#"{"method":"a.b"}{"method":"a.c"}"#,
+            r#"{"method":"a.b","id":"1"}"#,
+        ] {
+            let found = prepare(body.as_bytes());
+            assert!(matches!(found, Err(ApiError::BadRequest(_))), "{body:?}: {found:?}");
+        }
+    }
+}

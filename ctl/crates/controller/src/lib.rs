@@ -1,0 +1,41 @@
+//! BasicAgentController: the other end of the agents' channels.
+//!
+//! One TCP port takes agents ([`listener`] → [`connection`] → [`session`]), one loopback port takes
+//! operators ([`http`] → [`api`]); [`hosts`] is where they meet. [`server`] owns both and ends them.
+//! [`dev`] makes the certificates and files that a trial needs.
+
+mod api;
+mod cli;
+mod connection;
+mod dev;
+mod error;
+mod files;
+mod hosts;
+mod http;
+mod listener;
+mod logging;
+mod ready;
+mod redirect;
+mod server;
+mod session;
+mod stop;
+mod tls;
+mod token;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+/// Reads the command line and serves until SIGTERM or SIGINT.
+///
+/// Exit status: 0 after a signal (or `--init-only`), 1 when it can't start, 2 for a wrong flag.
+pub fn main() -> ExitCode {
+    let flags = cli::Flags::parse();
+    logging::start();
+    match server::run(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

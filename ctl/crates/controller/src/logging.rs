@@ -1,0 +1,57 @@
+//! Log lines on standard error: with a severity prefix for journald, with a time otherwise.
+//!
+//! Text that came from a peer passes [`agent_wire::json::quote`] before it is logged; control
+//! characters that come by another way (paths, libraries) are escaped here.
+
+use log::Level;
+use std::io::Write as _;
+use std::time::SystemTime;
+
+/// Starts the log. `RUST_LOG` chooses what is written; `info` and above if it is not set.
+pub(crate) fn start() {
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let environment = env_logger::Env::default().default_filter_or("info");
+    env_logger::Builder::from_env(environment)
+        .format(move |out, record| {
+            let message = one_line(&record.args().to_string());
+            if journal {
+                writeln!(out, "<{}>{message}", severity(record.level()))
+            } else {
+                let time = humantime::format_rfc3339_millis(SystemTime::now());
+                writeln!(out, "{time} {} {message}", record.level())
+            }
+        })
+        .init();
+}
+
+/// The level's number for sd-daemon(3).
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_one_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+    }
+}

@@ -1,0 +1,13 @@
+//! An agent's session: who it is, and the requests that wait for its answers.
+//!
+//! [`Session`] is the side that [`crate::api`] holds: it puts requests in and waits. [`channel::Channel`] is the
+//! side that owns the TLS stream. Between them stands one buffer, which both bounds and coalesces:
+//! requests that come while the stream is busy leave as one TLS record.
+
+mod channel;
+mod handle;
+mod waiter;
+
+pub(crate) use channel::Channel;
+pub(crate) use handle::Session;
+pub(crate) use waiter::{NoAnswer, Waiter};

@@ -1,0 +1,109 @@
+//! TLS of the agents' port: what is offered, whose certificates are taken, and whom one speaks for.
+
+use crate::cli::TlsFiles;
+use crate::error::Error;
+use agent_wire::ALPN;
+use agent_wire::message::Init;
+use rustls::crypto::ring;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+use webpki::EndEntityCert;
+
+/// The agents' side: TLS 1.3 alone, and no handshake without a certificate of the client CA.
+///
+/// # Errors
+/// When a file can't be read or used.
+pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    for der in certificates(&files.client_ca)? {
+        roots.add(der).map_err(Error::content(&files.client_ca))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(Error::content(&files.client_ca))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(Error::content(&files.key))?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| Error::Certificate(error.to_string()))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificates(&files.cert)?, key)
+        .map_err(Error::content(&files.cert))?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // No resumption: it would skip the check of the agent's certificate, which may have run out since.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Whether a verified certificate speaks for the host `id`: it names it, and not by a wildcard, or one
+/// key would speak for many hosts. The common name counts for nothing (RFC 9525 §2).
+pub(crate) fn speaks_for(der: &CertificateDer<'_>, id: &str) -> bool {
+    let (Ok(cert), Some(name)) = (EndEntityCert::try_from(der), host_name(id)) else { return false };
+    cert.verify_is_valid_for_subject_name(&name).is_ok() && cert.valid_dns_names().any(|named| named == id)
+}
+
+/// Whether a host id can stand in a certificate.
+pub(crate) fn can_name_a_host(id: &str) -> bool {
+    Init::is_hostname(id) && host_name(id).is_some()
+}
+
+/// Whether the key in the file at `key` is that of the certificate.
+///
+/// # Errors
+/// When the key can't be read or used.
+pub(crate) fn belong_together(der: &CertificateDer<'_>, key: &Path) -> Result<bool, Error> {
+    let parsed = PrivateKeyDer::from_pem_file(key).map_err(Error::content(key))?;
+    let signer = ring::sign::any_supported_type(&parsed).map_err(Error::content(key))?;
+    Ok(CertifiedKey::new(vec![der.clone().into_owned()], signer).keys_match().is_ok())
+}
+
+fn host_name(id: &str) -> Option<ServerName<'_>> {
+    ServerName::try_from(id).ok().filter(|name| matches!(name, ServerName::DnsName(_)))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(Error::content(path))?;
+    if found.is_empty() {
+        return Err(Error::Content { path: path.to_owned(), why: "holds no certificate".to_owned() });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    fn certificate(common_name: &str, names: &[&str]) -> CertificateDer<'static> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    #[test]
+    fn a_certificate_speaks_for_the_hosts_it_names_and_no_other() {
+        for (common_name, names, id, wanted) in [
+            ("x", &["host-1"][..], "host-1", true),
+            ("x", &["other", "host_2.example.com"], "host_2.example.com", true),
+            ("host-1", &["other"], "host-1", false),
+            ("host-1", &[], "host-1", false),
+            ("x", &["*.example.com"], "a.example.com", false),
+            ("x", &["HOST-1"], "host-1", false),
+            ("x", &["10.0.0.1"], "10.0.0.1", false),
+            ("x", &["host-1"], "host-1.", false),
+            ("x", &["host-1"], "", false),
+        ] {
+            let der = certificate(common_name, names);
+            assert_eq!(speaks_for(&der, id), wanted, "{common_name} {names:?} as {id:?}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The agents' port: the way in, and every way of being kept out.
+
+mod support;
+
+use agent_wire::message::InitReply;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::time::Instant;
+use support::{Controller, DEADLINE, Scratch, connect, start_tls, tls, until};
+
+#[test]
+fn an_agent_comes_in_and_answers_a_request() {
+    let controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    let answered = std::thread::scope(|scope| {
+        let asking = scope
+            .spawn(|| controller.ask_text("host-1", r#"{"method":"sync.bash", "cmd":"ls", "timeout":10}"#));
+        let request = agent.receive().unwrap();
+        assert_eq!((request["method"].as_str(), request["cmd"].as_str()), (Some("sync.bash"), Some("ls")));
+        let id = request["id"].as_str().unwrap();
+        // Frames, events, unknown messages and answers to nobody cost nothing and reach nobody.
+        agent.send(&format!(r#"{{"id":"{id}","resp":"output","data":"x"}}"#));
+        agent.send(
+            r#"{"method":"async.result","id":"t","resp":"success","retcode":0,"message":"","data":""}"#,
+        );
+        agent.send(
+            r#"{"id":"nobody","resp":"success","retcode":0,"message":""} {"x":1}{"id":null,"resp":"failed"}"#,
+        );
+        let text = format!(
+            "{{\"id\":\"{id}\",\n \"resp\":\"success\",\"retcode\":2,\"message\":\"m\",\"data\":\"\\u00e9\",\"new\":1e2}}"
+        );
+        agent.send(&text);
+        (asking.join().unwrap(), text)
+    });
+    assert_eq!(answered.0, (200, answered.1));
+    // Nothing came back for the event: who does not store it does not acknowledge it.
+    agent.stream.sock.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
+    assert!(agent.try_receive().is_err());
+}
+
+#[test]
+fn the_founding_documents_init_is_taken_and_white_space_may_follow_it() {
+    let controller = Controller::start(&[]);
+    let mut plain = connect(controller.agents);
+    plain.send("\n {\n    \"method\": \"init\",\n    \"hostname\": \"host-1\",\n}");
+    assert_eq!(plain.receive().unwrap()["method"], "accept");
+    plain.send("\r\n\t \n");
+    let mut agent = start_tls(plain.stream, controller.tls("host-1"));
+    assert!(matches!(agent.init("host-1"), InitReply::Accept));
+    controller.wait_for_hosts(&["host-1"]);
+}
+
+#[test]
+fn tls_may_start_with_the_first_byte() {
+    let controller = Controller::start(&[]);
+    let mut agent = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+    assert!(matches!(agent.init("host-1"), InitReply::Accept));
+    controller.wait_for_hosts(&["host-1"]);
+    let session = controller.get("/hosts/host-1").1;
+    assert_eq!((session["version"].as_str(), session["requests_running"].as_u64()), (Some("9.9.9"), Some(0)));
+    drop(agent);
+    controller.wait_for_hosts(&[]);
+}
+
+#[test]
+fn a_redirect_is_told_before_tls_and_inside_it() {
+    let list = "127.0.10.1,10.92.1.130:80,[fd00::1]:7443";
+    let controller = Controller::start(&["--redirect-to", list]);
+    let is_redirect = |reply| matches!(reply, InitReply::Redirect { server } if server == list);
+    let mut plain = connect(controller.agents);
+    assert!(is_redirect(plain.init("host-1")));
+    assert!(plain.receive().is_none());
+    let mut inside = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+    assert!(is_redirect(inside.init("host-1")));
+    // The end is a clean one: a read without close_notify would be an error.
+    assert!(inside.receive().is_none());
+}
+
+#[test]
+fn who_has_no_certificate_of_the_client_ca_does_not_come_in() {
+    let controller = Controller::start(&[]);
+    let other = Scratch::new();
+    let other_dir = other.0.join("dev");
+    let made = support::binary()
+        .args(["--init-only", "--dev-host", "host-1", "--dev"])
+        .arg(&other_dir)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let ca = controller.dir.join("ca.pem");
+    let strangers = [
+        ("none", None),
+        ("another CA's", Some(other_dir.join("agents/host-1"))),
+        ("a server's", Some(controller.dir.join("server"))),
+    ];
+    for (which, base) in strangers {
+        let mut agent = start_tls(connect(controller.agents).stream, tls(&ca, base.as_deref()));
+        // In TLS 1.3 the client learns of it with its first read.
+        let _ = agent.stream.write_all(b"{\"method\":\"init\",\"hostname\":\"host-1\"}\n");
+        let error = agent.try_receive().expect_err(which);
+        assert!(error.to_string().contains("alert"), "{which}: {error}");
+    }
+    assert_eq!(controller.get("/hosts").1["hosts"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_certificate_speaks_for_its_own_host_only() {
+    let controller = Controller::start(&[]);
+    for claimed in ["host-2", "host-1.", "10.0.0.1"] {
+        let mut agent = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+        let InitReply::Refused(why) = agent.init(claimed) else { panic!("{claimed} was taken") };
+        assert_eq!((why.retcode, why.id), (3023, None), "{}", why.message);
+        assert!(agent.receive().is_none());
+    }
+    controller.wait_for_hosts(&[]);
+}
+
+#[test]
+fn garbage_gets_a_failed_response_or_nothing_and_then_the_end() {
+    let controller = Controller::start(&[]);
+    let too_long = format!("{{\"method\":\"init\",\"hostname\":\"{}\"}}", "a".repeat(70_000));
+    let endless = " ".repeat(70_000);
+    let init = r#"{"method":"init","hostname":"host-1"}"#;
+    let pipelined = format!("{init}{init}");
+    let table: [(&[u8], &[u64]); 11] = [
+        (b"GET / HTTP/1.1\r\n\r\n", &[3001]),
+        (b"\x80\x00\xff\xfe", &[3001]),
+        (b"[]", &[3001]),
+        (b"{]", &[3001]),
+        (b"{\"method\":\"init\"}", &[3021]),
+        (b"{\"method\":\"init\",\"hostname\":\"../etc\"}", &[3021]),
+        (b"{\"method\":\"init\",\"hostname\":\"a\",\"hostname\":\"b\"}", &[3001]),
+        (b"{\"id\":\"1\",\"method\":\"sync.bash\",\"cmd\":\"id\"}", &[3021]),
+        (too_long.as_bytes(), &[3002]),
+        (endless.as_bytes(), &[3002]),
+        (pipelined.as_bytes(), &[3021]),
+    ];
+    for (bytes, wanted) in table {
+        let mut peer = connect(controller.agents);
+        let _ = peer.stream.write_all(bytes);
+        let answer =
+            peer.receive().unwrap_or_else(|| panic!("{:?}: no answer", bytes.escape_ascii().to_string()));
+        assert!(answer["id"].is_null());
+        assert!(wanted.contains(&answer["retcode"].as_u64().unwrap()), "{answer:?}");
+        assert!(peer.receive().is_none());
+    }
+    // Not JSON after accept, and a TLS hello that is none: closed without a word.
+    for bytes in ["x", "\u{16}\u{3}\u{1}xxxxxxxxxxxxxxxxxxxxxxxxxxxx"] {
+        let mut peer = connect(controller.agents);
+        assert!(matches!(peer.init("host-1"), InitReply::Accept));
+        peer.send(bytes);
+        let _ = peer.stream.shutdown(Shutdown::Write);
+        let mut rest = Vec::new();
+        let _ = peer.stream.read_to_end(&mut rest);
+        assert!(!rest.contains(&b'{'));
+    }
+    let _agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+}
+
+#[test]
+fn a_silent_peer_is_given_up_at_each_step() {
+    let controller = Controller::start(&[]);
+    let begun = Instant::now();
+    let silent = connect(controller.agents);
+    let mut half_init = connect(controller.agents);
+    half_init.send("{\"method\":");
+    let mut accepted = connect(controller.agents);
+    assert!(matches!(accepted.init("host-1"), InitReply::Accept));
+    let mut half_hello = connect(controller.agents);
+    half_hello.stream.write_all(&[0x16, 3, 1]).unwrap();
+    let mut no_init = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+    no_init.stream.flush().unwrap();
+    for mut peer in [silent, half_init, accepted, half_hello] {
+        let mut rest = Vec::new();
+        let _ = peer.stream.read_to_end(&mut rest);
+    }
+    let _ = no_init.try_receive();
+    assert!(begun.elapsed() < DEADLINE);
+    let _agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+}
+
+#[test]
+fn a_newer_session_of_a_host_replaces_the_older_one() {
+    let controller = Controller::start(&[]);
+    let mut older = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    let (lost, answered) = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.info"}"#));
+        older.receive().unwrap();
+        let mut newer = controller.agent("host-1");
+        let told = older.receive().unwrap();
+        assert_eq!((told["retcode"].as_u64(), told["id"].is_null()), (Some(3023), true));
+        assert!(older.receive().is_none());
+        let lost = waiting.join().unwrap();
+        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#));
+        let id = newer.receive().unwrap()["id"].to_string();
+        newer.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}"));
+        (lost, asking.join().unwrap())
+    });
+    assert_eq!((lost.0, answered.0), (502, 200), "{lost:?} {answered:?}");
+    until("the log", || controller.log().contains("replaces the one from").then_some(()));
+    controller.wait_for_hosts(&[]);
+}
+
+#[test]
+fn bytes_that_are_no_message_end_a_session_and_a_message_too_deep_does_not() {
+    let controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    agent.send(&format!("{}{}", "{\"a\":".repeat(40), "}".repeat(39)));
+    agent.send("} {\"x\":1,}");
+    let status = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#));
+        let id = agent.receive().unwrap()["id"].to_string();
+        // A trailing comma is the protocol's leniency, not HTTP clients'.
+        agent.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",}}"));
+        asking.join().unwrap().0
+    });
+    assert_eq!(status, 200);
+    agent.send("]");
+    assert_eq!(agent.receive().unwrap()["retcode"], 3001);
+    assert!(agent.receive().is_none());
+    controller.wait_for_hosts(&[]);
+}
+
+#[test]
+fn a_signal_ends_sessions_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let mut controller = Controller::start(&[]);
+        let mut agent = controller.agent("host-1");
+        controller.wait_for_hosts(&["host-1"]);
+        let silent = connect(controller.agents);
+        controller.signal(signal);
+        // Without close_notify this were an error.
+        assert!(agent.receive().is_none());
+        drop(agent);
+        assert_eq!(controller.wait().code(), Some(0), "{}", controller.log());
+        drop(silent);
+    }
+}

@@ -1,0 +1,134 @@
+//! Starting: the files that `--dev` makes, the flags, and what is refused.
+
+#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use support::{Controller, Scratch, binary};
+
+fn init_only(dir: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let output = binary().args(["--init-only", "--dev"]).arg(dir).args(more).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn dev_makes_its_files_once_and_uses_them_again() {
+    let scratch = Scratch::new();
+    let dir = scratch.0.join("new/dev");
+    let made = init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]);
+    assert_eq!(made.0, Some(0), "{}", made.1);
+    let names = [
+        "ca.pem",
+        "ca.key",
+        "server.pem",
+        "server.key",
+        "agent.pem",
+        "agent.key",
+        "agent.toml",
+        "token",
+        "agents/web.one.pem",
+        "agents/web.one.key",
+        "agents/web.one.toml",
+    ];
+    let read =
+        || names.map(|name| fs::read(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")));
+    let first = read();
+    for name in names.iter().filter(|name| name.ends_with("key") || **name == "token") {
+        assert_eq!(fs::metadata(dir.join(name)).unwrap().mode() & 0o777, 0o600, "{name}");
+    }
+    let config = fs::read_to_string(dir.join("agent.toml")).unwrap();
+    for wanted in
+        ["server = \"127.0.0.1\"", "port = 7999", "host_id = ", "server_name = \"config.cargo.com\""]
+    {
+        assert!(config.contains(wanted), "{config}");
+    }
+    assert_eq!(init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]).0, Some(0));
+    assert!(first == read(), "a second start changed the files");
+
+    // A config that someone has taken over stays.
+    fs::write(dir.join("agent.toml"), "port = 1\n").unwrap();
+    // A certificate of another CA is made anew, with its host's id kept.
+    fs::remove_file(dir.join("ca.pem")).unwrap();
+    fs::remove_file(dir.join("ca.key")).unwrap();
+    assert_eq!(init_only(&dir, &["--dev-host", "web.one"]).0, Some(0));
+    assert_eq!(fs::read_to_string(dir.join("agent.toml")).unwrap(), "port = 1\n");
+    let second = read();
+    assert!((0..6).all(|n| first[n] != second[n]), "an old CA's certificate was kept");
+
+    // A CA without its key can't sign: nothing is overwritten.
+    fs::write(dir.join("ca.key"), &second[3]).unwrap();
+    let (status, log) = init_only(&dir, &[]);
+    assert_eq!(status, Some(1));
+    assert!(log.contains("ca.key") && log.contains("remove both"), "{log}");
+    assert_eq!(fs::read(dir.join("ca.pem")).unwrap(), second[0]);
+}
+
+#[test]
+fn a_token_that_others_can_read_or_that_can_be_guessed_is_refused() {
+    let scratch = Scratch::new();
+    assert_eq!(init_only(&scratch.0, &[]).0, Some(0));
+    let token = scratch.0.join("token");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o640)).unwrap();
+    let (status, log) = init_only(&scratch.0, &[]);
+    assert!(status == Some(1) && log.contains("chmod 0600"), "{log}");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    for bad in ["", "short", "0123456789 0123456789"] {
+        fs::write(&token, bad).unwrap();
+        let (status, log) = init_only(&scratch.0, &[]);
+        assert!(status == Some(1) && log.contains("a token is one word"), "{log}");
+    }
+}
+
+#[test]
+fn flags_that_can_not_work_are_refused() {
+    for (flags, status, wanted) in [
+        (&["--http", "0.0.0.0:1"][..], 2, "loopback"),
+        (&["--redirect-to", "example.com"], 2, "no address"),
+        (&["--listen", "nowhere"], 2, "--listen"),
+        (&["--dev-host", "x"], 2, "--dev"),
+        (&["--token-file", "/nonexistent/t"], 1, "/nonexistent/t"),
+        (&[], 1, "--token-file"),
+    ] {
+        let output = binary().args(flags).output().unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(status) && log.contains(wanted), "{flags:?}: {log}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let controller = Controller::start(&[]);
+    let scratch = Scratch::new();
+    let taken = controller.agents.to_string();
+    let output = binary()
+        .args(["--listen", &taken, "--http", "127.0.0.1:0", "--dev"])
+        .arg(&scratch.0)
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && log.contains(&taken), "{log}");
+}
+
+#[test]
+fn it_serves_with_files_named_by_flags_on_more_than_one_port() {
+    let scratch = Scratch::new();
+    assert_eq!(init_only(&scratch.0, &[]).0, Some(0));
+    let file = |name: &str| scratch.0.join(name).into_os_string().into_string().unwrap();
+    let ready = scratch.0.join("ready");
+    let mut child = binary()
+        .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--http", "127.0.0.1:0"])
+        .args(["--cert", &file("server.pem"), "--key", &file("server.key"), "--client-ca", &file("ca.pem")])
+        .args(["--token-file", &file("token"), "--ready-file"])
+        .arg(&ready)
+        .spawn()
+        .unwrap();
+    let text = support::until("the ready file", || fs::read_to_string(&ready).ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(ready["listen"].as_array().unwrap().len(), 2);
+    assert!(!ready["listen"][1].as_str().unwrap().ends_with(":0"));
+}
