@@ -1,0 +1,183 @@
+//! A real BasicAgent process with a configuration, a log and an end.
+
+use crate::{Pki, Scratch, binary, eventually, plugin_dir};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// The name that test servers' certificates carry.
+const SERVER_NAME: &str = "config.cargo.com";
+
+/// What goes into the agent's file. `extra` is appended as it is, so tables may follow.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// `server`, as TOML.
+    pub server: String,
+    /// `port`.
+    pub port: u16,
+    /// `bootstrap`.
+    pub bootstrap: &'static str,
+    /// `host_id`.
+    pub host_id: String,
+    /// `tls.server_name`; `None` leaves it to the default.
+    pub server_name: Option<String>,
+    /// Top-level keys.
+    pub top: String,
+    /// Tables.
+    pub extra: String,
+    /// A command put before the agent's own, such as `unshare`.
+    pub wrapper: Vec<String>,
+}
+
+impl AgentConfig {
+    /// An agent that asks this server in plain TCP first.
+    pub fn new(server: SocketAddr) -> Self {
+        Self {
+            server: format!("\"{server}\""),
+            port: server.port(),
+            bootstrap: "plain",
+            host_id: "host-1".to_owned(),
+            server_name: Some(SERVER_NAME.to_owned()),
+            top: String::new(),
+            extra: String::new(),
+            wrapper: Vec::new(),
+        }
+    }
+}
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    scratch: Scratch,
+    config: AgentConfig,
+}
+
+impl Agent {
+    /// Writes the configuration and starts the agent. Its certificate is of `pki`, for its host id.
+    pub fn start(pki: &Pki, config: AgentConfig) -> Self {
+        Self::start_trusting(pki, pki, config)
+    }
+
+    /// The same, with a CA to trust that is not the one that signed its certificate.
+    pub fn start_trusting(trusted: &Pki, own: &Pki, config: AgentConfig) -> Self {
+        let scratch = Scratch::new("agent");
+        scratch.write("ca.pem", trusted.ca());
+        own.sign(&[&config.host_id]).write(&scratch, "agent");
+        let child = launch(&scratch, &config);
+        Self { child, scratch, config }
+    }
+
+    /// Starts the same agent again, on the same state.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child = launch(&self.scratch, &self.config);
+    }
+
+    /// Changes the configuration file; the agent reads it at its next start or on SIGHUP.
+    pub fn rewrite(&mut self, change: impl FnOnce(&mut AgentConfig)) {
+        change(&mut self.config);
+        write_config(&self.scratch, &self.config);
+    }
+
+    /// The agent's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its directory: state, configuration, log.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
+    }
+
+    /// Waits until the log holds `text`.
+    pub async fn logged(&self, text: &str) {
+        eventually(&format!("the log says {text:?}"), || self.log().contains(text)).await;
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.pid()).expect("a pid")), signal).expect("our child");
+    }
+
+    /// Whether it has ended, and how.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our child")
+    }
+
+    /// Ends it with SIGKILL and reaps it.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        crate::eventually_some("the agent ends", || child.try_wait().expect("our child")).await
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- the agent's log ---\n{}---", self.log());
+        }
+    }
+}
+
+fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
+    let at = |name: &str| scratch.file(name).display().to_string();
+    let mut text = format!(
+        "server = {}\nport = {}\nbootstrap = \"{}\"\nhost_id = \"{}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\nplugin_dirs = [\"{}\"]\n{}\n",
+        config.server,
+        config.port,
+        config.bootstrap,
+        config.host_id,
+        at("state"),
+        at("run"),
+        plugin_dir().display(),
+        config.top,
+    );
+    let _ = write!(
+        text,
+        "[tls]\nca = \"{}\"\ncert = \"{}\"\nkey = \"{}\"\n",
+        at("ca.pem"),
+        at("agent.pem"),
+        at("agent.key")
+    );
+    if let Some(name) = &config.server_name {
+        let _ = writeln!(text, "server_name = \"{name}\"");
+    }
+    text.push_str(&config.extra);
+    scratch.write("agent.toml", text)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+fn launch(scratch: &Scratch, config: &AgentConfig) -> Child {
+    let file = write_config(scratch, config);
+    let log =
+        File::options().append(true).create(true).open(scratch.file("log")).expect("the directory is ours");
+    let mut words: Vec<String> = config.wrapper.clone();
+    words.push(binary("BasicAgent").display().to_string());
+    Command::new(&words[0])
+        .args(&words[1..])
+        .arg("--config")
+        .arg(file)
+        .args(["--log-level", "debug"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a descriptor"))
+        .stderr(log)
+        .spawn()
+        .expect("the agent starts")
+}

@@ -1,0 +1,37 @@
+//! Where the built binaries are: beside the test's own executable, so that both are of one build.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// `target/debug` or `target/release`.
+pub(crate) fn target_dir() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let exe = std::env::current_exe().expect("a test has an executable");
+        let deps = exe.parent().expect("an executable has a directory");
+        // Tests and benches are in deps/, examples in examples/, binaries in the directory itself.
+        match deps.file_name().and_then(|name| name.to_str()) {
+            Some("deps" | "examples") => deps.parent().expect("deps/ has a parent").to_owned(),
+            _ => deps.to_owned(),
+        }
+    })
+}
+
+/// One of ours.
+///
+/// # Panics
+/// When it is not built: `cargo build --workspace` comes before the tests (`make test` does it).
+pub fn binary(name: &str) -> PathBuf {
+    let path = target_dir().join(name);
+    assert!(
+        path.exists(),
+        "{} is not built; run make test, or cargo build --workspace first",
+        path.display()
+    );
+    path
+}
+
+/// Where cargo puts the plugins.
+pub fn plugin_dir() -> PathBuf {
+    target_dir().to_owned()
+}

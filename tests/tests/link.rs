@@ -1,0 +1,388 @@
+//! The way to the server: addresses, the exchange before TLS, redirects, verification, and coming back.
+
+use e2e::{Agent, AgentConfig, Pki, Scratch, Server, eventually, in_mount_namespace, needs_root};
+use serde_json::json;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+const ACCEPT: &[u8] = b"{\"method\":\"accept\"}\n";
+
+fn redirect(to: impl std::fmt::Display) -> String {
+    format!("{{\"method\":\"redirect\",\"server\":\"{to}\"}}\n")
+}
+
+#[tokio::test]
+async fn the_agent_introduces_itself_before_and_inside_tls() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let _agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let (mut stream, init) = server.plain_init().await;
+    assert_eq!(init["method"], "init");
+    assert_eq!(init["hostname"], "host-1");
+    assert_eq!(init["protocol"], 1);
+    stream.write_all(ACCEPT).await.unwrap();
+    let mut channel = server.tls(stream).await.unwrap();
+    assert_eq!(channel.init, init);
+    assert_eq!(channel.stream.get_ref().1.alpn_protocol(), Some(agent_wire::ALPN));
+    assert!(channel.stream.get_ref().1.peer_certificates().is_some(), "mutual TLS");
+    channel.send_text("{\"method\":\"accept\"}").await;
+    let pong = channel.ask(&json!({"id": "1", "method": "agent.ping"})).await;
+    assert_eq!(pong, json!({"id": "1", "resp": "success", "retcode": 0, "message": "Normal termination"}));
+}
+
+#[tokio::test]
+async fn three_hosts_lines_are_three_addresses_without_multi_on() {
+    if !needs_root("three_hosts_lines_are_three_addresses_without_multi_on") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start_at(&pki, "127.0.0.3:0").await;
+    let port = server.address().port();
+    let first = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    let scratch = Scratch::new("hosts");
+    let hosts = scratch.write(
+        "hosts",
+        "127.0.0.1   config.cargo.com\n127.0.0.2   config.cargo.com\n127.0.0.3   config.cargo.com\n",
+    );
+    let host_conf = scratch.write("host.conf", "");
+    let mut config = AgentConfig::new(server.address());
+    config.server = "\"config.cargo.com\"".to_owned();
+    config.server_name = None;
+    config.wrapper = in_mount_namespace(&[(&hosts, "/etc/hosts"), (&host_conf, "/etc/host.conf")]);
+    let _agent = Agent::start(&pki, config);
+    // In order: the first closes at once, the second babbles, the third is the one.
+    drop(first.accept().await.unwrap());
+    let (mut babbler, _) = second.accept().await.unwrap();
+    babbler.write_all(b"220 ready\r\n").await.unwrap();
+    let mut channel = server.channel().await;
+    assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
+}
+
+#[tokio::test]
+async fn a_redirect_list_is_tried_in_order_with_ports_and_ipv6() {
+    let pki = Pki::new();
+    let first = Server::start(&pki).await;
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let last = Server::start_at(&pki, "[::1]:0").await;
+    let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    first.answer_and_close(&redirect(format!("{dead}, {}", last.address()))).await;
+    let mut channel = last.channel().await;
+    assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
+}
+
+#[tokio::test]
+async fn an_address_without_a_port_has_the_configured_one() {
+    let pki = Pki::new();
+    let first = Server::start_at(&pki, "127.0.0.1:0").await;
+    let second = Server::start_at(&pki, &format!("127.0.10.1:{}", first.address().port())).await;
+    let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    first.answer_and_close("{\n  \"method\": \"redirect\",\n  \"server\": \"127.0.10.1\",\n}\n").await;
+    second.channel().await;
+}
+
+#[tokio::test]
+async fn a_redirect_inside_tls_is_followed() {
+    let pki = Pki::new();
+    let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
+    let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    let (mut stream, _) = first.plain_init().await;
+    stream.write_all(ACCEPT).await.unwrap();
+    let mut inside = first.tls(stream).await.unwrap();
+    inside.send_text(&redirect(second.address())).await;
+    second.channel().await;
+}
+
+#[tokio::test]
+async fn when_all_redirect_targets_fail_the_next_bootstrap_address_is_tried() {
+    let pki = Pki::new();
+    let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut config = AgentConfig::new(first.address());
+    config.server = format!("[\"{}\", \"{}\"]", first.address(), second.address());
+    let _agent = Agent::start(&pki, config);
+    first.answer_and_close(&redirect(dead)).await;
+    second.channel().await;
+}
+
+#[tokio::test]
+async fn a_redirect_loop_ends_after_five_and_the_agent_backs_off() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    for _ in 0..6 {
+        server.answer_and_close(&redirect(server.address())).await;
+    }
+    agent.logged("more than 5 redirects in a row").await;
+    agent.logged("next round in").await;
+    // And it is not the worse for it.
+    server.channel().await;
+}
+
+#[tokio::test]
+async fn a_redirect_to_what_is_no_address_is_refused() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    for bad in ["evil.example", "127.0.0.1:0", "", "127.0.0.1,other.example"] {
+        server.answer_and_close(&redirect(bad)).await;
+    }
+    for refused in
+        ["\"evil.example\" is no address", "\"127.0.0.1:0\" is", "must not be empty", "\"other.example\" is"]
+    {
+        agent.logged(refused).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_who_it_should_be_gets_no_init_inside_tls() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let name = &["config.cargo.com"];
+    let table = [
+        ("another CA", other.sign(name), "certificate"),
+        ("another name", pki.sign(&["other.example"]), "certificate"),
+        ("an expired certificate", pki.sign_expired(name), "certificate"),
+    ];
+    for (what, identity, word) in table {
+        let server = Server::start_with(pki.server(&identity)).await;
+        let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+        let (mut stream, _) = server.plain_init().await;
+        stream.write_all(ACCEPT).await.unwrap();
+        let refused = server.tls(stream).await;
+        assert!(refused.is_err(), "{what}: the agent spoke inside TLS");
+        agent.logged(word).await;
+    }
+}
+
+#[tokio::test]
+async fn redirect_targets_are_verified_against_the_first_servers_name() {
+    let pki = Pki::new();
+    let first = Server::start(&pki).await;
+    let by_address = Server::start_with(pki.server(&pki.sign(&["127.0.0.1"]))).await;
+    let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    first.answer_and_close(&redirect(by_address.address())).await;
+    let (mut stream, _) = by_address.plain_init().await;
+    stream.write_all(ACCEPT).await.unwrap();
+    assert!(by_address.tls(stream).await.is_err(), "the redirected address was taken for the name");
+}
+
+#[tokio::test]
+async fn an_agent_of_another_ca_is_refused_by_the_server() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let server = Server::start(&pki).await;
+    let _agent = Agent::start_trusting(&pki, &other, AgentConfig::new(server.address()));
+    let (mut stream, _) = server.plain_init().await;
+    stream.write_all(ACCEPT).await.unwrap();
+    assert!(server.tls(stream).await.is_err());
+}
+
+#[tokio::test]
+async fn tls_1_2_is_refused_unless_it_is_allowed() {
+    let pki = Pki::new();
+    let tls = pki.server_with(&pki.sign(&["config.cargo.com"]), &[&rustls::version::TLS12]);
+    let server = Server::start_with(tls).await;
+    let mut agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let (mut stream, _) = server.plain_init().await;
+    stream.write_all(ACCEPT).await.unwrap();
+    assert!(server.tls(stream).await.is_err());
+    agent.rewrite(|config| config.extra = "min_version = \"1.2\"\n".to_owned());
+    agent.restart();
+    server.channel().await;
+}
+
+#[tokio::test]
+async fn bytes_sent_in_the_clear_never_pass_for_bytes_of_the_channel() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let (mut stream, _) = server.plain_init().await;
+    stream
+        .write_all(b"{\"method\":\"accept\"}\n{\"id\":\"1\",\"method\":\"sync.bash\",\"cmd\":\"true\"}\n")
+        .await
+        .unwrap();
+    agent.logged("more than an answer to init before TLS").await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "the agent went on: {} bytes", rest.len());
+}
+
+#[tokio::test]
+async fn a_newline_that_comes_late_does_not_disturb_tls() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let _agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let (mut stream, _) = server.plain_init().await;
+    stream.write_all(b"{\"method\":\n \"accept\"\n}").await.unwrap();
+    // The agent has begun TLS: its first byte is a handshake record's.
+    let mut first = [0];
+    stream.peek(&mut first).await.unwrap();
+    assert_eq!(first, [0x16]);
+    stream.write_all(b"\r\n \n").await.unwrap();
+    let mut channel = server.tls(stream).await.unwrap();
+    channel.send_text("{\"method\":\"accept\"}").await;
+    assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
+}
+
+#[tokio::test]
+async fn a_silent_or_slow_or_babbling_server_costs_one_attempt() {
+    let pki = Pki::new();
+    let good = Server::start(&pki).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endless = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let garbage = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let list: Vec<SocketAddr> =
+        [&silent, &slow, &endless, &garbage].iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let mut config = AgentConfig::new(good.address());
+    config.server =
+        format!("{:?}", list.iter().chain([&good.address()]).map(ToString::to_string).collect::<Vec<_>>());
+    let agent = Agent::start(&pki, config);
+    let (_silent, _) = silent.accept().await.unwrap();
+    let (mut slow, _) = slow.accept().await.unwrap();
+    slow.write_all(b"{\"method\":").await.unwrap();
+    let (mut endless, _) = endless.accept().await.unwrap();
+    let mut chunk = b"{\"method\":\"".to_vec();
+    chunk.resize(70 << 10, b'x');
+    let _ = endless.write_all(&chunk).await;
+    let (mut garbage, _) = garbage.accept().await.unwrap();
+    let _ = garbage.write_all(b"\x00\xff\x16").await;
+    let mut channel = good.channel().await;
+    assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
+    assert_eq!(agent.log().matches("the answer to init took too long").count(), 2);
+}
+
+#[tokio::test]
+async fn tls_from_the_first_byte_when_configured() {
+    for bootstrap in ["tls", "direct"] {
+        let pki = Pki::new();
+        let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
+        let mut config = AgentConfig::new(first.address());
+        config.bootstrap = bootstrap;
+        let _agent = Agent::start(&pki, config);
+        let stream = first.connection().await;
+        let mut inside = first.tls(stream).await.unwrap();
+        inside.send_text(&redirect(second.address())).await;
+        let stream = second.connection().await;
+        let mut channel = second.tls(stream).await.unwrap();
+        channel.send_text("{\"method\":\"accept\"}\n").await;
+        assert_eq!(
+            channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"],
+            "success",
+            "{bootstrap}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_a_clean_close_within_a_redirect_the_same_server_is_tried_first() {
+    let pki = Pki::new();
+    let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
+    let agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    first.answer_and_close(&redirect(second.address())).await;
+    second.channel().await.close().await;
+    agent.logged("closed the channel").await;
+    // Nobody asks the first server again.
+    drop(first);
+    second.channel().await;
+}
+
+#[tokio::test]
+async fn a_lost_channel_begins_again_at_the_bootstrap() {
+    let pki = Pki::new();
+    let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
+    let agent = Agent::start(&pki, AgentConfig::new(first.address()));
+    first.answer_and_close(&redirect(second.address())).await;
+    let channel = second.channel().await;
+    drop(channel);
+    agent.logged("channel lost").await;
+    first.answer_and_close(&redirect(second.address())).await;
+    second.channel().await;
+}
+
+#[tokio::test]
+async fn an_init_refused_inside_tls_is_logged_and_the_agent_comes_back() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let (mut stream, _) = server.plain_init().await;
+    stream.write_all(ACCEPT).await.unwrap();
+    let mut inside = server.tls(stream).await.unwrap();
+    inside
+        .send_text("{\"id\":null,\"resp\":\"failed\",\"retcode\":3023,\"message\":\"Refused by policy: not enrolled\"}\n")
+        .await;
+    inside.close().await;
+    agent.logged("init refused: 3023 Refused by policy: not enrolled").await;
+    server.channel().await;
+}
+
+#[tokio::test]
+async fn an_agent_killed_at_any_moment_comes_back_as_the_same_host() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    config.bootstrap = "direct";
+    let mut agent = Agent::start(&pki, config);
+    for _ in 0..3 {
+        let stream = server.connection().await;
+        let mut channel = server.tls(stream).await.unwrap();
+        assert_eq!(channel.init["hostname"], "host-1");
+        channel.send_text("{\"method\":\"accept\"}\n").await;
+        channel.ask(&json!({"id": "1", "method": "agent.ping"})).await;
+        agent.restart();
+        assert!(channel.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_an_id_makes_one_and_keeps_it() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    // An empty variable would be refused: the key is taken out of the file instead.
+    config.host_id = "unused".to_owned();
+    let mut agent = Agent::start(&pki, config);
+    let text = std::fs::read_to_string(agent.scratch().file("agent.toml")).unwrap();
+    agent.kill();
+    let without: String =
+        text.lines().filter(|line| !line.starts_with("host_id")).map(|line| format!("{line}\n")).collect();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let file = agent.scratch().write("without.toml", &without);
+        let mut second = start_with(&file, &agent);
+        let (_stream, init) = loop {
+            let (stream, init) = server.plain_init().await;
+            if init["hostname"] != "unused" {
+                break (stream, init);
+            }
+        };
+        ids.push(init["hostname"].as_str().unwrap().to_owned());
+        second.kill().unwrap();
+        second.wait().unwrap();
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[0].len(), 36);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+fn start_with(file: &std::path::Path, agent: &Agent) -> std::process::Child {
+    let log = std::fs::File::options().append(true).open(agent.scratch().file("log")).unwrap();
+    std::process::Command::new(e2e::binary("BasicAgent"))
+        .arg("--config")
+        .arg(file)
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_second_agent_on_the_same_state_is_refused() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    server.channel().await;
+    let mut second = start_with(&agent.scratch().file("agent.toml"), &agent);
+    eventually("the second ends", || second.try_wait().unwrap().is_some()).await;
+    assert_eq!(second.wait().unwrap().code(), Some(1));
+    agent.logged("another BasicAgent runs with state_dir").await;
+}
