@@ -4,9 +4,17 @@
 //! only `exec` starts commands, only `plugin` starts workers.
 
 pub mod boot;
+mod cli;
+mod config;
+pub mod daemon;
+mod dispatch;
 mod error;
 #[doc(hidden)]
 pub mod exec;
+mod identity;
+mod link;
+mod logging;
 mod plugin;
+mod shutdown;
 
 pub use error::Error;

@@ -1,10 +1,7 @@
-//! The agent's binary, and the zygote's: a hidden first argument tells.
+//! BasicAgent, the daemon; by a hidden first flag also its zygote and its plugin workers.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|flag| flag == agent_core::exec::ZYGOTE_FLAG) {
-        return agent_core::exec::zygote_main();
-    }
-    ExitCode::FAILURE
+    agent_core::daemon::main()
 }

@@ -16,11 +16,20 @@ pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
     Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
 }
 
-/// The failed answer for an error.
+/// The failed answer for an error. Where the retcode's phrase says it already, only the rest is told.
 pub(super) fn failed(id: &str, error: &Error) -> Response {
-    let retcode = match error {
-        Error::NoSuchUser(_) | Error::NoSuchGroup(_) => Retcode::NoSuchUser,
+    let (retcode, detail) = match error {
+        Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
+        Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
+        Error::InvalidCommand { .. } | Error::PluginArgs { .. } => (Retcode::InvalidParams, error.to_string()),
+        Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
+        Error::Busy { .. } | Error::PluginBusy { .. } => (Retcode::Busy, error.to_string()),
+        Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
+        Error::PluginRefused { .. } => (Retcode::PluginRefused, error.to_string()),
+        Error::PluginFailed { .. } => (Retcode::PluginFailed, error.to_string()),
+        Error::PluginCrashed { .. } => (Retcode::PluginCrashed, error.to_string()),
+        Error::PluginTimedOut { .. } => (Retcode::PluginTimedOut, error.to_string()),
         other => return internal(id, other),
     };
-    Response::failed(Some(id), retcode, error)
+    Response::failed(Some(id), retcode, detail)
 }
