@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Anything that can go wrong in the agent. Each message names the path, user, field or address.
 #[derive(Debug)]
@@ -119,6 +120,50 @@ pub enum Error {
     },
     /// The agent ends and takes no more commands.
     ShuttingDown,
+    /// A plugin that was not found, or that was not loaded.
+    PluginRefused {
+        /// The method asked for.
+        method: String,
+        /// Which file, which rule.
+        why: String,
+    },
+    /// The arguments of a plugin's call are wrong, says the plugin.
+    PluginArgs {
+        /// The method asked for.
+        method: String,
+        /// Which and why.
+        why: String,
+    },
+    /// A plugin that answered a call with an error of its own, missing privilege included.
+    PluginFailed {
+        /// The method asked for.
+        method: String,
+        /// The plugin's code; `broken` when it broke the interface.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+    /// A plugin whose process ended in the middle of a call.
+    PluginCrashed {
+        /// The method asked for.
+        method: String,
+        /// By which signal or status.
+        how: String,
+    },
+    /// A plugin that took too long; its process was killed.
+    PluginTimedOut {
+        /// The method asked for.
+        method: String,
+        /// The bound.
+        after: Duration,
+    },
+    /// As many calls wait for one plugin as may.
+    PluginBusy {
+        /// The method asked for.
+        method: String,
+        /// How many.
+        waiting: usize,
+    },
     /// No such account on this host (NSS asked): the name or number as given.
     NoSuchUser(String),
     /// No such group on this host (NSS asked): the name or number as given.
@@ -156,6 +201,17 @@ impl fmt::Display for Error {
             }
             Self::NotStarted { stage, why } => write!(f, "the command could not be started: {stage}: {why}"),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
+            // Its sentence names the method already, or the file.
+            Self::PluginRefused { why, .. } => f.write_str(why),
+            Self::PluginArgs { method, why } => write!(f, "{method}: {why}"),
+            Self::PluginFailed { method, code, message } => write!(f, "{method}: {code}: {message}"),
+            Self::PluginCrashed { method, how } => write!(f, "{method}: its plugin crashed: {how}"),
+            Self::PluginTimedOut { method, after } => {
+                write!(f, "{method}: no answer within {} s; its process was killed", after.as_secs())
+            }
+            Self::PluginBusy { method, waiting } => {
+                write!(f, "{method}: {waiting} calls wait for this plugin: no more can be taken now")
+            }
             Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
             Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
         }

@@ -1,0 +1,179 @@
+//! What the daemon and a worker say to each other: JSON texts, each after its length in four
+//! little-endian bytes. Both ends are the same binary, so there are no versions.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use plugin_api::ProviderError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// The longest `args` of a call, in bytes.
+pub(super) const MAX_ARGS: usize = 64 << 10;
+/// The longest reply of a plugin, in bytes.
+pub(super) const MAX_REPLY: usize = 4 << 20;
+/// The longest text in a frame: a reply and what is around it; `args` with each byte escaped.
+const MAX_FRAME: usize = MAX_REPLY + (64 << 10);
+/// A buffer that has grown beyond this is not kept for the next frame.
+const KEPT_BUFFER: usize = 16 << 10;
+/// The length before each text.
+const PREFIX: usize = 4;
+
+/// The first frame to a worker: what to load.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    pub(super) method: String,
+    pub(super) path: PathBuf,
+    /// Whether root is kept; else it is dropped before anything is loaded.
+    pub(super) keep_root: bool,
+}
+
+/// The frames that follow: one call each.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Call {
+    pub(super) args: String,
+    pub(super) caller_uid: u32,
+    pub(super) deadline_ms: u64,
+}
+
+/// What comes back, once for the job and once for each call.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Answer {
+    /// The plugin's description, then its replies.
+    Ok(Box<RawValue>),
+    /// The file can't be loaded.
+    Refused(String),
+    /// The plugin's own error.
+    Failed(ProviderError),
+    /// The plugin broke the interface.
+    Broken(String),
+}
+
+/// The worker's end.
+pub(super) struct Blocking(BufReader<UnixStream>);
+
+impl Blocking {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// The next frame; none when the daemon is gone or wants no more.
+    pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        if self.0.fill_buf()?.is_empty() {
+            return Ok(None);
+        }
+        let mut prefix = [0; PREFIX];
+        self.0.read_exact(&mut prefix)?;
+        let mut text = vec![0; checked_len(prefix)?];
+        self.0.read_exact(&mut text)?;
+        Ok(Some(serde_json::from_slice(&text)?))
+    }
+
+    pub(super) fn send(&mut self, answer: &Answer) -> io::Result<()> {
+        self.0.get_mut().write_all(&encode(answer)?)
+    }
+}
+
+/// The daemon's end.
+#[derive(Debug)]
+pub(super) struct Channel {
+    stream: tokio::net::UnixStream,
+    buffer: Vec<u8>,
+}
+
+impl Channel {
+    pub(super) fn new(stream: tokio::net::UnixStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.stream.write_all(&encode(message)?).await
+    }
+
+    /// Tells the worker that nothing more comes. That it is gone already is no error.
+    pub(super) async fn close(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// The next frame. A worker that is gone is an error of kind `UnexpectedEof`.
+    pub(super) async fn receive(&mut self) -> io::Result<Answer> {
+        self.buffer.clear();
+        let text = loop {
+            if let Some((prefix, text)) = self.buffer.split_first_chunk::<PREFIX>() {
+                let len = checked_len(*prefix)?;
+                if text.len() >= len {
+                    break &text[..len];
+                }
+                let missing = len - text.len();
+                self.buffer.reserve(missing);
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let answer = serde_json::from_slice(text)?;
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+        Ok(answer)
+    }
+}
+
+fn checked_len(prefix: [u8; PREFIX]) -> io::Result<usize> {
+    let len = usize::try_from(u32::from_le_bytes(prefix)).unwrap_or(usize::MAX);
+    if len > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {len} bytes")));
+    }
+    Ok(len)
+}
+
+fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; PREFIX];
+    serde_json::to_writer(&mut frame, message)?;
+    let len = frame.len() - PREFIX;
+    let prefix = u32::try_from(len).ok().filter(|_| len <= MAX_FRAME);
+    let prefix = prefix
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {len} bytes")))?;
+    frame[..PREFIX].copy_from_slice(&prefix.to_le_bytes());
+    Ok(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn frames_cross_whole_and_oversized_ones_are_refused() {
+        let (here, there) = tokio::net::UnixStream::pair().unwrap();
+        let mut channel = Channel::new(here);
+        let mut worker = Blocking::new({
+            let there = there.into_std().unwrap();
+            there.set_nonblocking(false).unwrap();
+            there
+        });
+        let call = Call { args: "-U 'a b'".to_owned(), caller_uid: 7, deadline_ms: 9 };
+        channel.send(&call).await.unwrap();
+        let got: Call = worker.receive().unwrap().unwrap();
+        assert_eq!((got.args.as_str(), got.caller_uid, got.deadline_ms), ("-U 'a b'", 7, 9));
+
+        let big = format!("[{}1]", "1,".repeat(200_000));
+        let answer = Answer::Ok(RawValue::from_string(big.clone()).unwrap());
+        let sender = std::thread::spawn(move || {
+            worker.send(&answer).unwrap();
+            worker.send(&Answer::Refused("no".to_owned())).unwrap();
+            worker.0.get_mut().write_all(&u32::MAX.to_le_bytes()).unwrap();
+            worker
+        });
+        let Answer::Ok(got) = channel.receive().await.unwrap() else { panic!() };
+        assert_eq!(got.get(), big);
+        let mut worker = sender.join().unwrap();
+        // Frames are answers to requests, so two never wait at once; here they were sent together.
+        assert!(matches!(channel.receive().await, Ok(Answer::Refused(_)) | Err(_)));
+        drop(channel);
+        assert!(worker.receive::<Call>().unwrap().is_none());
+    }
+}

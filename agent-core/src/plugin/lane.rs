@@ -1,0 +1,104 @@
+//! One plugin in use: a bounded queue of calls, and the task that makes them one after the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use plugin_api::MethodName;
+use plugin_api::host::{self, FileIdentity};
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::plugins::Settings;
+use super::process::Worker;
+use crate::Error;
+
+/// The calls that may wait for one plugin; one more is refused.
+pub(super) const QUEUE: usize = 64;
+
+/// What a call comes back with.
+pub(super) type Reply = Result<Box<RawValue>, Error>;
+
+/// One call on its way.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) args: String,
+    pub(super) reply: oneshot::Sender<Reply>,
+}
+
+/// Makes the calls that come in until none came for the settings' idle time, or all senders are
+/// gone; then ends its worker.
+pub(super) async fn run(method: MethodName, settings: Arc<Settings>, mut requests: mpsc::Receiver<Request>) {
+    let mut lane = Lane { method, settings, worker: None };
+    loop {
+        let request = match timeout(lane.settings.idle, requests.recv()).await {
+            Ok(Some(request)) => request,
+            Ok(None) => break,
+            Err(_) => {
+                // From here on a caller opens a new lane; what came in before is still answered.
+                requests.close();
+                match requests.recv().await {
+                    Some(request) => request,
+                    None => break,
+                }
+            }
+        };
+        // The caller is gone: its connection has ended.
+        if request.reply.is_closed() {
+            continue;
+        }
+        let reply = lane.call(request.args).await;
+        // It may have gone in the meantime; nobody else wants the answer.
+        let _ = request.reply.send(reply);
+    }
+    if let Some(worker) = lane.worker {
+        worker.end().await;
+    }
+}
+
+struct Lane {
+    method: MethodName,
+    settings: Arc<Settings>,
+    worker: Option<Worker>,
+}
+
+impl Lane {
+    async fn call(&mut self, args: String) -> Reply {
+        let mut worker = self.take_worker().await?;
+        let reply = worker.call(args).await;
+        match &reply {
+            Ok(_) | Err(Error::PluginArgs { .. } | Error::PluginFailed { .. }) => self.worker = Some(worker),
+            Err(_) => worker.kill().await,
+        }
+        reply
+    }
+
+    /// The worker of the file as it is now: the one that runs, or a new one.
+    async fn take_worker(&mut self) -> Result<Worker, Error> {
+        let (path, identity) = locate(&self.settings.dirs, &self.method)?;
+        if let Some(worker) = self.worker.take() {
+            if worker.identity == identity {
+                return Ok(worker);
+            }
+            log::info!("plugin {}: {} has changed; it is loaded anew", self.method, path.display());
+            worker.end().await;
+        }
+        let method = self.method.as_str();
+        let may_keep_root = self.settings.is_root && self.settings.roots.iter().any(|root| root == method);
+        // Always without root first: a plugin that does not say it needs root never gets it.
+        let worker = Worker::start(&self.settings.program, method, &path, identity, false).await?;
+        if !may_keep_root || !worker.meta().needs_root || worker.keeps_root {
+            return Ok(worker);
+        }
+        worker.end().await;
+        Worker::start(&self.settings.program, method, &path, identity, true).await
+    }
+}
+
+/// The file of `method` and which one it is.
+pub(super) fn locate(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdentity), Error> {
+    let refused = |why: String| Error::PluginRefused { method: method.to_string(), why };
+    let path = host::find(dirs, method).map_err(|err| refused(err.to_string()))?;
+    let identity = FileIdentity::of(&path).map_err(|err| refused(format!("{}: {err}", path.display())))?;
+    Ok((path, identity))
+}

@@ -1,0 +1,188 @@
+//! The daemon's plugins: which there are, and calls to them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use plugin_api::MethodName;
+use plugin_api::host::{self, FileIdentity};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
+
+use super::frame::MAX_ARGS;
+use super::lane::{self, Reply, Request};
+use super::process::{CALL_TIMEOUT, Program, Worker};
+use crate::Error;
+
+/// What [`Plugins::shutdown`] waits for calls that run; then their workers are killed.
+const SHUTDOWN_TIMEOUT: Duration = CALL_TIMEOUT;
+
+/// What the configuration says, and what follows for each worker.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) dirs: Vec<PathBuf>,
+    /// Methods whose plugin may keep root, if it says that it needs it.
+    pub(super) roots: Vec<String>,
+    /// How long a worker outlives its last call.
+    pub(super) idle: Duration,
+    pub(super) program: Program,
+    pub(super) is_root: bool,
+}
+
+/// The plugins of one daemon. Owns their workers; [`Plugins::shutdown`] ends them.
+#[derive(Debug)]
+pub(crate) struct Plugins {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    settings: Arc<Settings>,
+    lanes: HashMap<MethodName, Lane>,
+    /// Summaries by file, so that a listing starts no worker twice.
+    summaries: HashMap<MethodName, (FileIdentity, String)>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Lane {
+    requests: mpsc::Sender<Request>,
+    task: JoinHandle<()>,
+}
+
+impl Plugins {
+    /// Nothing is looked at, and no worker started, before the first call. `dirs` are absolute and
+    /// searched in order; `roots` are the methods whose plugins may keep root; `idle` is how long a
+    /// worker outlives its last call.
+    pub(crate) fn new(dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration) -> Self {
+        Self::with_program(dirs, roots, idle, Program::this())
+    }
+
+    fn with_program(dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration, program: Program) -> Self {
+        let is_root = nix::unistd::geteuid().is_root();
+        let settings = Arc::new(Settings { dirs, roots, idle, program, is_root });
+        let state = State { settings, lanes: HashMap::new(), summaries: HashMap::new(), closed: false };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Calls `method` with `args`, a string split as a shell does, and answers its JSON value.
+    /// Dropped, the call is forgotten; if it already runs, its worker goes on to the end of it.
+    ///
+    /// # Errors
+    /// [`Error::PluginRefused`] (not found, or not loaded: why), [`Error::PluginArgs`] (wrong
+    /// arguments), [`Error::PluginFailed`] (the plugin's own), [`Error::PluginCrashed`],
+    /// [`Error::PluginTimedOut`], [`Error::PluginBusy`], [`Error::ShuttingDown`].
+    pub(crate) async fn call(&self, method: &str, args: &str) -> Reply {
+        let name = MethodName::parse(method)
+            .map_err(|err| Error::PluginRefused { method: method.to_owned(), why: err.to_string() })?;
+        if args.len() > MAX_ARGS {
+            let why = format!("args has {} bytes; at most {MAX_ARGS} are taken", args.len());
+            return Err(Error::PluginArgs { method: method.to_owned(), why });
+        }
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(name, Request { args: args.to_owned(), reply })?;
+        // A lane answers every request it takes, unless shutdown cuts it off.
+        answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    /// Every method there is a plugin file for, sorted, each with its line of help; for a file that
+    /// can't be used, why not.
+    pub(crate) async fn methods(&self) -> Vec<(String, String)> {
+        let settings = self.lock().settings.clone();
+        let files = match host::list(&settings.dirs) {
+            Ok(files) => files,
+            Err(err) => {
+                log::warn!("{err}");
+                return Vec::new();
+            }
+        };
+        let mut methods = Vec::with_capacity(files.len());
+        for (method, _) in files {
+            let summary = match self.summary(&settings, &method).await {
+                Ok(summary) => summary,
+                Err(err) => format!("unusable: {err}"),
+            };
+            methods.push((method.to_string(), summary));
+        }
+        methods
+    }
+
+    /// Takes new settings. Workers started by the old ones finish what they were asked and end.
+    pub(crate) async fn reload(&self, dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration) {
+        let lanes = {
+            let mut state = self.lock();
+            let (program, is_root) = (state.settings.program.clone(), state.settings.is_root);
+            state.settings = Arc::new(Settings { dirs, roots, idle, program, is_root });
+            state.summaries.clear();
+            std::mem::take(&mut state.lanes)
+        };
+        end(lanes).await;
+    }
+
+    /// Takes no more calls, waits a bounded time for those that run, and ends every worker.
+    pub(crate) async fn shutdown(&self) {
+        let lanes = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.lanes)
+        };
+        end(lanes).await;
+    }
+
+    fn enqueue(&self, method: MethodName, request: Request) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::ShuttingDown);
+        }
+        let settings = state.settings.clone();
+        // Lanes that have ended of idleness; their tasks are done or about to be.
+        state.lanes.retain(|_, lane| !lane.requests.is_closed());
+        let lane = match state.lanes.entry(method) {
+            Entry::Occupied(lane) => lane,
+            Entry::Vacant(vacant) => {
+                // One that can't be found needs no lane: names are the peer's to invent.
+                lane::locate(&settings.dirs, vacant.key())?;
+                let (requests, receiver) = mpsc::channel(lane::QUEUE);
+                let task = tokio::spawn(lane::run(vacant.key().clone(), settings, receiver));
+                vacant.insert_entry(Lane { requests, task })
+            }
+        };
+        lane.get()
+            .requests
+            .try_send(request)
+            .map_err(|_| Error::PluginBusy { method: lane.key().to_string(), waiting: lane::QUEUE })
+    }
+
+    async fn summary(&self, settings: &Settings, method: &MethodName) -> Result<String, Error> {
+        let (path, identity) = lane::locate(&settings.dirs, method)?;
+        if let Some((known, summary)) = self.lock().summaries.get(method)
+            && *known == identity
+        {
+            return Ok(summary.clone());
+        }
+        let worker = Worker::start(&settings.program, method.as_str(), &path, identity, false).await?;
+        let summary = worker.meta().summary.clone();
+        worker.end().await;
+        self.lock().summaries.insert(method.clone(), (identity, summary.clone()));
+        Ok(summary)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes the lanes' queues and waits until they are done; what takes too long is cut off.
+async fn end(lanes: HashMap<MethodName, Lane>) {
+    let deadline = tokio::time::Instant::now() + SHUTDOWN_TIMEOUT;
+    let tasks: Vec<JoinHandle<()>> = lanes.into_values().map(|lane| lane.task).collect();
+    for mut task in tasks {
+        if timeout_at(deadline, &mut task).await.is_err() {
+            // Dropping the lane drops its worker, which kills it.
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What runs in `BasicAgent --plugin-worker`: one plugin, one call at a time, until the daemon
+//! closes the channel.
+//!
+//! Root is dropped *before* the plugin is mapped, so that its constructors run without it as well.
+//! This contains a plugin's mistakes; against malice the file's ownership has to stand.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, User, chdir, dup2_stdin, setgroups, setresgid, setresuid};
+use plugin_api::host::{self, HostError, LoadedProvider};
+use plugin_api::{Context, MethodName};
+use serde_json::value::RawValue;
+
+use super::frame::{Answer, Blocking, Call, Job, MAX_REPLY};
+
+/// The argument that makes `BasicAgent` a worker.
+pub(crate) const WORKER_FLAG: &str = "--plugin-worker";
+
+/// A worker's address space, in bytes. Go's runtime reserves more than half of it.
+const ADDRESS_SPACE: u64 = 2 << 30;
+/// Whom a worker runs as when the daemon is root: this user, else these ids.
+const NOBODY: (&str, u32) = ("nobody", 65534);
+
+/// The worker's main function. Standard input is the channel to the daemon.
+pub(crate) fn worker_main() -> ExitCode {
+    match take_channel().and_then(|channel| serve(Blocking::new(channel))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            // The daemon reads this and logs it.
+            eprintln!("plugin worker: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Moves the channel away from descriptor 0, where a plugin that reads its input would eat it.
+fn take_channel() -> io::Result<UnixStream> {
+    let channel = io::stdin().as_fd().try_clone_to_owned()?;
+    dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    Ok(UnixStream::from(channel))
+}
+
+fn serve(mut channel: Blocking) -> io::Result<()> {
+    let Some(job) = channel.receive::<Job>()? else { return Ok(()) };
+    let provider = match load(&job) {
+        Ok(provider) => provider,
+        Err(why) => return channel.send(&Answer::Refused(why)),
+    };
+    let description = serde_json::value::to_raw_value(provider.describe())?;
+    channel.send(&Answer::Ok(description))?;
+    while let Some(call) = channel.receive::<Call>()? {
+        channel.send(&answer(&provider, &call))?;
+    }
+    Ok(())
+}
+
+fn load(job: &Job) -> Result<LoadedProvider, String> {
+    let method = MethodName::parse(&job.method).map_err(|err| err.to_string())?;
+    // As root still: the walk needs no permission of the plugin's own.
+    let checked = host::check(&job.path).map_err(|err| err.to_string())?;
+    confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
+    host::load(checked, &method).map_err(|err| err.to_string())
+}
+
+fn answer(provider: &LoadedProvider, call: &Call) -> Answer {
+    let context = Context::new(call.caller_uid, Duration::from_millis(call.deadline_ms), MAX_REPLY);
+    match provider.call(&call.args, &context) {
+        // Whatever the plugin was built with: only JSON goes to the daemon.
+        Ok(reply) => match RawValue::from_string(reply.into()) {
+            Ok(reply) => Answer::Ok(reply),
+            Err(err) => Answer::Broken(format!("its answer is not JSON: {err}")),
+        },
+        Err(HostError::Provider(err)) => Answer::Failed(err),
+        Err(err) => Answer::Broken(err.to_string()),
+    }
+}
+
+/// Takes from this process what no plugin needs.
+fn confine(keep_root: bool) -> Result<(), Errno> {
+    chdir("/")?;
+    // A core of this process could hold what a plugin read as root.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    let (_, hard) = nix::sys::resource::getrlimit(Resource::RLIMIT_AS)?;
+    let space = hard.min(ADDRESS_SPACE);
+    setrlimit(Resource::RLIMIT_AS, space, space)?;
+    if Uid::effective().is_root() && !keep_root {
+        let nobody = User::from_name(NOBODY.0).ok().flatten();
+        let (uid, gid) =
+            nobody.map_or((Uid::from_raw(NOBODY.1), Gid::from_raw(NOBODY.1)), |user| (user.uid, user.gid));
+        setgroups(&[])?;
+        setresgid(gid, gid, gid)?;
+        setresuid(uid, uid, uid)?;
+    }
+    set_no_new_privs()?;
+    // After the ids: changing them clears it. A plugin that hangs must not outlive the daemon.
+    set_pdeathsig(Signal::SIGKILL)
+}
