@@ -1,0 +1,250 @@
+//! The flags, and the one action that they ask for.
+
+use crate::client::Controller;
+use crate::exit;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Where plugins are looked for, in this order.
+const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
+
+/// Asks this machine, or others through their controller.
+///
+/// Without --controller, -c loads the method's plugin into this process and prints its data as JSON.
+#[derive(Debug, Parser)]
+#[command(name = "BasicAgentCtl", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The method to call: getinfo.kernel, getinfo.users, …
+    #[arg(short = 'c', value_name = "METHOD")]
+    command: Option<String>,
+
+    /// Its arguments, as one string: -a "-U root"; -a "-h" explains them
+    #[arg(short = 'a', value_name = "ARGUMENTS", allow_hyphen_values = true, requires = "command")]
+    arguments: Option<String>,
+
+    /// Look for plugins here instead of the usual folders; repeatable
+    #[arg(long, value_name = "DIR", global = true)]
+    plugin_dir: Vec<PathBuf>,
+
+    /// Ask through the controller whose API is at URL (http, loopback only)
+    #[arg(long, value_name = "URL", global = true)]
+    controller: Option<String>,
+
+    /// With --controller: the host to ask
+    #[arg(long, value_name = "ID", global = true)]
+    host: Option<String>,
+
+    /// With --controller: the file that holds the API's token (else the variable BASICAGENT_TOKEN)
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    subcommand: Option<Sub>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// List the methods that this machine's plugins answer
+    List {
+        /// Print everything the plugins say of themselves, as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the hosts that are connected to the controller
+    Hosts {
+        /// Print the controller's own JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a command on the host and exit as it does
+    #[command(after_help = exit::HELP)]
+    Exec(Exec),
+}
+
+/// `exec`.
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// Run as this user, name or uid [default: root]
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+
+    /// Run as this group, name or gid [default: the user's own]
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+
+    /// Kill the command and all it started after so many seconds [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=agent_wire::message::MAX_SYNC_TIMEOUT))]
+    pub(crate) timeout: Option<u64>,
+
+    /// Run in this directory [default: the user's home]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+
+    /// Add a variable to the command's environment; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+
+    /// Pass what standard input holds on to the command
+    #[arg(long)]
+    pub(crate) stdin: bool,
+
+    /// Print the agent's whole response as JSON instead of the output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// One word is a line for bash; several are a program and its arguments, passed as they are
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Call a plugin here.
+    Local { dirs: Vec<PathBuf>, method: String, args: String },
+    /// Call a method of a host.
+    Query { controller: Controller, host: String, method: String, args: Option<String> },
+    /// List plugins here.
+    List { dirs: Vec<PathBuf>, json: bool },
+    /// List hosts.
+    Hosts { controller: Controller, json: bool },
+    /// Run a command on a host.
+    Exec { controller: Controller, host: String, exec: Exec },
+}
+
+impl Cli {
+    /// The action; ends the process with status 2 when the flags do not go together.
+    pub(crate) fn into_action(self) -> Action {
+        self.action().unwrap_or_else(|why| Self::command().error(ErrorKind::ArgumentConflict, why).exit())
+    }
+
+    fn action(self) -> Result<Action, &'static str> {
+        const HOST: &str = "--host ID is needed";
+        const CONTROLLER: &str = "--controller URL is needed";
+        let local = self.controller.is_none();
+        if local && (self.host.is_some() || self.token_file.is_some()) {
+            return Err("--host and --token-file go with --controller URL");
+        }
+        if !local && !self.plugin_dir.is_empty() {
+            return Err("--plugin-dir is about this machine's plugins: it does not go with --controller");
+        }
+        let controller = self.controller.map(|url| Controller { url, token_file: self.token_file });
+        let dirs = || match &self.plugin_dir[..] {
+            [] => PLUGIN_DIRS.map(PathBuf::from).to_vec(),
+            // A path that can't be made absolute is refused by name later on.
+            given => {
+                given.iter().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())).collect()
+            }
+        };
+        match (self.subcommand, self.command) {
+            (Some(_), Some(_)) => Err("-c does not go with a subcommand"),
+            (None, None) => Err("-c METHOD or a subcommand is needed"),
+            (None, Some(method)) => match controller {
+                None => Ok(Action::Local { dirs: dirs(), method, args: self.arguments.unwrap_or_default() }),
+                Some(controller) => {
+                    let host = self.host.ok_or(HOST)?;
+                    Ok(Action::Query { controller, host, method, args: self.arguments })
+                }
+            },
+            (Some(Sub::List { json }), None) if local => Ok(Action::List { dirs: dirs(), json }),
+            (Some(Sub::List { .. }), None) => {
+                Err("list is about this machine; of a host, ask -c agent.methods")
+            }
+            (Some(Sub::Hosts { json }), None) => {
+                Ok(Action::Hosts { controller: controller.ok_or(CONTROLLER)?, json })
+            }
+            (Some(Sub::Exec(exec)), None) => Ok(Action::Exec {
+                controller: controller.ok_or(CONTROLLER)?,
+                host: self.host.ok_or(HOST)?,
+                exec,
+            }),
+        }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(line: &[&str]) -> Result<Action, String> {
+        let cli =
+            Cli::try_parse_from([&["BasicAgentCtl"], line].concat()).map_err(|error| error.to_string())?;
+        cli.action().map_err(str::to_owned)
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_that_begin_with_a_dash_are_taken() {
+        for (line, wanted) in [
+            (&["-c", "getinfo.users", "-a", "-U root"][..], "-U root"),
+            (&["-c", "getinfo.users", "-a", "-A"], "-A"),
+            (&["-c", "getinfo.users", "-a=-A"], "-A"),
+            (&["-c", "getinfo.users", "-a-A"], "-A"),
+            (&["-c", "getinfo.users", "-a", "-h"], "-h"),
+            (&["-c", "getinfo.users", "-a", "--"], "--"),
+            (&["-a", "-S", "-c", "getinfo.users"], "-S"),
+            (&["-cgetinfo.users"], ""),
+        ] {
+            let Ok(Action::Local { method, args, dirs }) = action(line) else { panic!("{line:?}") };
+            assert_eq!(
+                (method.as_str(), args.as_str(), dirs.len()),
+                ("getinfo.users", wanted, 2),
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn exec_takes_words_behind_its_flags_as_they_are() {
+        let flags = ["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "--user", "nobody"];
+        for (words, wanted) in [
+            (&["--", "ls", "-l", "--host"][..], &["ls", "-l", "--host"][..]),
+            (&["ls", "-l", "--json"], &["ls", "-l", "--json"]),
+            (&["--env", "A=b=c", "--", "--x"], &["--x"]),
+            (&["--", "ls | wc -l"], &["ls | wc -l"]),
+        ] {
+            let found = action(&[&flags, words].concat());
+            let Ok(Action::Exec { exec, host, .. }) = found else { panic!("{words:?}: {found:?}") };
+            assert_eq!(
+                (exec.words, host, exec.json),
+                (wanted.iter().map(|w| (*w).to_owned()).collect(), "h".to_owned(), false)
+            );
+        }
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together_are_refused() {
+        for line in [
+            &["-a", "x"][..],
+            &["--plugin-dir", "/x"],
+            &["-c", "a.b", "list"],
+            &["-c", "a.b", "--host", "h"],
+            &["-c", "a.b", "--token-file", "f"],
+            &["-c", "a.b", "--controller", "http://127.0.0.1:1"],
+            &["--controller", "http://127.0.0.1:1", "list"],
+            &["--controller", "http://127.0.0.1:1", "--plugin-dir", "/x", "hosts"],
+            &["hosts"],
+            &["exec", "ls"],
+            &["--controller", "http://127.0.0.1:1", "exec", "--", "ls"],
+            &["--controller", "http://127.0.0.1:1", "--host", "h", "exec"],
+            &["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "--timeout", "0", "ls"],
+            &["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "--env", "x", "ls"],
+            &["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "--nope", "ls"],
+        ] {
+            assert!(action(line).is_err(), "{line:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The exit statuses. They are part of the interface and never change.
+
+use crate::error::Error;
+use std::process::ExitCode;
+
+/// What was asked for was done.
+pub(crate) const DONE: u8 = 0;
+/// The query failed: the plugin or the agent says why.
+pub(crate) const FAILED: u8 = 1;
+/// It could not be asked: plugin not found or refused, controller out of reach, host unknown.
+pub(crate) const NOT_ASKED: u8 = 3;
+/// `exec`: the command did not end by itself, or could not be asked for.
+pub(crate) const EXEC_FAILED: u8 = 255;
+
+/// For `--help`. Status 2 is clap's own.
+pub(crate) const HELP: &str = "\
+Exit status:
+  0  done
+  1  the query failed: the plugin or the agent says why on standard error
+  2  wrong flags
+  3  could not be asked: plugin not found or refused, controller out of reach, host unknown
+exec exits as its command does; 255 when the command did not end by itself (timed out, killed,
+not started) or could not be asked for.";
+
+/// The status of an error.
+pub(crate) fn status(error: &Error, exec: bool) -> ExitCode {
+    ExitCode::from(match error {
+        _ if exec => EXEC_FAILED,
+        Error::Failed(_) | Error::Output(_) => FAILED,
+        Error::NotAsked(_) => NOT_ASKED,
+    })
+}

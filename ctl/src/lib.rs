@@ -1,0 +1,37 @@
+//! BasicAgentCtl: asks this machine's plugins, or other machines through their controller.
+//!
+//! [`cli`] reads the flags; [`local`] and [`list`] load plugins into this process; [`client`] speaks to the
+//! controller for [`query`], [`exec`] and [`hosts`]; [`output`] prints. [`exit`] has the exit statuses.
+
+mod cli;
+mod client;
+mod error;
+mod exec;
+mod exit;
+mod hosts;
+mod list;
+mod local;
+mod output;
+mod query;
+
+use clap::Parser as _;
+use cli::{Action, Cli};
+use std::process::ExitCode;
+
+/// Reads the command line and does what it says. [`exit`] documents the status.
+pub fn main() -> ExitCode {
+    let action = Cli::parse().into_action();
+    let done = match &action {
+        Action::Local { dirs, method, args } => local::run(dirs, method, args),
+        Action::Query { controller, host, method, args } => {
+            query::run(controller, host, method, args.as_deref())
+        }
+        Action::List { dirs, json } => list::run(dirs, *json),
+        Action::Hosts { controller, json } => hosts::run(controller, *json),
+        Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
+    };
+    done.unwrap_or_else(|error| {
+        output::error(&error);
+        exit::status(&error, matches!(action, Action::Exec { .. }))
+    })
+}

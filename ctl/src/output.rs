@@ -1,0 +1,76 @@
+//! What is printed: JSON on standard output, one line of error on standard error.
+//!
+//! A reader who has gone (`| head`) is no error: nobody is left to be told.
+
+use crate::error::Error;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+
+/// Prints bytes as they are.
+///
+/// # Errors
+/// When they can't be written, unless nobody reads them.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a JSON document: as it is into a pipe or file; laid out on a terminal, where a mere string
+/// (a plugin's help) is printed as text.
+///
+/// # Errors
+/// When it can't be written, unless nobody reads it.
+pub(crate) fn json(text: &str) -> Result<(), Error> {
+    let laid_out = if io::stdout().is_terminal() { for_people(text) } else { None };
+    let mut line = laid_out.unwrap_or_else(|| text.trim().to_owned());
+    line.push('\n');
+    bytes(line.as_bytes())
+}
+
+/// Prints a line on standard error; what fails there can be told nowhere.
+pub(crate) fn error(message: &impl Display) {
+    let line = format!("BasicAgentCtl: {}\n", one_line(&message.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// The same text with its control characters escaped.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// `None` for what is no JSON after all.
+fn for_people(text: &str) -> Option<String> {
+    if let Ok(string) = serde_json::from_str::<String>(text) {
+        // A terminal takes orders: whatever is no plain text is escaped.
+        return Some(string.lines().map(one_line).collect::<Vec<_>>().join("\n"));
+    }
+    let mut laid_out = Vec::with_capacity(text.len() * 2);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::pretty(&mut laid_out)).ok()?;
+    reader.end().ok()?;
+    String::from_utf8(laid_out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_for_people_keeps_order_and_numbers() {
+        let laid_out = for_people(r#"{"b":1,"a":[18446744073709551615,{}]}"#).unwrap();
+        assert_eq!(laid_out, "{\n  \"b\": 1,\n  \"a\": [\n    18446744073709551615,\n    {}\n  ]\n}");
+        assert_eq!(for_people("\"a\\n\\u001bb\"").unwrap(), "a\n\\u{1b}b");
+        assert_eq!(for_people("{} x"), None);
+    }
+}
