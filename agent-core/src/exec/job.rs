@@ -205,16 +205,18 @@ async fn start(
     let launch = Launch { id, identity, cwd: &cwd, cwd_required, argv: &argv, env: &env };
     let files = spawner::files(stdin.as_ref().map(AsFd::as_fd), &writers.stdout, writers.stderr.as_ref());
 
-    let leaf = match &shared.pool {
-        Some(pool) => pool.take().map_err(failed("cgroup"))?,
-        None => None,
-    };
+    let leaf = shared.pool.as_ref().and_then(|pool| {
+        pool.take()
+            .inspect_err(|error| warn!("exec: no cgroup for command {id}, so a keeper: {error}"))
+            .ok()?
+    });
     let process = match leaf {
         Some(leaf) => {
             let child = shared.spawner.spawn(&launch, files, Holder::Cgroup(leaf.dir())).await;
             if child.is_err() {
-                // Whether it began is not known when the zygote died over it.
-                leaf.kill().map_err(failed("cgroup"))?;
+                // Whether it began is not known when the zygote died over it; and a leaf that took
+                // no process is not tried again.
+                let _ = leaf.kill();
             }
             Process::new(child?, Tree::Cgroup(leaf))
         }

@@ -2,13 +2,17 @@
 //!
 //! Making one costs about a quarter of a millisecond, a fair part of a short command, so they are
 //! kept. A leaf in which a background child of an ended command lives on is put aside and looked
-//! at again later; it is never given to another command while it has a process.
+//! at again later; it is never given to another command while it has a process. A leaf that was
+//! killed is not used again at all: Linux 6.18 also kills what is born there afterwards (it
+//! compares the kill count of the leaf with that of the parent's cgroup).
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_sys::pidfd::PidFd;
@@ -40,6 +44,10 @@ pub(crate) struct Pool {
 struct Leaves {
     /// Not in a command's hands; some may have background processes.
     idle: VecDeque<Leaf>,
+    /// Not to be used again, and not empty yet when last looked at.
+    condemned: Vec<Leaf>,
+    /// Numbers of leaves that are removed.
+    free: Vec<usize>,
     made: usize,
 }
 
@@ -55,6 +63,7 @@ struct Leaf {
 #[derive(Debug)]
 pub(crate) struct Held {
     leaf: Option<Leaf>,
+    condemned: AtomicBool,
     pool: Arc<Pool>,
 }
 
@@ -69,19 +78,31 @@ impl Pool {
         let mut found = None;
         for _ in 0..LOOKS {
             let Some(leaf) = leaves.idle.pop_front() else { break };
-            if cgroup::is_empty(&leaf.events)? {
-                found = Some(leaf);
-                break;
+            match cgroup::is_empty(&leaf.events) {
+                Ok(true) => {
+                    found = Some(leaf);
+                    break;
+                }
+                Ok(false) => leaves.idle.push_back(leaf),
+                // Somebody removed it.
+                Err(_) => leaves.remove(leaf),
             }
-            leaves.idle.push_back(leaf);
         }
-        if found.is_none() && leaves.made < MAX_LEAVES {
-            found = Some(self.make(leaves.made)?);
-            leaves.made += 1;
+        if found.is_none() {
+            for leaf in mem::take(&mut leaves.condemned) {
+                leaves.remove(leaf);
+            }
+            let number = leaves.free.last().copied().unwrap_or(leaves.made);
+            if number < MAX_LEAVES {
+                found = Some(self.make(number)?);
+                if leaves.free.pop().is_none() {
+                    leaves.made += 1;
+                }
+            }
         }
         Ok(found.map(|leaf| {
             self.running.set(leaf.number, true);
-            Held { leaf: Some(leaf), pool: Arc::clone(self) }
+            Held { leaf: Some(leaf), condemned: AtomicBool::new(false), pool: Arc::clone(self) }
         }))
     }
 
@@ -95,6 +116,14 @@ impl Pool {
         let dir = File::open(&path)?;
         let events = File::open(path.join("cgroup.events"))?;
         Ok(Leaf { number, path, dir, events })
+    }
+}
+
+impl Leaves {
+    /// Removes a leaf from the host, now or when it is looked at again.
+    fn remove(&mut self, leaf: Leaf) {
+        cgroup::remove(&leaf.path);
+        if leaf.path.exists() { self.condemned.push(leaf) } else { self.free.push(leaf.number) }
     }
 }
 
@@ -127,6 +156,7 @@ impl Held {
 
     /// Kills every process in the leaf and below, also those that fork meanwhile.
     pub(crate) fn kill(&self) -> io::Result<()> {
+        self.condemned.store(true, Ordering::Relaxed);
         fs::write(self.leaf().path.join("cgroup.kill"), "1")
     }
 
@@ -158,8 +188,13 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let Some(leaf) = self.leaf.take() {
             self.pool.running.set(leaf.number, false);
-            // To the front: the one used last is in the processor's cache.
-            self.pool.leaves.lock().unwrap_or_else(PoisonError::into_inner).idle.push_front(leaf);
+            let mut leaves = self.pool.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.condemned.load(Ordering::Relaxed) {
+                leaves.remove(leaf);
+            } else {
+                // To the front: the one used last is in the processor's cache.
+                leaves.idle.push_front(leaf);
+            }
         }
     }
 }

@@ -8,7 +8,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,7 @@ pub(crate) struct Spawner {
     pool: Option<Arc<Pool>>,
     failures: Failures,
     current: Mutex<State>,
+    next_serial: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,8 @@ struct Zygote {
     socket: AsyncFd<OwnedFd>,
     started: Instant,
     serial: u32,
+    process: Arc<AsyncFd<PidFd>>,
+    /// Reaps it.
     watch: JoinHandle<()>,
 }
 
@@ -75,8 +80,16 @@ impl Spawner {
     ) -> Result<Arc<Self>, Error> {
         let failures = Failures::open().map_err(|error| not_started("zygote", &error))?;
         let current = Mutex::new(State::None);
-        let spawner = Arc::new(Self { program, nofile, running, pool, failures, current });
-        let first = spawner.launch_zygote(0).map_err(|error| not_started("zygote", &error))?;
+        let spawner = Arc::new(Self {
+            program,
+            nofile,
+            running,
+            pool,
+            failures,
+            current,
+            next_serial: AtomicU32::new(0),
+        });
+        let first = spawner.launch_zygote().map_err(|error| not_started("zygote", &error))?;
         // Nobody else has the spawner yet.
         if let Ok(mut current) = spawner.current.try_lock() {
             *current = State::Alive(first);
@@ -96,22 +109,23 @@ impl Spawner {
             State::Closed => return Err(Error::ShuttingDown),
             State::Alive(zygote) => zygote,
             empty @ State::None => {
-                let zygote = self.launch_zygote(0).map_err(|error| not_started("zygote", &error))?;
+                let zygote = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
                 *empty = State::Alive(zygote);
                 let State::Alive(zygote) = empty else { return Err(Error::ShuttingDown) };
                 zygote
             }
         };
-        match time::timeout(ZYGOTE_TIMEOUT, exchange(zygote, launch, files, holder)).await {
+        match time::timeout(ZYGOTE_TIMEOUT, exchange(zygote, &self.running, launch, files, holder)).await {
             Ok(Ok(Ok(child))) => return Ok(child),
             Ok(Ok(Err(error))) => return Err(not_started(stage_name(Stage::Clone), &error)),
-            Ok(Err(Exchange::NotSent(error))) => {
-                // It had died before: nothing of this launch has begun, so a new one may have it.
+            Ok(Err(Exchange::NotBegun(error))) => {
+                // It died first: nothing of this launch has begun, so a new one may have it.
                 warn!("exec: the zygote is gone ({error}); starting another");
-                let serial = zygote.serial + 1;
                 *current = State::None;
-                let mut next = self.launch_zygote(serial).map_err(|error| not_started("zygote", &error))?;
-                let second = time::timeout(ZYGOTE_TIMEOUT, exchange(&mut next, launch, files, holder)).await;
+                let mut next = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
+                let second =
+                    time::timeout(ZYGOTE_TIMEOUT, exchange(&mut next, &self.running, launch, files, holder))
+                        .await;
                 if let Ok(Ok(answer)) = second {
                     *current = State::Alive(next);
                     return answer.map_err(|error| not_started(stage_name(Stage::Clone), &error));
@@ -122,7 +136,12 @@ impl Spawner {
                 warn!("exec: the zygote died over a command: {error}");
                 *current = State::None;
             }
-            Err(_) => *current = State::None,
+            Err(_) => {
+                warn!("exec: the zygote hangs; starting another");
+                // It may be stopped, and then would not see that its socket is closed. ESRCH: gone.
+                let _ = zygote.process.get_ref().signal(Signal::SIGKILL);
+                *current = State::None;
+            }
         }
         Err(Error::NotStarted {
             stage: "zygote",
@@ -138,15 +157,17 @@ impl Spawner {
     /// Ends the zygote and waits until it has cleaned up.
     pub(crate) async fn close(&self) {
         let state = std::mem::replace(&mut *self.current.lock().await, State::Closed);
-        if let State::Alive(Zygote { socket, mut watch, .. }) = state {
+        if let State::Alive(Zygote { socket, process, mut watch, .. }) = state {
             drop(socket);
             if time::timeout(ZYGOTE_TIMEOUT, &mut watch).await.is_err() {
-                watch.abort();
+                // ESRCH: gone at last.
+                let _ = process.get_ref().signal(Signal::SIGKILL);
+                let _ = time::timeout(ZYGOTE_TIMEOUT, watch).await;
             }
         }
     }
 
-    fn launch_zygote(self: &Arc<Self>, serial: u32) -> io::Result<Zygote> {
+    fn launch_zygote(self: &Arc<Self>) -> io::Result<Zygote> {
         let (ours, theirs) = packet::pair()?;
         #[expect(clippy::disallowed_methods, reason = "the zygote is what commands run through")]
         let child = Command::new(&self.program)
@@ -163,13 +184,20 @@ impl Spawner {
         zygote::hello(&ours, &self.running, cgroups)?;
         fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let socket = readiness::watch(ours, Interest::READABLE | Interest::WRITABLE)?;
-        let watch =
-            tokio::spawn(watch(Arc::downgrade(self), readiness::watch(process, Interest::READABLE)?, serial));
-        Ok(Zygote { socket, started: Instant::now(), serial, watch })
+        let process = Arc::new(readiness::watch(process, Interest::READABLE)?);
+        let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
+        let watch = tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&process), serial));
+        Ok(Zygote { socket, started: Instant::now(), serial, process, watch })
     }
 
     /// After a zygote's death: another, unless that was its replacement already or too soon.
-    async fn replace(self: Arc<Self>, dead: u32) {
+    ///
+    /// Boxed: it spawns the watch that calls it.
+    fn replace(self: Arc<Self>, dead: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.replace_now(dead).await })
+    }
+
+    async fn replace_now(self: &Arc<Self>, dead: u32) {
         let mut current = self.current.lock().await;
         let State::Alive(zygote) = &*current else { return };
         if zygote.serial != dead {
@@ -178,7 +206,7 @@ impl Spawner {
         let old_enough = zygote.started.elapsed() >= TOO_YOUNG;
         *current = State::None;
         if old_enough {
-            match self.launch_zygote(dead.wrapping_add(1)) {
+            match self.launch_zygote() {
                 Ok(zygote) => *current = State::Alive(zygote),
                 Err(error) => error!("exec: no new zygote: {error}; tried again with the next command"),
             }
@@ -188,8 +216,7 @@ impl Spawner {
 
 /// Reaps a zygote when it ends, and has it replaced. Ends with the zygote, which ends when its
 /// socket is dropped.
-async fn watch(spawner: Weak<Spawner>, process: AsyncFd<PidFd>, serial: u32) {
-    let _process = Stopped(&process);
+async fn watch(spawner: Weak<Spawner>, process: Arc<AsyncFd<PidFd>>, serial: u32) {
     while let Ok(mut guard) = process.readable().await {
         match process.get_ref().reap() {
             Ok(None) => guard.clear_ready(),
@@ -197,39 +224,34 @@ async fn watch(spawner: Weak<Spawner>, process: AsyncFd<PidFd>, serial: u32) {
         }
     }
     if let Some(spawner) = spawner.upgrade() {
-        // Of its own: `launch_zygote` within would make this future contain itself.
-        drop(tokio::spawn(spawner.replace(serial)));
-    }
-}
-
-/// Kills a zygote whose watch is given up: it did not end when it should.
-struct Stopped<'a>(&'a AsyncFd<PidFd>);
-
-impl Drop for Stopped<'_> {
-    fn drop(&mut self) {
-        // ESRCH when it has ended, as it should.
-        let _ = self.0.get_ref().signal(Signal::SIGKILL);
-        let _ = self.0.get_ref().reap();
+        spawner.replace(serial).await;
     }
 }
 
 /// How an exchange with the zygote fails.
 enum Exchange {
-    NotSent(io::Error),
+    NotBegun(io::Error),
     NoAnswer(io::Error),
 }
 
 async fn exchange(
     zygote: &mut Zygote,
+    running: &Running,
     launch: &Launch<'_>,
     files: Files<'_>,
     holder: Holder<'_>,
 ) -> Result<io::Result<PidFd>, Exchange> {
     let send = |socket: &OwnedFd| zygote::request(socket, launch, files, holder);
-    zygote.socket.async_io(Interest::WRITABLE, send).await.map_err(Exchange::NotSent)?;
+    zygote.socket.async_io(Interest::WRITABLE, send).await.map_err(Exchange::NotBegun)?;
     let receive = |socket: &OwnedFd| zygote::receive_answer(socket);
-    let (id, child) =
-        zygote.socket.async_io(Interest::READABLE, receive).await.map_err(Exchange::NoAnswer)?;
+    let answer = zygote.socket.async_io(Interest::READABLE, receive).await;
+    let (id, child) = answer.map_err(|error| match error.kind() {
+        // Closed before it came to cloning.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof if running.attempted() != launch.id => {
+            Exchange::NotBegun(error)
+        }
+        _ => Exchange::NoAnswer(error),
+    })?;
     if id != launch.id {
         return Err(Exchange::NoAnswer(io::Error::other("an answer to another launch")));
     }

@@ -63,6 +63,7 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             OwnedHolder::Keeper(_) | OwnedHolder::None => None,
         };
         let (argv, envp) = launch.pointers();
+        running.attempt(launch.id);
         // SAFETY: the zygote has one thread: `serve` is called first thing in main and starts none.
         match unsafe { child::clone(true, cgroup) } {
             // No `?` from here on: a child must never come back to serve.

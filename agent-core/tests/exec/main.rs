@@ -1,0 +1,13 @@
+//! Commands as real processes, held by cgroups and by keepers: every case in both.
+
+#![expect(clippy::disallowed_methods, reason = "the tests look at processes from outside")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles talk to their test")]
+
+mod bounds;
+mod deaths;
+mod identity;
+mod outcome;
+mod roles;
+mod support;
+mod trees;

@@ -1,0 +1,127 @@
+//! What a command's end, output and input come to.
+
+use crate::support::{DEADLINE, eventually, executors, output, run, spec};
+use agent_core::Error;
+use agent_core::exec::{End, MAX_CMD, Settings, Spec};
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn an_end_by_status_or_signal_is_told_as_it_was() {
+    let table = [
+        ("true", End::Exited(0)),
+        ("exit 3", End::Exited(3)),
+        ("exit 255", End::Exited(255)),
+        ("exit 127", End::Exited(127)),
+        ("no-such-program-anywhere", End::Exited(127)),
+        ("-x", End::Exited(127)),
+        ("kill -9 $$", End::Signaled { signal: 9, core: false }),
+        ("kill -TERM $$", End::Signaled { signal: 15, core: false }),
+    ];
+    for (trees, executor) in executors(&Settings::default()) {
+        for (cmd, end) in table {
+            assert_eq!(run(&executor, spec(cmd)).await.unwrap().end, end, "{cmd} {trees:?}");
+        }
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_command_used_is_told() {
+    for (trees, executor) in executors(&Settings::default()) {
+        let outcome = run(&executor, spec("i=0; while ((i < 50000)); do ((i++)); done")).await.unwrap();
+        let usage = outcome.usage.unwrap();
+        assert!(usage.user > Duration::ZERO && usage.max_rss_kib > 500, "{trees:?} {usage:?}");
+        assert!(outcome.wall >= usage.user, "{trees:?}");
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_the_rest() {
+    for (trees, executor) in executors(&Settings { max_output: 20, ..Settings::default() }) {
+        let outcome = run(&executor, spec("seq 100000 199999")).await.unwrap();
+        assert_eq!(outcome.stdout.bytes, b"100000\n10098\n199999\n", "{trees:?}");
+        assert_eq!(outcome.stdout.dropped, 700_000 - 20);
+        let larger = Spec { max_output: Some(700_000), ..spec("seq 100000 199999") };
+        let outcome = run(&executor, larger).await.unwrap();
+        assert_eq!((outcome.stdout.bytes.len(), outcome.stdout.dropped), (700_000, 0));
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn both_streams_come_merged_in_order_or_apart() {
+    for (trees, executor) in executors(&Settings::default()) {
+        let cmd = "echo one; echo two >&2; echo three";
+        assert_eq!(output(&executor, spec(cmd)).await, "one\ntwo\nthree\n", "{trees:?}");
+        let apart = run(&executor, Spec { separate_stderr: true, ..spec(cmd) }).await.unwrap();
+        assert_eq!(apart.stdout.bytes, b"one\nthree\n");
+        assert_eq!(apart.stderr.unwrap().bytes, b"two\n");
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_come_through() {
+    for (_, executor) in executors(&Settings::default()) {
+        let outcome = run(&executor, spec(r"printf '\xff\x00\xc3\x28'")).await.unwrap();
+        assert_eq!(outcome.stdout.bytes, [0xff, 0x00, 0xc3, 0x28]);
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn input_is_given_whole_and_is_empty_otherwise() {
+    for (_, executor) in executors(&Settings::default()) {
+        assert_eq!(output(&executor, spec("cat; readlink /proc/self/fd/0")).await, "/dev/null\n");
+        let input: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
+        let given = Spec { stdin: Some(input.clone()), max_output: Some(6_000_000), ..spec("cat") };
+        assert!(run(&executor, given).await.unwrap().stdout.bytes == input);
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn the_longest_command_and_environment_arrive_whole() {
+    for (_, executor) in executors(&Settings::default()) {
+        let tail = ";echo ${#A}";
+        let cmd = format!(": {}{tail}", "x".repeat(MAX_CMD - tail.len() - 2));
+        let long = Spec { env: vec![("A".into(), "y".repeat(131_000))], ..spec(&cmd) };
+        assert_eq!(output(&executor, long).await, "131000\n");
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_lives_on() {
+    for (trees, executor) in executors(&Settings::default()) {
+        let marker = crate::support::Marker::new();
+        let start = Instant::now();
+        let outcome = run(&executor, spec(&marker.script("sleep MARK & echo done"))).await.unwrap();
+        assert_eq!((outcome.end, &outcome.stdout.bytes[..]), (End::Exited(0), &b"done\n"[..]), "{trees:?}");
+        assert!(start.elapsed() < DEADLINE / 2);
+        // Another command's end by force is not its end: it is in no other command's tree.
+        let killed = Spec { timeout: Some(Duration::from_millis(50)), ..spec("sleep 100") };
+        assert_eq!(run(&executor, killed).await.unwrap().end, End::TimedOut);
+        assert_eq!(marker.sleepers().len(), 1, "{trees:?}");
+        executor.shutdown().await;
+        assert_eq!(marker.sleepers().len(), 1, "{trees:?}: shutdown leaves it alone too");
+        marker.kill();
+        eventually("the sleeper is gone", || marker.sleepers().is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_shell_that_is_missing_or_no_program_is_a_clear_error() {
+    for shell in ["/no/such/shell", "/etc/passwd"] {
+        for (trees, executor) in executors(&Settings { shell: shell.into(), ..Settings::default() }) {
+            for _ in 0..2 {
+                match run(&executor, spec("true")).await {
+                    Err(Error::NotStarted { stage: "shell", why }) => assert!(why.contains(shell), "{why}"),
+                    other => panic!("{trees:?}: {other:?}"),
+                }
+            }
+            executor.shutdown().await;
+        }
+    }
+}

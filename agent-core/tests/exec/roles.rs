@@ -1,0 +1,197 @@
+//! Agents as processes of their own: what is measured or killed must not be this test binary.
+
+use crate::support::{Marker, children, eventually, own_status, run, spec, start};
+use agent_core::Error;
+use agent_core::exec::{End, Settings, Spec, Trees};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Lines of a role that are meant for the test begin so; the harness prints others.
+const SAID: &str = "ROLE SAYS ";
+
+fn command(role: &str, trees: Trees, arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "roles::agent_process", "--ignored", "--nocapture"]);
+    command.env("ROLE", role).env("TREES", format!("{trees:?}")).env("ARGUMENTS", arguments.join(" "));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Starts a role that is to be killed.
+pub fn begin(role: &str, trees: Trees, arguments: &[&str]) -> Child {
+    command(role, trees, arguments).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// Plays a role to its end: what it said.
+pub fn play(role: &str, trees: Trees) -> String {
+    said(&mut command(role, trees, &[]))
+}
+
+/// Plays a role on a host whose /etc/group has more lines.
+pub fn play_with_groups(role: &str, trees: Trees, lines: &str) -> String {
+    let file = std::env::temp_dir().join(format!("basicagent-group.{}", std::process::id()));
+    fs::write(&file, fs::read_to_string("/etc/group").unwrap() + lines).unwrap();
+    let inner = command(role, trees, &[]);
+    let mut outer = Command::new("unshare");
+    outer.args(["-m", "bash", "-c", r#"mount --bind "$0" /etc/group && exec "$@""#]).arg(&file);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    let said = said(&mut outer);
+    fs::remove_file(file).unwrap();
+    said
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().filter_map(|line| Some(line.split_once(SAID)?.1.to_owned() + "\n")).collect()
+}
+
+pub fn own_cgroup() -> PathBuf {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let point = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
+    PathBuf::from(point).join(path)
+}
+
+fn zygote() -> Option<Pid> {
+    let (pid, ..) =
+        children().into_iter().find(|(_, state, name)| name == "basicagent-zyg" && *state != 'Z')?;
+    Some(Pid::from_raw(pid))
+}
+
+#[tokio::test]
+#[ignore = "not a test: the process that others start as their agent"]
+async fn agent_process() {
+    let Ok(role) = std::env::var("ROLE") else { return };
+    let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
+    let arguments = std::env::var("ARGUMENTS").unwrap();
+    match role.as_str() {
+        "groups" => groups(trees).await,
+        "flood" => flood(trees).await,
+        "crowd" => crowd(trees).await,
+        "zombies" => zombies(trees).await,
+        "zygote-killed" => zygote_killed(trees).await,
+        "zygote-stopped" => zygote_stopped(trees).await,
+        "sleeper" => sleeper(trees, &arguments).await,
+        other => panic!("no role {other}"),
+    }
+}
+
+fn say(what: impl std::fmt::Display) {
+    println!("{SAID}{what}");
+}
+
+async fn groups(trees: Trees) {
+    let executor = start(trees, Settings::default());
+    let asked = Spec { user: Some("nobody".into()), ..spec("id -G") };
+    say(String::from_utf8(run(&executor, asked).await.unwrap().stdout.bytes).unwrap().trim());
+    executor.shutdown().await;
+}
+
+async fn flood(trees: Trees) {
+    let executor = start(trees, Settings { max_output: 64 * 1024, ..Settings::default() });
+    run(&executor, spec("true")).await.unwrap();
+    let before = own_status("VmHWM");
+    let outcome = run(&executor, spec("yes | head -c 300000000")).await.unwrap();
+    assert_eq!(outcome.stdout.bytes.len() as u64 + outcome.stdout.dropped, 300_000_000);
+    say(own_status("VmHWM") - before);
+    executor.shutdown().await;
+}
+
+async fn crowd(trees: Trees) {
+    const CROWD: usize = 200;
+    let executor = start(trees, Settings { max_running: CROWD, ..Settings::default() });
+    run(&executor, spec("true")).await.unwrap();
+    let marker = Marker::new();
+    let before = own_status("VmRSS");
+    let all: Vec<_> = (0..CROWD)
+        .map(|_| {
+            let (executor, cmd) = (executor.clone(), marker.script("exec sleep MARK"));
+            tokio::spawn(async move { run(&executor, spec(&cmd)).await.unwrap().end })
+        })
+        .collect();
+    eventually("all sleep", || marker.sleepers().len() == CROWD).await;
+    let each = own_status("VmRSS").saturating_sub(before) / CROWD as u64;
+    marker.kill();
+    for one in all {
+        assert_eq!(one.await.unwrap(), End::Signaled { signal: 9, core: false });
+    }
+    say(each);
+    executor.shutdown().await;
+}
+
+async fn zombies(trees: Trees) {
+    let executor = start(trees, Settings { grace: Duration::from_millis(50), ..Settings::default() });
+    for cmd in ["true", "sleep 0.2 & true", "(sleep 0.1 &); exit 3", "kill -9 $$"] {
+        run(&executor, spec(cmd)).await.unwrap();
+    }
+    for cmd in ["sleep 100", "trap '' TERM; (setsid sleep 100 &); sleep 100; sleep 100"] {
+        let timeout = Some(Duration::from_millis(100));
+        run(&executor, Spec { timeout, ..spec(cmd) }).await.unwrap();
+    }
+    executor.reconfigure(Settings { shell: "/no/such/shell".into(), ..Settings::default() });
+    run(&executor, spec("true")).await.unwrap_err();
+    // A keeper is reaped right after the answer.
+    eventually("only the zygote", || children().len() == 1).await;
+    for (_, state, name) in children() {
+        say(format!("{name} {state}"));
+    }
+    executor.shutdown().await;
+    eventually("not even the zygote", || children().is_empty()).await;
+    say("none");
+}
+
+async fn zygote_killed(trees: Trees) {
+    let executor = start(trees, Settings { grace: Duration::from_millis(50), ..Settings::default() });
+    let end = |outcome: Result<agent_core::exec::Outcome, Error>| format!("{:?}", outcome.unwrap().end);
+    let marker = Marker::new();
+    let timed = Marker::new();
+    let timeout = Some(Duration::from_secs(3));
+    let kill = async {
+        eventually("both run", || marker.sleepers().len() + timed.sleepers().len() == 2).await;
+        let old = zygote().unwrap();
+        signal::kill(old, Signal::SIGKILL).unwrap();
+        let (first, second) = (run(&executor, spec("true")).await, run(&executor, spec("true")).await);
+        assert_ne!(zygote().unwrap(), old);
+        marker.kill();
+        (first, second)
+    };
+    let cmd = marker.script("sleep MARK; exit 7");
+    let timed_cmd = timed.script("(setsid sleep MARK &) ; sleep 100");
+    let (before, (first, second), timed_out) =
+        tokio::join!(run(&executor, spec(&cmd)), kill, run(&executor, Spec { timeout, ..spec(&timed_cmd) }),);
+    for outcome in [before, first, second, timed_out] {
+        say(end(outcome));
+    }
+    assert_eq!(timed.sleepers(), []);
+    executor.shutdown().await;
+    eventually("no child", || children().is_empty()).await;
+}
+
+async fn zygote_stopped(trees: Trees) {
+    let executor = start(trees, Settings::default());
+    eventually("the zygote has its name", || zygote().is_some()).await;
+    signal::kill(zygote().unwrap(), Signal::SIGSTOP).unwrap();
+    match run(&executor, spec("true")).await {
+        Err(Error::NotStarted { stage: "zygote", .. }) => say("NotStarted"),
+        other => say(format!("{other:?}")),
+    }
+    say(format!("{:?}", run(&executor, spec("true")).await.unwrap().end));
+    executor.shutdown().await;
+    eventually("no child, not the stopped one either", || children().is_empty()).await;
+}
+
+async fn sleeper(trees: Trees, markers: &str) {
+    let (marker, kept) = markers.split_once(' ').unwrap();
+    let executor = start(trees, Settings::default());
+    run(&executor, spec(&format!("sleep {kept} >/dev/null 2>&1 &"))).await.unwrap();
+    let cmd = format!("setsid sleep {marker} & exec >&- 2>&-; trap '' TERM; sleep {marker}; sleep {marker}");
+    let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;
+}

@@ -1,0 +1,119 @@
+//! Executors, commands, and looking at processes from outside.
+
+use std::fs;
+use std::future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use agent_core::Error;
+use agent_core::exec::{Executor, Outcome, Platform, Settings, Spec, Trees};
+
+/// What a condition may take to come true on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+pub const BOTH: [Trees; 2] = [Trees::Cgroup, Trees::Keeper];
+
+pub fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
+/// Whether the test can go on; says so if not.
+pub fn needs_root() -> bool {
+    if !is_root() {
+        println!("SKIPPED (needs root): changes users or writes cgroups");
+    }
+    is_root()
+}
+
+pub fn start(trees: Trees, settings: Settings) -> Executor {
+    let zygote = env!("CARGO_BIN_EXE_BasicAgent").into();
+    Executor::start(settings, Platform { zygote, trees }).unwrap()
+}
+
+/// An executor for each way to hold a tree that this user can have.
+pub fn executors(settings: &Settings) -> Vec<(Trees, Executor)> {
+    let can = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
+    can.map(|trees| (trees, start(trees, settings.clone()))).collect()
+}
+
+pub fn spec(cmd: &str) -> Spec {
+    Spec { cmd: cmd.into(), timeout: Some(DEADLINE), ..Spec::default() }
+}
+
+pub async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, Error> {
+    executor.run(spec, future::pending()).await
+}
+
+/// Standard output as text.
+pub async fn output(executor: &Executor, spec: Spec) -> String {
+    String::from_utf8(run(executor, spec).await.unwrap().stdout.bytes).unwrap()
+}
+
+/// A `sleep` argument that no other process of this host has: finds what a command left running.
+pub struct Marker(pub String);
+
+impl Marker {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("1000.{:07}{n:04}", std::process::id()))
+    }
+
+    /// The script with `MARK` replaced.
+    pub fn script(&self, text: &str) -> String {
+        text.replace("MARK", &self.0)
+    }
+
+    /// The processes that sleep so long.
+    pub fn sleepers(&self) -> Vec<i32> {
+        let sleeps = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|part| part == self.0.as_bytes())
+        };
+        processes().into_iter().filter(sleeps).collect()
+    }
+
+    pub fn kill(&self) {
+        for pid in self.sleepers() {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+pub fn processes() -> Vec<i32> {
+    let names = fs::read_dir("/proc").unwrap().flatten();
+    names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// State letter and parent of a process.
+pub fn state(pid: i32) -> Option<(char, i32)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// Our children, zombies included, with their names.
+pub fn children() -> Vec<(i32, char, String)> {
+    let own = i32::try_from(std::process::id()).unwrap();
+    let name =
+        |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
+    let of_ours =
+        |pid| state(pid).filter(|(_, parent)| *parent == own).map(|(state, _)| (pid, state, name(pid)));
+    processes().into_iter().filter_map(of_ours).collect()
+}
+
+/// Waits for a condition, watching it; fails the test after [`DEADLINE`].
+pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub fn own_status(field: &str) -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
+}

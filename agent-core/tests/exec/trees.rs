@@ -1,0 +1,107 @@
+//! The end by time-out, cancelling and shutdown: nothing of the tree is left.
+
+use crate::support::{Marker, eventually, executors, run, spec};
+use agent_core::Error;
+use agent_core::exec::{End, Settings, Spec};
+use std::future;
+use std::time::{Duration, Instant};
+
+const SCRIPTS: [(&str, &str); 8] = [
+    ("plain", "echo begun; sleep MARK"),
+    ("closed output, own session", "echo begun; setsid sleep MARK & exec >&- 2>&-; sleep MARK"),
+    ("double fork", "echo begun; (setsid bash -c 'sleep MARK & exec sleep MARK' &) ; sleep MARK"),
+    ("orphan of an ended shell", "echo begun; bash -c '(setsid sleep MARK &)'; sleep MARK"),
+    ("ignores TERM", "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK"),
+    ("stopped child", "echo begun; sleep MARK & kill -STOP $!; sleep MARK"),
+    ("stopped shell", "echo begun; sleep MARK & kill -STOP $$"),
+    ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
+];
+
+fn settings() -> Settings {
+    Settings { grace: Duration::from_millis(300), ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
+    for (trees, executor) in executors(&settings()) {
+        for (name, script) in SCRIPTS {
+            let marker = Marker::new();
+            let timeout = Some(Duration::from_millis(400));
+            let outcome = run(&executor, Spec { timeout, ..spec(&marker.script(script)) }).await.unwrap();
+            assert_eq!(outcome.end, End::TimedOut, "{trees:?}: {name}");
+            assert_eq!(outcome.stdout.bytes, b"begun\n", "{trees:?}: {name}");
+            assert_eq!(marker.sleepers(), [], "{trees:?}: {name}");
+        }
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
+    let grace = Duration::from_secs(60);
+    for (trees, executor) in executors(&Settings { grace, ..Settings::default() }) {
+        let start = Instant::now();
+        let timeout = Some(Duration::from_millis(200));
+        let cmd = "trap 'echo bye; exit 0' TERM; echo begun; sleep 100 & wait";
+        let outcome = run(&executor, Spec { timeout, ..spec(cmd) }).await.unwrap();
+        assert_eq!(
+            (outcome.end, &outcome.stdout.bytes[..]),
+            (End::TimedOut, &b"begun\nbye\n"[..]),
+            "{trees:?}"
+        );
+        assert!(start.elapsed() < grace / 2, "{trees:?}");
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
+    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(50), ..Settings::default() })
+    {
+        let marker = Marker::new();
+        let script = marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");
+        let timeout = Some(Duration::from_millis(300));
+        let outcome = run(&executor, Spec { timeout, ..spec(&script) }).await.unwrap();
+        assert_eq!(outcome.end, End::TimedOut, "{trees:?}");
+        assert_eq!(marker.sleepers(), [], "{trees:?}");
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_tree_and_so_does_losing_interest() {
+    for (trees, executor) in executors(&settings()) {
+        let marker = Marker::new();
+        let script = marker.script("setsid sleep MARK & sleep MARK");
+        let both_sleep = eventually("both sleep", || marker.sleepers().len() == 2);
+        let outcome = executor.run(spec(&script), both_sleep).await.unwrap();
+        assert_eq!((outcome.end, marker.sleepers()), (End::Cancelled, vec![]), "{trees:?}");
+
+        let running = executor.run(spec(&script), future::pending());
+        tokio::select! {
+            _ = running => panic!("it sleeps"),
+            () = eventually("both sleep", || marker.sleepers().len() == 2) => {}
+        }
+        eventually("nothing is left of a dropped run", || marker.sleepers().is_empty()).await;
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn shutdown_ends_what_runs_and_waits_and_takes_nothing_more() {
+    for (trees, executor) in executors(&Settings { max_running: 1, ..settings() }) {
+        let marker = Marker::new();
+        let script = marker.script("trap '' TERM; setsid sleep MARK & sleep MARK; sleep MARK");
+        let running = run(&executor, spec(&script));
+        let waiting = run(&executor, spec("true"));
+        let shutdown = async {
+            eventually("it runs", || marker.sleepers().len() == 2).await;
+            executor.shutdown().await;
+            assert_eq!(marker.sleepers(), [], "{trees:?}");
+        };
+        let (running, waiting, ()) = tokio::join!(running, waiting, shutdown);
+        assert_eq!(running.unwrap().end, End::Cancelled, "{trees:?}");
+        assert!(matches!(waiting, Err(Error::ShuttingDown)), "{trees:?}");
+        assert!(matches!(run(&executor, spec("true")).await, Err(Error::ShuttingDown)));
+    }
+}
