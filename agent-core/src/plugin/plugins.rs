@@ -186,3 +186,6 @@ async fn end(lanes: HashMap<MethodName, Lane>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use agent_sys::pidfd::PidFd;
+use agent_sys::readiness::watch;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use plugin_api::Meta;
 use plugin_api::host::FileIdentity;
 use serde_json::value::RawValue;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -47,6 +51,8 @@ impl Program {
 #[derive(Debug)]
 pub(super) struct Worker {
     child: Child,
+    /// Readable once the process has ended, reaped or not.
+    ended: AsyncFd<PidFd>,
     channel: Channel,
     output: JoinHandle<io::Result<()>>,
     meta: Meta,
@@ -70,10 +76,11 @@ impl Worker {
             method: method.to_owned(),
             why: format!("its worker could not be started: {err}"),
         };
-        let (child, channel, output) = spawn(program).map_err(not_started)?;
+        let (child, ended, channel, output) = spawn(program).map_err(not_started)?;
         let output = tokio::spawn(log_lines(method.to_owned(), output));
         let mut worker = Self {
             child,
+            ended,
             channel: Channel::new(channel),
             output,
             meta: Meta::new(method, "", ""),
@@ -105,9 +112,11 @@ impl Worker {
     /// Lets it end: its channel is closed, and what does not exit then is killed.
     pub(super) async fn end(mut self) {
         self.channel.close().await;
-        if timeout(EXIT_TIMEOUT, self.child.wait()).await.is_err() {
-            kill(&mut self.child);
-        }
+        // Its own exit is waited for, then what it leaves in its process group is killed: before it
+        // is reaped, so that the group's number is still its own.
+        let _ = timeout(EXIT_TIMEOUT, self.ended.readable()).await;
+        kill(&mut self.child);
+        let _ = timeout(EXIT_TIMEOUT, self.child.wait()).await;
         // Its last words; a child of the plugin's could hold the pipe for longer.
         let _ = timeout(EXIT_TIMEOUT, &mut self.output).await;
     }
@@ -125,7 +134,12 @@ impl Worker {
     ) -> Result<Box<RawValue>, Error> {
         let exchange = async {
             self.channel.send(message).await?;
-            self.channel.receive().await
+            // Not by the channel's end alone: a child of the plugin's may hold it open.
+            tokio::select! {
+                biased;
+                answer = self.channel.receive() => answer,
+                _ = self.ended.readable() => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
         };
         match timeout(bound, exchange).await {
             Err(_) => {
@@ -159,12 +173,11 @@ impl Worker {
 
     /// The channel is closed: how did the process end?
     async fn crashed(&mut self, err: &io::Error) -> Error {
+        let exited = timeout(EXIT_TIMEOUT, self.ended.readable()).await.is_ok();
+        kill(&mut self.child);
         let how = match timeout(EXIT_TIMEOUT, self.child.wait()).await {
-            Ok(Ok(status)) => ended(status),
-            _ => {
-                kill(&mut self.child);
-                format!("its worker does not answer: {err}")
-            }
+            Ok(Ok(status)) if exited => ended(status),
+            _ => format!("its worker does not answer: {err}"),
         };
         Error::PluginCrashed { method: self.method.clone(), how }
     }
@@ -177,7 +190,7 @@ impl Drop for Worker {
     }
 }
 
-type Started = (Child, tokio::net::UnixStream, io::PipeReader);
+type Started = (Child, AsyncFd<PidFd>, tokio::net::UnixStream, io::PipeReader);
 
 fn spawn(program: &Program) -> io::Result<Started> {
     let (here, there) = std::os::unix::net::UnixStream::pair()?;
@@ -193,13 +206,15 @@ fn spawn(program: &Program) -> io::Result<Started> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    Ok((child, tokio::net::UnixStream::from_std(here)?, reader))
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or(io::ErrorKind::NotFound)?;
+    let ended = watch(PidFd::open(pid)?, Interest::READABLE)?;
+    Ok((child, ended, tokio::net::UnixStream::from_std(here)?, reader))
 }
 
-/// Kills the worker and its process group. Nothing happens once it has been reaped.
+/// Kills the worker and what it started in its process group. Nothing happens once it has been
+/// reaped: the number may be another's by then.
 fn kill(child: &mut Child) {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // Not reaped, so the number is still its own. Gone already: nothing left to kill.
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         let _ = child.start_kill();
     }
