@@ -3,8 +3,16 @@
 //! A reader who has gone (`| head`) is no error: nobody is left to be told.
 
 use crate::error::Error;
+use serde::Deserialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+
+/// What a plugin answers to `-h`, and nothing beside it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Usage {
+    usage: String,
+}
 
 /// Prints bytes as they are.
 ///
@@ -18,8 +26,8 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Prints a JSON document: as it is into a pipe or file; laid out on a terminal, where a mere string
-/// (a plugin's help) is printed as text.
+/// Prints a JSON document: as it is into a pipe or file; laid out on a terminal, where a plugin's help
+/// is printed as text.
 ///
 /// # Errors
 /// When it can't be written, unless nobody reads it.
@@ -51,9 +59,9 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// `None` for what is no JSON after all.
 fn for_people(text: &str) -> Option<String> {
-    if let Ok(string) = serde_json::from_str::<String>(text) {
+    if let Ok(Usage { usage }) = serde_json::from_str(text) {
         // A terminal takes orders: whatever is no plain text is escaped.
-        return Some(string.lines().map(one_line).collect::<Vec<_>>().join("\n"));
+        return Some(usage.lines().map(one_line).collect::<Vec<_>>().join("\n"));
     }
     let mut laid_out = Vec::with_capacity(text.len() * 2);
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -70,7 +78,7 @@ mod tests {
     fn json_for_people_keeps_order_and_numbers() {
         let laid_out = for_people(r#"{"b":1,"a":[18446744073709551615,{}]}"#).unwrap();
         assert_eq!(laid_out, "{\n  \"b\": 1,\n  \"a\": [\n    18446744073709551615,\n    {}\n  ]\n}");
-        assert_eq!(for_people("\"a\\n\\u001bb\"").unwrap(), "a\n\\u{1b}b");
+        assert_eq!(for_people(r#"{"usage":"a\n\u001bb"}"#).unwrap(), "a\n\\u{1b}b");
         assert_eq!(for_people("{} x"), None);
     }
 }

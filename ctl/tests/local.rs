@@ -1,0 +1,204 @@
+//! The real binary with plugins in its own process: data, errors, exit statuses.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests start the real binary and a compiler"
+)]
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder that plugins may be loaded from, gone when the test is over. `None` where there can be none: a
+/// target directory below a folder that others can write, such as /tmp, is refused, and rightly so.
+struct Plugins(PathBuf);
+
+impl Plugins {
+    fn new(name: &str) -> Option<Self> {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let bases = [Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))), home];
+        for base in bases.into_iter().flatten() {
+            let dir = base.join(format!(".ctl-test-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&dir);
+            let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&dir);
+            if made.is_ok() && plugin_api::host::check_folder(&dir).is_ok() {
+                return Some(Self(dir));
+            }
+            let _ = fs::remove_dir_all(&dir);
+        }
+        println!("SKIPPED (needs a folder that only this user or root can write): {name}");
+        None
+    }
+
+    /// Compiles a C plugin that answers `method`; `call` is the body of its call function.
+    fn add(&self, method: &str, call: &str) {
+        let source = self.0.join("plugin.c");
+        let text = format!(
+            r#"#include <string.h>
+            #include "getinfo_provider.h"
+            static int say(getinfo_emit emit, void *sink, const char *text) {{ return emit(sink, text, strlen(text)); }}
+            static int describe(getinfo_emit emit, void *sink) {{
+                say(emit, sink, "{{\"api\":1,\"method\":\"{method}\",\"version\":\"1\",\"summary\":\"a test\"}}");
+                return 0;
+            }}
+            static int call(const char *request, size_t len, getinfo_emit emit, void *sink) {{
+                (void)request; (void)len; {call}
+            }}
+            GETINFO_PROVIDER_EXPORT const struct getinfo_provider_v1 getinfo_provider_v1 = {{
+                sizeof(struct getinfo_provider_v1), GETINFO_ABI_MAJOR, GETINFO_ABI_MINOR, 0, describe, call
+            }};"#
+        );
+        fs::write(&source, text).unwrap();
+        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api/include");
+        let file = self.file(method);
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-I"])
+            .args([&include, Path::new("-o"), &file, &source])
+            .status()
+            .unwrap();
+        assert!(built.success());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn file(&self, method: &str) -> PathBuf {
+        self.0.join(format!("lib{}.so", method.replace('.', "_")))
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        told(&self.command(args).output().unwrap())
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = ctl();
+        command.arg("--plugin-dir").arg(&self.0).args(args);
+        command
+    }
+}
+
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn ctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_BasicAgentCtl"));
+    command.env_remove("BASICAGENT_TOKEN").stdin(Stdio::null());
+    command
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Answers the text of `args`, as JSON. The request is not NUL-terminated: a copy is.
+const ECHO: &str = r#"
+    char copy[1024];
+    if (len >= sizeof copy) return 1;
+    memcpy(copy, request, len);
+    copy[len] = 0;
+    const char *at = strstr(copy, "\"args\":") + 7, *end = strstr(copy, ",\"ctx\"");
+    emit(sink, at, (size_t)(end - at));
+    return 0;"#;
+
+#[test]
+fn data_is_one_json_document_on_one_line_in_a_pipe() {
+    let Some(plugins) = Plugins::new("data") else { return };
+    plugins.add("getinfo.echo", ECHO);
+    for (args, wanted) in [
+        (&["-c", "getinfo.echo", "-a", "-U root"][..], "\"-U root\"\n"),
+        (&["-c", "getinfo.echo", "-a", "-h"], "\"-h\"\n"),
+        (&["-c", "getinfo.echo", "-a=-A"], "\"-A\"\n"),
+        (&["-c", "getinfo.echo"], "\"\"\n"),
+    ] {
+        assert_eq!(plugins.run(args), (0, wanted.to_owned(), String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn a_plugins_own_error_is_one_line_and_status_1() {
+    let Some(plugins) = Plugins::new("error") else { return };
+    plugins.add(
+        "getinfo.bad",
+        r#"say(emit, sink, "{\"code\":\"usage\",\"message\":\"no\\nsuch \\u001b[31moption\"}"); return 1;"#,
+    );
+    let (status, out, err) = plugins.run(&["-c", "getinfo.bad"]);
+    let wanted = "BasicAgentCtl: getinfo.bad: usage: no\\nsuch \\u{1b}[31moption\n";
+    assert_eq!((status, out.as_str(), err.as_str()), (1, "", wanted));
+    plugins.add("getinfo.mess", r#"say(emit, sink, "no json"); return 0;"#);
+    let (status, out, err) = plugins.run(&["-c", "getinfo.mess"]);
+    assert!(status == 1 && out.is_empty() && err.contains("not JSON"), "{status} {err}");
+}
+
+#[test]
+fn what_can_not_be_asked_is_status_3_and_names_the_reason() {
+    let nowhere = ctl().args(["--plugin-dir", "/nonexistent", "-c", "getinfo.kernel"]).output().unwrap();
+    let (status, out, err) = told(&nowhere);
+    assert_eq!((status, out.as_str()), (3, ""));
+    assert!(err.contains("libgetinfo_kernel.so") && err.contains("/nonexistent"), "{err}");
+    for method in ["../../x", "getinfo", "getinfo.A", "agent.ping", ""] {
+        let (status, out, _) = told(&ctl().args(["-c", method]).output().unwrap());
+        assert_eq!((status, out.as_str()), (3, ""), "{method:?}");
+    }
+    let Some(plugins) = Plugins::new("refused") else { return };
+    plugins.add("getinfo.open", "say(emit, sink, \"1\"); return 0;");
+    fs::set_permissions(plugins.file("getinfo.open"), fs::Permissions::from_mode(0o666)).unwrap();
+    fs::write(plugins.file("getinfo.text"), "no library").unwrap();
+    for (method, wanted) in [("getinfo.open", "0666"), ("getinfo.text", "libgetinfo_text.so")] {
+        let (status, out, err) = plugins.run(&["-c", method]);
+        assert!(status == 3 && out.is_empty() && err.contains(wanted), "{method}: {status} {err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+#[test]
+fn list_shows_the_good_plugins_and_names_the_bad_ones() {
+    let Some(plugins) = Plugins::new("list") else { return };
+    let (status, out, err) = plugins.run(&["list"]);
+    assert!(status == 0 && out.is_empty() && err.contains("no plugins in"), "{status} {err}");
+    plugins.add("getinfo.one", "say(emit, sink, \"1\"); return 0;");
+    assert_eq!(plugins.run(&["list"]), (0, "getinfo.one  a test\n".to_owned(), String::new()));
+    fs::write(plugins.file("getinfo.two"), "no library").unwrap();
+    let (status, out, err) = plugins.run(&["list"]);
+    assert_eq!((status, out.as_str()), (1, "getinfo.one  a test\n"));
+    assert!(err.contains("getinfo.two") && err.lines().count() == 1, "{err}");
+    let (status, out, _) = plugins.run(&["list", "--json"]);
+    let listing: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status, 1);
+    assert_eq!(listing["methods"][0]["about"]["summary"], "a test");
+    assert_eq!(listing["refused"][0]["method"], "getinfo.two");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let Some(plugins) = Plugins::new("pipe") else { return };
+    let call = r#"static char big[1 << 20]; memset(big, '1', sizeof big);
+        emit(sink, "\"", 1); emit(sink, big, sizeof big); emit(sink, "\"", 1); return 0;"#;
+    plugins.add("getinfo.big", call);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child =
+        plugins.command(&["-c", "getinfo.big"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let (status, _, err) = told(&child.wait_with_output().unwrap());
+    assert_eq!((status, err.as_str()), (0, ""));
+    // A full disk is one.
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let child = plugins.command(&["-c", "getinfo.big"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let (status, _, err) = told(&child.wait_with_output().unwrap());
+    assert!(status == 1 && err.contains("standard output"), "{status} {err}");
+}
+
+#[test]
+fn wrong_flags_are_status_2_and_help_documents_the_statuses() {
+    for args in [&[][..], &["--nope"], &["-a", "x"], &["hosts"], &["exec", "--", "ls"]] {
+        assert_eq!(told(&ctl().args(args).output().unwrap()).0, 2, "{args:?}");
+    }
+    for args in [&["--help"][..], &["exec", "--help"]] {
+        let (status, out, _) = told(&ctl().args(args).output().unwrap());
+        assert!(status == 0 && out.contains("Exit status:") && out.contains("255"), "{out}");
+    }
+}

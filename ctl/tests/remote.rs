@@ -1,0 +1,172 @@
+//! The real binary against a stand-in for the controller's API: what is sent, printed and exited with.
+
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
+
+const TOKEN: &str = "0123456789abcdef0123";
+
+/// What one request looked like.
+struct Seen {
+    line: String,
+    head: String,
+    body: serde_json::Value,
+}
+
+/// Answers one request with `status` and `body`.
+fn controller(status: u16, body: &str) -> (String, JoinHandle<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = body.to_owned();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        let head = head.to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        let mut sent = vec![0; length];
+        reader.read_exact(&mut sent).unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let line = head.lines().next().unwrap().to_owned();
+        Seen { line, head, body: serde_json::from_slice(&sent).unwrap_or_default() }
+    });
+    (url, serving)
+}
+
+fn run(url: &str, args: &[&str], stdin: &str) -> (i32, Vec<u8>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_BasicAgentCtl"))
+        .args(["--controller", url])
+        .args(args)
+        .env("BASICAGENT_TOKEN", TOKEN)
+        // The token must not go by way of a proxy.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who does not read its input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), output.stdout, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_query_prints_the_data_as_it_came() {
+    let answer =
+        r#"{"id":"1","resp":"success","retcode":0,"message":"m","data":{"z":1,"a":[18446744073709551615]}}"#;
+    let (url, serving) = controller(200, answer);
+    let (status, out, err) = run(&url, &["--host", "h-1", "-c", "getinfo.users", "-a", "-U root"], "");
+    let seen = serving.join().unwrap();
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert_eq!(String::from_utf8(out).unwrap(), "{\"z\":1,\"a\":[18446744073709551615]}\n");
+    assert_eq!(seen.line, "post /api/v1/hosts/h-1/requests http/1.1");
+    assert!(seen.head.contains(&format!("authorization: bearer {TOKEN}\r\n")), "{}", seen.head);
+    assert_eq!(seen.body, serde_json::json!({"method": "getinfo.users", "args": "-U root"}));
+}
+
+#[test]
+fn a_failed_answer_is_status_1_and_what_gives_no_answer_status_3() {
+    let failed = r#"{"id":"1","resp":"failed","retcode":3004,"message":"No such\nmethod"}"#;
+    for (http, body, wanted, line) in [
+        (200, failed, 1, "3004 No such\\nmethod"),
+        (404, r#"{"error":"no host \"h\" is connected"}"#, 3, "no host \"h\" is connected"),
+        (401, r#"{"error":"token"}"#, 3, "token"),
+        (502, r#"{"error":"disconnected"}"#, 3, "disconnected"),
+        (500, "<html>", 3, "is it a controller's API?"),
+        (302, "", 3, "is it a controller's API?"),
+        (200, "[]", 3, "can't be read"),
+        (200, "{}", 3, "can't be read"),
+    ] {
+        let (url, serving) = controller(http, body);
+        let (status, out, err) = run(&url, &["--host", "h", "-c", "a.b"], "");
+        serving.join().unwrap();
+        assert_eq!((status, out.len()), (wanted, 0), "{body}: {err}");
+        assert!(err.contains(line) && err.lines().count() == 1, "{err}");
+    }
+}
+
+#[test]
+fn exec_prints_both_outputs_exactly_and_exits_as_the_command() {
+    let answer = r#"{"id":"1","resp":"success","retcode":7,"message":"m","data":"/wAKYQ==","encoding":"base64","stderr":"oops\n","dropped":3}"#;
+    let (url, serving) = controller(200, answer);
+    let flags =
+        ["--host", "h", "exec", "--user", "nobody", "--group", "adm", "--timeout", "9", "--cwd", "/x"];
+    let rest = ["--env", "A=b=c", "--stdin", "--", "ls", "a b"];
+    let (status, out, err) = run(&url, &[&flags[..], &rest].concat(), "in\n");
+    let seen = serving.join().unwrap();
+    assert_eq!((status, out.as_slice()), (7, b"\xff\x00\x0aa".as_slice()));
+    assert!(err.starts_with("oops\n") && err.contains("3 bytes were left out"), "{err}");
+    let wanted = serde_json::json!({
+        "method": "sync.bash", "cmd": "ls 'a b'", "user": "nobody", "group": "adm", "timeout": 9, "cwd": "/x",
+        "env": {"A": "b=c"}, "stdin": "in\n", "stderr": "separate", "max_output": 16 << 20,
+    });
+    assert_eq!(seen.body, wanted);
+}
+
+#[test]
+fn exec_exits_255_when_the_command_did_not_end_by_itself_or_was_not_asked_for() {
+    let timed_out = r#"{"id":"1","resp":"failed","retcode":3031,"message":"Timed out","data":"so far"}"#;
+    let (url, serving) = controller(200, timed_out);
+    let (status, out, err) = run(&url, &["--host", "h", "exec", "sleep 9"], "");
+    serving.join().unwrap();
+    assert_eq!(
+        (status, out.as_slice(), err.as_str()),
+        (255, b"so far".as_slice(), "BasicAgentCtl: 3031 Timed out\n")
+    );
+    let (url, serving) = controller(404, r#"{"error":"no host"}"#);
+    assert_eq!(run(&url, &["--host", "h", "exec", "ls"], "").0, 255);
+    serving.join().unwrap();
+    let big = "x".repeat((1 << 20) + 1);
+    let (status, _, err) = run("http://127.0.0.1:9", &["--host", "h", "exec", "--stdin", "cat"], &big);
+    assert!(status == 255 && err.contains("standard input"), "{err}");
+    let (url, serving) = controller(200, timed_out);
+    let (status, out, _) = run(&url, &["--host", "h", "exec", "--json", "ls"], "");
+    serving.join().unwrap();
+    assert_eq!((status, out), (255, format!("{timed_out}\n").into_bytes()));
+}
+
+#[test]
+fn hosts_are_a_table_or_the_controllers_json() {
+    let answer = r#"{"hosts":[{"id":"h-1","address":"10.0.0.1:5","version":null,"connected_at":"2026-01-01T00:00:00Z","requests_running":0}]}"#;
+    let (url, serving) = controller(200, answer);
+    let (status, out, _) = run(&url, &["hosts"], "");
+    assert_eq!(serving.join().unwrap().line, "get /api/v1/hosts http/1.1");
+    let out = String::from_utf8(out).unwrap();
+    assert!(
+        status == 0 && out.starts_with("HOST") && out.contains("h-1") && out.lines().count() == 2,
+        "{out}"
+    );
+    let (url, serving) = controller(200, answer);
+    assert_eq!(run(&url, &["hosts", "--json"], "").1, format!("{answer}\n").into_bytes());
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_controller_out_of_reach_or_beyond_loopback_is_status_3() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, wanted) in [
+        (format!("http://{free}"), "controller http://127.0.0.1"),
+        ("http://192.0.2.1:7480".to_owned(), "only loopback"),
+        ("https://127.0.0.1".to_owned(), "http://"),
+    ] {
+        let (status, out, err) = run(&url, &["hosts"], "");
+        assert!(status == 3 && out.is_empty() && err.contains(wanted), "{err}");
+        assert!(!err.contains(TOKEN));
+    }
+}
