@@ -22,17 +22,17 @@ fn command(role: &str, trees: Trees, arguments: &[&str]) -> Command {
 }
 
 /// Starts a role that is to be killed.
-pub fn begin(role: &str, trees: Trees, arguments: &[&str]) -> Child {
+pub(crate) fn begin(role: &str, trees: Trees, arguments: &[&str]) -> Child {
     command(role, trees, arguments).stdout(Stdio::null()).spawn().unwrap()
 }
 
 /// Plays a role to its end: what it said.
-pub fn play(role: &str, trees: Trees) -> String {
+pub(crate) fn play(role: &str, trees: Trees) -> String {
     said(&mut command(role, trees, &[]))
 }
 
 /// Plays a role on a host whose /etc/group has more lines.
-pub fn play_with_groups(role: &str, trees: Trees, lines: &str) -> String {
+pub(crate) fn play_with_groups(role: &str, trees: Trees, lines: &str) -> String {
     let file = std::env::temp_dir().join(format!("basicagent-group.{}", std::process::id()));
     fs::write(&file, fs::read_to_string("/etc/group").unwrap() + lines).unwrap();
     let inner = command(role, trees, &[]);
@@ -52,7 +52,7 @@ fn said(command: &mut Command) -> String {
     text.lines().filter_map(|line| Some(line.split_once(SAID)?.1.to_owned() + "\n")).collect()
 }
 
-pub fn own_cgroup() -> PathBuf {
+pub(crate) fn own_cgroup() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let point = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();

@@ -9,63 +9,63 @@ use agent_core::Error;
 use agent_core::exec::{Executor, Outcome, Platform, Settings, Spec, Trees};
 
 /// What a condition may take to come true on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-pub const BOTH: [Trees; 2] = [Trees::Cgroup, Trees::Keeper];
+pub(crate) const BOTH: [Trees; 2] = [Trees::Cgroup, Trees::Keeper];
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
 }
 
 /// Whether the test can go on; says so if not.
-pub fn needs_root() -> bool {
+pub(crate) fn needs_root() -> bool {
     if !is_root() {
         println!("SKIPPED (needs root): changes users or writes cgroups");
     }
     is_root()
 }
 
-pub fn start(trees: Trees, settings: Settings) -> Executor {
+pub(crate) fn start(trees: Trees, settings: Settings) -> Executor {
     let zygote = env!("CARGO_BIN_EXE_BasicAgent").into();
     Executor::start(settings, Platform { zygote, trees }).unwrap()
 }
 
 /// An executor for each way to hold a tree that this user can have.
-pub fn executors(settings: &Settings) -> Vec<(Trees, Executor)> {
+pub(crate) fn executors(settings: &Settings) -> Vec<(Trees, Executor)> {
     let can = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
     can.map(|trees| (trees, start(trees, settings.clone()))).collect()
 }
 
-pub fn spec(cmd: &str) -> Spec {
+pub(crate) fn spec(cmd: &str) -> Spec {
     Spec { cmd: cmd.into(), timeout: Some(DEADLINE), ..Spec::default() }
 }
 
-pub async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, Error> {
+pub(crate) async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, Error> {
     executor.run(spec, future::pending()).await
 }
 
 /// Standard output as text.
-pub async fn output(executor: &Executor, spec: Spec) -> String {
+pub(crate) async fn output(executor: &Executor, spec: Spec) -> String {
     String::from_utf8(run(executor, spec).await.unwrap().stdout.bytes).unwrap()
 }
 
 /// A `sleep` argument that no other process of this host has: finds what a command left running.
-pub struct Marker(pub String);
+pub(crate) struct Marker(pub(crate) String);
 
 impl Marker {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(format!("1000.{:07}{n:04}", std::process::id()))
     }
 
     /// The script with `MARK` replaced.
-    pub fn script(&self, text: &str) -> String {
+    pub(crate) fn script(&self, text: &str) -> String {
         text.replace("MARK", &self.0)
     }
 
     /// The processes that sleep so long.
-    pub fn sleepers(&self) -> Vec<i32> {
+    pub(crate) fn sleepers(&self) -> Vec<i32> {
         let sleeps = |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.split(|byte| *byte == 0).any(|part| part == self.0.as_bytes())
@@ -73,7 +73,7 @@ impl Marker {
         processes().into_iter().filter(sleeps).collect()
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         for pid in self.sleepers() {
             let pid = nix::unistd::Pid::from_raw(pid);
             let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
@@ -81,20 +81,20 @@ impl Marker {
     }
 }
 
-pub fn processes() -> Vec<i32> {
+pub(crate) fn processes() -> Vec<i32> {
     let names = fs::read_dir("/proc").unwrap().flatten();
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// State letter and parent of a process.
-pub fn state(pid: i32) -> Option<(char, i32)> {
+pub(crate) fn state(pid: i32) -> Option<(char, i32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
 /// Our children, zombies included, with their names.
-pub fn children() -> Vec<(i32, char, String)> {
+pub(crate) fn children() -> Vec<(i32, char, String)> {
     let own = i32::try_from(std::process::id()).unwrap();
     let name =
         |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
@@ -104,7 +104,7 @@ pub fn children() -> Vec<(i32, char, String)> {
 }
 
 /// Waits for a condition, watching it; fails the test after [`DEADLINE`].
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "never: {what}");
@@ -112,7 +112,7 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-pub fn own_status(field: &str) -> u64 {
+pub(crate) fn own_status(field: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
     line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
