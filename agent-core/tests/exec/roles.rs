@@ -170,7 +170,7 @@ async fn zygote_killed(trees: Trees) {
     for outcome in [before, first, second, timed_out] {
         say(end(outcome));
     }
-    assert_eq!(timed.sleepers(), []);
+    assert_eq!(timed.sleepers(), Vec::<i32>::new());
     executor.shutdown().await;
     eventually("no child", || children().is_empty()).await;
 }

@@ -30,7 +30,7 @@ async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
             let outcome = run(&executor, Spec { timeout, ..spec(&marker.script(script)) }).await.unwrap();
             assert_eq!(outcome.end, End::TimedOut, "{trees:?}: {name}");
             assert_eq!(outcome.stdout.bytes, b"begun\n", "{trees:?}: {name}");
-            assert_eq!(marker.sleepers(), [], "{trees:?}: {name}");
+            assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}: {name}");
         }
         executor.shutdown().await;
     }
@@ -63,7 +63,7 @@ async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
         let timeout = Some(Duration::from_millis(300));
         let outcome = run(&executor, Spec { timeout, ..spec(&script) }).await.unwrap();
         assert_eq!(outcome.end, End::TimedOut, "{trees:?}");
-        assert_eq!(marker.sleepers(), [], "{trees:?}");
+        assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}");
         executor.shutdown().await;
     }
 }
@@ -97,7 +97,7 @@ async fn shutdown_ends_what_runs_and_waits_and_takes_nothing_more() {
         let shutdown = async {
             eventually("it runs", || marker.sleepers().len() == 2).await;
             executor.shutdown().await;
-            assert_eq!(marker.sleepers(), [], "{trees:?}");
+            assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}");
         };
         let (running, waiting, ()) = tokio::join!(running, waiting, shutdown);
         assert_eq!(running.unwrap().end, End::Cancelled, "{trees:?}");
