@@ -74,17 +74,19 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Serves one connection from its first byte to its end. `opening` is given back once it is a session.
+/// Serves one connection from its first byte to its end. `opening` is given back once it is a session,
+/// `open` when it is over.
 pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     opening: OwnedSemaphorePermit,
+    open: OwnedSemaphorePermit,
     shared: Arc<Shared>,
     mut stop: Stop,
 ) {
     let opened = tokio::select! {
         // On the heap, and gone once it is through: an idle session's task stays small.
-        opened = Box::pin(open(stream, peer, &shared)) => opened,
+        opened = Box::pin(way_in(stream, peer, &shared)) => opened,
         () = stop.said() => Err(Rejected::Stopped),
     };
     drop(opening);
@@ -104,9 +106,10 @@ pub(crate) async fn serve(
         Err(Rejected::Stopped) => {}
         Err(why) => log::info!("{peer}: {why}"),
     }
+    drop(open);
 }
 
-async fn open(
+async fn way_in(
     mut stream: TcpStream,
     peer: SocketAddr,
     shared: &Shared,

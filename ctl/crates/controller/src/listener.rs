@@ -50,11 +50,8 @@ pub(crate) async fn serve(listener: TcpListener, permits: Permits, shared: Arc<S
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
                 Ok((stream, peer, opening, open)) => {
-                    let serving = connection::serve(stream, peer, opening, Arc::clone(&shared), stop.clone());
-                    connections.spawn(async move {
-                        serving.await;
-                        drop(open);
-                    });
+                    let (shared, stop) = (Arc::clone(&shared), stop.clone());
+                    connections.spawn(connection::serve(stream, peer, opening, open, shared, stop));
                 }
                 Err(error) => {
                     // One connection's own error, or none to be had for now: both pass.

@@ -9,7 +9,7 @@ use support::{Controller, until};
 const SESSIONS: usize = 400;
 
 /// KiB a session, in a debug build; a release build needs less.
-const BOUND: usize = 24;
+const BOUND: usize = 16;
 
 #[test]
 fn an_idle_session_costs_little_memory() {

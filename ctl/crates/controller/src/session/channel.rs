@@ -32,7 +32,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// One end of the channel.
 pub(crate) struct Channel {
-    stream: TlsStream<TcpStream>,
+    /// On the heap: each future that a value passes through keeps room for a copy of it.
+    stream: Box<TlsStream<TcpStream>>,
     decoder: Decoder,
     outgoing: Vec<u8>,
     /// How much of `outgoing` the stream has taken.
@@ -78,7 +79,7 @@ impl Channel {
 
     /// A stream on which `init` was accepted; `decoder` may hold what came behind it.
     pub(crate) fn new(stream: TlsStream<TcpStream>, decoder: Decoder) -> Self {
-        Self { stream, decoder, outgoing: Vec::new(), written: 0, flushing: false }
+        Self { stream: Box::new(stream), decoder, outgoing: Vec::new(), written: 0, flushing: false }
     }
 
     /// Serves the session to its end; whoever still waits then is told.
@@ -116,7 +117,7 @@ impl Channel {
 
     /// Writes what can be written, then reads what is there.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
-        let mut stream = Pin::new(&mut self.stream);
+        let mut stream = Pin::new(&mut *self.stream);
         while self.written < self.outgoing.len() {
             match stream.as_mut().poll_write(cx, &self.outgoing[self.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -171,7 +172,7 @@ impl Channel {
             line(&last, &mut bytes);
         }
         let _ = timeout(LAST_WORDS, self.stream.write_all(&bytes)).await;
-        goodbye(&mut self.stream).await;
+        goodbye(&mut *self.stream).await;
     }
 }
 
