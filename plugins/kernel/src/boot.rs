@@ -1,5 +1,7 @@
 //! When this kernel was started.
 
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::line;
@@ -9,32 +11,32 @@ use crate::line;
 pub(crate) struct Boot {
     /// In UTC, ISO 8601.
     time: Option<String>,
-    /// The same in seconds since 1970 (`btime` of /proc/stat). Moves when the clock is set.
+    /// The same in seconds since 1970. Moves when the clock is set.
     time_epoch: Option<u64>,
-    /// Seconds since then, sleep included (/proc/uptime).
-    uptime_seconds: Option<f64>,
+    /// Whole seconds since then, sleep included.
+    uptime_seconds: Option<u64>,
     /// Random, another one at each boot: tells a reboot where a clock can't.
     id: Option<String>,
 }
 
 impl Boot {
     pub(crate) fn read() -> Self {
-        let time_epoch = boot_time();
-        let uptime = line("/proc/uptime");
+        let uptime = clock_gettime(ClockId::CLOCK_BOOTTIME).ok();
+        let now = clock_gettime(ClockId::CLOCK_REALTIME).ok();
+        // As the kernel makes `btime` of /proc/stat, without the interrupt counters of that file,
+        // whose reading takes longer than all the rest.
+        let since = now.zip(uptime).and_then(|(now, uptime)| seconds(now - uptime));
         Self {
-            time: time_epoch.and_then(iso_utc),
-            time_epoch,
-            uptime_seconds: uptime.and_then(|text| text.split(' ').next()?.parse().ok()),
+            time: since.and_then(iso_utc),
+            time_epoch: since,
+            uptime_seconds: uptime.and_then(seconds),
             id: line("/proc/sys/kernel/random/boot_id"),
         }
     }
 }
 
-/// `btime` of /proc/stat.
-fn boot_time() -> Option<u64> {
-    let stat = std::fs::read("/proc/stat").ok()?;
-    let line = stat.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"btime "))?;
-    std::str::from_utf8(line).ok()?.trim().parse().ok()
+fn seconds(time: TimeSpec) -> Option<u64> {
+    u64::try_from(time.tv_sec()).ok()
 }
 
 /// Seconds since 1970 as `YYYY-MM-DDThh:mm:ssZ`; none beyond the year 9999.
