@@ -202,6 +202,12 @@ fn plugins_in_c_that_do_not_fit_are_refused() {
         ("mute", "return 0;".to_owned(), "1", "description has 0 bytes"),
         ("failing", "return 3;".to_owned(), "1", "describe function returned 3"),
         (
+            "wordy",
+            format!("while (!say(emit, sink, \" \")) {{}} {}", method("wordy")),
+            "1",
+            "description has more than 65536 bytes",
+        ),
+        (
             "undefined",
             "extern int nowhere(void); return nowhere();".to_owned(),
             "1",
@@ -298,6 +304,12 @@ fn broken_libraries_are_refused_before_they_are_mapped() {
         folder.refusal("getinfo.broken")
     };
     assert!(cc(&["-Wl,-rpath,/tmp"]).contains("search path of its own"));
+    // The same with its section of that kind (SHT_DYNAMIC, 6) renamed: the linker never looks at sections.
+    let mut disguised = fs::read(&run_path).unwrap();
+    let sections = usize::from_le_bytes(disguised[40..48].try_into().unwrap());
+    let kind = (sections + 4..disguised.len()).step_by(64).find(|at| disguised[*at] == 6).unwrap();
+    disguised[kind] = 1;
+    assert!(write(&disguised).contains("search path of its own"));
     fs::write(&source, "int nothing;").unwrap();
     assert!(cc(&[]).contains("exports neither entry"));
     fs::write(&source, "int getinfo_provider_v1, _1as_0lib_1header_0root_bmodule_bloader;").unwrap();

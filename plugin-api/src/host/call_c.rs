@@ -51,6 +51,9 @@ pub(super) fn describe(provider: &ProviderV1, limit: usize) -> Result<String, St
     if status != 0 {
         return Err(format!("its describe function returned {status}"));
     }
+    if sink.overflowed {
+        return Err(format!("its description has more than {limit} bytes"));
+    }
     String::from_utf8(sink.bytes).map_err(|_| "its description is not UTF-8".to_owned())
 }
 

@@ -68,16 +68,17 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
         if offset.checked_add(size).is_none_or(|end| end > len) {
             return Err(format!("it is truncated: a segment ends beyond its {len} bytes"));
         }
+        // By its segment, as the linker finds it: a section may lack, or lie elsewhere.
+        if let Some(entries) = segment.dynamic(endian, &data).map_err(broken)?
+            && entries.iter().any(|entry| {
+                let tag = entry.d_tag(endian);
+                tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
+            })
+        {
+            return Err("it has a library search path of its own (RPATH or RUNPATH)".to_owned());
+        }
     }
     let sections = header.sections(endian, &data).map_err(broken)?;
-    if let Some((entries, _)) = sections.dynamic(endian, &data).map_err(broken)?
-        && entries.iter().any(|entry| {
-            let tag = entry.d_tag(endian);
-            tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
-        })
-    {
-        return Err("it has a library search path of its own (RPATH or RUNPATH)".to_owned());
-    }
     let symbols = sections.symbols(endian, &data, elf::SHT_DYNSYM).map_err(broken)?;
     let (mut rust, mut c) = (false, false);
     for symbol in symbols.iter() {
