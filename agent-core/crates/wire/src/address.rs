@@ -33,8 +33,12 @@ impl std::error::Error for AddressError {}
 
 impl Endpoint {
     /// Parses `10.0.0.1`, `10.0.0.1:7443`, `fd00::1` or `[fd00::1]:7443`. `None` for anything else, and for
-    /// port 0 and the unspecified address, to which nothing can connect.
+    /// port 0 and the unspecified address, to which nothing can connect. An IPv6 scope (`%2`) is a number
+    /// of this host's own and means nothing in a list from elsewhere: refused too.
     pub fn parse(text: &str) -> Option<Self> {
+        if text.contains('%') {
+            return None;
+        }
         let endpoint = if let Ok(ip) = text.parse::<IpAddr>() {
             Self { ip, port: None }
         } else if let Ok(socket) = text.parse::<SocketAddr>() {
@@ -43,7 +47,7 @@ impl Endpoint {
             let inner = text.strip_prefix('[')?.strip_suffix(']')?;
             Self { ip: IpAddr::V6(inner.parse::<Ipv6Addr>().ok()?), port: None }
         };
-        let usable = endpoint.port != Some(0) && !endpoint.ip.is_unspecified();
+        let usable = endpoint.port != Some(0) && !endpoint.ip.to_canonical().is_unspecified();
         usable.then_some(endpoint)
     }
 
@@ -102,6 +106,11 @@ mod tests {
             "10.0.0.1:65536",
             "10.0.0.256",
             "0.0.0.0",
+            "::",
+            "[::ffff:0.0.0.0]:80",
+            "fe80::1%2",
+            "[fe80::1%2]:80",
+            "[fe80::1%0]:80",
             "[10.0.0.1]",
             "fd00::1:x",
             "10.0.0.1 10.0.0.2",

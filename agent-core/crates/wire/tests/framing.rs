@@ -2,7 +2,7 @@
 
 use agent_wire::json::parse_object;
 use agent_wire::message::{
-    Bash, Encoding, GetInfo, Init, InitReply, MAX_SYNC_TIMEOUT, Request, Resp, Response,
+    Bash, Encoding, Event, GetInfo, Init, InitReply, MAX_SYNC_TIMEOUT, Request, Resp, Response,
 };
 use agent_wire::{Decoder, Limits, Malformed, Retcode, parse_list};
 use proptest::prelude::*;
@@ -97,6 +97,22 @@ proptest! {
         let back = Bash::parse(agent_wire::Params::new(&map), MAX_SYNC_TIMEOUT).unwrap();
         prop_assert_eq!(back, bash);
     }
+}
+
+#[test]
+fn a_fraction_reads_back_as_it_was_written() {
+    // serde_json's quick way of reading makes it …568, another number.
+    let text = r#"{"data":123456789.12345679}"#;
+    let map = parse_object(text).unwrap();
+    assert_eq!(serde_json::to_string(&map).unwrap(), text);
+}
+
+#[test]
+fn a_result_with_its_errors_apart_reads_back_as_it_was_written() {
+    let text = r#"{"method":"async.result","id":"1","resp":"success","retcode":0,"message":"m","data":"x","stderr":"eQ==","stderr_encoding":"base64","stderr_dropped":3,"started":"s","ended":"e"}"#;
+    let event = Event::parse(&parse_object(text).unwrap()).unwrap().unwrap();
+    assert_eq!(event.outcome.stderr.as_deref(), Some("eQ=="));
+    assert_eq!(serde_json::to_string(&event).unwrap(), text);
 }
 
 #[test]

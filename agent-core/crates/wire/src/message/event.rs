@@ -99,6 +99,12 @@ impl Serialize for Event {
             #[serde(skip_serializing_if = "Option::is_none")]
             dropped: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            stderr: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stderr_encoding: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stderr_dropped: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             signal: Option<i32>,
             started: &'a str,
             ended: &'a str,
@@ -113,6 +119,9 @@ impl Serialize for Event {
             data: &self.outcome.data,
             encoding: self.outcome.encoding,
             dropped: self.outcome.dropped,
+            stderr: &self.outcome.stderr,
+            stderr_encoding: self.outcome.stderr_encoding,
+            stderr_dropped: self.outcome.stderr_dropped,
             signal: self.outcome.signal,
             started: &self.started,
             ended: &self.ended,
