@@ -26,6 +26,7 @@ const DEFAULT_NOFILE: u64 = 1024;
 #[must_use]
 pub fn zygote_main() -> ExitCode {
     let nofile = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_NOFILE);
+    agent_sys::memory::give_back();
     match zygote::serve(nofile) {
         Ok(orphaned) => {
             if clean_up(&orphaned).is_err() {

@@ -62,7 +62,11 @@ fn watch_for_death(stream: &TcpStream) -> io::Result<()> {
 }
 
 impl AsyncRead for Plain {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             let before = buf.filled().len();
             match Pin::new(&mut self.stream).poll_read(cx, buf) {

@@ -109,7 +109,11 @@ impl Channel<'_> {
     }
 
     /// Moves what can be moved, until neither direction can go on.
-    fn poll(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Poll<End> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Poll<End> {
         loop {
             while self.unsent() < HIGH_WATER
                 && let Poll::Ready(Some(answer)) = self.waiting.poll_recv(cx)
@@ -136,7 +140,11 @@ impl Channel<'_> {
         }
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, mut stream: Pin<&mut impl AsyncWrite>) -> Poll<io::Result<()>> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut stream: Pin<&mut impl AsyncWrite>,
+    ) -> Poll<io::Result<()>> {
         while self.sent < self.out.len() {
             self.flushed = false;
             match ready!(stream.as_mut().poll_write(cx, &self.out[self.sent..]))? {
@@ -154,7 +162,11 @@ impl Channel<'_> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, stream: Pin<&mut impl AsyncRead>) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: Pin<&mut impl AsyncRead>,
+    ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(&mut self.buffer);
         ready!(stream.poll_read(cx, &mut buffer))?;
         self.decoder.push(buffer.filled());

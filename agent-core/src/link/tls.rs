@@ -26,7 +26,11 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_PEM_BYTES: u64 = 1 << 20;
 
 /// Shakes hands; the peer is verified against the configured CA and the target's name.
-pub(super) async fn connect(stream: Plain, target: &Target, config: &Config) -> Result<TlsStream<Plain>, Error> {
+pub(super) async fn connect(
+    stream: Plain,
+    target: &Target,
+    config: &Config,
+) -> Result<TlsStream<Plain>, Error> {
     let peer = target.address;
     let connector = TlsConnector::from(Arc::new(client_config(&config.tls)?));
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(target.name.clone(), stream)).await {
@@ -56,7 +60,8 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
         .with_root_certificates(roots);
     let mut config = if tls.cert.exists() || tls.key.exists() {
         let chain = certificates("cert", &tls.cert)?;
-        let key = PrivateKeyDer::from_pem_slice(&read("key", &tls.key)?).map_err(|error| bad("key", &tls.key, error))?;
+        let key = PrivateKeyDer::from_pem_slice(&read("key", &tls.key)?)
+            .map_err(|error| bad("key", &tls.key, error))?;
         builder.with_client_auth_cert(chain, key).map_err(|error| bad("cert", &tls.cert, error))?
     } else {
         builder.with_no_client_auth()

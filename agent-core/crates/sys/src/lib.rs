@@ -10,6 +10,7 @@ pub mod daemon;
 mod descendants;
 pub mod keeper;
 mod launch;
+pub mod memory;
 pub mod packet;
 pub mod pidfd;
 pub mod readiness;
