@@ -1,7 +1,7 @@
 //! BasicAgentCtl: asks this machine's plugins, or other machines through their controller.
 //!
-//! [`cli`] reads the flags; [`local`] and [`list`] load plugins into this process; [`client`] speaks to the
-//! controller for [`query`], [`exec`] and [`hosts`]; [`output`] prints. [`exit`] has the exit statuses.
+//! `cli` reads the flags; `local` and `list` load plugins into this process; `client` speaks to the
+//! controller for `query`, `exec` and `hosts`; `output` prints. `exit` has the exit statuses.
 
 mod cli;
 mod client;
@@ -18,7 +18,7 @@ use clap::Parser as _;
 use cli::{Action, Cli};
 use std::process::ExitCode;
 
-/// Reads the command line and does what it says. [`exit`] documents the status.
+/// Reads the command line and does what it says. `exit` documents the status.
 pub fn main() -> ExitCode {
     let action = Cli::parse().into_action();
     let done = match &action {

@@ -1,8 +1,8 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
-//! One TCP port takes agents ([`listener`] → [`connection`] → [`session`]), one loopback port takes
-//! operators ([`http`] → [`api`]); [`hosts`] is where they meet. [`server`] owns both and ends them.
-//! [`dev`] makes the certificates and files that a trial needs.
+//! One TCP port takes agents (`listener` → `connection` → `session`), one loopback port takes
+//! operators (`http` → `api`); `hosts` is where they meet. `server` owns both and ends them.
+//! `dev` makes the certificates and files that a trial needs.
 
 mod api;
 mod cli;

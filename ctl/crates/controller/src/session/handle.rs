@@ -135,3 +135,46 @@ impl Session {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn session() -> Arc<Session> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        Arc::new(Session::new("host-1".to_owned(), address, None, SystemTime::UNIX_EPOCH))
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_answer_the_session_or_the_time() {
+        let session = session();
+        let long = Duration::from_secs(60);
+        let answered = session.ask("1".to_owned(), b"{}\n").unwrap();
+        let late = session.ask("2".to_owned(), b"{}\n").unwrap();
+        let lost = session.ask("3".to_owned(), b"{}\n").unwrap();
+        assert!(session.answer("1", || "yes".to_owned()));
+        assert!(!session.answer("1", || "again".to_owned()));
+        assert_eq!(answered.answer(long).await, Ok("yes".to_owned()));
+        assert_eq!(late.answer(Duration::ZERO).await, Err(NoAnswer::TimedOut));
+        assert_eq!(session.waiting(), 1);
+        session.close();
+        assert_eq!(lost.answer(long).await, Err(NoAnswer::Disconnected));
+        assert_eq!(session.ask("4".to_owned(), b"{}\n").unwrap_err(), NoAnswer::Disconnected);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_leaves_in_one_piece() {
+        let session = session();
+        let waiters: Vec<_> =
+            (0..MAX_WAITING).map(|id| session.ask(id.to_string(), b"{}\n").unwrap()).collect();
+        assert_eq!(session.ask("x".to_owned(), b"{}\n").unwrap_err(), NoAnswer::Busy);
+        let Fetched::Lines(lines) = session.fetch(true).await else { panic!("nothing to write") };
+        assert_eq!(lines.len(), MAX_WAITING * 3);
+        drop(waiters);
+        assert_eq!(session.waiting(), 0);
+        let big = vec![b'x'; MAX_OUTGOING];
+        let _waiter = session.ask("y".to_owned(), &big).unwrap();
+        assert_eq!(session.ask("z".to_owned(), b"{}\n").unwrap_err(), NoAnswer::Busy);
+    }
+}
