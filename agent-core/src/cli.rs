@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 /// The host agent: finds its server, keeps a TLS channel to it, runs what it is asked.
 #[derive(Debug, Parser)]
-#[command(name = "BasicAgent", version, after_help = "Exit status: 0 ended as asked, 1 could not run, 2 usage or configuration.")]
+#[command(
+    name = "BasicAgent",
+    version,
+    after_help = "Exit status: 0 ended as asked, 1 could not run, 2 usage or configuration."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) overrides: Overrides,

@@ -248,7 +248,8 @@ impl Config {
         {
             return refuse("tls.server_name", "must be a DNS name or an address");
         }
-        let paths = [("state_dir", &self.state_dir), ("run_dir", &self.run_dir), ("exec.shell", &self.exec.shell)];
+        let paths =
+            [("state_dir", &self.state_dir), ("run_dir", &self.run_dir), ("exec.shell", &self.exec.shell)];
         for (key, path) in paths.into_iter().chain(self.plugin_dirs.iter().map(|dir| ("plugin_dirs", dir))) {
             if !path.is_absolute() {
                 return refuse(key, &format!("must be an absolute path, not \"{}\"", path.display()));
@@ -355,7 +356,9 @@ impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(|_| {
-            D::Error::custom("log.level must be \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"")
+            D::Error::custom(
+                "log.level must be \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+            )
         })
     }
 }

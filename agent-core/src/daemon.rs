@@ -45,7 +45,9 @@ pub fn main() -> ExitCode {
     if cli.check_config {
         return check(&config);
     }
-    match logging::start(config.log.level.0, config.log.file.as_deref()).and_then(|log| run(&cli, config, log)) {
+    match logging::start(config.log.level.0, config.log.file.as_deref())
+        .and_then(|log| run(&cli, config, log))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("BasicAgent: {error}");
@@ -78,7 +80,8 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
         .thread_keep_alive(BLOCKING_KEEP_ALIVE)
         .build()
         .map_err(|error| Error::Config(format!("no event loop: {error}")))?;
-    let result = runtime.block_on(async { Daemon::start(cli, config, log_file, identity).await?.serve().await });
+    let result =
+        runtime.block_on(async { Daemon::start(cli, config, log_file, identity).await?.serve().await });
     // A look-up that hangs in a library must not hold the end back.
     runtime.shutdown_background();
     result
@@ -98,11 +101,21 @@ struct Daemon<'a> {
 }
 
 impl Daemon<'_> {
-    async fn start(cli: &Cli, config: Config, log_file: Option<LogFile>, identity: Identity) -> Result<Daemon<'_>, Error> {
+    async fn start(
+        cli: &Cli,
+        config: Config,
+        log_file: Option<LogFile>,
+        identity: Identity,
+    ) -> Result<Daemon<'_>, Error> {
         let (shutdown, stopping) = Shutdown::new();
         let executor = Arc::new(Executor::start(config.exec.settings(), exec::Platform::default())?);
-        let plugins = Arc::new(Plugins::new(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle()));
-        let dispatcher = Dispatcher::new(&identity.host_id, executor.clone(), plugins.clone(), stopping.clone());
+        let plugins = Arc::new(Plugins::new(
+            config.plugin_dirs.clone(),
+            config.plugins.roots.clone(),
+            config.plugins.idle(),
+        ));
+        let dispatcher =
+            Dispatcher::new(&identity.host_id, executor.clone(), plugins.clone(), stopping.clone());
         Ok(Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),
@@ -122,7 +135,12 @@ impl Daemon<'_> {
         let (mut terminate, mut interrupt, mut hangup) =
             (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
         log::info!("BasicAgent {} starts as {}", env!("CARGO_PKG_VERSION"), self.identity.host_id);
-        let link = Link::new(&self.identity.host_id, self.config.subscribe(), self.dispatcher.clone(), self.stopping.clone());
+        let link = Link::new(
+            &self.identity.host_id,
+            self.config.subscribe(),
+            self.dispatcher.clone(),
+            self.stopping.clone(),
+        );
         let link = tokio::spawn(link.run());
         loop {
             tokio::select! {
@@ -171,12 +189,17 @@ impl Daemon<'_> {
             Err(error) => return log::error!("configuration not reloaded: {error}"),
         };
         let old = self.config.borrow().clone();
-        if config.state_dir != old.state_dir || config.host_id != old.host_id || config.log.file != old.log.file {
+        if config.state_dir != old.state_dir
+            || config.host_id != old.host_id
+            || config.log.file != old.log.file
+        {
             log::warn!("state_dir, host_id and log.file change only at the next start");
         }
         log::set_max_level(config.log.level.0);
         self.executor.reconfigure(config.exec.settings());
-        self.plugins.reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle()).await;
+        self.plugins
+            .reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle())
+            .await;
         self.config.send_replace(Arc::new(config));
         log::info!("configuration reloaded");
     }

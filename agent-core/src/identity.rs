@@ -50,10 +50,11 @@ impl Identity {
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&lock_path)
             .map_err(at(&lock_path))?;
-        let lock = Flock::lock(lock_file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => Error::AlreadyRuns { state_dir: state_dir.to_owned() },
-            other => Error::File { path: lock_path.clone(), source: other.into() },
-        })?;
+        let lock =
+            Flock::lock(lock_file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+                nix::errno::Errno::EWOULDBLOCK => Error::AlreadyRuns { state_dir: state_dir.to_owned() },
+                other => Error::File { path: lock_path.clone(), source: other.into() },
+            })?;
         if let Some(id) = configured {
             return Ok(Self { host_id: id.to_owned(), _lock: lock });
         }

@@ -46,19 +46,27 @@ pub(super) async fn run(
     let mut response = match outcome.end {
         End::Exited(status) => Response::success(id, u16::from(status)),
         End::Signaled { signal, core } => {
-            let name = nix::sys::signal::Signal::try_from(signal).map_or("an unnamed signal", |signal| signal.as_str());
+            let name = nix::sys::signal::Signal::try_from(signal)
+                .map_or("an unnamed signal", |signal| signal.as_str());
             let dumped = if core { ", core dumped" } else { "" };
-            let mut response = Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
+            let mut response =
+                Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
             response.signal = Some(signal);
             response
         }
-        End::TimedOut => {
-            Response::failed(Some(id), Retcode::TimedOut, format!("after {timeout} s, the whole process tree killed"))
+        End::TimedOut => Response::failed(
+            Some(id),
+            Retcode::TimedOut,
+            format!("after {timeout} s, the whole process tree killed"),
+        ),
+        End::Cancelled if stopping.has_begun() => Response::failed(
+            Some(id),
+            Retcode::Cancelled,
+            "the agent is shutting down; the whole process tree killed",
+        ),
+        End::Cancelled => {
+            Response::failed(Some(id), Retcode::Cancelled, "on request, the whole process tree killed")
         }
-        End::Cancelled if stopping.has_begun() => {
-            Response::failed(Some(id), Retcode::Cancelled, "the agent is shutting down; the whole process tree killed")
-        }
-        End::Cancelled => Response::failed(Some(id), Retcode::Cancelled, "on request, the whole process tree killed"),
     };
     let (text, encoded, dropped) = carry(outcome.stdout, encoding);
     response.data = Some(Data::Text(text));

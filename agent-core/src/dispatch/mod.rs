@@ -39,7 +39,12 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher for this host.
-    pub(crate) fn new(host_id: &str, executor: Arc<Executor>, plugins: Arc<Plugins>, stopping: Stopping) -> Self {
+    pub(crate) fn new(
+        host_id: &str,
+        executor: Arc<Executor>,
+        plugins: Arc<Plugins>,
+        stopping: Stopping,
+    ) -> Self {
         Self {
             running: Running::default(),
             executor,
@@ -87,15 +92,22 @@ impl Dispatcher {
     fn start(&self, request: Request, answers: &mpsc::Sender<Vec<u8>>) -> Option<Response> {
         let id = request.id.as_str();
         if self.running.has(id) {
-            return Some(reply::invalid(id, &InvalidParams("id is that of a request still running".to_owned())));
+            return Some(reply::invalid(
+                id,
+                &InvalidParams("id is that of a request still running".to_owned()),
+            ));
         }
         match request.method.as_str() {
             "agent.ping" => Some(Response::success(id, 0)),
-            "agent.info" => Some(self.about.info(id, self.taken.load(Ordering::Relaxed), self.running.count())),
+            "agent.info" => {
+                Some(self.about.info(id, self.taken.load(Ordering::Relaxed), self.running.count()))
+            }
             "sync.cancel" => Some(self.cancel(&request)),
             "agent.methods" => {
                 let plugins = self.plugins.clone();
-                self.spawn(request, answers, move |request, _| async move { agent::methods(&request.id, &plugins).await })
+                self.spawn(request, answers, move |request, _| async move {
+                    agent::methods(&request.id, &plugins).await
+                })
             }
             "sync.bash" => {
                 let bash = match Bash::parse(request.params(), MAX_SYNC_TIMEOUT) {

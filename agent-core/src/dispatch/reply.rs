@@ -21,7 +21,9 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
         Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
         Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
-        Error::InvalidCommand { .. } | Error::PluginArgs { .. } => (Retcode::InvalidParams, error.to_string()),
+        Error::InvalidCommand { .. } | Error::PluginArgs { .. } => {
+            (Retcode::InvalidParams, error.to_string())
+        }
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
         Error::Busy { .. } | Error::PluginBusy { .. } => (Retcode::Busy, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),

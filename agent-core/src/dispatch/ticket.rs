@@ -47,11 +47,21 @@ impl Running {
     }
 
     /// Takes a place for a request whose id is not running.
-    pub(super) fn enter(&self, id: &str, answers: &mpsc::Sender<Vec<u8>>) -> Result<(Ticket, Cancelled), Full> {
+    pub(super) fn enter(
+        &self,
+        id: &str,
+        answers: &mpsc::Sender<Vec<u8>>,
+    ) -> Result<(Ticket, Cancelled), Full> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Full)?;
         let (cancel, cancelled) = oneshot::channel();
         self.ids().insert(id.to_owned(), Some(cancel));
-        let ticket = Ticket { id: id.to_owned(), ids: self.ids.clone(), answers: answers.clone(), left: false, _place: place };
+        let ticket = Ticket {
+            id: id.to_owned(),
+            ids: self.ids.clone(),
+            answers: answers.clone(),
+            left: false,
+            _place: place,
+        };
         Ok((ticket, cancelled))
     }
 
@@ -120,7 +130,10 @@ impl Drop for Ticket {
         self.leave();
         log::error!("request {}: its handler ended without an answer", agent_wire::json::quote(&self.id));
         let mut bytes = Vec::new();
-        line(&Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id"), &mut bytes);
+        line(
+            &Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id"),
+            &mut bytes,
+        );
         let _ = self.answers.try_send(bytes);
     }
 }
@@ -164,7 +177,8 @@ mod tests {
     async fn no_more_than_the_bound_are_let_in() {
         let running = Running::default();
         let (answers, _waiting) = mpsc::channel(1);
-        let tickets: Vec<_> = (0..MAX_IN_FLIGHT).map(|n| running.enter(&n.to_string(), &answers).unwrap()).collect();
+        let tickets: Vec<_> =
+            (0..MAX_IN_FLIGHT).map(|n| running.enter(&n.to_string(), &answers).unwrap()).collect();
         assert!(running.enter("one more", &answers).is_err());
         assert_eq!(running.count(), tickets.len());
     }
