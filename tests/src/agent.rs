@@ -31,6 +31,8 @@ pub struct AgentConfig {
     pub extra: String,
     /// A command put before the agent's own, such as `unshare`.
     pub wrapper: Vec<String>,
+    /// `--log-level`.
+    pub log_level: &'static str,
 }
 
 impl AgentConfig {
@@ -45,6 +47,7 @@ impl AgentConfig {
             top: String::new(),
             extra: String::new(),
             wrapper: Vec::new(),
+            log_level: "debug",
         }
     }
 }
@@ -174,7 +177,7 @@ fn launch(scratch: &Scratch, config: &AgentConfig) -> Child {
         .args(&words[1..])
         .arg("--config")
         .arg(file)
-        .args(["--log-level", "debug"])
+        .args(["--log-level", config.log_level])
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a descriptor"))
         .stderr(log)

@@ -1,0 +1,76 @@
+//! BasicAgentCtl beside the system's own commands, from spawn to exit.
+
+use crate::sample::{Pair, ms, take_turns};
+use crate::table::{self, Bar};
+use e2e::{Scratch, binary, needs_root, plugin_dir, run};
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+
+/// Spawns of each for the quick ones.
+const QUICK: usize = 500;
+
+/// Spawns of each for the slow ones.
+const SLOW: usize = 25;
+
+/// Entries of the generated /etc/passwd.
+const ENTRIES: u32 = 100_000;
+
+#[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+fn spawn(program: &std::path::Path, words: &[&str]) {
+    // No uid, no hook: std spawns with vfork's semantics, so the bench's own size does not count.
+    let status = Command::new(program).args(words).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    assert!(status.expect("it starts").success(), "{program:?} {words:?}");
+}
+
+fn beside(ctl: &[&str], peer: &[&str], count: usize) -> Pair {
+    let (program, plugins) = (binary("BasicAgentCtl"), plugin_dir());
+    let mut words = vec!["--plugin-dir", plugins.to_str().expect("a path of ours")];
+    words.extend_from_slice(ctl);
+    let ours = || spawn(&program, &words);
+    let floor = || spawn(peer[0].as_ref(), &peer[1..]);
+    take_turns(3, ours, floor);
+    take_turns(count, ours, floor)
+}
+
+fn row(what: &str, pair: &Pair, bar: Bar) {
+    let (ours, floor) = pair.at(50);
+    table::ratio(what, &ms(ours), &ms(floor), &pair.ratio(50), bar);
+}
+
+/// `getinfo.kernel` beside `uname -a`.
+pub(crate) fn kernel() {
+    table::ratios();
+    let pair = beside(&["-c", "getinfo.kernel"], &["uname", "-a"], QUICK);
+    row("`BasicAgentCtl -c getinfo.kernel` : `uname -a`", &pair, Bar::AtMost(3.0));
+}
+
+/// `getinfo.users -A` beside `getent passwd`, on a long /etc/passwd in a mount namespace of its own.
+pub(crate) fn users() {
+    if !needs_root("users") {
+        return;
+    }
+    // The namespace is this thread's and its children's.
+    let thread = std::thread::spawn(|| {
+        let files = Scratch::new("passwd");
+        let mut text = std::fs::read_to_string("/etc/passwd").expect("a system with users");
+        for number in 1..=ENTRIES {
+            let uid = 100_000 + number;
+            let _ = writeln!(
+                text,
+                "user{number:06}:x:{uid}:{uid}:User {number:06}:/home/user{number:06}:/bin/bash"
+            );
+        }
+        let passwd = files.write("passwd", text);
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("we are root");
+        run(&["mount", "--make-rprivate", "/"]);
+        run(&["mount", "--bind", passwd.to_str().expect("a path of ours"), "/etc/passwd"]);
+        table::ratios();
+        let pair = beside(&["-c", "getinfo.users", "-a", "-A"], &["getent", "passwd"], SLOW);
+        row(
+            "`BasicAgentCtl -c getinfo.users -a -A` : `getent passwd`, 100,000 entries",
+            &pair,
+            Bar::AtMost(1.5),
+        );
+    });
+    thread.join().expect("the bench's thread");
+}

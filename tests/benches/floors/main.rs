@@ -1,0 +1,45 @@
+//! What BasicAgent costs beside the barest program that does the same, in one run: `make bench`.
+//!
+//! Ours and the floor take turns, so that a machine that speeds up or slows down does so for both, and each bar is a
+//! ratio. `cargo bench -p e2e -- --bar NAME` measures one table; a missed bar is printed and changes no exit status.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its tables")]
+
+mod bash;
+mod channel;
+mod commands;
+mod idle;
+mod line;
+mod peers;
+mod sample;
+mod sizes;
+mod table;
+
+use std::time::Instant;
+
+/// One table.
+type Bars = fn();
+
+const TABLES: [(&str, Bars); 6] = [
+    ("sizes", sizes::run),
+    ("idle", idle::run),
+    ("ctl", commands::kernel),
+    ("users", commands::users),
+    ("bash", bash::run),
+    ("channel", channel::run),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = words.iter().position(|word| word == "--bar").and_then(|at| words.get(at + 1));
+    let known = |name: &String| TABLES.iter().any(|(table, _)| table == name);
+    assert!(wanted.is_none_or(known), "--bar is one of {:?}", TABLES.map(|(name, _)| name));
+    let start = Instant::now();
+    for (name, run) in TABLES {
+        if wanted.is_none_or(|wanted| wanted == name) {
+            println!("\n## {name}\n");
+            run();
+        }
+    }
+    println!("\n({} s)", start.elapsed().as_secs());
+}

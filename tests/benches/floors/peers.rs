@@ -1,0 +1,70 @@
+//! The agent and the floor as processes, each with its channel.
+
+use crate::line::Line;
+use e2e::{Agent, AgentConfig, Pki, Scratch, binary};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// Where peers connect to.
+pub(crate) struct Controller {
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    pki: Pki,
+}
+
+/// A floor process; killed when dropped.
+pub(crate) struct Floor {
+    child: Child,
+    _files: Scratch,
+}
+
+impl Controller {
+    /// On a port of 127.0.0.1.
+    pub(crate) fn new() -> Self {
+        let pki = Pki::new();
+        let tls = pki.server(&pki.sign(&["config.cargo.com"]));
+        Self { listener: TcpListener::bind("127.0.0.1:0").expect("a free port"), tls, pki }
+    }
+
+    /// An agent as it is installed, `wrapper` before its command line.
+    pub(crate) fn agent(&self, wrapper: Vec<String>) -> (Agent, Line) {
+        let mut config = AgentConfig::new(self.listener.local_addr().expect("bound"));
+        config.wrapper = wrapper;
+        config.log_level = "info";
+        let agent = Agent::start(&self.pki, config);
+        let line = Line::accept(&self.listener, &self.tls);
+        (agent, line)
+    }
+
+    /// A floor of this mode.
+    #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+    pub(crate) fn floor(&self, mode: &str, more: &[&str]) -> (Floor, Line) {
+        let files = Scratch::new("floor");
+        files.write("ca.pem", self.pki.ca());
+        self.pki.sign(&["floor"]).write(&files, "agent");
+        let child = Command::new(binary("floor"))
+            .args([mode, &self.listener.local_addr().expect("bound").to_string()])
+            .arg(files.path())
+            .args(more)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the floor starts");
+        let line = Line::accept(&self.listener, &self.tls);
+        (Floor { child, _files: files }, line)
+    }
+}
+
+impl Floor {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
