@@ -11,9 +11,22 @@ use plugin_api::host::{self, HostError, LoadedProvider};
 use plugin_api::{Context, MethodName};
 use serde_json::Value;
 
-/// The library as cargo built it for this test, copied to where the loader trusts it.
+/// The library as cargo builds it. Cargo does not build it for tests: they can't link a cdylib.
+fn built() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap();
+    let cargo = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "getinfo-users", "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(cargo.unwrap().success());
+    target.join("debug/libgetinfo_users.so")
+}
+
+/// The library, copied to where the loader trusts it, and loaded.
 fn users(name: &str) -> Option<LoadedProvider> {
-    let built = std::env::current_exe().unwrap().parent().unwrap().join("libgetinfo_users.so");
+    let built = built();
     let places = [
         Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))),
         std::env::var_os("HOME").map(PathBuf::from),
@@ -21,7 +34,8 @@ fn users(name: &str) -> Option<LoadedProvider> {
     ];
     for place in places.into_iter().flatten() {
         let dir = place.join(format!(".getinfo-users-{name}-{}", std::process::id()));
-        let made = fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
+        let made =
+            fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
         let provider = (made.is_ok() && host::check_folder(&dir).is_ok()).then(|| {
             let copy = dir.join("libgetinfo_users.so");
             fs::copy(&built, &copy).unwrap();
@@ -72,7 +86,8 @@ fn root_is_as_getent_and_id_show_it() {
     }
     assert_eq!((by_name["uid"].as_u64(), by_name["gid"].as_u64()), (Some(0), Some(0)));
     assert_eq!(by_name["group"], output("id", &["-gn", "root"]).trim_end());
-    let mut groups: Vec<&str> = by_name["groups"].as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
+    let mut groups: Vec<&str> =
+        by_name["groups"].as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
     let listed = output("id", &["-Gn", "root"]);
     let mut want: Vec<&str> = listed.split_whitespace().collect();
     groups.sort_unstable();

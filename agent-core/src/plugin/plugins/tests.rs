@@ -333,3 +333,21 @@ async fn unfit_names_and_arguments_start_no_worker() {
     let long = "x".repeat(MAX_ARGS + 1);
     assert!(matches!(plugins.call("getinfo.none", &long).await, Err(Error::PluginArgs { .. })));
 }
+
+#[tokio::test]
+#[ignore = "measures: prints what a warm call costs"]
+async fn a_warm_call_takes_microseconds() {
+    const CALLS: u32 = 20_000;
+    let Some(folder) = Folder::new() else { return };
+    folder.plugin("warm", "", "SAY(\"\\\"0123456789012345678901234567890123456789\\\"\");");
+    let plugins = folder.plugins(&[], IDLE);
+    let began = Instant::now();
+    plugins.call("getinfo.warm", "").await.unwrap();
+    println!("first call {:?}", began.elapsed());
+    let began = Instant::now();
+    for _ in 0..CALLS {
+        plugins.call("getinfo.warm", "").await.unwrap();
+    }
+    println!("warm call {:?}", began.elapsed() / CALLS);
+    plugins.shutdown().await;
+}
