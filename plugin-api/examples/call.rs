@@ -1,7 +1,6 @@
 //! The smallest host: `call DIR METHOD [ARGS]` loads one plugin from DIR and prints its answer.
 //! Authors try their plugin with it; `call DIR METHOD ARGS N` makes N calls more and says how long
 //! each took.
-#![expect(clippy::print_stdout, reason = "a program whose output is the point")]
 
 use std::error::Error;
 use std::io::Write as _;

@@ -1,5 +1,6 @@
 //! `getinfo.users` as a host sees them: the built library, loaded and called.
 #![expect(clippy::disallowed_methods, reason = "getent is what the answers are compared with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

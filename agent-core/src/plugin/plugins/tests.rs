@@ -1,4 +1,5 @@
 //! The daemon's side against real workers and plugins in C, the bad ones above all.
+#![expect(clippy::print_stdout, reason = "says what it skips and measures")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
