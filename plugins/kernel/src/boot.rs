@@ -1,5 +1,7 @@
 //! When this kernel was started.
 
+use std::sync::LazyLock;
+
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -19,6 +21,9 @@ pub(crate) struct Boot {
     id: Option<String>,
 }
 
+/// Fixed while this kernel runs.
+static BOOT_ID: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/sys/kernel/random/boot_id"));
+
 impl Boot {
     pub(crate) fn read() -> Self {
         let uptime = clock_gettime(ClockId::CLOCK_BOOTTIME).ok();
@@ -30,7 +35,7 @@ impl Boot {
             time: since.and_then(iso_utc),
             time_epoch: since,
             uptime_seconds: uptime.and_then(seconds),
-            id: line("/proc/sys/kernel/random/boot_id"),
+            id: BOOT_ID.clone(),
         }
     }
 }
