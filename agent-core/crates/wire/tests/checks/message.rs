@@ -1,0 +1,132 @@
+//! Messages: what parses and can be written reads back equal; what does not parse says why in a line.
+
+use agent_wire::json::parse_object;
+use agent_wire::message::{
+    Bash, Cancel, CronSet, Event, GetInfo, Init, InitReply, MAX_ID, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
+    MAX_TASK_TIMEOUT, OutputFrom, Request, Response, Schedule, TaskId, line,
+};
+use agent_wire::{Decoder, InvalidParams, Limits, Params, Retcode};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::fmt::Debug;
+
+/// `bytes` are the text of one message; what is not UTF-8 never comes out of the decoder.
+pub(crate) fn message(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let map = match parse_object(text) {
+        Ok(map) => map,
+        Err(error) => {
+            assert!(!error.fatal && error.retcode == Retcode::Malformed, "{error:?}");
+            super::fit_for_a_log_line(&error.to_string());
+            return;
+        }
+    };
+    assert_eq!(reread(&map), map, "a message's text was read, written and read again");
+
+    reads_back_equal(&map, |map| parsed(Init::parse(map)), Clone::clone);
+    reads_back_equal(&map, |map| parsed(InitReply::parse(map)), |reply| Line(reply.to_line()));
+    reads_back_equal(&map, |map| parsed(Response::parse(map)), Clone::clone);
+    reads_back_equal(&map, |map| parsed(Event::parse(map)).flatten(), Clone::clone);
+    for max_timeout in [MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT] {
+        if let Some(bash) = parsed(Bash::parse(Params::new(&map), max_timeout)) {
+            is_within_bounds(&bash, max_timeout);
+            let back = Bash::parse(Params::new(&reread(&bash)), max_timeout);
+            assert!(back.as_ref() == Ok(&bash), "{bash:?} became {back:?}");
+        }
+    }
+    request(map);
+}
+
+fn request(map: Map<String, Value>) {
+    let request = match Request::parse(map) {
+        Ok(request) => request,
+        Err(unusable) => {
+            let answer = unusable.answer();
+            super::fit_for_a_log_line(&answer.message);
+            let back = Response::parse(&reread(&answer)).expect("an answer of ours is an answer");
+            assert_eq!((back.retcode, back.id), (Retcode::InvalidParams.number(), answer.id));
+            return;
+        }
+    };
+    assert!((1..=MAX_ID).contains(&request.id.len()) && !request.method.is_empty());
+    let params = request.params();
+    parsed(GetInfo::parse(params));
+    parsed(CronSet::name(params));
+    if let Some(cancel) = parsed(Cancel::parse(params)) {
+        assert!((1..=MAX_ID).contains(&cancel.target.len()));
+    }
+    if let Some(TaskId(task)) = parsed(TaskId::parse(params)) {
+        assert!((1..=MAX_ID).contains(&task.len()));
+    }
+    parsed(OutputFrom::parse(params));
+    if let Some(CronSet { name, schedule, .. }) = parsed(CronSet::parse(params)) {
+        assert!(!name.is_empty());
+        if let Schedule::Fields { schedule, bash } = schedule {
+            assert!(!schedule.is_empty());
+            is_within_bounds(&bash, MAX_TASK_TIMEOUT);
+        }
+    }
+}
+
+/// What was parsed, or nothing and a look at the error.
+fn parsed<T>(result: Result<T, InvalidParams>) -> Option<T> {
+    result.map_err(|error| super::fit_for_a_log_line(&error.0)).ok()
+}
+
+/// Compares by `Debug`, which shows every field of these types.
+fn reads_back_equal<T: Debug, W: Written>(
+    map: &Map<String, Value>,
+    parse: impl Fn(&Map<String, Value>) -> Option<T>,
+    write: impl Fn(&T) -> W,
+) {
+    if let Some(message) = parse(map) {
+        let back = parse(&reread(&write(&message)));
+        assert_eq!(format!("{back:?}"), format!("{:?}", Some(&message)));
+    }
+}
+
+fn is_within_bounds(bash: &Bash, max_timeout: u64) {
+    assert!(!bash.cmd.is_empty());
+    assert!(bash.timeout.is_none_or(|timeout| (1..=max_timeout).contains(&timeout)));
+    assert!(bash.max_output.is_none_or(|bytes| (1..=MAX_OUTPUT).contains(&bytes)));
+    assert!(bash.cwd.as_ref().is_none_or(|cwd| cwd.starts_with('/')));
+}
+
+/// Something that goes on the wire.
+trait Written {
+    fn to_bytes(&self) -> Vec<u8>;
+}
+
+impl<T: Serialize> Written for T {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        line(self, &mut out);
+        out
+    }
+}
+
+/// A message that writes its own line.
+struct Line(Vec<u8>);
+
+impl Written for Line {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+}
+
+/// Through the writer, the decoder and the parser, as the other end would have it.
+fn reread(message: &impl Written) -> Map<String, Value> {
+    let bytes = message.to_bytes();
+    assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1), "not one line");
+    let mut decoder = Decoder::new(Limits { max_message: bytes.len(), max_depth: 64 });
+    decoder.push(&bytes);
+    let text = match decoder.next_message() {
+        Ok(text) => text.expect("a line is whole"),
+        Err(error) => {
+            // Nothing nests so deep that has come out of a decoder, as the fuzzer's text has not.
+            assert_eq!(error.retcode, Retcode::TooLarge, "{error}");
+            std::str::from_utf8(&bytes).expect("JSON is written in UTF-8")
+        }
+    };
+    parse_object(text).expect("a message of ours is JSON")
+}

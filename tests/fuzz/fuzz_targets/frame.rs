@@ -1,0 +1,8 @@
+//! A peer's bytes, in any pieces → the texts of messages. The rules are in agent-core/crates/wire/tests/checks.
+#![no_main]
+
+#[path = "../../../agent-core/crates/wire/tests/checks/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "one target runs one check")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::frame(bytes));
