@@ -1,6 +1,7 @@
 //! The loader against real files: the example plugins, copies of them that break a rule, and
 //! plugins in C.
 #![expect(clippy::disallowed_methods, reason = "compiles plugins in C")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -241,6 +242,25 @@ fn files_that_others_could_have_written_are_refused() {
     set_mode(&folder.0, 0o775);
     let refusal = folder.refusal("getinfo.greeting");
     assert!(refusal.contains(&format!("{} can be written by others", folder.0.display())), "{refusal}");
+    set_mode(&folder.0, 0o755);
+}
+
+#[test]
+fn a_sticky_folder_of_roots_is_passed_above_the_plugins_folder_and_refused_as_it() {
+    let Some(folder) = Folder::new("sticky") else { return };
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("SKIPPED (needs root): a sticky folder of root's");
+    }
+    let file = folder.example("greeting");
+    fs::create_dir(folder.path("own")).unwrap();
+    set_mode(&folder.path("own"), 0o755);
+    let inner = folder.path("own/libgetinfo_greeting.so");
+    fs::copy(&file, &inner).unwrap();
+    set_mode(&folder.0, 0o1777);
+    assert!(folder.refusal("getinfo.greeting").contains("can be written by others"));
+    host::check(&inner).unwrap();
+    set_mode(&folder.0, 0o777);
+    assert!(host::check(&inner).is_err(), "without the sticky bit anybody can swap the folder");
     set_mode(&folder.0, 0o755);
 }
 

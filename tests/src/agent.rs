@@ -1,6 +1,6 @@
 //! A real BasicAgent process with a configuration, a log and an end.
 
-use crate::{Pki, Scratch, binary, eventually, plugin_dir};
+use crate::{Pki, Scratch, binary, eventually, install_plugins};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fmt::Write as _;
@@ -71,6 +71,7 @@ impl Agent {
         let scratch = Scratch::new("agent");
         scratch.write("ca.pem", trusted.ca());
         own.sign(&[&config.host_id]).write(&scratch, "agent");
+        install_plugins(&scratch);
         let child = launch(&scratch, &config);
         Self { child, scratch, config }
     }
@@ -149,7 +150,7 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
         config.host_id,
         at("state"),
         at("run"),
-        plugin_dir().display(),
+        at("plugins"),
         config.top,
     );
     let _ = write!(

@@ -1,7 +1,12 @@
 //! Where the built binaries are: beside the test's own executable, so that both are of one build.
 
+use crate::Scratch;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+const PLUGINS: [&str; 2] = ["libgetinfo_kernel.so", "libgetinfo_users.so"];
 
 /// `target/debug` or `target/release`.
 pub(crate) fn target_dir() -> &'static Path {
@@ -34,4 +39,18 @@ pub fn binary(name: &str) -> PathBuf {
 /// Where cargo puts the plugins.
 pub fn plugin_dir() -> PathBuf {
     target_dir().to_owned()
+}
+
+/// Copies the plugins to a folder that the loader takes wherever the checkout lies: it refuses a folder above which others
+/// can write, as a checkout's may be.
+pub fn install_plugins(scratch: &Scratch) -> PathBuf {
+    let dir = scratch.file("plugins");
+    std::fs::create_dir_all(&dir).expect("the directory is ours");
+    std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).expect("it is ours");
+    for name in PLUGINS {
+        let copy = dir.join(name);
+        std::fs::copy(binary(name), &copy).expect("space for a copy");
+        std::fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("it is ours");
+    }
+    dir
 }

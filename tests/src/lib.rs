@@ -11,7 +11,7 @@ mod server;
 mod wait;
 
 pub use agent::{Agent, AgentConfig};
-pub use binaries::{binary, plugin_dir};
+pub use binaries::{binary, install_plugins, plugin_dir};
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, processes_with};

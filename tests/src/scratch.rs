@@ -10,12 +10,12 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes it, below the target directory: plugins refuse a world-writable parent such as /tmp.
+    /// Makes it, below the system's directory for temporary files.
     pub fn new(name: &str) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let base = crate::binaries::target_dir().join("scratch");
-        let path = base.join(format!("{name}-{}-{number}", std::process::id()));
+        let base = std::fs::canonicalize(std::env::temp_dir()).expect("there is one");
+        let path = base.join(format!("basicagent-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("the target directory is writable");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("we own it");
         Self(path)

@@ -2,7 +2,8 @@
 //!
 //! Ownership is the trust boundary: whoever may write the file, or swap a folder above it, runs
 //! code in the process that loads it. So each component must belong to root or to us and be
-//! writable by nobody else. A sticky folder such as /tmp counts as writable by others.
+//! writable by nobody else. One exception: above the plugin's own folder a sticky folder of root's,
+//! such as /tmp, is passed, since there nobody can swap an entry that belongs to another.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -106,26 +107,27 @@ pub fn check_folder(dir: &Path) -> Result<(), HostError> {
 fn open_folder(dir: &Path) -> Result<OwnedFd, String> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut walked = PathBuf::from("/");
-    let mut components = dir.components();
+    let mut components = dir.components().peekable();
     if components.next() != Some(Component::RootDir) {
         return Err("its path is not absolute".to_owned());
     }
     let mut folder = open("/", flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
-    trusted_fd(&folder, &walked)?;
-    for component in components {
+    trusted_fd(&folder, &walked, components.peek().is_some())?;
+    while let Some(component) = components.next() {
         let Component::Normal(name) = component else {
             return Err("its path contains `..`".to_owned());
         };
         walked.push(name);
         folder = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
-        trusted_fd(&folder, &walked)?;
+        trusted_fd(&folder, &walked, components.peek().is_some())?;
     }
     Ok(folder)
 }
 
-fn trusted_fd(fd: &OwnedFd, path: &Path) -> Result<(), String> {
+fn trusted_fd(fd: &OwnedFd, path: &Path, is_above_plugins: bool) -> Result<(), String> {
     let stat = fstat(fd).map_err(|err| describe(err, path))?;
-    trusted(&stat, path)
+    let is_sticky = Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_ISVTX) && stat.st_uid == 0;
+    if is_above_plugins && is_sticky { Ok(()) } else { trusted(&stat, path) }
 }
 
 fn trusted(stat: &FileStat, path: &Path) -> Result<(), String> {

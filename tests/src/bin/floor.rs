@@ -69,10 +69,8 @@ async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32) -> io::Result<()> 
     let mut buffer = vec![0; 16 << 10];
     let mut out = Vec::new();
     loop {
-        let count = stream.read(&mut buffer).await?;
-        if count == 0 {
-            return Ok(());
-        }
+        // The bench has ended: without a goodbye, as far as TLS is concerned.
+        let Ok(count @ 1..) = stream.read(&mut buffer).await else { return Ok(()) };
         out.clear();
         for _ in buffer[..count].iter().filter(|byte| **byte == b'\n') {
             out.extend_from_slice(&line);
@@ -96,7 +94,7 @@ async fn bash(stream: TlsStream<TcpStream>, ids: Option<(u32, u32)>) -> io::Resu
         io::Result::Ok(())
     });
     let mut lines = BufReader::new(reader).lines();
-    while let Some(line) = lines.next_line().await? {
+    while let Ok(Some(line)) = lines.next_line().await {
         let answers = answers.clone();
         tokio::spawn(async move {
             let request: Value = serde_json::from_str(&line).expect("JSON");

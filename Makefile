@@ -1,0 +1,70 @@
+# What a person does with this tree. `make demo` shows the main job; `make test` proves it.
+
+CARGO   ?= cargo
+PREFIX  ?= /usr
+DESTDIR ?=
+
+BIN     = $(DESTDIR)$(PREFIX)/bin
+PLUGINS = $(DESTDIR)$(PREFIX)/lib/basicagent/plugins
+UNITS   = $(DESTDIR)/lib/systemd/system
+ETC     = $(DESTDIR)/etc/basicagent
+RELEASE = target/release
+
+.PHONY: help build demo test test-deps lint fmt doc bench fuzz install clean
+
+help:
+	@echo 'make demo      build, then run the main job for real on loopback'
+	@echo 'make test      install what the tests need (as root), then run them all'
+	@echo 'make lint      rustfmt, clippy and documentation, warnings refused'
+	@echo 'make bench     measure against the barest programs (BENCHMARKS.md)'
+	@echo 'make fuzz      fuzz each decoder, FUZZ_SECONDS each (600)'
+	@echo 'make install   binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
+
+build:
+	$(CARGO) build --release --locked --workspace
+
+demo: build
+	examples/quickstart/demo.sh $(RELEASE)
+
+# Tools the tests call beside bash and coreutils. Without root they have to be there already, or their tests say
+# that they are left out.
+test-deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v ip && command -v unshare && command -v python3 && command -v setpriv; } >/dev/null; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux python3-minimal; \
+	fi
+
+# Binaries and plugins first: the tests run those that stand beside them.
+test: test-deps
+	$(CARGO) build --locked --workspace --all-targets
+	$(CARGO) test --locked --workspace --all-features
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --all-features --no-deps
+
+fmt:
+	$(CARGO) fmt --all
+
+doc:
+	$(CARGO) doc --locked --workspace --all-features --no-deps
+
+bench: build
+	$(CARGO) bench --locked -p e2e
+
+FUZZ_SECONDS ?= 600
+fuzz:
+	tests/fuzz/run $(FUZZ_SECONDS)
+
+install: build
+	install -d -m 755 $(BIN) $(PLUGINS) $(UNITS)
+	install -d -m 755 $(ETC)
+	install -m 755 $(RELEASE)/BasicAgent $(RELEASE)/boot $(RELEASE)/BasicAgentCtl $(RELEASE)/BasicAgentController $(BIN)
+	install -m 644 $(RELEASE)/libgetinfo_kernel.so $(RELEASE)/libgetinfo_users.so $(PLUGINS)
+	install -m 644 examples/systemd/basicagent.service $(UNITS)
+	install -m 644 examples/config/agent.toml $(ETC)/agent.toml.example
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The main job, for real, on loopback: two controllers (the first redirects to the second), one agent under its
+# launcher, certificates made on the spot. Shows each request and its answer; ends with 1 if an answer is wrong.
+#
+#   examples/quickstart/demo.sh [DIRECTORY OF THE BINARIES]
+set -uo pipefail
+
+bin=$(cd "${1:-target/release}" && pwd) || exit 2
+here=$(mktemp -d "${TMPDIR:-/tmp}/basicagent-demo.XXXXXX") || exit 2
+started=()
+wrong=0
+
+if [ -t 1 ]; then bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' green='' red='' dim='' plain=''; fi
+
+finish() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null; done
+    if [ "$wrong" -ne 0 ]; then
+        echo "${red}$wrong wrong.${plain} The logs:"
+        tail -n 20 "$here"/*.log
+    fi
+    rm -rf "$here"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+
+# await WHAT COMMAND…: until the command succeeds, 10 s at most.
+await() {
+    local what=$1 end=$((SECONDS + 10))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            echo "${red}not within 10 s: $what${plain}"
+            wrong=$((wrong + 1))
+            exit 1
+        fi
+        sleep 0.02
+    done
+}
+
+# ask WANTED_STATUS WANTED_TEXT COMMAND…: shows command and answer, checks both.
+ask() {
+    local wanted_status=$1 wanted_text=$2 answer status
+    shift 2
+    printf '\n%s$ %s%s\n' "$dim" "$(shown "$@")" "$plain"
+    answer=$("$@" 2>&1)
+    status=$?
+    printf '%s\n' "$answer" | cut -c1-"${COLUMNS:-160}" | head -n 12
+    if [ "$status" -eq "$wanted_status" ] && [[ $answer == *"$wanted_text"* ]]; then
+        echo "${green}ok${plain}${dim} (exit status $status)${plain}"
+    else
+        echo "${red}WRONG${plain}: exit status $status, wanted $wanted_status and \"$wanted_text\""
+        wrong=$((wrong + 1))
+    fi
+}
+
+# The command as a person would type it.
+shown() {
+    local word
+    for word in "$@"; do
+        case $word in
+            "$bin"/*) printf '%s ' "${word##*/}" ;;
+            "${remote[1]:-}" | "${remote[2]:-}" | "${remote[3]:-}" | "${remote[4]:-}") ;;
+            *' '* | *'"'* | *';'*) printf "'%s' " "$word" ;;
+            *) printf '%s ' "$word" ;;
+        esac
+    done
+}
+
+# port FILE LIST: the first port of a list in a ready file.
+port() { sed -n "s/.*\"$2\": *\[\{0,1\}\"[^\"]*:\([0-9]*\)\".*/\1/p" "$1"; }
+
+umask 077
+mkdir "$here/plugins" && cp "$bin"/libgetinfo_*.so "$here/plugins/" && chmod 755 "$here/plugins"
+
+say "1. A controller: makes a CA, certificates and a token, and listens"
+"$bin/BasicAgentController" --dev "$here/second" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
+    --ready-file "$here/second.ready" 2>"$here/second.log" &
+started+=($!)
+await "the second controller listens" test -s "$here/second.ready"
+second=127.0.0.1:$(port "$here/second.ready" listen)
+api=http://127.0.0.1:$(port "$here/second.ready" http)
+echo "agents at $second, API at $api"
+
+say "2. Another one, which sends every agent to the first"
+"$bin/BasicAgentController" --cert "$here/second/server.pem" --key "$here/second/server.key" \
+    --client-ca "$here/second/ca.pem" --token-file "$here/second/token" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
+    --ready-file "$here/first.ready" --redirect-to "$second" 2>"$here/first.log" &
+started+=($!)
+await "the first controller listens" test -s "$here/first.ready"
+first=$(port "$here/first.ready" listen)
+echo "agents at 127.0.0.1:$first"
+
+say "3. The agent, under its launcher: init, redirect, init, TLS"
+"$bin/boot" -L "$here/agent.log" -P "$here/agent.pid" -f -- --config "$here/second/agent.toml" --port "$first" \
+    --plugin-dir "$here/plugins" &
+started+=($!)
+host=$(sed -n 's/^host_id = "\(.*\)"/\1/p' "$here/second/agent.toml")
+ctl=$bin/BasicAgentCtl
+remote=("$ctl" --controller "$api" --token-file "$here/second/token" --host "$host")
+connected() { "$ctl" --controller "$api" --token-file "$here/second/token" hosts | grep -q "$host"; }
+await "the agent is connected" connected
+sed -n 's/^[^ ]* *//p' "$here/agent.log"
+ask 0 "$host" "$ctl" --controller "$api" --token-file "$here/second/token" hosts
+
+say "4. Commands (sync.bash): one that works, one that fails, one that would never end"
+ask 0 "etc" "${remote[@]}" exec -- "ls /"
+ask 3 "no such thing" "${remote[@]}" exec -- "echo no such thing; exit 3"
+ask 255 "3031" "${remote[@]}" exec --timeout 1 -- "setsid sleep 100 & exec >&- 2>&-; sleep 100"
+
+say "5. Facts (getinfo.*), through the channel and on the spot"
+ask 0 "$(uname -r)" "${remote[@]}" -c getinfo.kernel
+if [ "$(id -u)" = 0 ]; then
+    ask 0 '"uid":0' "${remote[@]}" -c getinfo.users -a "-U root"
+    ask 0 '"name":"root"' "$ctl" --plugin-dir "$here/plugins" -c getinfo.users -a "-A"
+else
+    ask 1 "root" "${remote[@]}" -c getinfo.users -a "-U root"
+fi
+ask 0 "$(uname -r)" "$ctl" --plugin-dir "$here/plugins" -c getinfo.kernel
+ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
+
+if [ "$wrong" -eq 0 ]; then say "Everything as it should be."; fi
+exit "$((wrong > 0))"
