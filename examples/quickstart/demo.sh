@@ -47,13 +47,18 @@ ask() {
     printf '\n%s$ %s%s\n' "$dim" "$(shown "$@")" "$plain"
     answer=$("$@" 2>&1)
     status=$?
-    printf '%s\n' "$answer" | cut -c1-"${COLUMNS:-160}" | head -n 12
+    legible "$answer" | cut -c1-"${COLUMNS:-140}" | head -n 14
     if [ "$status" -eq "$wanted_status" ] && [[ $answer == *"$wanted_text"* ]]; then
         echo "${green}ok${plain}${dim} (exit status $status)${plain}"
     else
         echo "${red}WRONG${plain}: exit status $status, wanted $wanted_status and \"$wanted_text\""
         wrong=$((wrong + 1))
     fi
+}
+
+# JSON laid out where python3 is there; anything else as it is.
+legible() {
+    printf '%s\n' "$1" | python3 -m json.tool 2>/dev/null || printf '%s\n' "$1" | fold -s -w "${COLUMNS:-140}"
 }
 
 # The command as a person would type it.
@@ -73,7 +78,8 @@ shown() {
 port() { sed -n "s/.*\"$2\": *\[\{0,1\}\"[^\"]*:\([0-9]*\)\".*/\1/p" "$1"; }
 
 umask 077
-mkdir "$here/plugins" && cp "$bin"/libgetinfo_*.so "$here/plugins/" && chmod 755 "$here/plugins"
+# As in an installation: readable by all, since an agent that is root loads plugins as nobody.
+mkdir -m 755 "$here/plugins" && install -m 644 "$bin"/libgetinfo_*.so "$here/plugins/"
 
 say "1. A controller: makes a CA, certificates and a token, and listens"
 "$bin/BasicAgentController" --dev "$here/second" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
