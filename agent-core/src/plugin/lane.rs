@@ -14,7 +14,7 @@ use super::process::Worker;
 use crate::Error;
 
 /// The calls that may wait for one plugin; one more is refused.
-pub(super) const QUEUE: usize = 64;
+pub(super) const QUEUE: usize = 1024;
 
 /// What a call comes back with.
 pub(super) type Reply = Result<Box<RawValue>, Error>;

@@ -1,0 +1,192 @@
+//! `sync.bash` over the channel, field by field, and what a time-out leaves behind.
+
+use e2e::{
+    Agent, AgentConfig, Channel, Pki, Server, eventually, in_mount_namespace, needs_root, processes_with,
+};
+use serde_json::{Value, json};
+
+async fn connected() -> (Server, Agent, Channel) {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let channel = server.channel().await;
+    (server, agent, channel)
+}
+
+fn data(answer: &Value) -> &str {
+    answer["data"].as_str().unwrap_or_else(|| panic!("no data: {answer}"))
+}
+
+#[tokio::test]
+async fn the_exit_status_is_the_retcode_of_a_success() {
+    let (_server, _agent, mut channel) = connected().await;
+    for status in [0, 1, 2, 127, 255] {
+        let answer = channel.bash(&format!("echo out; exit {status}"), json!({})).await;
+        assert_eq!(
+            answer,
+            json!({"id": "bash", "resp": "success", "retcode": status, "message": "Normal termination", "data": "out\n"})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_signal_is_told_by_name_and_number() {
+    let (_server, _agent, mut channel) = connected().await;
+    let answer = channel.bash("echo before; kill -SEGV $$", json!({})).await;
+    assert_eq!(
+        (&answer["resp"], &answer["retcode"], &answer["signal"]),
+        (&json!("failed"), &json!(3032), &json!(11))
+    );
+    assert!(answer["message"].as_str().unwrap().contains("SIGSEGV"), "{answer}");
+    assert_eq!(data(&answer), "before\n");
+}
+
+#[tokio::test]
+async fn a_command_runs_as_the_user_with_the_users_own_groups() {
+    if !needs_root("a_command_runs_as_the_user_with_the_users_own_groups") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    // An account of the test's own, seen by this agent alone.
+    let scratch = e2e::Scratch::new("accounts");
+    let passwd =
+        std::fs::read_to_string("/etc/passwd").unwrap() + "carol:x:4321:4321:Carol:/:/usr/sbin/nologin\n";
+    let group = std::fs::read_to_string("/etc/group").unwrap()
+        + "carol:x:4321:\nfirst:x:5001:carol\nsecond:x:5002:x,carol\n";
+    let (passwd, group) = (scratch.write("passwd", passwd), scratch.write("group", group));
+    config.wrapper = in_mount_namespace(&[(&passwd, "/etc/passwd"), (&group, "/etc/group")]);
+    let _agent = Agent::start(&pki, config);
+    let mut channel = server.channel().await;
+    let table = [
+        (json!({"user": "carol"}), "4321 4321 4321 5001 5002"),
+        (json!({"user": "4321"}), "4321 4321 4321 5001 5002"),
+        (json!({"user": 4321}), "4321 4321 4321 5001 5002"),
+        (json!({"user": "carol", "group": "second"}), "4321 5002 5002 5001"),
+        (json!({"user": "root"}), "0 0 0"),
+        (json!({}), "0 0 0"),
+        (json!({"group": "first"}), "0 5001 5001"),
+    ];
+    for (fields, wanted) in table {
+        let answer = channel.bash("echo $(id -u) $(id -g) $(id -G)", fields.clone()).await;
+        let found: Vec<&str> = data(&answer).split_whitespace().collect();
+        let wanted: Vec<&str> = wanted.split(' ').collect();
+        assert_eq!(found[..2], wanted[..2], "{fields}");
+        let sorted = |list: &[&str]| {
+            let mut list: Vec<String> = list.iter().map(|text| (*text).to_owned()).collect();
+            list.sort();
+            list
+        };
+        assert_eq!(sorted(&found[2..]), sorted(&wanted[2..]), "{fields}: {answer}");
+    }
+    let answer = channel.bash("touch /root/x; cat /etc/shadow", json!({"user": "carol"})).await;
+    assert_eq!(answer["retcode"], 1);
+    assert_eq!(data(&answer).matches("Permission denied").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn the_environment_is_built_from_nothing() {
+    let (_server, _agent, mut channel) = connected().await;
+    let answer = channel.bash("env -0 | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '", json!({})).await;
+    // PWD, SHLVL and _ are bash's own.
+    assert_eq!(data(&answer), "HOME LANG LOGNAME PATH PWD SHELL SHLVL USER _ ");
+    let fields = json!({"env": {"GREETING": "hello world", "LANG": "C"}, "cwd": "/usr", "stdin": "line\n"});
+    let answer = channel.bash("echo $GREETING $LANG $PWD; cat", fields).await;
+    assert_eq!(data(&answer), "hello world C /usr\nline\n");
+    let answer = channel
+        .bash("umask; ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/$$/status", json!({}))
+        .await;
+    assert!(data(&answer).starts_with("0022\n0 1 2 3 "), "{answer}");
+    assert_eq!(data(&answer).matches("0000000000000000").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn output_is_merged_or_apart_text_or_base64_whole_or_bounded() {
+    let (_server, _agent, mut channel) = connected().await;
+    let both = "echo a; echo b >&2; echo c";
+    assert_eq!(data(&channel.bash(both, json!({})).await), "a\nb\nc\n");
+    let answer = channel.bash(both, json!({"stderr": "separate"})).await;
+    assert_eq!((data(&answer), &answer["stderr"]), ("a\nc\n", &json!("b\n")));
+    let answer = channel.bash("printf '\\377\\376'", json!({})).await;
+    assert_eq!((data(&answer), &answer["encoding"]), ("//4=", &json!("base64")));
+    let answer = channel.bash("printf ok", json!({"encoding": "base64"})).await;
+    assert_eq!((data(&answer), &answer["encoding"]), ("b2s=", &json!("base64")));
+    let answer = channel.bash("seq 1 100000", json!({"max_output": 20})).await;
+    assert_eq!(data(&answer).len(), 20);
+    assert!(data(&answer).starts_with("1\n2\n") && data(&answer).ends_with("100000\n"), "{answer}");
+    assert_eq!(answer["dropped"], 588_895 - 20);
+    let answer =
+        channel.bash("head -c 5000000 /dev/zero | tr '\\0' x", json!({"max_output": 6_000_000})).await;
+    assert_eq!(data(&answer).len(), 5_000_000);
+}
+
+#[tokio::test]
+async fn a_time_out_leaves_no_process_behind() {
+    let (_server, agent, mut channel) = connected().await;
+    let table = [
+        "setsid sleep MARK & exec >&- 2>&-; sleep MARK",
+        "(setsid bash -c '(sleep MARK &) ; sleep MARK' &) ; sleep MARK",
+        "trap '' TERM; sleep MARK & sleep MARK; sleep MARK",
+        "sleep MARK & kill -STOP $!; kill -STOP $$; sleep MARK",
+        "nohup setsid sleep MARK >/dev/null 2>&1 & disown; while :; do :; done # MARK",
+    ];
+    for (number, cmd) in table.iter().enumerate() {
+        let marker = format!("{}{number}", 70_000 + agent.pid());
+        let answer = channel
+            .bash(&format!("echo begun; {}", cmd.replace("MARK", &marker)), json!({"timeout": 1}))
+            .await;
+        assert_eq!(answer["retcode"], 3031, "{cmd}: {answer}");
+        assert_eq!(data(&answer), "begun\n", "{cmd}");
+        assert_eq!(processes_with(&marker), [], "{cmd}");
+    }
+}
+
+#[tokio::test]
+async fn a_background_child_that_holds_the_output_does_not_hold_the_answer() {
+    let (_server, agent, mut channel) = connected().await;
+    let marker = format!("{}", 60_000 + agent.pid());
+    let answer = channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
+    assert_eq!((data(&answer), &answer["retcode"]), ("started\n", &json!(0)));
+    // It lives on, as it does under ssh; and is ours to end.
+    let left = processes_with(&format!("sleep {marker}"));
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(channel.bash(&format!("kill {}", left[0].pid), json!({})).await["retcode"], 0);
+    eventually("it ends", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+}
+
+#[tokio::test]
+async fn no_zombie_remains_of_many_commands() {
+    let (_server, agent, mut channel) = connected().await;
+    for _ in 0..50 {
+        channel.bash("true", json!({})).await;
+    }
+    let zombies = || {
+        processes_with("")
+            .into_iter()
+            .filter(|process| process.state == 'Z' && process.parent == agent.pid())
+            .count()
+    };
+    eventually("no child is a zombie", || zombies() == 0).await;
+}
+
+#[tokio::test]
+async fn an_agent_without_root_runs_commands_as_itself_and_refuses_others() {
+    if !needs_root("an_agent_without_root_runs_commands_as_itself_and_refuses_others") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    config.wrapper = ["sh", "-c", "chown -R nobody \"$(dirname \"$3\")\" && exec setpriv --reuid nobody --regid nogroup --clear-groups \"$@\"", "sh"]
+        .map(str::to_owned)
+        .to_vec();
+    let _agent = Agent::start(&pki, config);
+    let mut channel = server.channel().await;
+    assert_eq!(data(&channel.bash("id -un", json!({})).await), "nobody\n");
+    let answer = channel.bash("id -un", json!({"user": "root"})).await;
+    assert_eq!(answer["resp"], "failed", "{answer}");
+    let answer = channel.bash("setsid sleep 4321 & sleep 4321", json!({"timeout": 1})).await;
+    assert_eq!(answer["retcode"], 3031);
+    assert_eq!(processes_with("sleep 4321"), []);
+}

@@ -1,0 +1,177 @@
+//! Facts: over the channel and on the command line, from the same plugins.
+
+use e2e::{
+    Agent, AgentConfig, Channel, Pki, Scratch, Server, binary, in_mount_namespace, install_plugins,
+    needs_root,
+};
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+async fn connected() -> (Server, Agent, Channel) {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let channel = server.channel().await;
+    (server, agent, channel)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+fn ctl(wrapper: &[String], scratch: &Scratch, args: &[&str]) -> Output {
+    let mut words: Vec<String> = wrapper.to_vec();
+    words.push(binary("BasicAgentCtl").display().to_string());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg("--plugin-dir").arg(scratch.file("plugins")).args(args);
+    command.output().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "an independent source on the machine")]
+fn said(words: &[&str]) -> String {
+    String::from_utf8(Command::new(words[0]).args(&words[1..]).output().unwrap().stdout)
+        .unwrap()
+        .trim()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn the_kernel_over_the_channel_is_what_uname_says() {
+    let (_server, _agent, mut channel) = connected().await;
+    let answer = channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    let kernel = &answer["data"];
+    for (field, flag) in
+        [("sysname", "-s"), ("release", "-r"), ("version", "-v"), ("machine", "-m"), ("hostname", "-n")]
+    {
+        assert_eq!(kernel[field], said(&["uname", flag]), "{field}");
+    }
+    assert_eq!(kernel["page_size_bytes"].to_string(), said(&["getconf", "PAGESIZE"]));
+    assert_eq!(kernel["command_line"], said(&["cat", "/proc/cmdline"]));
+    assert_eq!(kernel["boot"]["id"], said(&["cat", "/proc/sys/kernel/random/boot_id"]));
+    assert_eq!(kernel["taint"]["value"].to_string(), said(&["cat", "/proc/sys/kernel/tainted"]));
+}
+
+#[tokio::test]
+async fn a_users_answer_is_what_getent_says_and_never_holds_a_hash() {
+    if !needs_root("a_users_answer_is_what_getent_says_and_never_holds_a_hash") {
+        return;
+    }
+    let (_server, _agent, mut channel) = connected().await;
+    let answer = channel.ask(&json!({"id": "1", "method": "getinfo.users", "args": "-A"})).await;
+    let users = answer["data"].as_array().unwrap();
+    let getent = said(&["getent", "passwd"]);
+    assert_eq!(users.len(), getent.lines().count());
+    for line in getent.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let user = users.iter().find(|user| user["name"] == fields[0]).unwrap();
+        assert_eq!(user["uid"].to_string(), fields[2]);
+        assert_eq!(user["gid"].to_string(), fields[3]);
+        assert_eq!(user["home"], fields[5]);
+        assert_eq!(user["shell"], fields[6]);
+    }
+    let one = channel.ask(&json!({"id": "2", "method": "getinfo.users", "args": "-U \"root\""})).await;
+    assert_eq!(one["data"]["uid"], 0);
+    let table = [("", 3021), ("-X", 3021), ("-U", 3021), ("-U no-such-user", 3052), ("-U 'unclosed", 3021)];
+    for (args, retcode) in table {
+        let answer = channel.ask(&json!({"id": "3", "method": "getinfo.users", "args": args})).await;
+        assert_eq!(answer["retcode"], retcode, "{args}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_prints_one_json_document() {
+    let scratch = Scratch::new("ctl");
+    install_plugins(&scratch);
+    let output = ctl(&[], &scratch, &["-c", "getinfo.kernel"]);
+    assert!(output.status.success(), "{output:?}");
+    let kernel: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(kernel["sysname"], "Linux");
+    let list = ctl(&[], &scratch, &["list"]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(list.contains("getinfo.kernel ") && list.contains("getinfo.users "), "{list}");
+    let table: [(&[&str], i32, &str); 5] = [
+        (&["-c", "getinfo.nothing"], 3, "getinfo.nothing"),
+        (&["-c", "../../etc"], 3, "../../etc"),
+        (&["-c", "getinfo.users", "-a", "-Z"], 1, "-Z"),
+        (&["--nonsense"], 2, "--nonsense"),
+        (&["-c", "getinfo.kernel", "-a", "'unclosed"], 1, "quot"),
+    ];
+    for (args, status, word) in table {
+        let output = ctl(&[], &scratch, args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        assert!(errors.contains(word), "{args:?}: {errors}");
+    }
+}
+
+#[tokio::test]
+async fn ordinary_and_system_users_are_told_apart_by_login_defs() {
+    if !needs_root("ordinary_and_system_users_are_told_apart_by_login_defs") {
+        return;
+    }
+    let scratch = Scratch::new("defs");
+    install_plugins(&scratch);
+    let passwd = scratch.write(
+        "passwd",
+        "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/false\nann:x:2000:2000::/home/ann:/bin/sh\nbob:x:2999:2000:B\u{e9}:/:/bin/sh\n",
+    );
+    let shadow = scratch.write(
+        "shadow",
+        "root:$6$salt$SECRETHASH:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nann:!$6$salt$SECRETHASH:19000:0:99999:7:::\nbob::19000:0:90:7::20000:\n",
+    );
+    let defs = scratch.write("login.defs", "UID_MIN 2000\n# UID_MIN 1\nUID_MAX\t2500\n");
+    let binds = [(passwd.as_path(), "/etc/passwd"), (&shadow, "/etc/shadow"), (&defs, "/etc/login.defs")];
+    let wrapper = in_mount_namespace(&binds);
+    let names = |flag: &str| -> Vec<String> {
+        let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", flag]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("SECRETHASH"));
+        let users: Value = serde_json::from_slice(&output.stdout).unwrap();
+        users.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = names("-A");
+    assert!(["root", "daemon", "ann", "bob"].iter().all(|name| all.contains(&(*name).to_owned())), "{all:?}");
+    assert!(names("-u").contains(&"ann".to_owned()) && !names("-u").contains(&"bob".to_owned()));
+    assert!(names("-S").contains(&"daemon".to_owned()) && !names("-S").contains(&"ann".to_owned()));
+    for (name, state) in [("root", "set"), ("daemon", "disabled"), ("ann", "locked"), ("bob", "none")] {
+        let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", &format!("-U {name}")]);
+        let user: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(user["password"], state, "{user}");
+    }
+    let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", "-U bob"]);
+    let bob: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(bob["expires"], "2024-10-04", "{bob}");
+    assert_eq!(bob["last_change"], "2022-01-08", "{bob}");
+}
+
+#[tokio::test]
+async fn without_root_the_users_answer_says_so() {
+    if !needs_root("without_root_the_users_answer_says_so (it drops root)") {
+        return;
+    }
+    let scratch = Scratch::new("plain");
+    install_plugins(&scratch);
+    use std::os::unix::fs::PermissionsExt as _;
+    for dir in [scratch.path(), &scratch.file("plugins")] {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let wrapper = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"].map(str::to_owned);
+    let program = scratch.file("BasicAgentCtl");
+    std::fs::copy(binary("BasicAgentCtl"), &program).unwrap();
+    let mut words = wrapper.to_vec();
+    words.push(program.display().to_string());
+    words.extend(["--plugin-dir".to_owned(), scratch.file("plugins").display().to_string()]);
+    let run = |args: &[&str]| {
+        let mut all: Vec<&str> = words.iter().map(String::as_str).collect();
+        all.extend(args);
+        output_of(&all)
+    };
+    let output = run(&["-c", "getinfo.users", "-a", "-A"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("root"), "{output:?}");
+    assert!(run(&["-c", "getinfo.kernel"]).status.success());
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+fn output_of(words: &[&str]) -> Output {
+    Command::new(words[0]).args(&words[1..]).output().unwrap()
+}
