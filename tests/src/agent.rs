@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// The name that test servers' certificates carry.
@@ -80,6 +80,14 @@ impl Agent {
     pub fn restart(&mut self) {
         self.kill();
         self.child = launch(&self.scratch, &self.config);
+    }
+
+    /// Another agent, with a configuration file of the test's own; it logs where this one does.
+    #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+    pub fn another(&self, config: &Path) -> Child {
+        let log = File::options().append(true).open(self.scratch.file("log")).expect("made at the start");
+        let mut command = Command::new(binary("BasicAgent"));
+        command.arg("--config").arg(config).stderr(log).spawn().expect("the agent starts")
     }
 
     /// Changes the configuration file; the agent reads it at its next start or on SIGHUP.

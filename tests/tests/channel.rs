@@ -183,7 +183,7 @@ async fn a_thousand_requests_in_flight_are_all_answered() {
         assert_eq!(answer["resp"], "success", "{answer}");
         assert!(wanted.remove(id), "{id} was answered twice");
         let number: u32 = id[1..].parse().unwrap();
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             assert_eq!(answer["data"], format!("{number}\n"));
         }
     }

@@ -21,15 +21,13 @@ fn ctl(wrapper: &[String], scratch: &Scratch, args: &[&str]) -> Output {
     words.push(binary("BasicAgentCtl").display().to_string());
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg("--plugin-dir").arg(scratch.file("plugins")).args(args);
-    command.output().unwrap()
+    command.output().expect("it starts")
 }
 
 #[expect(clippy::disallowed_methods, reason = "an independent source on the machine")]
 fn said(words: &[&str]) -> String {
-    String::from_utf8(Command::new(words[0]).args(&words[1..]).output().unwrap().stdout)
-        .unwrap()
-        .trim()
-        .to_owned()
+    let output = Command::new(words[0]).args(&words[1..]).output().expect("it is installed");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[tokio::test]
@@ -173,5 +171,5 @@ async fn without_root_the_users_answer_says_so() {
 
 #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
 fn output_of(words: &[&str]) -> Output {
-    Command::new(words[0]).args(&words[1..]).output().unwrap()
+    Command::new(words[0]).args(&words[1..]).output().expect("it starts")
 }

@@ -349,7 +349,7 @@ async fn a_host_without_an_id_makes_one_and_keeps_it() {
     let mut ids = Vec::new();
     for _ in 0..2 {
         let file = agent.scratch().write("without.toml", &without);
-        let mut second = start_with(&file, &agent);
+        let mut second = agent.another(&file);
         let (_stream, init) = loop {
             let (stream, init) = server.plain_init().await;
             if init["hostname"] != "unused" {
@@ -364,24 +364,13 @@ async fn a_host_without_an_id_makes_one_and_keeps_it() {
     assert_eq!(ids[0].len(), 36);
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
-fn start_with(file: &std::path::Path, agent: &Agent) -> std::process::Child {
-    let log = std::fs::File::options().append(true).open(agent.scratch().file("log")).unwrap();
-    std::process::Command::new(e2e::binary("BasicAgent"))
-        .arg("--config")
-        .arg(file)
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
 #[tokio::test]
 async fn a_second_agent_on_the_same_state_is_refused() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
     server.channel().await;
-    let mut second = start_with(&agent.scratch().file("agent.toml"), &agent);
+    let mut second = agent.another(&agent.scratch().file("agent.toml"));
     eventually("the second ends", || second.try_wait().unwrap().is_some()).await;
     assert_eq!(second.wait().unwrap().code(), Some(1));
     agent.logged("another BasicAgent runs with state_dir").await;

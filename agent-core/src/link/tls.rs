@@ -48,7 +48,7 @@ pub(super) async fn connect(
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca", &tls.ca)? {
-        roots.add(certificate).map_err(|error| bad("ca", &tls.ca, error))?;
+        roots.add(certificate).map_err(|error| bad("ca", &tls.ca, &error))?;
     }
     let versions: &[_] = match tls.min_version {
         TlsVersion::V12 => &[&TLS13, &TLS12],
@@ -61,8 +61,8 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     let mut config = if tls.cert.exists() || tls.key.exists() {
         let chain = certificates("cert", &tls.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&read("key", &tls.key)?)
-            .map_err(|error| bad("key", &tls.key, error))?;
-        builder.with_client_auth_cert(chain, key).map_err(|error| bad("cert", &tls.cert, error))?
+            .map_err(|error| bad("key", &tls.key, &error))?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| bad("cert", &tls.cert, &error))?
     } else {
         builder.with_no_client_auth()
     };
@@ -75,9 +75,9 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(key, path)?).collect();
     match found {
-        Ok(list) if list.is_empty() => Err(bad(key, path, "holds no certificate")),
+        Ok(list) if list.is_empty() => Err(bad(key, path, &"holds no certificate")),
         Ok(list) => Ok(list),
-        Err(error) => Err(bad(key, path, error)),
+        Err(error) => Err(bad(key, path, &error)),
     }
 }
 
@@ -86,9 +86,9 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
         0..=MAX_PEM_BYTES => std::fs::read(path),
         _ => Err(io::Error::other("too large for a PEM file")),
     };
-    read().map_err(|error| bad(key, path, error))
+    read().map_err(|error| bad(key, path, &error))
 }
 
-fn bad(key: &'static str, path: &Path, why: impl ToString) -> Error {
+fn bad(key: &'static str, path: &Path, why: &dyn std::fmt::Display) -> Error {
     Error::TlsFile { key, path: path.to_owned(), why: why.to_string() }
 }
