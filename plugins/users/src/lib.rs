@@ -1,7 +1,7 @@
 //! `getinfo.users`: the accounts of this host, with their groups and the state of their passwords.
 //!
 //! Everything comes through NSS, so LDAP and systemd users are seen as `getent passwd` sees them.
-//! Needs root, for the shadow database; no part of a password hash ever leaves [`password`].
+//! Needs root, for the shadow database; no part of a password hash ever leaves `password`.
 
 mod groups;
 mod json;

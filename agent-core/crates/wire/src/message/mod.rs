@@ -1,7 +1,7 @@
 //! Every message of the protocol as a type: what a peer may say, checked once, here.
 //!
 //! `parse` functions take the map of [`parse_object`](crate::json::parse_object); what is written
-//! goes through serde and [`line`].
+//! goes through serde and [`line()`].
 
 mod bash;
 mod event;
