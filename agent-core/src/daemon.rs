@@ -14,7 +14,7 @@ use clap::Parser as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Threads for look-ups that block (accounts, names); they end when idle.
@@ -79,12 +79,33 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .thread_keep_alive(BLOCKING_KEEP_ALIVE)
         .build()
-        .map_err(|error| Error::Config(format!("no event loop: {error}")))?;
-    let result =
-        runtime.block_on(async { Daemon::start(cli, config, log_file, identity).await?.serve().await });
+        .map_err(|source| Error::System { call: "event loop", source })?;
+    let result = runtime.block_on(async {
+        // Before anything that takes time: a signal that comes during start-up is not lost, nor deadly.
+        let signals = Signals::listen()?;
+        Daemon::start(cli, config, log_file, identity)?.serve(signals).await
+    });
     // A look-up that hangs in a library must not hold the end back.
     runtime.shutdown_background();
     result
+}
+
+/// What the system and the operator tell the daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Error> {
+        let on = |kind| signal(kind).map_err(|source| Error::System { call: "sigaction", source });
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// The parts, once they all stand.
@@ -101,7 +122,7 @@ struct Daemon<'a> {
 }
 
 impl Daemon<'_> {
-    async fn start(
+    fn start(
         cli: &Cli,
         config: Config,
         log_file: Option<LogFile>,
@@ -130,10 +151,7 @@ impl Daemon<'_> {
     }
 
     /// Serves until told to end, then ends in order: no new work, the running work, the goodbye.
-    async fn serve(self) -> Result<(), Error> {
-        let on = |kind| signal(kind).map_err(|error| Error::Config(format!("no signal handler: {error}")));
-        let (mut terminate, mut interrupt, mut hangup) =
-            (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
+    async fn serve(self, mut signals: Signals) -> Result<(), Error> {
         log::info!("BasicAgent {} starts as {}", env!("CARGO_PKG_VERSION"), self.identity.host_id);
         let link = Link::new(
             &self.identity.host_id,
@@ -144,9 +162,9 @@ impl Daemon<'_> {
         let link = tokio::spawn(link.run());
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => self.reload().await,
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => self.reload().await,
             }
         }
         log::info!("told to end: no new work");
@@ -154,8 +172,8 @@ impl Daemon<'_> {
         tokio::select! {
             () = self.dispatcher.drained() => {}
             () = tokio::time::sleep(DRAIN_TIMEOUT) => self.cancel_work().await,
-            _ = terminate.recv() => self.cancel_work().await,
-            _ = interrupt.recv() => self.cancel_work().await,
+            _ = signals.terminate.recv() => self.cancel_work().await,
+            _ = signals.interrupt.recv() => self.cancel_work().await,
         }
         self.shutdown.close();
         if tokio::time::timeout(CLOSE_TIMEOUT, link).await.is_err() {

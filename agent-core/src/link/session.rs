@@ -70,11 +70,13 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             () = moved => {}
         }
     });
+    let mut leaving = false;
     let end = poll_fn(|cx| {
-        if left.as_mut().poll(cx).is_ready() && channel.is_sent() {
-            return Poll::Ready(End::Left);
+        leaving = leaving || left.as_mut().poll(cx).is_ready();
+        match channel.poll(cx, &mut stream) {
+            Poll::Pending if leaving && channel.is_sent() => Poll::Ready(End::Left),
+            other => other,
         }
-        channel.poll(cx, &mut stream)
     })
     .await;
     if !matches!(end, End::Lost(_)) {
@@ -105,7 +107,7 @@ impl Channel<'_> {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent() == 0 && self.flushed
+        self.unsent() == 0 && self.flushed && self.waiting.is_empty()
     }
 
     /// Moves what can be moved, until neither direction can go on.
@@ -124,7 +126,7 @@ impl Channel<'_> {
                 return Poll::Ready(End::Lost(error));
             }
             if self.garbage.is_some() {
-                return match self.is_sent() {
+                return match self.unsent() == 0 && self.flushed {
                     true => Poll::Ready(End::Garbage(self.garbage.take().expect("checked above"))),
                     false => Poll::Pending,
                 };

@@ -26,14 +26,15 @@ const KERNEL: &[u8] = b"{\"id\":\"kernel-1\",\"method\":\"getinfo.kernel\"}\n";
 pub(crate) fn run() {
     let controller = Controller::new();
     let (agent, mut ours) = controller.agent(Vec::new());
+    // Before its first plugin call, so that the plugin's worker inherits it.
+    pin(agent.pid(), 1);
     let ping = ours.ask(PING).len();
     let kernel = ours.ask(KERNEL).len();
     let (floor_of_ping, mut echo_ping) = controller.floor("answer", &[&ping.to_string()]);
     let (floor_of_kernel, mut echo_kernel) = controller.floor("answer", &[&kernel.to_string()]);
+    pin(floor_of_ping.pid(), 1);
+    pin(floor_of_kernel.pid(), 1);
     pin(0, 0);
-    for pid in [agent.pid(), floor_of_ping.pid(), floor_of_kernel.pid()] {
-        pin(pid, 1);
-    }
 
     table::ratios();
     latency(&format!("`agent.ping`, {ping} bytes"), PING, &mut ours, &mut echo_ping, 1.5);
