@@ -1,0 +1,52 @@
+//! The demonstration a newcomer runs first, on the binaries under test: all parts at once.
+
+use e2e::{Scratch, binary, needs_root};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const BINARIES: [&str; 6] = [
+    "BasicAgent",
+    "boot",
+    "BasicAgentCtl",
+    "BasicAgentController",
+    "libgetinfo_kernel.so",
+    "libgetinfo_users.so",
+];
+
+#[expect(clippy::disallowed_methods, reason = "a test runs the demonstration")]
+fn demo(wrapper: &[&str], binaries: &Path, script: &Path) -> Output {
+    let words: Vec<_> = wrapper.iter().map(Path::new).chain([script, binaries]).collect();
+    Command::new(words[0]).args(&words[1..]).output().expect("bash is installed")
+}
+
+fn as_it_should_be(output: &Output) {
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(shown.contains("Everything as it should be."), "{shown}");
+}
+
+#[test]
+fn the_quickstart_passes() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh");
+    let binaries = binary("BasicAgent").parent().unwrap().to_owned();
+    as_it_should_be(&demo(&[], &binaries, &script));
+}
+
+#[test]
+fn the_quickstart_passes_without_root() {
+    if !needs_root("the_quickstart_passes_without_root (it drops root)") {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    // The checkout may lie where nobody but root can look.
+    let scratch = Scratch::new("quickstart");
+    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in BINARIES {
+        std::fs::copy(binary(name), scratch.file(name)).unwrap();
+    }
+    let script = scratch.file("demo.sh");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh"), &script)
+        .unwrap();
+    let wrapper = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"];
+    as_it_should_be(&demo(&wrapper, scratch.path(), &script));
+}
