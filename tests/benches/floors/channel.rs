@@ -4,6 +4,7 @@ use crate::line::Line;
 use crate::peers::Controller;
 use crate::sample::{Ratio, take_turns, us};
 use crate::table::{self, Bar};
+use e2e::processes_with;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -21,42 +22,57 @@ const TURNS: usize = 9;
 const PING: &[u8] = b"{\"id\":\"ping-1\",\"method\":\"agent.ping\"}\n";
 const KERNEL: &[u8] = b"{\"id\":\"kernel-1\",\"method\":\"getinfo.kernel\"}\n";
 
-/// `agent.ping`, `getinfo.kernel`, and pings a second. The peers have one CPU and the bench the other: two ends on the same
-/// one answer three times as fast, and which it is would be chance.
+/// Where the two ends are. Ends on one CPU answer up to three times as fast, for nobody has to be woken on the other one;
+/// which it is would be chance, so each is measured.
+#[derive(Clone, Copy, PartialEq)]
+enum Placement {
+    /// The bench has one CPU, the peers (with the agent's plugin worker) the other. This is judged.
+    Apart,
+    /// Everything on one CPU: what a request costs in CPU time.
+    Together,
+}
+
+/// `agent.ping`, `getinfo.kernel`, and pings a second.
 pub(crate) fn run() {
     let controller = Controller::new();
     let (agent, mut ours) = controller.agent(Vec::new());
-    // Before its first plugin call, so that the plugin's worker inherits it.
-    pin(agent.pid(), 1);
     let ping = ours.ask(PING).len();
     let kernel = ours.ask(KERNEL).len();
     let (floor_of_ping, mut echo_ping) = controller.floor("answer", &[&ping.to_string()]);
     let (floor_of_kernel, mut echo_kernel) = controller.floor("answer", &[&kernel.to_string()]);
-    pin(floor_of_ping.pid(), 1);
-    pin(floor_of_kernel.pid(), 1);
-    pin(0, 0);
+    let workers = processes_with("--plugin-worker").into_iter().filter(|worker| worker.parent == agent.pid());
+    let mut peers = vec![agent.pid(), floor_of_ping.pid(), floor_of_kernel.pid()];
+    peers.extend(workers.map(|worker| worker.pid));
 
     table::ratios();
-    latency(&format!("`agent.ping`, {ping} bytes"), PING, &mut ours, &mut echo_ping, 1.5);
-    latency(&format!("`getinfo.kernel`, warm, {kernel} bytes"), KERNEL, &mut ours, &mut echo_kernel, 2.0);
-
-    let (mut rates_ours, mut rates_floor) = (Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        rates_ours.push(rate(&mut ours));
-        rates_floor.push(rate(&mut echo_ping));
+    for (placement, cpu, name) in [(Placement::Apart, 1, "two CPUs"), (Placement::Together, 0, "one CPU")] {
+        pin(0, 0);
+        for peer in &peers {
+            pin(*peer, cpu);
+        }
+        let judged = |bar| if placement == Placement::Apart { bar } else { Bar::None };
+        let what = format!("`agent.ping`, {ping} bytes, {name}");
+        latency(&what, PING, &mut ours, &mut echo_ping, judged(Bar::AtMost(1.5)));
+        let what = format!("`getinfo.kernel`, warm, {kernel} bytes, {name}");
+        latency(&what, KERNEL, &mut ours, &mut echo_kernel, judged(Bar::AtMost(2.0)));
+        rates(name, &mut ours, &mut echo_ping, judged(Bar::AtLeast(150_000.0)));
     }
-    let ratio = Ratio::of(rates_ours.iter().zip(&rates_floor).map(|(a, b)| a / b).collect());
-    let (rate_ours, rate_floor) = (Ratio::of(rates_ours).median, Ratio::of(rates_floor).median);
-    let shown = |rate: f64| format!("{:.0}/s", rate);
-    let what = format!("`agent.ping`, {DEPTH} in flight");
-    table::ratio(&what, &shown(rate_ours), &shown(rate_floor), &ratio, Bar::None);
-    println!();
-    table::figures();
-    table::figure(&what, rate_ours.round(), "/s", Bar::AtLeast(150_000.0));
     pin_free();
 }
 
-fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: f64) {
+fn rates(name: &str, ours: &mut Line, floor: &mut Line, bar: Bar) {
+    let (mut of_ours, mut of_floor) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        of_ours.push(rate(ours));
+        of_floor.push(rate(floor));
+    }
+    let ratio = Ratio::of(of_ours.iter().zip(&of_floor).map(|(a, b)| a / b).collect());
+    let (ours, floor) = (Ratio::of(of_ours).median, Ratio::of(of_floor).median);
+    let what = format!("`agent.ping`, {DEPTH} in flight, {name}");
+    table::rates(&what, ours, floor, &ratio, bar);
+}
+
+fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: Bar) {
     let mut ask_ours = || {
         ours.ask(request);
     };
@@ -65,7 +81,7 @@ fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: f
     };
     take_turns(500, &mut ask_ours, &mut ask_floor);
     let pair = take_turns(REQUESTS, ask_ours, ask_floor);
-    for (percent, bar) in [(50, Bar::AtMost(bar)), (99, Bar::None)] {
+    for (percent, bar) in [(50, bar), (99, Bar::None)] {
         let (a, b) = pair.at(percent);
         table::ratio(&format!("{what}, p{percent}"), &us(a), &us(b), &pair.ratio(percent), bar);
     }

@@ -1,7 +1,7 @@
 //! What BasicAgent costs beside the barest program that does the same, in one run: `make bench`.
 //!
 //! Ours and the floor take turns, so that a machine that speeds up or slows down does so for both, and each bar is a
-//! ratio. `cargo bench -p e2e --bench floors -- --bar NAME` measures one table; a missed bar is printed and changes no exit status.
+//! ratio. `cargo bench -p e2e -- --bar NAME` measures one table; a missed bar is printed and changes no exit status.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its tables")]
 

@@ -49,6 +49,16 @@ pub(crate) fn ratio(what: &str, ours: &str, floor: &str, ratio: &Ratio, bar: Bar
     println!("| {what} | {ours} | {floor} | {median:.2} × ({least:.2}–{most:.2}) | {bar_text} | {verdict} |");
 }
 
+/// A row of rates, in a table of ratios; the bar is for our own figure.
+pub(crate) fn rates(what: &str, ours: f64, floor: f64, ratio: &Ratio, bar: Bar) {
+    let Ratio { median, least, most } = ratio;
+    let bar_text = if matches!(bar, Bar::None) { String::new() } else { format!("{bar}/s") };
+    let verdict = bar.verdict(ours);
+    println!(
+        "| {what} | {ours:.0}/s | {floor:.0}/s | {median:.2} × ({least:.2}–{most:.2}) | {bar_text} | {verdict} |"
+    );
+}
+
 /// The head of a table of figures.
 pub(crate) fn figures() {
     println!("| what | figure | bar | |");
