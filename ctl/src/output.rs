@@ -5,7 +5,9 @@
 use crate::error::Error;
 use serde::Deserialize;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 
 /// What a plugin answers to `-h`, and nothing beside it.
 #[derive(Deserialize)]
@@ -19,8 +21,17 @@ struct Usage {
 /// # Errors
 /// When they can't be written, unless nobody reads them.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    parts(&[bytes])
+}
+
+fn parts(parts: &[&[u8]]) -> Result<(), Error> {
+    // Unbuffered: standard output's own buffer looks for line ends in every byte of megabytes.
+    let written = io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(File::from)
+        .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part)));
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),
     }
@@ -32,10 +43,12 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// When it can't be written, unless nobody reads it.
 pub(crate) fn json(text: &str) -> Result<(), Error> {
-    let laid_out = if io::stdout().is_terminal() { for_people(text) } else { None };
-    let mut line = laid_out.unwrap_or_else(|| text.trim().to_owned());
-    line.push('\n');
-    bytes(line.as_bytes())
+    if io::stdout().is_terminal()
+        && let Some(laid_out) = for_people(text)
+    {
+        return parts(&[laid_out.as_bytes(), b"\n"]);
+    }
+    parts(&[text.trim().as_bytes(), b"\n"])
 }
 
 /// Prints a line on standard error; what fails there can be told nowhere.
