@@ -6,8 +6,11 @@
 
 mod boot;
 mod modules;
+mod processors;
+mod source;
 mod taint;
 
+use std::fs::File;
 use std::sync::LazyLock;
 
 use nix::sys::utsname::uname;
@@ -17,6 +20,7 @@ use serde::Serialize;
 
 use boot::Boot;
 use modules::Module;
+use source::Source;
 use taint::Taint;
 
 struct Kernel;
@@ -25,6 +29,8 @@ struct Kernel;
 static PROC_VERSION: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/version"));
 static COMMAND_LINE: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/cmdline"));
 static PROCESSORS_CONFIGURED: LazyLock<Option<i64>> = LazyLock::new(|| number(SysconfVar::_NPROCESSORS_CONF));
+
+static TAINTED: Source = Source::new(|| File::open("/proc/sys/kernel/tainted").ok());
 
 /// The answer. Its field names are stable: new ones may join, none changes.
 #[derive(Serialize)]
@@ -92,10 +98,10 @@ impl Answer {
             proc_version: PROC_VERSION.clone(),
             boot: Boot::read(),
             command_line: COMMAND_LINE.clone(),
-            taint: line("/proc/sys/kernel/tainted").and_then(|text| text.parse().ok()).map(Taint::decode),
+            taint: TAINTED.read().and_then(|text| text.trim_end().parse().ok()).map(Taint::decode),
             modules: modules::read(),
             page_size_bytes: number(SysconfVar::PAGE_SIZE),
-            processors_online: number(SysconfVar::_NPROCESSORS_ONLN),
+            processors_online: processors::online(),
             processors_configured: *PROCESSORS_CONFIGURED,
         })
     }

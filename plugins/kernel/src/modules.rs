@@ -1,6 +1,12 @@
 //! Loaded modules, from /proc/modules (its format: seq_file of kernel/module/procfs.c).
 
+use std::fs::File;
+
 use serde::Serialize;
+
+use crate::source::Source;
+
+static MODULES: Source = Source::new(|| File::open("/proc/modules").ok());
 
 /// One loaded module.
 #[derive(Serialize, Debug, PartialEq, Eq)]
@@ -22,8 +28,8 @@ pub(crate) struct Module {
 
 /// All of them, sorted by name; none where the kernel has no modules or /proc does not say.
 pub(crate) fn read() -> Vec<Module> {
-    let text = std::fs::read("/proc/modules").unwrap_or_default();
-    let mut modules: Vec<Module> = String::from_utf8_lossy(&text).lines().filter_map(parse).collect();
+    let text = MODULES.read().unwrap_or_default();
+    let mut modules: Vec<Module> = text.lines().filter_map(parse).collect();
     modules.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     modules
 }

@@ -1,0 +1,40 @@
+//! Files below /proc and /sys that are read at every call: opened once, read from their beginning each time.
+//! Opening and closing them would cost more than all the rest of a call.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::LazyLock;
+
+/// What the first read asks for: enough for all but a long list of modules.
+const FIRST_READ: usize = 4096;
+
+/// One such file; its content is made by the kernel at each read.
+pub(crate) struct Source(LazyLock<Option<File>>);
+
+impl Source {
+    /// A file that `open` opens at the first read.
+    pub(crate) const fn new(open: fn() -> Option<File>) -> Self {
+        Self(LazyLock::new(open))
+    }
+
+    /// The whole content as it is now; not valid UTF-8 is shown with replacement characters.
+    pub(crate) fn read(&self) -> Option<String> {
+        let file = self.0.as_ref()?;
+        let mut bytes = vec![0; FIRST_READ];
+        let mut length = 0;
+        loop {
+            match file.read_at(&mut bytes[length..], u64::try_from(length).ok()?).ok()? {
+                0 => break,
+                count => length += count,
+            }
+            if length == bytes.len() {
+                bytes.resize(length * 2, 0);
+            }
+        }
+        bytes.truncate(length);
+        Some(match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        })
+    }
+}
