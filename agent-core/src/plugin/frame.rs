@@ -2,14 +2,19 @@
 //! little-endian bytes. Both ends are the same binary, so there are no versions.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use agent_sys::readiness::watch;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, Shutdown, send, shutdown};
 use plugin_api::ProviderError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// The longest `args` of a call, in bytes.
 pub(super) const MAX_ARGS: usize = 64 << 10;
@@ -19,6 +24,8 @@ pub(super) const MAX_REPLY: usize = 4 << 20;
 const MAX_FRAME: usize = MAX_REPLY + (64 << 10);
 /// A buffer that has grown beyond this is not kept for the next frame.
 const KEPT_BUFFER: usize = 16 << 10;
+/// Room made for each read: a small answer comes in one.
+const READ_BYTES: usize = 4 << 10;
 /// The length before each text.
 const PREFIX: usize = 4;
 
@@ -78,47 +85,95 @@ impl Blocking {
     }
 }
 
-/// The daemon's end.
+/// The daemon's end. Only arriving bytes wake the daemon: tokio's own stream would also wake it each time the worker has
+/// read, at each call once for nothing.
 #[derive(Debug)]
 pub(super) struct Channel {
-    stream: tokio::net::UnixStream,
+    stream: AsyncFd<OwnedFd>,
+    /// The same socket, watched for room; made when there was none for the first time.
+    room: Option<AsyncFd<OwnedFd>>,
     buffer: Vec<u8>,
 }
 
 impl Channel {
-    pub(super) fn new(stream: tokio::net::UnixStream) -> Self {
-        Self { stream, buffer: Vec::new() }
+    /// Takes the daemon's end of a pair of stream sockets.
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream: watch(stream.into(), Interest::READABLE)?, room: None, buffer: Vec::new() })
     }
 
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
-        self.stream.write_all(&encode(message)?).await
+        let frame = encode(message)?;
+        let mut rest = frame.as_slice();
+        while !rest.is_empty() {
+            match send(self.stream.as_raw_fd(), rest, MsgFlags::MSG_NOSIGNAL) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(Errno::EAGAIN) => self.await_room().await?,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn await_room(&mut self) -> io::Result<()> {
+        let room = match self.room.take() {
+            Some(room) => room,
+            None => watch(self.stream.get_ref().try_clone()?, Interest::WRITABLE)?,
+        };
+        // What was known of it is used up: the next wait is for news.
+        self.room.insert(room).writable().await?.clear_ready();
+        Ok(())
     }
 
     /// Tells the worker that nothing more comes. That it is gone already is no error.
-    pub(super) async fn close(&mut self) {
-        let _ = self.stream.shutdown().await;
+    pub(super) fn close(&mut self) {
+        let _ = shutdown(self.stream.as_raw_fd(), Shutdown::Write);
+    }
+
+    async fn read_more(&mut self) -> io::Result<usize> {
+        self.buffer.reserve(READ_BYTES);
+        loop {
+            let mut ready = self.stream.readable().await?;
+            let free = self.buffer.spare_capacity_mut().len().min(KEPT_BUFFER);
+            let held = self.buffer.len();
+            self.buffer.resize(held + free, 0);
+            let read = ready.try_io(|stream| Ok(nix::unistd::read(stream, &mut self.buffer[held..])?));
+            let count = read.as_ref().map_or(0, |read| *read.as_ref().unwrap_or(&0));
+            self.buffer.truncate(held + count);
+            match read {
+                Ok(Ok(count)) => {
+                    // Less than there was room for: the socket is empty, and asking it again would only say so.
+                    if count < free {
+                        ready.clear_ready();
+                    }
+                    return Ok(count);
+                }
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => {}
+            }
+        }
     }
 
     /// The next frame. A worker that is gone is an error of kind `UnexpectedEof`.
     pub(super) async fn receive(&mut self) -> io::Result<Answer> {
-        self.buffer.clear();
-        let text = loop {
+        let end = loop {
             if let Some((prefix, text)) = self.buffer.split_first_chunk::<PREFIX>() {
                 let len = checked_len(*prefix)?;
                 if text.len() >= len {
-                    break &text[..len];
+                    break PREFIX + len;
                 }
                 let missing = len - text.len();
                 self.buffer.reserve(missing);
             }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            if self.read_more().await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         };
-        let answer = serde_json::from_slice(text)?;
-        if self.buffer.capacity() > KEPT_BUFFER {
-            self.buffer = Vec::new();
-        }
+        let answer = serde_json::from_slice(&self.buffer[PREFIX..end])?;
+        self.buffer.drain(..end);
+        self.buffer.shrink_to(KEPT_BUFFER);
         Ok(answer)
     }
 }
@@ -148,13 +203,9 @@ mod tests {
 
     #[tokio::test]
     async fn frames_cross_whole_and_oversized_ones_are_refused() {
-        let (here, there) = tokio::net::UnixStream::pair().unwrap();
-        let mut channel = Channel::new(here);
-        let mut worker = Blocking::new({
-            let there = there.into_std().unwrap();
-            there.set_nonblocking(false).unwrap();
-            there
-        });
+        let (here, there) = UnixStream::pair().unwrap();
+        let mut channel = Channel::new(here).unwrap();
+        let mut worker = Blocking::new(there);
         let call = Call { args: "-U 'a b'".to_owned(), caller_uid: 7, deadline_ms: 9 };
         channel.send(&call).await.unwrap();
         let got: Call = worker.receive().unwrap().unwrap();
@@ -171,8 +222,8 @@ mod tests {
         let Answer::Ok(got) = channel.receive().await.unwrap() else { panic!() };
         assert_eq!(got.get(), big);
         let mut worker = sender.join().unwrap();
-        // Frames are answers to requests, so two never wait at once; here they were sent together.
-        assert!(matches!(channel.receive().await, Ok(Answer::Refused(_)) | Err(_)));
+        assert!(matches!(channel.receive().await, Ok(Answer::Refused(_))));
+        assert!(matches!(channel.receive().await, Err(error) if error.kind() == io::ErrorKind::InvalidData));
         drop(channel);
         assert!(worker.receive::<Call>().unwrap().is_none());
     }

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::frame::{Answer, Call, Channel, Job};
 use super::output::log_lines;
@@ -54,6 +56,9 @@ pub(super) struct Worker {
     /// Readable once the process has ended, reaped or not.
     ended: AsyncFd<PidFd>,
     channel: Channel,
+    /// Of the exchange under way. Kept from one to the next: putting off a timer that stands is cheap, while a new one that is
+    /// the earliest of all wakes the event loop to tell it so.
+    deadline: Pin<Box<Sleep>>,
     output: JoinHandle<io::Result<()>>,
     meta: Meta,
     method: String,
@@ -81,7 +86,8 @@ impl Worker {
         let mut worker = Self {
             child,
             ended,
-            channel: Channel::new(channel),
+            channel: Channel::new(channel).map_err(not_started)?,
+            deadline: Box::pin(sleep(LOAD_TIMEOUT)),
             output,
             meta: Meta::new(method, "", ""),
             method: method.to_owned(),
@@ -111,7 +117,7 @@ impl Worker {
 
     /// Lets it end: its channel is closed, and what does not exit then is killed.
     pub(super) async fn end(mut self) {
-        self.channel.close().await;
+        self.channel.close();
         // Its own exit is waited for, then what it leaves in its process group is killed: before it
         // is reaped, so that the group's number is still its own.
         let _ = timeout(EXIT_TIMEOUT, self.ended.readable()).await;
@@ -132,6 +138,7 @@ impl Worker {
         message: &impl serde::Serialize,
         bound: Duration,
     ) -> Result<Box<RawValue>, Error> {
+        self.deadline.as_mut().reset(Instant::now() + bound);
         let exchange = async {
             self.channel.send(message).await?;
             // Not by the channel's end alone: a child of the plugin's may hold it open.
@@ -141,17 +148,22 @@ impl Worker {
                 _ = self.ended.readable() => Err(io::ErrorKind::UnexpectedEof.into()),
             }
         };
-        match timeout(bound, exchange).await {
-            Err(_) => {
+        let answer = tokio::select! {
+            biased;
+            answer = exchange => Some(answer),
+            () = &mut self.deadline => None,
+        };
+        match answer {
+            None => {
                 kill(&mut self.child);
                 Err(Error::PluginTimedOut { method: self.method.clone(), after: bound })
             }
-            Ok(Err(err)) if err.kind() == io::ErrorKind::InvalidData => Err(self.broken(&err.to_string())),
-            Ok(Err(err)) => Err(self.crashed(&err).await),
-            Ok(Ok(Answer::Ok(value))) => Ok(value),
-            Ok(Ok(Answer::Refused(why))) => Err(Error::PluginRefused { method: self.method.clone(), why }),
-            Ok(Ok(Answer::Broken(why))) => Err(self.broken(&why)),
-            Ok(Ok(Answer::Failed(err))) => Err(if err.code() == plugin_api::ProviderError::USAGE {
+            Some(Err(err)) if err.kind() == io::ErrorKind::InvalidData => Err(self.broken(&err.to_string())),
+            Some(Err(err)) => Err(self.crashed(&err).await),
+            Some(Ok(Answer::Ok(value))) => Ok(value),
+            Some(Ok(Answer::Refused(why))) => Err(Error::PluginRefused { method: self.method.clone(), why }),
+            Some(Ok(Answer::Broken(why))) => Err(self.broken(&why)),
+            Some(Ok(Answer::Failed(err))) => Err(if err.code() == plugin_api::ProviderError::USAGE {
                 Error::PluginArgs { method: self.method.clone(), why: err.message().to_owned() }
             } else {
                 Error::PluginFailed {
@@ -190,11 +202,10 @@ impl Drop for Worker {
     }
 }
 
-type Started = (Child, AsyncFd<PidFd>, tokio::net::UnixStream, io::PipeReader);
+type Started = (Child, AsyncFd<PidFd>, UnixStream, io::PipeReader);
 
 fn spawn(program: &Program) -> io::Result<Started> {
-    let (here, there) = std::os::unix::net::UnixStream::pair()?;
-    here.set_nonblocking(true)?;
+    let (here, there) = UnixStream::pair()?;
     let (reader, writer) = io::pipe()?;
     let child = Command::new(&program.path)
         .args(&program.args)
@@ -208,7 +219,7 @@ fn spawn(program: &Program) -> io::Result<Started> {
         .spawn()?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or(io::ErrorKind::NotFound)?;
     let ended = watch(PidFd::open(pid)?, Interest::READABLE)?;
-    Ok((child, ended, tokio::net::UnixStream::from_std(here)?, reader))
+    Ok((child, ended, here, reader))
 }
 
 /// Kills the worker and what it started in its process group. Nothing happens once it has been
