@@ -60,6 +60,9 @@ pub(super) enum Answer {
     Broken(String),
 }
 
+/// What stands around the value of [`Answer::Ok`].
+const OK: (&str, &str) = ("{\"ok\":", "}");
+
 /// The worker's end.
 pub(super) struct Blocking(BufReader<UnixStream>);
 
@@ -82,6 +85,17 @@ impl Blocking {
 
     pub(super) fn send(&mut self, answer: &Answer) -> io::Result<()> {
         self.0.get_mut().write_all(&encode(answer)?)
+    }
+
+    /// Sends a plugin's reply as [`Answer::Ok`], whatever it holds: the daemon believes no worker and parses all of it, so
+    /// parsing it here as well would only cost.
+    pub(super) fn send_reply(&mut self, reply: &str) -> io::Result<()> {
+        let mut frame = Vec::with_capacity(PREFIX + OK.0.len() + reply.len() + OK.1.len());
+        frame.extend_from_slice(&[0; PREFIX]);
+        for part in [OK.0, reply, OK.1] {
+            frame.extend_from_slice(part.as_bytes());
+        }
+        self.0.get_mut().write_all(&prefixed(frame)?)
     }
 }
 
@@ -171,7 +185,10 @@ impl Channel {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         };
-        let answer = serde_json::from_slice(&self.buffer[PREFIX..end])?;
+        // Of one kind whatever the fault is: an end within the text is not the worker's end.
+        let answer = serde_json::from_slice(&self.buffer[PREFIX..end]).map_err(|err| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("its answer is not JSON: {err}"))
+        })?;
         self.buffer.drain(..end);
         self.buffer.shrink_to(KEPT_BUFFER);
         Ok(answer)
@@ -189,6 +206,11 @@ fn checked_len(prefix: [u8; PREFIX]) -> io::Result<usize> {
 fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; PREFIX];
     serde_json::to_writer(&mut frame, message)?;
+    prefixed(frame)
+}
+
+/// Puts the length of what follows into the first bytes, which were left for it.
+fn prefixed(mut frame: Vec<u8>) -> io::Result<Vec<u8>> {
     let len = frame.len() - PREFIX;
     let prefix = u32::try_from(len).ok().filter(|_| len <= MAX_FRAME);
     let prefix = prefix
@@ -210,6 +232,17 @@ mod tests {
         channel.send(&call).await.unwrap();
         let got: Call = worker.receive().unwrap().unwrap();
         assert_eq!((got.args.as_str(), got.caller_uid, got.deadline_ms), ("-U 'a b'", 7, 9));
+
+        for (reply, fits) in
+            [("{\"a\":1}", true), ("1},{\"ok\":2", false), ("1,\"ok\":2", false), ("", false), ("\"", false)]
+        {
+            worker.send_reply(reply).unwrap();
+            match channel.receive().await {
+                Ok(Answer::Ok(value)) => assert!(fits && value.get() == reply, "{reply}"),
+                other => assert!(!fits, "{reply}: {other:?}"),
+            }
+            channel.buffer.clear();
+        }
 
         let big = format!("[{}1]", "1,".repeat(200_000));
         let answer = Answer::Ok(RawValue::from_string(big.clone()).unwrap());

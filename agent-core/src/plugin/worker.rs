@@ -17,7 +17,6 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, User, chdir, dup2_stdin, setgroups, setresgid, setresuid};
 use plugin_api::host::{self, HostError, LoadedProvider};
 use plugin_api::{Context, MethodName};
-use serde_json::value::RawValue;
 
 use super::frame::{Answer, Blocking, Call, Job, MAX_REPLY};
 
@@ -57,7 +56,12 @@ fn serve(mut channel: Blocking) -> io::Result<()> {
     let description = serde_json::value::to_raw_value(provider.describe())?;
     channel.send(&Answer::Ok(description))?;
     while let Some(call) = channel.receive::<Call>()? {
-        channel.send(&answer(&provider, &call))?;
+        let context = Context::new(call.caller_uid, Duration::from_millis(call.deadline_ms), MAX_REPLY);
+        match provider.call(&call.args, &context) {
+            Ok(reply) => channel.send_reply(&reply)?,
+            Err(HostError::Provider(err)) => channel.send(&Answer::Failed(err))?,
+            Err(err) => channel.send(&Answer::Broken(err.to_string()))?,
+        }
     }
     Ok(())
 }
@@ -68,19 +72,6 @@ fn load(job: &Job) -> Result<LoadedProvider, String> {
     let checked = host::check(&job.path).map_err(|err| err.to_string())?;
     confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
     host::load(checked, &method).map_err(|err| err.to_string())
-}
-
-fn answer(provider: &LoadedProvider, call: &Call) -> Answer {
-    let context = Context::new(call.caller_uid, Duration::from_millis(call.deadline_ms), MAX_REPLY);
-    match provider.call(&call.args, &context) {
-        // Whatever the plugin was built with: only JSON goes to the daemon.
-        Ok(reply) => match RawValue::from_string(reply.into()) {
-            Ok(reply) => Answer::Ok(reply),
-            Err(err) => Answer::Broken(format!("its answer is not JSON: {err}")),
-        },
-        Err(HostError::Provider(err)) => Answer::Failed(err),
-        Err(err) => Answer::Broken(err.to_string()),
-    }
 }
 
 /// Takes from this process what no plugin needs.

@@ -98,7 +98,7 @@ impl Answer {
             proc_version: PROC_VERSION.clone(),
             boot: Boot::read(),
             command_line: COMMAND_LINE.clone(),
-            taint: TAINTED.read().and_then(|text| text.trim_end().parse().ok()).map(Taint::decode),
+            taint: TAINTED.line().and_then(|text| text.parse().ok()).map(Taint::decode),
             modules: modules::read(),
             page_size_bytes: number(SysconfVar::PAGE_SIZE),
             processors_online: processors::online(),

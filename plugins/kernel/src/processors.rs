@@ -11,7 +11,7 @@ static ONLINE: Source = Source::new(|| File::open("/sys/devices/system/cpu/onlin
 
 /// Where /sys is not mounted, what sysconf(3) finds elsewhere.
 pub(crate) fn online() -> Option<i64> {
-    ONLINE.read().and_then(|list| count(&list)).or_else(|| number(SysconfVar::_NPROCESSORS_ONLN))
+    ONLINE.line().and_then(|list| count(&list)).or_else(|| number(SysconfVar::_NPROCESSORS_ONLN))
 }
 
 /// The members of a list such as `0-3,8` (the kernel's Documentation/admin-guide/cputopology.rst).

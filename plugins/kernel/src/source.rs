@@ -17,6 +17,14 @@ impl Source {
         Self(LazyLock::new(open))
     }
 
+    /// The first line as it is now, of a file that holds no more than fits in one read.
+    pub(crate) fn line(&self) -> Option<String> {
+        let mut bytes = [0; 256];
+        let length = self.0.as_ref()?.read_at(&mut bytes, 0).ok()?;
+        let text = String::from_utf8_lossy(bytes.get(..length)?);
+        Some(text.lines().next()?.to_owned())
+    }
+
     /// The whole content as it is now; not valid UTF-8 is shown with replacement characters.
     pub(crate) fn read(&self) -> Option<String> {
         let file = self.0.as_ref()?;
