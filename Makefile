@@ -30,9 +30,9 @@ demo: build
 # that they are left out.
 test-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	    ! { command -v ip && command -v unshare && command -v python3 && command -v setpriv; } >/dev/null; then \
+	    ! { command -v ip && command -v unshare && command -v setpriv && command -v mount; } >/dev/null; then \
 	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux python3-minimal; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount; \
 	fi
 
 # Binaries and plugins first: the tests run those that stand beside them.

@@ -273,6 +273,10 @@ impl Config {
         if !(1..=3600).contains(&self.plugins.idle) {
             return refuse("plugins.idle", "must be from 1 to 3600 seconds");
         }
+        if !self.plugins.trusted_sha256.is_empty() {
+            // A list that is silently not in force would be trusted.
+            return refuse("plugins.trusted_sha256", "this version has no such check; leave it empty");
+        }
         Ok(())
     }
 
@@ -435,6 +439,7 @@ mod tests {
             ("[exec]\nmax_running = 0", "exec.max_running"),
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[tls]\nserver_name = 'a b'", "tls.server_name"),
+            ("[plugins]\ntrusted_sha256 = ['00']", "plugins.trusted_sha256"),
         ];
         for (text, word) in table {
             let error = parse(text).unwrap_err();
