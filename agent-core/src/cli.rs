@@ -1,5 +1,6 @@
 //! The daemon's flags. Each has a variable `BASICAGENT_…` of the same name; both override the file.
 
+use crate::Error;
 use crate::config::{Config, Level};
 use clap::Parser;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub(crate) struct Cli {
 pub(crate) struct Overrides {
     /// Configuration file [default: /etc/basicagent/agent.toml]
     #[arg(short, long, value_name = "FILE", env = "BASICAGENT_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Server's name or address; may be given several times
     #[arg(long, value_name = "NAME", env = "BASICAGENT_SERVER", value_delimiter = ',')]
     server: Vec<String>,
@@ -49,8 +50,16 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
+    /// The configuration in force: the file's, with what was given here laid over it.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub(crate) fn configuration(&self) -> Result<Config, Error> {
+        Config::load(self.config.as_deref(), |config| self.lay_over(config))
+    }
+
     /// Puts what was given in the place of what the file says.
-    pub(crate) fn lay_over(&self, config: &mut Config) {
+    fn lay_over(&self, config: &mut Config) {
         fn set<T: Clone>(given: Option<&T>, place: &mut T) {
             if let Some(value) = given {
                 place.clone_from(value);

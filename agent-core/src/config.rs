@@ -4,7 +4,6 @@
 //! misspelt bound that is silently not in force is worse than an agent that says so.
 
 use crate::Error;
-use crate::cli::Overrides;
 use crate::exec::{DefaultGroup, Settings};
 use agent_wire::Endpoint;
 use agent_wire::message::{Init, MAX_OUTPUT};
@@ -17,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the file is when no `--config` names one; it may be missing there.
-pub(crate) const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
+const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
 
 /// Where plugins are, unless `plugin_dirs` says otherwise; the first file found wins.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
@@ -207,17 +206,18 @@ impl Default for Log {
 }
 
 impl Config {
-    /// Reads the file, lays the flags and environment over it, and checks the whole.
+    /// Reads the file, lays over it what flags and environment say, and checks the whole. Without a `path` the file is
+    /// [`DEFAULT_PATH`], if it is there.
     ///
     /// # Errors
-    /// [`Error::File`] when a named file can't be read, [`Error::Config`] with the line or key otherwise.
-    pub(crate) fn load(overrides: &Overrides) -> Result<Self, Error> {
-        let mut config = match &overrides.config {
+    /// [`Error::File`] when the file can't be read, [`Error::Config`] with the line or key otherwise.
+    pub(crate) fn load(path: Option<&Path>, lay_over: impl FnOnce(&mut Self)) -> Result<Self, Error> {
+        let mut config = match path {
             Some(path) => Self::read(path)?,
             None if Path::new(DEFAULT_PATH).exists() => Self::read(Path::new(DEFAULT_PATH))?,
             None => Self::default(),
         };
-        overrides.lay_over(&mut config);
+        lay_over(&mut config);
         config.check()?;
         Ok(config)
     }

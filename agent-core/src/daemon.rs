@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let cli = Cli::parse();
-    let config = match Config::load(&cli.overrides) {
+    let config = match cli.overrides.configuration() {
         Ok(config) => config,
         Err(error) => {
             eprintln!("BasicAgent: {error}");
@@ -202,7 +202,7 @@ impl Daemon<'_> {
         {
             log::error!("log file not reopened: {error}");
         }
-        let config = match Config::load(&self.cli.overrides) {
+        let config = match self.cli.overrides.configuration() {
             Ok(config) => config,
             Err(error) => return log::error!("configuration not reloaded: {error}"),
         };
