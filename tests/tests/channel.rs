@@ -317,6 +317,26 @@ async fn sighup_brings_new_settings_into_force_and_bad_ones_change_nothing() {
 }
 
 #[tokio::test]
+async fn what_work_took_is_given_back_when_it_is_over() {
+    let (_pki, _server, agent, mut channel) = connected().await;
+    // Of the program's own text, in kB: what is mapped of it now.
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssFile:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    for round in 0..2 {
+        for _ in 0..5 {
+            channel.bash("true", json!({})).await;
+            channel.ask(&json!({"id": "1", "method": "agent.info"})).await;
+        }
+        let busy = resident();
+        eventually(&format!("round {round}: less than {busy} kB"), || resident() < busy * 3 / 4).await;
+        still_answers(&mut channel).await;
+    }
+}
+
+#[tokio::test]
 async fn an_agent_killed_leaves_no_command_running() {
     let (_pki, _server, mut agent, mut channel) = connected().await;
     let marker = format!("{}", 800_000 + agent.pid());

@@ -157,7 +157,8 @@ impl Link {
             }
             std::future::pending().await
         };
-        // What it took to get here (flags, configuration, handshake) is not needed while the channel stands.
+        // What it took to get here (flags, configuration, handshake) is not needed while the channel stands; and what
+        // work takes is given back by the session whenever it has settled.
         agent_sys::memory::give_back();
         serve(stream, decoder, &self.dispatcher, &mut self.stopping, moved).await
     }

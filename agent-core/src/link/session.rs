@@ -14,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
 
 /// Bytes read at once: one TLS record's worth.
 const READ_BYTES: usize = 16 << 10;
@@ -26,6 +27,9 @@ const MAX_WAITING_ANSWERS: usize = 64;
 
 /// The buffer kept while nothing is going out.
 const IDLE_CAPACITY: usize = 16 << 10;
+
+/// After so long without a message in either direction, what the work took is given back, once.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,8 +66,10 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         flushed: true,
         garbage: None,
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
+        stirred: false,
     };
     channel.take_messages();
+    let mut settling = Settling::default();
     let mut left = pin!(async {
         tokio::select! {
             () = stopping.closing() => {}
@@ -73,7 +79,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let mut leaving = false;
     let end = poll_fn(|cx| {
         leaving = leaving || left.as_mut().poll(cx).is_ready();
-        match channel.poll(cx, &mut stream) {
+        let end = channel.poll(cx, &mut stream);
+        settling.poll(cx, &mut channel.stirred);
+        match end {
             Poll::Pending if leaving && channel.is_sent() => Poll::Ready(End::Left),
             other => other,
         }
@@ -99,6 +107,32 @@ struct Channel<'a> {
     /// The stream can't be followed: what is in `out` goes, then the channel ends.
     garbage: Option<Malformed>,
     buffer: Box<[u8]>,
+    /// A message has come or gone since this was last looked at.
+    stirred: bool,
+}
+
+/// Sees when the channel has settled. A timer stands only after something has moved: a quiet channel wakes nobody.
+#[derive(Default)]
+struct Settling(Option<Pin<Box<Sleep>>>);
+
+impl Settling {
+    fn poll(&mut self, cx: &mut Context<'_>, stirred: &mut bool) {
+        loop {
+            match &mut self.0 {
+                None if !std::mem::take(stirred) => return,
+                None => self.0 = Some(Box::pin(sleep(SETTLED))),
+                Some(timer) => {
+                    if timer.as_mut().poll(cx).is_pending() {
+                        return;
+                    }
+                    self.0 = None;
+                    if !*stirred {
+                        return agent_sys::memory::give_back();
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Channel<'_> {
@@ -121,6 +155,7 @@ impl Channel<'_> {
                 && let Poll::Ready(Some(answer)) = self.waiting.poll_recv(cx)
             {
                 self.out.extend_from_slice(&answer);
+                self.stirred = true;
             }
             if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
                 return Poll::Ready(End::Lost(error));
@@ -180,7 +215,10 @@ impl Channel<'_> {
         loop {
             match self.decoder.next_message() {
                 Ok(None) => return,
-                Ok(Some(text)) => self.dispatcher.take(text, &self.answers, &mut self.out),
+                Ok(Some(text)) => {
+                    self.stirred = true;
+                    self.dispatcher.take(text, &self.answers, &mut self.out);
+                }
                 Err(error) => {
                     line(&Response::failed(None, error.retcode, &error.message), &mut self.out);
                     if error.fatal {
