@@ -28,7 +28,7 @@ const MAX_WAITING_ANSWERS: usize = 64;
 /// The buffer kept while nothing is going out.
 const IDLE_CAPACITY: usize = 16 << 10;
 
-/// After so long without a message in either direction, what the work took is given back, once.
+/// After so long without a message in either direction, twice as long at most, what the work took is given back, once.
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// How long a goodbye may take.

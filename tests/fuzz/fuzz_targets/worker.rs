@@ -2,7 +2,8 @@
 #![no_main]
 
 use frame::{Answer, Blocking, Call, Channel, Job};
-use std::io::Write as _;
+use serde_json::value::RawValue;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use tokio::runtime::Runtime;
 
@@ -22,11 +23,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
-            let worker = said(bytes);
-            worker.set_nonblocking(true).expect("a socket");
-            let worker = tokio::net::UnixStream::from_std(worker).expect("a socket");
-            if let Ok(answer) = Channel::new(worker).receive().await {
-                assert_eq!(format!("{:?}", again(&answer).await), format!("{answer:?}"));
+            let mut worker = Channel::new(said(bytes)).expect("a socket");
+            while let Ok(answer) = worker.receive().await {
+                let again = through(|worker| worker.send(&answer)).await;
+                assert_eq!(format!("{:?}", again.expect("an answer reads back")), format!("{answer:?}"));
+            }
+            if let Ok(reply) = std::str::from_utf8(bytes) {
+                a_reply_is_taken_as_it_is_or_not_at_all(reply).await;
             }
         });
     });
@@ -40,11 +43,20 @@ fn said(bytes: &[u8]) -> UnixStream {
     there
 }
 
-/// An answer through the worker's writer and the daemon's reader.
-async fn again(answer: &Answer) -> Answer {
-    let (here, there) = UnixStream::pair().expect("a pair of sockets");
-    here.set_nonblocking(true).expect("a socket");
-    Blocking::new(there).send(answer).expect("here is still open");
-    let mut channel = Channel::new(tokio::net::UnixStream::from_std(here).expect("a socket"));
-    channel.receive().await.expect("an answer of ours is an answer")
+/// What the daemon reads when a worker sends one answer.
+async fn through(send: impl FnOnce(&mut Blocking) -> io::Result<()>) -> io::Result<Answer> {
+    let (here, there) = UnixStream::pair()?;
+    send(&mut Blocking::new(there))?;
+    Channel::new(here)?.receive().await
+}
+
+/// A worker sends a plugin's reply unread: nothing in it may pass for another answer.
+async fn a_reply_is_taken_as_it_is_or_not_at_all(reply: &str) {
+    let wanted = serde_json::from_str::<Box<RawValue>>(reply).ok();
+    let taken = match through(|worker| worker.send_reply(reply)).await {
+        Ok(Answer::Ok(value)) => Some(value),
+        Ok(other) => panic!("{reply:?} passed for {other:?}"),
+        Err(_) => None,
+    };
+    assert_eq!(taken.as_ref().map(|value| value.get()), wanted.as_ref().map(|value| value.get()));
 }
