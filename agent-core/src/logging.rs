@@ -5,6 +5,7 @@
 //! forge a line.
 
 use crate::Error;
+use agent_wire::json::one_line;
 use log::Level;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -79,9 +80,8 @@ pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Opti
             let now = humantime::format_rfc3339_seconds(SystemTime::now());
             write!(line, "{now} {:5} {}: ", record.level(), area(record.target()))
         };
-        let mut escaped = Escaped(&mut line);
-        let written = prefixed.and_then(|()| escaped.write_fmt(*record.args()));
-        written.map_err(io::Error::other)?;
+        prefixed.map_err(io::Error::other)?;
+        line.push_str(&one_line(&record.args().to_string()));
         line.push('\n');
         out.write_all(line.as_bytes())
     });
@@ -106,20 +106,4 @@ fn severity(level: Level) -> u8 {
 /// The part of the agent a record comes from: `link`, `exec`, …
 fn area(target: &str) -> &str {
     target.strip_prefix("agent_core::").map_or(target, |path| path.split("::").next().unwrap_or(path))
-}
-
-/// Writes text with its control characters escaped.
-struct Escaped<'a>(&'a mut String);
-
-impl std::fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        for c in text.chars() {
-            if c.is_control() {
-                self.0.extend(c.escape_default());
-            } else {
-                self.0.push(c);
-            }
-        }
-        Ok(())
-    }
 }

@@ -3,6 +3,7 @@
 use crate::client::Controller;
 use crate::error::Error;
 use crate::{exit, output};
+use agent_wire::json::one_line;
 use serde::Deserialize;
 use std::process::ExitCode;
 
@@ -40,10 +41,10 @@ fn table(hosts: &[Host]) -> String {
     let head = ["HOST", "ADDRESS", "VERSION", "CONNECTED SINCE", "RUNNING"].map(str::to_owned);
     let rows = hosts.iter().map(|host| {
         [
-            output::one_line(&host.id),
-            output::one_line(&host.address),
-            output::one_line(host.version.as_deref().unwrap_or("-")),
-            output::one_line(&host.connected_at),
+            one_line(&host.id),
+            one_line(&host.address),
+            one_line(host.version.as_deref().unwrap_or("-")),
+            one_line(&host.connected_at),
             host.requests_running.to_string(),
         ]
     });

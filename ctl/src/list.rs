@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::{exit, output};
+use agent_wire::json::one_line;
 use plugin_api::host;
 use plugin_api::{Meta, MethodName};
 use serde::Serialize;
@@ -71,5 +72,5 @@ pub(crate) fn run(dirs: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
 }
 
 fn line(method: &MethodName, about: &Meta, width: usize) -> String {
-    format!("{:width$}  {}\n", method.as_str(), output::one_line(&about.summary))
+    format!("{:width$}  {}\n", method.as_str(), one_line(&about.summary))
 }

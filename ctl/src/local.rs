@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::{exit, output};
+use agent_wire::json::one_line;
 use plugin_api::host::{self, HostError};
 use plugin_api::{Context, MethodName};
 use std::path::PathBuf;
@@ -16,8 +17,8 @@ const MAX_REPLY: usize = 1 << 30;
 /// # Errors
 /// [`Error::NotAsked`] when there is no plugin that can be loaded, [`Error::Failed`] with its own error.
 pub(crate) fn run(dirs: &[PathBuf], method: &str, args: &str) -> Result<ExitCode, Error> {
-    let method = MethodName::parse(method)
-        .map_err(|why| Error::NotAsked(format!("{}: {why}", output::one_line(method))))?;
+    let method =
+        MethodName::parse(method).map_err(|why| Error::NotAsked(format!("{}: {why}", one_line(method))))?;
     let provider = host::open(dirs, &method).map_err(|why| Error::NotAsked(why.to_string()))?;
     // No deadline: whoever asks here can interrupt it.
     let context = Context::new(nix::unistd::getuid().as_raw(), Duration::ZERO, MAX_REPLY);

@@ -3,6 +3,7 @@
 //! A reader who has gone (`| head`) is no error: nobody is left to be told.
 
 use crate::error::Error;
+use agent_wire::json::one_line;
 use serde::Deserialize;
 use std::fmt::Display;
 use std::fs::File;
@@ -55,19 +56,6 @@ pub(crate) fn json(text: &str) -> Result<(), Error> {
 pub(crate) fn error(message: &impl Display) {
     let line = format!("BasicAgentCtl: {}\n", one_line(&message.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// The same text with its control characters escaped.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
 }
 
 /// `None` for what is no JSON after all.

@@ -16,5 +16,5 @@ pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, processes_with};
 pub use scratch::Scratch;
-pub use server::{Channel, Server};
+pub use server::{Channel, Server, connected};
 pub use wait::{DEADLINE, eventually, eventually_some, eventually_within};

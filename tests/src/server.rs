@@ -1,6 +1,6 @@
 //! The other end, in pieces that a test puts together: a listener, the plain exchange, TLS, messages.
 
-use crate::{DEADLINE, Pki};
+use crate::{Agent, AgentConfig, DEADLINE, Pki};
 use agent_wire::{Decoder, Limits};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
@@ -97,6 +97,15 @@ impl Server {
         channel.init = channel.next().await.ok_or(std::io::ErrorKind::UnexpectedEof)?;
         Ok(channel)
     }
+}
+
+/// A server, an agent that trusts it, and the channel between them.
+pub async fn connected() -> (Server, Agent, Channel) {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let channel = server.channel().await;
+    (server, agent, channel)
 }
 
 /// One line of JSON, byte by byte so that nothing behind it is taken.

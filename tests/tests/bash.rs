@@ -1,17 +1,9 @@
 //! `sync.bash` over the channel, field by field, and what a time-out leaves behind.
 
 use e2e::{
-    Agent, AgentConfig, Channel, Pki, Server, eventually, in_mount_namespace, needs_root, processes_with,
+    Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root, processes_with,
 };
 use serde_json::{Value, json};
-
-async fn connected() -> (Server, Agent, Channel) {
-    let pki = Pki::new();
-    let server = Server::start(&pki).await;
-    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
-    let channel = server.channel().await;
-    (server, agent, channel)
-}
 
 fn data(answer: &Value) -> &str {
     answer["data"].as_str().unwrap_or_else(|| panic!("no data: {answer}"))

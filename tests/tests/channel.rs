@@ -1,18 +1,10 @@
 //! The open channel: framing, bounds, many requests at once, methods, the end.
 
-use e2e::{Agent, AgentConfig, Channel, Pki, Server, alive, eventually, processes_with};
+use e2e::{Agent, AgentConfig, Channel, Pki, Server, alive, connected, eventually, processes_with};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use tokio::io::AsyncWriteExt as _;
-
-async fn connected() -> (Pki, Server, Agent, Channel) {
-    let pki = Pki::new();
-    let server = Server::start(&pki).await;
-    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
-    let channel = server.channel().await;
-    (pki, server, agent, channel)
-}
 
 async fn still_answers(channel: &mut Channel) {
     assert_eq!(channel.ask(&json!({"id": "still", "method": "agent.ping"})).await["resp"], "success");
@@ -20,7 +12,7 @@ async fn still_answers(channel: &mut Channel) {
 
 #[tokio::test]
 async fn the_founding_documents_command_works_as_printed() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
     let group = nix::unistd::Group::from_gid(user.gid).unwrap().unwrap();
     channel
@@ -40,7 +32,7 @@ async fn the_founding_documents_command_works_as_printed() {
 
 #[tokio::test]
 async fn messages_come_back_to_back_in_pieces_or_with_white_space() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     channel
         .send_text("{\"id\":\"1\",\"method\":\"agent.ping\"}{\"id\":\"2\",\"method\":\"agent.ping\"}\n\n\t {")
         .await;
@@ -54,7 +46,7 @@ async fn messages_come_back_to_back_in_pieces_or_with_white_space() {
 
 #[tokio::test]
 async fn a_bad_message_is_answered_and_the_next_one_is_served() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     let table = [
         ("{\"id\":\"1\",\"method\":}".to_owned(), 3001),
         ("{\"id\":\"1\",\"id\":\"2\",\"method\":\"agent.ping\"}".to_owned(), 3001),
@@ -79,7 +71,7 @@ async fn a_bad_message_is_answered_and_the_next_one_is_served() {
 #[tokio::test]
 async fn what_cannot_be_followed_is_answered_and_the_channel_closed() {
     for garbage in ["GET / HTTP/1.1\r\n\r\n", "[1,2]", "\"text\"", "{]}"] {
-        let (_pki, server, _agent, mut channel) = connected().await;
+        let (server, _agent, mut channel) = connected().await;
         channel.send_text(garbage).await;
         let answer = channel.next().await.unwrap();
         assert_eq!(answer["retcode"], 3001, "{garbage}");
@@ -90,7 +82,7 @@ async fn what_cannot_be_followed_is_answered_and_the_channel_closed() {
 
 #[tokio::test]
 async fn an_unusable_request_says_why() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     let table = [
         (json!({"id": "1", "method": "no.such"}), 3004, "no.such"),
         (json!({"id": "1", "method": "async.bash", "cmd": "true"}), 3004, "async.bash"),
@@ -145,7 +137,7 @@ async fn an_unusable_request_says_why() {
 
 #[tokio::test]
 async fn a_ping_is_answered_while_commands_run_and_an_id_is_taken_until_its_answer() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     channel.send(&json!({"id": "long", "method": "sync.bash", "cmd": "sleep 600", "timeout": 700})).await;
     still_answers(&mut channel).await;
     for method in ["agent.ping", "sync.bash"] {
@@ -162,7 +154,7 @@ async fn a_ping_is_answered_while_commands_run_and_an_id_is_taken_until_its_answ
 
 #[tokio::test]
 async fn a_thousand_requests_in_flight_are_all_answered() {
-    let (_pki, _server, _agent, mut channel) = connected().await;
+    let (_server, _agent, mut channel) = connected().await;
     let mut text = String::new();
     let mut wanted = HashSet::new();
     for number in 0..1000 {
@@ -209,7 +201,7 @@ async fn beyond_the_bound_of_commands_requests_are_refused_at_once() {
 
 #[tokio::test]
 async fn a_lost_channel_drops_the_answer_and_not_the_command() {
-    let (_pki, server, agent, mut channel) = connected().await;
+    let (server, agent, mut channel) = connected().await;
     let done = agent.scratch().file("done");
     let gate = agent.scratch().file("gate");
     let cmd =
@@ -230,7 +222,7 @@ async fn a_lost_channel_drops_the_answer_and_not_the_command() {
 
 #[tokio::test]
 async fn the_agent_tells_of_itself_and_of_its_methods() {
-    let (_pki, _server, agent, mut channel) = connected().await;
+    let (_server, agent, mut channel) = connected().await;
     let info = channel.ask(&json!({"id": "1", "method": "agent.info"})).await;
     assert_eq!(info["data"]["host_id"], "host-1");
     assert_eq!(info["data"]["pid"], agent.pid());
@@ -251,7 +243,7 @@ async fn the_agent_tells_of_itself_and_of_its_methods() {
 
 #[tokio::test]
 async fn sigterm_lets_running_work_end_and_then_says_goodbye() {
-    let (_pki, _server, mut agent, mut channel) = connected().await;
+    let (_server, mut agent, mut channel) = connected().await;
     let gate = agent.scratch().file("gate");
     let cmd = format!("while [ ! -e {} ]; do sleep 0.05; done; echo finished", gate.display());
     channel.send(&json!({"id": "1", "method": "sync.bash", "cmd": cmd})).await;
@@ -269,7 +261,7 @@ async fn sigterm_lets_running_work_end_and_then_says_goodbye() {
 
 #[tokio::test]
 async fn sigterm_cancels_what_does_not_end_and_leaves_no_process() {
-    let (_pki, _server, mut agent, mut channel) = connected().await;
+    let (_server, mut agent, mut channel) = connected().await;
     let marker = format!("{}", 900_000 + agent.pid());
     channel
         .send(&json!({"id": "1", "method": "sync.bash", "timeout": 1000, "cmd": format!("setsid sleep {marker} & sleep {marker}")}))
@@ -284,7 +276,7 @@ async fn sigterm_cancels_what_does_not_end_and_leaves_no_process() {
 
 #[tokio::test]
 async fn a_second_sigterm_does_not_wait() {
-    let (_pki, _server, mut agent, mut channel) = connected().await;
+    let (_server, mut agent, mut channel) = connected().await;
     channel.send(&json!({"id": "1", "method": "sync.bash", "timeout": 1000, "cmd": "sleep 900"})).await;
     still_answers(&mut channel).await;
     agent.signal(Signal::SIGTERM);
@@ -296,7 +288,7 @@ async fn a_second_sigterm_does_not_wait() {
 
 #[tokio::test]
 async fn sighup_brings_new_settings_into_force_and_bad_ones_change_nothing() {
-    let (_pki, server, mut agent, mut channel) = connected().await;
+    let (server, mut agent, mut channel) = connected().await;
     agent.rewrite(|config| config.extra = "[exec]\nmax_output = \"lots\"\n".to_owned());
     agent.signal(Signal::SIGHUP);
     agent.logged("configuration not reloaded").await;
@@ -318,7 +310,7 @@ async fn sighup_brings_new_settings_into_force_and_bad_ones_change_nothing() {
 
 #[tokio::test]
 async fn what_work_took_is_given_back_when_it_is_over() {
-    let (_pki, _server, agent, mut channel) = connected().await;
+    let (_server, agent, mut channel) = connected().await;
     // Of the program's own text, in kB: what is mapped of it now.
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
@@ -338,7 +330,7 @@ async fn what_work_took_is_given_back_when_it_is_over() {
 
 #[tokio::test]
 async fn an_agent_killed_leaves_no_command_running() {
-    let (_pki, _server, mut agent, mut channel) = connected().await;
+    let (_server, mut agent, mut channel) = connected().await;
     let marker = format!("{}", 800_000 + agent.pid());
     channel
         .send(&json!({"id": "1", "method": "sync.bash", "timeout": 1000, "cmd": format!("setsid sleep {marker} & sleep {marker}")}))

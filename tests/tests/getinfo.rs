@@ -1,19 +1,8 @@
 //! Facts: over the channel and on the command line, from the same plugins.
 
-use e2e::{
-    Agent, AgentConfig, Channel, Pki, Scratch, Server, binary, in_mount_namespace, install_plugins,
-    needs_root,
-};
+use e2e::{Scratch, binary, connected, in_mount_namespace, install_plugins, needs_root};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
-
-async fn connected() -> (Server, Agent, Channel) {
-    let pki = Pki::new();
-    let server = Server::start(&pki).await;
-    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
-    let channel = server.channel().await;
-    (server, agent, channel)
-}
 
 #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
 fn ctl(wrapper: &[String], scratch: &Scratch, args: &[&str]) -> Output {

@@ -66,6 +66,19 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
+/// The text with its control characters escaped: it stays one line of a log, and gives a terminal no orders.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// The text without commas that stand right before `}` or `]`; `None` when there are none.
 fn without_trailing_commas(text: &str) -> Option<String> {
     let mut kept = String::with_capacity(text.len());
@@ -214,6 +227,11 @@ mod tests {
         ] {
             assert!(parse_object(text).is_err(), "{text:?} was taken");
         }
+    }
+
+    #[test]
+    fn a_message_stays_one_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
     }
 
     #[test]

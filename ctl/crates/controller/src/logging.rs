@@ -3,6 +3,7 @@
 //! Text that came from a peer passes [`agent_wire::json::quote`] before it is logged; control
 //! characters that come by another way (paths, libraries) are escaped here.
 
+use agent_wire::json::one_line;
 use log::Level;
 use std::io::Write as _;
 use std::time::SystemTime;
@@ -31,27 +32,5 @@ fn severity(level: Level) -> u8 {
         Level::Warn => 4,
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
-    }
-}
-
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_stays_one_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
     }
 }
