@@ -5,8 +5,11 @@
 
 mod agent;
 mod bash;
+mod caller;
 mod reply;
 mod ticket;
+
+pub(crate) use caller::{Caller, Outgoing, Peer};
 
 use crate::exec::Executor;
 use crate::plugin::Plugins;
@@ -16,7 +19,6 @@ use agent_wire::{InvalidParams, Retcode, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Running, Ticket};
-use tokio::sync::mpsc;
 
 /// The agent's own methods and what they do, as `agent.methods` lists them.
 const METHODS: [(&str, &str); 5] = [
@@ -55,9 +57,9 @@ impl Dispatcher {
         }
     }
 
-    /// Handles one message. An answer that is ready is appended to `out`; a later one comes by `answers`, whose
-    /// receiver may be gone by then: the command goes on and its answer is dropped (§5).
-    pub(crate) fn take(&self, text: &str, answers: &mpsc::Sender<Vec<u8>>, out: &mut Vec<u8>) {
+    /// Handles one message. An answer that is ready is appended to `out`; a later one goes to the caller,
+    /// which may be gone by then: the command goes on and its answer is dropped (§5).
+    pub(crate) fn take(&self, text: &str, caller: &Caller, out: &mut Vec<u8>) {
         self.taken.fetch_add(1, Ordering::Relaxed);
         let fields = match json::parse_object(text) {
             Ok(fields) => fields,
@@ -70,7 +72,7 @@ impl Dispatcher {
         }
         match Request::parse(fields) {
             Ok(request) => {
-                if let Some(response) = self.start(request, answers) {
+                if let Some(response) = self.start(request, caller) {
                     line(&response, out);
                 }
             }
@@ -89,7 +91,7 @@ impl Dispatcher {
     }
 
     /// Answers at once, or starts what will answer later.
-    fn start(&self, request: Request, answers: &mpsc::Sender<Vec<u8>>) -> Option<Response> {
+    fn start(&self, request: Request, caller: &Caller) -> Option<Response> {
         let id = request.id.as_str();
         if self.running.has(id) {
             return Some(reply::invalid(
@@ -105,7 +107,7 @@ impl Dispatcher {
             "sync.cancel" => Some(self.cancel(&request)),
             "agent.methods" => {
                 let plugins = self.plugins.clone();
-                self.spawn(request, answers, move |request, _| async move {
+                self.spawn(request, caller, move |request, _| async move {
                     agent::methods(&request.id, &plugins).await
                 })
             }
@@ -116,7 +118,7 @@ impl Dispatcher {
                 };
                 let executor = self.executor.clone();
                 let stopping = self.stopping.clone();
-                self.spawn(request, answers, move |request, cancelled| async move {
+                self.spawn(request, caller, move |request, cancelled| async move {
                     bash::run(&request.id, bash, &executor, cancelled, &stopping).await
                 })
             }
@@ -126,7 +128,7 @@ impl Dispatcher {
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
                 let plugins = self.plugins.clone();
-                self.spawn(request, answers, move |request, _| async move {
+                self.spawn(request, caller, move |request, _| async move {
                     match plugins.call(&request.method, &getinfo.args).await {
                         Ok(data) => Response::success(&request.id, 0).with_json(data),
                         Err(error) => reply::failed(&request.id, &error),
@@ -141,7 +143,7 @@ impl Dispatcher {
     fn spawn<F>(
         &self,
         request: Request,
-        answers: &mpsc::Sender<Vec<u8>>,
+        caller: &Caller,
         handler: impl FnOnce(Request, ticket::Cancelled) -> F + Send + 'static,
     ) -> Option<Response>
     where
@@ -150,7 +152,7 @@ impl Dispatcher {
         if self.stopping.has_begun() {
             return Some(Response::failed(Some(&request.id), Retcode::ShuttingDown, "no new requests"));
         }
-        match self.running.enter(&request.id, answers) {
+        match self.running.enter(&request.id, &caller.answers) {
             Ok((ticket, cancelled)) => {
                 // Owned by `running`: shutdown waits for every ticket to be given back.
                 tokio::spawn(async move { Ticket::answer(ticket, handler(request, cancelled).await).await });

@@ -8,7 +8,7 @@ use super::session::{End, serve};
 use super::tls;
 use crate::Error;
 use crate::config::{Bootstrap, Config};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Peer};
 use crate::shutdown::Stopping;
 use agent_wire::message::Init;
 use agent_wire::{Decoder, Limits};
@@ -112,7 +112,7 @@ impl Link {
                 }
                 Ok(Opened::Channel(stream, decoder)) => {
                     let since = Instant::now();
-                    let end = self.serve(stream, decoder, &config).await;
+                    let end = self.serve(stream, target.address, decoder, &config).await;
                     if since.elapsed() >= STEADY {
                         backoff.reset();
                     }
@@ -147,7 +147,14 @@ impl Link {
     }
 
     /// The channel until it ends, or until a new configuration moves it.
-    async fn serve(&mut self, stream: Box<TlsStream<Plain>>, decoder: Decoder, opened_under: &Config) -> End {
+    async fn serve(
+        &mut self,
+        stream: Box<TlsStream<Plain>>,
+        address: SocketAddr,
+        decoder: Decoder,
+        opened_under: &Config,
+    ) -> End {
+        let peer = Peer { address, names: tls::names_of_peer(&stream) };
         let changes = &mut self.config;
         let moved = async move {
             while changes.changed().await.is_ok() {
@@ -160,7 +167,7 @@ impl Link {
         // What it took to get here (flags, configuration, handshake) is not needed while the channel stands; and what
         // work takes is given back by the session whenever it has settled.
         agent_sys::memory::give_back();
-        serve(stream, decoder, &self.dispatcher, &mut self.stopping, moved).await
+        serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved).await
     }
 }
 

@@ -3,7 +3,7 @@
 //! One loop does both directions. What is ready to go out goes out together, as few TLS records as it fits
 //! in; a server that does not read stops being read, so what waits is bounded.
 
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Caller, Dispatcher, Outgoing, Peer};
 use crate::shutdown::Stopping;
 use agent_wire::message::{Response, line};
 use agent_wire::{Decoder, Malformed};
@@ -13,7 +13,6 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 /// Bytes read at once: one TLS record's worth.
@@ -22,8 +21,8 @@ const READ_BYTES: usize = 16 << 10;
 /// Unsent bytes beyond which nothing more is read or taken from the handlers.
 const HIGH_WATER: usize = 1 << 20;
 
-/// Finished answers that wait for the loop; a handler with one more waits with it.
-const MAX_WAITING_ANSWERS: usize = 64;
+/// Unsent bytes beyond which pieces of output and results wait, so that an answer never has much before it.
+const LOW_WATER: usize = 32 << 10;
 
 /// The buffer kept while nothing is going out.
 const IDLE_CAPACITY: usize = 16 << 10;
@@ -50,16 +49,17 @@ pub(super) enum End {
 /// Serves the channel. `decoder` may hold messages already; `leave` ends it from this side.
 pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
+    peer: Peer,
     decoder: Decoder,
     dispatcher: &Dispatcher,
     stopping: &mut Stopping,
     moved: impl Future<Output = ()>,
 ) -> End {
-    let (answers, waiting) = mpsc::channel(MAX_WAITING_ANSWERS);
+    let (caller, waiting) = Caller::new(peer);
     let mut channel = Channel {
         decoder,
         dispatcher,
-        answers,
+        caller,
         waiting,
         out: Vec::new(),
         sent: 0,
@@ -97,9 +97,8 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 struct Channel<'a> {
     decoder: Decoder,
     dispatcher: &'a Dispatcher,
-    /// Cloned for each handler that answers later.
-    answers: mpsc::Sender<Vec<u8>>,
-    waiting: mpsc::Receiver<Vec<u8>>,
+    caller: Caller,
+    waiting: Outgoing,
     out: Vec<u8>,
     /// Of `out`, what TLS has taken.
     sent: usize,
@@ -141,7 +140,7 @@ impl Channel<'_> {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent() == 0 && self.flushed && self.waiting.is_empty()
+        self.unsent() == 0 && self.flushed && self.waiting.answers.is_empty()
     }
 
     /// Moves what can be moved, until neither direction can go on.
@@ -151,12 +150,7 @@ impl Channel<'_> {
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ) -> Poll<End> {
         loop {
-            while self.unsent() < HIGH_WATER
-                && let Poll::Ready(Some(answer)) = self.waiting.poll_recv(cx)
-            {
-                self.out.extend_from_slice(&answer);
-                self.stirred = true;
-            }
+            let more = self.take_lines(cx);
             if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
                 return Poll::Ready(End::Lost(error));
             }
@@ -169,12 +163,36 @@ impl Channel<'_> {
             if self.unsent() >= HIGH_WATER {
                 return Poll::Pending;
             }
+            if more && self.unsent() == 0 {
+                continue;
+            }
             match ready!(self.poll_read(cx, Pin::new(stream))) {
                 Ok(0) => return Poll::Ready(End::Closed),
                 Ok(_) => self.take_messages(),
                 Err(error) => return Poll::Ready(End::Lost(error)),
             }
         }
+    }
+
+    /// Takes what waits to go out, answers first. Whether there may be more, which then wakes nobody.
+    fn take_lines(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.unsent() < HIGH_WATER {
+            let Poll::Ready(Some(answer)) = self.waiting.answers.poll_recv(cx) else {
+                return self.take_bulk(cx);
+            };
+            self.out.extend_from_slice(&answer);
+            self.stirred = true;
+        }
+        true
+    }
+
+    fn take_bulk(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.unsent() < LOW_WATER {
+            let Poll::Ready(Some(line)) = self.waiting.bulk.poll_recv(cx) else { return false };
+            self.out.extend_from_slice(&line);
+            self.stirred = true;
+        }
+        true
     }
 
     fn poll_write(
@@ -217,7 +235,7 @@ impl Channel<'_> {
                 Ok(None) => return,
                 Ok(Some(text)) => {
                     self.stirred = true;
-                    self.dispatcher.take(text, &self.answers, &mut self.out);
+                    self.dispatcher.take(text, &self.caller, &mut self.out);
                 }
                 Err(error) => {
                     line(&Response::failed(None, error.retcode, &error.message), &mut self.out);

@@ -40,6 +40,13 @@ pub(super) async fn connect(
     }
 }
 
+/// The DNS names in the certificate of the server, which the handshake has verified.
+pub(super) fn names_of_peer(stream: &TlsStream<Plain>) -> Vec<String> {
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let leaf = certificates.first().and_then(|leaf| webpki::EndEntityCert::try_from(leaf).ok());
+    leaf.map(|leaf| leaf.valid_dns_names().map(str::to_owned).collect()).unwrap_or_default()
+}
+
 /// Builds the client's side from the configured files. The certificate and key are used when they are there; both
 /// or none must be.
 ///

@@ -117,6 +117,18 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// An object, or nothing.
+    ///
+    /// # Errors
+    /// When the field is there and no object.
+    pub fn object(self, name: &str) -> Result<Option<&'a Map<String, Value>>, InvalidParams> {
+        match self.field(name) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(fields)),
+            Some(other) => Err(wrong(name, "must be an object", other)),
+        }
+    }
+
     /// One of a few words, or nothing.
     ///
     /// # Errors

@@ -39,6 +39,45 @@ pub enum Encoding {
     Base64,
 }
 
+/// What a command and all it starts may take together, kept by cgroup controllers; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CommandLimits {
+    /// Bytes of memory; beyond it the kernel kills within the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Percent of one processor; 250 is two and a half.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u64>,
+    /// Processes and threads; one more can't be started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u64>,
+}
+
+impl CommandLimits {
+    fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
+        let Some(fields) = params.object("limits")? else { return Ok(Self::default()) };
+        if let Some(other) = fields.keys().find(|key| !["memory", "cpu", "pids"].contains(&key.as_str())) {
+            // A limit that is not kept is worse than an error.
+            return Err(InvalidParams(format!(
+                "limits may hold memory, cpu and pids, not \"{}\"",
+                crate::json::quote(other)
+            )));
+        }
+        let limits = Params::new(fields);
+        let named = |error: InvalidParams| InvalidParams(format!("limits.{error}"));
+        Ok(Self {
+            memory: limits.whole("memory", " of bytes", 1 << 20..=1 << 50).map_err(named)?,
+            cpu: limits.whole("cpu", " of percent", 1..=1_000_000).map_err(named)?,
+            pids: limits.whole("pids", " of processes", 1..=1 << 22).map_err(named)?,
+        })
+    }
+
+    /// Whether nothing is limited.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One command as a request asks for it. Durations are whole seconds, sizes bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Bash {
@@ -64,6 +103,8 @@ pub struct Bash {
     pub stream: bool,
     /// Text or base64.
     pub encoding: Encoding,
+    /// What it may take.
+    pub limits: CommandLimits,
 }
 
 impl Bash {
@@ -95,6 +136,7 @@ impl Bash {
             encoding: params
                 .one_of("encoding", &[("auto", Encoding::Auto), ("base64", Encoding::Base64)])?
                 .unwrap_or_default(),
+            limits: CommandLimits::parse(params)?,
         })
     }
 }
@@ -130,6 +172,9 @@ impl Serialize for Bash {
         }
         if self.encoding != Encoding::default() {
             map.serialize_entry("encoding", &self.encoding)?;
+        }
+        if !self.limits.is_none() {
+            map.serialize_entry("limits", &self.limits)?;
         }
         map.end()
     }

@@ -16,12 +16,16 @@ pub struct Output {
     /// `base64` when `data` is that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
+    /// `stderr` for a piece of that, when it was asked for apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<&'static str>,
 }
 
 impl Output {
-    /// A frame for a request.
-    pub fn new(id: &str, data: String, encoding: Option<&'static str>) -> Self {
-        Self { id: id.to_owned(), resp: "output", data, encoding }
+    /// A frame for a request; `stderr`: of the standard error that was asked for apart.
+    pub fn new(id: &str, data: String, encoding: Option<&'static str>, stderr: bool) -> Self {
+        let stream = stderr.then_some("stderr");
+        Self { id: id.to_owned(), resp: "output", data, encoding, stream }
     }
 }
 
@@ -106,6 +110,8 @@ impl Serialize for Event {
             stderr_dropped: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
             signal: Option<i32>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            usage: Option<super::Usage>,
             started: &'a str,
             ended: &'a str,
         }
@@ -123,6 +129,7 @@ impl Serialize for Event {
             stderr_encoding: self.outcome.stderr_encoding,
             stderr_dropped: self.outcome.stderr_dropped,
             signal: self.outcome.signal,
+            usage: self.outcome.usage,
             started: &self.started,
             ended: &self.ended,
         }

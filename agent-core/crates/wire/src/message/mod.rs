@@ -11,13 +11,16 @@ mod response;
 mod schedule;
 mod task;
 
-pub use bash::{Bash, DEFAULT_TIMEOUT, Encoding, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, StderrMode};
+pub use bash::{
+    Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
+    StderrMode,
+};
 pub use event::{Event, EventKind, Output};
 pub use init::{Init, InitReply, MAX_HOSTNAME};
 pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};
-pub use response::{Data, NORMAL, Resp, Response};
+pub use response::{Data, NORMAL, Resp, Response, Usage};
 pub use schedule::{CronSet, Missed, Overlap, Schedule};
-pub use task::{OutputFrom, TaskId};
+pub use task::{Ack, DEFAULT_LIST, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;
 

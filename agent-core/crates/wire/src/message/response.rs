@@ -37,6 +37,33 @@ impl Serialize for Data {
     }
 }
 
+/// What a command and the children it waited for took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Usage {
+    /// Seconds of processor time in user mode.
+    pub user: f64,
+    /// Seconds of processor time in the kernel.
+    pub sys: f64,
+    /// Seconds from its beginning to its end.
+    pub wall: f64,
+    /// The largest resident size of one of its processes, in KiB.
+    pub max_rss_kib: u64,
+}
+
+impl Usage {
+    fn parse(map: &Map<String, Value>) -> Option<Self> {
+        // For people and graphs: one that can't be read is as good as none.
+        let usage = map.get("usage")?.as_object()?;
+        let seconds = |name| usage.get(name).and_then(Value::as_f64);
+        Some(Self {
+            user: seconds("user")?,
+            sys: seconds("sys")?,
+            wall: seconds("wall")?,
+            max_rss_kib: usage.get("max_rss_kib")?.as_u64()?,
+        })
+    }
+}
+
 /// One answer. Fields that do not apply are left out on the wire, but for `id`, which is `null` when
 /// the message it answers had none.
 #[derive(Clone, Debug, Serialize)]
@@ -70,9 +97,15 @@ pub struct Response {
     /// The signal that killed the command (3032).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// What the command took, where one ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 impl Response {
+    /// The message of a task that was taken (§6).
+    pub const ACCEPTED: &'static str = "Accepted";
+
     /// A success without data; `retcode` is 0 or a command's exit status.
     pub fn success(id: &str, retcode: u16) -> Self {
         Self::bare(Some(id), Resp::Success, retcode, NORMAL.to_owned())
@@ -90,6 +123,13 @@ impl Response {
         self
     }
 
+    /// The same answer with another message.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     fn bare(id: Option<&str>, resp: Resp, retcode: u16, message: String) -> Self {
         Self {
             id: id.map(str::to_owned),
@@ -103,6 +143,7 @@ impl Response {
             stderr_encoding: None,
             stderr_dropped: None,
             signal: None,
+            usage: None,
         }
     }
 
@@ -137,6 +178,7 @@ impl Response {
             stderr_encoding: base64("stderr_encoding")?,
             stderr_dropped: params.whole("stderr_dropped", "", 0..=u64::MAX)?,
             signal: params.whole("signal", "", 1..=64)?.and_then(|number| i32::try_from(number).ok()),
+            usage: Usage::parse(map),
         })
     }
 }

@@ -43,7 +43,7 @@ pub enum Schedule {
         /// The expression.
         schedule: String,
         /// What runs.
-        bash: Bash,
+        bash: Box<Bash>,
     },
     /// `line`: expression, user and command in one text, as a crontab has them.
     Line(String),
@@ -86,7 +86,7 @@ impl CronSet {
         let schedule = match (params.short_text("schedule", MAX_SCHEDULE)?, params.text("line")?) {
             (Some(schedule), None) => Schedule::Fields {
                 schedule: schedule.to_owned(),
-                bash: Bash::parse(params, MAX_TASK_TIMEOUT)?,
+                bash: Box::new(Bash::parse(params, MAX_TASK_TIMEOUT)?),
             },
             (None, Some(line)) => Schedule::Line(line.to_owned()),
             (Some(_), Some(_)) => return Err(InvalidParams("give schedule or line, not both".to_owned())),

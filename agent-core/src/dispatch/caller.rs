@@ -1,0 +1,50 @@
+//! The server at the other end of one channel: who it is, and the two ways to it.
+//!
+//! Answers go first. What may be long and can wait, pieces of output and results of tasks, goes when no answer
+//! waits to go out, so that a flood of output holds up no `agent.ping`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Finished answers that wait for the channel; a handler with one more waits with it.
+const MAX_WAITING_ANSWERS: usize = 64;
+
+/// Pieces of output and results that wait for the channel.
+const MAX_WAITING_BULK: usize = 1;
+
+/// Whom TLS has verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The DNS names in its certificate.
+    pub(crate) names: Vec<String>,
+}
+
+/// One channel's server. Its receivers may be gone: then the channel is, and what was for it is dropped (§5).
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "streams and the policy are wired next")]
+pub(crate) struct Caller {
+    pub(crate) peer: Arc<Peer>,
+    pub(super) answers: mpsc::Sender<Vec<u8>>,
+    pub(super) bulk: mpsc::Sender<Vec<u8>>,
+}
+
+/// What the channel takes its lines from.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) answers: mpsc::Receiver<Vec<u8>>,
+    pub(crate) bulk: mpsc::Receiver<Vec<u8>>,
+}
+
+impl Caller {
+    /// For a channel that has just opened.
+    pub(crate) fn new(peer: Peer) -> (Self, Outgoing) {
+        let (answers, from_handlers) = mpsc::channel(MAX_WAITING_ANSWERS);
+        let (bulk, from_streams) = mpsc::channel(MAX_WAITING_BULK);
+        (
+            Self { peer: Arc::new(peer), answers, bulk },
+            Outgoing { answers: from_handlers, bulk: from_streams },
+        )
+    }
+}
