@@ -6,9 +6,13 @@ use agent_wire::DEFAULT_PORT;
 use clap::Parser;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the API listens unless `--http` says otherwise.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7480);
+
+/// Where results are kept unless a flag says otherwise.
+const DEFAULT_STATE_DIR: &str = "/var/lib/basicagent-controller";
 
 /// The server that agents connect to.
 ///
@@ -45,6 +49,15 @@ pub(crate) struct Flags {
     /// The API's token; made, readable by its owner only, when it is not there
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+
+    /// Where results of tasks are kept, a directory for its owner only
+    /// [default: /var/lib/basicagent-controller; with --dev DIR/state]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Days that a result is kept
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub(crate) keep_days: u16,
 
     /// Make a CA, certificates, a token and an agent's config in DIR where they are not there, and serve with them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "client_ca"])]
@@ -102,6 +115,20 @@ impl Flags {
                     .to_owned(),
             )),
         }
+    }
+
+    /// Where results are kept.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        match (&self.state_dir, &self.dev) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(dev)) => dev.join("state"),
+            (None, None) => DEFAULT_STATE_DIR.into(),
+        }
+    }
+
+    /// How long a result is kept.
+    pub(crate) fn keep(&self) -> Duration {
+        Duration::from_secs(u64::from(self.keep_days) * 24 * 3600)
     }
 
     /// The token's file given by a flag.

@@ -7,6 +7,7 @@ use crate::hosts::Hosts;
 use crate::redirect::{self, Redirect};
 use crate::session::{Channel, Session};
 use crate::stop::Stop;
+use crate::store::Store;
 use crate::tls;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{Init, InitReply, Response};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) redirect: Option<Redirect>,
     /// The server's side of TLS.
     pub(crate) tls: TlsAcceptor,
+    /// Where results go.
+    pub(crate) store: Arc<Store>,
 }
 
 /// Why a connection came to nothing.
@@ -98,7 +101,7 @@ pub(crate) async fn serve(
             } else {
                 log::info!("{id}: connected from {peer}");
             }
-            let end = channel.run(&session, &mut stop).await;
+            let end = channel.run(&session, &shared.store, &mut stop).await;
             shared.hosts.leave(&session);
             log::info!("{id}: session from {peer} ended: {end}");
         }

@@ -1,8 +1,8 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
 //! One TCP port takes agents (`listener` → `connection` → `session`), one loopback port takes
-//! operators (`http` → `api`); `hosts` is where they meet. `server` owns both and ends them.
-//! `dev` makes the certificates and files that a trial needs.
+//! operators (`http` → `api`); `hosts` is where they meet. Results of tasks go from a session to `store`, on
+//! disk, and from there to the API. `server` owns all of them and ends them. `dev` makes the certificates and files that a trial needs.
 
 mod api;
 mod cli;
@@ -19,6 +19,7 @@ mod redirect;
 mod server;
 mod session;
 mod stop;
+mod store;
 mod tls;
 mod token;
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::hosts::Hosts;
 use crate::listener::{self, Permits};
 use crate::ready::Ready;
+use crate::store::Store;
 use crate::token::Token;
 use crate::{api, http, stop, tls};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -38,17 +39,23 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Error> {
         None => flags.tls_files()?,
     };
     let hosts = Arc::new(Hosts::default());
+    let tls = tls::acceptor(&files)?;
+    let (store, thread) = Store::open(&flags.state_dir(), flags.keep())?;
     let shared = Arc::new(Shared {
         hosts: Arc::clone(&hosts),
         redirect: flags.redirect_to.clone(),
-        tls: tls::acceptor(&files)?,
+        tls,
+        store: Arc::clone(&store),
     });
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::System("can't start the event loop", error))?;
-    runtime.block_on(serve(flags, dev.as_ref(), shared, api::router(hosts, token)))
+    let served = runtime.block_on(serve(flags, dev.as_ref(), shared, api::router(hosts, store, token)));
+    // What sessions have handed over by now is stored; what comes later their agents keep.
+    thread.finish();
+    served
 }
 
 async fn serve(

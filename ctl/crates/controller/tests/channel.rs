@@ -19,10 +19,11 @@ fn an_agent_comes_in_and_answers_a_request() {
         let request = agent.receive().unwrap();
         assert_eq!((request["method"].as_str(), request["cmd"].as_str()), (Some("sync.bash"), Some("ls")));
         let id = request["id"].as_str().unwrap();
-        // Frames, events, unknown messages and answers to nobody cost nothing and reach nobody.
+        // Frames that nobody asked for, results without an outcome, unknown messages and answers to nobody
+        // cost nothing and reach nobody.
         agent.send(&format!(r#"{{"id":"{id}","resp":"output","data":"x"}}"#));
         agent.send(
-            r#"{"method":"async.result","id":"t","resp":"success","retcode":0,"message":"","data":""}"#,
+            r#"{"method":"async.result","id":"t","message":""} {"method":"async.result","resp":"failed"}"#,
         );
         agent.send(
             r#"{"id":"nobody","resp":"success","retcode":0,"message":""} {"x":1}{"id":null,"resp":"failed"}"#,
@@ -34,7 +35,7 @@ fn an_agent_comes_in_and_answers_a_request() {
         (asking.join().unwrap(), text)
     });
     assert_eq!(answered.0, (200, answered.1));
-    // Nothing came back for the event: who does not store it does not acknowledge it.
+    // Nothing came back for the results: what is not stored is not acknowledged.
     agent.stream.sock.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
     assert!(agent.try_receive().is_err());
 }

@@ -88,6 +88,7 @@ fn flags_that_can_not_work_are_refused() {
         (&["--http", "0.0.0.0:1"][..], 2, "loopback"),
         (&["--redirect-to", "example.com"], 2, "no address"),
         (&["--listen", "nowhere"], 2, "--listen"),
+        (&["--keep-days", "0"], 2, "--keep-days"),
         (&["--dev-host", "x"], 2, "--dev"),
         (&["--token-file", "/nonexistent/t"], 1, "/nonexistent/t"),
         (&[], 1, "--token-file"),
@@ -121,7 +122,7 @@ fn it_serves_with_files_named_by_flags_on_more_than_one_port() {
     let mut child = binary()
         .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--http", "127.0.0.1:0"])
         .args(["--cert", &file("server.pem"), "--key", &file("server.key"), "--client-ca", &file("ca.pem")])
-        .args(["--token-file", &file("token"), "--ready-file"])
+        .args(["--token-file", &file("token"), "--state-dir", &file("new/state"), "--ready-file"])
         .arg(&ready)
         .spawn()
         .unwrap();

@@ -2,6 +2,7 @@
 
 use super::request::MAX_BODY;
 use crate::session::NoAnswer;
+use crate::store::Unreadable;
 use agent_wire::json::quote;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -22,7 +23,11 @@ pub(super) enum ApiError {
     TooLarge,
     /// 404: the host's id.
     NoSuchHost(String),
-    /// 503, 502 or 504, and the host's id.
+    /// 404: the host's id and the task's.
+    NoResult(String, String),
+    /// 500.
+    Unreadable,
+    /// 503, 409, 502 or 504, and the host's id.
     NoAnswer(NoAnswer, String),
 }
 
@@ -35,17 +40,20 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoSuchPath | Self::NoSuchHost(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchPath | Self::NoSuchHost(_) | Self::NoResult(..) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoAnswer(NoAnswer::Duplicate, _) => StatusCode::CONFLICT,
             Self::NoAnswer(NoAnswer::Busy, _) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer(NoAnswer::Disconnected, _) => StatusCode::BAD_GATEWAY,
             Self::NoAnswer(NoAnswer::TimedOut, _) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
-    fn message(&self) -> String {
+    /// What to say to people.
+    pub(super) fn message(&self) -> String {
         match self {
             Self::Unauthorized => "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
             Self::NoSuchPath => "no such path; the API is under /api/v1/hosts".to_owned(),
@@ -53,6 +61,17 @@ impl ApiError {
             Self::BadRequest(why) => why.clone(),
             Self::TooLarge => format!("a request has at most {MAX_BODY} bytes"),
             Self::NoSuchHost(id) => format!("no host \"{}\" is connected", quote(id)),
+            Self::NoResult(host, task) => {
+                format!(
+                    "there is no result of the task \"{}\" of the host \"{}\" (yet)",
+                    quote(task),
+                    quote(host)
+                )
+            }
+            Self::Unreadable => "the results can't be read: the controller's log says why".to_owned(),
+            Self::NoAnswer(NoAnswer::Duplicate, id) => {
+                format!("the host {id} has not answered an earlier request with this id: ask again later")
+            }
             Self::NoAnswer(NoAnswer::Busy, id) => {
                 format!("too many requests wait for the host {id}: ask again later")
             }
@@ -63,6 +82,13 @@ impl ApiError {
                 format!("the host {id} did not answer in time; it may still be busy with the request")
             }
         }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(error: Unreadable) -> Self {
+        log::error!("the results can't be read: {error}");
+        Self::Unreadable
     }
 }
 

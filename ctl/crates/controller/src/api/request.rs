@@ -1,9 +1,10 @@
-//! A request's body → the line an agent gets: checked, given an id, put on one line.
+//! A request's body → the line an agent gets: checked, given an id where it has none, put on one line.
 
 use super::error::ApiError;
+use crate::session::Asked;
 use agent_wire::json::parse_object;
-use agent_wire::message::{DEFAULT_TIMEOUT, MAX_SYNC_TIMEOUT, line};
-use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, Limits, Params};
+use agent_wire::message::{DEFAULT_TIMEOUT, MAX_ID, MAX_SYNC_TIMEOUT, line};
+use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Params};
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
@@ -20,12 +21,12 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 /// A request that can be sent.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// Its id, which no other request ever has.
-    pub(super) id: String,
-    /// Its text, ended by `\n`.
-    pub(super) line: Vec<u8>,
+    /// Its id and text.
+    pub(super) asked: Asked,
     /// How long its answer is waited for.
     pub(super) wait: Duration,
+    /// Its output is wanted as it comes.
+    pub(super) stream: bool,
 }
 
 /// Checks what every request must have; the rest is the agent's to judge.
@@ -45,19 +46,28 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     if !decoder.is_drained() {
         return Err(bad("something follows it"));
     }
-    if map.contains_key("id") {
-        return Err(ApiError::BadRequest("a request here has no id: one is made for it".to_owned()));
-    }
     let params = Params::new(&map);
-    let method = params.required_text("method").map_err(|error| ApiError::BadRequest(error.to_string()))?;
-    let wait = if method == "sync.bash" {
+    let wrong = |error: InvalidParams| ApiError::BadRequest(error.to_string());
+    let method = params.required_text("method").map_err(wrong)?;
+    let sync = method == "sync.bash";
+    let wait = if sync {
         // A time-out that is no number of seconds is refused by the agent, at once.
         let asked = params.whole("timeout", "", 1..=MAX_SYNC_TIMEOUT).ok().flatten();
         Duration::from_secs(asked.unwrap_or(DEFAULT_TIMEOUT)) + MARGIN
     } else {
         DEFAULT_WAIT
     };
-    let id = Uuid::new_v4().to_string();
+    let stream = sync && params.flag("stream").unwrap_or_default();
+    let chosen = params.short_text("id", MAX_ID).map_err(wrong)?;
+    if chosen.is_some() && method != "async.bash" {
+        return Err(ApiError::BadRequest(
+            "only async.bash may have an id here: one is made for it".to_owned(),
+        ));
+    }
+    let (id, chosen) = match chosen {
+        Some(id) => (id.to_owned(), true),
+        None => (Uuid::new_v4().to_string(), false),
+    };
     map.insert("id".to_owned(), Value::String(id.clone()));
     let mut text = Vec::with_capacity(body.len() + 64);
     line(&map, &mut text);
@@ -65,7 +75,7 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     if text.len() > DEFAULT_MAX_MESSAGE {
         return Err(ApiError::TooLarge);
     }
-    Ok(Prepared { id, line: text, wait })
+    Ok(Prepared { asked: Asked { id, chosen, line: text }, wait, stream })
 }
 
 #[cfg(test)]
@@ -77,10 +87,10 @@ mod tests {
         let body = b" {\n\"method\": \"sync.bash\",\n\"cmd\": \"ls\", \"timeout\": 10, }\n";
         let prepared = prepare(body).unwrap();
         assert_eq!(prepared.wait, Duration::from_secs(25));
-        let text = String::from_utf8(prepared.line).unwrap();
+        let text = String::from_utf8(prepared.asked.line).unwrap();
         assert_eq!(text.find('\n'), Some(text.len() - 1));
         let map = parse_object(text.trim()).unwrap();
-        assert_eq!(map["id"], prepared.id);
+        assert_eq!(map["id"], prepared.asked.id);
         assert_eq!((map["cmd"].as_str(), map["timeout"].as_u64()), (Some("ls"), Some(10)));
     }
 
@@ -97,6 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn only_a_task_brings_its_id_and_only_a_command_is_streamed() {
+        for (body, id, stream) in [
+            (r#"{"method":"async.bash","cmd":"ls","id":"mine"}"#, Some("mine"), false),
+            (r#"{"method":"async.bash","cmd":"ls","id":null,"stream":true}"#, None, false),
+            (r#"{"method":"sync.bash","cmd":"ls","stream":true}"#, None, true),
+            (r#"{"method":"sync.bash","cmd":"ls","stream":"x"}"#, None, false),
+            (r#"{"method":"getinfo.kernel","stream":true}"#, None, false),
+        ] {
+            let prepared = prepare(body.as_bytes()).unwrap();
+            assert_eq!((prepared.asked.chosen, prepared.stream), (id.is_some(), stream), "{body}");
+            assert!(id.is_none_or(|id| id == prepared.asked.id), "{body}");
+        }
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         for body in [
             "",
@@ -109,6 +134,9 @@ mod tests {
             r#"{"method":"a.b","method":"a.c"}"#,
             r#"{"method":"a.b"}{"method":"a.c"}"#,
             r#"{"method":"a.b","id":"1"}"#,
+            r#"{"method":"sync.bash","cmd":"ls","id":"1"}"#,
+            r#"{"method":"async.bash","cmd":"ls","id":""}"#,
+            r#"{"method":"async.bash","cmd":"ls","id":1}"#,
         ] {
             let found = prepare(body.as_bytes());
             assert!(matches!(found, Err(ApiError::BadRequest(_))), "{body:?}: {found:?}");

@@ -1,9 +1,11 @@
 //! The routes, what guards them, and a handler each.
 
 use super::error::ApiError;
-use super::request;
+use super::ndjson::NdJson;
+use super::{request, results};
 use crate::hosts::Hosts;
 use crate::session::Session;
+use crate::store::Store;
 use crate::token::Token;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -21,8 +23,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the API works on.
 #[derive(Clone)]
-struct Api {
+pub(super) struct Api {
     hosts: Arc<Hosts>,
+    pub(super) store: Arc<Store>,
     token: Arc<Token>,
 }
 
@@ -51,12 +54,14 @@ impl<'a> From<&'a Session> for HostView<'a> {
 }
 
 /// The routes.
-pub(crate) fn router(hosts: Arc<Hosts>, token: Token) -> Router {
-    let api = Api { hosts, token: Arc::new(token) };
+pub(crate) fn router(hosts: Arc<Hosts>, store: Arc<Store>, token: Token) -> Router {
+    let api = Api { hosts, store, token: Arc::new(token) };
     Router::new()
         .route("/api/v1/hosts", get(list))
         .route("/api/v1/hosts/{id}", get(show))
         .route("/api/v1/hosts/{id}/requests", post(ask))
+        .route("/api/v1/hosts/{id}/results", get(results::page))
+        .route("/api/v1/hosts/{id}/results/{task}", get(results::one))
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::WrongMethod)
         .layer(middleware::from_fn_with_state(api.clone(), authorize))
@@ -93,11 +98,21 @@ async fn ask(State(api): State<Api>, Path(id): Path<String>, body: Body) -> Resu
     let prepared = request::prepare(&body)?;
     drop(body);
     let session = api.hosts.find(&id).ok_or_else(|| ApiError::NoSuchHost(id.clone()))?;
-    let waiter = session.ask(prepared.id, &prepared.line).map_err(|why| ApiError::no_answer(why, &id))?;
-    drop((session, prepared.line));
-    let answer = waiter.answer(prepared.wait).await.map_err(|why| ApiError::no_answer(why, &id))?;
-    Ok(Response::builder()
+    let no_answer = |why| ApiError::no_answer(why, &id);
+    if prepared.stream {
+        let output = session.stream(prepared.asked).map_err(no_answer)?;
+        drop(session);
+        return NdJson::begin(output, id, prepared.wait).await;
+    }
+    let waiter = session.ask(prepared.asked).map_err(no_answer)?;
+    drop(session);
+    Ok(json(waiter.answer(prepared.wait).await.map_err(no_answer)?))
+}
+
+/// A response whose body is JSON text already.
+pub(super) fn json(text: String) -> Response {
+    Response::builder()
         .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(answer))
-        .expect("a status and one fixed header make a response"))
+        .body(Body::from(text))
+        .expect("a status and one fixed header make a response")
 }

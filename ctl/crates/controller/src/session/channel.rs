@@ -1,14 +1,15 @@
-//! The TLS stream of one session: requests out, answers in, until one side ends it.
+//! The TLS stream of one session: requests out, answers and results in, until one side ends it.
 //!
 //! An idle channel holds no buffer: it reads into the stack, and what it writes belongs to it only while
 //! it is written.
 
 use super::Session;
-use super::handle::Fetched;
+use super::handle::{Closing, Fetched};
 use crate::connection::goodbye;
 use crate::stop::Stop;
+use crate::store::{Arrival, Store};
 use agent_wire::json::{parse_object, quote};
-use agent_wire::message::{EventKind, Response, line};
+use agent_wire::message::{Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
 use serde::de::IgnoredAny;
 use std::fmt;
@@ -49,6 +50,7 @@ pub(crate) enum End {
     Lost(io::Error),
     Malformed(Malformed),
     Replaced,
+    Resend,
     Stopped,
 }
 
@@ -59,6 +61,7 @@ impl fmt::Display for End {
             Self::Lost(error) => write!(f, "{error}"),
             Self::Malformed(error) => write!(f, "{error}"),
             Self::Replaced => f.write_str("replaced by a newer session of the same host"),
+            Self::Resend => f.write_str("cut off, so that the agent sends again what could not be stored"),
             Self::Stopped => f.write_str("the controller stops"),
         }
     }
@@ -83,8 +86,8 @@ impl Channel {
     }
 
     /// Serves the session to its end; whoever still waits then is told.
-    pub(crate) async fn run(mut self, session: &Arc<Session>, stop: &mut Stop) -> End {
-        let end = self.serve(session, stop).await;
+    pub(crate) async fn run(mut self, session: &Arc<Session>, store: &Store, stop: &mut Stop) -> End {
+        let end = self.serve(session, store, stop).await;
         session.close();
         if let End::Closed | End::Lost(_) = end {
             return end;
@@ -94,10 +97,19 @@ impl Channel {
         end
     }
 
-    async fn serve(&mut self, session: &Arc<Session>, stop: &mut Stop) -> End {
+    async fn serve(&mut self, session: &Arc<Session>, store: &Store, stop: &mut Stop) -> End {
         loop {
-            if let Err(error) = self.take_messages(session) {
-                return End::Malformed(error);
+            match self.take_messages(session) {
+                Ok(None) => {}
+                Ok(Some(result)) => {
+                    tokio::select! {
+                        // On the heap, as all that an idle session does not need. Nothing is read
+                        // while the disk is behind: the agent waits, and its results with it.
+                        () = Box::pin(store.take(result)) => continue,
+                        () = stop.said() => return End::Stopped,
+                    }
+                }
+                Err(error) => return End::Malformed(error),
             }
             let idle = self.outgoing.is_empty() && !self.flushing;
             tokio::select! {
@@ -108,7 +120,8 @@ impl Channel {
                 },
                 fetched = session.fetch(idle) => match fetched {
                     Fetched::Lines(lines) => self.outgoing = lines,
-                    Fetched::Close => return End::Replaced,
+                    Fetched::Close(Closing::Replaced) => return End::Replaced,
+                    Fetched::Close(Closing::Resend) => return End::Resend,
                 },
                 () = stop.said() => return End::Stopped,
             }
@@ -145,12 +158,17 @@ impl Channel {
         Poll::Ready(Ok(Moved::Read))
     }
 
-    /// Hands out every whole message. Only what leaves the stream unreadable is an error.
-    fn take_messages(&mut self, session: &Session) -> Result<(), Malformed> {
+    /// Hands out every whole message up to the first result, which it gives back. Only what leaves the
+    /// stream unreadable is an error.
+    fn take_messages(&mut self, session: &Arc<Session>) -> Result<Option<Arrival>, Malformed> {
         loop {
             match self.decoder.next_message() {
-                Ok(None) => return Ok(()),
-                Ok(Some(text)) => take_message(session, text),
+                Ok(None) => return Ok(None),
+                Ok(Some(text)) => {
+                    if let Some(result) = take_message(session, text) {
+                        return Ok(Some(result));
+                    }
+                }
                 Err(error) if error.fatal => return Err(error),
                 Err(error) => log::warn!("{}: a message was left out: {error}", session.id),
             }
@@ -176,19 +194,25 @@ impl Channel {
     }
 }
 
-fn take_message(session: &Session, text: &str) {
+/// Gives a result back; everything else is dealt with.
+fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
     let map = match parse_object(text) {
         Ok(map) => map,
-        Err(error) => return log::warn!("{}: a message was left out: {error}", session.id),
+        Err(error) => {
+            log::warn!("{}: a message was left out: {error}", session.id);
+            return None;
+        }
     };
     let params = Params::new(&map);
     let text_of = |name| params.text(name).ok().flatten();
     let id = text_of("id");
     if let Some(method) = text_of("method") {
-        // Events are acknowledged by whoever stores them: nobody yet, so the agent keeps them.
-        let events = [EventKind::Task.method(), EventKind::Cron.method()];
-        let kind = if events.contains(&method) { "event" } else { "message" };
-        return log::debug!("{}: {kind} \"{}\" is not handled here", session.id, quote(method));
+        match Arrival::parse(session, &map, || verbatim(text, &map)) {
+            Ok(Some(result)) => return Some(result),
+            Ok(None) => log::debug!("{}: message \"{}\" is not handled here", session.id, quote(method)),
+            Err(error) => log::warn!("{}: a result can't be stored, and is not: {error}", session.id),
+        }
+        return None;
     }
     match (id, text_of("resp")) {
         (Some(id), Some("success" | "failed")) => {
@@ -196,13 +220,18 @@ fn take_message(session: &Session, text: &str) {
                 log::debug!("{}: nobody waits for the answer to \"{}\"", session.id, quote(id));
             }
         }
-        (Some(_), Some("output")) => {}
+        (Some(id), Some("output")) => {
+            let length = text_of("data").map_or(0, str::len);
+            let bytes = if text_of("encoding").is_some() { length / 4 * 3 } else { length };
+            session.output(id, || verbatim(text, &map), bytes as u64);
+        }
         (None, Some(_)) => {
             let message = quote(text_of("message").unwrap_or_default());
             log::warn!("{}: the agent could not read a message: {message}", session.id);
         }
-        _ => log::warn!("{}: a message is neither an answer nor an event", session.id),
+        _ => log::warn!("{}: a message is neither an answer nor a result", session.id),
     }
+    None
 }
 
 /// The text as it came; written anew where it is JSON by the protocol's leniency alone.

@@ -2,12 +2,15 @@
 //!
 //! [`Session`] is the side that [`crate::api`] holds: it puts requests in and waits. [`channel::Channel`] is the
 //! side that owns the TLS stream. Between them stands one buffer, which both bounds and coalesces:
-//! requests that come while the stream is busy leave as one TLS record.
+//! requests that come while the stream is busy leave as one TLS record. [`Waiter`] and [`OutputStream`] are one
+//! request's wait, for the answer alone or for its output too.
 
 mod channel;
 mod handle;
+mod stream;
 mod waiter;
 
 pub(crate) use channel::Channel;
-pub(crate) use handle::Session;
+pub(crate) use handle::{Asked, Session};
+pub(crate) use stream::OutputStream;
 pub(crate) use waiter::{NoAnswer, Waiter};

@@ -10,6 +10,8 @@ use tokio::sync::oneshot;
 pub(crate) enum NoAnswer {
     /// Too many requests wait already.
     Busy,
+    /// A request with the same id waits already.
+    Duplicate,
     /// The agent is gone. Whether it has begun with the request is not known.
     Disconnected,
     /// It took too long.
@@ -21,12 +23,19 @@ pub(crate) enum NoAnswer {
 pub(crate) struct Waiter {
     session: Arc<Session>,
     id: String,
+    /// The answer may still come, and must not pass for that of another request with the id.
+    keep_id: bool,
     receiver: oneshot::Receiver<String>,
 }
 
 impl Waiter {
-    pub(super) fn new(session: Arc<Session>, id: String, receiver: oneshot::Receiver<String>) -> Self {
-        Self { session, id, receiver }
+    pub(super) fn new(
+        session: Arc<Session>,
+        id: String,
+        keep_id: bool,
+        receiver: oneshot::Receiver<String>,
+    ) -> Self {
+        Self { session, id, keep_id, receiver }
     }
 
     /// The answer's JSON text, as the agent wrote it.
@@ -44,6 +53,8 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.session.forget(&self.id);
+        if !self.keep_id {
+            self.session.forget(&self.id);
+        }
     }
 }

@@ -9,6 +9,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Map, Value};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,15 @@ pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_BasicAgentController"))
 }
 
+/// A command run by the words before it.
+#[expect(clippy::disallowed_methods, reason = "tests start the real binary")]
+fn under(words: &[&str], command: Command) -> Command {
+    let [program, arguments @ ..] = words else { return command };
+    let mut wrapped = Command::new(program);
+    wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
+    wrapped
+}
+
 /// A running controller with two dev hosts, `host-1` and `host-2`.
 pub(crate) struct Controller {
     pub(crate) child: Child,
@@ -53,15 +63,22 @@ pub(crate) struct Controller {
     pub(crate) agents: SocketAddr,
     pub(crate) api: String,
     pub(crate) token: String,
-    scratch: Scratch,
+    /// `None` only while it is handed on.
+    scratch: Option<Scratch>,
 }
 
 impl Controller {
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let scratch = Scratch::new();
+        Self::start_under(&[], flags, Scratch::new())
+    }
+
+    /// The same, under words that run it (`unshare -m sh -c …`), in a directory that may have been used.
+    pub(crate) fn start_under(words: &[&str], flags: &[&str], scratch: Scratch) -> Self {
         let dir = scratch.0.join("dev");
         let ready = scratch.0.join("ready.json");
-        let mut child = binary()
+        let _ = std::fs::remove_file(&ready);
+        let log = OpenOptions::new().append(true).create(true).open(scratch.0.join("log")).unwrap();
+        let mut child = under(words, binary())
             .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
             .args(["--dev-host", "host-1", "--dev-host", "host-2"])
             .arg("--dev")
@@ -70,7 +87,7 @@ impl Controller {
             .arg(&ready)
             .args(flags)
             .stdin(Stdio::null())
-            .stderr(std::fs::File::create(scratch.0.join("log")).unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
         let text = until("the ready file", || {
@@ -86,12 +103,24 @@ impl Controller {
             token: std::fs::read_to_string(dir.join("token")).unwrap().trim().to_owned(),
             child,
             dir,
-            scratch,
+            scratch: Some(scratch),
         }
     }
 
+    /// SIGKILL, and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again where it was, on other ports; it has to have ended.
+    pub(crate) fn restart(&mut self) {
+        let scratch = self.scratch.take().unwrap();
+        *self = Self::start_under(&[], &[], scratch);
+    }
+
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.scratch.0.join("log")).unwrap()
+        std::fs::read_to_string(self.scratch.as_ref().unwrap().0.join("log")).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: &str) {

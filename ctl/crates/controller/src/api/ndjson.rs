@@ -1,0 +1,89 @@
+//! A streamed answer: `application/x-ndjson`, each output frame a line as it comes, the last line the
+//! agent's response. When there is none, the last line is `{"error":"…"}`.
+
+use super::error::ApiError;
+use crate::session::{NoAnswer, OutputStream};
+use agent_wire::message::line;
+use axum::body::Body as AnyBody;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use hyper::body::{Body, Bytes, Frame};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// The body. Dropped early, since the client has hung up, it cancels the command.
+pub(super) struct NdJson {
+    /// `None` when the last line is out.
+    output: Option<OutputStream>,
+    /// What came before there was a body.
+    first: Option<Vec<u8>>,
+    deadline: Pin<Box<Sleep>>,
+    host: String,
+}
+
+impl NdJson {
+    /// Waits for the first line, since an error before it can still be a status; the rest is the body.
+    /// `wait` is for the whole.
+    ///
+    /// # Errors
+    /// When there is no line at all.
+    pub(super) async fn begin(
+        output: OutputStream,
+        host: String,
+        wait: Duration,
+    ) -> Result<Response, ApiError> {
+        let mut body = Self { output: Some(output), first: None, deadline: Box::pin(sleep(wait)), host };
+        match poll_fn(|cx| body.poll_lines(cx)).await {
+            Some(Ok(lines)) => body.first = Some(lines),
+            Some(Err(why)) => return Err(ApiError::no_answer(why, &body.host)),
+            None => {}
+        }
+        Ok(Response::builder()
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(AnyBody::new(body))
+            .expect("a status and one fixed header make a response"))
+    }
+
+    fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoAnswer>>> {
+        let Some(output) = &mut self.output else { return Poll::Ready(None) };
+        let lines = match output.poll_lines(cx) {
+            Poll::Pending => match self.deadline.as_mut().poll(cx) {
+                Poll::Ready(()) => Some(Err(NoAnswer::TimedOut)),
+                Poll::Pending => return Poll::Pending,
+            },
+            Poll::Ready(lines) => lines,
+        };
+        if !matches!(lines, Some(Ok(_))) {
+            self.output = None;
+        }
+        Poll::Ready(lines)
+    }
+}
+
+impl Body for NdJson {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let lines = match self.first.take() {
+            Some(lines) => Poll::Ready(Some(Ok(lines))),
+            None => self.poll_lines(cx),
+        };
+        lines.map(|lines| {
+            let lines = lines?.unwrap_or_else(|why| {
+                let mut last = Vec::new();
+                let error = ApiError::no_answer(why, &self.host).message();
+                line(&serde_json::json!({ "error": error }), &mut last);
+                last
+            });
+            Some(Ok(Frame::data(lines.into())))
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Results that could not be stored: the disk is full, or fails.
+//!
+//! A few are held and tried again; they show when storing works again. The rest is left to the agents, which
+//! keep what is not acknowledged and send it again on a new session: theirs are ended once the
+//! backlog is stored. So nobody has to do anything but make room.
+
+use super::Arrival;
+use crate::session::Session;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes of results that are held.
+const MAX_HELD: usize = 16 << 20;
+
+/// How long after a failure they are tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What has not been stored since storing began to fail.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    held: VecDeque<Arrival>,
+    held_bytes: usize,
+    /// Sessions, by host, with results that are not held.
+    owing: HashMap<String, Arc<Session>>,
+    retry_at: Option<Instant>,
+}
+
+impl Backlog {
+    /// Whether storing fails since some result on.
+    pub(super) fn is_failing(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
+    /// Takes a result that could not be stored; `true` when it is the first.
+    pub(super) fn take(&mut self, arrival: Arrival) -> bool {
+        let first = self.retry_at.is_none();
+        self.retry_at = Some(Instant::now() + RETRY);
+        if self.held.is_empty() || self.held_bytes + arrival.size() <= MAX_HELD {
+            self.held_bytes += arrival.size();
+            self.held.push_back(arrival);
+        } else {
+            self.owing.insert(arrival.host().to_owned(), arrival.session);
+        }
+        first
+    }
+
+    /// How long until the results that are held are to be tried again; `None` when there are none.
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.retry_at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Gives out what is to be tried now.
+    pub(super) fn retry(&mut self) -> Vec<Arrival> {
+        if !self.due().is_some_and(|due| due.is_zero()) {
+            return Vec::new();
+        }
+        self.held_bytes = 0;
+        std::mem::take(&mut self.held).into()
+    }
+
+    /// Call after a try: with nothing held any more, storing works again. Ends the sessions of agents
+    /// that have to send something again, and says how many; `None` while it still fails.
+    pub(super) fn settle(&mut self) -> Option<usize> {
+        if !self.is_failing() || !self.held.is_empty() {
+            return None;
+        }
+        self.retry_at = None;
+        let owing = std::mem::take(&mut self.owing);
+        owing.values().for_each(|session| session.close_to_resend());
+        Some(owing.len())
+    }
+}
