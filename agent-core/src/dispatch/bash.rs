@@ -1,31 +1,70 @@
 //! `sync.bash`: the request's fields to a command, the command's outcome to an answer (§5).
 
+use super::Caller;
+use super::frames::{Frames, MAX_WAITING_PIECES};
 use super::reply;
 use super::ticket::Cancelled;
-use crate::exec::{Captured, End, Executor, Spec};
+use crate::Error;
+use crate::exec::{Captured, End, Executor, Outcome, Spec};
 use crate::shutdown::Stopping;
-use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Response, StderrMode};
-use agent_wire::{InvalidParams, Retcode};
+use agent_wire::Retcode;
+use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Response, StderrMode, Usage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::future;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time;
 
-/// Runs the command to its end, its time-out or its cancelling, and makes the answer.
+/// How long the last pieces of a command that was ended by force may take to get into the channel.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
+
+/// Runs the command to its end, its time-out or its cancelling, and makes the answer. With `stream` the output goes to
+/// `caller` on the way; the answer then has to take the same way, behind it.
 pub(super) async fn run(
     id: &str,
     bash: Bash,
     executor: &Executor,
-    cancelled: Cancelled,
+    caller: &Caller,
+    mut cancelled: Cancelled,
     stopping: &Stopping,
 ) -> Response {
-    if bash.stream {
-        return reply::invalid(id, &InvalidParams("stream is not offered by this version".to_owned()));
+    let (encoding, stream) = (bash.encoding, bash.stream);
+    let timeout = Duration::from_secs(bash.timeout.unwrap_or(DEFAULT_TIMEOUT));
+    let spec = spec(bash, timeout);
+    let (outcome, [lost, lost_stderr]) = match stream {
+        true => streamed(id, spec, timeout, encoding, executor, caller, cancelled).await,
+        false => (executor.run(spec, given_up(&mut cancelled)).await, [0, 0]),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return reply::failed(id, &error),
+    };
+    let mut response = ended(id, outcome.end, timeout, stopping);
+    response.usage = outcome.usage.map(|usage| Usage {
+        user: usage.user.as_secs_f64(),
+        sys: usage.system.as_secs_f64(),
+        wall: outcome.wall.as_secs_f64(),
+        max_rss_kib: usage.max_rss_kib,
+    });
+    let some = |bytes: u64| Some(bytes).filter(|bytes| *bytes > 0);
+    response.dropped = some(outcome.stdout.dropped + lost);
+    let (text, encoded) = carry(outcome.stdout, encoding, stream);
+    response.data = Some(Data::Text(text));
+    response.encoding = encoded;
+    if let Some(stderr) = outcome.stderr {
+        response.stderr_dropped = some(stderr.dropped + lost_stderr);
+        let (text, encoded) = carry(stderr, encoding, stream);
+        response.stderr = Some(text);
+        response.stderr_encoding = encoded;
     }
-    let encoding = bash.encoding;
-    let timeout = bash.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let spec = Spec {
+    response
+}
+
+fn spec(bash: Bash, timeout: Duration) -> Spec {
+    Spec {
         cmd: bash.cmd,
-        timeout: Some(Duration::from_secs(timeout)),
+        timeout: Some(timeout),
         user: bash.user,
         group: bash.group,
         cwd: bash.cwd.map(Into::into),
@@ -33,17 +72,52 @@ pub(super) async fn run(
         stdin: bash.stdin.map(String::into_bytes),
         separate_stderr: bash.stderr == StderrMode::Separate,
         max_output: bash.max_output.and_then(|bytes| usize::try_from(bytes).ok()),
-    };
-    let cancelled = async move {
-        if cancelled.await.is_err() {
-            std::future::pending().await
+    }
+}
+
+/// The outcome, and the bytes that its reader did not take in time.
+async fn streamed(
+    id: &str,
+    spec: Spec,
+    timeout: Duration,
+    encoding: Encoding,
+    executor: &Executor,
+    caller: &Caller,
+    mut cancelled: Cancelled,
+) -> (Result<Outcome, Error>, [u64; 2]) {
+    let (reader, pieces) = mpsc::channel(MAX_WAITING_PIECES);
+    let mut frames = Frames::new(id, encoding, pieces, &caller.bulk);
+    let outcome = {
+        let mut running = std::pin::pin!(executor.stream(spec, reader, given_up(&mut cancelled)));
+        tokio::select! {
+            biased;
+            outcome = &mut running => outcome,
+            () = frames.forward() => running.await,
         }
     };
-    let outcome = match executor.run(spec, cancelled).await {
-        Ok(outcome) => outcome,
-        Err(error) => return reply::failed(id, &error),
+    let patience = match &outcome {
+        Ok(Outcome { end: End::Exited(_) | End::Signaled { .. }, wall, .. }) => timeout.saturating_sub(*wall),
+        _ => Duration::ZERO,
     };
-    let mut response = match outcome.end {
+    tokio::select! {
+        biased;
+        () = frames.forward() => {}
+        () = given_up(&mut cancelled) => {}
+        () = time::sleep(patience.max(LAST_FRAMES)) => {}
+    }
+    (outcome, frames.dropped())
+}
+
+/// Resolves once the request is to be given up; once only.
+async fn given_up(cancelled: &mut Cancelled) {
+    if cancelled.is_terminated() || cancelled.await.is_err() {
+        future::pending().await
+    }
+}
+
+/// The answer to how a command ended, without its output.
+fn ended(id: &str, end: End, timeout: Duration, stopping: &Stopping) -> Response {
+    match end {
         End::Exited(status) => Response::success(id, u16::from(status)),
         End::Signaled { signal, core } => {
             let name = nix::sys::signal::Signal::try_from(signal)
@@ -57,7 +131,7 @@ pub(super) async fn run(
         End::TimedOut => Response::failed(
             Some(id),
             Retcode::TimedOut,
-            format!("after {timeout} s, the whole process tree killed"),
+            format!("after {} s, the whole process tree killed", timeout.as_secs()),
         ),
         End::Cancelled if stopping.has_begun() => Response::failed(
             Some(id),
@@ -67,29 +141,22 @@ pub(super) async fn run(
         End::Cancelled => {
             Response::failed(Some(id), Retcode::Cancelled, "on request, the whole process tree killed")
         }
-    };
-    let (text, encoded, dropped) = carry(outcome.stdout, encoding);
-    response.data = Some(Data::Text(text));
-    response.encoding = encoded;
-    response.dropped = dropped;
-    if let Some(stderr) = outcome.stderr {
-        let (text, encoded, dropped) = carry(stderr, encoding);
-        response.stderr = Some(text);
-        response.stderr_encoding = encoded;
-        response.stderr_dropped = dropped;
     }
-    response
 }
 
-/// Output as it travels: text where it is UTF-8 and nothing else was asked for, else base64; and what was dropped.
-fn carry(captured: Captured, encoding: Encoding) -> (String, Option<&'static str>, Option<u64>) {
-    let dropped = Some(captured.dropped).filter(|bytes| *bytes > 0);
+/// Output as it travels in an answer; what was streamed is in none.
+fn carry(captured: Captured, encoding: Encoding, stream: bool) -> (String, Option<&'static str>) {
+    if stream { (String::new(), None) } else { encode(captured.bytes, encoding) }
+}
+
+/// Text where it is UTF-8 and nothing else was asked for, else base64.
+pub(super) fn encode(bytes: Vec<u8>, encoding: Encoding) -> (String, Option<&'static str>) {
     let bytes = match encoding {
-        Encoding::Base64 => captured.bytes,
-        Encoding::Auto => match String::from_utf8(captured.bytes) {
-            Ok(text) => return (text, None, dropped),
+        Encoding::Base64 => bytes,
+        Encoding::Auto => match String::from_utf8(bytes) {
+            Ok(text) => return (text, None),
             Err(error) => error.into_bytes(),
         },
     };
-    (STANDARD.encode(bytes), Some("base64"), dropped)
+    (STANDARD.encode(bytes), Some("base64"))
 }

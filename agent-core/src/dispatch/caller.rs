@@ -23,8 +23,8 @@ pub(crate) struct Peer {
 
 /// One channel's server. Its receivers may be gone: then the channel is, and what was for it is dropped (§5).
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "streams and the policy are wired next")]
 pub(crate) struct Caller {
+    #[expect(dead_code, reason = "the policy is wired next")]
     pub(crate) peer: Arc<Peer>,
     pub(super) answers: mpsc::Sender<Vec<u8>>,
     pub(super) bulk: mpsc::Sender<Vec<u8>>,
@@ -46,5 +46,10 @@ impl Caller {
             Self { peer: Arc::new(peer), answers, bulk },
             Outgoing { answers: from_handlers, bulk: from_streams },
         )
+    }
+
+    /// The same, for a request whose answer must not overtake the lines it has sent before.
+    pub(super) fn in_order(&self) -> Self {
+        Self { answers: self.bulk.clone(), ..self.clone() }
     }
 }

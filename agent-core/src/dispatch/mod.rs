@@ -6,6 +6,7 @@
 mod agent;
 mod bash;
 mod caller;
+mod frames;
 mod reply;
 mod ticket;
 
@@ -118,8 +119,10 @@ impl Dispatcher {
                 };
                 let executor = self.executor.clone();
                 let stopping = self.stopping.clone();
-                self.spawn(request, caller, move |request, cancelled| async move {
-                    bash::run(&request.id, bash, &executor, cancelled, &stopping).await
+                let caller = if bash.stream { caller.in_order() } else { caller.clone() };
+                let channel = caller.clone();
+                self.spawn(request, &caller, move |request, cancelled| async move {
+                    bash::run(&request.id, bash, &executor, &channel, cancelled, &stopping).await
                 })
             }
             method if method.starts_with("getinfo.") => {

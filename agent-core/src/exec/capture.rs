@@ -69,16 +69,18 @@ impl Capture {
     fn trim_seam(&mut self, head: usize) {
         let (before, after) = self.bytes.split_at(head);
         let tail_cut = after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
-        let cut = before.iter().rev().take(MAX_CHAR).position(|byte| !is_continuation(*byte));
-        let head_cut = match cut {
-            // The last character begins `back + 1` bytes before the seam.
-            Some(back) if before.iter().rev().nth(back).is_some_and(|lead| width(*lead) > back + 1) => {
-                back + 1
-            }
-            _ => 0,
-        };
+        let head_cut = unfinished(before);
         self.bytes.drain(head - head_cut..head + tail_cut);
         self.dropped += (head_cut + tail_cut) as u64;
+    }
+}
+
+/// How many of the last bytes are the beginning of a character whose rest is to come.
+pub(crate) fn unfinished(bytes: &[u8]) -> usize {
+    match bytes.iter().rev().take(MAX_CHAR).position(|byte| !is_continuation(*byte)) {
+        // The last character begins `back + 1` bytes before the end.
+        Some(back) if bytes.iter().rev().nth(back).is_some_and(|lead| width(*lead) > back + 1) => back + 1,
+        _ => 0,
     }
 }
 

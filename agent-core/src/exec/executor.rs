@@ -19,6 +19,7 @@ use super::job::Job;
 use super::outcome::Outcome;
 use super::pool::{MAX_LEAVES, Pool};
 use super::settings::{Platform, Settings, Trees};
+use super::sink::Piece;
 use super::spawner::Spawner;
 use super::spec::Spec;
 use crate::Error;
@@ -97,6 +98,31 @@ impl Executor {
     /// The command did not run: [`Error::InvalidCommand`], [`Error::NoSuchUser`],
     /// [`Error::NoSuchGroup`], [`Error::Busy`], [`Error::NotStarted`], [`Error::ShuttingDown`].
     pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, Error> {
+        self.begin(spec, None, cancelled).await
+    }
+
+    /// The same, with the output going to `reader` piece by piece while the command runs, and none of it in the outcome.
+    /// A reader that takes nothing makes the command wait; one that is gone does not. What had not gone to it when the
+    /// command was ended by time-out or cancelling is counted as dropped. The reader's channel should be short: each
+    /// place in it may hold [`super::MAX_PIECE`] bytes.
+    ///
+    /// # Errors
+    /// Those of [`Executor::run`].
+    pub async fn stream(
+        &self,
+        spec: Spec,
+        reader: mpsc::Sender<Piece>,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<Outcome, Error> {
+        self.begin(spec, Some(reader), cancelled).await
+    }
+
+    async fn begin(
+        &self,
+        spec: Spec,
+        reader: Option<mpsc::Sender<Piece>>,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<Outcome, Error> {
         spec.check()?;
         let mut cancelled = std::pin::pin!(cancelled);
         let mut shutdown = self.0.shutdown.subscribe();
@@ -114,6 +140,7 @@ impl Executor {
             shared: Arc::clone(&self.0.shared),
             settings: self.settings(),
             spec,
+            reader,
             id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
             cancelled: cancel_seen,
             shutdown,

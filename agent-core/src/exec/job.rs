@@ -17,7 +17,7 @@ use log::warn;
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::unistd::{self, Gid, Uid};
 use tokio::io::Interest;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use super::account::{Account, Asked};
@@ -26,6 +26,7 @@ use super::executor::Shared;
 use super::outcome::{End, Outcome, Usage};
 use super::process::{Process, Tree};
 use super::settings::Settings;
+use super::sink::Piece;
 use super::spawner::{self, stage_name};
 use super::spec::Spec;
 use super::streams::{Streams, Writers};
@@ -42,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) spec: Spec,
+    /// Takes the output as it comes; `None`: it is kept for the answer.
+    pub(crate) reader: Option<mpsc::Sender<Piece>>,
     pub(crate) id: u64,
     /// Resolves, also by being dropped, when nobody wants the command any more.
     pub(crate) cancelled: oneshot::Receiver<()>,
@@ -58,7 +61,7 @@ struct Began {
 
 impl Job {
     pub(crate) async fn run(self) {
-        let Self { shared, settings, spec, id, cancelled, shutdown, answer } = self;
+        let Self { shared, settings, spec, reader, id, cancelled, shutdown, answer } = self;
         let began = Began { wall: SystemTime::now(), at: Instant::now() };
         let mut stop = std::pin::pin!(stop(spec.timeout, cancelled, shutdown));
         let account = tokio::select! {
@@ -70,9 +73,11 @@ impl Job {
             account = account(&shared, &settings, &spec) => account,
         };
         let started = match account {
-            Ok(account) => start(&shared, &settings, &spec, id, &account).await,
+            Ok(account) => start(&shared, &settings, &spec, reader.as_ref(), id, &account).await,
             Err(error) => Err(error),
         };
+        // The streams have their own: the reader is at its end when they are.
+        drop(reader);
         let (mut process, mut streams) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -113,6 +118,14 @@ impl Job {
                 (end, ended)
             }
         };
+        if !matches!(end, End::TimedOut | End::Cancelled) {
+            // A reader that is slow gets the rest too, within the time the command may take.
+            tokio::select! {
+                biased;
+                _ = &mut stop => {}
+                () = streams.deliver() => {}
+            }
+        }
         // A killed tree holds no pipe any more, and a background child's output is not waited for
         // longer than this.
         let _ = time::timeout(DRAIN, streams.drain()).await;
@@ -177,13 +190,14 @@ async fn start(
     shared: &Arc<Shared>,
     settings: &Settings,
     spec: &Spec,
+    reader: Option<&mpsc::Sender<Piece>>,
     id: u64,
     account: &Account,
 ) -> Result<(Process, Streams), Error> {
     let failed = |stage| move |error: io::Error| Error::NotStarted { stage, why: error.to_string() };
     let identity = Uid::effective().is_root().then_some(&account.identity);
     let max = spec.max_output.unwrap_or(settings.max_output);
-    let (streams, writers) = Streams::open(spec.separate_stderr, max).map_err(failed("pipes"))?;
+    let (streams, writers) = Streams::open(spec.separate_stderr, max, reader).map_err(failed("pipes"))?;
     let stdin = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
     let stdin = stdin.map_err(failed("standard input"))?.map(OwnedFd::from);
     if let Some(identity) = identity {

@@ -19,14 +19,17 @@ mod outcome;
 mod pool;
 mod process;
 mod settings;
+mod sink;
 mod spawner;
 mod spec;
 mod streams;
 mod zygote;
 
 pub use capture::Captured;
+pub(crate) use capture::unfinished;
 pub use executor::Executor;
 pub use outcome::{End, Outcome, Usage};
 pub use settings::{DefaultGroup, Platform, Settings, Trees};
+pub use sink::{MAX_PIECE, Piece};
 pub use spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
 pub use zygote::{ZYGOTE_FLAG, zygote_main};

@@ -140,7 +140,7 @@ impl Channel<'_> {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent() == 0 && self.flushed && self.waiting.answers.is_empty()
+        self.unsent() == 0 && self.flushed && self.waiting.answers.is_empty() && self.waiting.bulk.is_empty()
     }
 
     /// Moves what can be moved, until neither direction can go on.

@@ -9,5 +9,6 @@ mod deaths;
 mod identity;
 mod outcome;
 mod roles;
+mod stream;
 mod support;
 mod trees;

@@ -37,6 +37,21 @@ async fn what_a_command_used_is_told() {
 }
 
 #[tokio::test]
+async fn what_a_command_used_is_told_however_it_was_ended() {
+    let busy = "i=0; while ((i < 50000)); do ((i++)); done;";
+    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(200), ..Settings::default() })
+    {
+        for rest in ["kill -9 $$", "sleep 100", "trap '' TERM; sleep 100; sleep 100"] {
+            let timeout = Some(Duration::from_secs(1));
+            let outcome = run(&executor, Spec { timeout, ..spec(&format!("{busy} {rest}")) }).await.unwrap();
+            let usage = outcome.usage.unwrap();
+            assert!(usage.user > Duration::ZERO && usage.max_rss_kib > 500, "{trees:?} {rest}: {usage:?}");
+        }
+        executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_the_rest() {
     for (trees, executor) in executors(&Settings { max_output: 20, ..Settings::default() }) {
         let outcome = run(&executor, spec("seq 100000 199999")).await.unwrap();
