@@ -2,12 +2,16 @@
 //! redirect, no other machine.
 
 use crate::error::Error;
+use agent_wire::json::quote;
+use agent_wire::message::Init;
 use serde::Deserialize;
+use std::fmt::Display;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http::{Response, StatusCode, Uri};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, BodyReader};
 
 /// How long a controller on this very machine may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,56 +46,112 @@ impl Controller {
     /// `GET` of a path of the API.
     ///
     /// # Errors
-    /// [`Error::NotAsked`].
+    /// [`Error::NotAsked`] and its like.
     pub(crate) fn read(&self, path: &str) -> Result<String, Error> {
-        let url = self.url_of(path)?;
-        let request = agent(DEFAULT_WAIT).get(url).header("Authorization", self.authorization()?);
-        self.text(request.call())
+        self.text(self.get(path, DEFAULT_WAIT)?)
+    }
+
+    /// The result of a task that the controller keeps, as JSON text; `None` when there is none within
+    /// `wait`.
+    ///
+    /// # Errors
+    /// [`Error::NotAsked`] and its like.
+    pub(crate) fn result(&self, host: &str, task: &str, wait: Duration) -> Result<Option<String>, Error> {
+        let path = format!("hosts/{}/results/{}?wait={}", checked(host)?, segment(task), wait.as_secs());
+        let answer = self.get(&path, wait)?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => self.text(answer).map(Some),
+        }
     }
 
     /// The answer of a host to a request, as JSON text. `timeout` is the request's own.
     ///
     /// # Errors
-    /// [`Error::NotAsked`].
+    /// [`Error::NotAsked`] and its like.
     pub(crate) fn ask(&self, host: &str, request: &str, timeout: Option<Duration>) -> Result<String, Error> {
-        if !agent_wire::message::Init::is_hostname(host) {
-            return Err(Error::NotAsked(format!("\"{}\" is no host id", agent_wire::json::quote(host))));
+        self.text(self.post(host, request, timeout.unwrap_or(DEFAULT_WAIT))?)
+    }
+
+    /// The answer of a host to a request whose output is wanted as it comes, line by line.
+    ///
+    /// # Errors
+    /// [`Error::NotAsked`] and its like.
+    pub(crate) fn stream(&self, host: &str, request: &str, timeout: Duration) -> Result<Lines<'_>, Error> {
+        let mut answer = self.post(host, request, timeout)?;
+        if answer.status() != StatusCode::OK {
+            return Err(self.refusal(&mut answer));
         }
-        let url = self.url_of(&format!("hosts/{host}/requests"))?;
-        let asked = agent(timeout.unwrap_or(DEFAULT_WAIT))
+        let body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+        Ok(Lines { controller: self, body: BufReader::new(body) })
+    }
+
+    fn get(&self, path: &str, wait: Duration) -> Result<Response<Body>, Error> {
+        let url = self.url_of(path)?;
+        let asked = agent(wait).get(url).header("Authorization", self.authorization()?).call();
+        asked.map_err(|error| self.not_sent(&error))
+    }
+
+    fn post(&self, host: &str, request: &str, wait: Duration) -> Result<Response<Body>, Error> {
+        let url = self.url_of(&format!("hosts/{}/requests", checked(host)?))?;
+        let asked = agent(wait)
             .post(url)
             .header("Authorization", self.authorization()?)
             .header("Content-Type", "application/json")
             .send(request);
-        self.text(asked)
+        asked.map_err(|error| self.not_sent(&error))
     }
 
-    fn text(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String, Error> {
-        let mut answer = answer.map_err(|error| self.out_of_reach(&error))?;
-        let text = answer
-            .body_mut()
-            .with_config()
-            .limit(MAX_ANSWER)
-            .read_to_string()
-            .map_err(|error| self.out_of_reach(&error))?;
-        if answer.status() == StatusCode::OK {
-            return Ok(text);
+    fn text(&self, mut answer: Response<Body>) -> Result<String, Error> {
+        if answer.status() != StatusCode::OK {
+            return Err(self.refusal(&mut answer));
         }
-        let why = match serde_json::from_str::<Refusal>(&text) {
-            Ok(refusal) => refusal.error,
-            Err(_) => format!("{} answers {}: is it a controller's API?", self.url, answer.status()),
-        };
-        Err(Error::NotAsked(why))
+        self.body(&mut answer)
     }
 
-    fn out_of_reach(&self, error: &ureq::Error) -> Error {
-        Error::NotAsked(format!("controller {}: {error}", self.url))
+    fn body(&self, answer: &mut Response<Body>) -> Result<String, Error> {
+        let read = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
+        read.map_err(|error| self.out_of_reach(&error))
+    }
+
+    fn refusal(&self, answer: &mut Response<Body>) -> Error {
+        let text = match self.body(answer) {
+            Ok(text) => text,
+            Err(error) => return error,
+        };
+        let Ok(Refusal { error: why }) = serde_json::from_str(&text) else {
+            let status = answer.status();
+            return Error::NotAsked(format!("{} answers {status}: is it a controller's API?", self.url));
+        };
+        match answer.status() {
+            StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => Error::Away(why),
+            StatusCode::CONFLICT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                Error::Unanswered(why)
+            }
+            _ => Error::NotAsked(why),
+        }
+    }
+
+    /// Without a connection nobody was asked; behind that nobody knows.
+    fn not_sent(&self, error: &ureq::Error) -> Error {
+        match error {
+            ureq::Error::Io(why) if why.kind() != ErrorKind::ConnectionRefused => self.out_of_reach(error),
+            ureq::Error::Io(_)
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::HostNotFound
+            | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+                Error::Away(format!("controller {}: {error}", self.url))
+            }
+            _ => self.out_of_reach(error),
+        }
+    }
+
+    fn out_of_reach(&self, error: &dyn Display) -> Error {
+        Error::Unanswered(format!("controller {}: {error}", self.url))
     }
 
     fn url_of(&self, path: &str) -> Result<String, Error> {
-        let wrong = |why: &str| {
-            Error::NotAsked(format!("--controller {}: {why}", agent_wire::json::quote(&self.url)))
-        };
+        let wrong = |why: &str| Error::NotAsked(format!("--controller {}: {why}", quote(&self.url)));
         let uri: Uri = self.url.parse().map_err(|_| wrong("is no URL"))?;
         if uri.scheme_str() != Some("http") {
             return Err(wrong("must be an http:// URL on loopback"));
@@ -126,6 +186,51 @@ impl Controller {
         }
         Ok(format!("Bearer {token}"))
     }
+}
+
+/// An answer that comes line by line.
+pub(crate) struct Lines<'a> {
+    controller: &'a Controller,
+    body: BufReader<BodyReader<'static>>,
+}
+
+impl Lines<'_> {
+    /// The next line without its end; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::Unanswered`] when the connection is lost, [`Error::NotAsked`] for what is no text or
+    /// longer than any answer.
+    pub(crate) fn next_line(&mut self) -> Result<Option<String>, Error> {
+        let mut line = String::new();
+        let read = self.body.by_ref().take(MAX_ANSWER).read_line(&mut line);
+        match read.map_err(|error| self.controller.out_of_reach(&error))? {
+            0 => Ok(None),
+            _ if line.pop() == Some('\n') => Ok(Some(line)),
+            _ => Err(Error::Unanswered("the controller's answer ends within a line".to_owned())),
+        }
+    }
+}
+
+fn checked(host: &str) -> Result<&str, Error> {
+    if Init::is_hostname(host) {
+        Ok(host)
+    } else {
+        Err(Error::NotAsked(format!("\"{}\" is no host id", quote(host))))
+    }
+}
+
+/// A text as one segment of a path (RFC 3986 §3.3).
+fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            segment.push(char::from(byte));
+        } else {
+            // Dots too: a segment of one or two would mean another path.
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
 }
 
 fn agent(wait: Duration) -> Agent {

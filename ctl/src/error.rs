@@ -11,6 +11,10 @@ pub(crate) enum Error {
     Failed(String),
     /// Nobody could be asked.
     NotAsked(String),
+    /// The host could not be asked now: it is not connected, or has too much to do.
+    Away(String),
+    /// The host may have been asked, but its answer is lost.
+    Unanswered(String),
     /// The answer is there, but could not be written.
     Output(io::Error),
 }
@@ -18,7 +22,9 @@ pub(crate) enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) | Self::NotAsked(why) => f.write_str(why),
+            Self::Failed(why) | Self::NotAsked(why) | Self::Away(why) | Self::Unanswered(why) => {
+                f.write_str(why)
+            }
             Self::Output(error) => write!(f, "standard output: {error}"),
         }
     }

@@ -9,7 +9,7 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// It could not be asked: plugin not found or refused, controller out of reach, host unknown.
 pub(crate) const NOT_ASKED: u8 = 3;
-/// `exec`: the command did not end by itself, or could not be asked for.
+/// `exec`, `task result`: the command did not end by itself, could not be asked for, or has no result yet.
 pub(crate) const EXEC_FAILED: u8 = 255;
 
 /// For `--help`. Status 2 is clap's own.
@@ -19,14 +19,14 @@ Exit status:
   1  the query failed: the plugin or the agent says why on standard error
   2  wrong flags
   3  could not be asked: plugin not found or refused, controller out of reach, host unknown
-exec exits as its command does; 255 when the command did not end by itself (timed out, killed,
-not started) or could not be asked for.";
+exec and task result exit as the command does; 255 when the command did not end by itself (timed
+out, killed, not started), could not be asked for, or has no result yet.";
 
 /// The status of an error.
-pub(crate) fn status(error: &Error, exec: bool) -> ExitCode {
+pub(crate) fn status(error: &Error, command: bool) -> ExitCode {
     ExitCode::from(match error {
-        _ if exec => EXEC_FAILED,
+        _ if command => EXEC_FAILED,
         Error::Failed(_) | Error::Output(_) => FAILED,
-        Error::NotAsked(_) => NOT_ASKED,
+        Error::NotAsked(_) | Error::Away(_) | Error::Unanswered(_) => NOT_ASKED,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::client::Controller;
 use crate::error::Error;
-use crate::{exit, output};
+use crate::{exit, output, table};
 use agent_wire::json::one_line;
 use serde::Deserialize;
 use std::process::ExitCode;
@@ -32,14 +32,14 @@ pub(crate) fn run(controller: &Controller, json: bool) -> Result<ExitCode, Error
     } else {
         let listing: Listing = serde_json::from_str(&text)
             .map_err(|error| Error::NotAsked(format!("the answer can't be read: {error}")))?;
-        output::bytes(table(&listing.hosts).as_bytes())?;
+        let head = ["HOST", "ADDRESS", "VERSION", "CONNECTED SINCE", "RUNNING"];
+        output::bytes(table::text(head, &rows(&listing.hosts)).as_bytes())?;
     }
     Ok(ExitCode::from(exit::DONE))
 }
 
-fn table(hosts: &[Host]) -> String {
-    let head = ["HOST", "ADDRESS", "VERSION", "CONNECTED SINCE", "RUNNING"].map(str::to_owned);
-    let rows = hosts.iter().map(|host| {
+fn rows(hosts: &[Host]) -> Vec<[String; 5]> {
+    let row = |host: &Host| {
         [
             one_line(&host.id),
             one_line(&host.address),
@@ -47,40 +47,6 @@ fn table(hosts: &[Host]) -> String {
             one_line(&host.connected_at),
             host.requests_running.to_string(),
         ]
-    });
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
-    let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let hosts = [Host {
-            id: "a-long-host-id".to_owned(),
-            address: "[::1]:1".to_owned(),
-            version: Some("1\u{1b}[2J".to_owned()),
-            connected_at: "2026-01-01T00:00:00Z".to_owned(),
-            requests_running: 3,
-        }];
-        let found = table(&hosts);
-        let wanted = "HOST            ADDRESS  VERSION     CONNECTED SINCE       RUNNING\n\
-                      a-long-host-id  [::1]:1  1\\u{1b}[2J  2026-01-01T00:00:00Z  3\n";
-        assert_eq!(found, wanted);
-    }
+    };
+    hosts.iter().map(row).collect()
 }

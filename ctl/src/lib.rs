@@ -1,18 +1,24 @@
 //! BasicAgentCtl: asks this machine's plugins, or other machines through their controller.
 //!
 //! `cli` reads the flags; `local` and `list` load plugins into this process; `client` speaks to the
-//! controller for `query`, `exec` and `hosts`; `output` prints. `exit` has the exit statuses.
+//! controller for `query`, `exec`, `stream`, `task` and `hosts`; `outcome`, `table` and `output` print. `exit` has the
+//! exit statuses.
 
 mod cli;
 mod client;
+mod command;
 mod error;
 mod exec;
 mod exit;
 mod hosts;
 mod list;
 mod local;
+mod outcome;
 mod output;
 mod query;
+mod stream;
+mod table;
+mod task;
 
 use clap::Parser as _;
 use cli::{Action, Cli};
@@ -29,9 +35,10 @@ pub fn main() -> ExitCode {
         Action::List { dirs, json } => list::run(dirs, *json),
         Action::Hosts { controller, json } => hosts::run(controller, *json),
         Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
+        Action::Task { controller, host, task } => task::run(controller, host, task),
     };
     done.unwrap_or_else(|error| {
         output::error(&error);
-        exit::status(&error, matches!(action, Action::Exec { .. }))
+        exit::status(&error, action.exits_as_a_command())
     })
 }

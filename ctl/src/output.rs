@@ -25,17 +25,29 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     parts(&[bytes])
 }
 
+/// Prints a piece of what goes on; `false` when nobody reads any more.
+///
+/// # Errors
+/// When it can't be written.
+pub(crate) fn piece(bytes: &[u8]) -> Result<bool, Error> {
+    match write(&[bytes]) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::Output(error)),
+    }
+}
+
 fn parts(parts: &[&[u8]]) -> Result<(), Error> {
-    // Unbuffered: standard output's own buffer looks for line ends in every byte of megabytes.
-    let written = io::stdout()
-        .as_fd()
-        .try_clone_to_owned()
-        .map(File::from)
-        .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part)));
-    match written {
+    match write(parts) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),
     }
+}
+
+fn write(parts: &[&[u8]]) -> io::Result<()> {
+    // Unbuffered: standard output's own buffer looks for line ends in every byte of megabytes.
+    let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    parts.iter().try_for_each(|part| out.write_all(part))
 }
 
 /// Prints a JSON document: as it is into a pipe or file; laid out on a terminal, where a plugin's help

@@ -35,9 +35,17 @@ pub(crate) fn run(
     if response.resp == Resp::Failed {
         return Err(failed(&response));
     }
-    let payload: Payload<'_> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-    output::json(payload.data.map_or("null", RawValue::get))?;
+    output::json(data(&text)?)?;
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// The JSON text of an answer's data; `null` when it has none.
+///
+/// # Errors
+/// [`Error::NotAsked`] when the answer is no JSON object.
+pub(crate) fn data(answer: &str) -> Result<&str, Error> {
+    let payload: Payload<'_> = serde_json::from_str(answer).map_err(|error| unreadable(&error))?;
+    Ok(payload.data.map_or("null", RawValue::get))
 }
 
 /// Reads an agent's answer.
@@ -54,6 +62,7 @@ pub(crate) fn failed(response: &Response) -> Error {
     Error::Failed(format!("{} {}", response.retcode, response.message))
 }
 
-fn unreadable(error: &dyn std::fmt::Display) -> Error {
+/// An answer that makes no sense.
+pub(crate) fn unreadable(error: &dyn std::fmt::Display) -> Error {
     Error::NotAsked(format!("the answer can't be read: {error}"))
 }

@@ -1,70 +1,9 @@
 //! The real binary against a stand-in for the controller's API: what is sent, printed and exited with.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
+mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
-use std::thread::JoinHandle;
-
-const TOKEN: &str = "0123456789abcdef0123";
-
-/// What one request looked like.
-struct Seen {
-    line: String,
-    head: String,
-    body: serde_json::Value,
-}
-
-/// Answers one request with `status` and `body`.
-fn controller(status: u16, body: &str) -> (String, JoinHandle<Seen>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let body = body.to_owned();
-    let serving = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
-        }
-        let head = head.to_ascii_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(0, |length| length.parse().unwrap());
-        let mut sent = vec![0; length];
-        reader.read_exact(&mut sent).unwrap();
-        write!(
-            stream,
-            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let line = head.lines().next().unwrap().to_owned();
-        Seen { line, head, body: serde_json::from_slice(&sent).unwrap_or_default() }
-    });
-    (url, serving)
-}
-
-fn run(url: &str, args: &[&str], stdin: &str) -> (i32, Vec<u8>, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_BasicAgentCtl"))
-        .args(["--controller", url])
-        .args(args)
-        .env("BASICAGENT_TOKEN", TOKEN)
-        // The token must not go by way of a proxy.
-        .env("HTTP_PROXY", "http://127.0.0.1:9")
-        .env("ALL_PROXY", "http://127.0.0.1:9")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Who does not read its input may be gone already.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    (output.status.code().unwrap(), output.stdout, String::from_utf8(output.stderr).unwrap())
-}
+use support::{TOKEN, controller, run};
 
 #[test]
 fn a_query_prints_the_data_as_it_came() {
@@ -75,7 +14,7 @@ fn a_query_prints_the_data_as_it_came() {
     let seen = serving.join().unwrap();
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(String::from_utf8(out).unwrap(), "{\"z\":1,\"a\":[18446744073709551615]}\n");
-    assert_eq!(seen.line, "post /api/v1/hosts/h-1/requests http/1.1");
+    assert_eq!(seen.line, "POST /api/v1/hosts/h-1/requests HTTP/1.1");
     assert!(seen.head.contains(&format!("authorization: bearer {TOKEN}\r\n")), "{}", seen.head);
     assert_eq!(seen.body, serde_json::json!({"method": "getinfo.users", "args": "-U root"}));
 }
@@ -146,7 +85,7 @@ fn hosts_are_a_table_or_the_controllers_json() {
     let answer = r#"{"hosts":[{"id":"h-1","address":"10.0.0.1:5","version":null,"connected_at":"2026-01-01T00:00:00Z","requests_running":0}]}"#;
     let (url, serving) = controller(200, answer);
     let (status, out, _) = run(&url, &["hosts"], "");
-    assert_eq!(serving.join().unwrap().line, "get /api/v1/hosts http/1.1");
+    assert_eq!(serving.join().unwrap().line, "GET /api/v1/hosts HTTP/1.1");
     let out = String::from_utf8(out).unwrap();
     assert!(
         status == 0 && out.starts_with("HOST") && out.contains("h-1") && out.lines().count() == 2,

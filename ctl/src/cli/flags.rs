@@ -1,9 +1,10 @@
-//! The flags, and the one action that they ask for.
+//! The command line as a whole, and which flags go together.
 
+use super::{Action, Exec, Task};
 use crate::client::Controller;
 use crate::exit;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Where plugins are looked for, in this order.
@@ -61,57 +62,9 @@ enum Sub {
     /// Run a command on the host and exit as it does
     #[command(after_help = exit::HELP)]
     Exec(Exec),
-}
-
-/// `exec`.
-#[derive(Debug, Args)]
-pub(crate) struct Exec {
-    /// Run as this user, name or uid [default: root]
-    #[arg(long, value_name = "USER")]
-    pub(crate) user: Option<String>,
-
-    /// Run as this group, name or gid [default: the user's own]
-    #[arg(long, value_name = "GROUP")]
-    pub(crate) group: Option<String>,
-
-    /// Kill the command and all it started after so many seconds [default: 120]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=agent_wire::message::MAX_SYNC_TIMEOUT))]
-    pub(crate) timeout: Option<u64>,
-
-    /// Run in this directory [default: the user's home]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cwd: Option<String>,
-
-    /// Add a variable to the command's environment; repeatable
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub(crate) env: Vec<(String, String)>,
-
-    /// Pass what standard input holds on to the command
-    #[arg(long)]
-    pub(crate) stdin: bool,
-
-    /// Print the agent's whole response as JSON instead of the output
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// One word is a line for bash; several are a program and its arguments, passed as they are
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
-    pub(crate) words: Vec<String>,
-}
-
-/// What there is to do.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Call a plugin here.
-    Local { dirs: Vec<PathBuf>, method: String, args: String },
-    /// Call a method of a host.
-    Query { controller: Controller, host: String, method: String, args: Option<String> },
-    /// List plugins here.
-    List { dirs: Vec<PathBuf>, json: bool },
-    /// List hosts.
-    Hosts { controller: Controller, json: bool },
-    /// Run a command on a host.
-    Exec { controller: Controller, host: String, exec: Exec },
+    /// Commands that a host runs by itself, and their results
+    #[command(subcommand, after_help = exit::HELP)]
+    Task(Task),
 }
 
 impl Cli {
@@ -160,14 +113,12 @@ impl Cli {
                 host: self.host.ok_or(HOST)?,
                 exec,
             }),
+            (Some(Sub::Task(task)), None) => Ok(Action::Task {
+                controller: controller.ok_or(CONTROLLER)?,
+                host: self.host.ok_or(HOST)?,
+                task,
+            }),
         }
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("must be NAME=VALUE"),
     }
 }
 
@@ -219,9 +170,36 @@ mod tests {
             let found = action(&[&flags, words].concat());
             let Ok(Action::Exec { exec, host, .. }) = found else { panic!("{words:?}: {found:?}") };
             assert_eq!(
-                (exec.words, host, exec.json),
+                (exec.command.words, host, exec.json),
                 (wanted.iter().map(|w| (*w).to_owned()).collect(), "h".to_owned(), false)
             );
+        }
+    }
+
+    #[test]
+    fn task_has_a_subcommand_each_and_only_submit_takes_a_command() {
+        let flags = ["--controller", "http://127.0.0.1:1", "--host", "h", "task"];
+        for line in [
+            &["submit", "--id", "x", "--timeout", "2592000", "--separate-stderr", "--", "ls", "-l"][..],
+            &["status", "x", "--json"],
+            &["list"],
+            &["output", "x", "--follow", "--stderr"],
+            &["result", "x", "--wait", "9"],
+            &["cancel", "x"],
+        ] {
+            let found = action(&[&flags, line].concat());
+            assert!(matches!(found, Ok(Action::Task { .. })), "{line:?}: {found:?}");
+        }
+        for line in [
+            &[][..],
+            &["submit"],
+            &["submit", "--id", "", "ls"],
+            &["submit", "--timeout", "2592001", "ls"],
+            &["status"],
+            &["result", "x", "y"],
+            &["list", "x"],
+        ] {
+            assert!(action(&[&flags, line].concat()).is_err(), "{line:?} was taken");
         }
     }
 
@@ -238,6 +216,8 @@ mod tests {
             &["--controller", "http://127.0.0.1:1", "--plugin-dir", "/x", "hosts"],
             &["hosts"],
             &["exec", "ls"],
+            &["task", "list"],
+            &["--controller", "http://127.0.0.1:1", "task", "list"],
             &["--controller", "http://127.0.0.1:1", "exec", "--", "ls"],
             &["--controller", "http://127.0.0.1:1", "--host", "h", "exec"],
             &["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "--timeout", "0", "ls"],

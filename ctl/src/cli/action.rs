@@ -1,0 +1,29 @@
+//! What there is to do.
+
+use super::{Exec, Task};
+use crate::client::Controller;
+use std::path::PathBuf;
+
+/// One run's work.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Call a plugin here.
+    Local { dirs: Vec<PathBuf>, method: String, args: String },
+    /// Call a method of a host.
+    Query { controller: Controller, host: String, method: String, args: Option<String> },
+    /// List plugins here.
+    List { dirs: Vec<PathBuf>, json: bool },
+    /// List hosts.
+    Hosts { controller: Controller, json: bool },
+    /// Run a command on a host.
+    Exec { controller: Controller, host: String, exec: Exec },
+    /// Something about a host's tasks.
+    Task { controller: Controller, host: String, task: Task },
+}
+
+impl Action {
+    /// Whether its exit status is that of a command.
+    pub(crate) fn exits_as_a_command(&self) -> bool {
+        matches!(self, Self::Exec { .. } | Self::Task { task: Task::Result(_), .. })
+    }
+}
