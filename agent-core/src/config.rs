@@ -4,6 +4,7 @@
 //! misspelt bound that is silently not in force is worse than an agent that says so.
 
 use crate::Error;
+use crate::audit;
 use crate::exec::{DefaultGroup, Settings};
 use agent_wire::Endpoint;
 use agent_wire::message::{Init, MAX_OUTPUT};
@@ -21,6 +22,9 @@ const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
 /// Where plugins are, unless `plugin_dirs` says otherwise; the first file found wins.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
 
+/// The `audit.file` that stands for no audit log.
+const NO_AUDIT: &str = "none";
+
 /// Servers that one `server` setting may list.
 const MAX_SERVERS: usize = 16;
 
@@ -36,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) state_dir: PathBuf,
     pub(crate) run_dir: PathBuf,
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The policy's file, which has to be there; `None`: the default one, if it is there.
+    pub(crate) policy: Option<PathBuf>,
     /// Bytes of one message from the server.
     pub(crate) max_message: usize,
     pub(crate) tls: Tls,
@@ -43,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) tasks: Tasks,
     pub(crate) cron: Cron,
     pub(crate) plugins: Plugins,
+    pub(crate) audit: Audit,
     pub(crate) log: Log,
 }
 
@@ -102,8 +109,14 @@ pub(crate) enum GroupRule {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tasks {
-    keep_days: u32,
-    max_bytes: u64,
+    /// How long a result waits for a server that takes it.
+    pub(crate) keep_days: u32,
+    /// What tasks may take on disk.
+    pub(crate) max_bytes: u64,
+    /// Tasks that run at once.
+    pub(crate) max_running: usize,
+    /// Tasks that are known at once, whatever their state.
+    pub(crate) max_kept: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -122,6 +135,15 @@ pub(crate) struct Plugins {
     /// Seconds a worker process outlives its last call.
     pub(crate) idle: u64,
     trusted_sha256: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Audit {
+    /// Empty: in `state_dir`; [`NO_AUDIT`]: there is none.
+    file: PathBuf,
+    max_bytes: u64,
+    keep: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -145,12 +167,14 @@ impl Default for Config {
             state_dir: "/var/lib/basicagent".into(),
             run_dir: "/run/basicagent".into(),
             plugin_dirs: PLUGIN_DIRS.iter().map(PathBuf::from).collect(),
+            policy: None,
             max_message: agent_wire::DEFAULT_MAX_MESSAGE,
             tls: Tls::default(),
             exec: Exec::default(),
             tasks: Tasks::default(),
             cron: Cron::default(),
             plugins: Plugins::default(),
+            audit: Audit::default(),
             log: Log::default(),
         }
     }
@@ -183,7 +207,7 @@ impl Default for Exec {
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { keep_days: 7, max_bytes: 1 << 30 }
+        Self { keep_days: 7, max_bytes: 1 << 30, max_running: 64, max_kept: 16_384 }
     }
 }
 
@@ -196,6 +220,12 @@ impl Default for Cron {
 impl Default for Plugins {
     fn default() -> Self {
         Self { roots: vec!["getinfo.users".to_owned()], idle: 30, trusted_sha256: Vec::new() }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { file: PathBuf::new(), max_bytes: 10 << 20, keep: 5 }
     }
 }
 
@@ -250,7 +280,11 @@ impl Config {
         }
         let paths =
             [("state_dir", &self.state_dir), ("run_dir", &self.run_dir), ("exec.shell", &self.exec.shell)];
-        for (key, path) in paths.into_iter().chain(self.plugin_dirs.iter().map(|dir| ("plugin_dirs", dir))) {
+        let plugin_dirs = self.plugin_dirs.iter().map(|dir| ("plugin_dirs", dir));
+        let policy = self.policy.iter().map(|path| ("policy", path));
+        let is_path = !self.audit.file.as_os_str().is_empty() && self.audit.file != Path::new(NO_AUDIT);
+        let audit = is_path.then_some(("audit.file", &self.audit.file));
+        for (key, path) in paths.into_iter().chain(plugin_dirs).chain(policy).chain(audit) {
             if !path.is_absolute() {
                 return refuse(key, &format!("must be an absolute path, not \"{}\"", path.display()));
             }
@@ -261,8 +295,21 @@ impl Config {
             ("exec.max_running", self.exec.max_running, 1, 4096),
             ("exec.max_queued", self.exec.max_queued, 0, 65_536),
             ("exec.max_output", self.exec.max_output, 1, max_output),
+            ("tasks.max_running", self.tasks.max_running, 1, 4096),
+            ("tasks.max_kept", self.tasks.max_kept, 1, 1 << 20),
         ];
         for (key, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                return refuse(key, &format!("must be from {least} to {most}, not {value}"));
+            }
+        }
+        let whole = [
+            ("tasks.keep_days", u64::from(self.tasks.keep_days), 1, 3650),
+            ("tasks.max_bytes", self.tasks.max_bytes, 1 << 20, 1 << 50),
+            ("audit.max_bytes", self.audit.max_bytes, 64 << 10, 1 << 40),
+            ("audit.keep", u64::from(self.audit.keep), 0, 100),
+        ];
+        for (key, value, least, most) in whole {
             if !(least..=most).contains(&value) {
                 return refuse(key, &format!("must be from {least} to {most}, not {value}"));
             }
@@ -283,6 +330,16 @@ impl Config {
     /// The configured servers, in order.
     pub(crate) fn servers(&self) -> Vec<Server> {
         self.server.iter().filter_map(|text| Server::parse(text).ok()).collect()
+    }
+
+    /// As the audit log takes it.
+    pub(crate) fn audit(&self) -> audit::Settings {
+        let file = match self.audit.file.as_os_str().to_str() {
+            Some(NO_AUDIT) => None,
+            Some("") => Some(self.state_dir.join("audit.log")),
+            _ => Some(self.audit.file.clone()),
+        };
+        audit::Settings { file, max_bytes: self.audit.max_bytes, keep: self.audit.keep }
     }
 
     /// Whether a channel opened under `other` must be opened anew under this configuration.
@@ -424,6 +481,19 @@ mod tests {
     }
 
     #[test]
+    fn the_audit_log_is_in_the_state_directory_or_where_it_is_said_or_nowhere() {
+        let table = [
+            ("", Some("/var/lib/basicagent/audit.log")),
+            ("state_dir = '/s'\n", Some("/s/audit.log")),
+            ("[audit]\nfile = '/var/log/audit'", Some("/var/log/audit")),
+            ("[audit]\nfile = 'none'", None),
+        ];
+        for (text, file) in table {
+            assert_eq!(parse(text).unwrap().audit().file.as_deref(), file.map(Path::new), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let table = [
             ("sever = 'x'", "line 1"),
@@ -436,6 +506,15 @@ mod tests {
             ("host_id = 'a/b'", "host_id"),
             ("state_dir = 'var'", "state_dir"),
             ("plugin_dirs = ['lib']", "plugin_dirs"),
+            ("policy = 'policy.toml'", "policy"),
+            ("policy = ''", "policy"),
+            ("[audit]\nfile = 'audit.log'", "audit.file"),
+            ("[audit]\nmax_bytes = 1", "audit.max_bytes"),
+            ("[audit]\nkeep = 101", "audit.keep"),
+            ("[tasks]\nkeep_days = 0", "tasks.keep_days"),
+            ("[tasks]\nmax_bytes = 4096", "tasks.max_bytes"),
+            ("[tasks]\nmax_running = 0", "tasks.max_running"),
+            ("[tasks]\nmax_kept = 10000000", "tasks.max_kept"),
             ("[exec]\nmax_running = 0", "exec.max_running"),
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[tls]\nserver_name = 'a b'", "tls.server_name"),

@@ -1,5 +1,6 @@
 //! The daemon from its first line to its last: flags, configuration, log, the parts, signals, the end.
 
+use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
@@ -8,6 +9,7 @@ use crate::identity::Identity;
 use crate::link::{self, Link};
 use crate::logging::{self, LogFile};
 use crate::plugin::Plugins;
+use crate::policy::{self, Gate, Policy};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::{Error, exec, plugin};
 use clap::Parser as _;
@@ -56,8 +58,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `--check-config`: the file itself has been checked; here the TLS files it names.
+/// `--check-config`: the file itself has been checked; here the policy and the TLS files it names.
 fn check(config: &Config) -> ExitCode {
+    if let Err(error) = policy::load(config.policy.as_deref()) {
+        eprintln!("BasicAgent: {error}");
+        return ExitCode::from(2);
+    }
     match link::client_config(&config.tls) {
         Ok(_) => ExitCode::SUCCESS,
         // The default place may be filled later; a place that was named has to hold something.
@@ -117,6 +123,8 @@ struct Daemon<'a> {
     shutdown: Shutdown,
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
+    gate: Arc<Gate>,
+    audit: Audit,
     dispatcher: Arc<Dispatcher>,
     stopping: crate::shutdown::Stopping,
 }
@@ -128,6 +136,11 @@ impl Daemon<'_> {
         log_file: Option<LogFile>,
         identity: Identity,
     ) -> Result<Daemon<'_>, Error> {
+        // First: with a policy that can't be used, nothing is started.
+        let policy = match policy::load(config.policy.as_deref())? {
+            Some(policy) => policy,
+            None => Policy::allow_all(),
+        };
         let (shutdown, stopping) = Shutdown::new();
         let executor = Arc::new(Executor::start(config.exec.settings(), exec::Platform::default())?);
         let plugins = Arc::new(Plugins::new(
@@ -135,8 +148,16 @@ impl Daemon<'_> {
             config.plugins.roots.clone(),
             config.plugins.idle(),
         ));
-        let dispatcher =
-            Dispatcher::new(&identity.host_id, executor.clone(), plugins.clone(), stopping.clone());
+        let gate = Arc::new(Gate::new(policy, executor.clone()));
+        let audit = Audit::new(config.audit());
+        let dispatcher = Dispatcher::new(
+            &identity.host_id,
+            executor.clone(),
+            plugins.clone(),
+            gate.clone(),
+            audit.clone(),
+            stopping.clone(),
+        );
         Ok(Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),
@@ -145,6 +166,8 @@ impl Daemon<'_> {
             shutdown,
             executor,
             plugins,
+            gate,
+            audit,
             dispatcher: Arc::new(dispatcher),
             stopping,
         })
@@ -214,11 +237,26 @@ impl Daemon<'_> {
             log::warn!("state_dir, host_id and log.file change only at the next start");
         }
         log::set_max_level(config.log.level.0);
+        self.reload_policy(&config);
+        self.audit.reconfigure(config.audit());
         self.executor.reconfigure(config.exec.settings());
         self.plugins
             .reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle())
             .await;
         self.config.send_replace(Arc::new(config));
         log::info!("configuration reloaded");
+    }
+
+    /// The policy anew. One that can't be used, or is gone, leaves the old one in force: a slip must not open the host.
+    fn reload_policy(&self, config: &Config) {
+        match policy::load(config.policy.as_deref()) {
+            Ok(Some(policy)) => {
+                log::info!("policy: {} rules in force", policy.len());
+                self.gate.replace(policy);
+            }
+            Ok(None) if self.gate.is_open() => {}
+            Ok(None) => log::error!("policy: the file is gone; the rules stay in force until the next start"),
+            Err(error) => log::error!("policy not reloaded: {error}"),
+        }
     }
 }

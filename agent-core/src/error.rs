@@ -118,6 +118,13 @@ pub enum Error {
         /// What the system says, with the path where there is one.
         why: String,
     },
+    /// The host's policy does not let the controller do this.
+    RefusedByPolicy {
+        /// The rule's name; what it holds is the host's own.
+        rule: String,
+        /// The operator's words for the one who asks.
+        reason: Option<String>,
+    },
     /// The agent ends and takes no more commands.
     ShuttingDown,
     /// A plugin that was not found, or that was not loaded.
@@ -200,6 +207,8 @@ impl fmt::Display for Error {
                 write!(f, "{running} commands run and {queued} wait: no more can be taken now")
             }
             Self::NotStarted { stage, why } => write!(f, "the command could not be started: {stage}: {why}"),
+            Self::RefusedByPolicy { rule, reason: Some(reason) } => write!(f, "{rule}: {reason}"),
+            Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
             // Its sentence names the method already, or the file.
             Self::PluginRefused { why, .. } => f.write_str(why),

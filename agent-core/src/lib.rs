@@ -3,6 +3,7 @@
 //! The two binaries are a few lines each; everything they do is here. Only `dispatch` replies,
 //! only `exec` starts commands, only `plugin` starts workers.
 
+mod audit;
 pub mod boot;
 mod cli;
 mod config;
@@ -15,6 +16,7 @@ mod identity;
 mod link;
 mod logging;
 mod plugin;
+mod policy;
 mod shutdown;
 
 pub use error::Error;

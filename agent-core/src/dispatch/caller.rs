@@ -24,7 +24,6 @@ pub(crate) struct Peer {
 /// One channel's server. Its receivers may be gone: then the channel is, and what was for it is dropped (§5).
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    #[expect(dead_code, reason = "the policy is wired next")]
     pub(crate) peer: Arc<Peer>,
     pub(super) answers: mpsc::Sender<Vec<u8>>,
     pub(super) bulk: mpsc::Sender<Vec<u8>>,

@@ -12,11 +12,14 @@ mod ticket;
 
 pub(crate) use caller::{Caller, Outgoing, Peer};
 
+use crate::Error;
+use crate::audit::{Audit, Entry};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
+use crate::policy::{Asked, Gate, brings_command};
 use crate::shutdown::Stopping;
 use agent_wire::message::{Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, Request, Response, line};
-use agent_wire::{InvalidParams, Retcode, json};
+use agent_wire::{InvalidParams, Malformed, Retcode, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Running, Ticket};
@@ -35,6 +38,8 @@ pub(crate) struct Dispatcher {
     running: Running,
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
+    gate: Arc<Gate>,
+    audit: Audit,
     about: agent::About,
     stopping: Stopping,
     taken: AtomicU64,
@@ -46,12 +51,16 @@ impl Dispatcher {
         host_id: &str,
         executor: Arc<Executor>,
         plugins: Arc<Plugins>,
+        gate: Arc<Gate>,
+        audit: Audit,
         stopping: Stopping,
     ) -> Self {
         Self {
             running: Running::default(),
             executor,
             plugins,
+            gate,
+            audit,
             about: agent::About::new(host_id),
             stopping,
             taken: AtomicU64::new(0),
@@ -64,7 +73,7 @@ impl Dispatcher {
         self.taken.fetch_add(1, Ordering::Relaxed);
         let fields = match json::parse_object(text) {
             Ok(fields) => fields,
-            Err(error) => return line(&Response::failed(None, error.retcode, &error.message), out),
+            Err(error) => return self.malformed(&error, caller, out),
         };
         if fields.contains_key("resp") {
             // Nothing was asked of the server, so this is an error it reports; answering it could go on for ever.
@@ -73,12 +82,26 @@ impl Dispatcher {
         }
         match Request::parse(fields) {
             Ok(request) => {
-                if let Some(response) = self.start(request, caller) {
+                let mut entry = self.audit.begin(&caller.peer, &request);
+                if let Some(response) = self.start(request, caller, &mut entry) {
+                    if let Some(entry) = entry {
+                        entry.end(&response);
+                    }
                     line(&response, out);
                 }
             }
-            Err(unusable) => line(&unusable.answer(), out),
+            Err(unusable) => self.unusable(&unusable.answer(), caller, out),
         }
+    }
+
+    /// Answers bytes that are no message.
+    pub(crate) fn malformed(&self, error: &Malformed, caller: &Caller, out: &mut Vec<u8>) {
+        self.unusable(&Response::failed(None, error.retcode, &error.message), caller, out);
+    }
+
+    fn unusable(&self, answer: &Response, caller: &Caller, out: &mut Vec<u8>) {
+        self.audit.unusable(&caller.peer, answer);
+        line(answer, out);
     }
 
     /// Ends every running command; their answers say so.
@@ -91,14 +114,22 @@ impl Dispatcher {
         self.running.drained().await;
     }
 
-    /// Answers at once, or starts what will answer later.
-    fn start(&self, request: Request, caller: &Caller) -> Option<Response> {
+    /// Answers at once, or starts what will answer later and takes the entry with it.
+    fn start(&self, request: Request, caller: &Caller, entry: &mut Option<Entry>) -> Option<Response> {
         let id = request.id.as_str();
         if self.running.has(id) {
             return Some(reply::invalid(
                 id,
                 &InvalidParams("id is that of a request still running".to_owned()),
             ));
+        }
+        // A ping does nothing and tells nothing: nobody is kept from seeing that the agent lives. What brings a command
+        // is checked with it, once its account is known.
+        if request.method != "agent.ping" && !brings_command(&request.method) {
+            let asked = Asked { method: &request.method, controllers: &caller.peer.names, bash: None };
+            if let Err(error) = self.gate.check(asked) {
+                return Some(refusal(id, &error, entry.as_mut()));
+            }
         }
         match request.method.as_str() {
             "agent.ping" => Some(Response::success(id, 0)),
@@ -108,7 +139,7 @@ impl Dispatcher {
             "sync.cancel" => Some(self.cancel(&request)),
             "agent.methods" => {
                 let plugins = self.plugins.clone();
-                self.spawn(request, caller, move |request, _| async move {
+                self.spawn(request, caller, entry, move |request, _| async move {
                     agent::methods(&request.id, &plugins).await
                 })
             }
@@ -121,9 +152,15 @@ impl Dispatcher {
                 let stopping = self.stopping.clone();
                 let caller = if bash.stream { caller.in_order() } else { caller.clone() };
                 let channel = caller.clone();
-                self.spawn(request, &caller, move |request, cancelled| async move {
-                    bash::run(&request.id, bash, &executor, &channel, cancelled, &stopping).await
-                })
+                self.spawn_command(
+                    request,
+                    bash,
+                    &caller,
+                    entry,
+                    move |request, bash, cancelled| async move {
+                        bash::run(&request.id, bash, &executor, &channel, cancelled, &stopping).await
+                    },
+                )
             }
             method if method.starts_with("getinfo.") => {
                 let getinfo = match GetInfo::parse(request.params()) {
@@ -131,7 +168,7 @@ impl Dispatcher {
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
                 let plugins = self.plugins.clone();
-                self.spawn(request, caller, move |request, _| async move {
+                self.spawn(request, caller, entry, move |request, _| async move {
                     match plugins.call(&request.method, &getinfo.args).await {
                         Ok(data) => Response::success(&request.id, 0).with_json(data),
                         Err(error) => reply::failed(&request.id, &error),
@@ -147,23 +184,67 @@ impl Dispatcher {
         &self,
         request: Request,
         caller: &Caller,
+        entry: &mut Option<Entry>,
         handler: impl FnOnce(Request, ticket::Cancelled) -> F + Send + 'static,
     ) -> Option<Response>
     where
         F: Future<Output = Response> + Send,
     {
+        let (ticket, cancelled) = match self.enter(&request.id, caller, entry) {
+            Ok(entered) => entered,
+            Err(response) => return Some(*response),
+        };
+        // Owned by `running`: shutdown waits for every ticket to be given back.
+        tokio::spawn(async move { Ticket::answer(ticket, handler(request, cancelled).await).await });
+        None
+    }
+
+    /// The same for a request that brings a command: the handler gets it only if the policy lets it in.
+    fn spawn_command<F>(
+        &self,
+        request: Request,
+        bash: Bash,
+        caller: &Caller,
+        entry: &mut Option<Entry>,
+        handler: impl FnOnce(Request, Bash, ticket::Cancelled) -> F + Send + 'static,
+    ) -> Option<Response>
+    where
+        F: Future<Output = Response> + Send,
+    {
+        let (mut ticket, cancelled) = match self.enter(&request.id, caller, entry) {
+            Ok(entered) => entered,
+            Err(response) => return Some(*response),
+        };
+        let (gate, peer) = (self.gate.clone(), caller.peer.clone());
+        tokio::spawn(async move {
+            let asked = Asked { method: &request.method, controllers: &peer.names, bash: Some(&bash) };
+            let response = match gate.check_command(asked).await {
+                Ok(()) => handler(request, bash, cancelled).await,
+                Err(error) => refusal(&request.id, &error, ticket.entry.as_mut()),
+            };
+            ticket.answer(response).await;
+        });
+        None
+    }
+
+    /// A place for one more request, or the answer that there is none.
+    fn enter(
+        &self,
+        id: &str,
+        caller: &Caller,
+        entry: &mut Option<Entry>,
+    ) -> Result<(Ticket, ticket::Cancelled), Box<Response>> {
         if self.stopping.has_begun() {
-            return Some(Response::failed(Some(&request.id), Retcode::ShuttingDown, "no new requests"));
+            return Err(Response::failed(Some(id), Retcode::ShuttingDown, "no new requests").into());
         }
-        match self.running.enter(&request.id, &caller.answers) {
-            Ok((ticket, cancelled)) => {
-                // Owned by `running`: shutdown waits for every ticket to be given back.
-                tokio::spawn(async move { Ticket::answer(ticket, handler(request, cancelled).await).await });
-                None
+        match self.running.enter(id, &caller.answers) {
+            Ok((mut ticket, cancelled)) => {
+                ticket.entry = entry.take();
+                Ok((ticket, cancelled))
             }
             Err(ticket::Full) => {
                 let most = format!("at most {} run or wait", ticket::MAX_IN_FLIGHT);
-                Some(Response::failed(Some(&request.id), Retcode::Busy, most))
+                Err(Response::failed(Some(id), Retcode::Busy, most).into())
             }
         }
     }
@@ -178,4 +259,12 @@ impl Dispatcher {
             Err(why) => reply::invalid(&request.id, &why),
         }
     }
+}
+
+/// The answer to a request that the policy did not let in; the entry learns the rule.
+fn refusal(id: &str, error: &Error, entry: Option<&mut Entry>) -> Response {
+    if let (Error::RefusedByPolicy { rule, .. }, Some(entry)) = (error, entry) {
+        entry.refused_by(rule);
+    }
+    reply::failed(id, error)
 }

@@ -26,6 +26,7 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
         }
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
         Error::Busy { .. } | Error::PluginBusy { .. } => (Retcode::Busy, error.to_string()),
+        Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
         Error::PluginRefused { .. } => (Retcode::PluginRefused, error.to_string()),
         Error::PluginFailed { .. } => (Retcode::PluginFailed, error.to_string()),

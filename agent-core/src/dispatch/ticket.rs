@@ -1,5 +1,6 @@
 //! Requests that are running: their ids, how to cancel them, how many there may be.
 
+use crate::audit::Entry;
 use agent_wire::Retcode;
 use agent_wire::message::{Response, line};
 use std::collections::HashMap;
@@ -59,6 +60,7 @@ impl Running {
             id: id.to_owned(),
             ids: self.ids.clone(),
             answers: answers.clone(),
+            entry: None,
             left: false,
             _place: place,
         };
@@ -100,6 +102,8 @@ pub(super) struct Ticket {
     id: String,
     ids: Arc<Mutex<Ids>>,
     answers: mpsc::Sender<Vec<u8>>,
+    /// The request's line in the audit log, which the answer ends.
+    pub(super) entry: Option<Entry>,
     left: bool,
     _place: OwnedSemaphorePermit,
 }
@@ -107,12 +111,20 @@ pub(super) struct Ticket {
 impl Ticket {
     /// Hands the answer over. The id is free for another request from here on.
     pub(super) async fn answer(mut self, response: Response) {
+        self.audit(&response);
         let mut bytes = Vec::new();
         line(&response, &mut bytes);
         drop(response);
         self.leave();
         // The channel is gone: the answer is dropped with it (§5).
         let _ = self.answers.send(bytes).await;
+    }
+
+    /// Before the answer goes out, and also when nobody is left to take it.
+    fn audit(&mut self, response: &Response) {
+        if let Some(entry) = self.entry.take() {
+            entry.end(response);
+        }
     }
 
     fn leave(&mut self) {
@@ -129,11 +141,10 @@ impl Drop for Ticket {
         }
         self.leave();
         log::error!("request {}: its handler ended without an answer", agent_wire::json::quote(&self.id));
+        let response = Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id");
+        self.audit(&response);
         let mut bytes = Vec::new();
-        line(
-            &Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id"),
-            &mut bytes,
-        );
+        line(&response, &mut bytes);
         let _ = self.answers.try_send(bytes);
     }
 }

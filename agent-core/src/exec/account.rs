@@ -49,18 +49,36 @@ pub(crate) struct Asked {
     pub(crate) default_group: DefaultGroup,
 }
 
+/// An account by what it is called, or by digits that are no name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Called {
+    User(String),
+    Group(String),
+}
+
 /// The accounts of this host.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    kept: Mutex<HashMap<Asked, Kept>>,
+    kept: Mutex<HashMap<Asked, Kept<Arc<Account>>>>,
+    numbers: Mutex<Option<Numbers>>,
     lookups: Arc<Semaphore>,
 }
 
+/// A list of accounts and their numbers.
+type Numbers = (Arc<[Called]>, Kept<Arc<[Option<u32>]>>);
+
+/// An answer, and until when it is good.
 #[derive(Debug)]
-struct Kept {
-    account: Arc<Account>,
+struct Kept<T> {
+    answer: T,
     since: Instant,
     files: Files,
+}
+
+impl<T> Kept<T> {
+    fn is_good(&self, files: &Files) -> bool {
+        self.since.elapsed() < KEPT && self.files == *files
+    }
 }
 
 type Files = [Option<Stamp>; FILES.len()];
@@ -77,7 +95,8 @@ struct Stamp {
 
 impl Accounts {
     pub(crate) fn new() -> Self {
-        Self { kept: Mutex::default(), lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+        let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
+        Self { kept: Mutex::default(), numbers: Mutex::default(), lookups }
     }
 
     /// Finds the account. Without a wait and without a thread when it was found a moment ago.
@@ -87,36 +106,62 @@ impl Accounts {
         if let Some(account) = self.recall(&asked, &files) {
             return Ok(account);
         }
-        let late = |_| Error::NotStarted {
-            stage: "account look-up",
-            why: format!("no answer from the host's accounts (NSS) in {} s", LOOKUP_TIMEOUT.as_secs()),
-        };
-        let account = time::timeout(LOOKUP_TIMEOUT, self.ask(asked.clone())).await.map_err(late)??;
-        let account = Arc::new(account);
+        let question = asked.clone();
+        let account = Arc::new(self.ask(move || look_up(&question)).await?);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(asked, Kept { account: Arc::clone(&account), since: Instant::now(), files });
+        kept.insert(asked, Kept { answer: Arc::clone(&account), since: Instant::now(), files });
         Ok(account)
+    }
+
+    /// The numbers of many accounts, in their order; `None` for one that does not exist. The last list's answer is kept
+    /// as an account is.
+    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, Error> {
+        if called.is_empty() {
+            return Ok(Arc::default());
+        }
+        let files = stamps();
+        if let Some((list, kept)) = &*self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+            && Arc::ptr_eq(list, called)
+            && kept.is_good(&files)
+        {
+            return Ok(Arc::clone(&kept.answer));
+        }
+        let question = Arc::clone(called);
+        let answer = self.ask(move || question.iter().map(number_of).collect::<Result<_, _>>()).await?;
+        let kept = Kept { answer: Arc::clone(&answer), since: Instant::now(), files };
+        *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
+        Ok(answer)
     }
 
     fn recall(&self, asked: &Asked, files: &Files) -> Option<Arc<Account>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.get(asked)?;
-        let good = found.since.elapsed() < KEPT && found.files == *files;
-        good.then(|| Arc::clone(&found.account))
+        found.is_good(files).then(|| Arc::clone(&found.answer))
     }
 
-    async fn ask(&self, asked: Asked) -> Result<Account, Error> {
-        // Never closed, so never an error; without a permit the look-up would only be unbounded.
-        let permit = Arc::clone(&self.lookups).acquire_owned().await.ok();
-        let lookup = task::spawn_blocking(move || {
-            let found = look_up(&asked);
-            drop(permit);
-            found
-        });
-        lookup.await.unwrap_or_else(|error| Err(failed(error)))
+    /// Has NSS asked on the blocking pool.
+    async fn ask<T: Send + 'static>(
+        &self,
+        look_up: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let asked = async {
+            // Never closed, so never an error; without a permit the look-up would only be unbounded.
+            let permit = Arc::clone(&self.lookups).acquire_owned().await.ok();
+            let lookup = task::spawn_blocking(move || {
+                let found = look_up();
+                drop(permit);
+                found
+            });
+            lookup.await.unwrap_or_else(|error| Err(failed(error)))
+        };
+        let late = |_| Error::NotStarted {
+            stage: "account look-up",
+            why: format!("no answer from the host's accounts (NSS) in {} s", LOOKUP_TIMEOUT.as_secs()),
+        };
+        time::timeout(LOOKUP_TIMEOUT, asked).await.map_err(late)?
     }
 }
 
@@ -160,6 +205,18 @@ fn look_up(asked: &Asked) -> Result<Account, Error> {
             groups: groups.into_iter().map(Gid::as_raw).collect(),
         },
     })
+}
+
+fn number_of(called: &Called) -> Result<Option<u32>, Error> {
+    let number = match called {
+        Called::User(text) => user(text).map(|user| user.uid.as_raw()),
+        Called::Group(text) => group(text).map(Gid::as_raw),
+    };
+    match number {
+        Ok(number) => Ok(Some(number)),
+        Err(Error::NoSuchUser(_) | Error::NoSuchGroup(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// By name, else by number: a name may consist of digits, and names come first (POSIX chown).
@@ -223,5 +280,21 @@ mod tests {
         let mut changed = stamps();
         changed[0] = None;
         assert!(accounts.recall(&question, &changed).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_list_of_accounts_becomes_numbers_and_strangers_none() {
+        let accounts = Accounts::new();
+        let called: Arc<[Called]> = [
+            Called::User("root".into()),
+            Called::User("0".into()),
+            Called::User("no-such-user".into()),
+            Called::Group("root".into()),
+            Called::Group("no-such-group".into()),
+        ]
+        .into();
+        let numbers = accounts.numbers(&called).await.unwrap();
+        assert_eq!(*numbers, [Some(0), Some(0), None, Some(0), None]);
+        assert!(Arc::ptr_eq(&numbers, &accounts.numbers(&called).await.unwrap()));
     }
 }

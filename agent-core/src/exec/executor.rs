@@ -12,13 +12,13 @@ use nix::sys::resource::{self, Resource};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
-use super::account::Accounts;
+use super::account::{Account, Accounts, Asked, Called};
 use super::admission::Admission;
 use super::cgroup::Root;
 use super::job::Job;
 use super::outcome::Outcome;
 use super::pool::{MAX_LEAVES, Pool};
-use super::settings::{Platform, Settings, Trees};
+use super::settings::{DefaultGroup, Platform, Settings, Trees};
 use super::sink::Piece;
 use super::spawner::Spawner;
 use super::spec::Spec;
@@ -179,6 +179,27 @@ impl Executor {
             warn!("exec: some commands' processes are still there at shutdown");
         }
         self.0.shared.spawner.close().await;
+    }
+
+    /// Whom a request's command would run as.
+    pub(crate) async fn account(
+        &self,
+        user: Option<String>,
+        group: Option<String>,
+    ) -> Result<Arc<Account>, Error> {
+        let default_group = self.settings().default_group;
+        self.0.shared.accounts.resolve(Asked { user, group, default_group }).await
+    }
+
+    /// The groups that a user is in, whatever a request or a setting says: the primary and the supplementary ones.
+    pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, Error> {
+        let own = Asked { user, group: None, default_group: DefaultGroup::Primary };
+        Ok(self.0.shared.accounts.resolve(own).await?.identity.groups.clone())
+    }
+
+    /// The numbers of many accounts, in their order; `None` for one that does not exist.
+    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, Error> {
+        self.0.shared.accounts.numbers(called).await
     }
 
     fn settings(&self) -> Arc<Settings> {

@@ -25,6 +25,7 @@ mod spec;
 mod streams;
 mod zygote;
 
+pub(crate) use account::Called;
 pub use capture::Captured;
 pub(crate) use capture::unfinished;
 pub use executor::Executor;

@@ -5,7 +5,6 @@
 
 use crate::dispatch::{Caller, Dispatcher, Outgoing, Peer};
 use crate::shutdown::Stopping;
-use agent_wire::message::{Response, line};
 use agent_wire::{Decoder, Malformed};
 use std::future::poll_fn;
 use std::io;
@@ -238,7 +237,7 @@ impl Channel<'_> {
                     self.dispatcher.take(text, &self.caller, &mut self.out);
                 }
                 Err(error) => {
-                    line(&Response::failed(None, error.retcode, &error.message), &mut self.out);
+                    self.dispatcher.malformed(&error, &self.caller, &mut self.out);
                     if error.fatal {
                         self.garbage = Some(error);
                         return;

@@ -1,0 +1,159 @@
+//! From a request to its line.
+
+use super::file::{LogFile, Settings};
+use super::line::Line;
+use crate::dispatch::Peer;
+use agent_wire::Params;
+use agent_wire::message::{Request, Resp, Response};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+/// Bytes of a command, or of a plugin's arguments, that stand in a line.
+const MAX_TEXT: usize = 4 << 10;
+
+/// Bytes of an answer's message that stand in a line, and of the names in a list.
+const MAX_DETAIL: usize = 1 << 10;
+
+/// Bytes of a user's or group's name, and of an id, that stand in a line.
+const MAX_NAME: usize = 256;
+
+/// The audit log of this agent. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub(crate) struct Audit(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    settings: Settings,
+    file: LogFile,
+    /// Lines that could not be written since one last could.
+    lost: u64,
+}
+
+/// A request that has come and has no answer yet. Dropped without one, it leaves no line.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    audit: Audit,
+    line: Line,
+    since: Instant,
+    rule: Option<String>,
+}
+
+impl Audit {
+    /// A log; its file is opened with the first line.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Mutex::new(State { settings, file: LogFile::default(), lost: 0 })))
+    }
+
+    /// New settings; the file is opened again, also when they are the same.
+    pub(crate) fn reconfigure(&self, settings: Settings) {
+        let mut state = self.state();
+        state.settings = settings;
+        state.file.reopen();
+    }
+
+    /// Opens the entry of a request; none where there is no audit log, and none for `agent.ping`.
+    pub(crate) fn begin(&self, peer: &Peer, request: &Request) -> Option<Entry> {
+        if request.method == "agent.ping" {
+            return None;
+        }
+        let mut entry = self.entry(peer)?;
+        entry.line.text("id", &request.id);
+        entry.line.text("method", &request.method);
+        entry.describe(request.params());
+        Some(entry)
+    }
+
+    /// The line of a message that was no request; `answer` is what its sender was told.
+    pub(crate) fn unusable(&self, peer: &Peer, answer: &Response) {
+        if let Some(mut entry) = self.entry(peer) {
+            match &answer.id {
+                Some(id) => entry.line.long_text("id", id, MAX_NAME),
+                None => entry.line.plain("id", "null"),
+            }
+            entry.end(answer);
+        }
+    }
+
+    fn entry(&self, peer: &Peer) -> Option<Entry> {
+        self.state().settings.file.as_ref()?;
+        let mut line = Line::new();
+        line.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
+        line.list("controller", peer.names.iter().map(String::as_str), MAX_DETAIL);
+        line.plain("peer", format_args!("\"{}\"", peer.address));
+        Some(Entry { audit: self.clone(), line, since: Instant::now(), rule: None })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock can panic halfway through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Which rule of the policy refused the request.
+    pub(crate) fn refused_by(&mut self, rule: &str) {
+        self.rule = Some(rule.to_owned());
+    }
+
+    /// Writes the line.
+    pub(crate) fn end(mut self, answer: &Response) {
+        let line = &mut self.line;
+        line.plain("resp", if answer.resp == Resp::Success { "\"success\"" } else { "\"failed\"" });
+        line.plain("retcode", answer.retcode);
+        if answer.resp == Resp::Failed {
+            line.long_text("message", &answer.message, MAX_DETAIL);
+        }
+        if let Some(rule) = &self.rule {
+            line.text("rule", rule);
+        }
+        line.plain("seconds", format_args!("{:.6}", self.since.elapsed().as_secs_f64()));
+        self.audit.state().append(&self.line.finish());
+    }
+
+    /// What was asked for: names and texts, no input and no variable's value.
+    fn describe(&mut self, params: Params<'_>) {
+        let line = &mut self.line;
+        for name in ["user", "group"] {
+            if let Ok(Some(account)) = params.account(name) {
+                line.long_text(name, &account, MAX_NAME);
+            }
+        }
+        for name in ["cmd", "args", "cwd"] {
+            if let Ok(Some(text)) = params.text(name) {
+                line.long_text(name, text, MAX_TEXT);
+            }
+        }
+        if let Ok(Some(env)) = params.object("env") {
+            line.list("env", env.keys().map(String::as_str), MAX_DETAIL);
+        }
+        // Of the requests that are about another: sync.cancel, async.status and its kin, cron.remove.
+        for name in ["target", "task", "name"] {
+            if let Ok(Some(text)) = params.text(name) {
+                line.long_text(name, text, MAX_NAME);
+            }
+        }
+    }
+}
+
+impl State {
+    fn append(&mut self, line: &str) {
+        let Some(path) = &self.settings.file else { return };
+        let mut write = |line: &str| self.file.append(path, &self.settings, line);
+        if self.lost > 0 {
+            let mut gap = Line::new();
+            gap.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
+            gap.plain("lost_lines", self.lost);
+            if write(&gap.finish()).is_err() {
+                self.lost += 1;
+                return;
+            }
+            log::warn!("{}: written again; {} lines were lost", path.display(), self.lost);
+            self.lost = 0;
+        }
+        if let Err(error) = write(line) {
+            // Once: each request would say it again.
+            log::error!("{}: no audit log while this lasts: {error}", path.display());
+            self.lost = 1;
+        }
+    }
+}

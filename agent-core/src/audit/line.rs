@@ -1,0 +1,134 @@
+//! One line being written: fields of a JSON object, every text bounded.
+
+use std::fmt::{Display, Write as _};
+
+/// A JSON object in the making.
+#[derive(Debug)]
+pub(super) struct Line(String);
+
+impl Line {
+    pub(super) fn new() -> Self {
+        let mut text = String::with_capacity(256);
+        text.push('{');
+        Self(text)
+    }
+
+    /// A text, and what of it stands here.
+    pub(super) fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.quoted(value);
+    }
+
+    /// A text of which no more than `max` bytes stand here; then `KEY_bytes` says how many there were.
+    pub(super) fn long_text(&mut self, key: &str, value: &str, max: usize) {
+        self.text(key, &value[..value.floor_char_boundary(max)]);
+        if value.len() > max {
+            self.key(key);
+            self.0.truncate(self.0.len() - 2);
+            let _ = write!(self.0, "_bytes\":{}", value.len());
+        }
+    }
+
+    /// A number, or what else is JSON as it is displayed.
+    pub(super) fn plain(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        let _ = write!(self.0, "{value}");
+    }
+
+    /// A list of texts, as many as fit into `max` bytes; when it is not all, `KEY_count` says how many there were.
+    pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, max: usize) {
+        self.key(key);
+        self.0.push('[');
+        let (mut count, mut bytes, mut cut) = (0_usize, 0_usize, false);
+        for value in values {
+            bytes = bytes.saturating_add(value.len());
+            cut = cut || bytes > max;
+            if !cut {
+                if count > 0 {
+                    self.0.push(',');
+                }
+                self.quoted(value);
+            }
+            count += 1;
+        }
+        self.0.push(']');
+        if cut {
+            self.key(key);
+            self.0.truncate(self.0.len() - 2);
+            let _ = write!(self.0, "_count\":{count}");
+        }
+    }
+
+    /// The whole line.
+    pub(super) fn finish(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(key);
+        self.0.push_str("\":");
+    }
+
+    /// More is escaped than JSON asks for: the log is also read on terminals, and DEL and the C1 controls can be orders
+    /// to those, U+2028 and U+2029 ends of a line.
+    fn quoted(&mut self, text: &str) {
+        self.0.push('"');
+        for c in text.chars() {
+            match c {
+                '"' => self.0.push_str("\\\""),
+                '\\' => self.0.push_str("\\\\"),
+                '\n' => self.0.push_str("\\n"),
+                '\t' => self.0.push_str("\\t"),
+                c if c.is_control() || c == '\u{2028}' || c == '\u{2029}' => {
+                    let _ = write!(self.0, "\\u{:04x}", u32::from(c));
+                }
+                c => self.0.push(c),
+            }
+        }
+        self.0.push('"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn value(line: Line) -> Value {
+        let text = line.finish();
+        assert!(text.ends_with("}\n") && !text.trim_end().contains('\n'), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_json_whatever_is_in_it() {
+        assert_eq!(value(Line::new()), json!({}));
+        let hostile = "a\"b\\c\nd\te\r\u{0}\u{1b}[31m\u{7f}\u{9b}\u{2028}é😀";
+        let mut line = Line::new();
+        line.text("a", hostile);
+        line.plain("n", 1.5);
+        line.list("l", [hostile, "x"].into_iter(), 1000);
+        let text = line.finish();
+        assert!(text.trim_end().chars().all(|c| !c.is_control()), "{text:?}");
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, json!({"a": hostile, "n": 1.5, "l": [hostile, "x"]}));
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_its_length_told() {
+        let mut line = Line::new();
+        line.long_text("cmd", "aéé", 4);
+        line.long_text("args", "abcd", 4);
+        line.list("env", ["AB", "CD", "E"].into_iter(), 3);
+        line.list("none", [].into_iter(), 3);
+        assert_eq!(
+            value(line),
+            json!({"cmd": "aé", "cmd_bytes": 5, "args": "abcd", "env": ["AB"], "env_count": 3, "none": []})
+        );
+    }
+}

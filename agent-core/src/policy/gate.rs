@@ -1,0 +1,98 @@
+//! The policy in force, asked about each request.
+
+use super::rules::{Asked, Name, Policy, RunAs, Verdict};
+use crate::Error;
+use crate::exec::{Called, Executor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Lets requests in or refuses them. Every part that starts something for a controller asks here first.
+pub(crate) struct Gate {
+    in_force: Mutex<Arc<InForce>>,
+    executor: Arc<Executor>,
+}
+
+struct InForce {
+    policy: Policy,
+    /// The accounts that the policy names.
+    called: Arc<[Called]>,
+}
+
+impl InForce {
+    fn new(policy: Policy) -> Arc<Self> {
+        let called = policy.names().iter().map(|name| match name {
+            Name::User(text) => Called::User(text.clone()),
+            Name::Group(text) => Called::Group(text.clone()),
+        });
+        Arc::new(Self { called: called.collect(), policy })
+    }
+}
+
+impl Gate {
+    /// A gate with this policy; the executor's accounts are asked whom commands would run as.
+    pub(crate) fn new(policy: Policy, executor: Arc<Executor>) -> Self {
+        Self { in_force: Mutex::new(InForce::new(policy)), executor }
+    }
+
+    /// Whether the policy is the one of a host without a policy file.
+    pub(crate) fn is_open(&self) -> bool {
+        self.in_force().policy.is_open()
+    }
+
+    /// From now on, this policy.
+    pub(crate) fn replace(&self, policy: Policy) {
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = InForce::new(policy);
+    }
+
+    /// For a request that brings no command.
+    ///
+    /// # Errors
+    /// [`Error::RefusedByPolicy`].
+    pub(crate) fn check(&self, asked: Asked<'_>) -> Result<(), Error> {
+        let asked = Asked { bash: None, ..asked };
+        answer(self.in_force().policy.check(asked, None))
+    }
+
+    /// For any request: a command's account is looked up when a rule depends on it.
+    ///
+    /// # Errors
+    /// [`Error::RefusedByPolicy`]; those of the look-up, [`Error::NoSuchUser`] and its like: what can't be judged is
+    /// not let in.
+    pub(crate) async fn check_command(&self, asked: Asked<'_>) -> Result<(), Error> {
+        let in_force = self.in_force();
+        let bash = match (in_force.policy.check(asked, None), asked.bash) {
+            (Verdict::NeedsAccount, Some(bash)) => bash,
+            (verdict, _) => return answer(verdict),
+        };
+        let account = self.executor.account(bash.user.clone(), bash.group.clone()).await?;
+        let identity = &account.identity;
+        let is_member = match &bash.group {
+            None => true,
+            // By themselves: the groups of `identity` have the one asked for among them.
+            Some(_) => self.executor.own_groups(bash.user.clone()).await?.contains(&identity.gid),
+        };
+        let numbers = self.executor.numbers(&in_force.called).await?;
+        let run_as = RunAs {
+            uid: identity.uid,
+            gid: identity.gid,
+            groups: &identity.groups,
+            is_member,
+            numbers: &numbers,
+        };
+        answer(in_force.policy.check(asked, Some(run_as)))
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn answer(verdict: Verdict) -> Result<(), Error> {
+    match verdict {
+        Verdict::Allowed => Ok(()),
+        Verdict::Refused(refusal) => {
+            Err(Error::RefusedByPolicy { rule: refusal.rule, reason: refusal.reason })
+        }
+        // An account was given, so this is not said; and if it were, nothing is let in.
+        Verdict::NeedsAccount => Err(Error::RefusedByPolicy { rule: "default".to_owned(), reason: None }),
+    }
+}

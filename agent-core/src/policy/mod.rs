@@ -1,0 +1,12 @@
+//! The host's own word on what its controllers may do: `policy.toml`.
+//!
+//! `dispatch` asks the [`Gate`] before it starts anything; what is refused is answered 3023. [`rules`] reads the text and
+//! decides, without I/O; [`load`] opens no file that others could have written; the gate adds the host's accounts.
+
+mod file;
+mod gate;
+mod rules;
+
+pub(crate) use file::load;
+pub(crate) use gate::Gate;
+pub(crate) use rules::{Asked, Policy, brings_command};

@@ -1,0 +1,266 @@
+//! Command texts in a rule.
+//!
+//! To allow, a text must be plainly the one meant: the very text; or a beginning and then plain words; or a match of the
+//! whole, itself of plain words. Plain words hold nothing that the shell acts on, so they cannot start another command.
+//! To deny, it is enough that a text resembles what is meant. A shell can write any command in endless other ways
+//! (quoting, variables, `base64 -d | sh`), so only an allow list confines a controller.
+
+use regex_lite::{Regex, RegexBuilder};
+use serde::Deserialize;
+
+/// Bytes that one compiled expression may take. It bounds the work for one character of a command.
+const MAX_REGEX: usize = 64 << 10;
+
+/// `commands` as the file has it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Written {
+    exact: Vec<String>,
+    prefix: Vec<String>,
+    regex: Vec<String>,
+}
+
+/// `commands` of a rule that allows.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    exact: Vec<String>,
+    prefix: Vec<String>,
+    /// Each matches a whole text or nothing.
+    regex: Vec<Regex>,
+}
+
+/// `commands` of a rule that denies.
+#[derive(Debug)]
+pub(super) struct Denied {
+    /// As [`steps`] gives them out.
+    exact: Vec<String>,
+    prefix: Vec<String>,
+    /// Each matches anywhere.
+    regex: Vec<Regex>,
+}
+
+impl Written {
+    fn check(&self) -> Result<(), String> {
+        if self.exact.is_empty() && self.prefix.is_empty() && self.regex.is_empty() {
+            return Err("commands is empty; leave it out for any command".to_owned());
+        }
+        let mut texts = self.exact.iter().chain(&self.prefix).chain(&self.regex);
+        if texts.any(|text| text.trim().is_empty()) {
+            return Err("commands has an empty text".to_owned());
+        }
+        // By itself, so that no parenthesis of it closes one of ours.
+        self.regex.iter().try_for_each(|pattern| compile(pattern, false).map(drop))
+    }
+
+    pub(super) fn allowed(self) -> Result<Allowed, String> {
+        self.check()?;
+        let whole = |pattern: &String| compile(&format!(r"\A(?:{pattern})\z"), false);
+        Ok(Allowed {
+            regex: self.regex.iter().map(whole).collect::<Result<_, _>>()?,
+            exact: self.exact,
+            prefix: self.prefix.iter().map(|text| text.trim_end().to_owned()).collect(),
+        })
+    }
+
+    pub(super) fn denied(self) -> Result<Denied, String> {
+        self.check()?;
+        Ok(Denied {
+            exact: self.exact.iter().map(|text| plain(text)).collect(),
+            prefix: self.prefix.iter().map(|text| plain(text)).collect(),
+            regex: self.regex.iter().map(|pattern| compile(pattern, true)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// `generous`: `^` and `$` at each line, `.` for a newline too.
+fn compile(pattern: &str, generous: bool) -> Result<Regex, String> {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.size_limit(MAX_REGEX).multi_line(generous).dot_matches_new_line(generous);
+    builder.build().map_err(|error| format!("commands.regex \"{pattern}\": {error}"))
+}
+
+impl Allowed {
+    pub(super) fn matches(&self, cmd: &str) -> bool {
+        let begins = |prefix: &String| {
+            let rest = cmd.strip_prefix(prefix.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with([' ', '\t']) && is_plain(rest)))
+        };
+        self.exact.iter().any(|exact| exact == cmd)
+            || self.prefix.iter().any(begins)
+            || (is_plain(cmd) && !sets_variable(cmd) && self.regex.iter().any(|regex| regex.is_match(cmd)))
+    }
+}
+
+impl Denied {
+    pub(super) fn matches(&self, cmd: &str) -> bool {
+        let resembles = |text: &str| {
+            self.exact.iter().any(|exact| exact == text)
+                || self.prefix.iter().any(|prefix| text.starts_with(prefix.as_str()))
+        };
+        let plain = plain(cmd);
+        resembles(&plain)
+            || steps(cmd).any(|step| resembles(&step) || resembles(without_variables(&step)))
+            || self.regex.iter().any(|regex| regex.is_match(cmd) || regex.is_match(&plain))
+    }
+}
+
+/// Whether these are words and blanks to the shell and nothing more. Quotes may stand around words: what is within
+/// them is held to the same.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || " \t_-.,/:@%+='\"".contains(c))
+}
+
+/// Whether the first word sets a variable (`LD_PRELOAD=… ls`), which an expression that begins with `.*` would let by.
+fn sets_variable(cmd: &str) -> bool {
+    cmd.split_whitespace().next().is_some_and(|word| word.contains('='))
+}
+
+/// The commands that a text is made of, roughly, each as [`plain`] has it.
+fn steps(cmd: &str) -> impl Iterator<Item = String> {
+    cmd.split([';', '&', '|', '\n', '\r', '(', ')', '{', '}', '`', '!']).map(plain)
+}
+
+/// A command without the variables that are set for it alone and stand before it.
+fn without_variables(step: &str) -> &str {
+    let mut rest = step;
+    while let Some((_, behind)) = rest.split_once(' ').filter(|(word, _)| word.contains('=')) {
+        rest = behind;
+    }
+    rest
+}
+
+/// The text without what the shell takes away itself: quotes, and blanks but for one between words.
+fn plain(text: &str) -> String {
+    let text = text.replace(['\'', '"', '\\'], "");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn commands(text: &str) -> Written {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn to_allow_a_text_must_be_plainly_the_one_meant() {
+        let rule = "exact = ['systemctl reboot', 'a | b > c']\nprefix = ['ls', 'systemctl status ']\nregex = ['uptime( -[ps])?', 'cat /var/log/.*', 'x|y', '.* any']";
+        let allowed = commands(rule).allowed().unwrap();
+        let table = [
+            ("systemctl reboot", true),
+            ("a | b > c", true),
+            (" systemctl reboot", false),
+            ("systemctl reboot ", false),
+            ("systemctl reboot\n", false),
+            ("ls", true),
+            ("ls -la '/tmp/a b'", true),
+            ("ls\t-la", true),
+            ("lsof", false),
+            ("ls; rm -rf /", false),
+            ("ls ; rm", false),
+            ("ls && rm", false),
+            ("ls | sh", false),
+            ("ls `rm`", false),
+            ("ls $(rm)", false),
+            ("ls $HOME", false),
+            ("ls > /etc/passwd", false),
+            ("ls < /etc/shadow", false),
+            ("ls \nrm", false),
+            ("ls\nrm", false),
+            ("ls \\", false),
+            ("ls # x", false),
+            ("ls ~root", false),
+            ("ls *", false),
+            ("ls {a,b}", false),
+            ("systemctl status sshd", true),
+            ("systemctl statusx", false),
+            ("uptime", true),
+            ("uptime -p", true),
+            ("uptime -px", false),
+            ("xuptime", false),
+            ("cat /var/log/syslog", true),
+            ("cat /var/log/x; rm -rf /", false),
+            ("cat /var/log/x\nrm -rf /", false),
+            ("LD_PRELOAD=/tmp/x any", false),
+            ("very any", true),
+            // An alternative at the top is still the whole text.
+            ("x", true),
+            ("xz", false),
+            ("zy", false),
+        ];
+        for (cmd, expected) in table {
+            assert_eq!(allowed.matches(cmd), expected, "{cmd:?}");
+        }
+    }
+
+    #[test]
+    fn to_deny_it_is_enough_that_a_text_resembles_the_one_meant() {
+        let denied = commands("exact = ['reboot']\nprefix = ['rm -rf', 'mkfs']\nregex = ['^dd .*of=/dev/']")
+            .denied()
+            .unwrap();
+        let table = [
+            ("reboot", true),
+            (" reboot\n", true),
+            ("true; reboot", true),
+            ("true && reboot", true),
+            ("(reboot)", true),
+            ("echo $(reboot)", true),
+            ("echo `reboot`", true),
+            ("'re'boot", true),
+            ("re\\boot", true),
+            ("A=1 B=2 reboot", true),
+            ("sleep 1 & reboot", true),
+            ("echo reboot", false),
+            ("reboot now", false),
+            ("rm  -rf   /", true),
+            ("rm\t-rf /", true),
+            ("rm -r -f /", false),
+            ("mkfs.ext4 /dev/sda", true),
+            ("true\nmkfs /dev/sda", true),
+            ("dd if=/dev/zero of=/dev/sda", true),
+            ("true\ndd if=x \\\n of=/dev/sda", true),
+            ("ls", false),
+        ];
+        for (cmd, expected) in table {
+            assert_eq!(denied.matches(cmd), expected, "{cmd:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for text in [
+            "",
+            "exact = []",
+            "prefix = ['']",
+            "prefix = [' ']",
+            "regex = ['(']",
+            "regex = ['a)|(b']",
+            "regex = ['(((a{1,500}){1,500}){1,500})']",
+        ] {
+            assert!(commands(text).allowed().is_err(), "{text} was taken");
+            assert!(commands(text).denied().is_err(), "{text} was taken");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_prefix_or_regex_allows_what_the_shell_would_act_on(
+            before in "[a-z/ -]{0,12}", act in "[;&|`$()<>\n\r\\\\*?\\[\\]{}~#!^]", behind in ".{0,12}", blank in "[ \t]?",
+        ) {
+            let allowed = commands("prefix = ['ls', 'cat /']\nregex = ['(?s).*']").allowed().unwrap();
+            for prefix in ["ls", "cat /", ""] {
+                let cmd = format!("{prefix}{blank}{before}{act}{behind}");
+                prop_assert!(!allowed.matches(&cmd), "{cmd:?} was allowed");
+            }
+        }
+
+        #[test]
+        fn what_follows_a_denied_beginning_changes_nothing(before in "[a-z ]{0,8}", behind in ".{0,16}") {
+            let denied = commands("prefix = ['reboot']").denied().unwrap();
+            let cmd = format!("{before}; reboot{behind}");
+            prop_assert!(denied.matches(&cmd), "{cmd:?} was let through");
+        }
+    }
+}

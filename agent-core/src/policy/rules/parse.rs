@@ -1,0 +1,170 @@
+//! The text of `policy.toml` to a [`Policy`]. Everything that could be a slip is refused: an unknown key, an empty list, a
+//! condition that no request can meet.
+
+use super::account::{self, Account, Name};
+use super::command;
+use super::pattern::{Controller, Method};
+use super::policy::Policy;
+use super::rule::{Action, Rule};
+use serde::Deserialize;
+
+/// Rules that one policy may have.
+const MAX_RULES: usize = 1024;
+
+/// Accounts that one policy may name.
+const MAX_NAMES: usize = 1024;
+
+/// Characters of a rule's name.
+const MAX_RULE_NAME: usize = 64;
+
+/// Characters of a rule's reason.
+const MAX_REASON: usize = 512;
+
+/// The methods that come with a command.
+const WITH_COMMAND: [&str; 3] = ["sync.bash", "async.bash", "cron.set"];
+
+/// Whether requests of this method come with a command, for rules to look at.
+pub(crate) fn brings_command(method: &str) -> bool {
+    WITH_COMMAND.contains(&method)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPolicy {
+    default: Option<WrittenAction>,
+    #[serde(default)]
+    rule: Vec<WrittenRule>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WrittenAction {
+    Allow,
+    Deny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    action: WrittenAction,
+    name: Option<String>,
+    reason: Option<String>,
+    methods: Option<Vec<String>>,
+    controllers: Option<Vec<String>>,
+    users: Option<Vec<account::Written>>,
+    groups: Option<Vec<account::Written>>,
+    commands: Option<command::Written>,
+    env: Option<Vec<String>>,
+    stdin: Option<bool>,
+}
+
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// A sentence with the line, or with the rule by number and name, and what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let written: WrittenPolicy = toml::from_str(text).map_err(|error| error.to_string())?;
+        let allows_any = written.rule.iter().any(|rule| rule.action == WrittenAction::Allow);
+        let allows_by_default = match written.default {
+            Some(default) => default == WrittenAction::Allow,
+            // Whoever lists what is allowed means the rest to be denied, or has forgotten to say.
+            None if allows_any => return Err("default is missing: \"allow\" or \"deny\"".to_owned()),
+            None => true,
+        };
+        if written.rule.len() > MAX_RULES {
+            return Err(format!("{} rules; at most {MAX_RULES} are taken", written.rule.len()));
+        }
+        let mut policy = Self { allows_by_default, rules: Vec::new(), names: Vec::new() };
+        for (place, rule) in written.rule.into_iter().enumerate() {
+            let number = format!("rule {}", place + 1);
+            let place = rule.name.as_ref().map_or(number.clone(), |name| format!("{number} (\"{name}\")"));
+            let rule = policy.rule(rule, number).map_err(|why| format!("{place}: {why}"))?;
+            policy.rules.push(rule);
+        }
+        if policy.names.len() > MAX_NAMES {
+            return Err(format!("{} accounts are named; at most {MAX_NAMES} may be", policy.names.len()));
+        }
+        Ok(policy)
+    }
+
+    fn rule(&mut self, written: WrittenRule, number: String) -> Result<Rule, String> {
+        if written.name.as_ref().is_some_and(|name| !is_line(name, MAX_RULE_NAME)) {
+            return Err(format!("name must be one line of 1 to {MAX_RULE_NAME} characters"));
+        }
+        if written.reason.as_ref().is_some_and(|reason| !is_line(reason, MAX_REASON)) {
+            return Err(format!("reason must be one line of 1 to {MAX_REASON} characters"));
+        }
+        let is_about_commands =
+            written.users.is_some() || written.groups.is_some() || written.commands.is_some();
+        let methods: Option<Vec<_>> = each("methods", written.methods, |text| Method::parse(&text))?;
+        if is_about_commands
+            && let Some(methods) = &methods
+            && !methods.iter().any(|method| WITH_COMMAND.iter().any(|name| method.matches(name)))
+        {
+            let with_command = WITH_COMMAND.join(", ");
+            return Err(format!(
+                "users, groups and commands are about {with_command}; methods has none of them"
+            ));
+        }
+        let beside = written.env.is_some() || written.stdin.is_some();
+        if beside && (written.action == WrittenAction::Deny || written.commands.is_none()) {
+            return Err("env and stdin belong to a rule that allows commands".to_owned());
+        }
+        let env = each("env", written.env, |name| match name.is_empty() || name.contains(['=', '\0']) {
+            true => Err("a variable's name is empty or holds = or NUL".to_owned()),
+            false => Ok(name),
+        })?;
+        let action = match written.action {
+            WrittenAction::Allow => Action::Allow {
+                commands: written.commands.map(command::Written::allowed).transpose()?,
+                env: env.unwrap_or_default(),
+                stdin: written.stdin.unwrap_or_default(),
+            },
+            WrittenAction::Deny => {
+                Action::Deny { commands: written.commands.map(command::Written::denied).transpose()? }
+            }
+        };
+        Ok(Rule {
+            name: written.name.unwrap_or(number),
+            reason: written.reason,
+            action,
+            methods,
+            controllers: each("controllers", written.controllers, |text| Controller::parse(&text))?,
+            users: each("users", written.users, |user| Ok(self.account(user, Name::User)))?,
+            groups: each("groups", written.groups, |group| Ok(self.account(group, Name::Group)))?,
+        })
+    }
+
+    fn account(&mut self, written: account::Written, name: impl FnOnce(String) -> Name) -> Account {
+        let name = match written {
+            account::Written::Number(number) => return Account::Number(number),
+            account::Written::Name(text) => name(text),
+        };
+        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        Account::Named(place)
+    }
+}
+
+/// Reads each item of a list that, when it is there, is not empty.
+fn each<T, U>(
+    key: &str,
+    list: Option<Vec<T>>,
+    read: impl FnMut(T) -> Result<U, String>,
+) -> Result<Option<Vec<U>>, String> {
+    match list {
+        Some(list) if list.is_empty() => Err(format!("{key} is empty; leave it out for any")),
+        Some(list) => {
+            let list: Result<Vec<U>, String> = list.into_iter().map(read).collect();
+            list.map(Some).map_err(|why| format!("{key}: {why}"))
+        }
+        None => Ok(None),
+    }
+}
+
+fn is_line(text: &str, max: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control)
+}

@@ -1,0 +1,151 @@
+//! Names in a rule that may stand for many: methods (`async.*`) and controllers (`*.ops.example.com`).
+
+/// The families of methods that any version of the agent has.
+const FAMILIES: [&str; 5] = ["agent", "async", "cron", "getinfo", "sync"];
+
+/// The longest DNS name (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 253;
+
+/// A method, or with `.*` at the end all that begin so.
+#[derive(Debug)]
+pub(super) enum Method {
+    Exact(String),
+    /// With its dot at the end.
+    Begins(String),
+}
+
+impl Method {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, is_family) = match text.strip_suffix(".*") {
+            Some(name) => (name, true),
+            None => (text, false),
+        };
+        let mut segments = name.split('.');
+        let family = segments.next().unwrap_or_default();
+        let is_name = |segment: &str| {
+            segment.starts_with(|c: char| c.is_ascii_lowercase())
+                && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        if !FAMILIES.contains(&family) {
+            return Err(format!("\"{text}\" is of no family of methods ({})", FAMILIES.join(", ")));
+        }
+        if !name.split('.').all(is_name) || (!is_family && name == family) {
+            return Err(format!(
+                "\"{text}\" is no method's name, such as sync.bash, nor a family's, such as sync.*"
+            ));
+        }
+        Ok(if is_family { Self::Begins(format!("{name}.")) } else { Self::Exact(name.to_owned()) })
+    }
+
+    pub(super) fn matches(&self, method: &str) -> bool {
+        match self {
+            Self::Exact(name) => name == method,
+            Self::Begins(start) => method.starts_with(start),
+        }
+    }
+}
+
+/// A DNS name, or with `*.` before it all below it. Compared as DNS does: letters of either case are the same.
+#[derive(Debug)]
+pub(super) struct Controller(String);
+
+impl Controller {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        let is_label = |label: &str| {
+            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        };
+        if name.len() > MAX_NAME || !name.split('.').all(is_label) {
+            return Err(format!("\"{text}\" is no DNS name, nor one with *. before it"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether one of the names in a certificate is among these.
+    pub(super) fn covers(&self, names: &[String]) -> bool {
+        names.iter().any(|name| below(&self.0, name))
+    }
+
+    /// The same, and whether a certificate for a whole domain (`*.example.com`) could be one of these.
+    pub(super) fn could_be(&self, names: &[String]) -> bool {
+        self.covers(names) || names.iter().any(|name| below(name, &self.0))
+    }
+}
+
+fn below(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.trim_end_matches('.'), name.trim_end_matches('.'));
+    if pattern.eq_ignore_ascii_case(name) {
+        return true;
+    }
+    let Some(domain) = pattern.strip_prefix('*') else { return false };
+    let Some(host) = name.len().checked_sub(domain.len()).filter(|length| *length > 0) else { return false };
+    name.is_char_boundary(host) && name[host..].eq_ignore_ascii_case(domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_named_whole_or_by_its_beginning() {
+        let table = [
+            ("sync.bash", "sync.bash", true),
+            ("sync.bash", "sync.bashful", false),
+            ("sync.bash", "sync.cancel", false),
+            ("sync.*", "sync.cancel", true),
+            ("sync.*", "sync", false),
+            ("sync.*", "syncx.bash", false),
+            ("getinfo.net.*", "getinfo.net.routes", true),
+            ("getinfo.net.*", "getinfo.network", false),
+        ];
+        for (pattern, method, expected) in table {
+            assert_eq!(Method::parse(pattern).unwrap().matches(method), expected, "{pattern} {method}");
+        }
+        for pattern in [
+            "",
+            "*",
+            "sync",
+            ".*",
+            "sync.",
+            "sync.b*",
+            "sync.*.x",
+            "Sync.bash",
+            "sinc.*",
+            "sync..*",
+            "sync.bash ",
+        ] {
+            assert!(Method::parse(pattern).is_err(), "{pattern} was taken");
+        }
+    }
+
+    #[test]
+    fn a_controller_is_named_whole_or_by_its_domain() {
+        let table = [
+            ("ctl-1.example.com", "ctl-1.example.com", true, true),
+            ("ctl-1.example.com", "CTL-1.Example.com", true, true),
+            ("ctl-1.example.com", "ctl-1.example.com.", true, true),
+            ("ctl-1.example.com", "xctl-1.example.com", false, false),
+            ("*.ops.example.com", "a.ops.example.com", true, true),
+            ("*.ops.example.com", "a.b.ops.example.com", true, true),
+            ("*.ops.example.com", "ops.example.com", false, false),
+            ("*.ops.example.com", ".ops.example.com", false, false),
+            ("*.ops.example.com", "devops.example.com", false, false),
+            // A certificate for a whole domain is not each of its hosts, but it could be.
+            ("ctl-1.example.com", "*.example.com", false, true),
+            ("*.ops.example.com", "*.example.com", false, true),
+            ("*.example.com", "*.ops.example.com", true, true),
+        ];
+        for (pattern, name, covers, could_be) in table {
+            let controller = Controller::parse(pattern).unwrap();
+            let names = ["unrelated.example.org".to_owned(), name.to_owned()];
+            assert_eq!(
+                (controller.covers(&names), controller.could_be(&names)),
+                (covers, could_be),
+                "{pattern} {name}"
+            );
+        }
+        for pattern in ["", "*", "*.", "a.*.b", "a*", "**.a", "a..b", "a b", "https://a"] {
+            assert!(Controller::parse(pattern).is_err(), "{pattern} was taken");
+        }
+    }
+}

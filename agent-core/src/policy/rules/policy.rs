@@ -1,0 +1,276 @@
+//! The rules in order and what they say of one request.
+
+use super::account::{Name, RunAs};
+use super::rule::{Match, Rule};
+use agent_wire::message::Bash;
+
+/// What a request asks for, as far as a rule can look at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    /// The DNS names in the certificate of the server that asks.
+    pub(crate) controllers: &'a [String],
+    /// The command, where the method runs or keeps one.
+    pub(crate) bash: Option<&'a Bash>,
+}
+
+/// What the policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Allowed,
+    Refused(Refusal),
+    /// It depends on whom the command runs as: ask again with a [`RunAs`].
+    NeedsAccount,
+}
+
+/// Which rule refused; never what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The rule's name, or `rule 3` for the third, or `default`.
+    pub(crate) rule: String,
+    /// The operator's words for the one who asks.
+    pub(crate) reason: Option<String>,
+}
+
+/// A whole policy. The first rule that matches decides, else the default.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(super) allows_by_default: bool,
+    pub(super) rules: Vec<Rule>,
+    pub(super) names: Vec<Name>,
+}
+
+impl Policy {
+    /// Everything is allowed: what an enrolled controller may do on a host without a policy file.
+    pub(crate) fn allow_all() -> Self {
+        Self { allows_by_default: true, rules: Vec::new(), names: Vec::new() }
+    }
+
+    /// Every account that a rule names.
+    pub(crate) fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// Whether it allows everything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.allows_by_default && self.rules.is_empty()
+    }
+
+    /// How many rules there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Decides. Without `run_as`, a request with a command may come back as [`Verdict::NeedsAccount`]; with it, never.
+    pub(crate) fn check(&self, asked: Asked<'_>, run_as: Option<RunAs<'_>>) -> Verdict {
+        for rule in &self.rules {
+            match rule.matches(asked, run_as) {
+                Match::No => {}
+                Match::Unknown => return Verdict::NeedsAccount,
+                Match::Yes if rule.is_allow() => return Verdict::Allowed,
+                Match::Yes => return Verdict::Refused(rule.refusal()),
+            }
+        }
+        match self.allows_by_default {
+            true => Verdict::Allowed,
+            false => Verdict::Refused(Refusal { rule: "default".to_owned(), reason: None }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// root 0, www-data 33, deploy 1000, docker 998: the host that the tests' policies are for.
+    const HOST: [(&str, u32); 4] = [("root", 0), ("www-data", 33), ("deploy", 1000), ("docker", 998)];
+
+    fn numbers(policy: &Policy) -> Vec<Option<u32>> {
+        let number = |text: &str| {
+            let named = HOST.iter().find(|(name, _)| *name == text).map(|(_, id)| *id);
+            // toor is root by another name.
+            named.or(text.parse().ok()).or((text == "toor").then_some(0))
+        };
+        let names = policy.names().iter();
+        names.map(|(Name::User(text) | Name::Group(text))| number(text)).collect()
+    }
+
+    /// What a policy says of a command of `uid` with `gid`, of which `own` are the user's groups.
+    fn verdict(policy: &Policy, method: &str, bash: &Bash, uid: u32, gid: u32, own: &[u32]) -> String {
+        let controllers = ["ctl-1.example.com".to_owned()];
+        let asked = Asked { method, controllers: &controllers, bash: Some(bash) };
+        let mut groups = own.to_vec();
+        groups.push(gid);
+        let is_member = bash.group.is_none() || own.contains(&gid);
+        let numbers = numbers(policy);
+        let run_as = RunAs { uid, gid, groups: &groups, is_member, numbers: &numbers };
+        let verdict = policy.check(asked, Some(run_as));
+        // What is decided without the account is decided the same with it.
+        let early = policy.check(asked, None);
+        assert!(early == Verdict::NeedsAccount || early == verdict, "{early:?} but {verdict:?}");
+        match verdict {
+            Verdict::Allowed => "allowed".to_owned(),
+            Verdict::Refused(refusal) => refusal.rule,
+            Verdict::NeedsAccount => "undecided".to_owned(),
+        }
+    }
+
+    fn cmd(cmd: &str) -> Bash {
+        Bash { cmd: cmd.to_owned(), ..Bash::default() }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides_else_the_default() {
+        let policy = "default = 'deny'\n\
+            [[rule]]\nname = 'no-ls'\naction = 'deny'\ncommands = {exact = ['ls']}\n\
+            [[rule]]\naction = 'allow'\nmethods = ['sync.bash']\n\
+            [[rule]]\naction = 'deny'\nmethods = ['async.*']\n";
+        let policy = Policy::parse(policy).unwrap();
+        let table = [
+            ("sync.bash", "ls", "no-ls"),
+            ("async.bash", "ls", "no-ls"),
+            ("sync.bash", "id", "allowed"),
+            ("async.bash", "id", "rule 3"),
+            ("cron.set", "id", "default"),
+        ];
+        for (method, text, expected) in table {
+            assert_eq!(verdict(&policy, method, &cmd(text), 0, 0, &[0]), expected, "{method} {text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_the_same_under_each_of_its_names() {
+        for user in ["'root'", "'toor'", "'0'", "0"] {
+            let deny = Policy::parse(&format!("[[rule]]\naction = 'deny'\nusers = [{user}]")).unwrap();
+            assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 0, 0, &[0]), "rule 1", "{user}");
+            assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 1000, 1000, &[1000]), "allowed", "{user}");
+        }
+        let stranger =
+            Policy::parse("default = 'deny'\n[[rule]]\naction = 'allow'\nusers = ['nobody-here']").unwrap();
+        assert_eq!(verdict(&stranger, "sync.bash", &cmd("id"), 0, 0, &[0]), "default");
+    }
+
+    #[test]
+    fn a_group_that_is_not_the_users_own_has_to_be_allowed_with_the_user() {
+        let with_group = Bash { group: Some("docker".to_owned()), ..cmd("id") };
+        let table = [
+            // Who is allowed, may use own groups and no others.
+            ("action = 'allow'\nusers = ['deploy']", &[1000][..], "default"),
+            ("action = 'allow'\nusers = ['deploy']", &[1000, 998], "allowed"),
+            ("action = 'allow'\nusers = ['deploy']\ngroups = ['docker']", &[1000], "allowed"),
+            ("action = 'allow'\nusers = ['deploy']\ngroups = ['www-data']", &[1000], "default"),
+            // Groups alone are about their members.
+            ("action = 'allow'\ngroups = ['docker']", &[1000], "default"),
+            ("action = 'allow'\ngroups = ['docker']", &[1000, 998], "allowed"),
+            ("action = 'allow'", &[1000], "default"),
+        ];
+        for (rule, own, expected) in table {
+            let policy = Policy::parse(&format!("default = 'deny'\n[[rule]]\n{rule}")).unwrap();
+            assert_eq!(
+                verdict(&policy, "sync.bash", &with_group, 1000, 998, own),
+                expected,
+                "{rule} {own:?}"
+            );
+        }
+        let deny = Policy::parse("[[rule]]\naction = 'deny'\ngroups = ['docker']").unwrap();
+        assert_eq!(verdict(&deny, "sync.bash", &with_group, 1000, 998, &[1000]), "rule 1");
+        assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 1000, 1000, &[1000, 998]), "rule 1");
+        assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 1000, 1000, &[1000]), "allowed");
+    }
+
+    #[test]
+    fn beside_an_allowed_command_nothing_may_change_what_it_does() {
+        let rule = |more: &str| {
+            let text = format!(
+                "default = 'deny'\n[[rule]]\naction = 'allow'\ncommands = {{exact = ['id']}}\n{more}"
+            );
+            Policy::parse(&text).unwrap()
+        };
+        let env = |name: &str| Bash { env: vec![(name.to_owned(), "x".to_owned())], ..cmd("id") };
+        let cwd = Bash { cwd: Some("/tmp".to_owned()), ..cmd("id") };
+        let stdin = Bash { stdin: Some("x".to_owned()), ..cmd("id") };
+        let table = [
+            ("", &cmd("id"), "allowed"),
+            ("", &env("BASH_ENV"), "default"),
+            ("", &env("PATH"), "default"),
+            ("", &cwd, "default"),
+            ("", &stdin, "default"),
+            ("env = ['LANG']", &env("LANG"), "allowed"),
+            ("env = ['LANG']", &env("lang"), "default"),
+            ("env = ['LANG']", &env("LD_PRELOAD"), "default"),
+            ("env = ['LANG']", &cwd, "default"),
+            ("stdin = true", &stdin, "allowed"),
+        ];
+        for (more, bash, expected) in table {
+            assert_eq!(verdict(&rule(more), "sync.bash", bash, 0, 0, &[0]), expected, "{more} {bash:?}");
+        }
+        // To deny, none of them is a way out.
+        let deny = Policy::parse("[[rule]]\naction = 'deny'\ncommands = {exact = ['id']}").unwrap();
+        for bash in [&cmd("id"), &env("A"), &cwd, &stdin] {
+            assert_eq!(verdict(&deny, "sync.bash", bash, 0, 0, &[0]), "rule 1", "{bash:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_command_is_judged_by_method_and_controller() {
+        let policy = "default = 'deny'\n\
+            [[rule]]\naction = 'deny'\nusers = ['root']\n\
+            [[rule]]\naction = 'allow'\ncommands = {exact = ['id']}\n\
+            [[rule]]\naction = 'allow'\nmethods = ['getinfo.*']\ncontrollers = ['*.example.com']\n";
+        let policy = Policy::parse(policy).unwrap();
+        let check = |method, controller: &str| {
+            policy.check(Asked { method, controllers: &[controller.to_owned()], bash: None }, None)
+        };
+        assert_eq!(check("getinfo.kernel", "ctl.example.com"), Verdict::Allowed);
+        assert!(matches!(check("getinfo.kernel", "ctl.example.org"), Verdict::Refused(_)));
+        assert!(matches!(check("sync.cancel", "ctl.example.com"), Verdict::Refused(_)));
+        let nobody = Asked { method: "getinfo.kernel", controllers: &[], bash: None };
+        assert!(matches!(policy.check(nobody, None), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn what_could_be_a_slip_is_refused_with_its_place() {
+        let table = [
+            ("defualt = 'deny'", "line 1"),
+            ("default = 'no'", "line 1"),
+            ("[[rule]]\nmethods = ['sync.bash']", "action"),
+            ("[[rule]]\naction = 'deny'\nuser = ['root']", "line 3"),
+            ("[[rule]]\naction = 'deny'\ncommands = {exat = ['x']}", "line 3"),
+            ("[[rule]]\naction = 'allow'", "default is missing"),
+            ("[[rule]]\naction = 'deny'\nusers = []", "rule 1: users"),
+            ("[[rule]]\naction = 'deny'\nusers = ['']", "line 3"),
+            ("[[rule]]\naction = 'deny'\nusers = [-1]", "line 3"),
+            ("[[rule]]\naction = 'deny'\nusers = [4294967295]", "line 3"),
+            ("[[rule]]\naction = 'deny'\nname = 'n'\nmethods = ['sink.*']", "rule 1 (\"n\"): methods"),
+            ("[[rule]]\naction = 'deny'\ncontrollers = ['*']", "rule 1: controllers"),
+            ("[[rule]]\naction = 'deny'\nmethods = ['getinfo.*']\nusers = ['root']", "rule 1"),
+            ("[[rule]]\naction = 'deny'\ncommands = {exact = ['x']}\nenv = ['A']", "rule 1: env"),
+            ("default = 'deny'\n[[rule]]\naction = 'allow'\nstdin = true", "rule 1: env and stdin"),
+            ("default = 'deny'\n[[rule]]\naction = 'allow'\ncommands = {}", "rule 1: commands"),
+            ("[[rule]]\naction = 'deny'\nname = ''", "name"),
+            ("[[rule]]\naction = 'deny'\nreason = \"a\\nb\"", "reason"),
+        ];
+        for (text, word) in table {
+            let error = Policy::parse(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+        assert!(Policy::parse("").unwrap().is_open());
+        assert!(!Policy::parse("default = 'deny'").unwrap().is_open());
+    }
+
+    #[test]
+    fn the_shipped_example_says_what_its_comments_say() {
+        let policy = Policy::parse(include_str!("../../../../examples/config/policy.toml")).unwrap();
+        let run = |text| verdict(&policy, "sync.bash", &cmd(text), 1000, 1000, &[1000]);
+        assert_eq!(run("id"), "default");
+        assert_eq!(verdict(&policy, "sync.bash", &cmd("id"), 0, 0, &[0]), "default");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_policy_or_an_error(text in "(\\[\\[rule\\]\\]|default|action|users|commands|methods|[ =\\[\\]{}'\",\n]|deny|allow|regex|[a-z.*()]{0,3}){0,30}") {
+            let _ = Policy::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One rule: whom and what it is about, and whether a request is that.
+
+use super::account::{Account, RunAs};
+use super::command::{Allowed, Denied};
+use super::pattern::{Controller, Method};
+use super::policy::{Asked, Refusal};
+use agent_wire::message::Bash;
+
+/// What a rule says, with what only rules that say so look at.
+#[derive(Debug)]
+pub(super) enum Action {
+    Allow {
+        commands: Option<Allowed>,
+        /// Variables that a request may set beside an allowed command.
+        env: Vec<String>,
+        /// Whether it may give it an input.
+        stdin: bool,
+    },
+    Deny {
+        commands: Option<Denied>,
+    },
+}
+
+/// A rule. Of the conditions that it has, all must hold; a list holds when one of its items does.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Its name, or its number.
+    pub(super) name: String,
+    pub(super) reason: Option<String>,
+    pub(super) action: Action,
+    pub(super) methods: Option<Vec<Method>>,
+    pub(super) controllers: Option<Vec<Controller>>,
+    pub(super) users: Option<Vec<Account>>,
+    pub(super) groups: Option<Vec<Account>>,
+}
+
+/// Whether a rule is about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    Yes,
+    No,
+    /// Not to be told before the account is known.
+    Unknown,
+}
+
+impl Rule {
+    pub(super) fn is_allow(&self) -> bool {
+        matches!(self.action, Action::Allow { .. })
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        Refusal { rule: self.name.clone(), reason: self.reason.clone() }
+    }
+
+    pub(super) fn matches(&self, asked: Asked<'_>, run_as: Option<RunAs<'_>>) -> Match {
+        let is_method = |methods: &Vec<Method>| methods.iter().any(|method| method.matches(asked.method));
+        let is_controller = |controllers: &Vec<Controller>| {
+            controllers.iter().any(|controller| match self.is_allow() {
+                true => controller.covers(asked.controllers),
+                false => controller.could_be(asked.controllers),
+            })
+        };
+        if !self.methods.as_ref().is_none_or(is_method)
+            || !self.controllers.as_ref().is_none_or(is_controller)
+        {
+            return Match::No;
+        }
+        match asked.bash {
+            Some(bash) => self.matches_command(bash, run_as),
+            None if self.is_about_commands() => Match::No,
+            None => Match::Yes,
+        }
+    }
+
+    /// Whether it has a condition that only a command can meet.
+    fn is_about_commands(&self) -> bool {
+        let has_commands = match &self.action {
+            Action::Allow { commands, .. } => commands.is_some(),
+            Action::Deny { commands } => commands.is_some(),
+        };
+        has_commands || self.users.is_some() || self.groups.is_some()
+    }
+
+    fn matches_command(&self, bash: &Bash, run_as: Option<RunAs<'_>>) -> Match {
+        if let Action::Allow { commands: Some(_), env, stdin } = &self.action {
+            // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the directory,
+            // a script for an interpreter's input.
+            let sets_other = bash.env.iter().any(|(name, _)| !env.contains(name));
+            if sets_other || bash.cwd.is_some() || (bash.stdin.is_some() && !stdin) {
+                return Match::No;
+            }
+        }
+        match run_as {
+            Some(run_as) if !self.is_account(run_as) => return Match::No,
+            None if self.needs_account(bash) => return Match::Unknown,
+            _ => {}
+        }
+        let is_command = match &self.action {
+            Action::Allow { commands, .. } => {
+                commands.as_ref().is_none_or(|allowed| allowed.matches(&bash.cmd))
+            }
+            Action::Deny { commands } => commands.as_ref().is_none_or(|denied| denied.matches(&bash.cmd)),
+        };
+        if is_command { Match::Yes } else { Match::No }
+    }
+
+    fn needs_account(&self, bash: &Bash) -> bool {
+        // Without a group in the request it is the user's own.
+        self.users.is_some() || self.groups.is_some() || (self.is_allow() && bash.group.is_some())
+    }
+
+    fn is_account(&self, run_as: RunAs<'_>) -> bool {
+        let among = |list: &[Account], id| list.iter().any(|account| account.is(id, run_as.numbers));
+        let is_user = self.users.as_deref().is_none_or(|users| among(users, run_as.uid));
+        let is_group = match (&self.groups, self.is_allow()) {
+            (None, true) => run_as.is_member,
+            (None, false) => true,
+            // A list of groups alone is about their members: root with such a group is root all the same.
+            (Some(groups), true) => among(groups, run_as.gid) && (self.users.is_some() || run_as.is_member),
+            // What a group may do, its supplementary members may.
+            (Some(groups), false) => {
+                among(groups, run_as.gid) || run_as.groups.iter().any(|gid| among(groups, *gid))
+            }
+        };
+        is_user && is_group
+    }
+}
