@@ -59,20 +59,20 @@ impl Capture {
             if let Some(ring) = self.bytes.get_mut(head..) {
                 ring.rotate_left(self.next);
             }
-            self.trim_seam(head);
+            self.dropped += trim_seam(&mut self.bytes, head);
         }
         Captured { bytes: self.bytes, dropped: self.dropped }
     }
+}
 
-    /// Drops the parts of characters on both sides of the seam: they would turn a text into bytes
-    /// that are none.
-    fn trim_seam(&mut self, head: usize) {
-        let (before, after) = self.bytes.split_at(head);
-        let tail_cut = after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
-        let head_cut = unfinished(before);
-        self.bytes.drain(head - head_cut..head + tail_cut);
-        self.dropped += (head_cut + tail_cut) as u64;
-    }
+/// Drops the parts of characters on both sides of a seam: they would turn a text into bytes that
+/// are none. Tells how many bytes they were.
+pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
+    let (before, after) = bytes.split_at(seam);
+    let tail_cut = after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
+    let head_cut = unfinished(before);
+    bytes.drain(seam - head_cut..seam + tail_cut);
+    (head_cut + tail_cut) as u64
 }
 
 /// How many of the last bytes are the beginning of a character whose rest is to come.

@@ -2,20 +2,17 @@
 //!
 //! Only cgroup v2 serves: it alone can kill a whole tree at once and say when it is empty
 //! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed, so nothing of the
-//! host's own settings is touched. Used by the pool of leaves and, when the agent has died, by the
-//! zygote.
+//! host's own settings is touched. Used by the executor; what is done with a cgroup once it is there
+//! is [`agent_sys::cgroup`]'s.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use agent_sys::cgroup::{PREFIX, lock, remove};
+use nix::fcntl::Flock;
 
-/// Our directories are `basicagent.PID.N`, below our own cgroup.
-const PREFIX: &str = "basicagent.";
 /// Names tried for our directory.
 const ATTEMPTS: u32 = 100;
 
@@ -59,17 +56,6 @@ impl Root {
     }
 }
 
-/// Removes a directory of leaves as far as they are empty; what still has processes stays.
-pub(crate) fn remove(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove(&entry.path());
-        }
-    }
-    // EBUSY where a process lives, which is then left alone.
-    let _ = fs::remove_dir(directory);
-}
-
 /// Removes what agents that are gone have left below `own`.
 fn sweep(own: &Path) {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
@@ -78,11 +64,6 @@ fn sweep(own: &Path) {
             remove(&entry.path());
         }
     }
-}
-
-fn lock(directory: &Path) -> io::Result<Flock<File>> {
-    let dir = File::open(directory)?;
-    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno): (_, Errno)| errno.into())
 }
 
 /// The directory of the cgroup this process is in.
@@ -114,15 +95,6 @@ fn locate(mounts: &str, cgroups: &str) -> Option<PathBuf> {
 fn unescape(text: &str) -> String {
     let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     codes.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
-}
-
-/// Whether a cgroup has no process, in it or below, and is not frozen.
-pub(crate) fn is_empty(events: impl AsFd) -> io::Result<bool> {
-    let mut buffer = [0; 128];
-    let length = nix::sys::uio::pread(events, &mut buffer, 0)?;
-    let text = buffer.get(..length).unwrap_or_default();
-    let says = |line: &[u8]| text.split(|byte| *byte == b'\n').any(|said| said == line);
-    Ok(says(b"populated 0") && !says(b"frozen 1"))
 }
 
 #[cfg(test)]

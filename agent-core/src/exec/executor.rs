@@ -141,7 +141,7 @@ impl Executor {
             settings: self.settings(),
             spec,
             reader,
-            id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
+            id: self.next_id(),
             cancelled: cancel_seen,
             shutdown,
             answer,
@@ -202,7 +202,20 @@ impl Executor {
         self.0.shared.accounts.numbers(called).await
     }
 
-    fn settings(&self) -> Arc<Settings> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// A number that no other launch has.
+    pub(super) fn next_id(&self) -> u64 {
+        self.0.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.0.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

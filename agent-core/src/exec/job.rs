@@ -3,16 +3,14 @@
 //! Runs as a task of its own: the answer goes out as soon as it is known, and what is left to reap
 //! is reaped after it. The executor owns the task.
 
-use std::ffi::{CString, OsStr};
 use std::future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use agent_sys::pidfd::{Ended, How};
-use agent_sys::{Failure, Holder, Identity, Launch, Stage, packet, readiness};
+use agent_sys::{Failure, Holder, Identity, Stage, packet, readiness};
 use log::warn;
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::unistd::{self, Gid, Uid};
@@ -21,10 +19,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use super::account::{Account, Asked};
-use super::environment;
 use super::executor::Shared;
 use super::outcome::{End, Outcome, Usage};
 use super::process::{Process, Tree};
+use super::program::{self, Program};
 use super::settings::Settings;
 use super::sink::Piece;
 use super::spawner::{self, stage_name};
@@ -170,7 +168,8 @@ async fn stop(
     }
 }
 
-async fn account(shared: &Shared, settings: &Settings, spec: &Spec) -> Result<Arc<Account>, Error> {
+/// Whom a request's command runs as, if this agent can become that.
+pub(super) async fn account(shared: &Shared, settings: &Settings, spec: &Spec) -> Result<Arc<Account>, Error> {
     let (user, group) = (spec.user.clone(), spec.group.clone());
     let asked = Asked { user, group, default_group: settings.default_group };
     let account = shared.accounts.resolve(asked).await?;
@@ -198,25 +197,14 @@ async fn start(
     let identity = Uid::effective().is_root().then_some(&account.identity);
     let max = spec.max_output.unwrap_or(settings.max_output);
     let (streams, writers) = Streams::open(spec.separate_stderr, max, reader).map_err(failed("pipes"))?;
-    let stdin = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
-    let stdin = stdin.map_err(failed("standard input"))?.map(OwnedFd::from);
+    let stdin = program::stdin(spec)?;
     if let Some(identity) = identity {
         give(identity, &writers, stdin.as_ref()).map_err(failed("pipes"))?;
     }
 
-    let text =
-        |bytes: &OsStr| CString::new(bytes.as_bytes()).map_err(|error| failed("arguments")(error.into()));
-    let shell = text(settings.shell.as_os_str())?;
-    let cmd = text(OsStr::new(&spec.cmd))?;
-    let cwd = text(spec.cwd.as_ref().unwrap_or(&account.home).as_os_str())?;
-    let mut argv = vec![shell.as_c_str(), c"-c", cmd.as_c_str()];
-    if spec.cmd.starts_with(['-', '+']) {
-        // Else the shell would take it for one more option.
-        argv.insert(2, c"--");
-    }
-    let env = environment::of(account, &settings.shell, &spec.env);
-    let cwd_required = spec.cwd.is_some();
-    let launch = Launch { id, identity, cwd: &cwd, cwd_required, argv: &argv, env: &env };
+    let program = Program::of(account, settings, spec)?;
+    let argv = program.argv();
+    let launch = program.launch(id, identity, &argv);
     let files = spawner::files(stdin.as_ref().map(AsFd::as_fd), &writers.stdout, writers.stderr.as_ref());
 
     let leaf = shared.pool.as_ref().and_then(|pool| {
@@ -275,7 +263,7 @@ async fn within(bound: Duration, process: &mut Process, streams: &mut Streams) -
 }
 
 /// What went wrong between clone and exec, with the path it went wrong on.
-fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
+pub(super) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
     let why = io::Error::from_raw_os_error(failure.errno);
     let why = match (failure.stage, &spec.cwd) {
         (Stage::Exec, _) => format!("{}: {why}", settings.shell.display()),

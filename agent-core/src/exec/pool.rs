@@ -8,29 +8,23 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agent_sys::pidfd::PidFd;
-use agent_sys::readiness;
 use agent_sys::running::Running;
-use nix::sys::signal::Signal;
+use agent_sys::{cgroup, readiness};
 use tokio::io::Interest;
 
-use super::cgroup::{self, Root};
+use super::cgroup::Root;
 
 /// The most leaves, two descriptors each. A command beyond them gets a keeper.
 pub(crate) const MAX_LEAVES: usize = 1024;
 /// Leaves looked at for an empty one before a new one is made.
 const LOOKS: usize = 4;
-/// The most processes of a tree that are asked to end; all are killed afterwards.
-const MAX_ASKED: usize = 1024;
-/// Bytes of a list of so many processes.
-const MAX_LIST: u64 = 16 * 1024;
 
 /// The leaves of one agent.
 #[derive(Debug)]
@@ -114,7 +108,7 @@ impl Pool {
             made => made?,
         }
         let dir = File::open(&path)?;
-        let events = File::open(path.join("cgroup.events"))?;
+        let events = cgroup::events(&dir)?;
         Ok(Leaf { number, path, dir, events })
     }
 }
@@ -133,50 +127,26 @@ impl Held {
         self.leaf().dir.as_fd()
     }
 
-    /// Asks every process of the leaf to end: SIGTERM, and SIGCONT so that a stopped one can.
+    /// Asks every process of the leaf to end.
     pub(crate) fn terminate(&self) -> io::Result<()> {
-        let processes: Vec<(i32, PidFd)> = self
-            .list()?
-            .into_iter()
-            .take(MAX_ASKED)
-            .filter_map(|pid| PidFd::open(pid).ok().map(|process| (pid, process)))
-            .collect();
-        // Listed again: a number that is still in the leaf was not another's when it was opened,
-        // or else its descriptor's process is dead and takes no signal.
-        let still = self.list()?;
-        for (pid, process) in processes {
-            if still.contains(&pid) {
-                // One that has ended meanwhile needs no signal.
-                let _ = process.signal(Signal::SIGTERM);
-                let _ = process.signal(Signal::SIGCONT);
-            }
-        }
-        Ok(())
+        cgroup::terminate(&self.leaf().dir)
     }
 
     /// Kills every process in the leaf and below, also those that fork meanwhile.
     pub(crate) fn kill(&self) -> io::Result<()> {
         self.condemned.store(true, Ordering::Relaxed);
-        fs::write(self.leaf().path.join("cgroup.kill"), "1")
+        cgroup::kill(&self.leaf().dir)
     }
 
     /// Comes back when no process is left in the leaf.
     pub(crate) async fn empty(&self) -> io::Result<()> {
-        let events = File::open(self.leaf().path.join("cgroup.events"))?;
+        let events = cgroup::events(&self.leaf().dir)?;
         let events = readiness::watch(events, Interest::PRIORITY)?;
         // Each reading arms the next notice (kernfs: poll reports what came after the last read).
         while !cgroup::is_empty(events.get_ref())? {
             events.ready(Interest::PRIORITY).await?.clear_ready();
         }
         Ok(())
-    }
-
-    fn list(&self) -> io::Result<Vec<i32>> {
-        let mut text = String::new();
-        File::open(self.leaf().path.join("cgroup.procs"))?.take(MAX_LIST).read_to_string(&mut text)?;
-        // 0 stands for a process of another namespace. A number cut off at the bound is not in the
-        // second list, or is the process of that number in it.
-        Ok(text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect())
     }
 
     fn leaf(&self) -> &Leaf {

@@ -314,5 +314,5 @@ pub(crate) fn files<'a>(
     stdout: &'a OwnedFd,
     stderr: Option<&'a OwnedFd>,
 ) -> Files<'a> {
-    Files { stdin, stdout: stdout.as_fd(), stderr: stderr.map(AsFd::as_fd) }
+    Files { stdin, stdout: Some(stdout.as_fd()), stderr: stderr.map(AsFd::as_fd) }
 }

@@ -5,20 +5,18 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use agent_sys::cgroup;
 use agent_sys::zygote::{self, Orphaned};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-use super::cgroup;
 
 /// The agent's hidden first argument; the second is the soft limit of open files for commands.
 pub const ZYGOTE_FLAG: &str = "--zygote";
 
-/// How long a killed tree may take to be gone, in milliseconds, before its directory is left.
-const GONE: u16 = 2_000;
+/// How long a killed tree may take to be gone before its directory is left.
+const GONE: Duration = Duration::from_secs(2);
 /// A soft limit that every host grants.
 const DEFAULT_NOFILE: u64 = 1024;
 
@@ -38,30 +36,21 @@ pub fn zygote_main() -> ExitCode {
     }
 }
 
-/// Kills the trees that were running and removes the cgroups that are empty.
+/// Kills the trees that were running and removes the cgroups that are empty. Those of tasks are not
+/// among them: their supervisors go on.
 fn clean_up(orphaned: &Orphaned) -> io::Result<()> {
     let Some(cgroups) = &orphaned.cgroups else { return Ok(()) };
     // By descriptor to its name: the agent that could tell it is gone.
     let root = fs::read_link(format!("/proc/self/fd/{}", cgroups.as_raw_fd()))?;
-    let killed: Vec<_> = orphaned.running.trees().map(|tree| root.join(tree.to_string())).collect();
+    let leaves = orphaned.running.trees().map(|tree| root.join(tree.to_string()));
+    // Not there: the agent died before it made it.
+    let killed: Vec<_> = leaves.filter_map(|leaf| fs::File::open(leaf).ok()).collect();
     for leaf in &killed {
-        // Not there: the agent died before it made it.
-        let _ = fs::write(leaf.join("cgroup.kill"), "1");
+        let _ = cgroup::kill(leaf);
     }
     for leaf in &killed {
-        let _ = await_empty(leaf);
+        let _ = cgroup::await_empty(leaf, GONE);
     }
     cgroup::remove(&root);
-    Ok(())
-}
-
-fn await_empty(leaf: &Path) -> io::Result<()> {
-    let events = fs::File::open(leaf.join("cgroup.events"))?;
-    while !cgroup::is_empty(&events)? {
-        let mut notice = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
-        if poll(&mut notice, PollTimeout::from(GONE))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! From clone to exec: the few steps that turn a copy of the zygote into the command.
 //!
-//! Used by the zygote and by a keeper. Only system calls are made here, and made raw: libc's
+//! Used by the zygote, by a keeper and by a supervisor. Only system calls are made here, and made raw: libc's
 //! setuid family would signal the threads it believes this process has.
 
 #![expect(unsafe_code, reason = "system calls between clone and exec")]
@@ -51,6 +51,14 @@ const STAGES: [Stage; 8] = [
     Stage::Exec,
 ];
 
+impl Stage {
+    /// The stage whose number (`as u32`) this is.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        STAGES.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
 /// What a child that failed before exec left in the failure pipe; it then exits with
 /// [`Failure::STATUS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +82,7 @@ impl Failure {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (id, rest) = bytes.split_first_chunk::<8>()?;
         let (stage, errno) = rest.split_first_chunk::<4>()?;
-        let stage = *STAGES.get(usize::try_from(u32::from_ne_bytes(*stage)).ok()?)?;
+        let stage = Stage::from_number(u32::from_ne_bytes(*stage))?;
         Some(Self { id: u64::from_ne_bytes(*id), stage, errno: i32::from_ne_bytes(errno.try_into().ok()?) })
     }
 }
@@ -159,10 +167,10 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     if let Err(errno) = call(libc::SYS_setsid, [0; 3]) {
         return (Stage::Session, errno);
     }
-    let stdout = Some(&launch.files.stdout);
+    let stdout = launch.files.stdout.as_ref();
     let stderr = launch.files.stderr.as_ref().or(stdout);
     for (target, fd) in [(0, launch.files.stdin.as_ref()), (1, stdout), (2, stderr)] {
-        // No stdin was sent: 0 is the zygote's, /dev/null.
+        // None was sent: 0 is the zygote's, /dev/null.
         let Some(fd) = fd else { continue };
         if let Err(errno) = call(libc::SYS_dup3, [c_long::from(fd.as_raw_fd()), target, 0]) {
             return (Stage::Files, errno);
@@ -184,6 +192,12 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
             return (Stage::User, errno);
         }
     }
+    // After the change of user, which would undo it (prctl(2)).
+    if let Some(parent) = launch.dies_with
+        && let Err(errno) = die_with(parent)
+    {
+        return (Stage::Session, errno);
+    }
     // As the new user: a directory that only root may enter is not a way in.
     if let Err(errno) = enter(&launch.cwd)
         && (launch.cwd_required || enter(c"/").is_err())
@@ -200,6 +214,13 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     (Stage::Exec, errno.err().unwrap_or(0))
 }
 
+/// Has the kernel kill this process when its parent dies, which may have happened already.
+fn die_with(parent: i32) -> Result<(), i32> {
+    let kill = [c_long::from(libc::PR_SET_PDEATHSIG), c_long::from(libc::SIGKILL), 0];
+    call(libc::SYS_prctl, kill)?;
+    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err(libc::ESRCH) }
+}
+
 fn enter(directory: &CStr) -> Result<(), i32> {
     call(libc::SYS_chdir, [directory.as_ptr() as c_long, 0, 0])
 }
@@ -210,7 +231,7 @@ fn call(number: c_long, args: [c_long; 3]) -> Result<(), i32> {
 
 /// One raw system call; its errno when it fails.
 fn call4(number: c_long, [a, b, c]: [c_long; 3], d: c_long) -> Result<(), i32> {
-    // SAFETY: only `attempt`, `enter` and `default_actions` get here. The pointers they pass are to
+    // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they pass are to
     // NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a group list as
     // long as said, to a signal set of the size said, and to a default sigaction, which installs no
     // code; the caller's borrows keep all of them alive over the call, and

@@ -1,8 +1,9 @@
 //! Finding and signalling everything below this process, by /proc.
 //!
-//! Used by a keeper, which is a subreaper: whatever its command left behind, however often it
-//! forked and whatever session it made, is still below it. Refuses nothing and promises little for
-//! one call: new processes may appear meanwhile, so the keeper calls again as its children die.
+//! Used by a keeper and a supervisor, which are subreapers: whatever their command left behind,
+//! however often it forked and whatever session it made, is still below them. Refuses nothing and
+//! promises little for one call: new processes may appear meanwhile, so the caller calls again as
+//! its children die.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -47,7 +48,7 @@ pub(crate) fn kill_all() {
 fn send(seen: Seen, signal: Signal) {
     // Opened first, looked at again afterwards: the start time then vouches for the descriptor.
     if let Ok(process) = PidFd::open(seen.pid)
-        && stat(seen.pid).is_some_and(|(_, started)| started == seen.started)
+        && stat(seen.pid).is_some_and(|stat| stat.started == seen.started)
     {
         // Gone meanwhile, or another user's (a set-user-id program under an agent that is not
         // root): nothing more can be done about it from here.
@@ -60,7 +61,7 @@ fn find() -> Vec<Seen> {
     let mut children: HashMap<i32, Vec<Seen>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        if let Some((parent, started)) = stat(pid) {
+        if let Some(Stat { parent, started, .. }) = stat(pid) {
             children.entry(parent).or_default().push(Seen { pid, started });
         }
     }
@@ -74,20 +75,35 @@ fn find() -> Vec<Seen> {
     found
 }
 
-/// The parent and start time of a process (proc_pid_stat(5), fields 4 and 22).
-fn stat(pid: i32) -> Option<(i32, u64)> {
+/// When a living process started, in clock ticks since boot; `None`: there is none of this number,
+/// or it is dead and not reaped.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    stat(pid).filter(|stat| !stat.dead).map(|stat| stat.started)
+}
+
+/// What proc_pid_stat(5) says of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    dead: bool,
+    parent: i32,
+    started: u64,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
     let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
     parse_stat(&bytes)
 }
 
-fn parse_stat(bytes: &[u8]) -> Option<(i32, u64)> {
+fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     // The name, field 2, may hold anything, brackets and newlines too; the last bracket ends it.
     let end = bytes.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(bytes.get(end + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();
-    let parent = fields.nth(1)?.parse().ok()?;
+    // Fields 3, 4 and 22.
+    let dead = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
     let started = fields.nth(17)?.parse().ok()?;
-    Some((parent, started))
+    Some(Stat { dead, parent, started })
 }
 
 #[cfg(test)]
@@ -97,7 +113,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let line = b"7 (a) R 1 (b\n) S 42 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 991 1 2 3\n";
-        assert_eq!(parse_stat(line), Some((42, 991)));
+        assert_eq!(parse_stat(line), Some(Stat { dead: false, parent: 42, started: 991 }));
         assert_eq!(parse_stat(b"7 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
     }

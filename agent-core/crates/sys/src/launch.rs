@@ -7,10 +7,12 @@ use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::memfd::{self, MFdFlags};
 
 use crate::packet;
+use crate::slot::Claim;
 
 /// The longest packet; a longer body travels in a memfd. Well below a socket's default buffer.
 pub(crate) const MAX_PACKET: usize = 32 * 1024;
@@ -27,6 +29,11 @@ const STDERR: u32 = 8;
 const CGROUP: u32 = 16;
 const KEEPER: u32 = 32;
 const BODY_IN_FILE: u32 = 64;
+const STDOUT: u32 = 128;
+const SUPERVISOR: u32 = 256;
+const SEPARATE_STDERR: u32 = 512;
+/// Words of 64 bits at the beginning of the body of a supervised launch.
+const SUPERVISION: usize = 5;
 
 /// Whom a command runs as. Given only by a process that may change to it (root).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +70,28 @@ pub enum Holder<'a> {
     Cgroup(BorrowedFd<'a>),
     /// Under a keeper process that takes its orders from this end of a socket.
     Keeper(BorrowedFd<'a>),
+    /// Under a supervisor process that needs nobody. It makes the pipes itself, so such a launch
+    /// carries neither standard output nor standard error.
+    Supervisor(Supervision<'a>),
+}
+
+/// What a supervisor has to know about its task.
+#[derive(Debug, Clone, Copy)]
+pub struct Supervision<'a> {
+    /// Where it records; carries the task's number.
+    pub claim: &'a Claim,
+    /// The directory of the tasks' output files.
+    pub dir: BorrowedFd<'a>,
+    /// The cgroup v2 directory for the command, if there is one.
+    pub leaf: Option<BorrowedFd<'a>>,
+    /// From its start to the ending of its tree; `None`: never. To the millisecond.
+    pub timeout: Option<Duration>,
+    /// Between SIGTERM and SIGKILL. To the millisecond.
+    pub grace: Duration,
+    /// Bytes stored of each stream.
+    pub max_output: u64,
+    /// Standard error on its own instead of within standard output.
+    pub separate_stderr: bool,
 }
 
 /// The descriptors a command gets.
@@ -70,8 +99,8 @@ pub enum Holder<'a> {
 pub struct Files<'a> {
     /// Standard input; `None`: /dev/null.
     pub stdin: Option<BorrowedFd<'a>>,
-    /// Standard output.
-    pub stdout: BorrowedFd<'a>,
+    /// Standard output; `None`: whoever starts it makes one.
+    pub stdout: Option<BorrowedFd<'a>>,
     /// Standard error; `None`: the same as standard output.
     pub stderr: Option<BorrowedFd<'a>>,
 }
@@ -86,11 +115,13 @@ pub(crate) struct Received {
     env: Vec<CString>,
     pub(crate) files: OwnedFiles,
     pub(crate) holder: OwnedHolder,
+    /// The parent whose death is to be its own; set by a supervisor for its command.
+    pub(crate) dies_with: Option<i32>,
 }
 
 pub(crate) struct OwnedFiles {
     pub(crate) stdin: Option<OwnedFd>,
-    pub(crate) stdout: OwnedFd,
+    pub(crate) stdout: Option<OwnedFd>,
     pub(crate) stderr: Option<OwnedFd>,
 }
 
@@ -98,6 +129,18 @@ pub(crate) enum OwnedHolder {
     None,
     Cgroup(OwnedFd),
     Keeper(OwnedFd),
+    Supervisor(OwnedSupervision),
+}
+
+/// [`Supervision`] as received.
+pub(crate) struct OwnedSupervision {
+    pub(crate) claim: Claim,
+    pub(crate) dir: OwnedFd,
+    pub(crate) leaf: Option<OwnedFd>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) max_output: u64,
+    pub(crate) separate_stderr: bool,
 }
 
 impl Received {
@@ -122,14 +165,35 @@ pub(crate) fn send(
     flag(launch.identity.is_some(), IDENTITY);
     flag(launch.cwd_required, CWD_REQUIRED);
     flag(files.stdin.is_some(), STDIN);
+    flag(files.stdout.is_some(), STDOUT);
     flag(files.stderr.is_some(), STDERR);
-    flag(matches!(holder, Holder::Cgroup(_)), CGROUP);
-    flag(matches!(holder, Holder::Keeper(_)), KEEPER);
-    let (Holder::Cgroup(held) | Holder::Keeper(held)) = holder;
+    let mut fds: Vec<_> = files.stdout.into_iter().collect();
+    let mut body = Vec::with_capacity(1024);
+    match &holder {
+        Holder::Cgroup(cgroup) => {
+            flag(true, CGROUP);
+            fds.push(*cgroup);
+        }
+        Holder::Keeper(keeper) => {
+            flag(true, KEEPER);
+            fds.push(*keeper);
+        }
+        Holder::Supervisor(task) => {
+            flag(true, SUPERVISOR);
+            flag(task.leaf.is_some(), CGROUP);
+            flag(task.separate_stderr, SEPARATE_STDERR);
+            fds.extend(task.leaf);
+            fds.extend([task.claim.as_fd(), task.dir]);
+            let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            let index = u64::from(task.claim.index());
+            let timeout = task.timeout.map_or(u64::MAX, millis);
+            let words = [task.claim.n(), index, timeout, millis(task.grace), task.max_output];
+            body.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        }
+    }
     let (uid, gid, groups) =
         launch.identity.map_or((0, 0, &[][..]), |identity| (identity.uid, identity.gid, &identity.groups));
 
-    let mut body = Vec::with_capacity(1024);
     body.extend(groups.iter().flat_map(|group| group.to_ne_bytes()));
     let arguments = launch.argv.iter().copied();
     for string in [launch.cwd].into_iter().chain(arguments).chain(launch.env.iter().map(CString::as_c_str)) {
@@ -146,7 +210,6 @@ pub(crate) fn send(
     let mut packet = Vec::with_capacity(HEADER + body.len());
     packet.extend_from_slice(&launch.id.to_ne_bytes());
     packet.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
-    let mut fds = vec![files.stdout, held];
     fds.extend(files.stdin.iter().chain(&files.stderr));
     match &in_file {
         Some(file) => fds.push(file.as_fd()),
@@ -181,13 +244,10 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
 
     let mut fds = fds.into_iter();
     let mut take = |condition: bool| condition.then(|| fds.next().ok_or_else(bad)).transpose();
-    let stdout = take(true)?.ok_or_else(bad)?;
-    let holder = match (take(flags & CGROUP != 0)?, take(flags & KEEPER != 0)?) {
-        (None, None) => OwnedHolder::None,
-        (Some(cgroup), None) => OwnedHolder::Cgroup(cgroup),
-        (None, Some(keeper)) => OwnedHolder::Keeper(keeper),
-        (Some(_), Some(_)) => return Err(bad()),
-    };
+    let stdout = take(flags & STDOUT != 0)?;
+    let cgroup = take(flags & CGROUP != 0)?;
+    let keeper = take(flags & KEEPER != 0)?;
+    let (slot, dir) = (take(flags & SUPERVISOR != 0)?, take(flags & SUPERVISOR != 0)?);
     let stdin = take(flags & STDIN != 0)?;
     let stderr = take(flags & STDERR != 0)?;
     let mut long_body = Vec::new();
@@ -197,6 +257,30 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
             &long_body[..]
         }
         None => rest,
+    };
+
+    let holder = match (cgroup, keeper, slot, dir) {
+        (None, None, None, None) => OwnedHolder::None,
+        (Some(cgroup), None, None, None) => OwnedHolder::Cgroup(cgroup),
+        (None, Some(keeper), None, None) => OwnedHolder::Keeper(keeper),
+        (leaf, None, Some(slot), Some(dir)) => {
+            let (words, rest) = body.split_first_chunk::<{ SUPERVISION * 8 }>().ok_or_else(bad)?;
+            body = rest;
+            let mut words = words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
+            let mut word = || words.next().unwrap_or(0);
+            let (n, index, timeout, grace, max_output) = (word(), word(), word(), word(), word());
+            let index = u32::try_from(index).map_err(|_| bad())?;
+            OwnedHolder::Supervisor(OwnedSupervision {
+                claim: Claim::received(slot, index, n),
+                dir,
+                leaf,
+                timeout: (timeout != u64::MAX).then_some(Duration::from_millis(timeout)),
+                grace: Duration::from_millis(grace),
+                max_output,
+                separate_stderr: flags & SEPARATE_STDERR != 0,
+            })
+        }
+        _ => return Err(bad()),
     };
 
     let mut list = Vec::new();
@@ -222,6 +306,7 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
         env,
         files: OwnedFiles { stdin, stdout, stderr },
         holder,
+        dies_with: None,
     })
 }
 
@@ -241,7 +326,7 @@ mod tests {
             argv: &[c"/bin/sh", c"-c", argument],
             env: &[c"A=1".to_owned()],
         };
-        let files = Files { stdin: Some(reader.as_fd()), stdout: writer.as_fd(), stderr: None };
+        let files = Files { stdin: Some(reader.as_fd()), stdout: Some(writer.as_fd()), stderr: None };
         send(&here, &launch, files, Holder::Cgroup(reader.as_fd())).unwrap();
         let mut buffer = vec![0; MAX_PACKET];
         let (length, fds) = packet::receive(&there, &mut buffer).unwrap();
@@ -258,6 +343,42 @@ mod tests {
         let received = round_trip(c"true");
         assert_eq!(received.argv, [c"/bin/sh".to_owned(), c"-c".to_owned(), c"true".to_owned()]);
         assert_eq!(received.env, [c"A=1".to_owned()]);
+    }
+
+    #[test]
+    fn what_a_supervisor_has_to_know_arrives_also_beside_a_long_command() {
+        let path = std::env::temp_dir().join(format!("basicagent-launch.{}", std::process::id()));
+        let claim = crate::slot::Slots::open(&path, 4).unwrap().take(3, 99).unwrap();
+        let dir = File::open("/").unwrap();
+        for (length, leaf) in [(1, None), (100_000, Some(dir.as_fd()))] {
+            let (here, there) = packet::pair().unwrap();
+            let command = CString::new(vec![b'x'; length]).unwrap();
+            let argv = [c"/bin/sh", c"-c", &command];
+            let launch =
+                Launch { id: 1, identity: None, cwd: c"/", cwd_required: false, argv: &argv, env: &[] };
+            let task = Supervision {
+                claim: &claim,
+                dir: dir.as_fd(),
+                leaf,
+                timeout: Some(Duration::from_secs(30 * 86_400)),
+                grace: Duration::from_millis(1500),
+                max_output: 1 << 40,
+                separate_stderr: true,
+            };
+            let files = Files { stdin: Some(dir.as_fd()), stdout: None, stderr: None };
+            send(&here, &launch, files, Holder::Supervisor(task)).unwrap();
+            let mut buffer = vec![0; MAX_PACKET];
+            let (bytes, fds) = packet::receive(&there, &mut buffer).unwrap();
+            let received = parse(&buffer[..bytes], fds).unwrap();
+            assert_eq!(received.argv[2], command);
+            assert!(received.files.stdin.is_some() && received.files.stdout.is_none());
+            let OwnedHolder::Supervisor(task) = received.holder else { panic!("another holder") };
+            assert_eq!((task.claim.index(), task.claim.n()), (3, 99));
+            assert_eq!(task.timeout, Some(Duration::from_secs(30 * 86_400)));
+            assert_eq!((task.grace, task.max_output), (Duration::from_millis(1500), 1 << 40));
+            assert!(task.separate_stderr && task.leaf.is_some() == leaf.is_some());
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! accounts. Nothing else of the agent may hold any.
 //!
 //! A command's way: `exec` in the agent → [`zygote`] (→ [`keeper`], where there is no cgroup) →
-//! the steps between clone and exec → the command. Its end comes back by [`pidfd`].
+//! the steps between clone and exec → the command. Its end comes back by [`pidfd`]. A task's way:
+//! → [`zygote`] → [`supervisor`] → the command; its end comes back by its [`slot`], its output by
+//! its [`spool`]s.
 
 pub mod accounts;
+pub mod cgroup;
+pub mod checksum;
 mod child;
 pub mod daemon;
 mod descendants;
@@ -15,7 +19,10 @@ pub mod packet;
 pub mod pidfd;
 pub mod readiness;
 pub mod running;
+pub mod slot;
+pub mod spool;
+pub mod supervisor;
 pub mod zygote;
 
 pub use child::{Failure, Stage};
-pub use launch::{Files, Holder, Identity, Launch, file_of};
+pub use launch::{Files, Holder, Identity, Launch, Supervision, file_of};

@@ -4,7 +4,9 @@
 //! Started by the agent before it does anything else, by re-executing its own binary; serves one
 //! launch after the other until the agent is gone. The clone is made with `CLONE_PARENT`: the
 //! command is the agent's child, and only the agent reaps it. The zygote waits for nothing but its
-//! socket: neither for a command's exec, which its user may stop half-way, nor for its end.
+//! socket: neither for a command's exec, which its user may stop half-way, nor for its end. The
+//! supervisors of tasks, made here too, are not its business once they are cloned: when the agent is
+//! gone, they go on.
 
 #![expect(unsafe_code, reason = "it clones")]
 
@@ -26,6 +28,7 @@ use crate::launch::{self, Files, Holder, Launch, OwnedHolder};
 use crate::packet;
 use crate::pidfd::PidFd;
 use crate::running::Running;
+use crate::supervisor;
 
 /// Bytes of an answer: the launch's id, an errno or 0.
 const ANSWER: usize = 12;
@@ -60,7 +63,8 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
         let mut launch = launch::parse(buffer.get(..length).unwrap_or_default(), fds)?;
         let cgroup = match &launch.holder {
             OwnedHolder::Cgroup(cgroup) => Some(cgroup),
-            OwnedHolder::Keeper(_) | OwnedHolder::None => None,
+            // A supervisor is above its command's cgroup, not in it.
+            OwnedHolder::Keeper(_) | OwnedHolder::Supervisor(_) | OwnedHolder::None => None,
         };
         let (argv, envp) = launch.pointers();
         running.attempt(launch.id);
@@ -72,6 +76,11 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
                     // The zygote's own ends: a keeper that held them would outlive their meaning.
                     drop((socket, running, cgroups));
                     keeper::keep(launch, agent, failures)
+                }
+                OwnedHolder::Supervisor(task) => {
+                    // Nor does it report to anybody.
+                    drop((socket, running, cgroups, failures));
+                    supervisor::supervise(launch, task)
                 }
                 OwnedHolder::Cgroup(_) | OwnedHolder::None => {
                     child::exec(&launch, &argv, &envp, failures.as_raw_fd())
@@ -140,6 +149,12 @@ pub fn receive_answer(socket: impl AsFd) -> io::Result<(u64, io::Result<PidFd>)>
 /// Makes this process what a command's parent should be, so that each command need not be: a
 /// command inherits the rest. Gives the socket and the failure pipe numbers above 2.
 fn settle(nofile: u64) -> io::Result<(OwnedFd, OwnedFd)> {
+    // What the agent was itself started with, unmarked: a supervisor would keep it open after the
+    // agent's end.
+    // SAFETY: closes the descriptors from 3 on, none of which anything in this process owns yet:
+    // it has opened none, and those it was given are 0, 1 and 2. An old kernel refuses, and then
+    // they stay open.
+    let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     // Its own session: a terminal's Ctrl-C is the agent's business.
     unistd::setsid()?;
     let _ = prctl::set_name(c"basicagent-zyg");

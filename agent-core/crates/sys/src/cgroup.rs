@@ -1,0 +1,146 @@
+//! A cgroup v2 directory as the holder of one process tree: asking it to end, killing it, knowing
+//! when it is empty, removing it.
+//!
+//! Works by descriptor, so that the same code serves the agent, its zygote and a task's supervisor,
+//! which outlives both. Knows nothing of where the directory is; the files are those of the
+//! kernel's admin-guide/cgroup-v2.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{self, Flock, FlockArg, OFlag};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+
+use crate::pidfd::PidFd;
+
+/// The agent's own directories of leaves are `basicagent.PID.N`.
+pub const PREFIX: &str = "basicagent.";
+/// The most processes of a tree that are asked to end; all are killed afterwards.
+const MAX_ASKED: usize = 1024;
+/// Bytes of a list of so many processes.
+const MAX_LIST: u64 = 16 * 1024;
+
+/// Asks every process of the cgroup to end: SIGTERM, and SIGCONT so that a stopped one can.
+///
+/// # Errors
+/// The cgroup cannot be read.
+pub fn terminate(dir: impl AsFd) -> io::Result<()> {
+    let processes: Vec<(i32, PidFd)> = list(&dir)?
+        .into_iter()
+        .take(MAX_ASKED)
+        .filter_map(|pid| PidFd::open(pid).ok().map(|process| (pid, process)))
+        .collect();
+    // Listed again: a number that is still in the cgroup was not another's when it was opened, or
+    // else its descriptor's process is dead and takes no signal.
+    let still = list(&dir)?;
+    for (pid, process) in processes {
+        if still.contains(&pid) {
+            // One that has ended meanwhile needs no signal.
+            let _ = process.signal(Signal::SIGTERM);
+            let _ = process.signal(Signal::SIGCONT);
+        }
+    }
+    Ok(())
+}
+
+/// Kills every process in the cgroup and below, also those that fork meanwhile.
+///
+/// # Errors
+/// The cgroup is gone, or the kernel is older than `cgroup.kill` (Linux 5.14).
+pub fn kill(dir: impl AsFd) -> io::Result<()> {
+    open(dir, "cgroup.kill", OFlag::O_WRONLY)?.write_all(b"1")
+}
+
+/// The file that [`is_empty`] reads; a change of it is reported as `POLLPRI`.
+///
+/// # Errors
+/// The cgroup is gone, or no descriptor left.
+pub fn events(dir: impl AsFd) -> io::Result<File> {
+    open(dir, "cgroup.events", OFlag::O_RDONLY)
+}
+
+/// Whether a cgroup has no process, in it or below, and is not frozen.
+///
+/// # Errors
+/// The cgroup is gone.
+pub fn is_empty(events: impl AsFd) -> io::Result<bool> {
+    let mut buffer = [0; 128];
+    let length = nix::sys::uio::pread(events, &mut buffer, 0)?;
+    let text = buffer.get(..length).unwrap_or_default();
+    let says = |line: &[u8]| text.split(|byte| *byte == b'\n').any(|said| said == line);
+    Ok(says(b"populated 0") && !says(b"frozen 1"))
+}
+
+/// Blocks until the cgroup has no process; true when that came within the time.
+///
+/// # Errors
+/// The cgroup is gone.
+pub fn await_empty(dir: impl AsFd, within: Duration) -> io::Result<bool> {
+    let events = events(dir)?;
+    let deadline = Instant::now() + within;
+    // Each reading arms the next notice (kernfs: poll reports what came after the last read).
+    while !is_empty(&events)? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut notice = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
+        match poll(&mut notice, left) {
+            Ok(0) => return is_empty(&events),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(true)
+}
+
+/// Removes a directory of cgroups as far as they are empty; what still has processes stays.
+pub fn remove(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&entry.path());
+        }
+    }
+    // EBUSY where a process lives, which is then left alone.
+    let _ = fs::remove_dir(directory);
+}
+
+/// Removes a task's leaf if it is empty, and then the agent's directory above it if that is empty
+/// and its agent is gone: whoever leaves last puts out the light.
+pub(crate) fn leave(leaf: OwnedFd) {
+    // By descriptor to its name: the directory may be mounted elsewhere by now.
+    let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", leaf.as_raw_fd())) else { return };
+    drop(leaf);
+    remove(&path);
+    let Some(root) = path.parent() else { return };
+    let ours = root.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    // A living agent, or its zygote, holds the lock.
+    if ours && lock(root).is_ok() {
+        let _ = fs::remove_dir(root);
+    }
+}
+
+/// Takes the lock that says whose directory of leaves this is; fails at once when it is held.
+///
+/// # Errors
+/// EWOULDBLOCK: its agent lives. Or there is no such directory.
+pub fn lock(directory: &Path) -> io::Result<Flock<File>> {
+    let dir = File::open(directory)?;
+    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno.into())
+}
+
+fn list(dir: impl AsFd) -> io::Result<Vec<i32>> {
+    let mut text = String::new();
+    open(dir, "cgroup.procs", OFlag::O_RDONLY)?.take(MAX_LIST).read_to_string(&mut text)?;
+    // 0 stands for a process of another namespace. A number cut off at the bound is not in the
+    // second list, or is the process of that number in it.
+    Ok(text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect())
+}
+
+fn open(dir: impl AsFd, name: &str, access: OFlag) -> io::Result<File> {
+    Ok(File::from(fcntl::openat(dir, name, access | OFlag::O_CLOEXEC, Mode::empty())?))
+}

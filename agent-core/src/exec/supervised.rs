@@ -1,0 +1,272 @@
+//! Tasks: commands under a supervisor process of their own, which the agent starts, finds again and
+//! reads, but does not own: they outlive it.
+//!
+//! `task` prepares one (so that it can note where it will be), starts it, and follows it by its
+//! slot. Nothing here counts against the bounds of commands, and shutdown does not touch it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_sys::pidfd::PidFd;
+use agent_sys::slot::Claim;
+use agent_sys::spool::Kept;
+use agent_sys::{Failure, Files, Holder, Stage, Supervision, cgroup};
+use log::warn;
+use nix::sys::statfs;
+use nix::unistd::Uid;
+use tokio::task;
+
+use super::account::Account;
+use super::capture::{self, Captured};
+use super::executor::Executor;
+use super::job;
+use super::program::{self, Program};
+use super::settings::Settings;
+use super::spec::Spec;
+use crate::Error;
+
+/// A task's leaf is `task.N` in the agent's directory of cgroups.
+const PREFIX: &str = "task.";
+/// How long a killed leaf may take to be empty.
+const KILLED: Duration = Duration::from_secs(5);
+
+/// A task that could be started now.
+#[derive(Debug)]
+pub struct Prepared {
+    account: Arc<Account>,
+    settings: Arc<Settings>,
+    leaf: Option<Leaf>,
+}
+
+/// A task's cgroup, removed when dropped unless something lives in it.
+#[derive(Debug)]
+struct Leaf {
+    path: PathBuf,
+    dir: File,
+    kept: bool,
+}
+
+impl Prepared {
+    /// The cgroup that the task will be in, for [`kill_leaf`] should its supervisor be killed;
+    /// `None` where there is no cgroup to be had.
+    #[must_use]
+    pub fn leaf(&self) -> Option<&Path> {
+        self.leaf.as_ref().map(|leaf| leaf.path.as_path())
+    }
+
+    /// Bytes that will be stored of each output stream, which readers have to know.
+    #[must_use]
+    pub fn max_output(&self, spec: &Spec) -> u64 {
+        spec.max_output.unwrap_or(self.settings.max_output) as u64
+    }
+}
+
+impl Executor {
+    /// Whether a command could run here, as far as that can be known beforehand: its fields, its
+    /// user and group.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCommand`], [`Error::NoSuchUser`], [`Error::NoSuchGroup`],
+    /// [`Error::NotStarted`] when the host's accounts give no answer.
+    pub async fn check(&self, spec: &Spec) -> Result<(), Error> {
+        spec.check()?;
+        job::account(self.shared(), &self.settings(), spec).await.map(drop)
+    }
+
+    /// Does for task `n` all that leaves no process: finds its account, makes its cgroup. Undone
+    /// when the result is dropped.
+    ///
+    /// # Errors
+    /// Those of [`Executor::check`], and [`Error::ShuttingDown`].
+    pub async fn prepare(&self, spec: &Spec, n: u64) -> Result<Prepared, Error> {
+        if self.is_shut_down() {
+            return Err(Error::ShuttingDown);
+        }
+        spec.check()?;
+        let settings = self.settings();
+        let account = job::account(self.shared(), &settings, spec).await?;
+        let leaf = self.shared().pool.as_ref().and_then(|pool| {
+            let path = pool.root.path.join(format!("{PREFIX}{n}"));
+            Leaf::make(path)
+                .inspect_err(|error| warn!("exec: no cgroup for task {n}, so without: {error}"))
+                .ok()
+        });
+        Ok(Prepared { account, settings, leaf })
+    }
+
+    /// Starts the task's supervisor, which starts the command, and gives it the slot. It is our
+    /// child: reap it by the descriptor. What becomes of the task is in the slot, and only there.
+    /// `dir` is the directory for its output files.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`], [`Error::ShuttingDown`]. An error does not always mean that nothing
+    /// began: when the zygote died over it, only the slot knows. It is held as long as that is open.
+    pub async fn supervise(
+        &self,
+        prepared: Prepared,
+        spec: &Spec,
+        claim: Claim,
+        dir: BorrowedFd<'_>,
+    ) -> Result<PidFd, Error> {
+        let max_output = prepared.max_output(spec);
+        let Prepared { account, settings, mut leaf } = prepared;
+        let identity = Uid::effective().is_root().then_some(&account.identity);
+        let program = Program::of(&account, &settings, spec)?;
+        let stdin = program::stdin(spec)?;
+        let argv = program.argv();
+        let launch = program.launch(self.next_id(), identity, &argv);
+        let task = Supervision {
+            claim: &claim,
+            dir,
+            leaf: leaf.as_ref().map(|leaf| leaf.dir.as_fd()),
+            timeout: spec.timeout,
+            grace: settings.grace,
+            max_output,
+            separate_stderr: spec.separate_stderr,
+        };
+        let files = Files { stdin: stdin.as_ref().map(AsFd::as_fd), stdout: None, stderr: None };
+        let supervisor = self.shared().spawner.spawn(&launch, files, Holder::Supervisor(task)).await?;
+        if let Some(leaf) = &mut leaf {
+            // The supervisor's from now on.
+            leaf.kept = true;
+        }
+        Ok(supervisor)
+    }
+
+    /// Says in words why a task could not be started (the slot's `NotStarted`).
+    #[must_use]
+    pub fn explain(&self, stage: Stage, errno: i32, spec: &Spec) -> Error {
+        job::explain(Failure { id: 0, stage, errno }, &self.settings(), spec)
+    }
+
+    /// Removes the cgroups of tasks that are over and whose background processes, for which they
+    /// had stayed, are too. `running` says of a task's number whether it is not over, which it is
+    /// from its [`Executor::prepare`] on.
+    pub fn sweep_leaves(&self, running: impl Fn(u64) -> bool) {
+        let Some(pool) = &self.shared().pool else { return };
+        for entry in fs::read_dir(&pool.root.path).into_iter().flatten().flatten() {
+            if number(&entry.path()).is_some_and(|n| !running(n)) {
+                cgroup::remove(&entry.path());
+            }
+        }
+    }
+}
+
+/// Ends everything in the cgroup of a task whose supervisor was killed, and removes it. Fine when
+/// it is gone already.
+///
+/// # Errors
+/// `InvalidInput`: the path is not that of a task's cgroup. `TimedOut`: some of its processes do
+/// not die.
+pub async fn kill_leaf(path: &Path) -> Result<(), Error> {
+    let path = path.to_owned();
+    let file = |path: PathBuf| move |source| Error::File { path, source };
+    let failed = file(path.clone());
+    let killing = task::spawn_blocking(move || kill(&path));
+    killing.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
+}
+
+fn kill(path: &Path) -> io::Result<()> {
+    let root = path.parent().and_then(|root| root.file_name()).and_then(|name| name.to_str());
+    let of_an_agent = root.is_some_and(|name| name.starts_with(cgroup::PREFIX));
+    if !path.is_absolute() || !of_an_agent || number(path).is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a task's cgroup"));
+    }
+    let dir = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    if statfs::fstatfs(&dir)?.filesystem_type() != statfs::CGROUP2_SUPER_MAGIC {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not on a cgroup v2 file system"));
+    }
+    cgroup::kill(&dir)?;
+    let empty = cgroup::await_empty(&dir, KILLED)?;
+    cgroup::remove(path);
+    if empty { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+}
+
+/// The number of the task whose leaf this is.
+fn number(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix(PREFIX)?.parse().ok()
+}
+
+impl Leaf {
+    fn make(path: PathBuf) -> io::Result<Self> {
+        match fs::create_dir(&path) {
+            // Prepared before, for an attempt that came to nothing.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        let dir = File::open(&path)?;
+        Ok(Self { path, dir, kept: false })
+    }
+}
+
+impl Drop for Leaf {
+    fn drop(&mut self) {
+        if !self.kept {
+            cgroup::remove(&self.path);
+        }
+    }
+}
+
+impl From<Kept> for Captured {
+    /// Joins head and tail as those of a command are; what is missing at the end counts as dropped.
+    fn from(kept: Kept) -> Self {
+        let Kept { head: mut bytes, tail, dropped: between, missing } = kept;
+        let seam = bytes.len();
+        bytes.extend_from_slice(&tail);
+        let mut dropped = between + missing;
+        if missing > 0 {
+            let cut = capture::unfinished(&bytes);
+            bytes.truncate(bytes.len() - cut);
+            dropped += cut as u64;
+        }
+        if between > 0 {
+            let seam = seam.min(bytes.len());
+            dropped += capture::trim_seam(&mut bytes, seam);
+        }
+        Self { bytes, dropped }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_joined_without_cutting_a_character_in_two() {
+        let kept = |head: &[u8], tail: &[u8], dropped, missing| {
+            let kept = Kept { head: head.to_vec(), tail: tail.to_vec(), dropped, missing };
+            let Captured { bytes, dropped } = kept.into();
+            (bytes, dropped)
+        };
+        let (a, b) = "ä".as_bytes().split_at(1);
+        assert_eq!(kept(a, b, 0, 0), ("ä".into(), 0));
+        assert_eq!(kept(a, b, 5, 0), (vec![], 7));
+        assert_eq!(kept(b"x", a, 0, 5), (b"x".to_vec(), 6));
+        assert_eq!(kept(a, b"", 3, 5), (vec![], 9));
+        assert_eq!(kept(b"x", b"y", 3, 5), (b"xy".to_vec(), 8));
+    }
+
+    #[tokio::test]
+    async fn only_a_tasks_cgroup_is_killed() {
+        let foreign = ["/", "/sys/fs/cgroup", "/x/basicagent.1.0/7", "/x/other/task.7", "basicagent.1.0/task.7"];
+        for path in foreign {
+            assert!(kill_leaf(Path::new(path)).await.is_err(), "{path}");
+        }
+        kill_leaf(Path::new("/no/such/basicagent.1.0/task.7")).await.unwrap();
+        // Of the right name, but no cgroup.
+        let root = std::env::temp_dir().join(format!("basicagent.{}.leaf", std::process::id()));
+        let leaf = root.join("task.7");
+        fs::create_dir_all(&leaf).unwrap();
+        fs::write(leaf.join("cgroup.kill"), "untouched").unwrap();
+        assert!(kill_leaf(&leaf).await.is_err());
+        assert_eq!(fs::read_to_string(leaf.join("cgroup.kill")).unwrap(), "untouched");
+        fs::remove_dir_all(root).unwrap();
+    }
+}

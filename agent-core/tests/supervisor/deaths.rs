@@ -1,0 +1,111 @@
+//! The agent's death and the supervisor's own.
+
+use crate::host::{State, hosts};
+use crate::roles;
+use crate::support::{BOTH, Marker, eventually, is_root, processes, spec, state};
+use agent_core::exec::{Settings, Spec, Trees, kill_leaf};
+use agent_sys::pidfd::PidFd;
+use agent_sys::slot::{End, Look};
+use agent_sys::supervisor;
+use nix::sys::signal::Signal;
+use std::path::PathBuf;
+
+#[tokio::test]
+async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
+    for trees in BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper) {
+        let tasks = State::new();
+        let marker = Marker::new();
+        let script = marker.script("echo before; exec 2>&-; sleep MARK; echo after; exit 42");
+        let mut agent = roles::begin("tasks", trees, tasks.path(), &script);
+        // The second is to be cancelled by the next agent.
+        eventually("both run", || marker.sleepers().len() == 2).await;
+        eventually("both have begun", || tasks.begun(1).is_some() && tasks.begun(2).is_some()).await;
+        let pid = i32::try_from(agent.id()).unwrap();
+        let of_agent = |child: &i32| state(*child).is_some_and(|(_, parent)| parent == pid);
+        let helpers: Vec<i32> = processes().into_iter().filter(of_agent).collect();
+        assert_eq!(helpers.len(), 3, "the zygote and two supervisors");
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        let gone = |pid: &i32| name(*pid) != "basicagent-zyg" || state(*pid).is_none_or(|(s, _)| s == 'Z');
+        eventually("the zygote is gone", || helpers.iter().all(gone)).await;
+
+        let next = State::open(tasks.path());
+        let (first, second) = (next.begun(1).unwrap(), next.begun(2).unwrap());
+        assert!(next.is_held(1) && next.is_held(2));
+        assert_eq!(next.slots.take(1, 9).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        assert_eq!(marker.sleepers().len(), 2, "{trees:?}: they go on");
+        supervisor::find(&second).unwrap().unwrap().signal(Signal::SIGTERM).unwrap();
+        assert_eq!(next.record(2).await.end, End::Cancelled);
+        assert_eq!(marker.sleepers().len(), 1);
+        marker.kill();
+        let record = next.record(1).await;
+        assert_eq!((record.end, record.totals.stdout.total), (End::Exited(42), 13), "{trees:?}");
+        assert!(supervisor::find(&first).unwrap().is_none());
+        if trees == Trees::Cgroup {
+            let root = roles::own_cgroup().join(format!("basicagent.{pid}.0"));
+            eventually("the last one has removed the dead agent's directory", || !root.exists()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_record() {
+    for host in hosts(&Settings::default()) {
+        let user = is_root().then(|| "nobody".to_owned());
+        let marker = Marker::new();
+        let script = marker.script("echo begun; setsid sleep MARK >&- 2>&- & exec sleep MARK");
+        let task = host.begin(Spec { user, ..spec(&script) }).await;
+        eventually("both sleep", || marker.sleepers().len() == 2).await;
+        let begun = task.begun().await;
+        PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();
+        task.reaped().await;
+        assert!(!host.state.is_held(task.n));
+        let Look::Lost { begun: said, totals } = host.state.look(task.n) else { panic!("a record") };
+        assert_eq!((said, totals.stdout.total), (Some(begun), 6));
+        assert_eq!(task.read(agent_sys::spool::Stream::Stdout, 0).bytes, b"begun\n");
+        eventually("the command itself is gone", || marker.sleepers().len() <= 1).await;
+        if let Some(leaf) = &task.leaf {
+            // What else it started is found by its cgroup.
+            assert_eq!(marker.sleepers().len(), 1);
+            kill_leaf(leaf).await.unwrap();
+            assert!(marker.sleepers().is_empty() && !leaf.exists());
+            kill_leaf(leaf).await.unwrap();
+        }
+        marker.kill();
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
+    for host in hosts(&Settings::default()) {
+        let marker = Marker::new();
+        let task = host.begin(spec(&marker.script("sleep MARK; exit 8"))).await;
+        eventually("it sleeps", || marker.sleepers().len() == 1).await;
+        host.executor.shutdown().await;
+        assert!(host.state.is_held(task.n) && marker.sleepers().len() == 1);
+        marker.kill();
+        assert_eq!(task.record().await.end, End::Exited(8), "{:?}", host.trees);
+    }
+}
+
+#[tokio::test]
+async fn a_leaf_removed_before_the_command_came_costs_nothing() {
+    if !is_root() {
+        return;
+    }
+    let host = hosts(&Settings::default()).find(|host| host.trees == Trees::Cgroup).unwrap();
+    let prepared = host.executor.prepare(&spec("echo there"), 1).await.unwrap();
+    let leaf: PathBuf = prepared.leaf().unwrap().to_owned();
+    std::fs::remove_dir(&leaf).unwrap();
+    let claim = host.state.slots.take(1, 1).unwrap();
+    let dir = std::os::fd::AsFd::as_fd(&host.state.dir);
+    let supervisor = host.executor.supervise(prepared, &spec("echo there"), claim, dir).await.unwrap();
+    assert_eq!(host.state.record(1).await.end, End::Exited(0));
+    eventually("it is reaped", || supervisor.reap().unwrap().is_some()).await;
+    host.executor.shutdown().await;
+}
+
+fn name(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,197 @@
+//! An executor with slots and a directory for tasks; tasks begun on it and looked at.
+
+use crate::support::{BOTH, eventually, is_root, start};
+use agent_core::Error;
+use agent_core::exec::{Captured, Executor, Settings, Spec, Trees};
+use agent_sys::pidfd::PidFd;
+use agent_sys::slot::{Begun, End, Look, Record, Slots, Totals};
+use agent_sys::spool::{Part, Source, Stream};
+use agent_sys::supervisor;
+use nix::sys::signal::Signal;
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SLOTS: u32 = 256;
+
+/// Where tasks leave their traces.
+pub(crate) struct State {
+    path: PathBuf,
+    pub(crate) slots: Slots,
+    pub(crate) dir: File,
+    remove: bool,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("basicagent-tasks.{}.{n}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let mut state = Self::open(&path);
+        state.remove = true;
+        state
+    }
+
+    /// Of another process, or from before.
+    pub(crate) fn open(path: &Path) -> Self {
+        let slots = Slots::open(&path.join("slots"), SLOTS).unwrap();
+        Self { path: path.to_owned(), slots, dir: File::open(path).unwrap(), remove: false }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn look(&self, n: u64) -> Look {
+        self.slots.look(index(n), n).unwrap()
+    }
+
+    pub(crate) fn begun(&self, n: u64) -> Option<Begun> {
+        match self.look(n) {
+            Look::Running { begun, .. } => begun,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn totals(&self, n: u64) -> Totals {
+        self.slots.totals(index(n), n).unwrap().unwrap_or_default()
+    }
+
+    pub(crate) fn is_held(&self, n: u64) -> bool {
+        self.slots.is_held(index(n)).unwrap()
+    }
+
+    fn source(&self, n: u64, stream: Stream, max: u64) -> Source<'_> {
+        Source { dir: self.dir.as_fd(), n, stream, max }
+    }
+
+    /// The record of a task, once the slot is free.
+    pub(crate) async fn record(&self, n: u64) -> Record {
+        eventually("the slot is free", || !self.is_held(n)).await;
+        match self.look(n) {
+            Look::Ended(record) => record,
+            other => panic!("no record of {n}: {other:?}"),
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.remove {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn index(n: u64) -> u32 {
+    u32::try_from(n % u64::from(SLOTS)).unwrap()
+}
+
+pub(crate) struct Host {
+    pub(crate) trees: Trees,
+    pub(crate) executor: Executor,
+    pub(crate) state: State,
+    next: Cell<u64>,
+}
+
+/// A host for each way to hold a tree that this user can have.
+pub(crate) fn hosts(settings: &Settings) -> impl Iterator<Item = Host> + use<> {
+    let settings = settings.clone();
+    let ways = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
+    ways.map(move |trees| Host::start(trees, settings.clone(), State::new()))
+}
+
+impl Host {
+    pub(crate) fn start(trees: Trees, settings: Settings, state: State) -> Self {
+        Self { trees, executor: start(trees, settings), state, next: Cell::new(1) }
+    }
+
+    pub(crate) async fn begin(&self, spec: Spec) -> Task<'_> {
+        self.attempt(spec).await.unwrap()
+    }
+
+    pub(crate) async fn attempt(&self, spec: Spec) -> Result<Task<'_>, Error> {
+        let n = self.next.replace(self.next.get() + 1);
+        let prepared = self.executor.prepare(&spec, n).await?;
+        let leaf = prepared.leaf().map(Path::to_owned);
+        assert_eq!(leaf.is_some(), self.trees == Trees::Cgroup);
+        let max = prepared.max_output(&spec);
+        let claim = self.state.slots.take(index(n), n).unwrap();
+        let supervisor = self.executor.supervise(prepared, &spec, claim, self.state.dir.as_fd()).await?;
+        Ok(Task { host: self, n, supervisor, max, leaf })
+    }
+
+    /// Runs a task to its end.
+    pub(crate) async fn run(&self, spec: Spec) -> (Record, Task<'_>) {
+        let task = self.begin(spec).await;
+        (task.record().await, task)
+    }
+
+    pub(crate) async fn end(&self, spec: Spec) -> End {
+        self.run(spec).await.0.end
+    }
+}
+
+pub(crate) struct Task<'a> {
+    host: &'a Host,
+    pub(crate) n: u64,
+    supervisor: PidFd,
+    pub(crate) max: u64,
+    pub(crate) leaf: Option<PathBuf>,
+}
+
+impl Task<'_> {
+    /// Waits for the supervisor's end, and takes its record.
+    pub(crate) async fn record(&self) -> Record {
+        self.reaped().await;
+        let record = self.host.state.record(self.n).await;
+        if let Some(leaf) = &self.leaf {
+            assert!(!leaf.exists() || has_processes(leaf), "an empty leaf is left");
+        }
+        record
+    }
+
+    pub(crate) async fn reaped(&self) {
+        eventually("the supervisor ends", || self.supervisor.reap().unwrap().is_some()).await;
+    }
+
+    pub(crate) async fn begun(&self) -> Begun {
+        eventually("it has begun", || self.host.state.begun(self.n).is_some()).await;
+        self.host.state.begun(self.n).unwrap()
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.supervisor.signal(Signal::SIGTERM).unwrap();
+    }
+
+    pub(crate) fn read(&self, stream: Stream, offset: u64) -> Part {
+        let state = &self.host.state;
+        let extent = || {
+            let totals = state.totals(self.n);
+            Ok(if stream == Stream::Stdout { totals.stdout } else { totals.stderr })
+        };
+        state.source(self.n, stream, self.max).read(extent, offset, 1 << 20).unwrap()
+    }
+
+    /// All that is kept of a stream once the task is over.
+    pub(crate) fn kept(&self, stream: Stream) -> Captured {
+        let Look::Ended(record) = self.host.state.look(self.n) else { panic!("it is not over") };
+        let extent = if stream == Stream::Stdout { record.totals.stdout } else { record.totals.stderr };
+        self.host.state.source(self.n, stream, self.max).kept(extent).unwrap().into()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8(self.kept(Stream::Stdout).bytes).unwrap()
+    }
+
+    pub(crate) fn find(&self, begun: &Begun) -> Option<PidFd> {
+        supervisor::find(begun).unwrap()
+    }
+}
+
+fn has_processes(leaf: &Path) -> bool {
+    fs::read_to_string(leaf.join("cgroup.events")).is_ok_and(|text| text.contains("populated 1"))
+}

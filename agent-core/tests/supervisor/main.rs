@@ -1,0 +1,15 @@
+//! Tasks under their supervisors, as real processes, with and without cgroups: every case in both.
+
+#![expect(clippy::disallowed_methods, reason = "the tests look at processes from outside")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles talk to their test")]
+
+mod deaths;
+mod host;
+mod outcome;
+mod output;
+mod roles;
+#[path = "../exec/support.rs"]
+#[allow(dead_code, reason = "the commands' tests use all of it")]
+mod support;
+mod trees;

@@ -1,0 +1,190 @@
+//! What a supervisor records of a command's end.
+
+use crate::host::{Host, hosts};
+use crate::support::{Marker, eventually, needs_root, spec};
+use agent_core::Error;
+use agent_core::exec::{Settings, Spec};
+use agent_sys::Stage;
+use agent_sys::slot::{End, Look};
+use agent_sys::spool::Stream;
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[tokio::test]
+async fn status_signal_and_core_flag_are_recorded() {
+    let table = [
+        ("true", End::Exited(0)),
+        ("exit 3", End::Exited(3)),
+        ("exit 127", End::Exited(127)),
+        ("no-such-program-anywhere", End::Exited(127)),
+        ("kill -9 $$", End::Signaled { signal: 9, core: false }),
+        ("ulimit -c 0; kill -SEGV $$", End::Signaled { signal: 11, core: false }),
+        ("exec >&- 2>&-; exit 4", End::Exited(4)),
+        ("cat; exit 5", End::Exited(5)),
+        // What a command does to its parent is its own affair, but it cannot make it cancel others.
+        ("kill -HUP $PPID; kill -INT $PPID; exit 6", End::Exited(6)),
+    ];
+    for host in hosts(&Settings::default()) {
+        for (cmd, expected) in table {
+            assert_eq!(host.end(spec(cmd)).await, expected, "{:?}: {cmd}", host.trees);
+        }
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn times_and_usage_are_those_of_the_command() {
+    for host in hosts(&Settings::default()) {
+        let now =
+            || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let before = now();
+        let cmd = "for ((i = 0; i < 100000; i++)); do :; done; sleep 0.2";
+        let (record, task) = host.run(spec(cmd)).await;
+        assert!(
+            before <= record.started_ms && record.started_ms < record.ended_ms && record.ended_ms <= now()
+        );
+        assert!(record.wall >= Duration::from_millis(200), "{:?}", record.wall);
+        let usage = record.usage.unwrap();
+        assert!(usage.user > Duration::from_millis(10) && usage.max_rss_kib > 500, "{usage:?}");
+        assert!(!record.survivors);
+        assert_eq!(record.totals.stdout.total, 0);
+        let file = host.state.path().join(Stream::Stdout.file_name(task.n));
+        assert!(!file.exists(), "a task that says nothing has no file");
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn input_environment_directory_and_umask_are_those_of_a_command() {
+    for host in hosts(&Settings::default()) {
+        let cmd = r#"read line; echo "$line $A $PWD $(umask) $(ls /proc/self/fd | wc -l) $(ps -o pgid= $$)""#;
+        let asked = Spec {
+            stdin: Some(b"input\n".to_vec()),
+            env: vec![("A".into(), "value".into())],
+            cwd: Some("/usr".into()),
+            ..spec(&format!("{cmd} $$"))
+        };
+        let (_, task) = host.run(asked).await;
+        let stdout = task.stdout();
+        let words: Vec<&str> = stdout.split_whitespace().collect();
+        // ls has its standard three and the directory it reads.
+        assert_eq!(words[..5], ["input", "value", "/usr", "0022", "4"], "{stdout}");
+        assert_eq!(words[5], words[6], "a session of its own: {stdout}");
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn why_a_command_could_not_be_started_is_recorded() {
+    for host in hosts(&Settings::default()) {
+        let asked = Spec { cwd: Some("/no/such/directory".into()), ..spec("true") };
+        let end = host.end(asked.clone()).await;
+        assert_eq!(end, End::NotStarted { stage: Stage::Directory, errno: libc_enoent() });
+        let said = host.executor.explain(Stage::Directory, libc_enoent(), &asked).to_string();
+        assert!(said.contains("/no/such/directory"), "{said}");
+        host.executor.reconfigure(Settings { shell: "/no/such/shell".into(), ..Settings::default() });
+        let end = host.end(spec("true")).await;
+        assert_eq!(end, End::NotStarted { stage: Stage::Exec, errno: libc_enoent() });
+        host.executor.shutdown().await;
+    }
+}
+
+fn libc_enoent() -> i32 {
+    nix::errno::Errno::ENOENT as i32
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
+    for host in hosts(&Settings::default()) {
+        let stranger = Spec { user: Some("no-such-user".into()), ..spec("true") };
+        assert!(matches!(host.executor.check(&stranger).await, Err(Error::NoSuchUser(_))));
+        assert!(matches!(host.attempt(stranger).await.err(), Some(Error::NoSuchUser(_))));
+        let empty = Spec { cmd: String::new(), ..Spec::default() };
+        assert!(matches!(host.executor.check(&empty).await, Err(Error::InvalidCommand { .. })));
+        host.executor.check(&spec("true")).await.unwrap();
+        let prepared = host.executor.prepare(&spec("true"), 77).await.unwrap();
+        let leaf = prepared.leaf().map(ToOwned::to_owned);
+        assert!(leaf.as_ref().is_none_or(|leaf| leaf.ends_with("task.77") && leaf.exists()));
+        drop(prepared);
+        assert!(leaf.is_none_or(|leaf| !leaf.exists()));
+        host.executor.shutdown().await;
+        assert!(matches!(host.attempt(spec("true")).await.err(), Some(Error::ShuttingDown)));
+    }
+}
+
+#[tokio::test]
+async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
+    if !needs_root() {
+        return;
+    }
+    for host in hosts(&Settings::default()) {
+        let cmd = "id -un; id -gn; echo x > /dev/stderr; cat /dev/stdin; kill -0 $PPID || echo alone";
+        let stdin = Some(b"in\n".to_vec());
+        let user = Some("nobody".into());
+        let (record, task) = host.run(Spec { user, stdin, separate_stderr: true, ..spec(cmd) }).await;
+        assert_eq!((record.end, &task.stdout()[..]), (End::Exited(0), "nobody\nnogroup\nin\nalone\n"));
+        assert!(task.kept(Stream::Stderr).bytes.starts_with(b"x\n"));
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_know_nothing_of_each_other() {
+    for host in hosts(&Settings { max_running: 0, ..Settings::default() }) {
+        let marker = Marker::new();
+        let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
+        let (second, task) = host.run(spec("echo two; exit 2")).await;
+        assert_eq!((second.end, &task.stdout()[..]), (End::Exited(2), "two\n"));
+        assert!(matches!(host.state.look(first.n), Look::Running { .. }));
+        eventually("it sleeps", || marker.sleepers().len() == 1).await;
+        marker.kill();
+        assert_eq!((first.record().await.end, &first.stdout()[..]), (End::Exited(1), "one\n"));
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
+    for host in hosts(&Settings::default()) {
+        let task = host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
+        let pid = task.begun().await.pid;
+        eventually("its output is there", || host.state.totals(task.n).stdout.total == 6).await;
+        let mut open = descriptors(pid);
+        open.sort();
+        let path = |name: &str| host.state.path().join(name).display().to_string();
+        let mut expected = vec![path("slots"), path("").trim_end_matches('/').into(), path("1.out")];
+        expected.extend(["/dev/null"; 3].map(String::from));
+        // Two streams and the pipe for a failure to exec.
+        expected.extend(["pipe"; 3].map(String::from));
+        expected.extend(["anon_inode:[signalfd]", "anon_inode:[timerfd]"].map(String::from));
+        expected.extend(task.leaf.iter().map(|leaf| leaf.display().to_string()));
+        expected.sort();
+        assert_eq!(open, expected);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.starts_with("Name:\tbasicagent-task\n"), "{status}");
+        task.cancel();
+        assert_eq!(task.record().await.end, End::Cancelled);
+        host.executor.shutdown().await;
+    }
+}
+
+fn descriptors(pid: i32) -> Vec<String> {
+    let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let target = |link: fs::DirEntry| fs::read_link(link.path()).unwrap().display().to_string();
+    let name = |target: String| if target.starts_with("pipe:") { "pipe".into() } else { target };
+    links.map(target).map(name).collect()
+}
+
+#[tokio::test]
+async fn a_supervisor_is_found_by_its_start_time_and_no_other_process_is() {
+    let mut both = hosts(&Settings::default());
+    let host: Host = both.next().unwrap();
+    let task = host.begin(spec("exec sleep 1000")).await;
+    let begun = task.begun().await;
+    assert!(task.find(&agent_sys::slot::Begun { start: begun.start + 1, ..begun }).is_none());
+    let found = task.find(&begun).unwrap();
+    found.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(task.record().await.end, End::Cancelled);
+    assert!(task.find(&begun).is_none());
+    host.executor.shutdown().await;
+}

@@ -1,0 +1,97 @@
+//! Agents as processes of their own: to be killed, or with a disk of their own.
+
+use crate::host::{Host, State};
+use crate::support::{DEADLINE, spec};
+use agent_core::exec::{Settings, Spec, Trees};
+use agent_sys::spool::Stream;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Lines of a role that are meant for the test begin so; the harness prints others.
+const SAID: &str = "ROLE SAYS ";
+
+fn command(role: &str, trees: Trees, state: &Path, script: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "roles::agent_process", "--ignored", "--nocapture"]);
+    command.env("ROLE", role).env("TREES", format!("{trees:?}")).env("STATE", state).env("SCRIPT", script);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Starts a role that is to be killed.
+pub(crate) fn begin(role: &str, trees: Trees, state: &Path, script: &str) -> Child {
+    command(role, trees, state, script).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// Plays a role whose state directory is a file system of 1 MiB: what it said.
+pub(crate) fn play_on_full_disk(role: &str, trees: Trees) -> String {
+    let state = State::new();
+    let inner = command(role, trees, state.path(), "");
+    let mut outer = Command::new("unshare");
+    let script = r#"mount -t tmpfs -o size=1m tmpfs "$STATE" && exec "$@""#;
+    outer.args(["-m", "--propagation", "private", "sh", "-c", script, "sh"]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    let output = outer.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().filter_map(|line| Some(line.split_once(SAID)?.1.to_owned() + "\n")).collect()
+}
+
+pub(crate) fn own_cgroup() -> PathBuf {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let point = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
+    PathBuf::from(point).join(path)
+}
+
+#[tokio::test]
+#[ignore = "not a test: the process that others start as their agent"]
+async fn agent_process() {
+    let Ok(role) = std::env::var("ROLE") else { return };
+    let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
+    let state = State::open(Path::new(&std::env::var_os("STATE").unwrap()));
+    let host = Host::start(trees, Settings::default(), state);
+    match role.as_str() {
+        "tasks" => tasks(&host, &std::env::var("SCRIPT").unwrap()).await,
+        "full-disk" => full_disk(&host).await,
+        other => panic!("no role {other}"),
+    }
+}
+
+fn say(what: impl std::fmt::Display) {
+    println!("{SAID}{what}");
+}
+
+/// Two tasks; then it waits to be killed.
+async fn tasks(host: &Host, script: &str) {
+    let _both = [host.begin(spec(script)).await, host.begin(spec(script)).await];
+    tokio::time::sleep(DEADLINE * 3).await;
+}
+
+async fn full_disk(host: &Host) {
+    let asked = Spec { max_output: Some(8 << 20), ..spec("yes 123456789 | head -c 3000000") };
+    let (record, task) = host.run(asked).await;
+    let extent = record.totals.stdout;
+    let kept = task.kept(Stream::Stdout).bytes;
+    let line = b"123456789\n".iter().cycle();
+    let whole = kept.len() > 500_000 && kept.iter().zip(line).all(|(kept, printed)| kept == printed);
+    let prefix = if whole { "whole prefix" } else { "broken" };
+    let stopped = if extent.stopped { "stopped" } else { "stored" };
+    say(format!("big {:?} total {} {stopped} {prefix}", record.end, extent.total));
+
+    let (record, task) = host.run(spec("echo small; exit 7")).await;
+    let extent = record.totals.stdout;
+    let kept = if task.kept(Stream::Stdout).bytes.is_empty() { "none" } else { "some" };
+    let stopped = if extent.stopped { "stopped" } else { "stored" };
+    say(format!("small {:?} total {} {stopped} {kept}", record.end, extent.total));
+
+    fs::remove_file(host.state.path().join(Stream::Stdout.file_name(1))).unwrap();
+    let (record, _) = host.run(spec("echo again")).await;
+    let extent = record.totals.stdout;
+    let stopped = if extent.stopped { "stopped" } else { "stored" };
+    say(format!("afterwards {:?} total {} {stopped}", record.end, extent.total));
+    host.executor.shutdown().await;
+}

@@ -1,0 +1,92 @@
+//! The end by time-out and cancelling: nothing of the tree is left.
+
+use crate::host::hosts;
+use crate::support::{Marker, eventually, spec};
+use agent_core::exec::{Settings, Spec};
+use agent_sys::slot::End;
+use std::time::{Duration, Instant};
+
+const SCRIPTS: [(&str, &str); 9] = [
+    ("plain", "echo begun; sleep MARK"),
+    ("closed output, own session", "echo begun; setsid sleep MARK & exec >&- 2>&-; sleep MARK"),
+    ("double fork", "echo begun; (setsid bash -c 'sleep MARK & exec sleep MARK' &) ; sleep MARK"),
+    ("orphan of an ended shell", "echo begun; bash -c '(setsid sleep MARK &)'; sleep MARK"),
+    ("ignores TERM", "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK"),
+    ("stopped child", "echo begun; sleep MARK & kill -STOP $!; sleep MARK"),
+    ("stopped shell", "echo begun; sleep MARK & kill -STOP $$"),
+    ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
+    (
+        "bomb",
+        "trap '' TERM; echo begun; for i in 1 2 3; do while :; do setsid sleep MARK & done & done; wait",
+    ),
+];
+
+fn settings() -> Settings {
+    Settings { grace: Duration::from_millis(200), ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
+    for host in hosts(&settings()) {
+        for (name, script) in SCRIPTS {
+            let marker = Marker::new();
+            let timeout = Some(Duration::from_millis(400));
+            let (record, task) = host.run(Spec { timeout, ..spec(&marker.script(script)) }).await;
+            assert_eq!((record.end, record.survivors), (End::TimedOut, false), "{:?}: {name}", host.trees);
+            assert!(record.wall >= Duration::from_millis(400));
+            assert!(task.stdout().starts_with("begun\n"), "{:?}: {name}", host.trees);
+            assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
+            assert!(task.leaf.is_none_or(|leaf| !leaf.exists()), "{name}");
+        }
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn sigterm_to_the_supervisor_cancels_at_once() {
+    for host in hosts(&settings()) {
+        for (name, script) in SCRIPTS.into_iter().filter(|(name, _)| *name != "bomb") {
+            let marker = Marker::new();
+            let task = host.begin(Spec { timeout: None, ..spec(&marker.script(script)) }).await;
+            eventually("it has begun", || host.state.totals(task.n).stdout.total >= 6).await;
+            task.cancel();
+            task.cancel();
+            let record = task.record().await;
+            assert_eq!((record.end, record.survivors), (End::Cancelled, false), "{:?}: {name}", host.trees);
+            assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
+        }
+        // Before it could even begin.
+        let task = host.begin(Spec { timeout: None, ..spec("sleep 1000") }).await;
+        task.cancel();
+        assert_eq!(task.record().await.end, End::Cancelled);
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
+    let grace = Duration::from_secs(60);
+    for host in hosts(&Settings { grace, ..Settings::default() }) {
+        let start = Instant::now();
+        let timeout = Some(Duration::from_millis(300));
+        let cmd = "trap 'echo bye; exit 0' TERM; echo begun; sleep 100 & wait";
+        let (record, task) = host.run(Spec { timeout, ..spec(cmd) }).await;
+        assert_eq!((record.end, &task.stdout()[..]), (End::TimedOut, "begun\nbye\n"), "{:?}", host.trees);
+        assert!(start.elapsed() < grace / 2, "{:?}", host.trees);
+        host.executor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_output_holds_up_no_time_out() {
+    for host in hosts(&settings()) {
+        let timeout = Some(Duration::from_millis(300));
+        let asked =
+            Spec { timeout, max_output: Some(10_000), separate_stderr: true, ..spec("yes >&2 & yes") };
+        let (record, _) = host.run(asked).await;
+        assert_eq!((record.end, record.survivors), (End::TimedOut, false));
+        assert!(record.totals.stdout.total > 10_000 && record.totals.stderr.total > 10_000);
+        assert!(record.wall < Duration::from_secs(5), "{:?}", record.wall);
+        host.executor.shutdown().await;
+    }
+}
