@@ -246,11 +246,11 @@ impl Session {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::time::Duration;
 
-    pub(in crate::session) fn session() -> Arc<Session> {
+    pub(crate) fn session() -> Arc<Session> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         Arc::new(Session::new("host-1".to_owned(), address, None, SystemTime::UNIX_EPOCH))
     }

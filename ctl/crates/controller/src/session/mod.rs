@@ -11,6 +11,8 @@ mod stream;
 mod waiter;
 
 pub(crate) use channel::Channel;
+#[cfg(test)]
+pub(crate) use handle::tests;
 pub(crate) use handle::{Asked, Session};
 pub(crate) use stream::OutputStream;
 pub(crate) use waiter::{NoAnswer, Waiter};

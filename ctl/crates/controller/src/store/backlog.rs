@@ -71,3 +71,41 @@ impl Backlog {
         Some(owing.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Asked, NoAnswer, tests::session};
+    use agent_wire::message::EventKind;
+
+    fn arrival(session: &Arc<Session>, bytes: usize) -> Arrival {
+        let text = "x".repeat(bytes);
+        Arrival { session: Arc::clone(session), kind: EventKind::Task, task: "t".to_owned(), text }
+    }
+
+    #[test]
+    fn what_is_not_held_is_asked_for_again_by_ending_its_session_once_storing_works() {
+        let mut backlog = Backlog::default();
+        assert!(backlog.due().is_none() && backlog.settle().is_none());
+        let (held, owing) = (session(), session());
+        assert!(backlog.take(arrival(&held, MAX_HELD / 2)));
+        assert!(!backlog.take(arrival(&owing, MAX_HELD)));
+        assert!(!backlog.take(arrival(&held, MAX_HELD / 4)));
+        // Not before its time.
+        assert!(backlog.retry().is_empty() && backlog.settle().is_none());
+        backlog.retry_at = Some(Instant::now());
+        let again = backlog.retry();
+        assert_eq!(again.len(), 2);
+        // The second fails once more, however large it is.
+        assert!(!backlog.take(arrival(&held, 2 * MAX_HELD)));
+        assert!(backlog.settle().is_none() && backlog.is_failing());
+        backlog.retry_at = Some(Instant::now());
+        assert_eq!(backlog.retry().len(), 1);
+        assert_eq!(backlog.settle(), Some(1));
+        assert!(!backlog.is_failing());
+        let ask = |session: &Arc<Session>| {
+            session.ask(Asked { id: "1".to_owned(), chosen: false, line: b"{}\n".to_vec() }).map(drop)
+        };
+        assert_eq!((ask(&held), ask(&owing)), (Ok(()), Err(NoAnswer::Disconnected)));
+    }
+}

@@ -163,3 +163,75 @@ fn milliseconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::session;
+    use crate::store::schema;
+    use crate::store::schema::tests::Scratch;
+    use agent_wire::message::EventKind;
+
+    fn arrivals(name: &str, count: usize) -> Vec<Arrival> {
+        let session = session();
+        let text = || format!("{{\"x\":\"{}\"}}", "x".repeat(1000));
+        (0..count)
+            .map(|number| Arrival {
+                session: Arc::clone(&session),
+                kind: EventKind::Task,
+                task: format!("{name}-{number}"),
+                text: text(),
+            })
+            .collect()
+    }
+
+    fn count(writer: &Writer) -> usize {
+        writer.connection.query_row("SELECT count(*) FROM results", [], |row| row.get::<_, u32>(0)).unwrap()
+            as usize
+    }
+
+    fn writer(scratch: &Scratch, days: u64) -> Writer {
+        let connection = schema::open(&scratch.0).unwrap();
+        Writer::new(connection, Arc::default(), Duration::from_secs(days * 24 * 3600))
+    }
+
+    #[test]
+    fn what_is_too_old_is_deleted_a_little_at_a_time() {
+        const OLD: usize = 600;
+        let scratch = Scratch::new();
+        let mut writer = writer(&scratch, 30);
+        writer.store(arrivals("old", OLD));
+        let later = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
+        writer.sweep(later(29));
+        assert_eq!(count(&writer), OLD);
+        assert!(writer.idle() > SWEEP / 2);
+        for left in [OLD - 256, OLD - 512, 0] {
+            writer.sweep(later(31));
+            assert_eq!(count(&writer), left);
+            assert_eq!(writer.idle().is_zero(), left > 0);
+        }
+        // A sequence number is not given again.
+        writer.store(arrivals("new", 1));
+        let sequence: u32 =
+            writer.connection.query_row("SELECT sequence FROM results", [], |row| row.get(0)).unwrap();
+        assert!(sequence as usize > OLD, "{sequence}");
+    }
+
+    #[test]
+    fn of_a_batch_that_does_not_fit_the_results_that_do_are_stored() {
+        let scratch = Scratch::new();
+        let mut writer = writer(&scratch, 30);
+        let pages: u32 = writer.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let bound = |writer: &Writer, pages: u32| {
+            writer.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+        };
+        bound(&writer, pages + 10);
+        writer.store(arrivals("a", 100));
+        let some = count(&writer);
+        assert!((1..100).contains(&some) && writer.backlog.is_failing(), "{some}");
+        bound(&writer, 1 << 30);
+        writer.store(arrivals("b", 100));
+        assert_eq!(count(&writer), some + 100);
+        assert!(writer.backlog.settle().is_none(), "what is held is not stored yet");
+    }
+}

@@ -1,0 +1,85 @@
+//! A store on a full disk: nothing is acknowledged that is not stored, all else goes on, and it mends itself.
+
+#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+
+mod support;
+
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use support::{Controller, Scratch, until};
+
+const RESULTS: usize = 30;
+
+#[test]
+fn a_full_disk_refuses_results_and_takes_them_when_there_is_room_again() {
+    if !is_root() {
+        eprintln!(
+            "SKIPPED (needs root): a_full_disk_refuses_results_and_takes_them_when_there_is_room_again"
+        );
+        return;
+    }
+    let scratch = Scratch::new();
+    let state = scratch.0.join("state");
+    std::fs::create_dir(&state).unwrap();
+    let state = state.to_str().unwrap().to_owned();
+    let script = format!("mount -t tmpfs -o size=1m,mode=0700 tmpfs '{state}' && exec \"$@\"");
+    let words = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"];
+    let controller = Controller::start_under(&words, &["--state-dir", &state], scratch);
+    // The same directory as the controller sees it.
+    let ballast = format!("/proc/{}/root{state}/ballast", controller.child.id());
+    let _ = std::fs::write(&ballast, vec![0; 800 << 10]);
+
+    let mut agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    let data = "x".repeat(8 << 10);
+    for number in 0..RESULTS {
+        let event = json!({"method": "async.result", "id": format!("t{number}"), "resp": "success", "retcode": 0, "data": data});
+        agent.send(&format!("{event}\n"));
+    }
+    until("the disk to be full", || controller.log().contains("results can't be stored").then_some(()));
+    // Other requests go on.
+    let status = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#).0);
+        let mut acked = BTreeSet::new();
+        let id = loop {
+            let message = agent.receive().unwrap();
+            match message["method"].as_str() {
+                Some("async.ack") => assert!(acked.insert(message["id"].to_string())),
+                _ => break message["id"].to_string(),
+            }
+        };
+        agent.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}"));
+        let status = asking.join().unwrap();
+        assert!(acked.len() < RESULTS, "the disk was not full");
+        for number in 0..RESULTS {
+            let there = controller.get(&format!("/hosts/host-1/results/t{number}")).0 == 200;
+            assert!(
+                there || !acked.contains(&format!("\"t{number}\"")),
+                "t{number} was acknowledged and is not there"
+            );
+        }
+        // Said once, however many were refused.
+        assert_eq!(controller.log().matches("can't be stored").count(), 1);
+        std::fs::remove_file(&ballast).unwrap();
+        while acked.len() < RESULTS {
+            let message = agent.receive().unwrap();
+            assert_eq!(message["method"], "async.ack");
+            acked.insert(message["id"].to_string());
+        }
+        status
+    });
+    assert_eq!(status, 200);
+    until("the log", || controller.log().contains("results are stored again").then_some(()));
+    let page = controller.get("/hosts/host-1/results?limit=1000").1;
+    assert_eq!(page["results"].as_array().unwrap().len(), RESULTS);
+    agent.stream.sock.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(agent.try_receive().is_err());
+}
+
+fn is_root() -> bool {
+    std::fs::read_to_string("/proc/self/status")
+        .unwrap()
+        .lines()
+        .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
+}
