@@ -108,7 +108,7 @@ async fn an_unusable_request_says_why() {
             3033,
             "/no/such/dir",
         ),
-        (json!({"id": "1", "method": "sync.bash", "cmd": "true", "stream": true}), 3021, "stream"),
+        (json!({"id": "1", "method": "sync.bash", "cmd": "true", "stream": "yes"}), 3021, "stream"),
         (json!({"id": "1", "method": "sync.cancel", "target": "nobody"}), 3024, "nobody"),
         (json!({"id": "1", "method": "getinfo.users", "args": 5}), 3021, "args must be a string"),
         (json!({"id": "1", "method": "getinfo.nothing"}), 3051, "getinfo.nothing"),

@@ -149,10 +149,12 @@ fn carry(captured: Captured, encoding: Encoding, stream: bool) -> (String, Optio
     if stream { (String::new(), None) } else { encode(captured.bytes, encoding) }
 }
 
-/// Text where it is UTF-8 and nothing else was asked for, else base64.
+/// Text where it is UTF-8 and nothing else was asked for, else base64. NUL is in no text, and takes six bytes in a string
+/// of JSON: a flood of them is not to cost the agent six times the bound.
 pub(super) fn encode(bytes: Vec<u8>, encoding: Encoding) -> (String, Option<&'static str>) {
     let bytes = match encoding {
         Encoding::Base64 => bytes,
+        Encoding::Auto if bytes.contains(&0) => bytes,
         Encoding::Auto => match String::from_utf8(bytes) {
             Ok(text) => return (text, None),
             Err(error) => error.into_bytes(),

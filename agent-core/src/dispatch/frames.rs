@@ -47,7 +47,7 @@ impl<'a> Frames<'a> {
             }
             let Ok(place) = self.channel.reserve().await else { return self.pieces.close() };
             if let Some(piece) = self.next.take() {
-                let (data, encoding) = encode_piece(piece.bytes, self.encoding);
+                let (data, encoding) = encode(piece.bytes, self.encoding);
                 let mut bytes = Vec::with_capacity(data.len() + data.len() / 8 + 256);
                 line(&Output::new(self.id, data, encoding, piece.stderr), &mut bytes);
                 place.send(bytes);
@@ -85,12 +85,6 @@ impl<'a> Frames<'a> {
         }
         dropped
     }
-}
-
-/// NUL is in no text, and takes six bytes in one of JSON's strings.
-fn encode_piece(bytes: Vec<u8>, encoding: Encoding) -> (String, Option<&'static str>) {
-    let encoding = if bytes.contains(&0) { Encoding::Base64 } else { encoding };
-    encode(bytes, encoding)
 }
 
 #[cfg(test)]

@@ -169,7 +169,11 @@ async fn stop(
 }
 
 /// Whom a request's command runs as, if this agent can become that.
-pub(super) async fn account(shared: &Shared, settings: &Settings, spec: &Spec) -> Result<Arc<Account>, Error> {
+pub(super) async fn account(
+    shared: &Shared,
+    settings: &Settings,
+    spec: &Spec,
+) -> Result<Arc<Account>, Error> {
     let (user, group) = (spec.user.clone(), spec.group.clone());
     let asked = Asked { user, group, default_group: settings.default_group };
     let account = shared.accounts.resolve(asked).await?;

@@ -255,7 +255,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_tasks_cgroup_is_killed() {
-        let foreign = ["/", "/sys/fs/cgroup", "/x/basicagent.1.0/7", "/x/other/task.7", "basicagent.1.0/task.7"];
+        let foreign =
+            ["/", "/sys/fs/cgroup", "/x/basicagent.1.0/7", "/x/other/task.7", "basicagent.1.0/task.7"];
         for path in foreign {
             assert!(kill_leaf(Path::new(path)).await.is_err(), "{path}");
         }

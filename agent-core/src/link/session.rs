@@ -179,7 +179,11 @@ impl Channel<'_> {
             let Poll::Ready(Some(answer)) = self.waiting.answers.poll_recv(cx) else {
                 return self.take_bulk(cx);
             };
-            self.out.extend_from_slice(&answer);
+            match self.out.is_empty() {
+                // A large answer is not copied.
+                true => self.out = answer,
+                false => self.out.extend_from_slice(&answer),
+            }
             self.stirred = true;
         }
         true

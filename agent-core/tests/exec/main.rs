@@ -6,6 +6,7 @@
 
 mod bounds;
 mod deaths;
+mod escapes;
 mod identity;
 mod outcome;
 mod roles;

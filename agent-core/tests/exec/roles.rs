@@ -3,7 +3,9 @@
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
 use agent_core::Error;
 use agent_core::exec::{End, Settings, Spec, Trees};
+use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use std::fs;
 use std::path::PathBuf;
@@ -70,6 +72,9 @@ fn zygote() -> Option<Pid> {
 #[ignore = "not a test: the process that others start as their agent"]
 async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
+    if role == "tracer" {
+        return tracer();
+    }
     let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
     let arguments = std::env::var("ARGUMENTS").unwrap();
     match role.as_str() {
@@ -194,4 +199,23 @@ async fn sleeper(trees: Trees, markers: &str) {
     run(&executor, spec(&format!("sleep {kept} >/dev/null 2>&1 &"))).await.unwrap();
     let cmd = format!("setsid sleep {marker} & exec >&- 2>&-; trap '' TERM; sleep {marker}; sleep {marker}");
     let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;
+}
+
+/// Not an agent: a command that traces its child, and so is told of the child's end before the kernel lets it end.
+fn tracer() {
+    let sleeper = || Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut children = [sleeper(), sleeper()];
+    let [traced, stopped] =
+        children.each_ref().map(|child| Pid::from_raw(i32::try_from(child.id()).unwrap()));
+    ptrace::attach(traced).unwrap();
+    waitpid(traced, None).unwrap();
+    ptrace::setoptions(traced, ptrace::Options::PTRACE_O_TRACEEXIT).unwrap();
+    ptrace::cont(traced, None).unwrap();
+    // It stays where its tracer has stopped it.
+    ptrace::attach(stopped).unwrap();
+    std::thread::sleep(Duration::from_secs(1000));
+    for child in &mut children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
