@@ -3,7 +3,7 @@
 use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{self, Dispatcher};
 use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
@@ -60,9 +60,16 @@ pub fn main() -> ExitCode {
 
 /// `--check-config`: the file itself has been checked; here the policy and the TLS files it names.
 fn check(config: &Config) -> ExitCode {
-    if let Err(error) = policy::load(config.policy.as_deref()) {
-        eprintln!("BasicAgent: {error}");
-        return ExitCode::from(2);
+    match policy::load(config.policy.as_deref()) {
+        Ok(policy) => {
+            for method in policy.iter().flat_map(unknown_methods) {
+                eprintln!("BasicAgent: policy: this agent has no method {method}");
+            }
+        }
+        Err(error) => {
+            eprintln!("BasicAgent: {error}");
+            return ExitCode::from(2);
+        }
     }
     match link::client_config(&config.tls) {
         Ok(_) => ExitCode::SUCCESS,
@@ -94,6 +101,21 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
     // A look-up that hangs in a library must not hold the end back.
     runtime.shutdown_background();
     result
+}
+
+/// Methods that rules name and this agent does not have: slips, or of another version. Not refused, so that one policy
+/// can serve agents of different versions.
+fn unknown_methods(policy: &Policy) -> impl Iterator<Item = &str> {
+    policy.methods().filter(|method| !dispatch::is_own_method(method))
+}
+
+/// The log says which policy comes into force.
+fn told(policy: Policy) -> Policy {
+    log::info!("policy: {} rules in force", policy.len());
+    for method in unknown_methods(&policy) {
+        log::warn!("policy: this agent has no method {method}");
+    }
+    policy
 }
 
 /// What the system and the operator tell the daemon.
@@ -138,7 +160,7 @@ impl Daemon<'_> {
     ) -> Result<Daemon<'_>, Error> {
         // First: with a policy that can't be used, nothing is started.
         let policy = match policy::load(config.policy.as_deref())? {
-            Some(policy) => policy,
+            Some(policy) => told(policy),
             None => Policy::allow_all(),
         };
         let (shutdown, stopping) = Shutdown::new();
@@ -250,10 +272,7 @@ impl Daemon<'_> {
     /// The policy anew. One that can't be used, or is gone, leaves the old one in force: a slip must not open the host.
     fn reload_policy(&self, config: &Config) {
         match policy::load(config.policy.as_deref()) {
-            Ok(Some(policy)) => {
-                log::info!("policy: {} rules in force", policy.len());
-                self.gate.replace(policy);
-            }
+            Ok(Some(policy)) => self.gate.replace(told(policy)),
             Ok(None) if self.gate.is_open() => {}
             Ok(None) => log::error!("policy: the file is gone; the rules stay in force until the next start"),
             Err(error) => log::error!("policy not reloaded: {error}"),

@@ -3,6 +3,7 @@
 use super::file::{LogFile, Settings};
 use super::line::Line;
 use crate::dispatch::Peer;
+use crate::policy::brings_command;
 use agent_wire::Params;
 use agent_wire::message::{Request, Resp, Response};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,7 @@ impl Audit {
         let mut entry = self.entry(peer)?;
         entry.line.text("id", &request.id);
         entry.line.text("method", &request.method);
-        entry.describe(request.params());
+        entry.describe(request.params(), brings_command(&request.method));
         Some(entry)
     }
 
@@ -111,11 +112,18 @@ impl Entry {
     }
 
     /// What was asked for: names and texts, no input and no variable's value.
-    fn describe(&mut self, params: Params<'_>) {
+    fn describe(&mut self, params: Params<'_>, brings_command: bool) {
         let line = &mut self.line;
         for name in ["user", "group"] {
             if let Ok(Some(account)) = params.account(name) {
                 line.long_text(name, &account, MAX_NAME);
+            }
+        }
+        if brings_command && !matches!(params.account("user"), Ok(Some(_))) {
+            // §5: root, or the agent's own user.
+            match nix::unistd::geteuid() {
+                root if root.is_root() => line.text("user", "root"),
+                uid => line.text("user", &uid.to_string()),
             }
         }
         for name in ["cmd", "args", "cwd"] {
@@ -138,22 +146,26 @@ impl Entry {
 impl State {
     fn append(&mut self, line: &str) {
         let Some(path) = &self.settings.file else { return };
-        let mut write = |line: &str| self.file.append(path, &self.settings, line);
-        if self.lost > 0 {
+        // The count and the line go together: on a disk that is nearly full, the count alone would fit each time.
+        let told = (self.lost > 0).then(|| {
             let mut gap = Line::new();
             gap.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
             gap.plain("lost_lines", self.lost);
-            if write(&gap.finish()).is_err() {
-                self.lost += 1;
-                return;
+            gap.finish() + line
+        });
+        match self.file.append(path, &self.settings, told.as_deref().unwrap_or(line)) {
+            Ok(()) if self.lost > 0 => {
+                log::warn!("{}: written again; {} lines were lost", path.display(), self.lost);
+                self.lost = 0;
             }
-            log::warn!("{}: written again; {} lines were lost", path.display(), self.lost);
-            self.lost = 0;
-        }
-        if let Err(error) = write(line) {
-            // Once: each request would say it again.
-            log::error!("{}: no audit log while this lasts: {error}", path.display());
-            self.lost = 1;
+            Ok(()) => {}
+            Err(error) => {
+                if self.lost == 0 {
+                    // Once: each request would say it again.
+                    log::error!("{}: no audit log while this lasts: {error}", path.display());
+                }
+                self.lost += 1;
+            }
         }
     }
 }

@@ -33,6 +33,11 @@ const METHODS: [(&str, &str); 5] = [
     ("sync.cancel", "ends the command of another request, its whole process tree"),
 ];
 
+/// Whether this agent has a method of its own by this name; those of plugins are not known beforehand.
+pub(crate) fn is_own_method(method: &str) -> bool {
+    METHODS.iter().any(|(own, _)| *own == method)
+}
+
 /// Takes messages and sees to their answers.
 pub(crate) struct Dispatcher {
     running: Running,

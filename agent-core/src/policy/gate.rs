@@ -2,7 +2,7 @@
 
 use super::rules::{Asked, Name, Policy, RunAs, Verdict};
 use crate::Error;
-use crate::exec::{Called, Executor};
+use crate::exec::{Called, Executor, MAX_CMD};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Lets requests in or refuses them. Every part that starts something for a controller asks here first.
@@ -59,6 +59,11 @@ impl Gate {
     /// not let in.
     pub(crate) async fn check_command(&self, asked: Asked<'_>) -> Result<(), Error> {
         let in_force = self.in_force();
+        // What cannot run on any host (exec says so) is not worth a look at each rule.
+        if !in_force.policy.is_open() && asked.bash.is_some_and(|bash| bash.cmd.len() > MAX_CMD) {
+            let why = format!("is longer than {MAX_CMD} bytes");
+            return Err(Error::InvalidCommand { field: "cmd", why });
+        }
         let bash = match (in_force.policy.check(asked, None), asked.bash) {
             (Verdict::NeedsAccount, Some(bash)) => bash,
             (verdict, _) => return answer(verdict),

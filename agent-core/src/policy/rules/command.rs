@@ -7,9 +7,36 @@
 
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
+use std::cell::OnceCell;
 
 /// Bytes that one compiled expression may take. It bounds the work for one character of a command.
 const MAX_REGEX: usize = 64 << 10;
+
+/// Bytes of a command that expressions are tried on: some milliseconds for the slowest. A longer one is taken as what a
+/// rule denies, and not as what it allows.
+const MAX_SEARCHED: usize = 8 << 10;
+
+/// The text of one request's command, as the rules look at it one after the other.
+pub(super) struct Text<'a> {
+    raw: &'a str,
+    resembles: OnceCell<Resembles>,
+}
+
+/// What a text is to a rule that denies.
+struct Resembles {
+    plain: String,
+    steps: Vec<String>,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(raw: &'a str) -> Self {
+        Self { raw, resembles: OnceCell::new() }
+    }
+
+    fn resembles(&self) -> &Resembles {
+        self.resembles.get_or_init(|| Resembles { plain: plain(self.raw), steps: steps(self.raw).collect() })
+    }
+}
 
 /// `commands` as the file has it.
 #[derive(Default, Deserialize)]
@@ -80,27 +107,34 @@ fn compile(pattern: &str, generous: bool) -> Result<Regex, String> {
 }
 
 impl Allowed {
-    pub(super) fn matches(&self, cmd: &str) -> bool {
+    pub(super) fn matches(&self, text: &Text<'_>) -> bool {
+        let cmd = text.raw;
         let begins = |prefix: &String| {
             let rest = cmd.strip_prefix(prefix.as_str());
             rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with([' ', '\t']) && is_plain(rest)))
         };
         self.exact.iter().any(|exact| exact == cmd)
             || self.prefix.iter().any(begins)
-            || (is_plain(cmd) && !sets_variable(cmd) && self.regex.iter().any(|regex| regex.is_match(cmd)))
+            || (cmd.len() <= MAX_SEARCHED
+                && is_plain(cmd)
+                && !sets_variable(cmd)
+                && self.regex.iter().any(|regex| regex.is_match(cmd)))
     }
 }
 
 impl Denied {
-    pub(super) fn matches(&self, cmd: &str) -> bool {
-        let resembles = |text: &str| {
+    pub(super) fn matches(&self, text: &Text<'_>) -> bool {
+        let Resembles { plain, steps } = text.resembles();
+        let is_meant = |text: &str| {
             self.exact.iter().any(|exact| exact == text)
                 || self.prefix.iter().any(|prefix| text.starts_with(prefix.as_str()))
         };
-        let plain = plain(cmd);
-        resembles(&plain)
-            || steps(cmd).any(|step| resembles(&step) || resembles(without_variables(&step)))
-            || self.regex.iter().any(|regex| regex.is_match(cmd) || regex.is_match(&plain))
+        let is_found = |regex: &Regex| {
+            text.raw.len() > MAX_SEARCHED || regex.is_match(text.raw) || regex.is_match(plain)
+        };
+        is_meant(plain)
+            || steps.iter().any(|step| is_meant(step) || is_meant(without_variables(step)))
+            || self.regex.iter().any(is_found)
     }
 }
 
@@ -191,7 +225,7 @@ mod tests {
             ("zy", false),
         ];
         for (cmd, expected) in table {
-            assert_eq!(allowed.matches(cmd), expected, "{cmd:?}");
+            assert_eq!(allowed.matches(&Text::new(cmd)), expected, "{cmd:?}");
         }
     }
 
@@ -224,8 +258,20 @@ mod tests {
             ("ls", false),
         ];
         for (cmd, expected) in table {
-            assert_eq!(denied.matches(cmd), expected, "{cmd:?}");
+            assert_eq!(denied.matches(&Text::new(cmd)), expected, "{cmd:?}");
         }
+    }
+
+    #[test]
+    fn a_text_too_long_to_search_is_denied_and_not_allowed() {
+        let long = format!("ls {}", "x".repeat(MAX_SEARCHED));
+        let regex = || commands("regex = ['ls .*']");
+        assert!(!regex().allowed().unwrap().matches(&Text::new(&long)));
+        assert!(regex().denied().unwrap().matches(&Text::new(&long)));
+        assert!(regex().allowed().unwrap().matches(&Text::new(&long[..MAX_SEARCHED])));
+        let prefix = || commands("prefix = ['ls']");
+        assert!(prefix().allowed().unwrap().matches(&Text::new(&long)));
+        assert!(!commands("prefix = ['rm']").denied().unwrap().matches(&Text::new(&long)));
     }
 
     #[test]
@@ -252,7 +298,7 @@ mod tests {
             let allowed = commands("prefix = ['ls', 'cat /']\nregex = ['(?s).*']").allowed().unwrap();
             for prefix in ["ls", "cat /", ""] {
                 let cmd = format!("{prefix}{blank}{before}{act}{behind}");
-                prop_assert!(!allowed.matches(&cmd), "{cmd:?} was allowed");
+                prop_assert!(!allowed.matches(&Text::new(&cmd)), "{cmd:?} was allowed");
             }
         }
 
@@ -260,7 +306,7 @@ mod tests {
         fn what_follows_a_denied_beginning_changes_nothing(before in "[a-z ]{0,8}", behind in ".{0,16}") {
             let denied = commands("prefix = ['reboot']").denied().unwrap();
             let cmd = format!("{before}; reboot{behind}");
-            prop_assert!(denied.matches(&cmd), "{cmd:?} was let through");
+            prop_assert!(denied.matches(&Text::new(&cmd)), "{cmd:?} was let through");
         }
     }
 }

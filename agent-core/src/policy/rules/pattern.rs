@@ -37,6 +37,14 @@ impl Method {
         Ok(if is_family { Self::Begins(format!("{name}.")) } else { Self::Exact(name.to_owned()) })
     }
 
+    /// The one method that it names, unless its provider is a plugin.
+    pub(super) fn own(&self) -> Option<&str> {
+        match self {
+            Self::Exact(name) => Some(name.as_str()).filter(|name| !name.starts_with("getinfo.")),
+            Self::Begins(_) => None,
+        }
+    }
+
     pub(super) fn matches(&self, method: &str) -> bool {
         match self {
             Self::Exact(name) => name == method,

@@ -1,6 +1,7 @@
 //! The rules in order and what they say of one request.
 
 use super::account::{Name, RunAs};
+use super::command::Text;
 use super::rule::{Match, Rule};
 use agent_wire::message::Bash;
 
@@ -56,6 +57,11 @@ impl Policy {
         self.allows_by_default && self.rules.is_empty()
     }
 
+    /// The methods that rules name one by one, but for `getinfo.*`.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(Rule::methods)
+    }
+
     /// How many rules there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
@@ -63,8 +69,9 @@ impl Policy {
 
     /// Decides. Without `run_as`, a request with a command may come back as [`Verdict::NeedsAccount`]; with it, never.
     pub(crate) fn check(&self, asked: Asked<'_>, run_as: Option<RunAs<'_>>) -> Verdict {
+        let text = Text::new(asked.bash.map_or("", |bash| bash.cmd.as_str()));
         for rule in &self.rules {
-            match rule.matches(asked, run_as) {
+            match rule.matches(asked, &text, run_as) {
                 Match::No => {}
                 Match::Unknown => return Verdict::NeedsAccount,
                 Match::Yes if rule.is_allow() => return Verdict::Allowed,

@@ -1,7 +1,7 @@
 //! One rule: whom and what it is about, and whether a request is that.
 
 use super::account::{Account, RunAs};
-use super::command::{Allowed, Denied};
+use super::command::{Allowed, Denied, Text};
 use super::pattern::{Controller, Method};
 use super::policy::{Asked, Refusal};
 use agent_wire::message::Bash;
@@ -48,11 +48,16 @@ impl Rule {
         matches!(self.action, Action::Allow { .. })
     }
 
+    pub(super) fn methods(&self) -> impl Iterator<Item = &str> {
+        self.methods.iter().flatten().filter_map(Method::own)
+    }
+
     pub(super) fn refusal(&self) -> Refusal {
         Refusal { rule: self.name.clone(), reason: self.reason.clone() }
     }
 
-    pub(super) fn matches(&self, asked: Asked<'_>, run_as: Option<RunAs<'_>>) -> Match {
+    /// `text` is that of the command asked for.
+    pub(super) fn matches(&self, asked: Asked<'_>, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
         let is_method = |methods: &Vec<Method>| methods.iter().any(|method| method.matches(asked.method));
         let is_controller = |controllers: &Vec<Controller>| {
             controllers.iter().any(|controller| match self.is_allow() {
@@ -66,7 +71,7 @@ impl Rule {
             return Match::No;
         }
         match asked.bash {
-            Some(bash) => self.matches_command(bash, run_as),
+            Some(bash) => self.matches_command(bash, text, run_as),
             None if self.is_about_commands() => Match::No,
             None => Match::Yes,
         }
@@ -81,7 +86,7 @@ impl Rule {
         has_commands || self.users.is_some() || self.groups.is_some()
     }
 
-    fn matches_command(&self, bash: &Bash, run_as: Option<RunAs<'_>>) -> Match {
+    fn matches_command(&self, bash: &Bash, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
         if let Action::Allow { commands: Some(_), env, stdin } = &self.action {
             // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the directory,
             // a script for an interpreter's input.
@@ -96,10 +101,8 @@ impl Rule {
             _ => {}
         }
         let is_command = match &self.action {
-            Action::Allow { commands, .. } => {
-                commands.as_ref().is_none_or(|allowed| allowed.matches(&bash.cmd))
-            }
-            Action::Deny { commands } => commands.as_ref().is_none_or(|denied| denied.matches(&bash.cmd)),
+            Action::Allow { commands, .. } => commands.as_ref().is_none_or(|allowed| allowed.matches(text)),
+            Action::Deny { commands } => commands.as_ref().is_none_or(|denied| denied.matches(text)),
         };
         if is_command { Match::Yes } else { Match::No }
     }

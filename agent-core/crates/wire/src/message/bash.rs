@@ -127,7 +127,11 @@ impl Bash {
             group: params.account("group")?,
             cwd,
             env: params.text_map("env")?,
-            stdin: params.text("stdin")?.map(str::to_owned),
+            // Its error would quote what was given, which may be a secret.
+            stdin: params
+                .text("stdin")
+                .map_err(|_| InvalidParams("stdin must be a string".to_owned()))?
+                .map(str::to_owned),
             stderr: params
                 .one_of("stderr", &[("merge", StderrMode::Merge), ("separate", StderrMode::Separate)])?
                 .unwrap_or_default(),
