@@ -11,13 +11,14 @@ UNITS   = $(DESTDIR)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE = target/release
 
-.PHONY: help build demo test test-deps lint fmt doc bench fuzz install clean
+.PHONY: help build demo test test-deps lint fmt doc bench chaos fuzz install clean
 
 help:
 	@echo 'make demo      build, then run the main job for real on loopback'
 	@echo 'make test      install what the tests need (as root), then run them all'
 	@echo 'make lint      rustfmt, clippy and documentation, warnings refused'
 	@echo 'make bench     measure against the barest programs (BENCHMARKS.md)'
+	@echo 'make chaos     kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make fuzz      fuzz each decoder, FUZZ_SECONDS each (600)'
 	@echo 'make install   binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
@@ -63,6 +64,12 @@ doc:
 
 bench: build
 	$(CARGO) bench --locked -p e2e
+
+CHAOS_KILLS ?= 500
+CHAOS_SEED  ?=
+chaos: build
+	BASICAGENT_CHAOS_KILLS=$(CHAOS_KILLS) BASICAGENT_CHAOS_SEED=$(CHAOS_SEED) \
+	    $(CARGO) test --release --locked -p e2e --test chaos -- --nocapture
 
 FUZZ_SECONDS ?= 600
 fuzz:

@@ -6,6 +6,7 @@
 use crate::Error;
 use crate::audit;
 use crate::exec::{DefaultGroup, Settings};
+use crate::task;
 use agent_wire::Endpoint;
 use agent_wire::message::{Init, MAX_OUTPUT};
 use log::LevelFilter;
@@ -340,6 +341,17 @@ impl Config {
             _ => Some(self.audit.file.clone()),
         };
         audit::Settings { file, max_bytes: self.audit.max_bytes, keep: self.audit.keep }
+    }
+
+    /// What tasks get.
+    pub(crate) fn task_settings(&self) -> task::Settings {
+        task::Settings {
+            max_running: u32::try_from(self.tasks.max_running).unwrap_or(task::MAX_RUNNING),
+            max_kept: self.tasks.max_kept,
+            max_bytes: self.tasks.max_bytes,
+            keep: Duration::from_secs(u64::from(self.tasks.keep_days) * 24 * 3600),
+            max_output: self.exec.max_output as u64,
+        }
     }
 
     /// Whether a channel opened under `other` must be opened anew under this configuration.

@@ -11,6 +11,7 @@ use crate::logging::{self, LogFile};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
+use crate::task::Tasks;
 use crate::{Error, exec, plugin};
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -145,6 +146,7 @@ struct Daemon<'a> {
     shutdown: Shutdown,
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
+    tasks: Arc<Tasks>,
     gate: Arc<Gate>,
     audit: Audit,
     dispatcher: Arc<Dispatcher>,
@@ -170,12 +172,14 @@ impl Daemon<'_> {
             config.plugins.roots.clone(),
             config.plugins.idle(),
         ));
+        let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
         let gate = Arc::new(Gate::new(policy, executor.clone()));
         let audit = Audit::new(config.audit());
         let dispatcher = Dispatcher::new(
             &identity.host_id,
             executor.clone(),
             plugins.clone(),
+            tasks.clone(),
             gate.clone(),
             audit.clone(),
             stopping.clone(),
@@ -188,6 +192,7 @@ impl Daemon<'_> {
             shutdown,
             executor,
             plugins,
+            tasks,
             gate,
             audit,
             dispatcher: Arc::new(dispatcher),
@@ -225,6 +230,7 @@ impl Daemon<'_> {
             log::warn!("the channel did not close in {} s", CLOSE_TIMEOUT.as_secs());
         }
         self.plugins.shutdown().await;
+        self.tasks.shutdown().await;
         self.executor.shutdown().await;
         log::info!("ended");
         Ok(())
@@ -262,6 +268,7 @@ impl Daemon<'_> {
         self.reload_policy(&config);
         self.audit.reconfigure(config.audit());
         self.executor.reconfigure(config.exec.settings());
+        self.tasks.reconfigure(config.task_settings());
         self.plugins
             .reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle())
             .await;

@@ -171,6 +171,18 @@ pub enum Error {
         /// How many.
         waiting: usize,
     },
+    /// No task of this id is known.
+    NoSuchTask(String),
+    /// A task of this id is known, and it is another one.
+    TaskDiffers(String),
+    /// A task has no result yet.
+    TaskRuns(String),
+    /// There is no space for another task: of what.
+    NoSpace(String),
+    /// As many tasks are being taken as may: what is in the way.
+    TasksBusy(String),
+    /// The journal of tasks can't be written: what the system says.
+    Journal(String),
     /// No such account on this host (NSS asked): the name or number as given.
     NoSuchUser(String),
     /// No such group on this host (NSS asked): the name or number as given.
@@ -221,6 +233,14 @@ impl fmt::Display for Error {
             Self::PluginBusy { method, waiting } => {
                 write!(f, "{method}: {waiting} calls wait for this plugin: no more can be taken now")
             }
+            Self::NoSuchTask(id) => write!(f, "no task \"{}\" is known", agent_wire::json::quote(id)),
+            Self::TaskDiffers(id) => {
+                write!(f, "task \"{}\" is known, with other fields", agent_wire::json::quote(id))
+            }
+            Self::TaskRuns(id) => write!(f, "task \"{}\" has not ended", agent_wire::json::quote(id)),
+            Self::NoSpace(why) => write!(f, "no space for another task: {why}"),
+            Self::TasksBusy(why) => f.write_str(why),
+            Self::Journal(why) => write!(f, "the journal of tasks can't be written: {why}"),
             Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
             Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
         }

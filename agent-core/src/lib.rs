@@ -18,5 +18,6 @@ mod logging;
 mod plugin;
 mod policy;
 mod shutdown;
+mod task;
 
 pub use error::Error;

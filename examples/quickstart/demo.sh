@@ -77,6 +77,12 @@ shown() {
 # port FILE LIST: the first port of a list in a ready file.
 port() { sed -n "s/.*\"$2\": *\[\{0,1\}\"[^\"]*:\([0-9]*\)\".*/\1/p" "$1"; }
 
+# The launcher's one child.
+agent_pid() {
+    local launcher
+    launcher=$(cat "$here/agent.pid") && awk '{ print $1 }' "/proc/$launcher/task/$launcher/children"
+}
+
 umask 077
 # As in an installation: readable by all, since an agent that is root loads plugins as nobody.
 mkdir -m 755 "$here/plugins" && install -m 644 "$bin"/libgetinfo_*.so "$here/plugins/"
@@ -126,6 +132,21 @@ else
 fi
 ask 0 "$(uname -r)" "$ctl" --plugin-dir "$here/plugins" -c getinfo.kernel
 ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
+
+say "6. Tasks (async.bash): one that outlives a kill -9 of the agent"
+task=("${remote[@]}" task)
+ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 3; echo finished by \$PPID's child"
+await "the task runs" test -s "$here/starts"
+agent=$(agent_pid)
+printf '\n%s$ kill -9 %s   # the agent; its launcher starts another%s\n' "$dim" "$agent" "$plain"
+kill -9 "$agent"
+another() { [ -n "$(agent_pid)" ] && [ "$(agent_pid)" != "$agent" ]; }
+await "another agent runs" another
+await "the agent is connected again" "${remote[@]}" -c getinfo.kernel
+ask 0 "running" "${task[@]}" status backup-1
+ask 0 "finished" "${task[@]}" result backup-1 --wait 20
+ask 0 "begun" cat "$here/starts"
+ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished by \$PPID's child"
 
 if [ "$wrong" -eq 0 ]; then say "Everything as it should be."; fi
 exit "$((wrong > 0))"

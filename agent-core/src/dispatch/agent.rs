@@ -2,6 +2,7 @@
 
 use super::{METHODS, reply};
 use crate::plugin::Plugins;
+use crate::task::Counts;
 use agent_wire::message::Response;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -24,6 +25,9 @@ struct Info<'a> {
     uptime_seconds: u64,
     requests_taken: u64,
     requests_running: usize,
+    tasks_waiting: usize,
+    tasks_running: usize,
+    results_unacknowledged: usize,
 }
 
 #[derive(Serialize)]
@@ -39,7 +43,7 @@ impl About {
     }
 
     /// The answer to `agent.info`.
-    pub(super) fn info(&self, id: &str, requests_taken: u64, requests_running: usize) -> Response {
+    pub(super) fn info(&self, id: &str, (taken, running): (u64, usize), tasks: Counts) -> Response {
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             protocol: agent_wire::PROTOCOL_VERSION,
@@ -47,8 +51,11 @@ impl About {
             pid: std::process::id(),
             started: humantime::format_rfc3339_seconds(self.started).to_string(),
             uptime_seconds: self.since.elapsed().as_secs(),
-            requests_taken,
-            requests_running,
+            requests_taken: taken,
+            requests_running: running,
+            tasks_waiting: tasks.waiting,
+            tasks_running: tasks.running,
+            results_unacknowledged: tasks.undelivered,
         };
         with_data(id, &info)
     }

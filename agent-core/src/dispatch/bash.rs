@@ -8,7 +8,7 @@ use crate::Error;
 use crate::exec::{Captured, End, Executor, Outcome, Spec};
 use crate::shutdown::Stopping;
 use agent_wire::Retcode;
-use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Response, StderrMode, Usage};
+use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Response, Usage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::future;
@@ -31,7 +31,8 @@ pub(super) async fn run(
 ) -> Response {
     let (encoding, stream) = (bash.encoding, bash.stream);
     let timeout = Duration::from_secs(bash.timeout.unwrap_or(DEFAULT_TIMEOUT));
-    let spec = spec(bash, timeout);
+    let spec = Spec { timeout: Some(timeout), ..Spec::from(&bash) };
+    drop(bash);
     let (outcome, [lost, lost_stderr]) = match stream {
         true => streamed(id, spec, timeout, encoding, executor, caller, cancelled).await,
         false => (executor.run(spec, given_up(&mut cancelled)).await, [0, 0]),
@@ -59,20 +60,6 @@ pub(super) async fn run(
         response.stderr_encoding = encoded;
     }
     response
-}
-
-fn spec(bash: Bash, timeout: Duration) -> Spec {
-    Spec {
-        cmd: bash.cmd,
-        timeout: Some(timeout),
-        user: bash.user,
-        group: bash.group,
-        cwd: bash.cwd.map(Into::into),
-        env: bash.env,
-        stdin: bash.stdin.map(String::into_bytes),
-        separate_stderr: bash.stderr == StderrMode::Separate,
-        max_output: bash.max_output.and_then(|bytes| usize::try_from(bytes).ok()),
-    }
 }
 
 /// The outcome, and the bytes that its reader did not take in time.
@@ -119,15 +106,7 @@ async fn given_up(cancelled: &mut Cancelled) {
 fn ended(id: &str, end: End, timeout: Duration, stopping: &Stopping) -> Response {
     match end {
         End::Exited(status) => Response::success(id, u16::from(status)),
-        End::Signaled { signal, core } => {
-            let name = nix::sys::signal::Signal::try_from(signal)
-                .map_or("an unnamed signal", |signal| signal.as_str());
-            let dumped = if core { ", core dumped" } else { "" };
-            let mut response =
-                Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
-            response.signal = Some(signal);
-            response
-        }
+        End::Signaled { signal, core } => reply::signaled(id, signal, core),
         End::TimedOut => Response::failed(
             Some(id),
             Retcode::TimedOut,

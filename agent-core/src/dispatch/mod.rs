@@ -8,9 +8,11 @@ mod bash;
 mod caller;
 mod frames;
 mod reply;
+mod task;
 mod ticket;
 
 pub(crate) use caller::{Caller, Outgoing, Peer};
+pub(crate) use task::Deliveries;
 
 use crate::Error;
 use crate::audit::{Audit, Entry};
@@ -18,17 +20,27 @@ use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::{Asked, Gate, brings_command};
 use crate::shutdown::Stopping;
-use agent_wire::message::{Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, Request, Response, line};
+use crate::task::Tasks;
+use agent_wire::message::{
+    Ack, Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId,
+    TaskList, line,
+};
 use agent_wire::{InvalidParams, Malformed, Retcode, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use ticket::{Running, Ticket};
+use ticket::{Manner, Running, Ticket};
 
 /// The agent's own methods and what they do, as `agent.methods` lists them.
-const METHODS: [(&str, &str); 5] = [
+const METHODS: [(&str, &str); 11] = [
     ("agent.info", "version, identity, uptime and counters of the agent"),
     ("agent.methods", "every method with its one-line help"),
     ("agent.ping", "answers at once"),
+    ("async.ack", "says that a task's result is stored and need not be sent again"),
+    ("async.bash", "takes a shell command as a durable task; its result follows when it has ended"),
+    ("async.cancel", "ends a task, its whole process tree"),
+    ("async.list", "the tasks that are known and how far they are"),
+    ("async.output", "what a task has printed so far"),
+    ("async.status", "how far a task is"),
     ("sync.bash", "runs a shell command as a user and answers when it has ended"),
     ("sync.cancel", "ends the command of another request, its whole process tree"),
 ];
@@ -43,6 +55,7 @@ pub(crate) struct Dispatcher {
     running: Running,
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
+    tasks: Arc<Tasks>,
     gate: Arc<Gate>,
     audit: Audit,
     about: agent::About,
@@ -56,6 +69,7 @@ impl Dispatcher {
         host_id: &str,
         executor: Arc<Executor>,
         plugins: Arc<Plugins>,
+        tasks: Arc<Tasks>,
         gate: Arc<Gate>,
         audit: Audit,
         stopping: Stopping,
@@ -64,6 +78,7 @@ impl Dispatcher {
             running: Running::default(),
             executor,
             plugins,
+            tasks,
             gate,
             audit,
             about: agent::About::new(host_id),
@@ -109,6 +124,11 @@ impl Dispatcher {
         line(answer, out);
     }
 
+    /// A channel has opened: the results of tasks that wait for their acknowledgement go there from now on.
+    pub(crate) fn connected(&self, caller: &Caller) -> Deliveries {
+        task::deliver(&self.tasks, caller)
+    }
+
     /// Ends every running command; their answers say so.
     pub(crate) fn cancel_all(&self) {
         self.running.cancel_all();
@@ -122,7 +142,8 @@ impl Dispatcher {
     /// Answers at once, or starts what will answer later and takes the entry with it.
     fn start(&self, request: Request, caller: &Caller, entry: &mut Option<Entry>) -> Option<Response> {
         let id = request.id.as_str();
-        if self.running.has(id) {
+        // The id of a task may come again at any time, and gets the task's state.
+        if request.method != "async.bash" && self.running.has(id) {
             return Some(reply::invalid(
                 id,
                 &InvalidParams("id is that of a request still running".to_owned()),
@@ -139,12 +160,13 @@ impl Dispatcher {
         match request.method.as_str() {
             "agent.ping" => Some(Response::success(id, 0)),
             "agent.info" => {
-                Some(self.about.info(id, self.taken.load(Ordering::Relaxed), self.running.count()))
+                let requests = (self.taken.load(Ordering::Relaxed), self.running.count());
+                Some(self.about.info(id, requests, self.tasks.counts()))
             }
             "sync.cancel" => Some(self.cancel(&request)),
             "agent.methods" => {
                 let plugins = self.plugins.clone();
-                self.spawn(request, caller, entry, move |request, _| async move {
+                self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
                     agent::methods(&request.id, &plugins).await
                 })
             }
@@ -160,6 +182,7 @@ impl Dispatcher {
                 self.spawn_command(
                     request,
                     bash,
+                    Manner::Request,
                     &caller,
                     entry,
                     move |request, bash, cancelled| async move {
@@ -167,13 +190,71 @@ impl Dispatcher {
                     },
                 )
             }
+            "async.bash" => {
+                let bash = match Bash::parse(request.params(), MAX_TASK_TIMEOUT) {
+                    Ok(bash) if bash.stream => {
+                        let why = "stream is for sync.bash; ask async.output".to_owned();
+                        return Some(reply::invalid(id, &InvalidParams(why)));
+                    }
+                    Ok(bash) => bash,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let tasks = self.tasks.clone();
+                self.spawn_command(
+                    request,
+                    bash,
+                    Manner::Task,
+                    caller,
+                    entry,
+                    move |request, bash, _| async move { task::submit(&request.id, bash, &tasks).await },
+                )
+            }
+            "async.status" => Some(match TaskId::parse(request.params()) {
+                Ok(task) => task::status(id, &task, &self.tasks),
+                Err(why) => reply::invalid(id, &why),
+            }),
+            "async.list" => Some(match TaskList::parse(request.params()) {
+                Ok(asked) => task::list(id, &asked, &self.tasks),
+                Err(why) => reply::invalid(id, &why),
+            }),
+            "async.cancel" => {
+                let task = match TaskId::parse(request.params()) {
+                    Ok(task) => task,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let tasks = self.tasks.clone();
+                self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
+                    task::cancel(&request.id, &task, &tasks).await
+                })
+            }
+            "async.output" => {
+                let from = match OutputFrom::parse(request.params()) {
+                    Ok(from) => from,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let tasks = self.tasks.clone();
+                self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
+                    task::output(&request.id, &from, &tasks).await
+                })
+            }
+            "async.ack" => {
+                let ack = match Ack::parse(request.params()) {
+                    Ok(ack) => ack,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let manner = if ack.id.is_some() { Manner::Request } else { Manner::Acknowledgement };
+                let tasks = self.tasks.clone();
+                self.spawn(request, manner, caller, entry, move |request, _| async move {
+                    task::acknowledge(&request.id, &ack.task, &tasks).await
+                })
+            }
             method if method.starts_with("getinfo.") => {
                 let getinfo = match GetInfo::parse(request.params()) {
                     Ok(getinfo) => getinfo,
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
                 let plugins = self.plugins.clone();
-                self.spawn(request, caller, entry, move |request, _| async move {
+                self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
                     match plugins.call(&request.method, &getinfo.args).await {
                         Ok(data) => Response::success(&request.id, 0).with_json(data),
                         Err(error) => reply::failed(&request.id, &error),
@@ -188,6 +269,7 @@ impl Dispatcher {
     fn spawn<F>(
         &self,
         request: Request,
+        manner: Manner,
         caller: &Caller,
         entry: &mut Option<Entry>,
         handler: impl FnOnce(Request, ticket::Cancelled) -> F + Send + 'static,
@@ -195,7 +277,7 @@ impl Dispatcher {
     where
         F: Future<Output = Response> + Send,
     {
-        let (ticket, cancelled) = match self.enter(&request.id, caller, entry) {
+        let (ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
             Ok(entered) => entered,
             Err(response) => return Some(*response),
         };
@@ -209,6 +291,7 @@ impl Dispatcher {
         &self,
         request: Request,
         bash: Bash,
+        manner: Manner,
         caller: &Caller,
         entry: &mut Option<Entry>,
         handler: impl FnOnce(Request, Bash, ticket::Cancelled) -> F + Send + 'static,
@@ -216,7 +299,7 @@ impl Dispatcher {
     where
         F: Future<Output = Response> + Send,
     {
-        let (mut ticket, cancelled) = match self.enter(&request.id, caller, entry) {
+        let (mut ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
             Ok(entered) => entered,
             Err(response) => return Some(*response),
         };
@@ -236,13 +319,14 @@ impl Dispatcher {
     fn enter(
         &self,
         id: &str,
+        manner: Manner,
         caller: &Caller,
         entry: &mut Option<Entry>,
     ) -> Result<(Ticket, ticket::Cancelled), Box<Response>> {
         if self.stopping.has_begun() {
             return Err(Response::failed(Some(id), Retcode::ShuttingDown, "no new requests").into());
         }
-        match self.running.enter(id, &caller.answers) {
+        match self.running.enter(id, &caller.answers, manner) {
             Ok((mut ticket, cancelled)) => {
                 ticket.entry = entry.take();
                 Ok((ticket, cancelled))

@@ -16,6 +16,16 @@ pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
     Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
 }
 
+/// The failed answer for a command that a signal has ended, which it names.
+pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
+    let name =
+        nix::sys::signal::Signal::try_from(signal).map_or("an unnamed signal", |signal| signal.as_str());
+    let dumped = if core { ", core dumped" } else { "" };
+    let mut response = Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
+    response.signal = Some(signal);
+    response
+}
+
 /// The failed answer for an error. Where the retcode's phrase says it already, only the rest is told.
 pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
@@ -25,7 +35,12 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
             (Retcode::InvalidParams, error.to_string())
         }
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
-        Error::Busy { .. } | Error::PluginBusy { .. } => (Retcode::Busy, error.to_string()),
+        Error::Busy { .. } | Error::PluginBusy { .. } | Error::TasksBusy(_) => {
+            (Retcode::Busy, error.to_string())
+        }
+        Error::NoSuchTask(_) | Error::TaskRuns(_) => (Retcode::NotFound, error.to_string()),
+        Error::TaskDiffers(_) => (Retcode::AlreadyExists, error.to_string()),
+        Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
         Error::PluginRefused { .. } => (Retcode::PluginRefused, error.to_string()),

@@ -17,6 +17,17 @@ pub(super) type Cancelled = oneshot::Receiver<()>;
 #[derive(Debug)]
 pub(super) struct Full;
 
+/// What a request's id is, and whether it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Its own, while it runs; answered.
+    Request,
+    /// That of a task, which may be asked for twice at once (§6); answered.
+    Task,
+    /// That of a task; itself an answer, and so not answered.
+    Acknowledgement,
+}
+
 type Ids = HashMap<String, Option<oneshot::Sender<()>>>;
 
 /// Every request that has a task. An id stands here until its answer is about to go out.
@@ -52,14 +63,18 @@ impl Running {
         &self,
         id: &str,
         answers: &mpsc::Sender<Vec<u8>>,
+        manner: Manner,
     ) -> Result<(Ticket, Cancelled), Full> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Full)?;
         let (cancel, cancelled) = oneshot::channel();
-        self.ids().insert(id.to_owned(), Some(cancel));
+        if manner == Manner::Request {
+            self.ids().insert(id.to_owned(), Some(cancel));
+        }
         let ticket = Ticket {
             id: id.to_owned(),
             ids: self.ids.clone(),
             answers: answers.clone(),
+            manner,
             entry: None,
             left: false,
             _place: place,
@@ -102,6 +117,7 @@ pub(super) struct Ticket {
     id: String,
     ids: Arc<Mutex<Ids>>,
     answers: mpsc::Sender<Vec<u8>>,
+    manner: Manner,
     /// The request's line in the audit log, which the answer ends.
     pub(super) entry: Option<Entry>,
     left: bool,
@@ -112,10 +128,13 @@ impl Ticket {
     /// Hands the answer over. The id is free for another request from here on.
     pub(super) async fn answer(mut self, response: Response) {
         self.audit(&response);
+        self.leave();
+        if self.manner == Manner::Acknowledgement {
+            return;
+        }
         let mut bytes = Vec::new();
         line(&response, &mut bytes);
         drop(response);
-        self.leave();
         // The channel is gone: the answer is dropped with it (§5).
         let _ = self.answers.send(bytes).await;
     }
@@ -129,7 +148,9 @@ impl Ticket {
 
     fn leave(&mut self) {
         self.left = true;
-        lock(&self.ids).remove(&self.id);
+        if self.manner == Manner::Request {
+            lock(&self.ids).remove(&self.id);
+        }
     }
 }
 
@@ -143,6 +164,9 @@ impl Drop for Ticket {
         log::error!("request {}: its handler ended without an answer", agent_wire::json::quote(&self.id));
         let response = Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id");
         self.audit(&response);
+        if self.manner == Manner::Acknowledgement {
+            return;
+        }
         let mut bytes = Vec::new();
         line(&response, &mut bytes);
         let _ = self.answers.try_send(bytes);
@@ -161,7 +185,7 @@ mod tests {
     async fn a_handler_that_panics_still_answers() {
         let running = Running::default();
         let (answers, mut waiting) = mpsc::channel(1);
-        let (ticket, _cancelled) = running.enter("1", &answers).unwrap();
+        let (ticket, _cancelled) = running.enter("1", &answers, Manner::Request).unwrap();
         let task = tokio::spawn(async move {
             let _ticket = ticket;
             panic!("a bug");
@@ -176,7 +200,7 @@ mod tests {
     async fn an_id_is_free_once_its_answer_goes_out() {
         let running = Running::default();
         let (answers, mut waiting) = mpsc::channel(1);
-        let (ticket, cancelled) = running.enter("1", &answers).unwrap();
+        let (ticket, cancelled) = running.enter("1", &answers, Manner::Request).unwrap();
         assert!(running.has("1") && running.cancel("1") && running.cancel("1"));
         cancelled.await.unwrap();
         ticket.answer(Response::success("1", 0)).await;
@@ -188,9 +212,10 @@ mod tests {
     async fn no_more_than_the_bound_are_let_in() {
         let running = Running::default();
         let (answers, _waiting) = mpsc::channel(1);
-        let tickets: Vec<_> =
-            (0..MAX_IN_FLIGHT).map(|n| running.enter(&n.to_string(), &answers).unwrap()).collect();
-        assert!(running.enter("one more", &answers).is_err());
+        let tickets: Vec<_> = (0..MAX_IN_FLIGHT)
+            .map(|n| running.enter(&n.to_string(), &answers, Manner::Request).unwrap())
+            .collect();
+        assert!(running.enter("one more", &answers, Manner::Request).is_err());
         assert_eq!(running.count(), tickets.len());
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_wire::message::{Bash, StderrMode};
+
 use crate::Error;
 
 /// Linux's bound for one argument, its final NUL excluded (MAX_ARG_STRLEN, execve(2)).
@@ -85,6 +87,23 @@ impl Spec {
             return refuse("max_output", &format!("is more than {MAX_OUTPUT} bytes"));
         }
         Ok(())
+    }
+}
+
+impl From<&Bash> for Spec {
+    /// The fields as a request has them; one without a time-out has none here either.
+    fn from(bash: &Bash) -> Self {
+        Self {
+            cmd: bash.cmd.clone(),
+            timeout: bash.timeout.map(Duration::from_secs),
+            user: bash.user.clone(),
+            group: bash.group.clone(),
+            cwd: bash.cwd.as_ref().map(Into::into),
+            env: bash.env.clone(),
+            stdin: bash.stdin.as_ref().map(|text| text.clone().into_bytes()),
+            separate_stderr: bash.stderr == StderrMode::Separate,
+            max_output: bash.max_output.and_then(|bytes| usize::try_from(bytes).ok()),
+        }
     }
 }
 

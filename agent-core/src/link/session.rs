@@ -55,6 +55,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     moved: impl Future<Output = ()>,
 ) -> End {
     let (caller, waiting) = Caller::new(peer);
+    let _deliveries = dispatcher.connected(&caller);
     let mut channel = Channel {
         decoder,
         dispatcher,

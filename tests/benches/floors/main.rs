@@ -14,19 +14,21 @@ mod peers;
 mod sample;
 mod sizes;
 mod table;
+mod tasks;
 
 use std::time::Instant;
 
 /// One table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 6] = [
+const TABLES: [(&str, Bars); 7] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
     ("users", commands::users),
     ("bash", bash::run),
     ("channel", channel::run),
+    ("tasks", tasks::run),
 ];
 
 fn main() {

@@ -31,6 +31,17 @@ impl Controller {
     pub(crate) fn agent(&self, wrapper: Vec<String>) -> (Agent, Line) {
         let mut config = AgentConfig::new(self.listener.local_addr().expect("bound"));
         config.wrapper = wrapper;
+        self.start(config)
+    }
+
+    /// An agent with these tables in its configuration.
+    pub(crate) fn agent_with(&self, extra: &str) -> (Agent, Line) {
+        let mut config = AgentConfig::new(self.listener.local_addr().expect("bound"));
+        config.extra = extra.to_owned();
+        self.start(config)
+    }
+
+    fn start(&self, mut config: AgentConfig) -> (Agent, Line) {
         config.log_level = "info";
         let agent = Agent::start(&self.pki, config);
         let line = Line::accept(&self.listener, &self.tls);

@@ -84,10 +84,12 @@ pub struct OutputFrom {
     pub task: TaskId,
     /// Bytes already known; 0 when absent.
     pub offset: u64,
+    /// Of the standard error that was asked for apart.
+    pub stderr: bool,
 }
 
 impl OutputFrom {
-    /// Reads `task` and `offset`.
+    /// Reads `task`, `offset` and `stream`.
     ///
     /// # Errors
     /// When one of them is not as §6 has it.
@@ -95,6 +97,7 @@ impl OutputFrom {
         Ok(Self {
             task: TaskId::parse(params)?,
             offset: params.whole("offset", " of bytes", 0..=u64::MAX)?.unwrap_or(0),
+            stderr: params.one_of("stream", &[("stdout", false), ("stderr", true)])?.unwrap_or(false),
         })
     }
 }

@@ -1,0 +1,238 @@
+//! `async.*`: requests about tasks, and the events that bring their results (§6).
+
+use super::bash::encode;
+use super::{Caller, reply};
+use crate::exec::unfinished;
+use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submitted, Tasks};
+use agent_wire::Retcode;
+use agent_wire::message::{
+    Bash, Data, Encoding, Event, EventKind, OutputFrom, Resp, Response, TaskId, TaskList, Usage, line,
+};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::task::JoinHandle;
+
+/// `async.bash`.
+pub(super) async fn submit(id: &str, bash: Bash, tasks: &Tasks) -> Response {
+    match tasks.submit(id, bash).await {
+        Ok(Submitted::Accepted) => Response::success(id, 0).with_message(Response::ACCEPTED),
+        Ok(Submitted::Known(status)) => with_data(id, &view(&status)).with_message("Known"),
+        Err(error) => reply::failed(id, &error),
+    }
+}
+
+/// `async.status`.
+pub(super) fn status(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
+    match tasks.status(&task.0) {
+        Ok(status) => with_data(id, &view(&status)),
+        Err(error) => reply::failed(id, &error),
+    }
+}
+
+/// `async.list`.
+pub(super) fn list(id: &str, asked: &TaskList, tasks: &Tasks) -> Response {
+    let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
+    match tasks.list(asked.after.as_deref(), limit) {
+        Ok(list) => with_data(id, &list.iter().map(view).collect::<Vec<_>>()),
+        Err(error) => reply::failed(id, &error),
+    }
+}
+
+/// `async.cancel`: answered with the task's state of this moment; its result follows when it has ended.
+pub(super) async fn cancel(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
+    match tasks.cancel(&task.0).await {
+        Ok(status) => with_data(id, &view(&status)),
+        Err(error) => reply::failed(id, &error),
+    }
+}
+
+/// `async.output`.
+pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Response {
+    #[derive(Serialize)]
+    struct View {
+        offset: u64,
+        next: u64,
+        ended: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    }
+    let asked = tasks.output(&from.task.0, from.offset, from.stderr);
+    let Piece { offset, mut bytes, ended, base64 } = match asked {
+        Ok(piece) => piece,
+        Err(error) => return reply::failed(id, &error),
+    };
+    if !ended && !base64 {
+        // The rest of a character that is cut comes with the next piece.
+        let cut = unfinished(&bytes);
+        if cut < bytes.len() {
+            bytes.truncate(bytes.len() - cut);
+        }
+    }
+    let next = offset + bytes.len() as u64;
+    let (text, base64) = match encode(bytes, encoding(base64)) {
+        (text, None) => (Some(text), None),
+        (encoded, Some(_)) => (None, Some(encoded)),
+    };
+    with_data(id, &View { offset, next, ended, text, base64 })
+}
+
+/// `async.ack`: once this is answered, the result is not sent again.
+pub(super) async fn acknowledge(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
+    match tasks.acknowledge(&task.0).await {
+        Ok(()) => Response::success(id, 0),
+        Err(error) => reply::failed(id, &error),
+    }
+}
+
+fn encoding(base64: bool) -> Encoding {
+    if base64 { Encoding::Base64 } else { Encoding::Auto }
+}
+
+/// A session's deliveries; they end when it is dropped.
+pub(crate) struct Deliveries(JoinHandle<()>);
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Sends every result that waits for its acknowledgement, oldest first, and then each as it comes.
+pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
+    let (tasks, bulk) = (tasks.clone(), caller.bulk.clone());
+    Deliveries(tokio::spawn(async move {
+        let mut sent = 0;
+        loop {
+            let finished = tasks.next_result(sent).await;
+            sent = finished.order;
+            let mut text = Vec::new();
+            line(&event(finished), &mut text);
+            if bulk.send(text).await.is_err() {
+                return;
+            }
+        }
+    }))
+}
+
+fn event(finished: Finished) -> Event {
+    let Finished { id, shape, ended, stdout, stderr, .. } = finished;
+    let mut outcome = outcome(&id, &ended, shape);
+    outcome.dropped = Some(stdout.dropped).filter(|bytes| *bytes > 0);
+    let (text, encoded) = encode(stdout.bytes, encoding(shape.base64));
+    outcome.data = Some(Data::Text(text));
+    outcome.encoding = encoded;
+    if shape.separate {
+        outcome.stderr_dropped = Some(stderr.dropped).filter(|bytes| *bytes > 0);
+        let (text, encoded) = encode(stderr.bytes, encoding(shape.base64));
+        outcome.stderr = Some(text);
+        outcome.stderr_encoding = encoded;
+    }
+    Event {
+        kind: EventKind::Task,
+        outcome,
+        started: time(ended.started.unwrap_or(ended.at)),
+        ended: time(ended.at),
+        name: None,
+    }
+}
+
+fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
+    let failed = |retcode, detail: String| Response::failed(Some(id), retcode, detail);
+    let mut response = match &ended.how {
+        How::Exited(status) => Response::success(id, u16::from(*status)),
+        How::Signaled { signal, core } => reply::signaled(id, *signal, *core),
+        How::TimedOut => failed(
+            Retcode::TimedOut,
+            format!("after {} s, the whole process tree killed", shape.timeout.unwrap_or_default()),
+        ),
+        How::Cancelled => failed(Retcode::Cancelled, "on request, the whole process tree killed".to_owned()),
+        How::NotStarted { retcode, why } => failed(
+            Retcode::ALL.into_iter().find(|known| known.number() == *retcode).unwrap_or(Retcode::NotStarted),
+            why.clone(),
+        ),
+        How::Interrupted(why) => failed(Retcode::Interrupted, why.clone()),
+    };
+    response.usage = ended.took.map(|took| {
+        let seconds = |micros| Duration::from_micros(micros).as_secs_f64();
+        Usage {
+            user: seconds(took.user_us),
+            sys: seconds(took.sys_us),
+            wall: seconds(took.wall_us),
+            max_rss_kib: took.max_rss_kib,
+        }
+    });
+    response
+}
+
+/// One task as `async.status` and `async.list` tell it.
+#[derive(Serialize)]
+struct View<'a> {
+    task: &'a str,
+    state: &'static str,
+    accepted: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resp: Option<Resp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retcode: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+fn view(status: &Status) -> View<'_> {
+    let Status { id, accepted, shape, state } = status;
+    let mut view = View {
+        task: id,
+        state: "waiting",
+        accepted: time(*accepted),
+        started: None,
+        ended: None,
+        acknowledged: None,
+        resp: None,
+        retcode: None,
+        message: None,
+    };
+    match state {
+        State::Waiting(_) => {}
+        State::Running(begun) => {
+            view.state = "running";
+            view.started = Some(time(begun.at));
+        }
+        State::Ended { ended, acked, .. } => {
+            let outcome = outcome(id, ended, *shape);
+            view.state = "ended";
+            view.started = ended.started.map(time);
+            view.ended = Some(time(ended.at));
+            view.acknowledged = Some(*acked);
+            view.resp = Some(outcome.resp);
+            view.retcode = Some(outcome.retcode);
+            view.message = Some(outcome.message);
+        }
+    }
+    view
+}
+
+/// The last moment that RFC 3339 can tell: the end of the year 9999.
+const LAST_MS: u64 = 253_402_300_799_999;
+
+/// RFC 3339 in UTC, of milliseconds since 1970.
+fn time(ms: u64) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+fn with_data(id: &str, data: &impl Serialize) -> Response {
+    match to_raw_value(data) {
+        Ok(data) => Response::success(id, 0).with_json(data),
+        Err(error) => reply::internal(id, &error),
+    }
+}

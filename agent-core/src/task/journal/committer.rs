@@ -1,0 +1,248 @@
+//! Group commit: what many ask for while one sync is under way goes to the disk in the next, in the order they asked.
+//!
+//! A thread of its own does the writing, so that a slow disk holds up nobody but those who wait for it. It is started
+//! when there is something to write and ends when there has been nothing for a while: an idle agent has one thread.
+
+use super::disk::Disk;
+use super::log::{Found, Log, is_no_space};
+use super::segment::frame_length;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Bytes of records that may wait; one more request is refused.
+const MAX_PENDING: usize = 32 << 20;
+
+/// How long the thread waits for more to do.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The thread's stack, in bytes; a page or two of it are touched.
+const STACK: usize = 256 << 10;
+
+/// Whom the records mean something to. Called on the committer's thread, never under its lock.
+pub(crate) trait Owner: Send + Sync + 'static {
+    /// A record is on the disk. Called for each, in order, before whoever asked for it is answered; so what
+    /// [`Owner::live`] tells afterwards includes it.
+    fn apply(&self, record: &[u8]);
+    /// The fewest records that say all that is still to be known.
+    fn live(&self) -> Vec<Vec<u8>>;
+    /// Bytes of room that records which must not fail may still take: kept free of those which may.
+    fn reserve(&self) -> u64;
+}
+
+/// What a request may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It may be refused, and leaves the reserve alone.
+    New,
+    /// It is what the reserve is for.
+    Due,
+}
+
+/// Why nothing of a request is on the disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Refused {
+    /// There is no space.
+    NoSpace(String),
+    /// Too much waits already.
+    Busy,
+    /// The disk failed.
+    Failed(String),
+    /// The committer is closed.
+    Closed,
+}
+
+struct Request {
+    records: Vec<Vec<u8>>,
+    need: Need,
+    answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    requests: VecDeque<Request>,
+    bytes: usize,
+    /// The thread is there, or being started.
+    served: bool,
+    closed: bool,
+}
+
+struct Shared<D: Disk> {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    /// The thread is gone.
+    ended: Condvar,
+    log: Mutex<Log<D>>,
+    owner: Arc<dyn Owner>,
+}
+
+/// Takes records to the disk.
+pub(crate) struct Committer<D: Disk + Send + 'static>
+where
+    D::File: Send,
+{
+    shared: Arc<Shared<D>>,
+}
+
+impl<D: Disk + Send + 'static> Committer<D>
+where
+    D::File: Send,
+{
+    /// Opens a journal and gives its records to the owner.
+    ///
+    /// # Errors
+    /// The journal can't be opened.
+    pub(crate) fn open(disk: D, owner: Arc<dyn Owner>) -> io::Result<(Self, Found)> {
+        let (log, mut found) = Log::open(disk)?;
+        for record in std::mem::take(&mut found.records) {
+            owner.apply(&record);
+        }
+        let shared = Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            ended: Condvar::new(),
+            log: Mutex::new(log),
+            owner,
+        };
+        Ok((Self { shared: Arc::new(shared) }, found))
+    }
+
+    /// Takes records to the disk, all or none. Dropping the future takes nothing back.
+    ///
+    /// # Errors
+    /// [`Refused`]: none of them is there, and the owner has not seen them.
+    pub(crate) async fn commit(&self, records: Vec<Vec<u8>>, need: Need) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Request { records, need, answer })?;
+        // The thread answers whatever it takes; a lost answer is a bug of its own.
+        answered.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    fn enqueue(&self, request: Request) -> Result<(), Refused> {
+        let mut queue = lock(&self.shared.queue);
+        let bytes: usize = request.records.iter().map(Vec::len).sum();
+        if queue.closed {
+            return Err(Refused::Closed);
+        }
+        if queue.bytes + bytes > MAX_PENDING {
+            return Err(Refused::Busy);
+        }
+        queue.bytes += bytes;
+        queue.requests.push_back(request);
+        if queue.served {
+            drop(queue);
+            self.shared.wake.notify_one();
+            return Ok(());
+        }
+        queue.served = true;
+        let shared = self.shared.clone();
+        let started =
+            thread::Builder::new().name("journal".to_owned()).stack_size(STACK).spawn(move || serve(&shared));
+        if let Err(error) = started {
+            queue.served = false;
+            queue.bytes -= bytes;
+            queue.requests.pop_back();
+            return Err(Refused::Failed(format!("no thread for the journal: {error}")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what comes from now on, and waits until what came before is written.
+    pub(crate) fn close(&self) {
+        let mut queue = lock(&self.shared.queue);
+        queue.closed = true;
+        self.shared.wake.notify_one();
+        while queue.served {
+            queue = self.shared.ended.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn serve<D: Disk>(shared: &Shared<D>) {
+    // One at a time: a new thread is started only after this one has said that it leaves.
+    let mut log = lock(&shared.log);
+    while let Some(requests) = next(shared) {
+        write_all(&mut log, &*shared.owner, requests);
+    }
+    drop(log);
+    shared.ended.notify_all();
+}
+
+/// Everything that waits; `None` when there was nothing for a while.
+fn next<D: Disk>(shared: &Shared<D>) -> Option<Vec<Request>> {
+    let mut queue = lock(&shared.queue);
+    while queue.requests.is_empty() {
+        if queue.closed {
+            queue.served = false;
+            return None;
+        }
+        let (again, waited) = shared.wake.wait_timeout(queue, LINGER).unwrap_or_else(PoisonError::into_inner);
+        queue = again;
+        if waited.timed_out() && queue.requests.is_empty() {
+            queue.served = false;
+            return None;
+        }
+    }
+    queue.bytes = 0;
+    Some(std::mem::take(&mut queue.requests).into())
+}
+
+fn write_all<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: Vec<Request>) {
+    let new = requests.iter().any(|request| request.need == Need::New);
+    let Err(error) = write(log, owner, &requests, if new { owner.reserve() } else { 0 }) else {
+        return answer(owner, requests, &Ok(()));
+    };
+    let refused = Err(refusal(&error));
+    let (due, new): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| request.need == Need::Due);
+    if new.is_empty() || due.is_empty() {
+        return answer(owner, due.into_iter().chain(new), &refused);
+    }
+    answer(owner, new, &refused);
+    match write(log, owner, &due, 0) {
+        Ok(()) => answer(owner, due, &Ok(())),
+        Err(error) => answer(owner, due, &Err(refusal(&error))),
+    }
+}
+
+/// Commits, in a new file where the old one is full or fails.
+fn write<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: &[Request], reserve: u64) -> io::Result<()> {
+    let records = || requests.iter().flat_map(|request| &request.records);
+    let length: u64 = records().map(|record| frame_length(record.len()) as u64).sum();
+    if length == 0 {
+        return Ok(());
+    }
+    let mut once_more = true;
+    loop {
+        if log.room() < length + reserve {
+            log.rewrite(&owner.live(), length + reserve)?;
+        }
+        records().try_for_each(|record| log.append(record))?;
+        match log.commit() {
+            Ok(()) => return Ok(()),
+            // The file can't be trusted any more. A new one may be on a better part of the disk.
+            Err(_) if once_more => once_more = false,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn refusal(error: &io::Error) -> Refused {
+    if is_no_space(error) { Refused::NoSpace(error.to_string()) } else { Refused::Failed(error.to_string()) }
+}
+
+fn answer(owner: &dyn Owner, requests: impl IntoIterator<Item = Request>, result: &Result<(), Refused>) {
+    for request in requests {
+        if result.is_ok() {
+            request.records.iter().for_each(|record| owner.apply(record));
+        }
+        // Whoever has given up needs no answer.
+        let _ = request.answer.send(result.clone());
+    }
+}

@@ -1,0 +1,116 @@
+//! The form of a journal's file, and how it is read back.
+//!
+//! A header, then frames, each at a multiple of 8 bytes:
+//!
+//! | header | bytes | | frame | bytes |
+//! |---|---|---|---|---|
+//! | magic and version | 8 | | length of the record | 4 |
+//! | salt | 8 | | checksum | 4 |
+//! | checksum of both | 4 | | sequence number | 8 |
+//! | zeros | 4 | | the record, then zeros | |
+//!
+//! Numbers are little-endian. A frame's checksum covers the file's random salt and the frame's own sequence number, so
+//! that neither bytes of another file nor the content of a record can pass for a frame.
+
+use agent_sys::checksum::crc32;
+
+const MAGIC: [u8; 8] = *b"BAjrnl\0\x01";
+
+/// Bytes of the header.
+pub(crate) const HEADER: usize = 24;
+/// Bytes of a frame before its record.
+const FRAME: usize = 16;
+/// The longest record.
+pub(crate) const MAX_RECORD: usize = 4 << 20;
+
+/// Bytes that a record of this length takes.
+pub(crate) fn frame_length(record: usize) -> usize {
+    (FRAME + record).next_multiple_of(8)
+}
+
+/// The header of a file with this salt.
+pub(crate) fn header(salt: u64) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    let (magic, rest) = bytes.split_at_mut(8);
+    let (salted, check) = rest.split_at_mut(8);
+    magic.copy_from_slice(&MAGIC);
+    salted.copy_from_slice(&salt.to_le_bytes());
+    let sum = crc32(&[MAGIC, salt.to_le_bytes()].concat());
+    check.copy_from_slice(&u64::from(sum).to_le_bytes());
+    bytes
+}
+
+/// Appends a frame. The record is not empty and at most [`MAX_RECORD`] long, which the caller sees to.
+pub(crate) fn put_frame(salt: u64, sequence: u64, record: &[u8], out: &mut Vec<u8>) {
+    let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
+    let start = out.len();
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&checksum(salt, sequence, record).to_le_bytes());
+    out.extend_from_slice(&sequence.to_le_bytes());
+    out.extend_from_slice(record);
+    out.resize(start + frame_length(record.len()), 0);
+}
+
+fn checksum(salt: u64, sequence: u64, record: &[u8]) -> u32 {
+    let mut head = [0; 24];
+    let words = [salt, sequence, (record.len() as u64) << 32 | u64::from(crc32(record))];
+    for (slot, word) in head.chunks_exact_mut(8).zip(words) {
+        slot.copy_from_slice(&word.to_le_bytes());
+    }
+    crc32(&head)
+}
+
+/// What a file holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Read<'a> {
+    pub(crate) salt: u64,
+    /// The records, in the order they were written.
+    pub(crate) records: Vec<&'a [u8]>,
+    /// The sequence number of the last one.
+    pub(crate) sequence: u64,
+    /// Where the next frame goes.
+    pub(crate) end: usize,
+    /// Bytes between records that could not be read.
+    pub(crate) damaged: usize,
+    /// Whether something that is no frame stands behind the end: a commit that was cut off.
+    pub(crate) torn: bool,
+}
+
+/// Reads a file; `None` when its header is not one.
+pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
+    let (magic, rest) = bytes.split_first_chunk::<8>()?;
+    let salt = u64::from_le_bytes(*rest.first_chunk()?);
+    if *magic != MAGIC || bytes.get(..HEADER)? != header(salt) {
+        return None;
+    }
+    let mut found = Read { salt, records: Vec::new(), sequence: 0, end: HEADER, damaged: 0, torn: false };
+    let mut at = HEADER;
+    while at < bytes.len() {
+        match frame(bytes, at, salt, found.sequence) {
+            Some((sequence, record)) => {
+                found.damaged += at - found.end;
+                found.sequence = sequence;
+                found.records.push(record);
+                at += frame_length(record.len());
+                found.end = at;
+            }
+            // Frames stand at multiples of 8, so behind damage the next one is found there.
+            None => at += 8,
+        }
+    }
+    found.torn = bytes.get(found.end..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
+    Some(found)
+}
+
+/// The frame at a place, if one of a later sequence number is there.
+fn frame(bytes: &[u8], at: usize, salt: u64, after: u64) -> Option<(u64, &[u8])> {
+    let (head, rest) = bytes.get(at..)?.split_first_chunk::<FRAME>()?;
+    let length = usize::try_from(u32::from_le_bytes(*head.first_chunk()?)).ok()?;
+    if length == 0 || length > MAX_RECORD {
+        return None;
+    }
+    let check = u32::from_le_bytes(*head.get(4..)?.first_chunk()?);
+    let sequence = u64::from_le_bytes(*head.get(8..)?.first_chunk()?);
+    let record = rest.get(..length)?;
+    (sequence > after && check == checksum(salt, sequence, record)).then_some((sequence, record))
+}

@@ -1,0 +1,20 @@
+//! Tasks: commands that are taken durably, run at most once, and whose results are told until they are
+//! acknowledged (§6).
+//!
+//! [`Tasks`] is what dispatch sees. Under it, the [`store`] keeps what the [`journal`] says in a [`table`]; the
+//! [`runner`] starts tasks under supervisors, which outlive the agent, and finds them again; [`spool_dir`] reads what
+//! they print; [`retention`] forgets. Nothing here replies, and nothing starts a process but by `exec`.
+
+mod journal;
+mod record;
+mod retention;
+mod runner;
+mod spool_dir;
+mod store;
+mod table;
+mod tasks;
+
+pub(crate) use record::{Ended, How, Shape};
+pub(crate) use runner::MAX_RUNNING;
+pub(crate) use table::{Counts, State};
+pub(crate) use tasks::{Finished, Piece, Settings, Status, Submitted, Tasks};

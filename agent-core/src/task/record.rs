@@ -1,0 +1,231 @@
+//! What the journal says of tasks, one record for each step that must not be forgotten (§6).
+//!
+//! JSON, so that a person can read a journal, and so that a later version may add fields.
+
+use agent_sys::spool::Extent;
+use agent_wire::Params;
+use agent_wire::message::{Bash, Encoding, MAX_TASK_TIMEOUT, StderrMode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One step of one task. Times are milliseconds since 1970, UTC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Record {
+    /// Numbers up to this one have been used.
+    Used(u64),
+    /// Taken; from here on it is never lost.
+    Accepted(Accepted),
+    /// About to be started; from here on it is never started again.
+    Begun(Begun),
+    /// Over; its result is to be delivered.
+    Ended(Ended),
+    /// The controller has its result.
+    Acked(u64),
+    /// Kept long enough.
+    Forgotten(u64),
+}
+
+/// A task as it was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    /// Its number, which names its files; never used again.
+    pub(crate) n: u64,
+    /// The request's id.
+    pub(crate) id: String,
+    pub(crate) at: u64,
+    /// SHA-256 of the command's fields, in hex: tells a repetition from another task of the same id.
+    pub(crate) digest: String,
+    pub(crate) shape: Shape,
+    /// The command's fields as on the wire; left out once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bash: Option<Map<String, Value>>,
+}
+
+/// What of a command is still needed when it has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Shape {
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout: Option<u64>,
+    /// Output travels as base64 even where it is text.
+    #[serde(default)]
+    pub(crate) base64: bool,
+    /// Standard error has a file of its own.
+    #[serde(default)]
+    pub(crate) separate: bool,
+    /// Bytes kept of each stream.
+    pub(crate) max_output: u64,
+}
+
+impl Shape {
+    /// Of a command; `max_output` where it does not say.
+    pub(crate) fn of(bash: &Bash, max_output: u64) -> Self {
+        Self {
+            timeout: bash.timeout,
+            base64: bash.encoding == Encoding::Base64,
+            separate: bash.stderr == StderrMode::Separate,
+            max_output: bash.max_output.unwrap_or(max_output),
+        }
+    }
+
+    /// Bytes its output may come to on disk.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.max_output.saturating_mul(1 + u64::from(self.separate))
+    }
+}
+
+/// Where a task runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) n: u64,
+    pub(crate) at: u64,
+    /// The kernel's boot id: another one now means that nothing of it runs any more.
+    pub(crate) boot: String,
+    /// Its place in the file of slots.
+    pub(crate) slot: u32,
+    /// The cgroup that holds its processes, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cgroup: Option<String>,
+}
+
+/// What became of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    pub(crate) n: u64,
+    /// `None`: it never began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) started: Option<u64>,
+    pub(crate) at: u64,
+    pub(crate) how: How,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) took: Option<Took>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stdout: Option<Kept>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stderr: Option<Kept>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum How {
+    /// By itself, with this exit status.
+    Exited(u8),
+    /// By a signal from elsewhere.
+    Signaled {
+        signal: i32,
+        core: bool,
+    },
+    TimedOut,
+    Cancelled,
+    /// It could not be started: the retcode and what goes behind its phrase.
+    NotStarted {
+        retcode: u16,
+        why: String,
+    },
+    /// What became of it is not known: why.
+    Interrupted(String),
+}
+
+/// What a task used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Took {
+    pub(crate) user_us: u64,
+    pub(crate) sys_us: u64,
+    pub(crate) wall_us: u64,
+    pub(crate) max_rss_kib: u64,
+}
+
+/// What there is of an output stream on disk: [`Extent`] as a record has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Bytes that were printed.
+    pub(crate) total: u64,
+    pub(crate) written: u64,
+    #[serde(default)]
+    pub(crate) tail: u64,
+    #[serde(default)]
+    pub(crate) stopped: bool,
+    /// Bytes in the file.
+    pub(crate) stored: u64,
+}
+
+impl Kept {
+    /// Of a stream that is over; `None` when nothing was printed. `max` is the bound of its file.
+    pub(crate) fn of(extent: &Extent, max: u64) -> Option<Self> {
+        let Extent { total, written, tail, stopped } = *extent;
+        (total > 0).then(|| Self { total, written, tail, stopped, stored: extent.stored(max) })
+    }
+
+    pub(crate) fn extent(&self) -> Extent {
+        Extent { total: self.total, written: self.written, tail: self.tail, stopped: self.stopped }
+    }
+}
+
+impl Record {
+    /// The record's bytes for the journal.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("records have string keys and go to memory")
+    }
+
+    /// Reads a record of this or a later version; `None` for what none has written.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// A command's fields as a record keeps them.
+pub(crate) fn fields(bash: &Bash) -> Map<String, Value> {
+    match serde_json::to_value(bash) {
+        Ok(Value::Object(fields)) => fields,
+        other => unreachable!("a command is written as an object, not {other:?}"),
+    }
+}
+
+/// The command that [`fields`] were taken of.
+pub(crate) fn command(fields: &Map<String, Value>) -> Option<Bash> {
+    Bash::parse(Params::new(fields), MAX_TASK_TIMEOUT).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_is_read_as_it_was_written() {
+        let bash = Bash {
+            cmd: "echo \"a\0b\"\n".into(),
+            env: vec![("A".into(), "1".into())],
+            timeout: Some(9),
+            ..Bash::default()
+        };
+        let shape = Shape::of(&bash, 7);
+        let accepted =
+            Accepted { n: 1, id: "x".into(), at: 2, digest: "00".into(), shape, bash: Some(fields(&bash)) };
+        assert_eq!(command(accepted.bash.as_ref().unwrap()), Some(bash));
+        let ended =
+            |how| Ended { n: 1, started: Some(3), at: 4, how, took: None, stdout: None, stderr: None };
+        let table = [
+            Record::Used(9),
+            Record::Accepted(accepted),
+            Record::Begun(Begun { n: 1, at: 3, boot: "b".into(), slot: 4, cgroup: Some("/c".into()) }),
+            Record::Ended(ended(How::Exited(0))),
+            Record::Ended(ended(How::Signaled { signal: 11, core: true })),
+            Record::Ended(ended(How::TimedOut)),
+            Record::Ended(ended(How::NotStarted { retcode: 3033, why: "no".into() })),
+            Record::Ended(Ended {
+                took: Some(Took { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kib: 4 }),
+                stdout: Some(Kept { total: u64::MAX, written: 9, tail: 6, stopped: true, stored: 3 }),
+                ..ended(How::Interrupted("the machine".into()))
+            }),
+            Record::Acked(1),
+            Record::Forgotten(1),
+        ];
+        for record in table {
+            let bytes = record.to_bytes();
+            assert_eq!(Record::from_bytes(&bytes), Some(record), "{}", String::from_utf8_lossy(&bytes));
+        }
+        assert_eq!(Record::from_bytes(b"{\"later\":1}"), None);
+    }
+}

@@ -1,0 +1,461 @@
+//! Starts tasks whose turn it is, finds those again that ran when the last agent ended, and records their ends.
+//!
+//! The order that makes "at most once" true: the intent, with this boot's id, is durable before the supervisor
+//! is asked for; a task with an intent is never started again. Whether it runs is then known by its slot alone,
+//! what came of it by what its supervisor left there.
+
+use super::record::{Begun, Ended, How, Kept, Record, Shape, Took};
+use super::retention;
+use super::spool_dir::SpoolDir;
+use super::store::Store;
+use super::table::State;
+use super::tasks::{Piece, Settings, now};
+use crate::exec::{Executor, Spec};
+use crate::{Error, exec};
+use agent_sys::pidfd::PidFd;
+use agent_sys::slot::{self, Look, Slots};
+use agent_sys::{readiness, supervisor};
+use agent_wire::Retcode;
+use agent_wire::message::Bash;
+use nix::sys::signal::Signal;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time;
+
+/// While an end can't be made durable (no space, a broken disk) it is tried again, at first after this…
+const RETRY: Duration = Duration::from_secs(1);
+/// …and at most this late.
+const MAX_RETRY: Duration = Duration::from_secs(30);
+
+/// A supervisor that the last agent had ordered may still be on its way through the last zygote when this one
+/// starts: its slot is held, but nobody has signed it. It is looked at this often…
+const ARRIVING: Duration = Duration::from_millis(20);
+/// …so many times, and then taken as lost.
+const ARRIVING_LOOKS: u32 = 500;
+
+/// The most slots there can be.
+pub(crate) const MAX_RUNNING: u32 = 4096;
+
+/// What starts and watches.
+pub(crate) struct Runner {
+    store: Arc<Store>,
+    executor: Arc<Executor>,
+    spool: Arc<SpoolDir>,
+    slots: Slots,
+    boot: String,
+    settings: Mutex<Settings>,
+    /// Tasks that something is being done with, by number.
+    live: Mutex<HashMap<u64, Live>>,
+    wake: Notify,
+    over: watch::Sender<bool>,
+}
+
+/// A task between its turn and its end.
+#[derive(Debug, Default)]
+struct Live {
+    /// `None`: it is only being cancelled.
+    slot: Option<u32>,
+    supervisor: Option<Arc<AsyncFd<PidFd>>>,
+    cancelled: bool,
+}
+
+/// How the start of a task failed.
+enum NotBegun {
+    /// For good.
+    Failed(Error),
+    /// It was cancelled first.
+    Cancelled,
+    /// The intent could not be made durable: it still waits.
+    Later(Error),
+}
+
+impl Runner {
+    /// Goes on with what the store holds.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the slots can't be had.
+    pub(crate) fn start(
+        directory: &Path,
+        settings: Settings,
+        executor: Arc<Executor>,
+        store: Arc<Store>,
+        spool: Arc<SpoolDir>,
+    ) -> Result<Arc<Self>, Error> {
+        let path = directory.join("slots");
+        let slots = Slots::open(&path, settings.max_running.min(MAX_RUNNING))
+            .map_err(|source| Error::File { path, source })?;
+        let boot = boot_id()?;
+        let runner = Arc::new(Self {
+            store,
+            executor,
+            spool,
+            slots,
+            boot,
+            settings: Mutex::new(settings),
+            live: Mutex::default(),
+            wake: Notify::new(),
+            over: watch::Sender::new(false),
+        });
+        let mut work = JoinSet::new();
+        let begun: Vec<(Begun, Shape)> = {
+            let table = runner.store.table();
+            table.running().map(|(task, begun)| (begun.clone(), task.shape)).collect()
+        };
+        for (begun, shape) in begun {
+            let live = Live { slot: Some(begun.slot), ..Live::default() };
+            runner.live().insert(begun.n, live);
+            work.spawn(runner.clone().find_again(begun, shape));
+        }
+        tokio::spawn(runner.clone().serve(work));
+        Ok(runner)
+    }
+
+    pub(crate) fn reconfigure(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.wake();
+    }
+
+    /// There may be something to start or to forget.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Ends every watch; supervisors and their tasks go on.
+    pub(crate) async fn shutdown(&self) {
+        self.over.send_replace(true);
+        // `serve` drops the receiver when it is through.
+        self.over.closed().await;
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings(&self) -> Settings {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Owns every task's watch, until shutdown.
+    async fn serve(self: Arc<Self>, mut work: JoinSet<()>) {
+        let mut over = self.over.subscribe();
+        loop {
+            while let Some((n, bash, shape, slot)) = self.next() {
+                work.spawn(self.clone().run(n, bash, shape, slot));
+            }
+            let next = retention::forget(&self.store, &self.spool, self.settings().keep).await;
+            tokio::select! {
+                _ = over.wait_for(|over| *over) => return,
+                () = self.wake.notified() => {}
+                () = time::sleep(next) => {}
+                Some(ended) = work.join_next() => {
+                    if let Err(error) = ended {
+                        log::error!("tasks: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next task to start, with the slot it gets, if it is anyone's turn.
+    fn next(&self) -> Option<(u64, Arc<Bash>, Shape, u32)> {
+        let mut live = self.live();
+        let most = self.settings().max_running.min(self.slots.count());
+        let taken = |slot| live.values().any(|live| live.slot == Some(slot));
+        let slot = (0..most).find(|slot| !taken(*slot))?;
+        let table = self.store.table();
+        let task = table.next_waiting(|n| live.contains_key(&n))?;
+        let State::Waiting(bash) = &task.state else { return None };
+        let next = (task.n, bash.clone(), task.shape, slot);
+        live.insert(task.n, Live { slot: Some(slot), ..Live::default() });
+        Some(next)
+    }
+
+    async fn run(self: Arc<Self>, n: u64, bash: Arc<Bash>, shape: Shape, slot: u32) {
+        // What was said when it was accepted holds, whatever the settings are by now.
+        let max_output = usize::try_from(shape.max_output).ok();
+        let spec = Spec { max_output, ..Spec::from(&*bash) };
+        let end = match self.begin(n, &spec, slot).await {
+            Ok(supervisor) => self.watch(n, slot, shape, supervisor, &spec).await,
+            Err(NotBegun::Cancelled) => ended(n, How::Cancelled),
+            Err(NotBegun::Failed(error)) => ended(n, not_started(&error)),
+            Err(NotBegun::Later(error)) => {
+                log::error!("task {n} waits: {error}");
+                time::sleep(RETRY).await;
+                self.live().remove(&n);
+                return self.wake();
+            }
+        };
+        self.over(end).await;
+    }
+
+    /// Intent, then start.
+    async fn begin(&self, n: u64, spec: &Spec, slot: u32) -> Result<Option<PidFd>, NotBegun> {
+        let prepared = self.executor.prepare(spec, n).await.map_err(NotBegun::Failed)?;
+        if self.live().get(&n).is_some_and(|live| live.cancelled) {
+            return Err(NotBegun::Cancelled);
+        }
+        let claim = self.slots.take(slot, n).map_err(|source| {
+            let path = self.spool.path().join("slots");
+            NotBegun::Later(Error::File { path, source })
+        })?;
+        let cgroup = prepared.leaf().map(|path| path.display().to_string());
+        let begun = Begun { n, at: now(), boot: self.boot.clone(), slot, cgroup };
+        self.store.record(&[Record::Begun(begun)]).await.map_err(NotBegun::Later)?;
+        match self.executor.supervise(prepared, spec, claim, self.spool.fd()).await {
+            Ok(supervisor) => Ok(Some(supervisor)),
+            Err(error) => {
+                // The zygote may have died over it, before or after the supervisor came to be: the slot tells.
+                match self.slots.look(slot, n) {
+                    Ok(Look::Running { .. } | Look::Ended(_)) => Ok(None),
+                    Ok(Look::Lost { begun: None, .. }) | Err(_) => Err(NotBegun::Failed(error)),
+                    Ok(Look::Lost { begun: Some(_), .. }) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// A task that had begun under an earlier agent.
+    async fn find_again(self: Arc<Self>, begun: Begun, shape: Shape) {
+        let end = if begun.boot == self.boot {
+            self.watch(begun.n, begun.slot, shape, None, &Spec::default()).await
+        } else {
+            // Nothing of it runs any more, but it may have ended, and its supervisor have said so, before.
+            match self.slots.look(begun.slot, begun.n) {
+                Ok(Look::Ended(record)) => self.told_by(begun.n, shape, &record, &Spec::default()),
+                Ok(Look::Lost { begun: signed, totals } | Look::Running { begun: signed, totals }) => {
+                    lost(begun.n, shape, signed, totals, "the machine went down while it ran")
+                }
+                Err(error) => ended(begun.n, How::Interrupted(format!("its slot can't be read: {error}"))),
+            }
+        };
+        self.over(end).await;
+    }
+
+    /// Waits for the end of a task's supervisor, ours or an adopted one, and tells what it left.
+    async fn watch(&self, n: u64, slot: u32, shape: Shape, supervisor: Option<PidFd>, spec: &Spec) -> Ended {
+        let supervisor = match supervisor {
+            Some(supervisor) => Some(supervisor),
+            None => self.arrived(n, slot).await,
+        };
+        if let Some(supervisor) = supervisor
+            && let Ok(supervisor) = readiness::watch(supervisor, Interest::READABLE)
+        {
+            let supervisor = Arc::new(supervisor);
+            let cancelled = self.live().get_mut(&n).is_some_and(|live| {
+                live.supervisor = Some(supervisor.clone());
+                live.cancelled
+            });
+            if cancelled {
+                let _ = supervisor.get_ref().signal(Signal::SIGTERM);
+            }
+            ended_process(&supervisor).await;
+        }
+        match self.slots.look(slot, n) {
+            Ok(Look::Ended(record)) => self.told_by(n, shape, &record, spec),
+            Ok(Look::Lost { begun, totals } | Look::Running { begun, totals }) => {
+                let cgroup = {
+                    let table = self.store.table();
+                    table.task(n).and_then(|task| match &task.state {
+                        State::Running(begun) => begun.cgroup.clone(),
+                        State::Waiting(_) | State::Ended { .. } => None,
+                    })
+                };
+                if let Some(cgroup) = cgroup
+                    && let Err(error) = exec::kill_leaf(Path::new(&cgroup)).await
+                {
+                    log::error!("task {n}: {error}");
+                }
+                let why = match begun {
+                    Some(_) => "its supervisor was killed, and its processes after it",
+                    None => "the agent went down before it began",
+                };
+                lost(n, shape, begun, totals, why)
+            }
+            Err(error) => ended(n, How::Interrupted(format!("its slot can't be read: {error}"))),
+        }
+    }
+
+    /// What a supervisor has left, as the journal tells it.
+    fn told_by(&self, n: u64, shape: Shape, record: &slot::Record, spec: &Spec) -> Ended {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let how = match record.end {
+            slot::End::Exited(status) => How::Exited(status),
+            slot::End::Signaled { signal, core } => How::Signaled { signal, core },
+            slot::End::TimedOut => How::TimedOut,
+            slot::End::Cancelled => How::Cancelled,
+            slot::End::NotStarted { stage, errno } => not_started(&self.executor.explain(stage, errno, spec)),
+        };
+        if record.survivors {
+            log::error!("task {n}: some of its killed processes are still there");
+        }
+        Ended {
+            n,
+            started: Some(record.started_ms),
+            at: record.ended_ms,
+            how,
+            took: record.usage.map(|usage| Took {
+                user_us: micros(usage.user),
+                sys_us: micros(usage.system),
+                wall_us: micros(record.wall),
+                max_rss_kib: usage.max_rss_kib,
+            }),
+            stdout: Kept::of(&record.totals.stdout, shape.max_output),
+            stderr: Kept::of(&record.totals.stderr, shape.max_output),
+        }
+    }
+
+    /// The supervisor that holds a slot, once it has signed it; `None` when none holds it.
+    async fn arrived(&self, n: u64, slot: u32) -> Option<PidFd> {
+        for _ in 0..ARRIVING_LOOKS {
+            match self.slots.look(slot, n) {
+                Ok(Look::Running { begun: Some(begun), .. }) => {
+                    // Gone in this moment, or not to be had: then the next look tells.
+                    if let Ok(Some(supervisor)) = supervisor::find(&begun) {
+                        return Some(supervisor);
+                    }
+                }
+                Ok(Look::Running { begun: None, .. }) => {}
+                // It may not have let go of the slot, but what it says is its last word.
+                Ok(Look::Ended(_) | Look::Lost { .. }) | Err(_) => return None,
+            }
+            time::sleep(ARRIVING).await;
+        }
+        log::error!("task {n}: its slot is held by a process that cannot be found");
+        None
+    }
+
+    /// Makes an end durable, however long that takes.
+    async fn over(&self, end: Ended) {
+        let n = end.n;
+        let record = [Record::Ended(end)];
+        let mut wait = RETRY;
+        while let Err(error) = self.store.record(&record).await {
+            log::error!(
+                "the end of task {n} can't be recorded, tried again in {} s: {error}",
+                wait.as_secs()
+            );
+            time::sleep(wait).await;
+            wait = (wait * 2).min(MAX_RETRY);
+        }
+        let idle = {
+            let mut live = self.live();
+            live.remove(&n);
+            live.is_empty()
+        };
+        if idle {
+            // A good moment to look for cgroups that background processes had kept.
+            self.executor.sweep_leaves(|n| self.live().contains_key(&n));
+        }
+        self.wake();
+    }
+
+    /// Ends a task, if it has not ended.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]: it waits, and can't be recorded as cancelled.
+    pub(crate) async fn cancel(&self, n: u64) -> Result<(), Error> {
+        {
+            let mut live = self.live();
+            if let Some(live) = live.get_mut(&n) {
+                live.cancelled = true;
+                if let Some(supervisor) = &live.supervisor {
+                    // ESRCH: it has just ended.
+                    let _ = supervisor.get_ref().signal(Signal::SIGTERM);
+                }
+                return Ok(());
+            }
+            let waits =
+                self.store.table().task(n).is_some_and(|task| matches!(task.state, State::Waiting(_)));
+            if !waits {
+                return Ok(());
+            }
+            live.insert(n, Live { cancelled: true, ..Live::default() });
+        }
+        let recorded = self.store.record(&[Record::Ended(ended(n, How::Cancelled))]).await;
+        self.live().remove(&n);
+        recorded
+    }
+
+    /// What a task has printed from `offset` on.
+    ///
+    /// # Errors
+    /// [`Error::File`]: its output can't be read.
+    pub(crate) fn output(
+        &self,
+        n: u64,
+        shape: Shape,
+        state: &State,
+        offset: u64,
+        stderr: bool,
+        most: usize,
+    ) -> Result<Piece, Error> {
+        let slot = match state {
+            State::Running(begun) => Some(begun.slot),
+            State::Waiting(_) | State::Ended { .. } => None,
+        };
+        let extent = |stream: &slot::Totals| if stderr { stream.stderr } else { stream.stdout };
+        let current = || match state {
+            State::Waiting(_) => None,
+            State::Running(_) => self.slots.totals(slot?, n).ok()?.map(|totals| extent(&totals)),
+            State::Ended { ended, .. } => {
+                let kept = if stderr { ended.stderr } else { ended.stdout };
+                kept.map(|kept| kept.extent())
+            }
+        };
+        let ended = matches!(state, State::Ended { .. });
+        let (offset, bytes) = self.spool.piece(n, stderr, shape, offset, most, current)?;
+        let at_end = current().is_none_or(|extent| offset + bytes.len() as u64 >= extent.total);
+        Ok(Piece { offset, bytes, ended: ended && at_end, base64: shape.base64 })
+    }
+}
+
+/// Comes back when the process has ended; reaps it if it is our child.
+async fn ended_process(process: &AsyncFd<PidFd>) {
+    loop {
+        let Ok(mut guard) = process.readable().await else { return };
+        match process.get_ref().reap() {
+            Ok(None) => guard.clear_ready(),
+            // ECHILD: an adopted one; that the descriptor is readable says that it has ended (pidfd_open(2)).
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+}
+
+fn boot_id() -> Result<String, Error> {
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(source) => Err(Error::File { path: path.to_owned(), source }),
+    }
+}
+
+/// The end of a task that never began.
+fn ended(n: u64, how: How) -> Ended {
+    Ended { n, started: None, at: now(), how, took: None, stdout: None, stderr: None }
+}
+
+fn not_started(error: &Error) -> How {
+    let (retcode, why) = match error {
+        Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
+        Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
+        Error::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
+        Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
+        other => (Retcode::NotStarted, other.to_string()),
+    };
+    How::NotStarted { retcode: retcode.number(), why }
+}
+
+fn lost(n: u64, shape: Shape, begun: Option<slot::Begun>, totals: slot::Totals, why: &str) -> Ended {
+    Ended {
+        started: begun.map(|begun| begun.wall_ms),
+        stdout: Kept::of(&totals.stdout, shape.max_output),
+        stderr: Kept::of(&totals.stderr, shape.max_output),
+        ..ended(n, How::Interrupted(why.to_owned()))
+    }
+}

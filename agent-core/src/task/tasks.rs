@@ -1,0 +1,352 @@
+//! The face that dispatch sees: tasks are taken, told about, cancelled, read and acknowledged here.
+
+use super::record::{Accepted, Ended, Record, Shape, fields};
+use super::runner::Runner;
+use super::spool_dir::SpoolDir;
+use super::store::Store;
+use super::table::{Counts, State, Task, size_of_command};
+use crate::Error;
+use crate::exec::{Captured, Executor, Spec};
+use agent_wire::message::Bash;
+use ring::digest::{SHA256, digest};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Bytes of commands that wait in memory for their turn.
+const MAX_WAITING_BYTES: usize = 16 << 20;
+
+/// Bytes and files that the disk must have free beside what is reserved already: the journal's next segment and
+/// something for the rest of the host.
+const MIN_FREE_BYTES: u64 = 256 << 10;
+const MIN_FREE_FILES: u64 = 64;
+
+/// Bytes of output that one `async.output` answers at most.
+const MAX_PIECE: usize = 256 << 10;
+
+/// What an operator sets for tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Tasks that run at once.
+    pub(crate) max_running: u32,
+    /// Tasks that are known at once, ended ones included.
+    pub(crate) max_kept: usize,
+    /// Bytes of output on disk.
+    pub(crate) max_bytes: u64,
+    /// How long an ended task is kept.
+    pub(crate) keep: Duration,
+    /// Bytes kept of an output stream where the request does not say.
+    pub(crate) max_output: u64,
+}
+
+/// What became of a submission.
+#[derive(Debug)]
+pub(crate) enum Submitted {
+    /// It is on disk.
+    Accepted,
+    /// It was there already, the very same.
+    Known(Status),
+}
+
+/// One task, as of a moment.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) id: Arc<str>,
+    pub(crate) accepted: u64,
+    pub(crate) shape: Shape,
+    pub(crate) state: State,
+}
+
+/// A result that waits for its acknowledgement.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its place among the results.
+    pub(crate) order: u64,
+    pub(crate) id: Arc<str>,
+    pub(crate) shape: Shape,
+    pub(crate) ended: Arc<Ended>,
+    pub(crate) stdout: Captured,
+    pub(crate) stderr: Captured,
+}
+
+/// A piece of a task's output.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// Where it begins; beyond what was asked for when that is dropped already.
+    pub(crate) offset: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// Nothing will follow it.
+    pub(crate) ended: bool,
+    pub(crate) base64: bool,
+}
+
+/// All tasks of this host.
+pub(crate) struct Tasks {
+    store: Arc<Store>,
+    runner: Arc<Runner>,
+    executor: Arc<Executor>,
+    spool: Arc<SpoolDir>,
+    settings: Mutex<Settings>,
+    /// Submissions whose record is not durable yet, by id, with their digest.
+    under_way: Mutex<HashMap<String, String>>,
+}
+
+impl Tasks {
+    /// Opens the store below the state directory, finds again what still runs, and goes on with what waits.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the store can't be read or made.
+    pub(crate) fn open(state_dir: &Path, settings: Settings, executor: Arc<Executor>) -> Result<Self, Error> {
+        let directory = state_dir.join("tasks");
+        let spool = Arc::new(SpoolDir::open(&directory)?);
+        let store = Store::open(&directory)?;
+        spool.sweep(|n| {
+            let table = store.table();
+            table.task(n).is_some_and(|task| !matches!(task.state, State::Ended { acked: true, .. }))
+        });
+        let runner = Runner::start(&directory, settings, executor.clone(), store.clone(), spool.clone())?;
+        Ok(Self {
+            store,
+            runner,
+            executor,
+            spool,
+            settings: Mutex::new(settings),
+            under_way: Mutex::default(),
+        })
+    }
+
+    /// New settings, from now on.
+    pub(crate) fn reconfigure(&self, settings: Settings) {
+        *lock(&self.settings) = settings;
+        self.runner.reconfigure(settings);
+    }
+
+    /// Takes a task: it is durable when this comes back. The same again is told what it is at.
+    ///
+    /// # Errors
+    /// [`Error::TaskDiffers`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`],
+    /// [`Error::ShuttingDown`].
+    pub(crate) async fn submit(&self, id: &str, bash: Bash) -> Result<Submitted, Error> {
+        let fields = fields(&bash);
+        let digest = fingerprint(&serde_json::to_vec(&fields).unwrap_or_default());
+        if let Some(status) = self.known(id, &digest)? {
+            return Ok(Submitted::Known(status));
+        }
+        if !self.claim(id, &digest)? {
+            return self.join(id, &digest).await;
+        }
+        let taken = self.check_and_take(id, &bash, fields, digest).await;
+        lock(&self.under_way).remove(id);
+        taken.map(|()| Submitted::Accepted)
+    }
+
+    /// Whether an id is free to be taken; `false` when the same task is just being taken.
+    fn claim(&self, id: &str, digest: &str) -> Result<bool, Error> {
+        let mut under_way = lock(&self.under_way);
+        match under_way.get(id) {
+            Some(same) if same == digest => Ok(false),
+            Some(_) => Err(Error::TaskDiffers(id.to_owned())),
+            None => {
+                under_way.insert(id.to_owned(), digest.to_owned());
+                Ok(true)
+            }
+        }
+    }
+
+    async fn check_and_take(
+        &self,
+        id: &str,
+        bash: &Bash,
+        fields: serde_json::Map<String, serde_json::Value>,
+        digest: String,
+    ) -> Result<(), Error> {
+        self.executor.check(&Spec::from(bash)).await?;
+        let settings = *lock(&self.settings);
+        let shape = Shape::of(bash, settings.max_output);
+        let mut records = self.make_room(&settings, shape.most_bytes(), size_of_command(bash))?;
+        let n = self.store.table().take_number();
+        let accepted = Accepted { n, id: id.to_owned(), at: now(), digest, shape, bash: Some(fields) };
+        records.push(Record::Accepted(accepted));
+        self.store.record(&records).await?;
+        self.runner.wake();
+        Ok(())
+    }
+
+    /// The same task is being taken by another request: waits for what becomes of that.
+    async fn join(&self, id: &str, digest: &str) -> Result<Submitted, Error> {
+        // Behind the other's records, so that they are durable, or refused, by then.
+        self.store.record(&[]).await?;
+        match self.known(id, digest)? {
+            Some(status) => Ok(Submitted::Known(status)),
+            None => Err(Error::TasksBusy("the same task is just being refused; send it again".to_owned())),
+        }
+    }
+
+    fn known(&self, id: &str, digest: &str) -> Result<Option<Status>, Error> {
+        match self.store.table().find(id) {
+            Some(task) if task.digest == digest => Ok(Some(status(task))),
+            Some(_) => Err(Error::TaskDiffers(id.to_owned())),
+            None => Ok(None),
+        }
+    }
+
+    /// Checks every bound for one more task. What has to be forgotten for it comes back as records.
+    fn make_room(&self, settings: &Settings, bytes: u64, in_memory: usize) -> Result<Vec<Record>, Error> {
+        let (free_bytes, free_files) = self.spool.free_space()?;
+        if free_bytes < MIN_FREE_BYTES || free_files < MIN_FREE_FILES {
+            return Err(Error::NoSpace(format!(
+                "{}: {} KiB and {free_files} files free",
+                self.spool.path().display(),
+                free_bytes >> 10
+            )));
+        }
+        let table = self.store.table();
+        let counts = table.counts();
+        if counts.waiting_bytes.saturating_add(in_memory) > MAX_WAITING_BYTES {
+            return Err(Error::TasksBusy(format!(
+                "{} tasks with {} bytes of commands wait",
+                counts.waiting, counts.waiting_bytes
+            )));
+        }
+        if counts.bytes.saturating_add(bytes) > settings.max_bytes {
+            return Err(Error::NoSpace(format!(
+                "the output of tasks that are not acknowledged may come to {} bytes, and tasks.max_bytes is {}",
+                counts.bytes, settings.max_bytes
+            )));
+        }
+        // Those under way are not in the table yet.
+        let kept = counts.kept + lock(&self.under_way).len();
+        if kept <= settings.max_kept {
+            return Ok(Vec::new());
+        }
+        match table.delivered().next() {
+            Some(task) => Ok(vec![Record::Forgotten(task.n)]),
+            None => Err(Error::NoSpace(format!(
+                "{} tasks wait, run or have results that are not acknowledged, and tasks.max_kept is {}",
+                counts.kept, settings.max_kept
+            ))),
+        }
+    }
+
+    /// How far a task is.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTask`].
+    pub(crate) fn status(&self, id: &str) -> Result<Status, Error> {
+        self.store.table().find(id).map(status).ok_or_else(|| Error::NoSuchTask(id.to_owned()))
+    }
+
+    /// The tasks that were taken after another, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTask`]: there is no such other task.
+    pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Status>, Error> {
+        let table = self.store.table();
+        let after = match after {
+            None => 0,
+            Some(id) => table.find(id).ok_or_else(|| Error::NoSuchTask(id.to_owned()))?.n,
+        };
+        Ok(table.after(after).take(limit).map(status).collect())
+    }
+
+    /// Ends a task: one that waits never begins, one that runs is killed with its whole tree, one that has
+    /// ended stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTask`], [`Error::Journal`].
+    pub(crate) async fn cancel(&self, id: &str) -> Result<Status, Error> {
+        let n = self.number(id)?;
+        self.runner.cancel(n).await?;
+        self.status(id)
+    }
+
+    /// The controller has a task's result: its output goes, its id is kept for a while.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTask`], [`Error::TaskRuns`], [`Error::Journal`].
+    pub(crate) async fn acknowledge(&self, id: &str) -> Result<(), Error> {
+        let n = match self.store.table().find(id) {
+            None => return Err(Error::NoSuchTask(id.to_owned())),
+            Some(Task { n, state: State::Ended { acked: false, .. }, .. }) => *n,
+            Some(Task { state: State::Ended { acked: true, .. }, .. }) => return Ok(()),
+            Some(_) => return Err(Error::TaskRuns(id.to_owned())),
+        };
+        self.store.record(&[Record::Acked(n)]).await?;
+        self.spool.remove(n);
+        Ok(())
+    }
+
+    /// What a task has printed from `offset` on, at most 256 KiB of it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTask`], or [`Error::File`] when its output can't be read.
+    pub(crate) fn output(&self, id: &str, offset: u64, stderr: bool) -> Result<Piece, Error> {
+        let (n, shape, state) = {
+            let table = self.store.table();
+            let task = table.find(id).ok_or_else(|| Error::NoSuchTask(id.to_owned()))?;
+            (task.n, task.shape, task.state.clone())
+        };
+        self.runner.output(n, shape, &state, offset, stderr, MAX_PIECE)
+    }
+
+    /// The first result behind `order` that is not acknowledged; waits until there is one.
+    pub(crate) async fn next_result(&self, order: u64) -> Finished {
+        let mut news = self.store.news();
+        loop {
+            let found =
+                self.store.table().next_undelivered(order).and_then(|(order, task)| match &task.state {
+                    State::Ended { ended, .. } => Some((order, task.id.clone(), task.shape, ended.clone())),
+                    State::Waiting(_) | State::Running(_) => None,
+                });
+            if let Some((order, id, shape, ended)) = found {
+                let [stdout, stderr] = self.spool.whole(ended.n, &ended, shape).await;
+                return Finished { order, id, shape, ended, stdout, stderr };
+            }
+            if news.changed().await.is_err() {
+                // The store is gone: the agent is ending.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// How many tasks there are of each kind.
+    pub(crate) fn counts(&self) -> Counts {
+        self.store.table().counts()
+    }
+
+    /// Stops starting and watching; what runs goes on without the agent.
+    pub(crate) async fn shutdown(&self) {
+        self.runner.shutdown().await;
+        self.store.close();
+    }
+
+    fn number(&self, id: &str) -> Result<u64, Error> {
+        self.store.table().find(id).map(|task| task.n).ok_or_else(|| Error::NoSuchTask(id.to_owned()))
+    }
+}
+
+fn status(task: &Task) -> Status {
+    Status { id: task.id.clone(), accepted: task.accepted, shape: task.shape, state: task.state.clone() }
+}
+
+/// SHA-256 in hex.
+fn fingerprint(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in digest(&SHA256, bytes).as_ref() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Milliseconds since 1970; 0 before that.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is under these locks changes by one call: whole, whatever panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
