@@ -1,13 +1,14 @@
 //! The flags of `task`.
 
 use super::Command;
+use crate::exit;
 use agent_wire::message::{MAX_ID, MAX_TASK_TIMEOUT};
 use clap::{Args, Subcommand};
 
 /// What to do with tasks of a host.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Give the host a command to run by itself, and print the task's id; it runs once, whatever becomes of the connection
+    /// Give the host a command to run by itself, and print the task's id
     Submit(Submit),
     /// Tell how far a task is
     Status(About),
@@ -20,6 +21,7 @@ pub(crate) enum Task {
     /// Print what a task has printed so far
     Output(Output),
     /// Print a task's result and exit as its command did; the host need not be connected
+    #[command(after_help = exit::HELP)]
     Result(TaskResult),
     /// Kill a task's command and all it started; its result follows
     Cancel(About),
@@ -87,7 +89,7 @@ pub(crate) struct TaskResult {
     #[arg(value_name = "ID", value_parser = id)]
     pub(crate) task: String,
 
-    /// Wait so long for the result
+    /// Wait so long for the result; a controller that goes away meanwhile is waited for
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u64).range(0..=MAX_TASK_TIMEOUT))]
     pub(crate) wait: u64,

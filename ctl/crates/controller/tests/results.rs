@@ -1,6 +1,6 @@
 //! Results of tasks: stored before they are acknowledged, once, and given out to clients.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test; its figures are worth seeing")]
 
 mod support;
 
@@ -159,6 +159,7 @@ fn whatever_was_acknowledged_is_there_after_the_controller_was_killed() {
             assert!(stored.insert(item["task"].as_str().unwrap().to_owned()), "stored twice: {item}");
         }
     }
+    println!("{} acknowledged, {} stored", acked.len(), stored.len());
     let lost: Vec<_> = acked.difference(&stored).collect();
     assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acked.len());
     // What was stored but not acknowledged comes again, and is acknowledged then.

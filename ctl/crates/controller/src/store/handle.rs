@@ -53,9 +53,10 @@ impl Store {
     /// Takes a result; its agent is told when it is on the disk. Waits while there is no room.
     pub(crate) async fn take(&self, arrival: Arrival) {
         let kib = u32::try_from(arrival.size() >> 10).unwrap_or(u32::MAX).min(MAX_QUEUED_KIB);
-        if let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(kib).await {
-            // Nobody there: the controller stops, and the agent keeps it.
-            let _ = self.queue.send(Queued::Arrival(arrival, permit));
+        if let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(kib).await
+            && self.queue.send(Queued::Arrival(arrival, permit)).is_err()
+        {
+            log::error!("a result is left to its agent: the results' thread has ended");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::files;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -62,6 +62,10 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
     if version as usize > MIGRATIONS.len() {
         let why = format!("made by a later version (schema {version}, this one knows {})", MIGRATIONS.len());
         return Err(Error::Content { path, why });
+    }
+    // That there is a database has to survive a power cut too.
+    for dir in [Some(dir), dir.parent()].into_iter().flatten() {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
     }
     Ok(connection)
 }

@@ -1,0 +1,68 @@
+//! Results stored and acknowledged a second: through one session and through fifty, one by one and many at once.
+//!
+//! `cargo bench -p controller`. The agents are this process, the controller is the real one.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench; its figures are what it is for")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::sync::Barrier;
+use std::time::Instant;
+use support::{Agent, Controller};
+
+/// Bytes of output of each result.
+const OUTPUT: usize = 200;
+
+fn main() {
+    for (sessions, window, each) in [(1, 1, 5_000), (1, 64, 100_000), (50, 1, 1_000), (50, 64, 4_000)] {
+        let names: Vec<String> = (0..sessions).map(|number| format!("bench-{number}")).collect();
+        let flags: Vec<&str> = names.iter().flat_map(|name| ["--dev-host", name.as_str()]).collect();
+        let controller = Controller::start(&flags);
+        let agents: Vec<Agent> = names.iter().map(|name| controller.agent(name)).collect();
+        let start = Barrier::new(sessions + 1);
+        let took = std::thread::scope(|scope| {
+            let running: Vec<_> = agents
+                .into_iter()
+                .map(|agent| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        start.wait();
+                        deliver(agent, window, each);
+                    })
+                })
+                .collect();
+            start.wait();
+            let begun = Instant::now();
+            running.into_iter().for_each(|agent| agent.join().unwrap());
+            begun.elapsed()
+        });
+        let results = sessions * each;
+        println!(
+            "{sessions} sessions, {window} on their way each: {:.0} results/s stored and acknowledged",
+            results as f64 / took.as_secs_f64()
+        );
+    }
+}
+
+/// Sends results and reads acknowledgements, at most `window` apart.
+fn deliver(mut agent: Agent, window: usize, results: usize) {
+    let output = "x".repeat(OUTPUT);
+    let (mut sent, mut acked) = (0, 0);
+    while acked < results {
+        let mut events = String::new();
+        while sent < results && sent - acked < window {
+            events.push_str(&format!(
+                "{{\"method\":\"async.result\",\"id\":\"0b9f1a52-0000-4000-8000-{sent:012}\",\"resp\":\"success\",\"retcode\":0,\
+                 \"message\":\"Normal termination\",\"data\":\"{output}\",\"started\":\"2026-01-01T00:00:00.000Z\",\
+                 \"ended\":\"2026-01-01T00:00:01.000Z\"}}\n"
+            ));
+            sent += 1;
+        }
+        if !events.is_empty() {
+            agent.send(&events);
+        }
+        assert_eq!(agent.receive().unwrap()["method"], "async.ack");
+        acked += 1;
+    }
+}
