@@ -158,6 +158,10 @@ impl Task<'_> {
         eventually("the supervisor ends", || self.supervisor.reap().unwrap().is_some()).await;
     }
 
+    pub(crate) fn pidfd(&self) -> &PidFd {
+        &self.supervisor
+    }
+
     pub(crate) async fn begun(&self) -> Begun {
         eventually("it has begun", || self.host.state.begun(self.n).is_some()).await;
         self.host.state.begun(self.n).unwrap()

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "skipped tests say so, and roles talk to their test")]
 
 mod deaths;
+mod figures;
 mod host;
 mod outcome;
 mod output;

@@ -1,17 +1,23 @@
 //! The end by time-out and cancelling: nothing of the tree is left.
 
 use crate::host::hosts;
-use crate::support::{Marker, eventually, spec};
+use crate::roles;
+use crate::support::{Marker, eventually, needs_root, processes, spec};
 use agent_core::exec::{Settings, Spec};
 use agent_sys::slot::End;
+use std::fs;
 use std::time::{Duration, Instant};
 
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 10] = [
     ("plain", "echo begun; sleep MARK"),
     ("closed output, own session", "echo begun; setsid sleep MARK & exec >&- 2>&-; sleep MARK"),
     ("double fork", "echo begun; (setsid bash -c 'sleep MARK & exec sleep MARK' &) ; sleep MARK"),
     ("orphan of an ended shell", "echo begun; bash -c '(setsid sleep MARK &)'; sleep MARK"),
     ("ignores TERM", "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK"),
+    (
+        "another name",
+        "echo begun; (setsid bash -c 'echo sshd > /proc/$BASHPID/comm; sleep MARK; :' &); sleep MARK",
+    ),
     ("stopped child", "echo begun; sleep MARK & kill -STOP $!; sleep MARK"),
     ("stopped shell", "echo begun; sleep MARK & kill -STOP $$"),
     ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
@@ -40,6 +46,38 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
         }
         host.executor.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
+    if !needs_root() {
+        return;
+    }
+    let scripts = [
+        ("another user", "setpriv --reuid 65534 --clear-groups setsid sleep MARK & sleep MARK".to_owned()),
+        ("another cgroup", format!("(echo 0 > {}; setsid sleep MARK &); sleep MARK", elsewhere())),
+        ("a namespace", "unshare --pid --fork --mount-proc setsid sleep MARK & sleep MARK".to_owned()),
+        ("out of memory's reach", "echo -1000 > /proc/self/oom_score_adj; nice -n -20 sleep MARK".to_owned()),
+    ];
+    for host in hosts(&settings()) {
+        for (name, script) in &scripts {
+            let marker = Marker::new();
+            let task = host.begin(Spec { timeout: None, ..spec(&marker.script(script)) }).await;
+            let sleepers = script.matches("MARK").count();
+            eventually(name, || marker.sleepers().len() >= sleepers).await;
+            task.cancel();
+            let record = task.record().await;
+            assert_eq!((record.end, record.survivors), (End::Cancelled, false), "{:?}: {name}", host.trees);
+            assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
+        }
+        host.executor.shutdown().await;
+    }
+}
+
+/// The list of processes of a cgroup that no task is in.
+fn elsewhere() -> String {
+    let own = roles::own_cgroup().join("cgroup.procs");
+    own.to_str().map(str::to_owned).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -75,6 +113,28 @@ async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
         assert!(start.elapsed() < grace / 2, "{:?}", host.trees);
         host.executor.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
+    for host in hosts(&settings()) {
+        let marker = Marker::new();
+        let script = marker.script("bash -c 'yes; :' flood-MARK & sleep 0.1; exit 3");
+        let task = host.begin(Spec { max_output: Some(100), ..spec(&script) }).await;
+        task.reaped().await;
+        assert_eq!(host.state.record(task.n).await.end, End::Exited(3));
+        // Its pipe is closed now.
+        let flood = || processes().into_iter().any(|pid| has_argument(pid, &format!("flood-{}", marker.0)));
+        eventually("the flood has ended by SIGPIPE", || !flood()).await;
+        host.executor.sweep_leaves(|_| false);
+        assert!(task.leaf.is_none_or(|leaf| !leaf.exists()));
+        host.executor.shutdown().await;
+    }
+}
+
+fn has_argument(pid: i32, argument: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|part| part == argument.as_bytes())
 }
 
 #[tokio::test]

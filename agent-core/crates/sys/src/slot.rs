@@ -174,11 +174,10 @@ impl Slots {
             // Zeros written, not a hole: the blocks are then there.
             file.write_all_at(&[0; SLOT], index * STRIDE)?;
         }
-        if whole < u64::from(count) {
-            file.sync_all()?;
-            if let Some(parent) = path.parent() {
-                File::open(parent)?.sync_all()?;
-            }
+        // Always: what made it longer before may not have come so far.
+        file.sync_all()?;
+        if let Some(parent) = path.parent() {
+            File::open(parent)?.sync_all()?;
         }
         let count = u32::try_from(whole).unwrap_or(MAX_SLOTS).max(count).min(MAX_SLOTS);
         Ok(Self { file, count })

@@ -11,7 +11,6 @@
 
 #![expect(unsafe_code, reason = "it clones the command and exits without unwinding into the zygote")]
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -233,7 +232,7 @@ impl<'a> Output<'a> {
         if made {
             // A directory that cannot be synced loses a file's name in a power cut, and the reader
             // of the record then finds no file: nothing more can be done about it from here.
-            let _ = self.dir.try_clone_to_owned().and_then(|dir| File::from(dir).sync_all());
+            let _ = unistd::fsync(self.dir);
         }
     }
 }

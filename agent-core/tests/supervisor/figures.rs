@@ -1,0 +1,132 @@
+//! What a task costs, printed. Run it alone, with `--release -- --ignored --nocapture figures`.
+
+use crate::host::{Host, Task, hosts};
+use crate::support::{eventually, run, spec};
+use agent_core::exec::{Settings, Spec};
+use agent_sys::readiness;
+use agent_sys::slot::End;
+use agent_sys::spool::Stream;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::io::Interest;
+
+const ROUNDS: usize = 200;
+const IDLE: usize = 40;
+
+#[tokio::test]
+#[ignore = "not a test: prints figures"]
+async fn figures() {
+    for host in hosts(&Settings { shell: "/bin/bash".into(), ..Settings::default() }) {
+        println!("{:?}", host.trees);
+        host.run(spec("true")).await;
+        run(&host.executor, spec("true")).await.unwrap();
+        one_after_the_other(&host).await;
+        side_by_side(&host).await;
+        memory(&host).await;
+        flood(&host).await;
+        host.executor.shutdown().await;
+    }
+}
+
+/// Interleaved, so that a noisy machine is noisy for all of them.
+async fn one_after_the_other(host: &Host) {
+    let mut times: [Vec<Duration>; 6] = Default::default();
+    let sector = File::options().write(true).open(host.state.path().join("slots")).unwrap();
+    for _ in 0..ROUNDS {
+        let [call, begins, echo, silent, command, sync] = &mut times;
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let start = Instant::now();
+        let task = host.begin(spec("echo $EPOCHREALTIME")).await;
+        call.push(start.elapsed());
+        ended(&task).await;
+        echo.push(start.elapsed());
+        let said: f64 = task.stdout().trim().parse().unwrap();
+        begins.push(Duration::from_secs_f64(said) - wall);
+
+        let start = Instant::now();
+        ended(&host.begin(spec("true")).await).await;
+        silent.push(start.elapsed());
+
+        let start = Instant::now();
+        run(&host.executor, spec("true")).await.unwrap();
+        command.push(start.elapsed());
+
+        let start = Instant::now();
+        sector.write_all_at(&[0; 512], 255 * 512).unwrap();
+        sector.sync_data().unwrap();
+        sync.push(start.elapsed());
+    }
+    let names = [
+        "supervise() returns",
+        "bash is there and tells the time",
+        "a task of echo is over",
+        "a task of true is over",
+        "beside it: a command of true",
+        "beside it: one fdatasync of a sector",
+    ];
+    for (name, times) in names.iter().zip(&mut times) {
+        println!("  {name:40} p50 {:?}", median(times));
+    }
+}
+
+async fn ended(task: &Task<'_>) {
+    let supervisor = task.pidfd().as_fd().try_clone_to_owned().unwrap();
+    let supervisor = readiness::watch(supervisor, Interest::READABLE).unwrap();
+    let _ = supervisor.readable().await.unwrap();
+    task.reaped().await;
+}
+
+async fn side_by_side(host: &Host) {
+    for cmd in ["true", "echo x"] {
+        let start = Instant::now();
+        let mut tasks = Vec::new();
+        for _ in 0..ROUNDS {
+            tasks.push(host.begin(spec(cmd)).await);
+        }
+        for task in &tasks {
+            assert_eq!(task.record().await.end, End::Exited(0));
+        }
+        println!("  {ROUNDS} x {cmd}: {:.0} a second", ROUNDS as f64 / start.elapsed().as_secs_f64());
+    }
+}
+
+async fn memory(host: &Host) {
+    let mut tasks = Vec::new();
+    for _ in 0..IDLE {
+        tasks.push(host.begin(spec("echo x; exec sleep 1000")).await);
+    }
+    let (mut pss, mut private) = (0, 0);
+    for task in &tasks {
+        eventually("it has said something", || host.state.totals(task.n).stdout.total > 0).await;
+        let pid = task.begun().await.pid;
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+        let field = |name: &str| -> u64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        pss += field("Pss:");
+        private += field("Private_Dirty:");
+    }
+    println!("  {IDLE} idle: PSS {} KiB each, private {} KiB", pss / IDLE as u64, private / IDLE as u64);
+    for task in &tasks {
+        task.cancel();
+    }
+    for task in &tasks {
+        task.record().await;
+    }
+}
+
+async fn flood(host: &Host) {
+    let asked = Spec { timeout: None, ..spec("head -c 2000000000 /dev/zero") };
+    let (record, task) = host.run(asked).await;
+    assert_eq!(record.totals.stdout.total, 2_000_000_000);
+    assert_eq!(task.kept(Stream::Stdout).bytes.len() as u64, task.max);
+    println!("  2 GB of output: {:?}", record.wall);
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
