@@ -1,28 +1,14 @@
-//! The slot file: one sector for each running task, in which its supervisor leaves how it ended.
-//!
-//! Laid out in full beforehand, so that a full disk keeps no result from being recorded. A slot is
-//! taken by a lock on its bytes, through an open file of its own that the agent hands on to the
-//! task's supervisor (`F_OFD_SETLK`, fcntl(2)): the lock is held without a gap from before the
-//! supervisor's start to its end, whoever else dies meanwhile. So whether a task can still be
-//! running is known from the slot alone.
-//!
-//! A slot holds up to four records at fixed places: the claim, the beginning, the output counted so
-//! far, the end. Each is a run of little-endian 64-bit words: a tag with the format's version, the
-//! task's number, its own fields, and a checksum; a record that is torn, or of another task, counts
-//! as none. `agent_core::task` takes slots and looks at them; a supervisor writes them.
+//! The file of slots: taking one, writing into it, looking at it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Duration;
 
 use nix::fcntl::{self, FcntlArg};
 
-use crate::checksum::crc32;
-use crate::child::Stage;
-use crate::spool::Extent;
+use super::record::{BEGUN, Begun, CLAIM, ENDED, Place, Record, TOTALS, Totals, seal, unseal};
 
 /// Bytes of a slot: a sector of every disk, so that it is written whole or not at all.
 pub const STRIDE: u64 = 512;
@@ -30,96 +16,8 @@ const SLOT: usize = 512;
 /// The most slots of a file.
 pub const MAX_SLOTS: u32 = 65_536;
 
-const CLAIM: Place = Place { at: 0, tag: *b"BAclaim1" };
-const BEGUN: Place = Place { at: 32, tag: *b"BAbegun1" };
-const TOTALS: Place = Place { at: 96, tag: *b"BAtotal1" };
-const ENDED: Place = Place { at: 192, tag: *b"BAended1" };
-
 /// How often a record that changes under the reader is read again.
 const RETRIES: usize = 100;
-
-/// Where in a slot a kind of record is, and what it begins with.
-#[derive(Clone, Copy)]
-struct Place {
-    at: usize,
-    tag: [u8; 8],
-}
-
-/// The supervisor, as it says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begun {
-    /// Its process number.
-    pub pid: i32,
-    /// Its start in clock ticks since boot (proc_pid_stat(5), field 22): tells it from a later
-    /// process of the same number.
-    pub start: u64,
-    /// The beginning by the wall clock, Unix time in ms.
-    pub wall_ms: u64,
-}
-
-/// What has come of the two output streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    /// Standard output, with standard error in it unless that was asked for apart.
-    pub stdout: Extent,
-    /// Standard error, when asked for apart.
-    pub stderr: Extent,
-}
-
-/// How a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// By itself, with this exit status.
-    Exited(u8),
-    /// By a signal that was not the supervisor's.
-    Signaled {
-        /// The signal's number.
-        signal: i32,
-        /// Whether it left a core dump.
-        core: bool,
-    },
-    /// Its time was over; its tree was killed.
-    TimedOut,
-    /// The supervisor was told to end it, by SIGTERM; its tree was killed.
-    Cancelled,
-    /// It could not be started.
-    NotStarted {
-        /// The step that failed.
-        stage: Stage,
-        /// errno of the failed call.
-        errno: i32,
-    },
-}
-
-/// What a command and the children it waited for used (getrusage(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time in user mode, to the microsecond.
-    pub user: Duration,
-    /// Processor time in the kernel, to the microsecond.
-    pub system: Duration,
-    /// The largest resident size, in KiB.
-    pub max_rss_kib: u64,
-}
-
-/// The end of a task: what a supervisor leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
-    /// How.
-    pub end: End,
-    /// The beginning by the wall clock, Unix time in ms.
-    pub started_ms: u64,
-    /// The end by the wall clock, Unix time in ms.
-    pub ended_ms: u64,
-    /// From beginning to end, time in suspend included.
-    pub wall: Duration,
-    /// What the command used; `None` when it never began, or would not die.
-    pub usage: Option<Usage>,
-    /// Whether killed processes were still there when the supervisor stopped waiting for them.
-    pub survivors: bool,
-    /// The output.
-    pub totals: Totals,
-}
 
 /// What a slot says about one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,114 +214,6 @@ impl AsFd for Claim {
     }
 }
 
-impl Begun {
-    fn read(slot: &[u8], n: u64) -> Option<Self> {
-        let [pid, start, wall_ms] = unseal(BEGUN, slot, n)?;
-        Some(Self { pid: i32::try_from(pid).ok()?, start, wall_ms })
-    }
-}
-
-impl Totals {
-    fn words(&self) -> [u64; 8] {
-        let [a, b, c, d] = self.stdout.words();
-        let [e, f, g, h] = self.stderr.words();
-        [a, b, c, d, e, f, g, h]
-    }
-
-    fn from_words([a, b, c, d, e, f, g, h]: [u64; 8]) -> Self {
-        Self { stdout: Extent::from_words([a, b, c, d]), stderr: Extent::from_words([e, f, g, h]) }
-    }
-
-    fn read(slot: &[u8], n: u64) -> Option<Self> {
-        unseal(TOTALS, slot, n).map(Self::from_words)
-    }
-}
-
-impl Record {
-    const HAS_USAGE: u64 = 1;
-    const SURVIVORS: u64 = 2;
-
-    fn seal(&self, n: u64) -> [u8; 168] {
-        let (kind, a, b) = match self.end {
-            End::Exited(status) => (0, u64::from(status), 0),
-            End::Signaled { signal, core } => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
-            End::TimedOut => (2, 0, 0),
-            End::Cancelled => (3, 0, 0),
-            End::NotStarted { stage, errno } => (4, stage as u64, u64::from(errno.unsigned_abs())),
-        };
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let (user, system, rss) = self
-            .usage
-            .map_or((0, 0, 0), |usage| (micros(usage.user), micros(usage.system), usage.max_rss_kib));
-        let flags = if self.usage.is_some() { Self::HAS_USAGE } else { 0 }
-            | if self.survivors { Self::SURVIVORS } else { 0 };
-        let [o1, o2, o3, o4, e1, e2, e3, e4] = self.totals.words();
-        let (started, ended, wall) = (self.started_ms, self.ended_ms, micros(self.wall));
-        seal(
-            ENDED,
-            n,
-            [kind, a, b, started, ended, wall, user, system, rss, flags, o1, o2, o3, o4, e1, e2, e3, e4],
-        )
-    }
-
-    fn read(slot: &[u8], n: u64) -> Option<Self> {
-        let [kind, a, b, started_ms, ended_ms, wall, user, system, max_rss_kib, flags, totals @ ..] =
-            unseal::<18>(ENDED, slot, n)?;
-        let end = match kind {
-            0 => End::Exited(u8::try_from(a).ok()?),
-            1 => End::Signaled { signal: i32::try_from(a).ok()?, core: b == 1 },
-            2 => End::TimedOut,
-            3 => End::Cancelled,
-            4 => End::NotStarted {
-                stage: Stage::from_number(u32::try_from(a).ok()?)?,
-                errno: i32::try_from(b).ok()?,
-            },
-            _ => return None,
-        };
-        let usage =
-            Usage { user: Duration::from_micros(user), system: Duration::from_micros(system), max_rss_kib };
-        Some(Self {
-            end,
-            started_ms,
-            ended_ms,
-            wall: Duration::from_micros(wall),
-            usage: (flags & Self::HAS_USAGE != 0).then_some(usage),
-            survivors: flags & Self::SURVIVORS != 0,
-            totals: Totals::from_words(totals),
-        })
-    }
-}
-
-/// A record of `FIELDS` words: its bytes, of which there are three words more.
-fn seal<const FIELDS: usize, const BYTES: usize>(place: Place, n: u64, fields: [u64; FIELDS]) -> [u8; BYTES] {
-    const { assert!(BYTES == (FIELDS + 3) * 8) };
-    let mut bytes = [0; BYTES];
-    let words = [u64::from_le_bytes(place.tag), n].into_iter().chain(fields);
-    for (slot, word) in bytes.chunks_exact_mut(8).zip(words) {
-        slot.copy_from_slice(&word.to_le_bytes());
-    }
-    let (body, sum) = bytes.split_at_mut(BYTES - 8);
-    sum.copy_from_slice(&u64::from(crc32(body)).to_le_bytes());
-    bytes
-}
-
-/// The fields of a record that is whole and of task `n`.
-fn unseal<const FIELDS: usize>(place: Place, slot: &[u8], n: u64) -> Option<[u64; FIELDS]> {
-    let record = slot.get(place.at..place.at + (FIELDS + 3) * 8)?;
-    let (body, sum) = record.split_last_chunk::<8>()?;
-    let (tag, body_after_tag) = body.split_first_chunk::<8>()?;
-    if *tag != place.tag || u64::from_le_bytes(*sum) != u64::from(crc32(body)) {
-        return None;
-    }
-    let mut words = body_after_tag.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
-    if words.next() != Some(n) {
-        return None;
-    }
-    let mut fields = [0; FIELDS];
-    fields.iter_mut().zip(words).for_each(|(field, word)| *field = word);
-    Some(fields)
-}
-
 /// A slot's bytes, for a lock by which others see that it is taken.
 fn range(index: u32) -> io::Result<libc::flock> {
     let number = |value: u64| libc::off_t::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
@@ -441,7 +231,11 @@ fn range(index: u32) -> io::Result<libc::flock> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::Stage;
+    use crate::slot::{End, Usage};
+    use crate::spool::Extent;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     fn path(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("basicagent-slots-{name}.{}", std::process::id()));

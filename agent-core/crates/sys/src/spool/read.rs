@@ -1,13 +1,4 @@
-//! A bounded output file, written as the output comes and readable meanwhile.
-//!
-//! It holds the head of a stream and its tail: the first half of the bound is filled once, the
-//! other half is a ring over which the newest output goes. The byte at stream offset `o` is at `o`
-//! in the head, and at `half + (o - half) % (max - half)` in the ring. What of it is there is said
-//! by an [`Extent`], kept in the task's slot.
-//!
-//! A supervisor writes; a disk that takes no more costs the output that came after, never the
-//! command. The agent reads, and asks for the extent again after each reading, since the ring may
-//! have gone round under it.
+//! The reading side of a spool: the agent's, also while it is written.
 
 use std::fs::File;
 use std::io;
@@ -17,181 +8,10 @@ use std::os::unix::fs::FileExt;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::Mode;
 
+use super::extent::{Extent, Stream, half, place};
+
 /// How often a reader that was overtaken by the ring tries again.
 const RETRIES: usize = 16;
-
-/// Which output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output, with standard error in it unless that was asked for apart.
-    Stdout,
-    /// Standard error, when asked for apart.
-    Stderr,
-}
-
-impl Stream {
-    /// The file's name in the directory of tasks.
-    #[must_use]
-    pub fn file_name(self, n: u64) -> String {
-        match self {
-            Self::Stdout => format!("{n}.out"),
-            Self::Stderr => format!("{n}.err"),
-        }
-    }
-}
-
-/// Which bytes of a stream are in its file: the head up to `written`, and what of
-/// `tail..written` lies in the ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Extent {
-    /// Bytes the command has printed.
-    pub total: u64,
-    /// Stream offset after the last byte that went into the file. Less than `total` only where
-    /// storing has stopped.
-    pub written: u64,
-    /// Stream offset of the oldest byte of the ring that is not overwritten, nor about to be.
-    pub tail: u64,
-    /// Whether the rest was dropped because the file took no more (no space, or an I/O error).
-    pub stopped: bool,
-}
-
-impl Extent {
-    pub(crate) fn words(&self) -> [u64; 4] {
-        [self.total, self.written, self.tail, u64::from(self.stopped)]
-    }
-
-    pub(crate) fn from_words([total, written, tail, stopped]: [u64; 4]) -> Self {
-        Self { total, written, tail, stopped: stopped != 0 }
-    }
-
-    /// Bytes in the file.
-    #[must_use]
-    pub fn stored(&self, max: u64) -> u64 {
-        let head = half(max);
-        self.written.min(head) + self.written.saturating_sub(self.tail.max(head))
-    }
-}
-
-fn half(max: u64) -> u64 {
-    max / 2
-}
-
-/// Where in the file a stream offset is, and how many bytes follow there in one piece.
-fn place(max: u64, offset: u64) -> (u64, u64) {
-    let head = half(max);
-    if offset < head {
-        return (offset, head - offset);
-    }
-    let ring = (max - head).max(1);
-    let at = (offset - head) % ring;
-    (head + at, ring - at)
-}
-
-/// The writing side.
-#[derive(Debug)]
-pub(crate) struct Spool {
-    name: String,
-    max: u64,
-    file: Option<File>,
-    extent: Extent,
-}
-
-impl Spool {
-    pub(crate) fn new(name: String, max: u64) -> Self {
-        Self { name, max, file: None, extent: Extent::default() }
-    }
-
-    pub(crate) fn extent(&self) -> Extent {
-        self.extent
-    }
-
-    /// Takes a piece of output. `announce` is told before older output is overwritten; what is new
-    /// is for the caller to announce afterwards.
-    pub(crate) fn push(&mut self, dir: BorrowedFd<'_>, piece: &[u8], announce: impl FnOnce(Extent)) {
-        let before = self.extent;
-        let end = before.total.saturating_add(piece.len() as u64);
-        self.extent.total = end;
-        if before.stopped || piece.is_empty() {
-            return;
-        }
-        if self.max == 0 {
-            self.extent.written = end;
-            self.extent.tail = end;
-            return;
-        }
-        let tail = end.saturating_sub(self.max - half(self.max));
-        if end > self.max {
-            self.extent.tail = tail.max(before.tail);
-            announce(self.extent);
-        }
-        if let Err(untouched) = self.store(dir, piece, before.total, tail) {
-            self.extent.stopped = true;
-            if untouched {
-                // Nothing was overwritten after all.
-                self.extent.tail = before.tail;
-                self.extent.written = self.extent.written.min(before.total.max(half(self.max)));
-            }
-        }
-    }
-
-    /// Writes a piece that begins at a stream offset, but for what the ring would overwrite within
-    /// the piece itself. On failure: whether the ring is as it was.
-    fn store(&mut self, dir: BorrowedFd<'_>, piece: &[u8], begin: u64, tail: u64) -> Result<(), bool> {
-        let head = half(self.max);
-        let mut offset = begin;
-        let mut untouched = true;
-        while offset < self.extent.total {
-            if offset >= head && offset < tail {
-                offset = tail;
-                self.extent.written = offset;
-            }
-            let (at, room) = place(self.max, offset);
-            let from = usize::try_from(offset - begin).unwrap_or(usize::MAX);
-            let rest = piece.get(from..).unwrap_or_default();
-            let part = rest.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(rest);
-            match self.file(dir).and_then(|file| write_some(file, part, at)) {
-                Ok(length) => {
-                    untouched &= offset < head;
-                    offset += length as u64;
-                    self.extent.written = offset;
-                }
-                Err(_) => return Err(untouched),
-            }
-        }
-        Ok(())
-    }
-
-    /// The file, made at the first byte: most commands that say nothing cost no inode.
-    fn file(&mut self, dir: BorrowedFd<'_>) -> io::Result<&File> {
-        if self.file.is_none() {
-            let new = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let fd = fcntl::openat(dir, self.name.as_str(), new, Mode::S_IRUSR | Mode::S_IWUSR)?;
-            self.file = Some(File::from(fd));
-        }
-        self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    /// Brings the file to the disk; true when there is one. What the disk then refuses is no
-    /// longer vouched for.
-    pub(crate) fn sync(&mut self) -> bool {
-        if let Some(file) = &self.file
-            && file.sync_all().is_err()
-        {
-            self.extent.stopped = true;
-        }
-        self.file.is_some()
-    }
-}
-
-fn write_some(file: &File, part: &[u8], at: u64) -> io::Result<usize> {
-    loop {
-        match file.write_at(part, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
-}
 
 /// A piece of a stream as read back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -310,6 +130,7 @@ pub struct Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Spool;
     use super::*;
     use std::os::fd::AsFd;
     use std::path::PathBuf;

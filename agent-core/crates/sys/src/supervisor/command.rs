@@ -1,0 +1,66 @@
+//! The start of a task's command.
+
+#![expect(unsafe_code, reason = "it clones the command")]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{self, Gid, Uid};
+
+use super::output::Output;
+use super::wake::Wake;
+use crate::child::{self, Side, Stage};
+use crate::launch::Received;
+
+/// A command that was cloned.
+pub(super) struct Command {
+    pub(super) pid: i32,
+    /// Where it says why it could not be started, if so.
+    pub(super) failure: OwnedFd,
+}
+
+/// Clones the command, its time-out begun. Takes the launch, since its ends of the pipes must be nobody's but the
+/// command's.
+pub(super) fn start(
+    mut launch: Received,
+    leaf: Option<&OwnedFd>,
+    output: &mut Output<'_>,
+    separate_stderr: bool,
+    timeout: Option<Duration>,
+) -> Result<(Command, Wake), (Stage, i32)> {
+    let failed = |stage| move |error: io::Error| (stage, error.raw_os_error().unwrap_or(libc::EIO));
+    // All that can fail comes before the clone.
+    let wake = Wake::open().map_err(failed(Stage::Session))?;
+    if let Some(timeout) = timeout {
+        wake.after(timeout).map_err(failed(Stage::Session))?;
+    }
+    let stdout = output.open(0).map_err(failed(Stage::Files))?;
+    let stderr = separate_stderr.then(|| output.open(1)).transpose().map_err(failed(Stage::Files))?;
+    if let Some(identity) = launch.identity.as_ref().filter(|identity| identity.uid != 0) {
+        // Lets the user open its own output and input by name, as `> /dev/stderr` does.
+        for fd in [Some(&stdout), stderr.as_ref(), launch.files.stdin.as_ref()].into_iter().flatten() {
+            let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+            unistd::fchown(fd, Some(uid), Some(gid)).map_err(|errno| (Stage::Files, errno as i32))?;
+        }
+    }
+    launch.files.stdout = Some(stdout);
+    launch.files.stderr = stderr;
+    // Killed with us: without a supervisor nobody would end it in time, or record its end.
+    launch.dies_with = Some(unistd::getpid().as_raw());
+    let (failure, failures) =
+        unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| (Stage::Files, errno as i32))?;
+    let (argv, envp) = launch.pointers();
+    // SAFETY: a supervisor is the copy of the zygote's only thread and starts no other.
+    let mut side = unsafe { child::clone(false, leaf) };
+    if side.is_err() && leaf.is_some() {
+        // The leaf was removed under us: by an agent that found it empty after its own crash, say.
+        // SAFETY: the same.
+        side = unsafe { child::clone(false, None) };
+    }
+    match side.map_err(failed(Stage::Clone))? {
+        Side::Child => child::exec(&launch, &argv, &envp, failures.as_raw_fd()),
+        Side::Parent { pid, .. } => Ok((Command { pid, failure }, wake)),
+    }
+}

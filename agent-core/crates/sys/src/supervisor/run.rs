@@ -1,0 +1,123 @@
+//! A supervisor from its own beginning to its record.
+
+#![expect(unsafe_code, reason = "it exits without unwinding into the zygote")]
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::prctl;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd;
+
+use super::output::Output;
+use super::tree::Tree;
+use super::{command, watch};
+use crate::launch::{OwnedSupervision, Received};
+use crate::pidfd::PidFd;
+use crate::slot::{Begun, End, Record, Usage};
+use crate::{cgroup, descendants};
+
+/// The name of a supervisor, as ps(1) shows it.
+pub const NAME: &CStr = c"basicagent-task";
+
+/// Finds a supervisor again by what its slot says of it; `None` when it is gone. SIGTERM by this
+/// descriptor cancels the task.
+///
+/// # Errors
+/// No descriptor left.
+pub fn find(begun: &Begun) -> io::Result<Option<PidFd>> {
+    let process = match PidFd::open(begun.pid) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => return Ok(None),
+        opened => opened?,
+    };
+    // Looked at after it was opened: the start time then vouches for the descriptor.
+    Ok((descendants::started(begun.pid) == Some(begun.start)).then_some(process))
+}
+
+/// Runs the task to its record; never comes back.
+///
+/// Called in a fresh child of the zygote, which has one thread.
+pub(crate) fn supervise(launch: Received, task: OwnedSupervision) -> ! {
+    let code = match run(launch, task) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    };
+    // SAFETY: _exit(2) takes a number and ends the process; nothing of the zygote's is run.
+    unsafe { libc::_exit(code) }
+}
+
+fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
+    let clock = Clock::start()?;
+    settle()?;
+    let pid = unistd::getpid().as_raw();
+    let start = descendants::started(pid).ok_or(io::ErrorKind::NotFound)?;
+    // Before the command: what could not be recorded is not begun.
+    task.claim.begin(&Begun { pid, start, wall_ms: clock.wall_ms })?;
+
+    let OwnedSupervision { claim, dir, leaf, timeout, grace, max_output, separate_stderr } = task;
+    let mut output = Output::new(&claim, dir.as_fd(), max_output);
+    let tree = Tree { leaf: leaf.as_ref() };
+    let followed = command::start(launch, tree.leaf, &mut output, separate_stderr, timeout)
+        .map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
+    let (end, ended, survivors) = match followed {
+        Ok(Ok(last)) => last,
+        Ok(Err(error)) => {
+            // The kernel has no memory to wait with: nothing is left running without us.
+            tree.kill();
+            return Err(error);
+        }
+        Err((stage, errno)) => (End::NotStarted { stage, errno }, None, false),
+    };
+
+    // The order: the output's bytes, the names of its files, and only then the record that vouches
+    // for both. Whoever reads the record after a power cut finds what it speaks of.
+    output.sync();
+    let usage =
+        ended.map(|ended| Usage { user: ended.user, system: ended.system, max_rss_kib: ended.max_rss_kib });
+    let (wall, ended_ms) = clock.stop()?;
+    let totals = output.totals();
+    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, survivors, totals })?;
+    // After the record: a supervisor that is killed before it leaves the leaf to be found by it.
+    if let Some(leaf) = leaf {
+        cgroup::leave(leaf);
+    }
+    Ok(())
+}
+
+/// Makes this copy of the zygote a process of its own.
+fn settle() -> io::Result<()> {
+    prctl::set_name(NAME)?;
+    unistd::setsid()?;
+    prctl::set_child_subreaper(true)?;
+    // 0 and 1 are /dev/null already; 2 is the agent's, whose reader may wait for its end.
+    unistd::dup2_stderr(io::stdin())?;
+    Ok(())
+}
+
+/// When the task began, by both clocks.
+struct Clock {
+    wall_ms: u64,
+    since_boot: Duration,
+}
+
+impl Clock {
+    fn start() -> io::Result<Self> {
+        Ok(Self { wall_ms: wall_ms(), since_boot: since_boot()? })
+    }
+
+    /// How long it took, by a clock that nobody sets, and when it ended.
+    fn stop(&self) -> io::Result<(Duration, u64)> {
+        Ok((since_boot()?.saturating_sub(self.since_boot), wall_ms()))
+    }
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since_boot() -> io::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into())
+}
