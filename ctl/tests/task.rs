@@ -91,27 +91,57 @@ fn output_is_put_together_from_its_pieces() {
         piece(r#"{"offset":5,"next":7,"ended":false,"base64":"/wA="}"#),
         piece(r#"{"offset":7,"next":7,"ended":false,"text":""}"#),
         piece(r#"{"offset":7,"next":8,"ended":true,"text":"c"}"#),
-        piece(r#"{"offset":8,"next":8,"ended":true,"text":""}"#),
     ];
     let answers: Vec<(u16, &str)> = pieces.iter().map(|text| (200, text.as_str())).collect();
+    let output = [&HOST[..], &["task", "output", "t"]].concat();
     let (url, serving) = controller_of(&answers[..3]);
-    let (status, out, err) = run(&url, &[&HOST[..], &["task", "output", "t"]].concat(), "");
+    let (status, out, err) = run(&url, &output, "");
     assert_eq!((status, out.as_slice()), (0, b"a\nb\xff\0".as_slice()));
     assert!(err.contains("2 bytes are left out"), "{err}");
     let seen = serving.join().unwrap();
     assert_eq!(seen[2].body, json!({"method": "async.output", "task": "t", "offset": 7}));
 
-    // Followed to its end, over a host that is away for a while.
+    // Followed to its end, over a host that is away for a while and has delivered no result.
     let away = (404, r#"{"error":"no host \"h\" is connected"}"#);
-    let answers = [&answers[..2], &[away, away], &answers[2..]].concat();
+    let none = (404, r#"{"error":"no result"}"#);
+    let answers = [&answers[..2], &[away, none, away, none], &answers[2..]].concat();
     let (url, serving) = controller_of(&answers);
-    let (status, out, err) =
-        run(&url, &[&HOST[..], &["task", "output", "t", "--follow", "--stderr"]].concat(), "");
+    let (status, out, err) = run(&url, &[&output[..], &["--follow", "--stderr"]].concat(), "");
     assert_eq!((status, out.as_slice()), (0, b"a\nb\xff\0c".as_slice()));
     assert_eq!(err.matches("waiting for it").count(), 1, "{err}");
-    assert_eq!(serving.join().unwrap()[6].body["stream"], "stderr");
-    let (url, serving) = controller_of(&[away]);
-    assert_eq!(run(&url, &[&HOST[..], &["task", "output", "t", "--follow"]].concat(), "").0, 3);
+    assert_eq!(serving.join().unwrap()[7].body["stream"], "stderr");
+    let (url, serving) = controller_of(&[away, none]);
+    assert_eq!(run(&url, &[&output[..], &["--follow"]].concat(), "").0, 3);
+    serving.join().unwrap();
+}
+
+#[test]
+fn output_that_the_host_no_longer_has_is_taken_from_the_result() {
+    let answer = |text: &str| format!(r#"{{"id":"1","message":"",{text}}}"#);
+    let first =
+        answer(r#""resp":"success","retcode":0,"data":{"offset":0,"next":3,"ended":false,"text":"abc"}"#);
+    let emptied =
+        answer(r#""resp":"success","retcode":0,"data":{"offset":6,"next":6,"ended":true,"text":""}"#);
+    let failed = answer(r#""resp":"failed","retcode":3024"#);
+    let event =
+        r#"{"method":"async.result","id":"t","resp":"success","retcode":7,"message":"m","data":"abcdef"}"#;
+    let output = [&HOST[..], &["task", "output", "t"]].concat();
+    for gone in [(200, emptied.as_str()), (200, &failed), (404, r#"{"error":"away"}"#)] {
+        for flags in [&[][..], &["--follow"], &["--json"]] {
+            let (url, serving) = controller_of(&[(200, &first), gone, (200, event)]);
+            let (status, out, err) = run(&url, &[&output[..], flags].concat(), "");
+            serving.join().unwrap();
+            assert_eq!((status, err.as_str()), (0, ""), "{gone:?}");
+            let out = String::from_utf8(out).unwrap();
+            if flags.contains(&"--json") {
+                assert_eq!(out.lines().last(), Some(r#"{"offset":3,"next":6,"ended":true,"text":"def"}"#));
+            } else {
+                assert_eq!(out, "abcdef");
+            }
+        }
+    }
+    let (url, serving) = controller_of(&[(200, &failed), (404, r#"{"error":"none"}"#)]);
+    assert_eq!(run(&url, &output, "").0, 1);
     serving.join().unwrap();
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Print what a task has printed so far
+    /// Print what a task has printed so far, or all of it when it has ended
     Output(Output),
     /// Print a task's result and exit as its command did; the host need not be connected
     #[command(after_help = exit::HELP)]
