@@ -1,5 +1,7 @@
 //! `sync.bash` over the channel, field by field, and what a time-out leaves behind.
 
+#![expect(clippy::print_stdout, reason = "a test left out says so")]
+
 use e2e::{
     Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root, processes_with,
 };
@@ -182,4 +184,33 @@ async fn an_agent_without_root_runs_commands_as_itself_and_refuses_others() {
     let answer = channel.bash("setsid sleep 4321 & sleep 4321", json!({"timeout": 1})).await;
     assert_eq!(answer["retcode"], 3031);
     assert_eq!(processes_with("sleep 4321"), []);
+}
+
+#[tokio::test]
+async fn limits_are_kept_or_the_command_is_refused() {
+    let (_server, _agent, mut channel) = connected().await;
+    let greedy = "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}";
+    let fields = json!({"limits": {"memory": 32 << 20, "cpu": 100, "pids": 20}});
+    let answer = channel.bash(greedy, fields.clone()).await;
+    if answer["retcode"] == 3033 {
+        assert!(answer["message"].as_str().unwrap().contains("cannot be limited on this host"), "{answer}");
+        println!("SKIPPED (needs root): {answer}");
+        return;
+    }
+    assert!(!data(&answer).contains("300000000"), "{answer}");
+    // The shell is what takes the memory, so it is what the kernel kills.
+    assert_eq!((&answer["retcode"], &answer["signal"]), (&json!(3032), &json!(9)), "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("memory limit"), "{answer}");
+    let answer = channel
+        .bash("for i in {1..30}; do sleep 5 & done; echo never", json!({"limits": {"pids": 8}, "timeout": 1}))
+        .await;
+    assert!(answer.to_string().contains("Resource temporarily unavailable"), "{answer}");
+    assert_eq!(data(&channel.bash("echo fine", fields).await), "fine\n");
+    for (limits, word) in
+        [(json!({"memory": 5}), "limits.memory"), (json!({"disk": 5}), "disk"), (json!(5), "limits")]
+    {
+        let answer = channel.bash("true", json!({"limits": limits})).await;
+        assert_eq!(answer["retcode"], 3021, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(word), "{answer}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::exec::{Captured, End, Executor, Outcome, Spec};
 use crate::shutdown::Stopping;
 use agent_wire::Retcode;
-use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Response, Usage};
+use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Resp, Response, Usage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::future;
@@ -42,6 +42,9 @@ pub(super) async fn run(
         Err(error) => return reply::failed(id, &error),
     };
     let mut response = ended(id, outcome.end, timeout, stopping);
+    if outcome.killed_for_memory && response.resp == Resp::Failed {
+        response.message.push_str("; the memory limit was reached");
+    }
     response.usage = outcome.usage.map(|usage| Usage {
         user: usage.user.as_secs_f64(),
         sys: usage.system.as_secs_f64(),

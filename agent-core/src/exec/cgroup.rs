@@ -1,9 +1,9 @@
 //! Where this host lets us keep cgroups, and the one directory of ours there.
 //!
 //! Only cgroup v2 serves: it alone can kill a whole tree at once and say when it is empty
-//! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed, so nothing of the
-//! host's own settings is touched. Used by the executor; what is done with a cgroup once it is there
-//! is [`agent_sys::cgroup`]'s.
+//! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed for that, so nothing of
+//! the host's own settings is touched; those that keep limits are [`super::controllers`]'. Used by
+//! the executor; what is done with a cgroup once it is there is [`agent_sys::cgroup`]'s.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use agent_sys::cgroup::{PREFIX, lock, remove};
 use nix::fcntl::Flock;
 
+/// The agent's cgroup within its unit's, as our unit file has it.
+const SUBGROUP: &str = "agent";
 /// Names tried for our directory.
 const ATTEMPTS: u32 = 100;
 
@@ -30,8 +32,19 @@ impl Root {
     /// Fails where there is no cgroup v2, none that we may write, or one too old to kill by
     /// (Linux before 5.14).
     pub(crate) fn create() -> io::Result<Self> {
-        let own = own_cgroup()?;
-        sweep(&own);
+        let root = Self::create_below(&base(own_cgroup(None)?))?;
+        let usable = fs::exists(root.path.join("cgroup.kill"))?
+            && fs::read_to_string(root.path.join("cgroup.type"))?.trim() == "domain";
+        if usable {
+            return Ok(root);
+        }
+        let _ = fs::remove_dir(&root.path);
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel's cgroups cannot be killed"))
+    }
+
+    /// The same below any cgroup, of either version.
+    pub(crate) fn create_below(own: &Path) -> io::Result<Self> {
+        sweep(own);
         for n in 0..ATTEMPTS {
             let path = own.join(format!("{PREFIX}{}.{n}", std::process::id()));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -41,23 +54,27 @@ impl Root {
             let Ok(dir) = lock(&path) else { continue };
             // Another agent's sweep may have come between: then this is a directory without a name.
             let same = fs::metadata(&path).and_then(|now| Ok(now.ino() == dir.metadata()?.ino()));
-            if !same.unwrap_or(false) {
-                continue;
-            }
-            let usable = fs::exists(path.join("cgroup.kill"))?
-                && fs::read_to_string(path.join("cgroup.type"))?.trim() == "domain";
-            if usable {
+            if same.unwrap_or(false) {
                 return Ok(Self { path, dir });
             }
-            let _ = fs::remove_dir(&path);
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel's cgroups cannot be killed"));
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
 }
 
+/// Where our directory goes: beside the agent where systemd gave it a cgroup within its unit's (`Delegate=yes` and
+/// `DelegateSubgroup=agent`). The unit's own has no process then, and so may hand controllers on, which a cgroup with
+/// processes may not.
+fn base(own: PathBuf) -> PathBuf {
+    let unit = own.parent().filter(|unit| unit.extension().is_some_and(|kind| kind == "service"));
+    match unit {
+        Some(unit) if own.file_name().is_some_and(|name| name == SUBGROUP) => unit.to_owned(),
+        _ => own,
+    }
+}
+
 /// Removes what agents that are gone have left below `own`.
-fn sweep(own: &Path) {
+pub(crate) fn sweep(own: &Path) {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         if ours && let Ok(_lock) = lock(&entry.path()) {
@@ -66,22 +83,31 @@ fn sweep(own: &Path) {
     }
 }
 
-/// The directory of the cgroup this process is in.
-fn own_cgroup() -> io::Result<PathBuf> {
+/// The directory of the cgroup this process is in: the one of version 2, or the one of version 1 with this controller.
+pub(crate) fn own_cgroup(controller: Option<&str>) -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let cgroups = fs::read_to_string("/proc/self/cgroup")?;
-    locate(&mounts, &cgroups)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "no cgroup v2 is mounted"))
+    locate(&mounts, &cgroups, controller).ok_or_else(|| {
+        let version = if controller.is_none() { "cgroup v2" } else { "cgroup v1 with that controller" };
+        io::Error::new(io::ErrorKind::Unsupported, format!("no {version} is mounted"))
+    })
 }
 
-/// The directory for `0::/path` under the cgroup2 mount (proc_pid_mountinfo(5), cgroups(7)).
-fn locate(mounts: &str, cgroups: &str) -> Option<PathBuf> {
-    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::"))?;
+/// The directory for `0::/path`, or for `N:controllers:/path`, under its mount (proc_pid_mountinfo(5), cgroups(7)).
+fn locate(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathBuf> {
+    let has = |list: &str, controller| list.split(',').any(|one| one == controller);
+    let own = cgroups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controller.map_or(controllers.is_empty(), |one| has(controllers, one)).then_some(path)
+    })?;
     mounts.lines().find_map(|line| {
         let (left, right) = line.split_once(" - ")?;
         let mut left = left.split(' ').skip(3);
         let (root, point) = (unescape(left.next()?), unescape(left.next()?));
-        if right.split(' ').next() != Some("cgroup2") {
+        let mut right = right.split(' ');
+        let (kind, options) = (right.next()?, right.nth(1)?);
+        let wanted = controller.map_or(kind == "cgroup2", |one| kind == "cgroup" && has(options, one));
+        if !wanted {
             return None;
         }
         // A mount that shows only a part of the hierarchy, which must have us in it.
@@ -136,10 +162,46 @@ mod tests {
         ];
         for (root, point, kind, cgroups, expected) in table {
             assert_eq!(
-                locate(&mount(root, point, kind), cgroups),
+                locate(&mount(root, point, kind), cgroups, None),
                 expected.map(PathBuf::from),
                 "{point} {cgroups}"
             );
+        }
+    }
+
+    #[test]
+    fn a_controllers_own_hierarchy_is_found_where_there_is_one() {
+        let mounts = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct\n\
+            35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
+            41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
+        let cgroups = "4:memory:/a/b\n1:cpu,cpuacct:/c\n0::/d\n";
+        let table = [
+            (Some("memory"), Some("/sys/fs/cgroup/memory/a/b")),
+            (Some("cpu"), Some("/sys/fs/cgroup/cpu,cpuacct/c")),
+            (Some("pids"), None),
+            (None, Some("/sys/fs/cgroup/unified/d")),
+        ];
+        for (controller, expected) in table {
+            assert_eq!(locate(mounts, cgroups, controller), expected.map(PathBuf::from), "{controller:?}");
+        }
+    }
+
+    #[test]
+    fn beside_an_agent_in_its_units_subgroup_is_where_leaves_go() {
+        let table = [
+            (
+                "/sys/fs/cgroup/system.slice/basicagent.service/agent",
+                "/sys/fs/cgroup/system.slice/basicagent.service",
+            ),
+            (
+                "/sys/fs/cgroup/system.slice/basicagent.service",
+                "/sys/fs/cgroup/system.slice/basicagent.service",
+            ),
+            ("/sys/fs/cgroup/agent", "/sys/fs/cgroup/agent"),
+            ("/sys/fs/cgroup/user.slice/agent", "/sys/fs/cgroup/user.slice/agent"),
+        ];
+        for (own, expected) in table {
+            assert_eq!(base(own.into()), PathBuf::from(expected));
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time;
 use super::account::{Account, Accounts, Asked, Called};
 use super::admission::Admission;
 use super::cgroup::Root;
+use super::controllers::Controllers;
 use super::job::Job;
 use super::outcome::Outcome;
 use super::pool::{MAX_LEAVES, Pool};
@@ -51,6 +52,7 @@ struct Inner {
 pub(crate) struct Shared {
     pub(crate) accounts: Accounts,
     pub(crate) pool: Option<Arc<Pool>>,
+    pub(crate) controllers: Controllers,
     pub(crate) spawner: Arc<Spawner>,
 }
 
@@ -81,7 +83,12 @@ impl Executor {
         let spawner = Spawner::start(platform.zygote, nofile, running, pool.clone())?;
         let (jobs, jobs_gone) = mpsc::channel(1);
         Ok(Self(Arc::new(Inner {
-            shared: Arc::new(Shared { accounts: Accounts::new(), pool, spawner }),
+            shared: Arc::new(Shared {
+                accounts: Accounts::new(),
+                controllers: Controllers::new(pool.clone()),
+                pool,
+                spawner,
+            }),
             admission: Admission::new(settings.max_running, settings.max_queued),
             settings: Mutex::new(Arc::new(settings)),
             next_id: AtomicU64::new(1),

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use super::account::{Account, Asked};
+use super::controllers::Limited;
 use super::executor::Shared;
 use super::outcome::{End, Outcome, Usage};
 use super::process::{Process, Tree};
@@ -76,7 +77,7 @@ impl Job {
         };
         // The streams have their own: the reader is at its end when they are.
         drop(reader);
-        let (mut process, mut streams) = match started {
+        let (mut process, mut streams, limited) = match started {
             Ok(started) => started,
             Err(error) => {
                 let _ = answer.send(Err(error));
@@ -134,6 +135,7 @@ impl Job {
             stderr,
             started: began.wall,
             wall: began.at.elapsed(),
+            killed_for_memory: limited.killed_for_memory(),
             usage: ended.map(Usage::from),
         };
         // Nobody there: the answer is not wanted any more.
@@ -196,7 +198,7 @@ async fn start(
     reader: Option<&mpsc::Sender<Piece>>,
     id: u64,
     account: &Account,
-) -> Result<(Process, Streams), Error> {
+) -> Result<(Process, Streams, Limited), Error> {
     let failed = |stage| move |error: io::Error| Error::NotStarted { stage, why: error.to_string() };
     let identity = Uid::effective().is_root().then_some(&account.identity);
     let max = spec.max_output.unwrap_or(settings.max_output);
@@ -209,13 +211,18 @@ async fn start(
     let program = Program::of(account, settings, spec)?;
     let argv = program.argv();
     let launch = program.launch(id, identity, &argv);
-    let files = spawner::files(stdin.as_ref().map(AsFd::as_fd), &writers.stdout, writers.stderr.as_ref());
-
-    let leaf = shared.pool.as_ref().and_then(|pool| {
-        pool.take()
-            .inspect_err(|error| warn!("exec: no cgroup for command {id}, so a keeper: {error}"))
-            .ok()?
-    });
+    let mut limited = shared.controllers.limit(&id.to_string(), &spec.limits)?;
+    let leaf = match shared.controllers.leaf(&mut limited)? {
+        Some(leaf) => Some(leaf),
+        None => shared.pool.as_ref().and_then(|pool| {
+            pool.take()
+                .inspect_err(|error| warn!("exec: no cgroup for command {id}, so a keeper: {error}"))
+                .ok()?
+        }),
+    };
+    let joins = limited.joins();
+    let stdin = stdin.as_ref().map(AsFd::as_fd);
+    let files = spawner::files(stdin, &writers.stdout, writers.stderr.as_ref(), &joins);
     let process = match leaf {
         Some(leaf) => {
             let child = shared.spawner.spawn(&launch, files, Holder::Cgroup(leaf.dir())).await;
@@ -235,7 +242,8 @@ async fn start(
             Process::new(child, Tree::Keeper(socket))
         }
     };
-    Ok((process.map_err(failed("wait"))?, streams))
+    drop(joins);
+    Ok((process.map_err(failed("wait"))?, streams, limited))
 }
 
 /// Lets the user open its own output and input by name, as `> /dev/stderr` does.
@@ -285,6 +293,7 @@ impl Outcome {
             stderr: None,
             started: began.wall,
             wall: began.at.elapsed(),
+            killed_for_memory: false,
             usage: None,
         }
     }

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub started: SystemTime,
     /// From its beginning to this answer.
     pub wall: Duration,
+    /// Whether the kernel killed within it because the memory it was limited to was used up.
+    pub killed_for_memory: bool,
     /// What it used; `None` when it did not end within the time a kill may take, or never began.
     pub usage: Option<Usage>,
 }

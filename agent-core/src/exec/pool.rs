@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -100,6 +100,28 @@ impl Pool {
         }))
     }
 
+    /// A new leaf with limits, which `write` puts into its directory. It is never used again.
+    pub(crate) fn take_limited(
+        self: &Arc<Self>,
+        write: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<Held> {
+        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = leaves.free.last().copied().unwrap_or(leaves.made);
+        if number >= MAX_LEAVES {
+            return Err(io::Error::other(format!("all {MAX_LEAVES} cgroups are in use")));
+        }
+        let leaf = self.make(number)?;
+        if let Err(error) = write(&leaf.path) {
+            cgroup::remove(&leaf.path);
+            return Err(error);
+        }
+        if leaves.free.pop().is_none() {
+            leaves.made += 1;
+        }
+        self.running.set(leaf.number, true);
+        Ok(Held { leaf: Some(leaf), condemned: AtomicBool::new(true), pool: Arc::clone(self) })
+    }
+
     fn make(&self, number: usize) -> io::Result<Leaf> {
         let path = self.root.path.join(number.to_string());
         match fs::create_dir(&path) {
@@ -122,6 +144,11 @@ impl Leaves {
 }
 
 impl Held {
+    /// Where the kernel keeps it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.leaf().path
+    }
+
     /// For `CLONE_INTO_CGROUP`.
     pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.leaf().dir.as_fd()

@@ -294,6 +294,7 @@ impl Failures {
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Clone => "new process",
+        Stage::Limits => "limits",
         Stage::Session => "session",
         Stage::Files => "standard files",
         Stage::Groups => "supplementary groups",
@@ -308,11 +309,12 @@ fn not_started(stage: &'static str, error: &io::Error) -> Error {
     Error::NotStarted { stage, why: error.to_string() }
 }
 
-/// A borrow of two descriptors as the launch wants them.
+/// A borrow of the descriptors as the launch wants them.
 pub(crate) fn files<'a>(
     stdin: Option<BorrowedFd<'a>>,
     stdout: &'a OwnedFd,
     stderr: Option<&'a OwnedFd>,
+    joins: &'a [BorrowedFd<'a>],
 ) -> Files<'a> {
-    Files { stdin, stdout: Some(stdout.as_fd()), stderr: stderr.map(AsFd::as_fd) }
+    Files { stdin, stdout: Some(stdout.as_fd()), stderr: stderr.map(AsFd::as_fd), joins }
 }

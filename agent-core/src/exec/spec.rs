@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use agent_wire::message::{Bash, StderrMode};
 
+use super::limits::Limits;
 use crate::Error;
 
 /// Linux's bound for one argument, its final NUL excluded (MAX_ARG_STRLEN, execve(2)).
@@ -41,6 +42,8 @@ pub struct Spec {
     pub separate_stderr: bool,
     /// Bytes kept of each stream; `None`: [`super::Settings::max_output`].
     pub max_output: Option<usize>,
+    /// For the command and all it starts together.
+    pub limits: Limits,
 }
 
 impl Spec {
@@ -103,6 +106,7 @@ impl From<&Bash> for Spec {
             stdin: bash.stdin.as_ref().map(|text| text.clone().into_bytes()),
             separate_stderr: bash.stderr == StderrMode::Separate,
             max_output: bash.max_output.and_then(|bytes| usize::try_from(bytes).ok()),
+            limits: Limits { memory: bash.limits.memory, cpu: bash.limits.cpu, pids: bash.limits.pids },
         }
     }
 }
@@ -120,6 +124,7 @@ impl fmt::Debug for Spec {
             .field("stdin_bytes", &self.stdin.as_ref().map(Vec::len))
             .field("separate_stderr", &self.separate_stderr)
             .field("max_output", &self.max_output)
+            .field("limits", &self.limits)
             .finish()
     }
 }

@@ -22,6 +22,7 @@ use tokio::task;
 
 use super::account::Account;
 use super::capture::{self, Captured};
+use super::controllers::Limited;
 use super::executor::Executor;
 use super::job;
 use super::program::{self, Program};
@@ -40,6 +41,7 @@ pub struct Prepared {
     account: Arc<Account>,
     settings: Arc<Settings>,
     leaf: Option<Leaf>,
+    limited: Limited,
 }
 
 /// A task's cgroup, removed when dropped unless something lives in it.
@@ -67,14 +69,15 @@ impl Prepared {
 
 impl Executor {
     /// Whether a command could run here, as far as that can be known beforehand: its fields, its
-    /// user and group.
+    /// user and group, its limits.
     ///
     /// # Errors
     /// [`Error::InvalidCommand`], [`Error::NoSuchUser`], [`Error::NoSuchGroup`],
     /// [`Error::NotStarted`] when the host's accounts give no answer.
     pub async fn check(&self, spec: &Spec) -> Result<(), Error> {
         spec.check()?;
-        job::account(self.shared(), &self.settings(), spec).await.map(drop)
+        job::account(self.shared(), &self.settings(), spec).await?;
+        self.shared().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
     }
 
     /// Does for task `n` all that leaves no process: finds its account, makes its cgroup. Undone
@@ -89,13 +92,24 @@ impl Executor {
         spec.check()?;
         let settings = self.settings();
         let account = job::account(self.shared(), &settings, spec).await?;
-        let leaf = self.shared().pool.as_ref().and_then(|pool| {
-            let path = pool.root.path.join(format!("{PREFIX}{n}"));
-            Leaf::make(path)
-                .inspect_err(|error| warn!("exec: no cgroup for task {n}, so without: {error}"))
-                .ok()
+        let name = format!("{PREFIX}{n}");
+        let limited = self.shared().controllers.limit(&name, &spec.limits)?;
+        let leaf = self.shared().pool.as_ref().map(|pool| {
+            let leaf = Leaf::make(pool.root.path.join(&name))?;
+            limited.write(&leaf.path)?;
+            Ok::<_, io::Error>(leaf)
         });
-        Ok(Prepared { account, settings, leaf })
+        let leaf = match leaf.transpose() {
+            Err(error) if limited.needs_leaf() => {
+                return Err(Error::NotStarted { stage: "limits", why: error.to_string() });
+            }
+            Err(error) => {
+                warn!("exec: no cgroup for task {n}, so without: {error}");
+                None
+            }
+            Ok(leaf) => leaf,
+        };
+        Ok(Prepared { account, settings, leaf, limited })
     }
 
     /// Starts the task's supervisor, which starts the command, and gives it the slot. It is our
@@ -113,7 +127,7 @@ impl Executor {
         dir: BorrowedFd<'_>,
     ) -> Result<PidFd, Error> {
         let max_output = prepared.max_output(spec);
-        let Prepared { account, settings, mut leaf } = prepared;
+        let Prepared { account, settings, mut leaf, limited } = prepared;
         let identity = Uid::effective().is_root().then_some(&account.identity);
         let program = Program::of(&account, &settings, spec)?;
         let stdin = program::stdin(spec)?;
@@ -128,12 +142,16 @@ impl Executor {
             max_output,
             separate_stderr: spec.separate_stderr,
         };
-        let files = Files { stdin: stdin.as_ref().map(AsFd::as_fd), stdout: None, stderr: None };
+        let joins = limited.joins();
+        let stdin = stdin.as_ref().map(AsFd::as_fd);
+        let files = Files { stdin, stdout: None, stderr: None, joins: &joins };
         let supervisor = self.shared().spawner.spawn(&launch, files, Holder::Supervisor(task)).await?;
         if let Some(leaf) = &mut leaf {
             // The supervisor's from now on.
             leaf.kept = true;
         }
+        drop(joins);
+        limited.keep();
         Ok(supervisor)
     }
 
@@ -147,10 +165,13 @@ impl Executor {
     /// had stayed, are too. `running` says of a task's number whether it is not over, which it is
     /// from its [`Executor::prepare`] on.
     pub fn sweep_leaves(&self, running: impl Fn(u64) -> bool) {
-        let Some(pool) = &self.shared().pool else { return };
-        for entry in fs::read_dir(&pool.root.path).into_iter().flatten().flatten() {
-            if number(&entry.path()).is_some_and(|n| !running(n)) {
-                cgroup::remove(&entry.path());
+        let shared = self.shared();
+        let leaves = shared.pool.as_ref().map(|pool| pool.root.path.clone());
+        for root in leaves.into_iter().chain(shared.controllers.roots()) {
+            for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+                if number(&entry.path()).is_some_and(|n| !running(n)) {
+                    cgroup::remove(&entry.path());
+                }
             }
         }
     }

@@ -25,7 +25,7 @@ const TRICKS: [(&str, &str, usize); 10] = [
     ("ignores TERM", "trap '' TERM HUP INT QUIT; sleep 1000 & sleep 1000; sleep 1000", 25),
     (
         "fork bomb",
-        "trap '' TERM; bomb() { while :; do : & : & : & : & : & : & : & sleep 0.3 & sleep 0.004; done; }; bomb & bomb",
+        "trap '' TERM; bomb() { while :; do : & : & : & : & : & : & : & sleep 0.3 & sleep 0.004; done; }; bomb & bomb & bomb",
         1,
     ),
     ("stopped", "trap '' TERM; sleep 1000 & kill -STOP $!; kill -STOP $$; sleep 1000", 25),

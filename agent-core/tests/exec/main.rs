@@ -8,6 +8,7 @@ mod bounds;
 mod deaths;
 mod escapes;
 mod identity;
+mod limits;
 mod outcome;
 mod roles;
 mod stream;

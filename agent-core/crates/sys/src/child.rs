@@ -38,9 +38,11 @@ pub enum Stage {
     Directory,
     /// The program itself.
     Exec,
+    /// The cgroups that limit it.
+    Limits,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Clone,
     Stage::Session,
     Stage::Files,
@@ -49,6 +51,7 @@ const STAGES: [Stage; 8] = [
     Stage::User,
     Stage::Directory,
     Stage::Exec,
+    Stage::Limits,
 ];
 
 impl Stage {
@@ -164,6 +167,12 @@ pub(crate) fn report(failures: RawFd, id: u64, stage: Stage, errno: i32) {
 
 /// The steps in order; comes back only with the one that failed.
 fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) -> (Stage, i32) {
+    for procs in &launch.joins {
+        // Whoever writes 0 is meant itself (the kernel's admin-guide/cgroup-v1).
+        if let Err(errno) = call(libc::SYS_write, [procs.as_raw_fd().into(), c"0".as_ptr() as c_long, 1]) {
+            return (Stage::Limits, errno);
+        }
+    }
     if let Err(errno) = call(libc::SYS_setsid, [0; 3]) {
         return (Stage::Session, errno);
     }
@@ -233,8 +242,8 @@ fn call(number: c_long, args: [c_long; 3]) -> Result<(), i32> {
 fn call4(number: c_long, [a, b, c]: [c_long; 3], d: c_long) -> Result<(), i32> {
     // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they pass are to
     // NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a group list as
-    // long as said, to a signal set of the size said, and to a default sigaction, which installs no
-    // code; the caller's borrows keep all of them alive over the call, and
+    // long as said, to one byte of a string, to a signal set of the size said, and to a default sigaction, which
+    // installs no code; the caller's borrows keep all of them alive over the call, and
     // the kernel only reads them.
     let done = unsafe { libc::syscall(number, a, b, c, d) };
     if done < 0 { Err(Errno::last_raw()) } else { Ok(()) }

@@ -32,6 +32,9 @@ const BODY_IN_FILE: u32 = 64;
 const STDOUT: u32 = 128;
 const SUPERVISOR: u32 = 256;
 const SEPARATE_STDERR: u32 = 512;
+/// The number of cgroups to join stands in two bits.
+const JOINS: u32 = 3 << JOINS_SHIFT;
+const JOINS_SHIFT: u32 = 10;
 /// Words of 64 bits at the beginning of the body of a supervised launch.
 const SUPERVISION: usize = 5;
 
@@ -103,6 +106,9 @@ pub struct Files<'a> {
     pub stdout: Option<BorrowedFd<'a>>,
     /// Standard error; `None`: the same as standard output.
     pub stderr: Option<BorrowedFd<'a>>,
+    /// `cgroup.procs` of the cgroup v1 directories it is in from its first instruction, at most three. It does not get
+    /// the descriptors.
+    pub joins: &'a [BorrowedFd<'a>],
 }
 
 /// A launch as the zygote received it, checked, pointing into nothing but itself.
@@ -114,6 +120,7 @@ pub(crate) struct Received {
     argv: Vec<CString>,
     env: Vec<CString>,
     pub(crate) files: OwnedFiles,
+    pub(crate) joins: Vec<OwnedFd>,
     pub(crate) holder: OwnedHolder,
     /// The parent whose death is to be its own; set by a supervisor for its command.
     pub(crate) dies_with: Option<i32>,
@@ -205,12 +212,17 @@ pub(crate) fn send(
 
     let count =
         |length: usize| u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let joins = count(files.joins.len())?;
+    if joins > JOINS >> JOINS_SHIFT {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    flags |= joins << JOINS_SHIFT;
     let numbers =
         [flags, uid, gid, count(groups.len())?, count(launch.argv.len())?, count(launch.env.len())?];
     let mut packet = Vec::with_capacity(HEADER + body.len());
     packet.extend_from_slice(&launch.id.to_ne_bytes());
     packet.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
-    fds.extend(files.stdin.iter().chain(&files.stderr));
+    fds.extend(files.stdin.iter().chain(&files.stderr).chain(files.joins));
     match &in_file {
         Some(file) => fds.push(file.as_fd()),
         None => packet.extend_from_slice(&body),
@@ -250,6 +262,8 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
     let (slot, dir) = (take(flags & SUPERVISOR != 0)?, take(flags & SUPERVISOR != 0)?);
     let stdin = take(flags & STDIN != 0)?;
     let stderr = take(flags & STDERR != 0)?;
+    let joins = (flags & JOINS) >> JOINS_SHIFT;
+    let joins = (0..joins).map(|_| take(true)?.ok_or_else(bad)).collect::<Result<_, _>>()?;
     let mut long_body = Vec::new();
     let mut body = match take(flags & BODY_IN_FILE != 0)? {
         Some(file) => {
@@ -305,6 +319,7 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
         argv,
         env,
         files: OwnedFiles { stdin, stdout, stderr },
+        joins,
         holder,
         dies_with: None,
     })
@@ -326,7 +341,12 @@ mod tests {
             argv: &[c"/bin/sh", c"-c", argument],
             env: &[c"A=1".to_owned()],
         };
-        let files = Files { stdin: Some(reader.as_fd()), stdout: Some(writer.as_fd()), stderr: None };
+        let files = Files {
+            stdin: Some(reader.as_fd()),
+            stdout: Some(writer.as_fd()),
+            stderr: None,
+            joins: &[reader.as_fd()],
+        };
         send(&here, &launch, files, Holder::Cgroup(reader.as_fd())).unwrap();
         let mut buffer = vec![0; MAX_PACKET];
         let (length, fds) = packet::receive(&there, &mut buffer).unwrap();
@@ -334,6 +354,7 @@ mod tests {
         assert_eq!((received.id, received.identity.as_ref()), (42, Some(&identity)));
         assert!(received.cwd_required && received.cwd.as_c_str() == c"/home");
         assert!(received.files.stdin.is_some() && received.files.stderr.is_none());
+        assert_eq!(received.joins.len(), 1);
         assert!(matches!(received.holder, OwnedHolder::Cgroup(_)));
         received
     }
@@ -365,7 +386,7 @@ mod tests {
                 max_output: 1 << 40,
                 separate_stderr: true,
             };
-            let files = Files { stdin: Some(dir.as_fd()), stdout: None, stderr: None };
+            let files = Files { stdin: Some(dir.as_fd()), stdout: None, stderr: None, joins: &[] };
             send(&here, &launch, files, Holder::Supervisor(task)).unwrap();
             let mut buffer = vec![0; MAX_PACKET];
             let (bytes, fds) = packet::receive(&there, &mut buffer).unwrap();

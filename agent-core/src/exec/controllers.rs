@@ -1,0 +1,258 @@
+//! Which limits this host keeps, and the cgroups that keep them for one command.
+//!
+//! Version 2 where its controllers can be had in the agent's own directory: the limits are then the leaf's. Else
+//! version 1: a directory beside the leaf for each limit, which the command joins before its first instruction. Else
+//! the command is refused: a limit is never silently left out. Looked into only when a request asks for a limit, so a
+//! host where none does has no controller enabled by us.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use agent_sys::cgroup::remove;
+
+use super::cgroup::{Root, own_cgroup, sweep};
+use super::limits::{Controller, Limits, Setting, killed_for_memory};
+use super::pool::{Held, Pool};
+use crate::Error;
+
+/// What this host has.
+#[derive(Debug)]
+pub(crate) struct Controllers {
+    pool: Option<Arc<Pool>>,
+    /// Of version 2, those that leaves can have.
+    unified: OnceLock<Vec<Controller>>,
+    legacy: [Arc<Legacy>; 3],
+}
+
+/// The version 1 hierarchy of one controller.
+#[derive(Debug)]
+struct Legacy {
+    controller: Controller,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Our directory there, once a command needed it.
+    root: Option<Root>,
+    /// Directories whose command is over and in which background processes live on.
+    left: Vec<PathBuf>,
+}
+
+/// What keeps one command's limits, removed when dropped and not [kept](Limited::keep).
+#[derive(Debug, Default)]
+pub(crate) struct Limited {
+    leaf: Vec<Setting>,
+    joined: Vec<Joined>,
+    /// Tells whether the kernel has killed for memory.
+    memory_events: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Joined {
+    hierarchy: Arc<Legacy>,
+    path: PathBuf,
+    procs: File,
+    kept: bool,
+}
+
+impl Controllers {
+    /// Also removes what dead agents have left in the version 1 hierarchies.
+    pub(crate) fn new(pool: Option<Arc<Pool>>) -> Self {
+        for own in Controller::ALL.iter().filter_map(|controller| own_cgroup(Some(controller.name())).ok()) {
+            sweep(&own);
+        }
+        let legacy =
+            Controller::ALL.map(|controller| Arc::new(Legacy { controller, state: Mutex::default() }));
+        Self { pool, unified: OnceLock::new(), legacy }
+    }
+
+    /// Makes what version 1 needs for these limits, under this name, and notes what the leaf needs.
+    pub(crate) fn limit(&self, name: &str, limits: &Limits) -> Result<Limited, Error> {
+        let mut limited = Limited::default();
+        for (controller, limit) in limits.asked() {
+            if self.unified().contains(&controller) {
+                limited.leaf.extend(controller.settings(limit));
+                continue;
+            }
+            let hierarchy = self.legacy.iter().find(|legacy| legacy.controller == controller);
+            let joined = hierarchy.map(|hierarchy| hierarchy.make(name, limit));
+            let why = match joined {
+                Some(Ok(joined)) => {
+                    if controller == Controller::Memory {
+                        limited.memory_events = Some(joined.path.join("memory.oom_control"));
+                    }
+                    limited.joined.push(joined);
+                    continue;
+                }
+                Some(Err(error)) => error.to_string(),
+                None => String::new(),
+            };
+            return Err(Error::NotStarted {
+                stage: "limits",
+                why: format!(
+                    "{} cannot be limited on this host: cgroup v2 does not offer that controller to the agent, and of version 1: {why}",
+                    controller.name()
+                ),
+            });
+        }
+        Ok(limited)
+    }
+
+    /// The leaf that these limits need; `None` where they need none of their own.
+    pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<Held>, Error> {
+        let Some(pool) = self.pool.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
+        let held = pool
+            .take_limited(|leaf| limited.write(leaf))
+            .map_err(|error| Error::NotStarted { stage: "limits", why: error.to_string() })?;
+        limited.watch(held.path());
+        Ok(Some(held))
+    }
+
+    /// Our directories in the version 1 hierarchies, as far as they are there.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = PathBuf> {
+        self.legacy.iter().filter_map(|legacy| legacy.state().root.as_ref().map(|root| root.path.clone()))
+    }
+
+    fn unified(&self) -> &[Controller] {
+        self.unified
+            .get_or_init(|| self.pool.as_ref().map(|pool| enable(&pool.root.path)).unwrap_or_default())
+    }
+}
+
+/// Has the leaves below `root` get the controllers, as far as they can: which.
+fn enable(root: &Path) -> Vec<Controller> {
+    let offered = |controller: &Controller| {
+        let list = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+        list.split_ascii_whitespace().any(|name| name == controller.name())
+    };
+    let hand_on = |directory: &Path, controller: &Controller| {
+        fs::write(directory.join("cgroup.subtree_control"), format!("+{}", controller.name()))
+    };
+    Controller::ALL
+        .into_iter()
+        .filter(|controller| {
+            if !offered(controller)
+                && let Some(above) = root.parent()
+            {
+                // EBUSY where the agent's own cgroup, which has processes, is right above.
+                let _ = hand_on(above, controller);
+            }
+            offered(controller) && hand_on(root, controller).is_ok()
+        })
+        .collect()
+}
+
+impl Legacy {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make(self: &Arc<Self>, name: &str, limit: u64) -> io::Result<Joined> {
+        let mut state = self.state();
+        state.tidy();
+        let root = match &mut state.root {
+            Some(root) => root,
+            none => none.insert(Root::create_below(&own_cgroup(Some(self.controller.name()))?)?),
+        };
+        let path = root.path.join(name);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        drop(state);
+        let ready = write(&path, &self.controller.settings_v1(limit))
+            .and_then(|()| File::options().write(true).open(path.join("cgroup.procs")));
+        match ready {
+            Ok(procs) => Ok(Joined { hierarchy: Arc::clone(self), path, procs, kept: false }),
+            Err(error) => {
+                remove(&path);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl State {
+    /// Removes what background processes have left at last.
+    fn tidy(&mut self) {
+        self.left.retain(|path| {
+            remove(path);
+            path.exists()
+        });
+    }
+}
+
+impl Drop for Legacy {
+    fn drop(&mut self) {
+        let mut state = self.state();
+        state.tidy();
+        if let Some(root) = &state.root {
+            remove(&root.path);
+        }
+    }
+}
+
+impl Limited {
+    /// Whether a leaf of its own is needed.
+    pub(crate) fn needs_leaf(&self) -> bool {
+        !self.leaf.is_empty()
+    }
+
+    /// Puts the limits that a leaf keeps into its directory.
+    pub(crate) fn write(&self, leaf: &Path) -> io::Result<()> {
+        write(leaf, &self.leaf)
+    }
+
+    fn watch(&mut self, leaf: &Path) {
+        if self.leaf.iter().any(|setting| setting.file == "memory.max") {
+            self.memory_events = Some(leaf.join("memory.events"));
+        }
+    }
+
+    /// For the launch: where the command goes before it begins.
+    pub(crate) fn joins(&self) -> Vec<BorrowedFd<'_>> {
+        self.joined.iter().map(|joined| joined.procs.as_fd()).collect()
+    }
+
+    /// Leaves the directories to a task, which may outlive us: whoever finds them empty removes them.
+    pub(crate) fn keep(mut self) {
+        for joined in &mut self.joined {
+            joined.kept = true;
+        }
+    }
+
+    /// Whether the kernel has killed within the command because its memory was used up.
+    pub(crate) fn killed_for_memory(&self) -> bool {
+        let events = self.memory_events.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        events.is_some_and(|events| killed_for_memory(&events))
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        remove(&self.path);
+        if self.path.exists() {
+            self.hierarchy.state().left.push(self.path.clone());
+        }
+    }
+}
+
+/// Writes the settings; what is not required may be missing or refused.
+fn write(directory: &Path, settings: &[Setting]) -> io::Result<()> {
+    for Setting { file, value, required } in settings {
+        match fs::write(directory.join(file), value) {
+            Err(error) if *required => {
+                return Err(io::Error::new(error.kind(), format!("{file} = {value}: {error}")));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
