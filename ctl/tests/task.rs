@@ -168,7 +168,13 @@ fn result_prints_and_exits_as_exec_does() {
     assert!(serving.join().unwrap().line.contains("wait=0"));
     // A long wait is several of the controller's.
     let none = (404, r#"{"error":"none"}"#);
-    let (url, serving) = controller_of(&[none, (502, r#"{"error":"gone"}"#), none, (200, event)]);
+    let (url, serving) = controller_of(&[
+        (502, r#"{"error":"gone"}"#),
+        none,
+        (503, r#"{"error":"busy"}"#),
+        none,
+        (200, event),
+    ]);
     assert_eq!(run(&url, &[&HOST[..], &["task", "result", "t", "--wait", "600"]].concat(), "").0, 7);
     assert!(serving.join().unwrap().iter().all(|seen| seen.line.contains("wait=60")));
 }

@@ -20,21 +20,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// [`Error::Failed`] when there is none within the wait or the command did not end by itself.
 pub(super) fn run(controller: &Controller, host: &str, wanted: &TaskResult) -> Result<ExitCode, Error> {
     let end = Instant::now() + Duration::from_secs(wanted.wait);
-    let mut answered = false;
+    let mut known = false;
     loop {
         let left = end.saturating_duration_since(Instant::now());
         // Whole seconds, rounded up: the last round waits for the rest of one.
         let wait = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)).min(MAX_WAIT);
         let found = match controller.result(host, &wanted.task, wait) {
             Ok(found) => found,
-            // Once it has answered, the controller comes back.
-            Err(Error::Away(_) | Error::Unanswered(_)) if answered && left > PAUSE => {
+            // Once it was there, the controller comes back.
+            Err(error @ (Error::Away(_) | Error::Unanswered(_)))
+                if left > PAUSE && (known || matches!(error, Error::Unanswered(_))) =>
+            {
+                known = true;
                 std::thread::sleep(PAUSE);
                 continue;
             }
             Err(error) => return Err(error),
         };
-        answered = true;
+        known = true;
         match found {
             Some(event) => return outcome::print(&event, wanted.json),
             None if left > MAX_WAIT => {}
