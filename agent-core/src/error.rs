@@ -111,6 +111,15 @@ pub enum Error {
         /// Commands that wait for a place.
         queued: usize,
     },
+    /// More in one request than the agent holds for one.
+    OverBound {
+        /// The request's field.
+        field: &'static str,
+        /// Its bytes.
+        asked: usize,
+        /// The most it may have.
+        bound: usize,
+    },
     /// A command could not be started.
     NotStarted {
         /// The step that failed.
@@ -217,6 +226,9 @@ impl fmt::Display for Error {
             Self::InvalidCommand { field, why } => write!(f, "{field} {why}"),
             Self::Busy { running, queued } => {
                 write!(f, "{running} commands run and {queued} wait: no more can be taken now")
+            }
+            Self::OverBound { field, asked, bound } => {
+                write!(f, "{field} has {asked} bytes; the bound is {bound}")
             }
             Self::NotStarted { stage, why } => write!(f, "the command could not be started: {stage}: {why}"),
             Self::RefusedByPolicy { rule, reason: Some(reason) } => write!(f, "{rule}: {reason}"),

@@ -127,6 +127,8 @@ async fn table() {
         println!("{trees:?}: ours / bare");
         let small = sequential(&executor, "root", None, None).await;
         sequential(&executor, "nobody", Some("nobody"), Some(65_534)).await;
+        // posix_spawn cannot change the user: beside the same program without that.
+        sequential(&executor, "nobody / root by posix_spawn", Some("nobody"), None).await;
         eight_in_flight(&executor, "8 in flight, root", None, None).await;
         eight_in_flight(&executor, "8 in flight, nobody", Some("nobody"), Some(65_534)).await;
         let heap = vec![1_u8; HEAP];

@@ -1,11 +1,12 @@
 //! `sync.bash` over the channel, field by field, and what a time-out leaves behind.
 
-#![expect(clippy::print_stdout, reason = "a test left out says so")]
+#![expect(clippy::print_stdout, reason = "a test left out says so, and figures are printed")]
 
 use e2e::{
     Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root, processes_with,
 };
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 fn data(answer: &Value) -> &str {
     answer["data"].as_str().unwrap_or_else(|| panic!("no data: {answer}"))
@@ -213,4 +214,67 @@ async fn limits_are_kept_or_the_command_is_refused() {
         assert_eq!(answer["retcode"], 3021, "{answer}");
         assert!(answer["message"].as_str().unwrap().contains(word), "{answer}");
     }
+}
+
+/// `cargo test -p e2e --test bash -- --nocapture flood` prints the figures.
+#[tokio::test]
+async fn a_flood_of_commands_delays_no_ping_and_what_is_too_much_is_refused_at_once() {
+    const FLOOD: usize = 5_000;
+    let (_server, agent, mut channel) = connected().await;
+    channel.bash("true", json!({})).await;
+    let marker = format!("{}", 20_000_000 + agent.pid());
+    let flood: String = (0..FLOOD)
+        .map(|id| json!({"id": id.to_string(), "method": "sync.bash", "cmd": format!("sleep 0.05; : {marker}")}))
+        .map(|request| format!("{request}\n"))
+        .collect();
+    let sent = Instant::now();
+    channel.send_text(&flood).await;
+    let (mut answered, mut refused, mut last_refused) = (0, 0, Duration::ZERO);
+    let (mut pings, mut asked) = (Vec::new(), Instant::now());
+    channel.send(&json!({"id": "ping", "method": "agent.ping"})).await;
+    while answered + refused < FLOOD {
+        let answer = channel.next().await.unwrap();
+        match (answer["id"].as_str().unwrap(), answer["retcode"].as_u64().unwrap()) {
+            ("ping", _) => {
+                pings.push(asked.elapsed());
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                asked = Instant::now();
+                channel.send(&json!({"id": "ping", "method": "agent.ping"})).await;
+            }
+            (_, 0) => answered += 1,
+            (_, 3041) => (refused, last_refused) = (refused + 1, sent.elapsed()),
+            _ => panic!("{answer}"),
+        }
+    }
+    pings.sort_unstable();
+    let at = |percent: usize| pings[(pings.len() * percent / 100).min(pings.len() - 1)];
+    println!(
+        "{FLOOD} commands: {answered} run, {refused} refused, the last after {last_refused:?}; {} pings: p50 {:?}, p99 {:?}, slowest {:?}",
+        pings.len(),
+        at(50),
+        at(99),
+        at(100)
+    );
+    // 64 run and 1,024 wait; places that come free meanwhile go to others.
+    assert!(answered >= 64 + 1024 && refused > 0, "{answered} {refused}");
+    assert!(at(99) < Duration::from_secs(2), "{:?}", at(99));
+    assert!(processes_with(&marker).is_empty());
+}
+
+#[tokio::test]
+async fn each_bound_of_a_request_is_refused_at_once_with_its_reason() {
+    let (_server, _agent, mut channel) = connected().await;
+    let long = "x".repeat(100_000);
+    let table = [
+        (json!({"env": {"A": long, "B": long}}), 3041, "env"),
+        (json!({"cmd": "x".repeat(200_000)}), 3021, "cmd"),
+        (json!({"max_output": 1_u64 << 40}), 3021, "max_output"),
+    ];
+    for (fields, retcode, word) in table {
+        let answer = channel.bash("true", fields).await;
+        assert_eq!(answer["retcode"], retcode, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(word), "{answer}");
+    }
+    let fits = channel.bash("echo ${#A}", json!({"env": {"A": long}})).await;
+    assert_eq!(data(&fits), "100000\n");
 }

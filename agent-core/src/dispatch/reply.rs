@@ -35,7 +35,7 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
             (Retcode::InvalidParams, error.to_string())
         }
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
-        Error::Busy { .. } | Error::PluginBusy { .. } | Error::TasksBusy(_) => {
+        Error::Busy { .. } | Error::OverBound { .. } | Error::PluginBusy { .. } | Error::TasksBusy(_) => {
             (Retcode::Busy, error.to_string())
         }
         Error::NoSuchTask(_) | Error::TaskRuns(_) => (Retcode::NotFound, error.to_string()),

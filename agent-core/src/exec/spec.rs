@@ -50,7 +50,8 @@ impl Spec {
     /// Refuses what cannot be run on any host.
     ///
     /// # Errors
-    /// [`Error::InvalidCommand`] with the field and what is wrong with it.
+    /// [`Error::InvalidCommand`] with the field and what is wrong with it; [`Error::OverBound`] for an environment that
+    /// is more than this agent takes.
     pub fn check(&self) -> Result<(), Error> {
         let refuse = |field, why: &str| Err(Error::InvalidCommand { field, why: why.to_owned() });
         if self.cmd.is_empty() {
@@ -73,7 +74,7 @@ impl Spec {
             env_bytes = env_bytes.saturating_add(name.len() + value.len() + 2);
         }
         if env_bytes > MAX_ENV {
-            return refuse("env", &format!("has {env_bytes} bytes; the bound is {MAX_ENV}"));
+            return Err(Error::OverBound { field: "env", asked: env_bytes, bound: MAX_ENV });
         }
         if let Some(cwd) = &self.cwd {
             if !cwd.is_absolute() {
@@ -159,7 +160,7 @@ mod tests {
         ];
         for (spec, expected) in table {
             let field = match spec.check() {
-                Err(Error::InvalidCommand { field, .. }) => Some(field),
+                Err(Error::InvalidCommand { field, .. } | Error::OverBound { field, .. }) => Some(field),
                 Err(other) => panic!("{other}"),
                 Ok(()) => None,
             };

@@ -47,6 +47,15 @@ fn two_hundred_commands_at_once_cost_little_memory() {
     }
 }
 
+/// `cargo test -p agent-core --test exec -- --ignored --nocapture figures_of_a_crowd`
+#[test]
+#[ignore = "a measurement, not a test"]
+fn figures_of_a_crowd() {
+    for trees in ways() {
+        print!("{trees:?}: {}", roles::play("crowd-figures", trees));
+    }
+}
+
 #[test]
 fn no_zombie_is_left() {
     for trees in ways() {

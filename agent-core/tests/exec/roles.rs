@@ -81,6 +81,7 @@ async fn agent_process() {
         "groups" => groups(trees).await,
         "flood" => flood(trees).await,
         "crowd" => crowd(trees).await,
+        "crowd-figures" => crowd_figures(trees).await,
         "zombies" => zombies(trees).await,
         "zygote-killed" => zygote_killed(trees).await,
         "zygote-stopped" => zygote_stopped(trees).await,
@@ -129,6 +130,52 @@ async fn crowd(trees: Trees) {
         assert_eq!(one.await.unwrap(), End::Signaled { signal: 9, core: false });
     }
     say(each);
+    executor.shutdown().await;
+}
+
+/// Proportional set size of some processes together, in KiB.
+fn pss(pids: &[i32]) -> u64 {
+    let one = |pid: &i32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    pids.iter().filter_map(one).sum()
+}
+
+/// What a crowd costs in each kind of our processes.
+async fn crowd_figures(trees: Trees) {
+    const CROWD: usize = 200;
+    let executor = start(trees, Settings { max_running: CROWD, ..Settings::default() });
+    run(&executor, spec("true")).await.unwrap();
+    let marker = Marker::new();
+    let own = [i32::try_from(std::process::id()).unwrap()];
+    let named = |wanted: &str| -> Vec<i32> {
+        children().into_iter().filter(|(_, _, name)| name == wanted).map(|(pid, ..)| pid).collect()
+    };
+    let now =
+        || (own_status("VmRSS"), pss(&own), pss(&named("basicagent-zyg")), pss(&named("basicagent-keep")));
+    let before = now();
+    let all: Vec<_> = (0..CROWD)
+        .map(|_| {
+            let (executor, cmd) = (executor.clone(), marker.script("exec sleep MARK"));
+            tokio::spawn(async move { run(&executor, spec(&cmd)).await.unwrap().end })
+        })
+        .collect();
+    eventually("all sleep", || marker.sleepers().len() == CROWD).await;
+    let after = now();
+    let each = |before: u64, after: u64| (after as f64 - before as f64) / CROWD as f64;
+    say(format!(
+        "agent RSS {:.1} KiB, agent PSS {:.1}, zygote PSS {:.1}, keepers PSS {:.1} a command",
+        each(before.0, after.0),
+        each(before.1, after.1),
+        each(before.2, after.2),
+        each(before.3, after.3),
+    ));
+    marker.kill();
+    for one in all {
+        one.await.unwrap();
+    }
     executor.shutdown().await;
 }
 

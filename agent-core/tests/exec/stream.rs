@@ -45,7 +45,7 @@ async fn all_of_both_streams_reaches_the_reader_and_none_is_kept() {
 async fn a_command_that_nobody_reads_waits_until_its_time_is_over_and_the_rest_is_counted() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
-        let timeout = Some(Duration::from_millis(500));
+        let timeout = Some(Duration::from_secs(2));
         let flood = Spec { timeout, ..spec("trap '' TERM; yes") };
         let outcome = executor.stream(flood, reader, future::pending()).await.unwrap();
         assert_eq!(outcome.end, End::TimedOut, "{trees:?}");

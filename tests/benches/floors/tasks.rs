@@ -76,8 +76,9 @@ pub(crate) fn run() {
         (0..AT_ONCE).for_each(|_| floor.write());
         floors.push(start.elapsed());
     }
-    let ratio =
-        Ratio::of(ours.iter().zip(&floors).map(|(ours, floor)| floor.as_secs_f64() / ours.as_secs_f64()).collect());
+    let ratio = Ratio::of(
+        ours.iter().zip(&floors).map(|(ours, floor)| floor.as_secs_f64() / ours.as_secs_f64()).collect(),
+    );
     let (ours, floor) = (median(&mut ours), median(&mut floors));
     let what = format!("{AT_ONCE} tasks accepted at once : {AT_ONCE} syncs in turn, times faster");
     table::ratio(&what, &ms(ours), &ms(floor), &ratio, Bar::AtLeast(20.0));
