@@ -176,6 +176,31 @@ async fn an_allowed_text_runs_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_task_is_judged_before_it_is_taken() {
+    let mut host = Host::start(
+        "default = 'deny'\n\
+         [[rule]]\naction = 'allow'\nmethods = ['async.*']\ncommands = { exact = ['true'] }\n\
+         [[rule]]\naction = 'allow'\nmethods = ['async.status', 'async.ack']\n",
+    )
+    .await;
+    let task = |id: &str, cmd: &str| json!({"id": id, "method": "async.bash", "cmd": cmd});
+    let file = host.policy.file("made");
+    let answer = host.channel.ask(&task("refused", &format!("touch {}", file.display()))).await;
+    assert_eq!(
+        (&answer["retcode"], &answer["message"]),
+        (&json!(3023), &json!("Refused by policy: default"))
+    );
+    let status = json!({"id": "1", "method": "async.status", "task": "refused"});
+    assert_eq!(host.channel.ask(&status).await["retcode"], 3024, "it was not taken");
+    let list = json!({"id": "2", "method": "async.list"});
+    assert_eq!(host.channel.ask(&list).await["retcode"], 3023);
+    assert_eq!(host.channel.ask(&task("allowed", "true")).await["retcode"], 0);
+    let result = host.channel.next().await.unwrap();
+    assert_eq!((&result["method"], &result["id"]), (&json!("async.result"), &json!("allowed")), "{result}");
+    assert!(!file.exists());
+}
+
+#[tokio::test]
 async fn a_controller_is_known_by_the_names_in_its_certificate() {
     let rule =
         |names: &str| format!("default = 'deny'\n[[rule]]\naction = 'allow'\ncontrollers = [{names}]\n");
