@@ -98,7 +98,7 @@ echo "agents at $second, API at $api"
 
 say "2. Another one, which sends every agent to the first"
 "$bin/BasicAgentController" --cert "$here/second/server.pem" --key "$here/second/server.key" \
-    --client-ca "$here/second/ca.pem" --token-file "$here/second/token" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
+    --client-ca "$here/second/ca.pem" --token-file "$here/second/token" --state-dir "$here/first.state" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
     --ready-file "$here/first.ready" --redirect-to "$second" 2>"$here/first.log" &
 started+=($!)
 await "the first controller listens" test -s "$here/first.ready"

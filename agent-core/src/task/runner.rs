@@ -33,11 +33,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// …and at most this late.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
-/// A supervisor that the last agent had ordered may still be on its way through the last zygote when this one
-/// starts: its slot is held, but nobody has signed it. It is looked at this often…
-const ARRIVING: Duration = Duration::from_millis(20);
-/// …so many times, and then taken as lost.
-const ARRIVING_LOOKS: u32 = 500;
+/// A supervisor that was ordered through a zygote that has died may still be on its way: its slot is held, but nobody
+/// has signed it. No event tells when it does, so it is looked at after so long…
+const ARRIVING: Duration = Duration::from_millis(10);
+/// …then twice as long, and so on up to this. As long as the slot is held the task may begin, so this has no end.
+const MAX_ARRIVING: Duration = Duration::from_secs(1);
 
 /// The most slots there can be.
 pub(crate) const MAX_RUNNING: u32 = 4096;
@@ -166,7 +166,11 @@ impl Runner {
     fn next(&self) -> Option<(u64, Arc<Bash>, Shape, u32)> {
         let mut live = self.live();
         let most = self.settings().max_running.min(self.slots.count());
-        let taken = |slot| live.values().any(|live| live.slot == Some(slot));
+        // One that is held without being ours is another's that hangs; it is left alone.
+        let taken = |slot| {
+            live.values().any(|live| live.slot == Some(slot))
+                || !matches!(self.slots.is_held(slot), Ok(false))
+        };
         let slot = (0..most).find(|slot| !taken(*slot))?;
         let table = self.store.table();
         let task = table.next_waiting(|n| live.contains_key(&n))?;
@@ -312,7 +316,8 @@ impl Runner {
 
     /// The supervisor that holds a slot, once it has signed it; `None` when none holds it.
     async fn arrived(&self, n: u64, slot: u32) -> Option<PidFd> {
-        for _ in 0..ARRIVING_LOOKS {
+        let mut wait = ARRIVING;
+        loop {
             match self.slots.look(slot, n) {
                 Ok(Look::Running { begun: Some(begun), .. }) => {
                     // Gone in this moment, or not to be had: then the next look tells.
@@ -324,10 +329,12 @@ impl Runner {
                 // It may not have let go of the slot, but what it says is its last word.
                 Ok(Look::Ended(_) | Look::Lost { .. }) | Err(_) => return None,
             }
-            time::sleep(ARRIVING).await;
+            time::sleep(wait).await;
+            if wait < MAX_ARRIVING && wait * 2 >= MAX_ARRIVING {
+                log::warn!("task {n}: slot {slot} is held, but its supervisor is not to be found yet");
+            }
+            wait = (wait * 2).min(MAX_ARRIVING);
         }
-        log::error!("task {n}: its slot is held by a process that cannot be found");
-        None
     }
 
     /// Makes an end durable, however long that takes.

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Bytes of commands that wait in memory for their turn.
 const MAX_WAITING_BYTES: usize = 16 << 20;
@@ -89,8 +90,15 @@ pub(crate) struct Tasks {
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
     settings: Mutex<Settings>,
-    /// Submissions whose record is not durable yet, by id, with their digest.
-    under_way: Mutex<HashMap<String, String>>,
+    /// Submissions whose record is not durable yet, by id.
+    under_way: Mutex<HashMap<String, UnderWay>>,
+}
+
+/// A submission on its way to the disk.
+struct UnderWay {
+    digest: String,
+    /// Dropped when it is over.
+    over: watch::Sender<()>,
 }
 
 impl Tasks {
@@ -134,23 +142,29 @@ impl Tasks {
         if let Some(status) = self.known(id, &digest)? {
             return Ok(Submitted::Known(status));
         }
-        if !self.claim(id, &digest)? {
-            return self.join(id, &digest).await;
+        if let Some(mut other) = self.claim(id, &digest)? {
+            // The same task is being taken for another request: what becomes of that is the answer here too.
+            let _ = other.changed().await;
+            return match self.known(id, &digest)? {
+                Some(status) => Ok(Submitted::Known(status)),
+                None => Err(Error::TasksBusy("it has just been refused to another request".to_owned())),
+            };
         }
         let taken = self.check_and_take(id, &bash, fields, digest).await;
         lock(&self.under_way).remove(id);
         taken.map(|()| Submitted::Accepted)
     }
 
-    /// Whether an id is free to be taken; `false` when the same task is just being taken.
-    fn claim(&self, id: &str, digest: &str) -> Result<bool, Error> {
+    /// Claims an id. What is returned ends when the same task, just being taken, is.
+    fn claim(&self, id: &str, digest: &str) -> Result<Option<watch::Receiver<()>>, Error> {
         let mut under_way = lock(&self.under_way);
         match under_way.get(id) {
-            Some(same) if same == digest => Ok(false),
+            Some(other) if other.digest == digest => Ok(Some(other.over.subscribe())),
             Some(_) => Err(Error::TaskDiffers(id.to_owned())),
             None => {
-                under_way.insert(id.to_owned(), digest.to_owned());
-                Ok(true)
+                let over = watch::Sender::new(());
+                under_way.insert(id.to_owned(), UnderWay { digest: digest.to_owned(), over });
+                Ok(None)
             }
         }
     }
@@ -172,16 +186,6 @@ impl Tasks {
         self.store.record(&records).await?;
         self.runner.wake();
         Ok(())
-    }
-
-    /// The same task is being taken by another request: waits for what becomes of that.
-    async fn join(&self, id: &str, digest: &str) -> Result<Submitted, Error> {
-        // Behind the other's records, so that they are durable, or refused, by then.
-        self.store.record(&[]).await?;
-        match self.known(id, digest)? {
-            Some(status) => Ok(Submitted::Known(status)),
-            None => Err(Error::TasksBusy("the same task is just being refused; send it again".to_owned())),
-        }
     }
 
     fn known(&self, id: &str, digest: &str) -> Result<Option<Status>, Error> {
@@ -288,6 +292,9 @@ impl Tasks {
             let task = table.find(id).ok_or_else(|| Error::NoSuchTask(id.to_owned()))?;
             (task.n, task.shape, task.state.clone())
         };
+        if let State::Ended { acked: true, .. } = state {
+            return Ok(Piece { offset, bytes: Vec::new(), ended: true, base64: shape.base64 });
+        }
         self.runner.output(n, shape, &state, offset, stderr, MAX_PIECE)
     }
 

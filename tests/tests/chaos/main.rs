@@ -212,14 +212,16 @@ fn a_full_disk_refuses_new_tasks_and_loses_no_result() {
         results.extend(more.into_iter().map(|result| (result["id"].as_str().unwrap().to_owned(), result)));
         accepted.iter().all(|id| results.contains_key(id)).then_some(())
     });
+    let whole: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     for id in &accepted {
         let result = &results[id];
         assert_eq!((starts(&marks, id), &result["retcode"]), (1, &Value::from(0)), "{id}: {result}");
         if id.starts_with("long") {
             let text = result["data"].as_str().unwrap();
-            assert!(text.starts_with("1\n2\n3\n"), "{id}: its head is kept");
+            // The four compete for what is left: one may find nothing.
+            assert!(whole.starts_with(text), "{id}: what is kept is its head");
             let dropped = result["dropped"].as_u64().unwrap_or_default();
-            assert_eq!(text.len() as u64 + dropped, 588_895, "{id}: what is not kept is counted");
+            assert_eq!(text.len() as u64 + dropped, whole.len() as u64, "{id}: what is not kept is counted");
         }
     }
     let body = serde_json::json!({"id": "after", "method": "async.bash", "cmd": "true"});
