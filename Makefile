@@ -82,6 +82,7 @@ install: build
 	install -m 644 $(RELEASE)/libgetinfo_kernel.so $(RELEASE)/libgetinfo_users.so $(PLUGINS)
 	install -m 644 examples/systemd/basicagent.service $(UNITS)
 	install -m 644 examples/config/agent.toml $(ETC)/agent.toml.example
+	install -m 644 examples/config/policy.toml $(ETC)/policy.toml.example
 
 clean:
 	$(CARGO) clean

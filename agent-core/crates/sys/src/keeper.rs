@@ -22,6 +22,7 @@ use crate::descendants;
 use crate::launch::Received;
 use crate::packet;
 use crate::pidfd::{self, Ended, How};
+use crate::priority;
 
 /// The agent's order: ask the tree to end.
 pub const TERMINATE: &[u8] = b"T";
@@ -93,6 +94,9 @@ fn watch(launch: Received, agent: OwnedFd, failures: OwnedFd) -> io::Result<()> 
                 }
                 Some(_) => {}
             }
+        }
+        if before == Phase::Running && phase != Phase::Running {
+            priority::come_first();
         }
         match phase {
             Phase::Terminating if before == Phase::Running => descendants::terminate_all(),

@@ -17,6 +17,7 @@ mod launch;
 pub mod memory;
 pub mod packet;
 pub mod pidfd;
+mod priority;
 pub mod readiness;
 pub mod running;
 pub mod slot;

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::{cgroup, descendants};
+use crate::{cgroup, descendants, priority};
 
 /// Everything the command started.
 pub(super) struct Tree<'a> {
@@ -10,28 +10,25 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
+    /// Asks all of it to end.
     pub(super) fn terminate(&self) {
+        priority::come_first();
         let asked = self.leaf.is_some_and(|leaf| cgroup::terminate(leaf).is_ok());
         if !asked {
             descendants::terminate_all();
         }
+        // Not for the whole grace: there may be a flood of output to read.
+        priority::step_back();
     }
 
+    /// Kills all of it that can be found.
     pub(super) fn kill(&self) {
+        priority::come_first();
         if let Some(leaf) = self.leaf {
             // What this misses, the next line does not.
             let _ = cgroup::kill(leaf);
         }
         // Also with a cgroup: what runs as root can leave it.
         descendants::kill_all();
-    }
-
-    /// After a death: what was born meanwhile has come to light as our child.
-    pub(super) fn kill_again(&self) {
-        let empty = self.leaf.and_then(|leaf| cgroup::events(leaf).and_then(cgroup::is_empty).ok());
-        // A leaf that is killed and not empty yet needs time, not a search of /proc for each death.
-        if empty != Some(false) {
-            descendants::kill_all();
-        }
     }
 }

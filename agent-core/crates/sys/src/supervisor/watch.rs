@@ -16,8 +16,11 @@ use crate::slot::End;
 /// How long output of background children that still hold the pipe is waited for, after the
 /// command's end.
 const DRAIN: Duration = Duration::from_millis(200);
-/// How long a killed tree may take to be gone, before the record is written without that.
-const KILLED: Duration = Duration::from_secs(5);
+/// A killed tree that is not gone is killed again this often: what was orphaned just as it was
+/// looked for can escape one search.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
+/// After so many kills the record is written without waiting longer, which is 5 s.
+const MAX_KILLS: u32 = 50;
 
 /// How far the task has come.
 #[derive(Clone, Copy)]
@@ -27,8 +30,8 @@ enum Phase {
     Draining(Ended),
     /// The tree is asked to end, for this reason.
     Terminating(End),
-    /// The tree is killed, for this reason.
-    Killing(End),
+    /// The tree is killed, for this reason, so many times by now.
+    Killing(End, u32),
 }
 
 /// How it ended, what the command used, and whether anything of a killed tree is left.
@@ -59,22 +62,23 @@ pub(super) fn follow(
                 Phase::Terminating(if cancelled { End::Cancelled } else { End::TimedOut })
             }
             (Phase::Draining(ended), _) if due => return Ok((own_end(command, ended), Some(ended), false)),
-            (Phase::Terminating(why) | Phase::Killing(why), _) if none_left => {
+            (Phase::Terminating(why) | Phase::Killing(why, _), _) if none_left => {
                 output.take_rest();
                 return Ok((why, ended, false));
             }
-            (Phase::Terminating(why), _) if due => {
-                tree.kill();
-                wake.after(KILLED)?;
-                Phase::Killing(why)
-            }
-            (Phase::Killing(why), _) if due => {
+            (Phase::Killing(why, MAX_KILLS), _) if due => {
                 output.take_rest();
                 return Ok((why, ended, true));
             }
-            (Phase::Killing(why), _) => {
-                tree.kill_again();
-                Phase::Killing(why)
+            (Phase::Terminating(why), _) if due => {
+                tree.kill();
+                wake.after(KILL_AGAIN)?;
+                Phase::Killing(why, 1)
+            }
+            (Phase::Killing(why, times), _) if due => {
+                tree.kill();
+                wake.after(KILL_AGAIN)?;
+                Phase::Killing(why, times + 1)
             }
             (same, _) => same,
         };
