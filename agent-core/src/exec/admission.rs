@@ -1,4 +1,5 @@
-//! Who may run now, who waits, who is refused: a counter and a queue, both bounded.
+//! Who may run now, who waits, who is refused: a counter and a queue, both bounded, the queue in
+//! what it holds in memory too.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::Error;
+
+/// Bytes that waiting commands hold together: their text, environment and input.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// The places for running commands. First come, first served.
 #[derive(Debug)]
@@ -16,7 +20,20 @@ struct State {
     running: usize,
     max_running: usize,
     max_queued: usize,
-    waiting: VecDeque<oneshot::Sender<Place>>,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    place: oneshot::Sender<Place>,
+    bytes: usize,
+}
+
+impl State {
+    fn has_room(&self, bytes: usize) -> bool {
+        let held: usize = self.waiting.iter().map(|waiting| waiting.bytes).sum();
+        self.waiting.len() < self.max_queued && held.saturating_add(bytes) <= MAX_WAITING_BYTES
+    }
 }
 
 /// A place to run; given back when dropped.
@@ -47,23 +64,24 @@ impl Admission {
         self.admit();
     }
 
-    /// A place, at once or after a wait; [`Error::Busy`] at once when the queue is full.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Result<Place, Error> {
+    /// A place, at once or after a wait in which the command holds so many bytes; [`Error::Busy`] at
+    /// once when the queue is full.
+    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Place, Error> {
         let waiter = {
             let mut state = self.lock();
             if state.running < state.max_running {
                 state.running += 1;
                 return Ok(Place(Some(Arc::clone(self))));
             }
-            if state.waiting.len() >= state.max_queued {
+            if !state.has_room(bytes) {
                 // Those who gave up waiting still stand in the line.
-                state.waiting.retain(|waiting| !waiting.is_closed());
+                state.waiting.retain(|waiting| !waiting.place.is_closed());
             }
-            if state.waiting.len() >= state.max_queued {
+            if !state.has_room(bytes) {
                 return Err(Error::Busy { running: state.running, queued: state.waiting.len() });
             }
-            let (sender, waiter) = oneshot::channel();
-            state.waiting.push_back(sender);
+            let (place, waiter) = oneshot::channel();
+            state.waiting.push_back(Waiting { place, bytes });
             waiter
         };
         // The sender stands in the queue of `self`, which is borrowed here: it is not dropped unused.
@@ -79,7 +97,7 @@ impl Admission {
             let Some(next) = state.waiting.pop_front() else { return };
             state.running += 1;
             drop(state);
-            if let Err(mut unwanted) = next.send(Place(Some(Arc::clone(self)))) {
+            if let Err(mut unwanted) = next.place.send(Place(Some(Arc::clone(self)))) {
                 // Given back here instead of by its drop, which would call this again, once deeper
                 // for everyone who gave up.
                 unwanted.0 = None;
@@ -105,17 +123,17 @@ mod tests {
     #[test]
     fn beyond_the_queue_a_command_is_refused_at_once_and_a_freed_place_goes_to_the_first() {
         let admission = Admission::new(1, 2);
-        let Poll::Ready(Ok(running)) = poll(std::pin::pin!(admission.enter())) else {
+        let Poll::Ready(Ok(running)) = poll(std::pin::pin!(admission.enter(0))) else {
             panic!("not admitted")
         };
-        let mut first = Box::pin(admission.enter());
-        let mut second = Box::pin(admission.enter());
+        let mut first = Box::pin(admission.enter(0));
+        let mut second = Box::pin(admission.enter(0));
         assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
-        let refused = poll(std::pin::pin!(admission.enter()));
+        let refused = poll(std::pin::pin!(admission.enter(0)));
         assert!(matches!(refused, Poll::Ready(Err(Error::Busy { running: 1, queued: 2 }))));
 
         drop(first);
-        let mut third = Box::pin(admission.enter());
+        let mut third = Box::pin(admission.enter(0));
         assert!(poll(third.as_mut()).is_pending(), "the place in line of one who gave up is free");
         drop(running);
         let Poll::Ready(Ok(running)) = poll(second.as_mut()) else { panic!("second is next") };
@@ -124,5 +142,21 @@ mod tests {
         assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
         drop(running);
         assert_eq!(admission.lock().running, 0);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes_too() {
+        let admission = Admission::new(1, 1000);
+        let Poll::Ready(Ok(_running)) = poll(std::pin::pin!(admission.enter(usize::MAX))) else {
+            panic!("what runs at once does not wait")
+        };
+        let half = MAX_WAITING_BYTES / 2;
+        let mut first = Box::pin(admission.enter(half));
+        let mut second = Box::pin(admission.enter(half));
+        assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+        let refused = poll(std::pin::pin!(admission.enter(1)));
+        assert!(matches!(refused, Poll::Ready(Err(Error::Busy { running: 1, queued: 2 }))));
+        drop(first);
+        assert!(poll(std::pin::pin!(admission.enter(half))).is_pending());
     }
 }

@@ -139,7 +139,7 @@ impl Executor {
             biased;
             () = &mut cancelled => return Ok(Outcome::never_began()),
             _ = shutdown.wait_for(|down| *down) => return Err(Error::ShuttingDown),
-            place = self.0.admission.enter() => place?,
+            place = self.0.admission.enter(spec.bytes()) => place?,
         };
         let (cancel, cancel_seen) = oneshot::channel();
         let (answer, mut answered) = oneshot::channel();

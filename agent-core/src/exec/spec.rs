@@ -94,6 +94,14 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// What it holds in memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let env: usize = self.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.cmd.len() + env + self.stdin.as_ref().map_or(0, Vec::len)
+    }
+}
+
 impl From<&Bash> for Spec {
     /// The fields as a request has them; one without a time-out has none here either.
     fn from(bash: &Bash) -> Self {

@@ -166,13 +166,16 @@ async fn no_trick_survives_a_time_out() {
 #[tokio::test]
 #[ignore = "a measurement of some minutes, not a test"]
 async fn a_hundred_runs_of_each_trick() {
+    let mut tolls = Vec::new();
     for (trees, executor) in executors(&Settings::default()) {
         for (number, (name, ..)) in TRICKS.iter().enumerate().filter(|(_, trick)| applies(trick.0)) {
-            let toll = tally(trees, &executor, number, 100).await;
-            assert_eq!(toll.left, 0, "{trees:?}: {name}");
-            assert!(toll.slowest < PROMISE, "{trees:?}: {name}: {:?}", toll.slowest);
-            assert!(*name != "fork bomb" || toll.forks >= BOMB * 9 / 10, "{trees:?}: {} forks", toll.forks);
+            tolls.push((trees, *name, tally(trees, &executor, number, 100).await));
         }
         executor.shutdown().await;
+    }
+    for (trees, name, toll) in tolls {
+        assert_eq!(toll.left, 0, "{trees:?}: {name}");
+        assert!(toll.slowest < PROMISE, "{trees:?}: {name}: {:?}", toll.slowest);
+        assert!(name != "fork bomb" || toll.forks >= BOMB * 9 / 10, "{trees:?}: {} forks", toll.forks);
     }
 }
