@@ -5,6 +5,8 @@
 //! promises little for one call: new processes may appear meanwhile, so the caller calls again as
 //! its children die.
 
+#![expect(unsafe_code, reason = "nix has no setpriority")]
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
@@ -33,6 +35,7 @@ pub(crate) fn terminate_all() {
 /// Stops all descendants, round by round until no new one appears, then kills them: a stopped
 /// process cannot fork its way out between being seen and being killed.
 pub(crate) fn kill_all() {
+    hurry();
     let mut stopped = HashSet::new();
     for _ in 0..STOP_ROUNDS {
         let fresh: Vec<Seen> = find().into_iter().filter(|seen| stopped.insert(*seen)).collect();
@@ -42,6 +45,12 @@ pub(crate) fn kill_all() {
         fresh.iter().for_each(|seen| send(*seen, Signal::SIGSTOP));
     }
     stopped.iter().for_each(|seen| send(*seen, Signal::SIGKILL));
+}
+
+/// Puts this process before those it is to kill: among a thousand that fork, an equal would wait seconds for its turn.
+fn hurry() {
+    // SAFETY: setpriority(2) takes three numbers. Refused where this is not root's process, which then goes on as it is.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }
 
 /// Signals the process that was seen, never another that has its number by now.
