@@ -18,6 +18,8 @@ pub(crate) enum Record {
     Accepted(Accepted),
     /// About to be started; from here on it is never started again.
     Begun(Begun),
+    /// To be ended: a wish that outlives the agent it was told to.
+    Cancelled(u64),
     /// Over; its result is to be delivered.
     Ended(Ended),
     /// The controller has its result.
@@ -219,6 +221,7 @@ mod tests {
                 stdout: Some(Kept { total: u64::MAX, written: 9, tail: 6, stopped: true, stored: 3 }),
                 ..ended(How::Interrupted("the machine".into()))
             }),
+            Record::Cancelled(1),
             Record::Acked(1),
             Record::Forgotten(1),
         ];

@@ -103,12 +103,12 @@ impl Runner {
             over: watch::Sender::new(false),
         });
         let mut work = JoinSet::new();
-        let begun: Vec<(Begun, Shape)> = {
+        let begun: Vec<(Begun, Shape, bool)> = {
             let table = runner.store.table();
-            table.running().map(|(task, begun)| (begun.clone(), task.shape)).collect()
+            table.running().map(|(task, begun)| (begun.clone(), task.shape, task.cancelled)).collect()
         };
-        for (begun, shape) in begun {
-            let live = Live { slot: Some(begun.slot), ..Live::default() };
+        for (begun, shape, cancelled) in begun {
+            let live = Live { slot: Some(begun.slot), cancelled, ..Live::default() };
             runner.live().insert(begun.n, live);
             work.spawn(runner.clone().find_again(begun, shape));
         }
@@ -176,7 +176,7 @@ impl Runner {
         let task = table.next_waiting(|n| live.contains_key(&n))?;
         let State::Waiting(bash) = &task.state else { return None };
         let next = (task.n, bash.clone(), task.shape, slot);
-        live.insert(task.n, Live { slot: Some(slot), ..Live::default() });
+        live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled, ..Live::default() });
         Some(next)
     }
 
@@ -292,7 +292,11 @@ impl Runner {
             slot::End::Exited(status) => How::Exited(status),
             slot::End::Signaled { signal, core } => How::Signaled { signal, core },
             slot::End::TimedOut => How::TimedOut,
-            slot::End::Cancelled => How::Cancelled,
+            slot::End::Cancelled if self.live().get(&n).is_some_and(|live| live.cancelled) => How::Cancelled,
+            // As when the host shuts down, which asks every process to end.
+            slot::End::Cancelled => {
+                How::Interrupted("its supervisor was told to end, and not by the agent".to_owned())
+            }
             slot::End::NotStarted { stage, errno } => not_started(&self.executor.explain(stage, errno, spec)),
         };
         if record.survivors {
@@ -365,24 +369,29 @@ impl Runner {
     /// Ends a task, if it has not ended.
     ///
     /// # Errors
-    /// [`Error::Journal`]: it waits, and can't be recorded as cancelled.
+    /// [`Error::Journal`], [`Error::NoSpace`]: the wish can't be made durable.
     pub(crate) async fn cancel(&self, n: u64) -> Result<(), Error> {
-        {
+        let has_its_turn = {
             let mut live = self.live();
-            if let Some(live) = live.get_mut(&n) {
-                live.cancelled = true;
-                if let Some(supervisor) = &live.supervisor {
-                    // ESRCH: it has just ended.
-                    let _ = supervisor.get_ref().signal(Signal::SIGTERM);
-                }
+            let has_its_turn = live.contains_key(&n);
+            let waits = match self.store.table().task(n) {
+                Some(task) => matches!(task.state, State::Waiting(_)),
+                None => false,
+            };
+            if !has_its_turn && !waits {
                 return Ok(());
             }
-            let waits =
-                self.store.table().task(n).is_some_and(|task| matches!(task.state, State::Waiting(_)));
-            if !waits {
-                return Ok(());
+            live.entry(n).or_default().cancelled = true;
+            has_its_turn
+        };
+        if has_its_turn {
+            // Before anything is signalled, so that the wish is kept whoever is killed in between.
+            self.store.record(&[Record::Cancelled(n)]).await?;
+            if let Some(supervisor) = self.live().get(&n).and_then(|live| live.supervisor.clone()) {
+                // ESRCH: it has just ended.
+                let _ = supervisor.get_ref().signal(Signal::SIGTERM);
             }
-            live.insert(n, Live { cancelled: true, ..Live::default() });
+            return Ok(());
         }
         let recorded = self.store.record(&[Record::Ended(ended(n, How::Cancelled))]).await;
         self.live().remove(&n);

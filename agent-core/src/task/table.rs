@@ -16,6 +16,8 @@ pub(crate) struct Task {
     pub(crate) accepted: u64,
     pub(crate) digest: String,
     pub(crate) shape: Shape,
+    /// It was asked to end when its turn had come.
+    pub(crate) cancelled: bool,
     pub(crate) state: State,
 }
 
@@ -57,6 +59,11 @@ impl Table {
             Record::Used(n) => self.used = self.used.max(n),
             Record::Accepted(accepted) => self.accept(accepted),
             Record::Begun(begun) => self.begin(begun),
+            Record::Cancelled(n) => {
+                if let Some(task) = self.tasks.get_mut(&n) {
+                    task.cancelled = true;
+                }
+            }
             Record::Ended(ended) => self.end(ended),
             Record::Acked(n) => self.acknowledge(n),
             Record::Forgotten(n) => {
@@ -80,7 +87,7 @@ impl Table {
         self.waiting_bytes += size;
         self.bytes += shape.most_bytes();
         let state = State::Waiting(Arc::new(bash));
-        self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, state });
+        self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, state });
     }
 
     fn begin(&mut self, begun: Begun) {
@@ -164,6 +171,7 @@ impl Table {
                 shape: task.shape,
                 bash,
             }));
+            records.extend(task.cancelled.then_some(Record::Cancelled(task.n)));
             match &task.state {
                 State::Waiting(_) => {}
                 State::Running(begun) => records.push(Record::Begun(begun.clone())),
@@ -295,12 +303,13 @@ mod tests {
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
-        (1_u64..6, 0..6).prop_map(|(n, kind)| match kind {
+        (1_u64..6, 0..7).prop_map(|(n, kind)| match kind {
             0 => accepted(n),
             1 => begun(n),
             2 => ended(n),
             3 => Record::Acked(n),
             4 => Record::Forgotten(n),
+            5 => Record::Cancelled(n),
             _ => Record::Used(n),
         })
     }
@@ -311,7 +320,7 @@ mod tests {
             .values()
             .map(|task| match &task.state {
                 State::Waiting(bash) => format!("{} waits {:?}", task.id, bash),
-                State::Running(begun) => format!("{} runs {:?}", task.id, begun),
+                State::Running(begun) => format!("{} runs {:?} {}", task.id, begun, task.cancelled),
                 State::Ended { ended, acked, .. } => format!("{} ended {ended:?} {acked}", task.id),
             })
             .collect();
