@@ -39,6 +39,9 @@ const ARRIVING: Duration = Duration::from_millis(10);
 /// …then twice as long, and so on up to this. As long as the slot is held the task may begin, so this has no end.
 const MAX_ARRIVING: Duration = Duration::from_secs(1);
 
+/// Characters of a reason that are kept: the end of every task has to fit the room that the journal reserves for it.
+const MAX_WHY: usize = 200;
+
 /// The most slots there can be.
 pub(crate) const MAX_RUNNING: u32 = 4096;
 
@@ -464,7 +467,7 @@ fn not_started(error: &Error) -> How {
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
         other => (Retcode::NotStarted, other.to_string()),
     };
-    How::NotStarted { retcode: retcode.number(), why }
+    How::NotStarted { retcode: retcode.number(), why: why.chars().take(MAX_WHY).collect() }
 }
 
 fn lost(n: u64, shape: Shape, begun: Option<slot::Begun>, totals: slot::Totals, why: &str) -> Ended {

@@ -102,7 +102,7 @@ impl Store {
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
     pub(crate) async fn record(&self, records: &[Record]) -> Result<(), Error> {
         let new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
-        let need = if new { Need::New } else { Need::Due };
+        let need = if new { Need::New { then: RESERVED } } else { Need::Due };
         let bytes = records.iter().map(Record::to_bytes).collect();
         self.committer.commit(bytes, need).await.map_err(|refused| match refused {
             Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),

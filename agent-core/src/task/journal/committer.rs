@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 const MAX_PENDING: usize = 32 << 20;
 
 /// How long the thread waits for more to do.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(10);
 
 /// The thread's stack, in bytes; a page or two of it are touched.
 const STACK: usize = 256 << 10;
@@ -37,7 +37,10 @@ pub(crate) trait Owner: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// It may be refused, and leaves the reserve alone.
-    New,
+    New {
+        /// Bytes of room that records which follow from it will need: reserved with it.
+        then: u64,
+    },
     /// It is what the reserve is for.
     Due,
 }
@@ -59,6 +62,21 @@ struct Request {
     records: Vec<Vec<u8>>,
     need: Need,
     answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+impl Request {
+    /// Bytes of its frames.
+    fn length(&self) -> u64 {
+        self.records.iter().map(|record| frame_length(record.len()) as u64).sum()
+    }
+
+    /// Bytes of room that what follows from it will need.
+    fn then(&self) -> u64 {
+        match self.need {
+            Need::New { then } => then,
+            Need::Due => 0,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -166,13 +184,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn serve<D: Disk>(shared: &Shared<D>) {
+    // Dropped last.
+    let mut leaving = Leaving { shared, by_panic: true };
     // One at a time: a new thread is started only after this one has said that it leaves.
     let mut log = lock(&shared.log);
     while let Some(requests) = next(shared) {
         write_all(&mut log, &*shared.owner, requests);
     }
-    drop(log);
-    shared.ended.notify_all();
+    leaving.by_panic = false;
+}
+
+/// Sees to it that nobody waits for a thread that is gone.
+struct Leaving<'a, D: Disk> {
+    shared: &'a Shared<D>,
+    by_panic: bool,
+}
+
+impl<D: Disk> Drop for Leaving<'_, D> {
+    fn drop(&mut self) {
+        if self.by_panic {
+            // The owner has panicked in the middle of a change: what it holds is not what the disk holds any more, and
+            // must not go there as a snapshot. The next start reads what is right.
+            let mut queue = lock(&self.shared.queue);
+            queue.closed = true;
+            queue.served = false;
+            queue.requests.clear();
+        }
+        self.shared.ended.notify_all();
+    }
 }
 
 /// Everything that waits; `None` when there was nothing for a while.
@@ -195,35 +234,41 @@ fn next<D: Disk>(shared: &Shared<D>) -> Option<Vec<Request>> {
 }
 
 fn write_all<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: Vec<Request>) {
-    let new = requests.iter().any(|request| request.need == Need::New);
-    let Err(error) = write(log, owner, &requests, if new { owner.reserve() } else { 0 }) else {
+    let then = requests.iter().map(Request::then).fold(owner.reserve(), u64::saturating_add);
+    let Err(error) = write(log, owner, &requests, then) else {
         return answer(owner, requests, &Ok(()));
     };
-    let refused = Err(refusal(&error));
-    let (due, new): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| request.need == Need::Due);
-    if new.is_empty() || due.is_empty() {
-        return answer(owner, due.into_iter().chain(new), &refused);
-    }
-    answer(owner, new, &refused);
-    match write(log, owner, &due, 0) {
-        Ok(()) => answer(owner, due, &Ok(())),
-        Err(error) => answer(owner, due, &Err(refusal(&error))),
+    // What there is has to do: for all that is due, and for as much that is new as leaves the reserve alone.
+    let mut free = log.room().saturating_sub(owner.reserve());
+    let (taken, left): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| match request.need {
+        Need::Due => true,
+        Need::New { then } => {
+            let rest = free.checked_sub(request.length().saturating_add(then));
+            free = rest.unwrap_or(free);
+            rest.is_some()
+        }
+    });
+    answer(owner, left, &Err(refusal(&error)));
+    match write(log, owner, &taken, 0) {
+        Ok(()) => answer(owner, taken, &Ok(())),
+        Err(error) => answer(owner, taken, &Err(refusal(&error))),
     }
 }
 
-/// Commits, in a new file where the old one is full or fails.
-fn write<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: &[Request], reserve: u64) -> io::Result<()> {
-    let records = || requests.iter().flat_map(|request| &request.records);
-    let length: u64 = records().map(|record| frame_length(record.len()) as u64).sum();
+/// Commits and leaves `then` bytes of room, in a new file where the old one is full or fails.
+fn write<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: &[Request], then: u64) -> io::Result<()> {
+    let length = requests.iter().map(Request::length).fold(0, u64::saturating_add);
     if length == 0 {
         return Ok(());
     }
+    let needed = length.saturating_add(then);
     let mut once_more = true;
     loop {
-        if log.room() < length + reserve {
-            log.rewrite(&owner.live(), length + reserve)?;
+        if log.room() < needed {
+            log.rewrite(&owner.live(), needed)?;
         }
-        records().try_for_each(|record| log.append(record))?;
+        let mut records = requests.iter().flat_map(|request| &request.records);
+        records.try_for_each(|record| log.append(record)).inspect_err(|_| log.discard())?;
         match log.commit() {
             Ok(()) => return Ok(()),
             // The file can't be trusted any more. A new one may be on a better part of the disk.

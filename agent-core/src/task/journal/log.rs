@@ -11,9 +11,7 @@ const NEXT: &str = "journal.next";
 
 /// Bytes of the smallest file: a journal fits a disk of a megabyte.
 const SMALLEST: u64 = 64 << 10;
-/// A new file has room for so many times what it begins with, so that it lasts.
-const GROWTH: u64 = 4;
-/// Where there is no space for that: at least this much more.
+/// What a file has at least beyond what is known to be needed.
 const SPARE: u64 = 4 << 10;
 
 /// Bytes of the buffer that is kept between commits.
@@ -57,7 +55,7 @@ impl<D: Disk> Log<D> {
                 Some(read) => {
                     found.records = read.records.iter().map(|record| record.to_vec()).collect();
                     found.damaged = read.damaged;
-                    let log = Self {
+                    let mut log = Self {
                         file: disk.open(NAME)?,
                         disk,
                         salt: read.salt,
@@ -65,11 +63,12 @@ impl<D: Disk> Log<D> {
                         end: read.end as u64,
                         capacity: bytes.len() as u64,
                         pending: Vec::new(),
-                        // Behind a torn end nothing is written: what is left of it could be taken for the future.
-                        poisoned: read.torn,
+                        poisoned: false,
                     };
                     // Left by a rewrite that was cut off; not there as a rule.
                     let _ = log.disk.remove(NEXT);
+                    // Where this fails nothing can be committed, and so nothing be built on what may not last.
+                    log.poisoned = log.settle(read.torn).is_err();
                     return Ok((log, found));
                 }
                 None => {
@@ -95,9 +94,24 @@ impl<D: Disk> Log<D> {
         Ok((log, found))
     }
 
+    /// Finishes what a process that was killed may have left undone: its last writes and its last change of names are
+    /// there to be read, and yet a power cut could undo them. What a torn commit has left is cleared, since behind a
+    /// frame that is shorter it could be taken for the next.
+    fn settle(&self, torn: usize) -> io::Result<()> {
+        if torn > 0 {
+            self.disk.write(&self.file, self.end, &vec![0; torn])?;
+        }
+        self.disk.sync(&self.file)?;
+        self.disk.sync_names()
+    }
+
     /// Bytes that can still be appended, frames included; none while the file can't be trusted.
     pub(crate) fn room(&self) -> u64 {
-        if self.poisoned { 0 } else { self.capacity - self.end - self.pending.len() as u64 }
+        if self.poisoned {
+            return 0;
+        }
+        // A file that was cut short may end before the padding of its last frame.
+        self.capacity.saturating_sub(self.end).saturating_sub(self.pending.len() as u64)
     }
 
     /// Adds a record to the next commit.
@@ -112,6 +126,11 @@ impl<D: Disk> Log<D> {
         self.sequence += 1;
         put_frame(self.salt, self.sequence, record, &mut self.pending);
         Ok(())
+    }
+
+    /// Takes back what was appended and not committed.
+    pub(crate) fn discard(&mut self) {
+        self.pending = Vec::new();
     }
 
     /// Brings what was appended to the disk: one write, one sync. On failure none of it counts as written.
@@ -149,10 +168,11 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// The disk's; then the old file is in use as before, or nothing can be written until this succeeds.
     pub(crate) fn rewrite(&mut self, records: &[Vec<u8>], room: u64) -> io::Result<()> {
-        self.pending = Vec::new();
+        self.discard();
         let live: u64 = records.iter().map(|record| frame_length(record.len()) as u64).sum();
         let least = (HEADER as u64 + live + room).next_multiple_of(SPARE) + SPARE;
-        let ample = least.saturating_mul(GROWTH).next_power_of_two().max(SMALLEST);
+        // As much again as it begins with, so that it lasts; more would only take longer to lay out.
+        let ample = least.saturating_add(live).next_power_of_two().max(SMALLEST);
         let (made, capacity) = match make(&self.disk, ample, records) {
             Err(error) if is_no_space(&error) => (make(&self.disk, least, records), least),
             made => (made, ample),
@@ -160,7 +180,9 @@ impl<D: Disk> Log<D> {
         let (file, salt, end) = made.inspect_err(|_| {
             let _ = self.disk.remove(NEXT);
         })?;
-        install(&self.disk)?;
+        install(&self.disk).inspect_err(|_| {
+            let _ = self.disk.remove(NEXT);
+        })?;
         (self.file, self.salt, self.end, self.capacity) = (file, salt, end, capacity);
         self.sequence = records.len() as u64;
         // Its name may not be on the disk yet: until it is, nothing may be promised.

@@ -72,8 +72,8 @@ pub(crate) struct Read<'a> {
     pub(crate) end: usize,
     /// Bytes between records that could not be read.
     pub(crate) damaged: usize,
-    /// Whether something that is no frame stands behind the end: a commit that was cut off.
-    pub(crate) torn: bool,
+    /// Bytes behind the end up to the last that is not zero: what there is of a commit that was cut off.
+    pub(crate) torn: usize,
 }
 
 /// Reads a file; `None` when its header is not one.
@@ -83,7 +83,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
     if *magic != MAGIC || bytes.get(..HEADER)? != header(salt) {
         return None;
     }
-    let mut found = Read { salt, records: Vec::new(), sequence: 0, end: HEADER, damaged: 0, torn: false };
+    let mut found = Read { salt, records: Vec::new(), sequence: 0, end: HEADER, damaged: 0, torn: 0 };
     let mut at = HEADER;
     while at < bytes.len() {
         match frame(bytes, at, salt, found.sequence) {
@@ -98,7 +98,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
             None => at += 8,
         }
     }
-    found.torn = bytes.get(found.end..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
+    let rest = bytes.get(found.end..).unwrap_or_default();
+    found.torn = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     Some(found)
 }
 

@@ -34,6 +34,23 @@ struct Inode {
     unsynced: Vec<(usize, Vec<u8>)>,
 }
 
+impl Inode {
+    /// The durable bytes, and any sectors of what was written since.
+    fn cut(&self, random: &mut Random) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
+        for (at, written) in &self.unsynced {
+            for (index, sector) in written.chunks(SECTOR).enumerate() {
+                if random.below(2) == 0 {
+                    let from = at + index * SECTOR;
+                    bytes.resize(bytes.len().max(from + sector.len()), 0);
+                    bytes[from..from + sector.len()].copy_from_slice(sector);
+                }
+            }
+        }
+        bytes
+    }
+}
+
 #[derive(Clone, Default)]
 struct State {
     inodes: Vec<Inode>,
@@ -96,16 +113,7 @@ impl Memory {
             .inodes
             .iter()
             .map(|inode| {
-                let mut bytes = inode.durable.clone();
-                for (at, written) in &inode.unsynced {
-                    for (index, sector) in written.chunks(SECTOR).enumerate() {
-                        if random.below(2) == 0 {
-                            let from = at + index * SECTOR;
-                            bytes.resize(bytes.len().max(from + sector.len()), 0);
-                            bytes[from..from + sector.len()].copy_from_slice(sector);
-                        }
-                    }
-                }
+                let bytes = inode.cut(random);
                 Inode { durable: bytes.clone(), current: bytes, unsynced: Vec::new() }
             })
             .collect();
@@ -168,7 +176,14 @@ impl Disk for Memory {
 
     fn sync(&self, file: &usize) -> io::Result<()> {
         let mut state = self.state();
-        state.operate()?;
+        if let Err(error) = state.operate() {
+            // What it has not written by now no later sync writes either: the kernel takes it for clean.
+            let mut random = Random(state.operations as u64 | 1);
+            let inode = &mut state.inodes[*file];
+            inode.durable = inode.cut(&mut random);
+            inode.unsynced.clear();
+            return Err(error);
+        }
         state.syncs += 1;
         let inode = &mut state.inodes[*file];
         inode.durable = inode.current.clone();
@@ -194,8 +209,10 @@ impl Disk for Memory {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.state().now().remove(name);
-        Ok(())
+        match self.state().now().remove(name) {
+            Some(_) => Ok(()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
@@ -206,6 +223,8 @@ struct Run {
     tried: Vec<Vec<u8>>,
     /// Those acknowledged and not forgotten since.
     relied: Vec<Vec<u8>>,
+    /// Those whose commit has failed.
+    refused: Vec<Vec<u8>>,
 }
 
 impl Run {
@@ -229,9 +248,7 @@ impl Run {
         }
         let appended = batch.iter().try_for_each(|record| self.log.append(record));
         let done = appended.and_then(|()| self.log.commit()).is_ok();
-        if done {
-            self.relied.extend(batch);
-        }
+        if done { &mut self.relied } else { &mut self.refused }.extend(batch);
         done
     }
 }
@@ -255,7 +272,7 @@ fn keeps(found: &[Vec<u8>], run: &Run, what: &str) {
 fn run_until(memory: &Memory, seed: u64, steps: usize) -> Option<Run> {
     let mut random = Random(seed | 1);
     let (log, _) = Log::open(memory.clone()).ok()?;
-    let mut run = Run { log, tried: Vec::new(), relied: Vec::new() };
+    let mut run = Run { log, tried: Vec::new(), relied: Vec::new(), refused: Vec::new() };
     for _ in 0..steps {
         // What fails is not given up: the next step begins with a rewrite.
         run.step(&mut random);
@@ -281,6 +298,8 @@ fn whichever_operation_fails_every_acknowledged_record_is_kept() {
                 let what = format!("seed {seed}, operation {at} of {operations}, {kind:?}");
                 let (_, found) = Log::open(memory.killed()).expect("it opens");
                 keeps(&found.records, &run, &format!("{what}, killed"));
+                let back = found.records.iter().any(|record| run.refused.contains(record));
+                assert!(lasting || !back, "{what}: refused, and yet there");
                 for cut in 0..3 {
                     let mut random = Random(seed * 7 + cut + 1);
                     let (_, found) = Log::open(memory.cut(&mut random)).expect("it opens");
@@ -308,6 +327,70 @@ fn a_power_cut_at_any_step_keeps_every_acknowledged_record() {
             }
             disk = disk.cut(&mut random);
         }
+    }
+}
+
+/// A journal with one record.
+fn one_record() -> (Memory, Log<Memory>) {
+    let memory = Memory::default();
+    let (mut log, _) = Log::open(memory.clone()).unwrap();
+    log.append(b"first").unwrap();
+    log.commit().unwrap();
+    (memory, log)
+}
+
+#[test]
+fn what_a_kill_has_left_undone_is_done_before_anything_is_built_on_it() {
+    // Killed between the change of names and its sync.
+    let (renamed, mut log) = one_record();
+    let done = renamed.state().operations;
+    renamed.state().fail = Some((done + 5, io::ErrorKind::Other, true));
+    assert!(log.rewrite(&[b"first".to_vec()], 1000).is_err());
+    // Killed between a write and its sync.
+    let (written, mut log) = one_record();
+    let durable = written.state().inodes[0].durable.clone();
+    log.append(b"second").unwrap();
+    log.commit().unwrap();
+    let current = written.state().inodes[0].current.clone();
+    written.state().inodes[0] = Inode { durable, unsynced: vec![(0, current.clone())], current };
+
+    for (memory, found) in [(renamed, &[&b"first"[..]][..]), (written, &[b"first", b"second"])] {
+        for seed in 1..20 {
+            let memory = memory.killed();
+            let (mut log, opened) = Log::open(memory.clone()).unwrap();
+            assert_eq!(opened.records, found);
+            assert_eq!(Log::open(memory.cut(&mut Random(seed))).unwrap().1.records, found);
+            log.append(b"third").unwrap();
+            log.commit().unwrap();
+            let (_, opened) = Log::open(memory.cut(&mut Random(seed))).unwrap();
+            assert_eq!(opened.records, [found, &[b"third"]].concat());
+        }
+    }
+}
+
+#[test]
+fn a_torn_end_takes_no_room_even_when_the_disk_is_full() {
+    let (memory, log) = one_record();
+    let before = log.room();
+    memory.write(&0, 300, b"a part of a frame").unwrap();
+    memory.state().space = Some(0);
+    let (mut log, found) = Log::open(memory.clone()).unwrap();
+    assert_eq!((found.records.len(), found.damaged, log.room()), (1, 0, before));
+    log.append(b"second").unwrap();
+    log.commit().unwrap();
+    assert_eq!(Log::open(memory.killed()).unwrap().1.records, [&b"first"[..], b"second"]);
+}
+
+#[test]
+fn a_file_that_did_not_come_into_force_does_not_stay() {
+    // Each step of a rewrite: made, written, synced, renamed.
+    for at in 1..=4 {
+        let memory = Memory::default();
+        let (mut log, _) = Log::open(memory.clone()).unwrap();
+        let done = memory.state().operations;
+        memory.state().fail = Some((done + at, io::ErrorKind::Other, false));
+        assert!(log.rewrite(&[], 1000).is_err());
+        assert_eq!(memory.state().names().keys().collect::<Vec<_>>(), ["journal"], "step {at}");
     }
 }
 
@@ -350,7 +433,10 @@ fn every_flipped_bit_costs_one_record_at_most() {
             let read = segment::read(&bytes).unwrap();
             assert!(read.records.len() >= 2, "bit {bit} at {at}");
             assert!(read.records.iter().all(|record| THREE.contains(record)), "bit {bit} at {at}");
-            assert!(read.records.len() == 3 || read.damaged > 0 || read.torn, "bit {bit} at {at}: unnoticed");
+            assert!(
+                read.records.len() == 3 || read.damaged > 0 || read.torn > 0,
+                "bit {bit} at {at}: unnoticed"
+            );
         }
     }
     for at in 0..HEADER {
@@ -458,7 +544,7 @@ where
         .map(|number| {
             let committer = committer.clone();
             let record = format!("record {number} {}", "x".repeat(180)).into_bytes();
-            tokio::spawn(async move { committer.commit(vec![record], Need::New).await.unwrap() })
+            tokio::spawn(async move { committer.commit(vec![record], NEW).await.unwrap() })
         })
         .collect();
     for one in all {
@@ -481,7 +567,7 @@ fn what_is_asked_for_at_once_goes_out_together_and_in_order() {
             assert!(record.starts_with(format!("record {number} ").as_bytes()), "record {number}");
         }
         committer.close();
-        assert!(matches!(committer.commit(vec![b"x".to_vec()], Need::New).await, Err(Refused::Closed)));
+        assert!(matches!(committer.commit(vec![b"x".to_vec()], NEW).await, Err(Refused::Closed)));
         assert_eq!(Log::open(memory.killed()).unwrap().1.records, seen);
     });
 }
@@ -495,7 +581,7 @@ fn what_must_not_fail_has_room_when_what_may_is_refused() {
             Committer::open(memory.clone(), Arc::new(Seen(Mutex::default(), 8 << 10))).unwrap();
         let mut taken = 0;
         let refused = loop {
-            match committer.commit(vec![vec![b'n'; 500]], Need::New).await {
+            match committer.commit(vec![vec![b'n'; 500]], NEW).await {
                 Ok(()) => taken += 1,
                 Err(refused) => break refused,
             }
@@ -508,6 +594,97 @@ fn what_must_not_fail_has_room_when_what_may_is_refused() {
 }
 
 #[test]
+fn what_follows_from_each_that_was_taken_has_room_on_a_full_disk() {
+    const THEN: usize = 1000;
+    local().block_on(async {
+        for space in [64 << 10, 200 << 10, 1 << 20] {
+            let memory = Memory::default();
+            memory.state().space = Some(space);
+            let owner = Arc::new(Promised::default());
+            let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+            let need = Need::New { then: frame_length(THEN) as u64 };
+            let all: Vec<_> = (0..500).map(|_| committer.commit(vec![vec![b'n'; 500]], need)).collect();
+            let all = futures_in_turn(all).await;
+            let taken = all.iter().filter(|one| one.is_ok()).count();
+            assert!(taken > 20 && taken < 500 || space == 1 << 20, "{taken} in {space} bytes");
+            assert!(all.iter().all(|one| matches!(one, Ok(()) | Err(Refused::NoSpace(_)))));
+            for _ in 0..taken {
+                committer.commit(vec![vec![b'd'; THEN]], Need::Due).await.unwrap();
+            }
+        }
+    });
+}
+
+/// An owner of records each of which is followed by another.
+#[derive(Default)]
+struct Promised(Mutex<(usize, usize)>);
+
+impl Owner for Promised {
+    fn apply(&self, record: &[u8]) {
+        let mut counts = self.0.lock().unwrap();
+        if record[0] == b'n' { counts.0 += 1 } else { counts.1 += 1 }
+    }
+
+    fn live(&self) -> Vec<Vec<u8>> {
+        let (new, due) = *self.0.lock().unwrap();
+        [vec![vec![b'n'; 500]; new], vec![vec![b'd'; 1000]; due]].concat()
+    }
+
+    fn reserve(&self) -> u64 {
+        let (new, due) = *self.0.lock().unwrap();
+        ((new - due) * frame_length(1000)) as u64
+    }
+}
+
+/// Polls all of them before it waits for the first.
+async fn futures_in_turn<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *done = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// An owner that can't bear a record.
+struct Panics;
+
+impl Owner for Panics {
+    fn apply(&self, _: &[u8]) {
+        panic!("as the test wants");
+    }
+
+    fn live(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn reserve(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_committer_that_has_panicked() {
+    local().block_on(async {
+        let (committer, _) = Committer::open(Memory::default(), Arc::new(Panics)).unwrap();
+        for _ in 0..3 {
+            let answer = committer.commit(vec![b"x".to_vec()], NEW);
+            let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer");
+            assert!(matches!(answer, Err(Refused::Closed)));
+        }
+        committer.close();
+    });
+}
+
+#[test]
 fn a_disk_that_fails_once_costs_a_new_file_and_no_record() {
     local().block_on(async {
         for at in 7..12 {
@@ -516,12 +693,15 @@ fn a_disk_that_fails_once_costs_a_new_file_and_no_record() {
             let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
             memory.state().fail = Some((at, io::ErrorKind::Other, false));
             for number in 0..5_u8 {
-                committer.commit(vec![vec![number + 1]], Need::New).await.unwrap();
+                committer.commit(vec![vec![number + 1]], NEW).await.unwrap();
             }
             assert_eq!(Log::open(memory.killed()).unwrap().1.records, owner.live());
         }
     });
 }
+
+/// A new request of which nothing follows.
+const NEW: Need = Need::New { then: 0 };
 
 struct Scratch(PathBuf);
 
@@ -614,7 +794,7 @@ fn cost_of_a_commit() {
         let (mut ours, mut floor) = (Vec::new(), Vec::new());
         for turn in 0..1000 {
             let start = Instant::now();
-            committer.commit(vec![vec![1; 200]], Need::New).await.unwrap();
+            committer.commit(vec![vec![1; 200]], NEW).await.unwrap();
             ours.push(start.elapsed());
             let start = Instant::now();
             bare(turn * 200);
