@@ -26,8 +26,28 @@ pub(crate) struct Audit(Arc<Mutex<State>>);
 struct State {
     settings: Settings,
     file: LogFile,
+    /// Whole lines that wait to be written together, and how many they are.
+    gathered: String,
+    count: u64,
+    /// Somebody sees to it that they are.
+    gathering: bool,
     /// Lines that could not be written since one last could.
     lost: u64,
+}
+
+/// Bytes of lines that are written together at most.
+const MAX_GATHERED: usize = 16 << 10;
+
+/// While this is held lines are gathered, and its holder calls [`Audit::flush`] before an answer goes out.
+#[derive(Debug)]
+pub(crate) struct Gathering(Audit);
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.gathering = false;
+        state.flush();
+    }
 }
 
 /// A request that has come and has no answer yet. Dropped without one, it leaves no line.
@@ -42,14 +62,27 @@ pub(crate) struct Entry {
 impl Audit {
     /// A log; its file is opened with the first line.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Mutex::new(State { settings, file: LogFile::default(), lost: 0 })))
+        let (file, gathered) = (LogFile::default(), String::new());
+        Self(Arc::new(Mutex::new(State { settings, file, gathered, count: 0, gathering: false, lost: 0 })))
     }
 
     /// New settings; the file is opened again, also when they are the same.
     pub(crate) fn reconfigure(&self, settings: Settings) {
         let mut state = self.state();
+        state.flush();
         state.settings = settings;
         state.file.reopen();
+    }
+
+    /// Gathers lines from now on, so that a thousand requests that come together cost a few writes.
+    pub(crate) fn gather(&self) -> Gathering {
+        self.state().gathering = true;
+        Gathering(self.clone())
+    }
+
+    /// Writes what is gathered.
+    pub(crate) fn flush(&self) {
+        self.state().flush();
     }
 
     /// Opens the entry of a request; none where there is no audit log, and none for `agent.ping`.
@@ -145,15 +178,27 @@ impl Entry {
 
 impl State {
     fn append(&mut self, line: &str) {
+        self.gathered.push_str(line);
+        self.count += 1;
+        if !self.gathering || self.gathered.len() >= MAX_GATHERED {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let mut lines = std::mem::take(&mut self.gathered);
+        let count = std::mem::take(&mut self.count);
         let Some(path) = &self.settings.file else { return };
-        // The count and the line go together: on a disk that is nearly full, the count alone would fit each time.
         let told = (self.lost > 0).then(|| {
             let mut gap = Line::new();
             gap.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
             gap.plain("lost_lines", self.lost);
-            gap.finish() + line
+            gap.finish() + &lines
         });
-        match self.file.append(path, &self.settings, told.as_deref().unwrap_or(line)) {
+        match self.file.append(path, &self.settings, told.as_deref().unwrap_or(&lines)) {
             Ok(()) if self.lost > 0 => {
                 log::warn!("{}: written again; {} lines were lost", path.display(), self.lost);
                 self.lost = 0;
@@ -161,11 +206,14 @@ impl State {
             Ok(()) => {}
             Err(error) => {
                 if self.lost == 0 {
-                    // Once: each request would say it again.
                     log::error!("{}: no audit log while this lasts: {error}", path.display());
                 }
-                self.lost += 1;
+                self.lost += count;
             }
         }
+        // Room for the next few lines; a flood's is given back.
+        lines.clear();
+        lines.shrink_to(MAX_GATHERED / 16);
+        self.gathered = lines;
     }
 }

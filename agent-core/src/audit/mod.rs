@@ -8,5 +8,5 @@ mod entry;
 mod file;
 mod line;
 
-pub(crate) use entry::{Audit, Entry};
+pub(crate) use entry::{Audit, Entry, Gathering};
 pub(crate) use file::Settings;

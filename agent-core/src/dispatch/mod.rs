@@ -15,7 +15,7 @@ pub(crate) use caller::{Caller, Outgoing, Peer};
 pub(crate) use task::Deliveries;
 
 use crate::Error;
-use crate::audit::{Audit, Entry};
+use crate::audit::{Audit, Entry, Gathering};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::{Asked, Gate, brings_command};
@@ -125,8 +125,13 @@ impl Dispatcher {
     }
 
     /// A channel has opened: the results of tasks that wait for their acknowledgement go there from now on.
-    pub(crate) fn connected(&self, caller: &Caller) -> Deliveries {
-        task::deliver(&self.tasks, caller)
+    pub(crate) fn connected(&self, caller: &Caller) -> (Deliveries, Gathering) {
+        (task::deliver(&self.tasks, caller), self.audit.gather())
+    }
+
+    /// What is about to be answered gets its line first.
+    pub(crate) fn audit(&self) {
+        self.audit.flush();
     }
 
     /// Ends every running command; their answers say so.

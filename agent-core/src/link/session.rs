@@ -55,7 +55,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     moved: impl Future<Output = ()>,
 ) -> End {
     let (caller, waiting) = Caller::new(peer);
-    let _deliveries = dispatcher.connected(&caller);
+    let _connected = dispatcher.connected(&caller);
     let mut channel = Channel {
         decoder,
         dispatcher,
@@ -151,6 +151,7 @@ impl Channel<'_> {
     ) -> Poll<End> {
         loop {
             let more = self.take_lines(cx);
+            self.dispatcher.audit();
             if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
                 return Poll::Ready(End::Lost(error));
             }

@@ -5,8 +5,10 @@
 use agent_sys::spool::Extent;
 use agent_wire::Params;
 use agent_wire::message::{Bash, Encoding, MAX_TASK_TIMEOUT, StderrMode};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::Map;
+use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// One step of one task. Times are milliseconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,9 +41,47 @@ pub(crate) struct Accepted {
     /// SHA-256 of the command's fields, in hex: tells a repetition from another task of the same id.
     pub(crate) digest: String,
     pub(crate) shape: Shape,
-    /// The command's fields as on the wire; left out once it has begun.
+    /// The command; left out once it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) bash: Option<Map<String, Value>>,
+    pub(crate) bash: Option<Command>,
+}
+
+/// A command that waits: its fields as on the wire, and what they say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Command {
+    fields: Box<str>,
+    bash: Arc<Bash>,
+}
+
+impl Command {
+    /// Of a request.
+    pub(crate) fn new(bash: Bash) -> Self {
+        let fields = serde_json::to_string(&bash).expect("a command goes to memory");
+        Self { fields: fields.into(), bash: Arc::new(bash) }
+    }
+
+    /// Its fields as JSON text, the same for the same command.
+    pub(crate) fn fields(&self) -> &str {
+        &self.fields
+    }
+
+    pub(crate) fn bash(&self) -> &Arc<Bash> {
+        &self.bash
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        <&RawValue>::serialize(&serde_json::from_str(&self.fields).map_err(ser::Error::custom)?, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        let bash = Bash::parse(Params::new(&fields), MAX_TASK_TIMEOUT).map_err(de::Error::custom)?;
+        Ok(Self::new(bash))
+    }
 }
 
 /// What of a command is still needed when it has ended.
@@ -177,19 +217,6 @@ impl Record {
     }
 }
 
-/// A command's fields as a record keeps them.
-pub(crate) fn fields(bash: &Bash) -> Map<String, Value> {
-    match serde_json::to_value(bash) {
-        Ok(Value::Object(fields)) => fields,
-        other => unreachable!("a command is written as an object, not {other:?}"),
-    }
-}
-
-/// The command that [`fields`] were taken of.
-pub(crate) fn command(fields: &Map<String, Value>) -> Option<Bash> {
-    Bash::parse(Params::new(fields), MAX_TASK_TIMEOUT).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,9 +230,14 @@ mod tests {
             ..Bash::default()
         };
         let shape = Shape::of(&bash, 7);
-        let accepted =
-            Accepted { n: 1, id: "x".into(), at: 2, digest: "00".into(), shape, bash: Some(fields(&bash)) };
-        assert_eq!(command(accepted.bash.as_ref().unwrap()), Some(bash));
+        let accepted = Accepted {
+            n: 1,
+            id: "x".into(),
+            at: 2,
+            digest: "00".into(),
+            shape,
+            bash: Some(Command::new(bash)),
+        };
         let ended =
             |how| Ended { n: 1, started: Some(3), at: 4, how, took: None, stdout: None, stderr: None };
         let table = [

@@ -29,7 +29,7 @@ pub(crate) async fn forget(store: &Store, spool: &SpoolDir, keep: Duration) -> D
             return next;
         }
         let records: Vec<Record> = due.iter().map(|n| Record::Forgotten(*n)).collect();
-        if let Err(error) = store.record(&records).await {
+        if let Err(error) = store.record(records).await {
             log::error!("tasks that are due can't be forgotten: {error}");
             return RETRY;
         }

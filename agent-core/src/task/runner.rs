@@ -177,13 +177,19 @@ impl Runner {
         let slot = (0..most).find(|slot| !taken(*slot))?;
         let table = self.store.table();
         let task = table.next_waiting(|n| live.contains_key(&n))?;
-        let State::Waiting(bash) = &task.state else { return None };
-        let next = (task.n, bash.clone(), task.shape, slot);
+        let State::Waiting(command) = &task.state else { return None };
+        let next = (task.n, command.bash().clone(), task.shape, slot);
         live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled, ..Live::default() });
         Some(next)
     }
 
     async fn run(self: Arc<Self>, n: u64, bash: Arc<Bash>, shape: Shape, slot: u32) {
+        if bash.cmd.is_empty() {
+            // None that is accepted is: the journal says that it had begun, and no more.
+            return self
+                .over(ended(n, How::Interrupted("its record in the journal is damaged".to_owned())))
+                .await;
+        }
         // What was said when it was accepted holds, whatever the settings are by now.
         let max_output = usize::try_from(shape.max_output).ok();
         let spec = Spec { max_output, ..Spec::from(&*bash) };
@@ -213,7 +219,7 @@ impl Runner {
         })?;
         let cgroup = prepared.leaf().map(|path| path.display().to_string());
         let begun = Begun { n, at: now(), boot: self.boot.clone(), slot, cgroup };
-        self.store.record(&[Record::Begun(begun)]).await.map_err(NotBegun::Later)?;
+        self.store.record(vec![Record::Begun(begun)]).await.map_err(NotBegun::Later)?;
         match self.executor.supervise(prepared, spec, claim, self.spool.fd()).await {
             Ok(supervisor) => Ok(Some(supervisor)),
             Err(error) => {
@@ -347,9 +353,8 @@ impl Runner {
     /// Makes an end durable, however long that takes.
     async fn over(&self, end: Ended) {
         let n = end.n;
-        let record = [Record::Ended(end)];
         let mut wait = RETRY;
-        while let Err(error) = self.store.record(&record).await {
+        while let Err(error) = self.store.record(vec![Record::Ended(end.clone())]).await {
             log::error!(
                 "the end of task {n} can't be recorded, tried again in {} s: {error}",
                 wait.as_secs()
@@ -389,14 +394,14 @@ impl Runner {
         };
         if has_its_turn {
             // Before anything is signalled, so that the wish is kept whoever is killed in between.
-            self.store.record(&[Record::Cancelled(n)]).await?;
+            self.store.record(vec![Record::Cancelled(n)]).await?;
             if let Some(supervisor) = self.live().get(&n).and_then(|live| live.supervisor.clone()) {
                 // ESRCH: it has just ended.
                 let _ = supervisor.get_ref().signal(Signal::SIGTERM);
             }
             return Ok(());
         }
-        let recorded = self.store.record(&[Record::Ended(ended(n, How::Cancelled))]).await;
+        let recorded = self.store.record(vec![Record::Ended(ended(n, How::Cancelled))]).await;
         self.live().remove(&n);
         recorded
     }

@@ -15,7 +15,7 @@ const RESERVED: u64 = 1024;
 /// The tasks as they are on the disk.
 pub(crate) struct Store {
     shared: Arc<Shared>,
-    committer: Committer<Directory>,
+    committer: Committer<Directory, Shared>,
     since: Instant,
 }
 
@@ -34,20 +34,29 @@ impl Shared {
 }
 
 impl Owner for Shared {
-    fn apply(&self, record: &[u8]) {
-        let Some(record) = Record::from_bytes(record) else {
+    type Record = Record;
+
+    fn bytes(record: &Record) -> Vec<u8> {
+        record.to_bytes()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        match Record::from_bytes(bytes) {
+            Some(record) => self.apply(record),
             // Of a later version, or of none: what this one knows goes on without.
-            return log::error!("tasks: a record of the journal can't be read and is left out");
-        };
+            None => log::error!("tasks: a record of the journal can't be read and is left out"),
+        }
+    }
+
+    fn apply(&self, record: Record) {
+        let ends = matches!(record, Record::Ended(_));
         let mut table = self.table();
         table.apply(record);
         let order = table.last_order();
         drop(table);
-        self.news.send_if_modified(|known| {
-            let newer = *known < order;
-            *known = order;
-            newer
-        });
+        if ends {
+            self.news.send_replace(order);
+        }
     }
 
     fn live(&self) -> Vec<Vec<u8>> {
@@ -100,11 +109,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
-    pub(crate) async fn record(&self, records: &[Record]) -> Result<(), Error> {
+    pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), Error> {
         let new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
         let need = if new { Need::New { then: RESERVED } } else { Need::Due };
-        let bytes = records.iter().map(Record::to_bytes).collect();
-        self.committer.commit(bytes, need).await.map_err(|refused| match refused {
+        self.committer.commit(records, need).await.map_err(|refused| match refused {
             Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),
             Refused::Busy => Error::TasksBusy("the disk does not keep up".to_owned()),
             Refused::Failed(why) => Error::Journal(why),

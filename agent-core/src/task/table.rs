@@ -3,7 +3,7 @@
 //! Every change is a [`Record`] that is durable first, so the table after a crash is the table before it. Owned
 //! by [`super::Tasks`]; knows no files and no time but that of the records.
 
-use super::record::{Accepted, Begun, Ended, Record, Shape, command};
+use super::record::{Accepted, Begun, Command, Ended, Record, Shape};
 use agent_wire::message::Bash;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) struct Task {
 /// How far it is.
 #[derive(Clone, Debug)]
 pub(crate) enum State {
-    Waiting(Arc<Bash>),
+    Waiting(Command),
     Running(Begun),
     Ended {
         ended: Arc<Ended>,
@@ -80,13 +80,13 @@ impl Table {
             return;
         }
         // Begun already when it is from a snapshot: then it has no command, and its next record follows.
-        let bash = bash.as_ref().and_then(command).unwrap_or_default();
-        let size = size_of_command(&bash);
+        let command = bash.unwrap_or_else(|| Command::new(Bash::default()));
+        let size = size_of_command(command.bash());
         self.by_id.insert(id.clone(), n);
         self.waiting.insert(n, size);
         self.waiting_bytes += size;
         self.bytes += shape.most_bytes();
-        let state = State::Waiting(Arc::new(bash));
+        let state = State::Waiting(command);
         self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, state });
     }
 
@@ -160,7 +160,7 @@ impl Table {
         let mut ends = BTreeMap::new();
         for task in self.tasks.values() {
             let bash = match &task.state {
-                State::Waiting(bash) => Some(super::record::fields(bash)),
+                State::Waiting(command) => Some(command.clone()),
                 State::Running(_) | State::Ended { .. } => None,
             };
             records.push(Record::Accepted(Accepted {
@@ -280,7 +280,7 @@ fn stored(ended: &Ended) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{How, Kept, fields};
+    use super::super::record::{How, Kept};
     use super::*;
     use proptest::prelude::*;
 
@@ -289,7 +289,7 @@ mod tests {
         let shape = Shape { max_output: 100, ..Shape::default() };
         let digest = "d".to_owned();
         let id = format!("id-{n}");
-        Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(fields(&bash)) })
+        Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)) })
     }
 
     fn begun(n: u64) -> Record {

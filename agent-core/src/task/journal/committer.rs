@@ -24,9 +24,16 @@ const STACK: usize = 256 << 10;
 
 /// Whom the records mean something to. Called on the committer's thread, never under its lock.
 pub(crate) trait Owner: Send + Sync + 'static {
+    /// What a record says.
+    type Record: Send;
+
+    /// A record as it goes to the disk.
+    fn bytes(record: &Self::Record) -> Vec<u8>;
+    /// A record that was found there. Called for each, in order, before anything is committed.
+    fn found(&self, bytes: &[u8]);
     /// A record is on the disk. Called for each, in order, before whoever asked for it is answered; so what
     /// [`Owner::live`] tells afterwards includes it.
-    fn apply(&self, record: &[u8]);
+    fn apply(&self, record: Self::Record);
     /// The fewest records that say all that is still to be known.
     fn live(&self) -> Vec<Vec<u8>>;
     /// Bytes of room that records which must not fail may still take: kept free of those which may.
@@ -58,16 +65,17 @@ pub(crate) enum Refused {
     Closed,
 }
 
-struct Request {
-    records: Vec<Vec<u8>>,
+struct Request<R> {
+    records: Vec<R>,
+    bytes: Vec<Vec<u8>>,
     need: Need,
     answer: oneshot::Sender<Result<(), Refused>>,
 }
 
-impl Request {
+impl<R> Request<R> {
     /// Bytes of its frames.
     fn length(&self) -> u64 {
-        self.records.iter().map(|record| frame_length(record.len()) as u64).sum()
+        self.bytes.iter().map(|record| frame_length(record.len()) as u64).sum()
     }
 
     /// Bytes of room that what follows from it will need.
@@ -79,33 +87,32 @@ impl Request {
     }
 }
 
-#[derive(Default)]
-struct Queue {
-    requests: VecDeque<Request>,
+struct Queue<R> {
+    requests: VecDeque<Request<R>>,
     bytes: usize,
     /// The thread is there, or being started.
     served: bool,
     closed: bool,
 }
 
-struct Shared<D: Disk> {
-    queue: Mutex<Queue>,
+struct Shared<D: Disk, O: Owner> {
+    queue: Mutex<Queue<O::Record>>,
     wake: Condvar,
     /// The thread is gone.
     ended: Condvar,
     log: Mutex<Log<D>>,
-    owner: Arc<dyn Owner>,
+    owner: Arc<O>,
 }
 
 /// Takes records to the disk.
-pub(crate) struct Committer<D: Disk + Send + 'static>
+pub(crate) struct Committer<D: Disk + Send + 'static, O: Owner>
 where
     D::File: Send,
 {
-    shared: Arc<Shared<D>>,
+    shared: Arc<Shared<D, O>>,
 }
 
-impl<D: Disk + Send + 'static> Committer<D>
+impl<D: Disk + Send + 'static, O: Owner> Committer<D, O>
 where
     D::File: Send,
 {
@@ -113,13 +120,14 @@ where
     ///
     /// # Errors
     /// The journal can't be opened.
-    pub(crate) fn open(disk: D, owner: Arc<dyn Owner>) -> io::Result<(Self, Found)> {
+    pub(crate) fn open(disk: D, owner: Arc<O>) -> io::Result<(Self, Found)> {
         let (log, mut found) = Log::open(disk)?;
         for record in std::mem::take(&mut found.records) {
-            owner.apply(&record);
+            owner.found(&record);
         }
+        let queue = Queue { requests: VecDeque::new(), bytes: 0, served: false, closed: false };
         let shared = Shared {
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             wake: Condvar::new(),
             ended: Condvar::new(),
             log: Mutex::new(log),
@@ -132,16 +140,17 @@ where
     ///
     /// # Errors
     /// [`Refused`]: none of them is there, and the owner has not seen them.
-    pub(crate) async fn commit(&self, records: Vec<Vec<u8>>, need: Need) -> Result<(), Refused> {
+    pub(crate) async fn commit(&self, records: Vec<O::Record>, need: Need) -> Result<(), Refused> {
         let (answer, answered) = oneshot::channel();
-        self.enqueue(Request { records, need, answer })?;
+        let bytes = records.iter().map(O::bytes).collect();
+        self.enqueue(Request { records, bytes, need, answer })?;
         // The thread answers whatever it takes; a lost answer is a bug of its own.
         answered.await.unwrap_or(Err(Refused::Closed))
     }
 
-    fn enqueue(&self, request: Request) -> Result<(), Refused> {
+    fn enqueue(&self, request: Request<O::Record>) -> Result<(), Refused> {
         let mut queue = lock(&self.shared.queue);
-        let bytes: usize = request.records.iter().map(Vec::len).sum();
+        let bytes: usize = request.bytes.iter().map(Vec::len).sum();
         if queue.closed {
             return Err(Refused::Closed);
         }
@@ -183,7 +192,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn serve<D: Disk>(shared: &Shared<D>) {
+fn serve<D: Disk, O: Owner>(shared: &Shared<D, O>) {
     // Dropped last.
     let mut leaving = Leaving { shared, by_panic: true };
     // One at a time: a new thread is started only after this one has said that it leaves.
@@ -195,12 +204,12 @@ fn serve<D: Disk>(shared: &Shared<D>) {
 }
 
 /// Sees to it that nobody waits for a thread that is gone.
-struct Leaving<'a, D: Disk> {
-    shared: &'a Shared<D>,
+struct Leaving<'a, D: Disk, O: Owner> {
+    shared: &'a Shared<D, O>,
     by_panic: bool,
 }
 
-impl<D: Disk> Drop for Leaving<'_, D> {
+impl<D: Disk, O: Owner> Drop for Leaving<'_, D, O> {
     fn drop(&mut self) {
         if self.by_panic {
             // The owner has panicked in the middle of a change: what it holds is not what the disk holds any more, and
@@ -215,7 +224,7 @@ impl<D: Disk> Drop for Leaving<'_, D> {
 }
 
 /// Everything that waits; `None` when there was nothing for a while.
-fn next<D: Disk>(shared: &Shared<D>) -> Option<Vec<Request>> {
+fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Record>>> {
     let mut queue = lock(&shared.queue);
     while queue.requests.is_empty() {
         if queue.closed {
@@ -233,7 +242,7 @@ fn next<D: Disk>(shared: &Shared<D>) -> Option<Vec<Request>> {
     Some(std::mem::take(&mut queue.requests).into())
 }
 
-fn write_all<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: Vec<Request>) {
+fn write_all<D: Disk, O: Owner>(log: &mut Log<D>, owner: &O, requests: Vec<Request<O::Record>>) {
     let then = requests.iter().map(Request::then).fold(owner.reserve(), u64::saturating_add);
     let Err(error) = write(log, owner, &requests, then) else {
         return answer(owner, requests, &Ok(()));
@@ -256,7 +265,12 @@ fn write_all<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: Vec<Request
 }
 
 /// Commits and leaves `then` bytes of room, in a new file where the old one is full or fails.
-fn write<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: &[Request], then: u64) -> io::Result<()> {
+fn write<D: Disk, O: Owner>(
+    log: &mut Log<D>,
+    owner: &O,
+    requests: &[Request<O::Record>],
+    then: u64,
+) -> io::Result<()> {
     let length = requests.iter().map(Request::length).fold(0, u64::saturating_add);
     if length == 0 {
         return Ok(());
@@ -267,7 +281,7 @@ fn write<D: Disk>(log: &mut Log<D>, owner: &dyn Owner, requests: &[Request], the
         if log.room() < needed {
             log.rewrite(&owner.live(), needed)?;
         }
-        let mut records = requests.iter().flat_map(|request| &request.records);
+        let mut records = requests.iter().flat_map(|request| &request.bytes);
         records.try_for_each(|record| log.append(record)).inspect_err(|_| log.discard())?;
         match log.commit() {
             Ok(()) => return Ok(()),
@@ -282,10 +296,14 @@ fn refusal(error: &io::Error) -> Refused {
     if is_no_space(error) { Refused::NoSpace(error.to_string()) } else { Refused::Failed(error.to_string()) }
 }
 
-fn answer(owner: &dyn Owner, requests: impl IntoIterator<Item = Request>, result: &Result<(), Refused>) {
+fn answer<O: Owner>(
+    owner: &O,
+    requests: impl IntoIterator<Item = Request<O::Record>>,
+    result: &Result<(), Refused>,
+) {
     for request in requests {
         if result.is_ok() {
-            request.records.iter().for_each(|record| owner.apply(record));
+            request.records.into_iter().for_each(|record| owner.apply(record));
         }
         // Whoever has given up needs no answer.
         let _ = request.answer.send(result.clone());

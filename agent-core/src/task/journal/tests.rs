@@ -518,8 +518,18 @@ proptest! {
 struct Seen(Mutex<Vec<Vec<u8>>>, u64);
 
 impl Owner for Seen {
-    fn apply(&self, record: &[u8]) {
-        self.0.lock().unwrap().push(record.to_vec());
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, record: Vec<u8>) {
+        self.0.lock().unwrap().push(record);
     }
 
     fn live(&self) -> Vec<Vec<u8>> {
@@ -536,7 +546,7 @@ fn local() -> tokio::runtime::Runtime {
 }
 
 /// `count` commits at once, in order.
-async fn at_once<D: Disk + Send + 'static>(committer: &Arc<Committer<D>>, count: usize)
+async fn at_once<D: Disk + Send + 'static>(committer: &Arc<Committer<D, Seen>>, count: usize)
 where
     D::File: Send,
 {
@@ -620,7 +630,17 @@ fn what_follows_from_each_that_was_taken_has_room_on_a_full_disk() {
 struct Promised(Mutex<(usize, usize)>);
 
 impl Owner for Promised {
-    fn apply(&self, record: &[u8]) {
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, record: Vec<u8>) {
         let mut counts = self.0.lock().unwrap();
         if record[0] == b'n' { counts.0 += 1 } else { counts.1 += 1 }
     }
@@ -658,7 +678,17 @@ async fn futures_in_turn<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 struct Panics;
 
 impl Owner for Panics {
-    fn apply(&self, _: &[u8]) {
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, _: Vec<u8>) {
         panic!("as the test wants");
     }
 
