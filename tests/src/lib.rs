@@ -8,6 +8,7 @@ mod pki;
 mod processes;
 mod scratch;
 mod server;
+mod synced;
 mod wait;
 
 pub use agent::{Agent, AgentConfig};
@@ -17,4 +18,5 @@ pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, processes_with};
 pub use scratch::Scratch;
 pub use server::{Channel, Server, connected};
+pub use synced::Synced;
 pub use wait::{DEADLINE, eventually, eventually_some, eventually_within};

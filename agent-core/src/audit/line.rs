@@ -78,7 +78,12 @@ impl Line {
     /// to those, U+2028 and U+2029 ends of a line.
     fn quoted(&mut self, text: &str) {
         self.0.push('"');
-        for c in text.chars() {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
+        // As a rule that is all of it.
+        let head = text.bytes().position(|byte| !plain(byte)).unwrap_or(text.len());
+        let (head, rest) = text.split_at(head);
+        self.0.push_str(head);
+        for c in rest.chars() {
             match c {
                 '"' => self.0.push_str("\\\""),
                 '\\' => self.0.push_str("\\\\"),

@@ -178,6 +178,10 @@ impl Runner {
         let table = self.store.table();
         let task = table.next_waiting(|n| live.contains_key(&n))?;
         let State::Waiting(command) = &task.state else { return None };
+        if table.counts().bytes.saturating_add(task.shape.most_bytes()) > self.settings().max_bytes {
+            // Until results are acknowledged, or have been kept long enough.
+            return None;
+        }
         let next = (task.n, command.bash().clone(), task.shape, slot);
         live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled, ..Live::default() });
         Some(next)

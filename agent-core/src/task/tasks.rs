@@ -10,7 +10,6 @@ use crate::exec::{Captured, Executor, Limits, Spec};
 use agent_wire::message::Bash;
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -217,7 +216,7 @@ impl Tasks {
         }
         if counts.bytes.saturating_add(bytes) > settings.max_bytes {
             return Err(Error::NoSpace(format!(
-                "the output of tasks that are not acknowledged may come to {} bytes, and tasks.max_bytes is {}",
+                "the output of tasks that run or are not acknowledged may come to {} bytes, and tasks.max_bytes is {}",
                 counts.bytes, settings.max_bytes
             )));
         }
@@ -280,6 +279,7 @@ impl Tasks {
         };
         self.store.record(vec![Record::Acked(n)]).await?;
         self.spool.remove(n);
+        self.runner.wake();
         Ok(())
     }
 
@@ -341,11 +341,9 @@ fn status(task: &Task) -> Status {
 
 /// SHA-256 in hex.
 fn fingerprint(fields: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, fields.as_bytes()).as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    let nibbles = digest(&SHA256, fields.as_bytes());
+    let nibbles = nibbles.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 /// Milliseconds since 1970; 0 before that.

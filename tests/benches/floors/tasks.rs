@@ -4,10 +4,8 @@ use crate::line::Line;
 use crate::peers::Controller;
 use crate::sample::{Pair, Ratio, ms, take_turns, us};
 use crate::table::{self, Bar};
+use e2e::Synced;
 use serde_json::json;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Tasks accepted one after the other.
@@ -17,32 +15,11 @@ const TASKS: usize = 1_000;
 const AT_ONCE: usize = 1_000;
 const TURNS: usize = 7;
 
-/// Bytes of one write: about what a task's record has.
-const RECORD: usize = 256;
+/// One task runs, and sleeps; all others wait.
+const ONE_PLACE: &str = "[tasks]\nmax_running = 1\n";
 
+const CANCEL: &[u8] = b"{\"id\":\"cancel\",\"method\":\"async.cancel\",\"task\":\"first\"}\n";
 const PING: &[u8] = b"{\"id\":\"ping-1\",\"method\":\"agent.ping\"}\n";
-
-/// A file laid out beforehand, so that a sync has nothing to bring to the disk but the write itself.
-struct Synced {
-    file: File,
-    at: u64,
-}
-
-impl Synced {
-    fn new(directory: &Path) -> Self {
-        let path = directory.join("floor");
-        let file = File::options().create(true).truncate(true).write(true).open(path).expect("ours");
-        file.write_all_at(&vec![0; 8 << 20], 0).expect("space");
-        file.sync_all().expect("a disk");
-        Self { file, at: 0 }
-    }
-
-    fn write(&mut self) {
-        self.file.write_all_at(&[b'x'; RECORD], self.at % (8 << 20)).expect("space");
-        self.file.sync_data().expect("a disk");
-        self.at += RECORD as u64;
-    }
-}
 
 fn request(id: &str) -> Vec<u8> {
     format!("{}\n", json!({"id": id, "method": "async.bash", "cmd": "true"})).into_bytes()
@@ -55,10 +32,12 @@ fn accepted(answer: &[u8]) {
 /// Accepting alone: the one place to run has a task that sleeps.
 pub(crate) fn run() {
     let controller = Controller::new();
-    let (agent, mut line) = controller.agent_with("[tasks]\nmax_running = 1\n");
+    let (agent, mut line) = controller.agent_with(ONE_PLACE);
     let first = format!("{}\n", json!({"id": "first", "method": "async.bash", "cmd": "sleep 600"}));
     accepted(line.ask(first.as_bytes()));
-    let mut floor = Synced::new(agent.scratch().path());
+    let mut floor = Synced::new(agent.scratch().path()).expect("space");
+    let answer = line.ask(&request("sized")).len();
+    let (_peer, mut peer) = controller.floor("sync", &[&answer.to_string()]);
 
     table::ratios();
     let mut number = 0;
@@ -66,15 +45,30 @@ pub(crate) fn run() {
         number += 1;
         request(&format!("task-{number}"))
     };
+    let other = request("other");
+    let pair = take_turns(TASKS, || accepted(line.ask(&next())), || assert!(!peer.ask(&other).is_empty()));
+    rows("`async.bash` accepted : the same TLS, one write and fdatasync", &pair, Bar::AtMost(1.5));
     let pair = take_turns(TASKS, || accepted(line.ask(&next())), || floor.write());
-    rows("`async.bash` accepted, over the channel : one write and fdatasync", &pair, Bar::AtMost(1.5));
+    rows("`async.bash` accepted, TLS and all : one write and fdatasync alone", &pair, Bar::None);
+    let ping = take_turns(TASKS, || assert!(!line.ask(PING).is_empty()), || ());
+    line.send(CANCEL);
+    line.answer();
+    drop((line, agent));
+
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        let requests: Vec<u8> = (0..AT_ONCE).flat_map(|_| next()).collect();
+    for turn in 0..TURNS {
+        // An agent each, so that none has the tasks of the turn before.
+        let (agent, mut line) = controller.agent_with(ONE_PLACE);
+        accepted(line.ask(first.as_bytes()));
+        let mut floor = Synced::new(agent.scratch().path()).expect("space");
+        let requests: Vec<u8> =
+            (0..AT_ONCE).flat_map(|number| request(&format!("{turn}-{number}"))).collect();
         ours.push(at_once(&mut line, &requests));
         let start = Instant::now();
         (0..AT_ONCE).for_each(|_| floor.write());
         floors.push(start.elapsed());
+        line.send(CANCEL);
+        line.answer();
     }
     let ratio = Ratio::of(
         ours.iter().zip(&floors).map(|(ours, floor)| floor.as_secs_f64() / ours.as_secs_f64()).collect(),
@@ -82,7 +76,6 @@ pub(crate) fn run() {
     let (ours, floor) = (median(&mut ours), median(&mut floors));
     let what = format!("{AT_ONCE} tasks accepted at once : {AT_ONCE} syncs in turn, times faster");
     table::ratio(&what, &ms(ours), &ms(floor), &ratio, Bar::AtLeast(20.0));
-    let ping = take_turns(TASKS, || assert!(!line.ask(PING).is_empty()), || ());
     println!("\n(`agent.ping` over the same channel: {})", us(ping.at(50).0));
 }
 
@@ -96,11 +89,14 @@ fn rows(what: &str, pair: &Pair, bar: Bar) {
 fn at_once(line: &mut Line, requests: &[u8]) -> Duration {
     let start = Instant::now();
     line.send(requests);
-    let mut left = AT_ONCE;
-    while left > 0 {
-        left -= line.count_answers();
+    let mut answers = Vec::with_capacity(AT_ONCE);
+    while answers.len() < AT_ONCE {
+        answers.extend(line.answers());
     }
-    start.elapsed()
+    let took = start.elapsed();
+    line.settled();
+    answers.iter().for_each(|answer| accepted(answer));
+    took
 }
 
 fn median(times: &mut [Duration]) -> Duration {

@@ -1,6 +1,7 @@
 //! The floor that the benches measure the agent against: the barest program that does the same over the same TLS.
 //!
-//! `floor answer ADDRESS DIR BYTES` answers each line with one of that many bytes; `floor bash ADDRESS DIR [UID GID]` runs
+//! `floor answer ADDRESS DIR BYTES` answers each line with one of that many bytes; `floor sync ADDRESS DIR BYTES` does so when
+//! it has written a record for it and synced that, one after the other; `floor bash ADDRESS DIR [UID GID]` runs
 //! each request's command by tokio's own means. DIR holds `ca.pem`, `agent.pem`, `agent.key`. It checks nothing, bounds
 //! nothing and is not for use.
 
@@ -19,6 +20,8 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use e2e::Synced;
+
 const INIT: &[u8] = b"{\"method\":\"init\",\"hostname\":\"floor\",\"version\":\"0\",\"protocol\":1}\n";
 
 fn main() -> io::Result<()> {
@@ -28,9 +31,13 @@ fn main() -> io::Result<()> {
     runtime.block_on(async {
         let stream = connect(&words[1], Path::new(&words[2])).await?;
         match words[0].as_str() {
-            "answer" => answer(stream, number(3).expect("BYTES")).await,
+            "answer" => answer(stream, number(3).expect("BYTES"), || ()).await,
+            "sync" => {
+                let mut file = Synced::new(Path::new(&words[2]))?;
+                answer(stream, number(3).expect("BYTES"), move || file.write()).await
+            }
             "bash" => bash(stream, number(3).zip(number(4))).await,
-            other => Err(io::Error::other(format!("{other}: answer or bash"))),
+            other => Err(io::Error::other(format!("{other}: answer, sync or bash"))),
         }
     })
 }
@@ -62,8 +69,8 @@ async fn connect(address: &str, dir: &Path) -> io::Result<TlsStream<TcpStream>> 
     Ok(stream)
 }
 
-/// All lines of one read are answered by one write, as the agent does it.
-async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32) -> io::Result<()> {
+/// All lines of one read are answered by one write, as the agent does it, once `each` is done for each of them.
+async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32, mut each: impl FnMut()) -> io::Result<()> {
     let mut line = vec![b'x'; bytes as usize];
     *line.last_mut().expect("BYTES is no zero") = b'\n';
     let mut buffer = vec![0; 16 << 10];
@@ -73,6 +80,7 @@ async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32) -> io::Result<()> 
         let Ok(count @ 1..) = stream.read(&mut buffer).await else { return Ok(()) };
         out.clear();
         for _ in buffer[..count].iter().filter(|byte| **byte == b'\n') {
+            each();
             out.extend_from_slice(&line);
         }
         stream.write_all(&out).await?;

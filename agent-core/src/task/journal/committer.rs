@@ -69,7 +69,25 @@ struct Request<R> {
     records: Vec<R>,
     bytes: Vec<Vec<u8>>,
     need: Need,
-    answer: oneshot::Sender<Result<(), Refused>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What became of a request, and of those that went with it: the first of them passes it on to the others. So a batch
+/// wakes the event loop once, not once for each, and what is answered together goes out together.
+struct Answer {
+    result: Result<(), Refused>,
+    others: Vec<oneshot::Sender<Answer>>,
+}
+
+impl Answer {
+    /// Tells the others and gives what it is.
+    fn pass_on(self) -> Result<(), Refused> {
+        for other in self.others {
+            // Whoever has given up needs no answer.
+            let _ = other.send(Self { result: self.result.clone(), others: Vec::new() });
+        }
+        self.result
+    }
 }
 
 impl<R> Request<R> {
@@ -144,8 +162,11 @@ where
         let (answer, answered) = oneshot::channel();
         let bytes = records.iter().map(O::bytes).collect();
         self.enqueue(Request { records, bytes, need, answer })?;
+        // Whoever else is ready to run asks first, so that what came together goes out together.
+        tokio::task::yield_now().await;
+        self.wake();
         // The thread answers whatever it takes; a lost answer is a bug of its own.
-        answered.await.unwrap_or(Err(Refused::Closed))
+        answered.await.map_or(Err(Refused::Closed), Answer::pass_on)
     }
 
     fn enqueue(&self, request: Request<O::Record>) -> Result<(), Refused> {
@@ -159,10 +180,18 @@ where
         }
         queue.bytes += bytes;
         queue.requests.push_back(request);
+        Ok(())
+    }
+
+    /// Sees to it that what waits is written, unless it is already.
+    fn wake(&self) {
+        let mut queue = lock(&self.shared.queue);
+        if queue.requests.is_empty() {
+            return;
+        }
         if queue.served {
             drop(queue);
-            self.shared.wake.notify_one();
-            return Ok(());
+            return self.shared.wake.notify_one();
         }
         queue.served = true;
         let shared = self.shared.clone();
@@ -170,15 +199,17 @@ where
             thread::Builder::new().name("journal".to_owned()).stack_size(STACK).spawn(move || serve(&shared));
         if let Err(error) = started {
             queue.served = false;
-            queue.bytes -= bytes;
-            queue.requests.pop_back();
-            return Err(Refused::Failed(format!("no thread for the journal: {error}")));
+            queue.bytes = 0;
+            let refused = Refused::Failed(format!("no thread for the journal: {error}"));
+            for request in queue.requests.drain(..) {
+                let _ = request.answer.send(Answer { result: Err(refused.clone()), others: Vec::new() });
+            }
         }
-        Ok(())
     }
 
     /// Refuses what comes from now on, and waits until what came before is written.
     pub(crate) fn close(&self) {
+        self.wake();
         let mut queue = lock(&self.shared.queue);
         queue.closed = true;
         self.shared.wake.notify_one();
@@ -301,11 +332,19 @@ fn answer<O: Owner>(
     requests: impl IntoIterator<Item = Request<O::Record>>,
     result: &Result<(), Refused>,
 ) {
+    let mut senders = Vec::new();
     for request in requests {
         if result.is_ok() {
             request.records.into_iter().for_each(|record| owner.apply(record));
         }
-        // Whoever has given up needs no answer.
-        let _ = request.answer.send(result.clone());
+        senders.push(request.answer);
+    }
+    let mut others = senders.into_iter();
+    while let Some(first) = others.next() {
+        match first.send(Answer { result: result.clone(), others: others.collect() }) {
+            Ok(()) => return,
+            // It has given up: the next one is the first.
+            Err(answer) => others = answer.others.into_iter(),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The file operations of a journal, apart from it so that tests can make each of them fail.
 
+use nix::errno::Errno;
+use nix::fcntl::{self, FallocateFlags};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -7,6 +9,11 @@ use std::path::{Path, PathBuf};
 
 /// Bytes written at once when a file is laid out.
 const CHUNK: usize = 64 << 10;
+
+/// Bytes of a file that are written beforehand; of the rest only the space is taken. A first write there costs a change
+/// of the file's map beside the data, which a sync then has to bring to the disk too; but laying out megabytes costs more
+/// than that saves.
+const LAID_OUT: u64 = 256 << 10;
 
 /// One directory's worth of them. Names are single file names.
 pub(crate) trait Disk {
@@ -17,8 +24,8 @@ pub(crate) trait Disk {
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
     /// Opens a file for writing.
     fn open(&self, name: &str) -> io::Result<Self::File>;
-    /// Makes a file, or empties it, and lays it out with zeros: what is written over them later needs no space and
-    /// changes nothing but data.
+    /// Makes a file, or empties it, and takes its space: it reads as zeros, and what is written over them later can't
+    /// fail for want of space.
     fn create(&self, name: &str, length: u64) -> io::Result<Self::File>;
     /// Writes bytes within the file's length.
     fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
@@ -51,6 +58,11 @@ impl Directory {
     }
 }
 
+fn take_space(file: &File, length: u64) -> Result<(), Errno> {
+    let length = nix::libc::off_t::try_from(length).map_err(|_| Errno::EFBIG)?;
+    fcntl::fallocate(file, FallocateFlags::empty(), 0, length)
+}
+
 impl Disk for Directory {
     type File = File;
 
@@ -68,9 +80,15 @@ impl Disk for Directory {
     fn create(&self, name: &str, length: u64) -> io::Result<File> {
         let file = Self::options().create(true).truncate(true).open(self.path.join(name))?;
         let zeros = [0; CHUNK];
+        let written = match take_space(&file, length) {
+            Ok(()) => length.min(LAID_OUT),
+            // Not offered by every file system: then all of it is written.
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => length,
+            Err(errno) => return Err(errno.into()),
+        };
         let mut at = 0;
-        while at < length {
-            let rest = usize::try_from(length - at).unwrap_or(CHUNK).min(CHUNK);
+        while at < written {
+            let rest = usize::try_from(written - at).unwrap_or(CHUNK).min(CHUNK);
             file.write_all_at(zeros.get(..rest).unwrap_or_default(), at)?;
             at += rest as u64;
         }
