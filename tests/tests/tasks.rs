@@ -357,6 +357,21 @@ async fn beyond_its_bounds_a_task_is_refused_and_an_acknowledgement_makes_room()
 }
 
 #[tokio::test]
+async fn limits_of_a_task_are_kept_or_it_is_refused() {
+    let (_server, _agent, mut channel) = connected().await;
+    let many = "for i in {1..30}; do sleep 5 & done; echo never";
+    let answer = ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}, "timeout": 1}))).await;
+    if answer["retcode"] == 3033 {
+        assert!(answer["message"].as_str().unwrap().contains("cannot be limited on this host"), "{answer}");
+        eprintln!("SKIPPED (needs root): {answer}");
+        return;
+    }
+    assert_eq!(answer["message"], "Accepted", "{answer}");
+    let over = result(&mut channel, "one").await;
+    assert!(over["data"].as_str().unwrap().contains("Resource temporarily unavailable"), "{over}");
+}
+
+#[tokio::test]
 async fn commands_that_wait_have_a_bound_in_memory() {
     let (_server, _agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
     accept(&mut channel, "first", "sleep 600", json!({})).await;

@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 /// Bytes written at once when a file is laid out.
 const CHUNK: usize = 64 << 10;
 
+/// Bytes of a file once the smallest is full, where there is space: to make one costs as much as twenty commits, so it is
+/// to last.
+const AMPLE: u64 = 4 << 20;
+
 /// Bytes of a file that are written beforehand; of the rest only the space is taken. A first write there costs a change
 /// of the file's map beside the data, which a sync then has to bring to the disk too; but laying out megabytes costs more
 /// than that saves.
@@ -20,6 +24,8 @@ pub(crate) trait Disk {
     /// An open file.
     type File;
 
+    /// Bytes of a file that is to last.
+    fn ample(&self) -> u64;
     /// A file's whole content; `None` when it is not there.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
     /// Opens a file for writing.
@@ -65,6 +71,10 @@ fn take_space(file: &File, length: u64) -> Result<(), Errno> {
 
 impl Disk for Directory {
     type File = File;
+
+    fn ample(&self) -> u64 {
+        AMPLE
+    }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match std::fs::read(self.path.join(name)) {

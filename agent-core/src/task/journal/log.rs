@@ -11,9 +11,6 @@ const NEXT: &str = "journal.next";
 
 /// Bytes of the smallest file: a journal fits a disk of a megabyte.
 const SMALLEST: u64 = 64 << 10;
-/// Bytes of a file once the smallest is full, where there is space: to make one costs as much as twenty commits, so
-/// it is to last.
-const AMPLE: u64 = 4 << 20;
 /// What a file has at least beyond what is known to be needed.
 const SPARE: u64 = 4 << 10;
 
@@ -174,7 +171,7 @@ impl<D: Disk> Log<D> {
         self.discard();
         let live: u64 = records.iter().map(|record| frame_length(record.len()) as u64).sum();
         let least = (HEADER as u64 + live + room).next_multiple_of(SPARE) + SPARE;
-        let ample = least.saturating_mul(2).next_multiple_of(SMALLEST).max(AMPLE);
+        let ample = least.saturating_mul(2).next_multiple_of(SMALLEST).max(self.disk.ample());
         let (made, capacity) = match make(&self.disk, ample, records) {
             Err(error) if is_no_space(&error) => (make(&self.disk, least, records), least),
             made => (made, ample),
