@@ -129,8 +129,8 @@ impl Entry {
         self.rule = Some(rule.to_owned());
     }
 
-    /// Writes the line.
-    pub(crate) fn end(mut self, answer: &Response) {
+    /// Adds the line. What is returned writes it, where no channel does so before an answer goes out.
+    pub(crate) fn end(mut self, answer: &Response) -> Audit {
         let line = &mut self.line;
         line.plain("resp", if answer.resp == Resp::Success { "\"success\"" } else { "\"failed\"" });
         line.plain("retcode", answer.retcode);
@@ -142,6 +142,7 @@ impl Entry {
         }
         line.plain("seconds", format_args!("{:.6}", self.since.elapsed().as_secs_f64()));
         self.audit.state().append(&self.line.finish());
+        self.audit
     }
 
     /// What was asked for: names and texts, no input and no variable's value.

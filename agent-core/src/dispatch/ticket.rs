@@ -141,8 +141,12 @@ impl Ticket {
 
     /// Before the answer goes out, and also when nobody is left to take it.
     fn audit(&mut self, response: &Response) {
-        if let Some(entry) = self.entry.take() {
-            entry.end(response);
+        let Some(entry) = self.entry.take() else { return };
+        // No channel will write the line before it sends the answer: there is none any more, or no answer.
+        let unattended = self.answers.is_closed() || self.manner == Manner::Acknowledgement;
+        let audit = entry.end(response);
+        if unattended {
+            audit.flush();
         }
     }
 
