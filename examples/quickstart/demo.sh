@@ -135,7 +135,7 @@ ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
 
 say "6. Tasks (async.bash): one that outlives a kill -9 of the agent"
 task=("${remote[@]}" task)
-ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 3; echo finished by \$PPID's child"
+ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
 await "the task runs" test -s "$here/starts"
 agent=$(agent_pid)
 printf '\n%s$ kill -9 %s   # the agent; its launcher starts another%s\n' "$dim" "$agent" "$plain"
@@ -145,8 +145,8 @@ await "another agent runs" another
 await "the agent is connected again" "${remote[@]}" -c getinfo.kernel
 ask 0 "running" "${task[@]}" status backup-1
 ask 0 "finished" "${task[@]}" result backup-1 --wait 20
-ask 0 "begun" cat "$here/starts"
-ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished by \$PPID's child"
+ask 0 "1" grep -c begun "$here/starts"
+ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
 
 if [ "$wrong" -eq 0 ]; then say "Everything as it should be."; fi
 exit "$((wrong > 0))"
