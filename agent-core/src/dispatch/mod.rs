@@ -129,7 +129,7 @@ impl Dispatcher {
         (task::deliver(&self.tasks, caller), self.audit.gather())
     }
 
-    /// What has been answered gets its line.
+    /// What is about to be answered gets its line first.
     pub(crate) fn audit(&self) {
         self.audit.flush();
     }

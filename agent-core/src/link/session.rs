@@ -151,10 +151,9 @@ impl Channel<'_> {
     ) -> Poll<End> {
         loop {
             let more = self.take_lines(cx);
-            let written = self.poll_write(cx, Pin::new(stream));
-            // In the turn of the answers, and not between a server and what it waits for.
+            // Before the answers: who has one can rely on its line.
             self.dispatcher.audit();
-            if let Poll::Ready(Err(error)) = written {
+            if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
                 return Poll::Ready(End::Lost(error));
             }
             if self.garbage.is_some() {
