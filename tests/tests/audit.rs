@@ -1,6 +1,6 @@
 //! The audit log on the real agent: a line for each request, whatever becomes of it, and nothing secret in one.
 
-use e2e::{Agent, AgentConfig, DEADLINE, Pki, Scratch, Server, connected, eventually, needs_root};
+use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Scratch, Server, connected, eventually, needs_root};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -12,6 +12,11 @@ fn lines(file: &Path) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect()
+}
+
+/// A line is written in the turn in which its answer goes out: by the time of another answer it is there.
+async fn settled(channel: &mut Channel) {
+    channel.ask(&json!({"id": "settled", "method": "agent.ping"})).await;
 }
 
 #[tokio::test]
@@ -32,6 +37,8 @@ async fn each_request_has_its_line_and_none_tells_a_secret() {
     for _ in 0..4 {
         channel.next().await.unwrap();
     }
+    // The channel is closed after the last of them.
+    eventually("each has its line", || lines(&file).len() >= 10).await;
     let found = lines(&file);
     let methods: Vec<&str> = found.iter().map(|line| line["method"].as_str().unwrap_or("-")).collect();
     assert_eq!(
@@ -105,6 +112,7 @@ async fn a_refused_request_is_there_with_its_rule() {
     let mut channel = server.channel().await;
     channel.bash("ls", json!({})).await;
     channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
+    settled(&mut channel).await;
     let found = lines(&agent.scratch().file("state/audit.log"));
     let told: Vec<_> = found.iter().map(|line| (&line["rule"], &line["retcode"], &line["cmd"])).collect();
     assert_eq!(
@@ -127,6 +135,7 @@ async fn it_turns_over_by_size_and_is_opened_anew_on_sighup() {
         let request = json!({"id": number.to_string(), "method": "getinfo.nothing", "args": args});
         channel.ask(&request).await;
     }
+    settled(&mut channel).await;
     let numbers: Vec<i64> = [".2", ".1", ""]
         .iter()
         .flat_map(|name| lines(&file(name)))
@@ -141,6 +150,7 @@ async fn it_turns_over_by_size_and_is_opened_anew_on_sighup() {
     agent.signal(Signal::SIGHUP);
     agent.logged("configuration reloaded").await;
     channel.ask(&json!({"id": "after", "method": "agent.info"})).await;
+    settled(&mut channel).await;
     assert_eq!(lines(&file(""))[0]["id"], "after");
 }
 
@@ -168,12 +178,14 @@ async fn a_full_disk_holds_no_request_up_and_what_was_lost_is_counted() {
             channel.ask(&json!({"id": number.to_string(), "method": "getinfo.nothing", "args": args})).await;
         assert_eq!(answer["retcode"], 3051, "{answer}");
     }
+    settled(&mut channel).await;
     let kept = lines(&seen("audit.log")).len();
     assert!((10..40).contains(&kept), "{kept}");
     assert_eq!(agent.log().matches("no audit log while this lasts").count(), 1);
     std::fs::rename(seen("audit.log"), seen("old")).unwrap();
     std::fs::remove_file(seen("old")).unwrap();
     channel.ask(&json!({"id": "after", "method": "agent.info"})).await;
+    settled(&mut channel).await;
     let found = lines(&seen("audit.log"));
     assert_eq!((&found[0]["lost_lines"], &found[1]["id"]), (&json!(40 - kept), &json!("after")));
     agent.logged("lines were lost").await;

@@ -38,7 +38,7 @@ struct State {
 /// Bytes of lines that are written together at most.
 const MAX_GATHERED: usize = 16 << 10;
 
-/// While this is held lines are gathered, and its holder calls [`Audit::flush`] before an answer goes out.
+/// While this is held lines are gathered, and its holder calls [`Audit::flush`] in the turn in which answers go out.
 #[derive(Debug)]
 pub(crate) struct Gathering(Audit);
 
@@ -129,7 +129,7 @@ impl Entry {
         self.rule = Some(rule.to_owned());
     }
 
-    /// Adds the line. What is returned writes it, where no channel does so before an answer goes out.
+    /// Adds the line. What is returned writes it, where no channel does so with the answer.
     pub(crate) fn end(mut self, answer: &Response) -> Audit {
         let line = &mut self.line;
         line.plain("resp", if answer.resp == Resp::Success { "\"success\"" } else { "\"failed\"" });

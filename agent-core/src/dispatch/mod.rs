@@ -129,7 +129,7 @@ impl Dispatcher {
         (task::deliver(&self.tasks, caller), self.audit.gather())
     }
 
-    /// What is about to be answered gets its line first.
+    /// What has been answered gets its line.
     pub(crate) fn audit(&self) {
         self.audit.flush();
     }

@@ -151,9 +151,10 @@ impl Channel<'_> {
     ) -> Poll<End> {
         loop {
             let more = self.take_lines(cx);
-            // Before the answers: who has one can rely on its line.
+            let written = self.poll_write(cx, Pin::new(stream));
+            // In the turn of the answers, and not between a server and what it waits for.
             self.dispatcher.audit();
-            if let Poll::Ready(Err(error)) = self.poll_write(cx, Pin::new(stream)) {
+            if let Poll::Ready(Err(error)) = written {
                 return Poll::Ready(End::Lost(error));
             }
             if self.garbage.is_some() {
