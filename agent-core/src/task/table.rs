@@ -163,7 +163,10 @@ impl Table {
         let mut ends = BTreeMap::new();
         for task in self.tasks.values() {
             let bash = match &task.state {
-                State::Waiting(command) => Some(command.clone()),
+                // One that is empty stands for one that was not found, and is not written as one.
+                State::Waiting(command) => {
+                    Some(command).filter(|command| !command.bash().cmd.is_empty()).cloned()
+                }
                 State::Running(_) | State::Ended { .. } => None,
             };
             records.push(Record::Accepted(Accepted {

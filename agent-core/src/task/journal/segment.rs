@@ -51,13 +51,10 @@ pub(crate) fn put_frame(salt: u64, sequence: u64, record: &[u8], out: &mut Vec<u
     out.resize(start + frame_length(record.len()), 0);
 }
 
+/// One checksum over all of it: nested ones of the same polynomial would cancel each other out.
 fn checksum(salt: u64, sequence: u64, record: &[u8]) -> u32 {
-    let mut head = [0; 24];
-    let words = [salt, sequence, (record.len() as u64) << 32 | u64::from(crc32(record))];
-    for (slot, word) in head.chunks_exact_mut(8).zip(words) {
-        slot.copy_from_slice(&word.to_le_bytes());
-    }
-    crc32(&head)
+    let length = record.len() as u64;
+    crc32(&[&salt.to_le_bytes()[..], &sequence.to_le_bytes(), &length.to_le_bytes(), record].concat())
 }
 
 /// What a file holds.
