@@ -5,7 +5,6 @@ use crate::plugin::Plugins;
 use crate::task::Counts;
 use agent_wire::message::Response;
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 use std::time::{Instant, SystemTime};
 
 /// What does not change while the agent runs.
@@ -57,7 +56,7 @@ impl About {
             tasks_running: tasks.running,
             results_unacknowledged: tasks.undelivered,
         };
-        with_data(id, &info)
+        reply::with_data(id, &info)
     }
 }
 
@@ -66,12 +65,5 @@ pub(super) async fn methods(id: &str, plugins: &Plugins) -> Response {
     let own = METHODS.iter().map(|(method, summary)| ((*method).to_owned(), (*summary).to_owned()));
     let offered = plugins.methods().await;
     let all: Vec<Method> = own.chain(offered).map(|(method, summary)| Method { method, summary }).collect();
-    with_data(id, &all)
-}
-
-fn with_data(id: &str, data: &impl Serialize) -> Response {
-    match to_raw_value(data) {
-        Ok(data) => Response::success(id, 0).with_json(data),
-        Err(error) => reply::internal(id, &error),
-    }
+    reply::with_data(id, &all)
 }

@@ -3,6 +3,8 @@
 use crate::Error;
 use agent_wire::message::Response;
 use agent_wire::{InvalidParams, Retcode};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
 use std::fmt::Display;
 
 /// A field that is not as the protocol has it.
@@ -14,6 +16,14 @@ pub(super) fn invalid(id: &str, why: &InvalidParams) -> Response {
 pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
     log::error!("request {}: {error}", agent_wire::json::quote(id));
     Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
+}
+
+/// A success that carries a value.
+pub(super) fn with_data(id: &str, data: &impl Serialize) -> Response {
+    match to_raw_value(data) {
+        Ok(data) => Response::success(id, 0).with_json(data),
+        Err(error) => internal(id, &error),
+    }
 }
 
 /// The failed answer for a command that a signal has ended, which it names.

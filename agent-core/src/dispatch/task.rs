@@ -9,7 +9,6 @@ use agent_wire::message::{
     Bash, Data, Encoding, Event, EventKind, OutputFrom, Resp, Response, TaskId, TaskList, Usage, line,
 };
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
@@ -18,7 +17,7 @@ use tokio::task::JoinHandle;
 pub(super) async fn submit(id: &str, bash: Bash, tasks: &Tasks) -> Response {
     match tasks.submit(id, bash).await {
         Ok(Submitted::Accepted) => Response::success(id, 0).with_message(Response::ACCEPTED),
-        Ok(Submitted::Known(status)) => with_data(id, &view(&status)).with_message("Known"),
+        Ok(Submitted::Known(status)) => reply::with_data(id, &view(&status)).with_message("Known"),
         Err(error) => reply::failed(id, &error),
     }
 }
@@ -26,7 +25,7 @@ pub(super) async fn submit(id: &str, bash: Bash, tasks: &Tasks) -> Response {
 /// `async.status`.
 pub(super) fn status(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
     match tasks.status(&task.0) {
-        Ok(status) => with_data(id, &view(&status)),
+        Ok(status) => reply::with_data(id, &view(&status)),
         Err(error) => reply::failed(id, &error),
     }
 }
@@ -35,7 +34,7 @@ pub(super) fn status(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
 pub(super) fn list(id: &str, asked: &TaskList, tasks: &Tasks) -> Response {
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     match tasks.list(asked.after.as_deref(), limit) {
-        Ok(list) => with_data(id, &list.iter().map(view).collect::<Vec<_>>()),
+        Ok(list) => reply::with_data(id, &list.iter().map(view).collect::<Vec<_>>()),
         Err(error) => reply::failed(id, &error),
     }
 }
@@ -43,7 +42,7 @@ pub(super) fn list(id: &str, asked: &TaskList, tasks: &Tasks) -> Response {
 /// `async.cancel`: answered with the task's state of this moment; its result follows when it has ended.
 pub(super) async fn cancel(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
     match tasks.cancel(&task.0).await {
-        Ok(status) => with_data(id, &view(&status)),
+        Ok(status) => reply::with_data(id, &view(&status)),
         Err(error) => reply::failed(id, &error),
     }
 }
@@ -77,7 +76,7 @@ pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Respon
         (text, None) => (Some(text), None),
         (encoded, Some(_)) => (None, Some(encoded)),
     };
-    with_data(id, &View { offset, next, ended, text, base64 })
+    reply::with_data(id, &View { offset, next, ended, text, base64 })
 }
 
 /// `async.ack`: once this is answered, the result is not sent again.
@@ -228,11 +227,4 @@ const LAST_MS: u64 = 253_402_300_799_999;
 fn time(ms: u64) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
     humantime::format_rfc3339_millis(at).to_string()
-}
-
-fn with_data(id: &str, data: &impl Serialize) -> Response {
-    match to_raw_value(data) {
-        Ok(data) => Response::success(id, 0).with_json(data),
-        Err(error) => reply::internal(id, &error),
-    }
 }

@@ -140,7 +140,8 @@ impl Runner {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settings(&self) -> Settings {
+    /// Those in force.
+    pub(crate) fn settings(&self) -> Settings {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -88,7 +88,6 @@ pub(crate) struct Tasks {
     runner: Arc<Runner>,
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
-    settings: Mutex<Settings>,
     /// Submissions whose record is not durable yet, by id.
     under_way: Mutex<HashMap<String, UnderWay>>,
 }
@@ -114,19 +113,11 @@ impl Tasks {
             table.task(n).is_some_and(|task| !matches!(task.state, State::Ended { acked: true, .. }))
         });
         let runner = Runner::start(&directory, settings, executor.clone(), store.clone(), spool.clone())?;
-        Ok(Self {
-            store,
-            runner,
-            executor,
-            spool,
-            settings: Mutex::new(settings),
-            under_way: Mutex::default(),
-        })
+        Ok(Self { store, runner, executor, spool, under_way: Mutex::default() })
     }
 
     /// New settings, from now on.
     pub(crate) fn reconfigure(&self, settings: Settings) {
-        *lock(&self.settings) = settings;
         self.runner.reconfigure(settings);
     }
 
@@ -177,7 +168,7 @@ impl Tasks {
             spec.check()?;
         }
         drop(spec);
-        let settings = *lock(&self.settings);
+        let settings = self.runner.settings();
         let shape = Shape::of(command.bash(), settings.max_output);
         let mut records = self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()))?;
         let n = self.store.table().take_number();
