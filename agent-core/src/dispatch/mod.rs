@@ -18,14 +18,15 @@ use crate::Error;
 use crate::audit::{Audit, Entry, Gathering};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
-use crate::policy::{Asked, Gate, brings_command};
+use crate::policy::{Admission, Asked, Gate, brings_command};
 use crate::shutdown::Stopping;
-use crate::task::Tasks;
+use crate::task::{Submission, Tasks};
 use agent_wire::message::{
     Ack, Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId,
     TaskList, line,
 };
 use agent_wire::{InvalidParams, Malformed, Retcode, json};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Manner, Running, Ticket};
@@ -49,6 +50,9 @@ const METHODS: [(&str, &str); 11] = [
 pub(crate) fn is_own_method(method: &str) -> bool {
     METHODS.iter().any(|(own, _)| *own == method)
 }
+
+/// A handler at work. Boxed, so that the runtime's machinery for a task is built once and not for each handler.
+type Work = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Takes messages and sees to their answers.
 pub(crate) struct Dispatcher {
@@ -205,14 +209,10 @@ impl Dispatcher {
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
                 let tasks = self.tasks.clone();
-                self.spawn_command(
-                    request,
-                    bash,
-                    Manner::Task,
-                    caller,
-                    entry,
-                    move |request, bash, _| async move { task::submit(&request.id, bash, &tasks).await },
-                )
+                self.spawn_command(request, bash, Manner::Task, caller, entry, move |request, bash, _| {
+                    let submission = Submission::new(bash);
+                    async move { task::submit(&request.id, submission, &tasks).await }
+                })
             }
             "async.status" => Some(match TaskId::parse(request.params()) {
                 Ok(task) => task::status(id, &task, &self.tasks),
@@ -280,14 +280,13 @@ impl Dispatcher {
         handler: impl FnOnce(Request, ticket::Cancelled) -> F + Send + 'static,
     ) -> Option<Response>
     where
-        F: Future<Output = Response> + Send,
+        F: Future<Output = Response> + Send + 'static,
     {
         let (ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
             Ok(entered) => entered,
             Err(response) => return Some(*response),
         };
-        // Owned by `running`: shutdown waits for every ticket to be given back.
-        tokio::spawn(async move { Ticket::answer(ticket, handler(request, cancelled).await).await });
+        serve(ticket, Box::pin(handler(request, cancelled)));
         None
     }
 
@@ -302,21 +301,25 @@ impl Dispatcher {
         handler: impl FnOnce(Request, Bash, ticket::Cancelled) -> F + Send + 'static,
     ) -> Option<Response>
     where
-        F: Future<Output = Response> + Send,
+        F: Future<Output = Response> + Send + 'static,
     {
-        let (mut ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
+        let asked = Asked { method: &request.method, controllers: &caller.peer.names, bash: Some(&bash) };
+        let admission = match self.gate.check_command(asked) {
+            Ok(admission) => admission,
+            Err(error) => return Some(refusal(&request.id, &error, entry.as_mut())),
+        };
+        let (ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
             Ok(entered) => entered,
             Err(response) => return Some(*response),
         };
-        let (gate, peer) = (self.gate.clone(), caller.peer.clone());
-        tokio::spawn(async move {
-            let asked = Asked { method: &request.method, controllers: &peer.names, bash: Some(&bash) };
-            let response = match gate.check_command(asked).await {
-                Ok(()) => handler(request, bash, cancelled).await,
-                Err(error) => refusal(&request.id, &error, ticket.entry.as_mut()),
-            };
-            ticket.answer(response).await;
-        });
+        let start = move |request, bash| -> Work { Box::pin(handler(request, bash, cancelled)) };
+        match admission {
+            Admission::Granted => serve(ticket, start(request, bash)),
+            Admission::DependsOnAccount => {
+                let (gate, peer) = (self.gate.clone(), caller.peer.clone());
+                tokio::spawn(admit(gate, peer, request, bash, ticket, Box::new(start)));
+            }
+        }
         None
     }
 
@@ -353,6 +356,28 @@ impl Dispatcher {
             Err(why) => reply::invalid(&request.id, &why),
         }
     }
+}
+
+/// Runs a handler in a task, owned by [`Running`]: shutdown waits for every ticket to be given back.
+fn serve(ticket: Ticket, work: Work) {
+    tokio::spawn(async move { ticket.answer(work.await).await });
+}
+
+/// Runs a command's handler if the policy lets its account in.
+async fn admit(
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    request: Request,
+    bash: Bash,
+    mut ticket: Ticket,
+    start: Box<dyn FnOnce(Request, Bash) -> Work + Send>,
+) {
+    let asked = Asked { method: &request.method, controllers: &peer.names, bash: Some(&bash) };
+    let response = match gate.check_account(asked).await {
+        Ok(()) => start(request, bash).await,
+        Err(error) => refusal(&request.id, &error, ticket.entry.as_mut()),
+    };
+    ticket.answer(response).await;
 }
 
 /// The answer to a request that the policy did not let in; the entry learns the rule.

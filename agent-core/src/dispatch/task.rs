@@ -3,10 +3,10 @@
 use super::bash::encode;
 use super::{Caller, reply};
 use crate::exec::unfinished;
-use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submitted, Tasks};
+use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submission, Submitted, Tasks};
 use agent_wire::Retcode;
 use agent_wire::message::{
-    Bash, Data, Encoding, Event, EventKind, OutputFrom, Resp, Response, TaskId, TaskList, Usage, line,
+    Data, Encoding, Event, EventKind, OutputFrom, Resp, Response, TaskId, TaskList, Usage, line,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 
 /// `async.bash`.
-pub(super) async fn submit(id: &str, bash: Bash, tasks: &Tasks) -> Response {
-    match tasks.submit(id, bash).await {
+pub(super) async fn submit(id: &str, submission: Submission, tasks: &Tasks) -> Response {
+    match tasks.submit(id, submission).await {
         Ok(Submitted::Accepted) => Response::success(id, 0).with_message(Response::ACCEPTED),
         Ok(Submitted::Known(status)) => reply::with_data(id, &view(&status)).with_message("Known"),
         Err(error) => reply::failed(id, &error),

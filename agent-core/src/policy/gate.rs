@@ -27,6 +27,15 @@ impl InForce {
     }
 }
 
+/// What is known of a request without a look at accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It is let in.
+    Granted,
+    /// It depends on whom its command would run as: [`Gate::check_account`] knows.
+    DependsOnAccount,
+}
+
 impl Gate {
     /// A gate with this policy; the executor's accounts are asked whom commands would run as.
     pub(crate) fn new(policy: Policy, executor: Arc<Executor>) -> Self {
@@ -52,22 +61,31 @@ impl Gate {
         answer(self.in_force().policy.check(asked, None))
     }
 
-    /// For any request: a command's account is looked up when a rule depends on it.
+    /// For any request, as far as it can be said without a look at accounts.
     ///
     /// # Errors
-    /// [`Error::RefusedByPolicy`]; those of the look-up, [`Error::NoSuchUser`] and its like: what can't be judged is
-    /// not let in.
-    pub(crate) async fn check_command(&self, asked: Asked<'_>) -> Result<(), Error> {
+    /// [`Error::RefusedByPolicy`].
+    pub(crate) fn check_command(&self, asked: Asked<'_>) -> Result<Admission, Error> {
         let in_force = self.in_force();
         // What cannot run on any host (exec says so) is not worth a look at each rule.
         if !in_force.policy.is_open() && asked.bash.is_some_and(|bash| bash.cmd.len() > MAX_CMD) {
             let why = format!("is longer than {MAX_CMD} bytes");
             return Err(Error::InvalidCommand { field: "cmd", why });
         }
-        let bash = match (in_force.policy.check(asked, None), asked.bash) {
-            (Verdict::NeedsAccount, Some(bash)) => bash,
-            (verdict, _) => return answer(verdict),
-        };
+        match in_force.policy.check(asked, None) {
+            Verdict::NeedsAccount if asked.bash.is_some() => Ok(Admission::DependsOnAccount),
+            verdict => answer(verdict).map(|()| Admission::Granted),
+        }
+    }
+
+    /// For a request that [`Gate::check_command`] could not judge: looks its command's account up.
+    ///
+    /// # Errors
+    /// [`Error::RefusedByPolicy`]; those of the look-up, [`Error::NoSuchUser`] and its like: what can't be judged is
+    /// not let in.
+    pub(crate) async fn check_account(&self, asked: Asked<'_>) -> Result<(), Error> {
+        let in_force = self.in_force();
+        let Some(bash) = asked.bash else { return self.check(asked) };
         let account = self.executor.account(bash.user.clone(), bash.group.clone()).await?;
         let identity = &account.identity;
         let is_member = match &bash.group {

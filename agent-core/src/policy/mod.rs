@@ -8,5 +8,5 @@ mod gate;
 mod rules;
 
 pub(crate) use file::load;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Admission, Gate};
 pub(crate) use rules::{Asked, Policy, brings_command};

@@ -17,4 +17,4 @@ mod tasks;
 pub(crate) use record::{Ended, How, Shape};
 pub(crate) use runner::MAX_RUNNING;
 pub(crate) use table::{Counts, State};
-pub(crate) use tasks::{Finished, Piece, Settings, Status, Submitted, Tasks};
+pub(crate) use tasks::{Finished, Piece, Settings, Status, Submission, Submitted, Tasks};

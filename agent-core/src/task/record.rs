@@ -5,9 +5,9 @@
 use agent_sys::spool::Extent;
 use agent_wire::Params;
 use agent_wire::message::{Bash, Encoding, MAX_TASK_TIMEOUT, StderrMode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Map;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
 /// One step of one task. Times are milliseconds since 1970, UTC.
@@ -47,22 +47,22 @@ pub(crate) struct Accepted {
 }
 
 /// A command that waits: its fields as on the wire, and what they say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Command {
-    fields: Box<str>,
+    fields: Box<RawValue>,
     bash: Arc<Bash>,
 }
 
 impl Command {
     /// Of a request.
     pub(crate) fn new(bash: Bash) -> Self {
-        let fields = serde_json::to_string(&bash).expect("a command goes to memory");
-        Self { fields: fields.into(), bash: Arc::new(bash) }
+        let fields = to_raw_value(&bash).expect("a command goes to memory");
+        Self { fields, bash: Arc::new(bash) }
     }
 
     /// Its fields as JSON text, the same for the same command.
     pub(crate) fn fields(&self) -> &str {
-        &self.fields
+        self.fields.get()
     }
 
     pub(crate) fn bash(&self) -> &Arc<Bash> {
@@ -70,9 +70,15 @@ impl Command {
     }
 }
 
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.bash == other.bash
+    }
+}
+
 impl Serialize for Command {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        <&RawValue>::serialize(&serde_json::from_str(&self.fields).map_err(ser::Error::custom)?, serializer)
+        self.fields.serialize(serializer)
     }
 }
 

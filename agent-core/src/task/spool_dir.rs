@@ -12,13 +12,26 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long what was free counts as what is: a thousand tasks that come together ask once.
+const FREE_SPACE_FRESH: Duration = Duration::from_millis(50);
 
 /// The directory, open.
 #[derive(Debug)]
 pub(crate) struct SpoolDir {
     path: PathBuf,
     dir: Arc<File>,
+    free: Mutex<Option<(Instant, FreeSpace)>>,
+}
+
+/// What can still be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FreeSpace {
+    pub(crate) bytes: u64,
+    /// A file system that does not count its files has room for all.
+    pub(crate) files: u64,
 }
 
 impl SpoolDir {
@@ -30,7 +43,7 @@ impl SpoolDir {
         let failed = |source| Error::File { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let dir = File::open(path).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), dir: Arc::new(dir) })
+        Ok(Self { path: path.to_owned(), dir: Arc::new(dir), free: Mutex::default() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -41,15 +54,25 @@ impl SpoolDir {
         self.dir.as_fd()
     }
 
-    /// Bytes and files that can still be had; a file system that does not count its files has room for all.
+    /// What is free, or was 50 ms ago.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub(crate) fn free_space(&self) -> Result<(u64, u64), Error> {
+    pub(crate) fn free_space(&self) -> Result<FreeSpace, Error> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, found)) = *free
+            && at.elapsed() < FREE_SPACE_FRESH
+        {
+            return Ok(found);
+        }
         let found = statvfs::fstatvfs(&*self.dir)
             .map_err(|errno| Error::File { path: self.path.clone(), source: errno.into() })?;
-        let files = if found.files() == 0 { u64::MAX } else { found.files_available() };
-        Ok((found.blocks_available().saturating_mul(found.fragment_size()), files))
+        let found = FreeSpace {
+            bytes: found.blocks_available().saturating_mul(found.fragment_size()),
+            files: if found.files() == 0 { u64::MAX } else { found.files_available() },
+        };
+        *free = Some((Instant::now(), found));
+        Ok(found)
     }
 
     /// Removes a task's files; those that are not there are no matter.

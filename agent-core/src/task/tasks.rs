@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 /// Bytes of commands that wait in memory for their turn.
 const MAX_WAITING_BYTES: usize = 16 << 20;
@@ -39,6 +39,22 @@ pub(crate) struct Settings {
     pub(crate) keep: Duration,
     /// Bytes kept of an output stream where the request does not say.
     pub(crate) max_output: u64,
+}
+
+/// A command on its way to become a task.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    command: Command,
+    digest: String,
+}
+
+impl Submission {
+    /// Of a request's fields.
+    pub(crate) fn new(bash: Bash) -> Self {
+        let command = Command::new(bash);
+        let digest = fingerprint(command.fields());
+        Self { command, digest }
+    }
 }
 
 /// What became of a submission.
@@ -95,8 +111,8 @@ pub(crate) struct Tasks {
 /// A submission on its way to the disk.
 struct UnderWay {
     digest: String,
-    /// Dropped when it is over.
-    over: watch::Sender<()>,
+    /// Those who ask for the very same meanwhile; dropped when it is over.
+    others: Vec<oneshot::Sender<()>>,
 }
 
 impl Tasks {
@@ -126,15 +142,14 @@ impl Tasks {
     /// # Errors
     /// [`Error::TaskDiffers`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`],
     /// [`Error::ShuttingDown`].
-    pub(crate) async fn submit(&self, id: &str, bash: Bash) -> Result<Submitted, Error> {
-        let command = Command::new(bash);
-        let digest = fingerprint(command.fields());
+    pub(crate) async fn submit(&self, id: &str, submission: Submission) -> Result<Submitted, Error> {
+        let Submission { command, digest } = submission;
         if let Some(status) = self.known(id, &digest)? {
             return Ok(Submitted::Known(status));
         }
-        if let Some(mut other) = self.claim(id, &digest)? {
+        if let Some(over) = self.claim(id, &digest)? {
             // The same task is being taken for another request: what becomes of that is the answer here too.
-            let _ = other.changed().await;
+            let _ = over.await;
             return match self.known(id, &digest)? {
                 Some(status) => Ok(Submitted::Known(status)),
                 None => Err(Error::TasksBusy("it has just been refused to another request".to_owned())),
@@ -146,28 +161,25 @@ impl Tasks {
     }
 
     /// Claims an id. What is returned ends when the same task, just being taken, is.
-    fn claim(&self, id: &str, digest: &str) -> Result<Option<watch::Receiver<()>>, Error> {
+    fn claim(&self, id: &str, digest: &str) -> Result<Option<oneshot::Receiver<()>>, Error> {
         let mut under_way = lock(&self.under_way);
-        match under_way.get(id) {
-            Some(other) if other.digest == digest => Ok(Some(other.over.subscribe())),
+        match under_way.get_mut(id) {
+            Some(other) if other.digest == digest => {
+                let (over, ended) = oneshot::channel();
+                other.others.push(over);
+                Ok(Some(ended))
+            }
             Some(_) => Err(Error::TaskDiffers(id.to_owned())),
             None => {
-                let over = watch::Sender::new(());
-                under_way.insert(id.to_owned(), UnderWay { digest: digest.to_owned(), over });
+                let submission = UnderWay { digest: digest.to_owned(), others: Vec::new() };
+                under_way.insert(id.to_owned(), submission);
                 Ok(None)
             }
         }
     }
 
     async fn check_and_take(&self, id: &str, command: Command, digest: String) -> Result<(), Error> {
-        let spec = Spec::from(&**command.bash());
-        if spec.user.is_some() || spec.group.is_some() || spec.limits != Limits::default() {
-            self.executor.check(&spec).await?;
-        } else {
-            // The agent's own account is there: nobody has to be asked.
-            spec.check()?;
-        }
-        drop(spec);
+        self.check(command.bash()).await?;
         let settings = self.runner.settings();
         let shape = Shape::of(command.bash(), settings.max_output);
         let mut records = self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()))?;
@@ -177,6 +189,19 @@ impl Tasks {
         self.store.record(records).await?;
         self.runner.wake();
         Ok(())
+    }
+
+    /// Whether a command could be started.
+    async fn check(&self, bash: &Bash) -> Result<(), Error> {
+        let spec = Spec::from(bash);
+        if spec.user.is_some() || spec.group.is_some() || spec.limits != Limits::default() {
+            // In a box: a look-up has a large state, which a thousand tasks without one need not carry.
+            let check = async move { self.executor.check(&spec).await };
+            Box::pin(check).await
+        } else {
+            // The agent's own account is there: nobody has to be asked.
+            spec.check()
+        }
     }
 
     fn known(&self, id: &str, digest: &str) -> Result<Option<Status>, Error> {
@@ -189,12 +214,13 @@ impl Tasks {
 
     /// Checks every bound for one more task. What has to be forgotten for it comes back as records.
     fn make_room(&self, settings: &Settings, bytes: u64, in_memory: usize) -> Result<Vec<Record>, Error> {
-        let (free_bytes, free_files) = self.spool.free_space()?;
-        if free_bytes < MIN_FREE_BYTES || free_files < MIN_FREE_FILES {
+        let free = self.spool.free_space()?;
+        if free.bytes < MIN_FREE_BYTES || free.files < MIN_FREE_FILES {
             return Err(Error::NoSpace(format!(
-                "{}: {} KiB and {free_files} files free",
+                "{}: {} KiB and {} files free",
                 self.spool.path().display(),
-                free_bytes >> 10
+                free.bytes >> 10,
+                free.files
             )));
         }
         let table = self.store.table();
@@ -332,9 +358,15 @@ fn status(task: &Task) -> Status {
 
 /// SHA-256 in hex.
 fn fingerprint(fields: &str) -> String {
-    let nibbles = digest(&SHA256, fields.as_bytes());
-    let nibbles = nibbles.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let sum = digest(&SHA256, fields.as_bytes());
+    let mut text = String::with_capacity(2 * sum.as_ref().len());
+    for byte in sum.as_ref() {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text
 }
 
 /// Milliseconds since 1970; 0 before that.

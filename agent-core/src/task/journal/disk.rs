@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 /// Bytes written at once when a file is laid out.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of a file once the smallest is full, where there is space: to make one costs as much as twenty commits, so it is
-/// to last.
+/// Bytes of a file where there is space: to make one costs as much as twenty commits, so it is to last.
 const AMPLE: u64 = 4 << 20;
 
 /// Bytes of a file that are written beforehand; of the rest only the space is taken. A first write there costs a change

@@ -78,19 +78,10 @@ impl<D: Disk> Log<D> {
                 }
             }
         }
-        let (file, salt, end) = make(&disk, SMALLEST, &[])?;
+        let ((file, salt, end), capacity) = make_ample(&disk, disk.ample().max(SMALLEST), SMALLEST, &[])?;
         install(&disk)?;
         disk.sync_names()?;
-        let log = Self {
-            disk,
-            file,
-            salt,
-            sequence: 0,
-            end,
-            capacity: SMALLEST,
-            pending: Vec::new(),
-            poisoned: false,
-        };
+        let log = Self { disk, file, salt, sequence: 0, end, capacity, pending: Vec::new(), poisoned: false };
         Ok((log, found))
     }
 
@@ -172,11 +163,8 @@ impl<D: Disk> Log<D> {
         let live: u64 = records.iter().map(|record| frame_length(record.len()) as u64).sum();
         let least = (HEADER as u64 + live + room).next_multiple_of(SPARE) + SPARE;
         let ample = least.saturating_mul(2).next_multiple_of(SMALLEST).max(self.disk.ample());
-        let (made, capacity) = match make(&self.disk, ample, records) {
-            Err(error) if is_no_space(&error) => (make(&self.disk, least, records), least),
-            made => (made, ample),
-        };
-        let (file, salt, end) = made.inspect_err(|_| {
+        let made = make_ample(&self.disk, ample, least, records);
+        let ((file, salt, end), capacity) = made.inspect_err(|_| {
             let _ = self.disk.remove(NEXT);
         })?;
         install(&self.disk).inspect_err(|_| {
@@ -204,8 +192,24 @@ fn check(record: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A new file under the temporary name, on the disk: the file, its salt, its end.
-fn make<D: Disk>(disk: &D, capacity: u64, records: &[Vec<u8>]) -> io::Result<(D::File, u64, u64)> {
+/// A file, its salt, its end.
+type Made<F> = (F, u64, u64);
+
+/// A new file of `ample` bytes, or of `least` where there is no space for that.
+fn make_ample<D: Disk>(
+    disk: &D,
+    ample: u64,
+    least: u64,
+    records: &[Vec<u8>],
+) -> io::Result<(Made<D::File>, u64)> {
+    match make(disk, ample, records) {
+        Err(error) if is_no_space(&error) => Ok((make(disk, least, records)?, least)),
+        made => Ok((made?, ample)),
+    }
+}
+
+/// A new file under the temporary name, on the disk.
+fn make<D: Disk>(disk: &D, capacity: u64, records: &[Vec<u8>]) -> io::Result<Made<D::File>> {
     let salt = random()?;
     let mut bytes = header(salt).to_vec();
     for (index, record) in records.iter().enumerate() {
