@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE = target/release
 
-.PHONY: help build demo test test-deps lint fmt doc bench chaos fuzz install clean
+.PHONY: help build demo test test-deps lint fmt doc bench chaos cron-soak fuzz install clean
 
 help:
 	@echo 'make demo      build, then run the main job for real on loopback'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint      rustfmt, clippy and documentation, warnings refused'
 	@echo 'make bench     measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make chaos     kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
+	@echo 'make cron-soak  schedules against trying all, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
 	@echo 'make fuzz      fuzz each decoder, FUZZ_SECONDS each (600)'
 	@echo 'make install   binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
@@ -70,6 +71,12 @@ CHAOS_SEED  ?=
 chaos: build
 	BASICAGENT_CHAOS_KILLS=$(CHAOS_KILLS) BASICAGENT_CHAOS_SEED=$(CHAOS_SEED) \
 	    $(CARGO) test --release --locked -p e2e --test chaos -- --nocapture
+
+CRON_TRIPLES ?= 10000000
+CRON_SEED    ?=
+cron-soak:
+	BASICAGENT_CRON_SOAK_TRIPLES=$(CRON_TRIPLES) BASICAGENT_CRON_SOAK_SEED=$(CRON_SEED) \
+	    $(CARGO) test --release --locked -p agent-cron --test soak -- --nocapture
 
 FUZZ_SECONDS ?= 600
 fuzz:

@@ -1,0 +1,226 @@
+//! A crontab's text, line by line: assignments, comments, entries, and what is wrong with the others (rule 26).
+
+use super::BLANKS;
+use super::assignment::assignment;
+use super::entry::{Entry, Environment, When};
+use super::line::{Refusal, is_user_name, quoted, read};
+use std::fmt;
+use std::str;
+use std::sync::Arc;
+
+/// A longer file is not read at all.
+pub const MAX_BYTES: usize = 16 << 20;
+/// A longer line is a broken one.
+pub const MAX_LINE: usize = 64 << 10;
+/// How many entries a file may have; those behind are left out.
+pub const MAX_ENTRIES: usize = 100_000;
+/// How many lines of a file may set a variable; those behind are left out.
+pub const MAX_VARIABLES: usize = 256;
+/// How many problems, and how many warnings, of a file are told one by one.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Whether the entries of a file name their user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// Fields, user, command, unless the file has a line `CRON_USER=name` above its first entry.
+    System,
+    /// Fields and command; all run as this user.
+    User(&'a str),
+}
+
+/// A crontab as read.
+#[derive(Clone, Debug, Default)]
+pub struct Crontab {
+    /// What to run, in the order of the lines.
+    pub entries: Vec<Entry>,
+    /// Lines that are left out.
+    pub problems: Vec<Problem>,
+    /// Lines that are taken but may not mean what was meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// From 1.
+    pub line: usize,
+    /// In bytes, from 1.
+    pub column: usize,
+    /// One short line, fit for a log.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Reads a crontab. Lines end with LF or CR LF; the last one needs no end.
+pub fn parse<'a>(bytes: &'a [u8], form: Form<'a>) -> Crontab {
+    let mut reader = Reader::new(form);
+    if bytes.len() > MAX_BYTES {
+        reader.problem(1, 0, format!("the file is longer than {MAX_BYTES} bytes: nothing of it is taken"));
+        return reader.finish();
+    }
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let number = index + 1;
+        if reader.crontab.entries.len() == MAX_ENTRIES && !is_void(line) {
+            let message = format!("more than {MAX_ENTRIES} entries: this line and those below are left out");
+            reader.problem(number, 0, message);
+            break;
+        }
+        reader.line(number, line.strip_suffix(b"\r").unwrap_or(line));
+    }
+    reader.finish()
+}
+
+/// Nothing but blanks or a comment.
+fn is_void(line: &[u8]) -> bool {
+    line.iter().find(|byte| !b" \t\r".contains(byte)).is_none_or(|&first| first == b'#')
+}
+
+struct Reader<'a> {
+    crontab: Crontab,
+    form: Form<'a>,
+    /// The value of `CRON_USER` was no user name: there is nobody to run the entries as.
+    nobody: bool,
+    environment: Arc<Environment>,
+    variables: usize,
+    zone: Option<Arc<str>>,
+    told_of_mail: bool,
+    /// Problems and warnings beyond [`MAX_PROBLEMS`].
+    untold: [usize; 2],
+}
+
+impl<'a> Reader<'a> {
+    fn new(form: Form<'a>) -> Self {
+        Self {
+            crontab: Crontab::default(),
+            form,
+            nobody: false,
+            environment: Arc::default(),
+            variables: 0,
+            zone: None,
+            told_of_mail: false,
+            untold: [0, 0],
+        }
+    }
+
+    fn line(&mut self, number: usize, line: &'a [u8]) {
+        if is_void(line) {
+            return;
+        }
+        if line.len() > MAX_LINE {
+            return self.problem(number, MAX_LINE, format!("the line is longer than {MAX_LINE} bytes"));
+        }
+        let text = match str::from_utf8(line) {
+            Ok(text) => text,
+            Err(error) => return self.problem(number, error.valid_up_to(), "not UTF-8".to_owned()),
+        };
+        if let Some(offset) = text.find('\0') {
+            return self.problem(number, offset, "a NUL byte".to_owned());
+        }
+        let trimmed = text.trim_start_matches(BLANKS);
+        let indent = text.len() - trimmed.len();
+        match assignment(trimmed) {
+            Some(Ok((name, value))) => self.set(number, indent, name, value),
+            Some(Err((offset, message))) => self.problem(number, indent + offset, message.to_owned()),
+            None => self.entry(number, text),
+        }
+    }
+
+    fn entry(&mut self, number: usize, text: &str) {
+        if self.nobody {
+            return self.problem(number, 0, "left out: CRON_USER above names no user".to_owned());
+        }
+        let reading = match read(text, self.form) {
+            Ok(reading) => reading,
+            Err(Refusal { offset, message }) => return self.problem(number, offset, message),
+        };
+        if reading.also_five {
+            let message = "taken as six fields, the first of them the second; it could be five fields too";
+            self.warning(number, message.to_owned());
+        }
+        if let When::At(expression) = &reading.when {
+            for warning in expression.warnings() {
+                self.warning(number, warning.to_string());
+            }
+        }
+        self.crontab.entries.push(Entry {
+            environment: Arc::clone(&self.environment),
+            file_zone: self.zone.clone(),
+            ..reading.entry(number)
+        });
+    }
+
+    fn set(&mut self, number: usize, indent: usize, name: &str, value: &'a str) {
+        self.variables += 1;
+        if self.variables > MAX_VARIABLES {
+            let message =
+                format!("more than {MAX_VARIABLES} lines set a variable: \"{}\" is not set", quoted(name));
+            return self.problem(number, indent, message);
+        }
+        match name {
+            "CRON_TZ" if value.is_empty() => {
+                self.problem(number, indent, "CRON_TZ names no time zone".to_owned());
+            }
+            "CRON_TZ" => self.zone = Some(value.into()),
+            "CRON_USER" => self.set_user(number, indent, value),
+            "LOGNAME" | "USER" => {
+                self.warning(number, format!("{name} is always the user an entry runs as: not set"));
+            }
+            _ => {
+                if name == "MAILTO" && !value.is_empty() && !self.told_of_mail {
+                    self.told_of_mail = true;
+                    let message = "no mail is sent: the result of each run goes to the controller";
+                    self.warning(number, message.to_owned());
+                }
+                Arc::make_mut(&mut self.environment).set(name, value);
+            }
+        }
+    }
+
+    fn set_user(&mut self, number: usize, indent: usize, name: &'a str) {
+        if !self.crontab.entries.is_empty() {
+            let message = "CRON_USER stands above the first entry or not at all: not set";
+            self.problem(number, indent, message.to_owned());
+        } else if is_user_name(name) {
+            self.nobody = false;
+            self.form = Form::User(name);
+        } else {
+            self.nobody = true;
+            self.problem(number, indent, format!("CRON_USER: \"{}\" is no user name", quoted(name)));
+        }
+    }
+
+    fn problem(&mut self, line: usize, offset: usize, message: String) {
+        let problem = Problem { line, column: offset + 1, message };
+        tell(&mut self.crontab.problems, &mut self.untold[0], problem);
+    }
+
+    fn warning(&mut self, line: usize, message: String) {
+        tell(&mut self.crontab.warnings, &mut self.untold[1], Problem { line, column: 1, message });
+    }
+
+    fn finish(mut self) -> Crontab {
+        let lists = [&mut self.crontab.problems, &mut self.crontab.warnings];
+        for (list, untold) in lists.into_iter().zip(self.untold) {
+            if let (Some(last), 1..) = (list.last(), untold) {
+                let message = format!("{untold} more of this kind further down");
+                list.push(Problem { line: last.line, column: 1, message });
+            }
+        }
+        self.crontab
+    }
+}
+
+fn tell(list: &mut Vec<Problem>, untold: &mut usize, problem: Problem) {
+    if list.len() < MAX_PROBLEMS {
+        list.push(problem);
+    } else {
+        *untold += 1;
+    }
+}

@@ -1,0 +1,202 @@
+//! One entry's line: fields, user, command (rule 27).
+
+use super::entry::{Entry, When};
+use super::file::{MAX_LINE, Problem};
+use super::{BLANKS, Form};
+use crate::Expression;
+use std::sync::Arc;
+
+/// How much of a text an error quotes.
+const MAX_QUOTED: usize = 64;
+
+/// A longer user name is none: the limit of Linux' `LOGIN_NAME_MAX`, without its NUL.
+const MAX_USER: usize = 255;
+
+const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
+
+/// A line taken apart.
+pub(super) struct Reading<'a> {
+    pub(super) when: When,
+    pub(super) user: &'a str,
+    pub(super) command: &'a str,
+    /// It could have been read with five fields too.
+    pub(super) also_five: bool,
+}
+
+/// Why a line has no reading, and at which byte of it.
+pub(super) struct Refusal {
+    pub(super) offset: usize,
+    pub(super) message: String,
+}
+
+/// Reads the one-line form of `cron.set`: fields, user, command, as in a system crontab.
+///
+/// # Errors
+/// A [`Problem`] in line 1: what a file would report for this line, and `@reboot`, which is for files only.
+pub fn line(text: &str) -> Result<Entry, Problem> {
+    let problem = |offset: usize, message: String| Problem { line: 1, column: offset + 1, message };
+    if text.len() > MAX_LINE {
+        return Err(problem(MAX_LINE, format!("the line is longer than {MAX_LINE} bytes")));
+    }
+    if let Some(offset) = text.find(['\n', '\r', '\0']) {
+        return Err(problem(offset, "a line break or NUL: this is one line".to_owned()));
+    }
+    let reading = read(text, Form::System).map_err(|refusal| problem(refusal.offset, refusal.message))?;
+    if matches!(reading.when, When::Reboot) {
+        let message = "@reboot is for crontab files only: a job set by cron.set has times".to_owned();
+        return Err(problem(0, message));
+    }
+    Ok(reading.entry(1))
+}
+
+impl Reading<'_> {
+    pub(super) fn entry(self, line: usize) -> Entry {
+        Entry {
+            line,
+            when: self.when,
+            user: self.user.to_owned(),
+            command: self.command.to_owned(),
+            environment: Arc::default(),
+            file_zone: None,
+        }
+    }
+}
+
+/// Takes a line apart. Leading blanks are ignored.
+pub(super) fn read<'a>(text: &'a str, form: Form<'a>) -> Result<Reading<'a>, Refusal> {
+    let words = Words::new(text);
+    let prefixed =
+        usize::from(words.get(0).is_some_and(|word| word.starts_with("CRON_TZ=") || word.starts_with("TZ=")));
+    if words.get(prefixed).is_some_and(|word| word.starts_with('@')) {
+        return words.with_fields(prefixed + 1, prefixed, form)?.command();
+    }
+    let six = words.with_fields(prefixed + 6, prefixed, form);
+    let five = words.with_fields(prefixed + 5, prefixed, form);
+    match (six, five) {
+        (Ok(six), five) => {
+            let mut reading = six.command()?;
+            reading.also_five = five.is_ok();
+            Ok(reading)
+        }
+        (Err(_), Ok(five)) => five.command(),
+        (Err(six), Err(five)) => Err(words.neither(prefixed, six, five)),
+    }
+}
+
+/// The first words of a line, as many as a reading has before its command, and where they stand.
+struct Words<'a> {
+    line: &'a str,
+    words: Vec<(usize, &'a str)>,
+}
+
+/// A reading whose command is not yet looked at.
+struct Fields<'a> {
+    when: When,
+    user: &'a str,
+    /// The line behind fields and user.
+    rest: &'a str,
+    line: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn new(line: &'a str) -> Self {
+        let start = |word: &str| word.as_ptr().addr() - line.as_ptr().addr();
+        let words = line.split(BLANKS).filter(|word| !word.is_empty());
+        // A zone, six fields and a user.
+        Self { line, words: words.take(8).map(|word| (start(word), word)).collect() }
+    }
+
+    fn get(&self, index: usize) -> Option<&'a str> {
+        self.words.get(index).map(|&(_, word)| word)
+    }
+
+    /// Where word `index` ends; the line's end if there are fewer.
+    fn end(&self, index: usize) -> usize {
+        self.words.get(index).map_or(self.line.len(), |&(start, word)| start + word.len())
+    }
+
+    /// Reads the first `count` words as the schedule.
+    fn with_fields(&self, count: usize, prefixed: usize, form: Form<'a>) -> Result<Fields<'a>, Refusal> {
+        let first = self.words.first().map_or(0, |&(start, _)| start);
+        if self.words.len() < count {
+            let found = self.words.len().saturating_sub(prefixed);
+            let message = format!("there are only {found} words");
+            return Err(Refusal { offset: self.line.trim_end_matches(BLANKS).len(), message });
+        }
+        let schedule = &self.line[first..self.end(count - 1)];
+        let when =
+            if schedule.eq_ignore_ascii_case("@reboot") {
+                When::Reboot
+            } else {
+                When::At(Expression::parse(schedule).map_err(|error| Refusal {
+                    offset: first + error.offset(),
+                    message: error.to_string(),
+                })?)
+            };
+        let (user, last) = match form {
+            Form::User(name) => (name, count - 1),
+            Form::System => (self.user(count)?, count),
+        };
+        Ok(Fields { when, user, rest: &self.line[self.end(last)..], line: self.line })
+    }
+
+    fn user(&self, index: usize) -> Result<&'a str, Refusal> {
+        match self.words.get(index) {
+            Some(&(_, word)) if is_user_name(word) => Ok(word),
+            Some(&(offset, word)) => {
+                Err(Refusal { offset, message: format!("\"{}\" is no user name; {NO_USER}", quoted(word)) })
+            }
+            None => Err(Refusal {
+                offset: self.line.trim_end_matches(BLANKS).len(),
+                message: format!("no user and no command behind the fields; {NO_USER}"),
+            }),
+        }
+    }
+
+    fn neither(&self, prefixed: usize, six: Refusal, five: Refusal) -> Refusal {
+        if self.words.len() < prefixed + 5 {
+            return Refusal {
+                offset: five.offset,
+                message: format!(
+                    "{}: an entry has five or six fields, then its user and command",
+                    five.message
+                ),
+            };
+        }
+        // What both say is said once.
+        let message = match six.message == five.message {
+            true => six.message,
+            false => format!("read with six fields: {}; read with five: {}", six.message, five.message),
+        };
+        Refusal { offset: six.offset.min(five.offset), message }
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn command(self) -> Result<Reading<'a>, Refusal> {
+        let command = self.rest.trim_start_matches(BLANKS);
+        if command.is_empty() {
+            let offset = self.line.trim_end_matches(BLANKS).len();
+            return Err(Refusal { offset, message: "there is no command".to_owned() });
+        }
+        Ok(Reading { when: self.when, user: self.user, command, also_five: false })
+    }
+}
+
+/// Names that useradd, adduser and directory services give: a letter or `_`, then also digits, `.`, `-`, `@`, and
+/// a `$` at the end.
+pub(super) fn is_user_name(text: &str) -> bool {
+    let name = text.strip_suffix('$').unwrap_or(text);
+    text.len() <= MAX_USER
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte))
+}
+
+/// The beginning of a text, fit for a line of a log.
+pub(super) fn quoted(text: &str) -> String {
+    let mut short = text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect::<String>();
+    while short.len() > MAX_QUOTED {
+        short.pop();
+    }
+    short
+}

