@@ -23,7 +23,7 @@ use crate::shutdown::Stopping;
 use crate::task::{Submission, Tasks};
 use agent_wire::message::{
     Ack, Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId,
-    TaskList, line,
+    TaskList,
 };
 use agent_wire::{InvalidParams, Malformed, Retcode, json};
 use std::pin::Pin;
@@ -111,7 +111,7 @@ impl Dispatcher {
                     if let Some(entry) = entry {
                         entry.end(&response);
                     }
-                    line(&response, out);
+                    response.line(out);
                 }
             }
             Err(unusable) => self.unusable(&unusable.answer(), caller, out),
@@ -125,7 +125,7 @@ impl Dispatcher {
 
     fn unusable(&self, answer: &Response, caller: &Caller, out: &mut Vec<u8>) {
         self.audit.unusable(&caller.peer, answer);
-        line(answer, out);
+        answer.line(out);
     }
 
     /// A channel has opened: the results of tasks that wait for their acknowledgement go there from now on.

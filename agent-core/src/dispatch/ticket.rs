@@ -2,13 +2,16 @@
 
 use crate::audit::Entry;
 use agent_wire::Retcode;
-use agent_wire::message::{Response, line};
+use agent_wire::message::Response;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Requests that run or wait at once, whatever their kind.
 pub(super) const MAX_IN_FLIGHT: u32 = 4096;
+
+/// Bytes that most answers fit in.
+const SHORT_ANSWER: usize = 128;
 
 /// Resolves when the request is to be given up; never, when the other end is gone without a word.
 pub(super) type Cancelled = oneshot::Receiver<()>;
@@ -126,17 +129,25 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// Hands the answer over. The id is free for another request from here on.
-    pub(super) async fn answer(mut self, response: Response) {
-        self.audit(&response);
+    pub(super) async fn answer(self, response: Response) {
+        let written = self.written(&response);
+        drop(response);
+        if let Some((bytes, answers)) = written {
+            // The channel is gone: the answer is dropped with it (§5).
+            let _ = answers.send(bytes).await;
+        }
+    }
+
+    /// The answer's bytes and where they go. Apart from the waiting, so that what waits is no more than that.
+    fn written(mut self, response: &Response) -> Option<(Vec<u8>, mpsc::Sender<Vec<u8>>)> {
+        self.audit(response);
         self.leave();
         if self.manner == Manner::Acknowledgement {
-            return;
+            return None;
         }
-        let mut bytes = Vec::new();
-        line(&response, &mut bytes);
-        drop(response);
-        // The channel is gone: the answer is dropped with it (§5).
-        let _ = self.answers.send(bytes).await;
+        let mut bytes = Vec::with_capacity(SHORT_ANSWER);
+        response.line(&mut bytes);
+        Some((bytes, self.answers.clone()))
     }
 
     /// Before the answer goes out, and also when nobody is left to take it.
@@ -172,7 +183,7 @@ impl Drop for Ticket {
             return;
         }
         let mut bytes = Vec::new();
-        line(&response, &mut bytes);
+        response.line(&mut bytes);
         let _ = self.answers.try_send(bytes);
     }
 }

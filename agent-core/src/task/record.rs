@@ -7,8 +7,11 @@ use agent_wire::Params;
 use agent_wire::message::{Bash, Encoding, MAX_TASK_TIMEOUT, StderrMode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Map;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use std::sync::Arc;
+
+/// Bytes that most records fit in.
+const SHORT: usize = 512;
 
 /// One step of one task. Times are milliseconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,8 +59,7 @@ pub(crate) struct Command {
 impl Command {
     /// Of a request.
     pub(crate) fn new(bash: Bash) -> Self {
-        let fields = to_raw_value(&bash).expect("a command goes to memory");
-        Self { fields, bash: Arc::new(bash) }
+        Self { fields: bash.to_fields(), bash: Arc::new(bash) }
     }
 
     /// Its fields as JSON text, the same for the same command.
@@ -214,7 +216,9 @@ impl Kept {
 impl Record {
     /// The record's bytes for the journal.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("records have string keys and go to memory")
+        let mut bytes = Vec::with_capacity(SHORT);
+        serde_json::to_writer(&mut bytes, self).expect("records have string keys and go to memory");
+        bytes
     }
 
     /// Reads a record of this or a later version; `None` for what none has written.

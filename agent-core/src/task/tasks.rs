@@ -358,15 +358,13 @@ fn status(task: &Task) -> Status {
 
 /// SHA-256 in hex.
 fn fingerprint(fields: &str) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let sum = digest(&SHA256, fields.as_bytes());
-    let mut text = String::with_capacity(2 * sum.as_ref().len());
+    let mut text = Vec::with_capacity(2 * sum.as_ref().len());
     for byte in sum.as_ref() {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 15)]);
+        text.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    text
+    String::from_utf8(text).expect("digits")
 }
 
 /// Milliseconds since 1970; 0 before that.

@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 /// Bytes of records that may wait; one more request is refused.
 const MAX_PENDING: usize = 32 << 20;
 
+/// Requests that are a batch worth beginning with while more come: they are written while those are read.
+const ENOUGH: usize = 100;
+
 /// How long the thread waits for more to do.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -161,15 +164,17 @@ where
     pub(crate) async fn commit(&self, records: Vec<O::Record>, need: Need) -> Result<(), Refused> {
         let (answer, answered) = oneshot::channel();
         let bytes = records.iter().map(O::bytes).collect();
-        self.enqueue(Request { records, bytes, need, answer })?;
-        // Whoever else is ready to run asks first, so that what came together goes out together.
-        tokio::task::yield_now().await;
+        if !self.enqueue(Request { records, bytes, need, answer })? {
+            // Whoever else is ready to run asks first, so that what came together goes out together.
+            tokio::task::yield_now().await;
+        }
         self.wake();
         // The thread answers whatever it takes; a lost answer is a bug of its own.
         answered.await.map_or(Err(Refused::Closed), Answer::pass_on)
     }
 
-    fn enqueue(&self, request: Request<O::Record>) -> Result<(), Refused> {
+    /// Whether there is enough now to begin with.
+    fn enqueue(&self, request: Request<O::Record>) -> Result<bool, Refused> {
         let mut queue = lock(&self.shared.queue);
         let bytes: usize = request.bytes.iter().map(Vec::len).sum();
         if queue.closed {
@@ -180,7 +185,7 @@ where
         }
         queue.bytes += bytes;
         queue.requests.push_back(request);
-        Ok(())
+        Ok(queue.requests.len() == ENOUGH)
     }
 
     /// Sees to it that what waits is written, unless it is already.

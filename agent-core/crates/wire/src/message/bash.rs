@@ -3,6 +3,7 @@
 use crate::{InvalidParams, Params};
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 
 /// Seconds a `sync.bash` may run when it does not say.
@@ -108,6 +109,12 @@ pub struct Bash {
 }
 
 impl Bash {
+    /// Its fields as JSON text, the same for the same command.
+    #[must_use]
+    pub fn to_fields(&self) -> Box<RawValue> {
+        to_raw_value(self).expect("a command goes to memory")
+    }
+
     /// Reads the fields of a `*.bash` request; `max_timeout` is the method's own bound in seconds.
     ///
     /// # Errors

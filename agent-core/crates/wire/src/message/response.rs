@@ -123,6 +123,11 @@ impl Response {
         self
     }
 
+    /// Appends the answer as one line. What [`super::line`] does for all messages, built here for speed.
+    pub fn line(&self, out: &mut Vec<u8>) {
+        super::line(self, out);
+    }
+
     /// The same answer with another message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
