@@ -79,7 +79,7 @@ pub(super) fn read<'a>(text: &'a str, form: Form<'a>) -> Result<Reading<'a>, Ref
             Ok(reading)
         }
         (Err(_), Ok(five)) => five.command(),
-        (Err(six), Err(five)) => Err(words.neither(prefixed, six, five)),
+        (Err(six), Err(five)) => Err(words.neither(prefixed, six, &five)),
     }
 }
 
@@ -153,7 +153,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn neither(&self, prefixed: usize, six: Refusal, five: Refusal) -> Refusal {
+    fn neither(&self, prefixed: usize, six: Refusal, five: &Refusal) -> Refusal {
         if self.words.len() < prefixed + 5 {
             return Refusal {
                 offset: five.offset,
