@@ -22,14 +22,15 @@ use crate::error::Error;
 use std::fmt;
 
 /// The longest text of a calendar, in bytes: some 20,000 lines.
-pub const MAX_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 256 << 10;
 
 /// How much of a line an error quotes, in characters.
 const MAX_QUOTED: usize = 64;
 
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// Days that are excluded. At most 8 bytes for each date or range of [`MAX_BYTES`] of text.
+/// Days that are excluded. A calendar's text has at most 256 kB, some 20,000
+/// lines; 8 bytes are kept for each date or range.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
     /// Bit 0: Sundays.

@@ -62,7 +62,7 @@ fn a_system_file_is_read_line_by_line() {
             "8 | 0 0 6 * * * | daemon | - | SHELL,PATH,MAILTO | date +%F >> /tmp/foo",
             "9 | 0 0 0 * * * | root | - | SHELL,PATH,MAILTO | run-parts /etc/daily",
             "10 | @reboot | root | - | SHELL,PATH,MAILTO | echo up",
-            "11 | TZ=Asia/Tokyo 0 0 9 * * * | root | Asia/Tokyo | SHELL,PATH,MAILTO | tokyo",
+            "11 | CRON_TZ=Asia/Tokyo 0 0 9 * * * | root | Asia/Tokyo | SHELL,PATH,MAILTO | tokyo",
             "13 | 0 0 9 * * MON-FRI | root | Europe/Berlin | SHELL,PATH,MAILTO | berlin",
             "15 | CRON_TZ=America/New_York 0 0 9 * * * | root | America/New_York | SHELL,PATH,MAILTO | newyork",
         ]
@@ -112,8 +112,8 @@ fn six_fields_are_taken_where_five_would_do_and_that_is_told() {
         ("0 0 9 * * * x", Form::User("u"), "1 | 0 0 9 * * * | u | - |  | x", 1),
         ("0 9 * * * x", Form::User("u"), "1 | 0 0 9 * * * | u | - |  | x", 0),
         ("59 0 9 * * * x", Form::User("u"), "1 | 59 0 9 * * * | u | - |  | x", 1),
-        ("0 0 9 ? * 1 x", Form::User("u"), "1 | 0 0 9 ? * MON | u | - |  | x", 1),
-        ("0 0 25 1 * 1 x", Form::User("u"), "1 | 0 0 0 25 1 * | u | - |  | 1 x", 0),
+        ("0 0 9 ? * 1 x", Form::User("u"), "1 | 0 0 9 ? * MON | u | - |  | x", 0),
+        ("0 0 25 1 * 1 x", Form::User("u"), "1 | 0 0 0 25 JAN * | u | - |  | 1 x", 0),
     ];
     for (line, form, wanted, warnings) in table {
         assert_eq!(told_of(line, form), (wanted.to_owned(), warnings), "{line}");

@@ -1,5 +1,6 @@
 //! Sentences: what operators are told, and that it is true.
 
+#[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
 
 use agent_cron::Expression;
@@ -125,7 +126,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("0 0 0 10 6 MON", "at 00:00 on 10 June, and also on Mondays in June (either is enough)"),
     (
         "0 0 0 L,15W,LW * ?",
-        "at 00:00 on the last day, the weekday (Monday to Friday) nearest to the 15th and the last weekday of the month",
+        "at 00:00 on the last day, the last weekday (Monday to Friday) and the weekday nearest to the 15th of the month",
     ),
     ("0 0 0 ? * 1-3,5L", "at 00:00, Monday to Wednesday and on the last Friday of the month"),
     (
@@ -187,7 +188,7 @@ fn read(sentence: &str) -> BTreeSet<i64> {
         let step = interval(step.strip_suffix(" on the hour").unwrap_or(step));
         let (first, last) = (clock(first), clock(last));
         assert_eq!((last - first) % step, 0, "{sentence}");
-        return (first..=last).step_by(usize::try_from(step).unwrap()).collect();
+        return (first..=last).step_by(usize::try_from(step).expect("a number")).collect();
     }
     if let Some(list) = told.strip_prefix("at ")
         && list.as_bytes()[0].is_ascii_digit()
@@ -199,7 +200,7 @@ fn read(sentence: &str) -> BTreeSet<i64> {
     for part in told.split(" of ").flat_map(|part| part.split(", second ").map(move |piece| (part, piece))) {
         let (part, piece) = part;
         if part != piece && !part.starts_with(piece) {
-            seconds = vec![piece.parse().unwrap()];
+            seconds = vec![piece.parse().expect("a number")];
             continue;
         }
         let piece = piece.strip_prefix("at ").or(piece.strip_prefix("the ")).unwrap_or(piece);
@@ -212,7 +213,8 @@ fn read(sentence: &str) -> BTreeSet<i64> {
             ("every", "hour on the hour") => minutes = vec![0],
             ("every", rest) => {
                 let step = interval(piece);
-                let every = |unit: i64| (0..60).step_by(usize::try_from(step / unit).unwrap()).collect();
+                let every =
+                    |unit: i64| (0..60).step_by(usize::try_from(step / unit).expect("a number")).collect();
                 match rest {
                     rest if rest.ends_with("seconds") => seconds = every(1),
                     rest if rest.ends_with("minutes") => minutes = every(60),
@@ -236,22 +238,22 @@ fn numbers(list: &str) -> Vec<i64> {
     for item in items(list) {
         if let Some(last) = item.strip_prefix("… ") {
             let step = found[1] - found[0];
-            let last: i64 = last.parse().unwrap();
+            let last: i64 = last.parse().expect("a number");
             while found.last() < Some(&last) {
                 found.push(found[found.len() - 1] + step);
             }
             assert_eq!(found.last(), Some(&last), "{list}");
         } else if let Some((first, last)) = item.split_once(" to ") {
-            found.extend(first.parse::<i64>().unwrap()..=last.parse().unwrap());
+            found.extend(first.parse::<i64>().expect("a number")..=last.parse().expect("a number"));
         } else {
-            found.push(item.parse().unwrap());
+            found.push(item.parse().expect("a number"));
         }
     }
     found
 }
 
 fn clock(text: &str) -> i64 {
-    let parts: Vec<i64> = text.split(':').map(|part| part.parse().unwrap()).collect();
+    let parts: Vec<i64> = text.split(':').map(|part| part.parse().expect("a number")).collect();
     parts[0] * 3600 + parts[1] * 60 + parts.get(2).unwrap_or(&0)
 }
 
@@ -264,7 +266,13 @@ fn interval(text: &str) -> i64 {
         ["every", unit] => (1, unit),
         ["every", amount, unit] => {
             let word = WORDS.iter().position(|word| *word == amount);
-            (word.map_or_else(|| amount.parse().unwrap(), |index| i64::try_from(index + 1).unwrap()), unit)
+            (
+                word.map_or_else(
+                    || amount.parse().expect("a number"),
+                    |index| i64::try_from(index + 1).expect("a number"),
+                ),
+                unit,
+            )
         }
         _ => panic!("{text}"),
     };

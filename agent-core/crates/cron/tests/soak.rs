@@ -3,6 +3,7 @@
 //! `make cron-soak` runs it at length. `BASICAGENT_CRON_SOAK_TRIPLES` says how many (expression, zone, instant)
 //! triples, `BASICAGENT_CRON_SOAK_SEED` repeats a run, whatever the number of processors.
 
+#[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
 
 use agent_cron::{Calendar, Date, Expression, Schedule, Zone};
@@ -34,6 +35,7 @@ struct World {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what a soak is run for")]
 fn next_and_prev_are_what_trying_all_finds() {
     let setting = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let number =
@@ -175,6 +177,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "read by whoever repeats it")]
     fn differ(&self, told: &str) {
         if self.differences.fetch_add(1, Ordering::Relaxed) < TOLD {
             println!("{told}");

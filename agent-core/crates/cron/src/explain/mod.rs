@@ -11,6 +11,7 @@ mod words;
 use crate::Expression;
 use day::{Days, MonthDay, WeekDay};
 use time::Time;
+use words::members;
 
 impl Expression {
     /// What the schedule means, without a full stop.
@@ -36,48 +37,31 @@ impl Expression {
     }
 
     fn time(&self) -> Time {
-        Time { seconds: self.o.seconds, minutes: self.o.minutes, hours: self.o.hours }
+        Time { seconds: self.seconds, minutes: self.minutes, hours: self.hours.into() }
     }
+
     fn days(&self) -> Days {
-        use crate::ex;
-        let (mut a, mut b) = (0, 0);
-        let sm = self
-            .o
-            .month_days
-            .iter()
-            .filter_map(|i| match *i {
-                ex::MonthDay::Numbers(n) => {
-                    a |= n;
-                    None
-                }
-                ex::MonthDay::Last { before, working } => {
-                    Some(MonthDay::Last { before: before as u32, weekday: working })
-                }
-                ex::MonthDay::Working(n) => Some(MonthDay::Nearest(n as u32)),
-                ex::MonthDay::Open(n) => Some(MonthDay::Open(n as u32)),
-            })
-            .collect();
-        let sw = self
-            .o
-            .week_days
-            .iter()
-            .filter_map(|i| match *i {
-                ex::WeekDay::Numbers(n) => {
-                    b |= n;
-                    None
-                }
-                ex::WeekDay::Last(n) => Some(WeekDay::Last(n as usize)),
-                ex::WeekDay::Nth(n, k) => Some(WeekDay::Nth(n as usize, k as usize)),
-                ex::WeekDay::Open(n) => Some(WeekDay::Open(n as usize)),
-            })
-            .collect();
+        let (month, week) = (&self.month_days, &self.week_days);
+        let of = |set: u32| members(set.into()).into_iter();
+        let last = |weekday| move |before| MonthDay::Last { before, weekday };
+        let week_of = |set: u8| members(set.into()).into_iter().map(|day| day as usize);
+        let nth = (1..).zip(week.nth);
         Days {
-            month_days: a & ((1 << 32) - 2),
-            special_month_days: sm,
-            months: self.o.months,
-            week_days: b & 127,
-            special_week_days: sw,
-            either: self.o.either,
+            month_days: month.numbers.into(),
+            special_month_days: of(month.last)
+                .map(last(false))
+                .chain(of(month.last_working).map(last(true)))
+                .chain(of(month.working).map(MonthDay::Nearest))
+                .chain(of(month.open).map(MonthDay::Open))
+                .collect(),
+            months: self.months.into(),
+            week_days: week.numbers.into(),
+            special_week_days: nth
+                .flat_map(|(which, set)| week_of(set).map(move |day| WeekDay::Nth(day, which)))
+                .chain(week_of(week.last).map(WeekDay::Last))
+                .chain(week_of(week.open).map(WeekDay::Open))
+                .collect(),
+            either: self.either(),
         }
     }
 }

@@ -150,7 +150,11 @@ fn named(set: u64, unit: &str) -> String {
 
 /// `09:30`, and `09:30:15` where there are seconds.
 fn clock(time: u32) -> String {
-    if time.is_multiple_of(60) { format!("{:02}:{:02}", time / 3600, time / 60 % 60) } else { exact_clock(time) }
+    if time.is_multiple_of(60) {
+        format!("{:02}:{:02}", time / 3600, time / 60 % 60)
+    } else {
+        exact_clock(time)
+    }
 }
 
 fn exact_clock(time: u32) -> String {

@@ -1,0 +1,32 @@
+//! What is taken but may not mean what was meant.
+
+use std::fmt;
+
+/// One of them, as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// `L` alone in day-of-week (rule 13).
+    LastDayOfWeek,
+    /// `*/n` in one day field, the other restricted (rule 18).
+    StepMeetsRestriction,
+}
+
+impl Warning {
+    pub(super) fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastDayOfWeek => {
+                "L alone in day-of-week is every Saturday; for the last Friday of the month write FRIL"
+            }
+            Self::StepMeetsRestriction => {
+                "a day field with * and a step narrows the other one: a day has to match both"
+            }
+        })
+    }
+}
