@@ -1,0 +1,85 @@
+//! Wall times: the first match from a time on, and the last before it, where no clock is ever changed.
+//!
+//! Most expressions are the engine's alone. Where their days are not (rules 12 to 18), a mask finds the day and the
+//! engine is asked for a time inside that day, unless it is the day's first or last anyway.
+
+use super::engine::Engine;
+use super::month::Days;
+use crate::calendar::Calendar;
+use crate::date::first_of_month;
+use crate::expression::Expression;
+use std::sync::Arc;
+
+pub(super) const DAY: i64 = 86_400;
+
+/// The last day of all runs, 2100-12-31: the engine's.
+pub(super) const LAST_DAY: i32 = first_of_month(2101, 1) - 1;
+
+/// The end of that day.
+const END: i64 = (LAST_DAY as i64 + 1) * DAY;
+
+/// Later than all times, with room for an offset.
+const NEVER: i64 = i64::MAX / 2;
+
+/// The times of an expression, in seconds since 1970-01-01 00:00 on the wall.
+#[derive(Clone, Debug)]
+pub(super) struct Wall {
+    engine: Engine,
+    /// For days that are not the engine's.
+    days: Option<Days>,
+    /// The first and the last time of a matching day.
+    first: i64,
+    last: i64,
+}
+
+impl Wall {
+    pub(super) fn new(expression: &Expression, calendar: Option<&Arc<Calendar>>) -> Self {
+        let days = Days::of(expression, calendar);
+        let time = |pick: fn(u64) -> u32| {
+            let [hour, minute, second] =
+                [expression.hours.into(), expression.minutes, expression.seconds].map(pick).map(i64::from);
+            hour * 3600 + minute * 60 + second
+        };
+        Self {
+            engine: Engine::new(expression, days.is_none()),
+            days,
+            first: time(u64::trailing_zeros),
+            last: time(u64::ilog2),
+        }
+    }
+
+    /// The first match not before `low`; centuries later than any if there is none.
+    pub(super) fn at_or_after(&self, low: i64) -> i64 {
+        let low = low.max(0);
+        if low >= END {
+            return NEVER;
+        }
+        let Some(days) = &self.days else { return self.engine.at_or_after(low).unwrap_or(NEVER) };
+        let (today, time) = day_and_time(low);
+        match days.at_or_after(if time > self.last { today + 1 } else { today }) {
+            Some(day) if day == today && time > self.first => self.engine.at_or_after(low).unwrap_or(NEVER),
+            Some(day) => i64::from(day) * DAY + self.first,
+            None => NEVER,
+        }
+    }
+
+    /// The last match before `high`; `None` before the first.
+    pub(super) fn before(&self, high: i64) -> Option<i64> {
+        let high = high.min(END);
+        if high <= 0 {
+            return None;
+        }
+        let Some(days) = &self.days else { return self.engine.before(high) };
+        let (today, time) = day_and_time(high - 1);
+        let day = days.at_or_before(if time < self.first { today - 1 } else { today })?;
+        if day == today && time < self.last {
+            return self.engine.before(high);
+        }
+        Some(i64::from(day) * DAY + self.last)
+    }
+}
+
+/// A time of 1970 to 2100.
+fn day_and_time(wall: i64) -> (i32, i64) {
+    (i32::try_from(wall / DAY).expect("a day up to 2100"), wall % DAY)
+}
