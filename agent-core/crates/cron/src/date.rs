@@ -50,7 +50,7 @@ impl Date {
 }
 
 /// The weekday of a day given as days since 1970-01-01, a Thursday; Sunday is 0.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 6")]
+#[expect(clippy::cast_possible_truncation, reason = "0 to 6")]
 pub(crate) const fn weekday(days: i32) -> u8 {
     (days + 4).rem_euclid(7) as u8
 }

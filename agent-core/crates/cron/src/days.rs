@@ -3,6 +3,7 @@
 use crate::calendar::Calendar;
 use crate::date::{Date, civil, weekday};
 use crate::expression::Expression;
+use std::iter;
 
 /// The matching days of a month of `length` days whose first is `first` days after 1970-01-01. The month field is
 /// not looked at (rule 19 is the caller's).
@@ -99,6 +100,11 @@ impl Month<'_> {
     }
 }
 
-fn members(set: u32) -> impl Iterator<Item = u8> {
-    (0..32).filter(move |number| (set >> number) & 1 != 0)
+/// The numbers whose bits are set.
+fn members(mut set: u32) -> impl Iterator<Item = u8> {
+    iter::from_fn(move || {
+        let number = u8::try_from(set.trailing_zeros()).ok().filter(|_| set != 0)?;
+        set &= set - 1;
+        Some(number)
+    })
 }

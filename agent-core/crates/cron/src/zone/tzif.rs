@@ -13,13 +13,16 @@ pub(super) const MAX_BYTES: usize = 64 << 10;
 /// In seconds, by the RFC (section 3.2).
 pub(super) const OFFSETS: RangeInclusive<i32> = -(25 * 3600 - 1)..=26 * 3600 - 1;
 
+/// From which instant which offset holds, seconds east of UTC.
+pub(super) type Changes = Vec<(i64, i32)>;
+
 /// Why the bytes are no zone.
 pub(super) type Flaw = &'static str;
 
 const TOO_SHORT: Flaw = "its file ends too early";
 
 /// Reads a file. The result is sorted; its first offset holds since ever.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<(i64, i32)>, Flaw> {
+pub(super) fn read(bytes: &[u8]) -> Result<Changes, Flaw> {
     if bytes.len() > MAX_BYTES {
         return Err("its file is longer than any zone's");
     }
@@ -83,7 +86,7 @@ impl Header {
     }
 
     /// The data (section 3.2), and what follows them.
-    fn changes<'a, const TIME: usize>(&self, bytes: &'a [u8]) -> Result<(Vec<(i64, i32)>, &'a [u8]), Flaw> {
+    fn changes<'a, const TIME: usize>(&self, bytes: &'a [u8]) -> Result<(Changes, &'a [u8]), Flaw> {
         let (data, footer) = bytes.split_at_checked(self.length(TIME)).ok_or(TOO_SHORT)?;
         if self.leaps > 0 {
             return Err("it counts leap seconds, which Unix time does not");
