@@ -11,6 +11,8 @@ pub(super) struct Field {
     pub(super) last: u8,
     kind: Kind,
     pub(super) names: &'static [&'static str],
+    /// How often each of its numbers comes: "an hour".
+    cycle: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,12 +28,12 @@ const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// In the order they are written.
 pub(super) const FIELDS: [Field; 6] = [
-    Field { name: "second", first: 0, last: 59, kind: Kind::Plain, names: &[] },
-    Field { name: "minute", first: 0, last: 59, kind: Kind::Plain, names: &[] },
-    Field { name: "hour", first: 0, last: 23, kind: Kind::Plain, names: &[] },
-    Field { name: "day-of-month", first: 1, last: 31, kind: Kind::MonthDay, names: &[] },
-    Field { name: "month", first: 1, last: 12, kind: Kind::Plain, names: &MONTHS },
-    Field { name: "day-of-week", first: 0, last: 6, kind: Kind::WeekDay, names: &WEEK },
+    Field { name: "second", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "a minute" },
+    Field { name: "minute", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "an hour" },
+    Field { name: "hour", first: 0, last: 23, kind: Kind::Plain, names: &[], cycle: "a day" },
+    Field { name: "day-of-month", first: 1, last: 31, kind: Kind::MonthDay, names: &[], cycle: "a month" },
+    Field { name: "month", first: 1, last: 12, kind: Kind::Plain, names: &MONTHS, cycle: "a year" },
+    Field { name: "day-of-week", first: 0, last: 6, kind: Kind::WeekDay, names: &WEEK, cycle: "a week" },
 ];
 
 /// A field as read. Only one of the two kinds of days is filled.
@@ -163,9 +165,10 @@ impl Item<'_> {
             Some(step) if (1..=field.steps()).contains(&step) => Ok(step),
             Some(0) => Err(self.wrong("has a step of 0: the least is 1")),
             Some(_) => Err(self.wrong(&format!(
-                "has steps of 1–{}; once in all of its range is {}",
+                "has steps of 1–{}: write {} for once {}",
                 field.steps(),
-                field.first
+                field.first,
+                field.cycle
             ))),
             None => Err(self.wrong("has no number after the /: write a step as in */5")),
         }
@@ -202,8 +205,8 @@ impl Item<'_> {
                 None if rest.is_empty() => Some(0),
                 None => None,
             };
-            let before =
-                before.ok_or_else(|| self.wrong("has L, L-0 to L-30, LW and L-0W to L-30W from its end"))?;
+            let before = before
+                .ok_or_else(|| self.wrong("counts from the month's end as L, L-0 to L-30, LW or L-3W"))?;
             let set = if working { &mut days.last_working } else { &mut days.last };
             *set |= 1 << before;
         } else if working {

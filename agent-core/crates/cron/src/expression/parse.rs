@@ -54,7 +54,13 @@ impl Expression {
             (words, count) = (&words[1..], count - 1);
         }
         match (words, count) {
-            (&[word], _) if word.1.starts_with('@') => Self::of_nickname(word, zone),
+            (&[word, ..], _) if word.1.starts_with('@') => {
+                let expression = Self::of_nickname(word, zone)?;
+                match words.get(1) {
+                    None => Ok(expression),
+                    Some(&more) => Err(syntax(more, format!("nothing follows {}", word.1))),
+                }
+            }
             (_, 5) => Self::of_fields(&words[..5], zone),
             (_, 6) => Self::of_fields(&words[..6], zone),
             _ => Err(Error::Syntax {
@@ -134,10 +140,10 @@ impl Expression {
         let week_day = if week_day.1 == "?" || week_day.1 == "*" {
             String::new()
         } else {
-            format!(" and day-of-week \"{}\"", quoted(week_day.1))
+            format!(" that is day-of-week \"{}\"", quoted(week_day.1))
         };
         let message = format!(
-            "no year has a day that is day-of-month \"{}\" in month \"{}\"{week_day}",
+            "no year has day-of-month \"{}\"{week_day} in month \"{}\"",
             quoted(month_day.1),
             quoted(month.1)
         );
