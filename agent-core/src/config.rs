@@ -6,6 +6,7 @@
 use crate::Error;
 use crate::audit;
 use crate::exec::{DefaultGroup, Settings};
+use crate::schedule;
 use crate::task;
 use agent_wire::Endpoint;
 use agent_wire::message::{Init, MAX_OUTPUT};
@@ -352,6 +353,12 @@ impl Config {
             keep: Duration::from_secs(u64::from(self.tasks.keep_days) * 24 * 3600),
             max_output: self.exec.max_output as u64,
         }
+    }
+
+    /// What schedules get.
+    pub(crate) fn schedule_settings(&self) -> schedule::Settings {
+        let Cron { timezone, calendar, .. } = &self.cron;
+        schedule::Settings { timezone: timezone.clone(), calendar: calendar.clone() }
     }
 
     /// Whether a channel opened under `other` must be opened anew under this configuration.

@@ -10,9 +10,10 @@ use crate::link::{self, Link};
 use crate::logging::{self, LogFile};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
+use crate::schedule::Scheduler;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
-use crate::{Error, exec, plugin};
+use crate::{Error, exec, plugin, task};
 use clap::Parser as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -147,6 +148,7 @@ struct Daemon<'a> {
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
     tasks: Arc<Tasks>,
+    scheduler: Arc<Scheduler>,
     gate: Arc<Gate>,
     audit: Audit,
     dispatcher: Arc<Dispatcher>,
@@ -173,6 +175,13 @@ impl Daemon<'_> {
             config.plugins.idle(),
         ));
         let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
+        let scheduler = Scheduler::new(
+            &identity.host_id,
+            task::boot_id()?,
+            &config.schedule_settings(),
+            tasks.clone(),
+            executor.clone(),
+        );
         let gate = Arc::new(Gate::new(policy, executor.clone()));
         let audit = Audit::new(config.audit());
         let dispatcher = Dispatcher::new(
@@ -193,6 +202,7 @@ impl Daemon<'_> {
             executor,
             plugins,
             tasks,
+            scheduler,
             gate,
             audit,
             dispatcher: Arc::new(dispatcher),
@@ -209,6 +219,7 @@ impl Daemon<'_> {
             self.dispatcher.clone(),
             self.stopping.clone(),
         );
+        self.scheduler.start()?;
         let link = tokio::spawn(link.run());
         loop {
             tokio::select! {
@@ -230,6 +241,7 @@ impl Daemon<'_> {
             log::warn!("the channel did not close in {} s", CLOSE_TIMEOUT.as_secs());
         }
         self.plugins.shutdown().await;
+        self.scheduler.shutdown().await;
         self.tasks.shutdown().await;
         self.executor.shutdown().await;
         log::info!("ended");
@@ -269,6 +281,7 @@ impl Daemon<'_> {
         self.audit.reconfigure(config.audit());
         self.executor.reconfigure(config.exec.settings());
         self.tasks.reconfigure(config.task_settings());
+        self.scheduler.reconfigure(&config.schedule_settings()).await;
         self.plugins
             .reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle())
             .await;

@@ -186,6 +186,22 @@ pub enum Error {
     TaskDiffers(String),
     /// A task has no result yet.
     TaskRuns(String),
+    /// No scheduled job of this name is known.
+    NoSuchJob(String),
+    /// A scheduled job is in a crontab, which is where it is changed.
+    JobOfFile {
+        /// The job's name.
+        job: String,
+        /// The crontab.
+        file: String,
+    },
+    /// A scheduled job can't be as it is asked for: which field, and why.
+    Schedule {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is no space for another task: of what.
     NoSpace(String),
     /// As many tasks are being taken as may: what is in the way.
@@ -245,6 +261,13 @@ impl fmt::Display for Error {
             Self::PluginBusy { method, waiting } => {
                 write!(f, "{method}: {waiting} calls wait for this plugin: no more can be taken now")
             }
+            Self::NoSuchJob(name) => write!(f, "no job \"{}\" is known", agent_wire::json::quote(name)),
+            Self::JobOfFile { job, file } => write!(
+                f,
+                "name: \"{}\" is a job of {file}, and is changed there",
+                agent_wire::json::quote(job)
+            ),
+            Self::Schedule { field, why } => write!(f, "{field}: {why}"),
             Self::NoSuchTask(id) => write!(f, "no task \"{}\" is known", agent_wire::json::quote(id)),
             Self::TaskDiffers(id) => {
                 write!(f, "task \"{}\" is known, with other fields", agent_wire::json::quote(id))

@@ -17,6 +17,7 @@ mod link;
 mod logging;
 mod plugin;
 mod policy;
+mod schedule;
 mod shutdown;
 mod task;
 

@@ -41,14 +41,17 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
         Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
         Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
-        Error::InvalidCommand { .. } | Error::PluginArgs { .. } => {
-            (Retcode::InvalidParams, error.to_string())
-        }
+        Error::InvalidCommand { .. }
+        | Error::PluginArgs { .. }
+        | Error::Schedule { .. }
+        | Error::JobOfFile { .. } => (Retcode::InvalidParams, error.to_string()),
         Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
         Error::Busy { .. } | Error::OverBound { .. } | Error::PluginBusy { .. } | Error::TasksBusy(_) => {
             (Retcode::Busy, error.to_string())
         }
-        Error::NoSuchTask(_) | Error::TaskRuns(_) => (Retcode::NotFound, error.to_string()),
+        Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::TaskRuns(_) => {
+            (Retcode::NotFound, error.to_string())
+        }
         Error::TaskDiffers(_) => (Retcode::AlreadyExists, error.to_string()),
         Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),

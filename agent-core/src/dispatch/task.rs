@@ -3,6 +3,7 @@
 use super::bash::encode;
 use super::{Caller, reply};
 use crate::exec::unfinished;
+use crate::schedule;
 use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submission, Submitted, Tasks};
 use agent_wire::Retcode;
 use agent_wire::message::{
@@ -118,7 +119,7 @@ pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
 }
 
 fn event(finished: Finished) -> Event {
-    let Finished { id, shape, ended, stdout, stderr, .. } = finished;
+    let Finished { id, shape, cron, ended, stdout, stderr, .. } = finished;
     let mut outcome = outcome(&id, &ended, shape);
     outcome.dropped = Some(stdout.dropped).filter(|bytes| *bytes > 0);
     let (text, encoded) = encode(stdout.bytes, encoding(shape.base64));
@@ -131,11 +132,12 @@ fn event(finished: Finished) -> Event {
         outcome.stderr_encoding = encoded;
     }
     Event {
-        kind: EventKind::Task,
+        kind: if cron.is_some() { EventKind::Cron } else { EventKind::Task },
         outcome,
         started: time(ended.started.unwrap_or(ended.at)),
         ended: time(ended.at),
-        name: None,
+        due: cron.as_ref().and_then(|due| due.at).map(schedule::told),
+        name: cron.map(|due| due.job),
     }
 }
 
@@ -188,7 +190,7 @@ struct View<'a> {
 }
 
 fn view(status: &Status) -> View<'_> {
-    let Status { id, accepted, shape, state } = status;
+    let Status { id, accepted, shape, state, .. } = status;
     let mut view = View {
         task: id,
         state: "waiting",

@@ -5,6 +5,7 @@
 //! [`runner`] starts tasks under supervisors, which outlive the agent, and finds them again; [`spool_dir`] reads what
 //! they print; [`retention`] forgets. Nothing here replies, and nothing starts a process but by `exec`.
 
+mod jobs;
 mod journal;
 mod record;
 mod retention;
@@ -14,7 +15,8 @@ mod store;
 mod table;
 mod tasks;
 
-pub(crate) use record::{Ended, How, Shape};
-pub(crate) use runner::MAX_RUNNING;
+pub(crate) use jobs::JobStatus;
+pub(crate) use record::{Due, Ended, How, Job, Shape, Skipped};
+pub(crate) use runner::{MAX_RUNNING, boot_id};
 pub(crate) use table::{Counts, State};
 pub(crate) use tasks::{Finished, Piece, Settings, Status, Submission, Submitted, Tasks};

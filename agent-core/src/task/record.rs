@@ -31,6 +31,65 @@ pub(crate) enum Record {
     Acked(u64),
     /// Kept long enough.
     Forgotten(u64),
+    /// A scheduled job as it is set, or set again.
+    Job(Job),
+    /// There is no such job any more.
+    Unjob(String),
+    /// A run that was due and will not be.
+    Skipped(Skipped),
+}
+
+/// A scheduled job (§7).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) name: String,
+    /// When it was set: what was due before then is not its own.
+    pub(crate) at: u64,
+    /// The crontab that has it; `None`: it was set by a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    /// When and what, as JSON; the scheduler knows what it says.
+    pub(crate) fields: Box<RawValue>,
+    /// The last instant, in seconds, for which it was started or skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last: Option<i64>,
+    /// The boot of the host after which an `@reboot` job was last started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) boot: Option<String>,
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |job: &Self| (job.name.clone(), job.at, job.file.clone(), job.last, job.boot.clone());
+        parts(self) == parts(other) && self.fields.get() == other.fields.get()
+    }
+}
+
+/// Which run of a job a task is. In one record with the task: what was due is started once, whatever is killed when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Due {
+    pub(crate) job: String,
+    /// The instant it was due, in seconds; `None`: it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<i64>,
+    /// It waits for the job's other runs to end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) queue: bool,
+    /// Of an `@reboot` job: the boot it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) boot: Option<String>,
+    /// The job has been removed since; another of its name does not know of this run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) orphan: bool,
+}
+
+/// A run that will not be: why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Skipped {
+    pub(crate) job: String,
+    /// The instant it was due, in seconds.
+    pub(crate) at: i64,
+    pub(crate) why: String,
 }
 
 /// A task as it was taken.
@@ -47,6 +106,9 @@ pub(crate) struct Accepted {
     /// The command; left out once it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bash: Option<Command>,
+    /// The job whose run it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cron: Option<Box<Due>>,
 }
 
 /// A command that waits: its fields as on the wire, and what they say.
@@ -247,7 +309,17 @@ mod tests {
             digest: "00".into(),
             shape,
             bash: Some(Command::new(bash)),
+            cron: Some(Box::new(Due {
+                job: "j".into(),
+                at: Some(-5),
+                queue: true,
+                boot: None,
+                orphan: false,
+            })),
         };
+        let fields = RawValue::from_string("{\"schedule\":\"@daily\"}".to_owned()).unwrap();
+        let job =
+            |last| Job { name: "j".into(), at: 1, file: None, fields: fields.clone(), last, boot: None };
         let ended =
             |how| Ended { n: 1, started: Some(3), at: 4, how, took: None, stdout: None, stderr: None };
         let table = [
@@ -266,6 +338,10 @@ mod tests {
             Record::Cancelled(1),
             Record::Acked(1),
             Record::Forgotten(1),
+            Record::Job(job(None)),
+            Record::Job(Job { file: Some("backup".into()), boot: Some("b".into()), ..job(Some(7)) }),
+            Record::Unjob("j".into()),
+            Record::Skipped(Skipped { job: "j".into(), at: 7, why: "it still runs".into() }),
         ];
         for record in table {
             let bytes = record.to_bytes();

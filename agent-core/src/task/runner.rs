@@ -456,7 +456,7 @@ async fn ended_process(process: &AsyncFd<PidFd>) {
     }
 }
 
-fn boot_id() -> Result<String, Error> {
+pub(crate) fn boot_id() -> Result<String, Error> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),

@@ -111,7 +111,12 @@ impl Store {
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
     pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), Error> {
         let new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
-        let need = if new { Need::New { then: RESERVED } } else { Need::Due };
+        let job = records.iter().any(|record| matches!(record, Record::Job(_)));
+        let need = match (new, job) {
+            (true, _) => Need::New { then: RESERVED },
+            (false, true) => Need::New { then: 0 },
+            (false, false) => Need::Due,
+        };
         self.committer.commit(records, need).await.map_err(|refused| match refused {
             Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),
             Refused::Busy => Error::TasksBusy("the disk does not keep up".to_owned()),

@@ -3,9 +3,11 @@
 //! Every change is a [`Record`] that is durable first, so the table after a crash is the table before it. Owned
 //! by [`super::Tasks`]; knows no files and no time but that of the records.
 
-use super::record::{Accepted, Begun, Command, Ended, Record, Shape};
+use super::record::{Accepted, Begun, Command, Due, Ended, Job, Record, Shape, Skipped};
 use agent_wire::message::Bash;
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// One task.
@@ -19,6 +21,39 @@ pub(crate) struct Task {
     /// It was asked to end when its turn had come.
     pub(crate) cancelled: bool,
     pub(crate) state: State,
+    /// The job whose run it is.
+    pub(crate) cron: Option<Box<Due>>,
+}
+
+/// One scheduled job. There may be 100,000, so it is no more than it has to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Scheduled {
+    /// Milliseconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) file: Option<Arc<str>>,
+    pub(crate) fields: Box<RawValue>,
+    /// The last instant, in seconds, for which it was started or skipped.
+    pub(crate) last: Option<i64>,
+    pub(crate) boot: Option<Box<str>>,
+    /// Its runs that are not forgotten, oldest first.
+    pub(crate) runs: Vec<u64>,
+    /// The last run that was skipped, and why.
+    pub(crate) skipped: Option<Box<(i64, String)>>,
+}
+
+impl Task {
+    /// Bytes of its output on disk, once it has ended.
+    pub(crate) fn stored(&self) -> u64 {
+        match &self.state {
+            State::Ended { ended, acked: false, .. } => stored(ended),
+            State::Ended { .. } | State::Waiting(_) | State::Running(_) => 0,
+        }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
 }
 
 /// How far it is.
@@ -49,6 +84,7 @@ pub(crate) struct Table {
     last_order: u64,
     bytes: u64,
     waiting_bytes: usize,
+    jobs: BTreeMap<Arc<str>, Scheduled>,
 }
 
 impl Table {
@@ -69,11 +105,44 @@ impl Table {
             Record::Forgotten(n) => {
                 self.remove(n);
             }
+            Record::Job(job) => self.set(job),
+            Record::Unjob(name) => self.unset(&name),
+            Record::Skipped(Skipped { job, at, why }) => {
+                if let Some(job) = self.jobs.get_mut(&*job) {
+                    job.last = job.last.max(Some(at));
+                    job.skipped = Some(Box::new((at, why)));
+                }
+            }
+        }
+    }
+
+    /// Setting a job again changes what it is, not what it has done.
+    fn set(&mut self, job: Job) {
+        let Job { name, at, file, fields, last, boot } = job;
+        let file = file.map(Into::into);
+        match self.jobs.get_mut(&*name) {
+            Some(known) => {
+                (known.at, known.file, known.fields) = (at, file, fields);
+                known.last = known.last.max(last);
+            }
+            None => {
+                let boot = boot.map(Into::into);
+                let job = Scheduled { at, file, fields, last, boot, runs: Vec::new(), skipped: None };
+                self.jobs.insert(name.into(), job);
+            }
+        }
+    }
+
+    fn unset(&mut self, name: &str) {
+        for n in self.jobs.remove(name).map(|job| job.runs).unwrap_or_default() {
+            if let Some(due) = self.tasks.get_mut(&n).and_then(|task| task.cron.as_deref_mut()) {
+                due.orphan = true;
+            }
         }
     }
 
     fn accept(&mut self, accepted: Accepted) {
-        let Accepted { n, id, at, digest, shape, bash } = accepted;
+        let Accepted { n, id, at, digest, shape, bash, cron } = accepted;
         self.used = self.used.max(n);
         let id: Arc<str> = id.into();
         if self.tasks.contains_key(&n) || self.by_id.contains_key(&id) {
@@ -86,7 +155,19 @@ impl Table {
         self.waiting.insert(n, size);
         self.waiting_bytes += size;
         let state = State::Waiting(command);
-        self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, state });
+        let mut cron = cron;
+        if let Some(due) = cron.as_deref_mut().filter(|due| !due.orphan)
+            && let Some(job) = self.jobs.get_mut(&*due.job)
+        {
+            job.runs.push(n);
+            job.last = job.last.max(due.at);
+            if let Some(boot) = &due.boot {
+                job.boot = Some(boot.as_str().into());
+            }
+        } else if let Some(due) = &mut cron {
+            due.orphan = true;
+        }
+        self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, state, cron });
     }
 
     fn begin(&mut self, begun: Begun) {
@@ -135,6 +216,9 @@ impl Table {
         let Some(task) = self.tasks.remove(&n) else { return };
         self.by_id.remove(&task.id);
         self.no_longer_waiting(n);
+        if let Some(job) = task.cron.as_ref().and_then(|due| self.jobs.get_mut(&*due.job)) {
+            job.runs.retain(|run| *run != n);
+        }
         match task.state {
             State::Waiting(_) => {}
             State::Running(_) => {
@@ -160,6 +244,20 @@ impl Table {
     /// The fewest records that make this table anew.
     pub(crate) fn live(&self) -> Vec<Record> {
         let mut records = vec![Record::Used(self.used)];
+        // Before the tasks, which find their jobs.
+        for (name, job) in &self.jobs {
+            records.push(Record::Job(Job {
+                name: name.to_string(),
+                at: job.at,
+                file: job.file.as_deref().map(str::to_owned),
+                fields: job.fields.clone(),
+                last: job.last,
+                boot: job.boot.as_deref().map(str::to_owned),
+            }));
+            if let Some((at, why)) = job.skipped.as_deref() {
+                records.push(Record::Skipped(Skipped { job: name.to_string(), at: *at, why: why.clone() }));
+            }
+        }
         let mut ends = BTreeMap::new();
         for task in self.tasks.values() {
             let bash = match &task.state {
@@ -176,6 +274,7 @@ impl Table {
                 digest: task.digest.clone(),
                 shape: task.shape,
                 bash,
+                cron: task.cron.clone(),
             }));
             records.extend(task.cancelled.then_some(Record::Cancelled(task.n)));
             match &task.state {
@@ -209,9 +308,40 @@ impl Table {
         self.tasks.range(n + 1..).map(|(_, task)| task)
     }
 
-    /// The oldest task that waits, but those in `but`.
+    /// The oldest task that waits, but those in `but` and those that wait for another run of their job.
     pub(crate) fn next_waiting(&self, but: impl Fn(u64) -> bool) -> Option<&Task> {
-        self.waiting.keys().find(|n| !but(**n)).and_then(|n| self.tasks.get(n))
+        let candidates = self.waiting.keys().filter(|n| !but(**n)).filter_map(|n| self.tasks.get(n));
+        candidates.into_iter().find(|task| match task.cron.as_deref() {
+            Some(due) if due.queue => !self.runs_before(&due.job, task.n).any(|run| !run.is_over()),
+            _ => true,
+        })
+    }
+
+    /// A job's runs that were taken before another, oldest first.
+    fn runs_before(&self, job: &str, n: u64) -> impl Iterator<Item = &Task> {
+        self.runs(job).take_while(move |run| run.n < n)
+    }
+
+    /// A job's runs, oldest first.
+    pub(crate) fn runs(&self, job: &str) -> impl DoubleEndedIterator<Item = &Task> {
+        let runs = self.jobs.get(job).map_or(&[][..], |job| &job.runs);
+        runs.iter().filter_map(|n| self.tasks.get(n))
+    }
+
+    /// A job.
+    pub(crate) fn job(&self, name: &str) -> Option<&Scheduled> {
+        self.jobs.get(name)
+    }
+
+    /// The same, with its name as it is kept.
+    pub(crate) fn job_entry(&self, name: &str) -> Option<(&Arc<str>, &Scheduled)> {
+        self.jobs.get_key_value(name)
+    }
+
+    /// Jobs by their names, those after one.
+    pub(crate) fn jobs_after(&self, name: Option<&str>) -> impl Iterator<Item = (&Arc<str>, &Scheduled)> {
+        let from = name.map_or(Bound::Unbounded, Bound::Excluded);
+        self.jobs.range::<str, _>((from, Bound::Unbounded))
     }
 
     /// Tasks that have begun and not ended.
@@ -256,6 +386,7 @@ impl Table {
             undelivered: self.undelivered.len(),
             bytes: self.bytes,
             waiting_bytes: self.waiting_bytes,
+            jobs: self.jobs.len(),
         }
     }
 }
@@ -271,6 +402,7 @@ pub(crate) struct Counts {
     pub(crate) bytes: u64,
     /// Of commands in memory.
     pub(crate) waiting_bytes: usize,
+    pub(crate) jobs: usize,
 }
 
 /// Bytes of memory that a waiting command takes, near enough to keep a bound by.
@@ -295,7 +427,27 @@ mod tests {
         let shape = Shape { max_output: 100, ..Shape::default() };
         let digest = "d".to_owned();
         let id = format!("id-{n}");
-        Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)) })
+        // Those of odd numbers are runs of a job.
+        let due = Due {
+            job: format!("job-{}", n % 4),
+            at: i64::try_from(n).ok(),
+            queue: n == 3,
+            boot: None,
+            orphan: false,
+        };
+        let cron = (n % 2 == 1).then(|| Box::new(due));
+        Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)), cron })
+    }
+
+    fn job(n: u64) -> Record {
+        let fields = RawValue::from_string(format!("{{\"n\":{n}}}")).unwrap();
+        let name = format!("job-{}", n % 4);
+        Record::Job(Job { name, at: n, file: None, fields, last: None, boot: None })
+    }
+
+    fn skipped(n: u64) -> Record {
+        let at = i64::try_from(n).unwrap();
+        Record::Skipped(Skipped { job: format!("job-{}", n % 4), at, why: "it still runs".into() })
     }
 
     fn begun(n: u64) -> Record {
@@ -309,13 +461,16 @@ mod tests {
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
-        (1_u64..6, 0..7).prop_map(|(n, kind)| match kind {
+        (1_u64..6, 0..10).prop_map(|(n, kind)| match kind {
             0 => accepted(n),
             1 => begun(n),
             2 => ended(n),
             3 => Record::Acked(n),
             4 => Record::Forgotten(n),
             5 => Record::Cancelled(n),
+            6 => job(n),
+            7 => skipped(n),
+            8 => Record::Unjob(format!("job-{}", n % 4)),
             _ => Record::Used(n),
         })
     }
@@ -331,7 +486,12 @@ mod tests {
             })
             .collect();
         let order: Vec<u64> = table.undelivered.values().copied().collect();
-        format!("{tasks:?} {order:?} {:?} {}", table.counts(), table.used)
+        let jobs: Vec<String> = table
+            .jobs
+            .iter()
+            .map(|(name, job)| format!("{name} {} {:?} {:?} {}", job.fields, job.last, job.skipped, job.at))
+            .collect();
+        format!("{tasks:?} {order:?} {jobs:?} {:?} {}", table.counts(), table.used)
     }
 
     proptest! {

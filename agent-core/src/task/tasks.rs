@@ -1,6 +1,6 @@
 //! The face that dispatch sees: tasks are taken, told about, cancelled, read and acknowledged here.
 
-use super::record::{Accepted, Command, Ended, Record, Shape};
+use super::record::{Accepted, Command, Due, Ended, Record, Shape};
 use super::runner::Runner;
 use super::spool_dir::SpoolDir;
 use super::store::Store;
@@ -22,6 +22,9 @@ const MAX_WAITING_BYTES: usize = 16 << 20;
 /// something for the rest of the host.
 const MIN_FREE_BYTES: u64 = 256 << 10;
 const MIN_FREE_FILES: u64 = 64;
+
+/// Runs of one job that are kept once their results have been acknowledged.
+const HISTORY: usize = 20;
 
 /// Bytes of output that one `async.output` answers at most.
 const MAX_PIECE: usize = 256 << 10;
@@ -46,6 +49,8 @@ pub(crate) struct Settings {
 pub(crate) struct Submission {
     command: Command,
     digest: String,
+    /// The job whose run it is.
+    cron: Option<Box<Due>>,
 }
 
 impl Submission {
@@ -53,7 +58,12 @@ impl Submission {
     pub(crate) fn new(bash: Bash) -> Self {
         let command = Command::new(bash);
         let digest = fingerprint(command.fields());
-        Self { command, digest }
+        Self { command, digest, cron: None }
+    }
+
+    /// Of a job.
+    pub(crate) fn of_job(bash: Bash, due: Due) -> Self {
+        Self { cron: Some(Box::new(due)), ..Self::new(bash) }
     }
 }
 
@@ -73,6 +83,8 @@ pub(crate) struct Status {
     pub(crate) accepted: u64,
     pub(crate) shape: Shape,
     pub(crate) state: State,
+    /// The job whose run it is.
+    pub(crate) cron: Option<Box<Due>>,
 }
 
 /// A result that waits for its acknowledgement.
@@ -82,6 +94,8 @@ pub(crate) struct Finished {
     pub(crate) order: u64,
     pub(crate) id: Arc<str>,
     pub(crate) shape: Shape,
+    /// The job whose run it was.
+    pub(crate) cron: Option<Box<Due>>,
     pub(crate) ended: Arc<Ended>,
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
@@ -100,7 +114,7 @@ pub(crate) struct Piece {
 
 /// All tasks of this host.
 pub(crate) struct Tasks {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     runner: Arc<Runner>,
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
@@ -143,7 +157,7 @@ impl Tasks {
     /// [`Error::TaskDiffers`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`],
     /// [`Error::ShuttingDown`].
     pub(crate) async fn submit(&self, id: &str, submission: Submission) -> Result<Submitted, Error> {
-        let Submission { command, digest } = submission;
+        let Submission { command, digest, cron } = submission;
         if let Some(status) = self.known(id, &digest)? {
             return Ok(Submitted::Known(status));
         }
@@ -155,7 +169,7 @@ impl Tasks {
                 None => Err(Error::TasksBusy("it has just been refused to another request".to_owned())),
             };
         }
-        let taken = self.check_and_take(id, command, digest).await;
+        let taken = self.check_and_take(id, command, digest, cron).await;
         lock(&self.under_way).remove(id);
         taken.map(|()| Submitted::Accepted)
     }
@@ -178,15 +192,25 @@ impl Tasks {
         }
     }
 
-    async fn check_and_take(&self, id: &str, command: Command, digest: String) -> Result<(), Error> {
+    async fn check_and_take(
+        &self,
+        id: &str,
+        command: Command,
+        digest: String,
+        cron: Option<Box<Due>>,
+    ) -> Result<(), Error> {
         self.check(command.bash()).await?;
         let settings = self.runner.settings();
         let shape = Shape::of(command.bash(), settings.max_output);
-        let mut records = self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()))?;
+        let job = cron.as_deref().map(|due| due.job.as_str());
+        let forgotten =
+            self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()), job)?;
+        let mut records: Vec<Record> = forgotten.iter().map(|n| Record::Forgotten(*n)).collect();
         let n = self.store.table().take_number();
-        let accepted = Accepted { n, id: id.to_owned(), at: now(), digest, shape, bash: Some(command) };
+        let accepted = Accepted { n, id: id.to_owned(), at: now(), digest, shape, bash: Some(command), cron };
         records.push(Record::Accepted(accepted));
         self.store.record(records).await?;
+        forgotten.into_iter().for_each(|n| self.spool.remove(n));
         self.runner.wake();
         Ok(())
     }
@@ -212,8 +236,17 @@ impl Tasks {
         }
     }
 
-    /// Checks every bound for one more task. What has to be forgotten for it comes back as records.
-    fn make_room(&self, settings: &Settings, bytes: u64, in_memory: usize) -> Result<Vec<Record>, Error> {
+    /// Checks every bound for one more task. What has to be forgotten for it comes back.
+    ///
+    /// A job goes on when nobody takes its results: then the oldest result of any job gives way, but never that of a
+    /// task somebody has asked for.
+    fn make_room(
+        &self,
+        settings: &Settings,
+        bytes: u64,
+        in_memory: usize,
+        job: Option<&str>,
+    ) -> Result<Vec<u64>, Error> {
         let free = self.spool.free_space()?;
         if free.bytes < MIN_FREE_BYTES || free.files < MIN_FREE_FILES {
             return Err(Error::NoSpace(format!(
@@ -231,24 +264,40 @@ impl Tasks {
                 counts.waiting, counts.waiting_bytes
             )));
         }
-        if counts.bytes.saturating_add(bytes) > settings.max_bytes {
-            return Err(Error::NoSpace(format!(
-                "the output of tasks that run or are not acknowledged may come to {} bytes, and tasks.max_bytes is {}",
-                counts.bytes, settings.max_bytes
-            )));
+        let mut forgotten = Vec::new();
+        let mut held = counts.bytes.saturating_add(bytes);
+        let mut results = table.undelivered().filter(|task| task.cron.is_some());
+        while held > settings.max_bytes {
+            let Some(oldest) = results.next().filter(|_| job.is_some()) else {
+                return Err(Error::NoSpace(format!(
+                    "the output of tasks that run or are not acknowledged may come to {} bytes, and tasks.max_bytes is {}",
+                    counts.bytes, settings.max_bytes
+                )));
+            };
+            held -= oldest.stored();
+            forgotten.push(oldest.n);
+        }
+        if let Some(job) = job {
+            // Those of the job itself that have been told, beyond its history.
+            let told = |task: &&Task| matches!(task.state, State::Ended { acked: true, .. });
+            let beyond = (table.runs(job).count() + 1).saturating_sub(HISTORY);
+            forgotten.extend(table.runs(job).take(beyond).filter(told).map(|task| task.n));
         }
         // Those under way are not in the table yet.
         let kept = counts.kept + lock(&self.under_way).len();
-        if kept <= settings.max_kept {
-            return Ok(Vec::new());
+        if kept.saturating_sub(forgotten.len()) > settings.max_kept {
+            let gives_way = table.delivered().find(|task| !forgotten.contains(&task.n));
+            match gives_way.or_else(|| results.next().filter(|_| job.is_some())) {
+                Some(task) => forgotten.push(task.n),
+                None => {
+                    return Err(Error::NoSpace(format!(
+                        "{} tasks wait, run or have results that are not acknowledged, and tasks.max_kept is {}",
+                        counts.kept, settings.max_kept
+                    )));
+                }
+            }
         }
-        match table.delivered().next() {
-            Some(task) => Ok(vec![Record::Forgotten(task.n)]),
-            None => Err(Error::NoSpace(format!(
-                "{} tasks wait, run or have results that are not acknowledged, and tasks.max_kept is {}",
-                counts.kept, settings.max_kept
-            ))),
-        }
+        Ok(forgotten)
     }
 
     /// How far a task is.
@@ -322,12 +371,14 @@ impl Tasks {
         loop {
             let found =
                 self.store.table().next_undelivered(order).and_then(|(order, task)| match &task.state {
-                    State::Ended { ended, .. } => Some((order, task.id.clone(), task.shape, ended.clone())),
+                    State::Ended { ended, .. } => {
+                        Some((order, task.id.clone(), task.shape, task.cron.clone(), ended.clone()))
+                    }
                     State::Waiting(_) | State::Running(_) => None,
                 });
-            if let Some((order, id, shape, ended)) = found {
+            if let Some((order, id, shape, cron, ended)) = found {
                 let [stdout, stderr] = self.spool.whole(ended.n, &ended, shape).await;
-                return Finished { order, id, shape, ended, stdout, stderr };
+                return Finished { order, id, shape, cron, ended, stdout, stderr };
             }
             if news.changed().await.is_err() {
                 // The store is gone: the agent is ending.
@@ -352,8 +403,9 @@ impl Tasks {
     }
 }
 
-fn status(task: &Task) -> Status {
-    Status { id: task.id.clone(), accepted: task.accepted, shape: task.shape, state: task.state.clone() }
+pub(super) fn status(task: &Task) -> Status {
+    let (shape, cron) = (task.shape, task.cron.clone());
+    Status { id: task.id.clone(), accepted: task.accepted, shape, state: task.state.clone(), cron }
 }
 
 /// SHA-256 in hex.

@@ -105,13 +105,13 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// `true` or `false`; absent is `false`.
+    /// `true` or `false`; absent is what it says.
     ///
     /// # Errors
     /// When it is neither.
-    pub fn flag(self, name: &str) -> Result<bool, InvalidParams> {
+    pub fn flag(self, name: &str, absent: bool) -> Result<bool, InvalidParams> {
         match self.field(name) {
-            None => Ok(false),
+            None => Ok(absent),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(other) => Err(wrong(name, "must be true or false", other)),
         }

@@ -2,7 +2,7 @@
 
 use crate::{InvalidParams, Params};
 use serde::Serialize;
-use serde::ser::SerializeMap as _;
+use serde::ser::SerializeMap;
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 
@@ -143,7 +143,7 @@ impl Bash {
                 .one_of("stderr", &[("merge", StderrMode::Merge), ("separate", StderrMode::Separate)])?
                 .unwrap_or_default(),
             max_output: params.whole("max_output", " of bytes", 1..=MAX_OUTPUT)?,
-            stream: params.flag("stream")?,
+            stream: params.flag("stream", false)?,
             encoding: params
                 .one_of("encoding", &[("auto", Encoding::Auto), ("base64", Encoding::Base64)])?
                 .unwrap_or_default(),
@@ -156,6 +156,14 @@ impl Serialize for Bash {
     /// The request's fields without `id` and `method`, absent ones left out.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        self.serialize_into(&mut map)?;
+        map.end()
+    }
+}
+
+impl Bash {
+    /// Adds the fields to those of a message that has others.
+    pub(super) fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("cmd", &self.cmd)?;
         if let Some(timeout) = self.timeout {
             map.serialize_entry("timeout", &timeout)?;
@@ -187,7 +195,7 @@ impl Serialize for Bash {
         if !self.limits.is_none() {
             map.serialize_entry("limits", &self.limits)?;
         }
-        map.end()
+        Ok(())
     }
 }
 

@@ -59,8 +59,10 @@ pub struct Event {
     pub started: String,
     /// When it ended: RFC 3339, UTC.
     pub ended: String,
-    /// The schedule's name, for a scheduled run.
+    /// The job's name, for a scheduled run.
     pub name: Option<String>,
+    /// When the run was due: RFC 3339, UTC; `None` when it was asked for.
+    pub due: Option<String>,
 }
 
 impl Event {
@@ -81,6 +83,7 @@ impl Event {
             started: params.required_text("started")?.to_owned(),
             ended: params.required_text("ended")?.to_owned(),
             name: params.text("name")?.map(str::to_owned),
+            due: params.text("due")?.map(str::to_owned),
         }))
     }
 }
@@ -93,6 +96,8 @@ impl Serialize for Event {
             id: &'a Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             name: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            due: &'a Option<String>,
             resp: super::Resp,
             retcode: u16,
             message: &'a str,
@@ -119,6 +124,7 @@ impl Serialize for Event {
             method: self.kind.method(),
             id: &self.outcome.id,
             name: &self.name,
+            due: &self.due,
             resp: self.outcome.resp,
             retcode: self.outcome.retcode,
             message: &self.outcome.message,

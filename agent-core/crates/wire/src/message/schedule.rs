@@ -2,7 +2,9 @@
 //! The schedule itself is text here; the schedule language is another crate's.
 
 use super::{Bash, MAX_TASK_TIMEOUT};
-use crate::{InvalidParams, Params};
+use crate::{InvalidParams, Params, json};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Bytes of a schedule's name.
 const MAX_NAME: usize = 128;
@@ -12,6 +14,10 @@ const MAX_SCHEDULE: usize = 1024;
 
 /// The largest `jitter`, in seconds: an hour.
 const MAX_JITTER: u64 = 3600;
+
+/// The longest `horizon`, in seconds: 30 days; and what it is when absent: a day.
+const MAX_HORIZON: u64 = 30 * 86_400;
+const HORIZON: u64 = 86_400;
 
 /// What happens when a run is due while the one before still runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +68,14 @@ pub struct CronSet {
     pub overlap: Overlap,
     /// Policy for runs that were missed.
     pub missed: Missed,
+    /// Seconds within which one run stands for those that were missed; a day when absent, at most 30.
+    pub horizon: u64,
     /// Seconds, at most an hour; 0 when absent.
     pub jitter: u64,
+    /// Whether it runs; a job that does not is kept.
+    pub enabled: bool,
+    /// Path of the calendar for `C`; `None` is the agent's.
+    pub calendar: Option<String>,
 }
 
 impl CronSet {
@@ -105,7 +117,118 @@ impl CronSet {
             missed: params
                 .one_of("missed", &[("skip", Missed::Skip), ("once", Missed::Once)])?
                 .unwrap_or_default(),
+            horizon: params.whole("horizon", " of seconds", 0..=MAX_HORIZON)?.unwrap_or(HORIZON),
             jitter: params.whole("jitter", " of seconds", 0..=MAX_JITTER)?.unwrap_or(0),
+            enabled: params.flag("enabled", true)?,
+            calendar: match params.text("calendar")? {
+                Some(path) if path.starts_with('/') => Some(path.to_owned()),
+                Some(_) => return Err(InvalidParams("calendar must be an absolute path".to_owned())),
+                None => None,
+            },
         })
+    }
+
+    /// Its fields as JSON text, the same for the same job: what an agent keeps of it.
+    #[must_use]
+    pub fn to_fields(&self) -> Box<RawValue> {
+        to_raw_value(self).expect("a job goes to memory")
+    }
+
+    /// Reads what [`CronSet::to_fields`] has written.
+    ///
+    /// # Errors
+    /// It is not that, or a later version's.
+    pub fn from_fields(fields: &str) -> Result<Self, InvalidParams> {
+        let fields = json::parse_object(fields).map_err(|error| InvalidParams(error.message))?;
+        Self::parse(Params::new(&fields))
+    }
+}
+
+impl Serialize for CronSet {
+    /// The request's fields without `id` and `method`, those left out that say what is so without them.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        match &self.schedule {
+            Schedule::Line(line) => map.serialize_entry("line", line)?,
+            Schedule::Fields { schedule, bash } => {
+                map.serialize_entry("schedule", schedule)?;
+                bash.serialize_into(&mut map)?;
+            }
+        }
+        if let Some(timezone) = &self.timezone {
+            map.serialize_entry("timezone", timezone)?;
+        }
+        match self.overlap {
+            Overlap::Skip => {}
+            Overlap::Queue => map.serialize_entry("overlap", "queue")?,
+            Overlap::Allow => map.serialize_entry("overlap", "allow")?,
+        }
+        if self.missed == Missed::Once {
+            map.serialize_entry("missed", "once")?;
+        }
+        if self.horizon != HORIZON {
+            map.serialize_entry("horizon", &self.horizon)?;
+        }
+        if self.jitter != 0 {
+            map.serialize_entry("jitter", &self.jitter)?;
+        }
+        if !self.enabled {
+            map.serialize_entry("enabled", &false)?;
+        }
+        if let Some(calendar) = &self.calendar {
+            map.serialize_entry("calendar", calendar)?;
+        }
+        map.end()
+    }
+}
+
+/// Jobs that one `cron.list` answers, and that it answers when `limit` is absent.
+const MAX_LISTED: u64 = 10_000;
+const LISTED: u64 = 1000;
+
+/// Runs that one `cron.history` answers at most, and when `limit` is absent.
+const MAX_HISTORY: u64 = 1000;
+const HISTORY: u64 = 20;
+
+/// `cron.list`: the jobs by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CronList {
+    /// Those after this name.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: u64,
+}
+
+impl CronList {
+    /// Reads the fields.
+    ///
+    /// # Errors
+    /// The first field that is not as §7 has it.
+    pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
+        Ok(Self {
+            after: params.short_text("after", MAX_NAME)?.map(str::to_owned),
+            limit: params.whole("limit", "", 1..=MAX_LISTED)?.unwrap_or(LISTED),
+        })
+    }
+}
+
+/// `cron.history`: a job's runs, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CronHistory {
+    /// The job.
+    pub name: String,
+    /// How many at most.
+    pub limit: u64,
+}
+
+impl CronHistory {
+    /// Reads the fields.
+    ///
+    /// # Errors
+    /// The first field that is not as §7 has it.
+    pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
+        let limit = params.whole("limit", "", 1..=MAX_HISTORY)?.unwrap_or(HISTORY);
+        Ok(Self { name: CronSet::name(params)?, limit })
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     } else {
         DEFAULT_WAIT
     };
-    let stream = sync && params.flag("stream").unwrap_or_default();
+    let stream = sync && params.flag("stream", false).unwrap_or_default();
     let chosen = params.short_text("id", MAX_ID).map_err(wrong)?;
     if chosen.is_some() && method != "async.bash" {
         return Err(ApiError::BadRequest(

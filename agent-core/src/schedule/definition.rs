@@ -1,0 +1,148 @@
+//! What a job says: its times, and the command they are for.
+//!
+//! Jobs are kept as the text of their fields and read when they are due; nothing of them but that stays in memory.
+
+use super::plan::{Times, jitter};
+use crate::Error;
+use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
+use agent_wire::message::{Bash, CronSet, Missed, Schedule as Form};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The schedule of a job that runs once after each start of the host, and has no times.
+pub(crate) const REBOOT: &str = "@reboot";
+
+/// Bytes of a calendar that are read; its reader refuses one of that size.
+const MAX_CALENDAR_BYTES: u64 = 1 << 20;
+
+/// Calendars kept in memory; one that is asked for beyond them is read each time.
+const MAX_CALENDARS: usize = 64;
+
+/// The one-line form of `cron.set` in fields of its own; other forms as they are. The policy judges what comes back.
+///
+/// # Errors
+/// [`Error::Schedule`]: the line is not `SCHEDULE USER COMMAND`.
+pub(crate) fn resolve(set: CronSet) -> Result<CronSet, Error> {
+    let Form::Line(text) = &set.schedule else { return Ok(set) };
+    let refused = |why: String| Error::Schedule { field: "line", why };
+    let entry = crontab::line(text).map_err(|problem| refused(problem.to_string()))?;
+    let crontab::When::At(expression) = &entry.when else {
+        return Err(refused(format!("{REBOOT} is for crontab files")));
+    };
+    let bash = Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
+    let schedule = Form::Fields { schedule: expression.to_string(), bash: Box::new(bash) };
+    Ok(CronSet { schedule, ..set })
+}
+
+/// The two parts of a job that is resolved: when and what.
+pub(super) fn parts(set: &CronSet) -> Result<(&str, &Bash), Error> {
+    match &set.schedule {
+        Form::Fields { schedule, bash } => Ok((schedule, bash)),
+        Form::Line(_) => Err(Error::Schedule { field: "line", why: "is not resolved".to_owned() }),
+    }
+}
+
+/// What schedules are read with: zones, calendars, and what holds where a job does not say.
+pub(super) struct Reader {
+    host: String,
+    zones: Zones,
+    defaults: Mutex<Defaults>,
+    calendars: Mutex<HashMap<PathBuf, Arc<Calendar>>>,
+}
+
+#[derive(Clone)]
+struct Defaults {
+    zone: Zone,
+    calendar: Option<Arc<Calendar>>,
+}
+
+/// A job as it is read.
+pub(super) struct Parsed {
+    pub(super) expression: Expression,
+    pub(super) zone: Zone,
+    pub(super) schedule: Schedule,
+}
+
+impl Reader {
+    /// With the settings of `[cron]`: a zone's name, a calendar's path, each empty where there is none.
+    pub(super) fn new(host: &str, timezone: &str, calendar: &str) -> Self {
+        let zones = Zones::system();
+        let defaults = Defaults { zone: Zone::utc(), calendar: None };
+        let (defaults, calendars) = (Mutex::new(defaults), Mutex::default());
+        let reader = Self { host: host.to_owned(), zones, defaults, calendars };
+        reader.reload(timezone, calendar);
+        reader
+    }
+
+    /// The settings anew, the system's zone and all calendars too. What can't be used leaves what was.
+    pub(super) fn reload(&self, timezone: &str, calendar: &str) {
+        self.calendars.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let zone = if timezone.is_empty() { self.zones.local() } else { self.zones.load(timezone) };
+        match zone {
+            Ok(zone) => self.defaults().zone = zone,
+            Err(error) => log::error!("cron.timezone: {error}"),
+        }
+        match self.calendar(Path::new(calendar)).map(Some) {
+            _ if calendar.is_empty() => self.defaults().calendar = None,
+            Ok(calendar) => self.defaults().calendar = calendar,
+            Err(error) => log::error!("cron.{error}"),
+        }
+    }
+
+    fn defaults(&self) -> std::sync::MutexGuard<'_, Defaults> {
+        self.defaults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a job's schedule with all that belongs to it.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`]: which field, and what is wrong.
+    pub(super) fn read(&self, set: &CronSet) -> Result<Parsed, Error> {
+        let refused =
+            |field| move |error: agent_cron::Error| Error::Schedule { field, why: error.to_string() };
+        let (text, _) = parts(set)?;
+        let expression = Expression::parse(text).map_err(refused("schedule"))?;
+        let zone = match (expression.zone_name(), set.timezone.as_deref()) {
+            (Some(name), _) => self.zones.load(name).map_err(refused("schedule"))?,
+            (None, Some(name)) => self.zones.load(name).map_err(refused("timezone"))?,
+            (None, None) => self.defaults().zone.clone(),
+        };
+        let calendar = match &set.calendar {
+            Some(path) => Some(self.calendar(Path::new(path))?),
+            None => self.defaults().calendar.clone(),
+        };
+        let schedule = Schedule::new(&expression, &zone, calendar.as_ref());
+        Ok(Parsed { expression, zone, schedule })
+    }
+
+    /// A job's times; none where it is switched off, or has none.
+    pub(super) fn times(&self, set: &CronSet) -> Result<Option<Times>, Error> {
+        if !set.enabled || parts(set)?.0 == REBOOT {
+            return Ok(None);
+        }
+        let schedule = self.read(set)?.schedule;
+        let horizon = (set.missed == Missed::Once).then(|| i64::try_from(set.horizon).unwrap_or(i64::MAX));
+        Ok(Some(Times { schedule, jitter: jitter(&self.host, &set.name, set.jitter), horizon }))
+    }
+
+    fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, Error> {
+        let mut calendars = self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = calendars.get(path) {
+            return Ok(known.clone());
+        }
+        let refused =
+            |why: String| Error::Schedule { field: "calendar", why: format!("{}: {why}", path.display()) };
+        // One byte more than a calendar may have is enough to refuse it.
+        let mut text = String::new();
+        let read = |file: File| file.take(MAX_CALENDAR_BYTES + 1).read_to_string(&mut text);
+        File::open(path).and_then(read).map_err(|error| refused(error.to_string()))?;
+        let calendar = Arc::new(Calendar::parse(&text).map_err(|error| refused(error.to_string()))?);
+        if calendars.len() < MAX_CALENDARS {
+            calendars.insert(path.to_owned(), calendar.clone());
+        }
+        Ok(calendar)
+    }
+}

@@ -1,0 +1,13 @@
+//! Scheduled jobs (§7): when they are due, and that they then become tasks.
+//!
+//! [`Scheduler`] is what dispatch sees. The [`plan`] knows when which job is due and nothing else; the [`timer`] wakes
+//! it then and never otherwise; a [`definition`] is what a job says. Jobs and what they have done are kept in the store
+//! of tasks: a run and the instant it was due are one record there. Runs are tasks like any other.
+
+mod definition;
+mod plan;
+mod scheduler;
+mod timer;
+
+pub(crate) use definition::resolve;
+pub(crate) use scheduler::{Listed, Scheduler, Set, Settings, told};

@@ -1,0 +1,464 @@
+//! The face that dispatch sees, and the loop that starts what is due.
+
+use super::definition::{Parsed, REBOOT, Reader, parts};
+use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base};
+use super::timer::{Moment, Timer};
+use crate::Error;
+use crate::exec::{Executor, Spec};
+use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
+use agent_wire::message::{Bash, CronSet, Overlap};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinSet, yield_now};
+
+/// Runs of one job that wait for each other (`overlap: queue`); one more is skipped.
+const MAX_QUEUED: usize = 8;
+
+/// Runs that are being handed over to the tasks at once.
+const MAX_STARTING: usize = 256;
+
+/// Jobs that are looked at before everything else has its turn.
+const BATCH: usize = 64;
+
+/// Jobs that are made durable together.
+const COMMIT: usize = 500;
+
+/// Times that an answer tells in advance.
+pub(crate) const FORESEEN: usize = 5;
+
+/// What an operator sets for schedules; empty where it is not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// IANA name of the zone that schedules are in which name none; empty: the system's.
+    pub(crate) timezone: String,
+    /// Path of the calendar for `C` of jobs that name none.
+    pub(crate) calendar: String,
+}
+
+/// What a job that is set comes to.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) canonical: String,
+    pub(crate) explain: String,
+    pub(crate) warnings: Vec<String>,
+    /// Seconds since 1970.
+    pub(crate) next: Vec<i64>,
+}
+
+/// One job, as `cron.list` tells it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) set: CronSet,
+    /// The schedule in its canonical form, or as it was given where it can't be read any more.
+    pub(crate) canonical: String,
+    /// The crontab that has it.
+    pub(crate) file: Option<Arc<str>>,
+    /// Seconds since 1970; none where it is switched off.
+    pub(crate) next: Vec<i64>,
+    /// Runs that wait or run.
+    pub(crate) open: usize,
+    pub(crate) last: Option<Status>,
+    /// The last run that was due and was not started, and why.
+    pub(crate) skipped: Option<(i64, String)>,
+}
+
+/// All scheduled jobs of this host.
+pub(crate) struct Scheduler {
+    tasks: Arc<Tasks>,
+    executor: Arc<Executor>,
+    reader: Reader,
+    boot: String,
+    plan: Mutex<Plan>,
+    /// The plan has changed.
+    changed: Notify,
+    over: watch::Sender<bool>,
+}
+
+/// Looks jobs up for the plan.
+struct Stored<'a>(&'a Scheduler);
+
+impl Jobs for Stored<'_> {
+    fn times(&self, job: &str) -> Option<Times> {
+        let set = self.0.definition(job)?;
+        match self.0.reader.times(&set) {
+            Ok(times) => times,
+            Err(error) => {
+                log::error!("job {job} is not planned: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Scheduler {
+    /// A scheduler over the jobs in the store; `boot` is the kernel's boot id.
+    pub(crate) fn new(
+        host: &str,
+        boot: String,
+        settings: &Settings,
+        tasks: Arc<Tasks>,
+        executor: Arc<Executor>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            tasks,
+            executor,
+            reader: Reader::new(host, &settings.timezone, &settings.calendar),
+            boot,
+            plan: Mutex::default(),
+            changed: Notify::new(),
+            over: watch::Sender::new(false),
+        })
+    }
+
+    /// Sets a job: it is durable when this comes back. The very same again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`], [`Error::JobOfFile`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`],
+    /// [`Error::Journal`].
+    pub(crate) async fn set(&self, set: CronSet) -> Result<Set, Error> {
+        let Parsed { expression, schedule, .. } = self.reader.read(&set)?;
+        let spec = Spec::from(parts(&set)?.1);
+        self.executor.check(&spec).await?;
+        let fields = set.to_fields();
+        let known = self.tasks.job(&set.name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+        match known {
+            Some((Some(file), _)) => {
+                return Err(Error::JobOfFile { job: set.name, file: file.to_string() });
+            }
+            Some((None, true)) => {}
+            Some((None, false)) | None => {
+                let job =
+                    Job { name: set.name.clone(), at: now_ms(), file: None, fields, last: None, boot: None };
+                self.tasks.set_jobs(vec![job]).await?;
+                self.replan(&set.name);
+            }
+        }
+        Ok(Set {
+            canonical: expression.to_string(),
+            explain: expression.explain(),
+            warnings: expression.warnings().iter().map(ToString::to_string).collect(),
+            next: schedule.after(now()).take(FORESEEN).collect(),
+        })
+    }
+
+    /// Removes a job; its runs go on. One that is not there is removed already.
+    ///
+    /// # Errors
+    /// [`Error::JobOfFile`], [`Error::Journal`].
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Error> {
+        match self.tasks.job(name, |job| job.file.clone()) {
+            None => Ok(()),
+            Some(Some(file)) => Err(Error::JobOfFile { job: name.to_owned(), file: file.to_string() }),
+            Some(None) => {
+                self.tasks.unset_jobs(vec![name.to_owned()]).await?;
+                self.plan().remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Jobs by name, those after one.
+    pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Vec<Listed> {
+        self.tasks.jobs(after, limit).into_iter().filter_map(|status| self.listed(status)).collect()
+    }
+
+    fn listed(&self, status: JobStatus) -> Option<Listed> {
+        let JobStatus { name, job, open, last } = status;
+        let set = read(&name, job.fields.get())?;
+        let (canonical, next) = match self.reader.read(&set) {
+            Ok(read) if set.enabled => {
+                (read.expression.to_string(), read.schedule.after(now()).take(FORESEEN).collect())
+            }
+            Ok(read) => (read.expression.to_string(), Vec::new()),
+            Err(_) => (parts(&set).ok()?.0.to_owned(), Vec::new()),
+        };
+        let skipped = job.skipped.map(|skipped| *skipped);
+        Some(Listed { set, canonical, file: job.file, next, open, last, skipped })
+    }
+
+    /// Starts a run now, besides those that are due, and tells the task's id. The same request again is the same run.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`]; those of [`Tasks::submit`].
+    pub(crate) async fn run(&self, name: &str, request: &str) -> Result<String, Error> {
+        let Some(set) = self.definition(name) else { return Err(Error::NoSuchJob(name.to_owned())) };
+        let id = format!("cron:{name}:run:{request}");
+        let due = Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false };
+        self.tasks.submit(&id, Submission::of_job(parts(&set)?.1.clone(), due)).await?;
+        Ok(id)
+    }
+
+    /// A job's runs that are known, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`].
+    pub(crate) fn history(&self, name: &str, limit: usize) -> Result<Vec<Status>, Error> {
+        self.tasks.runs(name, limit)
+    }
+
+    /// Makes the jobs of crontab files those that are given, with the file of each; whatever else is from a file goes. A
+    /// job that is the same as before keeps what it has done. `starting`: the agent has not looked before, so what is to
+    /// run after the host's start is still to be run.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
+    pub(crate) async fn reconcile(&self, found: Vec<(CronSet, String)>, starting: bool) -> Result<(), Error> {
+        let mut wanted: HashMap<String, (CronSet, String)> =
+            found.into_iter().map(|(set, file)| (set.name.clone(), (set, file))).collect();
+        let mut gone = Vec::new();
+        let mut after: Option<Arc<str>> = None;
+        loop {
+            let names = self.tasks.job_names(after.as_deref(), COMMIT);
+            let Some((last, _)) = names.last() else { break };
+            after = Some(last.clone());
+            for (name, file) in names {
+                if file.is_some() && !wanted.contains_key(&*name) {
+                    gone.push(name.to_string());
+                }
+            }
+            yield_now().await;
+        }
+        for names in gone.chunks(COMMIT) {
+            self.tasks.unset_jobs(names.to_vec()).await?;
+            let mut plan = self.plan();
+            names.iter().for_each(|name| plan.remove(name));
+        }
+        let boot = (!starting).then(|| self.boot.clone());
+        let mut jobs = Vec::new();
+        for (name, (set, file)) in wanted.drain() {
+            let fields = set.to_fields();
+            let known = self.tasks.job(&name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+            match known {
+                Some((Some(old), true)) if *old == *file => continue,
+                Some((None, _)) => {
+                    log::error!("{file}: a job that was set by a request is called {name}: it stays");
+                    continue;
+                }
+                Some((Some(_), _)) | None => {}
+            }
+            jobs.push(Job { name, at: now_ms(), file: Some(file), fields, last: None, boot: boot.clone() });
+        }
+        for jobs in jobs.chunks(COMMIT) {
+            self.tasks.set_jobs(jobs.to_vec()).await?;
+            for job in jobs {
+                self.replan(&job.name);
+            }
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// New settings, and a look at the system's zone and at all calendars: every job is planned anew.
+    pub(crate) async fn reconfigure(&self, settings: &Settings) {
+        self.reader.reload(&settings.timezone, &settings.calendar);
+        self.plan_all().await;
+    }
+
+    /// Starts what is due, until shutdown.
+    ///
+    /// # Errors
+    /// [`Error::System`]: no timer can be had.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), Error> {
+        let timer = Timer::new()?;
+        let moment = Moment::now()?;
+        // Owned by `over`: shutdown waits until its receiver is gone.
+        tokio::spawn(self.clone().serve(timer, moment, self.over.subscribe()));
+        Ok(())
+    }
+
+    /// Ends the loop; runs that were handed over are tasks by then.
+    pub(crate) async fn shutdown(&self) {
+        self.over.send_replace(true);
+        self.over.closed().await;
+    }
+
+    async fn serve(self: Arc<Self>, timer: Timer, mut last: Moment, mut over: watch::Receiver<bool>) {
+        let mut starting = JoinSet::new();
+        self.plan_all().await;
+        self.after_boot(&mut starting).await;
+        loop {
+            let moment = match Moment::now() {
+                Ok(moment) => moment,
+                Err(error) => return log::error!("schedules: {error}; no job is started any more"),
+            };
+            let step = moment.set_since(last);
+            last = moment;
+            if step.abs() > LARGEST_STEP {
+                log::warn!("the clock was set by {step} s: all jobs are planned anew from now");
+                self.plan().begin_anew(moment.now, &Stored(&self));
+            }
+            self.start_due(moment.now, &mut starting).await;
+            let wake_at = self.plan().wake_at();
+            if let Err(error) = timer.set(wake_at) {
+                return log::error!("schedules: {error}; no job is started any more");
+            }
+            tokio::select! {
+                _ = over.wait_for(|over| *over) => break,
+                () = self.changed.notified() => {}
+                () = timer.expired() => {}
+                Some(_) = starting.join_next() => {}
+            }
+        }
+        while starting.join_next().await.is_some() {}
+    }
+
+    async fn start_due(self: &Arc<Self>, now: i64, starting: &mut JoinSet<()>) {
+        for count in 1_usize.. {
+            let next = self.plan().next_due(now, &Stored(self));
+            let Some((name, fate)) = next else { return };
+            while starting.len() >= MAX_STARTING {
+                starting.join_next().await;
+            }
+            match fate {
+                Fate::Due(at) => {
+                    starting.spawn(self.clone().start_run(name, at));
+                }
+                Fate::Missed(at) => {
+                    log::info!("job {name}: what was due until {} was missed and is left out", told(at));
+                }
+            }
+            if count.is_multiple_of(BATCH) {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// One run that is due.
+    async fn start_run(self: Arc<Self>, name: Arc<str>, at: i64) {
+        let Some(set) = self.definition(&name) else { return };
+        let open = self.tasks.open_runs(&name);
+        let most = match set.overlap {
+            Overlap::Skip => 1,
+            Overlap::Queue => 1 + MAX_QUEUED,
+            Overlap::Allow => usize::MAX,
+        };
+        if open >= most {
+            let why = match set.overlap {
+                Overlap::Queue => format!("{open} runs of it run or wait"),
+                Overlap::Skip | Overlap::Allow => "the run before it is not over".to_owned(),
+            };
+            return self.skip(&name, at, why).await;
+        }
+        let queue = set.overlap == Overlap::Queue;
+        let due = Due { job: name.to_string(), at: Some(at), queue, boot: None, orphan: false };
+        let id = format!("cron:{name}:{}", told(at));
+        self.hand_over(&name, at, &id, &set, due).await;
+    }
+
+    async fn hand_over(&self, name: &str, at: i64, id: &str, set: &CronSet, due: Due) {
+        let Ok((_, bash)) = parts(set) else { return };
+        let bash: Bash = bash.clone();
+        if let Err(error) = self.tasks.submit(id, Submission::of_job(bash, due)).await {
+            log::error!("job {name}: its run of {} is not started: {error}", told(at));
+            self.skip(name, at, error.to_string()).await;
+        }
+    }
+
+    async fn skip(&self, name: &str, at: i64, why: String) {
+        log::info!("job {name}: its run of {} is skipped: {why}", told(at));
+        let skipped = Skipped { job: name.to_owned(), at, why };
+        if let Err(error) = self.tasks.skip(skipped).await {
+            log::error!("job {name}: that its run was skipped can't be kept: {error}");
+        }
+    }
+
+    /// Jobs that run once after each start of the host.
+    async fn after_boot(self: &Arc<Self>, starting: &mut JoinSet<()>) {
+        for name in self.names().await {
+            let Some(set) = self.definition(&name) else { continue };
+            let ran = self.tasks.job(&name, |job| job.boot.as_deref() == Some(self.boot.as_str()));
+            if ran != Some(false) || !set.enabled || parts(&set).map(|parts| parts.0).ok() != Some(REBOOT) {
+                continue;
+            }
+            let scheduler = self.clone();
+            starting.spawn(async move {
+                let (at, boot) = (now(), Some(scheduler.boot.clone()));
+                let due = Due { job: name.to_string(), at: Some(at), queue: false, boot, orphan: false };
+                let id = format!("cron:{name}:{}", told(at));
+                scheduler.hand_over(&name, at, &id, &set, due).await;
+            });
+            while starting.len() >= MAX_STARTING {
+                starting.join_next().await;
+            }
+        }
+    }
+
+    async fn names(&self) -> Vec<Arc<str>> {
+        let mut all: Vec<Arc<str>> = Vec::new();
+        loop {
+            let names = self.tasks.job_names(all.last().map(|name| &**name), COMMIT);
+            if names.is_empty() {
+                return all;
+            }
+            all.extend(names.into_iter().map(|(name, _)| name));
+            yield_now().await;
+        }
+    }
+
+    async fn plan_all(&self) {
+        for (count, name) in self.names().await.into_iter().enumerate() {
+            self.replan(&name);
+            if count % BATCH == BATCH - 1 {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Plans a job by what the store says of it.
+    fn replan(&self, name: &str) {
+        let known = self.tasks.planned(name);
+        let times = Stored(self).times(name);
+        let mut plan = self.plan();
+        match (known, times) {
+            (Some((name, at, last)), Some(times)) => {
+                let set_at = i64::try_from(at / 1000).unwrap_or(i64::MAX);
+                plan.set(&name, &times, base(now(), set_at, last));
+            }
+            _ => plan.remove(name),
+        }
+        drop(plan);
+        self.changed.notify_one();
+    }
+
+    fn definition(&self, name: &str) -> Option<CronSet> {
+        self.tasks.job(name, |job| job.fields.clone()).and_then(|fields| read(name, fields.get()))
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        // What is under the lock changes by one call: whole, whatever panicked.
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(name: &str, fields: &str) -> Option<CronSet> {
+    match CronSet::from_fields(fields) {
+        Ok(set) => Some(set),
+        Err(error) => {
+            // Of a later version.
+            log::error!("job {name} can't be read: {error}");
+            None
+        }
+    }
+}
+
+/// An instant as ids and logs have it: RFC 3339, UTC.
+pub(crate) fn told(at: i64) -> String {
+    /// The last that RFC 3339 can tell.
+    const LAST: u64 = 253_402_300_799;
+    let seconds = u64::try_from(at).unwrap_or(0).min(LAST);
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn now() -> i64 {
+    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}

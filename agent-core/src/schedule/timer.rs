@@ -1,0 +1,90 @@
+//! The one timer of all jobs: a wall-clock instant, and whether the clock has been set meanwhile.
+//!
+//! timerfd_create(2) with `TFD_TIMER_CANCEL_ON_SET`: a clock that is set (by hand, by NTP's steps, on resume) wakes the
+//! scheduler, so nothing has to be looked at every minute to notice it.
+
+use crate::Error;
+use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::time::{ClockId as Clock, clock_gettime};
+use std::os::fd::AsFd as _;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// The clocks at one moment, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Since 1970, as the wall clock has it.
+    pub(crate) now: i64,
+    /// Since the host started, time asleep included: never set.
+    pub(crate) uptime: i64,
+}
+
+impl Moment {
+    /// This moment.
+    ///
+    /// # Errors
+    /// [`Error::System`]; not on Linux.
+    pub(crate) fn now() -> Result<Self, Error> {
+        let read = |clock| {
+            clock_gettime(clock)
+                .map_err(|errno| Error::System { call: "clock_gettime", source: errno.into() })
+        };
+        Ok(Self { now: read(Clock::CLOCK_REALTIME)?.tv_sec(), uptime: read(Clock::CLOCK_BOOTTIME)?.tv_sec() })
+    }
+
+    /// Seconds by which the wall clock has been set between another moment and this.
+    pub(crate) fn set_since(self, earlier: Self) -> i64 {
+        self.now.saturating_sub(earlier.now).saturating_sub(self.uptime.saturating_sub(earlier.uptime))
+    }
+}
+
+/// The timer.
+pub(crate) struct Timer(AsyncFd<TimerFd>);
+
+impl Timer {
+    /// One that stands still.
+    ///
+    /// # Errors
+    /// [`Error::System`]: out of descriptors.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)
+            .map_err(|errno| Error::System { call: "timerfd_create", source: errno.into() })?;
+        let watched = AsyncFd::register_with_interest(timer, Interest::READABLE)
+            .map_err(|source| Error::System { call: "epoll_ctl", source })?;
+        Ok(Self(watched))
+    }
+
+    /// Sets it to an instant, or stops it.
+    ///
+    /// # Errors
+    /// [`Error::System`]; not on Linux.
+    pub(crate) fn set(&self, at: Option<i64>) -> Result<(), Error> {
+        let timer = self.0.get_ref();
+        let failed = |errno: Errno| Error::System { call: "timerfd_settime", source: errno.into() };
+        // Zero would stop it; whatever has come by then is due at once.
+        let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map_err(failed) };
+        let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
+        match timer.set(Expiration::OneShot(TimeSpec::new(at, 0)), flags) {
+            // It stands; the clock has been set since it was last looked at, as the next look will show.
+            Ok(()) | Err(Errno::ECANCELED) => Ok(()),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
+    /// Comes back when the instant has come, or the clock was set. Dropping the future loses nothing.
+    pub(crate) async fn expired(&self) {
+        loop {
+            // The descriptor is the timer's own: nothing but the end of the loop could fail here.
+            let Ok(mut ready) = self.0.readable().await else { return std::future::pending().await };
+            let mut count = [0; 8];
+            match nix::unistd::read(self.0.get_ref().as_fd(), &mut count) {
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                // Expired, or ECANCELED: the clock was set.
+                _ => return,
+            }
+        }
+    }
+}
