@@ -8,6 +8,7 @@
 mod bash;
 mod channel;
 mod commands;
+mod cron;
 mod idle;
 mod line;
 mod peers;
@@ -21,7 +22,7 @@ use std::time::Instant;
 /// One table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 7] = [
+const TABLES: [(&str, Bars); 8] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
@@ -29,6 +30,7 @@ const TABLES: [(&str, Bars); 7] = [
     ("bash", bash::run),
     ("channel", channel::run),
     ("tasks", tasks::run),
+    ("cron", cron::run),
 ];
 
 fn main() {

