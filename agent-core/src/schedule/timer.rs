@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId as Clock, clock_gettime};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -41,7 +41,22 @@ impl Moment {
 }
 
 /// The timer.
-pub(crate) struct Timer(AsyncFd<TimerFd>);
+pub(crate) struct Timer(AsyncFd<Watched>);
+
+/// What the loop asks of a descriptor and nix's timer does not offer.
+struct Watched(TimerFd);
+
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
 
 impl Timer {
     /// One that stands still.
@@ -52,8 +67,8 @@ impl Timer {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)
             .map_err(|errno| Error::System { call: "timerfd_create", source: errno.into() })?;
-        let watched = AsyncFd::register_with_interest(timer, Interest::READABLE)
-            .map_err(|source| Error::System { call: "epoll_ctl", source })?;
+        let watched = AsyncFd::register_with_interest(Watched(timer), Interest::READABLE)
+            .map_err(|error| Error::System { call: "epoll_ctl", source: error.into() })?;
         Ok(Self(watched))
     }
 
@@ -62,7 +77,7 @@ impl Timer {
     /// # Errors
     /// [`Error::System`]; not on Linux.
     pub(crate) fn set(&self, at: Option<i64>) -> Result<(), Error> {
-        let timer = self.0.get_ref();
+        let timer = &self.0.get_ref().0;
         let failed = |errno: Errno| Error::System { call: "timerfd_settime", source: errno.into() };
         // Zero would stop it; whatever has come by then is due at once.
         let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map_err(failed) };
