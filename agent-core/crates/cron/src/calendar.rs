@@ -18,14 +18,11 @@
 //! TUE, WED, THU, FRI, SAT in any case.
 
 use crate::date::Date;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use std::fmt;
 
 /// The longest text of a calendar, in bytes: some 20,000 lines.
 const MAX_BYTES: usize = 256 << 10;
-
-/// How much of a line an error quotes, in characters.
-const MAX_QUOTED: usize = 64;
 
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
@@ -168,11 +165,6 @@ fn month_and_day(text: &str, offset: usize, year: i32) -> Result<(u8, u8), Flaw>
         return Err((offset + 3, format!("\"{day:02}\": that month has the days 01 to {last}")));
     }
     Ok((month, day))
-}
-
-/// The beginning of a text, fit for a line of a log.
-fn quoted(text: &str) -> String {
-    text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect()
 }
 
 /// Exactly `N` digits.

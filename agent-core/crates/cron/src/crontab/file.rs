@@ -3,7 +3,8 @@
 use super::BLANKS;
 use super::assignment::assignment;
 use super::entry::{Entry, Environment, When};
-use super::line::{Refusal, is_user_name, quoted, read};
+use super::line::{Refusal, is_user_name, read};
+use crate::error::quoted;
 use std::fmt;
 use std::str;
 use std::sync::Arc;

@@ -3,11 +3,9 @@
 use super::entry::{Entry, When};
 use super::file::{MAX_LINE, Problem};
 use super::{BLANKS, Form};
-use crate::Expression;
+use crate::error::quoted;
+use crate::expression::Expression;
 use std::sync::Arc;
-
-/// How much of a text an error quotes.
-const MAX_QUOTED: usize = 64;
 
 /// A longer user name is none: the limit of Linux' `LOGIN_NAME_MAX`, without its NUL.
 const MAX_USER: usize = 255;
@@ -190,13 +188,4 @@ pub(super) fn is_user_name(text: &str) -> bool {
     text.len() <= MAX_USER
         && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte))
-}
-
-/// The beginning of a text, fit for a line of a log.
-pub(super) fn quoted(text: &str) -> String {
-    let mut short = text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect::<String>();
-    while short.len() > MAX_QUOTED {
-        short.pop();
-    }
-    short
 }
