@@ -4,11 +4,12 @@
 //! scheduler, so nothing has to be looked at every minute to notice it.
 
 use crate::Error;
+use agent_sys::readiness;
 use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId as Clock, clock_gettime};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -41,21 +42,10 @@ impl Moment {
 }
 
 /// The timer.
-pub(crate) struct Timer(AsyncFd<Watched>);
-
-/// What the loop asks of a descriptor and nix's timer does not offer.
-struct Watched(TimerFd);
-
-impl AsFd for Watched {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl AsRawFd for Watched {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
+pub(crate) struct Timer {
+    timer: TimerFd,
+    /// A second descriptor of the same timer, for the loop to watch.
+    watched: AsyncFd<OwnedFd>,
 }
 
 impl Timer {
@@ -67,9 +57,11 @@ impl Timer {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)
             .map_err(|errno| Error::System { call: "timerfd_create", source: errno.into() })?;
-        let watched = AsyncFd::register_with_interest(Watched(timer), Interest::READABLE)
-            .map_err(|error| Error::System { call: "epoll_ctl", source: error.into() })?;
-        Ok(Self(watched))
+        let second = timer.as_fd().try_clone_to_owned();
+        let watched = second
+            .and_then(|second| readiness::watch(second, Interest::READABLE))
+            .map_err(|source| Error::System { call: "epoll_ctl", source })?;
+        Ok(Self { timer, watched })
     }
 
     /// Sets it to an instant, or stops it.
@@ -77,7 +69,7 @@ impl Timer {
     /// # Errors
     /// [`Error::System`]; not on Linux.
     pub(crate) fn set(&self, at: Option<i64>) -> Result<(), Error> {
-        let timer = &self.0.get_ref().0;
+        let timer = &self.timer;
         let failed = |errno: Errno| Error::System { call: "timerfd_settime", source: errno.into() };
         // Zero would stop it; whatever has come by then is due at once.
         let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map_err(failed) };
@@ -93,9 +85,9 @@ impl Timer {
     pub(crate) async fn expired(&self) {
         loop {
             // The descriptor is the timer's own: nothing but the end of the loop could fail here.
-            let Ok(mut ready) = self.0.readable().await else { return std::future::pending().await };
+            let Ok(mut ready) = self.watched.readable().await else { return std::future::pending().await };
             let mut count = [0; 8];
-            match nix::unistd::read(self.0.get_ref().as_fd(), &mut count) {
+            match nix::unistd::read(&self.timer, &mut count) {
                 Err(Errno::EAGAIN) => ready.clear_ready(),
                 // Expired, or ECANCELED: the clock was set.
                 _ => return,
