@@ -23,7 +23,7 @@ pub(super) struct Said {
     pub(super) needs_days: bool,
 }
 
-/// Times at equal distances, from the first to the last of a day.
+/// Numbers at equal distances. One number has a step of 0.
 struct Steps {
     first: u32,
     last: u32,
@@ -55,18 +55,11 @@ impl Time {
         })
     }
 
+    /// The whole day's times, if they are at equal distances and more than one.
     fn steps(&self) -> Option<Steps> {
-        let mut times = self.all();
-        let (first, second) = (times.next()?, times.next()?);
-        let step = second - first;
-        let mut last = second;
-        for time in times {
-            if time - last != step {
-                return None;
-            }
-            last = time;
-        }
-        Some(Steps { first, last, step })
+        let seconds = Steps::of(self.seconds)?;
+        let minutes = seconds.within(&Steps::of(self.minutes)?, 60)?;
+        minutes.within(&Steps::of(self.hours)?, 3600).filter(|steps| steps.step > 0)
     }
 
     /// Field by field, where the times have no simpler shape.
@@ -94,6 +87,26 @@ impl Time {
 }
 
 impl Steps {
+    fn of(set: u64) -> Option<Self> {
+        let members = members(set);
+        let (first, last) = (*members.first()?, *members.last()?);
+        let step = members.get(1).map_or(0, |second| second - first);
+        let even = members.windows(2).all(|pair| pair[1] - pair[0] == step);
+        even.then_some(Self { first, last, step })
+    }
+
+    /// These, again in each of the `outer` units, are they at equal distances still?
+    fn within(&self, outer: &Self, unit: u32) -> Option<Self> {
+        let step = match (self.step, outer.step) {
+            (step, 0) => step,
+            (0, step) => step * unit,
+            // From the last of one unit to the first of the next.
+            (step, 1) if unit + self.first - self.last == step => step,
+            _ => return None,
+        };
+        Some(Self { first: outer.first * unit + self.first, last: outer.last * unit + self.last, step })
+    }
+
     fn say(&self) -> Said {
         let Self { first, last, step } = *self;
         let whole = DAY.is_multiple_of(step) && first < step && last + step >= DAY;
