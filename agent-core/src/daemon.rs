@@ -189,6 +189,7 @@ impl Daemon<'_> {
             executor.clone(),
             plugins.clone(),
             tasks.clone(),
+            scheduler.clone(),
             gate.clone(),
             audit.clone(),
             stopping.clone(),

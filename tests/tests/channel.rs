@@ -85,7 +85,6 @@ async fn an_unusable_request_says_why() {
     let (_server, _agent, mut channel) = connected().await;
     let table = [
         (json!({"id": "1", "method": "no.such"}), 3004, "no.such"),
-        (json!({"id": "1", "method": "cron.list"}), 3004, "cron.list"),
         (json!({"id": "1"}), 3021, "method is missing"),
         (json!({"id": "1", "method": "sync.bash"}), 3021, "cmd is missing"),
         (

@@ -6,6 +6,7 @@
 mod agent;
 mod bash;
 mod caller;
+mod cron;
 mod frames;
 mod reply;
 mod task;
@@ -19,11 +20,12 @@ use crate::audit::{Audit, Entry, Gathering};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::{Admission, Asked, Gate, brings_command};
+use crate::schedule::{self, Scheduler};
 use crate::shutdown::Stopping;
 use crate::task::{Submission, Tasks};
 use agent_wire::message::{
-    Ack, Bash, Cancel, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId,
-    TaskList,
+    Ack, Bash, Cancel, CronHistory, CronList, CronSet, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
+    OutputFrom, Request, Response, Schedule, TaskId, TaskList,
 };
 use agent_wire::{InvalidParams, Malformed, Retcode, json};
 use std::pin::Pin;
@@ -32,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Manner, Running, Ticket};
 
 /// The agent's own methods and what they do, as `agent.methods` lists them.
-const METHODS: [(&str, &str); 11] = [
+const METHODS: [(&str, &str); 16] = [
     ("agent.info", "version, identity, uptime and counters of the agent"),
     ("agent.methods", "every method with its one-line help"),
     ("agent.ping", "answers at once"),
@@ -42,6 +44,11 @@ const METHODS: [(&str, &str); 11] = [
     ("async.list", "the tasks that are known and how far they are"),
     ("async.output", "what a task has printed so far"),
     ("async.status", "how far a task is"),
+    ("cron.history", "a job's runs that are known, newest first"),
+    ("cron.list", "the scheduled jobs, when they are due next and what became of their last run"),
+    ("cron.remove", "removes a scheduled job"),
+    ("cron.run", "starts a run of a scheduled job now"),
+    ("cron.set", "schedules a shell command; its runs are tasks, each with its result"),
     ("sync.bash", "runs a shell command as a user and answers when it has ended"),
     ("sync.cancel", "ends the command of another request, its whole process tree"),
 ];
@@ -60,6 +67,7 @@ pub(crate) struct Dispatcher {
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
     tasks: Arc<Tasks>,
+    scheduler: Arc<Scheduler>,
     gate: Arc<Gate>,
     audit: Audit,
     about: agent::About,
@@ -74,6 +82,7 @@ impl Dispatcher {
         executor: Arc<Executor>,
         plugins: Arc<Plugins>,
         tasks: Arc<Tasks>,
+        scheduler: Arc<Scheduler>,
         gate: Arc<Gate>,
         audit: Audit,
         stopping: Stopping,
@@ -83,6 +92,7 @@ impl Dispatcher {
             executor,
             plugins,
             tasks,
+            scheduler,
             gate,
             audit,
             about: agent::About::new(host_id),
@@ -253,6 +263,53 @@ impl Dispatcher {
                     task::acknowledge(&request.id, &ack.task, &tasks).await
                 })
             }
+            "cron.set" => {
+                let set = match CronSet::parse(request.params()) {
+                    Ok(set) => set,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let set = match schedule::resolve(set) {
+                    Ok(set) => set,
+                    Err(error) => return Some(reply::failed(id, &error)),
+                };
+                let Schedule::Fields { bash, .. } = &set.schedule else {
+                    return Some(Response::failed(
+                        Some(id),
+                        Retcode::Internal,
+                        "a line that is not resolved",
+                    ));
+                };
+                let (bash, scheduler) = (Bash::clone(bash), self.scheduler.clone());
+                self.spawn_command(
+                    request,
+                    bash,
+                    Manner::Request,
+                    caller,
+                    entry,
+                    move |request, _, _| async move { cron::set(&request.id, set, &scheduler).await },
+                )
+            }
+            "cron.remove" | "cron.run" => {
+                let name = match CronSet::name(request.params()) {
+                    Ok(name) => name,
+                    Err(why) => return Some(reply::invalid(id, &why)),
+                };
+                let scheduler = self.scheduler.clone();
+                self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
+                    match request.method.as_str() {
+                        "cron.run" => cron::run(&request.id, &name, &scheduler).await,
+                        _ => cron::remove(&request.id, &name, &scheduler).await,
+                    }
+                })
+            }
+            "cron.list" => Some(match CronList::parse(request.params()) {
+                Ok(asked) => cron::list(id, &asked, &self.scheduler),
+                Err(why) => reply::invalid(id, &why),
+            }),
+            "cron.history" => Some(match CronHistory::parse(request.params()) {
+                Ok(asked) => cron::history(id, &asked, &self.scheduler),
+                Err(why) => reply::invalid(id, &why),
+            }),
             method if method.starts_with("getinfo.") => {
                 let getinfo = match GetInfo::parse(request.params()) {
                     Ok(getinfo) => getinfo,

@@ -171,9 +171,12 @@ fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
 
 /// One task as `async.status` and `async.list` tell it.
 #[derive(Serialize)]
-struct View<'a> {
+pub(super) struct View<'a> {
     task: &'a str,
     state: &'static str,
+    /// Of a job's run: when it was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<String>,
     accepted: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     started: Option<String>,
@@ -189,11 +192,12 @@ struct View<'a> {
     message: Option<String>,
 }
 
-fn view(status: &Status) -> View<'_> {
-    let Status { id, accepted, shape, state, .. } = status;
+pub(super) fn view(status: &Status) -> View<'_> {
+    let Status { id, accepted, shape, state, cron } = status;
     let mut view = View {
         task: id,
         state: "waiting",
+        due: cron.as_ref().and_then(|due| due.at).map(schedule::told),
         accepted: time(*accepted),
         started: None,
         ended: None,

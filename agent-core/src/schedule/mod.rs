@@ -10,4 +10,4 @@ mod scheduler;
 mod timer;
 
 pub(crate) use definition::resolve;
-pub(crate) use scheduler::{Listed, Scheduler, Set, Settings, told};
+pub(crate) use scheduler::{Listed, Scheduler, Settings, told};

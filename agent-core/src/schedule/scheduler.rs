@@ -53,6 +53,8 @@ pub(crate) struct Listed {
     pub(crate) set: CronSet,
     /// The schedule in its canonical form, or as it was given where it can't be read any more.
     pub(crate) canonical: String,
+    /// The zone it is in.
+    pub(crate) zone: Option<String>,
     /// The crontab that has it.
     pub(crate) file: Option<Arc<str>>,
     /// Seconds since 1970; none where it is switched off.
@@ -167,15 +169,16 @@ impl Scheduler {
     fn listed(&self, status: JobStatus) -> Option<Listed> {
         let JobStatus { name, job, open, last } = status;
         let set = read(&name, job.fields.get())?;
-        let (canonical, next) = match self.reader.read(&set) {
-            Ok(read) if set.enabled => {
-                (read.expression.to_string(), read.schedule.after(now()).take(FORESEEN).collect())
+        let (canonical, zone, next) = match self.reader.read(&set) {
+            Ok(Parsed { expression, zone, schedule }) => {
+                let foreseen = if set.enabled { FORESEEN } else { 0 };
+                let next = schedule.after(now()).take(foreseen).collect();
+                (expression.to_string(), Some(zone.name().to_owned()), next)
             }
-            Ok(read) => (read.expression.to_string(), Vec::new()),
-            Err(_) => (parts(&set).ok()?.0.to_owned(), Vec::new()),
+            Err(_) => (parts(&set).ok()?.0.to_owned(), None, Vec::new()),
         };
         let skipped = job.skipped.map(|skipped| *skipped);
-        Some(Listed { set, canonical, file: job.file, next, open, last, skipped })
+        Some(Listed { set, canonical, zone, file: job.file, next, open, last, skipped })
     }
 
     /// Starts a run now, besides those that are due, and tells the task's id. The same request again is the same run.

@@ -184,7 +184,7 @@ impl Serialize for CronSet {
 }
 
 /// Jobs that one `cron.list` answers, and that it answers when `limit` is absent.
-const MAX_LISTED: u64 = 10_000;
+const MAX_LISTED: u64 = 1000;
 const LISTED: u64 = 1000;
 
 /// Runs that one `cron.history` answers at most, and when `limit` is absent.

@@ -1,0 +1,259 @@
+//! Scheduled jobs on the real agent: set, started when they are due, once, and told about.
+
+#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+
+use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Server, connected};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The answer to a request; the results of runs that come before it are dropped, they come again.
+async fn ask(channel: &mut Channel, request: Value) -> Value {
+    let id = request["id"].clone();
+    channel.send(&request).await;
+    loop {
+        let message = channel.next().await.unwrap();
+        if message["id"] == id && message["method"].is_null() {
+            return message;
+        }
+    }
+}
+
+async fn set(channel: &mut Channel, name: &str, fields: Value) -> Value {
+    let mut request = json!({"id": "set", "method": "cron.set", "name": name});
+    request.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
+    ask(channel, request).await
+}
+
+async fn list(channel: &mut Channel) -> Vec<Value> {
+    let answer = ask(channel, json!({"id": "list", "method": "cron.list"})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    answer["data"].as_array().unwrap().clone()
+}
+
+async fn history(channel: &mut Channel, name: &str) -> Vec<Value> {
+    let answer = ask(channel, json!({"id": "history", "method": "cron.history", "name": name})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    answer["data"].as_array().unwrap().clone()
+}
+
+/// The next `cron.result` of a job.
+async fn result(channel: &mut Channel, name: &str) -> Value {
+    loop {
+        let message = channel.next().await.unwrap();
+        if message["method"] == "cron.result" && message["name"] == name {
+            return message;
+        }
+    }
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Waits until a file has so many lines.
+async fn until_lines(path: &Path, count: usize) -> Vec<String> {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let found = lines(path);
+        if found.len() >= count {
+            return found;
+        }
+        assert!(Instant::now() < end, "{} has {found:?}", path.display());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn file(agent: &Agent, name: &str) -> PathBuf {
+    agent.scratch().file(name)
+}
+
+fn append(path: &Path) -> String {
+    format!("date +%s >> {}", path.display())
+}
+
+#[tokio::test]
+async fn a_job_of_every_second_is_started_once_a_second_and_told() {
+    let (_server, agent, mut channel) = connected().await;
+    let path = file(&agent, "runs");
+    let answer = set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    assert_eq!(answer["data"]["next"].as_array().unwrap().len(), 5, "{answer}");
+    assert_eq!(answer["data"]["schedule"], "* * * * * *", "{answer}");
+    let first = result(&mut channel, "tick").await;
+    let due = first["due"].as_str().unwrap().to_owned();
+    assert_eq!(first["id"], format!("cron:tick:{due}"), "{first}");
+    assert_eq!((&first["resp"], &first["retcode"]), (&json!("success"), &json!(0)), "{first}");
+    let second = result(&mut channel, "tick").await;
+    assert!(second["due"].as_str().unwrap() > due.as_str(), "{second}");
+    let seconds = until_lines(&path, 4).await;
+    assert_eq!(seconds.iter().collect::<BTreeSet<_>>().len(), seconds.len(), "no second twice: {seconds:?}");
+    let jobs = list(&mut channel).await;
+    assert_eq!((&jobs[0]["name"], &jobs[0]["enabled"]), (&json!("tick"), &json!(true)), "{jobs:?}");
+    assert_eq!(jobs[0]["last"]["resp"], "success", "{jobs:?}");
+    assert!(history(&mut channel, "tick").await.len() >= 2);
+    let gone = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
+    assert_eq!(gone["resp"], "success", "{gone}");
+    assert!(list(&mut channel).await.is_empty());
+    let again = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
+    assert_eq!(again["resp"], "success", "removing is idempotent: {again}");
+}
+
+#[tokio::test]
+async fn jobs_run_without_a_controller_and_their_results_are_told_later() {
+    let (server, agent, mut channel) = connected().await;
+    let path = file(&agent, "runs");
+    set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
+    drop((channel, server));
+    let before = lines(&path).len();
+    until_lines(&path, before + 3).await;
+    drop(agent);
+}
+
+#[tokio::test]
+async fn a_run_that_was_due_is_started_once_across_kill_9() {
+    let (server, mut agent, mut channel) = connected().await;
+    let path = file(&agent, "runs");
+    // What is due is in the environment of nobody, so each run writes down the id of its task's output: its due second.
+    set(&mut channel, "tick", json!({"schedule": "* * * * * *", "overlap": "allow", "cmd": append(&path)}))
+        .await;
+    for round in 1..=4 {
+        until_lines(&path, 2 * round).await;
+        agent.restart();
+        channel = server.channel().await;
+    }
+    until_lines(&path, 10).await;
+    let gone = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
+    assert_eq!(gone["resp"], "success", "{gone}");
+    // Every run that is known has an instant of its own; no instant has two.
+    let listed = ask(&mut channel, json!({"id": "l", "method": "async.list", "limit": 1000})).await;
+    let runs: Vec<&Value> = listed["data"].as_array().unwrap().iter().collect();
+    let due: BTreeSet<&str> = runs.iter().filter_map(|run| run["due"].as_str()).collect();
+    assert_eq!(due.len(), runs.len(), "{runs:?}");
+    let started = runs.iter().filter(|run| run["retcode"] != 3035).count();
+    let end = Instant::now() + DEADLINE;
+    while lines(&path).len() < started {
+        assert!(Instant::now() < end, "{} of {started} runs wrote", lines(&path).len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(lines(&path).len() <= runs.len(), "more was started than is known");
+}
+
+#[tokio::test]
+async fn overlap_skips_queues_or_allows() {
+    let (_server, agent, mut channel) = connected().await;
+    let command = |path: &Path| format!("echo start >> {0}; sleep 2.5; echo end >> {0}", path.display());
+    for overlap in ["skip", "queue", "allow"] {
+        let path = file(&agent, overlap);
+        let fields = json!({"schedule": "* * * * * *", "overlap": overlap, "cmd": command(&path)});
+        let answer = set(&mut channel, overlap, fields).await;
+        assert_eq!(answer["resp"], "success", "{answer}");
+    }
+    let allowed = until_lines(&file(&agent, "allow"), 3).await;
+    assert_eq!(allowed[..2], ["start", "start"], "two at once");
+    for overlap in ["skip", "queue"] {
+        let found = until_lines(&file(&agent, overlap), 4).await;
+        assert_eq!(found[..4], ["start", "end", "start", "end"], "{overlap}: one after the other");
+    }
+    let jobs = list(&mut channel).await;
+    let skipped = jobs.iter().find(|job| job["name"] == "skip").unwrap();
+    assert_eq!(skipped["skipped"]["message"], "the run before it is not over", "{skipped}");
+    let queued = jobs.iter().find(|job| job["name"] == "queue").unwrap();
+    assert!(queued["running"].as_u64().unwrap() >= 2, "{queued}");
+}
+
+#[tokio::test]
+async fn a_job_keeps_what_it_was_told_across_a_restart_and_is_replaced_by_its_name() {
+    let (server, mut agent, mut channel) = connected().await;
+    let fields = json!({"schedule": "CRON_TZ=Europe/Berlin 0 30 2 * * *", "cmd": "true", "user": "nobody",
+        "overlap": "queue", "missed": "once", "jitter": 30, "timeout": 5, "env": {"A": "b"}});
+    let answer = set(&mut channel, "nightly", fields.clone()).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    let told = list(&mut channel).await;
+    assert_eq!(told[0]["timezone"], "Europe/Berlin", "{told:?}");
+    agent.restart();
+    let mut channel = server.channel().await;
+    assert_eq!(list(&mut channel).await, told);
+    set(&mut channel, "nightly", fields).await;
+    assert_eq!(list(&mut channel).await, told, "the same again changes nothing");
+    set(&mut channel, "nightly", json!({"schedule": "@daily", "cmd": "false", "enabled": false})).await;
+    let changed = list(&mut channel).await;
+    assert_eq!((changed.len(), &changed[0]["cmd"]), (1, &json!("false")), "{changed:?}");
+    assert_eq!(changed[0]["next"], json!([]), "a job that is switched off is due no more");
+}
+
+#[tokio::test]
+async fn the_one_line_form_names_user_and_command() {
+    let (_server, agent, mut channel) = connected().await;
+    let path = file(&agent, "who");
+    std::fs::write(&path, "").unwrap();
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    let line = format!("* * * * * * nobody id -un >> {}", path.display());
+    let answer = set(&mut channel, "line", json!({"line": line})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    let ran = result(&mut channel, "line").await;
+    assert_eq!(ran["resp"], "success", "{ran}");
+    let jobs = list(&mut channel).await;
+    assert_eq!(jobs[0]["user"], "nobody", "{jobs:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_job_is_refused_with_the_reason() {
+    let (_server, _agent, mut channel) = connected().await;
+    let table = [
+        (json!({"schedule": "60 * * * * *", "cmd": "true"}), 3021, "second"),
+        (json!({"schedule": "0 0 0 31 2 ?", "cmd": "true"}), 3021, "never"),
+        (json!({"schedule": "@reboot", "cmd": "true"}), 3021, "@reboot"),
+        (json!({"schedule": "@daily"}), 3021, "cmd is missing"),
+        (json!({"schedule": "@daily", "cmd": "true", "timezone": "Mars/Base"}), 3021, "Mars/Base"),
+        (json!({"schedule": "@daily", "cmd": "true", "calendar": "/no/such"}), 3021, "/no/such"),
+        (json!({"schedule": "@daily", "cmd": "true", "calendar": "/dev/zero"}), 3021, "/dev/zero"),
+        (json!({"schedule": "@daily", "cmd": "true", "user": "nobody-such"}), 3022, "nobody-such"),
+        (json!({"schedule": "@daily", "cmd": "true", "line": "x"}), 3021, "not both"),
+        (json!({"line": "0 0 * * * *"}), 3021, "line"),
+    ];
+    for (fields, retcode, text) in table {
+        let answer = set(&mut channel, "x", fields.clone()).await;
+        assert_eq!(answer["retcode"], retcode, "{fields}: {answer}");
+        assert!(answer["message"].as_str().unwrap().contains(text), "{fields}: {answer}");
+    }
+    assert!(list(&mut channel).await.is_empty());
+    for method in ["cron.run", "cron.history"] {
+        let answer = ask(&mut channel, json!({"id": "1", "method": method, "name": "x"})).await;
+        assert_eq!(answer["retcode"], 3024, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_asked_for_is_one_task_however_often_it_is_asked() {
+    let (_server, agent, mut channel) = connected().await;
+    let path = file(&agent, "runs");
+    set(&mut channel, "yearly", json!({"schedule": "@yearly", "cmd": append(&path)})).await;
+    let request = json!({"id": "once", "method": "cron.run", "name": "yearly"});
+    let first = ask(&mut channel, request.clone()).await;
+    assert_eq!(first["data"]["task"], "cron:yearly:run:once", "{first}");
+    until_lines(&path, 1).await;
+    let second = ask(&mut channel, request).await;
+    assert_eq!(second["data"], first["data"], "{second}");
+    let runs = history(&mut channel, "yearly").await;
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert!(runs[0]["due"].is_null(), "{runs:?}");
+}
+
+#[tokio::test]
+async fn results_that_nobody_takes_do_not_keep_jobs_from_running() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    config.extra = "[tasks]\nmax_kept = 3\n".to_owned();
+    let agent = Agent::start(&pki, config);
+    let mut channel = server.channel().await;
+    let asked = ask(&mut channel, json!({"id": "mine", "method": "async.bash", "cmd": "true"})).await;
+    assert_eq!(asked["message"], "Accepted", "{asked}");
+    let path = file(&agent, "runs");
+    set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
+    until_lines(&path, 5).await;
+    let mine = ask(&mut channel, json!({"id": "s", "method": "async.status", "task": "mine"})).await;
+    assert_eq!(mine["data"]["state"], "ended", "a task's own result never gives way: {mine}");
+}
