@@ -17,7 +17,7 @@
 //! A day is excluded if any line says so. Years have four digits, months and days two; weekdays are SUN, MON,
 //! TUE, WED, THU, FRI, SAT in any case.
 
-use crate::date::Date;
+use crate::date::{Date, civil, month_length, weekday as weekday_of};
 use crate::error::{Error, quoted};
 use std::fmt;
 
@@ -76,6 +76,32 @@ impl Calendar {
         (self.weekdays >> date.weekday()) & 1 != 0
             || (self.yearly[usize::from(date.month()) - 1] >> date.day()) & 1 != 0
             || next.checked_sub(1).is_some_and(|index| days <= self.spans[index].1)
+    }
+
+    /// The excluded ones of 64 days, those from `from` on (days since 1970-01-01): bit 0 for the first.
+    pub(crate) fn excluded_from(&self, from: i32) -> u64 {
+        // Bit 0 for the weekday of the first day, then week after week.
+        let weekdays = u64::from(self.weekdays);
+        let week = ((weekdays | weekdays << 7) >> weekday_of(from)) & 0x7f;
+        let mut excluded = (0..64).step_by(7).fold(0, |days, week_begin| days | week << week_begin);
+        let next = self.spans.partition_point(|&(_, last)| last < from);
+        for &(first, last) in self.spans[next..].iter().take_while(|&&(first, _)| first - from < 64) {
+            excluded |= u64::MAX << (first - from).max(0) & u64::MAX >> (63 - (last - from).min(63));
+        }
+        if self.yearly != [0; 12] {
+            let (mut year, mut month, day) = civil(from);
+            // Where the month's day 0 is; a month that has begun is shifted out.
+            let mut zero = -i32::from(day);
+            while zero < 63 {
+                let days = u64::from(self.yearly[usize::from(month) - 1]);
+                // A date of other years is not one of this: 02-29.
+                let days = days & !(u64::MAX << (month_length(year, month) + 1));
+                excluded |= if zero < 0 { days >> -zero } else { days << zero };
+                zero += i32::from(month_length(year, month));
+                (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+            }
+        }
+        excluded
     }
 
     fn add(&mut self, rule: &str, spans: &mut Vec<(i32, i32)>) -> Result<(), Flaw> {
@@ -160,7 +186,7 @@ fn month_and_day(text: &str, offset: usize, year: i32) -> Result<(u8, u8), Flaw>
     if !(1..=12).contains(&month) {
         return Err((offset, format!("\"{month:02}\": months are 01 to 12")));
     }
-    let last = crate::date::month_length(year, month);
+    let last = month_length(year, month);
     if !(1..=last).contains(&day) {
         return Err((offset + 3, format!("\"{day:02}\": that month has the days 01 to {last}")));
     }
@@ -213,6 +239,28 @@ mod tests {
         assert_eq!(calendar.spans.len(), 2);
         assert_eq!(Calendar::parse("").unwrap(), Calendar::default());
         assert_eq!(Calendar::parse("FRI-MON").unwrap(), Calendar::parse("MON\nFRI\nSUN\nSAT").unwrap());
+    }
+
+    #[test]
+    fn days_asked_together_are_excluded_as_each_is_alone() {
+        for text in [
+            "",
+            "SUN-SAT",
+            "SAT-SUN\n02-29\n12-31\n01-01",
+            "2026-01-02..2026-12-20\n2026-12-22\n2027-12-30",
+            "2000-01-01..2100-12-31",
+            "FRI\n03-01\n2028-02-28..2028-03-02\n2028-03-04",
+        ] {
+            let calendar = Calendar::parse(text).unwrap();
+            for from in day(2025, 12, 1).days()..day(2029, 2, 1).days() {
+                let together = calendar.excluded_from(from);
+                let alone = (0..64).fold(0, |days, later| {
+                    let (year, month, of_month) = civil(from + later);
+                    days | u64::from(calendar.excludes(day(year, month, of_month))) << later
+                });
+                assert_eq!(together, alone, "{text:?} from {:?}", civil(from));
+            }
+        }
     }
 
     #[test]

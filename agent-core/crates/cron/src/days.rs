@@ -1,7 +1,7 @@
 //! Which days of a month match: rules 12 to 18 and 20, as a word with bit `d` for day `d`.
 
 use crate::calendar::Calendar;
-use crate::date::{Date, civil, weekday};
+use crate::date::weekday;
 use crate::expression::Expression;
 use std::iter;
 
@@ -17,7 +17,9 @@ pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar
         .filter(|&before| before < length)
         .for_each(|before| by_month |= month.nearest_working(length - before));
     members(days.working).filter(|&day| day <= length).for_each(|day| by_month |= month.nearest_working(day));
-    members(days.open).for_each(|day| by_month |= month.open_from(day));
+    if days.open != 0 {
+        by_month |= month.open_from(days.open & all);
+    }
     let mut by_week = month.of_weekdays(week.numbers);
     if week.last != 0 {
         // The last seven days.
@@ -27,7 +29,9 @@ pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar
         // The days 1 to 7, 8 to 14, and so on.
         by_week |= month.of_weekdays(*set) & (0b1111_1110 << (7 * index));
     }
-    members(week.open.into()).for_each(|day| by_week |= month.open_after(day));
+    if week.open != 0 {
+        by_week |= month.open_after(week.open);
+    }
     all & if expression.either() { by_month | by_week } else { by_month & by_week }
 }
 
@@ -41,6 +45,9 @@ pub(crate) fn exist(expression: &Expression) -> bool {
         (0..7).any(|first| matching(expression, first, length, None) != 0)
     })
 }
+
+/// Days before day 1 that are looked at for `nC` in the week: day 1 may be the last of a week that began there.
+const BEFORE: i32 = 5;
 
 struct Month<'a> {
     /// In days since 1970-01-01.
@@ -77,26 +84,36 @@ impl Month<'_> {
         self.bit(nearest.into())
     }
 
-    /// The first day from `day` on that is not excluded.
-    fn open_from(&self, day: u8) -> u32 {
-        let mut days = day..=self.length;
-        days.find(|&day| self.is_open(day.into())).map_or(0, |day| self.bit(day.into()))
+    /// Excluded days: bit [`BEFORE`] for day 0.
+    fn excluded(&self) -> u64 {
+        self.calendar.map_or(0, |calendar| calendar.excluded_from(self.first - 1 - BEFORE))
+    }
+
+    /// For each day of the set the first from it on, inside the month, that is not excluded.
+    fn open_from(&self, set: u32) -> u32 {
+        self.first_open((u64::from(set)) << BEFORE, 31)
     }
 
     /// For each such weekday that day or the first of the six after it that is not excluded.
-    fn open_after(&self, wanted: u8) -> u32 {
-        let days = -5..=i32::from(self.length);
-        days.filter(|day| weekday(self.first + day - 1) == wanted)
-            .filter_map(|day| (day..day + 7).find(|&day| self.is_open(day)))
-            .fold(0, |mask, day| mask | self.bit(day))
+    fn open_after(&self, set: u8) -> u32 {
+        let set = u64::from(set);
+        // Bit 0 for the weekday of the first of the days before, which is a week before day 2.
+        let week = ((set | set << 7) >> ((self.weekday + 1) % 7)) & 0x7f;
+        self.first_open((0..6).fold(0, |days, weeks| days | week << (7 * weeks)), 7)
     }
 
-    /// Day 0 is the day before the first.
-    fn is_open(&self, day: i32) -> bool {
-        self.calendar.is_none_or(|calendar| {
-            let (year, month, day) = civil(self.first + day - 1);
-            !calendar.excludes(Date::new(year, month, day).expect("a day of the years that are searched"))
-        })
+    /// For each of the days the first of so many days from it on that is not excluded; days as [`Self::excluded`].
+    fn first_open(&self, mut days: u64, many: u8) -> u32 {
+        let excluded = self.excluded();
+        let mut open = 0;
+        for _ in 0..many {
+            open |= days & !excluded;
+            days = (days & excluded) << 1;
+            if days == 0 {
+                break;
+            }
+        }
+        u32::try_from(open >> BEFORE & u64::from(u32::MAX)).expect("32 bits")
     }
 }
 

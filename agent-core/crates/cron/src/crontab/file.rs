@@ -3,7 +3,7 @@
 use super::BLANKS;
 use super::assignment::assignment;
 use super::entry::{Entry, Environment, When};
-use super::line::{Refusal, is_user_name, read};
+use super::line::{NO_USER, Refusal, is_user_name, read};
 use crate::error::quoted;
 use std::fmt;
 use std::str;
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         if self.nobody {
             return self.problem(number, 0, "left out: CRON_USER above names no user".to_owned());
         }
-        let reading = match read(text, self.form) {
+        let reading = match read(text, self.form, NO_USER) {
             Ok(reading) => reading,
             Err(Refusal { offset, message }) => return self.problem(number, offset, message),
         };

@@ -10,7 +10,9 @@ use std::sync::Arc;
 /// A longer user name is none: the limit of Linux' `LOGIN_NAME_MAX`, without its NUL.
 const MAX_USER: usize = 255;
 
-const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
+/// What to do about a user that does not exist, in a file of the system form: the command's first word may have
+/// been taken for one.
+pub const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
 
 /// A line taken apart.
 pub(super) struct Reading<'a> {
@@ -39,7 +41,8 @@ pub fn line(text: &str) -> Result<Entry, Problem> {
     if let Some(offset) = text.find(['\n', '\r', '\0']) {
         return Err(problem(offset, "a line break or NUL: this is one line".to_owned()));
     }
-    let reading = read(text, Form::System).map_err(|refusal| problem(refusal.offset, refusal.message))?;
+    let reading = read(text, Form::System, "the line names its user before the command")
+        .map_err(|refusal| problem(refusal.offset, refusal.message))?;
     if matches!(reading.when, When::Reboot) {
         let message = "@reboot is for crontab files only: a job set by cron.set has times".to_owned();
         return Err(problem(0, message));
@@ -60,9 +63,9 @@ impl Reading<'_> {
     }
 }
 
-/// Takes a line apart. Leading blanks are ignored.
-pub(super) fn read<'a>(text: &'a str, form: Form<'a>) -> Result<Reading<'a>, Refusal> {
-    let words = Words::new(text);
+/// Takes a line apart. Leading blanks are ignored. The `hint` is told where a user should be and is not.
+pub(super) fn read<'a>(text: &'a str, form: Form<'a>, hint: &'a str) -> Result<Reading<'a>, Refusal> {
+    let words = Words::new(text, hint);
     let prefixed =
         usize::from(words.get(0).is_some_and(|word| word.starts_with("CRON_TZ=") || word.starts_with("TZ=")));
     if words.get(prefixed).is_some_and(|word| word.starts_with('@')) {
@@ -85,6 +88,7 @@ pub(super) fn read<'a>(text: &'a str, form: Form<'a>) -> Result<Reading<'a>, Ref
 struct Words<'a> {
     line: &'a str,
     words: Vec<(usize, &'a str)>,
+    hint: &'a str,
 }
 
 /// A reading whose command is not yet looked at.
@@ -97,11 +101,11 @@ struct Fields<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn new(line: &'a str) -> Self {
+    fn new(line: &'a str, hint: &'a str) -> Self {
         let start = |word: &str| word.as_ptr().addr() - line.as_ptr().addr();
         let words = line.split(BLANKS).filter(|word| !word.is_empty());
         // A zone, six fields and a user.
-        Self { line, words: words.take(8).map(|word| (start(word), word)).collect() }
+        Self { line, words: words.take(8).map(|word| (start(word), word)).collect(), hint }
     }
 
     fn get(&self, index: usize) -> Option<&'a str> {
@@ -141,12 +145,13 @@ impl<'a> Words<'a> {
     fn user(&self, index: usize) -> Result<&'a str, Refusal> {
         match self.words.get(index) {
             Some(&(_, word)) if is_user_name(word) => Ok(word),
-            Some(&(offset, word)) => {
-                Err(Refusal { offset, message: format!("\"{}\" is no user name; {NO_USER}", quoted(word)) })
-            }
+            Some(&(offset, word)) => Err(Refusal {
+                offset,
+                message: format!("\"{}\" is no user name; {}", quoted(word), self.hint),
+            }),
             None => Err(Refusal {
                 offset: self.line.trim_end_matches(BLANKS).len(),
-                message: format!("no user and no command behind the fields; {NO_USER}"),
+                message: format!("no user and no command behind the fields; {}", self.hint),
             }),
         }
     }

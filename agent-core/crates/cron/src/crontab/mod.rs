@@ -28,7 +28,7 @@ pub use entry::{Entry, Environment, When};
 pub use file::{
     Crontab, Form, MAX_BYTES, MAX_ENTRIES, MAX_LINE, MAX_PROBLEMS, MAX_VARIABLES, Problem, parse,
 };
-pub use line::line;
+pub use line::{NO_USER, line};
 
 /// The blanks of the language; all other white space is an error where a blank is meant.
 const BLANKS: [char; 2] = [' ', '\t'];
