@@ -5,11 +5,12 @@
 
 use crate::sample::{Pair, take_turns};
 use crate::table::{self, Bar};
-use agent_cron::{Expression, Schedule, Zone, Zones};
+use agent_cron::{Calendar, Expression, Schedule, Zone, Zones};
 use chrono::{DateTime, TimeZone, Utc};
 use cronexpr::MakeTimestamp;
 use std::hint::black_box;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Calls that are timed as one.
@@ -55,6 +56,8 @@ const AWKWARD: [&str; 10] = [
     "0 0 2 ? * SATC",
     "59 59 23 31 12 *",
 ];
+const HOLIDAYS: &str =
+    "SAT-SUN\n01-01\n05-01\n12-25\n12-26\n2027-03-26..2027-03-29\n2028-04-14..2028-04-17\n";
 const ZONES: [&str; 5] = ["UTC", NEW_YORK, "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"];
 
 /// Finds the next run after the instant of this place.
@@ -92,7 +95,12 @@ pub(crate) fn run() {
     let never =
         (0..BATCH).map(|_| time(|| assert!(black_box(Expression::parse("0 0 0 31 2 ?")).is_err()))).min();
     table::figure("\"never fires\" said", micros(never), "µs", Bar::AtMost(20.0));
-    table::figure("the slowest next of awkward ones, five zones", slowest(), "µs", Bar::AtMost(2.0));
+    table::figure(
+        "the slowest next of awkward ones, five zones, a calendar",
+        slowest(),
+        "µs",
+        Bar::AtMost(2.0),
+    );
 }
 
 /// All crates on one expression.
@@ -164,11 +172,13 @@ fn reading(text: &str) {
 /// The least time of the slowest call.
 fn slowest() -> f64 {
     let zones = Zones::system();
+    let calendar = Arc::new(Calendar::parse(HOLIDAYS).expect("a calendar"));
     let mut worst = Duration::ZERO;
     for name in ZONES {
         let zone = zones.load(name).expect("a zone of this host");
         for text in AWKWARD.iter().chain(&SHARED).chain(&SPARSE) {
-            let schedule = Schedule::new(&Expression::parse(text).expect("an expression"), &zone, None);
+            let schedule =
+                Schedule::new(&Expression::parse(text).expect("an expression"), &zone, Some(&calendar));
             for place in 0..2_000 {
                 let instant = instant(place) * 3 / 2 - BEGIN / 2;
                 let least = (0..7).map(|_| time(|| schedule.next(black_box(instant)))).min();

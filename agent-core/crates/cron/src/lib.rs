@@ -4,6 +4,12 @@
 //! as Unix seconds and goes out as Unix seconds, and the only files it opens are those of the zone database
 //! ([`Zones`]). It refuses what would have to be guessed, with the place in the text and what would be right.
 //!
+//! The engine is the crate `cron`, fenced in: it is exact for plain numbers on a clock that is never changed, and it
+//! gets nothing else. In a zone its times go back when clocks do: in New York, at 01:10 after the clocks went back
+//! from 02:00 to 01:00, its next `0 */30 * * * *` is 01:30 of the first pass, 40 minutes ago, so that a loop that
+//! waits for the next time runs 36,002 times in that hour. Our own parser, days as masks of a month, and offsets as
+//! a table stand around it (`schedule/engine.rs` has the whole list, and a test that each point still holds).
+//!
 //! ```
 //! use agent_cron::{Expression, Schedule, Zone};
 //!
