@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// What was asked for was done.
 pub(crate) const DONE: u8 = 0;
-/// The query failed: the plugin or the agent says why.
+/// The query failed: the plugin or the agent says why. A schedule or crontab is wrong.
 pub(crate) const FAILED: u8 = 1;
 /// It could not be asked: plugin not found or refused, controller out of reach, host unknown.
 pub(crate) const NOT_ASKED: u8 = 3;
@@ -16,7 +16,7 @@ pub(crate) const EXEC_FAILED: u8 = 255;
 pub(crate) const HELP: &str = "\
 Exit status:
   0  done
-  1  the query failed: the plugin or the agent says why on standard error
+  1  the query failed: the plugin or the agent says why on standard error; or a schedule is wrong
   2  wrong flags
   3  could not be asked: plugin not found or refused, controller out of reach, host unknown
 exec and task result exit as the command does; 255 when the command did not end by itself (timed

@@ -7,6 +7,7 @@
 mod cli;
 mod client;
 mod command;
+mod cron;
 mod error;
 mod exec;
 mod exit;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Action::Hosts { controller, json } => hosts::run(controller, *json),
         Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
         Action::Task { controller, host, task } => task::run(controller, host, task),
+        Action::Cron(cron) => cron::run(cron),
     };
     done.unwrap_or_else(|error| {
         output::error(&error);

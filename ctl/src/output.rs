@@ -70,6 +70,11 @@ pub(crate) fn error(message: &impl Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
+/// Prints lines on standard error as they are, for what has been made fit for a terminal.
+pub(crate) fn error_lines(lines: &str) {
+    let _ = io::stderr().write_all(lines.as_bytes());
+}
+
 /// `None` for what is no JSON after all.
 fn for_people(text: &str) -> Option<String> {
     if let Ok(Usage { usage }) = serde_json::from_str(text) {

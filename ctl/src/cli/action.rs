@@ -1,6 +1,6 @@
 //! What there is to do.
 
-use super::{Exec, Task};
+use super::{Cron, Exec, Task};
 use crate::client::Controller;
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ pub(crate) enum Action {
     Exec { controller: Controller, host: String, exec: Exec },
     /// Something about a host's tasks.
     Task { controller: Controller, host: String, task: Task },
+    /// Something about schedules.
+    Cron(Cron),
 }
 
 impl Action {

@@ -1,6 +1,6 @@
 //! The command line as a whole, and which flags go together.
 
-use super::{Action, Exec, Task};
+use super::{Action, Cron, Exec, Task, cron};
 use crate::client::Controller;
 use crate::exit;
 use clap::error::ErrorKind;
@@ -65,6 +65,9 @@ enum Sub {
     /// Commands that a host runs by itself, and their results
     #[command(subcommand, after_help = exit::HELP)]
     Task(Task),
+    /// When schedules run, what they mean, and the jobs of this machine's agent
+    #[command(subcommand, after_help = cron::HELP)]
+    Cron(Cron),
 }
 
 impl Cli {
@@ -113,6 +116,10 @@ impl Cli {
                 host: self.host.ok_or(HOST)?,
                 exec,
             }),
+            (Some(Sub::Cron(_)), None) if !local => {
+                Err("cron is about this machine: it does not go with --controller")
+            }
+            (Some(Sub::Cron(cron)), None) => Ok(Action::Cron(cron)),
             (Some(Sub::Task(task)), None) => Ok(Action::Task {
                 controller: controller.ok_or(CONTROLLER)?,
                 host: self.host.ok_or(HOST)?,

@@ -1,14 +1,16 @@
 //! The flags, and the one action that they ask for.
 //!
-//! `flags` reads the command line; `command` and `task` have the flags of `exec` and `task`; `action` is what
+//! `flags` reads the command line; `command`, `task` and `cron` have the flags of `exec`, `task` and `cron`; `action` is what
 //! they come to.
 
 mod action;
 mod command;
+mod cron;
 mod flags;
 mod task;
 
 pub(crate) use action::Action;
 pub(crate) use command::{Command, Exec};
+pub(crate) use cron::{Cron, CronExplain, CronNext, CronWhen};
 pub(crate) use flags::Cli;
 pub(crate) use task::{About, Output, Submit, Task, TaskResult};

@@ -23,6 +23,12 @@ impl Date {
         if exists { Some(Self { year: year as i16, month, day }) } else { None }
     }
 
+    /// The day that is so many days after 1970-01-01; `None` outside of those years.
+    pub const fn of_days(days: i32) -> Option<Self> {
+        let (year, month, day) = civil(days);
+        Self::new(year, month, day)
+    }
+
     /// The year, with a year 0 before year 1.
     pub const fn year(self) -> i32 {
         self.year as i32

@@ -1,0 +1,100 @@
+//! The flags of `cron`.
+
+use crate::cron::{Given, MAX_COUNT};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// What to do with schedules and scheduled jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cron {
+    /// Print the next times of a schedule
+    #[command(after_help = NEXT)]
+    Next(CronNext),
+    /// Say in words what a schedule means
+    #[command(after_help = EXPLAIN)]
+    Explain(CronExplain),
+}
+
+/// Behind the list of subcommands.
+pub(super) const HELP: &str = "\
+A schedule has six fields: second minute hour day-of-month month day-of-week. With five fields the second is 0.
+  */10 * * * * *           every ten seconds
+  0 30 9 * * MON-FRI       at 09:30 on weekdays
+  30 9 * * MON-FRI         the same
+  0 0 8 LW * ?             at 08:00 on the last weekday of the month
+  0 0 8 ? * FRI#2          at 08:00 on the second Friday
+  CRON_TZ=Asia/Tokyo 0 0 9 * * *    at 09:00 in Tokyo
+  @hourly @daily @weekly @monthly @yearly
+Put it in quotes: the shell would take the * for files.
+
+next, explain and check read schedules right here: no agent and no privilege is needed.";
+
+const NEXT: &str = "\
+Examples:
+  BasicAgentCtl cron next \"0 30 9 * * MON-FRI\"
+  BasicAgentCtl cron next \"30 2 * * *\" --tz Europe/Berlin --from 2026-03-28 -n 3
+  BasicAgentCtl cron next \"0 0 8 1C * ?\" --calendar holidays.txt
+
+A calendar excludes days, for items such as 1C. A line each: 2026-12-25, 2026-12-24..2026-12-31, 12-25, SAT-SUN.
+
+With - for EXPR, each line of standard input is a question and each line of standard output its answer, in order:
+  {\"expr\":\"0 0 9 * * *\",\"tz\":\"Asia/Tokyo\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2,\"calendar\":[\"2026-01-01\"]}
+  {\"next\":[\"2026-01-02T00:00:00Z\",\"2026-01-03T00:00:00Z\"]}
+or {\"error\":\"...\"}. Only expr has to be there; the flags say what holds for the others. The exit status is 0 also
+when some answers are errors.";
+
+const EXPLAIN: &str = "\
+Example:
+  BasicAgentCtl cron explain \"0 */30 8-17 * * MON-FRI\"";
+
+/// A schedule, and what it is read with.
+#[derive(Debug, Args)]
+pub(crate) struct CronWhen {
+    /// The schedule, in quotes
+    #[arg(value_name = "EXPR")]
+    pub(crate) expression: String,
+
+    /// The time zone, as Europe/Berlin; a CRON_TZ= in EXPR goes first [default: this machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+
+    /// Begin after this time: 2026-03-29, 2026-03-29T09:30 (of that zone) or 2026-03-29T09:30:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = Given::parse)]
+    pub(crate) from: Option<Given>,
+
+    /// A file of excluded days, for items such as 15C
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calendar: Option<PathBuf>,
+}
+
+/// `cron next`.
+#[derive(Debug, Args)]
+pub(crate) struct CronNext {
+    #[command(flatten)]
+    pub(crate) when: CronWhen,
+
+    /// How many times
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 5,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_COUNT)))]
+    pub(crate) count: u16,
+
+    /// Print them as JSON, in UTC: {"next":["2026-01-05T00:00:00Z", …]}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `cron explain`.
+#[derive(Debug, Args)]
+pub(crate) struct CronExplain {
+    #[command(flatten)]
+    pub(crate) when: CronWhen,
+
+    /// How many of the next times
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 3,
+        value_parser = clap::value_parser!(u16).range(0..=i64::from(MAX_COUNT)))]
+    pub(crate) count: u16,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

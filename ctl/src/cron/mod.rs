@@ -1,0 +1,29 @@
+//! `cron`: schedules read here, as the agent reads them, and the jobs of an agent.
+//!
+//! `next`, `explain` and `check` need no agent: they ask the same crate.
+
+mod batch;
+mod caret;
+mod explain;
+mod instant;
+mod next;
+mod plan;
+mod zone;
+
+pub(crate) use batch::MAX_COUNT;
+pub(crate) use instant::Given;
+
+use crate::cli::Cron;
+use crate::error::Error;
+use std::process::ExitCode;
+
+/// Does it.
+///
+/// # Errors
+/// [`Error::Failed`] and its like.
+pub(crate) fn run(cron: &Cron) -> Result<ExitCode, Error> {
+    match cron {
+        Cron::Next(next) => next::run(next),
+        Cron::Explain(explain) => explain::run(explain),
+    }
+}

@@ -1,0 +1,64 @@
+//! Which zone a schedule is in: the one it names itself, else the one asked for, else this machine's (rule 22 of the
+//! language).
+
+use agent_cron::{Error, Expression, Zone, Zones};
+use std::collections::HashMap;
+
+/// Zones kept, about 6 kB each: more than there are names, so that a list of many hosts' schedules reads each once.
+const MAX_KEPT: usize = 1024;
+
+/// Finds zones; each is read once.
+pub(super) struct Choice {
+    zones: Zones,
+    known: HashMap<Box<str>, Zone>,
+    /// `--tz`.
+    named: Option<String>,
+    /// What holds where nothing is named.
+    default: Option<Zone>,
+}
+
+impl Choice {
+    /// With `--tz`.
+    pub(super) fn new(named: Option<&str>) -> Self {
+        Self { zones: Zones::system(), known: HashMap::new(), named: named.map(str::to_owned), default: None }
+    }
+
+    /// The zone of an expression for which `asked` is wanted.
+    ///
+    /// # Errors
+    /// [`Error::Zone`].
+    pub(super) fn of(&mut self, expression: &Expression, asked: Option<&str>) -> Result<Zone, Error> {
+        match expression.zone_name().or(asked) {
+            Some(name) => self.load(name),
+            None => self.default(),
+        }
+    }
+
+    /// A zone by its name.
+    ///
+    /// # Errors
+    /// [`Error::Zone`].
+    pub(super) fn load(&mut self, name: &str) -> Result<Zone, Error> {
+        if let Some(zone) = self.known.get(name) {
+            return Ok(zone.clone());
+        }
+        let zone = self.zones.load(name)?;
+        if self.known.len() >= MAX_KEPT {
+            self.known.clear();
+        }
+        self.known.insert(name.into(), zone.clone());
+        Ok(zone)
+    }
+
+    fn default(&mut self) -> Result<Zone, Error> {
+        if let Some(zone) = &self.default {
+            return Ok(zone.clone());
+        }
+        let zone = match &self.named {
+            Some(name) => self.zones.load(name)?,
+            None => self.zones.local()?,
+        };
+        self.default = Some(zone.clone());
+        Ok(zone)
+    }
+}
