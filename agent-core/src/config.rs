@@ -357,8 +357,8 @@ impl Config {
 
     /// What schedules get.
     pub(crate) fn schedule_settings(&self) -> schedule::Settings {
-        let Cron { timezone, calendar, .. } = &self.cron;
-        schedule::Settings { timezone: timezone.clone(), calendar: calendar.clone() }
+        let Cron { dir, timezone, calendar } = self.cron.clone();
+        schedule::Settings { dir, timezone, calendar }
     }
 
     /// Whether a channel opened under `other` must be opened anew under this configuration.

@@ -5,6 +5,7 @@
 use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Server, connected};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -256,4 +257,96 @@ async fn results_that_nobody_takes_do_not_keep_jobs_from_running() {
     until_lines(&path, 5).await;
     let mine = ask(&mut channel, json!({"id": "s", "method": "async.status", "task": "mine"})).await;
     assert_eq!(mine["data"]["state"], "ended", "a task's own result never gives way: {mine}");
+}
+
+/// A file in the agent's directory of crontabs.
+fn crontab(agent: &Agent, name: &str, text: &str, mode: u32) {
+    let dir = file(agent, "cron.d");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Written beside and moved in, as an editor does, so that it is there whole.
+    let beside = file(agent, &format!("{name}.new"));
+    std::fs::write(&beside, text).unwrap();
+    std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::rename(&beside, dir.join(name)).unwrap();
+}
+
+/// Waits until the agent has these many jobs and so many problems with its crontabs.
+async fn until_jobs(channel: &mut Channel, jobs: usize, problems: usize) -> Value {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let info = ask(channel, json!({"id": "info", "method": "agent.info"})).await["data"].clone();
+        let found = info["crontab_problems"].as_array().map_or(0, Vec::len);
+        if info["jobs"] == jobs && found == problems {
+            return info;
+        }
+        assert!(Instant::now() < end, "{info}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn crontab_files_are_followed_as_they_come_change_and_go() {
+    let (server, mut agent, mut channel) = connected().await;
+    let (one, two) = (file(&agent, "one"), file(&agent, "two"));
+    // The directory itself is not there when the agent starts.
+    crontab(&agent, "first", &format!("* * * * * * root echo x >> {}\n", one.display()), 0o644);
+    until_lines(&one, 2).await;
+    let jobs = list(&mut channel).await;
+    assert!(jobs[0]["name"].as_str().unwrap().starts_with("first:root:"), "{jobs:?}");
+    assert_eq!(jobs[0]["file"], file(&agent, "cron.d/first").to_str().unwrap(), "{jobs:?}");
+    let name = jobs[0]["name"].clone();
+    let refused = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": name})).await;
+    assert_eq!(refused["retcode"], 3021, "a crontab's job is changed there: {refused}");
+    let broken = format!(
+        "SHELL=/bin/sh\nGREETING=hello\n61 * * * * * root true\n* * * * * * nobody-such true\n\
+         * * * * * * root echo $GREETING $0 >> {}\n",
+        two.display()
+    );
+    crontab(&agent, "second", &broken, 0o644);
+    let info = until_jobs(&mut channel, 2, 2).await;
+    let problems = info["crontab_problems"].to_string();
+    assert!(problems.contains("/second:3:") && problems.contains("nobody-such"), "{problems}");
+    assert_eq!(until_lines(&two, 1).await[0], "hello /bin/sh");
+    agent.restart();
+    channel = server.channel().await;
+    until_jobs(&mut channel, 2, 2).await;
+    std::fs::remove_file(file(&agent, "cron.d/first")).unwrap();
+    until_jobs(&mut channel, 1, 2).await;
+    crontab(&agent, "second", "# nothing\n", 0o644);
+    until_jobs(&mut channel, 0, 0).await;
+    crontab(&agent, "second", "@daily root true\n", 0o666);
+    let info = until_jobs(&mut channel, 0, 1).await;
+    assert!(info["crontab_problems"][0].as_str().unwrap().contains("mode 0666"), "{info}");
+}
+
+#[tokio::test]
+async fn what_is_to_run_at_boot_runs_once_a_boot_and_not_at_each_start() {
+    let (server, mut agent, mut channel) = connected().await;
+    agent.kill();
+    let path = file(&agent, "boots");
+    crontab(&agent, "boot", &format!("@reboot root echo x >> {}\n", path.display()), 0o600);
+    for _ in 0..2 {
+        agent.restart();
+        channel = server.channel().await;
+        until_jobs(&mut channel, 1, 0).await;
+        until_lines(&path, 1).await;
+    }
+    let runs = list(&mut channel).await;
+    let name = runs[0]["name"].as_str().unwrap();
+    assert_eq!(history(&mut channel, name).await.len(), 1, "{runs:?}");
+    assert_eq!(lines(&path).len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_without_users_says_once_whose_it_is() {
+    let (_server, agent, mut channel) = connected().await;
+    let seed = "CRON_USER=nobody\n*/10 * * * *     echo \"Ten minutes ago.\" >> /tmp/foo.txt\n\
+        0 23-7/2,8 * * * echo \"Have a good dream.\" >> /tmp/foo.txt\n";
+    crontab(&agent, "seed", seed, 0o644);
+    until_jobs(&mut channel, 2, 0).await;
+    let jobs = list(&mut channel).await;
+    assert!(jobs.iter().all(|job| job["user"] == "nobody"), "{jobs:?}");
+    let seconds: Vec<&str> = jobs.iter().filter_map(|job| job["schedule"].as_str()).collect();
+    assert!(seconds.iter().all(|schedule| schedule.starts_with("0 ")), "{seconds:?}");
 }

@@ -27,6 +27,10 @@ struct Info<'a> {
     tasks_waiting: usize,
     tasks_running: usize,
     results_unacknowledged: usize,
+    jobs: usize,
+    /// What is wrong with the crontab files.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    crontab_problems: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -42,7 +46,13 @@ impl About {
     }
 
     /// The answer to `agent.info`.
-    pub(super) fn info(&self, id: &str, (taken, running): (u64, usize), tasks: Counts) -> Response {
+    pub(super) fn info(
+        &self,
+        id: &str,
+        (taken, running): (u64, usize),
+        tasks: Counts,
+        crontab_problems: &[String],
+    ) -> Response {
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             protocol: agent_wire::PROTOCOL_VERSION,
@@ -55,6 +65,8 @@ impl About {
             tasks_waiting: tasks.waiting,
             tasks_running: tasks.running,
             results_unacknowledged: tasks.undelivered,
+            jobs: tasks.jobs,
+            crontab_problems,
         };
         reply::with_data(id, &info)
     }

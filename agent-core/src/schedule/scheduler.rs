@@ -1,13 +1,16 @@
 //! The face that dispatch sees, and the loop that starts what is due.
 
+use super::crontabs::Crontabs;
 use super::definition::{Parsed, REBOOT, Reader, parts};
 use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base};
 use super::timer::{Moment, Timer};
+use super::watch::Watch;
 use crate::Error;
 use crate::exec::{Executor, Spec};
 use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
 use agent_wire::message::{Bash, CronSet, Overlap};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
@@ -22,6 +25,9 @@ const MAX_STARTING: usize = 256;
 /// Jobs that are looked at before everything else has its turn.
 const BATCH: usize = 64;
 
+/// Problems of crontabs that are told.
+const MAX_PROBLEMS: usize = 200;
+
 /// Jobs that are made durable together.
 const COMMIT: usize = 500;
 
@@ -29,8 +35,10 @@ const COMMIT: usize = 500;
 pub(crate) const FORESEEN: usize = 5;
 
 /// What an operator sets for schedules; empty where it is not set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// The directory of crontab files.
+    pub(crate) dir: PathBuf,
     /// IANA name of the zone that schedules are in which name none; empty: the system's.
     pub(crate) timezone: String,
     /// Path of the calendar for `C` of jobs that name none.
@@ -75,6 +83,10 @@ pub(crate) struct Scheduler {
     plan: Mutex<Plan>,
     /// The plan has changed.
     changed: Notify,
+    /// The directory of crontabs; told anew when its files are to be read again.
+    dir: watch::Sender<PathBuf>,
+    /// What is wrong with them.
+    problems: Mutex<Arc<[String]>>,
     over: watch::Sender<bool>,
 }
 
@@ -110,6 +122,8 @@ impl Scheduler {
             boot,
             plan: Mutex::default(),
             changed: Notify::new(),
+            dir: watch::Sender::new(settings.dir.clone()),
+            problems: Mutex::default(),
             over: watch::Sender::new(false),
         })
     }
@@ -207,9 +221,11 @@ impl Scheduler {
     ///
     /// # Errors
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
-    pub(crate) async fn reconcile(&self, found: Vec<(CronSet, String)>, starting: bool) -> Result<(), Error> {
-        let mut wanted: HashMap<String, (CronSet, String)> =
-            found.into_iter().map(|(set, file)| (set.name.clone(), (set, file))).collect();
+    async fn reconcile(&self, found: Vec<(CronSet, PathBuf)>, starting: bool) -> Result<(), Error> {
+        let mut wanted: HashMap<String, (CronSet, String)> = found
+            .into_iter()
+            .map(|(set, file)| (set.name.clone(), (set, file.display().to_string())))
+            .collect();
         let mut gone = Vec::new();
         let mut after: Option<Arc<str>> = None;
         loop {
@@ -253,10 +269,84 @@ impl Scheduler {
         Ok(())
     }
 
-    /// New settings, and a look at the system's zone and at all calendars: every job is planned anew.
+    /// Reads the crontabs and makes theirs the jobs of files.
+    async fn load(&self, dir: &Path, starting: bool) {
+        let from = dir.to_owned();
+        let read = tokio::task::spawn_blocking(move || Crontabs::read(&from)).await;
+        let Ok(Crontabs { mut jobs, mut problems, warnings }) = read else {
+            return log::error!("{}: reading it ended in a panic", dir.display());
+        };
+        let mut unknown: HashMap<String, String> = HashMap::new();
+        for user in jobs.iter().filter_map(|(set, _)| user_of(set)).collect::<BTreeSet<_>>() {
+            if let Err(error) = self.executor.account(Some(user.clone()), None).await {
+                unknown.insert(user, error.to_string());
+            }
+        }
+        jobs.retain(|(set, file)| {
+            let error = user_of(set).and_then(|user| unknown.get(&user));
+            if let Some(error) = error {
+                problems.push(format!(
+                    "{}: {error}: {} is left out (if the lines of this file name no user, put CRON_USER=root above \
+                     them)",
+                    file.display(),
+                    set.name
+                ));
+            }
+            error.is_none()
+        });
+        problems.truncate(MAX_PROBLEMS);
+        problems.iter().for_each(|problem| log::error!("{problem}"));
+        warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
+        let count = jobs.len();
+        match self.reconcile(jobs, starting).await {
+            Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
+            Err(error) => {
+                log::error!("{}: {error}", dir.display());
+                problems.push(format!("{}: {error}", dir.display()));
+            }
+        }
+        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems.into();
+    }
+
+    /// What is wrong with the crontabs, as of the last look at them.
+    pub(crate) fn problems(&self) -> Arc<[String]> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the crontabs again whenever something has changed, until shutdown.
+    async fn keep_crontabs(
+        self: Arc<Self>,
+        mut watch: Option<Watch>,
+        mut dir: watch::Receiver<PathBuf>,
+        mut over: watch::Receiver<bool>,
+    ) {
+        loop {
+            let changed = async {
+                match &mut watch {
+                    Some(watch) => watch.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = over.wait_for(|over| *over) => return,
+                Ok(()) = dir.changed() => watch = watched(&dir.borrow_and_update()),
+                changed = changed => {
+                    if let Err(error) = changed {
+                        log::error!("crontabs are read at SIGHUP only: {error}");
+                        watch = None;
+                    }
+                }
+            }
+            let dir = dir.borrow().clone();
+            self.load(&dir, false).await;
+        }
+    }
+
+    /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
     pub(crate) async fn reconfigure(&self, settings: &Settings) {
         self.reader.reload(&settings.timezone, &settings.calendar);
         self.plan_all().await;
+        self.dir.send_replace(settings.dir.clone());
     }
 
     /// Starts what is due, until shutdown.
@@ -279,8 +369,14 @@ impl Scheduler {
 
     async fn serve(self: Arc<Self>, timer: Timer, mut last: Moment, mut over: watch::Receiver<bool>) {
         let mut starting = JoinSet::new();
+        // Before its first reading, so that no change is missed.
+        let dir = self.dir.borrow().clone();
+        let watch = watched(&dir);
+        self.load(&dir, true).await;
         self.plan_all().await;
         self.after_boot(&mut starting).await;
+        // Owned by `over`, as this is.
+        tokio::spawn(self.clone().keep_crontabs(watch, self.dir.subscribe(), over.clone()));
         loop {
             let moment = match Moment::now() {
                 Ok(moment) => moment,
@@ -433,6 +529,20 @@ impl Scheduler {
         // What is under the lock changes by one call: whole, whatever panicked.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn watched(dir: &Path) -> Option<Watch> {
+    match Watch::new(dir) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            log::error!("{} is read at SIGHUP only: {error}", dir.display());
+            None
+        }
+    }
+}
+
+fn user_of(set: &CronSet) -> Option<String> {
+    parts(set).ok()?.1.user.clone()
 }
 
 fn read(name: &str, fields: &str) -> Option<CronSet> {

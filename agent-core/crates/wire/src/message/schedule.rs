@@ -15,9 +15,8 @@ const MAX_SCHEDULE: usize = 1024;
 /// The largest `jitter`, in seconds: an hour.
 const MAX_JITTER: u64 = 3600;
 
-/// The longest `horizon`, in seconds: 30 days; and what it is when absent: a day.
+/// The longest `horizon`, in seconds: 30 days.
 const MAX_HORIZON: u64 = 30 * 86_400;
-const HORIZON: u64 = 86_400;
 
 /// What happens when a run is due while the one before still runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +78,9 @@ pub struct CronSet {
 }
 
 impl CronSet {
+    /// `horizon` when it is absent: a day.
+    pub const HORIZON: u64 = 86_400;
+
     /// Reads the name of a schedule, the only field of `cron.remove`, `cron.run` and `cron.history`.
     ///
     /// # Errors
@@ -117,7 +119,7 @@ impl CronSet {
             missed: params
                 .one_of("missed", &[("skip", Missed::Skip), ("once", Missed::Once)])?
                 .unwrap_or_default(),
-            horizon: params.whole("horizon", " of seconds", 0..=MAX_HORIZON)?.unwrap_or(HORIZON),
+            horizon: params.whole("horizon", " of seconds", 0..=MAX_HORIZON)?.unwrap_or(Self::HORIZON),
             jitter: params.whole("jitter", " of seconds", 0..=MAX_JITTER)?.unwrap_or(0),
             enabled: params.flag("enabled", true)?,
             calendar: match params.text("calendar")? {
@@ -167,7 +169,7 @@ impl Serialize for CronSet {
         if self.missed == Missed::Once {
             map.serialize_entry("missed", "once")?;
         }
-        if self.horizon != HORIZON {
+        if self.horizon != Self::HORIZON {
             map.serialize_entry("horizon", &self.horizon)?;
         }
         if self.jitter != 0 {

@@ -1,0 +1,90 @@
+//! Notices that something in the directory of crontabs has changed, without looking: inotify(7).
+//!
+//! A directory that is not there is waited for in the nearest one above it that is.
+
+use crate::Error;
+use agent_sys::readiness;
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// How long changes are gathered once one has come: an editor and a package manager make several.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// Watches one directory.
+pub(crate) struct Watch {
+    dir: PathBuf,
+    inotify: Inotify,
+    /// A second descriptor of the same, for the loop to watch.
+    watched: AsyncFd<OwnedFd>,
+    place: Option<WatchDescriptor>,
+}
+
+impl Watch {
+    /// Of a directory that is there or may come to be. What changes from now on is noticed.
+    ///
+    /// # Errors
+    /// [`Error::System`]: the host has no more inotify instances or watches.
+    pub(crate) fn new(dir: &Path) -> Result<Self, Error> {
+        let failed = |errno: Errno| Error::System { call: "inotify_init1", source: errno.into() };
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+        let second = inotify.as_fd().try_clone_to_owned();
+        let watched = second
+            .and_then(|second| readiness::watch(second, Interest::READABLE))
+            .map_err(|source| Error::System { call: "epoll_ctl", source })?;
+        let mut watch = Self { dir: dir.to_owned(), inotify, watched, place: None };
+        watch.place()?;
+        Ok(watch)
+    }
+
+    /// Comes back some moments after a change. Dropping the future loses nothing but the wait.
+    ///
+    /// # Errors
+    /// As [`Watch::new`].
+    pub(crate) async fn changed(&mut self) -> Result<(), Error> {
+        loop {
+            let Ok(mut ready) = self.watched.readable().await else { return std::future::pending().await };
+            match self.inotify.read_events() {
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                // Lost events are changes too.
+                _ => break,
+            }
+        }
+        tokio::time::sleep(SETTLE).await;
+        while self.inotify.read_events().is_ok() {}
+        self.place()
+    }
+
+    /// Watches the directory, or the nearest above it. Again after each change: it may have been replaced.
+    fn place(&mut self) -> Result<(), Error> {
+        let content = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_MOVED_FROM
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ATTRIB;
+        let itself = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_ONLYDIR;
+        let above = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+        for (depth, dir) in self.dir.ancestors().enumerate() {
+            let flags = itself | if depth == 0 { content } else { above };
+            match self.inotify.add_watch(dir, flags) {
+                Ok(place) => {
+                    // The same again where nothing has moved. Taking the old one away is an event of its own, once.
+                    if let Some(old) = self.place.replace(place).filter(|old| *old != place) {
+                        let _ = self.inotify.rm_watch(old);
+                    }
+                    return Ok(());
+                }
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(errno) => {
+                    return Err(Error::System { call: "inotify_add_watch", source: errno.into() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
