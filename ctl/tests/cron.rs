@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
 
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const VECTORS: &str = include_str!("../../agent-core/crates/cron/tests/vectors.jsonl");
@@ -180,7 +183,7 @@ fn a_schedule_is_explained() {
          Tue 2026-01-06 09:30:00 +01:00\n"
     );
     let (_, out, err) = run(&["explain", "0 0 0 */2 * MON"], "");
-    assert!(err.contains("warning: ") && out.starts_with("at midnight"), "{out}{err}");
+    assert!(err.contains("warning: ") && out.starts_with("at 00:00 on the 1st"), "{out}{err}");
     let (_, out, _) = run(&["explain", "0 0 0 */2 * MON", "--json", "--from", "2026-01-01", "-n", "1"], "");
     let told: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(told["warnings"].as_array().unwrap().len(), 1, "{out}");
@@ -188,4 +191,99 @@ fn a_schedule_is_explained() {
         (&told["timezone"], &told["next"]),
         (&json!("Europe/Berlin"), &json!(["2026-01-04T23:00:00Z"]))
     );
+}
+
+/// A folder of this test's own, gone when it is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ctl-cron-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_crontab_is_checked_line_by_line() {
+    let folder = Folder::new("lines");
+    let text = "\
+        # a comment\n\
+        CRON_TZ=Asia/Tokyo\n\
+        0 30 9 * * MON-FRI root /usr/bin/true\n\
+        30 9 * * 1-5 root echo five\n\
+        0 61 9 * * * root echo broken\n\
+        @reboot root echo up\n\
+        @daily nosuchuser_ echo who\n\
+        CRON_TZ=Mars/Base\n\
+        @daily root echo where\n\
+        0 0 0 */2 * MON root echo narrow\n";
+    let good: String = text.lines().take(4).map(|line| format!("{line}\n")).collect();
+    let good = folder.write("good", &good, 0o644);
+    let (status, out, err) = run(&["check", &good], "");
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("at 09:30, Monday to Friday") && out.contains(" 09:30:00 +09:00"), "{out}");
+    assert!(out.ends_with("\n1 file, 2 entries, 0 problems, 0 warnings\n"), "{out}");
+
+    let bad = folder.write("bad", text, 0o644);
+    let (status, out, err) = run(&["check", &bad], "");
+    assert_eq!(status, 1);
+    let places: Vec<&str> =
+        err.lines().map(|line| line.strip_prefix(&bad).unwrap().split(' ').next().unwrap()).collect();
+    assert_eq!(places, [":5:3:", ":7:1:", ":9:1:", ":10:1:", ":10:1:"], "{err}");
+    assert!(err.contains("nosuchuser_") && err.contains("Mars/Base") && err.contains("minute"), "{err}");
+    assert!(out.contains("once after the host has started"), "{out}");
+    assert!(out.ends_with("\n1 file, 3 entries, 4 problems, 1 warning\n"), "{out}");
+
+    let (status, out, err) = run(&["check", "--json", &bad, &good], "");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, err.as_str(), &told["problems"]), (1, "", &json!(4)));
+    let entry = &told["files"][1]["entries"][0];
+    assert_eq!(
+        (&entry["line"], &entry["schedule"], &entry["user"], &entry["timezone"], &entry["command"]),
+        (
+            &json!(3),
+            &json!("0 30 9 * * MON-FRI"),
+            &json!("root"),
+            &json!("Asia/Tokyo"),
+            &json!("/usr/bin/true")
+        )
+    );
+    assert_eq!(told["files"][0]["problems"][0]["line"], json!(5));
+}
+
+#[test]
+fn a_file_that_the_agent_would_not_take_is_a_problem() {
+    let folder = Folder::new("files");
+    folder.write("shared", "@daily root x\n", 0o664);
+    folder.write("draft.bak", "@daily root x\n", 0o600);
+    let (status, out, err) = run(&["check", folder.0.to_str().unwrap()], "");
+    assert_eq!(status, 1, "{out}");
+    let lines: Vec<&str> = err.lines().collect();
+    assert_eq!(lines.len(), 2, "{err}");
+    assert!(lines[0].contains("draft.bak: warning: ") && lines[1].contains("shared: others"), "{err}");
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(folder.0.join("shared"), Some(1), None).unwrap();
+        let (_, _, err) = run(&["check", folder.0.join("shared").to_str().unwrap()], "");
+        assert!(err.contains("belongs to uid 1"), "{err}");
+    }
+    let (status, _, err) = run(&["check", "/no/such/file"], "");
+    assert!(status == 1 && err.starts_with("/no/such/file: No such file"), "{err}");
+    // A crontab of a user's own, from a pipe.
+    let (status, out, _) = run(&["check", "--user", "root", "-"], "30 9 * * * backup --all\n");
+    assert!(status == 0 && out.contains("backup --all") && out.contains("  root  "), "{out}");
 }

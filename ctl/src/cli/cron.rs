@@ -13,6 +13,9 @@ pub(crate) enum Cron {
     /// Say in words what a schedule means
     #[command(after_help = EXPLAIN)]
     Explain(CronExplain),
+    /// Read crontab files and say what they mean and what is wrong with them
+    #[command(after_help = CHECK)]
+    Check(CronCheck),
 }
 
 /// Behind the list of subcommands.
@@ -46,6 +49,18 @@ when some answers are errors.";
 const EXPLAIN: &str = "\
 Example:
   BasicAgentCtl cron explain \"0 */30 8-17 * * MON-FRI\"";
+
+const CHECK: &str = "\
+Problems and warnings are printed on standard error, a line each, as FILE:LINE:COLUMN: what is wrong.
+The exit status is 1 if there is a problem, 0 with warnings only.
+
+Examples:
+  BasicAgentCtl cron check /etc/basicagent/cron.d
+  BasicAgentCtl cron check backup --tz Europe/Berlin
+  crontab -l | BasicAgentCtl cron check --user \"$USER\" -
+
+A line is: fields, user, command. A file whose lines name no user begins with CRON_USER=root.
+The agent takes a file that belongs to root and that nobody else may write.";
 
 /// A schedule, and what it is read with.
 #[derive(Debug, Args)]
@@ -95,6 +110,30 @@ pub(crate) struct CronExplain {
     pub(crate) count: u16,
 
     /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `cron check`.
+#[derive(Debug, Args)]
+pub(crate) struct CronCheck {
+    /// Files as for /etc/basicagent/cron.d, a directory of them, or - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The lines name no user: they are this user's own crontab
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+
+    /// The time zone of entries that name none [default: this machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+
+    /// A file of excluded days, for items such as 15C
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calendar: Option<PathBuf>,
+
+    /// Print everything as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
 }

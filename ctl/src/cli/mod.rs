@@ -11,6 +11,6 @@ mod task;
 
 pub(crate) use action::Action;
 pub(crate) use command::{Command, Exec};
-pub(crate) use cron::{Cron, CronExplain, CronNext, CronWhen};
+pub(crate) use cron::{Cron, CronCheck, CronExplain, CronNext, CronWhen};
 pub(crate) use flags::Cli;
 pub(crate) use task::{About, Output, Submit, Task, TaskResult};

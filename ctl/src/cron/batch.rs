@@ -123,7 +123,8 @@ impl Defaults {
             return Err(format!("n: at most {MAX_COUNT}"));
         }
         let expression = Expression::parse(&question.expr).map_err(|error| error.to_string())?;
-        let zone = self.zones.of(&expression, question.tz.as_deref()).map_err(|error| error.to_string())?;
+        let zone_name = expression.zone_name().or(question.tz.as_deref());
+        let zone = self.zones.of(zone_name).map_err(|error| error.to_string())?;
         let from = match &question.from {
             Some(text) => Some(Given::parse(text).map_err(|why| format!("from: {why}"))?),
             None => self.from,

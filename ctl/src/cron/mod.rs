@@ -4,7 +4,9 @@
 
 mod batch;
 mod caret;
+mod check;
 mod explain;
+mod inspect;
 mod instant;
 mod next;
 mod plan;
@@ -25,5 +27,6 @@ pub(crate) fn run(cron: &Cron) -> Result<ExitCode, Error> {
     match cron {
         Cron::Next(next) => next::run(next),
         Cron::Explain(explain) => explain::run(explain),
+        Cron::Check(check) => check::run(check),
     }
 }

@@ -46,7 +46,7 @@ impl Plan {
             .map_err(|error| Refusal { why: error.to_string(), offset: Some(error.offset()) })?;
         let named = expression.zone_name().map(|_| 0);
         let zone = Choice::new(when.tz.as_deref())
-            .of(&expression, None)
+            .of(expression.zone_name())
             .map_err(|error| Refusal { why: error.to_string(), offset: named })?;
         let schedule = Schedule::new(&expression, &zone, calendar);
         let from = when.from.map_or_else(now, |from| from.unix(&zone));

@@ -1,7 +1,7 @@
 //! Which zone a schedule is in: the one it names itself, else the one asked for, else this machine's (rule 22 of the
 //! language).
 
-use agent_cron::{Error, Expression, Zone, Zones};
+use agent_cron::{Error, Zone, Zones};
 use std::collections::HashMap;
 
 /// Zones kept, about 6 kB each: more than there are names, so that a list of many hosts' schedules reads each once.
@@ -23,22 +23,18 @@ impl Choice {
         Self { zones: Zones::system(), known: HashMap::new(), named: named.map(str::to_owned), default: None }
     }
 
-    /// The zone of an expression for which `asked` is wanted.
+    /// The zone that a schedule names, or the one of those that name none.
     ///
     /// # Errors
     /// [`Error::Zone`].
-    pub(super) fn of(&mut self, expression: &Expression, asked: Option<&str>) -> Result<Zone, Error> {
-        match expression.zone_name().or(asked) {
+    pub(super) fn of(&mut self, name: Option<&str>) -> Result<Zone, Error> {
+        match name {
             Some(name) => self.load(name),
             None => self.default(),
         }
     }
 
-    /// A zone by its name.
-    ///
-    /// # Errors
-    /// [`Error::Zone`].
-    pub(super) fn load(&mut self, name: &str) -> Result<Zone, Error> {
+    fn load(&mut self, name: &str) -> Result<Zone, Error> {
         if let Some(zone) = self.known.get(name) {
             return Ok(zone.clone());
         }
