@@ -7,6 +7,7 @@ use crate::dispatch::{self, Dispatcher};
 use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
+use crate::local::{Local, Socket};
 use crate::logging::{self, LogFile};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
@@ -222,6 +223,7 @@ impl Daemon<'_> {
         );
         self.scheduler.start()?;
         let link = tokio::spawn(link.run());
+        let local = self.local().map(|local| tokio::spawn(local.run()));
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break,
@@ -238,7 +240,13 @@ impl Daemon<'_> {
             _ = signals.interrupt.recv() => self.cancel_work().await,
         }
         self.shutdown.close();
-        if tokio::time::timeout(CLOSE_TIMEOUT, link).await.is_err() {
+        let closed = async {
+            let _ = link.await;
+            if let Some(local) = local {
+                let _ = local.await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
             log::warn!("the channel did not close in {} s", CLOSE_TIMEOUT.as_secs());
         }
         self.plugins.shutdown().await;
@@ -247,6 +255,14 @@ impl Daemon<'_> {
         self.executor.shutdown().await;
         log::info!("ended");
         Ok(())
+    }
+
+    /// The local socket; an agent whose run directory can't be used goes on without.
+    fn local(&self) -> Option<Local> {
+        let config = self.config.subscribe();
+        let opened = Socket::open(&config.borrow().run_dir);
+        let socket = opened.inspect_err(|error| log::error!("no local socket: {error}")).ok()?;
+        Some(Local::new(socket, config, self.dispatcher.clone(), self.stopping.clone()))
     }
 
     /// Cancels what still runs and waits for its end: the grace of a kill, and a little more.
@@ -272,10 +288,11 @@ impl Daemon<'_> {
         };
         let old = self.config.borrow().clone();
         if config.state_dir != old.state_dir
+            || config.run_dir != old.run_dir
             || config.host_id != old.host_id
             || config.log.file != old.log.file
         {
-            log::warn!("state_dir, host_id and log.file change only at the next start");
+            log::warn!("state_dir, run_dir, host_id and log.file change only at the next start");
         }
         log::set_max_level(config.log.level.0);
         self.reload_policy(&config);

@@ -1,4 +1,4 @@
-//! The host agent: `link → dispatch → {exec, plugin} → reply → link`.
+//! The host agent: `link → dispatch → {exec, plugin} → reply → link`; `local` is a link of this host's own root.
 //!
 //! The two binaries are a few lines each; everything they do is here. Only `dispatch` replies,
 //! only `exec` starts commands, only `plugin` starts workers.
@@ -14,6 +14,7 @@ mod error;
 pub mod exec;
 mod identity;
 mod link;
+mod local;
 mod logging;
 mod plugin;
 mod policy;

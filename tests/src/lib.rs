@@ -3,6 +3,7 @@
 
 mod agent;
 mod binaries;
+mod local;
 mod namespace;
 mod pki;
 mod processes;
@@ -13,6 +14,7 @@ mod wait;
 
 pub use agent::{Agent, AgentConfig};
 pub use binaries::{binary, install_plugins, plugin_dir};
+pub use local::Local;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, processes_with};

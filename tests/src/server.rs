@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Room for the largest answers.
-const ANSWER_LIMITS: Limits = Limits { max_message: 64 << 20, max_depth: 64 };
+pub(crate) const ANSWER_LIMITS: Limits = Limits { max_message: 64 << 20, max_depth: 64 };
 
 /// A listener with a certificate.
 #[derive(Debug)]

@@ -112,8 +112,17 @@ impl Audit {
         self.state().settings.file.as_ref()?;
         let mut line = Line::new();
         line.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
-        line.list("controller", peer.names.iter().map(String::as_str), MAX_DETAIL);
-        line.plain("peer", format_args!("\"{}\"", peer.address));
+        match peer {
+            Peer::Controller { address, names } => {
+                line.list("controller", names.iter().map(String::as_str), MAX_DETAIL);
+                line.plain("peer", format_args!("\"{address}\""));
+            }
+            Peer::Local { pid, uid } => {
+                line.text("peer", "local");
+                line.plain("pid", pid);
+                line.plain("uid", uid);
+            }
+        }
         Some(Entry { audit: self.clone(), line, since: Instant::now(), rule: None })
     }
 

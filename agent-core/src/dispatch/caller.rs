@@ -1,4 +1,4 @@
-//! The server at the other end of one channel: who it is, and the two ways to it.
+//! The other end of one channel, a server or this host's root: who it is, and the two ways to it.
 //!
 //! Answers go first. What may be long and can wait, pieces of output and results of tasks, goes when no answer
 //! waits to go out, so that a flood of output holds up no `agent.ping`.
@@ -13,15 +13,30 @@ const MAX_WAITING_ANSWERS: usize = 64;
 /// Pieces of output and results that wait for the channel.
 const MAX_WAITING_BULK: usize = 1;
 
-/// Whom TLS has verified.
+/// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    /// The DNS names in its certificate.
-    pub(crate) names: Vec<String>,
+pub(crate) enum Peer {
+    /// Whom TLS has verified.
+    Controller {
+        address: SocketAddr,
+        /// The DNS names in its certificate.
+        names: Vec<String>,
+    },
+    /// A process of this host's root, or of the agent's own user, as the kernel says.
+    Local { pid: i32, uid: u32 },
 }
 
-/// One channel's server. Its receivers may be gone: then the channel is, and what was for it is dropped (§5).
+impl Peer {
+    /// The names that the policy knows it by; `None` for one that could edit the policy.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        match self {
+            Self::Controller { names, .. } => Some(names),
+            Self::Local { .. } => None,
+        }
+    }
+}
+
+/// One channel's other end. Its receivers may be gone: then the channel is, and what was for it is dropped (§5).
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) peer: Arc<Peer>,
@@ -45,6 +60,11 @@ impl Caller {
             Self { peer: Arc::new(peer), answers, bulk },
             Outgoing { answers: from_handlers, bulk: from_streams },
         )
+    }
+
+    /// Whether no request of its is being worked on.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.answers.strong_count() == 1 && self.bulk.strong_count() == 1
     }
 
     /// The same, for a request whose answer must not overtake the lines it has sent before.

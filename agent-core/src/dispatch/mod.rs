@@ -138,9 +138,11 @@ impl Dispatcher {
         answer.line(out);
     }
 
-    /// A channel has opened: the results of tasks that wait for their acknowledgement go there from now on.
-    pub(crate) fn connected(&self, caller: &Caller) -> (Deliveries, Gathering) {
-        (task::deliver(&self.tasks, caller), self.audit.gather())
+    /// A channel has opened: the results of tasks that wait for their acknowledgement go there from now on, if it is a
+    /// controller's.
+    pub(crate) fn connected(&self, caller: &Caller) -> Option<(Deliveries, Gathering)> {
+        caller.peer.names()?;
+        Some((task::deliver(&self.tasks, caller), self.audit.gather()))
     }
 
     /// What has been answered gets its line.
@@ -170,8 +172,11 @@ impl Dispatcher {
         }
         // A ping does nothing and tells nothing: nobody is kept from seeing that the agent lives. What brings a command
         // is checked with it, once its account is known.
-        if request.method != "agent.ping" && !brings_command(&request.method) {
-            let asked = Asked { method: &request.method, controllers: &caller.peer.names, bash: None };
+        if request.method != "agent.ping"
+            && !brings_command(&request.method)
+            && let Some(controllers) = caller.peer.names()
+        {
+            let asked = Asked { method: &request.method, controllers, bash: None };
             if let Err(error) = self.gate.check(asked) {
                 return Some(refusal(id, &error, entry.as_mut()));
             }
@@ -360,10 +365,15 @@ impl Dispatcher {
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let asked = Asked { method: &request.method, controllers: &caller.peer.names, bash: Some(&bash) };
-        let admission = match self.gate.check_command(asked) {
-            Ok(admission) => admission,
-            Err(error) => return Some(refusal(&request.id, &error, entry.as_mut())),
+        let admission = match caller.peer.names() {
+            None => Admission::Granted,
+            Some(controllers) => {
+                let asked = Asked { method: &request.method, controllers, bash: Some(&bash) };
+                match self.gate.check_command(asked) {
+                    Ok(admission) => admission,
+                    Err(error) => return Some(refusal(&request.id, &error, entry.as_mut())),
+                }
+            }
         };
         let (ticket, cancelled) = match self.enter(&request.id, manner, caller, entry) {
             Ok(entered) => entered,
@@ -429,7 +439,8 @@ async fn admit(
     mut ticket: Ticket,
     start: Box<dyn FnOnce(Request, Bash) -> Work + Send>,
 ) {
-    let asked = Asked { method: &request.method, controllers: &peer.names, bash: Some(&bash) };
+    let controllers = peer.names().unwrap_or_default();
+    let asked = Asked { method: &request.method, controllers, bash: Some(&bash) };
     let response = match gate.check_account(asked).await {
         Ok(()) => start(request, bash).await,
         Err(error) => refusal(&request.id, &error, ticket.entry.as_mut()),

@@ -12,4 +12,5 @@ mod session;
 mod tls;
 
 pub(crate) use reconnect::{Link, MAX_REDIRECTS};
+pub(crate) use session::{End, serve};
 pub(crate) use tls::client_config;

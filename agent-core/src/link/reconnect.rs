@@ -154,7 +154,7 @@ impl Link {
         decoder: Decoder,
         opened_under: &Config,
     ) -> End {
-        let peer = Peer { address, names: tls::names_of_peer(&stream) };
+        let peer = Peer::Controller { address, names: tls::names_of_peer(&stream) };
         let changes = &mut self.config;
         let moved = async move {
             while changes.changed().await.is_ok() {
@@ -167,7 +167,7 @@ impl Link {
         // What it took to get here (flags, configuration, handshake) is not needed while the channel stands; and what
         // work takes is given back by the session whenever it has settled.
         agent_sys::memory::give_back();
-        serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved).await
+        serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved, None).await
     }
 }
 
@@ -183,7 +183,7 @@ fn served(end: &End, target: Target, redirected: bool) -> Option<Target> {
         End::Closed => log::info!("{peer}: closed the channel"),
         End::Lost(error) => log::warn!("{peer}: channel lost: {error}"),
         End::Garbage(error) => log::error!("{peer}: {error}; channel closed"),
-        End::Left => log::info!("{peer}: channel left"),
+        End::Left | End::Quiet => log::info!("{peer}: channel left"),
     }
     (redirected && matches!(end, End::Closed)).then_some(target)
 }

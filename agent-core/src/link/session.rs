@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Bytes read at once: one TLS record's worth.
 const READ_BYTES: usize = 16 << 10;
@@ -34,7 +34,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a channel ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The server said goodbye (TLS close_notify).
     Closed,
     /// It broke.
@@ -43,16 +43,20 @@ pub(super) enum End {
     Garbage(Malformed),
     /// This agent is shutting down, or its configuration moved the link.
     Left,
+    /// It asked for nothing for too long.
+    Quiet,
 }
 
-/// Serves the channel. `decoder` may hold messages already; `leave` ends it from this side.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves the channel. `decoder` may hold messages already; `moved` ends it from this side, and `patience` does where
+/// the other end keeps it open and asks for nothing.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: Peer,
     decoder: Decoder,
     dispatcher: &Dispatcher,
     stopping: &mut Stopping,
     moved: impl Future<Output = ()>,
+    patience: Option<Duration>,
 ) -> End {
     let (caller, waiting) = Caller::new(peer);
     let _connected = dispatcher.connected(&caller);
@@ -67,9 +71,11 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         garbage: None,
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
         stirred: false,
+        heard: false,
     };
     channel.take_messages();
     let mut settling = Settling::default();
+    let mut patience = patience.map(Patience::new);
     let mut left = pin!(async {
         tokio::select! {
             () = stopping.closing() => {}
@@ -81,6 +87,11 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         leaving = leaving || left.as_mut().poll(cx).is_ready();
         let end = channel.poll(cx, &mut stream);
         settling.poll(cx, &mut channel.stirred);
+        if end.is_pending()
+            && patience.as_mut().is_some_and(|patience| patience.poll(cx, &mut channel).is_ready())
+        {
+            return Poll::Ready(End::Quiet);
+        }
         match end {
             Poll::Pending if leaving && channel.is_sent() => Poll::Ready(End::Left),
             other => other,
@@ -108,6 +119,8 @@ struct Channel<'a> {
     buffer: Box<[u8]>,
     /// A message has come or gone since this was last looked at.
     stirred: bool,
+    /// A message has come since this was last looked at.
+    heard: bool,
 }
 
 /// Sees when the channel has settled. A timer stands only after something has moved: a quiet channel wakes nobody.
@@ -130,6 +143,28 @@ impl Settling {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Sees when the other end has asked for nothing for a whole while, and nothing is owed to it.
+struct Patience {
+    limit: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self { limit, timer: Box::pin(sleep(limit)) }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, channel: &mut Channel<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if !std::mem::take(&mut channel.heard) && channel.caller.is_idle() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(Instant::now() + self.limit);
         }
     }
 }
@@ -241,7 +276,7 @@ impl Channel<'_> {
             match self.decoder.next_message() {
                 Ok(None) => return,
                 Ok(Some(text)) => {
-                    self.stirred = true;
+                    (self.stirred, self.heard) = (true, true);
                     self.dispatcher.take(text, &self.caller, &mut self.out);
                 }
                 Err(error) => {

@@ -1,0 +1,113 @@
+//! The socket's file: `agent.sock` in the run directory, of one agent at a time.
+//!
+//! The directory is locked for as long as the agent lives. Whoever has the lock knows that a socket found there is a
+//! dead agent's, with nobody asked whether he still listens.
+
+use crate::Error;
+use nix::fcntl::{Flock, FlockArg};
+use nix::libc;
+use nix::unistd::geteuid;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use tokio::net::UnixListener;
+
+/// Its name in the run directory.
+const NAME: &str = "agent.sock";
+
+/// What it is called until it is complete.
+const FRESH: &str = "agent.sock.new";
+
+/// A socket that listens; its file goes when it does.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Socket {
+    /// Listens in this directory, making it where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::File`]: another agent listens there, or others can write there, or what the system says.
+    pub(crate) fn open(run_dir: &Path) -> Result<Self, Error> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::File { path, source }
+        };
+        let lock = locked(run_dir).map_err(at(run_dir))?;
+        let (path, fresh) = (run_dir.join(NAME), run_dir.join(FRESH));
+        let listener = listen(&fresh, &path).map_err(at(&path))?;
+        Ok(Self { listener, path, _lock: lock })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // If it stays, the next agent replaces it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn locked(run_dir: &Path) -> io::Result<Flock<File>> {
+    DirBuilder::new().recursive(true).mode(0o755).create(run_dir)?;
+    let dir: File = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(run_dir)?;
+    let meta = dir.metadata()?;
+    if meta.uid() != geteuid().as_raw() && meta.uid() != 0 {
+        return Err(io::Error::other(format!("belongs to uid {}", meta.uid())));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(io::Error::other("can be written by others"));
+    }
+    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => io::Error::other("another BasicAgent listens there"),
+        other => other.into(),
+    })
+}
+
+/// Under its own name there is never a socket that others may open, and never none in a dead agent's place.
+fn listen(fresh: &Path, path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(fresh)?;
+    std::fs::set_permissions(fresh, Permissions::from_mode(0o600))?;
+    std::fs::rename(fresh, path)?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[tokio::test]
+    async fn a_dead_agents_socket_is_replaced_and_a_live_ones_is_not() {
+        let dir = std::env::temp_dir().join(format!("local-socket-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let first = Socket::open(&dir).unwrap();
+        let path = dir.join(NAME);
+        let mode = std::fs::metadata(&path).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        let refused = Socket::open(&dir).unwrap_err().to_string();
+        assert!(refused.contains("another BasicAgent"), "{refused}");
+        UnixStream::connect(&path).unwrap();
+        drop(first);
+        assert!(!path.exists());
+
+        // Left behind by one that was killed, and by one killed at its start.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(std::os::unix::net::UnixListener::bind(dir.join(FRESH)).unwrap());
+        let again = Socket::open(&dir).unwrap();
+        UnixStream::connect(&path).unwrap();
+        drop(again);
+
+        std::fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
+        let refused = Socket::open(&dir).unwrap_err().to_string();
+        assert!(refused.contains("written by others"), "{refused}");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
