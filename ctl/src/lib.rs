@@ -1,7 +1,7 @@
-//! BasicAgentCtl: asks this machine's plugins, or other machines through their controller.
+//! BasicAgentCtl: asks this machine's plugins and agent, or other machines through their controller.
 //!
 //! `cli` reads the flags; `local` and `list` load plugins into this process; `client` speaks to the
-//! controller for `query`, `exec`, `stream`, `task` and `hosts`; `outcome`, `table` and `output` print. `exit` has the
+//! controller for `query`, `exec`, `stream`, `task` and `hosts`, `socket` to this machine's agent for `cron`; `outcome`, `table` and `output` print. `exit` has the
 //! exit statuses.
 
 mod cli;
@@ -17,6 +17,7 @@ mod local;
 mod outcome;
 mod output;
 mod query;
+mod socket;
 mod stream;
 mod table;
 mod task;
@@ -37,7 +38,7 @@ pub fn main() -> ExitCode {
         Action::Hosts { controller, json } => hosts::run(controller, *json),
         Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
         Action::Task { controller, host, task } => task::run(controller, host, task),
-        Action::Cron(cron) => cron::run(cron),
+        Action::Cron { cron, remote } => cron::run(cron, remote.as_ref()),
     };
     done.unwrap_or_else(|error| {
         output::error(&error);

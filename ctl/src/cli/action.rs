@@ -4,6 +4,13 @@ use super::{Cron, Exec, Task};
 use crate::client::Controller;
 use std::path::PathBuf;
 
+/// A host, and who reaches it.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(crate) controller: Controller,
+    pub(crate) host: String,
+}
+
 /// One run's work.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -19,8 +26,8 @@ pub(crate) enum Action {
     Exec { controller: Controller, host: String, exec: Exec },
     /// Something about a host's tasks.
     Task { controller: Controller, host: String, task: Task },
-    /// Something about schedules.
-    Cron(Cron),
+    /// Something about schedules; `remote` is asked instead of this machine's agent.
+    Cron { cron: Cron, remote: Option<Remote> },
 }
 
 impl Action {

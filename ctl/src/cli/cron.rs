@@ -1,8 +1,12 @@
 //! The flags of `cron`.
 
+use super::Command;
 use crate::cron::{Given, MAX_COUNT};
+use crate::exit;
+use agent_wire::message::MAX_TASK_TIMEOUT;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to do with schedules and scheduled jobs.
 #[derive(Debug, Subcommand)]
@@ -16,6 +20,40 @@ pub(crate) enum Cron {
     /// Read crontab files and say what they mean and what is wrong with them
     #[command(after_help = CHECK)]
     Check(CronCheck),
+    /// List the jobs of an agent, when they run next and how they ended last
+    #[command(after_help = exit::HELP)]
+    List(CronList),
+    /// Schedule a command, or change a job
+    #[command(after_help = SET)]
+    Set(Box<CronSet>),
+    /// Remove a job; a run that is under way goes on
+    #[command(after_help = exit::HELP)]
+    Remove(CronJob),
+    /// Start a run of a job now, and print its task's id
+    #[command(after_help = exit::HELP)]
+    Run(CronJob),
+    /// List the runs of a job, newest first
+    #[command(after_help = exit::HELP)]
+    History(CronHistory),
+}
+
+impl Cron {
+    /// Whether an agent is asked.
+    pub(super) fn asks_agent(&self) -> bool {
+        !matches!(self, Self::Next(_) | Self::Explain(_) | Self::Check(_))
+    }
+
+    /// `--socket`.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        let at = match self {
+            Self::Next(_) | Self::Explain(_) | Self::Check(_) => return None,
+            Self::List(list) => &list.at,
+            Self::Set(set) => &set.at,
+            Self::Remove(job) | Self::Run(job) => &job.at,
+            Self::History(history) => &history.at,
+        };
+        at.socket.as_deref()
+    }
 }
 
 /// Behind the list of subcommands.
@@ -30,7 +68,9 @@ A schedule has six fields: second minute hour day-of-month month day-of-week. Wi
   @hourly @daily @weekly @monthly @yearly
 Put it in quotes: the shell would take the * for files.
 
-next, explain and check read schedules right here: no agent and no privilege is needed.";
+next, explain and check read schedules right here: no agent and no privilege is needed.
+list, set, remove, run and history ask this machine's agent, as root; with --controller URL --host ID before
+them, another machine's.";
 
 const NEXT: &str = "\
 Examples:
@@ -61,6 +101,13 @@ Examples:
 
 A line is: fields, user, command. A file whose lines name no user begins with CRON_USER=root.
 The agent takes a file that belongs to root and that nobody else may write.";
+
+const SET: &str = "\
+Examples:
+  BasicAgentCtl cron set backup \"0 30 2 * * *\" --user backup --timeout 3600 -- /usr/local/bin/backup --all
+  BasicAgentCtl cron set report \"0 0 8 LW * ?\" --tz Europe/Berlin --missed once -- 'make-report | mail boss'
+
+A job that has the name already is replaced. Jobs of crontab files are changed in their files.";
 
 /// A schedule, and what it is read with.
 #[derive(Debug, Args)]
@@ -136,4 +183,112 @@ pub(crate) struct CronCheck {
     /// Print everything as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which agent is asked.
+#[derive(Debug, Args)]
+struct At {
+    /// The socket of this machine's agent: agent.sock in its run_dir [default: /run/basicagent/agent.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// `cron list`.
+#[derive(Debug, Args)]
+pub(crate) struct CronList {
+    /// Print the agent's own JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
+}
+
+/// `cron remove`, `cron run`.
+#[derive(Debug, Args)]
+pub(crate) struct CronJob {
+    /// The job's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Print the agent's own JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
+}
+
+/// `cron history`.
+#[derive(Debug, Args)]
+pub(crate) struct CronHistory {
+    /// The job's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// How many runs at most
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
+
+    /// Print the agent's own JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
+}
+
+/// `cron set`.
+#[derive(Debug, Args)]
+pub(crate) struct CronSet {
+    /// The job's name, of your own choice
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// The schedule, in quotes
+    #[arg(value_name = "EXPR")]
+    pub(crate) schedule: String,
+
+    #[command(flatten)]
+    pub(crate) command: Command,
+
+    /// Kill the command and all it started after so many seconds [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_TASK_TIMEOUT))]
+    pub(crate) timeout: Option<u64>,
+
+    /// The time zone, as Europe/Berlin [default: the agent's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+
+    /// When a run is due while the one before still runs: leave it out, start it then, or run both [default: skip]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["skip", "queue", "allow"]))]
+    pub(crate) overlap: Option<String>,
+
+    /// When runs were due while the agent was down: leave them out, or run once for all [default: skip]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["skip", "once"]))]
+    pub(crate) missed: Option<String>,
+
+    /// With --missed once: for runs that were due so many seconds ago at most [default: 86400]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) horizon: Option<u64>,
+
+    /// Start up to so many seconds later, each host by its own part of them [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) jitter: Option<u64>,
+
+    /// A file of excluded days on the agent's host, as an absolute path, for items such as 15C
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calendar: Option<String>,
+
+    /// Keep the job, but do not run it
+    #[arg(long)]
+    pub(crate) disabled: bool,
+
+    /// Print the agent's own JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }

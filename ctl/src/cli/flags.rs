@@ -1,6 +1,6 @@
 //! The command line as a whole, and which flags go together.
 
-use super::{Action, Cron, Exec, Task, cron};
+use super::{Action, Cron, Exec, Remote, Task, cron};
 use crate::client::Controller;
 use crate::exit;
 use clap::error::ErrorKind;
@@ -65,7 +65,7 @@ enum Sub {
     /// Commands that a host runs by itself, and their results
     #[command(subcommand, after_help = exit::HELP)]
     Task(Task),
-    /// When schedules run, what they mean, and the jobs of this machine's agent
+    /// When schedules run, what they mean, and an agent's scheduled jobs
     #[command(subcommand, after_help = cron::HELP)]
     Cron(Cron),
 }
@@ -116,10 +116,19 @@ impl Cli {
                 host: self.host.ok_or(HOST)?,
                 exec,
             }),
-            (Some(Sub::Cron(_)), None) if !local => {
-                Err("cron is about this machine: it does not go with --controller")
-            }
-            (Some(Sub::Cron(cron)), None) => Ok(Action::Cron(cron)),
+            (Some(Sub::Cron(cron)), None) => match controller {
+                None => Ok(Action::Cron { cron, remote: None }),
+                Some(_) if !cron.asks_agent() => {
+                    Err("cron next, explain and check read schedules here: they do not go with --controller")
+                }
+                Some(_) if cron.socket().is_some() => {
+                    Err("--socket is about this machine's agent: it does not go with --controller")
+                }
+                Some(controller) => {
+                    let host = self.host.ok_or(HOST)?;
+                    Ok(Action::Cron { cron, remote: Some(Remote { controller, host }) })
+                }
+            },
             (Some(Sub::Task(task)), None) => Ok(Action::Task {
                 controller: controller.ok_or(CONTROLLER)?,
                 host: self.host.ok_or(HOST)?,
@@ -207,6 +216,43 @@ mod tests {
             &["list", "x"],
         ] {
             assert!(action(&[&flags, line].concat()).is_err(), "{line:?} was taken");
+        }
+    }
+
+    #[test]
+    fn cron_reads_schedules_here_and_asks_one_agent_about_jobs() {
+        let remote = ["--controller", "http://127.0.0.1:1", "--host", "h"];
+        for (line, asks) in [
+            (&["cron", "next", "@daily"][..], false),
+            (&["cron", "next", "-", "-n", "9", "--tz", "UTC", "--from", "2026-01-01"], false),
+            (&["cron", "explain", "0 0 0 1C * ?", "--calendar", "days"], false),
+            (&["cron", "check", "a", "b", "--json"], false),
+            (&["cron", "list"], true),
+            (&["cron", "set", "n", "@daily", "--missed", "once", "--", "ls", "-l"], true),
+            (&["cron", "remove", "n"], true),
+            (&["cron", "run", "n"], true),
+            (&["cron", "history", "n", "-n", "3"], true),
+        ] {
+            let found = action(line);
+            assert!(matches!(found, Ok(Action::Cron { remote: None, .. })), "{line:?}: {found:?}");
+            let found = action(&[&remote, line].concat());
+            assert_eq!(
+                matches!(found, Ok(Action::Cron { remote: Some(_), .. })),
+                asks,
+                "{line:?}: {found:?}"
+            );
+            assert!(action(&[&remote[..2], line].concat()).is_err(), "{line:?} was taken without a host");
+        }
+        for line in [
+            &["cron"][..],
+            &["cron", "next"],
+            &["cron", "next", "0", "*", "*"],
+            &["cron", "check"],
+            &["cron", "set", "n", "@daily"],
+            &["cron", "set", "n", "@daily", "--overlap", "x", "ls"],
+            &["--controller", "http://127.0.0.1:1", "--host", "h", "cron", "list", "--socket", "/s"],
+        ] {
+            assert!(action(line).is_err(), "{line:?} was taken");
         }
     }
 

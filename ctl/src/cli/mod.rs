@@ -9,8 +9,10 @@ mod cron;
 mod flags;
 mod task;
 
-pub(crate) use action::Action;
+pub(crate) use action::{Action, Remote};
 pub(crate) use command::{Command, Exec};
-pub(crate) use cron::{Cron, CronCheck, CronExplain, CronNext, CronWhen};
+pub(crate) use cron::{
+    Cron, CronCheck, CronExplain, CronHistory, CronJob, CronList, CronNext, CronSet, CronWhen,
+};
 pub(crate) use flags::Cli;
 pub(crate) use task::{About, Output, Submit, Task, TaskResult};

@@ -1,13 +1,17 @@
 //! `cron`: schedules read here, as the agent reads them, and the jobs of an agent.
 //!
-//! `next`, `explain` and `check` need no agent: they ask the same crate.
+//! `next`, `explain` and `check` ask no agent: they use the crate it uses. The others ask this machine's agent at its
+//! local socket, or another machine's through its controller.
 
+mod agent;
 mod batch;
 mod caret;
 mod check;
 mod explain;
 mod inspect;
 mod instant;
+mod job;
+mod jobs;
 mod next;
 mod plan;
 mod zone;
@@ -15,18 +19,31 @@ mod zone;
 pub(crate) use batch::MAX_COUNT;
 pub(crate) use instant::Given;
 
-use crate::cli::Cron;
+use crate::cli::{Cron, Remote};
 use crate::error::Error;
+use crate::socket;
+use agent::Agent;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Does it.
 ///
 /// # Errors
 /// [`Error::Failed`] and its like.
-pub(crate) fn run(cron: &Cron) -> Result<ExitCode, Error> {
+pub(crate) fn run(cron: &Cron, remote: Option<&Remote>) -> Result<ExitCode, Error> {
+    let agent = match (remote, cron.socket()) {
+        (Some(remote), _) => Agent::Remote(remote),
+        (None, Some(path)) => Agent::Local(path),
+        (None, None) => Agent::Local(Path::new(socket::DEFAULT)),
+    };
     match cron {
         Cron::Next(next) => next::run(next),
         Cron::Explain(explain) => explain::run(explain),
         Cron::Check(check) => check::run(check),
+        Cron::List(list) => jobs::list(&agent, list),
+        Cron::History(history) => jobs::history(&agent, history),
+        Cron::Set(set) => job::set(&agent, set),
+        Cron::Remove(about) => job::remove(&agent, about),
+        Cron::Run(about) => job::run(&agent, about),
     }
 }
