@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) const DONE: u8 = 0;
 /// The query failed: the plugin or the agent says why. A schedule or crontab is wrong.
 pub(crate) const FAILED: u8 = 1;
-/// It could not be asked: plugin not found or refused, controller out of reach, host unknown.
+/// It could not be asked: plugin not found or refused, agent or controller out of reach, host unknown.
 pub(crate) const NOT_ASKED: u8 = 3;
 /// `exec`, `task result`: the command did not end by itself, could not be asked for, or has no result yet.
 pub(crate) const EXEC_FAILED: u8 = 255;
@@ -18,7 +18,7 @@ Exit status:
   0  done
   1  the query failed: the plugin or the agent says why on standard error; or a schedule is wrong
   2  wrong flags
-  3  could not be asked: plugin not found or refused, controller out of reach, host unknown
+  3  could not be asked: plugin not found or refused, agent or controller out of reach, host unknown
 exec and task result exit as the command does; 255 when the command did not end by itself (timed
 out, killed, not started), could not be asked for, or has no result yet.";
 

@@ -199,3 +199,33 @@ async fn an_agent_that_was_killed_listens_again_and_a_second_one_steals_nothing(
     eventually("the first one's socket is still there", || Local::path(&agent).exists()).await;
     assert_eq!(after.ask(&ping("4")).await["resp"], "success");
 }
+
+#[tokio::test]
+async fn an_operator_schedules_lists_and_removes_a_job() {
+    let agent = alone();
+    Local::connect(&agent).await;
+    let ctl = |args: &[&str]| {
+        let mut command = std::process::Command::new(e2e::binary("BasicAgentCtl"));
+        let output =
+            command.arg("cron").args(args).arg("--socket").arg(Local::path(&agent)).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    let socket = Local::path(&agent);
+    let mut set = std::process::Command::new(e2e::binary("BasicAgentCtl"));
+    set.args(["cron", "set", "nightly", "30 2 * * *", "--tz", "Europe/Berlin", "--user", &user, "--socket"]);
+    let set = set.arg(&socket).args(["--", "echo", "ran"]).output().unwrap();
+    assert!(set.status.success(), "{set:?}");
+    assert!(String::from_utf8_lossy(&set.stdout).starts_with("at 02:30 every day\n"), "{set:?}");
+
+    let task = ctl(&["run", "nightly"]);
+    eventually("its run has ended", || ctl(&["history", "nightly"]).contains("0 Normal termination")).await;
+    assert!(ctl(&["history", "nightly"]).contains(task.trim()));
+    let table = ctl(&["list"]);
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..9], ["nightly", "0", "30", "2", "*", "*", "*", &user, "yes"], "{table}");
+    assert!(row[11] == "02:30:00" && table.contains("0 Normal termination"), "{table}");
+    ctl(&["remove", "nightly"]);
+    assert_eq!(ctl(&["list"]).lines().count(), 1);
+}

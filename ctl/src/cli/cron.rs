@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cron {
     /// Print the next times of a schedule
-    #[command(after_help = NEXT)]
+    #[command(after_help = NEXT, override_usage = "BasicAgentCtl cron next [OPTIONS] <EXPR>")]
     Next(CronNext),
     /// Say in words what a schedule means
-    #[command(after_help = EXPLAIN)]
+    #[command(after_help = EXPLAIN, override_usage = "BasicAgentCtl cron explain [OPTIONS] <EXPR>")]
     Explain(CronExplain),
     /// Read crontab files and say what they mean and what is wrong with them
     #[command(after_help = CHECK)]
@@ -41,6 +41,16 @@ impl Cron {
     /// Whether an agent is asked.
     pub(super) fn asks_agent(&self) -> bool {
         !matches!(self, Self::Next(_) | Self::Explain(_) | Self::Check(_))
+    }
+
+    /// Whether the shell has made several words of a schedule.
+    pub(super) fn lacks_quotes(&self) -> bool {
+        match self {
+            Self::Next(CronNext { when, .. }) | Self::Explain(CronExplain { when, .. }) => {
+                when.words.len() > 1
+            }
+            _ => false,
+        }
     }
 
     /// `--socket`.
@@ -83,12 +93,15 @@ A calendar excludes days, for items such as 1C. A line each: 2026-12-25, 2026-12
 With - for EXPR, each line of standard input is a question and each line of standard output its answer, in order:
   {\"expr\":\"0 0 9 * * *\",\"tz\":\"Asia/Tokyo\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2,\"calendar\":[\"2026-01-01\"]}
   {\"next\":[\"2026-01-02T00:00:00Z\",\"2026-01-03T00:00:00Z\"]}
-or {\"error\":\"...\"}. Only expr has to be there; the flags say what holds for the others. The exit status is 0 also
-when some answers are errors.";
+or {\"error\":\"...\"}. Only expr has to be there; the flags say what holds for the others.
+
+Exit status: 0 done, also when some answers to - are errors; 1 EXPR, zone or calendar is wrong; 2 wrong flags.";
 
 const EXPLAIN: &str = "\
 Example:
-  BasicAgentCtl cron explain \"0 */30 8-17 * * MON-FRI\"";
+  BasicAgentCtl cron explain \"0 */30 8-17 * * MON-FRI\"
+
+Exit status: 0 done; 1 EXPR, zone or calendar is wrong; 2 wrong flags.";
 
 const CHECK: &str = "\
 Problems and warnings are printed on standard error, a line each, as FILE:LINE:COLUMN: what is wrong.
@@ -113,8 +126,8 @@ A job that has the name already is replaced. Jobs of crontab files are changed i
 #[derive(Debug, Args)]
 pub(crate) struct CronWhen {
     /// The schedule, in quotes
-    #[arg(value_name = "EXPR")]
-    pub(crate) expression: String,
+    #[arg(value_name = "EXPR", required = true)]
+    words: Vec<String>,
 
     /// The time zone, as Europe/Berlin; a CRON_TZ= in EXPR goes first [default: this machine's]
     #[arg(long, value_name = "ZONE")]
@@ -127,6 +140,13 @@ pub(crate) struct CronWhen {
     /// A file of excluded days, for items such as 15C
     #[arg(long, value_name = "FILE")]
     pub(crate) calendar: Option<PathBuf>,
+}
+
+impl CronWhen {
+    /// The schedule's text.
+    pub(crate) fn expression(&self) -> &str {
+        &self.words[0]
+    }
 }
 
 /// `cron next`.

@@ -116,6 +116,9 @@ impl Cli {
                 host: self.host.ok_or(HOST)?,
                 exec,
             }),
+            (Some(Sub::Cron(cron)), None) if cron.lacks_quotes() => {
+                Err("the schedule is one argument: put it in quotes, as \"*/10 * * * *\"")
+            }
             (Some(Sub::Cron(cron)), None) => match controller {
                 None => Ok(Action::Cron { cron, remote: None }),
                 Some(_) if !cron.asks_agent() => {

@@ -19,7 +19,7 @@ pub(super) fn run(explain: &CronExplain) -> Result<ExitCode, Error> {
             if explain.json {
                 output::json(&serde_json::json!({ "error": refusal.why }).to_string())?;
             }
-            refusal.tell(&explain.when.expression);
+            refusal.tell(explain.when.expression());
             return Ok(ExitCode::from(exit::FAILED));
         }
     };

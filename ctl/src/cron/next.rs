@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// # Errors
 /// When the calendar can't be read, or the times can't be written.
 pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
-    if next.when.expression == "-" {
+    if next.when.expression() == "-" {
         return batch::run(next);
     }
     let plan = match Plan::read(&next.when)? {
@@ -21,7 +21,7 @@ pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
             if next.json {
                 output::json(&serde_json::json!({ "error": refusal.why }).to_string())?;
             }
-            refusal.tell(&next.when.expression);
+            refusal.tell(next.when.expression());
             return Ok(ExitCode::from(exit::FAILED));
         }
     };

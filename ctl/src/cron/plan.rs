@@ -42,7 +42,7 @@ impl Plan {
     }
 
     fn with_calendar(when: &CronWhen, calendar: Option<&Arc<Calendar>>) -> Result<Self, Refusal> {
-        let expression = Expression::parse(&when.expression)
+        let expression = Expression::parse(when.expression())
             .map_err(|error| Refusal { why: error.to_string(), offset: Some(error.offset()) })?;
         let named = expression.zone_name().map(|_| 0);
         let zone = Choice::new(when.tz.as_deref())
