@@ -14,17 +14,17 @@ const WATCH: Duration = Duration::from_secs(30);
 
 /// A process and everything below it, at one moment.
 #[derive(Default)]
-struct Look {
-    rss: u64,
+pub(crate) struct Look {
+    pub(crate) rss: u64,
     pss: u64,
     threads: u64,
-    switches: u64,
+    pub(crate) switches: u64,
     /// Nanoseconds on a CPU.
-    cpu: u64,
+    pub(crate) cpu: u64,
 }
 
 impl Look {
-    fn at(pids: &[u32]) -> Self {
+    pub(crate) fn at(pids: &[u32]) -> Self {
         let mut all = Self::default();
         for pid in pids {
             let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("our process");
@@ -45,13 +45,13 @@ impl Look {
 }
 
 /// The number behind a name at the start of a line.
-fn field(text: &str, name: &str) -> u64 {
+pub(crate) fn field(text: &str, name: &str) -> u64 {
     let rest = text.lines().find_map(|line| line.strip_prefix(name)).expect("a field of /proc");
     rest.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
 /// The process and its descendants.
-fn tree(root: u32) -> Vec<u32> {
+pub(crate) fn tree(root: u32) -> Vec<u32> {
     let all = processes_with("");
     let mut pids = vec![root];
     let mut next = 0;
@@ -62,7 +62,7 @@ fn tree(root: u32) -> Vec<u32> {
     pids
 }
 
-fn megabytes(kilobytes: u64) -> f64 {
+pub(crate) fn megabytes(kilobytes: u64) -> f64 {
     kilobytes as f64 * 1024.0 / 1e6
 }
 

@@ -10,6 +10,7 @@ mod channel;
 mod commands;
 mod cron;
 mod idle;
+mod jobs;
 mod line;
 mod peers;
 mod sample;
@@ -22,7 +23,7 @@ use std::time::Instant;
 /// One table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 8] = [
+const TABLES: [(&str, Bars); 9] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
@@ -31,6 +32,7 @@ const TABLES: [(&str, Bars); 8] = [
     ("channel", channel::run),
     ("tasks", tasks::run),
     ("cron", cron::run),
+    ("jobs", jobs::run),
 ];
 
 fn main() {

@@ -41,6 +41,11 @@ impl Controller {
         self.start(config)
     }
 
+    /// The channel of an agent that was started again.
+    pub(crate) fn again(&self) -> Line {
+        Line::accept(&self.listener, &self.tls)
+    }
+
     fn start(&self, mut config: AgentConfig) -> (Agent, Line) {
         config.log_level = "info";
         let agent = Agent::start(&self.pki, config);

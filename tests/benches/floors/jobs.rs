@@ -1,0 +1,152 @@
+//! What scheduled jobs cost: many that are not due, and a hundred that are due each second.
+
+use crate::idle::{Look, field, megabytes, tree};
+use crate::line::Line;
+use crate::peers::Controller;
+use crate::table::{self, Bar};
+use serde_json::{Value, json};
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Jobs that are loaded, and how many are asked for at once.
+const JOBS: usize = 100_000;
+const AT_ONCE: usize = 500;
+
+/// Jobs that are due each second, and seconds that are looked at.
+const A_SECOND: usize = 100;
+const SECONDS: usize = 30;
+
+/// The journal's thread is gone by then, and what work took is given back.
+const SETTLE: Duration = Duration::from_secs(20);
+
+/// Between two looks at wake-ups.
+const WATCH: Duration = Duration::from_secs(60);
+
+pub(crate) fn run() {
+    table::figures();
+    loaded();
+    due();
+}
+
+fn rss(pid: u32) -> f64 {
+    megabytes(Look::at(&[pid]).rss)
+}
+
+/// The largest that it has been.
+fn peak(pid: u32) -> f64 {
+    megabytes(field(&fs::read_to_string(format!("/proc/{pid}/status")).expect("our process"), "VmHWM:"))
+}
+
+/// Jobs as fleets have them: of many expressions, zones and commands.
+fn job(number: usize) -> Vec<u8> {
+    let (minute, hour, day) = (number % 60, number / 60 % 24, number / 1440 % 28 + 1);
+    let schedule = match number % 4 {
+        0 => format!("0 {minute} {hour} {day} 1 *"),
+        1 => format!("{minute} 30 {hour} 1 {} ?", day % 3 + 1),
+        2 => format!("0 {minute} {hour} ? 2 MON#{}", day % 4 + 1),
+        _ => format!("CRON_TZ=Europe/Berlin 0 {minute} {hour} LW 3 ?"),
+    };
+    let request = json!({"id": format!("job-{number}"), "method": "cron.set", "name": format!("fleet-job-{number}"),
+        "schedule": schedule, "cmd": format!("/usr/local/bin/backup --volume data-{number} --quiet"), "timeout": 600});
+    format!("{request}\n").into_bytes()
+}
+
+fn success(answer: &[u8]) {
+    assert!(answer.windows(9).any(|part| part == b"\"success\""), "{}", String::from_utf8_lossy(answer));
+}
+
+fn loaded() {
+    let controller = Controller::new();
+    let (mut agent, mut line) = controller.agent_with("");
+    std::thread::sleep(SETTLE);
+    let before = rss(agent.pid());
+    let start = Instant::now();
+    for first in (0..JOBS).step_by(AT_ONCE) {
+        line.send(&(first..first + AT_ONCE).flat_map(job).collect::<Vec<u8>>());
+        let mut answers = 0;
+        while answers < AT_ONCE {
+            for answer in line.answers() {
+                success(&answer);
+                answers += 1;
+            }
+        }
+    }
+    table::figure(&format!("{JOBS} jobs set"), start.elapsed().as_secs_f64(), "s", Bar::None);
+    let most = peak(agent.pid());
+    std::thread::sleep(SETTLE);
+    table::figure(&format!("{JOBS} jobs, RSS more"), rss(agent.pid()) - before, "MB", Bar::AtMost(60.0));
+    table::figure("– at most meanwhile", most - before, "MB", Bar::None);
+    drop(line);
+    agent.restart();
+    let _line = controller.again();
+    std::thread::sleep(SETTLE);
+    table::figure("– after a restart", rss(agent.pid()) - before, "MB", Bar::AtMost(60.0));
+    table::figure("– at most meanwhile", peak(agent.pid()) - before, "MB", Bar::None);
+    let pids = tree(agent.pid());
+    let look = Look::at(&pids);
+    std::thread::sleep(WATCH);
+    let later = Look::at(&pids);
+    let wakes = (later.switches - look.switches) as f64;
+    table::figure("– wake-ups in a minute, all processes", wakes, "", Bar::AtMost(0.0));
+}
+
+/// Milliseconds since 1970 of an RFC 3339 time of today.
+fn instant(text: &str) -> i64 {
+    let time = chrono::DateTime::parse_from_rfc3339(text).expect("RFC 3339");
+    time.timestamp_millis()
+}
+
+/// Takes results and says so, until `wanted` have come. Each is given to `look`.
+fn take(line: &mut Line, wanted: usize, mut look: impl FnMut(&Value)) {
+    let mut taken = 0;
+    while taken < wanted {
+        let mut acks = Vec::new();
+        for message in line.answers() {
+            let message: Value = serde_json::from_slice(&message).expect("JSON");
+            if message["method"] == "cron.result" {
+                assert_eq!(message["resp"], "success", "{message}");
+                look(&message);
+                taken += 1;
+                let ack = json!({"id": format!("ack-{}", message["id"]), "method": "async.ack", "task": message["id"]});
+                acks.extend(format!("{ack}\n").into_bytes());
+            }
+        }
+        if !acks.is_empty() {
+            line.send(&acks);
+        }
+    }
+}
+
+fn due() {
+    let controller = Controller::new();
+    let (agent, mut line) = controller.agent_with("");
+    for number in 0..A_SECOND {
+        let request = json!({"id": format!("set-{number}"), "method": "cron.set", "name": format!("tick-{number}"),
+            "schedule": "* * * * * *", "cmd": ":", "overlap": "allow"});
+        line.send(format!("{request}\n").as_bytes());
+    }
+    // What comes first starts threads and is not what is looked at.
+    take(&mut line, 3 * A_SECOND, |_| {});
+    let pids = tree(agent.pid());
+    let (daemon, others) = pids.split_at(1);
+    let daemon_before = Look::at(daemon);
+    let others_before = Look::at(others);
+    let start = Instant::now();
+    let mut late = Vec::with_capacity(SECONDS * A_SECOND);
+    take(&mut line, SECONDS * A_SECOND, |result| {
+        let due = instant(result["due"].as_str().expect("due"));
+        let started = instant(result["started"].as_str().expect("started"));
+        late.push((started - due) as f64);
+    });
+    let took = start.elapsed().as_secs_f64();
+    let percent = |cpu: u64| cpu as f64 / 1e7 / took;
+    let daemon_cpu = percent(Look::at(daemon).cpu - daemon_before.cpu);
+    let others_cpu = percent(Look::at(others).cpu - others_before.cpu);
+    late.sort_unstable_by(f64::total_cmp);
+    let rate = late.len() as f64 / took;
+    table::figure("jobs started a second", rate, "", Bar::None);
+    table::figure("– the agent's CPU, results delivered and acknowledged", daemon_cpu, "%", Bar::AtMost(1.0));
+    table::figure("– its helper that starts commands, CPU", others_cpu, "%", Bar::None);
+    table::figure("– start after the second it was due, p50", late[late.len() / 2], "ms", Bar::None);
+    table::figure("– p99", late[late.len() * 99 / 100], "ms", Bar::AtMost(20.0));
+}
