@@ -32,6 +32,12 @@ pub(crate) fn ask(path: &Path, request: &str) -> Result<String, Error> {
         Ok(0) => Err(unanswered(path)),
         Ok(_) => Err(lost(ErrorKind::UnexpectedEof.into())),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(unanswered(path)),
+        // What a read says that has waited for too long (socket(7), SO_RCVTIMEO).
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::Unanswered(format!(
+            "the agent at {} gave no answer within {} s",
+            path.display(),
+            WAIT.as_secs()
+        ))),
         Err(error) => Err(lost(sent.err().unwrap_or(error))),
     }
 }

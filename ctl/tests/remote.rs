@@ -109,3 +109,19 @@ fn a_controller_out_of_reach_or_beyond_loopback_is_status_3() {
         assert!(!err.contains(TOKEN));
     }
 }
+
+#[test]
+fn the_jobs_of_another_host_are_asked_for_through_its_controller() {
+    let jobs =
+        r#"[{"name":"n","schedule":"@daily","cmd":"x","enabled":true,"next":["2026-01-05T00:00:00Z"]}]"#;
+    let answer =
+        format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"Normal termination","data":{jobs}}}"#);
+    let (url, serving) = controller(200, &answer);
+    let (status, out, err) = run(&url, &["--host", "h", "cron", "list"], "");
+    assert_eq!((status, err.as_str()), (0, ""));
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.ends_with("n     @daily    root  yes      Mon 2026-01-05 00:00:00 +00:00  -\n"), "{out}");
+    let seen = serving.join().unwrap();
+    assert!(seen.line.starts_with("POST /api/v1/hosts/h/requests "), "{}", seen.line);
+    assert_eq!(seen.body["method"], "cron.list");
+}
