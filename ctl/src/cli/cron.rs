@@ -68,7 +68,8 @@ impl Cron {
 
 /// Behind the list of subcommands.
 pub(super) const HELP: &str = "\
-A schedule has six fields: second minute hour day-of-month month day-of-week. With five fields the second is 0.
+A schedule has six fields: second minute hour day-of-month month day-of-week.
+With five fields the second is 0.
   */10 * * * * *           every ten seconds
   0 30 9 * * MON-FRI       at 09:30 on weekdays
   30 9 * * MON-FRI         the same
@@ -79,8 +80,8 @@ A schedule has six fields: second minute hour day-of-month month day-of-week. Wi
 Put it in quotes: the shell would take the * for files.
 
 next, explain and check read schedules right here: no agent and no privilege is needed.
-list, set, remove, run and history ask this machine's agent, as root; with --controller URL --host ID before
-them, another machine's.";
+list, set, remove, run and history ask this machine's agent, as root; with --controller URL and
+--host ID, another machine's.";
 
 const NEXT: &str = "\
 Examples:
@@ -88,14 +89,16 @@ Examples:
   BasicAgentCtl cron next \"30 2 * * *\" --tz Europe/Berlin --from 2026-03-28 -n 3
   BasicAgentCtl cron next \"0 0 8 1C * ?\" --calendar holidays.txt
 
-A calendar excludes days, for items such as 1C. A line each: 2026-12-25, 2026-12-24..2026-12-31, 12-25, SAT-SUN.
+A calendar excludes days, for items such as 1C: the first day from the 1st on that is not excluded.
+Its lines: 2026-12-25 (a day), 2026-12-24..2026-12-31, 12-25 (of every year), SAT-SUN, # a comment.
 
-With - for EXPR, each line of standard input is a question and each line of standard output its answer, in order:
-  {\"expr\":\"0 0 9 * * *\",\"tz\":\"Asia/Tokyo\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2,\"calendar\":[\"2026-01-01\"]}
-  {\"next\":[\"2026-01-02T00:00:00Z\",\"2026-01-03T00:00:00Z\"]}
+With - for EXPR, standard input has a question a line and standard output an answer a line, in order:
+  {\"expr\":\"0 9 * * *\",\"tz\":\"UTC\",\"from\":\"2026-01-01T09:00:00Z\",\"n\":2,\"calendar\":[\"2026-01-02\"]}
+  {\"next\":[\"2026-01-02T09:00:00Z\",\"2026-01-03T09:00:00Z\"]}
 or {\"error\":\"...\"}. Only expr has to be there; the flags say what holds for the others.
 
-Exit status: 0 done, also when some answers to - are errors; 1 EXPR, zone or calendar is wrong; 2 wrong flags.";
+Exit status: 0 done, also when answers to - are errors; 1 EXPR, zone or calendar is wrong;
+2 wrong flags.";
 
 const EXPLAIN: &str = "\
 Example:
@@ -104,7 +107,7 @@ Example:
 Exit status: 0 done; 1 EXPR, zone or calendar is wrong; 2 wrong flags.";
 
 const CHECK: &str = "\
-Problems and warnings are printed on standard error, a line each, as FILE:LINE:COLUMN: what is wrong.
+Problems and warnings are printed on standard error, a line each: FILE:LINE:COLUMN: what is wrong.
 The exit status is 1 if there is a problem, 0 with warnings only.
 
 Examples:
@@ -117,8 +120,8 @@ The agent takes a file that belongs to root and that nobody else may write.";
 
 const SET: &str = "\
 Examples:
-  BasicAgentCtl cron set backup \"0 30 2 * * *\" --user backup --timeout 3600 -- /usr/local/bin/backup --all
-  BasicAgentCtl cron set report \"0 0 8 LW * ?\" --tz Europe/Berlin --missed once -- 'make-report | mail boss'
+  BasicAgentCtl cron set backup \"0 30 2 * * *\" --user backup --timeout 3600 -- backup --all
+  BasicAgentCtl cron set report \"0 0 8 LW * ?\" --tz Europe/Berlin --missed once -- 'report | mail joe'
 
 A job that has the name already is replaced. Jobs of crontab files are changed in their files.";
 
