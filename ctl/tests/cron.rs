@@ -411,3 +411,25 @@ fn an_agent_that_can_not_be_asked_is_told_with_what_to_do() {
     assert!(status == 3 && err.contains("root"), "{err}");
     closing.join().unwrap();
 }
+
+#[test]
+fn the_examples_of_the_help_are_right() {
+    let (_, help, _) = run(&["--help"], "");
+    let examples = help.lines().skip_while(|line| !line.starts_with("A schedule has six fields"));
+    let mut count = 0;
+    for line in examples.filter_map(|line| line.strip_prefix("  ")) {
+        let schedules: Vec<&str> = match line.split_once("  ") {
+            Some((schedule, _)) => vec![schedule],
+            None => line.split(' ').collect(),
+        };
+        for schedule in schedules {
+            assert_eq!(run(&["explain", schedule], "").0, 0, "{schedule}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 11, "{help}");
+    let (_, help, _) = run(&["next", "--help"], "");
+    let mut lines = help.lines().map(str::trim).skip_while(|line| !line.starts_with("{\"expr\""));
+    let (question, answer) = (lines.next().unwrap(), lines.next().unwrap());
+    assert_eq!(run(&["next", "-"], question).1.trim(), answer);
+}
