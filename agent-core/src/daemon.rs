@@ -3,7 +3,7 @@
 use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::dispatch::{self, Dispatcher};
+use crate::dispatch::{self, Dispatcher, Parts};
 use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
@@ -185,16 +185,15 @@ impl Daemon<'_> {
         );
         let gate = Arc::new(Gate::new(policy, executor.clone()));
         let audit = Audit::new(config.audit());
-        let dispatcher = Dispatcher::new(
-            &identity.host_id,
-            executor.clone(),
-            plugins.clone(),
-            tasks.clone(),
-            scheduler.clone(),
-            gate.clone(),
-            audit.clone(),
-            stopping.clone(),
-        );
+        let parts = Parts {
+            executor: executor.clone(),
+            plugins: plugins.clone(),
+            tasks: tasks.clone(),
+            scheduler: scheduler.clone(),
+            gate: gate.clone(),
+            audit: audit.clone(),
+        };
+        let dispatcher = Dispatcher::new(&identity.host_id, parts, stopping.clone());
         Ok(Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),

@@ -1,6 +1,15 @@
 //! How the agent ends: first no new work, then, when the running work is done or cancelled, the goodbye.
 
+use std::pin::Pin;
 use tokio::sync::watch;
+
+/// Work that runs beside all else.
+pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Work of one type whatever it is, so that the runtime's machinery for it is built once and not for each.
+pub(crate) fn boxed(work: impl Future<Output = ()> + Send + 'static) -> Work {
+    Box::pin(work)
+}
 
 /// Running commands may go on this long after the agent was told to end; then they are cancelled.
 pub(crate) const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);

@@ -11,7 +11,6 @@ pub(super) async fn set(id: &str, set: CronSet, scheduler: &Scheduler) -> Respon
     #[derive(Serialize)]
     struct View {
         schedule: String,
-        explain: String,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<String>,
         next: Vec<String>,
@@ -19,8 +18,7 @@ pub(super) async fn set(id: &str, set: CronSet, scheduler: &Scheduler) -> Respon
     match scheduler.set(set).await {
         Ok(set) => {
             let next = set.next.into_iter().map(told).collect();
-            let (schedule, explain, warnings) = (set.canonical, set.explain, set.warnings);
-            reply::with_data(id, &View { schedule, explain, warnings, next })
+            reply::with_data(id, &View { schedule: set.canonical, warnings: set.warnings, next })
         }
         Err(error) => reply::failed(id, &error),
     }

@@ -21,7 +21,7 @@ use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::{Admission, Asked, Gate, brings_command};
 use crate::schedule::{self, Scheduler};
-use crate::shutdown::Stopping;
+use crate::shutdown::{Stopping, boxed};
 use crate::task::{Submission, Tasks};
 use agent_wire::message::{
     Ack, Bash, Cancel, CronHistory, CronList, CronSet, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
@@ -61,6 +61,16 @@ pub(crate) fn is_own_method(method: &str) -> bool {
 /// A handler at work. Boxed, so that the runtime's machinery for a task is built once and not for each handler.
 type Work = Pin<Box<dyn Future<Output = Response> + Send>>;
 
+/// Those who do what is asked for, and those who are asked whether and told that.
+pub(crate) struct Parts {
+    pub(crate) executor: Arc<Executor>,
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) audit: Audit,
+}
+
 /// Takes messages and sees to their answers.
 pub(crate) struct Dispatcher {
     running: Running,
@@ -77,16 +87,8 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher for this host.
-    pub(crate) fn new(
-        host_id: &str,
-        executor: Arc<Executor>,
-        plugins: Arc<Plugins>,
-        tasks: Arc<Tasks>,
-        scheduler: Arc<Scheduler>,
-        gate: Arc<Gate>,
-        audit: Audit,
-        stopping: Stopping,
-    ) -> Self {
+    pub(crate) fn new(host_id: &str, parts: Parts, stopping: Stopping) -> Self {
+        let Parts { executor, plugins, tasks, scheduler, gate, audit } = parts;
         Self {
             running: Running::default(),
             executor,
@@ -384,7 +386,7 @@ impl Dispatcher {
             Admission::Granted => serve(ticket, start(request, bash)),
             Admission::DependsOnAccount => {
                 let (gate, peer) = (self.gate.clone(), caller.peer.clone());
-                tokio::spawn(admit(gate, peer, request, bash, ticket, Box::new(start)));
+                tokio::spawn(boxed(admit(gate, peer, request, bash, ticket, Box::new(start))));
             }
         }
         None
@@ -427,7 +429,7 @@ impl Dispatcher {
 
 /// Runs a handler in a task, owned by [`Running`]: shutdown waits for every ticket to be given back.
 fn serve(ticket: Ticket, work: Work) {
-    tokio::spawn(async move { ticket.answer(work.await).await });
+    tokio::spawn(boxed(async move { ticket.answer(work.await).await }));
 }
 
 /// Runs a command's handler if the policy lets its account in.

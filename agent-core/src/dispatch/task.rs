@@ -4,6 +4,7 @@ use super::bash::encode;
 use super::{Caller, reply};
 use crate::exec::unfinished;
 use crate::schedule;
+use crate::shutdown::boxed;
 use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submission, Submitted, Tasks};
 use agent_wire::Retcode;
 use agent_wire::message::{
@@ -104,7 +105,7 @@ impl Drop for Deliveries {
 /// Sends every result that waits for its acknowledgement, oldest first, and then each as it comes.
 pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
     let (tasks, bulk) = (tasks.clone(), caller.bulk.clone());
-    Deliveries(tokio::spawn(async move {
+    Deliveries(tokio::spawn(boxed(async move {
         let mut sent = 0;
         loop {
             let finished = tasks.next_result(sent).await;
@@ -115,7 +116,7 @@ pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
                 return;
             }
         }
-    }))
+    })))
 }
 
 fn event(finished: Finished) -> Event {

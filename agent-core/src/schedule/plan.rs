@@ -74,12 +74,6 @@ impl Plan {
         self.tidy();
     }
 
-    /// The instant for which a job will be started next.
-    #[cfg(test)]
-    pub(crate) fn due_next(&self, name: &str) -> Option<i64> {
-        self.jobs.get(name).map(|planned| planned.due)
-    }
-
     /// When to ask again: at this instant, not before.
     pub(crate) fn wake_at(&mut self) -> Option<i64> {
         while let Some(Reverse((start, name))) = self.heap.peek() {

@@ -7,6 +7,7 @@ use super::timer::{Moment, Timer};
 use super::watch::Watch;
 use crate::Error;
 use crate::exec::{Executor, Spec};
+use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
 use agent_wire::message::{Bash, CronSet, Overlap};
 use std::collections::{BTreeSet, HashMap};
@@ -49,7 +50,6 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Set {
     pub(crate) canonical: String,
-    pub(crate) explain: String,
     pub(crate) warnings: Vec<String>,
     /// Seconds since 1970.
     pub(crate) next: Vec<i64>,
@@ -153,7 +153,6 @@ impl Scheduler {
         }
         Ok(Set {
             canonical: expression.to_string(),
-            explain: expression.explain(),
             warnings: expression.warnings().iter().map(ToString::to_string).collect(),
             next: schedule.after(now()).take(FORESEEN).collect(),
         })
@@ -357,7 +356,7 @@ impl Scheduler {
         let timer = Timer::new()?;
         let moment = Moment::now()?;
         // Owned by `over`: shutdown waits until its receiver is gone.
-        tokio::spawn(self.clone().serve(timer, moment, self.over.subscribe()));
+        tokio::spawn(boxed(self.clone().serve(timer, moment, self.over.subscribe())));
         Ok(())
     }
 
@@ -376,7 +375,7 @@ impl Scheduler {
         self.plan_all().await;
         self.after_boot(&mut starting).await;
         // Owned by `over`, as this is.
-        tokio::spawn(self.clone().keep_crontabs(watch, self.dir.subscribe(), over.clone()));
+        tokio::spawn(boxed(self.clone().keep_crontabs(watch, self.dir.subscribe(), over.clone())));
         loop {
             let moment = match Moment::now() {
                 Ok(moment) => moment,
@@ -412,7 +411,7 @@ impl Scheduler {
             }
             match fate {
                 Fate::Due(at) => {
-                    starting.spawn(self.clone().start_run(name, at));
+                    starting.spawn(boxed(self.clone().start_run(name, at)));
                 }
                 Fate::Missed(at) => {
                     log::info!("job {name}: what was due until {} was missed and is left out", told(at));
@@ -472,12 +471,12 @@ impl Scheduler {
                 continue;
             }
             let scheduler = self.clone();
-            starting.spawn(async move {
+            starting.spawn(boxed(async move {
                 let (at, boot) = (now(), Some(scheduler.boot.clone()));
                 let due = Due { job: name.to_string(), at: Some(at), queue: false, boot, orphan: false };
                 let id = format!("cron:{name}:{}", told(at));
                 scheduler.hand_over(&name, at, &id, &set, due).await;
-            });
+            }));
             while starting.len() >= MAX_STARTING {
                 starting.join_next().await;
             }

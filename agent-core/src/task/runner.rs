@@ -11,6 +11,7 @@ use super::store::Store;
 use super::table::State;
 use super::tasks::{Piece, Settings, now};
 use crate::exec::{Executor, Spec};
+use crate::shutdown::boxed;
 use crate::{Error, exec};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{self, Look, Slots};
@@ -113,9 +114,9 @@ impl Runner {
         for (begun, shape, cancelled) in begun {
             let live = Live { slot: Some(begun.slot), cancelled, ..Live::default() };
             runner.live().insert(begun.n, live);
-            work.spawn(runner.clone().find_again(begun, shape));
+            work.spawn(boxed(runner.clone().find_again(begun, shape)));
         }
-        tokio::spawn(runner.clone().serve(work));
+        tokio::spawn(boxed(runner.clone().serve(work)));
         Ok(runner)
     }
 
@@ -150,7 +151,7 @@ impl Runner {
         let mut over = self.over.subscribe();
         loop {
             while let Some((n, bash, shape, slot)) = self.next() {
-                work.spawn(self.clone().run(n, bash, shape, slot));
+                work.spawn(boxed(self.clone().run(n, bash, shape, slot)));
             }
             let next = retention::forget(&self.store, &self.spool, self.settings().keep).await;
             tokio::select! {

