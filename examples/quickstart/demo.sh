@@ -148,5 +148,22 @@ ask 0 "finished" "${task[@]}" result backup-1 --wait 20
 ask 0 "1" grep -c begun "$here/starts"
 ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
 
+say "7. Schedules (cron.*): what an expression means, and a job of every second"
+for schedule in "0 0 * * * *" "*/10 * * * * *" "0 0 8-10 * * *" "0 0/30 8-10 * * *" "0 0 9-17 * * MON-FRI" "0 0 0 25 12 ?" \
+    "*/10 * * * *" "0 6 * * *" "0 */2 * * *" "45 4 1,10,22 * *" "0 23-7/2,8 * * *" "0 11 4 * 1-3" "45 11 * * 0,6" \
+    "0 9 * * 1-5" "2 8-16/3 * * *" "0,30 18-23 * * *"; do
+    printf '  %-24s %s\n' "$schedule" "$("$ctl" cron explain "$schedule" | head -n 1)"
+done
+ask 0 "Friday" "$ctl" cron explain "0 0 8 LW * FRI#2"
+ask 1 "minute must be 0" "$ctl" cron next "0 61 * * * *"
+ask 0 "2028-02-29" "$ctl" cron next "0 0 0 29 2 ?" --tz UTC --from 2026-01-01T00:00:00Z -n 2
+ask 0 "" "${remote[@]}" cron set tick "* * * * * *" -- "date +%T >>$here/ticks"
+ticked() { [ "$(wc -l <"$here/ticks")" -ge 3 ]; }
+await "three runs" ticked
+ask 0 ":" tail -n 3 "$here/ticks"
+ask 0 "tick" "${remote[@]}" cron list
+ask 0 "cron:tick:" "${remote[@]}" cron history tick -n 2
+ask 0 "" "${remote[@]}" cron remove tick
+
 if [ "$wrong" -eq 0 ]; then say "Everything as it should be."; fi
 exit "$((wrong > 0))"
