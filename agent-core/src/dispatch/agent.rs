@@ -27,6 +27,8 @@ struct Info<'a> {
     tasks_waiting: usize,
     tasks_running: usize,
     results_unacknowledged: usize,
+    /// Results of jobs that nobody took in time and that gave way to newer ones.
+    results_given_way: u64,
     jobs: usize,
     /// What is wrong with the crontab files.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -50,7 +52,7 @@ impl About {
         &self,
         id: &str,
         (taken, running): (u64, usize),
-        tasks: Counts,
+        (tasks, given_way): (Counts, u64),
         crontab_problems: &[String],
     ) -> Response {
         let info = Info {
@@ -65,6 +67,7 @@ impl About {
             tasks_waiting: tasks.waiting,
             tasks_running: tasks.running,
             results_unacknowledged: tasks.undelivered,
+            results_given_way: given_way,
             jobs: tasks.jobs,
             crontab_problems,
         };

@@ -187,7 +187,8 @@ impl Dispatcher {
             "agent.ping" => Some(Response::success(id, 0)),
             "agent.info" => {
                 let requests = (self.taken.load(Ordering::Relaxed), self.running.count());
-                Some(self.about.info(id, requests, self.tasks.counts(), &self.scheduler.problems()))
+                let tasks = (self.tasks.counts(), self.tasks.given_way());
+                Some(self.about.info(id, requests, tasks, &self.scheduler.problems()))
             }
             "sync.cancel" => Some(self.cancel(&request)),
             "agent.methods" => {

@@ -77,9 +77,12 @@ impl Reader {
         reader
     }
 
-    /// The settings anew, the system's zone and all calendars too. What can't be used leaves what was.
-    pub(super) fn reload(&self, timezone: &str, calendar: &str) {
+    /// The settings anew, the system's zone and all calendars too. What can't be used leaves what was. Tells whether
+    /// what holds for jobs that do not say has changed.
+    pub(super) fn reload(&self, timezone: &str, calendar: &str) -> bool {
+        self.zones.forget();
         self.calendars.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let before = self.defaults().clone();
         let zone = if timezone.is_empty() { self.zones.local() } else { self.zones.load(timezone) };
         match zone {
             Ok(zone) => self.defaults().zone = zone,
@@ -90,6 +93,8 @@ impl Reader {
             Ok(calendar) => self.defaults().calendar = calendar,
             Err(error) => log::error!("cron.{error}"),
         }
+        let after = self.defaults();
+        before.zone.name() != after.zone.name() || before.calendar != after.calendar
     }
 
     fn defaults(&self) -> std::sync::MutexGuard<'_, Defaults> {

@@ -9,6 +9,8 @@ mod crontabs;
 mod definition;
 mod plan;
 mod scheduler;
+#[cfg(test)]
+mod simulation;
 mod timer;
 mod watch;
 

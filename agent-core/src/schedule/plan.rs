@@ -102,18 +102,6 @@ impl Plan {
         None
     }
 
-    /// The clock was set by more than [`LARGEST_STEP`]: every job's next time is the first after `now`.
-    pub(crate) fn begin_anew(&mut self, now: i64, jobs: &impl Jobs) {
-        let names: Vec<Arc<str>> = self.jobs.keys().cloned().collect();
-        self.jobs.clear();
-        self.heap.clear();
-        for name in names {
-            if let Some(times) = jobs.times(&name) {
-                self.set(&name, &times, now);
-            }
-        }
-    }
-
     fn is_planned(&self, start: i64, name: &Arc<str>) -> bool {
         self.jobs.get(name).is_some_and(|planned| planned.start == start)
     }
@@ -130,10 +118,14 @@ impl Plan {
 }
 
 /// From when on a job's times count, when nothing is planned yet: after what it was last started for and after it was
-/// set, unless the clock has been set back since by more than [`LARGEST_STEP`].
-pub(crate) fn base(now: i64, set_at: i64, last: Option<i64>) -> i64 {
-    let base = last.map_or(set_at, |last| last.max(set_at));
-    if base > now.saturating_add(LARGEST_STEP) { now } else { base }
+/// set.
+pub(crate) fn base(set_at: i64, last: Option<i64>) -> i64 {
+    last.map_or(set_at, |last| last.max(set_at))
+}
+
+/// Whether that is so far ahead that the clock must have been set back since.
+pub(crate) fn is_ahead(now: i64, set_at: i64, last: Option<i64>) -> bool {
+    base(set_at, last) > now.saturating_add(LARGEST_STEP)
 }
 
 /// Seconds by which a job's starts are put off on this host, the same every time: up to `most`.

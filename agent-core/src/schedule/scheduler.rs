@@ -2,7 +2,7 @@
 
 use super::crontabs::Crontabs;
 use super::definition::{Parsed, REBOOT, Reader, parts};
-use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base};
+use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
 use super::timer::{Moment, Timer};
 use super::watch::Watch;
 use crate::Error;
@@ -201,7 +201,8 @@ impl Scheduler {
     pub(crate) async fn run(&self, name: &str, request: &str) -> Result<String, Error> {
         let Some(set) = self.definition(name) else { return Err(Error::NoSuchJob(name.to_owned())) };
         let id = format!("cron:{name}:run:{request}");
-        let due = Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false };
+        let due =
+            Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
         self.tasks.submit(&id, Submission::of_job(parts(&set)?.1.clone(), due)).await?;
         Ok(id)
     }
@@ -343,8 +344,13 @@ impl Scheduler {
 
     /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
     pub(crate) async fn reconfigure(&self, settings: &Settings) {
-        self.reader.reload(&settings.timezone, &settings.calendar);
-        self.plan_all().await;
+        if self.reader.reload(&settings.timezone, &settings.calendar) {
+            // What was due by other rules is not made up for; what is due in this second is.
+            let now = now();
+            self.plan_all(|base| base.max(now - 1)).await;
+        } else {
+            self.plan_all(|base| base).await;
+        }
         self.dir.send_replace(settings.dir.clone());
     }
 
@@ -372,7 +378,13 @@ impl Scheduler {
         let dir = self.dir.borrow().clone();
         let watch = watched(&dir);
         self.load(&dir, true).await;
-        self.plan_all().await;
+        let now = last.now;
+        if self.tasks.any_job(|at, last| is_ahead(now, seconds(at), last)) {
+            log::warn!("the clock was set back while the agent was down: all jobs are planned anew from now");
+            self.begin_anew(now).await;
+        } else {
+            self.plan_all(|base| base).await;
+        }
         self.after_boot(&mut starting).await;
         // Owned by `over`, as this is.
         tokio::spawn(boxed(self.clone().keep_crontabs(watch, self.dir.subscribe(), over.clone())));
@@ -385,12 +397,14 @@ impl Scheduler {
             last = moment;
             if step.abs() > LARGEST_STEP {
                 log::warn!("the clock was set by {step} s: all jobs are planned anew from now");
-                self.plan().begin_anew(moment.now, &Stored(&self));
+                self.begin_anew(moment.now).await;
             }
             self.start_due(moment.now, &mut starting).await;
             let wake_at = self.plan().wake_at();
-            if let Err(error) = timer.set(wake_at) {
-                return log::error!("schedules: {error}; no job is started any more");
+            match timer.set(wake_at) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => return log::error!("schedules: {error}; no job is started any more"),
             }
             tokio::select! {
                 _ = over.wait_for(|over| *over) => break,
@@ -440,9 +454,20 @@ impl Scheduler {
             return self.skip(&name, at, why).await;
         }
         let queue = set.overlap == Overlap::Queue;
-        let due = Due { job: name.to_string(), at: Some(at), queue, boot: None, orphan: false };
+        let due = Due { job: name.to_string(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
+        self.hand_over(&name, at, &self.id_of_run(&name, at), &set, due).await;
+    }
+
+    /// The id of the run of an instant. Another one where the clock was set back so far that this instant comes again:
+    /// then the job counts as not started for it, and yet its run of then is known.
+    fn id_of_run(&self, name: &str, at: i64) -> String {
         let id = format!("cron:{name}:{}", told(at));
-        self.hand_over(&name, at, &id, &set, due).await;
+        let is_started = self.tasks.job(name, |job| job.last >= Some(at)).unwrap_or(true);
+        if is_started || !self.tasks.is_known(&id) {
+            return id;
+        }
+        let again = |pass: u32| format!("{id}:{pass}");
+        (2..).map(again).find(|id| !self.tasks.is_known(id)).unwrap_or(id.clone())
     }
 
     async fn hand_over(&self, name: &str, at: i64, id: &str, set: &CronSet, due: Due) {
@@ -473,7 +498,14 @@ impl Scheduler {
             let scheduler = self.clone();
             starting.spawn(boxed(async move {
                 let (at, boot) = (now(), Some(scheduler.boot.clone()));
-                let due = Due { job: name.to_string(), at: Some(at), queue: false, boot, orphan: false };
+                let due = Due {
+                    job: name.to_string(),
+                    at: Some(at),
+                    queue: false,
+                    boot,
+                    orphan: false,
+                    ahead: false,
+                };
                 let id = format!("cron:{name}:{}", told(at));
                 scheduler.hand_over(&name, at, &id, &set, due).await;
             }));
@@ -495,9 +527,19 @@ impl Scheduler {
         }
     }
 
-    async fn plan_all(&self) {
+    /// The clock was set by more than [`LARGEST_STEP`]: every job's next time is the first after `now`, whatever it was
+    /// started for before.
+    async fn begin_anew(&self, now: i64) {
+        if let Err(error) = self.tasks.begin_anew(now_ms()).await {
+            log::error!("schedules: that the clock was set can't be kept: {error}");
+        }
+        self.plan_all(|_| now).await;
+    }
+
+    /// Plans all jobs anew, each from what `from` makes of the instant after which its times count.
+    async fn plan_all(&self, from: impl Fn(i64) -> i64) {
         for (count, name) in self.names().await.into_iter().enumerate() {
-            self.replan(&name);
+            self.plan_from(&name, &from);
             if count % BATCH == BATCH - 1 {
                 yield_now().await;
             }
@@ -506,13 +548,16 @@ impl Scheduler {
 
     /// Plans a job by what the store says of it.
     fn replan(&self, name: &str) {
+        self.plan_from(name, |base| base);
+    }
+
+    fn plan_from(&self, name: &str, from: impl Fn(i64) -> i64) {
         let known = self.tasks.planned(name);
         let times = Stored(self).times(name);
         let mut plan = self.plan();
         match (known, times) {
             (Some((name, at, last)), Some(times)) => {
-                let set_at = i64::try_from(at / 1000).unwrap_or(i64::MAX);
-                plan.set(&name, &times, base(now(), set_at, last));
+                plan.set(&name, &times, from(base(seconds(at), last)));
             }
             _ => plan.remove(name),
         }
@@ -569,6 +614,10 @@ fn since_1970() -> Duration {
 
 fn now() -> i64 {
     i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
+}
+
+fn seconds(ms: u64) -> i64 {
+    i64::try_from(ms / 1000).unwrap_or(i64::MAX)
 }
 
 fn now_ms() -> u64 {

@@ -64,19 +64,21 @@ impl Timer {
         Ok(Self { timer, watched })
     }
 
-    /// Sets it to an instant, or stops it.
+    /// Sets it to an instant, or stops it. `false`: the clock has been set since the timer was last set, so the instant
+    /// may be another by now.
     ///
     /// # Errors
     /// [`Error::System`]; not on Linux.
-    pub(crate) fn set(&self, at: Option<i64>) -> Result<(), Error> {
+    pub(crate) fn set(&self, at: Option<i64>) -> Result<bool, Error> {
         let timer = &self.timer;
         let failed = |errno: Errno| Error::System { call: "timerfd_settime", source: errno.into() };
         // Zero would stop it; whatever has come by then is due at once.
-        let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map_err(failed) };
+        let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map(|()| true).map_err(failed) };
         let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
         match timer.set(Expiration::OneShot(TimeSpec::new(at, 0)), flags) {
-            // It stands; the clock has been set since it was last looked at, as the next look will show.
-            Ok(()) | Err(Errno::ECANCELED) => Ok(()),
+            Ok(()) => Ok(true),
+            // It stands all the same, and says so once only.
+            Err(Errno::ECANCELED) => Ok(false),
             Err(errno) => Err(failed(errno)),
         }
     }

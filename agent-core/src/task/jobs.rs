@@ -42,6 +42,25 @@ impl Tasks {
         self.store.record(vec![Record::Skipped(skipped)]).await
     }
 
+    /// The clock has been set to `now`, in milliseconds: what was due before is no job's any more, and what was started
+    /// for a later instant does not count.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub(crate) async fn begin_anew(&self, now: u64) -> Result<(), Error> {
+        self.store.record(vec![Record::Clock(now)]).await
+    }
+
+    /// Whether there is a job of which this holds: when it was set (milliseconds), and its last instant (seconds).
+    pub(crate) fn any_job(&self, holds: impl Fn(u64, Option<i64>) -> bool) -> bool {
+        self.store.table().jobs_after(None).any(|(_, job)| holds(job.at, job.last))
+    }
+
+    /// Whether there is a task of this id.
+    pub(crate) fn is_known(&self, id: &str) -> bool {
+        self.store.table().find(id).is_some()
+    }
+
     /// Looks at a job.
     pub(crate) fn job<T>(&self, name: &str, look: impl FnOnce(&Scheduled) -> T) -> Option<T> {
         self.store.table().job(name).map(look)

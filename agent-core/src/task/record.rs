@@ -37,6 +37,8 @@ pub(crate) enum Record {
     Unjob(String),
     /// A run that was due and will not be.
     Skipped(Skipped),
+    /// The clock has been set to this, by so much that what was due before is no job's any more.
+    Clock(u64),
 }
 
 /// A scheduled job (§7).
@@ -81,6 +83,9 @@ pub(crate) struct Due {
     /// The job has been removed since; another of its name does not know of this run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) orphan: bool,
+    /// The clock has been set back since to before its instant, so that this one may come again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ahead: bool,
 }
 
 /// A run that will not be: why.
@@ -315,6 +320,7 @@ mod tests {
                 queue: true,
                 boot: None,
                 orphan: false,
+                ahead: false,
             })),
         };
         let fields = RawValue::from_string("{\"schedule\":\"@daily\"}".to_owned()).unwrap();
@@ -342,6 +348,7 @@ mod tests {
             Record::Job(Job { file: Some("backup".into()), boot: Some("b".into()), ..job(Some(7)) }),
             Record::Unjob("j".into()),
             Record::Skipped(Skipped { job: "j".into(), at: 7, why: "it still runs".into() }),
+            Record::Clock(5),
         ];
         for record in table {
             let bytes = record.to_bytes();

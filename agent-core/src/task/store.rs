@@ -111,7 +111,8 @@ impl Store {
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
     pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), Error> {
         let new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
-        let job = records.iter().any(|record| matches!(record, Record::Job(_)));
+        // Nor may what is only told use it up: a job of every second would, on a full disk.
+        let job = records.iter().any(|record| matches!(record, Record::Job(_) | Record::Skipped(_)));
         let need = match (new, job) {
             (true, _) => Need::New { then: RESERVED },
             (false, true) => Need::New { then: 0 },

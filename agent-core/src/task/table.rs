@@ -107,12 +107,26 @@ impl Table {
             }
             Record::Job(job) => self.set(job),
             Record::Unjob(name) => self.unset(&name),
+            Record::Clock(now) => self.begin_anew(now),
             Record::Skipped(Skipped { job, at, why }) => {
                 if let Some(job) = self.jobs.get_mut(&*job) {
                     job.last = job.last.max(Some(at));
                     job.skipped = Some(Box::new((at, why)));
                 }
             }
+        }
+    }
+
+    /// Every job begins anew at an instant, in milliseconds.
+    fn begin_anew(&mut self, now: u64) {
+        let seconds = i64::try_from(now / 1000).unwrap_or(i64::MAX);
+        for job in self.jobs.values_mut() {
+            job.at = now;
+            job.last = job.last.map(|last| last.min(seconds));
+            job.skipped.take_if(|skipped| skipped.0 > seconds);
+        }
+        for due in self.tasks.values_mut().filter_map(|task| task.cron.as_deref_mut()) {
+            due.ahead |= due.at > Some(seconds);
         }
     }
 
@@ -160,7 +174,7 @@ impl Table {
             && let Some(job) = self.jobs.get_mut(&*due.job)
         {
             job.runs.push(n);
-            job.last = job.last.max(due.at);
+            job.last = job.last.max(due.at.filter(|_| !due.ahead));
             if let Some(boot) = &due.boot {
                 job.boot = Some(boot.as_str().into());
             }
@@ -434,6 +448,7 @@ mod tests {
             queue: n == 3,
             boot: None,
             orphan: false,
+            ahead: false,
         };
         let cron = (n % 2 == 1).then(|| Box::new(due));
         Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)), cron })
@@ -461,7 +476,7 @@ mod tests {
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
-        (1_u64..6, 0..10).prop_map(|(n, kind)| match kind {
+        (1_u64..6, 0..11).prop_map(|(n, kind)| match kind {
             0 => accepted(n),
             1 => begun(n),
             2 => ended(n),
@@ -471,6 +486,7 @@ mod tests {
             6 => job(n),
             7 => skipped(n),
             8 => Record::Unjob(format!("job-{}", n % 4)),
+            9 => Record::Clock(n * 1000),
             _ => Record::Used(n),
         })
     }

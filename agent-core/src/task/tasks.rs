@@ -11,6 +11,7 @@ use agent_wire::message::Bash;
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -25,6 +26,9 @@ const MIN_FREE_FILES: u64 = 64;
 
 /// Runs of one job that are kept once their results have been acknowledged.
 const HISTORY: usize = 20;
+
+/// Of results that give way, the first and then one in so many is logged.
+const GIVEN_WAY_TOLD: u64 = 1000;
 
 /// Bytes of output that one `async.output` answers at most.
 const MAX_PIECE: usize = 256 << 10;
@@ -118,6 +122,8 @@ pub(crate) struct Tasks {
     runner: Arc<Runner>,
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
+    /// Results of jobs that gave way to newer ones.
+    given_way: AtomicU64,
     /// Submissions whose record is not durable yet, by id.
     under_way: Mutex<HashMap<String, UnderWay>>,
 }
@@ -143,7 +149,8 @@ impl Tasks {
             table.task(n).is_some_and(|task| !matches!(task.state, State::Ended { acked: true, .. }))
         });
         let runner = Runner::start(&directory, settings, executor.clone(), store.clone(), spool.clone())?;
-        Ok(Self { store, runner, executor, spool, under_way: Mutex::default() })
+        let given_way = AtomicU64::new(0);
+        Ok(Self { store, runner, executor, spool, given_way, under_way: Mutex::default() })
     }
 
     /// New settings, from now on.
@@ -276,6 +283,7 @@ impl Tasks {
             };
             held -= oldest.stored();
             forgotten.push(oldest.n);
+            self.gives_way(oldest);
         }
         if let Some(job) = job {
             // Those of the job itself that have been told, beyond its history.
@@ -287,7 +295,8 @@ impl Tasks {
         let kept = counts.kept + lock(&self.under_way).len();
         if kept.saturating_sub(forgotten.len()) > settings.max_kept {
             let gives_way = table.delivered().find(|task| !forgotten.contains(&task.n));
-            match gives_way.or_else(|| results.next().filter(|_| job.is_some())) {
+            let untold = || results.next().filter(|_| job.is_some()).inspect(|task| self.gives_way(task));
+            match gives_way.or_else(untold) {
                 Some(task) => forgotten.push(task.n),
                 None => {
                     return Err(Error::NoSpace(format!(
@@ -298,6 +307,21 @@ impl Tasks {
             }
         }
         Ok(forgotten)
+    }
+
+    fn gives_way(&self, task: &Task) {
+        let count = self.given_way.fetch_add(1, Ordering::Relaxed) + 1;
+        if count % GIVEN_WAY_TOLD == 1 {
+            let id = agent_wire::json::quote(&task.id);
+            log::warn!(
+                "task {id}: its result was never acknowledged and gives way to a newer run ({count} by now)"
+            );
+        }
+    }
+
+    /// Results of jobs that gave way to newer ones since the agent started.
+    pub(crate) fn given_way(&self) -> u64 {
+        self.given_way.load(Ordering::Relaxed)
     }
 
     /// How far a task is.

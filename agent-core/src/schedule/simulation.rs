@@ -1,0 +1,426 @@
+//! Thirty simulated days of the [`super::plan`], over and over: clocks that are set, daylight saving both ways, an agent
+//! that is killed and stalls. What it starts is what a look at every job in every second, over a list of all their
+//! times made by trying them all, would start.
+
+use super::plan::{Fate, GRACE, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
+use agent_cron::{Expression, Schedule, Zone, Zones};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+const DAY: i64 = 86_400;
+const DAYS: i64 = 30;
+
+/// All times of these jobs are whole multiples of it, and so are all changes of offset.
+const GRAIN: i64 = 30;
+
+/// Different troubles for each of them.
+const ROUNDS: u64 = 2;
+
+/// A zone, and a first day (2026) 15 days before its clocks are changed, twice.
+const ZONES: [(&str, [i64; 2]); 5] = [
+    ("Europe/Berlin", [1_773_446_400, 1_791_763_200]),
+    ("America/New_York", [1_771_632_000, 1_792_368_000]),
+    ("Australia/Lord_Howe", [1_773_964_800, 1_789_776_000]),
+    ("Africa/Casablanca", [1_769_817_600, 1_772_928_000]),
+    ("America/Santiago", [1_773_964_800, 1_787_443_200]),
+];
+
+/// A time of a wall clock.
+#[derive(Clone, Copy)]
+struct Wall {
+    hour: i64,
+    minute: i64,
+    second: i64,
+    /// Sunday is 0.
+    weekday: i64,
+}
+
+impl Wall {
+    fn of(local: i64) -> Self {
+        let (day, rest) = (local.div_euclid(DAY), local.rem_euclid(DAY));
+        Self {
+            hour: rest / 3600,
+            minute: rest / 60 % 60,
+            second: rest % 60,
+            weekday: (day + 4).rem_euclid(7),
+        }
+    }
+}
+
+/// A job of the simulation, said twice: to the engine, and to whoever tries all times.
+struct Kind {
+    expression: &'static str,
+    is_wild: bool,
+    matches: fn(Wall) -> bool,
+    jitter: i64,
+    horizon: Option<i64>,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind {
+        expression: "0 */10 * * * *",
+        is_wild: true,
+        matches: |wall| wall.minute % 10 == 0 && wall.second == 0,
+        jitter: 0,
+        horizon: None,
+    },
+    Kind {
+        expression: "30 */7 1-3 * * *",
+        is_wild: true,
+        matches: |wall| wall.minute % 7 == 0 && wall.second == 30 && (1..=3).contains(&wall.hour),
+        jitter: 0,
+        horizon: Some(1800),
+    },
+    Kind {
+        expression: "0 30 2 * * *",
+        is_wild: false,
+        matches: |wall| (wall.hour, wall.minute, wall.second) == (2, 30, 0),
+        jitter: 0,
+        horizon: None,
+    },
+    Kind {
+        expression: "0 15,45 0,1,2 * * *",
+        is_wild: false,
+        matches: |wall| wall.hour <= 2 && matches!(wall.minute, 15 | 45) && wall.second == 0,
+        jitter: 0,
+        horizon: Some(6 * 3600),
+    },
+    Kind {
+        expression: "0 5 * * * *",
+        is_wild: true,
+        matches: |wall| wall.minute == 5 && wall.second == 0,
+        jitter: 77,
+        horizon: None,
+    },
+    Kind {
+        expression: "0 0 */2 * * *",
+        is_wild: true,
+        matches: |wall| wall.hour % 2 == 0 && (wall.minute, wall.second) == (0, 0),
+        jitter: 600,
+        horizon: Some(3600),
+    },
+    Kind {
+        expression: "0 0 9 ? * MON-FRI",
+        is_wild: false,
+        matches: |wall| (wall.hour, wall.minute, wall.second) == (9, 0, 0) && (1..=5).contains(&wall.weekday),
+        jitter: 3,
+        horizon: Some(DAY),
+    },
+    Kind {
+        expression: "0 0 0 ? * SUN",
+        is_wild: false,
+        matches: |wall| wall.weekday == 0 && (wall.hour, wall.minute, wall.second) == (0, 0, 0),
+        jitter: 0,
+        horizon: None,
+    },
+];
+
+impl Kind {
+    /// Every time from `from` on, by trying all (cron.md, rules 24 and 25).
+    fn all(&self, zone: &Zone, from: i64, to: i64) -> Vec<i64> {
+        let mut times = Vec::new();
+        let mut offset = i64::from(zone.offset_at(from - GRAIN));
+        let mut latest = i64::MIN;
+        for at in (from..to).step_by(usize::try_from(GRAIN).unwrap()) {
+            let before = std::mem::replace(&mut offset, i64::from(zone.offset_at(at)));
+            let mut skipped = (at + before..at + offset).step_by(usize::try_from(GRAIN).unwrap());
+            let local = at + offset;
+            let is_first_pass = local > latest;
+            latest = latest.max(local);
+            let is_due = if self.is_wild {
+                (self.matches)(Wall::of(local))
+            } else {
+                is_first_pass && (self.matches)(Wall::of(local))
+                    || skipped.any(|local| (self.matches)(Wall::of(local)))
+            };
+            if is_due {
+                times.push(at);
+            }
+        }
+        times
+    }
+}
+
+/// xorshift64*: the same again for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: i64) -> i64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let word = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+        i64::try_from(word).unwrap() % bound
+    }
+}
+
+/// Seconds in which the agent does not look: stopped, asleep with its host, or dead.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    /// The first in which it does so again.
+    until: i64,
+    /// It knows only what was durable then.
+    killed: bool,
+}
+
+/// What happens to the agent and its clock, by the seconds that have really passed.
+#[derive(Debug)]
+struct World {
+    zone: Zone,
+    begin: i64,
+    /// When the clock is set, and by how many seconds it is ahead of the first one from then on.
+    offsets: BTreeMap<i64, i64>,
+    /// By the last second in which it looks.
+    outages: BTreeMap<i64, Outage>,
+    /// Which of the runs of a second were durable when the agent was killed in it.
+    luck: i64,
+}
+
+impl World {
+    fn new(zone: &Zone, begin: i64, random: &mut Random) -> Self {
+        let (mut offsets, mut outages) = (BTreeMap::new(), BTreeMap::<i64, Outage>::new());
+        let (mut at, mut offset) = (0, 0);
+        while at < DAYS * DAY {
+            // In a second in which most jobs are due, or in any.
+            at += random.below(DAY / 2) + 1;
+            if random.below(2) == 0 {
+                at += 600 - (at + offset).rem_euclid(600);
+            }
+            let far = random.below(20 * 3600) + LARGEST_STEP + 1;
+            let (long, killed) = match random.below(10) {
+                kind @ 0..=2 => {
+                    offset += match kind {
+                        0 => random.below(120) - 60,
+                        1 => random.below(2 * LARGEST_STEP) - LARGEST_STEP,
+                        _ => {
+                            if offset > 0 {
+                                -far
+                            } else {
+                                far
+                            }
+                        }
+                    };
+                    offsets.insert(at, offset);
+                    continue;
+                }
+                3 | 4 => (random.below(5) + 1, true),
+                5 => (random.below(2 * GRACE) + 1, true),
+                6 => (random.below(12 * 3600) + 1, true),
+                7 => (random.below(2 * GRACE) + 1, false),
+                8 => (random.below(12 * 3600) + 1, false),
+                _ => (random.below(DAY / 2) + 1, random.below(2) == 0),
+            };
+            if outages.last_key_value().is_none_or(|(_, last)| last.until < at) {
+                outages.insert(at, Outage { until: at + long, killed });
+            }
+        }
+        Self { zone: zone.clone(), begin, offsets, outages, luck: random.below(i64::from(u16::MAX)) }
+    }
+
+    /// What the clock says.
+    fn now(&self, passed: i64) -> i64 {
+        self.begin + passed + self.offsets.range(..=passed).next_back().map_or(0, |(_, offset)| *offset)
+    }
+
+    fn is_durable(&self, job: usize, at: i64) -> bool {
+        (at / GRAIN + i64::try_from(job).unwrap() * 7 + self.luck) % 2 == 0
+    }
+}
+
+/// What was started: the second that had passed, the job, and the instant it was due.
+type Run = (i64, usize, i64);
+
+/// What the journal holds of a job.
+#[derive(Clone, Copy)]
+struct Kept {
+    set_at: i64,
+    last: Option<i64>,
+}
+
+impl Kept {
+    /// The clock has been set by more than it may be.
+    fn begin_anew(&mut self, now: i64) {
+        *self = Self { set_at: now, last: self.last.map(|last| last.min(now)) };
+    }
+}
+
+struct Schedules(HashMap<String, (Schedule, i64, Option<i64>)>);
+
+impl Schedules {
+    fn new(zone: &Zone) -> Self {
+        let compile = |(job, kind): (usize, &Kind)| {
+            let schedule = Schedule::new(&Expression::parse(kind.expression).unwrap(), zone, None);
+            (job.to_string(), (schedule, kind.jitter, kind.horizon))
+        };
+        Self(KINDS.iter().enumerate().map(compile).collect())
+    }
+}
+
+impl Jobs for Schedules {
+    fn times(&self, job: &str) -> Option<Times> {
+        let (schedule, jitter, horizon) = self.0.get(job)?;
+        Some(Times { schedule: schedule.clone(), jitter: *jitter, horizon: *horizon })
+    }
+}
+
+/// The plan, which looks only when it wants to, or when the clock is set.
+fn planned(world: &World) -> Vec<Run> {
+    let jobs = Schedules::new(&world.zone);
+    let names: Vec<Arc<str>> = (0..KINDS.len()).map(|job| job.to_string().into()).collect();
+    let mut kept = [Kept { set_at: world.begin, last: None }; KINDS.len()];
+    let mut runs = Vec::new();
+    let plan_all = |kept: &mut [Kept], now: i64| {
+        if kept.iter().any(|kept| is_ahead(now, kept.set_at, kept.last)) {
+            kept.iter_mut().for_each(|kept| kept.begin_anew(now));
+        }
+        let mut plan = Plan::default();
+        for (name, kept) in names.iter().zip(kept) {
+            plan.set(name, &jobs.times(name).unwrap(), base(kept.set_at, kept.last));
+        }
+        plan
+    };
+    let mut passed = 0;
+    let mut plan = plan_all(&mut kept, world.now(0));
+    let mut last = (0, world.now(0));
+    while passed < DAYS * DAY {
+        let now = world.now(passed);
+        if (now - last.1 - (passed - last.0)).abs() > LARGEST_STEP {
+            kept.iter_mut().for_each(|kept| kept.begin_anew(now));
+            plan = plan_all(&mut kept, now);
+        }
+        last = (passed, now);
+        let outage = world.outages.get(&passed);
+        let killed = outage.is_some_and(|outage| outage.killed);
+        while let Some((name, fate)) = plan.next_due(now, &jobs) {
+            let job: usize = name.parse().unwrap();
+            if let Fate::Due(at) = fate
+                && (!killed || world.is_durable(job, at))
+            {
+                kept[job].last = Some(at);
+                runs.push((passed, job, at));
+            }
+        }
+        if let Some(outage) = outage {
+            passed = outage.until;
+            if killed {
+                last = (passed, world.now(passed));
+                plan = plan_all(&mut kept, last.1);
+            }
+            continue;
+        }
+        let wake = plan.wake_at().map(|at| passed + at - now);
+        let set = world.offsets.range(passed + 1..).next().map(|(at, _)| *at);
+        let outage = world.outages.range(passed + 1..).next().map(|(at, _)| *at);
+        passed = [wake, set, outage].into_iter().flatten().min().unwrap_or(i64::MAX);
+    }
+    runs
+}
+
+/// The rule by the letter (cron.md, rule 28): every second, every job, a list of its times.
+fn looked_at(world: &World) -> Vec<Run> {
+    let span = (world.begin - 40 * DAY, world.begin + 80 * DAY);
+    let all: Vec<Vec<i64>> = KINDS.iter().map(|kind| kind.all(&world.zone, span.0, span.1)).collect();
+    // The instant after which a job's times count, and what of it a kill leaves; the first start that it has then.
+    let mut after = [world.begin; KINDS.len()];
+    let mut durable = after;
+    let start = |job: usize, after: i64| {
+        let next = all[job].partition_point(|at| *at <= after);
+        all[job].get(next).map_or(i64::MAX, |at| at + KINDS[job].jitter)
+    };
+    let mut starts = [0; KINDS.len()];
+    let mut runs = Vec::new();
+    let mut offsets = world.offsets.iter().map(|(at, offset)| (*at, *offset)).peekable();
+    let mut outages = world.outages.iter().map(|(at, outage)| (*at, *outage)).peekable();
+    let (mut offset, mut seen, mut outage) = (0, 0, None::<Outage>);
+    for passed in 0..DAYS * DAY {
+        if let Some((_, set)) = offsets.next_if(|(at, _)| *at == passed) {
+            offset = set;
+        }
+        let begun = outages.next_if(|(at, _)| *at == passed);
+        if outage.is_some_and(|outage| passed < outage.until) {
+            continue;
+        }
+        let now = world.begin + passed + offset;
+        assert!((span.0..span.1).contains(&now));
+        let mut begin_anew = (offset - seen).abs() > LARGEST_STEP;
+        if outage.take().is_some_and(|outage| outage.killed) {
+            begin_anew = durable.iter().any(|after| *after > now + LARGEST_STEP);
+            (after, starts) = (durable, [0; KINDS.len()]);
+        }
+        seen = offset;
+        if begin_anew {
+            (after, durable, starts) = ([now; KINDS.len()], [now; KINDS.len()], [0; KINDS.len()]);
+        }
+        outage = begun.map(|(_, outage)| outage);
+        for (job, kind) in KINDS.iter().enumerate() {
+            if starts[job] > now {
+                continue;
+            }
+            let come = all[job].partition_point(|at| *at <= now - kind.jitter);
+            let newest = all[job][come - 1];
+            if newest > after[job] {
+                after[job] = newest;
+                let late = now - newest - kind.jitter;
+                let is_due = late <= GRACE || kind.horizon.is_some_and(|horizon| late <= horizon);
+                if is_due && (!outage.is_some_and(|outage| outage.killed) || world.is_durable(job, newest)) {
+                    durable[job] = newest;
+                    runs.push((passed, job, newest));
+                }
+            }
+            starts[job] = start(job, after[job]);
+        }
+    }
+    runs
+}
+
+#[test]
+fn thirty_days_start_what_the_rule_says_and_nothing_twice() {
+    let zones = Zones::system();
+    for (name, begins) in ZONES {
+        let zone = zones.load(name).unwrap();
+        for begin in begins {
+            let changes = (0..DAYS * DAY).step_by(1800).map(|at| zone.offset_at(begin + at));
+            let offsets: BTreeSet<i32> = changes.collect();
+            assert_eq!(offsets.len(), 2, "{name}: the clocks change in the 30 days from {begin}");
+            for seed in 1..=ROUNDS {
+                let world = World::new(&zone, begin, &mut Random(seed));
+                let (mut ours, mut wanted) = (planned(&world), looked_at(&world));
+                // Those of one second in any order.
+                ours.sort_unstable();
+                wanted.sort_unstable();
+                let differs = ours.iter().zip(&wanted).find(|(ours, wanted)| ours != wanted);
+                assert_eq!(differs, None, "{name} from {begin}, seed {seed}: {world:?}");
+                assert_eq!(ours.len(), wanted.len(), "{name} from {begin}, seed {seed}");
+                assert!(ours.len() > 1000, "{name} from {begin}, seed {seed}: {} runs", ours.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn without_trouble_every_time_is_started_in_its_second() {
+    let zones = Zones::system();
+    for (name, begins) in ZONES {
+        let zone = zones.load(name).unwrap();
+        for begin in begins {
+            let world = World {
+                zone: zone.clone(),
+                begin,
+                offsets: BTreeMap::new(),
+                outages: BTreeMap::new(),
+                luck: 0,
+            };
+            let mut wanted: Vec<Run> = Vec::new();
+            for (job, kind) in KINDS.iter().enumerate() {
+                let starts =
+                    kind.all(&zone, begin, begin + DAYS * DAY).into_iter().skip_while(|at| *at == begin);
+                let starts = starts.map(|at| (at + kind.jitter - begin, job, at));
+                wanted.extend(starts.filter(|(passed, ..)| *passed < DAYS * DAY));
+            }
+            let mut ours = planned(&world);
+            ours.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!(ours, wanted, "{name} from {begin}");
+        }
+    }
+}
