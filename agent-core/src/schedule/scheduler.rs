@@ -12,6 +12,7 @@ use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
 use agent_wire::message::{Bash, CronSet, Overlap};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
@@ -406,11 +407,23 @@ impl Scheduler {
                 Ok(false) => continue,
                 Err(error) => return log::error!("schedules: {error}; no job is started any more"),
             }
-            tokio::select! {
-                _ = over.wait_for(|over| *over) => break,
-                () = self.changed.notified() => {}
-                () = timer.expired() => {}
-                Some(_) = starting.join_next() => {}
+            let woken = async {
+                tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = timer.expired() => {}
+                }
+            };
+            let mut woken = pin!(woken);
+            let ended = loop {
+                tokio::select! {
+                    _ = over.wait_for(|over| *over) => break true,
+                    () = &mut woken => break false,
+                    // A run that was handed over changes nothing here.
+                    Some(_) = starting.join_next() => {}
+                }
+            };
+            if ended {
+                break;
             }
         }
         while starting.join_next().await.is_some() {}

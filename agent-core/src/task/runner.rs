@@ -4,17 +4,17 @@
 //! is asked for; a task with an intent is never started again. Whether it runs is then known by its slot alone,
 //! what came of it by what its supervisor left there.
 
-use super::record::{Begun, Ended, How, Kept, Record, Shape, Took};
+use super::record::{Begun, Due, Ended, How, Kept, Record, Shape, Took};
 use super::retention;
 use super::spool_dir::SpoolDir;
 use super::store::Store;
-use super::table::State;
+use super::table::{State, Table};
 use super::tasks::{Piece, Settings, now};
-use crate::exec::{Executor, Spec};
-use crate::shutdown::boxed;
+use crate::exec::{Executor, Prepared, Spec};
+use crate::shutdown::{Work, boxed};
 use crate::{Error, exec};
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{self, Look, Slots};
+use agent_sys::slot::{self, Claim, Look, Slots};
 use agent_sys::{readiness, supervisor};
 use agent_wire::Retcode;
 use agent_wire::message::Bash;
@@ -22,7 +22,7 @@ use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
@@ -40,6 +40,10 @@ const ARRIVING: Duration = Duration::from_millis(10);
 /// …then twice as long, and so on up to this. As long as the slot is held the task may begin, so this has no end.
 const MAX_ARRIVING: Duration = Duration::from_secs(1);
 
+/// Ends of jobs' runs go to the disk at whole multiples of this: jobs are due in crowds, and nobody waits for their
+/// results as for an answer.
+const GATHERED: Duration = Duration::from_millis(20);
+
 /// Characters of a reason that are kept: the end of every task has to fit the room that the journal reserves for it.
 const MAX_WHY: usize = 200;
 
@@ -56,6 +60,10 @@ pub(crate) struct Runner {
     settings: Mutex<Settings>,
     /// Tasks that something is being done with, by number.
     live: Mutex<HashMap<u64, Live>>,
+    /// The rest of those that were started when they were taken.
+    started: Mutex<Vec<Work>>,
+    /// What [`GATHERED`] counts from.
+    since: Instant,
     wake: Notify,
     over: watch::Sender<bool>,
 }
@@ -67,6 +75,20 @@ struct Live {
     slot: Option<u32>,
     supervisor: Option<Arc<AsyncFd<PidFd>>>,
     cancelled: bool,
+}
+
+/// A task whose intent may become durable.
+struct Ready {
+    prepared: Prepared,
+    claim: Claim,
+}
+
+/// A job's run that is being taken.
+pub(crate) struct Run<'a> {
+    pub(crate) n: u64,
+    pub(crate) bash: &'a Bash,
+    pub(crate) shape: Shape,
+    pub(crate) due: &'a Due,
 }
 
 /// How the start of a task failed.
@@ -103,6 +125,8 @@ impl Runner {
             boot,
             settings: Mutex::new(settings),
             live: Mutex::default(),
+            started: Mutex::default(),
+            since: Instant::now(),
             wake: Notify::new(),
             over: watch::Sender::new(false),
         });
@@ -153,6 +177,9 @@ impl Runner {
             while let Some((n, bash, shape, slot)) = self.next() {
                 work.spawn(boxed(self.clone().run(n, bash, shape, slot)));
             }
+            for rest in std::mem::take(&mut *self.started()) {
+                work.spawn(rest);
+            }
             let next = retention::forget(&self.store, &self.spool, self.settings().keep).await;
             tokio::select! {
                 _ = over.wait_for(|over| *over) => return,
@@ -170,23 +197,84 @@ impl Runner {
     /// The next task to start, with the slot it gets, if it is anyone's turn.
     fn next(&self) -> Option<(u64, Arc<Bash>, Shape, u32)> {
         let mut live = self.live();
-        let most = self.settings().max_running.min(self.slots.count());
-        // One that is held without being ours is another's that hangs; it is left alone.
-        let taken = |slot| {
-            live.values().any(|live| live.slot == Some(slot))
-                || !matches!(self.slots.is_held(slot), Ok(false))
-        };
-        let slot = (0..most).find(|slot| !taken(*slot))?;
         let table = self.store.table();
         let task = table.next_waiting(|n| live.contains_key(&n))?;
         let State::Waiting(command) = &task.state else { return None };
-        if table.counts().bytes.saturating_add(task.shape.most_bytes()) > self.settings().max_bytes {
-            // Until results are acknowledged, or have been kept long enough.
-            return None;
-        }
+        let slot = self.place(&live, &table, task.shape)?;
         let next = (task.n, command.bash().clone(), task.shape, slot);
         live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled, ..Live::default() });
         Some(next)
+    }
+
+    /// A free slot, if there is room for the output of one more.
+    fn place(&self, live: &HashMap<u64, Live>, table: &Table, shape: Shape) -> Option<u32> {
+        let settings = self.settings();
+        if table.counts().bytes.saturating_add(shape.most_bytes()) > settings.max_bytes {
+            // Until results are acknowledged, or have been kept long enough.
+            return None;
+        }
+        let most = settings.max_running.min(self.slots.count());
+        let mut taken = vec![false; most as usize];
+        for slot in live.values().filter_map(|live| live.slot) {
+            if let Some(taken) = taken.get_mut(slot as usize) {
+                *taken = true;
+            }
+        }
+        // One that is held without being ours is another's that hangs; it is left alone.
+        let is_free = |slot: &u32| matches!(self.slots.is_held(*slot), Ok(false));
+        (0..most).zip(taken).filter(|(_, taken)| !taken).map(|(slot, _)| slot).find(is_free)
+    }
+
+    /// Takes a job's run and starts it in the same breath, if nobody waits for a place: `taken`, the records that it
+    /// was taken, and its intent go to the disk together. Gives them back where its turn has not come.
+    ///
+    /// # Errors
+    /// Those of [`Store::record`]: it was not taken.
+    pub(crate) async fn start_now(
+        self: &Arc<Self>,
+        mut taken: Vec<Record>,
+        run: &Run<'_>,
+    ) -> Result<Option<Vec<Record>>, Error> {
+        let &Run { n, bash, shape, due } = run;
+        let slot = {
+            let mut live = self.live();
+            let table = self.store.table();
+            let must_wait = table.next_waiting(|n| live.contains_key(&n)).is_some()
+                || due.queue && table.runs(&due.job).any(|run| !run.is_over());
+            let slot = if must_wait { None } else { self.place(&live, &table, shape) };
+            let Some(slot) = slot else { return Ok(Some(taken)) };
+            live.insert(n, Live { slot: Some(slot), ..Live::default() });
+            slot
+        };
+        let spec = spec(bash, shape);
+        let (begun, ready) = match self.prepare(n, &spec, slot).await {
+            Ok(ready) => ready,
+            Err(NotBegun::Failed(error)) => {
+                taken.push(Record::Ended(ended(n, not_started(&error))));
+                let recorded = self.store.record(taken).await;
+                self.live().remove(&n);
+                return recorded.map(|()| None);
+            }
+            Err(NotBegun::Cancelled | NotBegun::Later(_)) => {
+                self.live().remove(&n);
+                return Ok(Some(taken));
+            }
+        };
+        taken.push(begun);
+        if let Err(error) = self.store.record(taken).await {
+            self.live().remove(&n);
+            return Err(error);
+        }
+        let begun = self.launch(n, &spec, slot, ready).await;
+        let runner = self.clone();
+        let rest = boxed(async move { runner.follow(n, slot, shape, &spec, begun).await });
+        self.started().push(rest);
+        self.wake();
+        Ok(None)
+    }
+
+    fn started(&self) -> MutexGuard<'_, Vec<Work>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn run(self: Arc<Self>, n: u64, bash: Arc<Bash>, shape: Shape, slot: u32) {
@@ -196,11 +284,22 @@ impl Runner {
                 .over(ended(n, How::Interrupted("its record in the journal is damaged".to_owned())))
                 .await;
         }
-        // What was said when it was accepted holds, whatever the settings are by now.
-        let max_output = usize::try_from(shape.max_output).ok();
-        let spec = Spec { max_output, ..Spec::from(&*bash) };
-        let end = match self.begin(n, &spec, slot).await {
-            Ok(supervisor) => self.watch(n, slot, shape, supervisor, &spec).await,
+        let spec = spec(&bash, shape);
+        let begun = self.begin(n, &spec, slot).await;
+        self.follow(n, slot, shape, &spec, begun).await;
+    }
+
+    /// What comes after the start, or instead of it, to the end.
+    async fn follow(
+        &self,
+        n: u64,
+        slot: u32,
+        shape: Shape,
+        spec: &Spec,
+        begun: Result<Option<PidFd>, NotBegun>,
+    ) {
+        let end = match begun {
+            Ok(supervisor) => self.watch(n, slot, shape, supervisor, spec).await,
             Err(NotBegun::Cancelled) => ended(n, How::Cancelled),
             Err(NotBegun::Failed(error)) => ended(n, not_started(&error)),
             Err(NotBegun::Later(error)) => {
@@ -215,6 +314,13 @@ impl Runner {
 
     /// Intent, then start.
     async fn begin(&self, n: u64, spec: &Spec, slot: u32) -> Result<Option<PidFd>, NotBegun> {
+        let (begun, ready) = self.prepare(n, spec, slot).await?;
+        self.store.record(vec![begun]).await.map_err(NotBegun::Later)?;
+        self.launch(n, spec, slot, ready).await
+    }
+
+    /// All that comes before the intent, and the intent.
+    async fn prepare(&self, n: u64, spec: &Spec, slot: u32) -> Result<(Record, Ready), NotBegun> {
         let prepared = self.executor.prepare(spec, n).await.map_err(NotBegun::Failed)?;
         if self.live().get(&n).is_some_and(|live| live.cancelled) {
             return Err(NotBegun::Cancelled);
@@ -225,7 +331,12 @@ impl Runner {
         })?;
         let cgroup = prepared.leaf().map(|path| path.display().to_string());
         let begun = Begun { n, at: now(), boot: self.boot.clone(), slot, cgroup };
-        self.store.record(vec![Record::Begun(begun)]).await.map_err(NotBegun::Later)?;
+        Ok((Record::Begun(begun), Ready { prepared, claim }))
+    }
+
+    /// The start, once the intent is durable.
+    async fn launch(&self, n: u64, spec: &Spec, slot: u32, ready: Ready) -> Result<Option<PidFd>, NotBegun> {
+        let Ready { prepared, claim } = ready;
         match self.executor.supervise(prepared, spec, claim, self.spool.fd()).await {
             Ok(supervisor) => Ok(Some(supervisor)),
             Err(error) => {
@@ -359,6 +470,13 @@ impl Runner {
     /// Makes an end durable, however long that takes.
     async fn over(&self, end: Ended) {
         let n = end.n;
+        let is_run = self.store.table().task(n).is_some_and(|task| task.cron.is_some());
+        if is_run {
+            let passed = self.since.elapsed();
+            let part =
+                Duration::from_nanos(u64::try_from(passed.as_nanos() % GATHERED.as_nanos()).unwrap_or(0));
+            time::sleep(GATHERED - part).await;
+        }
         let mut wait = RETRY;
         while let Err(error) = self.store.record(vec![Record::Ended(end.clone())]).await {
             log::error!(
@@ -443,6 +561,11 @@ impl Runner {
         let at_end = current().is_none_or(|extent| offset + bytes.len() as u64 >= extent.total);
         Ok(Piece { offset, bytes, ended: ended && at_end, base64: shape.base64 })
     }
+}
+
+/// A command as it is started. What was said when it was accepted holds, whatever the settings are by now.
+fn spec(bash: &Bash, shape: Shape) -> Spec {
+    Spec { max_output: usize::try_from(shape.max_output).ok(), ..Spec::from(bash) }
 }
 
 /// Comes back when the process has ended; reaps it if it is our child.

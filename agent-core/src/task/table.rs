@@ -50,6 +50,18 @@ impl Task {
         }
     }
 
+    /// Whether there may be files of its output: not once its result was taken, nor where it has printed nothing and
+    /// that is known.
+    pub(crate) fn may_have_files(&self) -> bool {
+        match &self.state {
+            State::Ended { acked: true, .. } => false,
+            State::Ended { ended, .. } => {
+                ended.took.is_none() || ended.stdout.is_some() || ended.stderr.is_some()
+            }
+            State::Waiting(_) | State::Running(_) => true,
+        }
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Ended { .. })

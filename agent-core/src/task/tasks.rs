@@ -1,7 +1,7 @@
 //! The face that dispatch sees: tasks are taken, told about, cancelled, read and acknowledged here.
 
 use super::record::{Accepted, Command, Due, Ended, Record, Shape};
-use super::runner::Runner;
+use super::runner::{Run, Runner};
 use super::spool_dir::SpoolDir;
 use super::store::Store;
 use super::table::{Counts, State, Task, size_of_command};
@@ -206,19 +206,40 @@ impl Tasks {
         digest: String,
         cron: Option<Box<Due>>,
     ) -> Result<(), Error> {
-        self.check(command.bash()).await?;
+        match cron {
+            None => self.check(command.bash()).await?,
+            // Whether a job's command can be started is looked at when it is, and told as its result.
+            Some(_) => Spec::from(&**command.bash()).check()?,
+        }
+        let bash = command.bash().clone();
+        let due = cron.clone();
         let settings = self.runner.settings();
         let shape = Shape::of(command.bash(), settings.max_output);
         let job = cron.as_deref().map(|due| due.job.as_str());
         let forgotten =
             self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()), job)?;
         let mut records: Vec<Record> = forgotten.iter().map(|n| Record::Forgotten(*n)).collect();
-        let n = self.store.table().take_number();
+        let (n, with_files) = {
+            let mut table = self.store.table();
+            let has_files = |n: &u64| table.task(*n).is_some_and(Task::may_have_files);
+            let with_files: Vec<u64> = forgotten.into_iter().filter(has_files).collect();
+            (table.take_number(), with_files)
+        };
         let accepted = Accepted { n, id: id.to_owned(), at: now(), digest, shape, bash: Some(command), cron };
         records.push(Record::Accepted(accepted));
-        self.store.record(records).await?;
-        forgotten.into_iter().for_each(|n| self.spool.remove(n));
-        self.runner.wake();
+        let left = match due {
+            // In a box: tasks that are no job's need not carry it.
+            Some(due) => {
+                let run = Run { n, bash: &bash, shape, due: &due };
+                Box::pin(self.runner.start_now(records, &run)).await?
+            }
+            None => Some(records),
+        };
+        if let Some(records) = left {
+            self.store.record(records).await?;
+            self.runner.wake();
+        }
+        with_files.into_iter().for_each(|n| self.spool.remove(n));
         Ok(())
     }
 
@@ -361,14 +382,18 @@ impl Tasks {
     /// # Errors
     /// [`Error::NoSuchTask`], [`Error::TaskRuns`], [`Error::Journal`].
     pub(crate) async fn acknowledge(&self, id: &str) -> Result<(), Error> {
-        let n = match self.store.table().find(id) {
+        let (n, has_files) = match self.store.table().find(id) {
             None => return Err(Error::NoSuchTask(id.to_owned())),
-            Some(Task { n, state: State::Ended { acked: false, .. }, .. }) => *n,
+            Some(task @ Task { state: State::Ended { acked: false, .. }, .. }) => {
+                (task.n, task.may_have_files())
+            }
             Some(Task { state: State::Ended { acked: true, .. }, .. }) => return Ok(()),
             Some(_) => return Err(Error::TaskRuns(id.to_owned())),
         };
         self.store.record(vec![Record::Acked(n)]).await?;
-        self.spool.remove(n);
+        if has_files {
+            self.spool.remove(n);
+        }
         self.runner.wake();
         Ok(())
     }
