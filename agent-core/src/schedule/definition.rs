@@ -128,7 +128,7 @@ impl Reader {
         if !set.enabled || parts(set)?.0 == REBOOT {
             return Ok(None);
         }
-        let schedule = self.read(set)?.schedule;
+        let schedule = Arc::new(self.read(set)?.schedule);
         let horizon = (set.missed == Missed::Once).then(|| i64::try_from(set.horizon).unwrap_or(i64::MAX));
         Ok(Some(Times { schedule, jitter: jitter(&self.host, &set.name, set.jitter), horizon }))
     }

@@ -21,8 +21,9 @@ pub(crate) trait Jobs {
 }
 
 /// A job's times and what becomes of those that are missed.
+#[derive(Clone)]
 pub(crate) struct Times {
-    pub(crate) schedule: agent_cron::Schedule,
+    pub(crate) schedule: Arc<agent_cron::Schedule>,
     /// Seconds by which each start is put off.
     pub(crate) jitter: i64,
     /// Seconds within which one run stands for all that were missed; `None`: they are left out.

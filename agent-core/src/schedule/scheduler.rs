@@ -9,7 +9,8 @@ use crate::Error;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
-use agent_wire::message::{Bash, CronSet, Overlap};
+use agent_wire::message::{CronSet, Overlap};
+use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -23,6 +24,9 @@ const MAX_QUEUED: usize = 8;
 
 /// Runs that are being handed over to the tasks at once.
 const MAX_STARTING: usize = 256;
+
+/// Jobs that are kept as they were read, because they are due often.
+const MAX_READ: usize = 256;
 
 /// Jobs that are looked at before everything else has its turn.
 const BATCH: usize = 64;
@@ -82,6 +86,10 @@ pub(crate) struct Scheduler {
     reader: Reader,
     boot: String,
     plan: Mutex<Plan>,
+    /// Those that were due lately.
+    read_jobs: Mutex<HashMap<Arc<str>, Arc<ReadJob>>>,
+    /// Runs of each job that are on their way to the store, by their instants.
+    starting: Mutex<HashMap<Arc<str>, Vec<i64>>>,
     /// The plan has changed.
     changed: Notify,
     /// The directory of crontabs; told anew when its files are to be read again.
@@ -96,12 +104,47 @@ struct Stored<'a>(&'a Scheduler);
 
 impl Jobs for Stored<'_> {
     fn times(&self, job: &str) -> Option<Times> {
-        let set = self.0.definition(job)?;
-        match self.0.reader.times(&set) {
-            Ok(times) => times,
-            Err(error) => {
-                log::error!("job {job} is not planned: {error}");
-                None
+        self.0.read_job(job)?.times.clone()
+    }
+}
+
+/// A job as it was read when it was last due.
+struct ReadJob {
+    /// What it was read from.
+    fields: Box<RawValue>,
+    overlap: Overlap,
+    times: Option<Times>,
+    command: Submission,
+}
+
+/// A run on its way to the store, where nobody sees it yet.
+struct Starting {
+    scheduler: Arc<Scheduler>,
+    job: Arc<str>,
+    at: i64,
+}
+
+impl Starting {
+    /// `None`: it is already on its way, and the job was planned anew meanwhile.
+    fn new(scheduler: &Arc<Scheduler>, job: Arc<str>, at: i64) -> Option<Self> {
+        let mut starting = scheduler.starting();
+        let instants = starting.entry(job.clone()).or_default();
+        if instants.contains(&at) {
+            return None;
+        }
+        instants.push(at);
+        drop(starting);
+        Some(Self { scheduler: scheduler.clone(), job, at })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let mut starting = self.scheduler.starting();
+        if let Some(instants) = starting.get_mut(&self.job) {
+            instants.retain(|at| *at != self.at);
+            if instants.is_empty() {
+                starting.remove(&self.job);
             }
         }
     }
@@ -122,6 +165,8 @@ impl Scheduler {
             reader: Reader::new(host, &settings.timezone, &settings.calendar),
             boot,
             plan: Mutex::default(),
+            read_jobs: Mutex::default(),
+            starting: Mutex::default(),
             changed: Notify::new(),
             dir: watch::Sender::new(settings.dir.clone()),
             problems: Mutex::default(),
@@ -204,7 +249,7 @@ impl Scheduler {
         let id = format!("cron:{name}:run:{request}");
         let due =
             Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
-        self.tasks.submit(&id, Submission::of_job(parts(&set)?.1.clone(), due)).await?;
+        self.tasks.submit(&id, Submission::new(parts(&set)?.1.clone()).of_job(due)).await?;
         Ok(id)
     }
 
@@ -345,7 +390,9 @@ impl Scheduler {
 
     /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
     pub(crate) async fn reconfigure(&self, settings: &Settings) {
-        if self.reader.reload(&settings.timezone, &settings.calendar) {
+        let changed = self.reader.reload(&settings.timezone, &settings.calendar);
+        self.read_jobs().clear();
+        if changed {
             // What was due by other rules is not made up for; what is due in this second is.
             let now = now();
             self.plan_all(|base| base.max(now - 1)).await;
@@ -438,7 +485,9 @@ impl Scheduler {
             }
             match fate {
                 Fate::Due(at) => {
-                    starting.spawn(boxed(self.clone().start_run(name, at)));
+                    if let Some(run) = Starting::new(self, name, at) {
+                        starting.spawn(boxed(async move { run.scheduler.start_run(&run.job, at).await }));
+                    }
                 }
                 Fate::Missed(at) => {
                     log::info!("job {name}: what was due until {} was missed and is left out", told(at));
@@ -451,24 +500,26 @@ impl Scheduler {
     }
 
     /// One run that is due.
-    async fn start_run(self: Arc<Self>, name: Arc<str>, at: i64) {
-        let Some(set) = self.definition(&name) else { return };
-        let open = self.tasks.open_runs(&name);
-        let most = match set.overlap {
+    async fn start_run(&self, name: &str, at: i64) {
+        let Some(job) = self.read_job(name) else { return };
+        // But this one.
+        let starting = self.starting().get(name).map_or(0, |instants| instants.len() - 1);
+        let open = self.tasks.open_runs(name) + starting;
+        let most = match job.overlap {
             Overlap::Skip => 1,
             Overlap::Queue => 1 + MAX_QUEUED,
             Overlap::Allow => usize::MAX,
         };
         if open >= most {
-            let why = match set.overlap {
+            let why = match job.overlap {
                 Overlap::Queue => format!("{open} runs of it run or wait"),
                 Overlap::Skip | Overlap::Allow => "the run before it is not over".to_owned(),
             };
-            return self.skip(&name, at, why).await;
+            return self.skip(name, at, why).await;
         }
-        let queue = set.overlap == Overlap::Queue;
-        let due = Due { job: name.to_string(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
-        self.hand_over(&name, at, &self.id_of_run(&name, at), &set, due).await;
+        let queue = job.overlap == Overlap::Queue;
+        let due = Due { job: name.to_owned(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
+        self.hand_over(name, at, &self.id_of_run(name, at), &job.command, due).await;
     }
 
     /// The id of the run of an instant. Another one where the clock was set back so far that this instant comes again:
@@ -483,10 +534,8 @@ impl Scheduler {
         (2..).map(again).find(|id| !self.tasks.is_known(id)).unwrap_or(id.clone())
     }
 
-    async fn hand_over(&self, name: &str, at: i64, id: &str, set: &CronSet, due: Due) {
-        let Ok((_, bash)) = parts(set) else { return };
-        let bash: Bash = bash.clone();
-        if let Err(error) = self.tasks.submit(id, Submission::of_job(bash, due)).await {
+    async fn hand_over(&self, name: &str, at: i64, id: &str, command: &Submission, due: Due) {
+        if let Err(error) = self.tasks.submit(id, command.of_job(due)).await {
             log::error!("job {name}: its run of {} is not started: {error}", told(at));
             self.skip(name, at, error.to_string()).await;
         }
@@ -520,7 +569,9 @@ impl Scheduler {
                     ahead: false,
                 };
                 let id = format!("cron:{name}:{}", told(at));
-                scheduler.hand_over(&name, at, &id, &set, due).await;
+                if let Some(job) = scheduler.read_job(&name) {
+                    scheduler.hand_over(&name, at, &id, &job.command, due).await;
+                }
             }));
             while starting.len() >= MAX_STARTING {
                 starting.join_next().await;
@@ -566,7 +617,7 @@ impl Scheduler {
 
     fn plan_from(&self, name: &str, from: impl Fn(i64) -> i64) {
         let known = self.tasks.planned(name);
-        let times = Stored(self).times(name);
+        let times = self.definition(name).and_then(|set| self.times(&set));
         let mut plan = self.plan();
         match (known, times) {
             (Some((name, at, last)), Some(times)) => {
@@ -576,6 +627,40 @@ impl Scheduler {
         }
         drop(plan);
         self.changed.notify_one();
+    }
+
+    fn times(&self, set: &CronSet) -> Option<Times> {
+        let times = self.reader.times(set);
+        times.inspect_err(|error| log::error!("job {} is not planned: {error}", set.name)).ok()?
+    }
+
+    /// A job that is due. One that is due often need not be read each time.
+    fn read_job(&self, name: &str) -> Option<Arc<ReadJob>> {
+        let mut read_jobs = self.read_jobs();
+        let known = read_jobs.get(name);
+        let fields = match self.tasks.job(name, |job| match known {
+            Some(known) if known.fields.get() == job.fields.get() => Ok(known.clone()),
+            _ => Err(job.fields.clone()),
+        })? {
+            Ok(known) => return Some(known),
+            Err(fields) => fields,
+        };
+        let set = read(name, fields.get())?;
+        let command = Submission::new(parts(&set).ok()?.1.clone());
+        let job = Arc::new(ReadJob { fields, overlap: set.overlap, times: self.times(&set), command });
+        if read_jobs.len() >= MAX_READ {
+            read_jobs.clear();
+        }
+        read_jobs.insert(name.into(), job.clone());
+        Some(job)
+    }
+
+    fn read_jobs(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<ReadJob>>> {
+        self.read_jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn starting(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<i64>>> {
+        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn definition(&self, name: &str) -> Option<CronSet> {

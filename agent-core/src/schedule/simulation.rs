@@ -244,13 +244,14 @@ impl Kept {
     }
 }
 
-struct Schedules(HashMap<String, (Schedule, i64, Option<i64>)>);
+struct Schedules(HashMap<String, Times>);
 
 impl Schedules {
     fn new(zone: &Zone) -> Self {
         let compile = |(job, kind): (usize, &Kind)| {
             let schedule = Schedule::new(&Expression::parse(kind.expression).unwrap(), zone, None);
-            (job.to_string(), (schedule, kind.jitter, kind.horizon))
+            let times = Times { schedule: Arc::new(schedule), jitter: kind.jitter, horizon: kind.horizon };
+            (job.to_string(), times)
         };
         Self(KINDS.iter().enumerate().map(compile).collect())
     }
@@ -258,8 +259,7 @@ impl Schedules {
 
 impl Jobs for Schedules {
     fn times(&self, job: &str) -> Option<Times> {
-        let (schedule, jitter, horizon) = self.0.get(job)?;
-        Some(Times { schedule: schedule.clone(), jitter: *jitter, horizon: *horizon })
+        self.0.get(job).cloned()
     }
 }
 

@@ -65,9 +65,10 @@ impl Submission {
         Self { command, digest, cron: None }
     }
 
-    /// Of a job.
-    pub(crate) fn of_job(bash: Bash, due: Due) -> Self {
-        Self { cron: Some(Box::new(due)), ..Self::new(bash) }
+    /// The same, as a run of a job.
+    pub(crate) fn of_job(&self, due: Due) -> Self {
+        let Self { command, digest, cron: _ } = self;
+        Self { command: command.clone(), digest: digest.clone(), cron: Some(Box::new(due)) }
     }
 }
 
