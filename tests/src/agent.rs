@@ -171,10 +171,10 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
     if let Some(name) = &config.server_name {
         let _ = writeln!(text, "server_name = \"{name}\"");
     }
+    text.push_str(&config.extra);
     // Never the host's own.
     let cron = scratch.file("cron.d");
-    text.push_str(&format!("[cron]\ndir = \"{}\"\n", cron.display()));
-    text.push_str(&config.extra);
+    text.push_str(&format!("\n[cron]\ndir = \"{}\"\n", cron.display()));
     scratch.write("agent.toml", text)
 }
 
