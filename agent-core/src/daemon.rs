@@ -11,7 +11,7 @@ use crate::local::{Local, Socket};
 use crate::logging::{self, LogFile};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
-use crate::schedule::Scheduler;
+use crate::schedule::{self, Scheduler};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
 use crate::{Error, exec, plugin, task};
@@ -73,6 +73,11 @@ fn check(config: &Config) -> ExitCode {
             eprintln!("BasicAgent: {error}");
             return ExitCode::from(2);
         }
+    }
+    let cron = config.schedule_settings();
+    if let Err(error) = schedule::check(&cron.timezone, &cron.calendar) {
+        eprintln!("BasicAgent: {error}");
+        return ExitCode::from(2);
     }
     match link::client_config(&config.tls) {
         Ok(_) => ExitCode::SUCCESS,
@@ -176,10 +181,12 @@ impl Daemon<'_> {
             config.plugins.idle(),
         ));
         let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
+        let cron = config.schedule_settings();
+        schedule::check(&cron.timezone, &cron.calendar)?;
         let scheduler = Scheduler::new(
             &identity.host_id,
             task::boot_id()?,
-            &config.schedule_settings(),
+            &cron,
             tasks.clone(),
             executor.clone(),
         );

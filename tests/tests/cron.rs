@@ -103,20 +103,29 @@ async fn a_job_of_every_second_is_started_once_a_second_and_told() {
 
 #[tokio::test]
 async fn jobs_run_without_a_controller_and_their_results_are_told_later() {
-    let (server, agent, mut channel) = connected().await;
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let address = server.address().to_string();
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    let mut channel = server.channel().await;
     let path = file(&agent, "runs");
     set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
     drop((channel, server));
     let before = lines(&path).len();
-    until_lines(&path, before + 3).await;
-    drop(agent);
+    let alone = until_lines(&path, before + 3).await;
+    let server = Server::start_at(&pki, &address).await;
+    let mut channel = server.channel().await;
+    let mut due = Vec::new();
+    for _ in 0..alone.len() {
+        due.push(result(&mut channel, "tick").await["due"].as_str().unwrap().to_owned());
+    }
+    assert!(due.is_sorted() && due.iter().collect::<BTreeSet<_>>().len() == due.len(), "{due:?}");
 }
 
 #[tokio::test]
 async fn a_run_that_was_due_is_started_once_across_kill_9() {
     let (server, mut agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
-    // What is due is in the environment of nobody, so each run writes down the id of its task's output: its due second.
     set(&mut channel, "tick", json!({"schedule": "* * * * * *", "overlap": "allow", "cmd": append(&path)}))
         .await;
     for round in 1..=4 {

@@ -30,6 +30,8 @@ pub(crate) struct Crontabs {
     pub(crate) problems: Vec<String>,
     /// What is taken and may not mean what was meant, likewise.
     pub(crate) warnings: Vec<String>,
+    /// Files, or the directory, that are there and that the system would not give: what they say is not known.
+    pub(crate) unread: Vec<PathBuf>,
 }
 
 impl Crontabs {
@@ -40,7 +42,7 @@ impl Crontabs {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return crontabs,
             Err(error) => {
-                crontabs.problems.push(format!("{}: {error}", dir.display()));
+                crontabs.failed(dir, &error);
                 return crontabs;
             }
         };
@@ -48,7 +50,9 @@ impl Crontabs {
             let path = dir.join(name);
             match content(&path) {
                 Ok(bytes) => crontabs.add(name, &path, &bytes),
-                Err(error) => crontabs.problems.push(format!("{}: {error}", path.display())),
+                // Gone since the directory was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => crontabs.failed(&path, &error),
             }
         }
         if names.len() > MAX_FILES {
@@ -58,6 +62,14 @@ impl Crontabs {
                 .push(format!("{}: {left} files beyond the first {MAX_FILES} are left out", dir.display()));
         }
         crontabs
+    }
+
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        self.problems.push(format!("{}: {error}", path.display()));
+        // Ours have no number.
+        if error.raw_os_error().is_some() {
+            self.unread.push(path.to_owned());
+        }
     }
 
     fn add(&mut self, file: &str, path: &Path, bytes: &[u8]) {

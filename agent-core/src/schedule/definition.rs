@@ -37,6 +37,26 @@ pub(crate) fn resolve(set: CronSet) -> Result<CronSet, Error> {
     Ok(CronSet { schedule, ..set })
 }
 
+/// Whether the settings of `[cron]` can be used: a zone's name and a calendar's path, each empty where there is none.
+///
+/// # Errors
+/// [`Error::Config`]: which of them, and why.
+pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
+    let reader = Reader {
+        host: String::new(),
+        zones: Zones::system(),
+        defaults: Mutex::new(Defaults { zone: Zone::utc(), calendar: None }),
+        calendars: Mutex::default(),
+    };
+    if !timezone.is_empty() {
+        reader.zones.load(timezone).map_err(|error| Error::Config(format!("cron.timezone: {error}")))?;
+    }
+    if !calendar.is_empty() {
+        reader.calendar(Path::new(calendar)).map_err(|error| Error::Config(format!("cron.{error}")))?;
+    }
+    Ok(())
+}
+
 /// The two parts of a job that is resolved: when and what.
 pub(super) fn parts(set: &CronSet) -> Result<(&str, &Bash), Error> {
     match &set.schedule {

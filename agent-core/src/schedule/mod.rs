@@ -14,5 +14,5 @@ mod simulation;
 mod timer;
 mod watch;
 
-pub(crate) use definition::resolve;
+pub(crate) use definition::{check, resolve};
 pub(crate) use scheduler::{Listed, Scheduler, Settings, told};

@@ -261,13 +261,19 @@ impl Scheduler {
         self.tasks.runs(name, limit)
     }
 
-    /// Makes the jobs of crontab files those that are given, with the file of each; whatever else is from a file goes. A
+    /// Makes the jobs of crontab files those that are given, with the file of each; whatever else is from a file goes, but
+    /// what is from those that could not be read. A
     /// job that is the same as before keeps what it has done. `starting`: the agent has not looked before, so what is to
     /// run after the host's start is still to be run.
     ///
     /// # Errors
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
-    async fn reconcile(&self, found: Vec<(CronSet, PathBuf)>, starting: bool) -> Result<(), Error> {
+    async fn reconcile(
+        &self,
+        found: Vec<(CronSet, PathBuf)>,
+        unread: &[PathBuf],
+        starting: bool,
+    ) -> Result<(), Error> {
         let mut wanted: HashMap<String, (CronSet, String)> = found
             .into_iter()
             .map(|(set, file)| (set.name.clone(), (set, file.display().to_string())))
@@ -279,7 +285,9 @@ impl Scheduler {
             let Some((last, _)) = names.last() else { break };
             after = Some(last.clone());
             for (name, file) in names {
-                if file.is_some() && !wanted.contains_key(&*name) {
+                let Some(file) = file else { continue };
+                let is_unread = unread.iter().any(|unread| Path::new(&*file).starts_with(unread));
+                if !is_unread && !wanted.contains_key(&*name) {
                     gone.push(name.to_string());
                 }
             }
@@ -319,12 +327,13 @@ impl Scheduler {
     async fn load(&self, dir: &Path, starting: bool) {
         let from = dir.to_owned();
         let read = tokio::task::spawn_blocking(move || Crontabs::read(&from)).await;
-        let Ok(Crontabs { mut jobs, mut problems, warnings }) = read else {
+        let Ok(Crontabs { mut jobs, mut problems, warnings, unread }) = read else {
             return log::error!("{}: reading it ended in a panic", dir.display());
         };
         let mut unknown: HashMap<String, String> = HashMap::new();
         for user in jobs.iter().filter_map(|(set, _)| user_of(set)).collect::<BTreeSet<_>>() {
-            if let Err(error) = self.executor.account(Some(user.clone()), None).await {
+            // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
+            if let Err(error @ Error::NoSuchUser(_)) = self.executor.account(Some(user.clone()), None).await {
                 unknown.insert(user, error.to_string());
             }
         }
@@ -344,7 +353,7 @@ impl Scheduler {
         problems.iter().for_each(|problem| log::error!("{problem}"));
         warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
         let count = jobs.len();
-        match self.reconcile(jobs, starting).await {
+        match self.reconcile(jobs, &unread, starting).await {
             Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
             Err(error) => {
                 log::error!("{}: {error}", dir.display());
