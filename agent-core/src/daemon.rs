@@ -183,13 +183,8 @@ impl Daemon<'_> {
         let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
         let cron = config.schedule_settings();
         schedule::check(&cron.timezone, &cron.calendar)?;
-        let scheduler = Scheduler::new(
-            &identity.host_id,
-            task::boot_id()?,
-            &cron,
-            tasks.clone(),
-            executor.clone(),
-        );
+        let scheduler =
+            Scheduler::new(&identity.host_id, task::boot_id()?, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy, executor.clone()));
         let audit = Audit::new(config.audit());
         let parts = Parts {
