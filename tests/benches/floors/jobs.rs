@@ -22,12 +22,6 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Between two looks at wake-ups.
 const WATCH: Duration = Duration::from_secs(60);
 
-pub(crate) fn run() {
-    table::figures();
-    loaded();
-    due();
-}
-
 fn rss(pid: u32) -> f64 {
     megabytes(Look::at(&[pid]).rss)
 }
@@ -55,7 +49,8 @@ fn success(answer: &[u8]) {
     assert!(answer.windows(9).any(|part| part == b"\"success\""), "{}", String::from_utf8_lossy(answer));
 }
 
-fn loaded() {
+pub(crate) fn loaded() {
+    table::figures();
     let controller = Controller::new();
     let (mut agent, mut line) = controller.agent_with("");
     std::thread::sleep(SETTLE);
@@ -117,7 +112,8 @@ fn take(line: &mut Line, wanted: usize, mut look: impl FnMut(&Value)) {
     }
 }
 
-fn due() {
+pub(crate) fn due() {
+    table::figures();
     let controller = Controller::new();
     let (agent, mut line) = controller.agent_with("");
     for number in 0..A_SECOND {

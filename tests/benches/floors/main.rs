@@ -23,7 +23,7 @@ use std::time::Instant;
 /// One table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 9] = [
+const TABLES: [(&str, Bars); 10] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
@@ -32,7 +32,8 @@ const TABLES: [(&str, Bars); 9] = [
     ("channel", channel::run),
     ("tasks", tasks::run),
     ("cron", cron::run),
-    ("jobs", jobs::run),
+    ("jobs", jobs::loaded),
+    ("due", jobs::due),
 ];
 
 fn main() {
