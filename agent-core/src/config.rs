@@ -209,7 +209,7 @@ impl Default for Exec {
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { keep_days: 7, max_bytes: 1 << 30, max_running: 64, max_kept: 16_384 }
+        Self { keep_days: 7, max_bytes: 1 << 30, max_running: 128, max_kept: 16_384 }
     }
 }
 

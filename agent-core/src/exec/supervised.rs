@@ -114,7 +114,8 @@ impl Executor {
 
     /// Starts the task's supervisor, which starts the command, and gives it the slot. It is our
     /// child: reap it by the descriptor. What becomes of the task is in the slot, and only there.
-    /// `dir` is the directory for its output files.
+    /// `dir` is the directory for its output files; the command is not started before `not_before`, milliseconds since
+    /// 1970 and soon to come, or 0.
     ///
     /// # Errors
     /// [`Error::NotStarted`], [`Error::ShuttingDown`]. An error does not always mean that nothing
@@ -125,6 +126,7 @@ impl Executor {
         spec: &Spec,
         claim: Claim,
         dir: BorrowedFd<'_>,
+        not_before: u64,
     ) -> Result<PidFd, Error> {
         let max_output = prepared.max_output(spec);
         let Prepared { account, settings, mut leaf, limited } = prepared;
@@ -139,6 +141,7 @@ impl Executor {
             leaf: leaf.as_ref().map(|leaf| leaf.dir.as_fd()),
             timeout: spec.timeout,
             grace: settings.grace,
+            not_before,
             max_output,
             separate_stderr: spec.separate_stderr,
         };

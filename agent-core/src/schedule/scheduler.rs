@@ -8,7 +8,7 @@ use super::watch::Watch;
 use crate::Error;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
-use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks};
+use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks, wait_until};
 use agent_wire::message::{CronSet, Overlap};
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
@@ -249,7 +249,7 @@ impl Scheduler {
         let id = format!("cron:{name}:run:{request}");
         let due =
             Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
-        self.tasks.submit(&id, Submission::new(parts(&set)?.1.clone()).of_job(due)).await?;
+        self.tasks.submit(&id, Submission::new(parts(&set)?.1.clone()).of_job(due, 0)).await?;
         Ok(id)
     }
 
@@ -456,7 +456,7 @@ impl Scheduler {
                 log::warn!("the clock was set by {step} s: all jobs are planned anew from now");
                 self.begin_anew(moment.now).await;
             }
-            self.start_due(moment.now, &mut starting).await;
+            self.start_due(moment.soon, &mut starting).await;
             let wake_at = self.plan().wake_at();
             match timer.set(wake_at) {
                 Ok(true) => {}
@@ -495,7 +495,8 @@ impl Scheduler {
             match fate {
                 Fate::Due(at) => {
                     if let Some(run) = Starting::new(self, name, at) {
-                        starting.spawn(boxed(async move { run.scheduler.start_run(&run.job, at).await }));
+                        starting
+                            .spawn(boxed(async move { run.scheduler.start_run(&run.job, at, now).await }));
                     }
                 }
                 Fate::Missed(at) => {
@@ -508,17 +509,25 @@ impl Scheduler {
         }
     }
 
-    /// One run that is due.
-    async fn start_run(&self, name: &str, at: i64) {
+    /// One run, of the instant `at`, that is to start when it is `when`: in a moment, or now.
+    async fn start_run(&self, name: &str, at: i64, when: i64) {
         let Some(job) = self.read_job(name) else { return };
-        // But this one.
-        let starting = self.starting().get(name).map_or(0, |instants| instants.len() - 1);
-        let open = self.tasks.open_runs(name) + starting;
+        let when = u64::try_from(when).unwrap_or(0).saturating_mul(1000);
+        let open = || {
+            // But this one.
+            let starting = self.starting().get(name).map_or(0, |instants| instants.len() - 1);
+            self.tasks.open_runs(name) + starting
+        };
         let most = match job.overlap {
             Overlap::Skip => 1,
             Overlap::Queue => 1 + MAX_QUEUED,
             Overlap::Allow => usize::MAX,
         };
+        if open() >= most {
+            // It may be over in time.
+            wait_until(when).await;
+        }
+        let open = open();
         if open >= most {
             let why = match job.overlap {
                 Overlap::Queue => format!("{open} runs of it run or wait"),
@@ -528,7 +537,7 @@ impl Scheduler {
         }
         let queue = job.overlap == Overlap::Queue;
         let due = Due { job: name.to_owned(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
-        self.hand_over(name, at, &self.id_of_run(name, at), &job.command, due).await;
+        self.hand_over(name, at, &self.id_of_run(name, at), job.command.of_job(due, when)).await;
     }
 
     /// The id of the run of an instant. Another one where the clock was set back so far that this instant comes again:
@@ -543,8 +552,8 @@ impl Scheduler {
         (2..).map(again).find(|id| !self.tasks.is_known(id)).unwrap_or(id.clone())
     }
 
-    async fn hand_over(&self, name: &str, at: i64, id: &str, command: &Submission, due: Due) {
-        if let Err(error) = self.tasks.submit(id, command.of_job(due)).await {
+    async fn hand_over(&self, name: &str, at: i64, id: &str, run: Submission) {
+        if let Err(error) = self.tasks.submit(id, run).await {
             log::error!("job {name}: its run of {} is not started: {error}", told(at));
             self.skip(name, at, error.to_string()).await;
         }
@@ -579,7 +588,7 @@ impl Scheduler {
                 };
                 let id = format!("cron:{name}:{}", told(at));
                 if let Some(job) = scheduler.read_job(&name) {
-                    scheduler.hand_over(&name, at, &id, &job.command, due).await;
+                    scheduler.hand_over(&name, at, &id, job.command.of_job(due, 0)).await;
                 }
             }));
             while starting.len() >= MAX_STARTING {

@@ -13,11 +13,17 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// How long before it is due a run is made ready: taken, made durable and given a supervisor, which waits for the moment
+/// itself. So a hundred that are due in one second start in it together.
+const LEAD: TimeSpec = TimeSpec::new(0, 100_000_000);
+
 /// The clocks at one moment, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// Since 1970, as the wall clock has it.
     pub(crate) now: i64,
+    /// The same, a moment ([`LEAD`]) later: what is due by then is made ready.
+    pub(crate) soon: i64,
     /// Since the host started, time asleep included: never set.
     pub(crate) uptime: i64,
 }
@@ -32,7 +38,12 @@ impl Moment {
             clock_gettime(clock)
                 .map_err(|errno| Error::System { call: "clock_gettime", source: errno.into() })
         };
-        Ok(Self { now: read(Clock::CLOCK_REALTIME)?.tv_sec(), uptime: read(Clock::CLOCK_BOOTTIME)?.tv_sec() })
+        let now = read(Clock::CLOCK_REALTIME)?;
+        Ok(Self {
+            now: now.tv_sec(),
+            soon: (now + LEAD).tv_sec(),
+            uptime: read(Clock::CLOCK_BOOTTIME)?.tv_sec(),
+        })
     }
 
     /// Seconds by which the wall clock has been set between another moment and this.
@@ -64,7 +75,7 @@ impl Timer {
         Ok(Self { timer, watched })
     }
 
-    /// Sets it to an instant, or stops it. `false`: the clock has been set since the timer was last set, so the instant
+    /// Sets it to a moment ([`LEAD`]) before an instant, or stops it. `false`: the clock has been set since the timer was last set, so the instant
     /// may be another by now.
     ///
     /// # Errors
@@ -73,9 +84,11 @@ impl Timer {
         let timer = &self.timer;
         let failed = |errno: Errno| Error::System { call: "timerfd_settime", source: errno.into() };
         // Zero would stop it; whatever has come by then is due at once.
-        let Some(at) = at.map(|at| at.max(1)) else { return timer.unset().map(|()| true).map_err(failed) };
+        let Some(at) = at.map(|at| TimeSpec::new(at.max(1), 0) - LEAD) else {
+            return timer.unset().map(|()| true).map_err(failed);
+        };
         let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
-        match timer.set(Expiration::OneShot(TimeSpec::new(at, 0)), flags) {
+        match timer.set(Expiration::OneShot(at), flags) {
             Ok(()) => Ok(true),
             // It stands all the same, and says so once only.
             Err(Errno::ECANCELED) => Ok(false),

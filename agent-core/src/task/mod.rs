@@ -17,6 +17,6 @@ mod tasks;
 
 pub(crate) use jobs::JobStatus;
 pub(crate) use record::{Due, Ended, How, Job, Shape, Skipped};
-pub(crate) use runner::{MAX_RUNNING, boot_id};
+pub(crate) use runner::{MAX_RUNNING, boot_id, wait_until};
 pub(crate) use table::{Counts, State};
 pub(crate) use tasks::{Finished, Piece, Settings, Status, Submission, Submitted, Tasks};

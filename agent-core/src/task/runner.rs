@@ -22,7 +22,7 @@ use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
@@ -39,6 +39,9 @@ const MAX_RETRY: Duration = Duration::from_secs(30);
 const ARRIVING: Duration = Duration::from_millis(10);
 /// …then twice as long, and so on up to this. As long as the slot is held the task may begin, so this has no end.
 const MAX_ARRIVING: Duration = Duration::from_secs(1);
+
+/// The longest wait for the moment at which a run that was taken beforehand is due.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Ends of jobs' runs go to the disk at whole multiples of this: jobs are due in crowds, and nobody waits for their
 /// results as for an answer.
@@ -89,6 +92,8 @@ pub(crate) struct Run<'a> {
     pub(crate) bash: &'a Bash,
     pub(crate) shape: Shape,
     pub(crate) due: &'a Due,
+    /// Milliseconds since 1970, soon to come: its command is not started before.
+    pub(crate) not_before: u64,
 }
 
 /// How the start of a task failed.
@@ -235,7 +240,7 @@ impl Runner {
         mut taken: Vec<Record>,
         run: &Run<'_>,
     ) -> Result<Option<Vec<Record>>, Error> {
-        let &Run { n, bash, shape, due } = run;
+        let &Run { n, bash, shape, due, not_before } = run;
         let slot = {
             let mut live = self.live();
             let table = self.store.table();
@@ -265,7 +270,7 @@ impl Runner {
             self.live().remove(&n);
             return Err(error);
         }
-        let begun = self.launch(n, &spec, slot, ready).await;
+        let begun = self.launch(n, &spec, slot, ready, not_before).await;
         let runner = self.clone();
         let rest = boxed(async move { runner.follow(n, slot, shape, &spec, begun).await });
         self.started().push(rest);
@@ -316,7 +321,7 @@ impl Runner {
     async fn begin(&self, n: u64, spec: &Spec, slot: u32) -> Result<Option<PidFd>, NotBegun> {
         let (begun, ready) = self.prepare(n, spec, slot).await?;
         self.store.record(vec![begun]).await.map_err(NotBegun::Later)?;
-        self.launch(n, spec, slot, ready).await
+        self.launch(n, spec, slot, ready, 0).await
     }
 
     /// All that comes before the intent, and the intent.
@@ -335,9 +340,16 @@ impl Runner {
     }
 
     /// The start, once the intent is durable.
-    async fn launch(&self, n: u64, spec: &Spec, slot: u32, ready: Ready) -> Result<Option<PidFd>, NotBegun> {
+    async fn launch(
+        &self,
+        n: u64,
+        spec: &Spec,
+        slot: u32,
+        ready: Ready,
+        not_before: u64,
+    ) -> Result<Option<PidFd>, NotBegun> {
         let Ready { prepared, claim } = ready;
-        match self.executor.supervise(prepared, spec, claim, self.spool.fd()).await {
+        match self.executor.supervise(prepared, spec, claim, self.spool.fd(), not_before).await {
             Ok(supervisor) => Ok(Some(supervisor)),
             Err(error) => {
                 // The zygote may have died over it, before or after the supervisor came to be: the slot tells.
@@ -566,6 +578,12 @@ impl Runner {
 /// A command as it is started. What was said when it was accepted holds, whatever the settings are by now.
 fn spec(bash: &Bash, shape: Shape) -> Spec {
     Spec { max_output: usize::try_from(shape.max_output).ok(), ..Spec::from(bash) }
+}
+
+/// Comes back at a moment in milliseconds since 1970 that is soon to come, or has come.
+pub(crate) async fn wait_until(moment: u64) {
+    let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now());
+    time::sleep(left.unwrap_or_default().min(MAX_WAIT)).await;
 }
 
 /// Comes back when the process has ended; reaps it if it is our child.

@@ -1,7 +1,7 @@
 //! The face that dispatch sees: tasks are taken, told about, cancelled, read and acknowledged here.
 
 use super::record::{Accepted, Command, Due, Ended, Record, Shape};
-use super::runner::{Run, Runner};
+use super::runner::{Run, Runner, wait_until};
 use super::spool_dir::SpoolDir;
 use super::store::Store;
 use super::table::{Counts, State, Task, size_of_command};
@@ -55,6 +55,8 @@ pub(crate) struct Submission {
     digest: String,
     /// The job whose run it is.
     cron: Option<Box<Due>>,
+    /// Milliseconds since 1970: it may be taken shortly before, but is not started.
+    not_before: u64,
 }
 
 impl Submission {
@@ -62,13 +64,13 @@ impl Submission {
     pub(crate) fn new(bash: Bash) -> Self {
         let command = Command::new(bash);
         let digest = fingerprint(command.fields());
-        Self { command, digest, cron: None }
+        Self { command, digest, cron: None, not_before: 0 }
     }
 
-    /// The same, as a run of a job.
-    pub(crate) fn of_job(&self, due: Due) -> Self {
-        let Self { command, digest, cron: _ } = self;
-        Self { command: command.clone(), digest: digest.clone(), cron: Some(Box::new(due)) }
+    /// The same, as a run of a job, not to be started before a moment in milliseconds since 1970.
+    pub(crate) fn of_job(&self, due: Due, not_before: u64) -> Self {
+        let (command, digest) = (self.command.clone(), self.digest.clone());
+        Self { command, digest, cron: Some(Box::new(due)), not_before }
     }
 }
 
@@ -165,7 +167,7 @@ impl Tasks {
     /// [`Error::TaskDiffers`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`],
     /// [`Error::ShuttingDown`].
     pub(crate) async fn submit(&self, id: &str, submission: Submission) -> Result<Submitted, Error> {
-        let Submission { command, digest, cron } = submission;
+        let Submission { command, digest, cron, not_before } = submission;
         if let Some(status) = self.known(id, &digest)? {
             return Ok(Submitted::Known(status));
         }
@@ -177,7 +179,7 @@ impl Tasks {
                 None => Err(Error::TasksBusy("it has just been refused to another request".to_owned())),
             };
         }
-        let taken = self.check_and_take(id, command, digest, cron).await;
+        let taken = self.check_and_take(id, command, digest, cron, not_before).await;
         lock(&self.under_way).remove(id);
         taken.map(|()| Submitted::Accepted)
     }
@@ -206,6 +208,7 @@ impl Tasks {
         command: Command,
         digest: String,
         cron: Option<Box<Due>>,
+        not_before: u64,
     ) -> Result<(), Error> {
         match cron {
             None => self.check(command.bash()).await?,
@@ -231,8 +234,13 @@ impl Tasks {
         let left = match due {
             // In a box: tasks that are no job's need not carry it.
             Some(due) => {
-                let run = Run { n, bash: &bash, shape, due: &due };
-                Box::pin(self.runner.start_now(records, &run)).await?
+                let run = Run { n, bash: &bash, shape, due: &due, not_before };
+                let left = Box::pin(self.runner.start_now(records, &run)).await?;
+                if left.is_some() {
+                    // From then on it may be started at any time.
+                    wait_until(not_before).await;
+                }
+                left
             }
             None => Some(records),
         };

@@ -100,7 +100,7 @@ async fn a_leaf_removed_before_the_command_came_costs_nothing() {
     std::fs::remove_dir(&leaf).unwrap();
     let claim = host.state.slots.take(1, 1).unwrap();
     let dir = std::os::fd::AsFd::as_fd(&host.state.dir);
-    let supervisor = host.executor.supervise(prepared, &spec("echo there"), claim, dir).await.unwrap();
+    let supervisor = host.executor.supervise(prepared, &spec("echo there"), claim, dir, 0).await.unwrap();
     assert_eq!(host.state.record(1).await.end, End::Exited(0));
     eventually("it is reaped", || supervisor.reap().unwrap().is_some()).await;
     host.executor.shutdown().await;

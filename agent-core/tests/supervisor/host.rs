@@ -114,13 +114,19 @@ impl Host {
     }
 
     pub(crate) async fn attempt(&self, spec: Spec) -> Result<Task<'_>, Error> {
+        self.attempt_at(spec, 0).await
+    }
+
+    /// One that is not to be started before a moment in milliseconds since 1970.
+    pub(crate) async fn attempt_at(&self, spec: Spec, not_before: u64) -> Result<Task<'_>, Error> {
         let n = self.next.replace(self.next.get() + 1);
         let prepared = self.executor.prepare(&spec, n).await?;
         let leaf = prepared.leaf().map(Path::to_owned);
         assert_eq!(leaf.is_some(), self.trees == Trees::Cgroup);
         let max = prepared.max_output(&spec);
         let claim = self.state.slots.take(index(n), n).unwrap();
-        let supervisor = self.executor.supervise(prepared, &spec, claim, self.state.dir.as_fd()).await?;
+        let supervisor =
+            self.executor.supervise(prepared, &spec, claim, self.state.dir.as_fd(), not_before).await?;
         Ok(Task { host: self, n, supervisor, max, leaf })
     }
 

@@ -54,6 +54,48 @@ async fn times_and_usage_are_those_of_the_command() {
     }
 }
 
+/// A task that waits for its moment comes first on the processor then; its command does not.
+#[tokio::test]
+async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process() {
+    for host in hosts(&Settings::default()) {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let moment = u64::try_from((now() + Duration::from_millis(300)).as_millis()).unwrap();
+        // Its niceness and its policy, 0 being SCHED_OTHER (proc_pid_stat(5)); the time, and its children's policy.
+        let cmd = "date +%s%3N; cut -d' ' -f18,19,40,41 /proc/self/stat; cut -d' ' -f41 /proc/$$/stat; tail -f /dev/null";
+        let asked = Spec { timeout: Some(Duration::from_secs(1)), ..spec(cmd) };
+        let task = host.attempt_at(asked, moment).await.unwrap();
+        assert!(task.begun().await.wall_ms >= moment, "it had begun before");
+        let record = task.record().await;
+        assert!(record.started_ms >= moment, "{} < {moment}", record.started_ms);
+        assert_eq!(record.end, End::TimedOut);
+        assert!(
+            record.wall >= Duration::from_secs(1),
+            "the time-out counts from the start: {:?}",
+            record.wall
+        );
+        let stdout = task.stdout();
+        let mut lines = stdout.lines();
+        let began: u64 = lines.next().unwrap().parse().unwrap();
+        assert!(began >= moment, "{began} < {moment}");
+        assert_eq!(lines.collect::<Vec<_>>(), ["20 0 0 0", "0"]);
+        host.executor.shutdown().await;
+    }
+}
+
+/// One that is cancelled while it waits is not run to its end.
+#[tokio::test]
+async fn a_task_can_be_cancelled_before_its_moment() {
+    for host in hosts(&Settings::default()) {
+        let moment = (SystemTime::now() + Duration::from_millis(300)).duration_since(UNIX_EPOCH).unwrap();
+        let task =
+            host.attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap()).await.unwrap();
+        task.begun().await;
+        task.cancel();
+        assert_eq!(task.record().await.end, End::Cancelled);
+        host.executor.shutdown().await;
+    }
+}
+
 #[tokio::test]
 async fn input_environment_directory_and_umask_are_those_of_a_command() {
     for host in hosts(&Settings::default()) {

@@ -36,7 +36,7 @@ const SEPARATE_STDERR: u32 = 512;
 const JOINS: u32 = 3 << JOINS_SHIFT;
 const JOINS_SHIFT: u32 = 10;
 /// Words of 64 bits at the beginning of the body of a supervised launch.
-const SUPERVISION: usize = 5;
+const SUPERVISION: usize = 6;
 
 /// Whom a command runs as. Given only by a process that may change to it (root).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Supervision<'a> {
     pub timeout: Option<Duration>,
     /// Between SIGTERM and SIGKILL. To the millisecond.
     pub grace: Duration,
+    /// The moment, in milliseconds since 1970, before which the command is not started; it is to come soon. 0: at once.
+    pub not_before: u64,
     /// Bytes stored of each stream.
     pub max_output: u64,
     /// Standard error on its own instead of within standard output.
@@ -146,6 +148,7 @@ pub(crate) struct OwnedSupervision {
     pub(crate) leaf: Option<OwnedFd>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Duration,
+    pub(crate) not_before: u64,
     pub(crate) max_output: u64,
     pub(crate) separate_stderr: bool,
 }
@@ -194,7 +197,8 @@ pub(crate) fn send(
             let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             let index = u64::from(task.claim.index());
             let timeout = task.timeout.map_or(u64::MAX, millis);
-            let words = [task.claim.n(), index, timeout, millis(task.grace), task.max_output];
+            let grace = millis(task.grace);
+            let words = [task.claim.n(), index, timeout, grace, task.not_before, task.max_output];
             body.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
         }
     }
@@ -282,7 +286,8 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
             body = rest;
             let mut words = words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
             let mut word = || words.next().unwrap_or(0);
-            let (n, index, timeout, grace, max_output) = (word(), word(), word(), word(), word());
+            let (n, index, timeout, grace) = (word(), word(), word(), word());
+            let (not_before, max_output) = (word(), word());
             let index = u32::try_from(index).map_err(|_| bad())?;
             OwnedHolder::Supervisor(OwnedSupervision {
                 claim: Claim::received(slot, index, n),
@@ -290,6 +295,7 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
                 leaf,
                 timeout: (timeout != u64::MAX).then_some(Duration::from_millis(timeout)),
                 grace: Duration::from_millis(grace),
+                not_before,
                 max_output,
                 separate_stderr: flags & SEPARATE_STDERR != 0,
             })
@@ -383,6 +389,7 @@ mod tests {
                 leaf,
                 timeout: Some(Duration::from_secs(30 * 86_400)),
                 grace: Duration::from_millis(1500),
+                not_before: 1_800_000_000_000,
                 max_output: 1 << 40,
                 separate_stderr: true,
             };
@@ -397,6 +404,7 @@ mod tests {
             assert_eq!((task.claim.index(), task.claim.n()), (3, 99));
             assert_eq!(task.timeout, Some(Duration::from_secs(30 * 86_400)));
             assert_eq!((task.grace, task.max_output), (Duration::from_millis(1500), 1 << 40));
+            assert_eq!(task.not_before, 1_800_000_000_000);
             assert!(task.separate_stderr && task.leaf.is_some() == leaf.is_some());
         }
         std::fs::remove_file(path).unwrap();

@@ -21,21 +21,19 @@ pub(super) struct Command {
     pub(super) failure: OwnedFd,
 }
 
-/// Clones the command, its time-out begun. Takes the launch, since its ends of the pipes must be nobody's but the
-/// command's.
+/// Clones the command, its time-out begun, once its `turn` has come. Takes the launch, since its ends of the
+/// pipes must be nobody's but the command's.
 pub(super) fn start(
     mut launch: Received,
     leaf: Option<&OwnedFd>,
     output: &mut Output<'_>,
     separate_stderr: bool,
     timeout: Option<Duration>,
+    turn: impl FnOnce() -> io::Result<()>,
 ) -> Result<(Command, Wake), (Stage, i32)> {
     let failed = |stage| move |error: io::Error| (stage, error.raw_os_error().unwrap_or(libc::EIO));
     // All that can fail comes before the clone.
     let wake = Wake::open().map_err(failed(Stage::Session))?;
-    if let Some(timeout) = timeout {
-        wake.after(timeout).map_err(failed(Stage::Session))?;
-    }
     let stdout = output.open(0).map_err(failed(Stage::Files))?;
     let stderr = separate_stderr.then(|| output.open(1)).transpose().map_err(failed(Stage::Files))?;
     if let Some(identity) = launch.identity.as_ref().filter(|identity| identity.uid != 0) {
@@ -52,6 +50,10 @@ pub(super) fn start(
     let (failure, failures) =
         unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| (Stage::Files, errno as i32))?;
     let (argv, envp) = launch.pointers();
+    turn().map_err(failed(Stage::Session))?;
+    if let Some(timeout) = timeout {
+        wake.after(timeout).map_err(failed(Stage::Session))?;
+    }
     // SAFETY: a supervisor is the copy of the zygote's only thread and starts no other.
     let mut side = unsafe { child::clone(false, leaf) };
     if side.is_err() && leaf.is_some() {

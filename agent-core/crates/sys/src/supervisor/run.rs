@@ -5,6 +5,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::prctl;
@@ -17,10 +18,13 @@ use super::{command, watch};
 use crate::launch::{OwnedSupervision, Received};
 use crate::pidfd::PidFd;
 use crate::slot::{Begun, End, Record, Usage};
-use crate::{cgroup, descendants};
+use crate::{cgroup, descendants, priority};
 
 /// The name of a supervisor, as ps(1) shows it.
 pub const NAME: &CStr = c"basicagent-task";
+
+/// The longest wait for the moment at which a task is to be started: whoever started us thought it near.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Finds a supervisor again by what its slot says of it; `None` when it is gone. SIGTERM by this
 /// descriptor cancels the task.
@@ -49,18 +53,30 @@ pub(crate) fn supervise(launch: Received, task: OwnedSupervision) -> ! {
 }
 
 fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
-    let clock = Clock::start()?;
+    let mut clock = Clock::start()?;
     settle()?;
     let pid = unistd::getpid().as_raw();
     let start = descendants::started(pid).ok_or(io::ErrorKind::NotFound)?;
     // Before the command: what could not be recorded is not begun.
-    task.claim.begin(&Begun { pid, start, wall_ms: clock.wall_ms })?;
+    task.claim.begin(&Begun { pid, start, wall_ms: clock.wall_ms.max(task.not_before) })?;
 
-    let OwnedSupervision { claim, dir, leaf, timeout, grace, max_output, separate_stderr } = task;
+    let OwnedSupervision { claim, dir, leaf, timeout, grace, not_before, max_output, separate_stderr } = task;
     let mut output = Output::new(&claim, dir.as_fd(), max_output);
     let tree = Tree { leaf: leaf.as_ref() };
-    let followed = command::start(launch, tree.leaf, &mut output, separate_stderr, timeout)
-        .map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
+    let mut comes_first = false;
+    let turn = || {
+        if let Some(left) = left(not_before) {
+            comes_first = priority::come_first_if_ordinary();
+            thread::sleep(left);
+            clock = Clock::start()?;
+        }
+        Ok(())
+    };
+    let started = command::start(launch, tree.leaf, &mut output, separate_stderr, timeout, turn);
+    if comes_first {
+        priority::step_back();
+    }
+    let followed = started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
     let (end, ended, survivors) = match followed {
         Ok(Ok(last)) => last,
         Ok(Err(error)) => {
@@ -94,6 +110,13 @@ fn settle() -> io::Result<()> {
     // 0 and 1 are /dev/null already; 2 is the agent's, whose reader may wait for its end.
     unistd::dup2_stderr(io::stdin())?;
     Ok(())
+}
+
+/// How long it is until a moment in milliseconds since 1970; `None`: it has come. To be waited for by a clock that
+/// nobody sets: whatever is made of the other meanwhile.
+fn left(moment: u64) -> Option<Duration> {
+    let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now()).ok()?;
+    Some(left.min(MAX_WAIT)).filter(|left| !left.is_zero())
 }
 
 /// When the task began, by both clocks.
