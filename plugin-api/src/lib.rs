@@ -45,6 +45,8 @@ pub mod host;
 mod meta;
 mod method;
 mod provider;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use args::Args;
 pub use context::Context;

@@ -106,13 +106,13 @@ impl Meta {
         self
     }
 
-    /// Describes the reply by a JSON Schema.
+    /// Describes the reply by a JSON Schema, of which the white space between its tokens is left out.
     ///
     /// # Panics
     /// If `schema` is no JSON: a slip in the plugin's source, found by the first `describe`.
     #[must_use]
     pub fn output_schema(mut self, schema: &str) -> Self {
-        let raw = RawValue::from_string(schema.to_owned()).expect("the output schema is JSON");
+        let raw = RawValue::from_string(compact(schema)).expect("the output schema is JSON");
         self.output_schema = Some(raw);
         self
     }
@@ -146,9 +146,28 @@ impl Meta {
     }
 }
 
+/// A JSON text without the white space between its tokens.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let kept = in_string || !c.is_ascii_whitespace();
+        in_string ^= *c == '"' && !escaped;
+        escaped = in_string && *c == '\\' && !escaped;
+        kept
+    };
+    json.chars().filter(is_kept).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schema_of_many_lines_becomes_one() {
+        let schema = "{\n  \"a b\" : [ 1, \"\\\" \\\\\" , \"c d\" ]\n}\n";
+        let meta = Meta::new("getinfo.x", "1.0.0", "does x").output_schema(schema);
+        assert_eq!(meta.output_schema.unwrap().get(), r#"{"a b":[1,"\" \\","c d"]}"#);
+    }
 
     #[test]
     fn the_usage_text_names_method_arguments_and_examples() {

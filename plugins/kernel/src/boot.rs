@@ -10,6 +10,7 @@ use crate::line;
 
 /// The `boot` object of the answer.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Boot {
     /// In UTC, ISO 8601.
     time: Option<String>,

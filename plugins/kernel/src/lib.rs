@@ -34,6 +34,7 @@ static TAINTED: Source = Source::new(|| File::open("/proc/sys/kernel/tainted").o
 
 /// The answer. Its field names are stable: new ones may join, none changes.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     /// uname(2): always `Linux`.
     sysname: String,
@@ -52,6 +53,7 @@ struct Answer {
     domainname: Option<String>,
     /// /proc/version: compiler included.
     proc_version: Option<String>,
+    /// Which start of the machine this is, and when it was.
     boot: Boot,
     /// The kernel's command line (/proc/cmdline).
     command_line: Option<String>,
@@ -74,6 +76,7 @@ impl Provider for Kernel {
             env!("CARGO_PKG_VERSION"),
             "the running kernel: release, boot time, command line, taint, modules",
         )
+        .output_schema(include_str!("../schema.json"))
         .example("", "everything known of the kernel, as one object")
     }
 
@@ -119,3 +122,14 @@ fn number(var: SysconfVar) -> Option<i64> {
 }
 
 export_provider!(Kernel);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_is_that_of_the_answer() {
+        plugin_api::testing::assert_schema::<super::Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
+    }
+}

@@ -10,7 +10,9 @@ static MODULES: Source = Source::new(|| File::open("/proc/modules").ok());
 
 /// One loaded module.
 #[derive(Serialize, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Module {
+    /// As lsmod(8) shows it.
     name: String,
     /// Bytes of memory it holds.
     size_bytes: u64,

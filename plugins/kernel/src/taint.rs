@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// The `taint` object of the answer.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Taint {
     /// The mask itself; 0 is an untainted kernel.
     value: u64,
@@ -15,10 +16,14 @@ pub(crate) struct Taint {
 
 /// One set bit.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Flag {
+    /// Its place in the mask, from 0.
     bit: u32,
     /// As in kernel logs; `?` for a bit newer than this table.
+    /// As an oops prints it.
     letter: char,
+    /// What has happened.
     meaning: &'static str,
 }
 

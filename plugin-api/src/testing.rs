@@ -1,0 +1,137 @@
+//! For the tests of plugins (feature `testing`): the built library as a host loads it, and a schema that can't drift
+//! from the types it describes.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests run cargo, and say what they leave out"
+)]
+
+use std::any::type_name;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::host::{self, HostError, LoadedProvider};
+use crate::{Context, MethodName, ProviderError};
+
+/// Set to anything, [`assert_schema`] writes the file instead of comparing with it.
+pub const UPDATE: &str = "UPDATE_SCHEMA";
+
+/// Builds `package`, a `cdylib` of the same workspace, as cargo builds it for use, and loads it from a copy that only
+/// root and this user can write. `None`, said on standard output: there is no place for such a copy.
+///
+/// # Panics
+/// The package can't be built, or its library is refused; with what the loader says of it.
+#[must_use]
+pub fn load(package: &str) -> Option<LoadedProvider> {
+    let target = target();
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--package", package, "--target-dir"])
+        .arg(&target)
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "{package} can't be built");
+    let library = format!("lib{}.so", package.replace('-', "_"));
+    let method = MethodName::parse(&package.replace('-', "."))
+        .expect("a package is named as its method, getinfo-NAME");
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    for place in [Some(target.clone()), home].into_iter().flatten() {
+        let dir = place.join(format!(".{package}-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let made =
+            fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
+        let provider = (made.is_ok() && host::check_folder(&dir).is_ok()).then(|| {
+            let copy = dir.join(&library);
+            fs::copy(target.join("debug").join(&library), &copy).expect("the library is copied");
+            fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("the copy is ours");
+            host::open(std::slice::from_ref(&dir), &method)
+        });
+        let _ = fs::remove_dir_all(&dir);
+        if let Some(provider) = provider {
+            return Some(provider.unwrap_or_else(|error| panic!("{}: {error}", library)));
+        }
+    }
+    println!("SKIPPED (needs a folder that only root or this user can write)");
+    None
+}
+
+/// Where cargo builds what is tested: the test lies in `debug/deps` there.
+fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    test.ancestors().nth(3).expect("a test lies in target/debug/deps").to_owned()
+}
+
+/// One call as the host makes it, for the caller's own user id, with a minute's time and room for 1 GiB.
+///
+/// # Errors
+/// The provider's own.
+///
+/// # Panics
+/// The plugin broke the interface.
+pub fn call(provider: &LoadedProvider, args: &str) -> Result<Value, ProviderError> {
+    let context = Context::new(nix::unistd::geteuid().as_raw(), Duration::from_secs(60), 1 << 30);
+    match provider.call(args, &context) {
+        Ok(text) => Ok(serde_json::from_str(&text).expect("the host has checked that it is JSON")),
+        Err(HostError::Provider(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Compares `file`, the schema that the plugin describes its answer by, with that of `T`, the type it answers. Every
+/// field has to be documented; fields that are not in the schema are none of the answer's (`additionalProperties`).
+/// With [`UPDATE`] in the environment, the file is written anew.
+///
+/// # Panics
+/// They differ, or a field lacks its documentation.
+pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
+    let file = file.as_ref();
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let settings = settings.with_transform(RecursiveTransform(close));
+    let schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    undocumented(&schema, type_name::<T>());
+    let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        return;
+    }
+    let stored = fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        stored == text,
+        "{} is not what {} says; run this test with {UPDATE}=1 and look at what changes",
+        file.display(),
+        type_name::<T>()
+    );
+}
+
+/// An object has the fields it names, and no others. What says nothing about values (`format`) is left out.
+fn close(schema: &mut Schema) {
+    schema.remove("format");
+    schema.remove("title");
+    if schema.get("properties").is_some() && schema.get("additionalProperties").is_none() {
+        schema.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+}
+
+fn undocumented(schema: &Value, at: &str) {
+    if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+        for (name, field) in fields {
+            assert!(field.get("description").is_some(), "{at}: field {name} has no documentation");
+        }
+    }
+    match schema {
+        Value::Object(entries) => {
+            entries.iter().for_each(|(key, value)| undocumented(value, &format!("{at}/{key}")))
+        }
+        Value::Array(items) => items.iter().for_each(|value| undocumented(value, at)),
+        _ => {}
+    }
+}
