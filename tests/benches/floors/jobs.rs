@@ -1,4 +1,7 @@
-//! What scheduled jobs cost: many that are not due, and a hundred that are due each second.
+//! What scheduled jobs cost: many that are not due, and a hundred that are due each second; beside them the barest program
+//! that starts the same hundred commands each second, one after the other, and nothing else.
+
+#![expect(clippy::disallowed_methods, reason = "the barest program starts its commands itself")]
 
 use crate::idle::{Look, field, megabytes, tree};
 use crate::line::Line;
@@ -6,7 +9,8 @@ use crate::peers::Controller;
 use crate::table::{self, Bar};
 use serde_json::{Value, json};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Jobs that are loaded, and how many are asked for at once.
 const JOBS: usize = 100_000;
@@ -138,11 +142,40 @@ pub(crate) fn due() {
     let percent = |cpu: u64| cpu as f64 / 1e7 / took;
     let daemon_cpu = percent(Look::at(daemon).cpu - daemon_before.cpu);
     let others_cpu = percent(Look::at(others).cpu - others_before.cpu);
+    drop(line);
+    drop(agent);
+    let (floor_cpu, mut floor_late) = barest();
     late.sort_unstable_by(f64::total_cmp);
+    floor_late.sort_unstable_by(f64::total_cmp);
     let rate = late.len() as f64 / took;
     table::figure("jobs started a second", rate, "", Bar::None);
     table::figure("– the agent's CPU, results delivered and acknowledged", daemon_cpu, "%", Bar::AtMost(1.0));
+    table::figure("– the barest program's CPU, nothing kept, nothing isolated", floor_cpu, "%", Bar::None);
     table::figure("– its helper that starts commands, CPU", others_cpu, "%", Bar::None);
     table::figure("– start after the second it was due, p50", late[late.len() / 2], "ms", Bar::None);
     table::figure("– p99", late[late.len() * 99 / 100], "ms", Bar::AtMost(20.0));
+    table::figure("– p50 of the barest program", floor_late[floor_late.len() / 2], "ms", Bar::None);
+    table::figure("– p99 of the barest program", floor_late[floor_late.len() * 99 / 100], "ms", Bar::None);
+}
+
+/// CPU of this process, in percent, and how late each command was started, in milliseconds.
+fn barest() -> (f64, Vec<f64>) {
+    let since_epoch = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let pid = [std::process::id()];
+    let (before, start) = (Look::at(&pid).cpu, Instant::now());
+    let mut late = Vec::with_capacity(SECONDS * A_SECOND);
+    for _ in 0..SECONDS {
+        let part = Duration::from_nanos(since_epoch().subsec_nanos().into());
+        std::thread::sleep(Duration::from_secs(1) - part);
+        let mut children: Vec<Child> = (0..A_SECOND)
+            .map(|_| {
+                let mut command = Command::new("/bin/bash");
+                let child = command.args(["-c", ":"]).stdin(Stdio::null()).spawn().expect("bash starts");
+                late.push(f64::from(since_epoch().subsec_micros()) / 1e3);
+                child
+            })
+            .collect();
+        children.iter_mut().for_each(|child| assert!(child.wait().is_ok_and(|status| status.success())));
+    }
+    ((Look::at(&pid).cpu - before) as f64 / 1e7 / start.elapsed().as_secs_f64(), late)
 }
