@@ -1,0 +1,146 @@
+//! Whether this is a container, and whose: what the managers leave behind, in the order of systemd-detect-virt(1).
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::file;
+
+/// The `container` object of the answer.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Container {
+    /// `none`, `docker`, `podman`, `lxc`, `systemd-nspawn`, `containerd`, `cri-o`, `openvz`, `wsl`, or what a manager
+    /// calls itself.
+    pub(crate) kind: String,
+    /// Whether it is a container of a Kubernetes pod.
+    pub(crate) kubernetes: bool,
+    /// The file that told the kind; null for `none`.
+    pub(crate) found_by: Option<String>,
+}
+
+/// Parts of cgroup paths and of a root's overlay that name a manager.
+const PATHS: [(&str, &str); 12] = [
+    ("/docker/", "docker"),
+    ("/docker-", "docker"),
+    ("/lib/docker/", "docker"),
+    ("libpod", "podman"),
+    ("/crio-", "cri-o"),
+    ("/cri-containerd", "containerd"),
+    ("/containerd/", "containerd"),
+    ("/containers/storage/", "podman"),
+    ("/lxc/", "lxc"),
+    ("/lxc.payload", "lxc"),
+    ("/machine.slice/machine-", "systemd-nspawn"),
+    ("/garden/", "garden"),
+];
+
+/// Of the system whose root folder is `root`.
+pub(crate) fn read(root: &Path) -> Container {
+    let (kind, found_by) = match manager(root) {
+        Some((kind, path)) => (kind, Some(format!("/{path}"))),
+        None => ("none".to_owned(), None),
+    };
+    Container { kind, kubernetes: is_pod(root), found_by }
+}
+
+fn manager(root: &Path) -> Option<(String, &'static str)> {
+    if root.join("proc/vz").exists() && !root.join("proc/bc").exists() {
+        return Some(("openvz".to_owned(), "proc/vz"));
+    }
+    let release = "proc/sys/kernel/osrelease";
+    if file::line(&root.join(release)).is_some_and(|text| text.contains("Microsoft") || text.contains("WSL"))
+    {
+        return Some(("wsl".to_owned(), release));
+    }
+    // What systemd and the managers that follow its container interface write.
+    for path in ["run/host/container-manager", "run/systemd/container"] {
+        if let Some(name) = file::line(&root.join(path)) {
+            return Some((name, path));
+        }
+    }
+    if let Some(name) =
+        file::bytes(&root.join("proc/1/environ")).and_then(|environ| container_variable(&environ))
+    {
+        return Some((name, "proc/1/environ"));
+    }
+    for (path, kind) in [("run/.containerenv", "podman"), (".dockerenv", "docker")] {
+        if root.join(path).exists() {
+            return Some((kind.to_owned(), path));
+        }
+    }
+    for path in ["proc/1/cgroup", "proc/self/cgroup"] {
+        if let Some(kind) = file::text(&root.join(path)).as_deref().and_then(named) {
+            return Some((kind.to_owned(), path));
+        }
+    }
+    // A cgroup namespace hides the path; the layers of the root folder still tell.
+    let path = "proc/self/mountinfo";
+    let mounts = file::text(&root.join(path))?;
+    let overlay = mounts.lines().find(|line| line.contains(" / / ") && line.contains(" - overlay "))?;
+    Some((named(overlay)?.to_owned(), path))
+}
+
+/// `container=` of the first process.
+fn container_variable(environ: &[u8]) -> Option<String> {
+    let value = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(b"container="))?;
+    (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
+}
+
+fn named(text: &str) -> Option<&'static str> {
+    PATHS.iter().find(|(part, _)| text.contains(part)).map(|(_, kind)| *kind)
+}
+
+/// What the kubelet leaves in every container, or in most.
+fn is_pod(root: &Path) -> bool {
+    ["run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"].iter().any(|path| root.join(path).exists())
+        || file::line(&root.join("etc/hosts")).is_some_and(|line| line.starts_with("# Kubernetes-managed"))
+        || file::text(&root.join("proc/1/cgroup")).is_some_and(|text| text.contains("/kubepods"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn managers_are_known_by_what_they_leave() {
+        let nspawn = "0::/machine.slice/machine-qemu.scope\n";
+        let overlay = "1 0 0:9 / / rw - overlay overlay rw,upperdir=/var/lib/containerd/io/1/fs,workdir=/w\n";
+        for (number, (path, content, kind, kubernetes)) in [
+            ("etc/nothing", "", "none", false),
+            (".dockerenv", "", "docker", false),
+            ("run/.containerenv", "engine=\"podman\"\n", "podman", false),
+            ("run/systemd/container", "lxc\n", "lxc", false),
+            ("run/host/container-manager", "systemd-nspawn\n", "systemd-nspawn", false),
+            ("proc/1/environ", "A=b\0container=lxc-libvirt\0C=d\0", "lxc-libvirt", false),
+            ("proc/1/environ", "A=b\0notcontainer=x\0container=\0", "none", false),
+            ("proc/1/cgroup", "12:pids:/docker/0123abc\n0::/docker/0123abc\n", "docker", false),
+            (
+                "proc/1/cgroup",
+                "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
+                "containerd",
+                true,
+            ),
+            ("proc/self/cgroup", nspawn, "systemd-nspawn", false),
+            ("proc/self/cgroup", "0::/system.slice/docker.service\n", "none", false),
+            ("proc/self/mountinfo", overlay, "containerd", false),
+            ("proc/sys/kernel/osrelease", "5.15.90.1-microsoft-standard-WSL2\n", "wsl", false),
+            ("etc/hosts", "# Kubernetes-managed hosts file.\n", "none", true),
+            ("proc/1/environ", "container=\u{fffd}\n\0", "\u{fffd}\n", false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let root =
+                std::env::temp_dir().join(format!("getinfo-os-container-{}-{number}", std::process::id()));
+            let file = root.join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, content).unwrap();
+            let found = read(&root);
+            fs::remove_dir_all(&root).unwrap();
+            assert_eq!((found.kind.as_str(), found.kubernetes), (kind, kubernetes), "{path} {content:?}");
+            assert_eq!(found.found_by.is_none(), kind == "none");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The first process, and what kind of service manager it is.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::file;
+
+/// The `init` object of the answer.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Init {
+    /// The name of process 1 (/proc/1/comm), 15 bytes at most.
+    pub(crate) process: Option<String>,
+    /// `systemd`, `openrc`, `runit`, `s6`, `dinit`, `upstart` or `sysvinit`; null where
+    /// nothing says so, as in containers.
+    pub(crate) manager: Option<&'static str>,
+}
+
+/// Of the system whose root folder is `root`.
+pub(crate) fn read(root: &Path) -> Init {
+    let process = file::line(&root.join("proc/1/comm"));
+    let by_folder = [("run/systemd/system", "systemd"), ("run/openrc", "openrc"), ("run/s6", "s6")];
+    let manager = match process.as_deref() {
+        Some("systemd") => Some("systemd"),
+        Some("runit") => Some("runit"),
+        Some("s6-svscan") => Some("s6"),
+        Some("dinit") => Some("dinit"),
+        Some("upstart") => Some("upstart"),
+        // The others share the name `init`; sd_booted(3) and its like leave a folder.
+        Some("openrc-init" | "init") => by_folder
+            .iter()
+            .find(|(path, _)| root.join(path).exists())
+            .map(|(_, manager)| *manager)
+            .or_else(|| root.join("etc/inittab").exists().then_some("sysvinit")),
+        _ => None,
+    };
+    Init { process, manager }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn managers_are_told_by_the_process_and_its_folder() {
+        for (number, (comm, folder, manager)) in [
+            ("systemd\n", "etc", Some("systemd")),
+            ("init\n", "run/systemd/system", Some("systemd")),
+            ("init\n", "run/openrc", Some("openrc")),
+            ("init\n", "etc/inittab", Some("sysvinit")),
+            ("init\n", "etc", None),
+            ("runit\n", "etc", Some("runit")),
+            ("bash\n", "run/systemd/system", None),
+            ("", "etc", None),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let root = std::env::temp_dir().join(format!("getinfo-os-init-{}-{number}", std::process::id()));
+            fs::create_dir_all(root.join("proc/1")).unwrap();
+            fs::create_dir_all(root.join(folder)).unwrap();
+            fs::write(root.join("proc/1/comm"), comm).unwrap();
+            let found = read(&root);
+            fs::remove_dir_all(&root).unwrap();
+            assert_eq!(found.manager, manager, "{comm:?} {folder}");
+        }
+    }
+}

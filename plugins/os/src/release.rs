@@ -1,0 +1,229 @@
+//! os-release(5): the distribution's description of itself, a file of shell assignments.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::file;
+
+/// The administrator's file first, then the distribution's own.
+const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+/// Assignments looked at; os-release(5) defines about thirty.
+const MAX_FIELDS: usize = 200;
+
+/// The `release` object of the answer: fields of os-release(5) by their names there; null where the file lacks them.
+#[derive(Serialize, Default, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Release {
+    /// `ID`: the distribution in one lower-case word, `debian`.
+    pub(crate) id: Option<String>,
+    /// `ID_LIKE`: the distributions it derives from, the closest first.
+    pub(crate) id_like: Vec<String>,
+    /// `NAME`: without a version, `Debian GNU/Linux`.
+    pub(crate) name: Option<String>,
+    /// `PRETTY_NAME`: name and version for people.
+    pub(crate) pretty_name: Option<String>,
+    /// `VERSION`: the version for people, `12 (bookworm)`.
+    pub(crate) version: Option<String>,
+    /// `VERSION_ID`: the version for programs, `12`; null on rolling releases.
+    pub(crate) version_id: Option<String>,
+    /// `VERSION_CODENAME` (or Ubuntu's `UBUNTU_CODENAME`), `bookworm`.
+    pub(crate) codename: Option<String>,
+    /// `VARIANT`: the edition for people, `Server Edition`.
+    pub(crate) variant: Option<String>,
+    /// `VARIANT_ID`: the edition for programs, `server`.
+    pub(crate) variant_id: Option<String>,
+    /// `BUILD_ID`: which build of the image this is.
+    pub(crate) build_id: Option<String>,
+    /// `IMAGE_ID`: which image this was installed from.
+    pub(crate) image_id: Option<String>,
+    /// `IMAGE_VERSION`: that image's version.
+    pub(crate) image_version: Option<String>,
+    /// `PLATFORM_ID`: the platform of modular distributions, `platform:el9`.
+    pub(crate) platform_id: Option<String>,
+    /// `CPE_NAME`: the name in vulnerability databases.
+    pub(crate) cpe_name: Option<String>,
+    /// `HOME_URL`.
+    pub(crate) home_url: Option<String>,
+    /// `DOCUMENTATION_URL`.
+    pub(crate) documentation_url: Option<String>,
+    /// `SUPPORT_URL`.
+    pub(crate) support_url: Option<String>,
+    /// `BUG_REPORT_URL`.
+    pub(crate) bug_report_url: Option<String>,
+    /// `PRIVACY_POLICY_URL`.
+    pub(crate) privacy_policy_url: Option<String>,
+    /// `SUPPORT_END`: the last day of support, `2028-06-30`.
+    pub(crate) support_end: Option<String>,
+    /// `VENDOR_NAME`: who makes the distribution.
+    pub(crate) vendor_name: Option<String>,
+    /// `VENDOR_URL`.
+    pub(crate) vendor_url: Option<String>,
+    /// `DEFAULT_HOSTNAME`.
+    pub(crate) default_hostname: Option<String>,
+    /// `ARCHITECTURE`: of the userland, in systemd's words, `x86-64`.
+    pub(crate) architecture: Option<String>,
+    /// `LOGO`: the name of an icon.
+    pub(crate) logo: Option<String>,
+    /// `ANSI_COLOR`: a colour for the name on terminals.
+    pub(crate) ansi_color: Option<String>,
+    /// Assignments that are none of the above, such as `REDHAT_SUPPORT_PRODUCT`, by name.
+    pub(crate) other: Vec<Other>,
+}
+
+/// An assignment that os-release(5) does not know.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Other {
+    /// As in the file.
+    pub(crate) name: String,
+    /// Without its quotes.
+    pub(crate) value: String,
+}
+
+/// Of the system whose root folder is `root`.
+pub(crate) fn read(root: &Path) -> Option<Release> {
+    FILES.iter().find_map(|path| file::text(&root.join(path))).map(|text| parse(&text))
+}
+
+fn parse(text: &str) -> Release {
+    let mut release = Release::default();
+    let mut ubuntu_codename = None;
+    for (name, value) in text.lines().filter_map(assignment).take(MAX_FIELDS) {
+        let field = match name {
+            "ID_LIKE" => {
+                release.id_like = value.split_ascii_whitespace().map(str::to_owned).collect();
+                continue;
+            }
+            "ID" => &mut release.id,
+            "NAME" => &mut release.name,
+            "PRETTY_NAME" => &mut release.pretty_name,
+            "VERSION" => &mut release.version,
+            "VERSION_ID" => &mut release.version_id,
+            "VERSION_CODENAME" => &mut release.codename,
+            "UBUNTU_CODENAME" => &mut ubuntu_codename,
+            "VARIANT" => &mut release.variant,
+            "VARIANT_ID" => &mut release.variant_id,
+            "BUILD_ID" => &mut release.build_id,
+            "IMAGE_ID" => &mut release.image_id,
+            "IMAGE_VERSION" => &mut release.image_version,
+            "PLATFORM_ID" => &mut release.platform_id,
+            "CPE_NAME" => &mut release.cpe_name,
+            "HOME_URL" => &mut release.home_url,
+            "DOCUMENTATION_URL" => &mut release.documentation_url,
+            "SUPPORT_URL" => &mut release.support_url,
+            "BUG_REPORT_URL" => &mut release.bug_report_url,
+            "PRIVACY_POLICY_URL" => &mut release.privacy_policy_url,
+            "SUPPORT_END" => &mut release.support_end,
+            "VENDOR_NAME" => &mut release.vendor_name,
+            "VENDOR_URL" => &mut release.vendor_url,
+            "DEFAULT_HOSTNAME" => &mut release.default_hostname,
+            "ARCHITECTURE" => &mut release.architecture,
+            "LOGO" => &mut release.logo,
+            "ANSI_COLOR" => &mut release.ansi_color,
+            _ => {
+                let name = name.to_owned();
+                // As in a shell, the last assignment counts.
+                release.other.retain(|other| other.name != name);
+                release.other.push(Other { name, value });
+                continue;
+            }
+        };
+        *field = Some(value).filter(|value| !value.is_empty());
+    }
+    release.other.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    if release.codename.is_none() {
+        release.codename = ubuntu_codename;
+    }
+    release
+}
+
+/// `NAME=value` as a shell reads it, nothing expanded. None for a comment, or what is no such line.
+fn assignment(line: &str) -> Option<(&str, String)> {
+    let (name, value) = line.trim().split_once('=')?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_word) {
+        return None;
+    }
+    Some((name, unquote(value)))
+}
+
+/// The first word of `text`, its quotes and backslashes taken away.
+fn unquote(text: &str) -> String {
+    let mut value = String::new();
+    let mut chars = text.chars().peekable();
+    let mut quote = None;
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, c) if c.is_ascii_whitespace() || c == ';' => break,
+            // In double quotes a backslash stands for itself, but before these.
+            (Some('"'), '\\') if !matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => value.push('\\'),
+            (None | Some('"'), '\\') => value.extend(chars.next()),
+            (_, c) => value.push(c),
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As they are shipped by other distributions, and lines that none ships.
+    const SAMPLES: [&str; 6] = [
+        "NAME=\"Ubuntu\"\nVERSION_ID=\"22.04\"\nVERSION=\"22.04.4 LTS (Jammy Jellyfish)\"\nID=ubuntu\nID_LIKE=debian\n\
+         UBUNTU_CODENAME=jammy\n",
+        "NAME=\"Rocky Linux\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.3\"\n\
+         PLATFORM_ID=\"platform:el9\"\nANSI_COLOR=\"0;32\"\nREDHAT_SUPPORT_PRODUCT=\"Rocky Linux\"\n\
+         CPE_NAME=\"cpe:/o:rocky:rocky:9::baseos\"\nSUPPORT_END=\"2032-05-31\"\n",
+        "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.19.1\nPRETTY_NAME=\"Alpine Linux v3.19\"\n",
+        "NAME=\"Arch Linux\"\nID=arch\nBUILD_ID=rolling\nLOGO=archlinux-logo\n",
+        "# a comment\n\nID='single'\nNAME=\"a \\\"b\\\" \\$c \\\\ \\n\"\nVERSION=a\\ b\nVARIANT=''\nLOGO=x'y'\"z\"\n",
+        "ID=first\nID=second\nX=1\nX=2\n",
+    ];
+
+    #[test]
+    fn fields_are_found_under_their_names() {
+        let ubuntu = parse(SAMPLES[0]);
+        assert_eq!((ubuntu.id.as_deref(), ubuntu.version_id.as_deref()), (Some("ubuntu"), Some("22.04")));
+        assert_eq!(
+            (ubuntu.codename.as_deref(), ubuntu.id_like.as_slice()),
+            (Some("jammy"), &["debian".to_owned()][..])
+        );
+        let rocky = parse(SAMPLES[1]);
+        assert_eq!(rocky.id_like, ["rhel", "centos", "fedora"]);
+        assert_eq!(
+            (rocky.platform_id.as_deref(), rocky.support_end.as_deref()),
+            (Some("platform:el9"), Some("2032-05-31"))
+        );
+        assert_eq!(rocky.other[0].name, "REDHAT_SUPPORT_PRODUCT");
+        assert_eq!(parse(SAMPLES[3]).version_id, None);
+        assert_eq!(parse(SAMPLES[4]).variant, None);
+        assert_eq!(parse(SAMPLES[5]).other.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_assignment_is_passed_over() {
+        for text in ["", "ID", "=x", "1D=x", "I D=x", "export ID=x", "\u{fffd}=x", "#ID=x"] {
+            assert_eq!(parse(text), Release::default(), "{text:?}");
+        }
+        assert_eq!(parse("ID=\"open").id.as_deref(), Some("open"));
+        assert_eq!(parse("ID=end\\").id.as_deref(), Some("end"));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a shell is the definition of what the file says")]
+    fn values_are_those_a_shell_finds() {
+        for sample in SAMPLES {
+            for (name, value) in sample.lines().filter_map(assignment) {
+                let last =
+                    sample.lines().filter_map(assignment).rfind(|(other, _)| *other == name).unwrap().1;
+                let script = format!("{sample}\nprintf %s \"${{{name}}}\"");
+                let shell = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+                assert_eq!(String::from_utf8_lossy(&shell.stdout), last, "{name} in {sample:?}: {value:?}");
+            }
+        }
+    }
+}

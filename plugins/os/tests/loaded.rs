@@ -1,0 +1,101 @@
+//! `getinfo.os` as a host sees it, beside a shell that reads os-release(5), systemd-detect-virt(1) and hostname(1).
+#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
+#![expect(clippy::print_stdout, reason = "tests say what they leave out")]
+
+use std::fs;
+use std::process::Command;
+
+use plugin_api::testing::{call, load};
+
+/// What a command prints, trimmed; none where it is not installed.
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).env("LC_ALL", "C").output();
+    match output {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        Err(error) => {
+            println!("SKIPPED ({program}: {error})");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_release_is_what_a_shell_reads() {
+    let Some(provider) = load("getinfo-os") else { return };
+    let answer = call(&provider, "").unwrap();
+    let script = ". /etc/os-release; for n in $(sed -n 's/^\\([A-Z_0-9]*\\)=.*/\\1/p' /etc/os-release); do \
+                  eval printf '\"%s=%s\\n\"' $n '\"$'$n'\"'; done";
+    let Some(shell) = output("bash", &["-c", script]) else { return };
+    assert!(shell.contains("ID="), "{shell}");
+    for line in shell.lines() {
+        let (name, value) = line.split_once('=').unwrap();
+        let field = match name {
+            "VERSION_CODENAME" => "codename".to_owned(),
+            name => name.to_ascii_lowercase(),
+        };
+        let found = &answer["release"][&field];
+        if name == "ID_LIKE" {
+            assert_eq!(*found, serde_json::json!(value.split_whitespace().collect::<Vec<_>>()));
+        } else if found.is_null() {
+            let others = answer["release"]["other"].as_array().unwrap();
+            assert!(
+                value.is_empty()
+                    || others.iter().any(|other| other["name"] == name && other["value"] == value),
+                "{line}"
+            );
+        } else {
+            assert_eq!(*found, value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_machine_is_what_systemd_detects() {
+    let Some(provider) = load("getinfo-os") else { return };
+    let answer = call(&provider, "").unwrap();
+    if let Some(vm) = output("systemd-detect-virt", &["--vm"]) {
+        let kind = match answer["virtualization"]["kind"].as_str().unwrap() {
+            "hyperv" => "microsoft",
+            "virtualbox" => "oracle",
+            "firecracker" => "kvm",
+            "unknown" => "vm-other",
+            kind => kind,
+        };
+        // systemd's `amazon` and `google` are clouds here.
+        assert!(vm == kind || matches!(vm.as_str(), "amazon" | "google") && kind == "kvm", "{vm} {kind}");
+    }
+    if let Some(container) = output("systemd-detect-virt", &["--container"]) {
+        assert_eq!(answer["container"]["kind"], container.as_str());
+    }
+}
+
+#[test]
+fn names_and_uptime_are_what_commands_print() {
+    let Some(provider) = load("getinfo-os") else { return };
+    let uptime = || {
+        let text = fs::read_to_string("/proc/uptime").unwrap();
+        text.split('.').next().unwrap().parse::<u64>().unwrap()
+    };
+    let before = uptime();
+    let answer = call(&provider, "").unwrap();
+    let seconds = answer["uptime_seconds"].as_u64().unwrap();
+    assert!((before..=uptime()).contains(&seconds), "{before} {seconds}");
+    if let Some(hostname) = output("uname", &["-n"]) {
+        assert_eq!(answer["hostname"], hostname.as_str());
+    }
+    let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    match id.trim() {
+        "" | "uninitialized" => assert!(answer["machine_id"].is_null()),
+        id => assert_eq!(answer["machine_id"], id),
+    }
+    if let Some(comm) = output("ps", &["-o", "comm=", "-p", "1"]) {
+        assert_eq!(answer["init"]["process"], comm.as_str());
+    }
+}
+
+#[test]
+fn arguments_are_refused() {
+    let Some(provider) = load("getinfo-os") else { return };
+    assert_eq!(call(&provider, "-x").unwrap_err().code(), "usage");
+    assert!(call(&provider, "-h").unwrap()["usage"].as_str().unwrap().contains("getinfo.os"));
+}
