@@ -6,11 +6,13 @@
 use crate::Error;
 use crate::audit;
 use crate::exec::{DefaultGroup, Settings};
+use crate::plugin;
 use crate::schedule;
 use crate::task;
 use agent_wire::Endpoint;
 use agent_wire::message::{Init, MAX_OUTPUT};
 use log::LevelFilter;
+use plugin_api::host::Trust;
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
@@ -136,7 +138,10 @@ pub(crate) struct Plugins {
     pub(crate) roots: Vec<String>,
     /// Seconds a worker process outlives its last call.
     pub(crate) idle: u64,
+    /// Sums of files, one of which a plugin's must be; empty: any.
     trusted_sha256: Vec<String>,
+    /// minisign keys, one of which must have signed a plugin; empty: it need not be signed.
+    trusted_keys: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -221,7 +226,12 @@ impl Default for Cron {
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { roots: vec!["getinfo.users".to_owned()], idle: 30, trusted_sha256: Vec::new() }
+        Self {
+            roots: vec!["getinfo.users".to_owned()],
+            idle: 30,
+            trusted_sha256: Vec::new(),
+            trusted_keys: Vec::new(),
+        }
     }
 }
 
@@ -322,9 +332,11 @@ impl Config {
         if !(1..=3600).contains(&self.plugins.idle) {
             return refuse("plugins.idle", "must be from 1 to 3600 seconds");
         }
-        if !self.plugins.trusted_sha256.is_empty() {
-            // A list that is silently not in force would be trusted.
-            return refuse("plugins.trusted_sha256", "this version has no such check; leave it empty");
+        if let Err(why) = Trust::new(&self.plugins.trusted_sha256, &[]) {
+            return refuse("plugins.trusted_sha256", &why);
+        }
+        if let Err(why) = Trust::new(&[], &self.plugins.trusted_keys) {
+            return refuse("plugins.trusted_keys", &why);
         }
         Ok(())
     }
@@ -353,6 +365,20 @@ impl Config {
             keep: Duration::from_secs(u64::from(self.tasks.keep_days) * 24 * 3600),
             max_output: self.exec.max_output as u64,
         }
+    }
+
+    /// What plugins get.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a sum or a key that is none, which a checked configuration does not have.
+    pub(crate) fn plugin_settings(&self) -> Result<plugin::Settings, Error> {
+        let Plugins { roots, idle, trusted_sha256, trusted_keys } = &self.plugins;
+        Ok(plugin::Settings {
+            dirs: self.plugin_dirs.clone(),
+            roots: roots.clone(),
+            idle: Duration::from_secs(*idle),
+            trust: Trust::new(trusted_sha256, trusted_keys).map_err(Error::Config)?,
+        })
     }
 
     /// What schedules get.
@@ -385,13 +411,6 @@ impl Exec {
                 GroupRule::Root => DefaultGroup::Root,
             },
         }
-    }
-}
-
-impl Plugins {
-    /// How long a worker process outlives its last call.
-    pub(crate) fn idle(&self) -> Duration {
-        Duration::from_secs(self.idle)
     }
 }
 
@@ -538,6 +557,7 @@ mod tests {
             ("[log]\nlevel = 'loud'", "log.level"),
             ("[tls]\nserver_name = 'a b'", "tls.server_name"),
             ("[plugins]\ntrusted_sha256 = ['00']", "plugins.trusted_sha256"),
+            ("[plugins]\ntrusted_keys = ['RWQ']", "plugins.trusted_keys"),
         ];
         for (text, word) in table {
             let error = parse(text).unwrap_err();

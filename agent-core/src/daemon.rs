@@ -175,11 +175,7 @@ impl Daemon<'_> {
         };
         let (shutdown, stopping) = Shutdown::new();
         let executor = Arc::new(Executor::start(config.exec.settings(), exec::Platform::default())?);
-        let plugins = Arc::new(Plugins::new(
-            config.plugin_dirs.clone(),
-            config.plugins.roots.clone(),
-            config.plugins.idle(),
-        ));
+        let plugins = Arc::new(Plugins::new(config.plugin_settings()?));
         let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
         let cron = config.schedule_settings();
         schedule::check(&cron.timezone, &cron.calendar)?;
@@ -301,9 +297,10 @@ impl Daemon<'_> {
         self.executor.reconfigure(config.exec.settings());
         self.tasks.reconfigure(config.task_settings());
         self.scheduler.reconfigure(&config.schedule_settings()).await;
-        self.plugins
-            .reload(config.plugin_dirs.clone(), config.plugins.roots.clone(), config.plugins.idle())
-            .await;
+        match config.plugin_settings() {
+            Ok(settings) => self.plugins.reload(settings).await,
+            Err(error) => log::error!("plugins stay as they are: {error}"),
+        }
         self.config.send_replace(Arc::new(config));
         log::info!("configuration reloaded");
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use plugin_api::host::{self, HostError, LoadedProvider};
+use plugin_api::host::{self, HostError, LoadedProvider, Trust};
 use plugin_api::{Context, MethodName};
 
 /// A folder that the loader trusts, removed at the end.
@@ -344,4 +344,84 @@ fn a_replaced_file_has_another_identity() {
     assert_eq!(host::check(&file).unwrap().identity(), before);
     fs::rename(folder.example("panics"), &file).unwrap();
     assert_ne!(host::FileIdentity::of(&file).unwrap(), before);
+}
+
+/// A key pair, and a signature of `file` beside it.
+fn sign(file: &Path, keys: &minisign::KeyPair) {
+    let data = fs::File::open(file).unwrap();
+    let signed = minisign::sign(Some(&keys.pk), &keys.sk, data, None, None).unwrap();
+    fs::write(host::signature_of(file), signed.into_string()).unwrap();
+    set_mode(&host::signature_of(file), 0o644);
+}
+
+fn sum(file: &Path) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(fs::read(file).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn only_what_is_listed_is_vouched_for_where_there_is_a_list() {
+    let Some(folder) = Folder::new("listed") else { return };
+    let greeting = folder.example("greeting");
+    let checked = host::check(&greeting).unwrap();
+    Trust::default().vouch(&checked).unwrap();
+    let other = "0".repeat(64);
+    Trust::new(&[other.clone(), sum(&greeting).to_uppercase()], &[]).unwrap().vouch(&checked).unwrap();
+    let refused = Trust::new(&[other], &[]).unwrap().vouch(&checked).unwrap_err().to_string();
+    assert!(refused.contains(&sum(&greeting)) && refused.contains("not among the trusted"), "{refused}");
+    // The descriptor is as it was: what is vouched for can be loaded.
+    host::load(checked, &MethodName::parse("getinfo.greeting").unwrap()).unwrap();
+}
+
+#[test]
+fn only_what_a_trusted_key_has_signed_is_vouched_for_where_there_are_keys() {
+    let Some(folder) = Folder::new("signed") else { return };
+    let greeting = folder.example("greeting");
+    let keys = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let others = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let trust = |pairs: &[&minisign::KeyPair]| {
+        let keys: Vec<String> = pairs.iter().map(|pair| pair.pk.to_base64()).collect();
+        Trust::new(&[], &keys).unwrap()
+    };
+    let vouch = |trust: &Trust| trust.vouch(&host::check(&greeting).unwrap()).map_err(|err| err.to_string());
+    let refused = vouch(&trust(&[&keys])).unwrap_err();
+    assert!(
+        refused.contains("libgetinfo_greeting.so.minisig") && refused.contains("No such file"),
+        "{refused}"
+    );
+    sign(&greeting, &keys);
+    vouch(&trust(&[&keys])).unwrap();
+    vouch(&trust(&[&others, &keys])).unwrap();
+    assert!(vouch(&trust(&[&others])).unwrap_err().contains("no trusted key's"));
+    // Both are asked for where both are given.
+    let both = |sum: String| Trust::new(&[sum], &[keys.pk.to_base64()]).unwrap();
+    vouch(&both(sum(&greeting))).unwrap();
+    assert!(vouch(&both("0".repeat(64))).is_err());
+    // A signature is as good as its file's owner.
+    set_mode(&host::signature_of(&greeting), 0o666);
+    assert!(vouch(&trust(&[&keys])).unwrap_err().contains("can be written by others"));
+    set_mode(&host::signature_of(&greeting), 0o644);
+    // One bit of the file, and one of the signature.
+    let mut bytes = fs::read(&greeting).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&greeting, &bytes).unwrap();
+    assert!(vouch(&trust(&[&keys])).unwrap_err().contains("no trusted key's"));
+    for text in ["", "untrusted comment: x\nAAAA\n", &"x".repeat(5000)] {
+        fs::write(host::signature_of(&greeting), text).unwrap();
+        assert!(vouch(&trust(&[&keys])).is_err(), "{text:.20}");
+    }
+}
+
+#[test]
+fn what_is_no_sum_and_no_key_is_told() {
+    for (sums, keys, told) in [
+        (vec!["00"], vec![], "64 hexadecimal"),
+        (vec!["zz"], vec![], "64 hexadecimal"),
+        (vec![], vec!["RWQ"], "no minisign public key"),
+        (vec![], vec![""], "no minisign public key"),
+    ] {
+        let own = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let error = Trust::new(&own(sums), &own(keys)).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
 }

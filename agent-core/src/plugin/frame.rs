@@ -10,6 +10,7 @@ use agent_sys::readiness::watch;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, Shutdown, send, shutdown};
 use plugin_api::ProviderError;
+use plugin_api::host::Trust;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,6 +35,8 @@ const PREFIX: usize = 4;
 pub(super) struct Job {
     pub(super) method: String,
     pub(super) path: PathBuf,
+    /// What is asked of the file beside its owner.
+    pub(super) trust: Trust,
     /// Whether root is kept; else it is dropped before anything is loaded.
     pub(super) keep_root: bool,
 }

@@ -1,6 +1,6 @@
 //! One plugin in use: a bounded queue of calls, and the task that makes them one after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plugin_api::MethodName;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::plugins::Settings;
+use super::plugins::Shared;
 use super::process::Worker;
 use crate::Error;
 
@@ -28,10 +28,10 @@ pub(super) struct Request {
 
 /// Makes the calls that come in until none came for the settings' idle time, or all senders are
 /// gone; then ends its worker.
-pub(super) async fn run(method: MethodName, settings: Arc<Settings>, mut requests: mpsc::Receiver<Request>) {
-    let mut lane = Lane { method, settings, worker: None };
+pub(super) async fn run(method: MethodName, shared: Arc<Shared>, mut requests: mpsc::Receiver<Request>) {
+    let mut lane = Lane { method, shared, worker: None };
     loop {
-        let request = match timeout(lane.settings.idle, requests.recv()).await {
+        let request = match timeout(lane.shared.settings.idle, requests.recv()).await {
             Ok(Some(request)) => request,
             Ok(None) => break,
             Err(_) => {
@@ -58,13 +58,23 @@ pub(super) async fn run(method: MethodName, settings: Arc<Settings>, mut request
 
 struct Lane {
     method: MethodName,
-    settings: Arc<Settings>,
+    shared: Arc<Shared>,
     worker: Option<Worker>,
 }
 
 impl Lane {
     async fn call(&mut self, args: String) -> Reply {
-        let mut worker = self.take_worker().await?;
+        let (path, identity) = locate(&self.shared.settings.dirs, &self.method)?;
+        self.shared.is_free(&self.method, identity)?;
+        let reply = self.exchange(&path, identity, args).await;
+        if let Err(error) = &reply {
+            self.shared.note(&self.method, identity, error);
+        }
+        reply
+    }
+
+    async fn exchange(&mut self, path: &Path, identity: FileIdentity, args: String) -> Reply {
+        let mut worker = self.take_worker(path, identity).await?;
         let reply = worker.call(args).await;
         match &reply {
             Ok(_) | Err(Error::PluginArgs { .. } | Error::PluginFailed { .. }) => self.worker = Some(worker),
@@ -74,8 +84,7 @@ impl Lane {
     }
 
     /// The worker of the file as it is now: the one that runs, or a new one.
-    async fn take_worker(&mut self) -> Result<Worker, Error> {
-        let (path, identity) = locate(&self.settings.dirs, &self.method)?;
+    async fn take_worker(&mut self, path: &Path, identity: FileIdentity) -> Result<Worker, Error> {
         if let Some(worker) = self.worker.take() {
             if worker.identity == identity {
                 return Ok(worker);
@@ -84,14 +93,15 @@ impl Lane {
             worker.end().await;
         }
         let method = self.method.as_str();
-        let may_keep_root = self.settings.is_root && self.settings.roots.iter().any(|root| root == method);
+        let Shared { settings, program, is_root, .. } = &*self.shared;
+        let may_keep_root = *is_root && settings.roots.iter().any(|root| root == method);
         // Always without root first: a plugin that does not say it needs root never gets it.
-        let worker = Worker::start(&self.settings.program, method, &path, identity, false).await?;
+        let worker = Worker::start(program, &settings.trust, method, (path, identity), false).await?;
         if !may_keep_root || !worker.meta().needs_root || worker.keeps_root {
             return Ok(worker);
         }
         worker.end().await;
-        Worker::start(&self.settings.program, method, &path, identity, true).await
+        Worker::start(program, &settings.trust, method, (path, identity), true).await
     }
 }
 

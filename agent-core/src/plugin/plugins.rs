@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plugin_api::MethodName;
-use plugin_api::host::{self, FileIdentity};
+use plugin_api::host::{self, FileIdentity, Trust};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
@@ -15,21 +15,32 @@ use tokio::time::timeout_at;
 use super::frame::MAX_ARGS;
 use super::lane::{self, Reply, Request};
 use super::process::{CALL_TIMEOUT, Program, Worker};
+use super::quarantine::Quarantine;
 use crate::Error;
 
 /// What [`Plugins::shutdown`] waits for calls that run; then their workers are killed.
 const SHUTDOWN_TIMEOUT: Duration = CALL_TIMEOUT;
 
-/// What the configuration says, and what follows for each worker.
+/// What the configuration says.
 #[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) dirs: Vec<PathBuf>,
+pub(crate) struct Settings {
+    /// Absolute, searched in order.
+    pub(crate) dirs: Vec<PathBuf>,
     /// Methods whose plugin may keep root, if it says that it needs it.
-    pub(super) roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
     /// How long a worker outlives its last call.
-    pub(super) idle: Duration,
+    pub(crate) idle: Duration,
+    /// What is asked of a plugin's file beside its owner.
+    pub(crate) trust: Trust,
+}
+
+/// What all lanes know, until the settings change.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Settings,
     pub(super) program: Program,
     pub(super) is_root: bool,
+    quarantine: Mutex<Quarantine>,
 }
 
 /// The plugins of one daemon. Owns their workers; [`Plugins::shutdown`] ends them.
@@ -40,7 +51,7 @@ pub(crate) struct Plugins {
 
 #[derive(Debug)]
 struct State {
-    settings: Arc<Settings>,
+    shared: Arc<Shared>,
     lanes: HashMap<MethodName, Lane>,
     /// Summaries by file, so that a listing starts no worker twice.
     summaries: HashMap<MethodName, (FileIdentity, String)>,
@@ -54,17 +65,14 @@ struct Lane {
 }
 
 impl Plugins {
-    /// Nothing is looked at, and no worker started, before the first call. `dirs` are absolute and
-    /// searched in order; `roots` are the methods whose plugins may keep root; `idle` is how long a
-    /// worker outlives its last call.
-    pub(crate) fn new(dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration) -> Self {
-        Self::with_program(dirs, roots, idle, Program::this())
+    /// Nothing is looked at, and no worker started, before the first call.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self::with_program(settings, Program::this())
     }
 
-    fn with_program(dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration, program: Program) -> Self {
-        let is_root = nix::unistd::geteuid().is_root();
-        let settings = Arc::new(Settings { dirs, roots, idle, program, is_root });
-        let state = State { settings, lanes: HashMap::new(), summaries: HashMap::new(), closed: false };
+    fn with_program(settings: Settings, program: Program) -> Self {
+        let shared = Arc::new(Shared::new(settings, program));
+        let state = State { shared, lanes: HashMap::new(), summaries: HashMap::new(), closed: false };
         Self { state: Mutex::new(state) }
     }
 
@@ -91,8 +99,8 @@ impl Plugins {
     /// Every method there is a plugin file for, sorted, each with its line of help; for a file that
     /// can't be used, why not.
     pub(crate) async fn methods(&self) -> Vec<(String, String)> {
-        let settings = self.lock().settings.clone();
-        let files = match host::list(&settings.dirs) {
+        let shared = self.lock().shared.clone();
+        let files = match host::list(&shared.settings.dirs) {
             Ok(files) => files,
             Err(err) => {
                 log::warn!("{err}");
@@ -101,7 +109,7 @@ impl Plugins {
         };
         let mut methods = Vec::with_capacity(files.len());
         for (method, _) in files {
-            let summary = match self.summary(&settings, &method).await {
+            let summary = match self.summary(&shared, &method).await {
                 Ok(summary) => summary,
                 Err(err) => format!("unusable: {err}"),
             };
@@ -110,12 +118,12 @@ impl Plugins {
         methods
     }
 
-    /// Takes new settings. Workers started by the old ones finish what they were asked and end.
-    pub(crate) async fn reload(&self, dirs: Vec<PathBuf>, roots: Vec<String>, idle: Duration) {
+    /// Takes new settings, and takes no plugin for a bad one any more. Workers started by the old ones finish what they
+    /// were asked and end.
+    pub(crate) async fn reload(&self, settings: Settings) {
         let lanes = {
             let mut state = self.lock();
-            let (program, is_root) = (state.settings.program.clone(), state.settings.is_root);
-            state.settings = Arc::new(Settings { dirs, roots, idle, program, is_root });
+            state.shared = Arc::new(Shared::new(settings, state.shared.program.clone()));
             state.summaries.clear();
             std::mem::take(&mut state.lanes)
         };
@@ -137,16 +145,16 @@ impl Plugins {
         if state.closed {
             return Err(Error::ShuttingDown);
         }
-        let settings = state.settings.clone();
+        let shared = state.shared.clone();
         // Lanes that have ended of idleness; their tasks are done or about to be.
         state.lanes.retain(|_, lane| !lane.requests.is_closed());
         let lane = match state.lanes.entry(method) {
             Entry::Occupied(lane) => lane,
             Entry::Vacant(vacant) => {
                 // One that can't be found needs no lane: names are the peer's to invent.
-                lane::locate(&settings.dirs, vacant.key())?;
+                lane::locate(&shared.settings.dirs, vacant.key())?;
                 let (requests, receiver) = mpsc::channel(lane::QUEUE);
-                let task = tokio::spawn(lane::run(vacant.key().clone(), settings, receiver));
+                let task = tokio::spawn(lane::run(vacant.key().clone(), shared, receiver));
                 vacant.insert_entry(Lane { requests, task })
             }
         };
@@ -156,14 +164,22 @@ impl Plugins {
             .map_err(|_| Error::PluginBusy { method: lane.key().to_string(), waiting: lane::QUEUE })
     }
 
-    async fn summary(&self, settings: &Settings, method: &MethodName) -> Result<String, Error> {
-        let (path, identity) = lane::locate(&settings.dirs, method)?;
+    async fn summary(&self, shared: &Shared, method: &MethodName) -> Result<String, Error> {
+        let (path, identity) = lane::locate(&shared.settings.dirs, method)?;
+        shared.is_free(method, identity)?;
         if let Some((known, summary)) = self.lock().summaries.get(method)
             && *known == identity
         {
             return Ok(summary.clone());
         }
-        let worker = Worker::start(&settings.program, method.as_str(), &path, identity, false).await?;
+        let (trust, file) = (&shared.settings.trust, (&*path, identity));
+        let worker = match Worker::start(&shared.program, trust, method.as_str(), file, false).await {
+            Ok(worker) => worker,
+            Err(error) => {
+                shared.note(method, identity, &error);
+                return Err(error);
+            }
+        };
         let summary = worker.meta().summary.clone();
         worker.end().await;
         self.lock().summaries.insert(method.clone(), (identity, summary.clone()));
@@ -172,6 +188,41 @@ impl Plugins {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn new(settings: Settings, program: Program) -> Self {
+        let is_root = nix::unistd::geteuid().is_root();
+        Self { settings, program, is_root, quarantine: Mutex::default() }
+    }
+
+    /// Refuses a plugin that is in quarantine.
+    pub(super) fn is_free(&self, method: &MethodName, identity: FileIdentity) -> Result<(), Error> {
+        match self.quarantine().sentence(method, identity, Instant::now()) {
+            Some(why) => {
+                Err(Error::PluginRefused { method: method.to_string(), why: format!("{method}: {why}") })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what came of a call, if the plugin took its process with it.
+    pub(super) fn note(&self, method: &MethodName, identity: FileIdentity, error: &Error) {
+        let how = match error {
+            Error::PluginCrashed { how, .. } => how.clone(),
+            Error::PluginTimedOut { after, .. } => format!("no answer within {} s", after.as_secs()),
+            _ => return,
+        };
+        if self.quarantine().crashed(method, identity, how, Instant::now())
+            && let Err(error) = self.is_free(method, identity)
+        {
+            log::error!("plugin {error}");
+        }
+    }
+
+    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

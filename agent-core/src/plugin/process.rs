@@ -14,7 +14,7 @@ use agent_sys::readiness::watch;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use plugin_api::Meta;
-use plugin_api::host::FileIdentity;
+use plugin_api::host::{FileIdentity, Trust};
 use serde_json::value::RawValue;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -69,12 +69,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it has loaded the plugin at `path`.
+    /// Starts a worker and waits until it has loaded the plugin at `path`, if the file has what `trust` asks for.
     pub(super) async fn start(
         program: &Program,
+        trust: &Trust,
         method: &str,
-        path: &Path,
-        identity: FileIdentity,
+        (path, identity): (&Path, FileIdentity),
         keep_root: bool,
     ) -> Result<Self, Error> {
         let not_started = |err: io::Error| Error::PluginRefused {
@@ -94,7 +94,7 @@ impl Worker {
             identity,
             keeps_root: keep_root,
         };
-        let job = Job { method: method.to_owned(), path: path.to_owned(), keep_root };
+        let job = Job { method: method.to_owned(), path: path.to_owned(), trust: trust.clone(), keep_root };
         let described = worker.exchange(&job, LOAD_TIMEOUT).await?;
         match serde_json::from_str(described.get()) {
             Ok(meta) => worker.meta = meta,

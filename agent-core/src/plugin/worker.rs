@@ -70,6 +70,7 @@ fn load(job: &Job) -> Result<LoadedProvider, String> {
     let method = MethodName::parse(&job.method).map_err(|err| err.to_string())?;
     // As root still: the walk needs no permission of the plugin's own.
     let checked = host::check(&job.path).map_err(|err| err.to_string())?;
+    job.trust.vouch(&checked).map_err(|err| err.to_string())?;
     confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
     host::load(checked, &method).map_err(|err| err.to_string())
 }

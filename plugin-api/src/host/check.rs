@@ -75,24 +75,33 @@ impl FileIdentity {
 /// [`HostError::Refused`], naming the component and the rule.
 pub fn check(path: &Path) -> Result<CheckedFile, HostError> {
     let refused = |why: String| HostError::Refused { path: path.to_owned(), why };
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(refused("it is no file's path".to_owned()));
-    };
-    let folder = open_folder(parent).map_err(refused)?;
-    // O_NONBLOCK: a FIFO planted under this name must not hang the open.
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let fd = openat(&folder, name, flags, Mode::empty()).map_err(|err| refused(describe(err, path)))?;
-    let stat = fstat(&fd).map_err(|err| refused(describe(err, path)))?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Err(refused("it is not a regular file".to_owned()));
-    }
-    trusted(&stat, path).map_err(refused)?;
+    let (file, stat) = open_file(path).map_err(refused)?;
     if Mode::from_bits_truncate(stat.st_mode).intersects(SET_ID) {
         return Err(refused("it has a set-uid or set-gid bit".to_owned()));
     }
-    let file = File::from(fd);
     let kind = elf::inspect(&file).map_err(refused)?;
     Ok(CheckedFile { file, path: path.to_owned(), kind, identity: FileIdentity::from_stat(&stat) })
+}
+
+/// A file that stands beside a plugin, by the same rules as the plugin.
+pub(super) fn open_trusted(path: &Path) -> Result<File, String> {
+    open_file(path).map(|(file, _)| file)
+}
+
+fn open_file(path: &Path) -> Result<(File, FileStat), String> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err("it is no file's path".to_owned());
+    };
+    let folder = open_folder(parent)?;
+    // O_NONBLOCK: a FIFO planted under this name must not hang the open.
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let fd = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, path))?;
+    let stat = fstat(&fd).map_err(|err| describe(err, path))?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err("it is not a regular file".to_owned());
+    }
+    trusted(&stat, path)?;
+    Ok((File::from(fd), stat))
 }
 
 /// Checks a plugin folder by the same rules, for a configuration check. An absent one is refused.

@@ -3,7 +3,7 @@
 //!
 //! [`open`] does the whole. The steps apart: [`find`] looks for one file name in each folder, in
 //! order; [`check`] opens it without following a link, checks who owns it and every folder above it,
-//! and reads its ELF headers; [`load`] maps *the opened descriptor*, so nothing can be swapped in
+//! and reads its ELF headers; [`Trust::vouch`] asks for a listed sum or a signature; [`load`] maps *the opened descriptor*, so nothing can be swapped in
 //! between. A loaded library is never unloaded.
 
 mod call_c;
@@ -12,11 +12,13 @@ mod elf;
 mod error;
 mod find;
 mod load;
+mod vouch;
 
 pub use check::{CheckedFile, FileIdentity, check, check_folder};
 pub use error::HostError;
 pub use find::{find, list};
 pub use load::{Json, LoadedProvider, load};
+pub use vouch::{Trust, signature_of};
 
 use std::path::PathBuf;
 

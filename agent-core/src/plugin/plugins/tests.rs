@@ -88,7 +88,11 @@ impl Folder {
 
     fn plugins(&self, roots: &[&str], idle: Duration) -> Plugins {
         let roots = roots.iter().map(ToString::to_string).collect();
-        Plugins::with_program(vec![self.0.clone()], roots, idle, program())
+        Plugins::with_program(self.settings(roots, idle, Trust::default()), program())
+    }
+
+    fn settings(&self, roots: Vec<String>, idle: Duration, trust: Trust) -> Settings {
+        Settings { dirs: vec![self.0.clone()], roots, idle, trust }
     }
 }
 
@@ -148,6 +152,7 @@ async fn a_bad_plugin_costs_its_call_and_the_next_one_is_answered() {
         ("flood", "while (!SAY(\"[]\")) {} return 0;"),
         ("memory", "while (calloc(1, 1 << 20)) {} abort();"),
         ("status", "return 9;"),
+        ("noise", "for (int i = 0; i < 100000; i++) puts(\"noise\"); fflush(stdout); return 9;"),
         ("stdin", "char c; if (read(0, &c, 1) == 0) abort();"),
         ("error", "SAY(\"{\\\"code\\\":\\\"own\\\",\\\"message\\\":\\\"mine\\\"}\"); return 1;"),
         ("usage", "SAY(\"{\\\"code\\\":\\\"usage\\\",\\\"message\\\":\\\"-x\\\"}\"); return 1;"),
@@ -161,7 +166,8 @@ async fn a_bad_plugin_costs_its_call_and_the_next_one_is_answered() {
                 "segv" | "abort" | "forked" | "exit" | "deep" | "memory" | "stdin",
                 Error::PluginCrashed { .. },
             ) => {}
-            ("text" | "latin" | "status", Error::PluginFailed { code, .. }) if code == "broken" => {}
+            ("text" | "latin" | "status" | "noise", Error::PluginFailed { code, .. }) if code == "broken" => {
+            }
             ("flood", Error::PluginFailed { code, .. }) if code == "reply_too_large" => {}
             ("error", Error::PluginFailed { code, message, .. }) if code == "own" && message == "mine" => {}
             ("usage", Error::PluginArgs { why, .. }) if why == "-x" => {}
@@ -264,6 +270,86 @@ async fn a_replaced_file_is_loaded_by_the_next_call() {
     plugins.shutdown().await;
 }
 
+/// Written over, not replaced: what is mapped changes under the worker, which may cost its call and nothing else.
+#[tokio::test]
+async fn a_file_that_is_written_over_is_loaded_anew() {
+    let Some(folder) = Folder::new() else { return };
+    folder.plugin("over", "", "SAY(\"1\");");
+    let plugins = folder.plugins(&[], IDLE);
+    assert_eq!(plugins.call("getinfo.over", "").await.unwrap().get(), "1");
+    let library = folder.0.join("libgetinfo_over.so");
+    let kept = folder.0.join("kept");
+    fs::rename(&library, &kept).unwrap();
+    folder.plugin("over", "", "SAY(\"[2]\");");
+    let new = fs::read(&library).unwrap();
+    fs::rename(&kept, &library).unwrap();
+    fs::write(&library, new).unwrap();
+    let mut replies = Vec::new();
+    for _ in 0..2 {
+        replies.push(plugins.call("getinfo.over", "").await);
+    }
+    assert_eq!(replies.pop().unwrap().unwrap().get(), "[2]");
+    plugins.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_crashes_three_times_is_quarantined_until_its_file_or_the_settings_change() {
+    let Some(folder) = Folder::new() else { return };
+    let bad = r#"if (memmem(request, len, "bad", 3)) abort(); SAY("true");"#;
+    folder.plugin("crash", MORE, bad);
+    folder.plugin("fine", "", "SAY(\"true\");");
+    let plugins = folder.plugins(&[], IDLE);
+    for _ in 0..3 {
+        assert!(matches!(plugins.call("getinfo.crash", "bad").await, Err(Error::PluginCrashed { .. })));
+    }
+    let quarantined = |reply: Reply| {
+        let error = reply.unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, Error::PluginRefused { .. }), "{error:?}");
+        assert!(told.starts_with("getinfo.crash: quarantined for") && told.contains("SIGABRT"), "{told}");
+    };
+    quarantined(plugins.call("getinfo.crash", "").await);
+    assert_eq!(plugins.call("getinfo.fine", "").await.unwrap().get(), "true", "others go on");
+    let told = plugins.methods().await;
+    let of = |method: &str| told.iter().find(|(name, _)| name == method).unwrap().1.clone();
+    assert!(of("getinfo.crash").contains("quarantined"), "{told:?}");
+    assert_eq!(of("getinfo.fine"), "fine it is");
+    // Another file in its place.
+    folder.plugin("crash", MORE, bad);
+    assert_eq!(plugins.call("getinfo.crash", "").await.unwrap().get(), "true");
+    for _ in 0..3 {
+        assert!(matches!(plugins.call("getinfo.crash", "bad").await, Err(Error::PluginCrashed { .. })));
+    }
+    quarantined(plugins.call("getinfo.crash", "").await);
+    // A reload: somebody has looked at it.
+    plugins.reload(folder.settings(Vec::new(), IDLE, Trust::default())).await;
+    assert_eq!(plugins.call("getinfo.crash", "").await.unwrap().get(), "true");
+    plugins.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_nobody_vouches_for_is_not_mapped() {
+    let Some(folder) = Folder::new() else { return };
+    let trace = folder.0.join("trace");
+    fs::write(&trace, "").unwrap();
+    fs::set_permissions(&trace, Permissions::from_mode(0o666)).unwrap();
+    let early = format!(
+        r#"__attribute__((constructor)) static void early(void) {{ dprintf(open("{}", O_WRONLY), "mapped"); }}"#,
+        trace.display()
+    );
+    folder.plugin("vouched", &early, "SAY(\"true\");");
+    let trust = Trust::new(&["0".repeat(64)], &[]).unwrap();
+    let plugins = Plugins::with_program(folder.settings(Vec::new(), IDLE, trust), program());
+    let error = plugins.call("getinfo.vouched", "").await.unwrap_err().to_string();
+    let (_, sum) = error.split_once("SHA-256 sum, ").unwrap_or_else(|| panic!("{error}"));
+    assert_eq!(fs::read_to_string(&trace).unwrap(), "");
+    let trust = Trust::new(&[sum[..64].to_owned()], &[]).unwrap();
+    plugins.reload(folder.settings(Vec::new(), IDLE, trust)).await;
+    assert_eq!(plugins.call("getinfo.vouched", "").await.unwrap().get(), "true");
+    assert_eq!(fs::read_to_string(&trace).unwrap(), "mapped");
+    plugins.shutdown().await;
+}
+
 #[tokio::test]
 async fn an_idle_worker_ends_and_the_next_call_starts_another() {
     let Some(folder) = Folder::new() else { return };
@@ -327,7 +413,7 @@ async fn methods_are_listed_with_the_bad_ones_among_them() {
 
 #[tokio::test]
 async fn unfit_names_and_arguments_start_no_worker() {
-    let plugins = Plugins::with_program(vec![PathBuf::from("/nonexistent")], Vec::new(), IDLE, program());
+    let plugins = Folder(PathBuf::from("/nonexistent")).plugins(&[], IDLE);
     for method in ["getinfo.none", "getinfo", "getinfo.../x", "getinfo.a_b", "agent.ping"] {
         assert!(matches!(plugins.call(method, "").await, Err(Error::PluginRefused { .. })), "{method}");
     }
