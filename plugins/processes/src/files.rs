@@ -1,0 +1,143 @@
+//! The other files of a process: each is read only for a process that is answered, or to choose it.
+
+use std::fs::File;
+use std::io::Read as _;
+
+/// Enough for all of /proc/PID/stat, and for the lines of status that are read.
+const SMALL_FILE_BYTES: usize = 4096;
+/// What is shown of the arguments of a process.
+pub(crate) const CMDLINE_BYTES: usize = 4096;
+
+/// Reads the files of processes, all into the same memory.
+pub(crate) struct Files {
+    buffer: Vec<u8>,
+}
+
+/// Effective ids of a process (status: `Uid`, `Gid`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// The arguments of a process.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cmdline {
+    pub(crate) words: Vec<String>,
+    pub(crate) truncated: bool,
+}
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; SMALL_FILE_BYTES.max(CMDLINE_BYTES) + 1] }
+    }
+
+    /// The beginning of a file; none for a process that has ended.
+    pub(crate) fn read(&mut self, pid: u32, name: &str) -> Option<&[u8]> {
+        let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
+        let mut length = 0;
+        // One read is the rule: the kernel makes the whole of such a file at once.
+        loop {
+            match file.read(self.buffer.get_mut(length..)?).ok()? {
+                0 => break,
+                count => length += count,
+            }
+            if length >= SMALL_FILE_BYTES || name != "cmdline" {
+                break;
+            }
+        }
+        self.buffer.get(..length)
+    }
+
+    pub(crate) fn ids(&mut self, pid: u32) -> Option<Ids> {
+        parse_ids(self.read(pid, "status")?)
+    }
+
+    pub(crate) fn cmdline(&mut self, pid: u32) -> Cmdline {
+        self.read(pid, "cmdline").map(parse_cmdline).unwrap_or_default()
+    }
+
+    pub(crate) fn cgroup(&mut self, pid: u32) -> Option<String> {
+        parse_cgroup(self.read(pid, "cgroup")?)
+    }
+}
+
+/// `Uid:` and `Gid:` have real, effective, saved and file system id.
+fn parse_ids(status: &[u8]) -> Option<Ids> {
+    let id = |key: &[u8]| {
+        let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
+        str::from_utf8(line).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    Some(Ids { uid: id(b"Uid:")?, gid: id(b"Gid:")? })
+}
+
+/// Each argument ends in NUL; a process that has written its own title may leave that out.
+fn parse_cmdline(bytes: &[u8]) -> Cmdline {
+    let truncated = bytes.len() > CMDLINE_BYTES;
+    let shown = bytes.get(..CMDLINE_BYTES).unwrap_or(bytes);
+    // Titles are padded with NULs.
+    let end = shown.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let shown = &shown[..end];
+    if shown.is_empty() {
+        return Cmdline::default();
+    }
+    let words =
+        shown.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    Cmdline { words, truncated }
+}
+
+/// Lines are `ID:CONTROLLERS:PATH` (cgroups(7)): the unified hierarchy's, else systemd's, else the first.
+fn parse_cgroup(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
+    let line = |wanted: fn(&str) -> bool| text.lines().find(|line| wanted(line));
+    // On a hybrid system the unified one may hold nothing but its root.
+    line(|line| line.starts_with("0::") && line != "0::/")
+        .or_else(|| line(|line| line.contains(":name=systemd:")))
+        .or_else(|| line(|line| line.starts_with("0::")))
+        .or_else(|| text.lines().next())
+        .and_then(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_ids_are_read() {
+        let status = b"Name:\tx\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t1000\t5\t5\t5\nFDSize:\t64\n";
+        assert_eq!(parse_ids(status), Some(Ids { uid: 0, gid: 5 }));
+        for bad in ["", "Uid:\t1\n", "Uid:\t1\t2\n", "Uid:\ta\tb\nGid:\t1\t1\n"] {
+            assert_eq!(parse_ids(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_split_and_bounded() {
+        let words = |bytes: &[u8]| parse_cmdline(bytes).words;
+        assert_eq!(words(b"sleep\x0060\0"), ["sleep", "60"]);
+        assert_eq!(words(b"a\0\0b\0"), ["a", "", "b"]);
+        assert_eq!(words(b"nginx: master process\0\0\0\0"), ["nginx: master process"]);
+        assert_eq!(words(b"no end"), ["no end"]);
+        assert_eq!(words(b"Jos\xe9\0"), ["Jos\u{fffd}"]);
+        assert!(words(b"").is_empty() && words(b"\0\0").is_empty());
+        let long = parse_cmdline(&[b'a'; CMDLINE_BYTES + 1]);
+        assert!(long.truncated && long.words[0].len() == CMDLINE_BYTES);
+        assert!(!parse_cmdline(&[b'a'; CMDLINE_BYTES]).truncated);
+    }
+
+    #[test]
+    fn the_cgroup_of_each_hierarchy_is_found() {
+        for (text, want) in [
+            ("0::/system.slice/ssh.service\n", Some("/system.slice/ssh.service")),
+            ("0::/\n", Some("/")),
+            ("12:cpu:/a\n1:name=systemd:/system.slice/x.service\n0::/\n", Some("/system.slice/x.service")),
+            ("4:memory:/docker/1\n3:cpu:/b\n", Some("/docker/1")),
+            ("0::/with:colon\n", Some("/with:colon")),
+            ("", None),
+            ("nothing\n", None),
+        ] {
+            assert_eq!(parse_cgroup(text.as_bytes()).as_deref(), want, "{text:?}");
+        }
+    }
+}
