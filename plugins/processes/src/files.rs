@@ -35,17 +35,8 @@ impl Files {
     /// The beginning of a file; none for a process that has ended.
     pub(crate) fn read(&mut self, pid: u32, name: &str) -> Option<&[u8]> {
         let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
-        let mut length = 0;
-        // One read is the rule: the kernel makes the whole of such a file at once.
-        loop {
-            match file.read(self.buffer.get_mut(length..)?).ok()? {
-                0 => break,
-                count => length += count,
-            }
-            if length >= SMALL_FILE_BYTES || name != "cmdline" {
-                break;
-            }
-        }
+        // One read: the kernel makes such a file at once, as far as there is room for it.
+        let length = file.read(&mut self.buffer).ok()?;
         self.buffer.get(..length)
     }
 
