@@ -1,0 +1,164 @@
+//! Addresses of interfaces (rtnetlink(7): RTM_NEWADDR, the kernel's if_addr.h).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::Serialize;
+
+use crate::netlink::{Dump, attributes, text, u32_at};
+
+pub(crate) const GET: u16 = 22;
+const NEW: u16 = 20;
+const HEADER: usize = 8;
+/// A lifetime without an end.
+const FOREVER: u32 = u32::MAX;
+
+/// One address of an interface.
+#[derive(Serialize, Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Address {
+    /// `inet` or `inet6`.
+    family: &'static str,
+    /// The address itself.
+    address: String,
+    /// How many of its bits are the network's.
+    prefix_length: u8,
+    /// `global`, `site`, `link`, `host`, `nowhere` or a number of rt_scopes.
+    scope: String,
+    /// The network's broadcast address (IPv4).
+    broadcast: Option<String>,
+    /// The other end's, of a point-to-point link.
+    peer: Option<String>,
+    /// The address's label (IPv4), mostly the interface's name.
+    label: Option<String>,
+    /// `secondary`, `temporary`, `deprecated`, `tentative`, `dadfailed`, `permanent`, … as ip(8) calls them.
+    flags: Vec<&'static str>,
+    /// Seconds for which it is still valid; null without an end.
+    valid_seconds: Option<u32>,
+    /// Seconds for which it is still used for what is new; null without an end.
+    preferred_seconds: Option<u32>,
+}
+
+/// By bit number; the first is of IPv4.
+const FLAGS: [&str; 12] = [
+    "secondary",
+    "nodad",
+    "optimistic",
+    "dadfailed",
+    "home",
+    "deprecated",
+    "tentative",
+    "permanent",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "stable-privacy",
+];
+
+/// Each with its interface's index, as the kernel orders them.
+pub(crate) fn read(dump: &Dump) -> Vec<(u32, Address)> {
+    dump.of(NEW).filter_map(parse).collect()
+}
+
+fn parse(message: &[u8]) -> Option<(u32, Address)> {
+    let header = message.get(..HEADER)?;
+    let (is_v6, index) = (ip_family(header[0])? == "inet6", u32_at(header, 4)?);
+    let mut flags = u32::from(header[2]);
+    let (mut local, mut address, mut broadcast, mut label) = (None, None, None, None);
+    let (mut preferred, mut valid) = (FOREVER, FOREVER);
+    for (kind, value) in attributes(&message[HEADER..]) {
+        match kind {
+            1 => address = ip(value),
+            2 => local = ip(value),
+            3 => label = Some(text(value)),
+            4 => broadcast = ip(value),
+            6 => {
+                preferred = u32_at(value, 0)?;
+                valid = u32_at(value, 4)?;
+            }
+            8 => flags = u32_at(value, 0)?,
+            _ => {}
+        }
+    }
+    // IFA_ADDRESS is the other end's where there is one, else the same as IFA_LOCAL, which IPv6 leaves out then.
+    let peer = address.filter(|address| local.is_some_and(|local| local != *address));
+    let text = |ip: IpAddr| ip.to_string();
+    Some((
+        index,
+        Address {
+            family: if is_v6 { "inet6" } else { "inet" },
+            address: text(local.or(address)?),
+            prefix_length: header[1],
+            scope: scope(header[3]),
+            broadcast: broadcast.map(text),
+            peer: peer.map(text),
+            label,
+            flags: FLAGS
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| flags >> bit & 1 == 1)
+                .map(|(bit, name)| if bit == 0 && is_v6 { "temporary" } else { *name })
+                .collect(),
+            valid_seconds: Some(valid).filter(|seconds| *seconds != FOREVER),
+            preferred_seconds: Some(preferred).filter(|seconds| *seconds != FOREVER),
+        },
+    ))
+}
+
+/// Scopes by their usual names (rt_scope_t).
+pub(crate) fn scope(value: u8) -> String {
+    match value {
+        0 => "global".to_owned(),
+        200 => "site".to_owned(),
+        253 => "link".to_owned(),
+        254 => "host".to_owned(),
+        255 => "nowhere".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// AF_INET and AF_INET6 of Linux.
+pub(crate) fn ip_family(family: u8) -> Option<&'static str> {
+    match family {
+        2 => Some("inet"),
+        10 => Some("inet6"),
+        _ => None,
+    }
+}
+
+/// By its length.
+pub(crate) fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(Ipv4Addr::from(v4).into());
+    }
+    Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_told_from_the_address() {
+        let head = [2, 24, 0x80, 0, 3, 0, 0, 0];
+        let v4 = |kind: u8, last: u8| [8, 0, kind, 0, 10, 0, 0, last];
+        let message = [&head[..], &v4(1, 2), &v4(2, 1), &v4(4, 255)].concat();
+        for end in 0..message.len() {
+            let _ = parse(&message[..end]);
+        }
+        if cfg!(target_endian = "little") {
+            let (index, address) = parse(&message).unwrap();
+            assert_eq!(
+                (index, address.address.as_str(), address.peer.as_deref()),
+                (3, "10.0.0.1", Some("10.0.0.2"))
+            );
+            assert_eq!(
+                (address.broadcast.as_deref(), address.flags.as_slice()),
+                (Some("10.0.0.255"), &["permanent"][..])
+            );
+            let (_, same) = parse(&[&head[..], &v4(1, 1), &v4(2, 1)].concat()).unwrap();
+            assert_eq!(same.peer, None);
+        }
+        assert!(parse(&[&[7][..], &head[1..]].concat()).is_none(), "another family");
+        assert!(parse(&head).is_none(), "no address");
+    }
+}

@@ -1,0 +1,77 @@
+//! Whom this host asks for names (resolv.conf(5)).
+
+use std::fs::File;
+use std::io::Read as _;
+
+use serde::Serialize;
+
+/// What is read of a resolv.conf.
+const MAX_BYTES: u64 = 64 << 10;
+const FILE: &str = "/etc/resolv.conf";
+/// Where systemd-resolved lists whom it asks itself.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
+
+/// The `dns` object of the answer.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Dns {
+    /// The servers that programs here ask, of /etc/resolv.conf.
+    nameservers: Vec<String>,
+    /// Domains that short names are tried in.
+    search: Vec<String>,
+    /// Such as `ndots:2` or `edns0`.
+    options: Vec<String>,
+    /// The servers that systemd-resolved asks in turn; null where it does not run.
+    resolved_nameservers: Option<Vec<String>>,
+}
+
+impl Dns {
+    pub(crate) fn read() -> Self {
+        let mut dns = parse(&file(FILE).unwrap_or_default());
+        dns.resolved_nameservers = file(RESOLVED).map(|text| parse(&text).nameservers);
+        dns
+    }
+}
+
+fn file(path: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A keyword and its values a line; the last of `domain` and `search` counts, options add up.
+fn parse(text: &str) -> Dns {
+    let mut dns =
+        Dns { nameservers: Vec::new(), search: Vec::new(), options: Vec::new(), resolved_nameservers: None };
+    for line in text.lines() {
+        // Comments begin in the first column, or are what follows in some resolvers.
+        let line = line.split([';', '#']).next().unwrap_or_default();
+        let mut words = line.split_ascii_whitespace().map(str::to_owned);
+        match words.next().as_deref() {
+            Some("nameserver") => dns.nameservers.extend(words.next()),
+            Some("search") => dns.search = words.collect(),
+            Some("domain") => dns.search = words.take(1).collect(),
+            Some("options") => dns.options.extend(words),
+            _ => {}
+        }
+    }
+    dns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_keyword_is_read() {
+        let dns = parse(
+            "# made by hand\n; old\nnameserver 192.0.2.1\nnameserver\t2001:db8::1%eth0 # second\n\
+             domain a.example\nsearch b.example  c.example\noptions ndots:2 edns0\noptions trust-ad\nsortlist x\nnameserver\n",
+        );
+        assert_eq!(dns.nameservers, ["192.0.2.1", "2001:db8::1%eth0"]);
+        assert_eq!(dns.search, ["b.example", "c.example"]);
+        assert_eq!(dns.options, ["ndots:2", "edns0", "trust-ad"]);
+        assert_eq!(parse("search a b\ndomain c.example d").search, ["c.example"]);
+        assert!(parse("").nameservers.is_empty());
+    }
+}

@@ -1,0 +1,289 @@
+//! Interfaces (rtnetlink(7): RTM_NEWLINK, the kernel's if_link.h and if.h), with what only /sys/class/net tells.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::address::Address;
+use crate::netlink::{Dump, attributes, text, u16_at, u32_at, u64_at};
+
+pub(crate) const GET: u16 = 18;
+const NEW: u16 = 16;
+const HEADER: usize = 16;
+
+/// One interface.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Interface {
+    /// As ip(8) shows it.
+    pub(crate) name: String,
+    /// The kernel's number of it.
+    pub(crate) index: u32,
+    /// A name that an administrator gave it.
+    alias: Option<String>,
+    /// Its link-layer address, `52:54:00:12:34:56`; null without one.
+    mac: Option<String>,
+    /// The address that its hardware came with; null where there is none.
+    permanent_mac: Option<String>,
+    /// Bytes of the largest packet.
+    mtu: Option<u32>,
+    /// `up` or `down`, as the administrator wants it.
+    state: &'static str,
+    /// `up`, `down`, `unknown`, `dormant`, `testing`, `lowerlayerdown` or `notpresent` (RFC 2863).
+    operstate: &'static str,
+    /// `ethernet`, `wifi`, `loopback` or what the kernel's driver calls it: `veth`, `bridge`, `bond`, `vlan`, `wireguard`, …
+    kind: String,
+    /// The VLAN's number, of a VLAN.
+    vlan_id: Option<u16>,
+    /// The bridge or bond that it is a part of.
+    pub(crate) master: Option<String>,
+    /// The index of the interface it sits on, or of its other end (VLAN, veth), which may be in another namespace.
+    parent_index: Option<u32>,
+    /// Megabits a second; null where there is no link or the driver does not say.
+    speed_mbps: Option<u32>,
+    /// `full` or `half`; null where there is no link or the driver does not say.
+    duplex: Option<String>,
+    /// As ip(8) writes them: `BROADCAST`, `UP`, `LOWER_UP`, …
+    flags: Vec<&'static str>,
+    /// What has passed; null where the kernel does not count.
+    statistics: Option<Statistics>,
+    /// Its IPv4 and IPv6 addresses.
+    pub(crate) addresses: Vec<Address>,
+    #[serde(skip)]
+    pub(crate) master_index: Option<u32>,
+}
+
+/// Counters since the interface was made (the kernel's struct rtnl_link_stats64).
+#[derive(Serialize, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Statistics {
+    /// Bytes received.
+    rx_bytes: u64,
+    /// Packets received.
+    rx_packets: u64,
+    /// Bad packets received.
+    rx_errors: u64,
+    /// Packets received and dropped.
+    rx_dropped: u64,
+    /// Bytes sent.
+    tx_bytes: u64,
+    /// Packets sent.
+    tx_packets: u64,
+    /// Failures of sending.
+    tx_errors: u64,
+    /// Packets dropped instead of being sent.
+    tx_dropped: u64,
+    /// Multicast packets received.
+    multicast: u64,
+    /// Collisions while sending.
+    collisions: u64,
+}
+
+/// By bit number (net_device_flags).
+const FLAGS: [&str; 19] = [
+    "UP",
+    "BROADCAST",
+    "DEBUG",
+    "LOOPBACK",
+    "POINTOPOINT",
+    "NOTRAILERS",
+    "RUNNING",
+    "NOARP",
+    "PROMISC",
+    "ALLMULTI",
+    "MASTER",
+    "SLAVE",
+    "MULTICAST",
+    "PORTSEL",
+    "AUTOMEDIA",
+    "DYNAMIC",
+    "LOWER_UP",
+    "DORMANT",
+    "ECHO",
+];
+
+const OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+
+/// All of them, by index.
+pub(crate) fn read(dump: &Dump) -> Vec<Interface> {
+    let mut interfaces: Vec<Interface> = dump.of(NEW).filter_map(parse).collect();
+    interfaces.sort_unstable_by_key(|interface| interface.index);
+    let names: Vec<(u32, String)> =
+        interfaces.iter().map(|interface| (interface.index, interface.name.clone())).collect();
+    for interface in &mut interfaces {
+        let master = interface.master_index;
+        interface.master =
+            names.iter().find(|(index, _)| Some(*index) == master).map(|(_, name)| name.clone());
+        interface.ask_sysfs();
+    }
+    interfaces
+}
+
+fn parse(message: &[u8]) -> Option<Interface> {
+    let hardware = u16_at(message, 2)?;
+    let flags = u32_at(message, 8)?;
+    let mut interface = Interface {
+        name: String::new(),
+        index: u32_at(message, 4)?,
+        alias: None,
+        mac: None,
+        permanent_mac: None,
+        mtu: None,
+        state: if flags & 1 == 1 { "up" } else { "down" },
+        operstate: OPERSTATES[0],
+        kind: hardware_kind(hardware).to_owned(),
+        vlan_id: None,
+        master: None,
+        parent_index: None,
+        speed_mbps: None,
+        duplex: None,
+        flags: FLAGS
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| flags >> bit & 1 == 1)
+            .map(|(_, name)| *name)
+            .collect(),
+        statistics: None,
+        addresses: Vec::new(),
+        master_index: None,
+    };
+    for (kind, value) in attributes(message.get(HEADER..)?) {
+        match kind {
+            1 => interface.mac = mac(value),
+            3 => interface.name = text(value),
+            4 => interface.mtu = u32_at(value, 0),
+            5 => {
+                interface.parent_index =
+                    u32_at(value, 0).filter(|index| *index != 0 && *index != interface.index)
+            }
+            10 => interface.master_index = u32_at(value, 0),
+            16 => {
+                let state = value.first().copied().unwrap_or_default();
+                interface.operstate = OPERSTATES.get(usize::from(state)).copied().unwrap_or(OPERSTATES[0]);
+            }
+            18 => interface.info(value),
+            20 => interface.alias = Some(text(value)).filter(|alias| !alias.is_empty()),
+            23 => interface.statistics = Statistics::parse(value),
+            54 => interface.permanent_mac = mac(value),
+            _ => {}
+        }
+    }
+    Some(interface)
+}
+
+impl Interface {
+    /// IFLA_LINKINFO: what the driver calls the kind, and of a VLAN its number.
+    fn info(&mut self, bytes: &[u8]) {
+        for (kind, value) in attributes(bytes) {
+            match kind {
+                1 => self.kind = text(value),
+                2 if self.kind == "vlan" => {
+                    self.vlan_id =
+                        attributes(value).find(|(kind, _)| *kind == 1).and_then(|(_, id)| u16_at(id, 0));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Speed and duplex, by files that answer only for interfaces that are up.
+    fn ask_sysfs(&mut self) {
+        // A name is a file name: the kernel refuses `/` and `..`. Loopback has neither.
+        if self.kind == "loopback" {
+            return;
+        }
+        let folder = Path::new("/sys/class/net").join(&self.name);
+        if self.kind == "ethernet" && folder.join("phy80211").exists() {
+            "wifi".clone_into(&mut self.kind);
+        }
+        if self.state == "up" {
+            let file = |name| fs::read_to_string(folder.join(name)).ok();
+            self.speed_mbps =
+                file("speed").and_then(|speed| speed.trim().parse().ok()).filter(|speed| *speed != 0);
+            self.duplex = file("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
+        }
+    }
+}
+
+impl Statistics {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let counter = |index: usize| u64_at(bytes, index * 8);
+        Some(Self {
+            rx_packets: counter(0)?,
+            tx_packets: counter(1)?,
+            rx_bytes: counter(2)?,
+            tx_bytes: counter(3)?,
+            rx_errors: counter(4)?,
+            tx_errors: counter(5)?,
+            rx_dropped: counter(6)?,
+            tx_dropped: counter(7)?,
+            multicast: counter(8)?,
+            collisions: counter(9)?,
+        })
+    }
+}
+
+/// Of interfaces whose driver gives no kind: by hardware type (the kernel's if_arp.h).
+fn hardware_kind(hardware: u16) -> &'static str {
+    match hardware {
+        1 => "ethernet",
+        32 => "infiniband",
+        280 => "can",
+        512 => "ppp",
+        768 => "ipip",
+        769 => "ip6tnl",
+        772 => "loopback",
+        776 => "sit",
+        778 => "gre",
+        801..=803 => "wifi",
+        _ => "other",
+    }
+}
+
+/// `52:54:00:12:34:56`; a tunnel's address, which is one of IP, is none of the link layer.
+fn mac(bytes: &[u8]) -> Option<String> {
+    if bytes.len() < 6 || bytes.len() == 16 {
+        return None;
+    }
+    let mut text = String::with_capacity(bytes.len() * 3);
+    for byte in bytes {
+        let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+        text.push(':');
+    }
+    text.pop();
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_link_layer_are_written() {
+        assert_eq!(mac(&[0x52, 0x54, 0, 0x12, 0xab, 0xff]).as_deref(), Some("52:54:00:12:ab:ff"));
+        assert_eq!(mac(&[10, 0, 0, 1]), None);
+        assert_eq!(mac(&[]), None);
+        assert_eq!(mac(&[0; 20]).map(|text| text.len()), Some(59));
+    }
+
+    #[test]
+    fn a_message_of_any_length_is_read_without_a_panic() {
+        let mut message = vec![0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
+        message.extend_from_slice(b"\x09\0\x03\0eth0\0\0\0\0\x05\0\x10\0\x06\0\0\0\x08\0\x04\0\xdc\x05\0\0");
+        for end in 0..message.len() {
+            let _ = parse(&message[..end]);
+        }
+        if cfg!(target_endian = "little") {
+            let interface = parse(&message).unwrap();
+            assert_eq!((interface.name.as_str(), interface.index, interface.mtu), ("eth0", 2, Some(1500)));
+            assert_eq!(
+                (interface.state, interface.operstate, interface.kind.as_str()),
+                ("up", "up", "ethernet")
+            );
+            assert_eq!(interface.flags, ["UP", "BROADCAST", "RUNNING", "MULTICAST", "LOWER_UP"]);
+        }
+    }
+}

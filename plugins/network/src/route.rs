@@ -1,0 +1,204 @@
+//! Routes of the main table (rtnetlink(7): RTM_NEWROUTE, the kernel's rtnetlink.h).
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::address::{ip, ip_family, scope};
+use crate::netlink::{Dump, attributes, u16_at, u32_at};
+
+pub(crate) const GET: u16 = 26;
+const NEW: u16 = 24;
+const HEADER: usize = 12;
+/// RT_TABLE_MAIN.
+const MAIN: u32 = 254;
+/// A copy made for one destination (RTM_F_CLONED), no route of the table.
+const CLONED: u32 = 0x200;
+/// The most that one answer lists.
+pub(crate) const MAX_ROUTES: usize = 5000;
+
+/// One route.
+#[derive(Serialize, Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Route {
+    /// `inet` or `inet6`.
+    pub(crate) family: &'static str,
+    /// Network and prefix length; `0.0.0.0/0` and `::/0` are the default.
+    destination: String,
+    /// The next router; null where the destination is on the link.
+    pub(crate) gateway: Option<String>,
+    /// The interface it leaves by; null where there is none or there are several (`nexthops`).
+    pub(crate) device: Option<String>,
+    /// Lower ones win; 0 where the kernel says none.
+    pub(crate) metric: u32,
+    /// The sender's address, where the route prefers one.
+    source: Option<String>,
+    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`, … or a number.
+    kind: String,
+    /// `global`, `link`, `host`, … or a number.
+    scope: String,
+    /// Who made it: `kernel`, `boot`, `static`, `ra`, `dhcp`, `bird`, … or a number of rt_protos.
+    protocol: String,
+    /// Each way of a route that has several; empty otherwise.
+    pub(crate) nexthops: Vec<Nexthop>,
+    #[serde(skip)]
+    pub(crate) is_default: bool,
+}
+
+/// One of several ways.
+#[derive(Serialize, Debug, Clone)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Nexthop {
+    /// The next router.
+    pub(crate) gateway: Option<String>,
+    /// The interface it leaves by.
+    pub(crate) device: Option<String>,
+    /// Its share of the traffic.
+    weight: u16,
+}
+
+const KINDS: [&str; 11] = [
+    "unspec",
+    "unicast",
+    "local",
+    "broadcast",
+    "anycast",
+    "multicast",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+    "throw",
+    "nat",
+];
+
+/// All of the main table, as the kernel orders them; interfaces are named by `name`.
+pub(crate) fn read(dump: &Dump, name: &dyn Fn(u32) -> Option<String>) -> Vec<Route> {
+    dump.of(NEW).filter_map(|message| parse(message, name)).take(MAX_ROUTES + 1).collect()
+}
+
+fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> {
+    let header = message.get(..HEADER)?;
+    let family = ip_family(header[0])?;
+    let mut table = u32::from(header[4]);
+    if u32_at(header, 8)? & CLONED != 0 {
+        return None;
+    }
+    let mut route = Route {
+        family,
+        destination: String::new(),
+        gateway: None,
+        device: None,
+        metric: 0,
+        source: None,
+        kind: KINDS.get(usize::from(header[7])).map_or_else(|| header[7].to_string(), ToString::to_string),
+        scope: scope(header[6]),
+        protocol: protocol(header[5]),
+        nexthops: Vec::new(),
+        is_default: header[1] == 0,
+    };
+    let mut destination = None;
+    for (kind, value) in attributes(&message[HEADER..]) {
+        match kind {
+            1 => destination = ip(value),
+            4 => route.device = u32_at(value, 0).and_then(name),
+            5 => route.gateway = ip_text(value),
+            6 => route.metric = u32_at(value, 0)?,
+            7 => route.source = ip_text(value),
+            9 => route.nexthops = nexthops(value, name),
+            15 => table = u32_at(value, 0)?,
+            // A router of the other family: its family, then its address.
+            18 => route.gateway = ip_text(value.get(2..)?),
+            _ => {}
+        }
+    }
+    if table != MAIN {
+        return None;
+    }
+    let any = if family == "inet" { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+    route.destination = format!("{}/{}", destination.unwrap_or(any), header[1]);
+    Some(route)
+}
+
+/// struct rtnexthop: length, flags, weight less one, interface; then attributes.
+fn nexthops(mut bytes: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Vec<Nexthop> {
+    let next = || {
+        let length = usize::from(u16_at(bytes, 0)?);
+        let hop = bytes.get(..length)?;
+        let mut nexthop =
+            Nexthop { gateway: None, device: name(u32_at(hop, 4)?), weight: u16::from(*hop.get(3)?) + 1 };
+        for (kind, value) in attributes(hop.get(8..)?) {
+            match kind {
+                5 => nexthop.gateway = ip_text(value),
+                18 => nexthop.gateway = value.get(2..).and_then(ip_text),
+                _ => {}
+            }
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(nexthop)
+    };
+    std::iter::from_fn(next).collect()
+}
+
+fn ip_text(bytes: &[u8]) -> Option<String> {
+    ip(bytes).map(|ip| ip.to_string())
+}
+
+/// By iproute2's etc/iproute2/rt_protos.
+fn protocol(value: u8) -> String {
+    let name = match value {
+        0 => "unspec",
+        1 => "redirect",
+        2 => "kernel",
+        3 => "boot",
+        4 => "static",
+        8 => "gated",
+        9 => "ra",
+        10 => "mrt",
+        11 => "zebra",
+        12 => "bird",
+        13 => "dnrouted",
+        14 => "xorp",
+        15 => "ntk",
+        16 => "dhcp",
+        18 => "keepalived",
+        42 => "babel",
+        186 => "bgp",
+        187 => "isis",
+        188 => "ospf",
+        189 => "rip",
+        192 => "eigrp",
+        other => return other.to_string(),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_main_table_is_read() {
+        let name = |index: u32| (index == 2).then(|| "eth0".to_owned());
+        let head = |table: u8| [2, 8, 0, 0, table, 16, 0, 1, 0, 0, 0, 0];
+        let rest = [
+            8, 0, 1, 0, 10, 0, 0, 0, 8, 0, 4, 0, 2, 0, 0, 0, 8, 0, 5, 0, 192, 168, 1, 1, 8, 0, 6, 0, 100, 0,
+            0, 0,
+        ];
+        let message = [&head(254)[..], &rest].concat();
+        for end in 0..message.len() {
+            let _ = parse(&message[..end], &name);
+        }
+        assert!(parse(&[&head(255)[..], &rest].concat(), &name).is_none());
+        if cfg!(target_endian = "little") {
+            let route = parse(&message, &name).unwrap();
+            assert_eq!(
+                (route.destination.as_str(), route.gateway.as_deref()),
+                ("10.0.0.0/8", Some("192.168.1.1"))
+            );
+            assert_eq!(
+                (route.device.as_deref(), route.metric, route.protocol.as_str()),
+                (Some("eth0"), 100, "dhcp")
+            );
+        }
+    }
+}
