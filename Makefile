@@ -2,6 +2,7 @@
 
 SHELL   = /bin/bash
 CARGO   ?= cargo
+RUSTC   ?= rustc
 PREFIX  ?= /usr
 DESTDIR ?=
 
@@ -10,6 +11,10 @@ PLUGINS = $(DESTDIR)$(PREFIX)/lib/basicagent/plugins
 UNITS   = $(DESTDIR)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE = target/release
+
+# Functions of the same code become one, where the linker can do that: rustc's own on x86_64 does, and the agent is 25 KB
+# smaller.
+ICF = -Wl,--icf=all
 
 .PHONY: help build demo test test-deps lint fmt doc bench chaos cron-soak fuzz install clean
 
@@ -23,10 +28,14 @@ help:
 	@echo 'make fuzz      fuzz each decoder, FUZZ_SECONDS each (600)'
 	@echo 'make install   binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
-# In three parts: what the controller asks of crates that both use (a pool of threads) would grow the agent by 0.1 MB, and
+# Apart: what the controller asks of crates that both use (a pool of threads) would grow the agent by 0.1 MB, and
 # what the agent asks, each plugin by 17 KB.
+build: FOLD = $(shell mkdir -p target && echo 'fn main() {}' | $(RUSTC) --crate-name fold -C link-arg=$(ICF) -o target/fold - \
+    2>/dev/null && echo -C link-arg=$(ICF))
 build:
-	$(CARGO) build --release --locked -p agent-core -p ctl
+	$(CARGO) rustc --release --locked -p agent-core --bin BasicAgent -- $(FOLD)
+	$(CARGO) build --release --locked -p agent-core --bin boot
+	$(CARGO) build --release --locked -p ctl
 	$(CARGO) build --release --locked -p 'getinfo-*'
 	$(CARGO) build --release --locked -p controller -p e2e
 

@@ -12,6 +12,7 @@ mod elf;
 mod error;
 mod find;
 mod load;
+mod minisign;
 mod vouch;
 
 pub use check::{CheckedFile, FileIdentity, check, check_folder};

@@ -8,10 +8,11 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use minisign_verify::{PublicKey, Signature};
+use blake2::{Blake2b512, Digest as _};
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::minisign::{PublicKey, Signature};
 use super::{CheckedFile, HostError, check};
 
 /// The longest plugin that is read through, in bytes.
@@ -45,9 +46,7 @@ impl Trust {
             }
         }
         for key in keys {
-            PublicKey::from_base64(key).map_err(|err| {
-                format!("{key:?} is no minisign public key, the second line of a .pub file: {err}")
-            })?;
+            PublicKey::parse(key).map_err(|err| format!("{key:?} is {err}"))?;
         }
         Ok(Self { sha256: sha256.iter().map(|sum| sum.to_ascii_lowercase()).collect(), keys: keys.to_vec() })
     }
@@ -63,9 +62,9 @@ impl Trust {
 
     fn look(&self, checked: &CheckedFile) -> Result<(), String> {
         if !self.sha256.is_empty() {
-            let mut sum = Sha256::new();
+            let mut sum = Context::new(&SHA256);
             pieces(&checked.file, |piece| sum.update(piece)).map_err(|err| err.to_string())?;
-            let sum = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let sum = sum.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             if !self.sha256.contains(&sum) {
                 return Err(format!("its SHA-256 sum, {sum}, is not among the trusted ones"));
             }
@@ -83,25 +82,11 @@ impl Trust {
             return Err(told(&format!("it has more than {MAX_SIGNATURE} bytes")));
         }
         let text = String::from_utf8_lossy(&text[..length]);
-        let signature = Signature::decode(&text).map_err(|err| told(&err))?;
-        let mut last = "none is trusted".to_owned();
-        for key in self.keys.iter().filter_map(|key| PublicKey::from_base64(key).ok()) {
-            // Fails for another key's signature before anything is read, and for the older kind of signature, which is
-            // of the file and not of its hash (minisign -S -l).
-            let mut verifier = match key.verify_stream(&signature) {
-                Ok(verifier) => verifier,
-                Err(err) => {
-                    last = err.to_string();
-                    continue;
-                }
-            };
-            pieces(&checked.file, |piece| verifier.update(piece)).map_err(|err| err.to_string())?;
-            match verifier.finalize() {
-                Ok(()) => return Ok(()),
-                Err(err) => last = err.to_string(),
-            }
-        }
-        Err(told(&format!("it is no trusted key's for this file: {last}")))
+        let signature = Signature::parse(&text).map_err(|err| told(&err))?;
+        let mut sum = Blake2b512::new();
+        pieces(&checked.file, |piece| sum.update(piece)).map_err(|err| err.to_string())?;
+        let keys: Vec<PublicKey> = self.keys.iter().filter_map(|key| PublicKey::parse(key).ok()).collect();
+        signature.verify(&sum.finalize().into(), &keys).map_err(|err| told(&err))
     }
 }
 
