@@ -1,0 +1,185 @@
+//! `getinfo.cpu`: what processors there are, how they are put together, what they are weak against, and what they did
+//! since the kernel was started.
+//!
+//! Everything comes from /proc and /sys; no root is needed. With `-p` each processor is listed. What no file says is
+//! null or empty.
+
+mod decimal;
+mod file;
+mod list;
+mod model;
+mod numa;
+mod processor;
+mod times;
+mod topology;
+mod vulnerability;
+
+use std::path::Path;
+
+use nix::unistd::{SysconfVar, sysconf};
+use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use serde::Serialize;
+
+use numa::Node;
+use processor::{Frequency, Processor};
+use times::{Counters, Load, Times};
+use topology::Cache;
+use vulnerability::Vulnerability;
+
+struct Cpu;
+
+/// The answer. Its field names are stable: new ones may join, none changes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Answer {
+    /// Who made it, `GenuineIntel` (/proc/cpuinfo).
+    vendor: Option<String>,
+    /// Its name, `AMD EPYC 7B13`.
+    model: Option<String>,
+    /// The vendor's number of its family; ARM's architecture.
+    family: Option<String>,
+    /// The vendor's number within the family; ARM's part.
+    model_number: Option<String>,
+    /// The revision of the model.
+    stepping: Option<String>,
+    /// The revision of the microcode, as the kernel writes it.
+    microcode: Option<String>,
+    /// Sockets with a processor that is online.
+    sockets: Option<usize>,
+    /// Cores that are online, over all sockets.
+    cores: Option<usize>,
+    /// Logical processors that are online.
+    threads: Option<usize>,
+    /// Whether cores run more than one thread now.
+    smt_active: Option<bool>,
+    /// The logical processors that run, `0-3,8` (/sys/devices/system/cpu/online).
+    online: Option<String>,
+    /// Those that are there and don't run; null where there is none.
+    offline: Option<String>,
+    /// Those that are there.
+    present: Option<String>,
+    /// Those that could be plugged in.
+    possible: Option<String>,
+    /// Those the scheduler leaves alone (`isolcpus=`); null where there is none.
+    isolated: Option<String>,
+    /// The speed of the first processor; `-p` says that of each.
+    frequency: Frequency,
+    /// Caches by kind, the closest first.
+    caches: Vec<Cache>,
+    /// What the processor can do, in the kernel's words and order.
+    flags: Vec<String>,
+    /// Its faults that the kernel works around.
+    bugs: Vec<String>,
+    /// Its weaknesses, sorted by name.
+    vulnerabilities: Vec<Vulnerability>,
+    /// Time in each state since the kernel was started, over all processors.
+    times: Option<Times>,
+    /// Counts since the kernel was started.
+    counters: Counters,
+    /// The load averages.
+    load: Option<Load>,
+    /// Processes that wait for a disk now.
+    blocked: Option<u64>,
+    /// NUMA nodes.
+    numa_nodes: Vec<Node>,
+    /// The logical processors that are online; null without `-p`.
+    processors: Option<Vec<Processor>>,
+}
+
+impl Provider for Cpu {
+    fn describe() -> Meta {
+        Meta::new(
+            "getinfo.cpu",
+            env!("CARGO_PKG_VERSION"),
+            "processors: model, cores, caches, vulnerabilities, times since boot, load",
+        )
+        .arg("-p", "list each logical processor too")
+        .output_schema(include_str!("../schema.json"))
+        .example("", "the processors as a whole")
+        .example("-p", "each of them too")
+    }
+
+    fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
+        let mut each = false;
+        for word in args.words() {
+            match word {
+                "-p" => each = true,
+                other => {
+                    return Err(ProviderError::usage(format!("{other:?} is not known; it is -p or nothing")));
+                }
+            }
+        }
+        Reply::json(&Answer::read(Path::new("/"), each))
+    }
+}
+
+impl Answer {
+    fn read(root: &Path, each: bool) -> Self {
+        let cpus = root.join("sys/devices/system/cpu");
+        let line = |name: &str| file::line(&cpus.join(name));
+        let cpuinfo = file::beginning(&root.join("proc/cpuinfo"), model::CPUINFO_BYTES).unwrap_or_default();
+        let model = model::parse(&cpuinfo);
+        let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+        let ticks =
+            ticks.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100);
+        let stat = times::stat(&file::text(&root.join("proc/stat")).unwrap_or_default(), ticks);
+        // Where sysfs is not mounted, /proc/stat has a line for each that is online.
+        let (online, numbers) = match line("online") {
+            Some(online) => (Some(online.clone()), list::parse(&online)),
+            None => (None, stat.by_processor.iter().map(|(number, _)| *number).collect()),
+        };
+        let topology = topology::read(&cpus, &numbers);
+        let first = cpus.join(format!("cpu{}", numbers.first().unwrap_or(&0)));
+        let mut frequency = processor::frequency(&first);
+        frequency.current_hz = frequency.current_hz.or(model.current_hz);
+        let numa_nodes = numa::read(&root.join("sys/devices/system/node"));
+        let processors = each.then(|| processor::read(&cpus, &numbers, &numa_nodes, stat.by_processor));
+        Self {
+            vendor: model.vendor,
+            model: model.name,
+            family: model.family,
+            model_number: model.number,
+            stepping: model.stepping,
+            microcode: model.microcode,
+            sockets: topology.sockets,
+            cores: topology.cores,
+            threads: (!numbers.is_empty()).then_some(numbers.len()),
+            smt_active: line("smt/active").map(|active| active == "1"),
+            online,
+            offline: line("offline"),
+            present: line("present"),
+            possible: line("possible"),
+            isolated: line("isolated"),
+            frequency,
+            caches: topology.caches,
+            flags: model.flags,
+            bugs: model.bugs,
+            vulnerabilities: vulnerability::read(&cpus.join("vulnerabilities")),
+            times: stat.times,
+            counters: stat.counters,
+            load: file::line(&root.join("proc/loadavg")).and_then(|text| times::load(&text)),
+            blocked: stat.blocked,
+            numa_nodes,
+            processors,
+        }
+    }
+}
+
+export_provider!(Cpu);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_that_of_the_answer() {
+        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+    }
+
+    #[test]
+    fn a_system_without_proc_and_sys_has_an_answer() {
+        let answer = Answer::read(Path::new("/nonexistent"), true);
+        assert!(answer.model.is_none() && answer.threads.is_none() && answer.times.is_none());
+        assert!(answer.processors.is_some_and(|processors| processors.is_empty()));
+    }
+}
