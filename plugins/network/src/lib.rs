@@ -129,6 +129,7 @@ impl Answer {
     }
 }
 
+/// The kernel keeps the routes to one destination by metric, and IPv4's come first.
 fn gateways(routes: &[Route]) -> Vec<Gateway> {
     let mut gateways = Vec::new();
     for route in routes.iter().filter(|route| route.is_default) {
@@ -142,8 +143,6 @@ fn gateways(routes: &[Route]) -> Vec<Gateway> {
         }
         route.nexthops.iter().for_each(|hop| add(&hop.gateway, &hop.device));
     }
-    // Stable: of equal ones, the kernel's order counts.
-    gateways.sort_by_key(|gateway| (gateway.family, gateway.metric));
     gateways
 }
 
