@@ -1,0 +1,177 @@
+//! What bounds the agent's own memory, and in a container all of its processes': the control group it runs in
+//! (cgroups(7)). A limit of a group above counts too, so the least one is taken.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::file;
+
+/// Groups above a group that are looked at.
+const MAX_DEPTH: usize = 64;
+/// Version 1 writes "no limit" as the largest number of pages.
+const NO_LIMIT: u64 = 1 << 62;
+
+/// The `cgroup` object of the answer.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Cgroup {
+    /// 1 or 2.
+    pub(crate) version: u8,
+    /// The group, below the hierarchy's root as it is seen from here.
+    pub(crate) path: String,
+    /// Bytes its processes may use together; null: no limit.
+    pub(crate) limit_bytes: Option<u64>,
+    /// Bytes of swap they may use together, in version 1 of memory and swap; null: no limit.
+    pub(crate) swap_limit_bytes: Option<u64>,
+    /// Bytes they use, caches included.
+    pub(crate) used_bytes: Option<u64>,
+}
+
+/// Names of the files, by version.
+const FILES: [[&str; 3]; 2] = [
+    ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes"],
+    ["memory.max", "memory.swap.max", "memory.current"],
+];
+
+/// Of this process, on the system whose root folder is `root`.
+pub(crate) fn read(root: &Path) -> Option<Cgroup> {
+    let groups = file::text(&root.join("proc/self/cgroup"))?;
+    let mounts = file::text(&root.join("proc/self/mountinfo"))?;
+    let (version, path) = memory_group(&groups)?;
+    let (mount, mount_root) = hierarchy(&mounts, version)?;
+    // Without a cgroup namespace, a container's mount shows only what is below its own group.
+    let below = Path::new(&path).strip_prefix(&mount_root).unwrap_or(Path::new(""));
+    let top = root.join(mount.trim_start_matches('/'));
+    let folder = top.join(below);
+    let [limit, swap, used] = FILES[usize::from(version - 1)];
+    Some(Cgroup {
+        version,
+        limit_bytes: least(&top, &folder, limit),
+        swap_limit_bytes: least(&top, &folder, swap),
+        used_bytes: number(&folder.join(used)),
+        path,
+    })
+}
+
+/// `4:memory:/path` of version 1, else `0::/path` of version 2.
+fn memory_group(groups: &str) -> Option<(u8, String)> {
+    let mut second = None;
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        // What left the namespace is shown with `..`; nothing there is ours to read.
+        let path = path.trim_start_matches("/..").to_owned();
+        if controllers.split(',').any(|controller| controller == "memory") {
+            return Some((1, path));
+        }
+        if number == "0" && controllers.is_empty() {
+            second = Some((2, path));
+        }
+    }
+    second
+}
+
+/// Where the hierarchy is mounted, and which of its groups is the mount's root.
+fn hierarchy(mounts: &str, version: u8) -> Option<(String, String)> {
+    mounts.lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let mut after = after.split(' ');
+        let (kind, options) = (after.next()?, after.nth(1)?);
+        let is_it = match version {
+            1 => kind == "cgroup" && options.split(',').any(|option| option == "memory"),
+            _ => kind == "cgroup2",
+        };
+        let mut fields = before.split(' ').skip(3);
+        let (mount_root, mount) = (fields.next()?, fields.next()?);
+        is_it.then(|| (file::unescape(mount), file::unescape(mount_root)))
+    })
+}
+
+/// The least limit from `folder` up to `top`.
+fn least(top: &Path, folder: &Path, name: &str) -> Option<u64> {
+    let groups = folder.ancestors().take(MAX_DEPTH).take_while(|group| group.starts_with(top));
+    groups
+        .filter_map(|group| number(&PathBuf::from(group).join(name)))
+        .filter(|limit| *limit < NO_LIMIT)
+        .min()
+}
+
+/// None for version 2's `max`.
+fn number(path: &Path) -> Option<u64> {
+    file::line(path)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("getinfo-memory-{name}-{}", std::process::id()));
+        for (path, content) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_least_limit_of_version_2_counts() {
+        let root = tree(
+            "v2",
+            &[
+                ("proc/self/cgroup", "0::/system.slice/agent.service\n"),
+                (
+                    "proc/self/mountinfo",
+                    "31 23 0:28 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+                ),
+                ("sys/fs/cgroup/system.slice/memory.max", "1000\n"),
+                ("sys/fs/cgroup/system.slice/agent.service/memory.max", "max\n"),
+                ("sys/fs/cgroup/system.slice/agent.service/memory.swap.max", "0\n"),
+                ("sys/fs/cgroup/system.slice/agent.service/memory.current", "77\n"),
+            ],
+        );
+        let found = read(&root).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!((found.version, found.path.as_str()), (2, "/system.slice/agent.service"));
+        assert_eq!(
+            (found.limit_bytes, found.swap_limit_bytes, found.used_bytes),
+            (Some(1000), Some(0), Some(77))
+        );
+    }
+
+    #[test]
+    fn a_containers_mount_of_version_1_begins_at_its_group() {
+        let root = tree(
+            "v1",
+            &[
+                ("proc/self/cgroup", "5:cpu,cpuacct:/docker/1\n4:memory:/docker/1\n0::/\n"),
+                (
+                    "proc/self/mountinfo",
+                    "32 31 0:29 /docker/1 /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                     35 31 0:32 /docker/1 /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "2048\n"),
+                ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
+            ],
+        );
+        let found = read(&root).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!((found.version, found.limit_bytes, found.swap_limit_bytes), (1, Some(2048), None));
+        assert_eq!(found.used_bytes, None);
+    }
+
+    #[test]
+    fn without_a_hierarchy_nothing_is_said() {
+        assert_eq!(read(Path::new("/nonexistent")), None);
+        for groups in ["", "0", "0:", "x\n", "1:name=systemd:/\n"] {
+            assert_eq!(memory_group(groups), None, "{groups:?}");
+        }
+        assert_eq!(memory_group("0::/../../x\n"), Some((2, "/x".to_owned())));
+        for mounts in ["", " - ", "1 2 3 4 5 6", "1 2 3 / /x rw - cgroup2"] {
+            assert_eq!(hierarchy(mounts, 2), None, "{mounts:?}");
+        }
+    }
+}

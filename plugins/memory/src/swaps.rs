@@ -1,0 +1,57 @@
+//! Where memory is swapped to: /proc/swaps (proc(5)).
+
+use serde::Serialize;
+
+use crate::file;
+
+/// The kernel's own bound is 32 or less (`MAX_SWAPFILES`).
+const MAX_AREAS: usize = 64;
+
+/// One swap area.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Swap {
+    /// The file or device.
+    pub(crate) path: String,
+    /// `partition` or `file`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Bytes it holds.
+    pub(crate) size_bytes: u64,
+    /// Bytes in use.
+    pub(crate) used_bytes: u64,
+    /// The highest is used first; those of the kernel's own choice are below zero.
+    pub(crate) priority: i64,
+}
+
+/// In the kernel's order, by priority. The first line names the columns.
+pub(crate) fn parse(text: &str) -> Vec<Swap> {
+    let line = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let (path, kind) = (file::unescape(words.next()?), words.next()?.to_owned());
+        let mut bytes = || words.next()?.parse::<u64>().ok()?.checked_mul(1024);
+        let (size_bytes, used_bytes) = (bytes()?, bytes()?);
+        Some(Swap { path, kind, size_bytes, used_bytes, priority: words.next()?.parse().ok()? })
+    };
+    text.lines().skip(1).take(MAX_AREAS).filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn areas_are_read() {
+        let text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/dm-1                  partition\t\
+                    999420\t\t12\t\t-2\n/my\\040swap\\040(deleted) file 8 0 5\nbroken file x 0 0\n/short file 1\n";
+        let swaps = parse(text);
+        assert_eq!(swaps.len(), 2);
+        assert_eq!((swaps[0].path.as_str(), swaps[0].kind.as_str()), ("/dev/dm-1", "partition"));
+        assert_eq!(
+            (swaps[0].size_bytes, swaps[0].used_bytes, swaps[0].priority),
+            (999_420 * 1024, 12 * 1024, -2)
+        );
+        assert_eq!((swaps[1].path.as_str(), swaps[1].priority), ("/my swap (deleted)", 5));
+        assert_eq!((parse("").len(), parse("/dev/sda1 partition 1 1 1\n").len()), (0, 0));
+    }
+}
