@@ -1,0 +1,64 @@
+//! Which process holds a socket: the one whose /proc/PID/fd has it open.
+
+use std::fs;
+use std::path::Path;
+
+/// The first process found with a socket open.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) pid: u32,
+    pub(crate) name: Option<String>,
+}
+
+/// Looks for the holders of sockets, by sorted inode numbers. Ends as soon as each has one: whole machines have
+/// many more descriptors than listening sockets. Without root only this user's own processes can be looked into.
+pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
+    let mut holders = vec![None; inodes.len()];
+    let mut missing = inodes.len();
+    let Ok(processes) = fs::read_dir("/proc") else { return holders };
+    for entry in processes.flatten() {
+        if missing == 0 {
+            break;
+        }
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let folder = entry.path();
+        let mut name = None;
+        let Ok(descriptors) = fs::read_dir(folder.join("fd")) else { continue };
+        for descriptor in descriptors.flatten() {
+            let Some(inode) = fs::read_link(descriptor.path()).ok().and_then(|link| socket_inode(&link))
+            else {
+                continue;
+            };
+            let Ok(index) = inodes.binary_search(&inode) else { continue };
+            if holders[index].is_none() {
+                let name = name.get_or_insert_with(|| read_name(&folder)).clone();
+                holders[index] = Some(Holder { pid, name });
+                missing -= 1;
+            }
+        }
+    }
+    holders
+}
+
+fn read_name(process: &Path) -> Option<String> {
+    let bytes = fs::read(process.join("comm")).ok()?;
+    Some(String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned())
+}
+
+/// `socket:[12345]`.
+fn socket_inode(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_sockets_are_told_from_others() {
+        assert_eq!(socket_inode(Path::new("socket:[12345]")), Some(12345));
+        for other in ["pipe:[1]", "/dev/null", "socket:[x]", "socket:[1"] {
+            assert_eq!(socket_inode(Path::new(other)), None);
+        }
+    }
+}

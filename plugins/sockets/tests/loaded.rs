@@ -1,0 +1,175 @@
+//! `getinfo.sockets` as a host sees it, compared with ss(8) and with sockets of the test's own.
+#![expect(clippy::disallowed_methods, reason = "ss is what the answers are compared with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::process::Command;
+
+use plugin_api::testing::{call, load};
+use serde_json::Value;
+
+fn sockets(answer: &Value) -> &Vec<Value> {
+    answer["sockets"].as_array().unwrap()
+}
+
+fn of_port(answer: &Value, port: u16) -> Vec<&Value> {
+    sockets(answer).iter().filter(|socket| socket["local_port"] == port).collect()
+}
+
+fn own_name() -> String {
+    std::fs::read_to_string("/proc/self/comm").unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn listening_sockets_are_found_with_their_process() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let v4 = TcpListener::bind("127.0.0.1:0").unwrap();
+    let v6 = TcpListener::bind("[::1]:0").unwrap();
+    let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let answer = call(&provider, "").unwrap();
+    for (address, protocol, family, state) in [
+        (v4.local_addr().unwrap(), "tcp", "inet", "listen"),
+        (v6.local_addr().unwrap(), "tcp", "inet6", "listen"),
+        (udp.local_addr().unwrap(), "udp", "inet", "unconnected"),
+    ] {
+        let found: Vec<&Value> = of_port(&answer, address.port())
+            .into_iter()
+            .filter(|socket| socket["protocol"] == protocol)
+            .collect();
+        assert_eq!(found.len(), 1, "{address}");
+        let socket = found[0];
+        assert_eq!((&socket["family"], &socket["state"]), (&Value::from(family), &Value::from(state)));
+        assert_eq!(socket["local_address"], address.ip().to_string());
+        assert_eq!((&socket["remote_address"], &socket["remote_port"]), (&Value::Null, &Value::Null));
+        assert_eq!(socket["pid"], std::process::id());
+        assert_eq!(socket["process"], own_name());
+        assert!(socket["inode"].as_u64() > Some(0));
+        let one = call(&provider, &format!("-l {} -p {protocol}", address.port())).unwrap();
+        assert_eq!((one["matched"].as_u64(), &one["sockets"][0]), (Some(1), socket));
+    }
+    let port = udp.local_addr().unwrap().port();
+    assert_eq!(call(&provider, &format!("-l {port} -p tcp")).unwrap()["matched"], 0);
+}
+
+#[test]
+fn connections_and_their_queues_are_shown() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    // One that nobody has accepted yet is in the listener's queue.
+    let waiting = call(&provider, &format!("-l {port}")).unwrap();
+    assert_eq!(waiting["sockets"][0]["receive_queue_bytes"], 1);
+    let (server, _) = listener.accept().unwrap();
+    client.write_all(b"hello").unwrap();
+    let answer = call(&provider, &format!("-a -p tcp -l {port}")).unwrap();
+    let connected: Vec<&Value> =
+        sockets(&answer).iter().filter(|socket| socket["state"] == "established").collect();
+    assert_eq!(connected.len(), 1);
+    assert_eq!(connected[0]["remote_port"], client.local_addr().unwrap().port());
+    assert_eq!(connected[0]["remote_address"], "127.0.0.1");
+    assert_eq!(
+        (connected[0]["receive_queue_bytes"].as_u64(), connected[0]["send_queue_bytes"].as_u64()),
+        (Some(5), Some(0))
+    );
+    drop(server);
+}
+
+#[test]
+fn sockets_of_the_unix_domain_are_shown_when_asked_for() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let folder = std::env::temp_dir().join(format!("getinfo-sockets-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("with a blank");
+    let listener = UnixListener::bind(&path).unwrap();
+    let name = format!("getinfo-sockets-{}", std::process::id());
+    let hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let datagram_path = folder.join("datagrams");
+    let datagram = UnixDatagram::bind(&datagram_path).unwrap();
+    let find = |args: &str, path: &str| {
+        let answer = call(&provider, args).unwrap();
+        sockets(&answer).iter().find(|socket| socket["path"] == path).cloned()
+    };
+    let path = path.to_str().unwrap();
+    assert!(find("", path).is_none());
+    let socket = find("-x", path).unwrap();
+    assert_eq!((&socket["state"], &socket["unix_type"]), (&Value::from("listen"), &Value::from("stream")));
+    assert_eq!(socket["pid"], std::process::id());
+    assert!(find("-p unix", &format!("@{name}")).is_some());
+    let datagrams = datagram_path.to_str().unwrap();
+    assert!(find("-x", datagrams).is_none());
+    assert_eq!(find("-x -a", datagrams).unwrap()["unix_type"], "dgram");
+    drop((listener, hidden, datagram));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// `tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* …` as (protocol, address, port, inode).
+fn ss(args: &[&str]) -> Option<Vec<(String, String, u16, u64)>> {
+    let Ok(output) = Command::new("ss").args(args).output() else {
+        println!("SKIPPED (needs ss, of iproute2)");
+        return None;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut rows: Vec<_> = text
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // The protocol's column is left out when only one is asked for.
+            let column = if args.contains(&"-tane") { 3 } else { 4 };
+            let (address, port) = words[column].rsplit_once(':').unwrap();
+            let address = address.trim_matches(['[', ']']);
+            let address = if address == "*" { "::" } else { address.split('%').next().unwrap() };
+            let inode = words.iter().find_map(|word| word.strip_prefix("ino:")).unwrap_or("0");
+            (words[0].to_owned(), address.to_owned(), port.parse().unwrap(), inode.parse().unwrap())
+        })
+        .collect();
+    rows.sort_unstable();
+    Some(rows)
+}
+
+#[test]
+fn the_lists_are_those_of_ss() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let _held = [TcpListener::bind("[::]:0").unwrap(), TcpListener::bind("127.0.0.2:0").unwrap()];
+    for (args, ss_args) in [("", ["-H", "-tulne"]), ("-a -p tcp", ["-H", "-tane"])] {
+        let protocol = |row: &(String, String, u16, u64)| row.0.clone();
+        let Some(before) = ss(&ss_args).or_else(|| ss(&ss_args)) else { return };
+        let answer = call(&provider, args).unwrap();
+        let after = ss(&ss_args).unwrap();
+        let ours: Vec<(String, String, u16, u64)> = sockets(&answer)
+            .iter()
+            .map(|socket| {
+                (
+                    socket["protocol"].as_str().unwrap().to_owned(),
+                    socket["local_address"].as_str().unwrap().to_owned(),
+                    u16::try_from(socket["local_port"].as_u64().unwrap()).unwrap(),
+                    socket["inode"].as_u64().unwrap_or(0),
+                )
+            })
+            .collect();
+        // What was there before and after was there meanwhile; the machine's other sockets come and go.
+        let one = ss_args[1] == "-tane";
+        let is_ours = |row: &(String, String, u16, u64)| {
+            ours.iter().any(|our| {
+                our.1 == row.1 && our.2 == row.2 && our.3 == row.3 && (one || our.0 == protocol(row))
+            })
+        };
+        let mut compared = 0;
+        for row in before.iter().filter(|row| row.3 != 0 && after.contains(row)) {
+            assert!(is_ours(row), "{row:?} is missing from {ours:?}");
+            compared += 1;
+        }
+        assert!(compared >= 2);
+    }
+}
+
+#[test]
+fn mistakes_are_answered_with_codes() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    for args in ["-l", "-l 70000", "-p sctp", "-p", "all"] {
+        assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");
+    }
+}
