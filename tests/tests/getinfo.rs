@@ -64,6 +64,51 @@ async fn a_users_answer_is_what_getent_says_and_never_holds_a_hash() {
 }
 
 #[tokio::test]
+async fn several_providers_answer_in_one_and_the_failed_ones_say_why() {
+    let (_server, agent, mut channel) = connected().await;
+    let asked = json!({"id": "1", "method": "getinfo.all",
+        "methods": ["getinfo.kernel", "users -U 'no such user'", "nothing", "kernel -x", "getinfo.all", "../etc"]});
+    let answer = channel.ask(&asked).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    let parts = answer["data"].as_array().unwrap();
+    // A missing privilege or a missing user: both are the provider's own error.
+    let expected = [
+        ("getinfo.kernel", "", 0),
+        ("getinfo.users", "-U 'no such user'", 3052),
+        ("getinfo.nothing", "", 3051),
+        ("getinfo.kernel", "-x", 3021),
+        ("getinfo.all", "", 3021),
+        ("getinfo.../etc", "", 3051),
+    ];
+    assert_eq!(parts.len(), expected.len());
+    for (part, (method, args, retcode)) in parts.iter().zip(expected) {
+        let got = (
+            part["method"].as_str().unwrap(),
+            part["args"].as_str().unwrap_or(""),
+            part["retcode"].as_i64().unwrap(),
+        );
+        assert_eq!(got, (method, args, retcode), "{part}");
+        assert_eq!(part["resp"] == "success", retcode == 0 && part["data"].is_object(), "{part}");
+        assert!(retcode == 0 || !part["message"].as_str().unwrap().is_empty(), "{part}");
+    }
+    assert_eq!(parts[0]["data"]["release"], said(&["uname", "-r"]));
+    // As words of one string, as the command line has it; and everything that is installed.
+    let words =
+        channel.ask(&json!({"id": "2", "method": "getinfo.all", "args": "kernel 'users -U root'"})).await;
+    assert_eq!(words["data"][0]["retcode"], 0, "{words}");
+    assert_eq!(words["data"][1]["method"], "getinfo.users");
+    let installed = channel.ask(&json!({"id": "3", "method": "getinfo.all"})).await;
+    let methods: Vec<&str> =
+        installed["data"].as_array().unwrap().iter().map(|part| part["method"].as_str().unwrap()).collect();
+    assert_eq!(methods, ["getinfo.kernel", "getinfo.users"]);
+    for bad in [json!("os"), json!([1]), json!(vec!["kernel"; 65])] {
+        let answer = channel.ask(&json!({"id": "4", "method": "getinfo.all", "methods": bad})).await;
+        assert_eq!(answer["retcode"], 3021, "{answer}");
+    }
+    drop(agent);
+}
+
+#[tokio::test]
 async fn the_command_line_prints_one_json_document() {
     let scratch = Scratch::new("ctl");
     install_plugins(&scratch);

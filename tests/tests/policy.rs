@@ -276,3 +276,25 @@ async fn a_changed_policy_is_taken_up_and_a_broken_one_leaves_the_old() {
     .await;
     assert_eq!(host.run("true", json!({})).await, 0);
 }
+
+#[tokio::test]
+async fn several_methods_in_one_request_are_refused_one_by_one() {
+    let mut host = Host::start(
+        "default = 'deny'\n[[rule]]\naction = 'allow'\nmethods = ['getinfo.all', 'getinfo.kernel']\n",
+    )
+    .await;
+    let asked =
+        json!({"id": "1", "method": "getinfo.all", "methods": ["kernel", "users -A", "getinfo.users"]});
+    let answer = host.channel.ask(&asked).await;
+    let retcodes: Vec<i64> =
+        answer["data"].as_array().unwrap().iter().map(|part| part["retcode"].as_i64().unwrap()).collect();
+    assert_eq!(retcodes, [0, 3023, 3023], "{answer}");
+    assert_eq!(host.ask("getinfo.users").await, 3023);
+    let log = host.agent.scratch().file("state/audit.log");
+    e2e::eventually("each refusal has its line", || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let of_users = |line: &&str| line.contains(r#""method":"getinfo.users""#) && line.contains("3023");
+        text.lines().filter(of_users).count() == 3 && text.contains(r#""methods":["kernel""#)
+    })
+    .await;
+}

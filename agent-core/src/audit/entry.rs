@@ -97,6 +97,14 @@ impl Audit {
         Some(entry)
     }
 
+    /// Opens the entry of one method of several that a request asks for.
+    pub(crate) fn part(&self, peer: &Peer, id: &str, method: &str) -> Option<Entry> {
+        let mut entry = self.entry(peer)?;
+        entry.line.text("id", id);
+        entry.line.long_text("method", method, MAX_NAME);
+        Some(entry)
+    }
+
     /// The line of a message that was no request; `answer` is what its sender was told.
     pub(crate) fn unusable(&self, peer: &Peer, answer: &Response) {
         if let Some(mut entry) = self.entry(peer) {
@@ -173,6 +181,11 @@ impl Entry {
             if let Ok(Some(text)) = params.text(name) {
                 line.long_text(name, text, MAX_TEXT);
             }
+        }
+        if let Ok(methods) = params.texts("methods")
+            && !methods.is_empty()
+        {
+            line.list("methods", methods.iter().map(String::as_str), MAX_DETAIL);
         }
         if let Ok(Some(env)) = params.object("env") {
             line.list("env", env.keys().map(String::as_str), MAX_DETAIL);

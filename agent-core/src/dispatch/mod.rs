@@ -8,6 +8,7 @@ mod bash;
 mod caller;
 mod cron;
 mod frames;
+mod getinfo;
 mod reply;
 mod task;
 mod ticket;
@@ -34,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Manner, Running, Ticket};
 
 /// The agent's own methods and what they do, as `agent.methods` lists them.
-const METHODS: [(&str, &str); 16] = [
+const METHODS: [(&str, &str); 17] = [
     ("agent.info", "version, identity, uptime and counters of the agent"),
     ("agent.methods", "every method with its one-line help"),
     ("agent.ping", "answers at once"),
@@ -49,6 +50,7 @@ const METHODS: [(&str, &str); 16] = [
     ("cron.remove", "removes a scheduled job"),
     ("cron.run", "starts a run of a scheduled job now"),
     ("cron.set", "schedules a shell command; its runs are tasks, each with its result"),
+    (getinfo::ALL, "what several providers of facts answer, in one answer"),
     ("sync.bash", "runs a shell command as a user and answers when it has ended"),
     ("sync.cancel", "ends the command of another request, its whole process tree"),
 ];
@@ -324,14 +326,41 @@ impl Dispatcher {
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
                 let plugins = self.plugins.clone();
+                if method == getinfo::ALL {
+                    let mut calls = match getinfo::calls(&getinfo, &plugins) {
+                        Ok(calls) => calls,
+                        Err(why) => return Some(reply::invalid(id, &why)),
+                    };
+                    self.refuse_some(id, caller, &mut calls);
+                    return self.spawn(
+                        request,
+                        Manner::Request,
+                        caller,
+                        entry,
+                        move |request, _| async move { getinfo::all(&request.id, calls, &plugins).await },
+                    );
+                }
                 self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
-                    match plugins.call(&request.method, &getinfo.args).await {
-                        Ok(data) => Response::success(&request.id, 0).with_json(data),
-                        Err(error) => reply::failed(&request.id, &error),
-                    }
+                    getinfo::one(&request.id, &request.method, &getinfo.args, &plugins).await
                 })
             }
             method => Some(Response::failed(Some(id), Retcode::NoSuchMethod, json::quote(method))),
+        }
+    }
+
+    /// Several methods in one request are several requests to the policy, and each that it refuses has its line.
+    fn refuse_some(&self, id: &str, caller: &Caller, calls: &mut [getinfo::Call]) {
+        let Some(controllers) = caller.peer.names() else { return };
+        for call in calls {
+            let asked = Asked { method: &call.method, controllers, bash: None };
+            if let Err(error) = self.gate.check(asked) {
+                let mut entry = self.audit.part(&caller.peer, id, &call.method);
+                let answer = refusal(id, &error, entry.as_mut());
+                if let Some(entry) = entry {
+                    entry.end(&answer);
+                }
+                call.refuse(&answer);
+            }
         }
     }
 

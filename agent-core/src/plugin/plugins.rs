@@ -96,19 +96,24 @@ impl Plugins {
         answer.await.unwrap_or(Err(Error::ShuttingDown))
     }
 
+    /// Every method there is a plugin file for, sorted. Nothing is loaded.
+    pub(crate) fn installed(&self) -> Vec<MethodName> {
+        let shared = self.lock().shared.clone();
+        match host::list(&shared.settings.dirs) {
+            Ok(files) => files.into_iter().map(|(method, _)| method).collect(),
+            Err(err) => {
+                log::warn!("{err}");
+                Vec::new()
+            }
+        }
+    }
+
     /// Every method there is a plugin file for, sorted, each with its line of help; for a file that
     /// can't be used, why not.
     pub(crate) async fn methods(&self) -> Vec<(String, String)> {
         let shared = self.lock().shared.clone();
-        let files = match host::list(&shared.settings.dirs) {
-            Ok(files) => files,
-            Err(err) => {
-                log::warn!("{err}");
-                return Vec::new();
-            }
-        };
-        let mut methods = Vec::with_capacity(files.len());
-        for (method, _) in files {
+        let mut methods = Vec::new();
+        for method in self.installed() {
             let summary = match self.summary(&shared, &method).await {
                 Ok(summary) => summary,
                 Err(err) => format!("unusable: {err}"),

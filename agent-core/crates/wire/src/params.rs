@@ -43,6 +43,23 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// A list of strings; empty when it is absent.
+    ///
+    /// # Errors
+    /// When the field is there and no list, or one of its items is no string.
+    pub fn texts(self, name: &str) -> Result<Vec<String>, InvalidParams> {
+        let items = match self.field(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(other) => return Err(wrong(name, "must be a list of strings", other)),
+        };
+        let text = |item: &Value| match item {
+            Value::String(text) => Ok(text.clone()),
+            other => Err(wrong(name, "must be a list of strings", other)),
+        };
+        items.iter().map(text).collect()
+    }
+
     /// A string that has to be there and not be empty.
     ///
     /// # Errors

@@ -72,15 +72,18 @@ impl fmt::Debug for Request {
 pub struct GetInfo {
     /// One string, split by the provider's side as a shell splits words; empty when absent.
     pub args: String,
+    /// Of `getinfo.all`: methods, each with its arguments after it.
+    pub methods: Vec<String>,
 }
 
 impl GetInfo {
     /// Reads the fields of a `getinfo.*` request.
     ///
     /// # Errors
-    /// When `args` is no string.
+    /// When `args` is no string, or `methods` no list of strings.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
-        Ok(Self { args: params.text("args")?.unwrap_or_default().to_owned() })
+        let methods = params.texts("methods")?;
+        Ok(Self { args: params.text("args")?.unwrap_or_default().to_owned(), methods })
     }
 }
 
