@@ -1,6 +1,7 @@
 //! Which process holds a socket: the one whose /proc/PID/fd has it open.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The first process found with a socket open.
@@ -25,10 +26,13 @@ pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
         let mut name = None;
         let Ok(descriptors) = fs::read_dir(folder.join("fd")) else { continue };
         for descriptor in descriptors.flatten() {
-            let Some(inode) = fs::read_link(descriptor.path()).ok().and_then(|link| socket_inode(&link))
-            else {
-                continue;
+            let inode = match fs::read_link(descriptor.path()) {
+                Ok(link) => socket_inode(&link),
+                // Of a process that nobody may look into, the others would say the same.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => break,
+                Err(_) => None,
             };
+            let Some(inode) = inode else { continue };
             let Ok(index) = inodes.binary_search(&inode) else { continue };
             if holders[index].is_none() {
                 let name = name.get_or_insert_with(|| read_name(&folder)).clone();

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// LISTEN of TCP (the kernel's tcp_states.h).
-const LISTEN: u8 = 10;
+pub(crate) const LISTEN: u8 = 10;
 /// CLOSE, which of UDP is a socket without a remote end.
 const CLOSE: u8 = 7;
 

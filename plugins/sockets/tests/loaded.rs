@@ -166,6 +166,28 @@ fn the_lists_are_those_of_ss() {
     }
 }
 
+/// By hand: the 10th word of lines in state 0A. ss asks sock_diag, as the provider does.
+#[test]
+fn listening_sockets_are_those_of_proc() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let held = [TcpListener::bind("[::]:0").unwrap(), TcpListener::bind("127.0.0.3:0").unwrap()];
+    let table = || -> Vec<String> {
+        let files =
+            ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        let lines = files.iter().flat_map(|file| file.lines().skip(1));
+        let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.filter(|words| words[3] == "0A").map(|words| words[9].to_owned()).collect()
+    };
+    let before = table();
+    let answer = call(&provider, "-p tcp").unwrap();
+    let after = table();
+    let ours: Vec<String> = sockets(&answer).iter().map(|socket| socket["inode"].to_string()).collect();
+    let stayed: Vec<&String> = before.iter().filter(|inode| after.contains(inode)).collect();
+    assert!(stayed.len() >= held.len());
+    assert!(stayed.iter().all(|inode| ours.contains(inode)), "{stayed:?} {ours:?}");
+    assert!(ours.iter().all(|inode| before.contains(inode) || after.contains(inode)), "{before:?} {ours:?}");
+}
+
 #[test]
 fn mistakes_are_answered_with_codes() {
     let Some(provider) = load("getinfo-sockets") else { return };
