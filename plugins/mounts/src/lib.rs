@@ -1,0 +1,222 @@
+//! `getinfo.mounts`: what is mounted where, with which options, and how full it is.
+//!
+//! Mounts are those that the agent's plugins see: /proc/self/mountinfo. No root is needed, but what only root can
+//! reach has no usage. A network file system is asked how full it is with `-n` alone: it may not answer.
+
+mod mountinfo;
+mod selection;
+mod usage;
+mod visible;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use serde::Serialize;
+
+use mountinfo::Line;
+use selection::Selection;
+use usage::Usage;
+use visible::{Mounts, is_within};
+
+struct MountsOf;
+
+/// No more file systems are asked for their use after this time, or half of the caller's.
+const USAGE_TIME: Duration = Duration::from_secs(1);
+/// Mounts in one answer: some 1,000 bytes each.
+const MAX_ANSWERED: usize = 3000;
+
+/// The answer. Its field names are stable: new ones may join, none changes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Answer {
+    /// The selected mounts, in the kernel's order.
+    mounts: Vec<Mount>,
+    /// How many were selected: more than there are in the list if that is cut off after 3,000.
+    count: usize,
+}
+
+/// One mount.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Mount {
+    /// Its number, which the kernel may use again.
+    id: u64,
+    /// The number of the mount that it is mounted on.
+    parent_id: u64,
+    /// Where it is mounted.
+    target: String,
+    /// What is mounted: a device, a server's folder, or any name.
+    source: String,
+    /// The type of the file system, `ext4`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The folder of the file system that is mounted; `/` but for bind mounts and subvolumes.
+    root: String,
+    /// Major and minor number of the device, `254:0`.
+    device: String,
+    /// Options of this mount.
+    options: Vec<String>,
+    /// Options of the file system, which all its mounts share.
+    super_options: Vec<String>,
+    /// Whether nothing can be written through it, by either's options.
+    readonly: bool,
+    /// `private`, `shared`, `slave`, `slave,shared` or `unbindable` (mount_namespaces(7)).
+    propagation: String,
+    /// The number of the group it shares mounts with.
+    peer_group: Option<u64>,
+    /// The number of the group it receives mounts from.
+    master_group: Option<u64>,
+    /// Whether its path leads to it: false if another mount covers it.
+    visible: bool,
+    /// Whether a network or a process answers for it, or for a mount above it.
+    remote: bool,
+    /// How full it is. Null where it keeps no files of its own (proc), is not visible, may not be reached, is for
+    /// autofs to mount, or is remote and `-n` was not given.
+    usage: Option<Usage>,
+}
+
+impl Provider for MountsOf {
+    fn describe() -> Meta {
+        Meta::new("getinfo.mounts", env!("CARGO_PKG_VERSION"), "mounts, their options, and how full they are")
+            .arg("-t TYPE", "only file systems of this type; more by commas")
+            .arg("-p PATH", "only the mount that PATH lies on; links are not followed")
+            .arg("-n", "ask network and FUSE file systems for their use too, which may take long")
+            .output_schema(include_str!("../schema.json"))
+            .example("", "all mounts")
+            .example("-p /", "the root file system")
+            .example("-t ext4,xfs,btrfs", "file systems of these types")
+    }
+
+    fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
+        let selection = Selection::parse(args)?;
+        let path = Path::new("/proc/self/mountinfo");
+        let lines = mountinfo::read(path).ok_or_else(|| {
+            ProviderError::new("no_proc", format!("{} can't be read; is /proc mounted?", path.display()))
+        })?;
+        let time = match ctx.deadline_ms {
+            0 => USAGE_TIME,
+            deadline => USAGE_TIME.min(Duration::from_millis(deadline / 2)),
+        };
+        Reply::json(&Answer::select(&lines, &selection, Instant::now() + time))
+    }
+}
+
+impl Answer {
+    fn select(lines: &[Line], selection: &Selection, deadline: Instant) -> Self {
+        let mounts = Mounts::new(lines);
+        let has_type = |line: &&Line| selection.types.is_empty() || selection.types.contains(&line.kind);
+        let mut selected: Vec<&Line> = lines.iter().collect();
+        if let Some(path) = &selection.path {
+            selected.retain(|line| is_within(path.as_bytes(), &line.mountpoint) && mounts.is_visible(line));
+            let longest = selected.iter().map(|line| line.mountpoint.len()).max().unwrap_or(0);
+            selected.retain(|line| line.mountpoint.len() == longest);
+        }
+        selected.retain(has_type);
+        let answered = selected.iter().take(MAX_ANSWERED);
+        Self {
+            mounts: answered.map(|line| Mount::new(line, &mounts, selection.with_slow, deadline)).collect(),
+            count: selected.len(),
+        }
+    }
+}
+
+impl Mount {
+    fn new(line: &Line, mounts: &Mounts<'_>, with_slow: bool, deadline: Instant) -> Self {
+        let visible = mounts.is_visible(line);
+        let remote = mounts.leads_through(line, |line| usage::is_slow(&line.kind));
+        // To ask autofs would make it mount.
+        let may_ask = visible && line.kind != "autofs" && (with_slow || !remote) && Instant::now() < deadline;
+        let path = Path::new(OsStr::from_bytes(&line.mountpoint));
+        let group = |name: &str| line.tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok());
+        let (peer_group, master_group) = (group("shared:"), group("master:"));
+        let is_readonly = |options: &[String]| options.iter().any(|option| option == "ro");
+        Self {
+            id: line.id,
+            parent_id: line.parent,
+            target: mountinfo::text(&line.mountpoint),
+            source: mountinfo::text(&line.source),
+            kind: line.kind.clone(),
+            root: mountinfo::text(&line.root),
+            device: line.device.clone(),
+            options: line.options.clone(),
+            super_options: line.super_options.clone(),
+            readonly: is_readonly(&line.options) || is_readonly(&line.super_options),
+            propagation: propagation(line, peer_group, master_group).to_owned(),
+            peer_group,
+            master_group,
+            visible,
+            remote,
+            usage: may_ask.then(|| usage::read(path)).flatten(),
+        }
+    }
+}
+
+fn propagation(line: &Line, peer: Option<u64>, master: Option<u64>) -> &'static str {
+    match (peer, master) {
+        (Some(_), Some(_)) => "slave,shared",
+        (Some(_), None) => "shared",
+        (None, Some(_)) => "slave",
+        (None, None) if line.tags.iter().any(|tag| tag == "unbindable") => "unbindable",
+        (None, None) => "private",
+    }
+}
+
+export_provider!(MountsOf);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_that_of_the_answer() {
+        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+    }
+
+    #[test]
+    fn propagation_and_read_only_mounts_are_told() {
+        let lines = mountinfo::parse(
+            b"1 0 8:1 / / ro shared:1 - ext4 a rw\n2 1 0:1 / /b rw shared:2 master:1 - nfs a ro\n\
+              3 1 0:2 / /c rw master:3 propagate_from:1 - tmpfs a rw\n4 1 0:3 / /d rw unbindable - tmpfs a rw\n\
+              5 1 0:4 / /e rw - autofs a rw\n",
+        );
+        let answer = Answer::select(&lines, &Selection::default(), Instant::now());
+        let told: Vec<_> =
+            answer.mounts.iter().map(|mount| (mount.propagation.as_str(), mount.readonly)).collect();
+        let want = [
+            ("shared", true),
+            ("slave,shared", true),
+            ("slave", false),
+            ("unbindable", false),
+            ("private", false),
+        ];
+        assert_eq!(told, want);
+        assert_eq!((answer.mounts[1].peer_group, answer.mounts[1].master_group), (Some(2), Some(1)));
+        // The time was over before the first.
+        assert!(answer.mounts.iter().all(|mount| mount.usage.is_none()));
+    }
+
+    #[test]
+    fn a_path_has_the_mount_it_lies_on() {
+        let lines = mountinfo::parse(
+            b"1 0 8:1 / / rw - ext4 a rw\n2 1 0:1 / /b rw - tmpfs a rw\n3 2 0:2 / /b rw - xfs a rw\n\
+              4 1 0:3 / /bc rw - tmpfs a rw\n",
+        );
+        for (path, types, want) in [
+            ("/", &[][..], &[1][..]),
+            ("/b", &[], &[3]),
+            ("/b/x/y", &[], &[3]),
+            ("/bx", &[], &[1]),
+            ("/bc/x", &["tmpfs"], &[4]),
+            ("/b", &["tmpfs"], &[]),
+        ] {
+            let types = types.iter().map(ToString::to_string).collect();
+            let selection = Selection { path: Some(path.to_owned()), types, with_slow: false };
+            let answer = Answer::select(&lines, &selection, Instant::now());
+            let ids: Vec<u64> = answer.mounts.iter().map(|mount| mount.id).collect();
+            assert_eq!(ids, want, "{path}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! How full a file system is: statvfs(3).
+
+use std::path::Path;
+
+use nix::sys::statvfs::{Statvfs, statvfs};
+use serde::Serialize;
+
+/// The `usage` object of a mount.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Usage {
+    /// Bytes it holds.
+    pub(crate) size_bytes: u64,
+    /// Bytes in use.
+    pub(crate) used_bytes: u64,
+    /// Bytes not in use, those kept for root included.
+    pub(crate) free_bytes: u64,
+    /// Bytes that ordinary users can have.
+    pub(crate) available_bytes: u64,
+    /// As df(1) counts it: the part in use of what is in use or available, rounded up.
+    pub(crate) used_percent: Option<u64>,
+    /// Files it can hold; null where it sets no number.
+    pub(crate) inodes: Option<u64>,
+    /// Files it holds.
+    pub(crate) inodes_used: Option<u64>,
+    /// Files it can still hold.
+    pub(crate) inodes_free: Option<u64>,
+    /// Bytes that a file grows by.
+    pub(crate) block_size_bytes: u64,
+}
+
+/// Network file systems, and those that a process answers for, by type: they may not answer at all.
+const SLOW: [&str; 22] = [
+    "9p",
+    "acfs",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "fuse",
+    "fuseblk",
+    "gfs2",
+    "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "orangefs",
+    "pvfs2",
+    "smb3",
+    "smbfs",
+];
+
+/// Whether it may keep who asks waiting.
+pub(crate) fn is_slow(kind: &str) -> bool {
+    SLOW.contains(&kind) || kind.starts_with("fuse.") || kind.starts_with("nfs")
+}
+
+/// None where the path can't be reached, or where nothing is kept, as in /proc.
+pub(crate) fn read(path: &Path) -> Option<Usage> {
+    let stat = statvfs(path).ok()?;
+    (stat.blocks() > 0).then(|| count(&stat))
+}
+
+fn count(stat: &Statvfs) -> Usage {
+    let block = stat.fragment_size();
+    let bytes = |blocks: u64| blocks.saturating_mul(block);
+    let used = stat.blocks().saturating_sub(stat.blocks_free());
+    let files = stat.files();
+    let has_files = |count: u64| (files > 0).then_some(count);
+    Usage {
+        size_bytes: bytes(stat.blocks()),
+        used_bytes: bytes(used),
+        free_bytes: bytes(stat.blocks_free()),
+        available_bytes: bytes(stat.blocks_available()),
+        used_percent: percent(used, stat.blocks_available()),
+        inodes: has_files(files),
+        inodes_used: has_files(files.saturating_sub(stat.files_free())),
+        inodes_free: has_files(stat.files_free()),
+        block_size_bytes: block,
+    }
+}
+
+fn percent(used: u64, available: u64) -> Option<u64> {
+    let all = u128::from(used) + u128::from(available);
+    u64::try_from((u128::from(used) * 100).checked_add(all.checked_sub(1)?)? / all).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percents_are_rounded_up() {
+        for (used, available, want) in [
+            (0, 0, None),
+            (0, 1, Some(0)),
+            (1, 999, Some(1)),
+            (1, 1, Some(50)),
+            (5, 0, Some(100)),
+            (u64::MAX, u64::MAX, Some(50)),
+        ] {
+            assert_eq!(percent(used, available), want, "{used} {available}");
+        }
+    }
+
+    #[test]
+    fn network_file_systems_are_slow() {
+        for (kind, want) in [
+            ("nfs4", true),
+            ("fuse.sshfs", true),
+            ("fusectl", false),
+            ("ext4", false),
+            ("overlay", false),
+            ("", false),
+        ] {
+            assert_eq!(is_slow(kind), want, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `getinfo.mounts` as a host sees it, beside findmnt(8) and df(1).
+#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+
+use std::process::Command;
+
+use plugin_api::testing::{call, load};
+use serde_json::Value;
+
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    match Command::new(program).args(args).env("LC_ALL", "C").output() {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Err(error) => {
+            println!("SKIPPED ({program}: {error})");
+            None
+        }
+    }
+}
+
+/// findmnt's table, flattened.
+fn findmnt(args: &[&str]) -> Option<Vec<Value>> {
+    let columns = "ID,PARENT,TARGET,SOURCE,FSTYPE,VFS-OPTIONS,FS-OPTIONS,PROPAGATION,FSROOT,MAJ:MIN";
+    let text = output("findmnt", &[&["-J", "-b", "-l", "-v", "-o", columns], args].concat())?;
+    let json: Value = serde_json::from_str(&text).unwrap();
+    Some(json["filesystems"].as_array().unwrap().clone())
+}
+
+fn by_id(mounts: &Value, id: &Value) -> Value {
+    mounts
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|mount| mount["id"] == *id)
+        .unwrap_or_else(|| panic!("no mount {id}"))
+        .clone()
+}
+
+#[test]
+fn mounts_are_those_of_findmnt() {
+    let Some(provider) = load("getinfo-mounts") else { return };
+    let answer = call(&provider, "").unwrap();
+    let Some(theirs) = findmnt(&[]) else { return };
+    assert_eq!(answer["count"], theirs.len());
+    for their in theirs {
+        let our = by_id(&answer["mounts"], &their["id"]);
+        let joined = |name: &str| {
+            let options: Vec<&str> =
+                our[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+            options.join(",")
+        };
+        assert_eq!(our["parent_id"], their["parent"]);
+        assert_eq!(our["target"], their["target"]);
+        assert_eq!(our["source"], their["source"]);
+        assert_eq!(our["type"], their["fstype"]);
+        assert_eq!(our["root"], their["fsroot"]);
+        assert_eq!(our["device"], their["maj:min"]);
+        assert_eq!(joined("options"), their["vfs-options"].as_str().unwrap());
+        assert_eq!(joined("super_options"), their["fs-options"].as_str().unwrap());
+        assert_eq!(
+            our["propagation"],
+            their["propagation"].as_str().unwrap().replace("private,slave", "slave")
+        );
+        let has_ro = |name: &str| their[name].as_str().unwrap().split(',').any(|option| option == "ro");
+        assert_eq!(our["readonly"], has_ro("vfs-options") || has_ro("fs-options"));
+    }
+}
+
+#[test]
+fn use_is_what_df_prints() {
+    let Some(provider) = load("getinfo-mounts") else { return };
+    let columns = "--output=target,size,used,avail,pcent,itotal,iused,iavail";
+    let mut compared = 0;
+    // Others write to the disks meanwhile: one look of these must meet the same numbers.
+    let answer = call(&provider, "").unwrap();
+    for mount in answer["mounts"].as_array().unwrap().iter().filter(|mount| !mount["usage"].is_null()) {
+        let target = mount["target"].as_str().unwrap();
+        let is_same = |_| {
+            let answer = call(&provider, &format!("-p '{target}'")).unwrap();
+            let Some(df) = output("df", &["-B1", columns, target]) else { return true };
+            let row = df.lines().nth(1).unwrap_or_default();
+            // From the end: a path may have blanks.
+            let words: Vec<&str> = row.rsplitn(8, char::is_whitespace).collect();
+            let words: Vec<&str> =
+                words.iter().flat_map(|word| word.split_ascii_whitespace().rev()).take(7).collect();
+            let usage = &answer["mounts"][0]["usage"];
+            let number =
+                |at: usize| words[at].trim_end_matches('%').parse::<u64>().ok().filter(|number| *number > 0);
+            let ours = |name: &str| usage[name].as_u64().filter(|number| *number > 0);
+            let names = [
+                "inodes_free",
+                "inodes_used",
+                "inodes",
+                "used_percent",
+                "available_bytes",
+                "used_bytes",
+                "size_bytes",
+            ];
+            names.iter().enumerate().all(|(at, name)| ours(name) == number(at))
+        };
+        assert!((0..50).any(is_same), "{target}: {mount}");
+        compared += 1;
+    }
+    assert!(compared > 0, "nothing has a use");
+}
+
+#[test]
+fn a_path_has_the_mount_that_findmnt_finds() {
+    let Some(provider) = load("getinfo-mounts") else { return };
+    for path in ["/", "/proc/self", "/dev/pts", "/etc", "/sys/kernel"] {
+        let Some(target) = output("findmnt", &["-n", "-o", "ID", "-T", path]) else { return };
+        let answer = call(&provider, &format!("-p {path}")).unwrap();
+        assert_eq!(answer["count"], 1, "{path}");
+        // Of mounts upon each other findmnt shows the first or the last, as its version has it.
+        let targets: Vec<&str> = target.split_whitespace().collect();
+        let ours = answer["mounts"][0]["id"].to_string();
+        let is_stacked = call(&provider, "").unwrap()["mounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|mount| mount["target"] == answer["mounts"][0]["target"])
+            .count()
+            > 1;
+        assert!(is_stacked || targets.contains(&ours.as_str()), "{path}: {ours} {target}");
+    }
+}
+
+#[test]
+fn types_select() {
+    let Some(provider) = load("getinfo-mounts") else { return };
+    let Some(theirs) = findmnt(&["-t", "tmpfs,proc"]) else { return };
+    let answer = call(&provider, "-t tmpfs,proc").unwrap();
+    assert_eq!(answer["count"], theirs.len());
+    assert_eq!(call(&provider, "-t nosuchfs").unwrap()["mounts"], serde_json::json!([]));
+    for bad in ["-x", "-p relative", "-t"] {
+        assert_eq!(call(&provider, bad).unwrap_err().code(), "usage", "{bad}");
+    }
+}
+
+/// In a mount namespace of its own: odd names, a mount over another, propagation.
+#[test]
+fn odd_mounts_are_told_as_they_are() {
+    let inside = "GETINFO_MOUNTS_INSIDE";
+    if std::env::var_os(inside).is_none() {
+        let test = std::env::current_exe().unwrap();
+        let script = "set -e; d=$(mktemp -d); mount -t tmpfs -o size=1m none $d; mkdir \"$d/a b\\\\c\" $d/é; \
+                      mount -t tmpfs -o size=64k,ro 'odd source' \"$d/a b\\\\c\"; \
+                      mount -t tmpfs -o size=64k one $d/é; mount -t tmpfs -o size=128k two $d/é; \
+                      mount --make-shared $d/é; export GETINFO_MOUNTS_INSIDE=$d; \
+                      \"$0\" --exact odd_mounts_are_told_as_they_are --nocapture; s=$?; \
+                      umount -R $d; rmdir $d; exit $s";
+        let made = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "true"])
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if !made {
+            return println!("SKIPPED (needs root and unshare(1))");
+        }
+        let output = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "sh", "-c", script])
+            .arg(test)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let Some(provider) = load("getinfo-mounts") else { return };
+    let folder = std::env::var(inside).unwrap();
+    let answer = call(&provider, "").unwrap();
+    let below: Vec<&Value> = answer["mounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|mount| mount["target"].as_str().unwrap().starts_with(&format!("{folder}/")))
+        .collect();
+    assert_eq!(below.len(), 3);
+    let odd = below.iter().find(|mount| mount["source"] == "odd source").unwrap();
+    assert_eq!(odd["target"], format!("{folder}/a b\\c"));
+    assert_eq!((odd["readonly"].as_bool(), odd["usage"]["size_bytes"].as_u64()), (Some(true), Some(65_536)));
+    let one = below.iter().find(|mount| mount["source"] == "one").unwrap();
+    let two = below.iter().find(|mount| mount["source"] == "two").unwrap();
+    assert_eq!((one["visible"].as_bool(), one["usage"].is_null()), (Some(false), true));
+    assert_eq!((two["visible"].as_bool(), two["usage"]["size_bytes"].as_u64()), (Some(true), Some(131_072)));
+    assert_eq!((two["propagation"].as_str(), two["peer_group"].is_u64()), (Some("shared"), true));
+    assert_eq!(call(&provider, &format!("-p {folder}/é/x")).unwrap()["mounts"][0]["source"], "two");
+}
