@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// What the methods of plugins begin with.
+const PREFIX: &str = "getinfo.";
+
 /// A method's name: two or more segments of lower-case letters and digits, each beginning with a
 /// letter, joined by dots: `getinfo.kernel`. At most [`MethodName::MAX_LEN`] bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +37,15 @@ impl MethodName {
         if well_formed { Ok(Self(name.to_owned())) } else { Err(InvalidMethodName) }
     }
 
+    /// One call of a list of calls, as text: a method, with or without `getinfo.` before it, and its arguments after it.
+    /// The method is not checked.
+    pub fn split_call(text: &str) -> (String, &str) {
+        let text = text.trim();
+        let (method, args) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let prefix = if method.starts_with(PREFIX) { "" } else { PREFIX };
+        (format!("{prefix}{method}"), args.trim_start())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,7 +53,7 @@ impl MethodName {
 
     /// The plugin file that answers it (`libgetinfo_kernel.so`); only `getinfo.*` methods have one.
     pub fn file_name(&self) -> Option<String> {
-        self.0.starts_with("getinfo.").then(|| format!("lib{}.so", self.0.replace('.', "_")))
+        self.0.starts_with(PREFIX).then(|| format!("lib{}.so", self.0.replace('.', "_")))
     }
 
     /// The method that a plugin file of this name answers, if it is named as one.
@@ -51,7 +63,7 @@ impl MethodName {
             return None;
         }
         let name = Self::parse(&stem.replace('_', ".")).ok()?;
-        name.0.starts_with("getinfo.").then_some(name)
+        name.0.starts_with(PREFIX).then_some(name)
     }
 }
 
@@ -72,6 +84,18 @@ impl std::error::Error for InvalidMethodName {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_is_a_method_and_its_arguments() {
+        for (text, method, args) in [
+            ("os", "getinfo.os", ""),
+            ("getinfo.os", "getinfo.os", ""),
+            (" users  -U 'a b' ", "getinfo.users", "-U 'a b'"),
+            ("", "getinfo.", ""),
+        ] {
+            assert_eq!(MethodName::split_call(text), (method.to_owned(), args), "{text:?}");
+        }
+    }
 
     #[test]
     fn only_well_formed_names_pass() {
