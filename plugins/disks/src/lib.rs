@@ -1,0 +1,138 @@
+//! `getinfo.disks`: the block devices of this host, how they are put together, what lies on them, and what they did.
+//!
+//! Everything comes from /sys/class/block, /proc and udev's database; no device is opened and no root is needed.
+//! Partitions and volumes stand in the same list as disks; `parent`, `holders` and `slaves` say how they belong
+//! together.
+
+mod decimal;
+mod device;
+mod file;
+mod io;
+mod mounted;
+mod udev;
+
+use std::path::Path;
+
+use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use serde::Serialize;
+
+use device::Device;
+use mounted::Mounted;
+
+struct Disks;
+
+/// Devices in one answer.
+const MAX_DEVICES: usize = 1000;
+
+/// The answer. Its field names are stable: new ones may join, none changes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Answer {
+    /// Block devices, sorted by name; 1,000 at most.
+    devices: Vec<Device>,
+}
+
+/// What the arguments say.
+#[derive(Default)]
+struct Selection {
+    with_empty: bool,
+    name: Option<String>,
+}
+
+impl Provider for Disks {
+    fn describe() -> Meta {
+        Meta::new(
+            "getinfo.disks",
+            env!("CARGO_PKG_VERSION"),
+            "disks, partitions and volumes, and what they did",
+        )
+        .arg("-a", "loop devices without a file too")
+        .arg("-d NAME", "one device, by its name or its path below /dev")
+        .output_schema(include_str!("../schema.json"))
+        .example("", "all block devices that hold anything")
+        .example("-a", "all block devices")
+    }
+
+    fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
+        let selection = Selection::parse(args)?;
+        let devices = read(Path::new("/"), selection.with_empty, selection.name.as_deref());
+        match (&selection.name, devices.is_empty()) {
+            (Some(name), true) => {
+                let message = format!("no block device {name:?}; ls /sys/class/block shows their names");
+                Err(ProviderError::new("no_such_device", message))
+            }
+            _ => Reply::json(&Answer { devices }),
+        }
+    }
+}
+
+impl Selection {
+    fn parse(args: &Args) -> Result<Self, ProviderError> {
+        let mut selection = Self::default();
+        let mut words = args.words();
+        while let Some(option) = words.next() {
+            match option {
+                "-a" => selection.with_empty = true,
+                "-d" => match words.next().map(|name| name.strip_prefix("/dev/").unwrap_or(name)) {
+                    Some(name) if !name.is_empty() => selection.name = Some(name.to_owned()),
+                    _ => return Err(ProviderError::usage("-d needs a device's name, such as sda")),
+                },
+                other => {
+                    return Err(ProviderError::usage(format!(
+                        "{other:?} is not known; it is one of -a, -d NAME"
+                    )));
+                }
+            }
+        }
+        Ok(selection)
+    }
+}
+
+/// On the system whose root folder is `root`.
+fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
+    let mounted = Mounted::read(root);
+    let mut names = device::names(&root.join("sys/class/block"));
+    match only {
+        // `mapper/vg-lv` is known to the device alone.
+        Some(only) => {
+            let is_it = |name: &String| name.replace('!', "/") == only;
+            match names.iter().find(|name| is_it(name)) {
+                Some(name) => names = vec![name.clone()],
+                None => names.retain(|name| {
+                    let mapped = file::line(&root.join("sys/class/block").join(name).join("dm/name"));
+                    mapped.is_some_and(|mapped| only.strip_prefix("mapper/") == Some(mapped.as_str()))
+                }),
+            }
+        }
+        None if with_empty => {}
+        None => names.retain(|name| !Device::is_empty_loop(root, name)),
+    }
+    names.iter().take(MAX_DEVICES).map(|name| Device::read(root, name, &mounted)).collect()
+}
+
+export_provider!(Disks);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_that_of_the_answer() {
+        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+    }
+
+    #[test]
+    fn a_system_without_sysfs_has_no_devices() {
+        assert!(read(Path::new("/nonexistent"), true, None).is_empty());
+    }
+
+    #[test]
+    fn arguments_select() {
+        let parse =
+            |line| Selection::parse(&Args::parse(line).unwrap()).map(|found| (found.with_empty, found.name));
+        assert_eq!(parse("-a -d /dev/sda").unwrap(), (true, Some("sda".to_owned())));
+        for bad in ["-d", "-d ''", "-d /dev/", "sda", "-x"] {
+            assert_eq!(parse(bad).unwrap_err().code(), ProviderError::USAGE, "{bad:?}");
+        }
+    }
+}
