@@ -1,0 +1,378 @@
+//! `getinfo.packages` as a host sees it, compared with dpkg-query, and with databases that sqlite3 and the test write.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "dpkg-query and sqlite3 are what the answers are compared with"
+)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use plugin_api::testing::{call, load};
+use serde_json::Value;
+
+/// A root folder of the test's own.
+struct Root(PathBuf);
+
+impl Root {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("getinfo-packages-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn args(&self, rest: &str) -> String {
+        format!("-r {} {rest}", self.0.display())
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn list(answer: &Value) -> &Vec<Value> {
+    answer["packages"].as_array().unwrap()
+}
+
+#[test]
+fn dpkgs_packages_are_those_of_dpkg_query() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let format = "${Package}\t${Version}\t${Architecture}\t${Installed-Size}\t${source:Package}\t${db:Status-Status}\t\
+                  ${Maintainer}\t${binary:Summary}\n";
+    let Ok(output) = Command::new("dpkg-query").args(["-W", "-f", format]).output() else {
+        println!("SKIPPED (needs dpkg-query)");
+        return;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut want: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let answer = call(&provider, "-m dpkg").unwrap();
+    let mut ours: Vec<&Value> = list(&answer).iter().collect();
+    assert_eq!((ours.len(), answer["count"].as_u64()), (want.len(), Some(want.len() as u64)));
+    want.sort_unstable_by_key(|row| (row[0].to_owned(), row[2].to_owned()));
+    ours.sort_unstable_by_key(|row| (row["name"].as_str().unwrap(), row["architecture"].as_str().unwrap()));
+    let mut dated = 0;
+    for (our, row) in ours.iter().zip(&want) {
+        for (key, index) in [
+            ("name", 0),
+            ("version", 1),
+            ("architecture", 2),
+            ("source", 4),
+            ("status", 5),
+            ("maintainer", 6),
+            ("summary", 7),
+        ] {
+            assert_eq!(our[key], row[index].trim_end(), "{key}: {row:?}");
+        }
+        assert_eq!(our["size_bytes"].as_u64(), row[3].parse::<u64>().ok().map(|kib| kib * 1024), "{row:?}");
+        dated += usize::from(our["installed"].is_string());
+    }
+    assert!(dated > want.len() * 9 / 10, "{dated}");
+    assert_eq!(call(&provider, "-c -m dpkg").unwrap()["count"], answer["count"]);
+    assert!(list(&call(&provider, "-c").unwrap()).is_empty());
+    let bash = call(&provider, "bash").unwrap();
+    assert_eq!((bash["count"].as_u64(), &bash["packages"][0]["name"]), (Some(1), &Value::from("bash")));
+    let info = fs::metadata("/var/lib/dpkg/info/bash.list").unwrap();
+    let mtime = info.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(bash["packages"][0]["installed_epoch"], mtime);
+}
+
+/// An rpm header by rpm's docs/manual/format_header.md: number of entries and length of the data, entries of tag, type,
+/// offset and count, data. Numbers are aligned. `padding` is a binary value between the other tags.
+fn header(
+    name: &str,
+    version: &str,
+    release: &str,
+    epoch: Option<u32>,
+    installed: u32,
+    size: u32,
+    padding: usize,
+) -> Vec<u8> {
+    let mut tags: Vec<(u32, u32, u32, Vec<u8>)> = Vec::new();
+    let text = |value: &str| [value.as_bytes(), b"\0"].concat();
+    tags.push((63, 7, 16, vec![0; 16]));
+    tags.push((1000, 6, 1, text(name)));
+    tags.push((1001, 6, 1, text(version)));
+    tags.push((1002, 6, 1, text(release)));
+    tags.extend(epoch.map(|epoch| (1003, 4, 1, epoch.to_be_bytes().to_vec())));
+    tags.push((1004, 9, 1, text("What it is")));
+    tags.push((1009, 4, 1, size.to_be_bytes().to_vec()));
+    tags.push((1011, 6, 1, text("A Vendor")));
+    tags.push((1022, 6, 1, text("x86_64")));
+    tags.push((
+        1035,
+        7,
+        u32::try_from(padding).unwrap(),
+        (0..padding).map(|index| u8::try_from(index % 251).unwrap()).collect(),
+    ));
+    tags.push((1044, 6, 1, text(&format!("{name}-{version}-{release}.src.rpm"))));
+    tags.push((1008, 4, 1, installed.to_be_bytes().to_vec()));
+    let (mut index, mut data) = (Vec::new(), Vec::new());
+    for (tag, kind, count, value) in &tags {
+        while *kind == 4 && data.len() % 4 != 0 {
+            data.push(0);
+        }
+        for word in [*tag, *kind, u32::try_from(data.len()).unwrap(), *count] {
+            index.extend_from_slice(&word.to_be_bytes());
+        }
+        data.extend_from_slice(value);
+    }
+    let lengths = [u32::try_from(tags.len()).unwrap(), u32::try_from(data.len()).unwrap()];
+    [lengths[0].to_be_bytes().to_vec(), lengths[1].to_be_bytes().to_vec(), index, data].concat()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Has sqlite3 run `sql`; false, and said, where there is none.
+fn sqlite(path: &Path, sql: &str) -> bool {
+    let child = Command::new("sqlite3").arg(path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let Ok(mut child) = child else {
+        println!("SKIPPED (needs sqlite3)");
+        return false;
+    };
+    child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    true
+}
+
+/// As rpm's lib/backend/sqlite.cc makes it.
+const TABLES: &str =
+    "CREATE TABLE IF NOT EXISTS 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS 'Name' (key TEXT NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL);";
+
+fn insert(blob: &[u8]) -> String {
+    format!("INSERT INTO Packages(blob) VALUES (X'{}');", hex(blob))
+}
+
+#[test]
+fn an_rpm_database_of_sqlite_is_read() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    for page_size in [4096, 512, 65_536] {
+        let root = Root::new(&format!("sqlite-{page_size}"));
+        let path = root.write("usr/lib/sysimage/rpm/rpmdb.sqlite", "");
+        fs::remove_file(&path).unwrap();
+        let mut sql = format!("PRAGMA page_size={page_size}; BEGIN; {TABLES}");
+        // Of every length around a page's, and far beyond: chains of overflow pages.
+        let lengths: Vec<usize> = (0..600).map(|index| index * 37).chain([100_000, 1_000_000]).collect();
+        for (index, padding) in lengths.iter().enumerate() {
+            let index = u32::try_from(index).unwrap();
+            let epoch = (index.is_multiple_of(3)).then_some(index);
+            sql += &insert(&header(
+                &format!("name-{index}"),
+                "1.2",
+                "3.el9",
+                epoch,
+                1_700_000_000 + index,
+                index,
+                *padding,
+            ));
+        }
+        // Freed and used again, so that chains don't follow the order of pages.
+        sql += "DELETE FROM Packages WHERE hnum % 7 = 3; COMMIT; BEGIN;";
+        for index in 0..80 {
+            sql += &insert(&header(&format!("late-{index}"), "1", "1", None, 5, 6, index * 997));
+        }
+        sql += "COMMIT;";
+        if !sqlite(&path, &sql) {
+            return;
+        }
+        let answer = call(&provider, &root.args("")).unwrap();
+        assert_eq!(
+            (answer["databases"][0]["manager"].as_str(), &answer["databases"][0]["error"]),
+            (Some("rpm"), &Value::Null)
+        );
+        let names: Vec<&str> =
+            list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+        let mut want: Vec<String> = (0..lengths.len())
+            .filter(|index| (index + 1) % 7 != 3)
+            .map(|index| format!("name-{index}"))
+            .collect();
+        want.extend((0..80).map(|index| format!("late-{index}")));
+        assert_eq!(names, want, "{page_size}");
+        for package in list(&answer) {
+            let Some(index) = package["name"].as_str().unwrap().strip_prefix("name-") else { continue };
+            let number: u64 = index.parse().unwrap();
+            let epoch = if number.is_multiple_of(3) { format!("{number}:") } else { String::new() };
+            assert_eq!(package["version"], format!("{epoch}1.2-3.el9"));
+            assert_eq!(
+                (package["installed_epoch"].as_u64(), package["size_bytes"].as_u64()),
+                (Some(1_700_000_000 + number), Some(number))
+            );
+            assert_eq!(package["source"], format!("name-{number}-1.2-3.el9.src.rpm"));
+            assert_eq!(
+                (package["architecture"].as_str(), package["maintainer"].as_str()),
+                (Some("x86_64"), Some("A Vendor"))
+            );
+            assert_eq!(
+                (package["summary"].as_str(), package["status"].as_str()),
+                (Some("What it is"), Some("installed"))
+            );
+        }
+        let one = call(&provider, &root.args("name-601")).unwrap();
+        assert_eq!(
+            (one["count"].as_u64(), one["packages"][0]["installed"].as_str()),
+            (Some(1), Some("2023-11-14T22:23:21Z"))
+        );
+    }
+}
+
+/// What is committed counts, whether it is in the database yet or beside it.
+#[test]
+fn a_write_ahead_log_is_read() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let root = Root::new("wal");
+    let path = root.write("var/lib/rpm/rpmdb.sqlite", "");
+    fs::remove_file(&path).unwrap();
+    let first = insert(&header("first", "1", "1", None, 1, 1, 30_000));
+    // A copy is made while the log still stands: sqlite3 moves it into the database when it ends.
+    let copy = Root::new("wal-copy");
+    let target = copy.0.join("var/lib/rpm");
+    fs::create_dir_all(&target).unwrap();
+    let second: String = (0..40)
+        .map(|index| insert(&header(&format!("second-{index}"), "2", "2", None, 2, 2, index * 1000)))
+        .collect();
+    let sql = format!(
+        "PRAGMA journal_mode=WAL; {TABLES} {first} PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint=0; {second}
+         DELETE FROM Packages WHERE hnum = 1;
+         BEGIN; {} \n.shell cp -r {}/. {}\n COMMIT;\n",
+        insert(&header("never", "3", "3", None, 3, 3, 10)),
+        path.parent().unwrap().display(),
+        target.display(),
+    );
+    if !sqlite(&path, &sql) {
+        return;
+    }
+    assert!(fs::metadata(target.join("rpmdb.sqlite-wal")).unwrap().len() > 100_000);
+    let answer = call(&provider, &copy.args("")).unwrap();
+    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let want: Vec<String> = (0..40).map(|index| format!("second-{index}")).collect();
+    assert_eq!(names, want);
+    // A log that is cut short ends with the last transaction that is whole: nothing, here.
+    let wal = fs::read(target.join("rpmdb.sqlite-wal")).unwrap();
+    for length in [0, 10, 31, 32, 5000, wal.len() / 2] {
+        fs::write(target.join("rpmdb.sqlite-wal"), &wal[..length]).unwrap();
+        let answer = call(&provider, &copy.args("")).unwrap();
+        assert!(answer["databases"][0]["error"].is_null(), "{answer}");
+        assert!(list(&answer).len() <= 41 && !list(&answer).is_empty(), "{length}");
+    }
+    // A wrong checksum in its first frame: none of it counts.
+    let mut bad = wal;
+    bad[32 + 24 + 100] ^= 1;
+    fs::write(target.join("rpmdb.sqlite-wal"), bad).unwrap();
+    let answer = call(&provider, &copy.args("")).unwrap();
+    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["first"]);
+}
+
+#[test]
+fn a_damaged_database_is_said_and_ends_nothing() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let root = Root::new("damaged");
+    let path = root.write("var/lib/rpm/rpmdb.sqlite", "");
+    fs::remove_file(&path).unwrap();
+    let rows: String = (0..50)
+        .map(|index| insert(&header(&format!("name-{index}"), "1", "1", None, 1, 1, index * 500)))
+        .collect();
+    if !sqlite(&path, &format!("PRAGMA page_size=1024; {TABLES} BEGIN; {rows} COMMIT;")) {
+        return;
+    }
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(call(&provider, &root.args("-c")).unwrap()["count"], 50);
+    let mut random: u64 = 42;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random >> 1).unwrap()
+    };
+    for round in 0..400 {
+        let mut bytes = whole.clone();
+        if round % 2 == 0 {
+            bytes.truncate(next() % whole.len());
+        }
+        for _ in 0..(next() % 200) {
+            if !bytes.is_empty() {
+                let at = next() % bytes.len();
+                bytes[at] = u8::try_from(next() % 256).unwrap();
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+        assert!(call(&provider, &root.args("")).unwrap()["count"].as_u64() <= Some(50 * 60));
+    }
+}
+
+#[test]
+fn a_database_of_suse_is_read() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let root = Root::new("ndb");
+    // rpm's lib/backend/ndb/rpmpkg.c: a page of header and slots, then blobs in blocks of 16 bytes.
+    let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+    let mut bytes = vec![0; 4096];
+    bytes[..4].copy_from_slice(b"RpmP");
+    bytes[12..16].copy_from_slice(&word(1));
+    for index in 0..10 {
+        let blob = header(&format!("name-{index}"), "1.0", "lp155.1", None, 1_600_000_000, 7, index * 1000);
+        let block = bytes.len() / 16;
+        let slot = 32 + index * 16;
+        bytes[slot..slot + 4].copy_from_slice(b"Slot");
+        bytes[slot + 4..slot + 8].copy_from_slice(&word(index + 1));
+        // One slot is free.
+        bytes[slot + 8..slot + 12].copy_from_slice(&word(if index == 4 { 0 } else { block }));
+        bytes.extend_from_slice(b"BlbS");
+        bytes.extend_from_slice(&word(index + 1));
+        bytes.extend_from_slice(&word(1));
+        bytes.extend_from_slice(&word(blob.len()));
+        bytes.extend_from_slice(&blob);
+        bytes.resize((bytes.len() + 12).next_multiple_of(16), 0);
+    }
+    let path = root.write("usr/lib/sysimage/rpm/Packages.db", &bytes);
+    let answer = call(&provider, &root.args("-m rpm")).unwrap();
+    assert_eq!((answer["count"].as_u64(), &answer["databases"][0]["error"]), (Some(9), &Value::Null));
+    assert_eq!(answer["packages"][0]["version"], "1.0-lp155.1");
+    for end in (0..bytes.len()).step_by(509) {
+        fs::write(&path, &bytes[..end]).unwrap();
+        assert!(call(&provider, &root.args("")).unwrap()["count"].as_u64() <= Some(9));
+    }
+}
+
+#[test]
+fn other_roots_and_managers_are_told_apart() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let root = Root::new("other");
+    assert_eq!(call(&provider, &root.args("")).unwrap()["databases"], Value::Array(Vec::new()));
+    root.write(
+        "lib/apk/db/installed",
+        "P:musl\nV:1.2.5-r0\nA:x86_64\nI:667648\nT:the musl c library\no:musl\nF:lib\n\nP:zlib\nV:1.3\n\n",
+    );
+    root.write(
+        "var/lib/dpkg/status.d/base",
+        "Package: base-files\nVersion: 12\nArchitecture: amd64\nDescription: files\n a\n",
+    );
+    root.write("var/lib/rpm/Packages", [0; 100]);
+    let answer = call(&provider, &root.args("")).unwrap();
+    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["base-files", "musl", "zlib"]);
+    let rpm = &answer["databases"][1];
+    assert!(rpm["error"].as_str().unwrap().contains("Berkeley DB"), "{rpm}");
+    assert_eq!(call(&provider, &root.args("-m apk 'z*'")).unwrap()["packages"][0]["name"], "zlib");
+    for args in ["-m yum", "-r relative", "-x"] {
+        assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");
+    }
+}
