@@ -1,0 +1,111 @@
+//! Services of other managers: scripts of System V and OpenRC in /etc/init.d, folders of runit.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::read_bounded;
+use crate::service::Service;
+
+/// Scripts that are none of a service (Debian's /etc/init.d).
+const NO_SERVICES: [&str; 5] = ["README", "skeleton", "rc", "rcS", "functions"];
+/// Run levels that a machine works in.
+const RUNLEVELS: [&str; 5] = ["etc/rcS.d", "etc/rc2.d", "etc/rc3.d", "etc/rc4.d", "etc/rc5.d"];
+
+/// All below a root, by name.
+pub(crate) fn read(root: &Path) -> Vec<Service> {
+    let mut services = Vec::new();
+    let openrc = names(&root.join("etc/runlevels"));
+    for name in names(&root.join("etc/init.d")) {
+        let path = root.join("etc/init.d").join(&name);
+        let runs =
+            fs::metadata(&path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
+        if !runs || NO_SERVICES.contains(&name.as_str()) || name.ends_with(".sh") {
+            continue;
+        }
+        let text = read_bounded(&path).unwrap_or_default();
+        let (manager, enabled) = if text.starts_with("#!/sbin/openrc-run") {
+            ("openrc", openrc.iter().any(|level| root.join("etc/runlevels").join(level).join(&name).exists()))
+        } else {
+            ("sysv", is_started(root, &name))
+        };
+        services.push(service(name, manager, &path, enabled, description(&text)));
+    }
+    for name in names(&root.join("etc/sv")) {
+        let path = root.join("etc/sv").join(&name);
+        let enabled = ["etc/service", "var/service", "etc/runit/runsvdir/default"]
+            .iter()
+            .any(|folder| root.join(folder).join(&name).exists());
+        services.push(service(name, "runit", &path, enabled, None));
+    }
+    services
+}
+
+/// By a link `S20name` of a run level.
+fn is_started(root: &Path, name: &str) -> bool {
+    RUNLEVELS.iter().any(|level| {
+        names(&root.join(level)).iter().any(|link| {
+            link.strip_prefix('S')
+                .is_some_and(|link| link.trim_start_matches(|c: char| c.is_ascii_digit()) == name)
+        })
+    })
+}
+
+/// `# Short-Description:` of LSB, `description=` of OpenRC, `# description:` of chkconfig.
+fn description(text: &str) -> Option<String> {
+    let value = |prefix: &str| text.lines().find_map(|line| line.trim().strip_prefix(prefix));
+    let found = value("# Short-Description:")
+        .or_else(|| value("description="))
+        .or_else(|| value("# description:"))?;
+    Some(found.trim().trim_matches('"').trim_end_matches('\\').trim_end().to_owned())
+}
+
+fn service(
+    name: String,
+    manager: &'static str,
+    path: &Path,
+    enabled: bool,
+    description: Option<String>,
+) -> Service {
+    Service {
+        name,
+        manager,
+        path: path.to_string_lossy().into_owned(),
+        enabled,
+        state: if enabled { "enabled" } else { "disabled" },
+        aliases: Vec::new(),
+        instances: Vec::new(),
+        description,
+        service_type: None,
+        exec_start: Vec::new(),
+        user: None,
+        drop_ins: Vec::new(),
+        running: None,
+        pids: Vec::new(),
+        error: None,
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_of_each_kind_are_found() {
+        for (text, want) in [
+            ("#!/bin/sh\n### BEGIN INIT INFO\n# Short-Description: OpenBSD server\n", Some("OpenBSD server")),
+            ("#!/sbin/openrc-run\ndescription=\"Runs it\"\n", Some("Runs it")),
+            ("# chkconfig: 2345 90 10\n# description: Does \\\n#  more\n", Some("Does")),
+            ("#!/bin/sh\n", None),
+        ] {
+            assert_eq!(description(text).as_deref(), want);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! systemd's unit files, and which of them are enabled: the rules of `systemctl list-unit-files` (systemd.unit(5),
+//! systemctl(1), unit_file_lookup_state of systemd's src/shared/install.c).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::read_bounded;
+use crate::service::Service;
+use crate::unit::{Unit, template_of};
+
+/// Where unit files are looked for, the first that has one wins.
+const FOLDERS: [&str; 13] = [
+    "etc/systemd/system.control",
+    "run/systemd/system.control",
+    "run/systemd/transient",
+    "run/systemd/generator.early",
+    "etc/systemd/system",
+    "etc/systemd/system.attached",
+    "run/systemd/system",
+    "run/systemd/system.attached",
+    "run/systemd/generator",
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+    "lib/systemd/system",
+    "run/systemd/generator.late",
+];
+/// Of these, where `systemctl enable` writes: for good, and until the next boot.
+const PERSISTENT: &str = "etc/systemd/system";
+const RUNTIME: &str = "run/systemd/system";
+/// The most unit files read.
+const MAX_UNITS: usize = 5000;
+
+/// Suffixes of unit files.
+const SUFFIXES: [&str; 11] = [
+    "service",
+    "socket",
+    "target",
+    "timer",
+    "path",
+    "mount",
+    "automount",
+    "swap",
+    "slice",
+    "device",
+    "scope",
+];
+
+/// Links by which a unit is enabled.
+#[derive(Default)]
+struct Links {
+    persistent: bool,
+    runtime: bool,
+}
+
+/// What the folders have of one name.
+#[derive(Default)]
+struct Found {
+    path: PathBuf,
+    folder: &'static str,
+    target: Option<PathBuf>,
+    drop_ins: Vec<PathBuf>,
+}
+
+/// All that the folders have.
+struct Folders {
+    root: PathBuf,
+    units: BTreeMap<String, Found>,
+    /// By name, in some `….wants` or the like.
+    links: BTreeMap<String, Links>,
+    /// Other names: alias, what it stands for, and whether it was made by `systemctl enable`.
+    aliases: Vec<(String, String, &'static str)>,
+    drop_ins: Vec<(String, PathBuf)>,
+}
+
+/// The units below a root whose names `wants` chooses, by name.
+pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
+    let mut folders = Folders {
+        root: root.to_owned(),
+        units: BTreeMap::new(),
+        links: BTreeMap::new(),
+        aliases: Vec::new(),
+        drop_ins: Vec::new(),
+    };
+    let mut seen = Vec::new();
+    for folder in FOLDERS {
+        // /lib may be a link to /usr/lib.
+        let Ok(path) = fs::canonicalize(root.join(folder)) else { continue };
+        if !seen.contains(&path) {
+            folders.read_folder(folder, &root.join(folder), &|name| wants(name));
+            seen.push(path);
+        }
+    }
+    folders.find_aliases();
+    let units = std::mem::take(&mut folders.units);
+    units.iter().take(MAX_UNITS).map(|(name, found)| folders.service(name, found)).collect()
+}
+
+/// A unit's name ends in one of the known suffixes.
+pub(crate) fn is_unit(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
+}
+
+impl Folders {
+    fn read_folder(&mut self, folder: &'static str, path: &Path, wants: &dyn Fn(&str) -> bool) {
+        let Ok(entries) = fs::read_dir(path) else { return };
+        for entry in entries.flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = entry.path();
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if let Some((unit, suffix)) = name.rsplit_once('.') {
+                match suffix {
+                    "wants" | "requires" | "upholds" if folder == PERSISTENT || folder == RUNTIME => {
+                        self.read_links(folder, &path);
+                        continue;
+                    }
+                    "d" => {
+                        self.drop_ins.push((unit.to_owned(), path));
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            if is_unit(&name) && wants(&name) && !self.units.contains_key(&name) {
+                let target = if is_link { fs::read_link(&path).ok() } else { None };
+                self.units.insert(name, Found { path, folder, target, drop_ins: Vec::new() });
+            }
+        }
+    }
+
+    fn read_links(&mut self, folder: &'static str, path: &Path) {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let links = self.links.entry(name).or_default();
+            links.persistent |= folder == PERSISTENT;
+            links.runtime |= folder == RUNTIME;
+        }
+    }
+
+    /// A link to a unit of another name is one more name of that unit.
+    fn find_aliases(&mut self) {
+        let mut aliases = Vec::new();
+        self.units.retain(|name, found| {
+            let other = found.target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+            match other {
+                Some(other) if other != name && is_unit(other) => {
+                    aliases.push((name.clone(), other.to_owned(), found.folder));
+                    false
+                }
+                _ => true,
+            }
+        });
+        self.aliases = aliases;
+        // The drop-ins of a unit, those of its template among them; of files of one name, the first folder's.
+        for (name, found) in &mut self.units {
+            let template = template_of(name);
+            let mut files: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
+            for (unit, folder) in &self.drop_ins {
+                if unit == name || Some(unit) == template.as_ref() {
+                    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                        if entry.path().extension().is_some_and(|extension| extension == "conf") {
+                            files.entry(entry.file_name()).or_insert_with(|| entry.path());
+                        }
+                    }
+                }
+            }
+            found.drop_ins = files.into_values().collect();
+        }
+    }
+
+    fn service(&self, name: &str, found: &Found) -> Service {
+        let mut unit = Unit::default();
+        // Absolute targets of links are those of the root's own system.
+        let file = match &found.target {
+            Some(target) if target.is_absolute() => {
+                self.root.join(target.strip_prefix("/").unwrap_or(target))
+            }
+            _ => found.path.clone(),
+        };
+        let is_null = found.target.as_deref() == Some(Path::new("/dev/null"));
+        let text = if is_null { Ok(String::new()) } else { read_bounded(&file) };
+        let masked = text.as_ref().is_ok_and(String::is_empty);
+        let error = text.as_ref().err().map(ToString::to_string);
+        unit.read(&text.unwrap_or_default());
+        for path in &found.drop_ins {
+            unit.read(&read_bounded(path).unwrap_or_default());
+        }
+        let state = if masked {
+            if found.folder.starts_with("run/") { "masked-runtime" } else { "masked" }
+        } else if error.is_some() {
+            "bad"
+        } else {
+            self.state(name, found, &unit)
+        };
+        let mut aliases: Vec<String> =
+            self.aliases.iter().filter(|(_, of, _)| of == name).map(|(alias, ..)| alias.clone()).collect();
+        aliases.sort_unstable();
+        let instances = self.links.keys().filter(|link| template_of(link).as_deref() == Some(name));
+        Service {
+            name: name.to_owned(),
+            manager: "systemd",
+            path: found.path.to_string_lossy().into_owned(),
+            enabled: matches!(state, "enabled" | "enabled-runtime"),
+            state,
+            aliases,
+            instances: instances.cloned().collect(),
+            description: unit.description,
+            service_type: unit.kind,
+            exec_start: unit.exec_start,
+            user: unit.user,
+            drop_ins: found.drop_ins.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            running: None,
+            pids: Vec::new(),
+            error,
+        }
+    }
+
+    /// As systemctl words it.
+    fn state(&self, name: &str, found: &Found, unit: &Unit) -> &'static str {
+        match found.folder {
+            "run/systemd/transient" => return "transient",
+            "run/systemd/generator" | "run/systemd/generator.early" | "run/systemd/generator.late" => {
+                return "generated";
+            }
+            _ => {}
+        }
+        // What enabling makes: links of the unit's name (of a template, of its default instance), and its aliases.
+        let default =
+            unit.default_instance.as_ref().map(|instance| name.replacen('@', &format!("@{instance}"), 1));
+        let own = default.filter(|_| name.contains("@.")).unwrap_or_else(|| name.to_owned());
+        let mut enabled = Links::default();
+        let mut other = false;
+        for (link, made) in &self.links {
+            if *link == own || link == name {
+                enabled.persistent |= made.persistent;
+                enabled.runtime |= made.runtime;
+            }
+            other |= template_of(link).as_deref() == Some(name);
+        }
+        for (alias, _, folder) in self.aliases.iter().filter(|(_, of, _)| of == name) {
+            let listed = unit.aliases.contains(alias);
+            enabled.persistent |= listed && *folder == PERSISTENT;
+            enabled.runtime |= listed && *folder == RUNTIME;
+            other |= *folder == PERSISTENT || *folder == RUNTIME;
+        }
+        match (&found.target, enabled) {
+            (_, Links { persistent: true, .. }) => "enabled",
+            (_, Links { runtime: true, .. }) => "enabled-runtime",
+            (Some(_), _) if found.folder == PERSISTENT => "linked",
+            (Some(_), _) if found.folder == RUNTIME => "linked-runtime",
+            _ if other => "indirect",
+            _ if !unit.wanted_by.is_empty() || !unit.aliases.is_empty() => "disabled",
+            _ if unit.has_also => "indirect",
+            _ => "static",
+        }
+    }
+}
