@@ -10,11 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
-use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::Signal;
-use nix::unistd::{Gid, Uid, User, chdir, dup2_stdin, setgroups, setresgid, setresuid};
+use nix::unistd::dup2_stdin;
 use plugin_api::host::{self, HostError, LoadedProvider};
 use plugin_api::{Context, MethodName};
 
@@ -22,11 +18,6 @@ use super::frame::{Answer, Blocking, Call, Job, MAX_REPLY};
 
 /// The argument that makes `BasicAgent` a worker.
 pub(crate) const WORKER_FLAG: &str = "--plugin-worker";
-
-/// A worker's address space, in bytes. Go's runtime reserves more than half of it.
-const ADDRESS_SPACE: u64 = 2 << 30;
-/// Whom a worker runs as when the daemon is root: this user, else these ids.
-const NOBODY: (&str, u32) = ("nobody", 65534);
 
 /// The worker's main function. Standard input is the channel to the daemon.
 pub(crate) fn worker_main() -> ExitCode {
@@ -71,27 +62,6 @@ fn load(job: &Job) -> Result<LoadedProvider, String> {
     // As root still: the walk needs no permission of the plugin's own.
     let checked = host::check(&job.path).map_err(|err| err.to_string())?;
     job.trust.vouch(&checked).map_err(|err| err.to_string())?;
-    confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
+    host::confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
     host::load(checked, &method).map_err(|err| err.to_string())
-}
-
-/// Takes from this process what no plugin needs.
-fn confine(keep_root: bool) -> Result<(), Errno> {
-    chdir("/")?;
-    // A core of this process could hold what a plugin read as root.
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    let (_, hard) = nix::sys::resource::getrlimit(Resource::RLIMIT_AS)?;
-    let space = hard.min(ADDRESS_SPACE);
-    setrlimit(Resource::RLIMIT_AS, space, space)?;
-    if Uid::effective().is_root() && !keep_root {
-        let nobody = User::from_name(NOBODY.0).ok().flatten();
-        let (uid, gid) =
-            nobody.map_or((Uid::from_raw(NOBODY.1), Gid::from_raw(NOBODY.1)), |user| (user.uid, user.gid));
-        setgroups(&[])?;
-        setresgid(gid, gid, gid)?;
-        setresuid(uid, uid, uid)?;
-    }
-    set_no_new_privs()?;
-    // After the ids: changing them clears it. A plugin that hangs must not outlive the daemon.
-    set_pdeathsig(Signal::SIGKILL)
 }

@@ -8,6 +8,7 @@
 
 mod call_c;
 mod check;
+mod confine;
 mod elf;
 mod error;
 mod find;
@@ -16,6 +17,7 @@ mod minisign;
 mod vouch;
 
 pub use check::{CheckedFile, FileIdentity, check, check_folder};
+pub use confine::confine;
 pub use error::HostError;
 pub use find::{find, list};
 pub use load::{Json, LoadedProvider, load};
