@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn properties_are_found() {
-        let text = "S:disk/by-uuid/1\nE:ID_FS_LABEL=my_disk\nE:ID_FS_LABEL_ENC=my\\x20disk\\xe9\nE:ID_MODEL=M 1 \nE:EMPTY=\n\
+        let text = "S:disk\nE:ID_FS_LABEL=my_disk\nE:ID_FS_LABEL_ENC=my\\x20disk\\xe9\nE:ID_MODEL=M 1 \nE:EMPTY=\n\
                     E:ODD=\\x\\x4\\xzz\nE:=\nbroken\n";
         let properties = Properties(text.to_owned());
         assert_eq!(properties.encoded("ID_FS_LABEL").as_deref(), Some("my disk\u{fffd}"));
