@@ -1,0 +1,114 @@
+//! What logins are given: /etc/security/limits.conf and limits.d (limits.conf(5)), which pam_limits reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::file;
+
+/// Files of limits.d, and entries of all files together.
+const MAX_FILES: usize = 200;
+const MAX_ENTRIES: usize = 2000;
+
+/// One entry.
+#[derive(Serialize, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Entry {
+    /// The file it stands in.
+    pub(crate) file: String,
+    /// The number of its line.
+    pub(crate) line: usize,
+    /// For whom it is: a user, `@group`, `%group`, `*`, or a range of ids.
+    pub(crate) domain: String,
+    /// `soft`, `hard`, or `-` for both.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Which limit, `nofile`; null: the domain is left without limits (`-` alone).
+    pub(crate) item: Option<String>,
+    /// As it is written, `65536`, `unlimited`; sizes are in KiB.
+    pub(crate) value: Option<String>,
+}
+
+/// In the order that pam_limits reads them in: the later one of two for the same domain and item counts.
+pub(crate) fn read(root: &Path) -> Vec<Entry> {
+    let folder = Path::new("etc/security/limits.d");
+    let mut files = vec![PathBuf::from("etc/security/limits.conf")];
+    let names = fs::read_dir(root.join(folder))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| folder.join(entry.file_name()));
+    let mut more: Vec<PathBuf> = names
+        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+        .take(MAX_FILES)
+        .collect();
+    more.sort_unstable();
+    files.append(&mut more);
+    let mut entries = Vec::new();
+    for path in files {
+        let text = file::text(&root.join(&path)).unwrap_or_default();
+        let name = format!("/{}", path.display());
+        let parsed = text.lines().enumerate().filter_map(|(index, text)| parse(&name, index + 1, text));
+        entries.extend(parsed.take(MAX_ENTRIES - entries.len()));
+    }
+    entries
+}
+
+/// `domain type item value`, blanks between them; `#` begins a comment.
+fn parse(file: &str, line: usize, text: &str) -> Option<Entry> {
+    let text = text.split('#').next().unwrap_or_default();
+    let mut words = text.split_ascii_whitespace().map(str::to_owned);
+    let (domain, kind) = (words.next()?, words.next()?);
+    let (item, value) = (words.next(), words.next());
+    let is_entry = match kind.as_str() {
+        "soft" | "hard" => value.is_some(),
+        "-" => value.is_some() || item.is_none(),
+        _ => false,
+    };
+    (is_entry && words.next().is_none()).then(|| Entry {
+        file: file.to_owned(),
+        line,
+        domain,
+        kind,
+        item,
+        value,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read_in_order() {
+        let root = std::env::temp_dir().join(format!("getinfo-limits-configured-{}", std::process::id()));
+        let folder = root.join("etc/security/limits.d");
+        fs::create_dir_all(&folder).unwrap();
+        let main = "# comment\n*  soft core 0\n@student\t-  maxlogins 4 # four\n\nroot hard nofile\nbad line here now ok\n\
+                    ftp -\n";
+        for (path, text) in [
+            (root.join("etc/security/limits.conf"), main),
+            (folder.join("90-b.conf"), "* hard nofile unlimited\n"),
+            (folder.join("10-a.conf"), "1000:2000 - nproc 5\n"),
+            (folder.join("README"), "* hard nofile 1\n"),
+        ] {
+            fs::write(path, text).unwrap();
+        }
+        let entries = read(&root);
+        fs::remove_dir_all(&root).unwrap();
+        let found: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.line, entry.domain.as_str(), entry.kind.as_str(), entry.value.as_deref()))
+            .collect();
+        let want = [
+            (2, "*", "soft", Some("0")),
+            (3, "@student", "-", Some("4")),
+            (7, "ftp", "-", None),
+            (1, "1000:2000", "-", Some("5")),
+            (1, "*", "hard", Some("unlimited")),
+        ];
+        assert_eq!(found, want);
+        assert_eq!(entries[4].file, "/etc/security/limits.d/90-b.conf");
+    }
+}
