@@ -1,8 +1,8 @@
 //! systemd's unit files, and which of them are enabled: the rules of `systemctl list-unit-files` (systemd.unit(5),
 //! systemctl(1), unit_file_lookup_state of systemd's src/shared/install.c).
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::read_bounded;
@@ -46,28 +46,31 @@ const SUFFIXES: [&str; 11] = [
     "scope",
 ];
 
-/// Links by which a unit is enabled.
+/// Links of one name by which a unit is enabled.
 #[derive(Default)]
 struct Links {
+    name: String,
     persistent: bool,
     runtime: bool,
 }
 
-/// What the folders have of one name.
-#[derive(Default)]
+/// What a folder has of one name.
 struct Found {
+    name: String,
+    /// The folder's place in their order.
+    order: usize,
     path: PathBuf,
     folder: &'static str,
     target: Option<PathBuf>,
     drop_ins: Vec<PathBuf>,
 }
 
-/// All that the folders have.
+/// All that the folders have. Lists, not maps: they are short, and a map's code is long.
 struct Folders {
     root: PathBuf,
-    units: BTreeMap<String, Found>,
-    /// By name, in some `….wants` or the like.
-    links: BTreeMap<String, Links>,
+    units: Vec<Found>,
+    /// Of some `….wants` or the like.
+    links: Vec<Links>,
     /// Other names: alias, what it stands for, and whether it was made by `systemctl enable`.
     aliases: Vec<(String, String, &'static str)>,
     drop_ins: Vec<(String, PathBuf)>,
@@ -77,23 +80,28 @@ struct Folders {
 pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
     let mut folders = Folders {
         root: root.to_owned(),
-        units: BTreeMap::new(),
-        links: BTreeMap::new(),
+        units: Vec::new(),
+        links: Vec::new(),
         aliases: Vec::new(),
         drop_ins: Vec::new(),
     };
     let mut seen = Vec::new();
-    for folder in FOLDERS {
+    for (order, folder) in FOLDERS.iter().enumerate() {
+        let path = root.join(folder);
         // /lib may be a link to /usr/lib.
-        let Ok(path) = fs::canonicalize(root.join(folder)) else { continue };
-        if !seen.contains(&path) {
-            folders.read_folder(folder, &root.join(folder), &|name| wants(name));
-            seen.push(path);
+        let Ok(data) = fs::metadata(&path) else { continue };
+        let identity = (data.dev(), data.ino());
+        if !seen.contains(&identity) {
+            seen.push(identity);
+            folders.read_folder(order, &path, wants);
         }
     }
+    folders.units.sort_unstable_by(|a, b| a.name.cmp(&b.name).then(a.order.cmp(&b.order)));
+    folders.units.dedup_by(|later, first| later.name == first.name);
+    folders.units.truncate(MAX_UNITS);
     folders.find_aliases();
     let units = std::mem::take(&mut folders.units);
-    units.iter().take(MAX_UNITS).map(|(name, found)| folders.service(name, found)).collect()
+    units.iter().map(|found| folders.service(found)).collect()
 }
 
 /// A unit's name ends in one of the known suffixes.
@@ -102,12 +110,11 @@ pub(crate) fn is_unit(name: &str) -> bool {
 }
 
 impl Folders {
-    fn read_folder(&mut self, folder: &'static str, path: &Path, wants: &dyn Fn(&str) -> bool) {
-        let Ok(entries) = fs::read_dir(path) else { return };
-        for entry in entries.flatten() {
+    fn read_folder(&mut self, order: usize, path: &Path, wants: &dyn Fn(&str) -> bool) {
+        let folder = FOLDERS[order];
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = entry.path();
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             if let Some((unit, suffix)) = name.rsplit_once('.') {
                 match suffix {
                     "wants" | "requires" | "upholds" if folder == PERSISTENT || folder == RUNTIME => {
@@ -121,9 +128,10 @@ impl Folders {
                     _ => {}
                 }
             }
-            if is_unit(&name) && wants(&name) && !self.units.contains_key(&name) {
+            if is_unit(&name) && wants(&name) {
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 let target = if is_link { fs::read_link(&path).ok() } else { None };
-                self.units.insert(name, Found { path, folder, target, drop_ins: Vec::new() });
+                self.units.push(Found { name, order, path, folder, target, drop_ins: Vec::new() });
             }
         }
     }
@@ -131,44 +139,41 @@ impl Folders {
     fn read_links(&mut self, folder: &'static str, path: &Path) {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let links = self.links.entry(name).or_default();
-            links.persistent |= folder == PERSISTENT;
-            links.runtime |= folder == RUNTIME;
+            let place = self.links.iter().position(|links| links.name == name).unwrap_or_else(|| {
+                self.links.push(Links { name, ..Links::default() });
+                self.links.len() - 1
+            });
+            self.links[place].persistent |= folder == PERSISTENT;
+            self.links[place].runtime |= folder == RUNTIME;
         }
     }
 
     /// A link to a unit of another name is one more name of that unit.
     fn find_aliases(&mut self) {
-        let mut aliases = Vec::new();
-        self.units.retain(|name, found| {
+        let aliases = &mut self.aliases;
+        self.units.retain(|found| {
             let other = found.target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
             match other {
-                Some(other) if other != name && is_unit(other) => {
-                    aliases.push((name.clone(), other.to_owned(), found.folder));
+                Some(other) if other != found.name && is_unit(other) => {
+                    aliases.push((found.name.clone(), other.to_owned(), found.folder));
                     false
                 }
                 _ => true,
             }
         });
-        self.aliases = aliases;
-        // The drop-ins of a unit, those of its template among them; of files of one name, the first folder's.
-        for (name, found) in &mut self.units {
-            let template = template_of(name);
-            let mut files: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
+        // The drop-ins of a unit, those of its template among them.
+        for found in &mut self.units {
+            let template = template_of(&found.name);
             for (unit, folder) in &self.drop_ins {
-                if unit == name || Some(unit) == template.as_ref() {
-                    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                        if entry.path().extension().is_some_and(|extension| extension == "conf") {
-                            files.entry(entry.file_name()).or_insert_with(|| entry.path());
-                        }
-                    }
+                if *unit == found.name || Some(unit) == template.as_ref() {
+                    add_drop_ins(&mut found.drop_ins, folder);
                 }
             }
-            found.drop_ins = files.into_values().collect();
         }
     }
 
-    fn service(&self, name: &str, found: &Found) -> Service {
+    fn service(&self, found: &Found) -> Service {
+        let name = found.name.as_str();
         let mut unit = Unit::default();
         // Absolute targets of links are those of the root's own system.
         let file = match &found.target {
@@ -195,7 +200,9 @@ impl Folders {
         let mut aliases: Vec<String> =
             self.aliases.iter().filter(|(_, of, _)| of == name).map(|(alias, ..)| alias.clone()).collect();
         aliases.sort_unstable();
-        let instances = self.links.keys().filter(|link| template_of(link).as_deref() == Some(name));
+        let mut instances: Vec<String> = self.links.iter().map(|links| links.name.clone()).collect();
+        instances.retain(|link| template_of(link).as_deref() == Some(name));
+        instances.sort_unstable();
         Service {
             name: name.to_owned(),
             manager: "systemd",
@@ -203,7 +210,7 @@ impl Folders {
             enabled: matches!(state, "enabled" | "enabled-runtime"),
             state,
             aliases,
-            instances: instances.cloned().collect(),
+            instances,
             description: unit.description,
             service_type: unit.kind,
             exec_start: unit.exec_start,
@@ -230,8 +237,9 @@ impl Folders {
         let own = default.filter(|_| name.contains("@.")).unwrap_or_else(|| name.to_owned());
         let mut enabled = Links::default();
         let mut other = false;
-        for (link, made) in &self.links {
-            if *link == own || link == name {
+        for made in &self.links {
+            let link = made.name.as_str();
+            if link == own || link == name {
                 enabled.persistent |= made.persistent;
                 enabled.runtime |= made.runtime;
             }
@@ -252,6 +260,20 @@ impl Folders {
             _ if !unit.wanted_by.is_empty() || !unit.aliases.is_empty() => "disabled",
             _ if unit.has_also => "indirect",
             _ => "static",
+        }
+    }
+}
+
+/// Those of one folder, by file name; of files of one name, that of an earlier folder counts.
+fn add_drop_ins(files: &mut Vec<PathBuf>, folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            let place =
+                files.iter().position(|file| file.file_name() >= path.file_name()).unwrap_or(files.len());
+            if files.get(place).is_none_or(|file| file.file_name() != path.file_name()) {
+                files.insert(place, path);
+            }
         }
     }
 }
