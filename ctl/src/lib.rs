@@ -1,6 +1,6 @@
 //! BasicAgentCtl: asks this machine's plugins and agent, or other machines through their controller.
 //!
-//! `cli` reads the flags; `local` and `list` load plugins into this process; `client` speaks to the
+//! `cli` reads the flags; `local` and `list` load plugins into this process, `plugin` is their author's kit; `client` speaks to the
 //! controller for `query`, `exec`, `stream`, `task` and `hosts`, `socket` to this machine's agent for `cron`; `outcome`, `table` and `output` print. `exit` has the
 //! exit statuses.
 
@@ -16,6 +16,7 @@ mod list;
 mod local;
 mod outcome;
 mod output;
+mod plugin;
 mod query;
 mod socket;
 mod stream;
@@ -35,6 +36,10 @@ pub fn main() -> ExitCode {
             query::run(controller, host, method, args.as_deref())
         }
         Action::List { dirs, json } => list::run(dirs, *json),
+        Action::New(new) => plugin::new(new),
+        Action::Check(check) => plugin::check(check),
+        Action::Describe { dirs, method, json } => plugin::describe(dirs, method, *json),
+        Action::Probe => Ok(plugin::child()),
         Action::Hosts { controller, json } => hosts::run(controller, *json),
         Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
         Action::Task { controller, host, task } => task::run(controller, host, task),

@@ -2,6 +2,7 @@
 
 use super::{Cron, Exec, Task};
 use crate::client::Controller;
+use crate::plugin::{Check, New};
 use std::path::PathBuf;
 
 /// A host, and who reaches it.
@@ -20,6 +21,14 @@ pub(crate) enum Action {
     Query { controller: Controller, host: String, method: String, args: Option<String> },
     /// List plugins here.
     List { dirs: Vec<PathBuf>, json: bool },
+    /// Write a plugin to begin with.
+    New(New),
+    /// Say whether a plugin is fit.
+    Check(Check),
+    /// Print what a plugin says of itself.
+    Describe { dirs: Vec<PathBuf>, method: String, json: bool },
+    /// Look at a plugin for the process that checks it.
+    Probe,
     /// List hosts.
     Hosts { controller: Controller, json: bool },
     /// Run a command on a host.

@@ -3,6 +3,7 @@
 use super::{Action, Cron, Exec, Remote, Task, cron};
 use crate::client::Controller;
 use crate::exit;
+use crate::plugin::{Check, New, probe};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -53,6 +54,21 @@ enum Sub {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a plugin takes and answers, field by field
+    Describe {
+        /// Its method; getinfo. may be left out
+        method: String,
+        /// Print everything the plugin says of itself, as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a plugin to begin with: a crate, or a file of C
+    New(New),
+    /// Say whether a plugin is fit to be shipped, and what is wrong with it
+    #[command(after_help = exit::HELP)]
+    Check(Check),
+    #[command(name = probe::WORD, hide = true)]
+    Probe,
     /// List the hosts that are connected to the controller
     Hosts {
         /// Print the controller's own JSON
@@ -107,6 +123,15 @@ impl Cli {
             (Some(Sub::List { json }), None) if local => Ok(Action::List { dirs: dirs(), json }),
             (Some(Sub::List { .. }), None) => {
                 Err("list is about this machine; of a host, ask -c agent.methods")
+            }
+            (Some(Sub::Describe { method, json }), None) if local => {
+                Ok(Action::Describe { dirs: dirs(), method, json })
+            }
+            (Some(Sub::New(new)), None) if local => Ok(Action::New(new)),
+            (Some(Sub::Check(check)), None) if local => Ok(Action::Check(check)),
+            (Some(Sub::Probe), None) => Ok(Action::Probe),
+            (Some(Sub::Describe { .. } | Sub::New(_) | Sub::Check(_)), None) => {
+                Err("describe, new and check are about plugins here: they do not go with --controller")
             }
             (Some(Sub::Hosts { json }), None) => {
                 Ok(Action::Hosts { controller: controller.ok_or(CONTROLLER)?, json })

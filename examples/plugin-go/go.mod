@@ -1,0 +1,3 @@
+module getinfo-uptime
+
+go 1.19
