@@ -1,0 +1,202 @@
+//! What the firmware says of the machine: SMBIOS tables as /sys/class/dmi/id shows them, or the device tree's model.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::file;
+
+/// The `system` object of the answer.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct System {
+    /// Who made it.
+    pub(crate) vendor: Option<String>,
+    /// Its maker's name for it; of a board with a device tree, that tree's model.
+    pub(crate) product: Option<String>,
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// The family of products it belongs to.
+    pub(crate) family: Option<String>,
+    /// Its maker's number for how it is equipped.
+    pub(crate) sku: Option<String>,
+    /// Its serial number; root alone may read it.
+    pub(crate) serial: Option<String>,
+    /// Its UUID; root alone may read it.
+    pub(crate) uuid: Option<String>,
+}
+
+/// The `board` object of the answer: what the processors sit on.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Board {
+    /// Who made it.
+    pub(crate) vendor: Option<String>,
+    /// Its maker's name for it.
+    pub(crate) name: Option<String>,
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// Its serial number; root alone may read it.
+    pub(crate) serial: Option<String>,
+    /// Its owner's mark.
+    pub(crate) asset_tag: Option<String>,
+}
+
+/// The `chassis` object of the answer.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Chassis {
+    /// What it looks like, as SMBIOS names it, `Rack Mount Chassis`.
+    #[serde(rename = "type")]
+    pub(crate) name: Option<&'static str>,
+    /// The number of that type.
+    pub(crate) type_id: Option<u64>,
+    /// What it is used as: `desktop`, `laptop`, `server`, `tablet`, `convertible`, `handset` or `embedded`.
+    pub(crate) kind: Option<&'static str>,
+    /// Who made it.
+    pub(crate) vendor: Option<String>,
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// Its serial number; root alone may read it.
+    pub(crate) serial: Option<String>,
+    /// Its owner's mark.
+    pub(crate) asset_tag: Option<String>,
+}
+
+/// The `bios` object of the answer: the firmware.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Bios {
+    /// Who made it.
+    pub(crate) vendor: Option<String>,
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// Its release, `2.17`.
+    pub(crate) release: Option<String>,
+    /// The day of that release, `2023-11-30`; as the firmware writes it where that is no date of SMBIOS.
+    pub(crate) date: Option<String>,
+    /// Whether the system was started by UEFI (/sys/firmware/efi); null where there is no /sys to tell.
+    pub(crate) uefi: Option<bool>,
+}
+
+/// SMBIOS 3.7, 7.4.1, from 1 on.
+const CHASSIS: [(&str, Option<&str>); 36] = [
+    ("Other", None),
+    ("Unknown", None),
+    ("Desktop", Some("desktop")),
+    ("Low Profile Desktop", Some("desktop")),
+    ("Pizza Box", None),
+    ("Mini Tower", Some("desktop")),
+    ("Tower", Some("desktop")),
+    ("Portable", Some("laptop")),
+    ("Laptop", Some("laptop")),
+    ("Notebook", Some("laptop")),
+    ("Hand Held", Some("handset")),
+    ("Docking Station", None),
+    ("All In One", Some("desktop")),
+    ("Sub Notebook", Some("laptop")),
+    ("Space-saving", None),
+    ("Lunch Box", None),
+    ("Main Server Chassis", Some("server")),
+    ("Expansion Chassis", None),
+    ("Sub Chassis", None),
+    ("Bus Expansion Chassis", None),
+    ("Peripheral Chassis", None),
+    ("RAID Chassis", None),
+    ("Rack Mount Chassis", Some("server")),
+    ("Sealed-case PC", None),
+    ("Multi-system", None),
+    ("CompactPCI", None),
+    ("AdvancedTCA", None),
+    ("Blade", Some("server")),
+    ("Blade Enclosing", Some("server")),
+    ("Tablet", Some("tablet")),
+    ("Convertible", Some("convertible")),
+    ("Detachable", Some("convertible")),
+    ("IoT Gateway", Some("embedded")),
+    ("Embedded PC", Some("embedded")),
+    ("Mini PC", Some("desktop")),
+    ("Stick PC", Some("desktop")),
+];
+
+/// All four, of the system whose root folder is `root`.
+pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
+    let folder = root.join("sys/class/dmi/id");
+    let line = |name: &str| file::line(&folder.join(name));
+    let tree = || {
+        let model = file::line(&root.join("proc/device-tree/model"))?;
+        Some(model.trim_end_matches('\0').to_owned())
+    };
+    let system = System {
+        vendor: line("sys_vendor"),
+        product: line("product_name").or_else(tree),
+        version: line("product_version"),
+        family: line("product_family"),
+        sku: line("product_sku"),
+        serial: line("product_serial"),
+        uuid: line("product_uuid"),
+    };
+    let board = Board {
+        vendor: line("board_vendor"),
+        name: line("board_name"),
+        version: line("board_version"),
+        serial: line("board_serial"),
+        asset_tag: line("board_asset_tag"),
+    };
+    // The upper bit says whether there is a lock.
+    let type_id = line("chassis_type").and_then(|text| text.parse::<u64>().ok()).map(|number| number & 0x7f);
+    let known = type_id.and_then(|number| CHASSIS.get(usize::try_from(number.checked_sub(1)?).ok()?));
+    let chassis = Chassis {
+        name: known.map(|(name, _)| *name),
+        type_id,
+        kind: known.and_then(|(_, kind)| *kind),
+        vendor: line("chassis_vendor"),
+        version: line("chassis_version"),
+        serial: line("chassis_serial"),
+        asset_tag: line("chassis_asset_tag"),
+    };
+    let firmware = root.join("sys/firmware");
+    let bios = Bios {
+        vendor: line("bios_vendor"),
+        version: line("bios_version"),
+        release: line("bios_release"),
+        date: line("bios_date").map(iso_date),
+        uefi: firmware.exists().then(|| firmware.join("efi").exists()),
+    };
+    (system, board, chassis, bios)
+}
+
+/// `11/30/2023`, or with a year of two digits, which are those of 19xx (SMBIOS 3.7, 7.1).
+fn iso_date(date: String) -> String {
+    let parts: Vec<&str> = date.split('/').collect();
+    let is_digits =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    match parts.as_slice() {
+        [month, day, year] if is_digits(month, 2) && is_digits(day, 2) && is_digits(year, 4) => {
+            format!("{year}-{month}-{day}")
+        }
+        [month, day, year] if is_digits(month, 2) && is_digits(day, 2) && is_digits(year, 2) => {
+            format!("19{year}-{month}-{day}")
+        }
+        _ => date,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_turned() {
+        for (date, want) in [
+            ("11/30/2023", "2023-11-30"),
+            ("04/01/14", "1914-04-01"),
+            ("1/2/2023", "1/2/2023"),
+            ("2023-11-30", "2023-11-30"),
+            ("", ""),
+            ("aa/bb/cccc", "aa/bb/cccc"),
+        ] {
+            assert_eq!(iso_date(date.to_owned()), want);
+        }
+    }
+}

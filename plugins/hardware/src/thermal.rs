@@ -1,0 +1,37 @@
+//! How warm it is: /sys/class/thermal (Documentation/driver-api/thermal/sysfs-api.rst).
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::decimal::Decimal;
+use crate::file;
+
+/// Entries that are looked at; cooling devices are among them.
+const MAX_ENTRIES: usize = 1000;
+
+/// One place that is measured.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Zone {
+    /// The kernel's name, `thermal_zone0`.
+    pub(crate) name: String,
+    /// What is measured, `x86_pkg_temp`.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    /// How warm it is; null where the sensor does not answer.
+    pub(crate) temperature_celsius: Option<Decimal>,
+}
+
+/// Sorted by name.
+pub(crate) fn read(root: &Path) -> Vec<Zone> {
+    let folder = root.join("sys/class/thermal");
+    let names = file::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
+    names
+        .map(|name| {
+            let line = |file: &str| file::line(&folder.join(&name).join(file));
+            let temperature = line("temp").and_then(|text| text.parse::<i64>().ok());
+            Zone { kind: line("type"), temperature_celsius: temperature.and_then(Decimal::thousandths), name }
+        })
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! Devices of the USB: /sys/bus/usb/devices.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::file;
+
+/// Devices in one answer, and entries that are looked at: each device has some interfaces beside it.
+const MAX_DEVICES: usize = 500;
+const MAX_ENTRIES: usize = 5000;
+
+/// One device.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Usb {
+    /// Its bus and ports, `1-1.4`; `usb1` is the root hub of bus 1.
+    pub(crate) name: String,
+    /// Who made it, `046d`.
+    pub(crate) vendor_id: Option<String>,
+    /// Which device it is, `c31c`.
+    pub(crate) product_id: Option<String>,
+    /// Its maker's name.
+    pub(crate) vendor: Option<String>,
+    /// Its name.
+    pub(crate) product: Option<String>,
+    /// Its serial number.
+    pub(crate) serial: Option<String>,
+    /// The code of its class, `09`; `00`: its interfaces have their own.
+    pub(crate) class_id: Option<String>,
+    /// The speed it runs at.
+    pub(crate) speed_bits_per_second: Option<u64>,
+}
+
+/// Sorted by name.
+pub(crate) fn read(root: &Path) -> Vec<Usb> {
+    let folder = root.join("sys/bus/usb/devices");
+    // Interfaces have a colon.
+    let names = file::names(&folder, MAX_ENTRIES).into_iter().filter(|name| !name.contains(':'));
+    names
+        .take(MAX_DEVICES)
+        .map(|name| {
+            let line = |file: &str| file::line(&folder.join(&name).join(file));
+            Usb {
+                vendor_id: line("idVendor"),
+                product_id: line("idProduct"),
+                vendor: line("manufacturer"),
+                product: line("product"),
+                serial: line("serial"),
+                class_id: line("bDeviceClass"),
+                speed_bits_per_second: line("speed").and_then(|text| speed(&text)),
+                name,
+            }
+        })
+        .collect()
+}
+
+/// Megabits a second: `1.5`, `480`, `10000`.
+fn speed(text: &str) -> Option<u64> {
+    match text {
+        "1.5" => Some(1_500_000),
+        text => text.parse::<u64>().ok()?.checked_mul(1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_bits() {
+        for (text, want) in [
+            ("1.5", Some(1_500_000)),
+            ("480", Some(480_000_000)),
+            ("20000", Some(20_000_000_000)),
+            ("unknown", None),
+            ("", None),
+        ] {
+            assert_eq!(speed(text), want, "{text}");
+        }
+    }
+}
