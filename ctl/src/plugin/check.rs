@@ -4,12 +4,11 @@
 
 use super::probe::{self, Answer, Called, Calls, Job, Outcome, Report};
 use super::schema;
+use super::verdict::{Level, Verdict};
 use crate::error::Error;
 use crate::{exit, output};
-use agent_wire::json::one_line;
 use plugin_api::host;
 use plugin_api::{API_VERSION, Meta, MethodName, ProviderError};
-use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -51,50 +50,6 @@ pub(crate) struct Check {
     as_root: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Ok,
-    Warn,
-    Fault,
-}
-
-/// What one step found.
-#[derive(Debug, Serialize)]
-struct Finding {
-    level: Level,
-    step: &'static str,
-    text: String,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct Verdict {
-    fit: bool,
-    findings: Vec<Finding>,
-}
-
-impl Verdict {
-    fn add(&mut self, level: Level, step: &'static str, text: impl Into<String>) {
-        self.findings.push(Finding { level, step, text: one_line(&text.into()) });
-    }
-
-    fn ok(&mut self, step: &'static str, text: impl Into<String>) {
-        self.add(Level::Ok, step, text);
-    }
-
-    fn warn(&mut self, step: &'static str, text: impl Into<String>) {
-        self.add(Level::Warn, step, text);
-    }
-
-    fn fault(&mut self, step: &'static str, text: impl Into<String>) {
-        self.add(Level::Fault, step, text);
-    }
-
-    fn count(&self, level: Level) -> usize {
-        self.findings.iter().filter(|finding| finding.level == level).count()
-    }
-}
-
 /// Checks a plugin and prints the verdict; the status says whether it is fit.
 ///
 /// # Errors
@@ -112,31 +67,9 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode, Error> {
         let text = serde_json::to_string(&verdict).map_err(|why| told(&why))?;
         output::json(&text)?;
     } else {
-        output::bytes(for_people(&verdict).as_bytes())?;
+        output::bytes(verdict.for_people().as_bytes())?;
     }
     Ok(ExitCode::from(if verdict.fit { exit::DONE } else { exit::FAILED }))
-}
-
-fn for_people(verdict: &Verdict) -> String {
-    let width = verdict.findings.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for Finding { level, step, text: found } in &verdict.findings {
-        let level = match level {
-            Level::Ok => "ok   ",
-            Level::Warn => "warn ",
-            Level::Fault => "FAULT",
-        };
-        text.push_str(&format!("{level}  {step:width$}  {found}\n"));
-    }
-    let count = |level, one: &str, many: &str| match verdict.count(level) {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
-    };
-    let warnings = count(Level::Warn, "warning", "warnings");
-    text + &match verdict.fit {
-        true => format!("verdict: fit, {warnings}\n"),
-        false => format!("verdict: not fit, {}, {warnings}\n", count(Level::Fault, "fault", "faults")),
-    }
 }
 
 /// A folder of ours alone, removed at the end.
@@ -265,7 +198,7 @@ impl Probe<'_> {
         max_reply: usize,
         verdict: &mut Verdict,
     ) -> std::io::Result<Option<Called>> {
-        let calls = Calls { args: args.to_owned(), max_reply, more: 0, at_most: CALL };
+        let calls = Calls { args: args.to_owned(), max_reply, more: 0, at_most: CALL, growth: 0 };
         let (outcome, noise) = self.look(Some(calls), LOAD + CALL)?;
         let how = match outcome {
             Outcome::Report(Report::Loaded { called: Some(called), .. }) => {
@@ -413,20 +346,20 @@ impl Probe<'_> {
     /// Memory over many calls.
     fn many_calls(&self, args: &str, verdict: &mut Verdict) -> std::io::Result<()> {
         let step = "memory";
-        let calls = Calls { args: args.to_owned(), max_reply: MAX_REPLY, more: CALLS, at_most: CALLS_TIME };
+        let (max_reply, at_most) = (MAX_REPLY, CALLS_TIME);
+        let calls = Calls { args: args.to_owned(), max_reply, more: CALLS, at_most, growth: MAX_GROWTH };
         let (outcome, _) = self.look(Some(calls), LOAD + CALLS_TIME + CALL)?;
         let how = match outcome {
             Outcome::Report(Report::Loaded { called: Some(Called { drift: Some(drift), .. }), .. }) => {
-                let (made, grown) = (i64::from(drift.calls.max(1)), drift.grown);
                 let each = drift.took.as_secs_f64() * 1e6 / f64::from(drift.calls.max(1));
-                if grown > MAX_GROWTH {
-                    let per_call = grown / made;
-                    verdict.fault(
-                        step,
-                        format!(
-                            "{made} calls {args:?} leave {grown} bytes behind, {per_call} each: it leaks"
-                        ),
-                    );
+                let per_call = |calls: u32, grown: i64| grown / i64::from(calls.max(1));
+                let grown = drift.grown;
+                let leak = per_call(drift.calls, grown);
+                // Half as fast over ten times as many calls is no leak any more.
+                let goes_on = drift.later.is_some_and(|(calls, grown)| 2 * per_call(calls, grown) >= leak);
+                let made = drift.calls;
+                if goes_on {
+                    verdict.fault(step, format!("{made} calls {args:?} leave {grown} bytes behind, {leak} each, and so do those after: it leaks"));
                 } else if drift.calls < CALLS {
                     verdict.warn(
                         step,

@@ -9,6 +9,7 @@ mod describe;
 pub(crate) mod probe;
 mod scaffold;
 mod schema;
+mod verdict;
 
 pub(crate) use check::{Check, run as check};
 pub(crate) use describe::run as describe;

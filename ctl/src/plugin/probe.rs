@@ -46,6 +46,8 @@ pub(super) struct Calls {
     /// Made after the first, as far as [`Calls::at_most`] allows.
     pub(super) more: u32,
     pub(super) at_most: Duration,
+    /// Bytes by which memory may grow meanwhile.
+    pub(super) growth: i64,
 }
 
 /// What was seen.
@@ -75,6 +77,9 @@ pub(super) struct Drift {
     /// Bytes that the process holds more than before; of its own, what it shares left out.
     pub(super) grown: i64,
     pub(super) took: Duration,
+    /// The same over ten times as many calls after them, where it was more than [`Calls::growth`]: a heap that is collected
+    /// now and then grows for a while, and no further.
+    pub(super) later: Option<(u32, i64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -259,11 +264,17 @@ fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
     };
     let drift = (calls.more > 0).then(|| {
         repeat(WARM_UP);
-        let (before, began) = (of_status("RssAnon:").unwrap_or(0), Instant::now());
-        let made = repeat(calls.more);
-        let after = of_status("RssAnon:").unwrap_or(0);
-        let grown = (i64::try_from(after).unwrap_or(0) - i64::try_from(before).unwrap_or(0)) * 1024;
-        Drift { calls: made, grown, took: began.elapsed() }
+        let grow = |most: u32| {
+            let held = || i64::try_from(of_status("RssAnon:").unwrap_or(0)).unwrap_or(0) * 1024;
+            let before = held();
+            let made = repeat(most);
+            (made, held() - before)
+        };
+        let began = Instant::now();
+        let (made, grown) = grow(calls.more);
+        let took = began.elapsed();
+        let later = (grown > calls.growth).then(|| grow(calls.more.saturating_mul(10)));
+        Drift { calls: made, grown, took, later }
     });
     Called { answer, took, threads_before, threads_after, drift }
 }
