@@ -9,6 +9,8 @@ mod list;
 mod login_defs;
 mod password;
 mod row;
+#[cfg(test)]
+mod schema;
 mod selection;
 
 use std::ffi::CString;
@@ -35,6 +37,7 @@ impl Provider for Users {
             .arg("-u", "ordinary users: UID_MIN to UID_MAX of /etc/login.defs")
             .arg("-S", "system users: the others, root and nobody among them")
             .needs_root()
+            .output_schema(include_str!("../schema.json"))
             .example("-U root", "one object")
             .example("-u", "a list of objects")
     }

@@ -1,0 +1,159 @@
+//! The way of a plugin's author: from nothing to an answer over the channel, in Rust, in C and in Go; and our own plugins by the
+//! same check.
+
+#![expect(clippy::print_stdout, reason = "a test left out says so")]
+
+use e2e::{Channel, Scratch, binary, connected, plugin_dir};
+use serde_json::{Value, json};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in it").to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what an author runs")]
+fn run(program: impl AsRef<Path>, args: &[&str], dir: &Path) -> Output {
+    let mut command = Command::new(program.as_ref());
+    // Built once for all tests here, and again only when something has changed.
+    command.args(args).current_dir(dir).env("CARGO_TARGET_DIR", plugin_dir().join("kit"));
+    command.output().expect("it starts")
+}
+
+fn succeeded(output: &Output) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+}
+
+fn ctl(args: &[&str], dir: &Path) -> Output {
+    run(binary("BasicAgentCtl"), args, dir)
+}
+
+/// What `check` says of a library; as root, with root.
+fn check(library: &Path) -> Value {
+    let mut args = vec!["check", "--json", library.to_str().expect("UTF-8")];
+    if nix::unistd::geteuid().is_root() {
+        args.push("--as-root");
+    }
+    let output = ctl(&args, &repository());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// Builds a crate as it is, with the versions that this checkout has: nothing is downloaded.
+fn cargo(words: &[&str], dir: &Path) {
+    fs::copy(repository().join("Cargo.lock"), dir.join("Cargo.lock")).expect("it can be written");
+    let args: Vec<&str> = words.iter().copied().chain(["--offline"]).collect();
+    succeeded(&run(env!("CARGO"), &args, dir));
+}
+
+/// A folder of the examples, apart, so that nothing is built in the checkout.
+fn copy(from: &str, scratch: &Scratch) -> PathBuf {
+    let (from, to) = (repository().join("examples").join(from), scratch.file(from));
+    #[expect(clippy::disallowed_methods, reason = "copies a folder")]
+    let copied = Command::new("cp").arg("-r").arg(&from).arg(&to).status();
+    assert!(copied.expect("cp is there").success());
+    to
+}
+
+/// Puts a library among an agent's plugins, and asks it over the channel.
+async fn answered(library: &Path, plugins: &Path, method: &str, args: &str, channel: &mut Channel) -> Value {
+    let installed = plugins.join(library.file_name().expect("a file"));
+    // Beside it first, then in its place: as install(1) does.
+    let new = plugins.join("new");
+    fs::copy(library, &new).expect("it is copied");
+    fs::set_permissions(&new, Permissions::from_mode(0o644)).expect("it is ours");
+    fs::rename(&new, installed).expect("it is ours");
+    let answer = channel.ask(&json!({"id": method, "method": method, "args": args})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    answer["data"].clone()
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_rust_is_built_checked_installed_and_answers() {
+    let scratch = Scratch::new("kit-rust");
+    let api = repository().join("plugin-api");
+    let dir = scratch.file("fresh");
+    let words = ["new", "getinfo.fresh", dir.to_str().unwrap(), "--api-path", api.to_str().unwrap()];
+    let written = ctl(&words, &repository());
+    succeeded(&written);
+    assert!(String::from_utf8_lossy(&written.stdout).contains("BasicAgentCtl check"), "{written:?}");
+    cargo(&["build"], &dir);
+    cargo(&["test"], &dir);
+    let library = plugin_dir().join("kit/debug/libgetinfo_fresh.so");
+    let verdict = check(&library);
+    assert_eq!(verdict["fit"], true, "{verdict}");
+    let (_server, agent, mut channel) = connected().await;
+    let data =
+        answered(&library, &agent.scratch().file("plugins"), "getinfo.fresh", "-l", &mut channel).await;
+    assert!(data["uptime_seconds"].as_f64().unwrap() > 0.0 && data["load"]["one"].is_number(), "{data}");
+}
+
+/// The three are of one name and of one answer: each takes the place of the one before.
+#[tokio::test]
+async fn the_examples_are_built_checked_installed_and_answer() {
+    let scratch = Scratch::new("kit-examples");
+    let (_server, agent, mut channel) = connected().await;
+    let plugins = agent.scratch().file("plugins");
+    let mut libraries = Vec::new();
+
+    let rust = copy("plugin-rust", &scratch);
+    let manifest = fs::read_to_string(rust.join("Cargo.toml")).unwrap();
+    let api = repository().join("plugin-api");
+    fs::write(rust.join("Cargo.toml"), manifest.replace("../../plugin-api", api.to_str().unwrap())).unwrap();
+    cargo(&["build"], &rust);
+    libraries.push(("Rust", plugin_dir().join("kit/debug/libgetinfo_uptime.so")));
+
+    let include = format!("API={}", api.join("include").display());
+    let c = copy("plugin-c", &scratch);
+    succeeded(&run("make", &["-B", &include], &c));
+    let library = c.join("libgetinfo_uptime.so");
+    let size = fs::metadata(&library).unwrap().len();
+    assert!(size <= 20 * 1024, "the plugin in C has {size} bytes");
+    libraries.push(("C", library));
+
+    #[expect(clippy::disallowed_methods, reason = "asks whether Go is there")]
+    let go = Command::new("go").arg("version").output();
+    if go.is_ok_and(|output| output.status.success()) {
+        let dir = copy("plugin-go", &scratch);
+        let source = fs::read_to_string(dir.join("plugin.go")).unwrap();
+        let header = api.join("include");
+        fs::write(
+            dir.join("plugin.go"),
+            source.replace("../../plugin-api/include", header.to_str().unwrap()),
+        )
+        .unwrap();
+        succeeded(&run("make", &["-B"], &dir));
+        libraries.push(("Go", dir.join("libgetinfo_uptime.so")));
+    } else {
+        println!("SKIPPED (needs Go): the example in Go");
+    }
+    for (language, library) in libraries {
+        let verdict = check(&library);
+        assert_eq!(verdict["fit"], true, "{language}: {verdict}");
+        let data = answered(&library, &plugins, "getinfo.uptime", "", &mut channel).await;
+        assert!(data["uptime_seconds"].as_f64().unwrap() > 0.0, "{language}: {data}");
+    }
+}
+
+#[test]
+fn each_of_our_own_plugins_is_fit() {
+    let mut seen = 0;
+    for entry in fs::read_dir(plugin_dir()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !(name.starts_with("libgetinfo_") && name.ends_with(".so")) {
+            continue;
+        }
+        seen += 1;
+        let verdict = check(&path);
+        assert_eq!(verdict["fit"], true, "{name}: {verdict}");
+        let has = |level: &str, step: &str| {
+            let findings = verdict["findings"].as_array().unwrap();
+            findings.iter().any(|finding| finding["level"] == level && finding["step"] == step)
+        };
+        assert!(has("ok", "schema"), "{name} has no schema: {verdict}");
+    }
+    assert!(seen >= 2, "the plugins are not built: make test builds them");
+}
