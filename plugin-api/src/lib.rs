@@ -22,6 +22,8 @@
 //! export_provider!(Greeting);
 //! ```
 //!
+//! `BasicAgentCtl new` writes a plugin to begin with; the module `guide` of this documentation leads from there to an installed one.
+//!
 //! Built as a `cdylib` and named after its method (`getinfo.greeting` is `libgetinfo_greeting.so`),
 //! it is found in the plugin folders, checked, loaded and called by the `host` module (feature
 //! `host`), which the agent's worker and `BasicAgentCtl` share.
@@ -40,6 +42,9 @@ mod entry_c;
 #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "a plugin never calls its own root module"))]
 mod entry_rust;
 mod error;
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 #[cfg(feature = "host")]
 pub mod host;
 mod meta;

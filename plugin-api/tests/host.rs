@@ -425,3 +425,19 @@ fn what_is_no_sum_and_no_key_is_told() {
         assert!(error.contains(told), "{error}");
     }
 }
+
+#[test]
+fn a_plugin_that_was_built_for_the_first_version_still_loads() {
+    if std::env::consts::ARCH != "x86_64" {
+        return println!("SKIPPED (needs x86_64): the golden plugin");
+    }
+    let Some(folder) = Folder::new("golden") else { return };
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/libgetinfo_greeting.so");
+    let copy = folder.path("libgetinfo_greeting.so");
+    fs::copy(golden, &copy).unwrap();
+    set_mode(&copy, 0o644);
+    let provider = folder.open("getinfo.greeting").unwrap();
+    assert_eq!((provider.describe().api, provider.describe().version.as_str()), (1, "1.0.0"));
+    assert_eq!(call(&provider, "'old friend'").unwrap(), "\"hello, old friend\"");
+    assert!(call(&provider, "").unwrap_err().contains("NAME"));
+}

@@ -1,0 +1,18 @@
+//! A whole plugin: `getinfo.greeting NAME`. Built, it is `libgetinfo_greeting.so`.
+
+use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+
+struct Greeting;
+
+impl Provider for Greeting {
+    fn describe() -> Meta {
+        Meta::new("getinfo.greeting", "1.0.0", "says hello").arg("NAME", "whom to greet")
+    }
+
+    fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
+        let name = args.words().next().ok_or_else(|| ProviderError::usage("a NAME is needed"))?;
+        Reply::json(&format!("hello, {name}"))
+    }
+}
+
+export_provider!(Greeting);
