@@ -16,7 +16,7 @@ RELEASE = target/release
 # smaller.
 ICF = -Wl,--icf=all
 
-.PHONY: help build demo test test-deps lint fmt doc bench chaos cron-soak fuzz install clean
+.PHONY: help build bench-deps demo test test-deps lint fmt doc bench chaos cron-soak fuzz install clean
 
 help:
 	@echo 'make demo      build, then run the main job for real on loopback'
@@ -76,8 +76,14 @@ fmt:
 doc:
 	$(CARGO) doc --locked --workspace --all-features --no-deps
 
-bench: build
+bench: build bench-deps
 	$(CARGO) bench --locked -p e2e
+
+# Programs that facts are compared with. Without them their rows say so.
+bench-deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v facter && command -v ohai; } >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends facter ohai; \
+	fi
 
 CHAOS_KILLS ?= 500
 CHAOS_SEED  ?=

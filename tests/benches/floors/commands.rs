@@ -1,6 +1,7 @@
 //! BasicAgentCtl beside the system's own commands, from spawn to exit.
 
 use crate::sample::{Pair, ms, take_turns};
+use crate::sizes;
 use crate::table::{self, Bar};
 use e2e::{Scratch, binary, needs_root, plugin_dir, run};
 use std::fmt::Write as _;
@@ -8,6 +9,9 @@ use std::process::{Command, Stdio};
 
 /// Spawns of each for the quick ones.
 const QUICK: usize = 500;
+
+/// Spawns of each provider.
+const PROVIDER: usize = 40;
 
 /// Spawns of each for the slow ones.
 const SLOW: usize = 25;
@@ -18,7 +22,12 @@ const ENTRIES: u32 = 100_000;
 #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
 fn spawn(program: &std::path::Path, words: &[&str]) {
     // No uid, no hook: std spawns with vfork's semantics, so the bench's own size does not count.
-    let status = Command::new(program).args(words).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = Command::new(program)
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     assert!(status.expect("it starts").success(), "{program:?} {words:?}");
 }
 
@@ -42,6 +51,47 @@ pub(crate) fn kernel() {
     table::ratios();
     let pair = beside(&["-c", "getinfo.kernel"], &["uname", "-a"], QUICK);
     row("`BasicAgentCtl -c getinfo.kernel` : `uname -a`", &pair, Bar::AtMost(3.0));
+}
+
+/// The facts that facter and ohai tell without being asked for more, as far as they have them.
+const FACTS: &str = "os kernel cpu memory disks mounts network hardware time";
+
+/// Every provider by itself, and all facts in one beside the programs that operators know.
+pub(crate) fn providers() {
+    let (program, plugins) = (binary("BasicAgentCtl"), plugin_dir());
+    let dir = plugins.to_str().expect("a path of ours");
+    table::figures();
+    for name in sizes::plugins() {
+        let method = name.trim_start_matches("lib").trim_end_matches(".so").replace('_', ".");
+        // It tells about one user or a group of them, and has to be told which.
+        let args = if method == "getinfo.users" { "-A" } else { "" };
+        let call = || spawn(&program, &["--plugin-dir", dir, "-c", &method, "-a", args]);
+        let (ours, _) = take_turns(PROVIDER, call, || ()).at(50);
+        table::figure(
+            &format!("`BasicAgentCtl -c {method}`"),
+            ours.as_secs_f64() * 1e3,
+            "ms",
+            Bar::AtMost(10.0),
+        );
+    }
+    println!();
+    table::ratios();
+    for peer in ["facter", "ohai"] {
+        if !is_there(peer) {
+            println!("| {peer} is not installed | | | | | |");
+            continue;
+        }
+        let pair = beside(&["-c", "getinfo.all", "-a", FACTS], &[peer], SLOW);
+        // Twenty times as fast.
+        row(&format!("`BasicAgentCtl -c getinfo.all -a \"{FACTS}\"` : `{peer}`"), &pair, Bar::AtMost(0.05));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks for a peer")]
+fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// `getinfo.users -A` beside `getent passwd`, on a long /etc/passwd in a mount namespace of its own.

@@ -23,11 +23,12 @@ use std::time::Instant;
 /// One table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 10] = [
+const TABLES: [(&str, Bars); 11] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
     ("users", commands::users),
+    ("providers", commands::providers),
     ("bash", bash::run),
     ("channel", channel::run),
     ("tasks", tasks::run),

@@ -4,7 +4,16 @@ use crate::table::{self, Bar};
 use e2e::{binary, plugin_dir};
 
 const BINARIES: [&str; 4] = ["BasicAgent", "boot", "BasicAgentCtl", "BasicAgentController"];
-const PLUGINS: [&str; 2] = ["libgetinfo_kernel.so", "libgetinfo_users.so"];
+
+/// Every plugin that is built, by name.
+pub(crate) fn plugins() -> Vec<String> {
+    let entries = std::fs::read_dir(plugin_dir()).expect("it is built");
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> =
+        names.filter(|name| name.starts_with("libgetinfo_") && name.ends_with(".so")).collect();
+    names.sort_unstable();
+    names
+}
 
 /// Megabytes of each binary, kilobytes of each plugin.
 pub(crate) fn run() {
@@ -13,7 +22,7 @@ pub(crate) fn run() {
     for name in BINARIES {
         table::figure(name, bytes(binary(name)) / 1e6, "MB", Bar::AtMost(4.0));
     }
-    for name in PLUGINS {
-        table::figure(name, (bytes(plugin_dir().join(name)) / 1e3).round(), "kB", Bar::AtMost(450.0));
+    for name in plugins() {
+        table::figure(&name, (bytes(plugin_dir().join(&name)) / 1e3).round(), "kB", Bar::AtMost(450.0));
     }
 }
