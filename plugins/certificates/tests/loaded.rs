@@ -1,0 +1,361 @@
+//! `getinfo.certificates` as a host sees it, compared with `openssl x509` on certificates that openssl makes.
+#![expect(clippy::disallowed_methods, reason = "openssl is what the answers are compared with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use plugin_api::host::LoadedProvider;
+use plugin_api::testing::{call, load};
+use serde_json::Value;
+
+/// A folder of the test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("getinfo-certificates-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What openssl says; none, and said, where there is none.
+fn openssl(args: &[&str], input: &[u8]) -> Option<String> {
+    let child = Command::new("openssl")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        println!("SKIPPED (needs openssl)");
+        return None;
+    };
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{args:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// `Jan  2 03:04:05 2030 GMT` as seconds since 1970, by date(1).
+fn epoch(text: &str) -> i64 {
+    let output = Command::new("date").args(["-u", "-d", text, "+%s"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// Everything that openssl shows too, of one certificate in PEM.
+fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
+    let fields =
+        ["-noout", "-serial", "-startdate", "-enddate", "-fingerprint", "-sha256", "-subject", "-issuer"];
+    let names = ["-nameopt", "esc_2253,utf8,sep_comma_plus_space,sname"];
+    let text = openssl(&[&["x509"][..], &fields, &names].concat(), pem)?;
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.to_ascii_lowercase().starts_with(key));
+        line.and_then(|line| line.split_once('=')).unwrap_or_else(|| panic!("{key} in {text}")).1.trim_start()
+    };
+    assert_eq!(entry["serial"].as_str().unwrap(), value("serial").trim_start_matches('-'));
+    assert_eq!(entry["sha256"], value("sha256 fingerprint").replace(':', ""));
+    assert_eq!(entry["subject"], value("subject"), "{text}");
+    assert_eq!(entry["issuer"], value("issuer"), "{text}");
+    assert_eq!(entry["self_signed"], value("subject") == value("issuer"));
+    let end = epoch(value("notafter"));
+    assert_eq!(entry["not_after_epoch"], end);
+    let iso = |text: &str| {
+        let output = Command::new("date").args(["-u", "-d", text, "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(
+        (&entry["not_before"], &entry["not_after"]),
+        (&iso(value("notbefore")).into(), &iso(value("notafter")).into())
+    );
+    let now =
+        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs())
+            .unwrap();
+    assert!((entry["days_left"].as_i64().unwrap() - (end - now).div_euclid(86_400)).abs() <= 1);
+    assert_eq!(entry["expired"], end < now);
+
+    let whole = openssl(&["x509", "-noout", "-text"], pem)?;
+    let after = |key: &str| whole.lines().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
+    assert_eq!(entry["signature_algorithm"].as_str(), after("Signature Algorithm:"), "{whole}");
+    assert_eq!(entry["is_ca"], whole.contains("CA:TRUE"));
+    if let Some(bits) = after("Public-Key:") {
+        assert_eq!(format!("({} bit)", entry["key_bits"]), bits);
+    }
+    let kind = after("Public Key Algorithm:").unwrap();
+    let want = match kind {
+        "rsaEncryption" => "rsa",
+        "id-ecPublicKey" => "ec",
+        "ED25519" => "ed25519",
+        "ED448" => "ed448",
+        other => panic!("{other}"),
+    };
+    assert_eq!(entry["key_type"], want);
+    let names = whole
+        .lines()
+        .skip_while(|line| !line.contains("X509v3 Subject Alternative Name"))
+        .nth(1)
+        .unwrap_or_default();
+    let mut sans: Vec<String> = names
+        .trim()
+        .split(", ")
+        .filter(|name| !name.is_empty())
+        .map(|name| name.replace("IP Address:", "IP:"))
+        .collect();
+    // openssl writes IPv6 in full and in capital letters, and names in its old form.
+    for san in &mut sans {
+        if let Some(name) = san.strip_prefix("DirName:/") {
+            *san = format!("DirName:{}", name.replace('/', ", "));
+        }
+        if let Some(address) = san.strip_prefix("IP:") {
+            *san = format!("IP:{}", address.parse::<std::net::IpAddr>().unwrap());
+        }
+    }
+    assert_eq!(entry["sans"], Value::from(sans), "{names}");
+    Some(())
+}
+
+fn only(provider: &LoadedProvider, path: &str) -> Value {
+    let answer = call(provider, path).unwrap();
+    assert_eq!(
+        (answer["count"].as_u64(), answer["problems"].as_array().unwrap().len()),
+        (Some(1), 0),
+        "{answer}"
+    );
+    answer["certificates"][0].clone()
+}
+
+#[test]
+fn certificates_of_every_kind_are_as_openssl_shows_them() {
+    let Some(provider) = load("getinfo-certificates") else { return };
+    let folder = Folder::new("kinds");
+    let names = "subjectAltName=DNS:example.org,DNS:*.example.org,IP:192.0.2.1,IP:2001:db8::1,email:joe@example.org,URI:https://example.org/";
+    for (name, key, days, subject, extension) in [
+        (
+            "rsa",
+            &["rsa:2048"][..],
+            "90",
+            "/C=DE/ST=Bavaria/O=Example, Inc. \\+ \"More\"/CN=example.org",
+            names,
+        ),
+        ("rsa1024", &["rsa:1024"], "1", "/CN=small", "basicConstraints=critical,CA:FALSE"),
+        (
+            "ec",
+            &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+            "400",
+            "/O=Müller/CN=ec",
+            "subjectAltName=DNS:ec",
+        ),
+        (
+            "ec384",
+            &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+            "20000",
+            "/CN=far away",
+            "basicConstraints=CA:TRUE",
+        ),
+        (
+            "ec521",
+            &["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"],
+            "10",
+            "/DC=org/DC=example/UID=7/emailAddress=a@b",
+            "keyUsage=digitalSignature",
+        ),
+        ("ed25519", &["ed25519"], "30", "/CN= blanks ", "subjectAltName=IP:10.0.0.1"),
+        (
+            "ed448",
+            &["ed448"],
+            "30",
+            "/CN=#hash/OU=a\\/b/serialNumber=12",
+            "subjectAltName=email:x@example.org",
+        ),
+    ] {
+        let (file, secret) = (folder.path(&format!("{name}.pem")), folder.path(&format!("{name}.key")));
+        let args = [
+            &["req", "-x509", "-nodes", "-utf8", "-newkey"][..],
+            key,
+            &["-keyout", &secret, "-out", &file, "-days", days, "-subj", subject, "-addext", extension],
+        ]
+        .concat();
+        if openssl(&args, b"").is_none() {
+            return;
+        }
+        let pem = fs::read(&file).unwrap();
+        let entry = only(&provider, &file);
+        assert_eq!((&entry["path"], entry["position"].as_u64()), (&Value::from(file.as_str()), Some(1)));
+        compare(&entry, &pem);
+        // The same as DER.
+        let der = folder.path("some.der");
+        openssl(&["x509", "-outform", "DER", "-out", &der], &pem);
+        compare(&only(&provider, &der), &pem);
+        fs::remove_file(der).unwrap();
+    }
+    let answer = call(&provider, &folder.0.display().to_string()).unwrap();
+    assert_eq!(answer["count"], 7);
+    assert!(!answer.to_string().contains("PRIVATE"));
+    let ending = call(&provider, &format!("-e 30 {}", folder.0.display())).unwrap();
+    let mut names: Vec<&str> = ending["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| Path::new(entry["path"].as_str().unwrap()).file_stem().unwrap().to_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!((names, ending["count"].as_u64()), (vec!["ec521", "ed25519", "ed448", "rsa1024"], Some(7)));
+}
+
+#[test]
+fn an_issued_and_expired_certificate_is_told() {
+    let Some(provider) = load("getinfo-certificates") else { return };
+    let folder = Folder::new("issued");
+    let (ca, key, request, leaf) =
+        (folder.path("ca.pem"), folder.path("ca.key"), folder.path("leaf.csr"), folder.path("leaf.pem"));
+    let made = openssl(
+        &[
+            "req",
+            "-x509",
+            "-nodes",
+            "-newkey",
+            "rsa:2048",
+            "-keyout",
+            &key,
+            "-out",
+            &ca,
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=Own CA",
+        ],
+        b"",
+    );
+    if made.is_none() {
+        return;
+    }
+    let own = folder.path("leaf.key");
+    openssl(
+        &[
+            "req",
+            "-nodes",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-keyout",
+            &own,
+            "-out",
+            &request,
+            "-subj",
+            "/CN=leaf",
+        ],
+        b"",
+    );
+    // `openssl ca` alone can set both dates.
+    let config = folder.path("ca.cnf");
+    fs::write(folder.path("index.txt"), "").unwrap();
+    fs::write(folder.path("serial"), "00FACE\n").unwrap();
+    fs::write(
+        &config,
+        format!("[ca]\ndefault_ca=a\n[a]\ndir={0}\ndatabase={0}/index.txt\nserial={0}/serial\nnew_certs_dir={0}\ndefault_md=sha384\npolicy=p\n[p]\nCN=supplied\n", folder.0.display()),
+    )
+    .unwrap();
+    openssl(
+        &[
+            "ca",
+            "-batch",
+            "-config",
+            &config,
+            "-cert",
+            &ca,
+            "-keyfile",
+            &key,
+            "-in",
+            &request,
+            "-out",
+            &leaf,
+            "-notext",
+            "-startdate",
+            "20190101000000Z",
+            "-enddate",
+            "20200229120000Z",
+        ],
+        b"",
+    );
+    let pem = fs::read(&leaf).unwrap();
+    let entry = only(&provider, &leaf);
+    compare(&entry, &pem);
+    assert_eq!(
+        (&entry["issuer"], &entry["expired"], &entry["not_after"]),
+        (&"CN=Own CA".into(), &true.into(), &"2020-02-29T12:00:00Z".into())
+    );
+
+    // A chain in one file, with what does not belong there; the same ones by other names.
+    let chain = [
+        &b"Some words\n"[..],
+        &pem,
+        &fs::read(&own).unwrap(),
+        b"-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n",
+        &fs::read(&ca).unwrap(),
+    ]
+    .concat();
+    fs::create_dir_all(folder.0.join("live/deep")).unwrap();
+    fs::write(folder.path("live/fullchain.pem"), chain).unwrap();
+    symlink("fullchain.pem", folder.path("live/5ad8a5d6.0")).unwrap();
+    symlink("..", folder.path("live/deep/up")).unwrap();
+    symlink("../../leaf.pem", folder.path("live/deep/cert.pem")).unwrap();
+    symlink("nowhere", folder.path("live/dangling")).unwrap();
+    let answer = call(&provider, &folder.path("live")).unwrap();
+    let rows: Vec<(String, u64)> = answer["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["subject"].as_str().unwrap().to_owned(), entry["position"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(rows, [("CN=leaf".to_owned(), 1), ("CN=Own CA".to_owned(), 3)]);
+    assert_eq!(
+        answer["certificates"][0]["other_paths"],
+        Value::from(vec![folder.path("live/deep/cert.pem")])
+    );
+    assert_eq!(answer["problems"].as_array().unwrap().len(), 1);
+    assert!(answer["problems"][0]["message"].as_str().unwrap().starts_with("certificate 2 of it"));
+    assert_eq!(call(&provider, &folder.path("none")).unwrap_err().code(), "unreadable");
+}
+
+#[test]
+fn the_systems_own_are_as_openssl_shows_them() {
+    let Some(provider) = load("getinfo-certificates") else { return };
+    let bundle = "/etc/ssl/certs/ca-certificates.crt";
+    let Ok(text) = fs::read_to_string(bundle) else {
+        println!("SKIPPED (needs {bundle})");
+        return;
+    };
+    let answer = call(&provider, bundle).unwrap();
+    let entries = answer["certificates"].as_array().unwrap();
+    let end = "-----END CERTIFICATE-----";
+    let pems: Vec<String> =
+        text.split_inclusive(end).filter(|part| part.contains("BEGIN")).map(str::to_owned).collect();
+    assert_eq!(entries.len(), pems.len());
+    // openssl is started twice for each: a third of them is enough.
+    for (entry, pem) in entries.iter().zip(&pems).step_by(3) {
+        if compare(entry, pem.as_bytes()).is_none() {
+            return;
+        }
+    }
+    let all = call(&provider, "").unwrap();
+    assert!(all["count"].as_u64().unwrap() >= pems.len() as u64);
+    for args in ["-e", "-e soon", "relative", "-x"] {
+        assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");
+    }
+}
