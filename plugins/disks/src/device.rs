@@ -46,7 +46,7 @@ pub(crate) struct Device {
     pub(crate) backing_file: Option<String>,
     /// Bytes it holds.
     pub(crate) size_bytes: Option<u64>,
-    /// Who made it; some virtual ones have a number.
+    /// Who made it; some virtual ones have a number. This and the next four are null for partitions.
     pub(crate) vendor: Option<String>,
     /// Its maker's name for it.
     pub(crate) model: Option<String>,
@@ -102,11 +102,14 @@ impl Device {
         let parent = parent.map(|name| name.to_string_lossy().into_owned());
         let disk = parent.as_ref().map_or_else(|| folder.clone(), |parent| self::folder(root, parent));
         let line = |path: &str| file::line(&disk.join(path));
+        // Who made a disk is not said of each of its partitions, though udev does.
+        let own = |path: &str| if is_partition { None } else { line(path) };
         let queue = |path: &str| disk.join("queue").join(path);
         let bytes = |path: PathBuf| file::number(&path)?.checked_mul(SECTOR_BYTES);
         let udev = device
             .as_deref()
             .map_or_else(|| Properties::read(root, ""), |device| Properties::read(root, device));
+        let known = |name: &str| if is_partition { None } else { udev.encoded(name) };
         let mapped = file::line(&folder.join("dm/name"));
         // `DEVNAME` has the slash that a kernel name with `!` stands for.
         let node = format!("/dev/{}", value("DEVNAME").unwrap_or(name));
@@ -123,11 +126,18 @@ impl Device {
             start_bytes: bytes(folder.join("start")).filter(|_| is_partition),
             partition_uuid: udev.get("ID_PART_ENTRY_UUID"),
             partition_label: udev.get("ID_PART_ENTRY_NAME"),
-            vendor: line("device/vendor"),
-            model: line("device/model").or_else(|| udev.encoded("ID_MODEL")),
-            serial: udev.get("ID_SERIAL_SHORT").or_else(|| line("serial")).or_else(|| line("device/serial")),
-            wwn: line("wwid").or_else(|| line("device/wwid")).or_else(|| udev.get("ID_WWN")),
-            firmware: line("device/firmware_rev").or_else(|| line("device/rev")),
+            vendor: own("device/vendor"),
+            // SCSI has room for 16 characters, of which udev knows more for SATA disks.
+            model: known("ID_MODEL").or_else(|| own("device/model")),
+            serial: known("ID_SCSI_SERIAL")
+                .or_else(|| known("ID_SERIAL_SHORT"))
+                .or_else(|| own("serial"))
+                .or_else(|| own("device/serial")),
+            wwn: known("ID_WWN_WITH_EXTENSION")
+                .or_else(|| known("ID_WWN"))
+                .or_else(|| own("wwid"))
+                .or_else(|| own("device/wwid")),
+            firmware: own("device/firmware_rev").or_else(|| own("device/rev")),
             transport: transport(&place.to_string_lossy()),
             rotational: file::flag(&queue("rotational")),
             removable: file::flag(&disk.join("removable")),
@@ -260,14 +270,25 @@ mod tests {
         let link1 = format!("{link}/sda1");
         all.push(("sys/class/block/sda".to_owned(), &link));
         all.push(("sys/class/block/sda1".to_owned(), &link1));
-        all.push(("run/udev/data/b8:1".to_owned(), "E:ID_FS_TYPE=LVM2_member\nE:ID_PART_ENTRY_UUID=u-1\n"));
+        let known = "E:ID_MODEL=ST1000DM010_2EP102\nE:ID_MODEL_ENC=ST1000DM010\\x202EP102\\x20\nE:ID_SERIAL_SHORT=Z1\n\
+                     E:ID_WWN=0x5000c500a1b2c3d4\n";
+        all.push(("run/udev/data/b8:0".to_owned(), known));
+        all.push((
+            "run/udev/data/b8:1".to_owned(),
+            "E:ID_FS_TYPE=LVM2_member\nE:ID_PART_ENTRY_UUID=u-1\nE:ID_MODEL=x\n",
+        ));
         let all: Vec<(&str, &str)> = all.iter().map(|(path, text)| (path.as_str(), *text)).collect();
         let root = tree("sda", &all);
         let mounted = Mounted::read(&root);
         let (disk, part) = (Device::read(&root, "sda", &mounted), Device::read(&root, "sda1", &mounted));
         fs::remove_dir_all(&root).unwrap();
         assert_eq!((disk.kind.as_str(), disk.parent, disk.size_bytes), ("disk", None, Some(1_024_000)));
-        assert_eq!((disk.vendor.as_deref(), disk.model.as_deref()), (Some("ATA"), Some("ST1000")));
+        assert_eq!(
+            (disk.vendor.as_deref(), disk.model.as_deref()),
+            (Some("ATA"), Some("ST1000DM010 2EP102"))
+        );
+        assert_eq!((disk.serial.as_deref(), disk.wwn.as_deref()), (Some("Z1"), Some("0x5000c500a1b2c3d4")));
+        assert_eq!((disk.firmware.as_deref(), part.model, part.vendor), (Some("CC43"), None, None));
         assert_eq!((disk.transport, disk.scheduler.as_deref()), (Some("sata"), Some("bfq")));
         assert_eq!(
             (part.kind.as_str(), part.parent.as_deref(), part.partition),
