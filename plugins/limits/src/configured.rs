@@ -85,8 +85,8 @@ mod tests {
         let root = std::env::temp_dir().join(format!("getinfo-limits-configured-{}", std::process::id()));
         let folder = root.join("etc/security/limits.d");
         fs::create_dir_all(&folder).unwrap();
-        let main = "# comment\n*  soft core 0\n@student\t-  maxlogins 4 # four\n\nroot hard nofile\nbad line here now ok\n\
-                    ftp -\n";
+        let main = "# comment\n*  soft core 0\n@student\t-  maxlogins 4 # four\n\nroot hard nofile\n\
+                    bad line here now ok\nftp -\n";
         for (path, text) in [
             (root.join("etc/security/limits.conf"), main),
             (folder.join("90-b.conf"), "* hard nofile unlimited\n"),
