@@ -25,8 +25,8 @@ struct Limits;
 struct Answer {
     /// Limits of the whole system, and their use.
     system: System,
-    /// Limits of the process that `-p` names. Without it, of the one that answers: it has the agent's, but for its own
-    /// of address space and core files.
+    /// Limits of the process that `-p` names. Without it, of the one that answers: those of the agent that started it,
+    /// some of which it may have lowered.
     process: Option<Process>,
     /// Limits that logins are given (limits.conf(5)), in the order they are read in.
     configured: Vec<Entry>,
