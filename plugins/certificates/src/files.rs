@@ -29,6 +29,9 @@ impl Files {
             if self.is_new(data.dev(), data.ino()) {
                 self.walk(path, data.dev(), MAX_DEPTH);
             }
+        } else if !data.is_file() {
+            // A pipe would be waited for.
+            return Err(io::Error::other("it is neither a file nor a folder"));
         } else if self.is_new(data.dev(), data.ino()) {
             self.found.push(path.to_owned());
         }

@@ -330,6 +330,9 @@ fn an_issued_and_expired_certificate_is_told() {
     );
     assert_eq!(answer["problems"].as_array().unwrap().len(), 1);
     assert!(answer["problems"][0]["message"].as_str().unwrap().starts_with("certificate 2 of it"));
+    assert!(Command::new("mkfifo").arg(folder.path("live/pipe")).status().unwrap().success());
+    assert_eq!(call(&provider, &folder.path("live")).unwrap()["count"], 2);
+    assert_eq!(call(&provider, &folder.path("live/pipe")).unwrap_err().code(), "unreadable");
     assert_eq!(call(&provider, &folder.path("none")).unwrap_err().code(), "unreadable");
 }
 

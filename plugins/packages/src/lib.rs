@@ -13,7 +13,7 @@ mod sqlite;
 mod utc;
 mod wal;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -107,10 +107,18 @@ impl Answer {
     }
 }
 
+/// Below a foreign root anything may stand; a pipe would be waited for.
+fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    File::open(path)
+}
+
 /// A text; not valid UTF-8 is shown with replacement characters.
 fn read_bounded(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = open_file(path)?;
     bytes.reserve(usize::try_from(file.metadata()?.len().min(MAX_TEXT_BYTES)).unwrap_or(0) + 1);
     file.take(MAX_TEXT_BYTES).read_to_end(&mut bytes)?;
     Ok(match String::from_utf8(bytes) {

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use crate::open_file;
 use crate::wal::Wal;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -30,7 +31,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open_file(path)?;
         let mut header = [0; HEADER];
         file.read_exact_at(&mut header, 0)?;
         let page_size = match u16::from_be_bytes([header[16], header[17]]) {
@@ -43,7 +44,7 @@ impl Database {
         }
         let mut name = path.as_os_str().to_owned();
         name.push("-wal");
-        let wal = match File::open(name) {
+        let wal = match open_file(name.as_ref()) {
             Ok(wal) => Wal::read(wal, page_size)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Wal::default(),
             Err(error) => return Err(error),

@@ -372,6 +372,22 @@ fn other_roots_and_managers_are_told_apart() {
     let rpm = &answer["databases"][1];
     assert!(rpm["error"].as_str().unwrap().contains("Berkeley DB"), "{rpm}");
     assert_eq!(call(&provider, &root.args("-m apk 'z*'")).unwrap()["packages"][0]["name"], "zlib");
+    let pipes = Root::new("pipes");
+    for path in ["lib/apk/db/installed", "var/lib/dpkg/status", "var/lib/rpm/rpmdb.sqlite"] {
+        pipes.write(path, "");
+        fs::remove_file(pipes.0.join(path)).unwrap();
+        assert!(Command::new("mkfifo").arg(pipes.0.join(path)).status().unwrap().success());
+    }
+    let answer = call(&provider, &pipes.args("")).unwrap();
+    assert_eq!(
+        answer["databases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|found| found["error"] == "it is no file")
+            .count(),
+        3
+    );
     for args in ["-m yum", "-r relative", "-x"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");
     }

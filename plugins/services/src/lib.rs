@@ -169,6 +169,10 @@ fn manager() -> &'static str {
 
 /// A text; not valid UTF-8 is shown with replacement characters.
 fn read_bounded(path: &Path) -> io::Result<String> {
+    // Below a foreign root anything may stand; a pipe would be waited for.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -1,7 +1,7 @@
 //! Records of utmp and wtmp (utmp(5)), in either of glibc's layouts: 384 bytes with times of 32 bits (x86), 400 with
 //! times of 64 (ARM, RISC-V).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -41,6 +41,10 @@ const LENGTHS: [usize; 2] =
 
 /// The records of a file in their order, of a long one those at its end.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<Record>> {
+    // A pipe would be waited for.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut head = vec![0; LENGTHS[0] * PROBED];

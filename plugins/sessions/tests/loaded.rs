@@ -163,6 +163,7 @@ fn any_file_and_none_are_borne() {
         }
     }
     assert!(call(&provider, "-l 3").unwrap()["sessions"].is_array());
+    assert_eq!(call(&provider, "-f /dev/tty").unwrap_err().code(), "unreadable");
     assert_eq!(call(&provider, "-f /nowhere/utmp").unwrap_err().code(), "unreadable");
     for args in ["-l", "-l 0", "-l 1001", "-f utmp", "root"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");
