@@ -29,6 +29,13 @@ pub(crate) struct Database {
     pages: u64,
 }
 
+/// Memory that one row after the other is read into: making it anew each time takes longer than reading.
+#[derive(Default)]
+struct Scratch {
+    row: Vec<u8>,
+    pages: Vec<u8>,
+}
+
 impl Database {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = open_file(path)?;
@@ -76,8 +83,7 @@ impl Database {
     fn each_row(&self, root: u32, visit: &mut dyn FnMut(&[u8]) -> Option<()>) -> io::Result<()> {
         // A damaged tree may lead in circles: no more pages are read than there are.
         let mut left = self.pages;
-        let mut row = Vec::new();
-        self.walk(root, MAX_DEPTH, &mut left, &mut row, visit)
+        self.walk(root, MAX_DEPTH, &mut left, &mut Scratch::default(), visit)
     }
 
     fn walk(
@@ -85,7 +91,7 @@ impl Database {
         number: u32,
         depth: usize,
         left: &mut u64,
-        row: &mut Vec<u8>,
+        scratch: &mut Scratch,
         visit: &mut dyn FnMut(&[u8]) -> Option<()>,
     ) -> io::Result<()> {
         if depth == 0 || *left == 0 {
@@ -106,25 +112,25 @@ impl Database {
             match header[0] {
                 INTERIOR => {
                     let child = u32_at(cell, 0).unwrap_or(0);
-                    self.walk(child, depth - 1, left, row, visit)?;
+                    self.walk(child, depth - 1, left, scratch, visit)?;
                 }
                 LEAF => {
-                    if self.read_cell(cell, row)?.is_some() {
-                        let _ = visit(row);
+                    if self.read_cell(cell, scratch)?.is_some() {
+                        let _ = visit(&scratch.row);
                     }
                 }
                 _ => return Err(io::Error::other("its tree is damaged")),
             }
         }
         match header[0] {
-            INTERIOR => self.walk(u32_at(header, 8).unwrap_or(0), depth - 1, left, row, visit),
+            INTERIOR => self.walk(u32_at(header, 8).unwrap_or(0), depth - 1, left, scratch, visit),
             _ => Ok(()),
         }
     }
 
     /// A row's payload, of which the rest may stand in a chain of other pages.
-    fn read_cell(&self, cell: &[u8], row: &mut Vec<u8>) -> io::Result<Option<()>> {
-        row.clear();
+    fn read_cell(&self, cell: &[u8], scratch: &mut Scratch) -> io::Result<Option<()>> {
+        scratch.row.clear();
         let Some((length, rest)) = varint(cell) else { return Ok(None) };
         let Some((_key, rest)) = varint(rest) else { return Ok(None) };
         // A damaged length is not asked for.
@@ -134,12 +140,12 @@ impl Database {
         };
         let local = self.local_bytes(length);
         let Some(here) = rest.get(..local) else { return Ok(None) };
-        row.extend_from_slice(here);
+        scratch.row.extend_from_slice(here);
         if local == length {
             return Ok(Some(()));
         }
         let Some(first) = u32_at(rest, local) else { return Ok(None) };
-        self.read_chain(first, length, row)
+        self.read_chain(first, length, scratch)
     }
 
     /// How much of a payload stands in its cell.
@@ -155,18 +161,21 @@ impl Database {
 
     /// Appends the pages of a chain: each begins with the number of the next. Mostly they follow each other, so as many as
     /// are needed are read at once, and used as long as that is true.
-    fn read_chain(&self, first: u32, length: usize, row: &mut Vec<u8>) -> io::Result<Option<()>> {
+    fn read_chain(&self, first: u32, length: usize, scratch: &mut Scratch) -> io::Result<Option<()>> {
+        let Scratch { row, pages } = scratch;
         let content = self.usable - 4;
         let mut next = first;
-        let mut run = Vec::new();
         while row.len() < length {
             let wanted = if self.wal.is_empty() { (length - row.len()).div_ceil(content) } else { 1 };
-            run.resize(wanted * self.page_size, 0);
-            let got = self.read_pages(next, &mut run)?;
+            let run = wanted * self.page_size;
+            if pages.len() < run {
+                pages.resize(run, 0);
+            }
+            let got = self.read_pages(next, &mut pages[..run])?;
             if next == 0 || got == 0 {
                 return Ok(None);
             }
-            for page in run[..got * self.page_size].chunks_exact(self.page_size) {
+            for page in pages[..got * self.page_size].chunks_exact(self.page_size) {
                 let take = content.min(length - row.len());
                 row.extend_from_slice(&page[4..4 + take]);
                 let following = next.wrapping_add(1);
