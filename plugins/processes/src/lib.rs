@@ -163,7 +163,7 @@ impl Answer {
             // Kept, so that no file is read twice.
             let ids = match selection.uid {
                 None => None,
-                Some(uid) => match files.ids(stat.pid) {
+                Some(uid) => match files::ids(stat.pid) {
                     Some(ids) if ids.uid == uid => Some(ids),
                     _ => continue,
                 },
@@ -254,8 +254,7 @@ impl Host {
         let pid = stat.pid;
         let kernel_thread = stat.flags & KERNEL_THREAD != 0;
         // Kernel threads are root's: half the files of an idle machine need not be opened.
-        let ids =
-            if kernel_thread { Some(Ids { uid: 0, gid: 0 }) } else { ids.or_else(|| self.files.ids(pid)) };
+        let ids = if kernel_thread { Some(Ids { uid: 0, gid: 0 }) } else { ids.or_else(|| files::ids(pid)) };
         let exe = if kernel_thread { None } else { fs::read_link(format!("/proc/{pid}/exe")).ok() };
         let exe = exe.map(|path| path.to_string_lossy().into_owned());
         let exe_deleted = exe.as_ref().is_some_and(|path| path.ends_with(DELETED));

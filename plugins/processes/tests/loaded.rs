@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
 
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
@@ -138,6 +139,24 @@ fn each_field_is_as_ps_shows_it() {
         compared += 1;
     }
     assert_eq!(compared, 3);
+}
+
+/// One that has given up root without exec(2), as web servers' workers do, may not be looked into: the files of its
+/// folder are root's. It is its new user's all the same.
+#[test]
+fn the_user_is_known_of_a_process_that_changed_it() {
+    let Some(provider) = load("getinfo-processes") else { return };
+    if nix_uid() != 0 || Command::new("perl").arg("-v").output().is_err() {
+        println!("SKIPPED (needs root, and perl)");
+        return;
+    }
+    let program = "$| = 1; $) = '65533 65533'; $> = 65534; print 'x'; <STDIN>";
+    let child = running(Command::new("perl").args(["-e", program]));
+    let file = std::fs::metadata(format!("/proc/{}/stat", child.0.id())).unwrap();
+    assert_eq!(file.uid(), 0);
+    let answer = call(&provider, &format!("-p {} -u 65534", child.0.id())).unwrap();
+    let process = &answer["processes"][0];
+    assert_eq!((process["uid"].as_u64(), process["gid"].as_u64()), (Some(65534), Some(65533)));
 }
 
 /// User, system time by hand: the 14th and 15th field of stat.
