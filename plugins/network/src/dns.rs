@@ -1,12 +1,11 @@
 //! Whom this host asks for names (resolv.conf(5)).
 
-use std::fs::File;
-use std::io::Read as _;
+use std::path::Path;
 
 use serde::Serialize;
 
-/// What is read of a resolv.conf.
-const MAX_BYTES: u64 = 64 << 10;
+use crate::read_bounded;
+
 const FILE: &str = "/etc/resolv.conf";
 /// Where systemd-resolved lists whom it asks itself.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
@@ -27,16 +26,10 @@ pub(crate) struct Dns {
 
 impl Dns {
     pub(crate) fn read() -> Self {
-        let mut dns = parse(&file(FILE).unwrap_or_default());
-        dns.resolved_nameservers = file(RESOLVED).map(|text| parse(&text).nameservers);
+        let mut dns = parse(&read_bounded(Path::new(FILE)).unwrap_or_default());
+        dns.resolved_nameservers = read_bounded(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
         dns
     }
-}
-
-fn file(path: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A keyword and its values a line; the last of `domain` and `search` counts, options add up.

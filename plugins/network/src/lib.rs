@@ -9,7 +9,9 @@ mod link;
 mod netlink;
 mod route;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use nix::sys::socket::SockProtocol;
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
@@ -21,6 +23,9 @@ use netlink::Netlink;
 use route::{MAX_ROUTES, Route};
 
 struct Network;
+
+/// What is read of one file.
+const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// The answer. Its field names are stable: new ones may join, none changes.
 #[derive(Serialize)]
@@ -144,6 +149,13 @@ fn gateways(routes: &[Route]) -> Vec<Gateway> {
         route.nexthops.iter().for_each(|hop| add(&hop.gateway, &hop.device));
     }
     gateways
+}
+
+/// A text, or its beginning; not valid UTF-8 is shown with replacement characters.
+fn read_bounded(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 export_provider!(Network);

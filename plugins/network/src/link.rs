@@ -1,12 +1,12 @@
 //! Interfaces (rtnetlink(7): RTM_NEWLINK, the kernel's if_link.h and if.h), with what only /sys/class/net tells.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::address::Address;
 use crate::netlink::{Dump, attributes, text, u16_at, u32_at, u64_at};
+use crate::read_bounded;
 
 pub(crate) const GET: u16 = 18;
 const NEW: u16 = 16;
@@ -105,10 +105,9 @@ const FLAGS: [&str; 19] = [
 
 const OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
-/// All of them, by index.
+/// All of them, as the kernel orders them: by index.
 pub(crate) fn read(dump: &Dump) -> Vec<Interface> {
     let mut interfaces: Vec<Interface> = dump.of(NEW).filter_map(parse).collect();
-    interfaces.sort_unstable_by_key(|interface| interface.index);
     let names: Vec<(u32, String)> =
         interfaces.iter().map(|interface| (interface.index, interface.name.clone())).collect();
     for interface in &mut interfaces {
@@ -198,7 +197,7 @@ impl Interface {
             "wifi".clone_into(&mut self.kind);
         }
         if self.state == "up" {
-            let file = |name| fs::read_to_string(folder.join(name)).ok();
+            let file = |name| read_bounded(&folder.join(name));
             self.speed_mbps =
                 file("speed").and_then(|speed| speed.trim().parse().ok()).filter(|speed| *speed != 0);
             self.duplex = file("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");

@@ -57,8 +57,6 @@ struct Links {
 /// What a folder has of one name.
 struct Found {
     name: String,
-    /// The folder's place in their order.
-    order: usize,
     path: PathBuf,
     folder: &'static str,
     target: Option<PathBuf>,
@@ -86,19 +84,16 @@ pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
         drop_ins: Vec::new(),
     };
     let mut seen = Vec::new();
-    for (order, folder) in FOLDERS.iter().enumerate() {
+    for folder in FOLDERS {
         let path = root.join(folder);
         // /lib may be a link to /usr/lib.
         let Ok(data) = fs::metadata(&path) else { continue };
         let identity = (data.dev(), data.ino());
         if !seen.contains(&identity) {
             seen.push(identity);
-            folders.read_folder(order, &path, wants);
+            folders.read_folder(folder, &path, wants);
         }
     }
-    folders.units.sort_unstable_by(|a, b| a.name.cmp(&b.name).then(a.order.cmp(&b.order)));
-    folders.units.dedup_by(|later, first| later.name == first.name);
-    folders.units.truncate(MAX_UNITS);
     folders.find_aliases();
     let units = std::mem::take(&mut folders.units);
     units.iter().map(|found| folders.service(found)).collect()
@@ -110,8 +105,7 @@ pub(crate) fn is_unit(name: &str) -> bool {
 }
 
 impl Folders {
-    fn read_folder(&mut self, order: usize, path: &Path, wants: &dyn Fn(&str) -> bool) {
-        let folder = FOLDERS[order];
+    fn read_folder(&mut self, folder: &'static str, path: &Path, wants: &dyn Fn(&str) -> bool) {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = entry.path();
@@ -128,10 +122,14 @@ impl Folders {
                     _ => {}
                 }
             }
-            if is_unit(&name) && wants(&name) {
+            if !is_unit(&name) || !wants(&name) || self.units.len() >= MAX_UNITS {
+                continue;
+            }
+            // By name; the first folder's is there already.
+            if let Err(place) = self.units.binary_search_by(|found| found.name.as_str().cmp(&name)) {
                 let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 let target = if is_link { fs::read_link(&path).ok() } else { None };
-                self.units.push(Found { name, order, path, folder, target, drop_ins: Vec::new() });
+                self.units.insert(place, Found { name, path, folder, target, drop_ins: Vec::new() });
             }
         }
     }
