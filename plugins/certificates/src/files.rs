@@ -46,7 +46,8 @@ impl Files {
             }
             Err(_) => return,
         };
-        // Byte by byte: paths compare slowly. OpenSSL finds certificates by links such as `5ad8a5d6.0`, which come last:
+        // Byte by byte: paths compare slowly. OpenSSL finds certificates by links such as `5ad8a5d6.0`, which come
+        // last:
         // the other names are what people know.
         let (mut plain, mut links, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries.flatten() {

@@ -1,6 +1,7 @@
 //! `getinfo.certificates`: the X.509 certificates in files and folders, and when they end.
 //!
-//! Nothing is run and nothing is verified; no root is needed but for folders that are root's. Private keys that stand in
+//! Nothing is run and nothing is verified; no root is needed but for folders that are root's. Private keys that stand
+//! in
 //! the same files are not looked at.
 
 mod der;

@@ -1,4 +1,5 @@
-//! Distinguished names as text: `C=DE, O=Example, CN=example.org`, escaped as RFC 4514 says, in the certificate's order.
+//! Distinguished names as text: `C=DE, O=Example, CN=example.org`, escaped as RFC 4514 says, in the certificate's
+//! order.
 
 use crate::der::{OID, Reader, SET, oid};
 

@@ -72,7 +72,8 @@ struct Entry {
     file: String,
     /// The line in it, from 1; of a timer with drop-ins counted through all of them. Null of a script.
     line: Option<usize>,
-    /// Five fields or `@…` of cron; period in days and delay in minutes of anacron; `hourly`, …; `OnCalendar=…` of a timer.
+    /// Five fields or `@…` of cron; period in days and delay in minutes of anacron; `hourly`, …; `OnCalendar=…` of a
+    /// timer.
     schedule: String,
     /// Who runs it; null of a timer.
     user: Option<String>,

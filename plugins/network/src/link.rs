@@ -32,7 +32,8 @@ pub(crate) struct Interface {
     state: &'static str,
     /// `up`, `down`, `unknown`, `dormant`, `testing`, `lowerlayerdown` or `notpresent` (RFC 2863).
     operstate: &'static str,
-    /// `ethernet`, `wifi`, `loopback` or what the kernel's driver calls it: `veth`, `bridge`, `bond`, `vlan`, `wireguard`, …
+    /// `ethernet`, `wifi`, `loopback` or what the kernel's driver calls it: `veth`, `bridge`, `bond`, `vlan`,
+    /// `wireguard`, …
     kind: String,
     /// The VLAN's number, of a VLAN.
     vlan_id: Option<u16>,

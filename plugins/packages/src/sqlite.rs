@@ -1,5 +1,6 @@
 //! Blobs of one SQLite table, read without SQLite, whose library is larger than the whole agent
-//! (<https://www.sqlite.org/fileformat2.html>). Read-only and without locks: rows of a write that happens meanwhile may lack.
+//! (<https://www.sqlite.org/fileformat2.html>). Read-only and without locks: rows of a write that happens meanwhile
+//! may lack.
 
 use std::fs::File;
 use std::io;
@@ -159,7 +160,8 @@ impl Database {
         if fitting <= most { fitting } else { least }
     }
 
-    /// Appends the pages of a chain: each begins with the number of the next. Mostly they follow each other, so as many as
+    /// Appends the pages of a chain: each begins with the number of the next. Mostly they follow each other, so as
+    /// many as
     /// are needed are read at once, and used as long as that is true.
     fn read_chain(&self, first: u32, length: usize, scratch: &mut Scratch) -> io::Result<Option<()>> {
         let Scratch { row, pages } = scratch;

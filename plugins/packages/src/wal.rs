@@ -1,4 +1,5 @@
-//! Pages that SQLite has written beside a database and not yet moved into it (<https://www.sqlite.org/fileformat2.html#walformat>).
+//! Pages that SQLite has written beside a database and not yet moved into it
+//! (<https://www.sqlite.org/fileformat2.html#walformat>).
 
 use std::fs::File;
 use std::io::{self, Read as _};

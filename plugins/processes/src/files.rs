@@ -50,8 +50,10 @@ impl Files {
     }
 }
 
-/// By the owner of /proc/PID: of that folder, unlike of the files in it, the kernel tells the effective ids whatever the
-/// process has done, since reading its status takes five times as long (task_dump_owner of the kernel's fs/proc/base.c).
+/// By the owner of /proc/PID: of that folder, unlike of the files in it, the kernel tells the effective ids whatever
+/// the
+/// process has done, since reading its status takes five times as long (task_dump_owner of the kernel's
+/// fs/proc/base.c).
 pub(crate) fn ids(pid: u32) -> Option<Ids> {
     let folder = fs::metadata(format!("/proc/{pid}")).ok()?;
     Some(Ids { uid: folder.uid(), gid: folder.gid() })

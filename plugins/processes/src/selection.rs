@@ -67,7 +67,7 @@ impl Selection {
         })
     }
 
-    /// Whether TEXT stands in the arguments, of which each is followed by `separator`.
+    /// Whether TEXT stands in the arguments, which are joined by blanks.
     pub(crate) fn has_text(&self, cmdline: &str) -> bool {
         self.text.as_ref().is_none_or(|text| cmdline.contains(text.as_str()))
     }

@@ -14,7 +14,8 @@ pub(crate) struct Service {
     pub(crate) path: String,
     /// Whether it is started at boot by what enabling makes.
     pub(crate) enabled: bool,
-    /// systemctl's word: `enabled`, `disabled`, `static`, `masked`, `indirect`, `linked`, `generated`, … (systemctl(1)).
+    /// systemctl's word: `enabled`, `disabled`, `static`, `masked`, `indirect`, `linked`, `generated`, …
+    /// (systemctl(1)).
     pub(crate) state: &'static str,
     /// Its other names, sorted.
     pub(crate) aliases: Vec<String>,
@@ -30,7 +31,8 @@ pub(crate) struct Service {
     pub(crate) user: Option<String>,
     /// The drop-in files that change it, in the order they are read.
     pub(crate) drop_ins: Vec<String>,
-    /// Whether it has processes, by its control group: a oneshot that has ended well has none. Null where systemd does not run.
+    /// Whether it has processes, by its control group: a oneshot that has ended well has none. Null where systemd
+    /// does not run.
     pub(crate) running: Option<bool>,
     /// Its processes, of a template those of all its instances.
     pub(crate) pids: Vec<u32>,

@@ -25,7 +25,8 @@ pub(crate) struct Login {
     until: Option<String>,
     /// The same in seconds since 1970.
     until_epoch: Option<u64>,
-    /// How it ended: `logout`, `down` (shutdown), `crash` (a boot without one), or null: it lasts, or no end was written.
+    /// How it ended: `logout`, `down` (shutdown), `crash` (a boot without one), or null: it lasts, or no end was
+    /// written.
     ended_by: Option<&'static str>,
 }
 

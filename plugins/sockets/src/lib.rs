@@ -1,6 +1,7 @@
 //! `getinfo.sockets`: who listens here and, where asked for, who is connected.
 //!
-//! Everything comes from sock_diag(7), /proc/net and, for the processes, from /proc/PID/fd; nothing is run. No root is needed, but
+//! Everything comes from sock_diag(7), /proc/net and, for the processes, from /proc/PID/fd; nothing is run. No root
+//! is needed, but
 //! without it only the agent's own processes are known as holders of sockets. It is that of the network namespace the
 //! agent runs in.
 
