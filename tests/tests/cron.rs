@@ -359,3 +359,54 @@ async fn a_file_without_users_says_once_whose_it_is() {
     let seconds: Vec<&str> = jobs.iter().filter_map(|job| job["schedule"].as_str()).collect();
     assert!(seconds.iter().all(|schedule| schedule.starts_with("0 ")), "{seconds:?}");
 }
+
+#[tokio::test]
+async fn a_directory_of_crontabs_that_goes_takes_its_jobs_and_brings_them_back() {
+    let (_server, agent, mut channel) = connected().await;
+    let (dir, away) = (file(&agent, "cron.d"), file(&agent, "away"));
+    crontab(&agent, "daily", "@daily root true\n", 0o644);
+    until_jobs(&mut channel, 1, 0).await;
+    for _ in 0..3 {
+        std::fs::rename(&dir, &away).unwrap();
+        until_jobs(&mut channel, 0, 0).await;
+        std::fs::rename(&away, &dir).unwrap();
+        until_jobs(&mut channel, 1, 0).await;
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+    until_jobs(&mut channel, 0, 0).await;
+    crontab(&agent, "daily", "@daily root true\n@hourly root true\n", 0o644);
+    until_jobs(&mut channel, 2, 0).await;
+}
+
+#[tokio::test]
+async fn the_settings_of_a_crontab_are_those_of_its_commands() {
+    let (_server, agent, mut channel) = connected().await;
+    let path = file(&agent, "seen");
+    let text = format!(
+        "PATH=/nowhere:/bin:/usr/bin\nMAILTO=root\nCRON_TZ=Asia/Tokyo\n* * * * * * root echo $PATH 100% >> {}\n\
+         0 30 9 * * * root true\nCRON_TZ=Nowhere/At_All\n@daily root true\n",
+        path.display()
+    );
+    crontab(&agent, "settings", &text, 0o644);
+    let info = until_jobs(&mut channel, 2, 1).await;
+    assert!(info["crontab_problems"][0].as_str().unwrap().contains("/settings:7"), "{info}");
+    assert_eq!(until_lines(&path, 1).await[0], "/nowhere:/bin:/usr/bin 100%");
+    let jobs = list(&mut channel).await;
+    let morning = jobs.iter().find(|job| job["cmd"] == "true").unwrap();
+    assert_eq!(morning["timezone"], "Asia/Tokyo", "{morning}");
+    let next = morning["next"][0].as_str().unwrap();
+    assert!(next.contains("T09:30:00+09:00") || next.contains("T00:30:00Z"), "{next}");
+}
+
+#[tokio::test]
+async fn a_file_of_another_user_is_no_crontab() {
+    if !e2e::needs_root("a_file_of_another_user_is_no_crontab") {
+        return;
+    }
+    let (_server, agent, mut channel) = connected().await;
+    crontab(&agent, "theirs", "@daily root true\n", 0o644);
+    until_jobs(&mut channel, 1, 0).await;
+    std::os::unix::fs::chown(file(&agent, "cron.d/theirs"), Some(65534), None).unwrap();
+    let info = until_jobs(&mut channel, 0, 1).await;
+    assert!(info["crontab_problems"][0].as_str().unwrap().contains("65534"), "{info}");
+}

@@ -298,3 +298,24 @@ async fn several_methods_in_one_request_are_refused_one_by_one() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_job_is_judged_when_it_is_set() {
+    let mut host = Host::start(
+        "default = 'deny'\n[[rule]]\naction = 'allow'\nmethods = ['cron.*']\ncommands = { exact = ['true'] }\n\
+         [[rule]]\naction = 'allow'\nmethods = ['cron.list']\n",
+    )
+    .await;
+    let mut set = async |fields: Value| {
+        let mut request = json!({"id": "set", "method": "cron.set", "name": "job"});
+        request.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        host.channel.ask(&request).await["retcode"].as_i64().expect("a number")
+    };
+    assert_eq!(set(json!({"schedule": "@daily", "cmd": "rm -rf /tmp/x"})).await, 3023);
+    // The one-line form is the same command.
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).expect("accounts").expect("ours").name;
+    assert_eq!(set(json!({"line": format!("0 0 0 * * * {user} rm -rf /tmp/x")})).await, 3023);
+    let jobs = host.channel.ask(&json!({"id": "list", "method": "cron.list"})).await;
+    assert_eq!(jobs["data"], json!([]), "{jobs}");
+    assert_eq!(host.run("true", json!({})).await, 3023, "it is cron's alone");
+}

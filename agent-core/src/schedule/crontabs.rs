@@ -24,14 +24,22 @@ const MAX_FILE_NAME: usize = 64;
 /// What the directory holds.
 #[derive(Debug, Default)]
 pub(crate) struct Crontabs {
-    /// Jobs, and the file of each.
-    pub(crate) jobs: Vec<(CronSet, PathBuf)>,
+    /// Jobs, each with its place.
+    pub(crate) jobs: Vec<FileJob>,
     /// What is left out, and where: `FILE: …`, `FILE:LINE:COLUMN: …`.
     pub(crate) problems: Vec<String>,
     /// What is taken and may not mean what was meant, likewise.
     pub(crate) warnings: Vec<String>,
     /// Files, or the directory, that are there and that the system would not give: what they say is not known.
     pub(crate) unread: Vec<PathBuf>,
+}
+
+/// A job of a file.
+#[derive(Debug)]
+pub(crate) struct FileJob {
+    pub(crate) set: CronSet,
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
 }
 
 impl Crontabs {
@@ -87,7 +95,7 @@ impl Crontabs {
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };
             // What the agent could not read back it must not keep.
             match CronSet::from_fields(job.to_fields().get()) {
-                Ok(_) => self.jobs.push((job, path.to_owned())),
+                Ok(_) => self.jobs.push(FileJob { set: job, file: path.to_owned(), line: entry.line }),
                 Err(error) => self.problems.push(format!("{}:{}: {error}", path.display(), entry.line)),
             }
         }
@@ -214,7 +222,7 @@ mod tests {
         );
         let read = Crontabs::read(&folder.0);
         assert_eq!(read.jobs.len(), 2, "{read:?}");
-        let (job, path) = &read.jobs[0];
+        let FileJob { set: job, file: path, .. } = &read.jobs[0];
         assert_eq!(*path, folder.0.join("a"));
         let Schedule::Fields { bash, schedule } = &job.schedule else { panic!("{job:?}") };
         assert_eq!(
@@ -231,7 +239,7 @@ mod tests {
         folder.write("a", "@daily root x\n@hourly root x\n", 0o644);
         let names = || -> Vec<String> {
             let mut names: Vec<_> =
-                Crontabs::read(&folder.0).jobs.into_iter().map(|job| job.0.name).collect();
+                Crontabs::read(&folder.0).jobs.into_iter().map(|job| job.set.name).collect();
             names.sort();
             names
         };
@@ -253,7 +261,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.0.join("good"), folder.0.join("link")).unwrap();
         nix::unistd::mkfifo(&folder.0.join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
         let read = Crontabs::read(&folder.0);
-        let files: Vec<&str> = read.jobs.iter().filter_map(|(_, path)| path.file_name()?.to_str()).collect();
+        let files: Vec<&str> = read.jobs.iter().filter_map(|job| job.file.file_name()?.to_str()).collect();
         assert_eq!(files, ["good", "link"]);
         assert_eq!(read.problems.len(), 3, "{:?}", read.problems);
         assert!(Crontabs::read(&folder.0.join("none")).problems.is_empty());

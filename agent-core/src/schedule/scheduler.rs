@@ -1,6 +1,6 @@
 //! The face that dispatch sees, and the loop that starts what is due.
 
-use super::crontabs::Crontabs;
+use super::crontabs::{Crontabs, FileJob};
 use super::definition::{Parsed, REBOOT, Reader, parts};
 use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
 use super::timer::{Moment, Timer};
@@ -331,28 +331,31 @@ impl Scheduler {
             return log::error!("{}: reading it ended in a panic", dir.display());
         };
         let mut unknown: HashMap<String, String> = HashMap::new();
-        for user in jobs.iter().filter_map(|(set, _)| user_of(set)).collect::<BTreeSet<_>>() {
+        for user in jobs.iter().filter_map(|job| user_of(&job.set)).collect::<BTreeSet<_>>() {
             // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
             if let Err(error @ Error::NoSuchUser(_)) = self.executor.account(Some(user.clone()), None).await {
                 unknown.insert(user, error.to_string());
             }
         }
-        jobs.retain(|(set, file)| {
-            let error = user_of(set).and_then(|user| unknown.get(&user));
-            if let Some(error) = error {
-                problems.push(format!(
-                    "{}: {error}: {} is left out (if the lines of this file name no user, put CRON_USER=root above \
-                     them)",
-                    file.display(),
-                    set.name
-                ));
-            }
-            error.is_none()
+        jobs.retain(|FileJob { set, file, line }| {
+            let error = match user_of(set).and_then(|user| unknown.get(&user)) {
+                Some(error) => {
+                    format!("{error} (if the lines of this file name no user, put CRON_USER=root above them)")
+                }
+                // What its line does not tell: the zone of a line above it, the calendar of the settings.
+                None => match self.reader.times(set) {
+                    Ok(_) => return true,
+                    Err(error) => error.to_string(),
+                },
+            };
+            problems.push(format!("{}:{line}: {error}", file.display()));
+            false
         });
         problems.truncate(MAX_PROBLEMS);
         problems.iter().for_each(|problem| log::error!("{problem}"));
         warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
         let count = jobs.len();
+        let jobs = jobs.into_iter().map(|job| (job.set, job.file)).collect();
         match self.reconcile(jobs, &unread, starting).await {
             Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
             Err(error) => {

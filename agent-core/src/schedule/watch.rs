@@ -15,6 +15,9 @@ use tokio::io::unix::AsyncFd;
 /// How long changes are gathered once one has come: an editor and a package manager make several.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// The most looks for a deeper place to watch, of directories that come to be meanwhile.
+const MAX_PLACES: usize = 16;
+
 /// Watches one directory.
 pub(crate) struct Watch {
     dir: PathBuf,
@@ -61,6 +64,19 @@ impl Watch {
 
     /// Watches the directory, or the nearest above it. Again after each change: it may have been replaced.
     fn place(&mut self) -> Result<(), Error> {
+        for _ in 0..MAX_PLACES {
+            let depth = self.place_once()?;
+            // What came to be below it since it was looked for has no event of its own.
+            let below = depth.checked_sub(1).and_then(|above| self.dir.ancestors().nth(above));
+            if !below.is_some_and(Path::is_dir) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How far above the directory the one is that is watched now.
+    fn place_once(&mut self) -> Result<usize, Error> {
         let content = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_MOVED_FROM
@@ -77,7 +93,7 @@ impl Watch {
                     if let Some(old) = self.place.replace(place).filter(|old| *old != place) {
                         let _ = self.inotify.rm_watch(old);
                     }
-                    return Ok(());
+                    return Ok(depth);
                 }
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(errno) => {
@@ -85,6 +101,6 @@ impl Watch {
                 }
             }
         }
-        Ok(())
+        Ok(0)
     }
 }
