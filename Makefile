@@ -46,9 +46,10 @@ demo: build
 # that they are left out.
 test-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	    ! { command -v ip && command -v unshare && command -v setpriv && command -v mount; } >/dev/null; then \
+	    ! { command -v ip && command -v unshare && command -v setpriv && command -v mount && command -v ps && \
+	    command -v openssl && command -v sqlite3; } >/dev/null; then \
 	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount procps openssl sqlite3; \
 	fi
 
 # Binaries and plugins first: the tests run those that stand beside them.

@@ -215,6 +215,11 @@ fn a_full_disk_refuses_new_tasks_and_loses_no_result() {
     let whole: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     for id in &accepted {
         let result = &results[id];
+        if id.starts_with("fill") && result["retcode"] == 3035 {
+            // Its intent was on the disk and its supervisor not yet there when the agent was killed.
+            assert_eq!(starts(&marks, id), 0, "{id}: {result}");
+            continue;
+        }
         assert_eq!((starts(&marks, id), &result["retcode"]), (1, &Value::from(0)), "{id}: {result}");
         if id.starts_with("long") {
             let text = result["data"].as_str().unwrap();
