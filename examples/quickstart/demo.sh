@@ -133,7 +133,7 @@ fi
 ask 0 "$(uname -r)" "$ctl" --plugin-dir "$here/plugins" -c getinfo.kernel
 ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
 ask 0 '"method":"getinfo.memory","resp":"success"' "${remote[@]}" -c getinfo.all -a "os memory 'processes -t 3 -s rss'"
-ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_network.so"
+ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_processes.so"
 
 say "6. Tasks (async.bash): one that outlives a kill -9 of the agent"
 task=("${remote[@]}" task)

@@ -4,13 +4,17 @@ use e2e::{Scratch, binary, needs_root};
 use std::path::Path;
 use std::process::{Command, Output};
 
-const BINARIES: [&str; 6] = [
+/// What it starts, and the plugins it asks.
+const BINARIES: [&str; 9] = [
     "BasicAgent",
     "boot",
     "BasicAgentCtl",
     "BasicAgentController",
     "libgetinfo_kernel.so",
     "libgetinfo_users.so",
+    "libgetinfo_os.so",
+    "libgetinfo_memory.so",
+    "libgetinfo_processes.so",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "a test runs the demonstration")]
