@@ -17,7 +17,9 @@ use std::time::Duration;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
+use serde::Serialize as _;
 use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::host::{self, HostError, LoadedProvider};
 use crate::{Context, MethodName, ProviderError};
@@ -98,7 +100,7 @@ pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
     let settings = settings.with_transform(RecursiveTransform(close));
     let schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     undocumented(&schema, type_name::<T>());
-    let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+    let text = lines(&schema);
     if std::env::var_os(UPDATE).is_some() {
         fs::write(file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         return;
@@ -110,6 +112,14 @@ pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
         file.display(),
         type_name::<T>()
     );
+}
+
+/// A line for each field, so that changes can be read, and no indentation: the text is part of every plugin.
+fn lines(schema: &Value) -> String {
+    let mut text = Vec::new();
+    let mut writer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b""));
+    schema.serialize(&mut writer).expect("a schema is JSON");
+    String::from_utf8(text).expect("JSON is UTF-8") + "\n"
 }
 
 /// An object has the fields it names, and no others. What says nothing about values (`format`) is left out.
