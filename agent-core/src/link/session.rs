@@ -70,7 +70,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         flushed: true,
         garbage: None,
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
-        stirred: false,
+        // What has been done so far (crontabs read, the handshake) is looked at once more when the channel has settled.
+        stirred: true,
         heard: false,
     };
     channel.take_messages();

@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 /// From the connection to the first look: start-up's helpers (threads that wait for more) are gone by then.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Between the two looks at wake-ups and CPU time.
 const WATCH: Duration = Duration::from_secs(30);
