@@ -93,6 +93,9 @@ fn encoding(base64: bool) -> Encoding {
     if base64 { Encoding::Base64 } else { Encoding::Auto }
 }
 
+/// Bytes of results that go out together when they come together.
+const TOGETHER: usize = 16 << 10;
+
 /// A session's deliveries; they end when it is dropped.
 pub(crate) struct Deliveries(JoinHandle<()>);
 
@@ -108,10 +111,15 @@ pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
     Deliveries(tokio::spawn(boxed(async move {
         let mut sent = 0;
         loop {
-            let finished = tasks.next_result(sent).await;
-            sent = finished.order;
+            let mut next = Some(tasks.next_result(sent).await);
             let mut text = Vec::new();
-            line(&event(finished), &mut text);
+            while let Some(finished) = next.take() {
+                sent = finished.order;
+                line(&event(finished), &mut text);
+                if text.len() < TOGETHER {
+                    next = tasks.result_at_hand(sent);
+                }
+            }
             if bulk.send(text).await.is_err() {
                 return;
             }

@@ -27,6 +27,8 @@ const MAX_LOOKUPS: usize = 4;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer is good.
 const KEPT: Duration = Duration::from_secs(10);
+/// How long the state of the account files is taken to be as it was found: commands come in crowds.
+const LOOKED_AT: Duration = Duration::from_millis(5);
 /// How many answers are kept.
 const MAX_KEPT: usize = 256;
 /// The files whose change makes every kept answer void.
@@ -61,6 +63,7 @@ pub(crate) enum Called {
 pub(crate) struct Accounts {
     kept: Mutex<HashMap<Asked, Kept<Arc<Account>>>>,
     numbers: Mutex<Option<Numbers>>,
+    files: Mutex<Option<(Instant, Files)>>,
     lookups: Arc<Semaphore>,
 }
 
@@ -96,13 +99,13 @@ struct Stamp {
 impl Accounts {
     pub(crate) fn new() -> Self {
         let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        Self { kept: Mutex::default(), numbers: Mutex::default(), lookups }
+        Self { kept: Mutex::default(), numbers: Mutex::default(), files: Mutex::default(), lookups }
     }
 
     /// Finds the account. Without a wait and without a thread when it was found a moment ago.
     pub(crate) async fn resolve(&self, asked: Asked) -> Result<Arc<Account>, Error> {
         // Taken before the look-up: a change during it voids the answer.
-        let files = stamps();
+        let files = self.files();
         if let Some(account) = self.recall(&asked, &files) {
             return Ok(account);
         }
@@ -122,7 +125,7 @@ impl Accounts {
         if called.is_empty() {
             return Ok(Arc::default());
         }
-        let files = stamps();
+        let files = self.files();
         if let Some((list, kept)) = &*self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
             && Arc::ptr_eq(list, called)
             && kept.is_good(&files)
@@ -134,6 +137,14 @@ impl Accounts {
         let kept = Kept { answer: Arc::clone(&answer), since: Instant::now(), files };
         *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
         Ok(answer)
+    }
+
+    fn files(&self) -> Files {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        match *files {
+            Some((at, found)) if at.elapsed() < LOOKED_AT => found,
+            _ => files.insert((Instant::now(), stamps())).1,
+        }
     }
 
     fn recall(&self, asked: &Asked, files: &Files) -> Option<Arc<Account>> {

@@ -17,6 +17,7 @@ use super::admission::Admission;
 use super::cgroup::Root;
 use super::controllers::Controllers;
 use super::job::Job;
+use super::leaves::{Leaves, MAX_IDLE};
 use super::outcome::Outcome;
 use super::pool::{MAX_LEAVES, Pool};
 use super::settings::{DefaultGroup, Platform, Settings, Trees};
@@ -52,6 +53,7 @@ struct Inner {
 pub(crate) struct Shared {
     pub(crate) accounts: Accounts,
     pub(crate) pool: Option<Arc<Pool>>,
+    pub(super) leaves: Option<Arc<Leaves>>,
     pub(crate) controllers: Controllers,
     pub(crate) spawner: Arc<Spawner>,
 }
@@ -86,6 +88,7 @@ impl Executor {
             shared: Arc::new(Shared {
                 accounts: Accounts::new(),
                 controllers: Controllers::new(pool.clone()),
+                leaves: pool.as_ref().map(|pool| Leaves::new(pool.root.path.clone())),
                 pool,
                 spawner,
             }),
@@ -237,7 +240,8 @@ impl fmt::Debug for Executor {
 fn raise_nofile(settings: &Settings) -> u64 {
     let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
-    let wanted = FDS_BESIDE.saturating_add(2 * MAX_LEAVES as u64).saturating_add(commands).min(hard);
+    let wanted =
+        FDS_BESIDE.saturating_add(2 * (MAX_LEAVES + MAX_IDLE) as u64).saturating_add(commands).min(hard);
     if wanted > soft {
         // Refused: commands beyond the limit are answered with "too many open files".
         let _ = resource::setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);

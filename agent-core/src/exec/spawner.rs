@@ -1,29 +1,30 @@
 //! The agent's side of the zygote: starts it, hands it launches, starts another when it has died.
 //!
-//! One launch at a time goes through it; each takes about a tenth of a millisecond. Commands do
-//! not depend on the zygote once they are started.
+//! Launches are ordered as they come and answered in their order; each takes the zygote about a tenth
+//! of a millisecond. Commands do not depend on the zygote once they are started.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use agent_sys::pidfd::PidFd;
-use agent_sys::running::Running;
+use agent_sys::running::{Attempt, Running};
 use agent_sys::{Failure, Files, Holder, Launch, Stage, packet, readiness, zygote};
 use log::{error, warn};
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::sys::signal::Signal;
+use nix::sys::socket::{self, Shutdown};
 use nix::unistd;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 
@@ -37,6 +38,10 @@ const ZYGOTE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A zygote that dies younger is replaced only when the next command needs one, so that a cause
 /// that lasts does not become a loop.
 const TOO_YOUNG: Duration = Duration::from_secs(1);
+/// Zygotes that one launch is ordered from, as long as nothing of it has begun.
+const ATTEMPTS: usize = 10;
+/// Looks for answers of a zygote that has ended: more than packets can wait in a socket.
+const LAST_LOOKS: usize = 1024;
 /// Reports kept of failures that nobody has asked for yet: of commands killed while they failed.
 const MAX_FAILURES: usize = 4096;
 
@@ -62,12 +67,37 @@ enum State {
 
 #[derive(Debug)]
 struct Zygote {
-    socket: AsyncFd<OwnedFd>,
+    line: Arc<Line>,
     started: Instant,
     serial: u32,
-    process: Arc<AsyncFd<PidFd>>,
-    /// Reaps it.
+    /// Takes its answers and reaps it.
     watch: JoinHandle<()>,
+}
+
+/// The way to one zygote and back.
+#[derive(Debug)]
+struct Line {
+    socket: AsyncFd<OwnedFd>,
+    process: AsyncFd<PidFd>,
+    /// Launches that are ordered and not answered, in their order; `None` when nobody answers any more.
+    ordered: StdMutex<Option<VecDeque<Ordered>>>,
+    /// It is gone, and no launch is given to it any more.
+    replaced: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Ordered {
+    id: u64,
+    answer: oneshot::Sender<Result<io::Result<PidFd>, Lost>>,
+}
+
+/// How the answer to a launch is lost.
+#[derive(Debug)]
+enum Lost {
+    /// Nothing of it has begun.
+    NotBegun,
+    /// It may or may not have begun.
+    NoAnswer,
 }
 
 impl Spawner {
@@ -104,49 +134,49 @@ impl Spawner {
         files: Files<'_>,
         holder: Holder<'_>,
     ) -> Result<PidFd, Error> {
-        let mut current = self.current.lock().await;
-        let zygote = match &mut *current {
-            State::Closed => return Err(Error::ShuttingDown),
-            State::Alive(zygote) => zygote,
-            empty @ State::None => {
-                let zygote = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
-                *empty = State::Alive(zygote);
-                let State::Alive(zygote) = empty else { return Err(Error::ShuttingDown) };
-                zygote
-            }
-        };
-        match time::timeout(ZYGOTE_TIMEOUT, exchange(zygote, &self.running, launch, files, holder)).await {
-            Ok(Ok(Ok(child))) => return Ok(child),
-            Ok(Ok(Err(error))) => return Err(not_started(stage_name(Stage::Clone), &error)),
-            Ok(Err(Exchange::NotBegun(error))) => {
-                // It died first: nothing of this launch has begun, so a new one may have it.
-                warn!("exec: the zygote is gone ({error}); starting another");
-                *current = State::None;
-                let mut next = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
-                let second =
-                    time::timeout(ZYGOTE_TIMEOUT, exchange(&mut next, &self.running, launch, files, holder))
-                        .await;
-                if let Ok(Ok(answer)) = second {
-                    *current = State::Alive(next);
-                    return answer.map_err(|error| not_started(stage_name(Stage::Clone), &error));
+        for _ in 0..ATTEMPTS {
+            let line = self.line().await?;
+            let answer = async {
+                let ordered = line.order(launch, files, holder).await;
+                let answered = ordered.map_err(|error| {
+                    warn!("exec: the zygote is gone: {error}");
+                    Lost::NotBegun
+                })?;
+                answered.await.unwrap_or(Err(Lost::NoAnswer))
+            };
+            match time::timeout(ZYGOTE_TIMEOUT, answer).await {
+                Ok(Ok(made)) => return made.map_err(|error| not_started(stage_name(Stage::Clone), &error)),
+                // It died first: another may have it, once it is known what the dead one has begun.
+                Ok(Err(Lost::NotBegun)) => line.replaced().await,
+                // Never tried again. Its tree is ended by the caller.
+                Ok(Err(Lost::NoAnswer)) => break,
+                Err(_) => {
+                    warn!("exec: the zygote hangs; starting another");
+                    // It may be stopped, and then would not see that its socket is closed. ESRCH: gone.
+                    let _ = line.process.get_ref().signal(Signal::SIGKILL);
+                    break;
                 }
-            }
-            // It may or may not have begun: never tried again. Its tree is ended by the caller.
-            Ok(Err(Exchange::NoAnswer(error))) => {
-                warn!("exec: the zygote died over a command: {error}");
-                *current = State::None;
-            }
-            Err(_) => {
-                warn!("exec: the zygote hangs; starting another");
-                // It may be stopped, and then would not see that its socket is closed. ESRCH: gone.
-                let _ = zygote.process.get_ref().signal(Signal::SIGKILL);
-                *current = State::None;
             }
         }
         Err(Error::NotStarted {
             stage: "zygote",
             why: "the process that starts commands gave no answer".into(),
         })
+    }
+
+    /// The way to a zygote that is thought to live.
+    async fn line(self: &Arc<Self>) -> Result<Arc<Line>, Error> {
+        let mut current = self.current.lock().await;
+        match &*current {
+            State::Closed => Err(Error::ShuttingDown),
+            State::Alive(zygote) => Ok(Arc::clone(&zygote.line)),
+            State::None => {
+                let zygote = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
+                let line = Arc::clone(&zygote.line);
+                *current = State::Alive(zygote);
+                Ok(line)
+            }
+        }
     }
 
     /// Why a command that exited with [`Failure::STATUS`] did not even begin, if so.
@@ -157,11 +187,11 @@ impl Spawner {
     /// Ends the zygote and waits until it has cleaned up.
     pub(crate) async fn close(&self) {
         let state = std::mem::replace(&mut *self.current.lock().await, State::Closed);
-        if let State::Alive(Zygote { socket, process, mut watch, .. }) = state {
-            drop(socket);
+        if let State::Alive(Zygote { line, mut watch, .. }) = state {
+            line.hang_up();
             if time::timeout(ZYGOTE_TIMEOUT, &mut watch).await.is_err() {
                 // ESRCH: gone at last.
-                let _ = process.get_ref().signal(Signal::SIGKILL);
+                let _ = line.process.get_ref().signal(Signal::SIGKILL);
                 let _ = time::timeout(ZYGOTE_TIMEOUT, watch).await;
             }
         }
@@ -184,10 +214,12 @@ impl Spawner {
         zygote::hello(&ours, &self.running, cgroups)?;
         fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let socket = readiness::watch(ours, Interest::READABLE | Interest::WRITABLE)?;
-        let process = Arc::new(readiness::watch(process, Interest::READABLE)?);
+        let process = readiness::watch(process, Interest::READABLE)?;
+        let ordered = StdMutex::new(Some(VecDeque::new()));
+        let line = Arc::new(Line { socket, process, ordered, replaced: watch::Sender::new(false) });
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
-        let watch = tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&process), serial));
-        Ok(Zygote { socket, started: Instant::now(), serial, process, watch })
+        let watch = serve(Arc::downgrade(self), Arc::clone(&self.running), Arc::clone(&line), serial);
+        Ok(Zygote { line, started: Instant::now(), serial, watch: tokio::spawn(watch) })
     }
 
     /// After a zygote's death: another, unless that was its replacement already or too soon.
@@ -214,48 +246,133 @@ impl Spawner {
     }
 }
 
-/// Reaps a zygote when it ends, and has it replaced. Ends with the zygote, which ends when its
-/// socket is dropped.
-async fn watch(spawner: Weak<Spawner>, process: Arc<AsyncFd<PidFd>>, serial: u32) {
-    while let Ok(mut guard) = process.readable().await {
-        match process.get_ref().reap() {
-            Ok(None) => guard.clear_ready(),
-            Ok(Some(_)) | Err(_) => break,
-        }
+/// Takes a zygote's answers, reaps it when it ends, and has it replaced. Ends with the zygote, which ends when its
+/// line is hung up.
+async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>, serial: u32) {
+    tokio::select! {
+        followed = line.take_answers() => if !followed {
+            let _ = line.process.get_ref().signal(Signal::SIGKILL);
+        },
+        () = line.ended() => {}
     }
+    // Only then it begins nothing more.
+    line.ended().await;
+    line.give_up(&running);
+    // Not before: what it has begun is in a page that the next one writes to.
     if let Some(spawner) = spawner.upgrade() {
         spawner.replace(serial).await;
     }
+    line.replaced.send_replace(true);
 }
 
-/// How an exchange with the zygote fails.
-enum Exchange {
-    NotBegun(io::Error),
-    NoAnswer(io::Error),
-}
-
-async fn exchange(
-    zygote: &mut Zygote,
-    running: &Running,
-    launch: &Launch<'_>,
-    files: Files<'_>,
-    holder: Holder<'_>,
-) -> Result<io::Result<PidFd>, Exchange> {
-    let send = |socket: &OwnedFd| zygote::request(socket, launch, files, holder);
-    zygote.socket.async_io(Interest::WRITABLE, send).await.map_err(Exchange::NotBegun)?;
-    let receive = |socket: &OwnedFd| zygote::receive_answer(socket);
-    let answer = zygote.socket.async_io(Interest::READABLE, receive).await;
-    let (id, child) = answer.map_err(|error| match error.kind() {
-        // Closed before it came to cloning.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof if running.attempted() != launch.id => {
-            Exchange::NotBegun(error)
-        }
-        _ => Exchange::NoAnswer(error),
-    })?;
-    if id != launch.id {
-        return Err(Exchange::NoAnswer(io::Error::other("an answer to another launch")));
+impl Line {
+    /// Orders a launch. What comes back gets its answer.
+    async fn order(
+        &self,
+        launch: &Launch<'_>,
+        files: Files<'_>,
+        holder: Holder<'_>,
+    ) -> io::Result<oneshot::Receiver<Result<io::Result<PidFd>, Lost>>> {
+        let (answer, answered) = oneshot::channel();
+        let mut answer = Some(answer);
+        let order = |socket: &OwnedFd| {
+            // Over both: they are answered in the order in which they were sent.
+            let mut ordered = self.ordered();
+            let Some(ordered) = &mut *ordered else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            zygote::request(socket, launch, files, holder)?;
+            ordered.extend(answer.take().map(|answer| Ordered { id: launch.id, answer }));
+            Ok(())
+        };
+        self.socket.async_io(Interest::WRITABLE, order).await?;
+        Ok(answered)
     }
-    Ok(child)
+
+    /// Takes answers until the zygote is gone; `false`: or until what it says can't be followed.
+    async fn take_answers(&self) -> bool {
+        loop {
+            let received = self.socket.async_io(Interest::READABLE, |socket| zygote::receive_answers(socket));
+            match received.await.map(|answers| self.pass_on(answers)) {
+                Ok(true) => {}
+                Ok(false) => {
+                    warn!("exec: the zygote has answered what was not asked");
+                    return false;
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return true,
+                Err(error) => {
+                    warn!("exec: no answer from the zygote: {error}");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Whether they are answers to what was ordered, in its order.
+    fn pass_on(&self, answers: Vec<zygote::Answer>) -> bool {
+        let mut ordered = self.ordered();
+        let Some(ordered) = &mut *ordered else { return false };
+        answers.into_iter().all(|(id, made)| {
+            let first = ordered.pop_front_if(|first| first.id == id);
+            // Whoever ordered it may be gone, at shutdown.
+            first.map(|first| first.answer.send(Ok(made))).is_some()
+        })
+    }
+
+    /// After the zygote's end: what is answered still, what it has noted, and then for each other launch whether it may
+    /// have begun.
+    fn give_up(&self, running: &Running) {
+        for _ in 0..LAST_LOOKS {
+            match zygote::receive_answers(self.socket.get_ref()) {
+                Ok(answers) => {
+                    self.pass_on(answers);
+                }
+                // Said once, before what waits.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+                Err(_) => break,
+            }
+        }
+        let ordered = self.ordered().take().unwrap_or_default();
+        let attempted = ordered.iter().position(|ordered| ordered.id == running.attempted());
+        for (at, Ordered { id, answer }) in ordered.into_iter().enumerate() {
+            let process = match attempted {
+                Some(attempted) if at <= attempted => running.attempted_process(id),
+                _ => Attempt::NotMade,
+            };
+            let _ = answer.send(match process {
+                // A child that nobody has reaped, so the number is still its.
+                Attempt::Made(pid) => PidFd::open(pid).map(Ok).map_err(|_| Lost::NoAnswer),
+                Attempt::NotMade => Err(Lost::NotBegun),
+                Attempt::Unknown => Err(Lost::NoAnswer),
+            });
+        }
+    }
+
+    /// Comes back when another zygote takes the launches, or none.
+    async fn replaced(&self) {
+        // The sender is ours.
+        let _ = self.replaced.subscribe().wait_for(|replaced| *replaced).await;
+    }
+
+    /// Comes back when the zygote has ended; reaps it.
+    async fn ended(&self) {
+        while let Ok(mut guard) = self.process.readable().await {
+            match self.process.get_ref().reap() {
+                Ok(None) => guard.clear_ready(),
+                // ECHILD: reaped already.
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Lets the zygote see that nobody will order anything any more.
+    fn hang_up(&self) {
+        // ENOTCONN: it is gone.
+        let _ = socket::shutdown(self.socket.get_ref().as_raw_fd(), Shutdown::Both);
+    }
+
+    fn ordered(&self) -> MutexGuard<'_, Option<VecDeque<Ordered>>> {
+        // What is under the lock changes by calls that don't panic half-way.
+        self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The pipe in which children say why they could not become their command.

@@ -25,13 +25,12 @@ use super::capture::{self, Captured};
 use super::controllers::Limited;
 use super::executor::Executor;
 use super::job;
+use super::leaves::{self, Leaf};
 use super::program::{self, Program};
 use super::settings::Settings;
 use super::spec::Spec;
 use crate::Error;
 
-/// A task's leaf is `task.N` in the agent's directory of cgroups.
-const PREFIX: &str = "task.";
 /// How long a killed leaf may take to be empty.
 const KILLED: Duration = Duration::from_secs(5);
 
@@ -44,20 +43,28 @@ pub struct Prepared {
     limited: Limited,
 }
 
-/// A task's cgroup, removed when dropped unless something lives in it.
-#[derive(Debug)]
-struct Leaf {
-    path: PathBuf,
-    dir: File,
-    kept: bool,
+/// What a task that was started keeps of the agent's. Dropped, it stays as it is: the task may outlive the agent.
+#[derive(Debug, Default)]
+pub struct Lodging {
+    leaf: Option<Leaf>,
+    limited: bool,
+}
+
+impl Lodging {
+    /// The task is over. `by_itself`: nothing of it was killed.
+    pub fn give_back(self, by_itself: bool) {
+        if let Some(leaf) = self.leaf {
+            leaf.give_back(by_itself && !self.limited);
+        }
+    }
 }
 
 impl Prepared {
     /// The cgroup that the task will be in, for [`kill_leaf`] should its supervisor be killed;
     /// `None` where there is no cgroup to be had.
     #[must_use]
-    pub fn leaf(&self) -> Option<&Path> {
-        self.leaf.as_ref().map(|leaf| leaf.path.as_path())
+    pub fn leaf(&self) -> Option<PathBuf> {
+        self.leaf.as_ref().map(Leaf::path)
     }
 
     /// Bytes that will be stored of each output stream, which readers have to know.
@@ -92,11 +99,14 @@ impl Executor {
         spec.check()?;
         let settings = self.settings();
         let account = job::account(self.shared(), &settings, spec).await?;
-        let name = format!("{PREFIX}{n}");
+        let name = format!("{}{n}", leaves::PREFIX);
         let limited = self.shared().controllers.limit(&name, &spec.limits)?;
-        let leaf = self.shared().pool.as_ref().map(|pool| {
-            let leaf = Leaf::make(pool.root.path.join(&name))?;
-            limited.write(&leaf.path)?;
+        let leaf = self.shared().leaves.as_ref().map(|leaves| {
+            if !limited.needs_leaf() {
+                return leaves.take(n);
+            }
+            let leaf = leaves.make(n)?;
+            limited.write(&leaf.path())?;
             Ok::<_, io::Error>(leaf)
         });
         let leaf = match leaf.transpose() {
@@ -113,7 +123,8 @@ impl Executor {
     }
 
     /// Starts the task's supervisor, which starts the command, and gives it the slot. It is our
-    /// child: reap it by the descriptor. What becomes of the task is in the slot, and only there.
+    /// child: reap it by the descriptor, and give back what it lodged in. What becomes of the task is in the
+    /// slot, and only there.
     /// `dir` is the directory for its output files; the command is not started before `not_before`, milliseconds since
     /// 1970 and soon to come, or 0.
     ///
@@ -127,7 +138,7 @@ impl Executor {
         claim: Claim,
         dir: BorrowedFd<'_>,
         not_before: u64,
-    ) -> Result<PidFd, Error> {
+    ) -> Result<(PidFd, Lodging), Error> {
         let max_output = prepared.max_output(spec);
         let Prepared { account, settings, mut leaf, limited } = prepared;
         let identity = Uid::effective().is_root().then_some(&account.identity);
@@ -138,7 +149,7 @@ impl Executor {
         let task = Supervision {
             claim: &claim,
             dir,
-            leaf: leaf.as_ref().map(|leaf| leaf.dir.as_fd()),
+            leaf: leaf.as_mut().map(Leaf::lend),
             timeout: spec.timeout,
             grace: settings.grace,
             not_before,
@@ -148,14 +159,19 @@ impl Executor {
         let joins = limited.joins();
         let stdin = stdin.as_ref().map(AsFd::as_fd);
         let files = Files { stdin, stdout: None, stderr: None, joins: &joins };
-        let supervisor = self.shared().spawner.spawn(&launch, files, Holder::Supervisor(task)).await?;
-        if let Some(leaf) = &mut leaf {
-            // The supervisor's from now on.
-            leaf.kept = true;
-        }
+        let spawned = self.shared().spawner.spawn(&launch, files, Holder::Supervisor(task)).await;
         drop(joins);
-        limited.keep();
-        Ok(supervisor)
+        let lodging = Lodging { leaf, limited: limited.needs_leaf() };
+        match spawned {
+            Ok(supervisor) => {
+                limited.keep();
+                Ok((supervisor, lodging))
+            }
+            Err(error) => {
+                lodging.give_back(false);
+                Err(error)
+            }
+        }
     }
 
     /// Says in words why a task could not be started (the slot's `NotStarted`).
@@ -166,13 +182,13 @@ impl Executor {
 
     /// Removes the cgroups of tasks that are over and whose background processes, for which they
     /// had stayed, are too. `running` says of a task's number whether it is not over, which it is
-    /// from its [`Executor::prepare`] on.
+    /// from its [`Executor::prepare`] on; of a leaf, its [`Lodging`] says it.
     pub fn sweep_leaves(&self, running: impl Fn(u64) -> bool) {
         let shared = self.shared();
-        let leaves = shared.pool.as_ref().map(|pool| pool.root.path.clone());
-        for root in leaves.into_iter().chain(shared.controllers.roots()) {
+        shared.leaves.iter().for_each(|leaves| leaves.sweep());
+        for root in shared.controllers.roots() {
             for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-                if number(&entry.path()).is_some_and(|n| !running(n)) {
+                if leaves::number(&entry.path()).is_some_and(|n| !running(n)) {
                     cgroup::remove(&entry.path());
                 }
             }
@@ -197,7 +213,7 @@ pub async fn kill_leaf(path: &Path) -> Result<(), Error> {
 fn kill(path: &Path) -> io::Result<()> {
     let root = path.parent().and_then(|root| root.file_name()).and_then(|name| name.to_str());
     let of_an_agent = root.is_some_and(|name| name.starts_with(cgroup::PREFIX));
-    if !path.is_absolute() || !of_an_agent || number(path).is_none() {
+    if !path.is_absolute() || !of_an_agent || leaves::number(path).is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a task's cgroup"));
     }
     let dir = match File::open(path) {
@@ -211,31 +227,6 @@ fn kill(path: &Path) -> io::Result<()> {
     let empty = cgroup::await_empty(&dir, KILLED)?;
     cgroup::remove(path);
     if empty { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
-}
-
-/// The number of the task whose leaf this is.
-fn number(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_prefix(PREFIX)?.parse().ok()
-}
-
-impl Leaf {
-    fn make(path: PathBuf) -> io::Result<Self> {
-        match fs::create_dir(&path) {
-            // Prepared before, for an attempt that came to nothing.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made?,
-        }
-        let dir = File::open(&path)?;
-        Ok(Self { path, dir, kept: false })
-    }
-}
-
-impl Drop for Leaf {
-    fn drop(&mut self) {
-        if !self.kept {
-            cgroup::remove(&self.path);
-        }
-    }
 }
 
 impl From<Kept> for Captured {

@@ -12,6 +12,7 @@ mod retention;
 mod runner;
 mod spool_dir;
 mod store;
+mod supervisors;
 mod table;
 mod tasks;
 

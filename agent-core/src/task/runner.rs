@@ -8,23 +8,21 @@ use super::record::{Begun, Due, Ended, How, Kept, Record, Shape, Took};
 use super::retention;
 use super::spool_dir::SpoolDir;
 use super::store::Store;
+use super::supervisors::Supervisors;
 use super::table::{State, Table};
 use super::tasks::{Piece, Settings, now};
-use crate::exec::{Executor, Prepared, Spec};
+use crate::exec::{Executor, Lodging, Prepared, Spec};
 use crate::shutdown::{Work, boxed};
 use crate::{Error, exec};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{self, Claim, Look, Slots};
-use agent_sys::{readiness, supervisor};
+use agent_sys::supervisor;
 use agent_wire::Retcode;
 use agent_wire::message::Bash;
-use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time;
@@ -42,10 +40,6 @@ const MAX_ARRIVING: Duration = Duration::from_secs(1);
 
 /// The longest wait for the moment at which a run that was taken beforehand is due.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-
-/// Ends of jobs' runs go to the disk at whole multiples of this: jobs are due in crowds, and nobody waits for their
-/// results as for an answer.
-const GATHERED: Duration = Duration::from_millis(20);
 
 /// Characters of a reason that are kept: the end of every task has to fit the room that the journal reserves for it.
 const MAX_WHY: usize = 200;
@@ -65,8 +59,7 @@ pub(crate) struct Runner {
     live: Mutex<HashMap<u64, Live>>,
     /// The rest of those that were started when they were taken.
     started: Mutex<Vec<Work>>,
-    /// What [`GATHERED`] counts from.
-    since: Instant,
+    supervisors: Supervisors,
     wake: Notify,
     over: watch::Sender<bool>,
 }
@@ -76,7 +69,6 @@ pub(crate) struct Runner {
 struct Live {
     /// `None`: it is only being cancelled.
     slot: Option<u32>,
-    supervisor: Option<Arc<AsyncFd<PidFd>>>,
     cancelled: bool,
 }
 
@@ -95,6 +87,9 @@ pub(crate) struct Run<'a> {
     /// Milliseconds since 1970, soon to come: its command is not started before.
     pub(crate) not_before: u64,
 }
+
+/// The supervisor of a task, and what the task keeps of the executor's until it is over.
+type Started = (PidFd, Lodging);
 
 /// How the start of a task failed.
 enum NotBegun {
@@ -131,7 +126,8 @@ impl Runner {
             settings: Mutex::new(settings),
             live: Mutex::default(),
             started: Mutex::default(),
-            since: Instant::now(),
+            supervisors: Supervisors::new()
+                .map_err(|source| Error::System { call: "epoll_create1", source })?,
             wake: Notify::new(),
             over: watch::Sender::new(false),
         });
@@ -141,7 +137,7 @@ impl Runner {
             table.running().map(|(task, begun)| (begun.clone(), task.shape, task.cancelled)).collect()
         };
         for (begun, shape, cancelled) in begun {
-            let live = Live { slot: Some(begun.slot), cancelled, ..Live::default() };
+            let live = Live { slot: Some(begun.slot), cancelled };
             runner.live().insert(begun.n, live);
             work.spawn(boxed(runner.clone().find_again(begun, shape)));
         }
@@ -178,6 +174,11 @@ impl Runner {
     /// Owns every task's watch, until shutdown.
     async fn serve(self: Arc<Self>, mut work: JoinSet<()>) {
         let mut over = self.over.subscribe();
+        let runner = self.clone();
+        work.spawn(boxed(async move {
+            let Err(error) = runner.supervisors.serve().await;
+            log::error!("tasks: no end is noticed any more: {error}");
+        }));
         loop {
             while let Some((n, bash, shape, slot)) = self.next() {
                 work.spawn(boxed(self.clone().run(n, bash, shape, slot)));
@@ -207,7 +208,7 @@ impl Runner {
         let State::Waiting(command) = &task.state else { return None };
         let slot = self.place(&live, &table, task.shape)?;
         let next = (task.n, command.bash().clone(), task.shape, slot);
-        live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled, ..Live::default() });
+        live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled });
         Some(next)
     }
 
@@ -301,10 +302,10 @@ impl Runner {
         slot: u32,
         shape: Shape,
         spec: &Spec,
-        begun: Result<Option<PidFd>, NotBegun>,
+        begun: Result<Option<Started>, NotBegun>,
     ) {
         let end = match begun {
-            Ok(supervisor) => self.watch(n, slot, shape, supervisor, spec).await,
+            Ok(started) => self.watch(n, slot, shape, started, spec).await,
             Err(NotBegun::Cancelled) => ended(n, How::Cancelled),
             Err(NotBegun::Failed(error)) => ended(n, not_started(&error)),
             Err(NotBegun::Later(error)) => {
@@ -318,7 +319,7 @@ impl Runner {
     }
 
     /// Intent, then start.
-    async fn begin(&self, n: u64, spec: &Spec, slot: u32) -> Result<Option<PidFd>, NotBegun> {
+    async fn begin(&self, n: u64, spec: &Spec, slot: u32) -> Result<Option<Started>, NotBegun> {
         let (begun, ready) = self.prepare(n, spec, slot).await?;
         self.store.record(vec![begun]).await.map_err(NotBegun::Later)?;
         self.launch(n, spec, slot, ready, 0).await
@@ -347,10 +348,10 @@ impl Runner {
         slot: u32,
         ready: Ready,
         not_before: u64,
-    ) -> Result<Option<PidFd>, NotBegun> {
+    ) -> Result<Option<Started>, NotBegun> {
         let Ready { prepared, claim } = ready;
         match self.executor.supervise(prepared, spec, claim, self.spool.fd(), not_before).await {
-            Ok(supervisor) => Ok(Some(supervisor)),
+            Ok(started) => Ok(Some(started)),
             Err(error) => {
                 // The zygote may have died over it, before or after the supervisor came to be: the slot tells.
                 match self.slots.look(slot, n) {
@@ -380,26 +381,24 @@ impl Runner {
     }
 
     /// Waits for the end of a task's supervisor, ours or an adopted one, and tells what it left.
-    async fn watch(&self, n: u64, slot: u32, shape: Shape, supervisor: Option<PidFd>, spec: &Spec) -> Ended {
-        let supervisor = match supervisor {
-            Some(supervisor) => Some(supervisor),
-            None => self.arrived(n, slot).await,
+    async fn watch(&self, n: u64, slot: u32, shape: Shape, started: Option<Started>, spec: &Spec) -> Ended {
+        let (supervisor, lodging) = match started {
+            Some((supervisor, lodging)) => (Some(supervisor), lodging),
+            None => (self.arrived(n, slot).await, Lodging::default()),
         };
+        let is_run = self.store.table().task(n).is_some_and(|task| task.cron.is_some());
         if let Some(supervisor) = supervisor
-            && let Ok(supervisor) = readiness::watch(supervisor, Interest::READABLE)
+            && let Ok(ended) = self.supervisors.add(n, supervisor, !is_run)
         {
-            let supervisor = Arc::new(supervisor);
-            let cancelled = self.live().get_mut(&n).is_some_and(|live| {
-                live.supervisor = Some(supervisor.clone());
-                live.cancelled
-            });
-            if cancelled {
-                let _ = supervisor.get_ref().signal(Signal::SIGTERM);
+            if self.live().get(&n).is_some_and(|live| live.cancelled) {
+                self.supervisors.cancel(n);
             }
-            ended_process(&supervisor).await;
+            // Never lost: what tells it ends with this.
+            let _ = ended.await;
         }
-        match self.slots.look(slot, n) {
-            Ok(Look::Ended(record)) => self.told_by(n, shape, &record, spec),
+        let last = self.slots.look(slot, n);
+        let end = match &last {
+            Ok(Look::Ended(record)) => self.told_by(n, shape, record, spec),
             Ok(Look::Lost { begun, totals } | Look::Running { begun, totals }) => {
                 let cgroup = {
                     let table = self.store.table();
@@ -417,10 +416,12 @@ impl Runner {
                     Some(_) => "its supervisor was killed, and its processes after it",
                     None => "the agent went down before it began",
                 };
-                lost(n, shape, begun, totals, why)
+                lost(n, shape, *begun, *totals, why)
             }
             Err(error) => ended(n, How::Interrupted(format!("its slot can't be read: {error}"))),
-        }
+        };
+        lodging.give_back(matches!(last, Ok(Look::Ended(record)) if record.end.is_by_itself()));
+        end
     }
 
     /// What a supervisor has left, as the journal tells it.
@@ -482,13 +483,6 @@ impl Runner {
     /// Makes an end durable, however long that takes.
     async fn over(&self, end: Ended) {
         let n = end.n;
-        let is_run = self.store.table().task(n).is_some_and(|task| task.cron.is_some());
-        if is_run {
-            let passed = self.since.elapsed();
-            let part =
-                Duration::from_nanos(u64::try_from(passed.as_nanos() % GATHERED.as_nanos()).unwrap_or(0));
-            time::sleep(GATHERED - part).await;
-        }
         let mut wait = RETRY;
         while let Err(error) = self.store.record(vec![Record::Ended(end.clone())]).await {
             log::error!(
@@ -531,10 +525,7 @@ impl Runner {
         if has_its_turn {
             // Before anything is signalled, so that the wish is kept whoever is killed in between.
             self.store.record(vec![Record::Cancelled(n)]).await?;
-            if let Some(supervisor) = self.live().get(&n).and_then(|live| live.supervisor.clone()) {
-                // ESRCH: it has just ended.
-                let _ = supervisor.get_ref().signal(Signal::SIGTERM);
-            }
+            self.supervisors.cancel(n);
             return Ok(());
         }
         let recorded = self.store.record(vec![Record::Ended(ended(n, How::Cancelled))]).await;
@@ -584,18 +575,6 @@ fn spec(bash: &Bash, shape: Shape) -> Spec {
 pub(crate) async fn wait_until(moment: u64) {
     let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now());
     time::sleep(left.unwrap_or_default().min(MAX_WAIT)).await;
-}
-
-/// Comes back when the process has ended; reaps it if it is our child.
-async fn ended_process(process: &AsyncFd<PidFd>) {
-    loop {
-        let Ok(mut guard) = process.readable().await else { return };
-        match process.get_ref().reap() {
-            Ok(None) => guard.clear_ready(),
-            // ECHILD: an adopted one; that the descriptor is readable says that it has ended (pidfd_open(2)).
-            Ok(Some(_)) | Err(_) => return,
-        }
-    }
 }
 
 pub(crate) fn boot_id() -> Result<String, Error> {

@@ -49,14 +49,12 @@ impl Owner for Shared {
     }
 
     fn apply(&self, record: Record) {
-        let ends = matches!(record, Record::Ended(_));
-        let mut table = self.table();
-        table.apply(record);
-        let order = table.last_order();
-        drop(table);
-        if ends {
-            self.news.send_replace(order);
-        }
+        self.table().apply(record);
+    }
+
+    fn applied(&self) {
+        let order = self.table().last_order();
+        self.news.send_if_modified(|last| std::mem::replace(last, order) != order);
     }
 
     fn live(&self) -> Vec<Vec<u8>> {
@@ -104,6 +102,14 @@ impl Store {
         self.since
     }
 
+    /// The same as [`Store::record`] for what nobody waits for.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
+    pub(crate) async fn record_patiently(&self, records: Vec<Record>) -> Result<(), Error> {
+        self.committer.commit(records, Need::Patient).await.map_err(refused)
+    }
+
     /// Makes records durable, all or none, and with that part of the table. A new task leaves the room alone that
     /// those there are need for their ends.
     ///
@@ -118,16 +124,20 @@ impl Store {
             (false, true) => Need::New { then: 0 },
             (false, false) => Need::Due,
         };
-        self.committer.commit(records, need).await.map_err(|refused| match refused {
-            Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),
-            Refused::Busy => Error::TasksBusy("the disk does not keep up".to_owned()),
-            Refused::Failed(why) => Error::Journal(why),
-            Refused::Closed => Error::ShuttingDown,
-        })
+        self.committer.commit(records, need).await.map_err(refused)
     }
 
     /// Refuses what comes from now on; what came before is on the disk then.
     pub(crate) fn close(&self) {
         self.committer.close();
+    }
+}
+
+fn refused(refused: Refused) -> Error {
+    match refused {
+        Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),
+        Refused::Busy => Error::TasksBusy("the disk does not keep up".to_owned()),
+        Refused::Failed(why) => Error::Journal(why),
+        Refused::Closed => Error::ShuttingDown,
     }
 }

@@ -391,15 +391,21 @@ impl Tasks {
     /// # Errors
     /// [`Error::NoSuchTask`], [`Error::TaskRuns`], [`Error::Journal`].
     pub(crate) async fn acknowledge(&self, id: &str) -> Result<(), Error> {
-        let (n, has_files) = match self.store.table().find(id) {
+        let (n, has_files, is_run) = match self.store.table().find(id) {
             None => return Err(Error::NoSuchTask(id.to_owned())),
             Some(task @ Task { state: State::Ended { acked: false, .. }, .. }) => {
-                (task.n, task.may_have_files())
+                (task.n, task.may_have_files(), task.cron.is_some())
             }
             Some(Task { state: State::Ended { acked: true, .. }, .. }) => return Ok(()),
             Some(_) => return Err(Error::TaskRuns(id.to_owned())),
         };
-        self.store.record(vec![Record::Acked(n)]).await?;
+        let acked = vec![Record::Acked(n)];
+        if is_run {
+            // Jobs are due in crowds, and nobody waits for the answer to this.
+            self.store.record_patiently(acked).await?;
+        } else {
+            self.store.record(acked).await?;
+        }
         if has_files {
             self.spool.remove(n);
         }
@@ -427,22 +433,38 @@ impl Tasks {
     pub(crate) async fn next_result(&self, order: u64) -> Finished {
         let mut news = self.store.news();
         loop {
-            let found =
-                self.store.table().next_undelivered(order).and_then(|(order, task)| match &task.state {
-                    State::Ended { ended, .. } => {
-                        Some((order, task.id.clone(), task.shape, task.cron.clone(), ended.clone()))
-                    }
-                    State::Waiting(_) | State::Running(_) => None,
-                });
-            if let Some((order, id, shape, cron, ended)) = found {
-                let [stdout, stderr] = self.spool.whole(ended.n, &ended, shape).await;
-                return Finished { order, id, shape, cron, ended, stdout, stderr };
+            if let Some(mut finished) = self.result_after(order) {
+                let Finished { ended, shape, .. } = &finished;
+                [finished.stdout, finished.stderr] = self.spool.whole(ended.n, ended, *shape).await;
+                return finished;
             }
             if news.changed().await.is_err() {
                 // The store is gone: the agent is ending.
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// The same, if there is one and it has no output that would have to be read.
+    pub(crate) fn result_at_hand(&self, order: u64) -> Option<Finished> {
+        self.result_after(order)
+            .filter(|finished| finished.ended.stdout.is_none() && finished.ended.stderr.is_none())
+    }
+
+    /// Without its output.
+    fn result_after(&self, order: u64) -> Option<Finished> {
+        let table = self.store.table();
+        let (order, task) = table.next_undelivered(order)?;
+        let State::Ended { ended, .. } = &task.state else { return None };
+        Some(Finished {
+            order,
+            id: task.id.clone(),
+            shape: task.shape,
+            cron: task.cron.clone(),
+            ended: ended.clone(),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        })
     }
 
     /// How many tasks there are of each kind.

@@ -21,6 +21,14 @@ fn commands_go_on_when_the_zygote_is_killed_and_later_ones_run() {
 }
 
 #[test]
+fn a_zygote_that_is_killed_over_many_orders_loses_none_and_repeats_none() {
+    for trees in ways() {
+        let said = roles::play("zygote-killed-often", trees);
+        assert_eq!(said, "each ran once\n", "{trees:?}");
+    }
+}
+
+#[test]
 fn a_zygote_that_hangs_is_replaced() {
     for trees in ways() {
         assert_eq!(roles::play("zygote-stopped", trees), "NotStarted\nExited(0)\n", "{trees:?}");

@@ -84,6 +84,7 @@ async fn agent_process() {
         "crowd-figures" => crowd_figures(trees).await,
         "zombies" => zombies(trees).await,
         "zygote-killed" => zygote_killed(trees).await,
+        "zygote-killed-often" => zygote_killed_often(trees).await,
         "zygote-stopped" => zygote_stopped(trees).await,
         "sleeper" => sleeper(trees, &arguments).await,
         other => panic!("no role {other}"),
@@ -224,6 +225,36 @@ async fn zygote_killed(trees: Trees) {
     }
     assert_eq!(timed.sleepers(), Vec::<i32>::new());
     executor.shutdown().await;
+    eventually("no child", || children().is_empty()).await;
+}
+
+/// Kills the zygote while it has many orders.
+async fn zygote_killed_often(trees: Trees) {
+    const COMMANDS: usize = 400;
+    const KILLS: usize = 4;
+    let executor = start(trees, Settings { max_running: COMMANDS, ..Settings::default() });
+    let path = std::env::temp_dir().join(format!("basicagent-often.{}", std::process::id()));
+    let log = || fs::read_to_string(&path).unwrap_or_default();
+    let all: Vec<_> = (0..COMMANDS)
+        .map(|number| {
+            let (executor, cmd) = (executor.clone(), format!("echo {number} >> {}", path.display()));
+            tokio::spawn(async move { run(&executor, spec(&cmd)).await })
+        })
+        .collect();
+    for kill in 1..=KILLS {
+        eventually("some have begun", || log().lines().count() >= kill * COMMANDS / (KILLS + 2)).await;
+        if let Some(zygote) = zygote() {
+            let _ = signal::kill(zygote, Signal::SIGKILL);
+        }
+    }
+    for (number, one) in all.into_iter().enumerate() {
+        let end = one.await.unwrap().unwrap().end;
+        let ran = log().lines().filter(|line| *line == number.to_string()).count();
+        assert_eq!((end, ran), (End::Exited(0), 1), "{number}");
+    }
+    say("each ran once");
+    executor.shutdown().await;
+    fs::remove_file(path).unwrap();
     eventually("no child", || children().is_empty()).await;
 }
 

@@ -8,7 +8,6 @@ use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{End, Look};
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
-use std::path::PathBuf;
 
 #[tokio::test]
 async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
@@ -96,11 +95,12 @@ async fn a_leaf_removed_before_the_command_came_costs_nothing() {
     }
     let host = hosts(&Settings::default()).find(|host| host.trees == Trees::Cgroup).unwrap();
     let prepared = host.executor.prepare(&spec("echo there"), 1).await.unwrap();
-    let leaf: PathBuf = prepared.leaf().unwrap().to_owned();
+    let leaf = prepared.leaf().unwrap();
     std::fs::remove_dir(&leaf).unwrap();
     let claim = host.state.slots.take(1, 1).unwrap();
     let dir = std::os::fd::AsFd::as_fd(&host.state.dir);
-    let supervisor = host.executor.supervise(prepared, &spec("echo there"), claim, dir, 0).await.unwrap();
+    let (supervisor, _lodging) =
+        host.executor.supervise(prepared, &spec("echo there"), claim, dir, 0).await.unwrap();
     assert_eq!(host.state.record(1).await.end, End::Exited(0));
     eventually("it is reaped", || supervisor.reap().unwrap().is_some()).await;
     host.executor.shutdown().await;

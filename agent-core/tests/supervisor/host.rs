@@ -2,7 +2,7 @@
 
 use crate::support::{BOTH, eventually, is_root, start};
 use agent_core::Error;
-use agent_core::exec::{Captured, Executor, Settings, Spec, Trees};
+use agent_core::exec::{Captured, Executor, Lodging, Settings, Spec, Trees};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Begun, End, Look, Record, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
@@ -121,13 +121,14 @@ impl Host {
     pub(crate) async fn attempt_at(&self, spec: Spec, not_before: u64) -> Result<Task<'_>, Error> {
         let n = self.next.replace(self.next.get() + 1);
         let prepared = self.executor.prepare(&spec, n).await?;
-        let leaf = prepared.leaf().map(Path::to_owned);
+        let leaf = prepared.leaf();
         assert_eq!(leaf.is_some(), self.trees == Trees::Cgroup);
         let max = prepared.max_output(&spec);
         let claim = self.state.slots.take(index(n), n).unwrap();
-        let supervisor =
+        let (supervisor, lodging) =
             self.executor.supervise(prepared, &spec, claim, self.state.dir.as_fd(), not_before).await?;
-        Ok(Task { host: self, n, supervisor, max, leaf })
+        let lodging = Cell::new(Some(lodging));
+        Ok(Task { host: self, n, supervisor, max, leaf, lodging })
     }
 
     /// Runs a task to its end.
@@ -147,21 +148,31 @@ pub(crate) struct Task<'a> {
     supervisor: PidFd,
     pub(crate) max: u64,
     pub(crate) leaf: Option<PathBuf>,
+    lodging: Cell<Option<Lodging>>,
 }
 
 impl Task<'_> {
-    /// Waits for the supervisor's end, and takes its record.
+    /// Waits for the supervisor's end, takes its record, and gives back what the task lodged in.
     pub(crate) async fn record(&self) -> Record {
         self.reaped().await;
         let record = self.host.state.record(self.n).await;
+        self.give_back(record.end.is_by_itself());
         if let Some(leaf) = &self.leaf {
-            assert!(!leaf.exists() || has_processes(leaf), "an empty leaf is left");
+            let in_use = record.end.is_by_itself() || has_processes(leaf);
+            assert!(!leaf.exists() || in_use, "an empty leaf is left");
         }
         record
     }
 
     pub(crate) async fn reaped(&self) {
         eventually("the supervisor ends", || self.supervisor.reap().unwrap().is_some()).await;
+    }
+
+    /// As the agent does when a task is over.
+    pub(crate) fn give_back(&self, by_itself: bool) {
+        if let Some(lodging) = self.lodging.take() {
+            lodging.give_back(by_itself);
+        }
     }
 
     pub(crate) fn pidfd(&self) -> &PidFd {

@@ -7,6 +7,7 @@
 mod deaths;
 mod figures;
 mod host;
+mod leaves;
 mod outcome;
 mod output;
 mod roles;

@@ -145,7 +145,7 @@ async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
         assert!(matches!(host.executor.check(&empty).await, Err(Error::InvalidCommand { .. })));
         host.executor.check(&spec("true")).await.unwrap();
         let prepared = host.executor.prepare(&spec("true"), 77).await.unwrap();
-        let leaf = prepared.leaf().map(ToOwned::to_owned);
+        let leaf = prepared.leaf();
         assert!(leaf.as_ref().is_none_or(|leaf| leaf.ends_with("task.77") && leaf.exists()));
         drop(prepared);
         assert!(leaf.is_none_or(|leaf| !leaf.exists()));

@@ -109,17 +109,18 @@ pub fn remove(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
-/// Removes a task's leaf if it is empty, and then the agent's directory above it if that is empty
-/// and its agent is gone: whoever leaves last puts out the light.
+/// Removes a task's leaf if it is empty and its agent is gone, which else uses or removes it; then the agent's directory
+/// above it, if that is empty: whoever leaves last puts out the light.
 pub(crate) fn leave(leaf: OwnedFd) {
     // By descriptor to its name: the directory may be mounted elsewhere by now.
     let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", leaf.as_raw_fd())) else { return };
     drop(leaf);
-    remove(&path);
     let Some(root) = path.parent() else { return };
     let ours = root.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    // A living agent, or its zygote, holds the lock.
-    if ours && lock(root).is_ok() {
+    // A living agent, or its zygote, holds the lock. Shared: others may be leaving too.
+    let is_left = File::open(root).is_ok_and(|dir| Flock::lock(dir, FlockArg::LockSharedNonblock).is_ok());
+    if ours && is_left {
+        remove(&path);
         let _ = fs::remove_dir(root);
     }
 }

@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::AtomicI32;
 
 use nix::errno::Errno;
 
@@ -96,20 +97,22 @@ pub(crate) enum Side {
     Parent { pid: i32, pidfd: OwnedFd },
 }
 
-/// Copies this process. `sibling`: the child's parent is our parent, not we.
+/// Copies this process. `sibling`: the child's parent is our parent, not we, and its number is put there, before it
+/// runs and whatever becomes of us.
 ///
 /// # Safety
 /// The process has one thread, so that the child finds no lock held by a thread it lacks.
-pub(crate) unsafe fn clone(sibling: bool, cgroup: Option<&OwnedFd>) -> io::Result<Side> {
+pub(crate) unsafe fn clone(sibling: Option<&AtomicI32>, cgroup: Option<&OwnedFd>) -> io::Result<Side> {
     let mut pidfd: c_int = -1;
     let args = MaybeUninit::<libc::clone_args>::zeroed();
     // SAFETY: clone_args is plain numbers, for which zero is both a value and clone3's default.
     let mut args = unsafe { args.assume_init() };
     args.flags = libc::CLONE_PIDFD as u64;
     args.pidfd = (&raw mut pidfd) as u64;
-    if sibling {
+    if let Some(number) = sibling {
         // The signal at its end is then our own, SIGCHLD; naming one is refused (clone(2)).
-        args.flags |= libc::CLONE_PARENT as u64;
+        args.flags |= (libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID) as u64;
+        args.parent_tid = number.as_ptr() as u64;
     } else {
         args.exit_signal = libc::SIGCHLD as u64;
     }
@@ -117,8 +120,8 @@ pub(crate) unsafe fn clone(sibling: bool, cgroup: Option<&OwnedFd>) -> io::Resul
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::try_from(cgroup.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     }
-    // SAFETY: clone3(2) reads `args` of the size given and writes an int to `args.pidfd`; both live
-    // here. Without CLONE_VM the child goes on in a copy of this memory on a copy of this stack;
+    // SAFETY: clone3(2) reads `args` of the size given and writes an int to `args.pidfd`, which both live
+    // here, and one to `args.parent_tid`, which is an atomic that we have a reference to. Without CLONE_VM the child goes on in a copy of this memory on a copy of this stack;
     // that it is the only thread is our caller's promise.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match i32::try_from(pid).unwrap_or(-1) {

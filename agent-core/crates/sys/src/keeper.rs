@@ -111,7 +111,7 @@ fn watch(launch: Received, agent: OwnedFd, failures: OwnedFd) -> io::Result<()> 
 fn start(launch: &Received, agent: &OwnedFd, failures: &OwnedFd) -> io::Result<i32> {
     let (argv, envp) = launch.pointers();
     // SAFETY: a keeper is the copy of the zygote's only thread and starts no other.
-    match unsafe { child::clone(false, None) } {
+    match unsafe { child::clone(None, None) } {
         Ok(Side::Child) => child::exec(launch, &argv, &envp, failures.as_raw_fd()),
         Ok(Side::Parent { pid, .. }) => Ok(pid),
         Err(error) => {

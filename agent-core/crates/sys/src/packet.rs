@@ -51,9 +51,24 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Resu
 /// EMSGSIZE when the packet does not fit the buffer, EAGAIN on a non-blocking socket, EMFILE-like
 /// trouble as `InvalidData` when descriptors were lost on the way.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    receive_with(socket, buffer, MsgFlags::empty())
+}
+
+/// The same, if a packet or the end is there already, whatever the socket is set to.
+///
+/// # Errors
+/// Those of [`receive`].
+pub fn receive_at_hand(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
+    match receive_with(socket, buffer, MsgFlags::MSG_DONTWAIT) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        received => received.map(Some),
+    }
+}
+
+fn receive_with(socket: impl AsFd, buffer: &mut [u8], flags: MsgFlags) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut control = nix::cmsg_space!([RawFd; MAX_FDS]);
     let mut iov = [IoSliceMut::new(buffer)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
     let message = socket::recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut iov, Some(&mut control[..]), flags)?;
     let mut fds = Vec::new();
     for part in message.cmsgs()? {
@@ -94,11 +109,13 @@ mod tests {
         assert_eq!(unistd::read(&reader, &mut [0; 4]).unwrap(), 1);
         assert_eq!(receive(&there, &mut buffer).unwrap().0, 6);
         assert_eq!(receive(&there, &mut buffer).unwrap().0, 0);
+        assert_eq!(receive_at_hand(&there, &mut buffer).unwrap().unwrap().0, 0);
     }
 
     #[test]
     fn a_packet_too_large_for_the_buffer_is_an_error_not_a_part() {
         let (here, there) = pair().unwrap();
+        assert!(receive_at_hand(&there, &mut [0; 16]).unwrap().is_none());
         send(&here, &[7; 32], &[]).unwrap();
         assert_eq!(receive(&there, &mut [0; 16]).unwrap_err().raw_os_error(), Some(libc::EMSGSIZE));
     }

@@ -10,23 +10,40 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use nix::sys::memfd::{self, MFdFlags};
 use nix::sys::mman::{self, MapFlags, ProtFlags};
 use nix::sys::stat;
 use nix::unistd;
 
-/// The page: a byte for each tree, and a word for the latest launch.
+/// The page: a byte for each tree, a word for the latest launch, and two for each of the last processes.
 const PAGE: usize = 4096;
+/// Processes that are noted: more than a zygote makes before it answers.
+const NOTED: usize = 16;
+/// The words behind the bytes.
+const WORDS: usize = 1 + 2 * NOTED;
 /// How many trees there can be.
-pub const TREES: usize = PAGE - size_of::<u64>();
+pub const TREES: usize = PAGE - WORDS * size_of::<u64>();
 
 /// The shared page. The descriptor lets a zygote map the same one.
 #[derive(Debug)]
 pub struct Running {
     page: NonNull<AtomicU8>,
     fd: OwnedFd,
+    /// Of this side, which is the zygote if it makes any.
+    attempts: AtomicUsize,
+}
+
+/// What came of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is not noted, or not any more.
+    Unknown,
+    /// No process was made.
+    NotMade,
+    /// This one was.
+    Made(i32),
 }
 
 // SAFETY: the page stays mapped as long as the value lives and is reached through atomics alone.
@@ -58,7 +75,7 @@ impl Running {
         // SAFETY: a new mapping at a place of the kernel's choosing replaces none; the file was
         // seen to be PAGE long and nobody shrinks it, so no access past its end can fault.
         let page = unsafe { mman::mmap(None, length, access, MapFlags::MAP_SHARED, &fd, 0) }?;
-        Ok(Self { page: page.cast(), fd })
+        Ok(Self { page: page.cast(), fd, attempts: AtomicUsize::new(0) })
     }
 
     /// The descriptor to hand to a zygote.
@@ -80,22 +97,56 @@ impl Running {
         self.bytes().iter().enumerate().filter(move |(_, byte)| running(byte)).map(|(tree, _)| tree)
     }
 
-    /// The zygote's note, right before it clones for a launch: from here on it may have begun.
-    pub fn attempt(&self, launch: u64) {
-        self.word().store(launch, Ordering::SeqCst);
+    /// Forgets what earlier zygotes have noted. Before a zygote attempts anything.
+    pub fn forget_attempts(&self) {
+        (0..WORDS).for_each(|index| self.word(index).store(0, Ordering::SeqCst));
+    }
+
+    /// The zygote's note, right before it clones for a launch: from here on it may have begun. What comes back is where
+    /// the kernel is to put the number of the process (`CLONE_PARENT_SETTID`), so that no kill comes in between.
+    pub fn attempt(&self, launch: u64) -> &AtomicI32 {
+        let (number, process) = self.place(self.attempts.fetch_add(1, Ordering::Relaxed));
+        process.store(0, Ordering::SeqCst);
+        number.store(launch, Ordering::SeqCst);
+        self.word(0).store(launch, Ordering::SeqCst);
+        process
+    }
+
+    /// What came of a launch that was attempted, if it was among the last: for the agent, whose child the process is,
+    /// where the zygote died before it could answer.
+    #[must_use]
+    pub fn attempted_process(&self, launch: u64) -> Attempt {
+        let mut places = (0..NOTED).map(|at| self.place(at));
+        match places.find(|(number, _)| number.load(Ordering::SeqCst) == launch) {
+            None => Attempt::Unknown,
+            Some((_, process)) => match process.load(Ordering::SeqCst) {
+                0 => Attempt::NotMade,
+                pid => Attempt::Made(pid),
+            },
+        }
     }
 
     /// The launch that was attempted last. One that never was can be given to another zygote.
     #[must_use]
     pub fn attempted(&self) -> u64 {
-        self.word().load(Ordering::SeqCst)
+        self.word(0).load(Ordering::SeqCst)
     }
 
-    fn word(&self) -> &AtomicU64 {
-        // SAFETY: TREES is within the PAGE bytes that `map` mapped.
-        let word = unsafe { self.page.add(TREES) }.cast();
+    /// Where the number of a launch and its process are noted.
+    fn place(&self, attempt: usize) -> (&AtomicU64, &AtomicI32) {
+        let at = 1 + 2 * (attempt % NOTED);
+        let process = NonNull::from(self.word(at + 1)).cast();
+        // SAFETY: the first four of the word's eight bytes, mapped and aligned as it is; nobody reaches this
+        // word but through here, as an atomic of this size.
+        (self.word(at), unsafe { process.as_ref() })
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        let offset = TREES + index.min(WORDS - 1) * size_of::<u64>();
+        // SAFETY: that is within the PAGE bytes that `map` mapped.
+        let word = unsafe { self.page.add(offset) }.cast();
         // SAFETY: it has eight bytes left to the end of the page and is aligned, since the page is
-        // and TREES is a multiple of eight; both processes reach it through this atomic only.
+        // and the offset is a multiple of eight; both processes reach it through this atomic only.
         unsafe { word.as_ref() }
     }
 
@@ -128,5 +179,15 @@ mod tests {
         theirs.attempt(u64::MAX - 1);
         assert_eq!(theirs.trees().collect::<Vec<_>>(), [0, TREES - 1]);
         assert_eq!(ours.attempted(), u64::MAX - 1);
+        for launch in 1_i32..=20 {
+            let process = theirs.attempt(u64::from(launch.unsigned_abs()));
+            process.store(if launch == 19 { 0 } else { 100 + launch }, Ordering::SeqCst);
+        }
+        let attempts = [4, 5, 19, 20, 21].map(|launch| ours.attempted_process(launch));
+        use Attempt::{Made, NotMade, Unknown};
+        assert_eq!(attempts, [Unknown, Made(105), NotMade, Made(120), Unknown]);
+        theirs.forget_attempts();
+        assert_eq!((ours.attempted(), ours.attempted_process(20)), (0, Unknown));
+        assert_eq!(theirs.trees().collect::<Vec<_>>(), [0, TREES - 1]);
     }
 }

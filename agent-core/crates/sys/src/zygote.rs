@@ -32,6 +32,8 @@ use crate::supervisor;
 
 /// Bytes of an answer: the launch's id, an errno or 0.
 const ANSWER: usize = 12;
+/// The most answers that go in one packet, each with its descriptor.
+const TOGETHER: usize = packet::MAX_FDS;
 
 /// What is left to do when the agent is gone.
 #[derive(Debug)]
@@ -54,9 +56,20 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
     let lost = || io::Error::new(io::ErrorKind::InvalidData, "no page of running trees");
     let cgroups = (first.len() > 1).then(|| first.pop()).flatten();
     let running = Running::map(first.pop().ok_or_else(lost)?)?;
+    running.forget_attempts();
 
+    let mut answers = Answers::default();
     loop {
-        let (length, fds) = packet::receive(&socket, &mut buffer)?;
+        let next = match answers.0.len() {
+            0 => Some(packet::receive(&socket, &mut buffer)?),
+            TOGETHER => None,
+            // Whoever orders many at once is woken once for some of them.
+            _ => packet::receive_at_hand(&socket, &mut buffer)?,
+        };
+        let Some((length, fds)) = next else {
+            answers.send(&socket)?;
+            continue;
+        };
         if length == 0 {
             return Ok(Orphaned { running, cgroups });
         }
@@ -67,40 +80,51 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             OwnedHolder::Keeper(_) | OwnedHolder::Supervisor(_) | OwnedHolder::None => None,
         };
         let (argv, envp) = launch.pointers();
-        running.attempt(launch.id);
+        let number = running.attempt(launch.id);
         // SAFETY: the zygote has one thread: `serve` is called first thing in main and starts none.
-        match unsafe { child::clone(true, cgroup) } {
+        match unsafe { child::clone(Some(number), cgroup) } {
             // No `?` from here on: a child must never come back to serve.
             Ok(Side::Child) => match mem::replace(&mut launch.holder, OwnedHolder::None) {
                 OwnedHolder::Keeper(agent) => {
                     // The zygote's own ends: a keeper that held them would outlive their meaning.
-                    drop((socket, running, cgroups));
+                    drop((socket, running, cgroups, answers));
                     keeper::keep(launch, agent, failures)
                 }
                 OwnedHolder::Supervisor(task) => {
                     // Nor does it report to anybody.
-                    drop((socket, running, cgroups, failures));
+                    drop((socket, running, cgroups, failures, answers));
                     supervisor::supervise(launch, task)
                 }
                 OwnedHolder::Cgroup(_) | OwnedHolder::None => {
                     child::exec(&launch, &argv, &envp, failures.as_raw_fd())
                 }
             },
-            Ok(Side::Parent { pidfd, .. }) => answer(&socket, launch.id, 0, &[pidfd.as_fd()])?,
-            Err(error) => answer(&socket, launch.id, error.raw_os_error().unwrap_or(libc::EIO), &[])?,
+            Ok(Side::Parent { pidfd, .. }) => answers.0.push((launch.id, Ok(pidfd.into()))),
+            Err(error) => answers.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO)))),
         }
     }
 }
 
-fn answer(socket: &OwnedFd, id: u64, errno: i32, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut bytes = [0; ANSWER];
-    let (head, tail) = bytes.split_at_mut(8);
-    head.copy_from_slice(&id.to_ne_bytes());
-    tail.copy_from_slice(&errno.to_ne_bytes());
-    match packet::send(socket, &bytes, fds) {
-        // The agent is gone; the next read says so, and the tree is marked as running.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        sent => sent,
+/// What was made, or the errno of what could not be, and is not told yet.
+#[derive(Default)]
+struct Answers(Vec<(u64, Result<PidFd, i32>)>);
+
+impl Answers {
+    fn send(&mut self, socket: &OwnedFd) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(self.0.len() * ANSWER);
+        let mut fds = Vec::with_capacity(self.0.len());
+        for (id, made) in &self.0 {
+            bytes.extend_from_slice(&id.to_ne_bytes());
+            bytes.extend_from_slice(&made.as_ref().err().unwrap_or(&0).to_ne_bytes());
+            fds.extend(made.as_ref().ok().map(AsFd::as_fd));
+        }
+        let sent = packet::send(socket, &bytes, &fds);
+        self.0.clear();
+        match sent {
+            // The agent is gone; the next read says so, and the tree is marked as running.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            sent => sent,
+        }
     }
 }
 
@@ -114,7 +138,7 @@ pub fn hello(socket: impl AsFd, running: &Running, cgroups: Option<BorrowedFd<'_
     packet::send(socket, b"hello", &fds)
 }
 
-/// Asks a zygote for a command. The answer comes by [`receive_answer`], in order.
+/// Asks a zygote for a command. The answer comes by [`receive_answers`], in order.
 ///
 /// # Errors
 /// EPIPE: the zygote is gone. EAGAIN on a non-blocking socket.
@@ -127,23 +151,29 @@ pub fn request(
     launch::send(socket, launch, files, holder)
 }
 
-/// The answer to one request: its id, and the new child of ours, or why there is none.
+/// One answer: its request's id, and the new child of ours, or why there is none.
+pub type Answer = (u64, io::Result<PidFd>);
+
+/// The answers that have come together.
 ///
 /// # Errors
 /// `UnexpectedEof`: the zygote is gone. EAGAIN on a non-blocking socket.
-pub fn receive_answer(socket: impl AsFd) -> io::Result<(u64, io::Result<PidFd>)> {
-    let mut bytes = [0; ANSWER];
-    let (length, mut fds) = packet::receive(socket, &mut bytes)?;
-    if length != ANSWER {
+pub fn receive_answers(socket: impl AsFd) -> io::Result<Vec<Answer>> {
+    let mut buffer = [0; TOGETHER * ANSWER];
+    let (length, fds) = packet::receive(socket, &mut buffer)?;
+    if length == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let id = bytes.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
-    let errno = bytes.last_chunk().map_or(0, |errno| i32::from_ne_bytes(*errno));
-    let child = match fds.pop() {
-        Some(pidfd) => Ok(PidFd::from(pidfd)),
-        None => Err(io::Error::from_raw_os_error(if errno == 0 { libc::EIO } else { errno })),
-    };
-    Ok((id, child))
+    let mut fds = fds.into_iter();
+    let answers = buffer.get(..length).unwrap_or_default().chunks_exact(ANSWER).map(|answer| {
+        let id = answer.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+        let child = match answer.last_chunk().map_or(libc::EIO, |errno| i32::from_ne_bytes(*errno)) {
+            0 => fds.next().map(PidFd::from).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO)),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        };
+        (id, child)
+    });
+    Ok(answers.collect())
 }
 
 /// Makes this process what a command's parent should be, so that each command need not be: a

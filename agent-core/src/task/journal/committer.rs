@@ -1,5 +1,7 @@
 //! Group commit: what many ask for while one sync is under way goes to the disk in the next, in the order they asked.
 //!
+//! What nobody waits for ([`Need::Patient`]) goes with it, and alone only after a while.
+//!
 //! A thread of its own does the writing, so that a slow disk holds up nobody but those who wait for it. It is started
 //! when there is something to write and ends when there has been nothing for a while: an idle agent has one thread.
 
@@ -10,7 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Bytes of records that may wait; one more request is refused.
@@ -18,6 +20,9 @@ const MAX_PENDING: usize = 32 << 20;
 
 /// Requests that are a batch worth beginning with while more come: they are written while those are read.
 const ENOUGH: usize = 100;
+
+/// How long a patient request waits for others to go with.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How long the thread waits for more to do.
 const LINGER: Duration = Duration::from_secs(10);
@@ -37,6 +42,8 @@ pub(crate) trait Owner: Send + Sync + 'static {
     /// A record is on the disk. Called for each, in order, before whoever asked for it is answered; so what
     /// [`Owner::live`] tells afterwards includes it.
     fn apply(&self, record: Self::Record);
+    /// All that went to the disk together has been applied.
+    fn applied(&self) {}
     /// The fewest records that say all that is still to be known.
     fn live(&self) -> Vec<Vec<u8>>;
     /// Bytes of room that records which must not fail may still take: kept free of those which may.
@@ -53,6 +60,8 @@ pub(crate) enum Need {
     },
     /// It is what the reserve is for.
     Due,
+    /// The same, and nobody waits for it.
+    Patient,
 }
 
 /// Why nothing of a request is on the disk.
@@ -103,14 +112,26 @@ impl<R> Request<R> {
     fn then(&self) -> u64 {
         match self.need {
             Need::New { then } => then,
-            Need::Due => 0,
+            Need::Due | Need::Patient => 0,
         }
     }
+}
+
+/// What is to be done about a request that was put to the others.
+enum Urgency {
+    /// There is enough now to begin with.
+    Now,
+    /// The thread is to know of it.
+    Soon,
+    /// It goes with one that was there before it.
+    None,
 }
 
 struct Queue<R> {
     requests: VecDeque<Request<R>>,
     bytes: usize,
+    /// When they are written at the latest; none where there are none.
+    by: Option<Instant>,
     /// The thread is there, or being started.
     served: bool,
     closed: bool,
@@ -146,7 +167,7 @@ where
         for record in std::mem::take(&mut found.records) {
             owner.found(&record);
         }
-        let queue = Queue { requests: VecDeque::new(), bytes: 0, served: false, closed: false };
+        let queue = Queue { requests: VecDeque::new(), bytes: 0, by: None, served: false, closed: false };
         let shared = Shared {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
@@ -164,17 +185,20 @@ where
     pub(crate) async fn commit(&self, records: Vec<O::Record>, need: Need) -> Result<(), Refused> {
         let (answer, answered) = oneshot::channel();
         let bytes = records.iter().map(O::bytes).collect();
-        if !self.enqueue(Request { records, bytes, need, answer })? {
-            // Whoever else is ready to run asks first, so that what came together goes out together.
-            tokio::task::yield_now().await;
+        match self.enqueue(Request { records, bytes, need, answer })? {
+            Urgency::Now => self.wake(),
+            Urgency::Soon => {
+                let _woken = Woken(self);
+                // Whoever else is ready to run asks first, so that what came together goes out together.
+                tokio::task::yield_now().await;
+            }
+            Urgency::None => {}
         }
-        self.wake();
         // The thread answers whatever it takes; a lost answer is a bug of its own.
         answered.await.map_or(Err(Refused::Closed), Answer::pass_on)
     }
 
-    /// Whether there is enough now to begin with.
-    fn enqueue(&self, request: Request<O::Record>) -> Result<bool, Refused> {
+    fn enqueue(&self, request: Request<O::Record>) -> Result<Urgency, Refused> {
         let mut queue = lock(&self.shared.queue);
         let bytes: usize = request.bytes.iter().map(Vec::len).sum();
         if queue.closed {
@@ -184,8 +208,18 @@ where
             return Err(Refused::Busy);
         }
         queue.bytes += bytes;
+        let now = Instant::now();
+        let by = if request.need == Need::Patient { now + PATIENCE } else { now };
+        let is_sooner = queue.by.is_none_or(|before| by < before);
         queue.requests.push_back(request);
-        Ok(queue.requests.len() == ENOUGH)
+        if is_sooner {
+            queue.by = Some(by);
+        }
+        Ok(match queue.requests.len() == ENOUGH {
+            true => Urgency::Now,
+            false if is_sooner => Urgency::Soon,
+            false => Urgency::None,
+        })
     }
 
     /// Sees to it that what waits is written, unless it is already.
@@ -205,6 +239,7 @@ where
         if let Err(error) = started {
             queue.served = false;
             queue.bytes = 0;
+            queue.by = None;
             let refused = Refused::Failed(format!("no thread for the journal: {error}"));
             for request in queue.requests.drain(..) {
                 let _ = request.answer.send(Answer { result: Err(refused.clone()), others: Vec::new() });
@@ -221,6 +256,20 @@ where
         while queue.served {
             queue = self.shared.ended.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+/// Wakes the thread when dropped, also with the future that was to: others rely on it.
+struct Woken<'a, D: Disk + Send + 'static, O: Owner>(&'a Committer<D, O>)
+where
+    D::File: Send;
+
+impl<D: Disk + Send + 'static, O: Owner> Drop for Woken<'_, D, O>
+where
+    D::File: Send,
+{
+    fn drop(&mut self) {
+        self.0.wake();
     }
 }
 
@@ -262,12 +311,17 @@ impl<D: Disk, O: Owner> Drop for Leaving<'_, D, O> {
 /// Everything that waits; `None` when there was nothing for a while.
 fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Record>>> {
     let mut queue = lock(&shared.queue);
-    while queue.requests.is_empty() {
+    loop {
+        let left = queue.by.map(|by| by.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero() || queue.closed) {
+            break;
+        }
         if queue.closed {
             queue.served = false;
             return None;
         }
-        let (again, waited) = shared.wake.wait_timeout(queue, LINGER).unwrap_or_else(PoisonError::into_inner);
+        let wait = left.unwrap_or(LINGER);
+        let (again, waited) = shared.wake.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner);
         queue = again;
         if waited.timed_out() && queue.requests.is_empty() {
             queue.served = false;
@@ -275,6 +329,7 @@ fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Recor
         }
     }
     queue.bytes = 0;
+    queue.by = None;
     Some(std::mem::take(&mut queue.requests).into())
 }
 
@@ -286,7 +341,7 @@ fn write_all<D: Disk, O: Owner>(log: &mut Log<D>, owner: &O, requests: Vec<Reque
     // What there is has to do: for all that is due, and for as much that is new as leaves the reserve alone.
     let mut free = log.room().saturating_sub(owner.reserve());
     let (taken, left): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| match request.need {
-        Need::Due => true,
+        Need::Due | Need::Patient => true,
         Need::New { then } => {
             let rest = free.checked_sub(request.length().saturating_add(then));
             free = rest.unwrap_or(free);
@@ -343,6 +398,9 @@ fn answer<O: Owner>(
             request.records.into_iter().for_each(|record| owner.apply(record));
         }
         senders.push(request.answer);
+    }
+    if result.is_ok() {
+        owner.applied();
     }
     let mut others = senders.into_iter();
     while let Some(first) = others.next() {

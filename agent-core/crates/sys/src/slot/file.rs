@@ -126,12 +126,17 @@ impl Slots {
     /// # Errors
     /// The file cannot be read.
     pub fn look(&self, index: u32, n: u64) -> io::Result<Look> {
+        let ended = |slot: &[u8]| Record::read(slot, n).map(Look::Ended);
+        // The last word, whoever holds it.
+        if let Some(ended) = ended(&self.read(index)?) {
+            return Ok(ended);
+        }
         // The lock first: once it is free, nothing of this task is written any more, so what is
         // read then is the last word. The other way round, an end could come between.
         let held = self.is_held(index)?;
         let slot = self.read(index)?;
-        if let Some(record) = Record::read(&slot, n) {
-            return Ok(Look::Ended(record));
+        if let Some(ended) = ended(&slot) {
+            return Ok(ended);
         }
         let begun = Begun::read(&slot, n);
         let totals = self.totals(index, n)?.unwrap_or_default();

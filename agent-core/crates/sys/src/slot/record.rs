@@ -68,6 +68,14 @@ pub enum End {
     },
 }
 
+impl End {
+    /// Whether nothing of its tree was killed.
+    #[must_use]
+    pub fn is_by_itself(&self) -> bool {
+        matches!(self, Self::Exited(_) | Self::Signaled { .. } | Self::NotStarted { .. })
+    }
+}
+
 /// What a command and the children it waited for used (getrusage(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {

@@ -55,11 +55,11 @@ pub(super) fn start(
         wake.after(timeout).map_err(failed(Stage::Session))?;
     }
     // SAFETY: a supervisor is the copy of the zygote's only thread and starts no other.
-    let mut side = unsafe { child::clone(false, leaf) };
+    let mut side = unsafe { child::clone(None, leaf) };
     if side.is_err() && leaf.is_some() {
         // The leaf was removed under us: by an agent that found it empty after its own crash, say.
         // SAFETY: the same.
-        side = unsafe { child::clone(false, None) };
+        side = unsafe { child::clone(None, None) };
     }
     match side.map_err(failed(Stage::Clone))? {
         Side::Child => child::exec(&launch, &argv, &envp, failures.as_raw_fd()),

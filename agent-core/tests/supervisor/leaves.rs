@@ -1,0 +1,71 @@
+//! The cgroups that tasks run in: which are used again.
+
+use crate::host::{Host, hosts};
+use crate::support::{Marker, eventually, needs_root, spec};
+use agent_core::exec::{Settings, Trees};
+use agent_sys::slot::End;
+
+fn host() -> Host {
+    hosts(&Settings::default()).find(|host| host.trees == Trees::Cgroup).expect("this host has cgroups")
+}
+
+#[tokio::test]
+async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
+    if !needs_root() {
+        return;
+    }
+    let host = host();
+    let (_, first) = host.run(spec("exit 3")).await;
+    let (record, second) = host.run(spec("cat /proc/self/cgroup")).await;
+    assert_eq!((record.end, &second.leaf), (End::Exited(0), &first.leaf));
+    let name = first.leaf.as_ref().and_then(|leaf| leaf.file_name()).and_then(|name| name.to_str()).unwrap();
+    assert!(second.stdout().contains(&format!("/{name}\n")), "{}: {}", name, second.stdout());
+    // At once, two are needed.
+    let (third, fourth) = (host.begin(spec("sleep 0.1")).await, host.begin(spec("sleep 0.1")).await);
+    assert_eq!(third.leaf, first.leaf);
+    assert_ne!(fourth.leaf, first.leaf);
+    third.record().await;
+    fourth.record().await;
+    host.executor.shutdown().await;
+    assert!(!first.leaf.as_ref().unwrap().exists(), "none is left behind");
+}
+
+#[tokio::test]
+async fn a_leaf_that_was_killed_is_not_used_again() {
+    if !needs_root() {
+        return;
+    }
+    let host = host();
+    let task = host.begin(spec("sleep 1000")).await;
+    task.begun().await;
+    task.cancel();
+    assert_eq!(task.record().await.end, End::Cancelled);
+    let (record, next) = host.run(spec("true")).await;
+    assert_eq!(record.end, End::Exited(0));
+    assert_ne!(next.leaf, task.leaf);
+    assert!(!task.leaf.as_ref().unwrap().exists());
+    host.executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_leaf_with_a_background_process_waits_until_that_is_gone() {
+    if !needs_root() {
+        return;
+    }
+    let host = host();
+    let marker = Marker::new();
+    let (_, first) = host.run(spec(&marker.script("sleep MARK > /dev/null 2>&1 & exit 0"))).await;
+    let (_, second) = host.run(spec("true")).await;
+    assert_ne!(first.leaf, second.leaf);
+    assert_eq!(marker.sleepers().len(), 1, "it is left alone");
+    let cancelled = host.begin(spec("sleep 1000")).await;
+    cancelled.begun().await;
+    cancelled.cancel();
+    assert_eq!(cancelled.record().await.end, End::Cancelled);
+    assert_eq!(marker.sleepers().len(), 1, "and not killed with another task");
+    marker.kill();
+    eventually("it is gone", || marker.sleepers().is_empty()).await;
+    let (_, third) = host.run(spec("true")).await;
+    assert_eq!(third.leaf, first.leaf);
+    host.executor.shutdown().await;
+}
