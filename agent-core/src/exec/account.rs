@@ -110,7 +110,8 @@ impl Accounts {
             return Ok(account);
         }
         let question = asked.clone();
-        let account = Arc::new(self.ask(move || look_up(&question)).await?);
+        // In a box: the state of a look-up is large, and what is known already need not carry it.
+        let account = Arc::new(Box::pin(self.ask(move || look_up(&question))).await?);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.clear();

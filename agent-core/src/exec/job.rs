@@ -179,10 +179,12 @@ pub(super) async fn account(
     let (user, group) = (spec.user.clone(), spec.group.clone());
     let asked = Asked { user, group, default_group: settings.default_group };
     let account = shared.accounts.resolve(asked).await?;
-    let (uid, gid) = (Uid::effective(), Gid::effective());
-    let ours = account.identity.uid == uid.as_raw()
-        && (account.identity.gid == gid.as_raw() || spec.group.is_none());
-    if !uid.is_root() && !ours {
+    let uid = Uid::effective();
+    let is_ours = || {
+        account.identity.uid == uid.as_raw()
+            && (account.identity.gid == Gid::effective().as_raw() || spec.group.is_none())
+    };
+    if !uid.is_root() && !is_ours() {
         return Err(Error::NotStarted {
             stage: "user",
             why: format!("the agent runs as user {uid}, not as root, and can become nobody else"),

@@ -4,7 +4,7 @@
 //! by which a later agent may have to kill it. So a leaf is called after the first task it was made for, `task.N`, a name
 //! that never comes again. Who removes it: the agent; where that is gone, the supervisor.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::mem;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent_sys::cgroup;
+use agent_sys::slot::Rest;
 
 /// A task's leaf is `task.N` in the agent's directory of cgroups.
 pub(super) const PREFIX: &str = "task.";
@@ -33,7 +34,7 @@ struct State {
     /// In no task's hands; some may have background processes.
     idle: VecDeque<Open>,
     /// Numbers of those that are not to be used again and were not empty when last looked at.
-    left: BTreeSet<u64>,
+    left: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -41,6 +42,14 @@ struct Open {
     number: u64,
     dir: File,
     events: File,
+    /// Its last task has left nothing in it.
+    empty: bool,
+}
+
+impl Open {
+    fn is_empty(&self) -> io::Result<bool> {
+        if self.empty { Ok(true) } else { cgroup::is_empty(&self.events) }
+    }
 }
 
 /// A leaf in a task's hands. Dropped, it is removed if nothing was started in it, and else stays as it is: the task may
@@ -62,7 +71,7 @@ impl Leaves {
         let mut state = self.state();
         for _ in 0..LOOKS {
             let Some(open) = state.idle.pop_front() else { break };
-            match cgroup::is_empty(&open.events) {
+            match open.is_empty() {
                 Ok(true) => return Ok(self.hand_out(open)),
                 Ok(false) => state.idle.push_back(open),
                 // Somebody removed it.
@@ -83,7 +92,7 @@ impl Leaves {
         }
         let dir = File::open(&path)?;
         let events = cgroup::events(&dir)?;
-        Ok(self.hand_out(Open { number: n, dir, events }))
+        Ok(self.hand_out(Open { number: n, dir, events, empty: true }))
     }
 
     fn hand_out(self: &Arc<Self>, open: Open) -> Leaf {
@@ -106,7 +115,7 @@ impl Leaves {
         let path = self.path(number);
         cgroup::remove(&path);
         if path.exists() {
-            state.left.insert(number);
+            state.left.push(number);
         }
     }
 
@@ -127,16 +136,18 @@ impl Leaf {
         self.open().dir.as_fd()
     }
 
-    /// Its task is over. Not `clean`: it was killed there, or may have been, or has limits; such a leaf is not used
+    /// Its task is over. `None`: it was killed there, or may have been, or has limits; such a leaf is not used
     /// again ([`super::pool`]) and is removed, now or by a [sweep](Leaves::sweep).
-    pub(super) fn give_back(mut self, clean: bool) {
-        let Some(open) = self.open.take() else { return };
+    pub(super) fn give_back(mut self, left: Option<Rest>) {
+        let Some(mut open) = self.open.take() else { return };
         let mut state = self.leaves.state();
-        if clean && state.idle.len() < MAX_IDLE {
-            // To the front: the one used last is in the processor's cache.
-            state.idle.push_front(open);
-        } else {
-            self.leaves.remove(&mut state, open.number);
+        match left {
+            Some(left) if state.idle.len() < MAX_IDLE => {
+                open.empty = left == Rest::Nothing;
+                // To the front: the one used last is in the processor's cache.
+                state.idle.push_front(open);
+            }
+            _ => self.leaves.remove(&mut state, open.number),
         }
     }
 

@@ -213,7 +213,7 @@ impl Spawner {
         let cgroups = self.pool.as_ref().map(|pool| pool.root.dir.as_fd());
         zygote::hello(&ours, &self.running, cgroups)?;
         fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let socket = readiness::watch(ours, Interest::READABLE | Interest::WRITABLE)?;
+        let socket = readiness::watch(ours, Interest::READABLE)?;
         let process = readiness::watch(process, Interest::READABLE)?;
         let ordered = StdMutex::new(Some(VecDeque::new()));
         let line = Arc::new(Line { socket, process, ordered, replaced: watch::Sender::new(false) });
@@ -275,7 +275,7 @@ impl Line {
     ) -> io::Result<oneshot::Receiver<Result<io::Result<PidFd>, Lost>>> {
         let (answer, answered) = oneshot::channel();
         let mut answer = Some(answer);
-        let order = |socket: &OwnedFd| {
+        let mut order = |socket: &OwnedFd| -> io::Result<()> {
             // Over both: they are answered in the order in which they were sent.
             let mut ordered = self.ordered();
             let Some(ordered) = &mut *ordered else { return Err(io::ErrorKind::BrokenPipe.into()) };
@@ -283,7 +283,15 @@ impl Line {
             ordered.extend(answer.take().map(|answer| Ordered { id: launch.id, answer }));
             Ok(())
         };
-        self.socket.async_io(Interest::WRITABLE, order).await?;
+        match order(self.socket.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // Watched only where there is something to wait for: each launch that it takes would wake us.
+                let socket = self.socket.get_ref().try_clone()?;
+                let socket = readiness::watch(socket, Interest::WRITABLE)?;
+                Box::pin(socket.async_io(Interest::WRITABLE, order)).await?;
+            }
+            ordered => ordered?,
+        }
         Ok(answered)
     }
 

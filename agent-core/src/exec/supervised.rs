@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::Claim;
+use agent_sys::slot::{Claim, Rest};
 use agent_sys::spool::Kept;
 use agent_sys::{Failure, Files, Holder, Stage, Supervision, cgroup};
 use log::warn;
@@ -51,10 +51,10 @@ pub struct Lodging {
 }
 
 impl Lodging {
-    /// The task is over. `by_itself`: nothing of it was killed.
-    pub fn give_back(self, by_itself: bool) {
+    /// The task is over, and this is left of it; `None`: some of it was killed, or may have been.
+    pub fn give_back(self, left: Option<Rest>) {
         if let Some(leaf) = self.leaf {
-            leaf.give_back(by_itself && !self.limited);
+            leaf.give_back(left.filter(|_| !self.limited));
         }
     }
 }
@@ -168,7 +168,7 @@ impl Executor {
                 Ok((supervisor, lodging))
             }
             Err(error) => {
-                lodging.give_back(false);
+                lodging.give_back(None);
                 Err(error)
             }
         }

@@ -11,7 +11,7 @@ use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks, wait_until};
 use agent_wire::message::{CronSet, Overlap};
 use serde_json::value::RawValue;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ const MAX_STARTING: usize = 256;
 const MAX_READ: usize = 256;
 
 /// Jobs that are looked at before everything else has its turn.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 
 /// Problems of crontabs that are told.
 const MAX_PROBLEMS: usize = 200;
@@ -331,7 +331,13 @@ impl Scheduler {
             return log::error!("{}: reading it ended in a panic", dir.display());
         };
         let mut unknown: HashMap<String, String> = HashMap::new();
-        for user in jobs.iter().filter_map(|job| user_of(&job.set)).collect::<BTreeSet<_>>() {
+        let mut users: Vec<String> = Vec::new();
+        for user in jobs.iter().filter_map(|job| user_of(&job.set)) {
+            if let Err(at) = users.binary_search(&user) {
+                users.insert(at, user);
+            }
+        }
+        for user in users {
             // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
             if let Err(error @ Error::NoSuchUser(_)) = self.executor.account(Some(user.clone()), None).await {
                 unknown.insert(user, error.to_string());

@@ -420,7 +420,10 @@ impl Runner {
             }
             Err(error) => ended(n, How::Interrupted(format!("its slot can't be read: {error}"))),
         };
-        lodging.give_back(matches!(last, Ok(Look::Ended(record)) if record.end.is_by_itself()));
+        lodging.give_back(match last {
+            Ok(Look::Ended(record)) if record.end.is_by_itself() => Some(record.rest),
+            _ => None,
+        });
         end
     }
 
@@ -438,7 +441,7 @@ impl Runner {
             }
             slot::End::NotStarted { stage, errno } => not_started(&self.executor.explain(stage, errno, spec)),
         };
-        if record.survivors {
+        if record.rest == slot::Rest::Survivors {
             log::error!("task {n}: some of its killed processes are still there");
         }
         Ended {

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 /// Bytes of the journal that each task may still need for its intent, its end and its acknowledgement.
 const RESERVED: u64 = 1024;
 
+/// Records that are applied to the table while it is held once.
+const TOGETHER: usize = 128;
+
 /// The tasks as they are on the disk.
 pub(crate) struct Store {
     shared: Arc<Shared>,
@@ -49,11 +52,21 @@ impl Owner for Shared {
     }
 
     fn apply(&self, record: Record) {
-        self.table().apply(record);
+        self.apply_all(vec![record]);
     }
 
-    fn applied(&self) {
-        let order = self.table().last_order();
+    fn apply_all(&self, records: Vec<Record>) {
+        let mut records = records.into_iter();
+        let mut more = true;
+        let mut order = 0;
+        while more {
+            // One hold for many, but not so long that the event loop would wait for it.
+            let mut table = self.table();
+            let before = records.len();
+            records.by_ref().take(TOGETHER).for_each(|record| table.apply(record));
+            order = table.last_order();
+            more = before > TOGETHER;
+        }
         self.news.send_if_modified(|last| std::mem::replace(last, order) != order);
     }
 

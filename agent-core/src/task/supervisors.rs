@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 /// How long ends of jobs' runs are gathered.
-const GATHERED: Duration = Duration::from_millis(25);
+const GATHERED: Duration = Duration::from_millis(40);
 
 /// Ends that are taken from the kernel at once.
 const AT_ONCE: usize = 256;

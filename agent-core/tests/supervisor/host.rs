@@ -4,7 +4,7 @@ use crate::support::{BOTH, eventually, is_root, start};
 use agent_core::Error;
 use agent_core::exec::{Captured, Executor, Lodging, Settings, Spec, Trees};
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Begun, End, Look, Record, Slots, Totals};
+use agent_sys::slot::{Begun, End, Look, Record, Rest, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
@@ -156,7 +156,7 @@ impl Task<'_> {
     pub(crate) async fn record(&self) -> Record {
         self.reaped().await;
         let record = self.host.state.record(self.n).await;
-        self.give_back(record.end.is_by_itself());
+        self.give_back(record.end.is_by_itself().then_some(record.rest));
         if let Some(leaf) = &self.leaf {
             let in_use = record.end.is_by_itself() || has_processes(leaf);
             assert!(!leaf.exists() || in_use, "an empty leaf is left");
@@ -169,9 +169,9 @@ impl Task<'_> {
     }
 
     /// As the agent does when a task is over.
-    pub(crate) fn give_back(&self, by_itself: bool) {
+    pub(crate) fn give_back(&self, left: Option<Rest>) {
         if let Some(lodging) = self.lodging.take() {
-            lodging.give_back(by_itself);
+            lodging.give_back(left);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::support::{Marker, eventually, needs_root, spec};
 use agent_core::Error;
 use agent_core::exec::{Settings, Spec};
 use agent_sys::Stage;
-use agent_sys::slot::{End, Look};
+use agent_sys::slot::{End, Look, Rest};
 use agent_sys::spool::Stream;
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -46,7 +46,7 @@ async fn times_and_usage_are_those_of_the_command() {
         assert!(record.wall >= Duration::from_millis(200), "{:?}", record.wall);
         let usage = record.usage.unwrap();
         assert!(usage.user > Duration::from_millis(10) && usage.max_rss_kib > 500, "{usage:?}");
-        assert!(!record.survivors);
+        assert_eq!(record.rest, Rest::Nothing);
         assert_eq!(record.totals.stdout.total, 0);
         let file = host.state.path().join(Stream::Stdout.file_name(task.n));
         assert!(!file.exists(), "a task that says nothing has no file");

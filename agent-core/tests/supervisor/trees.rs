@@ -4,7 +4,7 @@ use crate::host::hosts;
 use crate::roles;
 use crate::support::{DEADLINE, Marker, eventually, needs_root, processes, spec};
 use agent_core::exec::{Settings, Spec};
-use agent_sys::slot::End;
+use agent_sys::slot::{End, Rest};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
             let marker = Marker::new();
             let timeout = Some(Duration::from_millis(400));
             let (record, task) = host.run(Spec { timeout, ..spec(&marker.script(script)) }).await;
-            assert_eq!((record.end, record.survivors), (End::TimedOut, false), "{:?}: {name}", host.trees);
+            assert_eq!((record.end, record.rest), (End::TimedOut, Rest::Nothing), "{:?}: {name}", host.trees);
             assert!(record.wall >= Duration::from_millis(400));
             // On a busy host its time may be over before it says anything.
             let stdout = task.stdout();
@@ -70,7 +70,12 @@ async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
             eventually(name, || marker.sleepers().len() >= sleepers).await;
             task.cancel();
             let record = task.record().await;
-            assert_eq!((record.end, record.survivors), (End::Cancelled, false), "{:?}: {name}", host.trees);
+            assert_eq!(
+                (record.end, record.rest),
+                (End::Cancelled, Rest::Nothing),
+                "{:?}: {name}",
+                host.trees
+            );
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
         }
         host.executor.shutdown().await;
@@ -93,7 +98,12 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
             task.cancel();
             task.cancel();
             let record = task.record().await;
-            assert_eq!((record.end, record.survivors), (End::Cancelled, false), "{:?}: {name}", host.trees);
+            assert_eq!(
+                (record.end, record.rest),
+                (End::Cancelled, Rest::Nothing),
+                "{:?}: {name}",
+                host.trees
+            );
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
         }
         // Before it could even begin.
@@ -129,7 +139,7 @@ async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
         // Its pipe is closed now.
         let flood = || processes().into_iter().any(|pid| has_argument(pid, &format!("flood-{}", marker.0)));
         eventually("the flood has ended by SIGPIPE", || !flood()).await;
-        task.give_back(false);
+        task.give_back(None);
         let left = || task.leaf.as_ref().is_some_and(|leaf| leaf.exists());
         eventually("its leaf goes", || {
             host.executor.sweep_leaves(|_| false);
@@ -152,7 +162,7 @@ async fn a_flood_of_output_holds_up_no_time_out() {
         let asked =
             Spec { timeout, max_output: Some(10_000), separate_stderr: true, ..spec("yes >&2 & yes") };
         let (record, _) = host.run(asked).await;
-        assert_eq!((record.end, record.survivors), (End::TimedOut, false));
+        assert_eq!((record.end, record.rest), (End::TimedOut, Rest::Nothing));
         assert!(record.totals.stdout.total > 10_000 && record.totals.stderr.total > 10_000);
         assert!(record.wall < DEADLINE, "{:?}", record.wall);
         host.executor.shutdown().await;

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 
 /// The most descriptors one packet carries.
-pub const MAX_FDS: usize = 8;
+pub const MAX_FDS: usize = 32;
 
 /// Two connected ends, both close-on-exec and blocking.
 ///

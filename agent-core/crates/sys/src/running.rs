@@ -20,7 +20,7 @@ use nix::unistd;
 /// The page: a byte for each tree, a word for the latest launch, and two for each of the last processes.
 const PAGE: usize = 4096;
 /// Processes that are noted: more than a zygote makes before it answers.
-const NOTED: usize = 16;
+const NOTED: usize = 64;
 /// The words behind the bytes.
 const WORDS: usize = 1 + 2 * NOTED;
 /// How many trees there can be.
@@ -179,15 +179,15 @@ mod tests {
         theirs.attempt(u64::MAX - 1);
         assert_eq!(theirs.trees().collect::<Vec<_>>(), [0, TREES - 1]);
         assert_eq!(ours.attempted(), u64::MAX - 1);
-        for launch in 1_i32..=20 {
+        for launch in 1_i32..=68 {
             let process = theirs.attempt(u64::from(launch.unsigned_abs()));
-            process.store(if launch == 19 { 0 } else { 100 + launch }, Ordering::SeqCst);
+            process.store(if launch == 67 { 0 } else { 100 + launch }, Ordering::SeqCst);
         }
-        let attempts = [4, 5, 19, 20, 21].map(|launch| ours.attempted_process(launch));
+        let attempts = [4, 5, 67, 68, 69].map(|launch| ours.attempted_process(launch));
         use Attempt::{Made, NotMade, Unknown};
-        assert_eq!(attempts, [Unknown, Made(105), NotMade, Made(120), Unknown]);
+        assert_eq!(attempts, [Unknown, Made(105), NotMade, Made(168), Unknown]);
         theirs.forget_attempts();
-        assert_eq!((ours.attempted(), ours.attempted_process(20)), (0, Unknown));
+        assert_eq!((ours.attempted(), ours.attempted_process(68)), (0, Unknown));
         assert_eq!(theirs.trees().collect::<Vec<_>>(), [0, TREES - 1]);
     }
 }

@@ -42,8 +42,10 @@ pub(crate) trait Owner: Send + Sync + 'static {
     /// A record is on the disk. Called for each, in order, before whoever asked for it is answered; so what
     /// [`Owner::live`] tells afterwards includes it.
     fn apply(&self, record: Self::Record);
-    /// All that went to the disk together has been applied.
-    fn applied(&self) {}
+    /// The same for records of one commit, in order.
+    fn apply_all(&self, records: Vec<Self::Record>) {
+        records.into_iter().for_each(|record| self.apply(record));
+    }
     /// The fewest records that say all that is still to be known.
     fn live(&self) -> Vec<Vec<u8>>;
     /// Bytes of room that records which must not fail may still take: kept free of those which may.
@@ -392,15 +394,10 @@ fn answer<O: Owner>(
     requests: impl IntoIterator<Item = Request<O::Record>>,
     result: &Result<(), Refused>,
 ) {
-    let mut senders = Vec::new();
-    for request in requests {
-        if result.is_ok() {
-            request.records.into_iter().for_each(|record| owner.apply(record));
-        }
-        senders.push(request.answer);
-    }
+    let (records, senders): (Vec<_>, Vec<_>) =
+        requests.into_iter().map(|request| (request.records, request.answer)).unzip();
     if result.is_ok() {
-        owner.applied();
+        owner.apply_all(records.into_iter().flatten().collect());
     }
     let mut others = senders.into_iter();
     while let Some(first) = others.next() {

@@ -72,13 +72,16 @@ impl Rule {
             return;
         };
         let day = i32::try_from(last.div_euclid(DAY)).unwrap_or(i32::MIN / 2);
-        let mut later = Vec::new();
+        let mut later: Vec<(i64, i32)> = Vec::new();
         for year in civil(day).0.max(FIRST_YEAR)..=LAST_YEAR {
-            later.push((begin.at(year) - i64::from(self.standard), *offset));
-            later.push((end.at(year) - i64::from(*offset), self.standard));
+            let begin = (begin.at(year) - i64::from(self.standard), *offset);
+            let end = (end.at(year) - i64::from(*offset), self.standard);
+            for change in [begin, end] {
+                // In the south a year's summer ends before the next begins. Equal instants stay as they are.
+                let at = later.partition_point(|&(instant, _)| instant <= change.0);
+                later.insert(at, change);
+            }
         }
-        // In the south a year's summer ends before the next begins. Equal instants stay as they are.
-        later.sort_by_key(|&(instant, _)| instant);
         changes.extend(later.into_iter().filter(|&(instant, _)| instant > last));
         // A summer that begins when the last one ends: winter has no time.
         changes.dedup_by(|later, earlier| {

@@ -237,7 +237,7 @@ fn range(index: u32) -> io::Result<libc::flock> {
 mod tests {
     use super::*;
     use crate::child::Stage;
-    use crate::slot::{End, Usage};
+    use crate::slot::{End, Rest, Usage};
     use crate::spool::Extent;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -254,7 +254,7 @@ mod tests {
         let stdout = Extent { total: u64::MAX, written: 5, tail: 2, stopped: true };
         let totals = Totals { stdout, stderr: Extent { total: 1, ..Extent::default() } };
         let wall = Duration::from_secs(30 * 86_400);
-        Record { end, started_ms: 1, ended_ms: 2, wall, usage: Some(usage), survivors: true, totals }
+        Record { end, started_ms: 1, ended_ms: 2, wall, usage: Some(usage), rest: Rest::Survivors, totals }
     }
 
     #[test]

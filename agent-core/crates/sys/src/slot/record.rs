@@ -68,6 +68,17 @@ pub enum End {
     },
 }
 
+/// What is left of a task's tree when its supervisor ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// No process.
+    Nothing,
+    /// Processes in the background that were let live, if any.
+    Background,
+    /// Processes that were killed and were still there when the supervisor stopped waiting for them.
+    Survivors,
+}
+
 impl End {
     /// Whether nothing of its tree was killed.
     #[must_use]
@@ -100,8 +111,8 @@ pub struct Record {
     pub wall: Duration,
     /// What the command used; `None` when it never began, or would not die.
     pub usage: Option<Usage>,
-    /// Whether killed processes were still there when the supervisor stopped waiting for them.
-    pub survivors: bool,
+    /// What was left of its tree.
+    pub rest: Rest,
     /// The output.
     pub totals: Totals,
 }
@@ -132,6 +143,7 @@ impl Totals {
 impl Record {
     const HAS_USAGE: u64 = 1;
     const SURVIVORS: u64 = 2;
+    const NOTHING_LEFT: u64 = 4;
 
     pub(super) fn seal(&self, n: u64) -> [u8; 168] {
         let (kind, a, b) = match self.end {
@@ -146,7 +158,11 @@ impl Record {
             .usage
             .map_or((0, 0, 0), |usage| (micros(usage.user), micros(usage.system), usage.max_rss_kib));
         let flags = if self.usage.is_some() { Self::HAS_USAGE } else { 0 }
-            | if self.survivors { Self::SURVIVORS } else { 0 };
+            | match self.rest {
+                Rest::Nothing => Self::NOTHING_LEFT,
+                Rest::Background => 0,
+                Rest::Survivors => Self::SURVIVORS,
+            };
         let [o1, o2, o3, o4, e1, e2, e3, e4] = self.totals.words();
         let (started, ended, wall) = (self.started_ms, self.ended_ms, micros(self.wall));
         seal(
@@ -178,7 +194,11 @@ impl Record {
             ended_ms,
             wall: Duration::from_micros(wall),
             usage: (flags & Self::HAS_USAGE != 0).then_some(usage),
-            survivors: flags & Self::SURVIVORS != 0,
+            rest: match flags & (Self::SURVIVORS | Self::NOTHING_LEFT) {
+                0 => Rest::Background,
+                Self::NOTHING_LEFT => Rest::Nothing,
+                _ => Rest::Survivors,
+            },
             totals: Totals::from_words(totals),
         })
     }

@@ -17,7 +17,7 @@ use super::tree::Tree;
 use super::{command, watch};
 use crate::launch::{OwnedSupervision, Received};
 use crate::pidfd::PidFd;
-use crate::slot::{Begun, End, Record, Usage};
+use crate::slot::{Begun, End, Record, Rest, Usage};
 use crate::{cgroup, descendants, priority};
 
 /// The name of a supervisor, as ps(1) shows it.
@@ -77,14 +77,14 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         priority::step_back();
     }
     let followed = started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
-    let (end, ended, survivors) = match followed {
+    let (end, ended, rest) = match followed {
         Ok(Ok(last)) => last,
         Ok(Err(error)) => {
             // The kernel has no memory to wait with: nothing is left running without us.
             tree.kill();
             return Err(error);
         }
-        Err((stage, errno)) => (End::NotStarted { stage, errno }, None, false),
+        Err((stage, errno)) => (End::NotStarted { stage, errno }, None, Rest::Nothing),
     };
 
     // The order: the output's bytes, the names of its files, and only then the record that vouches
@@ -94,7 +94,7 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         ended.map(|ended| Usage { user: ended.user, system: ended.system, max_rss_kib: ended.max_rss_kib });
     let (wall, ended_ms) = clock.stop()?;
     let totals = output.totals();
-    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, survivors, totals })?;
+    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, rest, totals })?;
     // After the record: a supervisor that is killed before it leaves the leaf to be found by it.
     if let Some(leaf) = leaf {
         cgroup::leave(leaf);

@@ -11,7 +11,7 @@ use super::tree::Tree;
 use super::wake::{Wake, Woken};
 use crate::child::Failure;
 use crate::pidfd::{self, Ended, How};
-use crate::slot::End;
+use crate::slot::{End, Rest};
 
 /// How long output of background children that still hold the pipe is waited for, after the
 /// command's end.
@@ -34,8 +34,8 @@ enum Phase {
     Killing(End, u32),
 }
 
-/// How it ended, what the command used, and whether anything of a killed tree is left.
-pub(super) type Last = (End, Option<Ended>, bool);
+/// How it ended, what the command used, and what is left of the tree.
+pub(super) type Last = (End, Option<Ended>, Rest);
 
 /// Follows the command to its end.
 pub(super) fn follow(
@@ -51,6 +51,7 @@ pub(super) fn follow(
         let Woken { due, cancelled } = wake.wait(output)?;
         // The dead first: a deadline that crosses the command's own end must not reach the rest.
         let none_left = reap(command.pid, &mut ended)?;
+        let background = if none_left { Rest::Nothing } else { Rest::Background };
         phase = match (phase, ended) {
             (Phase::Running, Some(ended)) => {
                 wake.after(DRAIN)?;
@@ -61,14 +62,16 @@ pub(super) fn follow(
                 wake.after(grace)?;
                 Phase::Terminating(if cancelled { End::Cancelled } else { End::TimedOut })
             }
-            (Phase::Draining(ended), _) if due => return Ok((own_end(command, ended), Some(ended), false)),
+            (Phase::Draining(ended), _) if due => {
+                return Ok((own_end(command, ended), Some(ended), background));
+            }
             (Phase::Terminating(why) | Phase::Killing(why, _), _) if none_left => {
                 output.take_rest();
-                return Ok((why, ended, false));
+                return Ok((why, ended, Rest::Nothing));
             }
             (Phase::Killing(why, MAX_KILLS), _) if due => {
                 output.take_rest();
-                return Ok((why, ended, true));
+                return Ok((why, ended, Rest::Survivors));
             }
             (Phase::Terminating(why), _) if due => {
                 tree.kill();
@@ -85,7 +88,7 @@ pub(super) fn follow(
         if let Phase::Draining(ended) = phase
             && output.at_end()
         {
-            return Ok((own_end(command, ended), Some(ended), false));
+            return Ok((own_end(command, ended), Some(ended), background));
         }
     }
 }
