@@ -176,8 +176,10 @@ impl Bash {
             }
         }
         if !self.env.is_empty() {
-            let env: std::collections::BTreeMap<&str, &str> =
-                self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut env = serde_json::Map::new();
+            for (name, value) in &self.env {
+                env.insert(name.clone(), value.as_str().into());
+            }
             map.serialize_entry("env", &env)?;
         }
         if self.stderr != StderrMode::default() {
