@@ -4,11 +4,14 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use nix::NixPath;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use serde::{Serialize, Serializer};
 
@@ -24,10 +27,12 @@ const MAX_DEPTH: usize = 16;
 const SIDE_EFFECT: &str = "vm/stat_refresh";
 /// A file system of its own, which systemd has autofs mount when it is looked at.
 const OTHER_FILE_SYSTEM: &str = "fs/binfmt_misc";
+/// Bytes of the second thread's stack.
+const STACK: usize = 128 << 10;
 /// Keys of cryptography: nobody's to know, though root may read them.
 const SECRETS: [&str; 2] = ["stable_secret", "tcp_fastopen_key"];
 
-/// Keys and values, in the order of their files' names.
+/// Keys and values, in the order of their names.
 #[derive(Default)]
 pub(crate) struct Running {
     pub(crate) values: Values,
@@ -54,28 +59,36 @@ enum Found {
     Missing,
 }
 
+/// A folder, and the keys that are right in it.
+struct Folder {
+    path: String,
+    keys: Vec<String>,
+}
+
 impl Running {
     /// Adds a key, or all keys of a folder, below `root`, which is /proc/sys. Whether there was any such.
     pub(crate) fn add(&mut self, root: &Path, path: &str) -> bool {
         let whole = root.join(path);
         match fs::symlink_metadata(&whole) {
             Ok(found) if found.is_dir() => {
-                let mut path = path.to_owned();
-                self.folder(AT_FDCWD, whole.as_path(), &mut path, 0);
+                let mut folders = Vec::new();
+                self.list(AT_FDCWD, whole.as_path(), path, 0, &mut folders);
+                self.read(root, &folders);
+                self.values.0.sort_unstable();
                 true
             }
-            Ok(_) => self.file(AT_FDCWD, whole.as_path(), path),
+            Ok(_) if self.values.0.len() >= MAX_KEYS => {
+                self.is_cut = true;
+                true
+            }
+            Ok(_) => self.take(look(AT_FDCWD, whole.as_path(), path), path),
             Err(_) => false,
         }
     }
 
-    /// Reads `name` in the folder `at`. Whether there is such a key.
-    fn file(&mut self, at: impl AsFd, name: &(impl NixPath + ?Sized), path: &str) -> bool {
-        if self.values.0.len() >= MAX_KEYS {
-            self.is_cut = true;
-            return true;
-        }
-        match look(at, name, path) {
+    /// Whether there is such a key.
+    fn take(&mut self, found: Found, path: &str) -> bool {
+        match found {
             Found::Value(value) => self.values.0.push((name::from_path(path), value)),
             Found::Unreadable => self.unreadable += 1,
             Found::Missing => return false,
@@ -83,9 +96,15 @@ impl Running {
         true
     }
 
-    /// Reads what is in the folder `name` in the folder `at`: to open each key from /proc on would take most of the
-    /// time. `path` is as it was when this returns.
-    fn folder(&mut self, at: impl AsFd, name: &(impl NixPath + ?Sized), path: &mut String, depth: usize) {
+    /// Lists the folder `name` in the folder `at`, and those below it.
+    fn list(
+        &mut self,
+        at: impl AsFd,
+        name: &(impl NixPath + ?Sized),
+        path: &str,
+        depth: usize,
+        folders: &mut Vec<Folder>,
+    ) {
         if depth > MAX_DEPTH || path == OTHER_FILE_SYSTEM {
             return;
         }
@@ -94,32 +113,72 @@ impl Running {
             self.unreadable += 1;
             return;
         };
-        let mut names: Vec<(String, bool)> = Vec::new();
+        let (mut keys, mut below) = (Vec::new(), Vec::new());
         for entry in folder.iter().flatten() {
             // What is not UTF-8 could not be asked for again: the kernel has no such key, but an interface may.
             match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
-                Ok(name) => names.push((name.to_owned(), entry.file_type() == Some(Type::Directory))),
+                Ok(name) if entry.file_type() == Some(Type::Directory) => below.push(name.to_owned()),
+                Ok(name) => keys.push(name.to_owned()),
             }
         }
-        names.sort_unstable();
-        for (name, is_folder) in &names {
+        let known: usize =
+            self.values.0.len() + folders.iter().map(|folder| folder.keys.len()).sum::<usize>();
+        if known + keys.len() > MAX_KEYS {
+            self.is_cut = true;
+            keys.truncate(MAX_KEYS.saturating_sub(known));
+        }
+        folders.push(Folder { path: path.to_owned(), keys });
+        for name in &below {
             if self.is_cut {
                 return;
             }
-            let length = path.len();
-            if length > 0 {
-                path.push('/');
-            }
-            path.push_str(name);
-            if *is_folder {
-                self.folder(&folder, name.as_str(), path, depth + 1);
-            } else {
-                self.file(&folder, name.as_str(), path);
-            }
-            path.truncate(length);
+            self.list(&folder, name.as_str(), &join(path, name), depth + 1, folders);
         }
     }
+
+    /// Reads all keys, by two threads: it is the kernel that takes the time. The second is over when this returns.
+    fn read(&mut self, root: &Path, folders: &[Folder]) {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut part = Self::default();
+            while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+                part.read_folder(root, folder);
+            }
+            part
+        };
+        let parts = thread::scope(|scope| {
+            // Where there can be no second thread, one does it all.
+            let second = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
+                // Descriptors of its own: in one table, each opening waits for the other's. What fails costs time only.
+                let _ = unshare(CloneFlags::CLONE_FILES);
+                work()
+            });
+            let first = work();
+            [Some(first), second.ok().and_then(|second| second.join().ok())]
+        });
+        for part in parts.into_iter().flatten() {
+            self.values.0.extend(part.values.0);
+            self.unreadable += part.unreadable;
+        }
+    }
+
+    /// Keys by their folder: to open each from / on would take most of the time.
+    fn read_folder(&mut self, root: &Path, folder: &Folder) {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let Ok(at) = openat(AT_FDCWD, &root.join(&folder.path), flags, Mode::empty()) else {
+            self.unreadable += folder.keys.len();
+            return;
+        };
+        for key in &folder.keys {
+            let path = join(&folder.path, key);
+            self.take(look(&at, key.as_str(), &path), &path);
+        }
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { [folder, "/", name].concat() }
 }
 
 /// The value of one key; none where there is none, or it can't be read.
