@@ -137,6 +137,84 @@ async fn the_examples_are_built_checked_installed_and_answer() {
     }
 }
 
+/// The crate of plugin authors with its Rust entry changed, in a workspace of its own.
+fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
+    let root = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    let (_, package) = root.split_once("[workspace.package]").unwrap();
+    let workspace =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}");
+    fs::write(scratch.file("Cargo.toml"), workspace).unwrap();
+    let api = scratch.file("plugin-api");
+    #[expect(clippy::disallowed_methods, reason = "copies a folder")]
+    let copied = Command::new("cp").arg("-r").arg(repository().join("plugin-api")).arg(&api).status();
+    assert!(copied.expect("cp is there").success());
+    let entry = api.join("src/entry_rust.rs");
+    let mut code = fs::read_to_string(&entry).unwrap();
+    for (from, to) in changes {
+        assert!(code.contains(from), "{from}");
+        code = code.replace(from, to);
+    }
+    fs::write(entry, code).unwrap();
+    api
+}
+
+/// What abi_stable's check is for, and what it would let pass.
+#[tokio::test]
+async fn a_rust_plugin_of_another_interface_is_refused_and_ends_nothing() {
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+    let table: [Case<'_>; 3] = [
+        (
+            "changed",
+            &[
+                ("describe: extern \"C\" fn() -> RString", "describe: extern \"C\" fn(u32) -> RString"),
+                ("fn describe<P: Provider>() -> RString", "fn describe<P: Provider>(_: u32) -> RString"),
+            ],
+            "another layout",
+        ),
+        (
+            "longer",
+            &[
+                (
+                    "    /// Takes a request in JSON;",
+                    "    pub(crate) more: u64,\n    /// Takes a request in JSON;",
+                ),
+                ("ProviderModule { describe:", "ProviderModule { more: 1, describe:"),
+            ],
+            "another layout",
+        ),
+        ("unlaid", &[("CheckTypeLayout::Yes", "CheckTypeLayout::No")], "without its interface's layout"),
+    ];
+    let (_server, mut agent, mut channel) = connected().await;
+    for (name, changes, words) in table {
+        let scratch = Scratch::new(&format!("kit-{name}"));
+        let api = changed_api(changes, &scratch);
+        let (method, dir) = (format!("getinfo.{name}"), scratch.file("fresh"));
+        let new = ["new", &method, dir.to_str().unwrap(), "--api-path", api.to_str().unwrap()];
+        succeeded(&ctl(&new, &repository()));
+        cargo(&["build"], &dir);
+        let library = plugin_dir().join(format!("kit/debug/libgetinfo_{name}.so"));
+
+        let verdict = check(&library);
+        let findings = verdict["findings"].as_array().unwrap();
+        let faults: Vec<&str> = findings
+            .iter()
+            .filter(|finding| finding["level"] == "fault")
+            .filter_map(|finding| finding["text"].as_str())
+            .collect();
+        assert!(matches!(&faults[..], [one] if one.contains(words) && !one.contains('\n')), "{verdict}");
+        assert_eq!(verdict["fit"], false);
+
+        let installed = agent.scratch().file("plugins").join(library.file_name().unwrap());
+        fs::copy(&library, &installed).unwrap();
+        fs::set_permissions(&installed, Permissions::from_mode(0o644)).unwrap();
+        let answer = channel.ask(&json!({"id": name, "method": method})).await;
+        assert!(answer["resp"] == "failed" && answer.to_string().contains(words), "{answer}");
+        let next = channel.ask(&json!({"id": "next", "method": "getinfo.kernel"})).await;
+        assert_eq!(next["resp"], "success", "{next}");
+        assert_eq!(agent.ended(), None);
+    }
+}
+
 #[test]
 fn each_of_our_own_plugins_is_fit() {
     let mut seen = 0;
