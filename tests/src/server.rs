@@ -147,6 +147,17 @@ impl Channel {
         self.send_text(&format!("{message}\n")).await;
     }
 
+    /// The answer to a request; what comes before it is dropped: results that are not acknowledged come again.
+    pub async fn ask_past(&mut self, request: &Value) -> Value {
+        self.send(request).await;
+        loop {
+            let message = self.next().await.expect("an answer");
+            if message["id"] == request["id"] && message["method"].is_null() {
+                return message;
+            }
+        }
+    }
+
     /// Sends a request and returns its answer; answers to others are not expected meanwhile.
     pub async fn ask(&mut self, request: &Value) -> Value {
         self.send(request).await;

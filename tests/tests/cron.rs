@@ -9,16 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The answer to a request; the results of runs that come before it are dropped, they come again.
 async fn ask(channel: &mut Channel, request: Value) -> Value {
-    let id = request["id"].clone();
-    channel.send(&request).await;
-    loop {
-        let message = channel.next().await.unwrap();
-        if message["id"] == id && message["method"].is_null() {
-            return message;
-        }
-    }
+    channel.ask_past(&request).await
 }
 
 async fn set(channel: &mut Channel, name: &str, fields: Value) -> Value {

@@ -588,6 +588,54 @@ fn what_is_asked_for_at_once_goes_out_together_and_in_order() {
 }
 
 #[test]
+fn what_nobody_waits_for_goes_with_the_next_that_is_asked_for() {
+    local().block_on(async {
+        let memory = Memory::default();
+        let owner: Arc<Seen> = Arc::default();
+        let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+        let committer = Arc::new(committer);
+        let before = memory.state().syncs;
+        let patient = |text: &'static [u8]| {
+            let committer = committer.clone();
+            tokio::spawn(async move { committer.commit(vec![text.to_vec()], Need::Patient).await })
+        };
+        let (first, second) = (patient(b"first"), patient(b"second"));
+        tokio::task::yield_now().await;
+        committer.commit(vec![b"third".to_vec()], Need::Due).await.unwrap();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(owner.live(), [&b"first"[..], b"second", b"third"]);
+        // Two if this process stood still for so long in between.
+        assert!(memory.state().syncs - before <= 2, "{} syncs", memory.state().syncs - before);
+        // Alone, and when the journal is closed meanwhile.
+        patient(b"alone").await.unwrap().unwrap();
+        let last = patient(b"last");
+        tokio::task::yield_now().await;
+        committer.close();
+        assert_eq!(owner.live().last().unwrap(), b"last");
+        last.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_request_that_is_given_up_strands_none_that_was_asked_for_with_it() {
+    local().block_on(async {
+        let owner: Arc<Seen> = Arc::default();
+        let (committer, _) = Committer::open(Memory::default(), owner.clone()).unwrap();
+        let mut given_up = Box::pin(committer.commit(vec![b"given up".to_vec()], NEW));
+        let mut with_it = Box::pin(committer.commit(vec![b"with it".to_vec()], NEW));
+        std::future::poll_fn(|cx| {
+            assert!(given_up.as_mut().poll(cx).is_pending() && with_it.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(given_up);
+        with_it.await.unwrap();
+        assert_eq!(owner.live(), [&b"given up"[..], b"with it"]);
+    });
+}
+
+#[test]
 fn what_must_not_fail_has_room_when_what_may_is_refused() {
     local().block_on(async {
         let memory = Memory::default();

@@ -1,0 +1,152 @@
+//! When jobs are started that were due while the agent was down, and those that a fleet has in common.
+
+#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+
+use e2e::{Agent, AgentConfig, Channel, Pki, Scratch, Server};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const HOUR: u64 = 3600;
+
+/// A wall clock that is ahead, for one process: nobody's else is set. What the kernel's timers do stays as it is.
+const AHEAD: &str = r#"
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <stdlib.h>
+    #include <time.h>
+    int clock_gettime(clockid_t clock, struct timespec *now) {
+        static int (*real)(clockid_t, struct timespec *);
+        if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+        int result = real(clock, now);
+        const char *ahead = getenv("AHEAD");
+        if (clock == CLOCK_REALTIME && ahead) now->tv_sec += atol(ahead);
+        return result;
+    }"#;
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+async fn set(channel: &mut Channel, name: &str, fields: &Value) {
+    let mut request = json!({"id": "set", "method": "cron.set", "name": name});
+    request.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
+    let answer = channel.ask_past(&request).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+}
+
+/// The instants of a job's runs.
+async fn runs(channel: &mut Channel, name: &str) -> Vec<String> {
+    let request = json!({"id": "history", "method": "cron.history", "name": name});
+    let answer = channel.ask_past(&request).await;
+    let runs = answer["data"].as_array().unwrap();
+    runs.iter().map(|run| run["due"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_was_due_while_the_agent_was_down_is_made_up_for_once_or_left_out() {
+    let tools = Scratch::new("ahead");
+    let (source, library) = (tools.write("ahead.c", AHEAD), tools.file("ahead.so"));
+    #[expect(clippy::disallowed_methods, reason = "compiles a clock")]
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    assert!(compiled.unwrap().success());
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let pki = Pki::new();
+        let server = Server::start(&pki).await;
+        let mut agent = Agent::start(&pki, AgentConfig::new(server.address()));
+        let mut channel = server.channel().await;
+        for (name, fields) in [
+            ("once", json!({"missed": "once"})),
+            ("near", json!({"missed": "once", "horizon": 60})),
+            ("skip", json!({"missed": "skip"})),
+        ] {
+            let mut fields = fields;
+            fields["schedule"] = json!("0 0 * * * *");
+            fields["cmd"] = json!("true");
+            fields["timezone"] = json!("UTC");
+            set(&mut channel, name, &fields).await;
+        }
+        agent.signal(signal);
+        agent.wait().await;
+
+        // Two full hours are missed, and it is half past.
+        let ahead = 2 * HOUR + (HOUR / 2 + HOUR - now() % HOUR) % HOUR;
+        agent.rewrite(|config| {
+            config.wrapper =
+                vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display()), format!("AHEAD={ahead}")];
+        });
+        agent.restart();
+        let mut channel = server.channel().await;
+        let result = loop {
+            let message = channel.next().await.unwrap();
+            if message["method"] == "cron.result" {
+                break message;
+            }
+        };
+        assert_eq!((&result["name"], &result["resp"]), (&json!("once"), &json!("success")), "{result}");
+        for _ in 0..2 {
+            let last = (now() + ahead) / HOUR * HOUR;
+            let last = told(last);
+            assert_eq!(runs(&mut channel, "once").await, std::slice::from_ref(&last), "after {signal}");
+            for name in ["near", "skip"] {
+                assert_eq!(runs(&mut channel, name).await, Vec::<String>::new(), "{name} after {signal}");
+                let left_out = format!("job {name}: what was due until {last} was missed and is left out");
+                agent.logged(&left_out).await;
+            }
+            // Once, however often the agent is started.
+            agent.restart();
+            channel = server.channel().await;
+        }
+    }
+}
+
+fn told(seconds: u64) -> String {
+    let time = chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap();
+    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// By how much the runs of each job are put off, in whole seconds: the least of two, since a busy machine starts one later.
+async fn offsets(channel: &mut Channel, jobs: &[String]) -> BTreeMap<String, i64> {
+    let mut seen: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    while seen.len() < jobs.len() || seen.values().any(|offsets| offsets.len() < 2) {
+        let message = channel.next().await.unwrap();
+        if message["method"] != "cron.result" {
+            continue;
+        }
+        let time =
+            |field: &str| chrono::DateTime::parse_from_rfc3339(message[field].as_str().unwrap()).unwrap();
+        let offset = (time("started") - time("due")).num_seconds();
+        seen.entry(message["name"].as_str().unwrap().to_owned()).or_default().push(offset);
+        channel.send(&json!({"id": "ack", "method": "async.ack", "task": message["id"]})).await;
+    }
+    seen.into_iter().map(|(name, offsets)| (name, offsets.into_iter().min().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn each_host_puts_a_job_off_by_its_own_time_and_always_the_same() {
+    const MOST: i64 = 3;
+    let jobs: Vec<String> = (0..8).map(|number| format!("backup-{number}")).collect();
+    let fields = json!({"schedule": "* * * * * *", "cmd": "true", "jitter": MOST, "overlap": "allow"});
+    let mut hosts = Vec::new();
+    for host in ["host-1", "host-2"] {
+        let pki = Pki::new();
+        let server = Server::start(&pki).await;
+        let config = AgentConfig { host_id: host.to_owned(), ..AgentConfig::new(server.address()) };
+        let mut agent = Agent::start(&pki, config);
+        let mut channel = server.channel().await;
+        for name in &jobs {
+            set(&mut channel, name, &fields).await;
+        }
+        let first = offsets(&mut channel, &jobs).await;
+        assert!(first.values().all(|offset| (0..=MOST).contains(offset)), "{first:?}");
+        agent.restart();
+        let mut channel = server.channel().await;
+        assert_eq!(offsets(&mut channel, &jobs).await, first, "{host}");
+        hosts.push(first);
+    }
+    assert_ne!(hosts[0], hosts[1]);
+    let spread: Vec<_> = hosts[0].values().collect();
+    assert!(spread.iter().any(|offset| *offset != spread[0]), "{spread:?}");
+}
