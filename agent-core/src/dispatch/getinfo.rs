@@ -91,12 +91,13 @@ impl Call {
         self.refused = Some(Refused { retcode: answer.retcode, message: answer.message.clone() });
     }
 
-    async fn make(self, plugins: &Plugins) -> Part {
+    /// `id`: the request's, for the log.
+    async fn make(self, id: &str, plugins: &Plugins) -> Part {
         let Self { method, args, refused } = self;
         if let Some(Refused { retcode, message }) = refused {
             return Part { method, args, resp: Resp::Failed, retcode, message, data: None };
         }
-        let answer = one("", &method, &args, plugins).await;
+        let answer = one(id, &method, &args, plugins).await;
         let data = match answer.data {
             Some(agent_wire::message::Data::Json(data)) => Some(data),
             Some(agent_wire::message::Data::Text(_)) | None => None,
@@ -117,8 +118,8 @@ pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> R
         while running.len() < AT_ONCE
             && let Some((place, call)) = calls.next()
         {
-            let plugins = plugins.clone();
-            running.spawn(async move { (place, call.make(&plugins).await) });
+            let (id, plugins) = (Arc::<str>::from(id), plugins.clone());
+            running.spawn(async move { (place, call.make(&id, &plugins).await) });
         }
         let Some(done) = running.join_next().await else { break };
         let (place, mut part) = match done {
