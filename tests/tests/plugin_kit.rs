@@ -139,22 +139,22 @@ async fn the_examples_are_built_checked_installed_and_answer() {
 
 /// The crate of plugin authors with its Rust entry changed, in a workspace of its own.
 fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
-    let root = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    let (_, package) = root.split_once("[workspace.package]").unwrap();
+    let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the checkout has one");
+    let (_, package) = root.split_once("[workspace.package]").expect("a workspace");
     let workspace =
         format!("[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}");
-    fs::write(scratch.file("Cargo.toml"), workspace).unwrap();
+    fs::write(scratch.file("Cargo.toml"), workspace).expect("it can be written");
     let api = scratch.file("plugin-api");
     #[expect(clippy::disallowed_methods, reason = "copies a folder")]
     let copied = Command::new("cp").arg("-r").arg(repository().join("plugin-api")).arg(&api).status();
     assert!(copied.expect("cp is there").success());
     let entry = api.join("src/entry_rust.rs");
-    let mut code = fs::read_to_string(&entry).unwrap();
+    let mut code = fs::read_to_string(&entry).expect("it was copied");
     for (from, to) in changes {
         assert!(code.contains(from), "{from}");
         code = code.replace(from, to);
     }
-    fs::write(entry, code).unwrap();
+    fs::write(entry, code).expect("it can be written");
     api
 }
 

@@ -1,0 +1,278 @@
+//! The committer: what goes out together, what has room, who is answered.
+
+use super::super::committer::{Committer, Need, Owner, Refused};
+use super::super::disk::Disk;
+use super::super::log::Log;
+use super::super::segment::frame_length;
+use super::memory::Memory;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A new request of which nothing follows.
+pub(super) const NEW: Need = Need::New { then: 0 };
+
+/// An owner that remembers.
+#[derive(Default)]
+pub(super) struct Seen(pub(super) Mutex<Vec<Vec<u8>>>, u64);
+
+impl Owner for Seen {
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, record: Vec<u8>) {
+        self.0.lock().unwrap().push(record);
+    }
+
+    fn live(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn reserve(&self) -> u64 {
+        self.1
+    }
+}
+
+pub(super) fn local() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// `count` commits at once, in order.
+pub(super) async fn at_once<D: Disk + Send + 'static>(committer: &Arc<Committer<D, Seen>>, count: usize)
+where
+    D::File: Send,
+{
+    let all: Vec<_> = (0..count)
+        .map(|number| {
+            let committer = committer.clone();
+            let record = format!("record {number} {}", "x".repeat(180)).into_bytes();
+            tokio::spawn(async move { committer.commit(vec![record], NEW).await.unwrap() })
+        })
+        .collect();
+    for one in all {
+        one.await.unwrap();
+    }
+}
+
+#[test]
+fn what_is_asked_for_at_once_goes_out_together_and_in_order() {
+    local().block_on(async {
+        let memory = Memory::default();
+        let owner: Arc<Seen> = Arc::default();
+        let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+        let committer = Arc::new(committer);
+        at_once(&committer, 1000).await;
+        assert!(memory.state().syncs < 100, "{} syncs for 1000 records", memory.state().syncs);
+        let seen = owner.live();
+        assert_eq!(seen.len(), 1000);
+        for (number, record) in seen.iter().enumerate() {
+            assert!(record.starts_with(format!("record {number} ").as_bytes()), "record {number}");
+        }
+        committer.close();
+        assert!(matches!(committer.commit(vec![b"x".to_vec()], NEW).await, Err(Refused::Closed)));
+        assert_eq!(Log::open(memory.killed()).unwrap().1.records, seen);
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_goes_with_the_next_that_is_asked_for() {
+    local().block_on(async {
+        let memory = Memory::default();
+        let owner: Arc<Seen> = Arc::default();
+        let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+        let committer = Arc::new(committer);
+        let before = memory.state().syncs;
+        let patient = |text: &'static [u8]| {
+            let committer = committer.clone();
+            tokio::spawn(async move { committer.commit(vec![text.to_vec()], Need::Patient).await })
+        };
+        let (first, second) = (patient(b"first"), patient(b"second"));
+        tokio::task::yield_now().await;
+        committer.commit(vec![b"third".to_vec()], Need::Due).await.unwrap();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(owner.live(), [&b"first"[..], b"second", b"third"]);
+        // Two if this process stood still for so long in between.
+        assert!(memory.state().syncs - before <= 2, "{} syncs", memory.state().syncs - before);
+        // Alone, and when the journal is closed meanwhile.
+        patient(b"alone").await.unwrap().unwrap();
+        let last = patient(b"last");
+        tokio::task::yield_now().await;
+        committer.close();
+        assert_eq!(owner.live().last().unwrap(), b"last");
+        last.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_request_that_is_given_up_strands_none_that_was_asked_for_with_it() {
+    local().block_on(async {
+        let owner: Arc<Seen> = Arc::default();
+        let (committer, _) = Committer::open(Memory::default(), owner.clone()).unwrap();
+        let mut given_up = Box::pin(committer.commit(vec![b"given up".to_vec()], NEW));
+        let mut with_it = Box::pin(committer.commit(vec![b"with it".to_vec()], NEW));
+        std::future::poll_fn(|cx| {
+            assert!(given_up.as_mut().poll(cx).is_pending() && with_it.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(given_up);
+        with_it.await.unwrap();
+        assert_eq!(owner.live(), [&b"given up"[..], b"with it"]);
+    });
+}
+
+#[test]
+fn what_must_not_fail_has_room_when_what_may_is_refused() {
+    local().block_on(async {
+        let memory = Memory::default();
+        memory.state().space = Some(64 << 10);
+        let (committer, _) =
+            Committer::open(memory.clone(), Arc::new(Seen(Mutex::default(), 8 << 10))).unwrap();
+        let mut taken = 0;
+        let refused = loop {
+            match committer.commit(vec![vec![b'n'; 500]], NEW).await {
+                Ok(()) => taken += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert!(matches!(refused, Refused::NoSpace(_)) && taken > 50, "{taken}: {refused:?}");
+        for _ in 0..10 {
+            committer.commit(vec![vec![b'd'; 500]], Need::Due).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_follows_from_each_that_was_taken_has_room_on_a_full_disk() {
+    const THEN: usize = 1000;
+    local().block_on(async {
+        for space in [64 << 10, 200 << 10, 1 << 20] {
+            let memory = Memory::default();
+            memory.state().space = Some(space);
+            let owner = Arc::new(Promised::default());
+            let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+            let need = Need::New { then: frame_length(THEN) as u64 };
+            let all: Vec<_> = (0..500).map(|_| committer.commit(vec![vec![b'n'; 500]], need)).collect();
+            let all = futures_in_turn(all).await;
+            let taken = all.iter().filter(|one| one.is_ok()).count();
+            assert!(taken > 20 && taken < 500 || space == 1 << 20, "{taken} in {space} bytes");
+            assert!(all.iter().all(|one| matches!(one, Ok(()) | Err(Refused::NoSpace(_)))));
+            for _ in 0..taken {
+                committer.commit(vec![vec![b'd'; THEN]], Need::Due).await.unwrap();
+            }
+        }
+    });
+}
+
+/// An owner of records each of which is followed by another.
+#[derive(Default)]
+struct Promised(Mutex<(usize, usize)>);
+
+impl Owner for Promised {
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, record: Vec<u8>) {
+        let mut counts = self.0.lock().unwrap();
+        if record[0] == b'n' { counts.0 += 1 } else { counts.1 += 1 }
+    }
+
+    fn live(&self) -> Vec<Vec<u8>> {
+        let (new, due) = *self.0.lock().unwrap();
+        [vec![vec![b'n'; 500]; new], vec![vec![b'd'; 1000]; due]].concat()
+    }
+
+    fn reserve(&self) -> u64 {
+        let (new, due) = *self.0.lock().unwrap();
+        ((new - due) * frame_length(1000)) as u64
+    }
+}
+
+/// Polls all of them before it waits for the first.
+async fn futures_in_turn<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *done = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// An owner that can't bear a record.
+struct Panics;
+
+impl Owner for Panics {
+    type Record = Vec<u8>;
+
+    fn bytes(record: &Vec<u8>) -> Vec<u8> {
+        record.clone()
+    }
+
+    fn found(&self, bytes: &[u8]) {
+        self.apply(bytes.to_vec());
+    }
+
+    fn apply(&self, _: Vec<u8>) {
+        panic!("as the test wants");
+    }
+
+    fn live(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn reserve(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_committer_that_has_panicked() {
+    local().block_on(async {
+        let (committer, _) = Committer::open(Memory::default(), Arc::new(Panics)).unwrap();
+        for _ in 0..3 {
+            let answer = committer.commit(vec![b"x".to_vec()], NEW);
+            let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer");
+            assert!(matches!(answer, Err(Refused::Closed)));
+        }
+        committer.close();
+    });
+}
+
+#[test]
+fn a_disk_that_fails_once_costs_a_new_file_and_no_record() {
+    local().block_on(async {
+        for at in 7..12 {
+            let memory = Memory::default();
+            let owner: Arc<Seen> = Arc::default();
+            let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
+            memory.state().fail = Some((at, io::ErrorKind::Other, false));
+            for number in 0..5_u8 {
+                committer.commit(vec![vec![number + 1]], NEW).await.unwrap();
+            }
+            assert_eq!(Log::open(memory.killed()).unwrap().1.records, owner.live());
+        }
+    });
+}
