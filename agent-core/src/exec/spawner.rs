@@ -136,18 +136,24 @@ impl Spawner {
     ) -> Result<PidFd, Error> {
         for _ in 0..ATTEMPTS {
             let line = self.line().await?;
-            let answer = async {
-                let ordered = line.order(launch, files, holder).await;
-                let answered = ordered.map_err(|error| {
-                    warn!("exec: the zygote is gone: {error}");
-                    Lost::NotBegun
-                })?;
-                answered.await.unwrap_or(Err(Lost::NoAnswer))
+            let exchange = async {
+                let lost = match line.order(launch, files, holder).await {
+                    Ok(answered) => match answered.await.unwrap_or(Err(Lost::NoAnswer)) {
+                        Ok(made) => return Ok(made),
+                        Err(lost) => lost,
+                    },
+                    Err(error) if is_gone(&error) => Lost::NotBegun,
+                    Err(error) => return Ok(Err(error)),
+                };
+                if matches!(lost, Lost::NotBegun) {
+                    // It died first: another may have it, once it is known what the dead one has begun.
+                    line.replaced().await;
+                }
+                Err(lost)
             };
-            match time::timeout(ZYGOTE_TIMEOUT, answer).await {
+            match time::timeout(ZYGOTE_TIMEOUT, exchange).await {
                 Ok(Ok(made)) => return made.map_err(|error| not_started(stage_name(Stage::Clone), &error)),
-                // It died first: another may have it, once it is known what the dead one has begun.
-                Ok(Err(Lost::NotBegun)) => line.replaced().await,
+                Ok(Err(Lost::NotBegun)) => {}
                 // Never tried again. Its tree is ended by the caller.
                 Ok(Err(Lost::NoAnswer)) => break,
                 Err(_) => {
@@ -244,6 +250,12 @@ impl Spawner {
             }
         }
     }
+}
+
+/// Whether a failed order says that the zygote is; anything else is the order's own.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
 }
 
 /// Takes a zygote's answers, reaps it when it ends, and has it replaced. Ends with the zygote, which ends when its
