@@ -79,6 +79,7 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             // A supervisor is above its command's cgroup, not in it.
             OwnedHolder::Keeper(_) | OwnedHolder::Supervisor(_) | OwnedHolder::None => None,
         };
+        let is_task = matches!(launch.holder, OwnedHolder::Supervisor(_));
         let (argv, envp) = launch.pointers();
         let number = running.attempt(launch.id);
         // SAFETY: the zygote has one thread: `serve` is called first thing in main and starts none.
@@ -101,6 +102,10 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             },
             Ok(Side::Parent { pidfd, .. }) => answers.0.push((launch.id, Ok(pidfd.into()))),
             Err(error) => answers.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO)))),
+        }
+        if !is_task {
+            // Somebody waits for a command.
+            answers.send(&socket)?;
         }
     }
 }
