@@ -48,9 +48,10 @@ fn cargo(words: &[&str], dir: &Path) {
     succeeded(&run(env!("CARGO"), &args, dir));
 }
 
-/// A folder of the examples, apart, so that nothing is built in the checkout.
-fn copy(from: &str, scratch: &Scratch) -> PathBuf {
-    let (from, to) = (repository().join("examples").join(from), scratch.file(from));
+/// A folder of the checkout, apart, so that nothing is built in that.
+fn copy(folder: &str, scratch: &Scratch) -> PathBuf {
+    let from = repository().join(folder);
+    let to = scratch.path().join(from.file_name().expect("a folder"));
     #[expect(clippy::disallowed_methods, reason = "copies a folder")]
     let copied = Command::new("cp").arg("-r").arg(&from).arg(&to).status();
     assert!(copied.expect("cp is there").success());
@@ -98,7 +99,7 @@ async fn the_examples_are_built_checked_installed_and_answer() {
     let plugins = agent.scratch().file("plugins");
     let mut libraries = Vec::new();
 
-    let rust = copy("plugin-rust", &scratch);
+    let rust = copy("examples/plugin-rust", &scratch);
     let manifest = fs::read_to_string(rust.join("Cargo.toml")).unwrap();
     let api = repository().join("plugin-api");
     fs::write(rust.join("Cargo.toml"), manifest.replace("../../plugin-api", api.to_str().unwrap())).unwrap();
@@ -106,7 +107,7 @@ async fn the_examples_are_built_checked_installed_and_answer() {
     libraries.push(("Rust", plugin_dir().join("kit/debug/libgetinfo_uptime.so")));
 
     let include = format!("API={}", api.join("include").display());
-    let c = copy("plugin-c", &scratch);
+    let c = copy("examples/plugin-c", &scratch);
     succeeded(&run("make", &["-B", &include], &c));
     let library = c.join("libgetinfo_uptime.so");
     let size = fs::metadata(&library).unwrap().len();
@@ -116,7 +117,7 @@ async fn the_examples_are_built_checked_installed_and_answer() {
     #[expect(clippy::disallowed_methods, reason = "asks whether Go is there")]
     let go = Command::new("go").arg("version").output();
     if go.is_ok_and(|output| output.status.success()) {
-        let dir = copy("plugin-go", &scratch);
+        let dir = copy("examples/plugin-go", &scratch);
         let source = fs::read_to_string(dir.join("plugin.go")).unwrap();
         let header = api.join("include");
         fs::write(
@@ -144,10 +145,7 @@ fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
     let workspace =
         format!("[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}");
     fs::write(scratch.file("Cargo.toml"), workspace).expect("it can be written");
-    let api = scratch.file("plugin-api");
-    #[expect(clippy::disallowed_methods, reason = "copies a folder")]
-    let copied = Command::new("cp").arg("-r").arg(repository().join("plugin-api")).arg(&api).status();
-    assert!(copied.expect("cp is there").success());
+    let api = copy("plugin-api", scratch);
     let entry = api.join("src/entry_rust.rs");
     let mut code = fs::read_to_string(&entry).expect("it was copied");
     for (from, to) in changes {

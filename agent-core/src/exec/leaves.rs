@@ -5,7 +5,7 @@
 //! that never comes again. Who removes it: the agent; where that is gone, the supervisor.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent_sys::cgroup;
 use agent_sys::slot::Rest;
+
+use super::cgroup::make_leaf;
 
 /// A task's leaf is `task.N` in the agent's directory of cgroups.
 pub(super) const PREFIX: &str = "task.";
@@ -84,14 +86,7 @@ impl Leaves {
 
     /// A new one, for a task that sets limits there.
     pub(super) fn make(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
-        let path = self.path(n);
-        match fs::create_dir(&path) {
-            // Prepared before, for an attempt that came to nothing.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made?,
-        }
-        let dir = File::open(&path)?;
-        let events = cgroup::events(&dir)?;
+        let (dir, events) = make_leaf(&self.path(n))?;
         Ok(self.hand_out(Open { number: n, dir, events, empty: true }))
     }
 

@@ -7,7 +7,7 @@
 //! compares the kill count of the leaf with that of the parent's cgroup).
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,7 +19,7 @@ use agent_sys::running::Running;
 use agent_sys::{cgroup, readiness};
 use tokio::io::Interest;
 
-use super::cgroup::Root;
+use super::cgroup::{Root, make_leaf};
 
 /// The most leaves, two descriptors each. A command beyond them gets a keeper.
 pub(crate) const MAX_LEAVES: usize = 1024;
@@ -124,13 +124,7 @@ impl Pool {
 
     fn make(&self, number: usize) -> io::Result<Leaf> {
         let path = self.root.path.join(number.to_string());
-        match fs::create_dir(&path) {
-            // Made before by an attempt that then ran out of descriptors.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made?,
-        }
-        let dir = File::open(&path)?;
-        let events = cgroup::events(&dir)?;
+        let (dir, events) = make_leaf(&path)?;
         Ok(Leaf { number, path, dir, events })
     }
 }

@@ -10,7 +10,6 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -54,7 +53,6 @@ pub(crate) struct Spawner {
     pool: Option<Arc<Pool>>,
     failures: Failures,
     current: Mutex<State>,
-    next_serial: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -69,7 +67,6 @@ enum State {
 struct Zygote {
     line: Arc<Line>,
     started: Instant,
-    serial: u32,
     /// Takes its answers and reaps it.
     watch: JoinHandle<()>,
 }
@@ -110,18 +107,10 @@ impl Spawner {
     ) -> Result<Arc<Self>, Error> {
         let failures = Failures::open().map_err(|error| not_started("zygote", &error))?;
         let current = Mutex::new(State::None);
-        let spawner = Arc::new(Self {
-            program,
-            nofile,
-            running,
-            pool,
-            failures,
-            current,
-            next_serial: AtomicU32::new(0),
-        });
-        let first = spawner.launch_zygote().map_err(|error| not_started("zygote", &error))?;
-        // Nobody else has the spawner yet.
+        let spawner = Arc::new(Self { program, nofile, running, pool, failures, current });
+        // Nobody else has the spawner yet; and the first zygote's end, however early, is seen to after this.
         if let Ok(mut current) = spawner.current.try_lock() {
+            let first = spawner.launch_zygote().map_err(|error| not_started("zygote", &error))?;
             *current = State::Alive(first);
         }
         Ok(spawner)
@@ -223,24 +212,20 @@ impl Spawner {
         let process = readiness::watch(process, Interest::READABLE)?;
         let ordered = StdMutex::new(Some(VecDeque::new()));
         let line = Arc::new(Line { socket, process, ordered, replaced: watch::Sender::new(false) });
-        let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
-        let watch = serve(Arc::downgrade(self), Arc::clone(&self.running), Arc::clone(&line), serial);
-        Ok(Zygote { line, started: Instant::now(), serial, watch: tokio::spawn(watch) })
+        let watch = serve(Arc::downgrade(self), Arc::clone(&self.running), Arc::clone(&line));
+        Ok(Zygote { line, started: Instant::now(), watch: tokio::spawn(watch) })
     }
 
-    /// After a zygote's death: another, unless that was its replacement already or too soon.
+    /// After a zygote's death, which its own watch alone tells: another, unless that was too soon or at shutdown.
     ///
     /// Boxed: it spawns the watch that calls it.
-    fn replace(self: Arc<Self>, dead: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move { self.replace_now(dead).await })
+    fn replace(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.replace_now().await })
     }
 
-    async fn replace_now(self: &Arc<Self>, dead: u32) {
+    async fn replace_now(self: &Arc<Self>) {
         let mut current = self.current.lock().await;
         let State::Alive(zygote) = &*current else { return };
-        if zygote.serial != dead {
-            return;
-        }
         let old_enough = zygote.started.elapsed() >= TOO_YOUNG;
         *current = State::None;
         if old_enough {
@@ -260,7 +245,7 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Takes a zygote's answers, reaps it when it ends, and has it replaced. Ends with the zygote, which ends when its
 /// line is hung up.
-async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>, serial: u32) {
+async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>) {
     tokio::select! {
         followed = line.take_answers() => if !followed {
             let _ = line.process.get_ref().signal(Signal::SIGKILL);
@@ -272,7 +257,7 @@ async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>, s
     line.give_up(&running);
     // Not before: what it has begun is in a page that the next one writes to.
     if let Some(spawner) = spawner.upgrade() {
-        spawner.replace(serial).await;
+        spawner.replace().await;
     }
     line.replaced.send_replace(true);
 }

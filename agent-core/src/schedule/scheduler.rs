@@ -330,21 +330,21 @@ impl Scheduler {
         let Ok(Crontabs { mut jobs, mut problems, warnings, unread }) = read else {
             return log::error!("{}: reading it ended in a panic", dir.display());
         };
-        let mut unknown: HashMap<String, String> = HashMap::new();
-        let mut users: Vec<String> = Vec::new();
+        // What is wrong with each user, if anything.
+        let mut users: HashMap<String, Option<String>> = HashMap::new();
         for user in jobs.iter().filter_map(|job| user_of(&job.set)) {
-            if let Err(at) = users.binary_search(&user) {
-                users.insert(at, user);
+            if users.contains_key(&user) {
+                continue;
             }
-        }
-        for user in users {
-            // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
-            if let Err(error @ Error::NoSuchUser(_)) = self.executor.account(Some(user.clone()), None).await {
-                unknown.insert(user, error.to_string());
-            }
+            let error = match self.executor.account(Some(user.clone()), None).await {
+                Err(error @ Error::NoSuchUser(_)) => Some(error.to_string()),
+                // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
+                Ok(_) | Err(_) => None,
+            };
+            users.insert(user, error);
         }
         jobs.retain(|FileJob { set, file, line }| {
-            let error = match user_of(set).and_then(|user| unknown.get(&user)) {
+            let error = match user_of(set).and_then(|user| users.get(&user)?.as_ref()) {
                 Some(error) => {
                     format!("{error} (if the lines of this file name no user, put CRON_USER=root above them)")
                 }

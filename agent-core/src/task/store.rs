@@ -45,28 +45,20 @@ impl Owner for Shared {
 
     fn found(&self, bytes: &[u8]) {
         match Record::from_bytes(bytes) {
-            Some(record) => self.apply(record),
+            Some(record) => self.table().apply(record),
             // Of a later version, or of none: what this one knows goes on without.
             None => log::error!("tasks: a record of the journal can't be read and is left out"),
         }
     }
 
-    fn apply(&self, record: Record) {
-        self.apply_all(vec![record]);
-    }
-
-    fn apply_all(&self, records: Vec<Record>) {
+    fn apply(&self, records: Vec<Record>) {
         let mut records = records.into_iter();
-        let mut more = true;
-        let mut order = 0;
-        while more {
+        while records.len() > 0 {
             // One hold for many, but not so long that the event loop would wait for it.
             let mut table = self.table();
-            let before = records.len();
             records.by_ref().take(TOGETHER).for_each(|record| table.apply(record));
-            order = table.last_order();
-            more = before > TOGETHER;
         }
+        let order = self.table().last_order();
         self.news.send_if_modified(|last| std::mem::replace(last, order) != order);
     }
 

@@ -180,7 +180,9 @@ fn rust_entry(library: &'static Library) -> Result<ProviderModuleRef, String> {
     let header = header.upgrade().map_err(|err| summary(&err))?;
     // Without layout constants abi_stable would skip the very check it is used for.
     if header.layout().is_none() {
-        return Err("it was built without its interface's layout, so nothing can vouch for it: export_provider! puts it in".to_owned());
+        return Err("it was built without its interface's layout, so nothing can vouch for it: \
+                    export_provider! puts it in"
+            .to_owned());
     }
     header.init_root_module::<ProviderModuleRef>().map_err(|err| summary(&err))
 }
@@ -210,7 +212,11 @@ fn summary(err: &LibraryError) -> String {
         LibraryError::IncompatibleVersionNumber { actual_version, .. } => {
             format!("it was built for plugin API {}, this host speaks {}", actual_version.major, major(own))
         }
-        LibraryError::AbiInstability(_) => "its interface has another layout than this host's: it was built with a changed plugin-api, or another version".to_owned(),
+        LibraryError::AbiInstability(_) => {
+            "its interface has another layout than this host's: it was built with a \
+                                            changed plugin-api, or another version"
+                .to_owned()
+        }
         LibraryError::InvalidAbiHeader(_) | LibraryError::InvalidCAbi { .. } => {
             "it was built with an abi_stable that does not fit this host's".to_owned()
         }

@@ -121,7 +121,8 @@ pub(crate) unsafe fn clone(sibling: Option<&AtomicI32>, cgroup: Option<&OwnedFd>
         args.cgroup = u64::try_from(cgroup.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     }
     // SAFETY: clone3(2) reads `args` of the size given and writes an int to `args.pidfd`, which both live
-    // here, and one to `args.parent_tid`, which is an atomic that we have a reference to. Without CLONE_VM the child goes on in a copy of this memory on a copy of this stack;
+    // here, and one to `args.parent_tid`, which is an atomic that we have a reference to. Without
+    // CLONE_VM the child goes on in a copy of this memory on a copy of this stack;
     // that it is the only thread is our caller's promise.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match i32::try_from(pid).unwrap_or(-1) {

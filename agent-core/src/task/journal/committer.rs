@@ -39,13 +39,9 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn bytes(record: &Self::Record) -> Vec<u8>;
     /// A record that was found there. Called for each, in order, before anything is committed.
     fn found(&self, bytes: &[u8]);
-    /// A record is on the disk. Called for each, in order, before whoever asked for it is answered; so what
-    /// [`Owner::live`] tells afterwards includes it.
-    fn apply(&self, record: Self::Record);
-    /// The same for records of one commit, in order.
-    fn apply_all(&self, records: Vec<Self::Record>) {
-        records.into_iter().for_each(|record| self.apply(record));
-    }
+    /// The records of one commit are on the disk, in this order. Called before whoever asked for them is answered; so
+    /// what [`Owner::live`] tells afterwards includes them.
+    fn apply(&self, records: Vec<Self::Record>);
     /// The fewest records that say all that is still to be known.
     fn live(&self) -> Vec<Vec<u8>>;
     /// Bytes of room that records which must not fail may still take: kept free of those which may.
@@ -397,7 +393,7 @@ fn answer<O: Owner>(
     let (records, senders): (Vec<_>, Vec<_>) =
         requests.into_iter().map(|request| (request.records, request.answer)).unzip();
     if result.is_ok() {
-        owner.apply_all(records.into_iter().flatten().collect());
+        owner.apply(records.into_iter().flatten().collect());
     }
     let mut others = senders.into_iter();
     while let Some(first) = others.next() {

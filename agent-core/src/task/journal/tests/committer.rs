@@ -13,8 +13,23 @@ use std::time::Duration;
 pub(super) const NEW: Need = Need::New { then: 0 };
 
 /// An owner that remembers.
-#[derive(Default)]
-pub(super) struct Seen(pub(super) Mutex<Vec<Vec<u8>>>, u64);
+pub(super) struct Seen {
+    records: Mutex<Vec<Vec<u8>>>,
+    /// What it reserves, by what it has seen.
+    reserve: fn(&[Vec<u8>]) -> u64,
+}
+
+impl Seen {
+    fn reserving(reserve: fn(&[Vec<u8>]) -> u64) -> Arc<Self> {
+        Arc::new(Self { records: Mutex::default(), reserve })
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { records: Mutex::default(), reserve: |_| 0 }
+    }
+}
 
 impl Owner for Seen {
     type Record = Vec<u8>;
@@ -24,19 +39,19 @@ impl Owner for Seen {
     }
 
     fn found(&self, bytes: &[u8]) {
-        self.apply(bytes.to_vec());
+        self.apply(vec![bytes.to_vec()]);
     }
 
-    fn apply(&self, record: Vec<u8>) {
-        self.0.lock().unwrap().push(record);
+    fn apply(&self, records: Vec<Vec<u8>>) {
+        self.records.lock().unwrap().extend(records);
     }
 
     fn live(&self) -> Vec<Vec<u8>> {
-        self.0.lock().unwrap().clone()
+        self.records.lock().unwrap().clone()
     }
 
     fn reserve(&self) -> u64 {
-        self.1
+        (self.reserve)(&self.records.lock().unwrap())
     }
 }
 
@@ -134,8 +149,7 @@ fn what_must_not_fail_has_room_when_what_may_is_refused() {
     local().block_on(async {
         let memory = Memory::default();
         memory.state().space = Some(64 << 10);
-        let (committer, _) =
-            Committer::open(memory.clone(), Arc::new(Seen(Mutex::default(), 8 << 10))).unwrap();
+        let (committer, _) = Committer::open(memory.clone(), Seen::reserving(|_| 8 << 10)).unwrap();
         let mut taken = 0;
         let refused = loop {
             match committer.commit(vec![vec![b'n'; 500]], NEW).await {
@@ -157,7 +171,7 @@ fn what_follows_from_each_that_was_taken_has_room_on_a_full_disk() {
         for space in [64 << 10, 200 << 10, 1 << 20] {
             let memory = Memory::default();
             memory.state().space = Some(space);
-            let owner = Arc::new(Promised::default());
+            let owner = Seen::reserving(promised);
             let (committer, _) = Committer::open(memory.clone(), owner.clone()).unwrap();
             let need = Need::New { then: frame_length(THEN) as u64 };
             let all: Vec<_> = (0..500).map(|_| committer.commit(vec![vec![b'n'; 500]], need)).collect();
@@ -172,35 +186,11 @@ fn what_follows_from_each_that_was_taken_has_room_on_a_full_disk() {
     });
 }
 
-/// An owner of records each of which is followed by another.
-#[derive(Default)]
-struct Promised(Mutex<(usize, usize)>);
-
-impl Owner for Promised {
-    type Record = Vec<u8>;
-
-    fn bytes(record: &Vec<u8>) -> Vec<u8> {
-        record.clone()
-    }
-
-    fn found(&self, bytes: &[u8]) {
-        self.apply(bytes.to_vec());
-    }
-
-    fn apply(&self, record: Vec<u8>) {
-        let mut counts = self.0.lock().unwrap();
-        if record[0] == b'n' { counts.0 += 1 } else { counts.1 += 1 }
-    }
-
-    fn live(&self) -> Vec<Vec<u8>> {
-        let (new, due) = *self.0.lock().unwrap();
-        [vec![vec![b'n'; 500]; new], vec![vec![b'd'; 1000]; due]].concat()
-    }
-
-    fn reserve(&self) -> u64 {
-        let (new, due) = *self.0.lock().unwrap();
-        ((new - due) * frame_length(1000)) as u64
-    }
+/// What records need each of which is followed by another.
+fn promised(records: &[Vec<u8>]) -> u64 {
+    let new = records.iter().filter(|record| record[0] == b'n').count();
+    let due = records.len() - new;
+    ((new - due) * frame_length(1000)) as u64
 }
 
 /// Polls all of them before it waits for the first.
@@ -232,10 +222,10 @@ impl Owner for Panics {
     }
 
     fn found(&self, bytes: &[u8]) {
-        self.apply(bytes.to_vec());
+        self.apply(vec![bytes.to_vec()]);
     }
 
-    fn apply(&self, _: Vec<u8>) {
+    fn apply(&self, _: Vec<Vec<u8>>) {
         panic!("as the test wants");
     }
 
