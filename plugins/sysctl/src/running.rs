@@ -4,15 +4,16 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::NixPath;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, sched_getaffinity, sched_getcpu, sched_setaffinity, unshare};
 use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::name;
@@ -51,7 +52,7 @@ impl Serialize for Values {
 }
 
 /// The outcome of one look.
-enum Found {
+enum Look {
     Value(String),
     /// Its permissions or its kind forbid it.
     Unreadable,
@@ -59,10 +60,14 @@ enum Found {
     Missing,
 }
 
-/// A folder, and the keys that are right in it.
-struct Folder {
-    path: String,
-    keys: Vec<String>,
+/// Folders that are still to be read.
+struct Found {
+    /// Their paths and depths.
+    folders: Vec<(String, usize)>,
+    /// Threads that are reading one, and may add others.
+    at_work: usize,
+    /// Keys that were found so far, read or not.
+    keys: usize,
 }
 
 impl Running {
@@ -71,10 +76,7 @@ impl Running {
         let whole = root.join(path);
         match fs::symlink_metadata(&whole) {
             Ok(found) if found.is_dir() => {
-                let mut folders = Vec::new();
-                self.list(AT_FDCWD, whole.as_path(), path, 0, &mut folders);
-                self.read(root, &folders);
-                self.values.0.sort_unstable();
+                self.read(root, path);
                 true
             }
             Ok(_) if self.values.0.len() >= MAX_KEYS => {
@@ -87,29 +89,63 @@ impl Running {
     }
 
     /// Whether there is such a key.
-    fn take(&mut self, found: Found, path: &str) -> bool {
-        match found {
-            Found::Value(value) => self.values.0.push((name::from_path(path), value)),
-            Found::Unreadable => self.unreadable += 1,
-            Found::Missing => return false,
+    fn take(&mut self, look: Look, path: &str) -> bool {
+        match look {
+            Look::Value(value) => self.values.0.push((name::from_path(path), value)),
+            Look::Unreadable => self.unreadable += 1,
+            Look::Missing => return false,
         }
         true
     }
 
-    /// Lists the folder `name` in the folder `at`, and those below it.
-    fn list(
+    /// Reads a folder and all below it by two threads: it is the kernel that takes the time. The second is over when this
+    /// returns.
+    fn read(&mut self, root: &Path, path: &str) {
+        let found = Found { folders: vec![(path.to_owned(), 0)], at_work: 0, keys: self.values.0.len() };
+        let (found, changed) = (Mutex::new(found), Condvar::new());
+        let work = || {
+            let mut part = Self::default();
+            while let Some((path, depth)) = next(&found, &changed) {
+                part.read_folder(root, &path, depth, &found, &changed);
+                lock(&found).at_work -= 1;
+                changed.notify_one();
+            }
+            part
+        };
+        let cpu = sched_getcpu();
+        let parts = thread::scope(|scope| {
+            // Where there can be no second thread, one does it all.
+            let second = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
+                leave(cpu);
+                work()
+            });
+            // It can only leave this processor once it has had it.
+            thread::yield_now();
+            let first = work();
+            [Some(first), second.ok().and_then(|second| second.join().ok())]
+        });
+        for part in parts.into_iter().flatten() {
+            self.values.0.extend(part.values.0);
+            self.unreadable += part.unreadable;
+            self.is_cut |= part.is_cut;
+        }
+        self.values.0.sort_unstable();
+    }
+
+    /// Reads the keys of a folder, after it has said which folders are in it.
+    fn read_folder(
         &mut self,
-        at: impl AsFd,
-        name: &(impl NixPath + ?Sized),
+        root: &Path,
         path: &str,
         depth: usize,
-        folders: &mut Vec<Folder>,
+        found: &Mutex<Found>,
+        changed: &Condvar,
     ) {
         if depth > MAX_DEPTH || path == OTHER_FILE_SYSTEM {
             return;
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let Ok(mut folder) = Dir::openat(at, name, flags, Mode::empty()) else {
+        let Ok(mut folder) = Dir::openat(AT_FDCWD, &root.join(path), flags, Mode::empty()) else {
             self.unreadable += 1;
             return;
         };
@@ -118,62 +154,60 @@ impl Running {
             // What is not UTF-8 could not be asked for again: the kernel has no such key, but an interface may.
             match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
-                Ok(name) if entry.file_type() == Some(Type::Directory) => below.push(name.to_owned()),
+                Ok(name) if entry.file_type() == Some(Type::Directory) => {
+                    below.push((join(path, name), depth + 1));
+                }
                 Ok(name) => keys.push(name.to_owned()),
             }
         }
-        let known: usize =
-            self.values.0.len() + folders.iter().map(|folder| folder.keys.len()).sum::<usize>();
-        if known + keys.len() > MAX_KEYS {
-            self.is_cut = true;
-            keys.truncate(MAX_KEYS.saturating_sub(known));
-        }
-        folders.push(Folder { path: path.to_owned(), keys });
-        for name in &below {
-            if self.is_cut {
-                return;
+        {
+            let mut found = lock(found);
+            let room = MAX_KEYS.saturating_sub(found.keys);
+            if keys.len() > room {
+                self.is_cut = true;
+                keys.truncate(room);
             }
-            self.list(&folder, name.as_str(), &join(path, name), depth + 1, folders);
+            found.keys += keys.len();
+            found.folders.append(&mut below);
+        }
+        changed.notify_one();
+        // Each from its folder: to open it from / on would take most of the time.
+        for key in &keys {
+            let path = join(path, key);
+            self.take(look(&folder, key.as_str(), &path), &path);
         }
     }
+}
 
-    /// Reads all keys, by two threads: it is the kernel that takes the time. The second is over when this returns.
-    fn read(&mut self, root: &Path, folders: &[Folder]) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut part = Self::default();
-            while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
-                part.read_folder(root, folder);
-            }
-            part
-        };
-        let parts = thread::scope(|scope| {
-            // Where there can be no second thread, one does it all.
-            let second = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
-                // Descriptors of its own: in one table, each opening waits for the other's. What fails costs time only.
-                let _ = unshare(CloneFlags::CLONE_FILES);
-                work()
-            });
-            let first = work();
-            [Some(first), second.ok().and_then(|second| second.join().ok())]
-        });
-        for part in parts.into_iter().flatten() {
-            self.values.0.extend(part.values.0);
-            self.unreadable += part.unreadable;
+/// The next folder; waits where there is none now, but a thread is at work that may find one.
+fn next(found: &Mutex<Found>, changed: &Condvar) -> Option<(String, usize)> {
+    let mut found = lock(found);
+    loop {
+        if let Some(folder) = found.folders.pop() {
+            found.at_work += 1;
+            return Some(folder);
         }
+        if found.at_work == 0 {
+            return None;
+        }
+        found = changed.wait(found).unwrap_or_else(PoisonError::into_inner);
     }
+}
 
-    /// Keys by their folder: to open each from / on would take most of the time.
-    fn read_folder(&mut self, root: &Path, folder: &Folder) {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let Ok(at) = openat(AT_FDCWD, &root.join(&folder.path), flags, Mode::empty()) else {
-            self.unreadable += folder.keys.len();
-            return;
-        };
-        for key in &folder.keys {
-            let path = join(&folder.path, key);
-            self.take(look(&at, key.as_str(), &path), &path);
-        }
+fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What makes a second thread worth having: descriptors of its own (in one table, each opening waits for the other's),
+/// and another processor than the first's, where the kernel often starts it and leaves it for milliseconds. What fails
+/// costs time only.
+fn leave(first: nix::Result<usize>) {
+    let _ = unshare(CloneFlags::CLONE_FILES);
+    let this = Pid::from_raw(0);
+    if let (Ok(first), Ok(mut others)) = (first, sched_getaffinity(this))
+        && others.unset(first).is_ok()
+    {
+        let _ = sched_setaffinity(this, &others);
     }
 }
 
@@ -184,28 +218,28 @@ fn join(folder: &str, name: &str) -> String {
 /// The value of one key; none where there is none, or it can't be read.
 pub(crate) fn value(root: &Path, path: &str) -> Option<String> {
     match look(AT_FDCWD, root.join(path).as_path(), path) {
-        Found::Value(value) => Some(value),
-        Found::Unreadable | Found::Missing => None,
+        Look::Value(value) => Some(value),
+        Look::Unreadable | Look::Missing => None,
     }
 }
 
-fn look(at: impl AsFd, name: &(impl NixPath + ?Sized), path: &str) -> Found {
+fn look(at: impl AsFd, name: &(impl NixPath + ?Sized), path: &str) -> Look {
     let last = path.rsplit('/').next().unwrap_or_default();
     if path == SIDE_EFFECT || SECRETS.contains(&last) || path.starts_with(OTHER_FILE_SYSTEM) {
-        return Found::Unreadable;
+        return Look::Unreadable;
     }
     let mut bytes = [0; MAX_VALUE];
     let file = match openat(at, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(file) => file,
-        Err(Errno::ENOENT) => return Found::Missing,
-        Err(_) => return Found::Unreadable,
+        Err(Errno::ENOENT) => return Look::Missing,
+        Err(_) => return Look::Unreadable,
     };
     match File::from(file).read(&mut bytes) {
         Ok(length) => {
             let text = String::from_utf8_lossy(&bytes[..length]);
-            Found::Value(text.trim_end_matches('\n').to_owned())
+            Look::Value(text.trim_end_matches('\n').to_owned())
         }
-        Err(_) => Found::Unreadable,
+        Err(_) => Look::Unreadable,
     }
 }
 
