@@ -1,13 +1,15 @@
 //! One plugin in use: a bounded queue of calls, and the task that makes them one after the other.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use plugin_api::MethodName;
 use plugin_api::host::{self, FileIdentity};
 use serde_json::value::RawValue;
+use tokio::select;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
 use super::plugins::Shared;
 use super::process::Worker;
@@ -29,20 +31,22 @@ pub(super) struct Request {
 /// Makes the calls that come in until none came for the settings' idle time, or all senders are
 /// gone; then ends its worker.
 pub(super) async fn run(method: MethodName, shared: Arc<Shared>, mut requests: mpsc::Receiver<Request>) {
+    let idle = shared.settings.idle;
     let mut lane = Lane { method, shared, worker: None };
+    // Kept from one wait to the next: putting off a timer that stands is cheap.
+    let mut idle_since = pin!(sleep(idle));
     loop {
-        let request = match timeout(lane.shared.settings.idle, requests.recv()).await {
-            Ok(Some(request)) => request,
-            Ok(None) => break,
-            Err(_) => {
+        idle_since.as_mut().reset(Instant::now() + idle);
+        let request = select! {
+            biased;
+            request = requests.recv() => request,
+            () = &mut idle_since => {
                 // From here on a caller opens a new lane; what came in before is still answered.
                 requests.close();
-                match requests.recv().await {
-                    Some(request) => request,
-                    None => break,
-                }
+                requests.recv().await
             }
         };
+        let Some(request) = request else { break };
         // The caller is gone: its connection has ended.
         if request.reply.is_closed() {
             continue;
@@ -75,7 +79,7 @@ impl Lane {
 
     async fn exchange(&mut self, path: &Path, identity: FileIdentity, args: String) -> Reply {
         let mut worker = self.take_worker(path, identity).await?;
-        let reply = worker.call(args).await;
+        let reply = worker.call(args, self.shared.uid).await;
         match &reply {
             Ok(_) | Err(Error::PluginArgs { .. } | Error::PluginFailed { .. }) => self.worker = Some(worker),
             Err(_) => worker.kill().await,
@@ -93,8 +97,8 @@ impl Lane {
             worker.end().await;
         }
         let method = self.method.as_str();
-        let Shared { settings, program, is_root, .. } = &*self.shared;
-        let may_keep_root = *is_root && settings.roots.iter().any(|root| root == method);
+        let Shared { settings, program, uid, .. } = &*self.shared;
+        let may_keep_root = uid.is_root() && settings.roots.iter().any(|root| root == method);
         // Always without root first: a plugin that does not say it needs root never gets it.
         let worker = Worker::start(program, &settings.trust, method, (path, identity), false).await?;
         if !may_keep_root || !worker.meta().needs_root || worker.keeps_root {
@@ -107,8 +111,6 @@ impl Lane {
 
 /// The file of `method` and which one it is.
 pub(super) fn locate(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdentity), Error> {
-    let refused = |why: String| Error::PluginRefused { method: method.to_string(), why };
-    let path = host::find(dirs, method).map_err(|err| refused(err.to_string()))?;
-    let identity = FileIdentity::of(&path).map_err(|err| refused(format!("{}: {err}", path.display())))?;
-    Ok((path, identity))
+    host::find(dirs, method)
+        .map_err(|err| Error::PluginRefused { method: method.to_string(), why: err.to_string() })
 }

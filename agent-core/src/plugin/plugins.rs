@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::unistd::{Uid, geteuid};
 use plugin_api::MethodName;
 use plugin_api::host::{self, FileIdentity, Trust};
 use tokio::sync::{mpsc, oneshot};
@@ -39,7 +40,8 @@ pub(crate) struct Settings {
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) program: Program,
-    pub(super) is_root: bool,
+    /// The agent's own.
+    pub(super) uid: Uid,
     quarantine: Mutex<Quarantine>,
 }
 
@@ -198,8 +200,7 @@ impl Plugins {
 
 impl Shared {
     fn new(settings: Settings, program: Program) -> Self {
-        let is_root = nix::unistd::geteuid().is_root();
-        Self { settings, program, is_root, quarantine: Mutex::default() }
+        Self { settings, program, uid: geteuid(), quarantine: Mutex::default() }
     }
 
     /// Refuses a plugin that is in quarantine.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use agent_sys::pidfd::PidFd;
 use agent_sys::readiness::watch;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 use plugin_api::Meta;
 use plugin_api::host::{FileIdentity, Trust};
 use serde_json::value::RawValue;
@@ -108,10 +108,10 @@ impl Worker {
         &self.meta
     }
 
-    /// Makes one call. After an error other than the plugin's own the worker is of no more use.
-    pub(super) async fn call(&mut self, args: String) -> Result<Box<RawValue>, Error> {
+    /// Makes one call in the name of `caller`. After an error other than the plugin's own the worker is of no more use.
+    pub(super) async fn call(&mut self, args: String, caller: Uid) -> Result<Box<RawValue>, Error> {
         let deadline_ms = u64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
-        let call = Call { args, caller_uid: nix::unistd::geteuid().as_raw(), deadline_ms };
+        let call = Call { args, caller_uid: caller.as_raw(), deadline_ms };
         self.exchange(&call, CALL_TIMEOUT).await
     }
 

@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::HostError;
+use super::{FileIdentity, HostError};
 use crate::MethodName;
 
 /// The most entries looked at in one folder.
 const MAX_ENTRIES: usize = 4096;
 
-/// The first of `dirs` that holds the file of `method`. A bad file is found too, for
+/// The file of `method` in the first of `dirs` that holds it, and which file that is now. A bad file is found too, for
 /// [`check`](super::check) to refuse: falling back to a later folder would hide it.
 ///
 /// # Errors
 /// [`HostError::RelativeFolder`]; [`HostError::NotFound`]; [`HostError::Refused`] when a folder
 /// can't be searched.
-pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<PathBuf, HostError> {
+pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdentity), HostError> {
     dirs.iter().try_for_each(|dir| absolute(dir))?;
     if let Some(file) = method.file_name() {
         for dir in dirs {
             let path = dir.join(&file);
-            match path.symlink_metadata() {
-                Ok(_) => return Ok(path),
+            match FileIdentity::of(&path) {
+                Ok(identity) => return Ok((path, identity)),
                 Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(err) => return Err(HostError::Refused { path, why: err.to_string() }),
             }
@@ -86,7 +86,8 @@ mod tests {
         }
         let x = MethodName::parse("getinfo.x").unwrap();
         let y = MethodName::parse("getinfo.y").unwrap();
-        assert_eq!(find(&dirs, &x).unwrap(), dirs[1].join("libgetinfo_x.so"));
+        let first = dirs[1].join("libgetinfo_x.so");
+        assert_eq!(find(&dirs, &x).unwrap(), (first.clone(), FileIdentity::of(&first).unwrap()));
         let want = vec![(x, dirs[1].join("libgetinfo_x.so")), (y, dirs[2].join("libgetinfo_y.so"))];
         assert_eq!(list(&dirs).unwrap(), want);
         std::fs::remove_dir_all(base).unwrap();

@@ -32,5 +32,5 @@ use crate::MethodName;
 /// # Errors
 /// Those of [`find`], [`check`] and [`load`].
 pub fn open(dirs: &[PathBuf], method: &MethodName) -> Result<LoadedProvider, HostError> {
-    load(check(&find(dirs, method)?)?, method)
+    load(check(&find(dirs, method)?.0)?, method)
 }

@@ -112,14 +112,18 @@ pub fn remove(directory: &Path) {
 /// Removes a task's leaf if it is empty and its agent is gone, which else uses or removes it; then the agent's directory
 /// above it, if that is empty: whoever leaves last puts out the light.
 pub(crate) fn leave(leaf: OwnedFd) {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(root) = fcntl::openat(&leaf, "..", flags, Mode::empty()) else { return };
+    // A living agent, or its zygote, holds the lock. Shared: others may be leaving too.
+    if Flock::lock(root, FlockArg::LockSharedNonblock).is_err() {
+        return;
+    }
     // By descriptor to its name: the directory may be mounted elsewhere by now.
     let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", leaf.as_raw_fd())) else { return };
     drop(leaf);
     let Some(root) = path.parent() else { return };
     let ours = root.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    // A living agent, or its zygote, holds the lock. Shared: others may be leaving too.
-    let is_left = File::open(root).is_ok_and(|dir| Flock::lock(dir, FlockArg::LockSharedNonblock).is_ok());
-    if ours && is_left {
+    if ours {
         remove(&path);
         let _ = fs::remove_dir(root);
     }

@@ -194,7 +194,7 @@ impl Claim {
     /// Says who supervises the task from now on.
     pub(crate) fn begin(&self, begun: &Begun) -> io::Result<()> {
         let pid = u64::from(begun.pid.unsigned_abs());
-        self.write(BEGUN, &seal::<3, 48>(BEGUN, self.n, [pid, begun.start, begun.wall_ms]))
+        self.write(BEGUN, &seal::<3, 48>(BEGUN, self.n, [pid, begun.ticks, begun.wall_ms]))
     }
 
     /// Says what output there is. Not waited for by anyone, so not synced.
@@ -295,7 +295,7 @@ mod tests {
         let slots = Slots::open(&path, 2).unwrap();
         let claim = slots.take(0, 7).unwrap();
         assert_eq!(slots.take(0, 8).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let begun = Begun { pid: 4, start: 5, wall_ms: 6 };
+        let begun = Begun { pid: 4, ticks: 5, wall_ms: 6 };
         assert_eq!(slots.look(0, 7).unwrap(), Look::Running { begun: None, totals: Totals::default() });
         claim.begin(&begun).unwrap();
         let copy = claim.as_fd().try_clone_to_owned().unwrap();

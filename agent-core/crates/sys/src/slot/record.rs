@@ -27,9 +27,9 @@ pub(super) struct Place {
 pub struct Begun {
     /// Its process number.
     pub pid: i32,
-    /// Its start in clock ticks since boot (proc_pid_stat(5), field 22): tells it from a later
-    /// process of the same number.
-    pub start: u64,
+    /// When it said so, in clock ticks since boot: a process of this number that started later
+    /// (proc_pid_stat(5), field 22) is another.
+    pub ticks: u64,
     /// The beginning by the wall clock, Unix time in ms.
     pub wall_ms: u64,
 }
@@ -119,8 +119,8 @@ pub struct Record {
 
 impl Begun {
     pub(super) fn read(slot: &[u8], n: u64) -> Option<Self> {
-        let [pid, start, wall_ms] = unseal(BEGUN, slot, n)?;
-        Some(Self { pid: i32::try_from(pid).ok()?, start, wall_ms })
+        let [pid, ticks, wall_ms] = unseal(BEGUN, slot, n)?;
+        Some(Self { pid: i32::try_from(pid).ok()?, ticks, wall_ms })
     }
 }
 

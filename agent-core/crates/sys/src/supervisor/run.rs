@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::prctl;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd;
+use nix::unistd::{self, SysconfVar};
 
 use super::output::Output;
 use super::tree::Tree;
@@ -36,8 +36,9 @@ pub fn find(begun: &Begun) -> io::Result<Option<PidFd>> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => return Ok(None),
         opened => opened?,
     };
-    // Looked at after it was opened: the start time then vouches for the descriptor.
-    Ok((descendants::started(begun.pid) == Some(begun.start)).then_some(process))
+    // Looked at after it was opened: the start time then vouches for the descriptor. One that was there already when the
+    // slot was written, under the number of the one that wrote it, is that one.
+    Ok(descendants::started(begun.pid).is_some_and(|started| started <= begun.ticks).then_some(process))
 }
 
 /// Runs the task to its record; never comes back.
@@ -56,9 +57,10 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     let mut clock = Clock::start()?;
     settle()?;
     let pid = unistd::getpid().as_raw();
-    let start = descendants::started(pid).ok_or(io::ErrorKind::NotFound)?;
-    // Before the command: what could not be recorded is not begun.
-    task.claim.begin(&Begun { pid, start, wall_ms: clock.wall_ms.max(task.not_before) })?;
+    // Before the command: what could not be recorded is not begun. The time is not looked up in /proc: whatever looks
+    // at a process there has its parent clear up after it.
+    let begun = Begun { pid, ticks: ticks(clock.since_boot)?, wall_ms: clock.wall_ms.max(task.not_before) };
+    task.claim.begin(&begun)?;
 
     let OwnedSupervision { claim, dir, leaf, timeout, grace, not_before, max_output, separate_stderr } = task;
     let mut output = Output::new(&claim, dir.as_fd(), max_output);
@@ -143,4 +145,11 @@ fn wall_ms() -> u64 {
 
 fn since_boot() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into())
+}
+
+/// As proc(5) counts times.
+fn ticks(time: Duration) -> io::Result<u64> {
+    let a_second = unistd::sysconf(SysconfVar::CLK_TCK)?.and_then(|ticks| u128::try_from(ticks).ok());
+    let ticks = a_second.map(|a_second| time.as_nanos() * a_second / 1_000_000_000);
+    ticks.and_then(|ticks| u64::try_from(ticks).ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
