@@ -1,12 +1,16 @@
 //! Small requests over the open channel, beside a TLS peer that only answers lines of the same size.
 
+#![expect(clippy::disallowed_methods, reason = "what keeps a CPU awake is no command of the agent's")]
+
 use crate::line::Line;
 use crate::peers::Controller;
 use crate::sample::{Ratio, take_turns, us};
 use crate::table::{self, Bar};
 use e2e::processes_with;
 use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Requests to each, one after the other.
@@ -22,12 +26,21 @@ const TURNS: usize = 9;
 const PING: &[u8] = b"{\"id\":\"ping-1\",\"method\":\"agent.ping\"}\n";
 const KERNEL: &[u8] = b"{\"id\":\"kernel-1\",\"method\":\"getinfo.kernel\"}\n";
 
+/// What a plugin may add to a round trip.
+const PLUGIN_BAR: Bar = Bar::AtMost(60.0);
+
+/// The longest that a CPU is kept awake, should nobody end it.
+const AWAKE: Duration = Duration::from_secs(120);
+
 /// Where the two ends are. Ends on one CPU answer up to three times as fast, for nobody has to be woken on the other one;
 /// which it is would be chance, so each is measured.
 #[derive(Clone, Copy, PartialEq)]
 enum Placement {
-    /// The bench has one CPU, the peers (with the agent's plugin worker) the other. This is judged.
+    /// The bench has one CPU, the peers (with the agent's plugin worker) the other. Ratios are judged here.
     Apart,
+    /// The same while neither CPU is ever halted: without the time that the machine takes to wake one, which grows with the
+    /// time that it slept.
+    Awake,
     /// Everything on one CPU: what a request costs in CPU time.
     Together,
 }
@@ -45,19 +58,51 @@ pub(crate) fn run() {
     peers.extend(workers.map(|worker| worker.pid));
 
     table::ratios();
-    for (placement, cpu, name) in [(Placement::Apart, 1, "two CPUs"), (Placement::Together, 0, "one CPU")] {
+    let mut added = Vec::new();
+    for (placement, cpu, name) in [
+        (Placement::Apart, 1, "two CPUs"),
+        (Placement::Awake, 1, "two CPUs kept awake"),
+        (Placement::Together, 0, "one CPU"),
+    ] {
+        let _awake = (placement == Placement::Awake).then(|| [0, 1].map(keep_awake));
         pin(0, 0);
         for peer in &peers {
             pin(*peer, cpu);
         }
         let judged = |bar| if placement == Placement::Apart { bar } else { Bar::None };
         let what = format!("`agent.ping`, {ping} bytes, {name}");
-        latency(&what, PING, &mut ours, &mut echo_ping, judged(Bar::AtMost(1.5)));
+        let of_ping = latency(&what, PING, &mut ours, &mut echo_ping, judged(Bar::AtMost(1.5)));
         let what = format!("`getinfo.kernel`, warm, {kernel} bytes, {name}");
-        latency(&what, KERNEL, &mut ours, &mut echo_kernel, judged(Bar::AtMost(2.0)));
-        rates(name, &mut ours, &mut echo_ping, judged(Bar::AtLeast(150_000.0)));
+        let of_kernel = latency(&what, KERNEL, &mut ours, &mut echo_kernel, judged(Bar::AtMost(2.0)));
+        added.push((name, (of_kernel - of_ping) * 1e6));
+        if placement != Placement::Awake {
+            rates(name, &mut ours, &mut echo_ping, judged(Bar::AtLeast(150_000.0)));
+        }
     }
     pin_free();
+    table::figures();
+    for (name, added) in added {
+        table::figure(&format!("`getinfo.kernel` above `agent.ping`, {name}, p50"), added, "µs", PLUGIN_BAR);
+    }
+}
+
+/// A process that has a CPU whenever nobody else wants it. Ended when it is dropped.
+struct KeptAwake(Child);
+
+fn keep_awake(cpu: usize) -> KeptAwake {
+    let (bound, cpu) = (AWAKE.as_secs().to_string(), cpu.to_string());
+    let busy = "while :; do :; done";
+    let command = ["-i", "0", "taskset", "-c", &cpu, "timeout", "--foreground", &bound, "bash", "-c", busy];
+    KeptAwake(Command::new("chrt").args(command).spawn().expect("chrt starts"))
+}
+
+impl Drop for KeptAwake {
+    fn drop(&mut self) {
+        // SIGTERM: timeout hands it on.
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
+        let _ = kill(pid, Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
 }
 
 fn rates(name: &str, ours: &mut Line, floor: &mut Line, bar: Bar) {
@@ -72,7 +117,8 @@ fn rates(name: &str, ours: &mut Line, floor: &mut Line, bar: Bar) {
     table::rates(&what, ours, floor, &ratio, bar);
 }
 
-fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: Bar) {
+/// Rows for the median and the 99th percentile. Our median, in seconds.
+fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: Bar) -> f64 {
     let mut ask_ours = || {
         ours.ask(request);
     };
@@ -85,6 +131,7 @@ fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: B
         let (a, b) = pair.at(percent);
         table::ratio(&format!("{what}, p{percent}"), &us(a), &us(b), &pair.ratio(percent), bar);
     }
+    pair.at(50).0.as_secs_f64()
 }
 
 /// Answers a second with [`DEPTH`] always asked for. What has been answered is asked for again in one write.
