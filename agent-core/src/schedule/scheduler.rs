@@ -1,10 +1,10 @@
 //! The face that dispatch sees, and the loop that starts what is due.
 
-use super::crontabs::{Crontabs, FileJob};
+mod reconcile;
+
 use super::definition::{Parsed, REBOOT, Reader, parts};
 use super::plan::{Fate, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
 use super::timer::{Moment, Timer};
-use super::watch::Watch;
 use crate::Error;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
@@ -12,7 +12,7 @@ use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks, wait_
 use agent_wire::message::{CronSet, Overlap};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,9 +30,6 @@ const MAX_READ: usize = 256;
 
 /// Jobs that are looked at before everything else has its turn.
 const BATCH: usize = 128;
-
-/// Problems of crontabs that are told.
-const MAX_PROBLEMS: usize = 200;
 
 /// Jobs that are made durable together.
 const COMMIT: usize = 500;
@@ -261,149 +258,9 @@ impl Scheduler {
         self.tasks.runs(name, limit)
     }
 
-    /// Makes the jobs of crontab files those that are given, with the file of each; whatever else is from a file goes, but
-    /// what is from those that could not be read. A
-    /// job that is the same as before keeps what it has done. `starting`: the agent has not looked before, so what is to
-    /// run after the host's start is still to be run.
-    ///
-    /// # Errors
-    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
-    async fn reconcile(
-        &self,
-        found: Vec<(CronSet, PathBuf)>,
-        unread: &[PathBuf],
-        starting: bool,
-    ) -> Result<(), Error> {
-        let mut wanted: HashMap<String, (CronSet, String)> = found
-            .into_iter()
-            .map(|(set, file)| (set.name.clone(), (set, file.display().to_string())))
-            .collect();
-        let mut gone = Vec::new();
-        let mut after: Option<Arc<str>> = None;
-        loop {
-            let names = self.tasks.job_names(after.as_deref(), COMMIT);
-            let Some((last, _)) = names.last() else { break };
-            after = Some(last.clone());
-            for (name, file) in names {
-                let Some(file) = file else { continue };
-                let is_unread = unread.iter().any(|unread| Path::new(&*file).starts_with(unread));
-                if !is_unread && !wanted.contains_key(&*name) {
-                    gone.push(name.to_string());
-                }
-            }
-            yield_now().await;
-        }
-        for names in gone.chunks(COMMIT) {
-            self.tasks.unset_jobs(names.to_vec()).await?;
-            let mut plan = self.plan();
-            names.iter().for_each(|name| plan.remove(name));
-        }
-        let boot = (!starting).then(|| self.boot.clone());
-        let mut jobs = Vec::new();
-        for (name, (set, file)) in wanted.drain() {
-            let fields = set.to_fields();
-            let known = self.tasks.job(&name, |job| (job.file.clone(), job.fields.get() == fields.get()));
-            match known {
-                Some((Some(old), true)) if *old == *file => continue,
-                Some((None, _)) => {
-                    log::error!("{file}: a job that was set by a request is called {name}: it stays");
-                    continue;
-                }
-                Some((Some(_), _)) | None => {}
-            }
-            jobs.push(Job { name, at: now_ms(), file: Some(file), fields, last: None, boot: boot.clone() });
-        }
-        for jobs in jobs.chunks(COMMIT) {
-            self.tasks.set_jobs(jobs.to_vec()).await?;
-            for job in jobs {
-                self.replan(&job.name);
-            }
-            yield_now().await;
-        }
-        Ok(())
-    }
-
-    /// Reads the crontabs and makes theirs the jobs of files.
-    async fn load(&self, dir: &Path, starting: bool) {
-        let from = dir.to_owned();
-        let read = tokio::task::spawn_blocking(move || Crontabs::read(&from)).await;
-        let Ok(Crontabs { mut jobs, mut problems, warnings, unread }) = read else {
-            return log::error!("{}: reading it ended in a panic", dir.display());
-        };
-        // What is wrong with each user, if anything.
-        let mut users: HashMap<String, Option<String>> = HashMap::new();
-        for user in jobs.iter().filter_map(|job| user_of(&job.set)) {
-            if users.contains_key(&user) {
-                continue;
-            }
-            let error = match self.executor.account(Some(user.clone()), None).await {
-                Err(error @ Error::NoSuchUser(_)) => Some(error.to_string()),
-                // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
-                Ok(_) | Err(_) => None,
-            };
-            users.insert(user, error);
-        }
-        jobs.retain(|FileJob { set, file, line }| {
-            let error = match user_of(set).and_then(|user| users.get(&user)?.as_ref()) {
-                Some(error) => {
-                    format!("{error} (if the lines of this file name no user, put CRON_USER=root above them)")
-                }
-                // What its line does not tell: the zone of a line above it, the calendar of the settings.
-                None => match self.reader.times(set) {
-                    Ok(_) => return true,
-                    Err(error) => error.to_string(),
-                },
-            };
-            problems.push(format!("{}:{line}: {error}", file.display()));
-            false
-        });
-        problems.truncate(MAX_PROBLEMS);
-        problems.iter().for_each(|problem| log::error!("{problem}"));
-        warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
-        let count = jobs.len();
-        let jobs = jobs.into_iter().map(|job| (job.set, job.file)).collect();
-        match self.reconcile(jobs, &unread, starting).await {
-            Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
-            Err(error) => {
-                log::error!("{}: {error}", dir.display());
-                problems.push(format!("{}: {error}", dir.display()));
-            }
-        }
-        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems.into();
-    }
-
     /// What is wrong with the crontabs, as of the last look at them.
     pub(crate) fn problems(&self) -> Arc<[String]> {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads the crontabs again whenever something has changed, until shutdown.
-    async fn keep_crontabs(
-        self: Arc<Self>,
-        mut watch: Option<Watch>,
-        mut dir: watch::Receiver<PathBuf>,
-        mut over: watch::Receiver<bool>,
-    ) {
-        loop {
-            let changed = async {
-                match &mut watch {
-                    Some(watch) => watch.changed().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = over.wait_for(|over| *over) => return,
-                Ok(()) = dir.changed() => watch = watched(&dir.borrow_and_update()),
-                changed = changed => {
-                    if let Err(error) = changed {
-                        log::error!("crontabs are read at SIGHUP only: {error}");
-                        watch = None;
-                    }
-                }
-            }
-            let dir = dir.borrow().clone();
-            self.load(&dir, false).await;
-        }
     }
 
     /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
@@ -442,7 +299,7 @@ impl Scheduler {
         let mut starting = JoinSet::new();
         // Before its first reading, so that no change is missed.
         let dir = self.dir.borrow().clone();
-        let watch = watched(&dir);
+        let watch = reconcile::watched(&dir);
         self.load(&dir, true).await;
         let now = last.now;
         if self.tasks.any_job(|at, last| is_ahead(now, seconds(at), last)) {
@@ -698,20 +555,6 @@ impl Scheduler {
         // What is under the lock changes by one call: whole, whatever panicked.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn watched(dir: &Path) -> Option<Watch> {
-    match Watch::new(dir) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            log::error!("{} is read at SIGHUP only: {error}", dir.display());
-            None
-        }
-    }
-}
-
-fn user_of(set: &CronSet) -> Option<String> {
-    parts(set).ok()?.1.user.clone()
 }
 
 fn read(name: &str, fields: &str) -> Option<CronSet> {

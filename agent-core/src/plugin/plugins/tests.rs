@@ -236,7 +236,7 @@ async fn bad_constructors_are_refused_with_the_reason() {
 
 #[tokio::test]
 async fn root_is_dropped_before_the_plugin_is_mapped_unless_allowed_and_needed() {
-    if !nix::unistd::geteuid().is_root() {
+    if !geteuid().is_root() {
         return println!("SKIPPED (needs root): dropping root");
     }
     let Some(folder) = Folder::new() else { return };
