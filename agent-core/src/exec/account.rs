@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use agent_sys::Identity;
 use nix::unistd::{self, Gid, Group, Uid, User};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::{task, time};
 
 use super::settings::DefaultGroup;
@@ -110,8 +110,12 @@ impl Accounts {
             return Ok(account);
         }
         let question = asked.clone();
+        let known = || self.recall(&asked, &files);
         // In a box: the state of a look-up is large, and what is known already need not carry it.
-        let account = Arc::new(Box::pin(self.ask(move || look_up(&question))).await?);
+        let (account, permit) = Box::pin(self.ask(known, move || look_up(&question).map(Arc::new))).await?;
+        if permit.is_none() {
+            return Ok(account);
+        }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.clear();
@@ -127,14 +131,20 @@ impl Accounts {
             return Ok(Arc::default());
         }
         let files = self.files();
-        if let Some((list, kept)) = &*self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
-            && Arc::ptr_eq(list, called)
-            && kept.is_good(&files)
-        {
-            return Ok(Arc::clone(&kept.answer));
+        let known = || {
+            let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+            let (list, kept) = numbers.as_ref()?;
+            (Arc::ptr_eq(list, called) && kept.is_good(&files)).then(|| Arc::clone(&kept.answer))
+        };
+        if let Some(answer) = known() {
+            return Ok(answer);
         }
         let question = Arc::clone(called);
-        let answer = self.ask(move || question.iter().map(number_of).collect::<Result<_, _>>()).await?;
+        let look_up = move || question.iter().map(number_of).collect::<Result<Arc<[_]>, _>>();
+        let (answer, permit) = self.ask(known, look_up).await?;
+        if permit.is_none() {
+            return Ok(answer);
+        }
         let kept = Kept { answer: Arc::clone(&answer), since: Instant::now(), files };
         *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
         Ok(answer)
@@ -154,19 +164,21 @@ impl Accounts {
         found.is_good(files).then(|| Arc::clone(&found.answer))
     }
 
-    /// Has NSS asked on the blocking pool.
+    /// Has NSS asked on the blocking pool, unless the answer is known once it is this look-up's turn: when many ask at
+    /// once for the same, those who wait for their turn find what the first have kept. A new answer comes with a permit,
+    /// to be given back when it is kept.
     async fn ask<T: Send + 'static>(
         &self,
+        known: impl FnOnce() -> Option<T>,
         look_up: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Option<OwnedSemaphorePermit>), Error> {
         let asked = async {
-            // Never closed, so never an error; without a permit the look-up would only be unbounded.
-            let permit = Arc::clone(&self.lookups).acquire_owned().await.ok();
-            let lookup = task::spawn_blocking(move || {
-                let found = look_up();
-                drop(permit);
-                found
-            });
+            let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(failed)?;
+            if let Some(answer) = known() {
+                return Ok((answer, None));
+            }
+            // The thread holds it also when nobody waits for it any more.
+            let lookup = task::spawn_blocking(move || Ok((look_up()?, Some(permit))));
             lookup.await.unwrap_or_else(|error| Err(failed(error)))
         };
         let late = |_| Error::NotStarted {
@@ -292,6 +304,23 @@ mod tests {
         let mut changed = stamps();
         changed[0] = None;
         assert!(accounts.recall(&question, &changed).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_asks_for_the_same_has_it_looked_up_a_few_times() {
+        let accounts = Arc::new(Accounts::new());
+        let mut crowd = task::JoinSet::new();
+        for _ in 0..100 {
+            let accounts = Arc::clone(&accounts);
+            crowd.spawn(async move {
+                accounts.resolve(asked(Some("root"), None, DefaultGroup::Primary)).await.unwrap()
+            });
+        }
+        let mut answers: Vec<_> =
+            crowd.join_all().await.iter().map(|account| Arc::as_ptr(account).addr()).collect();
+        answers.sort_unstable();
+        answers.dedup();
+        assert!(answers.len() <= MAX_LOOKUPS, "{} look-ups", answers.len());
     }
 
     #[tokio::test]
