@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use agent_sys::Identity;
 use nix::unistd::{self, Gid, Group, Uid, User};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::{task, time};
 
 use super::settings::DefaultGroup;
@@ -112,16 +112,14 @@ impl Accounts {
         let question = asked.clone();
         let known = || self.recall(&asked, &files);
         // In a box: the state of a look-up is large, and what is known already need not carry it.
-        let (account, permit) = Box::pin(self.ask(known, move || look_up(&question).map(Arc::new))).await?;
-        if permit.is_none() {
-            return Ok(account);
-        }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(asked, Kept { answer: Arc::clone(&account), since: Instant::now(), files });
-        Ok(account)
+        let keep = |account: &Arc<Account>| {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= MAX_KEPT {
+                kept.clear();
+            }
+            kept.insert(asked.clone(), Kept { answer: Arc::clone(account), since: Instant::now(), files });
+        };
+        Box::pin(self.ask(known, move || look_up(&question).map(Arc::new), keep)).await
     }
 
     /// The numbers of many accounts, in their order; `None` for one that does not exist. The last list's answer is kept
@@ -141,13 +139,11 @@ impl Accounts {
         }
         let question = Arc::clone(called);
         let look_up = move || question.iter().map(number_of).collect::<Result<Arc<[_]>, _>>();
-        let (answer, permit) = self.ask(known, look_up).await?;
-        if permit.is_none() {
-            return Ok(answer);
-        }
-        let kept = Kept { answer: Arc::clone(&answer), since: Instant::now(), files };
-        *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
-        Ok(answer)
+        let keep = |answer: &Arc<[Option<u32>]>| {
+            let kept = Kept { answer: Arc::clone(answer), since: Instant::now(), files };
+            *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
+        };
+        self.ask(known, look_up, keep).await
     }
 
     fn files(&self) -> Files {
@@ -165,21 +161,22 @@ impl Accounts {
     }
 
     /// Has NSS asked on the blocking pool, unless the answer is known once it is this look-up's turn: when many ask at
-    /// once for the same, those who wait for their turn find what the first have kept. A new answer comes with a permit,
-    /// to be given back when it is kept.
+    /// once for the same, those who wait for their turn find what the first have kept.
     async fn ask<T: Send + 'static>(
         &self,
         known: impl FnOnce() -> Option<T>,
         look_up: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<(T, Option<OwnedSemaphorePermit>), Error> {
+        keep: impl FnOnce(&T),
+    ) -> Result<T, Error> {
         let asked = async {
             let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(failed)?;
             if let Some(answer) = known() {
-                return Ok((answer, None));
+                return Ok(answer);
             }
-            // The thread holds it also when nobody waits for it any more.
-            let lookup = task::spawn_blocking(move || Ok((look_up()?, Some(permit))));
-            lookup.await.unwrap_or_else(|error| Err(failed(error)))
+            // The thread holds it also when nobody waits for the answer any more, and gives it back with that.
+            let lookup = task::spawn_blocking(move || (look_up(), permit));
+            let (found, _permit) = lookup.await.map_err(failed)?;
+            found.inspect(keep)
         };
         let late = |_| Error::NotStarted {
             stage: "account look-up",

@@ -60,6 +60,12 @@ enum Look {
     Missing,
 }
 
+/// What the threads share.
+struct Queue {
+    found: Mutex<Found>,
+    changed: Condvar,
+}
+
 /// Folders that are still to be read.
 struct Found {
     /// Their paths and depths.
@@ -102,13 +108,12 @@ impl Running {
     /// returns.
     fn read(&mut self, root: &Path, path: &str) {
         let found = Found { folders: vec![(path.to_owned(), 0)], at_work: 0, keys: self.values.0.len() };
-        let (found, changed) = (Mutex::new(found), Condvar::new());
+        let queue = Queue { found: Mutex::new(found), changed: Condvar::new() };
         let work = || {
             let mut part = Self::default();
-            while let Some((path, depth)) = next(&found, &changed) {
-                part.read_folder(root, &path, depth, &found, &changed);
-                lock(&found).at_work -= 1;
-                changed.notify_one();
+            while let Some((path, depth)) = queue.next() {
+                part.read_folder(root, &path, depth, &queue);
+                queue.change(|found| found.at_work -= 1);
             }
             part
         };
@@ -133,14 +138,7 @@ impl Running {
     }
 
     /// Reads the keys of a folder, after it has said which folders are in it.
-    fn read_folder(
-        &mut self,
-        root: &Path,
-        path: &str,
-        depth: usize,
-        found: &Mutex<Found>,
-        changed: &Condvar,
-    ) {
+    fn read_folder(&mut self, root: &Path, path: &str, depth: usize, queue: &Queue) {
         if depth > MAX_DEPTH || path == OTHER_FILE_SYSTEM {
             return;
         }
@@ -160,8 +158,7 @@ impl Running {
                 Ok(name) => keys.push(name.to_owned()),
             }
         }
-        {
-            let mut found = lock(found);
+        queue.change(|found| {
             let room = MAX_KEYS.saturating_sub(found.keys);
             if keys.len() > room {
                 self.is_cut = true;
@@ -169,8 +166,7 @@ impl Running {
             }
             found.keys += keys.len();
             found.folders.append(&mut below);
-        }
-        changed.notify_one();
+        });
         // Each from its folder: to open it from / on would take most of the time.
         for key in &keys {
             let path = join(path, key);
@@ -179,23 +175,31 @@ impl Running {
     }
 }
 
-/// The next folder; waits where there is none now, but a thread is at work that may find one.
-fn next(found: &Mutex<Found>, changed: &Condvar) -> Option<(String, usize)> {
-    let mut found = lock(found);
-    loop {
-        if let Some(folder) = found.folders.pop() {
-            found.at_work += 1;
-            return Some(folder);
+impl Queue {
+    /// The next folder; waits where there is none now, but a thread is at work that may find one.
+    fn next(&self) -> Option<(String, usize)> {
+        let mut found = self.lock();
+        loop {
+            if let Some(folder) = found.folders.pop() {
+                found.at_work += 1;
+                return Some(folder);
+            }
+            if found.at_work == 0 {
+                return None;
+            }
+            found = self.changed.wait(found).unwrap_or_else(PoisonError::into_inner);
         }
-        if found.at_work == 0 {
-            return None;
-        }
-        found = changed.wait(found).unwrap_or_else(PoisonError::into_inner);
     }
-}
 
-fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
-    found.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something to it, and lets the other thread look.
+    fn change(&self, change: impl FnOnce(&mut Found)) {
+        change(&mut self.lock());
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What makes a second thread worth having: descriptors of its own (in one table, each opening waits for the other's),

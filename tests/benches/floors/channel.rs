@@ -8,7 +8,6 @@ use crate::sample::{Ratio, take_turns, us};
 use crate::table::{self, Bar};
 use e2e::processes_with;
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -90,17 +89,14 @@ pub(crate) fn run() {
 struct KeptAwake(Child);
 
 fn keep_awake(cpu: usize) -> KeptAwake {
-    let (bound, cpu) = (AWAKE.as_secs().to_string(), cpu.to_string());
-    let busy = "while :; do :; done";
-    let command = ["-i", "0", "taskset", "-c", &cpu, "timeout", "--foreground", &bound, "bash", "-c", busy];
+    let busy = format!("while ((SECONDS < {})); do :; done", AWAKE.as_secs());
+    let command = ["-i", "0", "taskset", "-c", &cpu.to_string(), "bash", "-c", &busy];
     KeptAwake(Command::new("chrt").args(command).spawn().expect("chrt starts"))
 }
 
 impl Drop for KeptAwake {
     fn drop(&mut self) {
-        // SIGTERM: timeout hands it on.
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
-        let _ = kill(pid, Signal::SIGTERM);
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }

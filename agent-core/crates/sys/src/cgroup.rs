@@ -112,8 +112,7 @@ pub fn remove(directory: &Path) {
 /// Removes a task's leaf if it is empty and its agent is gone, which else uses or removes it; then the agent's directory
 /// above it, if that is empty: whoever leaves last puts out the light.
 pub(crate) fn leave(leaf: OwnedFd) {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(root) = fcntl::openat(&leaf, "..", flags, Mode::empty()) else { return };
+    let Ok(root) = open(&leaf, "..", OFlag::O_RDONLY | OFlag::O_DIRECTORY) else { return };
     // A living agent, or its zygote, holds the lock. Shared: others may be leaving too.
     if Flock::lock(root, FlockArg::LockSharedNonblock).is_err() {
         return;
