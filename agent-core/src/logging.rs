@@ -7,12 +7,13 @@
 use crate::Error;
 use agent_wire::json::one_line;
 use log::Level;
+use parking_lot::Mutex;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The log file, which can be opened anew after a rotation.
@@ -43,14 +44,14 @@ impl LogFile {
     /// [`Error::File`]; the old file stays in use.
     pub(crate) fn reopen(&self) -> Result<(), Error> {
         let fresh = Self::open(&self.path)?;
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.file.lock() = fresh;
         Ok(())
     }
 }
 
 impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        self.file.lock().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

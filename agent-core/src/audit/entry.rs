@@ -6,7 +6,8 @@ use crate::dispatch::Peer;
 use crate::policy::brings_command;
 use agent_wire::Params;
 use agent_wire::message::{Request, Resp, Response};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// Bytes of a command, or of a plugin's arguments, that stand in a line.
@@ -136,7 +137,7 @@ impl Audit {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock can panic halfway through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

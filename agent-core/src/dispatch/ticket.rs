@@ -3,8 +3,9 @@
 use crate::audit::Entry;
 use agent_wire::Retcode;
 use agent_wire::message::Response;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Requests that run or wait at once, whatever their kind.
@@ -112,7 +113,7 @@ impl Running {
 
 fn lock(ids: &Mutex<Ids>) -> MutexGuard<'_, Ids> {
     // Nothing under the lock can panic halfway through a change.
-    ids.lock().unwrap_or_else(PoisonError::into_inner)
+    ids.lock()
 }
 
 /// One running request's right and duty to answer.

@@ -4,13 +4,14 @@
 //! A look-up may wait for a server, so it runs on the blocking pool, a few at once, each with a
 //! time-out. Answers are kept for seconds, and only while the account files are the same.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_sys::Identity;
@@ -113,7 +114,7 @@ impl Accounts {
         let known = || self.recall(&asked, &files);
         // In a box: the state of a look-up is large, and what is known already need not carry it.
         let keep = |account: &Arc<Account>| {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept.lock();
             if kept.len() >= MAX_KEPT {
                 kept.clear();
             }
@@ -130,7 +131,7 @@ impl Accounts {
         }
         let files = self.files();
         let known = || {
-            let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+            let numbers = self.numbers.lock();
             let (list, kept) = numbers.as_ref()?;
             (Arc::ptr_eq(list, called) && kept.is_good(&files)).then(|| Arc::clone(&kept.answer))
         };
@@ -141,13 +142,13 @@ impl Accounts {
         let look_up = move || question.iter().map(number_of).collect::<Result<Arc<[_]>, _>>();
         let keep = |answer: &Arc<[Option<u32>]>| {
             let kept = Kept { answer: Arc::clone(answer), since: Instant::now(), files };
-            *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(called), kept));
+            *self.numbers.lock() = Some((Arc::clone(called), kept));
         };
         self.ask(known, look_up, keep).await
     }
 
     fn files(&self) -> Files {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.files.lock();
         match *files {
             Some((at, found)) if at.elapsed() < LOOKED_AT => found,
             _ => files.insert((Instant::now(), stamps())).1,
@@ -155,7 +156,7 @@ impl Accounts {
     }
 
     fn recall(&self, asked: &Asked, files: &Files) -> Option<Arc<Account>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock();
         let found = kept.get(asked)?;
         found.is_good(files).then(|| Arc::clone(&found.answer))
     }

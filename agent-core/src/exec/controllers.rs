@@ -5,11 +5,12 @@
 //! the command is refused: a limit is never silently left out. Looked into only when a request asks for a limit, so a
 //! host where none does has no controller enabled by us.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use agent_sys::cgroup::remove;
 
@@ -148,7 +149,7 @@ fn enable(root: &Path) -> Vec<Controller> {
 
 impl Legacy {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn make(self: &Arc<Self>, name: &str, limit: u64) -> io::Result<Joined> {

@@ -1,8 +1,9 @@
 //! Takes commands in, runs them within the bounds, and ends them all at shutdown.
 
+use parking_lot::Mutex;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agent_sys::daemon;
@@ -136,7 +137,7 @@ impl Executor {
         spec.check()?;
         let mut cancelled = std::pin::pin!(cancelled);
         let mut shutdown = self.0.shutdown.subscribe();
-        let jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = self.0.jobs.lock().clone();
         let jobs = jobs.ok_or(Error::ShuttingDown)?;
         let place = tokio::select! {
             biased;
@@ -175,13 +176,13 @@ impl Executor {
     pub fn reconfigure(&self, settings: Settings) {
         raise_nofile(&settings);
         self.0.admission.resize(settings.max_running, settings.max_queued);
-        *self.0.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        *self.0.settings.lock() = Arc::new(settings);
     }
 
     /// Refuses new commands, cancels those that wait or run, and comes back when their trees and
     /// the zygote are gone, at the latest some seconds after the grace.
     pub async fn shutdown(&self) {
-        *self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.jobs.lock() = None;
         self.0.shutdown.send_replace(true);
         let mut gone = self.0.jobs_gone.lock().await;
         let bound = self.settings().grace + SHUTDOWN;
@@ -217,7 +218,7 @@ impl Executor {
     }
 
     pub(super) fn is_shut_down(&self) -> bool {
-        self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.0.jobs.lock().is_none()
     }
 
     /// A number that no other launch has.
@@ -226,7 +227,7 @@ impl Executor {
     }
 
     pub(super) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.settings.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.settings.lock())
     }
 }
 

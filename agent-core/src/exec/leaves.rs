@@ -4,13 +4,14 @@
 //! by which a later agent may have to kill it. So a leaf is called after the first task it was made for, `task.N`, a name
 //! that never comes again. Who removes it: the agent; where that is gone, the supervisor.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use agent_sys::cgroup;
 use agent_sys::slot::Rest;
@@ -116,7 +117,7 @@ impl Leaves {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // What is under the lock changes by calls that don't panic half-way.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

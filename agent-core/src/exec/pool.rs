@@ -6,14 +6,15 @@
 //! killed is not used again at all: Linux 6.18 also kills what is born there afterwards (it
 //! compares the kill count of the leaf with that of the parent's cgroup).
 
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_sys::running::Running;
 use agent_sys::{cgroup, readiness};
@@ -68,7 +69,7 @@ impl Pool {
 
     /// An empty leaf; `None` when there are [`MAX_LEAVES`] and the ones looked at are all in use.
     pub(crate) fn take(self: &Arc<Self>) -> io::Result<Option<Held>> {
-        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut leaves = self.leaves.lock();
         let mut found = None;
         for _ in 0..LOOKS {
             let Some(leaf) = leaves.idle.pop_front() else { break };
@@ -105,7 +106,7 @@ impl Pool {
         self: &Arc<Self>,
         write: impl FnOnce(&Path) -> io::Result<()>,
     ) -> io::Result<Held> {
-        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut leaves = self.leaves.lock();
         let number = leaves.free.last().copied().unwrap_or(leaves.made);
         if number >= MAX_LEAVES {
             return Err(io::Error::other(format!("all {MAX_LEAVES} cgroups are in use")));
@@ -179,7 +180,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let Some(leaf) = self.leaf.take() {
             self.pool.running.set(leaf.number, false);
-            let mut leaves = self.pool.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut leaves = self.pool.leaves.lock();
             if self.condemned.load(Ordering::Relaxed) {
                 leaves.remove(leaf);
             } else {

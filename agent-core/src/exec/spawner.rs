@@ -3,6 +3,7 @@
 //! Launches are ordered as they come and answered in their order; each takes the zygote about a tenth
 //! of a millisecond. Commands do not depend on the zygote once they are started.
 
+use parking_lot::{Mutex as StdMutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -10,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use agent_sys::pidfd::PidFd;
@@ -376,7 +377,7 @@ impl Line {
 
     fn ordered(&self) -> MutexGuard<'_, Option<VecDeque<Ordered>>> {
         // What is under the lock changes by calls that don't panic half-way.
-        self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ordered.lock()
     }
 }
 
@@ -397,7 +398,7 @@ impl Failures {
 
     /// The child wrote before it exited, so once its end is known its report is here.
     fn take(&self, id: u64) -> Option<Failure> {
-        let mut unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unasked = self.unasked.lock();
         let mut buffer = [0; 64 * Failure::LEN];
         while let Ok(length @ 1..) = unistd::read(&self.reader, &mut buffer) {
             let reports = buffer.get(..length).unwrap_or_default().chunks_exact(Failure::LEN);

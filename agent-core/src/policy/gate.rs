@@ -3,7 +3,8 @@
 use super::rules::{Asked, Name, Policy, RunAs, Verdict};
 use crate::Error;
 use crate::exec::{Called, Executor, MAX_CMD};
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Lets requests in or refuses them. Every part that starts something for a controller asks here first.
 pub(crate) struct Gate {
@@ -49,7 +50,7 @@ impl Gate {
 
     /// From now on, this policy.
     pub(crate) fn replace(&self, policy: Policy) {
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = InForce::new(policy);
+        *self.in_force.lock() = InForce::new(policy);
     }
 
     /// For a request that brings no command.
@@ -105,7 +106,7 @@ impl Gate {
     }
 
     fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.in_force.lock())
     }
 }
 

@@ -6,11 +6,12 @@ use super::plan::{Times, jitter};
 use crate::Error;
 use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
 use agent_wire::message::{Bash, CronSet, Missed, Schedule as Form};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The schedule of a job that runs once after each start of the host, and has no times.
 pub(crate) const REBOOT: &str = "@reboot";
@@ -101,7 +102,7 @@ impl Reader {
     /// what holds for jobs that do not say has changed.
     pub(super) fn reload(&self, timezone: &str, calendar: &str) -> bool {
         self.zones.forget();
-        self.calendars.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.calendars.lock().clear();
         let before = self.defaults().clone();
         let zone = if timezone.is_empty() { self.zones.local() } else { self.zones.load(timezone) };
         match zone {
@@ -117,8 +118,8 @@ impl Reader {
         before.zone.name() != after.zone.name() || before.calendar != after.calendar
     }
 
-    fn defaults(&self) -> std::sync::MutexGuard<'_, Defaults> {
-        self.defaults.lock().unwrap_or_else(PoisonError::into_inner)
+    fn defaults(&self) -> parking_lot::MutexGuard<'_, Defaults> {
+        self.defaults.lock()
     }
 
     /// Reads a job's schedule with all that belongs to it.
@@ -154,7 +155,7 @@ impl Reader {
     }
 
     fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, Error> {
-        let mut calendars = self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calendars = self.calendars.lock();
         if let Some(known) = calendars.get(path) {
             return Ok(known.clone());
         }

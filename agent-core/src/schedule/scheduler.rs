@@ -10,11 +10,12 @@ use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Skipped, Status, Submission, Tasks, wait_until};
 use agent_wire::message::{CronSet, Overlap};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, yield_now};
@@ -260,7 +261,7 @@ impl Scheduler {
 
     /// What is wrong with the crontabs, as of the last look at them.
     pub(crate) fn problems(&self) -> Arc<[String]> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problems.lock().clone()
     }
 
     /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
@@ -540,11 +541,11 @@ impl Scheduler {
     }
 
     fn read_jobs(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<ReadJob>>> {
-        self.read_jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.read_jobs.lock()
     }
 
     fn starting(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<i64>>> {
-        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.starting.lock()
     }
 
     fn definition(&self, name: &str) -> Option<CronSet> {
@@ -553,7 +554,7 @@ impl Scheduler {
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
         // What is under the lock changes by one call: whole, whatever panicked.
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plan.lock()
     }
 }
 

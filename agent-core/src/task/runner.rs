@@ -19,9 +19,10 @@ use agent_sys::slot::{self, Claim, Look, Slots};
 use agent_sys::supervisor;
 use agent_wire::Retcode;
 use agent_wire::message::Bash;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -146,7 +147,7 @@ impl Runner {
     }
 
     pub(crate) fn reconfigure(&self, settings: Settings) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        *self.settings.lock() = settings;
         self.wake();
     }
 
@@ -163,12 +164,12 @@ impl Runner {
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock()
     }
 
     /// Those in force.
     pub(crate) fn settings(&self) -> Settings {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.settings.lock()
     }
 
     /// Owns every task's watch, until shutdown.
@@ -280,7 +281,7 @@ impl Runner {
     }
 
     fn started(&self) -> MutexGuard<'_, Vec<Work>> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+        self.started.lock()
     }
 
     async fn run(self: Arc<Self>, n: u64, bash: Arc<Bash>, shape: Shape, slot: u32) {

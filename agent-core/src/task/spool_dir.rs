@@ -7,12 +7,13 @@ use crate::Error;
 use crate::exec::Captured;
 use agent_sys::spool::{Extent, Source, Stream};
 use nix::sys::statvfs;
+use parking_lot::Mutex;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long what was free counts as what is: a thousand tasks that come together ask once.
@@ -59,7 +60,7 @@ impl SpoolDir {
     /// # Errors
     /// [`Error::File`].
     pub(crate) fn free_space(&self) -> Result<FreeSpace, Error> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock();
         if let Some((at, found)) = *free
             && at.elapsed() < FREE_SPACE_FRESH
         {

@@ -4,8 +4,9 @@ use super::journal::{Committer, Directory, Need, Owner, Refused};
 use super::record::Record;
 use super::table::Table;
 use crate::Error;
+use parking_lot::{Mutex, MutexGuard};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -32,7 +33,7 @@ struct Shared {
 impl Shared {
     fn table(&self) -> MutexGuard<'_, Table> {
         // A step changes the table by calls that don't panic half-way.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 }
 

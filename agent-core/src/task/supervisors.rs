@@ -11,11 +11,11 @@ use agent_sys::pidfd::PidFd;
 use agent_sys::readiness;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::sync::oneshot;
@@ -116,6 +116,6 @@ impl Supervisors {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         // What is under the lock changes by calls that don't panic half-way.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }

@@ -8,11 +8,12 @@ use super::table::{Counts, State, Task, size_of_command};
 use crate::Error;
 use crate::exec::{Captured, Executor, Limits, Spec};
 use agent_wire::message::Bash;
+use parking_lot::{Mutex, MutexGuard};
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
@@ -507,5 +508,5 @@ pub(super) fn now() -> u64 {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is under these locks changes by one call: whole, whatever panicked.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

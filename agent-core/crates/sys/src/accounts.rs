@@ -9,12 +9,12 @@
 
 #![expect(unsafe_code, reason = "NSS enumeration has no safe wrapper")]
 
+use parking_lot::Mutex;
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
 /// The buffer an entry is first read into, in bytes.
 const FIRST_BUFFER: usize = 16 << 10;
@@ -230,7 +230,7 @@ fn enumerate<R: Record, E: From<io::Error>>(
     mut read: impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
     mut visit: impl FnMut(&R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let _alone = ENUMERATION.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ENUMERATION.lock();
     let mut entry = Entry::new();
     rewind();
     let outcome = loop {

@@ -9,7 +9,7 @@ use crate::task::Job;
 use agent_wire::message::CronSet;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
@@ -154,7 +154,7 @@ impl Scheduler {
                 problems.push(format!("{}: {error}", dir.display()));
             }
         }
-        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems.into();
+        *self.problems.lock() = problems.into();
     }
 }
 

@@ -8,9 +8,10 @@
 use super::disk::Disk;
 use super::log::{Found, Log, is_no_space};
 use super::segment::frame_length;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -228,7 +229,8 @@ where
         }
         if queue.served {
             drop(queue);
-            return self.shared.wake.notify_one();
+            self.shared.wake.notify_one();
+            return;
         }
         queue.served = true;
         let shared = self.shared.clone();
@@ -252,7 +254,7 @@ where
         queue.closed = true;
         self.shared.wake.notify_one();
         while queue.served {
-            queue = self.shared.ended.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            self.shared.ended.wait(&mut queue);
         }
     }
 }
@@ -272,7 +274,7 @@ where
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 fn serve<D: Disk, O: Owner>(shared: &Shared<D, O>) {
@@ -319,8 +321,7 @@ fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Recor
             return None;
         }
         let wait = left.unwrap_or(LINGER);
-        let (again, waited) = shared.wake.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner);
-        queue = again;
+        let waited = shared.wake.wait_for(&mut queue, wait);
         if waited.timed_out() && queue.requests.is_empty() {
             queue.served = false;
             return None;

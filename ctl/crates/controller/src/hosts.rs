@@ -1,8 +1,9 @@
 //! The hosts that are connected now: one session each, the newest.
 
 use crate::session::Session;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Host id → session.
 #[derive(Debug, Default)]
@@ -38,6 +39,6 @@ impl Hosts {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
         // Every change is one call on the map: it is whole, whatever panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -3,11 +3,11 @@
 use super::Zone;
 use super::tzif::MAX_BYTES;
 use crate::error::Error;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
 const DIRECTORY: &str = "/usr/share/zoneinfo";
@@ -55,7 +55,7 @@ impl Zones {
     /// # Errors
     /// [`Error::Zone`]: there is none of that name, no database at all, or its file is broken.
     pub fn load(&self, name: &str) -> Result<Zone, Error> {
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = || self.kept.lock();
         if let Some(zone) = kept().get(name) {
             return Ok(zone.clone());
         }
@@ -70,7 +70,7 @@ impl Zones {
 
     /// Reads all zones anew from now on: for a host whose database has been replaced.
     pub fn forget(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.lock().clear();
     }
 
     /// The zone of this host's clocks: the variable `TZ`, else /etc/localtime with its name from where it links
@@ -293,7 +293,7 @@ mod tests {
             let name = format!("Z{number}");
             fs::copy(database.0.join("zoneinfo/EST5EDT"), database.0.join("zoneinfo").join(&name)).unwrap();
             zones.load(&name).unwrap();
-            assert!(zones.kept.lock().unwrap().len() <= MAX_KEPT);
+            assert!(zones.kept.lock().len() <= MAX_KEPT);
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::stream::{OutputStream, StreamInput};
 use super::{NoAnswer, Waiter};
 use agent_wire::message::line;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
@@ -241,7 +242,7 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, Desk> {
         // Lines are appended whole and the map changes by one call: whole, whatever panicked.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock()
     }
 }
 

@@ -5,8 +5,9 @@
 
 use super::{NoAnswer, Session};
 use agent_wire::message::line;
+use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Bytes of frames that wait for one client.
@@ -48,7 +49,7 @@ impl Buffer {
 
 fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
     // Lines are appended whole: whole, whatever panicked.
-    buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    buffer.lock()
 }
 
 /// The desk's end.

@@ -1,7 +1,8 @@
 //! Who waits for a result that is not there yet.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A host and a task of it.
@@ -41,7 +42,7 @@ impl Watches {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Sender<()>>> {
         // Every change is one call on the map: it is whole, whatever panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

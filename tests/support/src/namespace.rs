@@ -1,9 +1,9 @@
-//! What only root can have: mounts and networks of a test's own.
+//! Mounts and networks that belong to one test; only root can create them.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Whether the test may run; without root it says that it is left out.
+/// Returns whether the process is root; if not, prints that the test is skipped.
 pub fn needs_root(test: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
@@ -12,7 +12,8 @@ pub fn needs_root(test: &str) -> bool {
     root
 }
 
-/// The words to put before a command so that it sees these files bound over others, in a mount namespace of its own.
+/// Returns the words to put before a command so that it runs in a mount namespace of its own where
+/// each of these files is bound over another.
 pub fn in_mount_namespace(binds: &[(&Path, &str)]) -> Vec<String> {
     let mut script = String::from("set -e\n");
     for (from, over) in binds {
@@ -22,10 +23,10 @@ pub fn in_mount_namespace(binds: &[(&Path, &str)]) -> Vec<String> {
     ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits for its success.
 ///
 /// # Panics
-/// When it can't be run or fails.
+/// When the command cannot be started or fails.
 #[expect(clippy::disallowed_methods, reason = "a test sets up its own machine")]
 pub fn run(words: &[&str]) {
     let output = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).output();
@@ -33,21 +34,25 @@ pub fn run(words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Two network namespaces joined by one cable: the calling thread's own, made new, and one for an agent.
+/// Two network namespaces joined by a veth pair: a new one for the calling thread and one for an
+/// agent.
 #[derive(Debug)]
 pub struct NetworkPair {
     holder: Child,
 }
 
 impl NetworkPair {
-    /// The address of the calling thread's end.
+    /// The address at the calling thread's end.
     pub const SERVER: &'static str = "10.99.0.1";
 
-    /// Takes the calling thread into a new network namespace and lays the cable. Needs root.
+    /// Moves the calling thread into a new network namespace and joins it to the agent's.
+    ///
+    /// # Panics
+    /// Without root, or without unshare(1) and ip(8).
     #[expect(clippy::disallowed_methods, reason = "a test sets up its own machine")]
     pub fn lay() -> Self {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("we are root");
-        // The other namespace lives as long as this process waits for input.
+        // The agent's namespace lives as long as this process waits for input.
         let holder =
             Command::new("unshare").args(["-n", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let pair = Self { holder: holder.expect("unshare is installed") };
@@ -55,7 +60,7 @@ impl NetworkPair {
         let own = std::fs::read_link("/proc/thread-self/ns/net").expect("/proc");
         let end = std::time::Instant::now() + crate::DEADLINE;
         while std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|other| other == own) {
-            assert!(std::time::Instant::now() < end, "unshare -n does not get on");
+            assert!(std::time::Instant::now() < end, "unshare -n made no namespace");
             std::thread::yield_now();
         }
         run(&[
@@ -77,7 +82,7 @@ impl NetworkPair {
         run(&["ip", "link", "set", "server", "up"]);
         pair.on_agents_side(&["ip", "address", "add", "10.99.0.2/24", "dev", "agent"]);
         pair.on_agents_side(&["ip", "link", "set", "agent", "up"]);
-        // A neighbour that is known for good: silence stays silence, no "host unreachable".
+        // A permanent neighbor entry: lost packets stay lost, with no "host unreachable".
         pair.on_agents_side(&[
             "ip",
             "neighbour",
@@ -93,17 +98,17 @@ impl NetworkPair {
         pair
     }
 
-    /// The words to put before a command so that it runs at the agent's end.
+    /// Returns the words to put before a command so that it runs at the agent's end.
     pub fn wrapper(&self) -> Vec<String> {
         ["nsenter", "-n", "-t", &self.holder.id().to_string()].map(str::to_owned).to_vec()
     }
 
-    /// From here on every packet of the agent vanishes without a word.
+    /// Drops every packet of the agent from now on, without an error to it.
     pub fn swallow_packets(&self) {
         run(&["ip", "address", "del", "10.99.0.1/24", "dev", "server"]);
     }
 
-    /// Packets arrive again.
+    /// Delivers packets again.
     pub fn deliver_packets(&self) {
         run(&["ip", "address", "add", "10.99.0.1/24", "dev", "server"]);
     }

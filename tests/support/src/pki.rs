@@ -1,4 +1,4 @@
-//! A certificate authority for one test.
+//! A certificate authority that belongs to one test.
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// A CA, and what it signs.
+/// A certificate authority.
 #[derive(Debug)]
 pub struct Pki {
     ca: Certificate,
@@ -18,9 +18,9 @@ pub struct Pki {
 /// A certificate with its key, as PEM text.
 #[derive(Debug)]
 pub struct Identity {
-    /// The certificate.
+    /// The certificate as PEM.
     pub certificate: String,
-    /// Its key.
+    /// The private key as PEM.
     pub key: String,
 }
 
@@ -31,7 +31,10 @@ impl Default for Pki {
 }
 
 impl Pki {
-    /// A CA of its own; two of them never trust each other.
+    /// Creates an authority; two of them never trust each other.
+    ///
+    /// # Panics
+    /// When no key can be made.
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
@@ -41,17 +44,23 @@ impl Pki {
         Self { ca, issuer: Issuer::new(params, key) }
     }
 
-    /// The CA's certificate as PEM.
+    /// Returns the authority's certificate as PEM.
     pub fn ca(&self) -> String {
         self.ca.pem()
     }
 
-    /// A certificate for these DNS names or addresses.
+    /// Signs a certificate for these DNS names or addresses.
+    ///
+    /// # Panics
+    /// When a name is neither a DNS name nor an address.
     pub fn sign(&self, names: &[&str]) -> Identity {
         self.sign_with(names, |_| {})
     }
 
-    /// A certificate that ended yesterday.
+    /// Signs a certificate that expired yesterday.
+    ///
+    /// # Panics
+    /// When a name is neither a DNS name nor an address.
     pub fn sign_expired(&self, names: &[&str]) -> Identity {
         self.sign_with(names, |params| {
             params.not_before = OffsetDateTime::now_utc() - time::Duration::days(10);
@@ -68,12 +77,18 @@ impl Pki {
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
-    /// A TLS server's configuration that requires client certificates of this CA.
+    /// Returns a TLS server's configuration that requires client certificates of this authority.
+    ///
+    /// # Panics
+    /// When `identity` is not a certificate and its key.
     pub fn server(&self, identity: &Identity) -> Arc<ServerConfig> {
         self.server_with(identity, &[&rustls::version::TLS13])
     }
 
-    /// The same with chosen TLS versions.
+    /// Returns [`Pki::server`]'s configuration with other TLS versions.
+    ///
+    /// # Panics
+    /// When `identity` is not a certificate and its key.
     pub fn server_with(
         &self,
         identity: &Identity,
@@ -99,7 +114,7 @@ impl Pki {
 }
 
 impl Identity {
-    /// Writes both as files; returns the paths of certificate and key.
+    /// Writes both to files and returns the paths of certificate and key.
     pub fn write(&self, scratch: &crate::Scratch, name: &str) -> (PathBuf, PathBuf) {
         (
             scratch.write(&format!("{name}.pem"), &self.certificate),

@@ -1,0 +1,17 @@
+//! The ground every test of this workspace stands on: scratch folders, waiting for a condition,
+//! processes seen from outside, certificates made on the spot, namespaces. It decides nothing
+//! about what is right; the tests do.
+
+mod namespace;
+#[cfg(feature = "pki")]
+mod pki;
+mod processes;
+mod scratch;
+mod wait;
+
+pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
+#[cfg(feature = "pki")]
+pub use pki::{Identity, Pki};
+pub use processes::{Process, alive, process, processes, processes_with};
+pub use scratch::Scratch;
+pub use wait::{DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_until};
