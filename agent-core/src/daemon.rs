@@ -3,7 +3,7 @@
 use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::dispatch::{self, Dispatcher, Parts};
+use crate::dispatch::{Dispatcher, Parts};
 use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
@@ -15,6 +15,7 @@ use crate::schedule::{self, Scheduler};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
 use crate::{Error, exec, plugin, task};
+use agent_wire::Method;
 use clap::Parser as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
 /// Methods that rules name and this agent does not have: slips, or of another version. Not refused, so that one policy
 /// can serve agents of different versions.
 fn unknown_methods(policy: &Policy) -> impl Iterator<Item = &str> {
-    policy.methods().filter(|method| !dispatch::is_own_method(method))
+    policy.methods().filter(|method| matches!(Method::parse(method), Method::Unknown(_)))
 }
 
 /// The log says which policy comes into force.

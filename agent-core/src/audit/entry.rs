@@ -3,9 +3,8 @@
 use super::file::{LogFile, Settings};
 use super::line::Line;
 use crate::dispatch::Peer;
-use crate::policy::brings_command;
-use agent_wire::Params;
 use agent_wire::message::{Request, Resp, Response};
+use agent_wire::{Method, Params};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -88,13 +87,13 @@ impl Audit {
 
     /// Opens the entry of a request; none where there is no audit log, and none for `agent.ping`.
     pub(crate) fn begin(&self, peer: &Peer, request: &Request) -> Option<Entry> {
-        if request.method == "agent.ping" {
+        if request.method == Method::AgentPing {
             return None;
         }
         let mut entry = self.entry(peer)?;
         entry.line.text("id", &request.id);
-        entry.line.text("method", &request.method);
-        entry.describe(request.params(), brings_command(&request.method));
+        entry.line.text("method", request.method.name());
+        entry.describe(request.params(), request.method.brings_command());
         Some(entry)
     }
 

@@ -1,10 +1,11 @@
 //! `agent.info` and `agent.methods`: what the agent says of itself (§8).
 
-use super::{METHODS, reply};
+use super::reply;
 use crate::plugin::Plugins;
 use crate::task::Counts;
+use agent_wire::Method;
 use agent_wire::message::Response;
-use serde::Serialize;
+use agent_wire::reply::{AgentInfo, MethodSummary};
 use std::time::{Instant, SystemTime};
 
 /// What does not change while the agent runs.
@@ -12,33 +13,6 @@ pub(super) struct About {
     host_id: String,
     started: SystemTime,
     since: Instant,
-}
-
-#[derive(Serialize)]
-struct Info<'a> {
-    version: &'static str,
-    protocol: u32,
-    host_id: &'a str,
-    pid: u32,
-    started: String,
-    uptime_seconds: u64,
-    requests_taken: u64,
-    requests_running: usize,
-    tasks_waiting: usize,
-    tasks_running: usize,
-    results_unacknowledged: usize,
-    /// Results of jobs that nobody took in time and that gave way to newer ones.
-    results_given_way: u64,
-    jobs: usize,
-    /// What is wrong with the crontab files.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    crontab_problems: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Method {
-    method: String,
-    summary: String,
 }
 
 impl About {
@@ -55,10 +29,10 @@ impl About {
         (tasks, given_way): (Counts, u64),
         crontab_problems: &[String],
     ) -> Response {
-        let info = Info {
-            version: env!("CARGO_PKG_VERSION"),
+        let info = AgentInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
             protocol: agent_wire::PROTOCOL_VERSION,
-            host_id: &self.host_id,
+            host_id: self.host_id.as_str().into(),
             pid: std::process::id(),
             started: humantime::format_rfc3339_seconds(self.started).to_string(),
             uptime_seconds: self.since.elapsed().as_secs(),
@@ -67,9 +41,9 @@ impl About {
             tasks_waiting: tasks.waiting,
             tasks_running: tasks.running,
             results_unacknowledged: tasks.undelivered,
-            results_given_way: given_way,
+            results_dropped: given_way,
             jobs: tasks.jobs,
-            crontab_problems,
+            crontab_problems: crontab_problems.into(),
         };
         reply::with_data(id, &info)
     }
@@ -77,8 +51,12 @@ impl About {
 
 /// The answer to `agent.methods`: the agent's own, then what the plugins offer.
 pub(super) async fn methods(id: &str, plugins: &Plugins) -> Response {
-    let own = METHODS.iter().map(|(method, summary)| ((*method).to_owned(), (*summary).to_owned()));
-    let offered = plugins.methods().await;
-    let all: Vec<Method> = own.chain(offered).map(|(method, summary)| Method { method, summary }).collect();
+    let own = Method::OWN.iter().map(|method| MethodSummary {
+        method: method.name().to_owned().into(),
+        summary: method.summary().unwrap_or_default().into(),
+    });
+    let offered = plugins.methods().await.into_iter();
+    let offered = offered.map(|(method, summary)| MethodSummary { method: method.into(), summary: summary.into() });
+    let all: Vec<MethodSummary<'_>> = own.chain(offered).collect();
     reply::with_data(id, &all)
 }

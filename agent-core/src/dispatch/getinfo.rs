@@ -3,10 +3,9 @@
 use super::reply;
 use crate::plugin::Plugins;
 use agent_wire::message::{GetInfo, Resp, Response};
+use agent_wire::reply::FactReply;
 use agent_wire::{InvalidParams, Retcode};
 use plugin_api::{Args, MethodName};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -33,19 +32,6 @@ pub(super) struct Call {
 struct Refused {
     retcode: u16,
     message: String,
-}
-
-/// What came of one call, in the answer's `data`.
-#[derive(Debug, Serialize)]
-struct Part {
-    method: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    args: String,
-    resp: Resp,
-    retcode: u16,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Box<RawValue>>,
 }
 
 /// A method of one provider.
@@ -92,24 +78,24 @@ impl Call {
     }
 
     /// `id`: the request's, for the log.
-    async fn make(self, id: &str, plugins: &Plugins) -> Part {
+    async fn make(self, id: &str, plugins: &Plugins) -> FactReply {
         let Self { method, args, refused } = self;
         if let Some(Refused { retcode, message }) = refused {
-            return Part { method, args, resp: Resp::Failed, retcode, message, data: None };
+            return FactReply { method, args, resp: Resp::Failed, retcode, message, data: None };
         }
         let answer = one(id, &method, &args, plugins).await;
         let data = match answer.data {
             Some(agent_wire::message::Data::Json(data)) => Some(data),
             Some(agent_wire::message::Data::Text(_)) | None => None,
         };
-        Part { method, args, resp: answer.resp, retcode: answer.retcode, message: answer.message, data }
+        FactReply { method, args, resp: answer.resp, retcode: answer.retcode, message: answer.message, data }
     }
 }
 
 /// Makes the calls, a few at once, and answers them in the order in which they were asked for. One that fails costs
 /// the others nothing.
 pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> Response {
-    let mut parts: Vec<Option<Part>> = calls.iter().map(|_| None).collect();
+    let mut parts: Vec<Option<FactReply>> = calls.iter().map(|_| None).collect();
     let mut calls = calls.into_iter().enumerate();
     // Owned by this request: when it is dropped, so are its calls.
     let mut running = JoinSet::new();
@@ -133,7 +119,7 @@ pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> R
                 let why = format!(
                     "its {bytes} bytes are more than the {left} that all others have left of {MAX_DATA}"
                 );
-                part = Part {
+                part = FactReply {
                     resp: Resp::Failed,
                     retcode: Retcode::TooLarge.number(),
                     message: why,

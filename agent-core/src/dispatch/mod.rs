@@ -20,7 +20,7 @@ use crate::Error;
 use crate::audit::{Audit, Entry, Gathering};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
-use crate::policy::{Admission, Asked, Gate, brings_command};
+use crate::policy::{Admission, Asked, Gate};
 use crate::schedule::{self, Scheduler};
 use crate::shutdown::{Stopping, boxed};
 use crate::task::{Submission, Tasks};
@@ -28,37 +28,11 @@ use agent_wire::message::{
     Ack, Bash, Cancel, CronHistory, CronList, CronSet, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
     OutputFrom, Request, Response, Schedule, TaskId, TaskList,
 };
-use agent_wire::{InvalidParams, Malformed, Retcode, json};
+use agent_wire::{InvalidParams, Malformed, Method, Retcode, json};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ticket::{Manner, Running, Ticket};
-
-/// The agent's own methods and what they do, as `agent.methods` lists them.
-const METHODS: [(&str, &str); 17] = [
-    ("agent.info", "version, identity, uptime and counters of the agent"),
-    ("agent.methods", "every method with its one-line help"),
-    ("agent.ping", "answers at once"),
-    ("async.ack", "says that a task's result is stored and need not be sent again"),
-    ("async.bash", "takes a shell command as a durable task; its result follows when it has ended"),
-    ("async.cancel", "ends a task, its whole process tree"),
-    ("async.list", "the tasks that are known and how far they are"),
-    ("async.output", "what a task has printed so far"),
-    ("async.status", "how far a task is"),
-    ("cron.history", "a job's runs that are known, newest first"),
-    ("cron.list", "the scheduled jobs, when they are due next and what became of their last run"),
-    ("cron.remove", "removes a scheduled job"),
-    ("cron.run", "starts a run of a scheduled job now"),
-    ("cron.set", "schedules a shell command; its runs are tasks, each with its result"),
-    (getinfo::ALL, "what several providers of facts answer, in one answer"),
-    ("sync.bash", "runs a shell command as a user and answers when it has ended"),
-    ("sync.cancel", "ends the command of another request, its whole process tree"),
-];
-
-/// Whether this agent has a method of its own by this name; those of plugins are not known beforehand.
-pub(crate) fn is_own_method(method: &str) -> bool {
-    METHODS.iter().any(|(own, _)| *own == method)
-}
 
 /// A handler at work. Boxed, so that the runtime's machinery for a task is built once and not for each handler.
 type Work = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -168,7 +142,7 @@ impl Dispatcher {
     fn start(&self, request: Request, caller: &Caller, entry: &mut Option<Entry>) -> Option<Response> {
         let id = request.id.as_str();
         // The id of a task may come again at any time, and gets the task's state.
-        if request.method != "async.bash" && self.running.has(id) {
+        if request.method != Method::AsyncBash && self.running.has(id) {
             return Some(reply::invalid(
                 id,
                 &InvalidParams("id is that of a request still running".to_owned()),
@@ -176,16 +150,16 @@ impl Dispatcher {
         }
         // A ping does nothing and tells nothing: nobody is kept from seeing that the agent lives. What brings a command
         // is checked with it, once its account is known.
-        if request.method != "agent.ping"
-            && !brings_command(&request.method)
+        if request.method != Method::AgentPing
+            && !request.method.brings_command()
             && let Some(controllers) = caller.peer.names()
         {
-            let asked = Asked { method: &request.method, controllers, bash: None };
+            let asked = Asked { method: request.method.name(), controllers, bash: None };
             if let Err(error) = self.gate.check(asked) {
                 return Some(refusal(id, &error, entry.as_mut()));
             }
         }
-        match request.method.as_str() {
+        match request.method.name() {
             "agent.ping" => Some(Response::success(id, 0)),
             "agent.info" => {
                 let requests = (self.taken.load(Ordering::Relaxed), self.running.count());
@@ -306,8 +280,8 @@ impl Dispatcher {
                 };
                 let scheduler = self.scheduler.clone();
                 self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
-                    match request.method.as_str() {
-                        "cron.run" => cron::run(&request.id, &name, &scheduler).await,
+                    match request.method {
+                        Method::CronRun => cron::run(&request.id, &name, &scheduler).await,
                         _ => cron::remove(&request.id, &name, &scheduler).await,
                     }
                 })
@@ -341,7 +315,7 @@ impl Dispatcher {
                     );
                 }
                 self.spawn(request, Manner::Request, caller, entry, move |request, _| async move {
-                    getinfo::one(&request.id, &request.method, &getinfo.args, &plugins).await
+                    getinfo::one(&request.id, request.method.name(), &getinfo.args, &plugins).await
                 })
             }
             method => Some(Response::failed(Some(id), Retcode::NoSuchMethod, json::quote(method))),
@@ -400,7 +374,7 @@ impl Dispatcher {
         let admission = match caller.peer.names() {
             None => Admission::Granted,
             Some(controllers) => {
-                let asked = Asked { method: &request.method, controllers, bash: Some(&bash) };
+                let asked = Asked { method: request.method.name(), controllers, bash: Some(&bash) };
                 match self.gate.check_command(asked) {
                     Ok(admission) => admission,
                     Err(error) => return Some(refusal(&request.id, &error, entry.as_mut())),
@@ -472,7 +446,7 @@ async fn admit(
     start: Box<dyn FnOnce(Request, Bash) -> Work + Send>,
 ) {
     let controllers = peer.names().unwrap_or_default();
-    let asked = Asked { method: &request.method, controllers, bash: Some(&bash) };
+    let asked = Asked { method: request.method.name(), controllers, bash: Some(&bash) };
     let response = match gate.check_account(asked).await {
         Ok(()) => start(request, bash).await,
         Err(error) => refusal(&request.id, &error, ticket.entry.as_mut()),

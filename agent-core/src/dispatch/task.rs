@@ -8,9 +8,10 @@ use crate::shutdown::boxed;
 use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submission, Submitted, Tasks};
 use agent_wire::Retcode;
 use agent_wire::message::{
-    Data, Encoding, Event, EventKind, OutputFrom, Resp, Response, TaskId, TaskList, Usage, line,
+    Data, Encoding, Event, EventKind, OutputFrom, Response, TaskId, TaskList, Usage, line,
 };
-use serde::Serialize;
+use agent_wire::reply::{TaskOutput, TaskState, TaskStatus};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
@@ -51,16 +52,6 @@ pub(super) async fn cancel(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
 
 /// `async.output`.
 pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Response {
-    #[derive(Serialize)]
-    struct View {
-        offset: u64,
-        next: u64,
-        ended: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-    }
     let asked = tasks.output(&from.task.0, from.offset, from.stderr);
     let Piece { offset, mut bytes, ended, base64 } = match asked {
         Ok(piece) => piece,
@@ -78,7 +69,7 @@ pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Respon
         (text, None) => (Some(text), None),
         (encoded, Some(_)) => (None, Some(encoded)),
     };
-    reply::with_data(id, &View { offset, next, ended, text, base64 })
+    reply::with_data(id, &TaskOutput { offset, next, ended, text, base64 })
 }
 
 /// `async.ack`: once this is answered, the result is not sent again.
@@ -179,35 +170,13 @@ fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
 }
 
 /// One task as `async.status` and `async.list` tell it.
-#[derive(Serialize)]
-pub(super) struct View<'a> {
-    task: &'a str,
-    state: &'static str,
-    /// Of a job's run: when it was due.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    due: Option<String>,
-    accepted: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acknowledged: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resp: Option<Resp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retcode: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
-pub(super) fn view(status: &Status) -> View<'_> {
+pub(super) fn view(status: &Status) -> TaskStatus<'_> {
     let Status { id, accepted, shape, state, cron } = status;
-    let mut view = View {
-        task: id,
-        state: "waiting",
+    let mut view = TaskStatus {
+        task: Cow::Borrowed(id),
+        state: TaskState::Waiting,
         due: cron.as_ref().and_then(|due| due.at).map(schedule::told),
-        accepted: time(*accepted),
+        accepted: Some(time(*accepted)),
         started: None,
         ended: None,
         acknowledged: None,
@@ -218,18 +187,18 @@ pub(super) fn view(status: &Status) -> View<'_> {
     match state {
         State::Waiting(_) => {}
         State::Running(begun) => {
-            view.state = "running";
+            view.state = TaskState::Running;
             view.started = Some(time(begun.at));
         }
         State::Ended { ended, acked, .. } => {
             let outcome = outcome(id, ended, *shape);
-            view.state = "ended";
+            view.state = TaskState::Ended;
             view.started = ended.started.map(time);
             view.ended = Some(time(ended.at));
             view.acknowledged = Some(*acked);
             view.resp = Some(outcome.resp);
             view.retcode = Some(outcome.retcode);
-            view.message = Some(outcome.message);
+            view.message = Some(outcome.message.into());
         }
     }
     view

@@ -9,4 +9,4 @@ mod rules;
 
 pub(crate) use file::load;
 pub(crate) use gate::{Admission, Gate};
-pub(crate) use rules::{Asked, Policy, brings_command};
+pub(crate) use rules::{Asked, Policy};

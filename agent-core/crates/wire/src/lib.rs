@@ -12,12 +12,15 @@ mod address;
 mod frame;
 pub mod json;
 pub mod message;
+mod method;
 mod params;
+pub mod reply;
 mod retcode;
 
 pub use address::{AddressError, Endpoint, MAX_ADDRESSES, parse_list};
 pub use frame::{DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE, Decoder, Limits};
 pub use json::Malformed;
+pub use method::{Family, Method};
 pub use params::{InvalidParams, Params};
 pub use retcode::Retcode;
 

@@ -11,5 +11,4 @@ mod policy;
 mod rule;
 
 pub(crate) use account::{Name, RunAs};
-pub(crate) use parse::brings_command;
 pub(crate) use policy::{Asked, Policy, Verdict};

@@ -3,9 +3,10 @@
 
 use super::account::{self, Account, Name};
 use super::command;
-use super::pattern::{Controller, Method};
+use super::pattern::{Controller, MethodPattern};
 use super::policy::Policy;
 use super::rule::{Action, Rule};
+use agent_wire::Method;
 use serde::Deserialize;
 
 /// Rules that one policy may have.
@@ -20,12 +21,10 @@ const MAX_RULE_NAME: usize = 64;
 /// Characters of a rule's reason.
 const MAX_REASON: usize = 512;
 
-/// The methods that come with a command.
-const WITH_COMMAND: [&str; 3] = ["sync.bash", "async.bash", "cron.set"];
-
-/// Whether requests of this method come with a command, for rules to look at.
-pub(crate) fn brings_command(method: &str) -> bool {
-    WITH_COMMAND.contains(&method)
+/// Returns the names of the methods that bring a command.
+fn with_command() -> impl Iterator<Item = &'static str> {
+    const OWN: &[Method] = &Method::OWN;
+    OWN.iter().filter(|method| method.brings_command()).map(Method::name)
 }
 
 #[derive(Deserialize)]
@@ -97,12 +96,12 @@ impl Policy {
         }
         let is_about_commands =
             written.users.is_some() || written.groups.is_some() || written.commands.is_some();
-        let methods: Option<Vec<_>> = each("methods", written.methods, |text| Method::parse(&text))?;
+        let methods: Option<Vec<_>> = each("methods", written.methods, |text| MethodPattern::parse(&text))?;
         if is_about_commands
             && let Some(methods) = &methods
-            && !methods.iter().any(|method| WITH_COMMAND.iter().any(|name| method.matches(name)))
+            && !methods.iter().any(|method| with_command().any(|name| method.matches(name)))
         {
-            let with_command = WITH_COMMAND.join(", ");
+            let with_command = with_command().collect::<Vec<_>>().join(", ");
             return Err(format!(
                 "users, groups and commands are about {with_command}; methods has none of them"
             ));

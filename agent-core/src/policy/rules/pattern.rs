@@ -1,20 +1,19 @@
 //! Names in a rule that may stand for many: methods (`async.*`) and controllers (`*.ops.example.com`).
 
-/// The families of methods that any version of the agent has.
-const FAMILIES: [&str; 5] = ["agent", "async", "cron", "getinfo", "sync"];
+use agent_wire::Family;
 
 /// The longest DNS name (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 
 /// A method, or with `.*` at the end all that begin so.
 #[derive(Debug)]
-pub(super) enum Method {
+pub(super) enum MethodPattern {
     Exact(String),
     /// With its dot at the end.
     Begins(String),
 }
 
-impl Method {
+impl MethodPattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (name, is_family) = match text.strip_suffix(".*") {
             Some(name) => (name, true),
@@ -26,8 +25,9 @@ impl Method {
             segment.starts_with(|c: char| c.is_ascii_lowercase())
                 && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
-        if !FAMILIES.contains(&family) {
-            return Err(format!("\"{text}\" is of no family of methods ({})", FAMILIES.join(", ")));
+        if Family::parse(family).is_none() {
+            let families = Family::ALL.map(Family::name).join(", ");
+            return Err(format!("\"{text}\" is of no family of methods ({families})"));
         }
         if !name.split('.').all(is_name) || (!is_family && name == family) {
             return Err(format!(
@@ -107,7 +107,7 @@ mod tests {
             ("getinfo.net.*", "getinfo.network", false),
         ];
         for (pattern, method, expected) in table {
-            assert_eq!(Method::parse(pattern).unwrap().matches(method), expected, "{pattern} {method}");
+            assert_eq!(MethodPattern::parse(pattern).unwrap().matches(method), expected, "{pattern} {method}");
         }
         for pattern in [
             "",
@@ -122,7 +122,7 @@ mod tests {
             "sync..*",
             "sync.bash ",
         ] {
-            assert!(Method::parse(pattern).is_err(), "{pattern} was taken");
+            assert!(MethodPattern::parse(pattern).is_err(), "{pattern} was taken");
         }
     }
 

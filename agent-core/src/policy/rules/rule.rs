@@ -2,7 +2,7 @@
 
 use super::account::{Account, RunAs};
 use super::command::{Allowed, Denied, Text};
-use super::pattern::{Controller, Method};
+use super::pattern::{Controller, MethodPattern};
 use super::policy::{Asked, Refusal};
 use agent_wire::message::Bash;
 
@@ -28,7 +28,7 @@ pub(super) struct Rule {
     pub(super) name: String,
     pub(super) reason: Option<String>,
     pub(super) action: Action,
-    pub(super) methods: Option<Vec<Method>>,
+    pub(super) methods: Option<Vec<MethodPattern>>,
     pub(super) controllers: Option<Vec<Controller>>,
     pub(super) users: Option<Vec<Account>>,
     pub(super) groups: Option<Vec<Account>>,
@@ -49,7 +49,7 @@ impl Rule {
     }
 
     pub(super) fn methods(&self) -> impl Iterator<Item = &str> {
-        self.methods.iter().flatten().filter_map(Method::own)
+        self.methods.iter().flatten().filter_map(MethodPattern::own)
     }
 
     pub(super) fn refusal(&self) -> Refusal {
@@ -58,7 +58,7 @@ impl Rule {
 
     /// `text` is that of the command asked for.
     pub(super) fn matches(&self, asked: Asked<'_>, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
-        let is_method = |methods: &Vec<Method>| methods.iter().any(|method| method.matches(asked.method));
+        let is_method = |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(asked.method));
         let is_controller = |controllers: &Vec<Controller>| {
             controllers.iter().any(|controller| match self.is_allow() {
                 true => controller.covers(asked.controllers),

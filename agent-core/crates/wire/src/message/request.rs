@@ -1,7 +1,7 @@
 //! What a controller asks: an id, a method, and the method's own fields (§3, §4, §8).
 
 use super::Response;
-use crate::{InvalidParams, Params, Retcode};
+use crate::{InvalidParams, Method, Params, Retcode};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -16,8 +16,8 @@ const MAX_METHOD: usize = 128;
 pub struct Request {
     /// Names the answer; unique among the requests that are running.
     pub id: String,
-    /// `sync.bash`, `getinfo.users`, …
-    pub method: String,
+    /// What it asks for.
+    pub method: Method,
     fields: Map<String, Value>,
 }
 
@@ -48,7 +48,7 @@ impl Request {
             Err(why) => return Err(Unusable { id: None, why }),
         };
         match params.short_text("method", MAX_METHOD) {
-            Ok(Some(method)) => Ok(Self { method: method.to_owned(), id, fields }),
+            Ok(Some(method)) => Ok(Self { method: Method::parse(method), id, fields }),
             Ok(None) => Err(Unusable { id: Some(id), why: InvalidParams("method is missing".to_owned()) }),
             Err(why) => Err(Unusable { id: Some(id), why }),
         }

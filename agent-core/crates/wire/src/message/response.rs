@@ -1,7 +1,7 @@
 //! Answers (§4): `success` with a command's own exit status, or `failed` with a stable retcode.
 
 use crate::{InvalidParams, Params, Retcode};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use std::fmt::Display;
 pub const NORMAL: &str = "Normal termination";
 
 /// Whether the request did what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resp {
     /// For a command: that it ran and ended by itself, whatever its exit status.

@@ -3,7 +3,8 @@
 
 use super::{Bash, MAX_TASK_TIMEOUT};
 use crate::{InvalidParams, Params, json};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::ser::{SerializeMap as _, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Bytes of a schedule's name.
@@ -19,7 +20,8 @@ const MAX_JITTER: u64 = 3600;
 const MAX_HORIZON: u64 = 30 * 86_400;
 
 /// What happens when a run is due while the one before still runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Overlap {
     /// The due run is left out.
     #[default]
@@ -31,7 +33,8 @@ pub enum Overlap {
 }
 
 /// What happens to runs that were due while the agent was down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Missed {
     /// They are left out.
     #[default]
@@ -161,13 +164,11 @@ impl Serialize for CronSet {
         if let Some(timezone) = &self.timezone {
             map.serialize_entry("timezone", timezone)?;
         }
-        match self.overlap {
-            Overlap::Skip => {}
-            Overlap::Queue => map.serialize_entry("overlap", "queue")?,
-            Overlap::Allow => map.serialize_entry("overlap", "allow")?,
+        if self.overlap != Overlap::default() {
+            map.serialize_entry("overlap", &self.overlap)?;
         }
-        if self.missed == Missed::Once {
-            map.serialize_entry("missed", "once")?;
+        if self.missed != Missed::default() {
+            map.serialize_entry("missed", &self.missed)?;
         }
         if self.horizon != Self::HORIZON {
             map.serialize_entry("horizon", &self.horizon)?;

@@ -48,7 +48,7 @@ fn request(map: Map<String, Value>) {
             return;
         }
     };
-    assert!((1..=MAX_ID).contains(&request.id.len()) && !request.method.is_empty());
+    assert!((1..=MAX_ID).contains(&request.id.len()) && !request.method.name().is_empty());
     let params = request.params();
     parsed(GetInfo::parse(params));
     parsed(CronSet::name(params));

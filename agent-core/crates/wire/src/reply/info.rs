@@ -1,0 +1,47 @@
+//! `agent.info` and `agent.methods`: the agent about itself (§8).
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// `agent.info`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo<'a> {
+    /// The agent's version.
+    pub version: Cow<'a, str>,
+    /// The protocol's version.
+    pub protocol: u32,
+    /// The host's identity.
+    pub host_id: Cow<'a, str>,
+    /// The agent's process.
+    pub pid: u32,
+    /// When the agent started.
+    pub started: String,
+    /// Whole seconds since then, on a clock that nobody sets.
+    pub uptime_seconds: u64,
+    /// Messages received since then.
+    pub requests_taken: u64,
+    /// Requests that have no reply yet.
+    pub requests_running: usize,
+    /// Tasks that wait for a place to run.
+    pub tasks_waiting: usize,
+    /// Tasks that run.
+    pub tasks_running: usize,
+    /// Results that no controller has acknowledged.
+    pub results_unacknowledged: usize,
+    /// Results of jobs that were dropped, unacknowledged, to make room for newer ones.
+    pub results_dropped: u64,
+    /// Scheduled jobs, those of crontab files included.
+    pub jobs: usize,
+    /// What is wrong with the crontab files, one line per problem.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub crontab_problems: Cow<'a, [String]>,
+}
+
+/// One method of `agent.methods`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodSummary<'a> {
+    /// Its name.
+    pub method: Cow<'a, str>,
+    /// What it does, in one line.
+    pub summary: Cow<'a, str>,
+}
