@@ -31,14 +31,14 @@ impl Args {
         self.words.is_empty()
     }
 
-    /// Refuses any argument, for a provider that takes none.
+    /// Rejects any argument, for a provider that takes none.
     ///
     /// # Errors
     /// [`ProviderError::usage`] naming the first word.
     pub fn none(&self) -> Result<(), ProviderError> {
         match self.words.first() {
             None => Ok(()),
-            Some(word) => Err(ProviderError::usage(format!("no argument is taken, but {word:?} was given"))),
+            Some(word) => Err(ProviderError::usage(format!("takes no arguments, got {word:?}"))),
         }
     }
 

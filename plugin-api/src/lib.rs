@@ -49,6 +49,7 @@ pub mod guide {}
 pub mod host;
 mod meta;
 mod method;
+mod options;
 mod provider;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -58,6 +59,7 @@ pub use context::Context;
 pub use error::ProviderError;
 pub use meta::{Argument, Example, Meta};
 pub use method::{InvalidMethodName, MethodName};
+pub use options::{Opt, OptValue, Options};
 pub use provider::{Provider, Reply};
 
 /// The version of the interface this crate speaks; it changes only if a frozen part has to.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::API_VERSION;
+use crate::{API_VERSION, Options};
 
 /// What a provider answers to and how it is used. Unknown keys are ignored, all but `method` may lack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,6 +82,16 @@ impl Meta {
     #[must_use]
     pub fn arg(mut self, form: &str, help: &str) -> Self {
         self.args.push(Argument { form: form.to_owned(), help: help.to_owned() });
+        self
+    }
+
+    /// Adds each of `options` as an argument, and how they combine.
+    #[must_use]
+    pub fn options<S>(mut self, options: &Options<S>) -> Self {
+        for (form, help) in options.forms() {
+            self = self.arg(form, help);
+        }
+        self.usage = options.usage();
         self
     }
 

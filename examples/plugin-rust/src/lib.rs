@@ -1,6 +1,6 @@
 //! `getinfo.uptime`: how long this machine has been up.
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
 use serde::Serialize;
 
 struct Uptime;
@@ -27,25 +27,29 @@ struct Load {
     fifteen: f64,
 }
 
+/// A call's arguments.
+#[derive(Default)]
+struct Selection {
+    load: bool,
+}
+
+/// The options of a call. The help and the parser both come from this table.
+const OPTIONS: Options<Selection> =
+    Options::new(&[Opt::flag("-l", "add the load averages", |chosen| chosen.load = true)]);
+
 impl Provider for Uptime {
     fn describe() -> Meta {
         Meta::new("getinfo.uptime", env!("CARGO_PKG_VERSION"), "how long this machine has been up")
-            .arg("-l", "with the load averages")
+            .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
             .example("", "the time alone")
             .example("-l", "time and load")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let mut with_load = false;
-        for word in args.words() {
-            match word {
-                "-l" => with_load = true,
-                other => return Err(ProviderError::usage(format!("{other:?} is no argument of getinfo.uptime"))),
-            }
-        }
+        let chosen = OPTIONS.parse(args)?;
         let uptime_seconds = *numbers("/proc/uptime")?.first().ok_or_else(|| unreadable("/proc/uptime"))?;
-        let load = if with_load { Some(Load::read()?) } else { None };
+        let load = if chosen.load { Some(Load::read()?) } else { None };
         Reply::json(&Answer { uptime_seconds, load })
     }
 }

@@ -17,7 +17,7 @@ use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_pro
 use serde::Serialize;
 
 use files::{Cmdline, Files, Ids};
-use selection::{Order, Selection};
+use selection::{OPTIONS, Order, Selection};
 use stat::{Stat, state_name};
 
 struct Processes;
@@ -130,12 +130,7 @@ impl Provider for Processes {
             env!("CARGO_PKG_VERSION"),
             "processes: owner, arguments, state, time, memory",
         )
-        .arg("-p PID", "this process only")
-        .arg("-n NAME", "those of this name (the kernel keeps its first 15 bytes)")
-        .arg("-u USER", "those of this effective user, by name or uid")
-        .arg("-c TEXT", "those with TEXT in their arguments, joined by spaces")
-        .arg("-t N", "the top N only: of processor time, or as -s says")
-        .arg("-s cpu|rss|pid", "order: most processor time, most memory, or by number")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "all processes, and how many are in which state")
         .example("-p 1", "the first process")
@@ -143,7 +138,7 @@ impl Provider for Processes {
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&Selection::parse(args)?)?)
+        Reply::json(&Answer::collect(&OPTIONS.parse(args)?)?)
     }
 }
 

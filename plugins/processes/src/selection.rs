@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use agent_sys::accounts::user_by_name;
-use plugin_api::{Args, ProviderError};
+use plugin_api::{Opt, Options, ProviderError};
 
 /// What the kernel keeps of a name (TASK_COMM_LEN without its end).
 const NAME_BYTES: usize = 15;
@@ -30,30 +30,35 @@ pub(crate) struct Selection {
     order: Option<Order>,
 }
 
-impl Selection {
-    pub(crate) fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen = Self::default();
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            let mut value =
-                || words.next().ok_or_else(|| ProviderError::usage(format!("{word} needs a value after it")));
-            match word {
-                "-p" => chosen.pid = Some(number(word, value()?)?),
-                "-n" => chosen.name = Some(value()?.to_owned()),
-                "-u" => chosen.uid = Some(uid(value()?)?),
-                "-c" => chosen.text = Some(value()?.to_owned()),
-                "-t" => chosen.top = Some(number(word, value()?)? as usize),
-                "-s" => chosen.order = Some(order(value()?)?),
-                _ => {
-                    return Err(ProviderError::usage(format!(
-                        "{word:?} is none of -p PID, -n NAME, -u USER, -c TEXT, -t N, -s cpu|rss|pid"
-                    )));
-                }
-            }
-        }
-        Ok(chosen)
-    }
+pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::value("-p PID", "show this process only", |chosen, value| {
+        chosen.pid = Some(value.number(0..=u32::MAX)?);
+        Ok(())
+    }),
+    Opt::value("-n NAME", "show processes of this name (its first 15 bytes count)", |chosen, value| {
+        chosen.name = Some(value.as_str().to_owned());
+        Ok(())
+    }),
+    Opt::value("-u USER", "show processes of this effective user, a name or uid", |chosen, value| {
+        chosen.uid = Some(uid(value.as_str())?);
+        Ok(())
+    }),
+    Opt::value("-c TEXT", "show processes with TEXT in their arguments", |chosen, value| {
+        chosen.text = Some(value.as_str().to_owned());
+        Ok(())
+    }),
+    Opt::value("-t N", "show the top N only, by processor time or as -s says", |chosen, value| {
+        chosen.top = Some(value.number(0..=u32::MAX)? as usize);
+        Ok(())
+    }),
+    Opt::value("-s cpu|rss|pid", "sort by processor time, memory or process id", |chosen, value| {
+        let orders = [("cpu", Order::Cpu), ("rss", Order::Rss), ("pid", Order::Pid)];
+        chosen.order = Some(value.choice(&orders)?);
+        Ok(())
+    }),
+]);
 
+impl Selection {
     /// As asked; a top of something is that of processor time.
     pub(crate) fn order(&self) -> Order {
         self.order.unwrap_or(if self.top.is_some() { Order::Cpu } else { Order::Pid })
@@ -73,19 +78,6 @@ impl Selection {
     }
 }
 
-fn number(flag: &str, text: &str) -> Result<u32, ProviderError> {
-    text.parse().map_err(|_| ProviderError::usage(format!("{flag} needs a number, not {text:?}")))
-}
-
-fn order(text: &str) -> Result<Order, ProviderError> {
-    match text {
-        "cpu" => Ok(Order::Cpu),
-        "rss" => Ok(Order::Rss),
-        "pid" => Ok(Order::Pid),
-        _ => Err(ProviderError::usage(format!("-s needs cpu, rss or pid, not {text:?}"))),
-    }
-}
-
 /// A name first: Linux has all-digit names too.
 fn uid(name: &str) -> Result<u32, ProviderError> {
     let unknown = || ProviderError::new("no_such_user", format!("no such user: {name}"));
@@ -98,10 +90,13 @@ fn uid(name: &str) -> Result<u32, ProviderError> {
 
 #[cfg(test)]
 mod tests {
+    use plugin_api::Args;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Selection, String> {
-        Selection::parse(&Args::parse(line).unwrap())
+        OPTIONS
+            .parse(&Args::parse(line).unwrap())
             .map_err(|error| format!("{} {}", error.code(), error.message()))
     }
 

@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
 use serde::Serialize;
 
 use service::Service;
@@ -39,11 +39,24 @@ struct Answer {
 }
 
 /// A call's arguments.
+#[derive(Default)]
 struct Selection {
     all: bool,
     name: Option<String>,
-    root: PathBuf,
+    root: Option<PathBuf>,
 }
+
+const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::value("-n NAME", "show this one only; .service can be left out", |chosen, value| {
+        chosen.name = Some(value.as_str().to_owned());
+        Ok(())
+    }),
+    Opt::flag("-a", "show systemd units of all kinds, not only services", |chosen| chosen.all = true),
+    Opt::value("-r ROOT", "read the system below this folder, such as a container image", |chosen, value| {
+        chosen.root = Some(value.absolute_path()?.to_owned());
+        Ok(())
+    }),
+]);
 
 impl Provider for Services {
     fn describe() -> Meta {
@@ -52,43 +65,18 @@ impl Provider for Services {
             env!("CARGO_PKG_VERSION"),
             "services: enabled or not, what they start, running or not",
         )
-        .arg("-n NAME", "this one only; .service may be left out")
-        .arg("-a", "systemd units of all kinds, not only services")
-        .arg("-r ROOT", "of the system below this folder, such as a container's image")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "all services")
         .example("-n ssh", "one service, if it is there")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&Selection::parse(args)?))
+        Reply::json(&Answer::collect(&OPTIONS.parse(args)?))
     }
 }
 
 impl Selection {
-    fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen = Self { all: false, name: None, root: PathBuf::from("/") };
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            match word {
-                "-a" => chosen.all = true,
-                "-n" => {
-                    let name =
-                        words.next().ok_or_else(|| ProviderError::usage("-n needs a NAME after it"))?;
-                    chosen.name = Some(name.to_owned());
-                }
-                "-r" => {
-                    chosen.root = PathBuf::from(words.next().unwrap_or_default());
-                    if !chosen.root.is_absolute() {
-                        return Err(ProviderError::usage("-r needs an absolute path after it"));
-                    }
-                }
-                _ => return Err(ProviderError::usage(format!("{word:?} is none of -n NAME, -a, -r ROOT"))),
-            }
-        }
-        Ok(chosen)
-    }
-
     /// Of a name with an instance, its template is meant.
     fn is_named(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
@@ -100,7 +88,7 @@ impl Selection {
 
 impl Answer {
     fn collect(selection: &Selection) -> Self {
-        let root = selection.root.as_path();
+        let root = selection.root.as_deref().unwrap_or(Path::new("/"));
         let is_host = root == Path::new("/");
         let manager = if is_host { Some(manager()) } else { None };
         // Aliases are links beside the units, so all have to be seen first.

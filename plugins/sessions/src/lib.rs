@@ -10,7 +10,7 @@ mod utmp;
 
 use std::path::{Path, PathBuf};
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
 use serde::Serialize;
 
 use login::Login;
@@ -70,49 +70,38 @@ struct Session {
 }
 
 /// A call's arguments.
+#[derive(Default)]
 struct Selection {
     logins: Option<usize>,
     file: Option<PathBuf>,
 }
 
+const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::value("-l N", "also list the latest N logins (at most 1,000)", |chosen, value| {
+        chosen.logins = Some(value.number(1..=MAX_LOGINS)?);
+        Ok(())
+    }),
+    Opt::value(
+        "-f FILE",
+        "read this file instead of /run/utmp, or with -l instead of /var/log/wtmp",
+        |chosen, value| {
+            chosen.file = Some(value.absolute_path()?.to_owned());
+            Ok(())
+        },
+    ),
+]);
+
 impl Provider for Sessions {
     fn describe() -> Meta {
         Meta::new("getinfo.sessions", env!("CARGO_PKG_VERSION"), "who is logged in, and the latest logins")
-            .arg("-l N", "also the latest N logins, 1,000 at the most")
-            .arg("-f FILE", "of this file in place of /run/utmp, with -l of /var/log/wtmp")
+            .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
             .example("", "who is logged in")
             .example("-l 10", "also the latest ten logins")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&Selection::parse(args)?)?)
-    }
-}
-
-impl Selection {
-    fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen = Self { logins: None, file: None };
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            let value = words.next().unwrap_or_default();
-            match word {
-                "-l" => {
-                    let count: Option<usize> =
-                        value.parse().ok().filter(|count| (1..=MAX_LOGINS).contains(count));
-                    let wrong = || {
-                        ProviderError::usage(format!("-l needs a number, 1 to {MAX_LOGINS}, not {value:?}"))
-                    };
-                    chosen.logins = Some(count.ok_or_else(wrong)?);
-                }
-                "-f" if value.starts_with('/') => chosen.file = Some(PathBuf::from(value)),
-                "-f" => {
-                    return Err(ProviderError::usage(format!("-f needs an absolute path, not {value:?}")));
-                }
-                _ => return Err(ProviderError::usage(format!("{word:?} is none of -l N, -f FILE"))),
-            }
-        }
-        Ok(chosen)
+        Reply::json(&Answer::collect(&OPTIONS.parse(args)?)?)
     }
 }
 
