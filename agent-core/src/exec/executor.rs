@@ -13,18 +13,18 @@ use nix::sys::resource::{self, Resource};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
-use super::account::{Account, Accounts, Asked, Called};
 use super::admission::Admission;
-use super::cgroup::Root;
-use super::controllers::Controllers;
-use super::job::Job;
-use super::leaves::{Leaves, MAX_IDLE};
-use super::outcome::Outcome;
-use super::pool::{MAX_LEAVES, Pool};
+use super::cgroups::controllers::Controllers;
+use super::cgroups::leaves::{Leaves, MAX_IDLE};
+use super::cgroups::pool::{MAX_LEAVES, Pool};
+use super::cgroups::root::Root;
+use super::command::account::{Account, Accounts, Asked, Called};
+use super::command::outcome::Outcome;
+use super::command::running::Job;
+use super::command::sink::Piece;
+use super::command::spec::Spec;
 use super::settings::{DefaultGroup, Platform, Settings, Trees};
-use super::sink::Piece;
-use super::spawner::Spawner;
-use super::spec::Spec;
+use super::zygote::spawner::Spawner;
 use crate::Error;
 
 /// Descriptors of one running command: two pipes, the process, a keeper's socket or its leaf.

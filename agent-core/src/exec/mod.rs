@@ -8,36 +8,22 @@
 //! command's processes are held together by a cgroup, or by a keeper process where there is none,
 //! so that a time-out leaves none behind.
 
-mod account;
 mod admission;
-mod capture;
-mod cgroup;
-mod controllers;
-mod environment;
+mod cgroups;
+mod command;
 mod executor;
-mod job;
-mod leaves;
-mod limits;
-mod outcome;
-mod pool;
-mod process;
-mod program;
 mod settings;
-mod sink;
-mod spawner;
-mod spec;
-mod streams;
-mod supervised;
+mod task;
 mod zygote;
 
-pub(crate) use account::Called;
-pub use capture::Captured;
-pub(crate) use capture::unfinished;
+pub use cgroups::limits::Limits;
+pub(crate) use command::account::Called;
+pub use command::capture::Captured;
+pub(crate) use command::capture::unfinished;
+pub use command::outcome::{End, Outcome, Usage};
+pub use command::sink::{MAX_PIECE, Piece};
+pub use command::spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
 pub use executor::Executor;
-pub use limits::Limits;
-pub use outcome::{End, Outcome, Usage};
 pub use settings::{DefaultGroup, Platform, Settings, Trees};
-pub use sink::{MAX_PIECE, Piece};
-pub use spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
-pub use supervised::{Lodging, Prepared, kill_leaf};
-pub use zygote::{ZYGOTE_FLAG, zygote_main};
+pub use task::{Lodging, Prepared, kill_leaf};
+pub use zygote::entry::{ZYGOTE_FLAG, zygote_main};

@@ -9,9 +9,9 @@ use agent_sys::{Identity, Launch};
 
 use super::account::Account;
 use super::environment;
-use super::settings::Settings;
 use super::spec::Spec;
 use crate::Error;
+use crate::exec::settings::Settings;
 
 /// Everything of a launch but its number and whom it runs as.
 pub(crate) struct Program {

@@ -28,9 +28,9 @@ use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 
-use super::pool::Pool;
-use super::zygote::ZYGOTE_FLAG;
+use super::entry::ZYGOTE_FLAG;
 use crate::Error;
+use crate::exec::cgroups::pool::Pool;
 
 /// How long the zygote may take for one launch. One that takes longer is stopped or worse, and
 /// replaced.

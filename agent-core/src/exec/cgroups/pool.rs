@@ -20,7 +20,7 @@ use agent_sys::running::Running;
 use agent_sys::{cgroup, readiness};
 use tokio::io::Interest;
 
-use super::cgroup::{Root, make_leaf};
+use super::root::{Root, make_leaf};
 
 /// The most leaves, two descriptors each. A command beyond them gets a keeper.
 pub(crate) const MAX_LEAVES: usize = 1024;

@@ -14,9 +14,9 @@ use std::sync::{Arc, OnceLock};
 
 use agent_sys::cgroup::remove;
 
-use super::cgroup::{Root, own_cgroup, sweep};
 use super::limits::{Controller, Limits, Setting, killed_for_memory};
 use super::pool::{Held, Pool};
+use super::root::{Root, own_cgroup, sweep};
 use crate::Error;
 
 /// What this host has.

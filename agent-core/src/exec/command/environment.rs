@@ -10,7 +10,7 @@ const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// `NAME=value` strings for execve(2), each name once; the request's value wins. Pairs that hold a
-/// NUL were refused before ([`super::Spec::check`]) and are left out.
+/// NUL were refused before ([`super::spec::Spec::check`]) and are left out.
 pub(crate) fn of(account: &Account, shell: &Path, asked: &[(String, String)]) -> Vec<CString> {
     let path = if account.identity.uid == 0 { ROOT_PATH } else { USER_PATH };
     let clean: [(&str, &[u8]); 6] = [

@@ -12,7 +12,7 @@ use agent_sys::readiness;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::pool::Held;
+use crate::exec::cgroups::pool::Held;
 
 /// What holds the tree.
 #[derive(Debug)]

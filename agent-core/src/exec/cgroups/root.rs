@@ -63,7 +63,7 @@ impl Root {
 }
 
 /// Makes a leaf: its directory, and the file that tells whether it is empty.
-pub(super) fn make_leaf(path: &Path) -> io::Result<(File, File)> {
+pub(crate) fn make_leaf(path: &Path) -> io::Result<(File, File)> {
     match fs::create_dir(path) {
         // Made before by an attempt that then came to nothing.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -16,18 +16,18 @@ use std::sync::Arc;
 use agent_sys::cgroup;
 use agent_sys::slot::Rest;
 
-use super::cgroup::make_leaf;
+use super::root::make_leaf;
 
 /// A task's leaf is `task.N` in the agent's directory of cgroups.
-pub(super) const PREFIX: &str = "task.";
+pub(crate) const PREFIX: &str = "task.";
 /// The most leaves that are kept for other tasks, two descriptors each: as many as run at once by default.
-pub(super) const MAX_IDLE: usize = 128;
+pub(crate) const MAX_IDLE: usize = 128;
 /// Leaves looked at for an empty one before a new one is made.
 const LOOKS: usize = 4;
 
 /// The leaves of one agent.
 #[derive(Debug)]
-pub(super) struct Leaves {
+pub(crate) struct Leaves {
     root: PathBuf,
     state: Mutex<State>,
 }
@@ -58,19 +58,19 @@ impl Open {
 /// A leaf in a task's hands. Dropped, it is removed if nothing was started in it, and else stays as it is: the task may
 /// outlive the agent.
 #[derive(Debug)]
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     leaves: Arc<Leaves>,
     open: Option<Open>,
     used: bool,
 }
 
 impl Leaves {
-    pub(super) fn new(root: PathBuf) -> Arc<Self> {
+    pub(crate) fn new(root: PathBuf) -> Arc<Self> {
         Arc::new(Self { root, state: Mutex::default() })
     }
 
     /// An empty leaf, for task `n`.
-    pub(super) fn take(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
+    pub(crate) fn take(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
         let mut state = self.state();
         for _ in 0..LOOKS {
             let Some(open) = state.idle.pop_front() else { break };
@@ -86,7 +86,7 @@ impl Leaves {
     }
 
     /// A new one, for a task that sets limits there.
-    pub(super) fn make(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
+    pub(crate) fn make(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
         let (dir, events) = make_leaf(&self.path(n))?;
         Ok(self.hand_out(Open { number: n, dir, events, empty: true }))
     }
@@ -96,7 +96,7 @@ impl Leaves {
     }
 
     /// Removes those whose background processes, for which they had stayed, are gone.
-    pub(super) fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let mut state = self.state();
         for number in mem::take(&mut state.left) {
             self.remove(&mut state, number);
@@ -122,19 +122,19 @@ impl Leaves {
 }
 
 impl Leaf {
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.leaves.path(self.open().number)
     }
 
     /// For `CLONE_INTO_CGROUP`: something may be started in it from now on.
-    pub(super) fn lend(&mut self) -> BorrowedFd<'_> {
+    pub(crate) fn lend(&mut self) -> BorrowedFd<'_> {
         self.used = true;
         self.open().dir.as_fd()
     }
 
     /// Its task is over. `None`: it was killed there, or may have been, or has limits; such a leaf is not used
     /// again ([`super::pool`]) and is removed, now or by a [sweep](Leaves::sweep).
-    pub(super) fn give_back(mut self, left: Option<Rest>) {
+    pub(crate) fn give_back(mut self, left: Option<Rest>) {
         let Some(mut open) = self.open.take() else { return };
         let mut state = self.leaves.state();
         match left {
@@ -161,6 +161,6 @@ impl Drop for Leaf {
 }
 
 /// The number of a task's leaf, or of the directory that keeps its limits.
-pub(super) fn number(path: &Path) -> Option<u64> {
+pub(crate) fn number(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix(PREFIX)?.parse().ok()
 }

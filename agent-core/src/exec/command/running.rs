@@ -19,17 +19,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use super::account::{Account, Asked};
-use super::controllers::Limited;
-use super::executor::Shared;
 use super::outcome::{End, Outcome, Usage};
 use super::process::{Process, Tree};
 use super::program::{self, Program};
-use super::settings::Settings;
 use super::sink::Piece;
-use super::spawner::{self, stage_name};
 use super::spec::Spec;
 use super::streams::{Streams, Writers};
 use crate::Error;
+use crate::exec::cgroups::controllers::Limited;
+use crate::exec::executor::Shared;
+use crate::exec::settings::Settings;
+use crate::exec::zygote::spawner::{self, stage_name};
 
 /// How long the answer waits, after the command's end, for output of background children that
 /// still hold the pipe.
@@ -171,7 +171,7 @@ async fn stop(
 }
 
 /// Whom a request's command runs as, if this agent can become that.
-pub(super) async fn account(
+pub(crate) async fn account(
     shared: &Shared,
     settings: &Settings,
     spec: &Spec,
@@ -277,7 +277,7 @@ async fn within(bound: Duration, process: &mut Process, streams: &mut Streams) -
 }
 
 /// What went wrong between clone and exec, with the path it went wrong on.
-pub(super) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
+pub(crate) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
     let why = io::Error::from_raw_os_error(failure.errno);
     let why = match (failure.stage, &spec.cwd) {
         (Stage::Exec, _) => format!("{}: {why}", settings.shell.display()),
@@ -291,7 +291,7 @@ impl Outcome {
     fn without_output(end: End, began: Began) -> Self {
         Self {
             end,
-            stdout: super::Captured::default(),
+            stdout: super::capture::Captured::default(),
             stderr: None,
             started: began.wall,
             wall: began.at.elapsed(),

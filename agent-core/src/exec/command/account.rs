@@ -19,8 +19,8 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use tokio::sync::Semaphore;
 use tokio::{task, time};
 
-use super::settings::DefaultGroup;
 use crate::Error;
+use crate::exec::settings::DefaultGroup;
 
 /// Look-ups at once: a dead LDAP server holds these threads and no more.
 const MAX_LOOKUPS: usize = 4;

@@ -20,15 +20,15 @@ use nix::sys::statfs;
 use nix::unistd::Uid;
 use tokio::task;
 
-use super::account::Account;
-use super::capture::{self, Captured};
-use super::controllers::Limited;
+use super::cgroups::controllers::Limited;
+use super::cgroups::leaves::{self, Leaf};
+use super::command::account::Account;
+use super::command::capture::{self, Captured};
+use super::command::program::{self, Program};
+use super::command::running;
+use super::command::spec::Spec;
 use super::executor::Executor;
-use super::job;
-use super::leaves::{self, Leaf};
-use super::program::{self, Program};
 use super::settings::Settings;
-use super::spec::Spec;
 use crate::Error;
 
 /// How long a killed leaf may take to be empty.
@@ -83,7 +83,7 @@ impl Executor {
     /// [`Error::NotStarted`] when the host's accounts give no answer.
     pub async fn check(&self, spec: &Spec) -> Result<(), Error> {
         spec.check()?;
-        job::account(self.shared(), &self.settings(), spec).await?;
+        running::account(self.shared(), &self.settings(), spec).await?;
         self.shared().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
     }
 
@@ -98,7 +98,7 @@ impl Executor {
         }
         spec.check()?;
         let settings = self.settings();
-        let account = job::account(self.shared(), &settings, spec).await?;
+        let account = running::account(self.shared(), &settings, spec).await?;
         let name = format!("{}{n}", leaves::PREFIX);
         let limited = self.shared().controllers.limit(&name, &spec.limits)?;
         let leaf = self.shared().leaves.as_ref().map(|leaves| {
@@ -177,7 +177,7 @@ impl Executor {
     /// Says in words why a task could not be started (the slot's `NotStarted`).
     #[must_use]
     pub fn explain(&self, stage: Stage, errno: i32, spec: &Spec) -> Error {
-        job::explain(Failure { id: 0, stage, errno }, &self.settings(), spec)
+        running::explain(Failure { id: 0, stage, errno }, &self.settings(), spec)
     }
 
     /// Removes the cgroups of tasks that are over and whose background processes, for which they

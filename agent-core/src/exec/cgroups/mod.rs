@@ -1,0 +1,7 @@
+//! The cgroups that hold the processes of commands and tasks, and keep their limits.
+
+pub(crate) mod controllers;
+pub(crate) mod leaves;
+pub(crate) mod limits;
+pub(crate) mod pool;
+pub(crate) mod root;

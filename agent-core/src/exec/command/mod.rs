@@ -1,0 +1,12 @@
+//! One command: from its fields over its account, environment and program to its outcome.
+
+pub(crate) mod account;
+pub(crate) mod capture;
+mod environment;
+pub(crate) mod outcome;
+mod process;
+pub(crate) mod program;
+pub(crate) mod running;
+pub(crate) mod sink;
+pub(crate) mod spec;
+mod streams;
