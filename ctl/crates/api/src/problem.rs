@@ -1,0 +1,146 @@
+//! Problem details (RFC 9457): why the controller has no answer.
+
+use serde::{Deserialize, Serialize};
+
+/// The media type of a [`Problem`] (RFC 9457 §3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The kind of problem as a URI, for programs; see [`Problem::kind`].
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// The kind of problem in a few words, the same for each problem of the kind.
+    pub title: String,
+    /// The HTTP status code.
+    pub status: u16,
+    /// What failed, on what, and what to do: one sentence for people.
+    pub detail: String,
+}
+
+impl Problem {
+    /// Describes a problem.
+    pub fn new(kind: ProblemKind, detail: String) -> Self {
+        let Description { name, title, status } = kind.description();
+        Self { type_uri: format!("{PREFIX}{name}"), title: title.to_owned(), status, detail }
+    }
+
+    /// Returns the kind of problem; `None` for a kind that only a later version knows.
+    pub fn kind(&self) -> Option<ProblemKind> {
+        let name = self.type_uri.strip_prefix(PREFIX)?;
+        ProblemKind::ALL.into_iter().find(|kind| kind.description().name == name)
+    }
+}
+
+/// Before the kind's name in [`Problem::type_uri`].
+const PREFIX: &str = "urn:basicagent:problem:";
+
+/// The kinds of problems. A kind's name and status never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The token is missing or wrong.
+    Unauthorized,
+    /// The request's query or body is invalid.
+    InvalidRequest,
+    /// The request's body is too large.
+    TooLarge,
+    /// The API has no such path.
+    UnknownPath,
+    /// The path does not support this HTTP method.
+    MethodNotAllowed,
+    /// The host is not connected.
+    HostNotConnected,
+    /// The controller has not stored a result for this task.
+    NoResult,
+    /// The host has not answered an earlier request with the same id.
+    DuplicateRequest,
+    /// Too many requests are waiting for the host.
+    HostBusy,
+    /// The host disconnected before it replied.
+    HostDisconnected,
+    /// The host did not reply in time.
+    HostTimedOut,
+    /// The controller cannot read its own data.
+    Internal,
+}
+
+struct Description {
+    name: &'static str,
+    title: &'static str,
+    status: u16,
+}
+
+impl ProblemKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Unauthorized,
+        Self::InvalidRequest,
+        Self::TooLarge,
+        Self::UnknownPath,
+        Self::MethodNotAllowed,
+        Self::HostNotConnected,
+        Self::NoResult,
+        Self::DuplicateRequest,
+        Self::HostBusy,
+        Self::HostDisconnected,
+        Self::HostTimedOut,
+        Self::Internal,
+    ];
+
+    /// Returns the HTTP status code.
+    pub const fn status(self) -> u16 {
+        self.description().status
+    }
+
+    const fn description(self) -> Description {
+        let (status, name, title) = match self {
+            Self::Unauthorized => (401, "unauthorized", "A valid token is required"),
+            Self::InvalidRequest => (400, "invalid-request", "Invalid request"),
+            Self::TooLarge => (413, "too-large", "Request too large"),
+            Self::UnknownPath => (404, "unknown-path", "No such path"),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "Method not allowed"),
+            Self::HostNotConnected => (404, "host-not-connected", "Host not connected"),
+            Self::NoResult => (404, "no-result", "No result"),
+            Self::DuplicateRequest => (409, "duplicate-request", "Duplicate request id"),
+            Self::HostBusy => (503, "host-busy", "Host busy"),
+            Self::HostDisconnected => (502, "host-disconnected", "Host disconnected"),
+            Self::HostTimedOut => (504, "host-timed-out", "Host timed out"),
+            Self::Internal => (500, "internal", "Controller error"),
+        };
+        Description { name, title, status }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_survives_the_way_through_json() {
+        for kind in ProblemKind::ALL {
+            let problem = Problem::new(kind, "why".to_owned());
+            let text = serde_json::to_string(&problem).unwrap();
+            let read: Problem = serde_json::from_str(&text).unwrap();
+            assert_eq!((read.kind(), read.status), (Some(kind), kind.status()), "{text}");
+            assert_eq!(read, problem);
+        }
+    }
+
+    #[test]
+    fn a_problem_is_pinned_and_a_later_kind_is_kept() {
+        let problem = Problem::new(ProblemKind::HostBusy, "try again".to_owned());
+        assert_eq!(
+            serde_json::to_value(&problem).unwrap(),
+            serde_json::json!({
+                "type": "urn:basicagent:problem:host-busy",
+                "title": "Host busy",
+                "status": 503,
+                "detail": "try again",
+            })
+        );
+        let later = r#"{"type":"urn:basicagent:problem:new","title":"t","status":418,"detail":"d","x":1}"#;
+        let read: Problem = serde_json::from_str(later).unwrap();
+        assert_eq!((read.kind(), read.status, read.detail.as_str()), (None, 418, "d"));
+    }
+}

@@ -1,0 +1,53 @@
+//! The results of tasks that the controller has stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Results in one page, unless [`ResultsQuery::limit`] says otherwise.
+pub const DEFAULT_RESULTS: usize = 100;
+
+/// The most results that a client may ask for in one page.
+pub const MAX_RESULTS: usize = 1000;
+
+/// The longest wait for a result, in seconds.
+pub const MAX_WAIT_SECONDS: u64 = 60;
+
+/// The query of a page of results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultsQuery {
+    /// The sequence number of the last result that the client knows; 0 starts with the first.
+    pub after: i64,
+    /// The most results in the page, 1 to [`MAX_RESULTS`].
+    pub limit: Option<usize>,
+}
+
+/// The query of one task's result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultQuery {
+    /// How long to wait for a result that is not there yet: seconds, at most
+    /// [`MAX_WAIT_SECONDS`].
+    pub wait: u64,
+}
+
+/// A page of one host's results, oldest first. It holds fewer results than asked for when they are
+/// large, and none when there are no more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResultPage {
+    /// The results.
+    pub results: Vec<StoredResult>,
+}
+
+/// A stored result.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredResult {
+    /// The result's number. It grows with each result of any host and is never reused.
+    pub sequence: i64,
+    /// When the controller stored the result: RFC 3339, UTC.
+    pub received: String,
+    /// The task's id.
+    pub task: String,
+    /// The agent's event (`async.result` or `cron.result`), verbatim.
+    pub result: Box<RawValue>,
+}
