@@ -7,7 +7,10 @@
 
 mod crontabs;
 mod definition;
+mod due;
 mod plan;
+mod planning;
+mod reconcile;
 mod scheduler;
 #[cfg(test)]
 mod simulation;

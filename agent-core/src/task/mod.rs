@@ -8,16 +8,21 @@
 mod jobs;
 mod journal;
 mod record;
+mod results;
 mod retention;
+mod room;
 mod runner;
 mod spool_dir;
 mod store;
+mod submit;
 mod supervisors;
 mod table;
 mod tasks;
 
 pub(crate) use jobs::JobStatus;
 pub(crate) use record::{Due, Ended, How, Job, Shape, Skipped};
+pub(crate) use results::Finished;
 pub(crate) use runner::{MAX_RUNNING, boot_id, wait_until};
+pub(crate) use submit::{Submission, Submitted};
 pub(crate) use table::{Counts, State};
-pub(crate) use tasks::{Finished, Piece, Settings, Status, Submission, Submitted, Tasks};
+pub(crate) use tasks::{Piece, Settings, Status, Tasks};

@@ -1,10 +1,11 @@
 //! Jobs of crontab files: what is in the files is what is kept, whenever they change.
 
-use super::{COMMIT, Scheduler, now_ms};
+use super::crontabs::{Crontabs, FileJob};
+use super::definition::parts;
+use super::planning::COMMIT;
+use super::scheduler::{Scheduler, now_ms};
+use super::watch::Watch;
 use crate::Error;
-use crate::schedule::crontabs::{Crontabs, FileJob};
-use crate::schedule::definition::parts;
-use crate::schedule::watch::Watch;
 use crate::task::Job;
 use agent_wire::message::CronSet;
 use std::collections::HashMap;

@@ -5,16 +5,22 @@
 //! A thread of its own does the writing, so that a slow disk holds up nobody but those who wait for it. It is started
 //! when there is something to write and ends when there has been nothing for a while: an idle agent has one thread.
 
+mod request;
+mod write;
+
+pub(crate) use request::{Need, Refused};
+
 use super::disk::Disk;
-use super::log::{Found, Log, is_no_space};
-use super::segment::frame_length;
+use super::log::{Found, Log};
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use request::{Answer, Request};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use write::write_all;
 
 /// Bytes of records that may wait; one more request is refused.
 const MAX_PENDING: usize = 32 << 20;
@@ -47,73 +53,6 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn live(&self) -> Vec<Vec<u8>>;
     /// Bytes of room that records which must not fail may still take: kept free of those which may.
     fn reserve(&self) -> u64;
-}
-
-/// What a request may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// It may be refused, and leaves the reserve alone.
-    New {
-        /// Bytes of room that records which follow from it will need: reserved with it.
-        then: u64,
-    },
-    /// It is what the reserve is for.
-    Due,
-    /// The same, and nobody waits for it.
-    Patient,
-}
-
-/// Why nothing of a request is on the disk.
-#[derive(Clone, Debug)]
-pub(crate) enum Refused {
-    /// There is no space.
-    NoSpace(String),
-    /// Too much waits already.
-    Busy,
-    /// The disk failed.
-    Failed(String),
-    /// The committer is closed.
-    Closed,
-}
-
-struct Request<R> {
-    records: Vec<R>,
-    bytes: Vec<Vec<u8>>,
-    need: Need,
-    answer: oneshot::Sender<Answer>,
-}
-
-/// What became of a request, and of those that went with it: the first of them passes it on to the others. So a batch
-/// wakes the event loop once, not once for each, and what is answered together goes out together.
-struct Answer {
-    result: Result<(), Refused>,
-    others: Vec<oneshot::Sender<Answer>>,
-}
-
-impl Answer {
-    /// Tells the others and gives what it is.
-    fn pass_on(self) -> Result<(), Refused> {
-        for other in self.others {
-            // Whoever has given up needs no answer.
-            let _ = other.send(Self { result: self.result.clone(), others: Vec::new() });
-        }
-        self.result
-    }
-}
-
-impl<R> Request<R> {
-    /// Bytes of its frames.
-    fn length(&self) -> u64 {
-        self.bytes.iter().map(|record| frame_length(record.len()) as u64).sum()
-    }
-
-    /// Bytes of room that what follows from it will need.
-    fn then(&self) -> u64 {
-        match self.need {
-            Need::New { then } => then,
-            Need::Due | Need::Patient => 0,
-        }
-    }
 }
 
 /// What is to be done about a request that was put to the others.
@@ -259,6 +198,7 @@ where
     }
 }
 
+
 /// Wakes the thread when dropped, also with the future that was to: others rely on it.
 struct Woken<'a, D: Disk + Send + 'static, O: Owner>(&'a Committer<D, O>)
 where
@@ -330,78 +270,4 @@ fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Recor
     queue.bytes = 0;
     queue.by = None;
     Some(std::mem::take(&mut queue.requests).into())
-}
-
-fn write_all<D: Disk, O: Owner>(log: &mut Log<D>, owner: &O, requests: Vec<Request<O::Record>>) {
-    let then = requests.iter().map(Request::then).fold(owner.reserve(), u64::saturating_add);
-    let Err(error) = write(log, owner, &requests, then) else {
-        return answer(owner, requests, &Ok(()));
-    };
-    // What there is has to do: for all that is due, and for as much that is new as leaves the reserve alone.
-    let mut free = log.room().saturating_sub(owner.reserve());
-    let (taken, left): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| match request.need {
-        Need::Due | Need::Patient => true,
-        Need::New { then } => {
-            let rest = free.checked_sub(request.length().saturating_add(then));
-            free = rest.unwrap_or(free);
-            rest.is_some()
-        }
-    });
-    answer(owner, left, &Err(refusal(&error)));
-    match write(log, owner, &taken, 0) {
-        Ok(()) => answer(owner, taken, &Ok(())),
-        Err(error) => answer(owner, taken, &Err(refusal(&error))),
-    }
-}
-
-/// Commits and leaves `then` bytes of room, in a new file where the old one is full or fails.
-fn write<D: Disk, O: Owner>(
-    log: &mut Log<D>,
-    owner: &O,
-    requests: &[Request<O::Record>],
-    then: u64,
-) -> io::Result<()> {
-    let length = requests.iter().map(Request::length).fold(0, u64::saturating_add);
-    if length == 0 {
-        return Ok(());
-    }
-    let needed = length.saturating_add(then);
-    let mut once_more = true;
-    loop {
-        if log.room() < needed {
-            log.rewrite(&owner.live(), needed)?;
-        }
-        let mut records = requests.iter().flat_map(|request| &request.bytes);
-        records.try_for_each(|record| log.append(record)).inspect_err(|_| log.discard())?;
-        match log.commit() {
-            Ok(()) => return Ok(()),
-            // The file can't be trusted any more. A new one may be on a better part of the disk.
-            Err(_) if once_more => once_more = false,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn refusal(error: &io::Error) -> Refused {
-    if is_no_space(error) { Refused::NoSpace(error.to_string()) } else { Refused::Failed(error.to_string()) }
-}
-
-fn answer<O: Owner>(
-    owner: &O,
-    requests: impl IntoIterator<Item = Request<O::Record>>,
-    result: &Result<(), Refused>,
-) {
-    let (records, senders): (Vec<_>, Vec<_>) =
-        requests.into_iter().map(|request| (request.records, request.answer)).unzip();
-    if result.is_ok() {
-        owner.apply(records.into_iter().flatten().collect());
-    }
-    let mut others = senders.into_iter();
-    while let Some(first) = others.next() {
-        match first.send(Answer { result: result.clone(), others: others.collect() }) {
-            Ok(()) => return,
-            // It has given up: the next one is the first.
-            Err(answer) => others = answer.others.into_iter(),
-        }
-    }
 }
