@@ -1,7 +1,7 @@
 //! The flags, and what they may not be together.
 
 use crate::error::Error;
-use crate::redirect::Redirect;
+use crate::agents::redirect::Redirect;
 use agent_wire::DEFAULT_PORT;
 use clap::Parser;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -152,7 +152,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn host_id(text: &str) -> Result<String, String> {
-    if crate::tls::can_name_a_host(text) {
+    if crate::agents::tls::can_name_a_host(text) {
         Ok(text.to_owned())
     } else {
         Err("a host id has to stand in a certificate as a DNS name: labels of letters, digits, '-' and '_', \

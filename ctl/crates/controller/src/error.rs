@@ -1,6 +1,6 @@
 //! Why the controller can't start or go on: one sentence each, naming the file, flag or address.
 //!
-//! What one peer or one request does wrong is no error of the controller: [`crate::connection`] and
+//! What one peer or one request does wrong is no error of the controller: [`crate::agents::handshake`] and
 //! [`crate::api`] have their own words for that.
 
 use std::fmt;

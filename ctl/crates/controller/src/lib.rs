@@ -4,24 +4,18 @@
 //! operators (`http` → `api`); `hosts` is where they meet. Results of tasks go from a session to `store`, on
 //! disk, and from there to the API. `server` owns all of them and ends them. `dev` makes the certificates and files that a trial needs.
 
+mod agents;
 mod api;
+mod auth;
 mod cli;
-mod connection;
 mod dev;
 mod error;
 mod files;
-mod hosts;
-mod http;
-mod listener;
 mod logging;
 mod ready;
-mod redirect;
 mod server;
-mod session;
 mod stop;
 mod store;
-mod tls;
-mod token;
 
 use clap::Parser as _;
 use std::process::ExitCode;

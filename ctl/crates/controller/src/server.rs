@@ -1,15 +1,17 @@
 //! Everything together: files, ports, the tasks on them, and their end at a signal.
 
 use crate::cli::Flags;
-use crate::connection::Shared;
+use crate::agents::handshake::Shared;
 use crate::dev::Dev;
 use crate::error::Error;
-use crate::hosts::Hosts;
-use crate::listener::{self, Permits};
+use crate::agents::registry::Hosts;
+use crate::agents::listener::{self, Permits};
 use crate::ready::Ready;
 use crate::store::Store;
-use crate::token::Token;
-use crate::{api, http, stop, tls};
+use crate::auth::Token;
+use crate::agents::tls;
+use crate::api::server as http;
+use crate::{api, stop};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -13,10 +13,11 @@
 //! own for `async.bash` only: it is the task's, and sent again with the same content it starts nothing again.
 //! Results are the controller's own: their hosts need not be connected.
 
-mod error;
+mod problem;
 mod ndjson;
 mod request;
 mod results;
-mod routes;
+mod router;
+pub(crate) mod server;
 
-pub(crate) use routes::router;
+pub(crate) use router::router;

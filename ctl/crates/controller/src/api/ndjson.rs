@@ -1,8 +1,8 @@
 //! A streamed answer: `application/x-ndjson`, each output frame a line as it comes, the last line the
 //! agent's response. When there is none, the last line is `{"error":"…"}`.
 
-use super::error::ApiError;
-use crate::session::{NoAnswer, OutputStream};
+use super::problem::ApiError;
+use crate::agents::{NoAnswer, OutputStream};
 use agent_wire::message::line;
 use axum::body::Body as AnyBody;
 use axum::http::header::CONTENT_TYPE;

@@ -1,7 +1,7 @@
 //! A request's body → the line an agent gets: checked, given an id where it has none, put on one line.
 
-use super::error::ApiError;
-use crate::session::Asked;
+use super::problem::ApiError;
+use crate::agents::Asked;
 use agent_wire::json::parse_object;
 use agent_wire::message::{DEFAULT_TIMEOUT, MAX_ID, MAX_SYNC_TIMEOUT, line};
 use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Params};

@@ -1,7 +1,7 @@
 //! The results that the controller keeps: of one host in order, or of one task, waited for.
 
-use super::error::ApiError;
-use super::routes::{Api, json};
+use super::problem::ApiError;
+use super::router::{Api, json};
 use crate::store::Stored;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};

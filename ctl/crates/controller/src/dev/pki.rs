@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::files;
-use crate::tls;
+use crate::agents::tls;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,

@@ -1,6 +1,6 @@
 //! One result on its way from an agent to the disk.
 
-use crate::session::Session;
+use crate::agents::Session;
 use agent_wire::message::{Ack, EventKind, MAX_ID, line};
 use agent_wire::{InvalidParams, Params};
 use serde_json::{Map, Value};
@@ -13,12 +13,12 @@ const OVERHEAD: usize = 1 << 10;
 /// An `async.result` or `cron.result` as it came.
 pub(crate) struct Arrival {
     /// Who sent it, and waits for the acknowledgement.
-    pub(super) session: Arc<Session>,
-    pub(super) kind: EventKind,
+    pub(in crate::store) session: Arc<Session>,
+    pub(in crate::store) kind: EventKind,
     /// The task's id.
-    pub(super) task: String,
+    pub(in crate::store) task: String,
     /// The event's JSON text.
-    pub(super) text: String,
+    pub(in crate::store) text: String,
 }
 
 impl fmt::Debug for Arrival {
@@ -61,18 +61,18 @@ impl Arrival {
     }
 
     /// The host it is of.
-    pub(super) fn host(&self) -> &str {
+    pub(in crate::store) fn host(&self) -> &str {
         &self.session.id
     }
 
     /// Bytes of memory it holds, about.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::store) fn size(&self) -> usize {
         self.text.len() + OVERHEAD
     }
 
     /// Tells the agent that it may forget the result. An acknowledgement that is lost is no harm: the
     /// result comes again.
-    pub(super) fn acknowledge(&self) {
+    pub(in crate::store) fn acknowledge(&self) {
         let mut bytes = Vec::with_capacity(64 + self.task.len());
         line(&serde_json::json!({ "method": Ack::METHOD, "id": self.task }), &mut bytes);
         self.session.post(&bytes);

@@ -10,7 +10,7 @@ type Key = (String, String);
 
 /// Everyone who waits. As many as the API has clients, at most.
 #[derive(Debug, Default)]
-pub(super) struct Watches(Mutex<HashMap<Key, watch::Sender<()>>>);
+pub(in crate::store) struct Watches(Mutex<HashMap<Key, watch::Sender<()>>>);
 
 /// One wait for one result; over when it is dropped.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Watch {
 
 impl Watches {
     /// Begins to wait; do so before looking whether the result is there.
-    pub(super) fn begin(self: &Arc<Self>, host: &str, task: &str) -> Watch {
+    pub(in crate::store) fn begin(self: &Arc<Self>, host: &str, task: &str) -> Watch {
         let key = (host.to_owned(), task.to_owned());
         let mut watches = self.lock();
         let told = watches.entry(key.clone()).or_insert_with(|| watch::Sender::new(())).subscribe();
@@ -32,7 +32,7 @@ impl Watches {
     }
 
     /// The result is there.
-    pub(super) fn tell(&self, host: &str, task: &str) {
+    pub(in crate::store) fn tell(&self, host: &str, task: &str) {
         let mut watches = self.lock();
         if !watches.is_empty() {
             // The end of the sender is the word that is waited for.

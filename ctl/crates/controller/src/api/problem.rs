@@ -1,7 +1,7 @@
 //! What a client of the API is told when there is no answer: a status and `{"error":"…"}`.
 
 use super::request::MAX_BODY;
-use crate::session::NoAnswer;
+use crate::agents::NoAnswer;
 use crate::store::Unreadable;
 use agent_wire::json::quote;
 use axum::Json;

@@ -1,12 +1,12 @@
 //! The routes, what guards them, and a handler each.
 
-use super::error::ApiError;
+use super::problem::ApiError;
 use super::ndjson::NdJson;
 use super::{request, results};
-use crate::hosts::Hosts;
-use crate::session::Session;
+use crate::agents::registry::Hosts;
+use crate::agents::Session;
 use crate::store::Store;
-use crate::token::Token;
+use crate::auth::Token;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};

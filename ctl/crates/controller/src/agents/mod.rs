@@ -6,13 +6,18 @@
 //! request's wait, for the answer alone or for its output too.
 
 mod channel;
-mod handle;
+pub(crate) mod handshake;
+pub(crate) mod listener;
+pub(crate) mod redirect;
+pub(crate) mod registry;
+mod reply;
+mod session;
 mod stream;
-mod waiter;
+pub(crate) mod tls;
 
 pub(crate) use channel::Channel;
 #[cfg(test)]
-pub(crate) use handle::tests;
-pub(crate) use handle::{Asked, Session};
+pub(crate) use session::tests;
+pub(crate) use session::{Asked, Session};
 pub(crate) use stream::OutputStream;
-pub(crate) use waiter::{NoAnswer, Waiter};
+pub(crate) use reply::{NoAnswer, Waiter};

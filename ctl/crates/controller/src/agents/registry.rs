@@ -1,6 +1,6 @@
 //! The hosts that are connected now: one session each, the newest.
 
-use crate::session::Session;
+use crate::agents::Session;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 //!
 //! Refuses without ceremony: whoever sends anything else, too much, or nothing.
 
-use crate::hosts::Hosts;
-use crate::redirect::{self, Redirect};
-use crate::session::{Channel, Session};
+use crate::agents::registry::Hosts;
+use super::redirect::{self, Redirect};
+use crate::agents::{Channel, Session};
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::tls;
+use crate::agents::tls;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{Init, InitReply, Response};
 use agent_wire::{Decoder, Limits, Retcode};

@@ -136,7 +136,7 @@ impl Drop for OutputStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::session;
+    use crate::agents::tests::session;
 
     fn read(stream: &mut OutputStream) -> Option<Result<String, NoAnswer>> {
         match stream.poll_lines(&mut Context::from_waker(Waker::noop())) {

@@ -1,9 +1,15 @@
 //! [`Store`]: what sessions and the API hold of the database, and the end of its thread.
 
-use super::reader::{Reader, Stored, Unreadable};
+mod backlog;
+mod reader;
+mod schema;
+mod writer;
+
+use reader::Reader;
+pub(crate) use reader::{Stored, Unreadable};
 use super::watch::{Watch, Watches};
-use super::writer::{Queued, Writer};
-use super::{Arrival, schema};
+use writer::{Queued, Writer};
+use super::Arrival;
 use crate::error::Error;
 use std::path::Path;
 use std::sync::{Arc, mpsc};

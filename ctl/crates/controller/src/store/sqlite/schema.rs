@@ -106,10 +106,10 @@ pub(super) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// A directory that goes when the test is over.
-    pub(in crate::store) struct Scratch(pub(in crate::store) PathBuf);
+    pub(in crate::store::sqlite) struct Scratch(pub(in crate::store) PathBuf);
 
     impl Scratch {
-        pub(in crate::store) fn new() -> Self {
+        pub(in crate::store::sqlite) fn new() -> Self {
             static NUMBER: AtomicU32 = AtomicU32::new(0);
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let dir = std::env::temp_dir().join(format!("controller-store-{}-{number}", std::process::id()));

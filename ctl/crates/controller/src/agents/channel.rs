@@ -4,8 +4,8 @@
 //! it is written.
 
 use super::Session;
-use super::handle::{Closing, Fetched};
-use crate::connection::goodbye;
+use super::session::{Closing, Fetched};
+use crate::agents::handshake::goodbye;
 use crate::stop::Stop;
 use crate::store::{Arrival, Store};
 use agent_wire::json::{parse_object, quote};

@@ -4,8 +4,8 @@
 //! keep what is not acknowledged and send it again on a new session: theirs are ended once the
 //! backlog is stored. So nobody has to do anything but make room.
 
-use super::Arrival;
-use crate::session::Session;
+use crate::store::Arrival;
+use crate::agents::Session;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Asked, NoAnswer, tests::session};
+    use crate::agents::{Asked, NoAnswer, tests::session};
     use agent_wire::message::EventKind;
 
     fn arrival(session: &Arc<Session>, bytes: usize) -> Arrival {

@@ -1,8 +1,8 @@
 //! The thread that owns the database: stores, acknowledges, and deletes what is older than is kept.
 
-use super::Arrival;
+use crate::store::Arrival;
 use super::backlog::Backlog;
-use super::watch::Watches;
+use crate::store::watch::Watches;
 use rusqlite::{Connection, Transaction, params};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -167,9 +167,9 @@ fn milliseconds(time: SystemTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::session;
-    use crate::store::schema;
-    use crate::store::schema::tests::Scratch;
+    use crate::agents::tests::session;
+    use crate::store::sqlite::schema;
+    use crate::store::sqlite::schema::tests::Scratch;
     use agent_wire::message::EventKind;
 
     fn arrivals(name: &str, count: usize) -> Vec<Arrival> {

@@ -1,6 +1,6 @@
 //! The agents' ports: taken, bounded, accepted from. Each connection gets a task, owned here.
 
-use crate::connection::{self, Shared};
+use super::handshake::{self, Shared};
 use crate::error::Error;
 use crate::stop::Stop;
 use std::io;
@@ -51,7 +51,7 @@ pub(crate) async fn serve(listener: TcpListener, permits: Permits, shared: Arc<S
             accepted = accept(&listener, &permits) => match accepted {
                 Ok((stream, peer, opening, open)) => {
                     let (shared, stop) = (Arc::clone(&shared), stop.clone());
-                    connections.spawn(connection::serve(stream, peer, opening, open, shared, stop));
+                    connections.spawn(handshake::serve(stream, peer, opening, open, shared, stop));
                 }
                 Err(error) => {
                     // One connection's own error, or none to be had for now: both pass.

@@ -1,0 +1,5 @@
+//! Who may use the API.
+
+mod token;
+
+pub(crate) use token::Token;
