@@ -1,0 +1,74 @@
+//! Times as ISO 8601 text.
+
+/// The last second of the year 9999: ISO 8601 writes four digits.
+const LAST: i64 = 253_402_300_799;
+/// The first second of the year 0.
+const FIRST: i64 = -62_167_219_200;
+const DAY: i64 = 86_400;
+
+/// Returns seconds since 1970 as `YYYY-MM-DDThh:mm:ssZ`; `None` after the year 9999.
+#[must_use]
+pub fn iso_utc(epoch: u64) -> Option<String> {
+    Some(date_time(i64::try_from(epoch).ok()?)? + "Z")
+}
+
+/// Returns seconds since 1970 as `YYYY-MM-DDThh:mm:ss`, without a zone; `None` outside the years 0
+/// to 9999.
+#[must_use]
+pub fn date_time(epoch: i64) -> Option<String> {
+    if !(FIRST..=LAST).contains(&epoch) {
+        return None;
+    }
+    let (year, month, day) = date(epoch.div_euclid(DAY));
+    let second = epoch.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Eras of 400 years begin in March, so that
+/// the leap day ends a year.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_become_utc_times() {
+        for (epoch, want) in [
+            (0, Some("1970-01-01T00:00:00Z")),
+            (951_782_399, Some("2000-02-28T23:59:59Z")),
+            (951_782_400, Some("2000-02-29T00:00:00Z")),
+            (1_709_251_199, Some("2024-02-29T23:59:59Z")),
+            (4_107_542_400, Some("2100-03-01T00:00:00Z")),
+            (253_402_300_799, Some("9999-12-31T23:59:59Z")),
+            (253_402_300_800, None),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(iso_utc(epoch).as_deref(), want, "{epoch}");
+        }
+    }
+
+    #[test]
+    fn times_before_1970_are_written_too() {
+        for (epoch, want) in [
+            (-1, Some("1969-12-31T23:59:59")),
+            (FIRST, Some("0000-01-01T00:00:00")),
+            (FIRST - 1, None),
+            (i64::MIN, None),
+            (LAST, Some("9999-12-31T23:59:59")),
+            (LAST + 1, None),
+            (i64::MAX, None),
+        ] {
+            assert_eq!(date_time(epoch).as_deref(), want, "{epoch}");
+        }
+    }
+}
