@@ -5,7 +5,6 @@
 mod calendar;
 mod file;
 mod rtc;
-mod rule;
 mod synchronization;
 mod zone;
 

@@ -17,8 +17,10 @@
 //! A day is excluded if any line says so. Years have four digits, months and days two; weekdays are SUN, MON,
 //! TUE, WED, THU, FRI, SAT in any case.
 
-use crate::date::{Date, civil, month_length, weekday as weekday_of};
+use crate::blanks::BLANKS;
+use crate::date::Date;
 use crate::error::{Error, quoted};
+use agent_zone::civil::{self, month_length};
 use std::fmt;
 
 /// The longest text of a calendar, in bytes: some 20,000 lines.
@@ -82,14 +84,14 @@ impl Calendar {
     pub(crate) fn excluded_from(&self, from: i32) -> u64 {
         // Bit 0 for the weekday of the first day, then week after week.
         let weekdays = u64::from(self.weekdays);
-        let week = ((weekdays | weekdays << 7) >> weekday_of(from)) & 0x7f;
+        let week = ((weekdays | weekdays << 7) >> civil::weekday(from)) & 0x7f;
         let mut excluded = (0..64).step_by(7).fold(0, |days, week_begin| days | week << week_begin);
         let next = self.spans.partition_point(|&(_, last)| last < from);
         for &(first, last) in self.spans[next..].iter().take_while(|&&(first, _)| first - from < 64) {
             excluded |= u64::MAX << (first - from).max(0) & u64::MAX >> (63 - (last - from).min(63));
         }
         if self.yearly != [0; 12] {
-            let (mut year, mut month, day) = civil(from);
+            let (mut year, mut month, day) = civil::date(from);
             // Where the month's day 0 is; a month that has begun is shifted out.
             let mut zero = -i32::from(day);
             while zero < 63 {
@@ -140,8 +142,6 @@ impl fmt::Debug for Calendar {
             .finish()
     }
 }
-
-const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The byte of a rule that is wrong, and why.
 type Flaw = (usize, String);
@@ -255,10 +255,10 @@ mod tests {
             for from in day(2025, 12, 1).days()..day(2029, 2, 1).days() {
                 let together = calendar.excluded_from(from);
                 let alone = (0..64).fold(0, |days, later| {
-                    let (year, month, of_month) = civil(from + later);
+                    let (year, month, of_month) = civil::date(from + later);
                     days | u64::from(calendar.excludes(day(year, month, of_month))) << later
                 });
-                assert_eq!(together, alone, "{text:?} from {:?}", civil(from));
+                assert_eq!(together, alone, "{text:?} from {:?}", civil::date(from));
             }
         }
     }

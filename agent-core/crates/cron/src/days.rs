@@ -1,8 +1,9 @@
 //! Which days of a month match: rules 12 to 18 and 20, as a word with bit `d` for day `d`.
 
 use crate::calendar::Calendar;
-use crate::date::weekday;
+
 use crate::expression::Expression;
+use agent_zone::civil::weekday;
 use std::iter;
 
 /// The matching days of a month of `length` days whose first is `first` days after 1970-01-01. The month field is

@@ -21,6 +21,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod blanks;
 mod calendar;
 pub mod crontab;
 mod date;

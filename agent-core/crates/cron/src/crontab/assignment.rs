@@ -1,7 +1,7 @@
 //! `NAME=value` lines as crontab(5) has them: blanks around `=`, either quotes around name or value, nothing
 //! expanded.
 
-use super::BLANKS;
+use crate::blanks::BLANKS;
 
 /// What is wrong with an assignment, and at which byte of the line.
 pub(super) type Flaw = (usize, &'static str);

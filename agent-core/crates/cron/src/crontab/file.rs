@@ -1,33 +1,22 @@
 //! A crontab's text, line by line: assignments, comments, entries, and what is wrong with the others (rule 26).
 
-use super::BLANKS;
 use super::assignment::assignment;
 use super::entry::{Entry, Environment, When};
-use super::line::{NO_USER, Refusal, is_user_name, read};
+use super::line::{Form, MAX_LINE, NO_USER, Refusal, is_user_name, read};
+use super::problem::Problem;
+use crate::blanks::BLANKS;
 use crate::error::quoted;
-use std::fmt;
 use std::str;
 use std::sync::Arc;
 
 /// A longer file is not read at all.
 pub const MAX_BYTES: usize = 16 << 20;
-/// A longer line is a broken one.
-pub const MAX_LINE: usize = 64 << 10;
 /// How many entries a file may have; those behind are left out.
 pub const MAX_ENTRIES: usize = 100_000;
 /// How many lines of a file may set a variable; those behind are left out.
 pub const MAX_VARIABLES: usize = 256;
 /// How many problems, and how many warnings, of a file are told one by one.
 pub const MAX_PROBLEMS: usize = 100;
-
-/// Whether the entries of a file name their user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form<'a> {
-    /// Fields, user, command, unless the file has a line `CRON_USER=name` above its first entry.
-    System,
-    /// Fields and command; all run as this user.
-    User(&'a str),
-}
 
 /// A crontab as read.
 #[derive(Clone, Debug, Default)]
@@ -39,25 +28,6 @@ pub struct Crontab {
     /// Lines that are taken but may not mean what was meant.
     pub warnings: Vec<Problem>,
 }
-
-/// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// From 1.
-    pub line: usize,
-    /// In bytes, from 1.
-    pub column: usize,
-    /// One short line, fit for a log.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
-    }
-}
-
-impl std::error::Error for Problem {}
 
 /// Reads a crontab. Lines end with LF or CR LF; the last one needs no end.
 pub fn parse<'a>(bytes: &'a [u8], form: Form<'a>) -> Crontab {

@@ -1,11 +1,14 @@
 //! One entry's line: fields, user, command (rule 27).
 
 use super::entry::{Entry, When};
-use super::file::{MAX_LINE, Problem};
-use super::{BLANKS, Form};
+use super::problem::Problem;
+use crate::blanks::BLANKS;
 use crate::error::quoted;
 use crate::expression::Expression;
 use std::sync::Arc;
+
+/// The longest line that is read, in bytes.
+pub const MAX_LINE: usize = 64 << 10;
 
 /// A longer user name is none: the limit of Linux' `LOGIN_NAME_MAX`, without its NUL.
 const MAX_USER: usize = 255;
@@ -13,6 +16,15 @@ const MAX_USER: usize = 255;
 /// What to do about a user that does not exist, in a file of the system form: the command's first word may have
 /// been taken for one.
 pub const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
+
+/// Whether the entries of a file name their user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// Fields, user, command, unless the file has a line `CRON_USER=name` above its first entry.
+    System,
+    /// Fields and command; all run as this user.
+    User(&'a str),
+}
 
 /// A line taken apart.
 pub(super) struct Reading<'a> {

@@ -23,12 +23,9 @@ mod assignment;
 mod entry;
 mod file;
 mod line;
+mod problem;
 
 pub use entry::{Entry, Environment, When};
-pub use file::{
-    Crontab, Form, MAX_BYTES, MAX_ENTRIES, MAX_LINE, MAX_PROBLEMS, MAX_VARIABLES, Problem, parse,
-};
-pub use line::{NO_USER, line};
-
-/// The blanks of the language; all other white space is an error where a blank is meant.
-const BLANKS: [char; 2] = [' ', '\t'];
+pub use file::{Crontab, MAX_BYTES, MAX_ENTRIES, MAX_PROBLEMS, MAX_VARIABLES, parse};
+pub use line::{Form, MAX_LINE, NO_USER, line};
+pub use problem::Problem;

@@ -1,7 +1,7 @@
 //! An expression as text again: six fields, each sorted, that mean the same.
 
-use super::Expression;
 use super::field::{FIELDS, Field};
+use super::sets::Expression;
 use std::fmt;
 
 /// The canonical text: it parses to the same meaning.

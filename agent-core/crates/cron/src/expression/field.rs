@@ -1,6 +1,6 @@
 //! One field of an expression: what it counts, and its items → sets (rules 5 to 17).
 
-use super::{MonthDays, WeekDays};
+use super::sets::{MonthDays, WeekDays};
 use crate::error::{Error, quoted};
 
 /// What a field counts.

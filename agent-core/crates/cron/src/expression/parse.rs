@@ -1,7 +1,9 @@
 //! An expression's text → fields (rules 1 to 4, 18 and 20).
 
 use super::field::{FIELDS, Items};
-use super::{Expression, Warning};
+use super::sets::Expression;
+use super::warning::Warning;
+use crate::blanks::BLANKS;
 use crate::days;
 use crate::error::{Error, quoted};
 
@@ -33,7 +35,7 @@ impl Expression {
         check_letters(text)?;
         let mut words = [(0, ""); MAX_WORDS];
         let mut count = 0;
-        for word in text.split([' ', '\t']).filter(|word| !word.is_empty()) {
+        for word in text.split(BLANKS).filter(|word| !word.is_empty()) {
             if let Some(place) = words.get_mut(count) {
                 *place = (word.as_ptr().addr() - text.as_ptr().addr(), word);
             }

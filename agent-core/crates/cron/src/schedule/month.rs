@@ -1,15 +1,11 @@
 //! From one matching day to the next, month by month: days that the engine cannot tell.
 
-use super::wall::LAST_DAY;
+use super::range::{FIRST_YEAR, LAST_YEAR};
 use crate::calendar::Calendar;
-use crate::date::{civil, first_of_month, month_length};
 use crate::days::matching;
 use crate::expression::{Expression, MonthDays, WeekDays};
+use agent_zone::civil::{self, first_of_month, month_length};
 use std::sync::Arc;
-
-/// The years in which there are runs: the engine's.
-const FIRST_YEAR: i32 = 1970;
-const LAST_YEAR: i32 = civil(LAST_DAY).0;
 
 const ALL_MONTH_DAYS: u32 = u32::MAX << 1;
 const ALL_WEEK_DAYS: u8 = 0b111_1111;
@@ -34,7 +30,7 @@ impl Days {
 
     /// The first matching day not before `day`, one of 1970 or later.
     pub(super) fn at_or_after(&self, day: i32) -> Option<i32> {
-        let (mut year, mut month, from) = civil(day);
+        let (mut year, mut month, from) = civil::date(day);
         let mut wanted = u32::MAX << from;
         while year <= LAST_YEAR {
             if let Some((first, days)) = self.month(year, month, wanted) {
@@ -48,7 +44,7 @@ impl Days {
 
     /// The last matching day not after `day`, one of 2100 or earlier.
     pub(super) fn at_or_before(&self, day: i32) -> Option<i32> {
-        let (mut year, mut month, to) = civil(day);
+        let (mut year, mut month, to) = civil::date(day);
         let mut wanted = u32::MAX >> (31 - to);
         while year >= FIRST_YEAR {
             if let Some((first, days)) = self.month(year, month, wanted) {

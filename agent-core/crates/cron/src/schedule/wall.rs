@@ -5,15 +5,10 @@
 
 use super::engine::Engine;
 use super::month::Days;
+use super::range::{DAY, LAST_DAY};
 use crate::calendar::Calendar;
-use crate::date::first_of_month;
 use crate::expression::Expression;
 use std::sync::Arc;
-
-pub(super) const DAY: i64 = 86_400;
-
-/// The last day of all runs, 2100-12-31: the engine's.
-pub(super) const LAST_DAY: i32 = first_of_month(2101, 1) - 1;
 
 /// The end of that day.
 const END: i64 = (LAST_DAY as i64 + 1) * DAY;
