@@ -137,7 +137,7 @@ fn each_fault_is_named_in_a_line() {
             &[],
             "getinfo.other",
         ),
-        ("nojson", String::new(), described("hello"), one, &[], "unfit"),
+        ("nojson", String::new(), described("hello"), one, &[], "invalid"),
         ("silent", String::new(), "return 0;".into(), one, &[], "0 bytes"),
         (
             "apitwo",

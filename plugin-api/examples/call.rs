@@ -1,5 +1,5 @@
-//! The smallest host: `call DIR METHOD [ARGS]` loads one plugin from DIR and prints its answer.
-//! Authors try their plugin with it; `call DIR METHOD ARGS N` makes N calls more and says how long
+//! The smallest host: `call DIR METHOD [ARGS]` loads one plugin from DIR and prints its reply, so
+//! that authors can try their plugin. `call DIR METHOD ARGS N` makes N more calls and prints how long
 //! each took.
 
 use std::error::Error;
@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let provider = host::open(&[PathBuf::from(dir)], &MethodName::parse(&method)?)?;
     let loaded = start.elapsed();
     let context = Context::new(nix::unistd::Uid::effective().as_raw(), DEADLINE, MAX_REPLY);
-    let answer = provider.call(&args, &context)?;
+    let reply = provider.call(&args, &context)?;
     let mut out = std::io::stdout().lock();
-    out.write_all(answer.as_bytes())?;
+    out.write_all(reply.as_bytes())?;
     out.write_all(b"\n")?;
     if let Some(repeat) = words.next() {
         let repeat: u32 = repeat.parse()?;

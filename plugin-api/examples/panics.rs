@@ -1,4 +1,4 @@
-//! A plugin with a slip in it, for the loader's tests: `getinfo.panics now` panics.
+//! A plugin with a bug, for the loader's tests: `getinfo.panics now` panics.
 
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
 
@@ -6,11 +6,11 @@ struct Panics;
 
 impl Provider for Panics {
     fn describe() -> Meta {
-        Meta::new("getinfo.panics", "1.0.0", "panics when told to")
+        Meta::new("getinfo.panics", "1.0.0", "panics if it gets an argument")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        assert!(args.is_empty(), "as told");
+        assert!(args.is_empty(), "got an argument");
         Reply::json(&true)
     }
 }

@@ -1,7 +1,7 @@
 /* The C interface of a BasicAgent plugin, version 1.
  *
  * A plugin is a shared library named after its method: getinfo.kernel is libgetinfo_kernel.so.
- * It exports one object, getinfo_provider_v1, and nothing else is asked of it:
+ * It exports one object, getinfo_provider_v1; the host requires nothing else:
  *
  *     static int describe(getinfo_emit emit, void *sink)
  *     {
@@ -23,7 +23,8 @@
  *
  *     cc -shared -fPIC -o libgetinfo_hello.so hello.c
  *
- * No memory changes hands: an answer is emitted in pieces, which the host copies and counts.
+ * Plugin and host never free each other's memory: the plugin emits a reply in pieces, and the host
+ * copies and counts them.
  */
 #ifndef GETINFO_PROVIDER_H
 #define GETINFO_PROVIDER_H
@@ -44,8 +45,8 @@
 extern "C" {
 #endif
 
-/* Takes the next piece of the answer. Returns 0 to go on; anything else when the answer has become
- * too long, and nothing more is taken. Only to be used during the function it was passed to. */
+/* Receives the next piece of the reply. Returns 0 to continue; another value if the reply has become
+ * too long and the host ignores the rest. Call it only within the function that it was passed to. */
 typedef int (*getinfo_emit)(void *sink, const char *piece, size_t len);
 
 struct getinfo_provider_v1 {
@@ -56,14 +57,14 @@ struct getinfo_provider_v1 {
 
     /* Emits {"api":1,"method":"getinfo.NAME","version":"…","summary":"…","usage":"…",
      * "args":[{"form":"-U NAME","help":"…"}],"needs_root":false,"examples":[{"args":"…","help":"…"}]},
-     * of which only "method" is needed. Returns 0. */
+     * where only "method" is required. Returns 0. */
     int (*describe)(getinfo_emit emit, void *sink);
 
     /* request: {"args":"…","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4194304}},
-     * len bytes of UTF-8, not NUL-terminated; ignore keys you don't know.
+     * len bytes of UTF-8, not NUL-terminated; ignore unknown keys.
      * Emits one JSON value in UTF-8 and returns 0; or emits {"code":"usage","message":"…"} and
-     * returns 1 ("usage": the arguments are wrong; other codes are yours to choose).
-     * One call is made at a time. */
+     * returns 1 ("usage": the arguments are wrong; choose other codes for other errors).
+     * The host makes one call at a time. */
     int (*call)(const char *request, size_t len, getinfo_emit emit, void *sink);
 };
 

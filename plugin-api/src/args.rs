@@ -1,6 +1,7 @@
-//! A call's arguments: one string, split into words as a shell splits them. Providers read it.
+//! A call's arguments: one string, split into words as a shell splits it.
 //!
-//! Nothing is expanded (no `$`, no globs); an unclosed quote is refused.
+//! Expands nothing (no `$`, no globs) and rejects an unclosed quote. Providers parse the words by
+//! their [`Options`](crate::Options).
 
 use crate::ProviderError;
 
@@ -18,20 +19,20 @@ impl Args {
     pub fn parse(line: &str) -> Result<Self, ProviderError> {
         shlex::split(line)
             .map(|words| Self { words })
-            .ok_or_else(|| ProviderError::usage("a quote is not closed, or the line ends in a backslash"))
+            .ok_or_else(|| ProviderError::usage("unclosed quote, or a backslash at the end"))
     }
 
-    /// The words in order.
+    /// Returns the words in order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.words.iter().map(String::as_str)
     }
 
-    /// Whether there is no word at all.
+    /// Returns whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// Rejects any argument, for a provider that takes none.
+    /// Rejects every argument, for a provider without options.
     ///
     /// # Errors
     /// [`ProviderError::usage`] naming the first word.
@@ -42,7 +43,7 @@ impl Args {
         }
     }
 
-    /// Whether `-h` or `--help` stands among the words (before `--`).
+    /// Returns whether `-h` or `--help` is among the words before `--`.
     pub(crate) fn wants_help(&self) -> bool {
         self.words().take_while(|word| *word != "--").any(|word| word == "-h" || word == "--help")
     }
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_asked_for_before_a_double_dash_only() {
+    fn help_counts_before_a_double_dash_only() {
         for (line, want) in
             [("-h", true), ("-A --help", true), ("-- -h", false), ("-help", false), ("'-h'", true)]
         {

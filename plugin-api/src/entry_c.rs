@@ -1,24 +1,24 @@
-//! The C entry's shape, as in `include/getinfo_provider.h`; the host's loader calls through it.
+//! The C entry as in `include/getinfo_provider.h`; the host's loader calls through it.
 
 use std::ffi::{c_char, c_int, c_void};
 
-/// The data symbol of a plugin with a C ABI, NUL-terminated.
+/// The data symbol that a plugin with a C ABI exports.
 pub(crate) const SYMBOL: &str = "getinfo_provider_v1";
 
-/// Takes the next piece of an answer; returns 0 to go on, anything else when no more is taken.
+/// Receives the next piece of a reply. Returns 0 to continue, or another value to stop.
 pub(crate) type Emit = unsafe extern "C" fn(sink: *mut c_void, piece: *const c_char, len: usize) -> c_int;
 
-/// `struct getinfo_provider_v1`. Frozen: later fields follow at the end, and `size` tells of them.
+/// `struct getinfo_provider_v1`. Frozen: new fields go to the end, and `size` reveals them.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProviderV1 {
-    /// `sizeof` the struct as the plugin was built with.
+    /// `sizeof` the struct that the plugin was built with.
     pub(crate) size: u32,
     /// 1.
     pub(crate) abi_major: u16,
-    /// Grows with fields at the end.
+    /// Incremented when fields are added at the end.
     pub(crate) abi_minor: u16,
-    /// 0: none is defined.
+    /// 0: no flags are defined.
     pub(crate) flags: u32,
     /// Emits a description in JSON; returns 0.
     pub(crate) describe: Option<unsafe extern "C" fn(emit: Emit, sink: *mut c_void) -> c_int>,

@@ -1,10 +1,10 @@
-//! The Rust entry: abi_stable's root module, frozen at two functions, and what fills it from a
-//! [`Provider`]. abi_stable stays inside this file and the host's loader.
+//! The Rust entry: abi_stable's root module, frozen at two functions, and the code that fills it
+//! from a [`Provider`]. Only this file and the host's loader use abi_stable.
 //!
-//! A root module with one field more would refuse every plugin built before it, so this one never
-//! grows: new things travel in the JSON.
+//! If the root module gained a field, hosts would refuse every plugin built before, so it never
+//! grows: additions go into the JSON.
 
-#![expect(unsafe_code, reason = "abi_stable asks for it to make a library's header")]
+#![expect(unsafe_code, reason = "abi_stable requires it to create a library's header")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -26,9 +26,9 @@ use crate::{Args, Meta, Provider, ProviderError, Reply};
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ProviderModuleRef, prefix_fields = ProviderModulePrefix)))]
 pub(crate) struct ProviderModule {
-    /// Answers a [`Meta`] in JSON; an empty text after a panic.
+    /// Returns a [`Meta`] as JSON, or an empty text after a panic.
     pub(crate) describe: extern "C" fn() -> RString,
-    /// Takes a request in JSON; answers a JSON value, or a [`ProviderError`] in JSON.
+    /// Takes a request as JSON; returns a JSON value, or a [`ProviderError`] as JSON.
     #[sabi(last_prefix_field)]
     pub(crate) call: extern "C" fn(RStr<'_>) -> RResult<RString, RString>,
 }
@@ -44,7 +44,7 @@ impl RootModule for ProviderModuleRef {
 #[doc(hidden)]
 pub const SYMBOL: &str = ROOT_MODULE_LOADER_NAME;
 
-/// Whether `name` is [`SYMBOL`], at compile time.
+/// Returns whether `name` is [`SYMBOL`]; runs at compile time.
 #[doc(hidden)]
 pub const fn is_symbol(name: &str) -> bool {
     let (a, b) = (name.as_bytes(), SYMBOL.as_bytes());
@@ -55,7 +55,7 @@ pub const fn is_symbol(name: &str) -> bool {
     i == a.len() && i == b.len()
 }
 
-/// The header that a plugin exports for provider `P`.
+/// Creates the header that a plugin exports for provider `P`.
 #[doc(hidden)]
 pub const fn header<P: Provider>() -> LibHeader {
     // SAFETY: the constructor must return a `PrefixRef` of the named module: `constructor::<P>`
@@ -92,7 +92,7 @@ extern "C" fn call<P: Provider>(request: RStr<'_>) -> RResult<RString, RString> 
 
 fn answer<P: Provider>(request: &str) -> Result<Reply, ProviderError> {
     let request: Request = serde_json::from_str(request).map_err(|err| {
-        ProviderError::new("bad_request", format!("the host's request is no request: {err}"))
+        ProviderError::new("bad_request", format!("the host sent an invalid request: {err}"))
     })?;
     let args = Args::parse(&request.args)?;
     if args.wants_help() {
@@ -101,7 +101,7 @@ fn answer<P: Provider>(request: &str) -> Result<Reply, ProviderError> {
     let reply = P::call(&args, &request.ctx)?;
     let (len, max) = (reply.as_str().len(), request.ctx.max_reply);
     if len > max {
-        let message = format!("the reply has {len} bytes, the caller takes {max}");
+        let message = format!("the reply has {len} bytes; the caller's limit is {max}");
         return Err(ProviderError::new(ProviderError::REPLY_TOO_LARGE, message));
     }
     Ok(reply)
@@ -115,15 +115,15 @@ fn usage_reply(meta: &Meta) -> Result<Reply, ProviderError> {
     Reply::json(&Usage { usage: meta.usage_text() })
 }
 
-/// Exports `$provider`, a type that implements [`Provider`](crate::Provider), as this library's
-/// one method. The crate must be a `cdylib`, and must unwind on panic: with `panic = "abort"` a
-/// slip in a call would end the host, so that is refused at compile time.
+/// Exports `$provider`, a type that implements [`Provider`](crate::Provider), as the method of this
+/// library. The crate must be a `cdylib` and must unwind on panic: with `panic = "abort"` a panic in
+/// a call would end the host, so such a build fails to compile.
 #[macro_export]
 macro_rules! export_provider {
     ($provider:ty) => {
         #[cfg(panic = "abort")]
         ::core::compile_error!(
-            "a plugin must unwind on panic: take `panic = \"abort\"` out of the profile it is built with"
+            "a plugin must unwind on panic: remove `panic = \"abort\"` from the profile it is built with"
         );
 
         const _: () = {

@@ -1,14 +1,15 @@
-//! What a provider answers when it can't answer: a code for programs, a message for people.
+//! A provider's error: a code for programs, a message for people.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A provider's refusal. Crosses the boundary as `{"code":…,"message":…}`.
+/// The error of a provider. It crosses the boundary as `{"code":…,"message":…}`.
 ///
-/// Codes are lower-case words joined by `_`. The host knows `usage` (wrong arguments); the SDK
-/// itself uses `bad_request`, `panic` and `reply_too_large`; the rest are the provider's own.
+/// A code is lower-case words joined by `_`. The host treats `usage` (wrong arguments) specially; the
+/// SDK itself uses `bad_request`, `panic`, `reply_too_large` and `serialize`; a provider chooses all
+/// others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderError {
     code: Cow<'static, str>,
@@ -16,29 +17,29 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// The code of wrong arguments, which a host reports as the caller's mistake.
+    /// The code for wrong arguments, which a host reports as the caller's mistake.
     pub const USAGE: &'static str = "usage";
-    /// The code the host gives to a call that panicked.
+    /// The code for a call that panicked.
     pub const PANIC: &'static str = "panic";
-    /// The code of a reply beyond [`Context::max_reply`](crate::Context::max_reply).
+    /// The code for a reply that exceeds [`Context::max_reply`](crate::Context::max_reply).
     pub const REPLY_TOO_LARGE: &'static str = "reply_too_large";
 
-    /// An error of the provider's own.
+    /// Creates an error with a code of the provider's own.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: Cow::Borrowed(code), message: message.into() }
     }
 
-    /// The caller's arguments are wrong: say which and why.
+    /// Creates the error for wrong arguments; `message` says which argument and why.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Self::USAGE, message)
     }
 
-    /// For programs: stable, one word.
+    /// Returns the code: one word, stable, for programs.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// For people: one sentence.
+    /// Returns the message: one sentence, for people.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -1,7 +1,7 @@
-//! The plugin ABI of BasicAgent, both ends of it.
+//! The plugin ABI of BasicAgent, for plugins and for hosts.
 //!
-//! A plugin is one shared library that answers one `getinfo.*` method. Its author implements
-//! [`Provider`], writes [`export_provider!`], and needs nothing else:
+//! A plugin is a shared library that provides one `getinfo.*` method. Its author implements
+//! [`Provider`] and exports it with [`export_provider!`]:
 //!
 //! ```
 //! use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
@@ -10,11 +10,11 @@
 //!
 //! impl Provider for Greeting {
 //!     fn describe() -> Meta {
-//!         Meta::new("getinfo.greeting", "1.0.0", "says hello").arg("NAME", "whom to greet")
+//!         Meta::new("getinfo.greeting", "1.0.0", "says hello").arg("NAME", "the name to greet")
 //!     }
 //!
 //!     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-//!         let name = args.words().next().ok_or_else(|| ProviderError::usage("a NAME is needed"))?;
+//!         let name = args.words().next().ok_or_else(|| ProviderError::usage("NAME is required"))?;
 //!         Reply::json(&format!("hello, {name}"))
 //!     }
 //! }
@@ -22,24 +22,26 @@
 //! export_provider!(Greeting);
 //! ```
 //!
-//! `BasicAgentCtl new` writes a plugin to begin with; the module `guide` of this documentation leads from there to an installed one.
+//! A provider with options declares them once, as [`Options`]; the help and the parser both come from
+//! that table. `BasicAgentCtl new` writes a complete plugin to start from, and the module `guide` of
+//! this documentation leads from there to an installed plugin.
 //!
-//! Built as a `cdylib` and named after its method (`getinfo.greeting` is `libgetinfo_greeting.so`),
-//! it is found in the plugin folders, checked, loaded and called by the `host` module (feature
-//! `host`), which the agent's worker and `BasicAgentCtl` share.
+//! The library is a `cdylib` named after its method: `getinfo.greeting` is
+//! `libgetinfo_greeting.so`. The `host` module (feature `host`), which the agent's worker and
+//! `BasicAgentCtl` share, finds it in the plugin folders, checks it, loads it and calls it.
 //!
-//! What crosses the boundary is frozen: two functions whose arguments are JSON text. Everything
-//! that grows, grows inside that JSON, where unknown keys are ignored. A plugin in C, or in any
-//! language with a C ABI, uses `include/getinfo_provider.h` instead.
+//! The boundary is frozen: two functions whose arguments are JSON text. Additions go into that JSON,
+//! where unknown keys are ignored. A plugin in C, or in any other language with a C ABI, uses
+//! `include/getinfo_provider.h` instead.
 //!
-//! An `abort`, an endless loop or a segmentation fault in a plugin is *not* contained here: the
-//! agent runs plugins in worker processes for that.
+//! An `abort`, an endless loop or a segmentation fault in a plugin is *not* contained here: that is
+//! why the agent runs plugins in worker processes.
 
 mod args;
 mod context;
 #[cfg(feature = "host")]
 mod entry_c;
-#[cfg_attr(not(feature = "host"), expect(dead_code, reason = "a plugin never calls its own root module"))]
+#[cfg_attr(not(feature = "host"), expect(dead_code, reason = "a plugin does not call its own root module"))]
 mod entry_rust;
 mod error;
 #[cfg(any(doc, doctest))]
@@ -62,12 +64,12 @@ pub use method::{InvalidMethodName, MethodName};
 pub use options::{Opt, OptValue, Options};
 pub use provider::{Provider, Reply};
 
-/// The version of the interface this crate speaks; it changes only if a frozen part has to.
+/// The version of the interface; it changes only if a frozen part must change.
 pub const API_VERSION: u32 = 1;
 
 #[doc(hidden)]
 pub mod __private {
-    //! What [`export_provider!`](crate::export_provider) expands to; no part of the interface.
+    //! Used by the expansion of [`export_provider!`](crate::export_provider); not part of the interface.
     pub use crate::entry_rust::{SYMBOL, header, is_symbol};
     pub use abi_stable::library::LibHeader;
 }

@@ -1,4 +1,4 @@
-//! A provider's description of itself: what `list`, `-h` and `agent.methods` show.
+//! A provider's description of itself, as `list`, `-h` and `agent.methods` show it.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,15 @@ use serde_json::value::RawValue;
 
 use crate::{API_VERSION, Options};
 
-/// What a provider answers to and how it is used. Unknown keys are ignored, all but `method` may lack.
+/// The description of a provider: its method, arguments, examples and reply. Unknown keys are
+/// ignored; every key except `method` is optional.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Meta {
-    /// The interface version the plugin was built for.
+    /// The interface version that the plugin was built for.
     #[serde(default)]
     pub api: u32,
-    /// The method it answers, as in its file's name: a mismatch is refused at load.
+    /// The method that the plugin provides. If its file name says another, loading fails.
     pub method: String,
     /// The plugin's own version.
     #[serde(default)]
@@ -22,32 +23,32 @@ pub struct Meta {
     /// One line of help.
     #[serde(default)]
     pub summary: String,
-    /// The arguments it takes.
+    /// The arguments.
     #[serde(default)]
     pub args: Vec<Argument>,
-    /// How the arguments combine, in one line; empty: derived from `args`.
+    /// How the arguments combine, in one line; if empty, `args` determines it.
     #[serde(default)]
     pub usage: String,
-    /// Whether a useful answer needs root; it still gets root only where the operator allows it.
+    /// Whether a useful reply requires root. The plugin runs as root only if the operator allows it.
     #[serde(default)]
     pub needs_root: bool,
     /// A JSON Schema of the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Box<RawValue>>,
-    /// Calls worth showing.
+    /// Example calls.
     #[serde(default)]
     pub examples: Vec<Example>,
-    /// How long a slow call may take, in milliseconds; the host's own bound wins.
+    /// How long a slow call may take, in milliseconds; the host's own limit takes precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_hint_ms: Option<u64>,
 }
 
-/// One argument: how it is written and what it does.
+/// One argument: its form and its help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argument {
-    /// As written by the caller, such as `-U NAME`.
+    /// The form in which the caller writes it, such as `-U NAME`.
     pub form: String,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub help: String,
 }
 
@@ -56,13 +57,13 @@ pub struct Argument {
 pub struct Example {
     /// The `args` string.
     pub args: String,
-    /// What that call answers, in one line.
+    /// The reply to that call, in one line.
     pub help: String,
 }
 
 impl Meta {
-    /// The least a provider says: its method, its own version (`env!("CARGO_PKG_VERSION")`) and one
-    /// line of help.
+    /// Creates the least description: the method, the plugin's own version
+    /// (`env!("CARGO_PKG_VERSION")`) and one line of help.
     pub fn new(method: &str, version: &str, summary: &str) -> Self {
         Self {
             api: API_VERSION,
@@ -78,7 +79,7 @@ impl Meta {
         }
     }
 
-    /// Adds an argument.
+    /// Adds an argument. A provider with options uses [`Meta::options`] instead.
     #[must_use]
     pub fn arg(mut self, form: &str, help: &str) -> Self {
         self.args.push(Argument { form: form.to_owned(), help: help.to_owned() });
@@ -95,14 +96,14 @@ impl Meta {
         self
     }
 
-    /// Says how arguments combine, such as `-A | -U NAME`.
+    /// Sets how the arguments combine, such as `-A | -U NAME`.
     #[must_use]
     pub fn usage(mut self, usage: &str) -> Self {
         self.usage = usage.to_owned();
         self
     }
 
-    /// Says that a useful answer needs root.
+    /// States that a useful reply requires root.
     #[must_use]
     pub fn needs_root(mut self) -> Self {
         self.needs_root = true;
@@ -116,10 +117,10 @@ impl Meta {
         self
     }
 
-    /// Describes the reply by a JSON Schema, of which the white space between its tokens is left out.
+    /// Sets the JSON Schema of the reply, without the white space between its tokens.
     ///
     /// # Panics
-    /// If `schema` is no JSON: a slip in the plugin's source, found by the first `describe`.
+    /// If `schema` is not JSON: a bug in the plugin's source, which the first `describe` reveals.
     #[must_use]
     pub fn output_schema(mut self, schema: &str) -> Self {
         let raw = RawValue::from_string(compact(schema)).expect("the output schema is JSON");
@@ -127,14 +128,14 @@ impl Meta {
         self
     }
 
-    /// Says how long a slow call may take, in milliseconds.
+    /// Sets how long a slow call may take, in milliseconds.
     #[must_use]
     pub fn timeout_hint_ms(mut self, ms: u64) -> Self {
         self.timeout_hint_ms = Some(ms);
         self
     }
 
-    /// The help text that `-h` answers: a usage line, the summary, arguments and examples.
+    /// Returns the help text for `-h`: a usage line, the summary, arguments and examples.
     pub fn usage_text(&self) -> String {
         let mut text = format!("usage: {}", self.method);
         if !self.usage.is_empty() {
@@ -156,7 +157,7 @@ impl Meta {
     }
 }
 
-/// A JSON text without the white space between its tokens.
+/// Removes the white space between the tokens of a JSON text.
 fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let is_kept = |c: &char| {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_plugins_description_is_understood() {
+    fn unknown_keys_of_a_newer_plugin_are_ignored() {
         let meta: Meta = serde_json::from_str(r#"{"method":"getinfo.x","api":1,"mood":{"a":[]}}"#).unwrap();
         assert_eq!(meta.method, "getinfo.x");
         assert!(!meta.needs_root);

@@ -1,19 +1,19 @@
 //! A method's name, and the file name that follows from it.
 //!
-//! Only names of the form below exist as [`MethodName`], so no path can come out of one. The
-//! host's lookup and the agent's dispatch make them from outside text.
+//! A [`MethodName`] always has the form below, so it cannot contain a path. The host's lookup and
+//! the agent's dispatch parse them from untrusted text.
 
 use std::fmt;
 
-/// What the methods of plugins begin with.
+/// The prefix of every method that a plugin provides.
 const PREFIX: &str = "getinfo.";
 
-/// A method's name: two or more segments of lower-case letters and digits, each beginning with a
-/// letter, joined by dots: `getinfo.kernel`. At most [`MethodName::MAX_LEN`] bytes.
+/// The name of a method, such as `getinfo.kernel`: two or more segments of lower-case letters and
+/// digits, each beginning with a letter, joined by dots; at most [`MethodName::MAX_LEN`] bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MethodName(String);
 
-/// The text is no method name.
+/// The error for a text that is not a method name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidMethodName;
@@ -22,11 +22,11 @@ impl MethodName {
     /// The longest name, in bytes.
     pub const MAX_LEN: usize = 128;
 
-    /// Checks `name`.
+    /// Parses `name`.
     ///
     /// # Errors
-    /// [`InvalidMethodName`] when it has another form. No underscore is allowed: with it, `a.b` and
-    /// `a_b` would share a file.
+    /// [`InvalidMethodName`] if it has another form. Underscores are not allowed: with them, `a.b`
+    /// and `a_b` would share a file.
     pub fn parse(name: &str) -> Result<Self, InvalidMethodName> {
         let well_formed = name.len() <= Self::MAX_LEN
             && name.contains('.')
@@ -37,8 +37,8 @@ impl MethodName {
         if well_formed { Ok(Self(name.to_owned())) } else { Err(InvalidMethodName) }
     }
 
-    /// One call of a list of calls, as text: a method, with or without `getinfo.` before it, and its arguments after it.
-    /// The method is not checked.
+    /// Splits a call such as `os -x` into its method, with `getinfo.` added if it lacks that prefix,
+    /// and its arguments. Does not check the method.
     pub fn split_call(text: &str) -> (String, &str) {
         let text = text.trim();
         let (method, args) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -46,17 +46,18 @@ impl MethodName {
         (format!("{prefix}{method}"), args.trim_start())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The plugin file that answers it (`libgetinfo_kernel.so`); only `getinfo.*` methods have one.
+    /// Returns the file name of the method's plugin (`libgetinfo_kernel.so`). Only `getinfo.*` methods
+    /// have one.
     pub fn file_name(&self) -> Option<String> {
         self.0.starts_with(PREFIX).then(|| format!("lib{}.so", self.0.replace('.', "_")))
     }
 
-    /// The method that a plugin file of this name answers, if it is named as one.
+    /// Returns the method of the plugin file with this name, if it is the name of a plugin file.
     pub fn from_file_name(file: &str) -> Option<Self> {
         let stem = file.strip_prefix("lib")?.strip_suffix(".so")?;
         if stem.contains('.') {
@@ -75,7 +76,7 @@ impl fmt::Display for MethodName {
 
 impl fmt::Display for InvalidMethodName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a method name is lower-case words joined by dots, such as getinfo.kernel")
+        f.write_str("not a method name: expected lower-case words joined by dots, such as getinfo.kernel")
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_a_method_and_its_arguments() {
+    fn a_call_splits_into_method_and_arguments() {
         for (text, method, args) in [
             ("os", "getinfo.os", ""),
             ("getinfo.os", "getinfo.os", ""),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_well_formed_names_pass() {
+    fn only_well_formed_names_are_accepted() {
         for good in ["getinfo.kernel", "a.b", "getinfo.net.tcp4"] {
             assert_eq!(MethodName::parse(good).unwrap().as_str(), good);
         }

@@ -1,10 +1,10 @@
-//! For the tests of plugins (feature `testing`): the built library as a host loads it, and a schema that can't drift
-//! from the types it describes.
+//! For the tests of plugins (feature `testing`): loads the built library as a host does, and compares
+//! the schema with the types that it describes.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "tests run cargo, and say what they leave out"
+    reason = "tests run cargo and print which tests they skip"
 )]
 
 use std::any::type_name;
@@ -24,14 +24,14 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use crate::host::{self, HostError, LoadedProvider};
 use crate::{Context, MethodName, ProviderError};
 
-/// Set to anything, [`assert_schema`] writes the file instead of comparing with it.
+/// The environment variable that makes [`assert_schema`] write the file instead of comparing it.
 pub const UPDATE: &str = "UPDATE_SCHEMA";
 
-/// Builds `package`, a `cdylib` of the same workspace, as cargo builds it for use, and loads it from a copy that only
-/// root and this user can write. `None`, said on standard output: there is no place for such a copy.
+/// Builds `package`, a `cdylib` of the same workspace, and loads it from a copy that only root and
+/// this user can write. If there is no place for such a copy, prints that and returns `None`.
 ///
 /// # Panics
-/// The package can't be built, or its library is refused; with what the loader says of it.
+/// If the package does not build or the loader refuses its library; with the loader's message.
 #[must_use]
 pub fn load(package: &str) -> Option<LoadedProvider> {
     let target = target();
@@ -39,10 +39,10 @@ pub fn load(package: &str) -> Option<LoadedProvider> {
         .args(["build", "--quiet", "--package", package, "--target-dir"])
         .arg(&target)
         .status();
-    assert!(built.is_ok_and(|status| status.success()), "{package} can't be built");
+    assert!(built.is_ok_and(|status| status.success()), "cannot build {package}");
     let library = format!("lib{}.so", package.replace('-', "_"));
     let method = MethodName::parse(&package.replace('-', "."))
-        .expect("a package is named as its method, getinfo-NAME");
+        .expect("a package is named like its method, getinfo-NAME");
     let home = std::env::var_os("HOME").map(PathBuf::from);
     for place in [Some(target.clone()), home].into_iter().flatten() {
         let dir = place.join(format!(".{package}-{}-{:?}", std::process::id(), std::thread::current().id()));
@@ -50,8 +50,8 @@ pub fn load(package: &str) -> Option<LoadedProvider> {
             fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
         let provider = (made.is_ok() && host::check_folder(&dir).is_ok()).then(|| {
             let copy = dir.join(&library);
-            fs::copy(target.join("debug").join(&library), &copy).expect("the library is copied");
-            fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("the copy is ours");
+            fs::copy(target.join("debug").join(&library), &copy).expect("the library can be copied");
+            fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("the copy belongs to this user");
             host::open(std::slice::from_ref(&dir), &method)
         });
         let _ = fs::remove_dir_all(&dir);
@@ -63,34 +63,35 @@ pub fn load(package: &str) -> Option<LoadedProvider> {
     None
 }
 
-/// Where cargo builds what is tested: the test lies in `debug/deps` there.
+/// Returns cargo's target folder, which holds this test in `debug/deps`.
 fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     test.ancestors().nth(3).expect("a test lies in target/debug/deps").to_owned()
 }
 
-/// One call as the host makes it, for the caller's own user id, with a minute's time and room for 1 GiB.
+/// Makes one call as the host does, for this process's user, with a deadline of one minute and a
+/// limit of 1 GiB.
 ///
 /// # Errors
-/// The provider's own.
+/// The provider's own error.
 ///
 /// # Panics
-/// The plugin broke the interface.
+/// If the plugin breaks the interface.
 pub fn call(provider: &LoadedProvider, args: &str) -> Result<Value, ProviderError> {
     let context = Context::new(nix::unistd::geteuid().as_raw(), Duration::from_secs(60), 1 << 30);
     match provider.call(args, &context) {
-        Ok(text) => Ok(serde_json::from_str(&text).expect("the host has checked that it is JSON")),
+        Ok(text) => Ok(serde_json::from_str(&text).expect("the host checked that the reply is JSON")),
         Err(HostError::Provider(error)) => Err(error),
         Err(error) => panic!("{error}"),
     }
 }
 
-/// Compares `file`, the schema that the plugin describes its answer by, with that of `T`, the type it answers. Every
-/// field has to be documented; fields that are not in the schema are none of the answer's (`additionalProperties`).
-/// With [`UPDATE`] in the environment, the file is written anew.
+/// Compares `file`, the schema in the plugin's description, with the schema of `T`, the type of its
+/// reply. Every field must be documented; the schema allows no other fields
+/// (`additionalProperties`). With [`UPDATE`] in the environment, rewrites the file instead.
 ///
 /// # Panics
-/// They differ, or a field lacks its documentation.
+/// If the two differ, or a field lacks its documentation.
 pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
     let file = file.as_ref();
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
@@ -108,13 +109,14 @@ pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
     let stored = fs::read_to_string(file).unwrap_or_default();
     assert!(
         stored == text,
-        "{} is not what {} says; run this test with {UPDATE}=1 and look at what changes",
+        "{} does not match {}: run this test with {UPDATE}=1 and review the changes",
         file.display(),
         type_name::<T>()
     );
 }
 
-/// A line for each field, so that changes can be read, and no indentation: the text is part of every plugin.
+/// Formats a schema with one line per field, so that changes are readable, and without indentation,
+/// because the text is part of every plugin.
 fn lines(schema: &Value) -> String {
     let mut text = Vec::new();
     let mut writer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b""));
@@ -122,7 +124,7 @@ fn lines(schema: &Value) -> String {
     String::from_utf8(text).expect("JSON is UTF-8") + "\n"
 }
 
-/// An object has the fields it names, and no others. What says nothing about values (`format`) is left out.
+/// Allows an object only the fields that it names, and removes keywords that restrict no values.
 fn close(schema: &mut Schema) {
     schema.remove("format");
     schema.remove("title");
@@ -134,7 +136,7 @@ fn close(schema: &mut Schema) {
 fn undocumented(schema: &Value, at: &str) {
     if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
         for (name, field) in fields {
-            assert!(field.get("description").is_some(), "{at}: field {name} has no documentation");
+            assert!(field.get("description").is_some(), "{at}: field {name} is not documented");
         }
     }
     match schema {

@@ -1,9 +1,10 @@
-//! Who could have written this file? The walk from `/` to the plugin, by descriptors, links refused.
+//! Checks who could have written a plugin file, by walking from `/` to it with descriptors and
+//! refusing links.
 //!
-//! Ownership is the trust boundary: whoever may write the file, or swap a folder above it, runs
+//! Ownership is the trust boundary: a user who can write the file, or swap a folder above it, runs
 //! code in the process that loads it. So each component must belong to root or to us and be
-//! writable by nobody else. One exception: above the plugin's own folder a sticky folder of root's,
-//! such as /tmp, is passed, since there nobody can swap an entry that belongs to another.
+//! writable by nobody else. One exception: above the plugin's own folder, a sticky folder of root,
+//! such as /tmp, is accepted, because there nobody can swap an entry that belongs to another user.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -16,9 +17,9 @@ use nix::unistd::Uid;
 
 use super::{HostError, elf};
 
-/// Writable by the group or by others.
+/// Writable by the group or by other users.
 const WRITABLE_BY_OTHERS: Mode = Mode::S_IWGRP.union(Mode::S_IWOTH);
-/// Changes identity on exec; meaningless on a library, so a sign of something planted.
+/// Changes identity on exec; meaningless on a library, so a sign of a planted file.
 const SET_ID: Mode = Mode::S_ISUID.union(Mode::S_ISGID);
 
 /// An opened plugin file that passed every check; [`load`](super::load) maps this very descriptor.
@@ -31,19 +32,19 @@ pub struct CheckedFile {
 }
 
 impl CheckedFile {
-    /// Which file this is.
+    /// Returns the identity of the file.
     pub fn identity(&self) -> FileIdentity {
         self.identity
     }
 
-    /// Where it was found.
+    /// Returns the path at which the file was found.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Tells one version of a plugin file from the next: a replaced or rewritten file differs in at
-/// least one of these.
+/// Distinguishes one version of a plugin file from the next: a replaced or rewritten file differs in
+/// at least one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     dev: u64,
@@ -53,10 +54,10 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// The identity of the file that `path` names now, links not followed.
+    /// Returns the identity of the file that `path` names now, without following links.
     ///
     /// # Errors
-    /// Those of lstat(2).
+    /// The errors of lstat(2).
     pub fn of(path: &Path) -> std::io::Result<Self> {
         Ok(Self::from_stat(&nix::sys::stat::lstat(path)?))
     }
@@ -67,9 +68,9 @@ impl FileIdentity {
     }
 }
 
-/// Opens the plugin at `path` and checks it: each folder above it and the file itself belong to
-/// root or to us and can be written by nobody else, none is a symbolic link, the file is a regular
-/// one without set-id bits, and its ELF headers are sound.
+/// Opens the plugin at `path` and checks it: the file and each folder above it belong to root or to
+/// us and are writable by nobody else, none is a symbolic link, the file is a regular file without
+/// set-id bits, and its ELF headers are valid.
 ///
 /// # Errors
 /// [`HostError::Refused`], naming the component and the rule.
@@ -83,17 +84,17 @@ pub fn check(path: &Path) -> Result<CheckedFile, HostError> {
     Ok(CheckedFile { file, path: path.to_owned(), kind, identity: FileIdentity::from_stat(&stat) })
 }
 
-/// A file that stands beside a plugin, by the same rules as the plugin.
+/// Opens a file beside a plugin, by the same rules as the plugin.
 pub(super) fn open_trusted(path: &Path) -> Result<File, String> {
     open_file(path).map(|(file, _)| file)
 }
 
 fn open_file(path: &Path) -> Result<(File, FileStat), String> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err("it is no file's path".to_owned());
+        return Err("its path does not name a file".to_owned());
     };
     let folder = open_folder(parent)?;
-    // O_NONBLOCK: a FIFO planted under this name must not hang the open.
+    // O_NONBLOCK: the open must not hang on a FIFO planted under this name.
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let fd = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, path))?;
     let stat = fstat(&fd).map_err(|err| describe(err, path))?;
@@ -104,7 +105,7 @@ fn open_file(path: &Path) -> Result<(File, FileStat), String> {
     Ok((File::from(fd), stat))
 }
 
-/// Checks a plugin folder by the same rules, for a configuration check. An absent one is refused.
+/// Checks a plugin folder by the same rules, for a configuration check. A missing folder is refused.
 ///
 /// # Errors
 /// [`HostError::Refused`], naming the component and the rule.
@@ -112,7 +113,7 @@ pub fn check_folder(dir: &Path) -> Result<(), HostError> {
     open_folder(dir).map(drop).map_err(|why| HostError::Refused { path: dir.to_owned(), why })
 }
 
-/// Walks to `dir` one component at a time, so that no check can be outrun by a rename.
+/// Walks to `dir` one component at a time, so that a rename cannot outrun a check.
 fn open_folder(dir: &Path) -> Result<OwnedFd, String> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut walked = PathBuf::from("/");
@@ -142,18 +143,21 @@ fn trusted_fd(fd: &OwnedFd, path: &Path, is_above_plugins: bool) -> Result<(), S
 fn trusted(stat: &FileStat, path: &Path) -> Result<(), String> {
     let owner = Uid::from_raw(stat.st_uid);
     if !owner.is_root() && owner != Uid::effective() {
-        return Err(format!("{} belongs to uid {owner}, not to root or to us", path.display()));
+        return Err(format!("{} belongs to uid {owner}; expected root or this user", path.display()));
     }
     if Mode::from_bits_truncate(stat.st_mode).intersects(WRITABLE_BY_OTHERS) {
         let mode = stat.st_mode & 0o7777;
-        return Err(format!("{} can be written by others than its owner (mode {mode:04o})", path.display()));
+        return Err(format!(
+            "{} is writable by others than its owner (mode {mode:04o}); chmod go-w it",
+            path.display()
+        ));
     }
     Ok(())
 }
 
 fn describe(err: Errno, path: &Path) -> String {
     match err {
-        // O_NOFOLLOW answers ELOOP for a link; with O_DIRECTORY as well, ENOTDIR.
+        // O_NOFOLLOW fails with ELOOP on a link; together with O_DIRECTORY, with ENOTDIR.
         Errno::ELOOP => format!("{} is a symbolic link", path.display()),
         Errno::ENOTDIR if path.is_symlink() => format!("{} is a symbolic link", path.display()),
         err => format!("{}: {}", path.display(), err.desc()),

@@ -1,24 +1,25 @@
-//! What a process that is about to load a plugin gives up first. It contains a plugin's mistakes; against malice the file's
-//! ownership has to stand.
+//! The rights that a process drops before it loads a plugin.
+//!
+//! This contains a plugin's mistakes; only the ownership of the file protects against malice.
 
 use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, User, chdir, setgroups, setresgid, setresuid};
 
-/// The address space, in bytes. Go's runtime reserves more than half of it.
+/// Address space, in bytes. Go's runtime reserves more than half of it.
 const ADDRESS_SPACE: u64 = 2 << 30;
-/// Whom a plugin runs as where its host is root: this user, else these ids.
+/// The user that a plugin runs as if its host is root, and the ids if there is no such user.
 const NOBODY: (&str, u32) = ("nobody", 65534);
 
-/// Takes from this process what no plugin needs: root, unless `keep_root`, for good; core files; more than 2 GiB of address
-/// space; its directory. It ends with its parent.
+/// Drops from this process what no plugin needs: root, permanently, unless `keep_root`; core files;
+/// address space beyond 2 GiB; its working directory. The process then ends with its parent.
 ///
 /// # Errors
-/// Those of the system calls; the process is then half confined, and of no use.
+/// The errors of the system calls. The process is then only partly confined and must not be used.
 pub fn confine(keep_root: bool) -> std::io::Result<()> {
     chdir("/")?;
-    // A core of this process could hold what a plugin read as root.
+    // A core file could hold data that a plugin read as root.
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let (_, hard) = nix::sys::resource::getrlimit(Resource::RLIMIT_AS)?;
     let space = hard.min(ADDRESS_SPACE);
@@ -32,7 +33,7 @@ pub fn confine(keep_root: bool) -> std::io::Result<()> {
         setresuid(uid, uid, uid)?;
     }
     set_no_new_privs()?;
-    // After the ids: changing them clears it. A plugin that hangs must not outlive the daemon.
+    // After the ids, because changing them clears it. A hanging plugin must not outlive the daemon.
     set_pdeathsig(Signal::SIGKILL)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! What a file's ELF headers say, read without running or mapping anything.
+//! Reads a file's ELF headers without running or mapping anything.
 //!
-//! A truncated library raises SIGBUS inside dlopen, which no error handling catches; one for another
-//! machine, or without our entry, is refused here with a better sentence than the linker's.
+//! A truncated library raises SIGBUS inside dlopen, which no error handling catches. A library for
+//! another machine, or without our entry, gets a clearer error here than from the linker.
 
 use std::fs::File;
 
@@ -47,35 +47,37 @@ pub(super) enum EntryKind {
     C,
 }
 
-/// Checks class, machine, type, that each segment lies within the file, that no library search
-/// path is built in, and that exactly one entry symbol is there.
+/// Checks that class, machine and type fit, that each segment lies within the file, that no library
+/// search path is built in, and that the file exports exactly one entry symbol.
 pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
     let data = ReadCache::new(file);
-    let broken = |err: object::Error| format!("it is no sound shared library for this machine: {err}");
+    let broken = |err: object::Error| format!("it is not a valid shared library for this machine: {err}");
     let header = Header::parse(&data).map_err(broken)?;
     let endian = header.endian().map_err(broken)?;
     if header.e_machine(endian) != MACHINE || header.e_type(endian) != elf::ET_DYN {
         return Err(format!(
-            "it is no shared library for this machine (ELF machine {}, type {})",
+            "it is not a shared library for this machine (ELF machine {}, type {})",
             header.e_machine(endian),
             header.e_type(endian)
         ));
     }
-    let len = (&data).len().map_err(|()| "its length can't be read".to_owned())?;
+    let len = (&data).len().map_err(|()| "cannot read its length".to_owned())?;
     let segments = header.program_headers(endian, &data).map_err(broken)?;
     for segment in segments {
         let (offset, size) = segment.file_range(endian);
         if offset.checked_add(size).is_none_or(|end| end > len) {
             return Err(format!("it is truncated: a segment ends beyond its {len} bytes"));
         }
-        // By its segment, as the linker finds it: a section may lack, or lie elsewhere.
+        // Through the segment, as the linker finds it: a section can be missing or lie elsewhere.
         if let Some(entries) = segment.dynamic(endian, &data).map_err(broken)?
             && entries.iter().any(|entry| {
                 let tag = entry.d_tag(endian);
                 tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
             })
         {
-            return Err("it has a library search path of its own (RPATH or RUNPATH)".to_owned());
+            return Err(
+                "it has its own library search path (RPATH or RUNPATH); link it without -rpath".to_owned()
+            );
         }
     }
     let sections = header.sections(endian, &data).map_err(broken)?;
@@ -92,7 +94,7 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
     match (rust, c) {
         (true, false) => Ok(EntryKind::Rust),
         (false, true) => Ok(EntryKind::C),
-        (false, false) => Err("it is no plugin: it exports neither entry".to_owned()),
-        (true, true) => Err("it exports both entries; a plugin has one".to_owned()),
+        (false, false) => Err("it is not a plugin: it exports no plugin entry".to_owned()),
+        (true, true) => Err("it exports both a Rust and a C entry; a plugin has exactly one".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a plugin was not found, not loaded, or did not answer: one line each.
+//! The errors of finding, checking, loading and calling a plugin; each prints as one line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,41 +9,41 @@ use crate::{MethodName, ProviderError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HostError {
-    /// A plugin folder that is no absolute path.
+    /// The path of a plugin folder is not absolute.
     RelativeFolder(PathBuf),
     /// No folder holds a plugin for this method.
     NotFound {
-        /// The method asked for.
+        /// The requested method.
         method: MethodName,
-        /// The folders looked into.
+        /// The folders that were searched.
         dirs: Vec<PathBuf>,
     },
     /// The file, or a folder above it, breaks a rule.
     Refused {
         /// The plugin's file.
         path: PathBuf,
-        /// Which rule, naming what breaks it.
+        /// The rule, and the file or folder that breaks it.
         why: String,
     },
-    /// The dynamic linker, or abi_stable, would not have it.
+    /// The dynamic linker or abi_stable rejected the file.
     Load {
         /// The plugin's file.
         path: PathBuf,
-        /// What they said, in a line.
+        /// Their message, in one line.
         why: String,
     },
-    /// The plugin says it answers another method than its file is named after.
+    /// The plugin's description names another method than its file name.
     WrongMethod {
         /// The plugin's file.
         path: PathBuf,
-        /// What it says it answers.
+        /// The method that the description names.
         described: String,
     },
     /// The plugin broke the interface during a call.
     BadReply {
         /// The plugin's file.
         path: PathBuf,
-        /// How.
+        /// What was wrong.
         why: String,
     },
     /// The plugin's own error.
@@ -57,11 +57,11 @@ impl fmt::Display for HostError {
                 write!(f, "plugin folder {} is not an absolute path", dir.display())
             }
             Self::NotFound { method, dirs } => match method.file_name() {
-                None => write!(f, "{method}: only getinfo.* methods are answered by plugins"),
+                None => write!(f, "{method}: plugins provide getinfo.* methods only"),
                 Some(file) => {
                     write!(f, "{method}: no {file} in ")?;
                     if dirs.is_empty() {
-                        return f.write_str("any folder: none is configured");
+                        return f.write_str("any folder: no plugin folder is configured");
                     }
                     for (i, dir) in dirs.iter().enumerate() {
                         write!(f, "{}{}", if i == 0 { "" } else { ", " }, dir.display())?;
@@ -70,9 +70,9 @@ impl fmt::Display for HostError {
                 }
             },
             Self::Refused { path, why } => write!(f, "plugin {} refused: {why}", path.display()),
-            Self::Load { path, why } => write!(f, "plugin {} does not load: {why}", path.display()),
+            Self::Load { path, why } => write!(f, "plugin {} cannot be loaded: {why}", path.display()),
             Self::WrongMethod { path, described } => {
-                write!(f, "plugin {} refused: it says it answers {described:?}", path.display())
+                write!(f, "plugin {} refused: it describes itself as {described:?}", path.display())
             }
             Self::BadReply { path, why } => write!(f, "plugin {}: {why}", path.display()),
             Self::Provider(err) => err.fmt(f),

@@ -1,4 +1,4 @@
-//! From a method's name to a path, and from folders to the methods they hold. Nothing is opened.
+//! Finds the file of a method, and lists the methods that folders hold. Opens no file.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use super::{FileIdentity, HostError};
 use crate::MethodName;
 
-/// The most entries looked at in one folder.
+/// Entries read from one folder at most.
 const MAX_ENTRIES: usize = 4096;
 
-/// The file of `method` in the first of `dirs` that holds it, and which file that is now. A bad file is found too, for
-/// [`check`](super::check) to refuse: falling back to a later folder would hide it.
+/// Returns the file of `method` in the first of `dirs` that holds it, and the file's identity. Finds
+/// a bad file too, so that [`check`](super::check) refuses it: falling back to a later folder would
+/// hide the problem.
 ///
 /// # Errors
 /// [`HostError::RelativeFolder`]; [`HostError::NotFound`]; [`HostError::Refused`] when a folder
-/// can't be searched.
+/// cannot be searched.
 pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdentity), HostError> {
     dirs.iter().try_for_each(|dir| absolute(dir))?;
     if let Some(file) = method.file_name() {
@@ -31,11 +32,11 @@ pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdent
     Err(HostError::NotFound { method: method.clone(), dirs: dirs.to_vec() })
 }
 
-/// Every method that `dirs` hold a file for, sorted by name, each with the file that [`find`] would
-/// return. Files are neither checked nor loaded; a folder that is absent holds nothing.
+/// Lists every method that `dirs` hold a file for, sorted by name, each with the file that [`find`]
+/// returns. Neither checks nor loads the files; a missing folder counts as empty.
 ///
 /// # Errors
-/// [`HostError::RelativeFolder`]; [`HostError::Refused`] for a folder that can't be read or holds
+/// [`HostError::RelativeFolder`]; [`HostError::Refused`] for a folder that cannot be read or holds
 /// more than 4096 entries.
 pub fn list(dirs: &[PathBuf]) -> Result<Vec<(MethodName, PathBuf)>, HostError> {
     let mut found = BTreeMap::new();
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_folder_wins_and_absent_folders_hold_nothing() {
+    fn the_first_folder_wins_and_missing_folders_count_as_empty() {
         let base = scratch("order");
         let dirs: Vec<PathBuf> = ["absent", "a", "b"].iter().map(|d| base.join(d)).collect();
         std::fs::create_dir(&dirs[1]).unwrap();
@@ -94,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_method_names_the_file_and_the_folders() {
+    fn the_error_for_a_missing_method_names_the_file_and_the_folders() {
         let dirs = [PathBuf::from("/nonexistent/a"), PathBuf::from("/nonexistent/b")];
         let err = find(&dirs, &MethodName::parse("getinfo.zz").unwrap()).unwrap_err();
         assert_eq!(err.to_string(), "getinfo.zz: no libgetinfo_zz.so in /nonexistent/a, /nonexistent/b");
         let err = find(&dirs, &MethodName::parse("agent.ping").unwrap()).unwrap_err();
-        assert!(err.to_string().contains("only getinfo.*"), "{err}");
+        assert!(err.to_string().contains("getinfo.* methods only"), "{err}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! dlopen of the checked descriptor, and the two ways to call what came out of it.
+//! Loads a checked descriptor with dlopen and calls the plugin through its Rust or C entry.
 
 #![expect(unsafe_code, reason = "opens libraries and takes symbols from them")]
 
@@ -23,10 +23,10 @@ use crate::{Context, Meta, MethodName, ProviderError};
 /// The longest description, in bytes.
 const MAX_DESCRIPTION: usize = 64 << 10;
 
-/// A plugin in this process, ready to be called, from any thread, one call at a time.
+/// A plugin loaded into this process. Any thread may call it, one call at a time.
 ///
-/// Its library stays for the life of the process: nothing says when a plugin's threads, or the
-/// texts it handed out, are done with it.
+/// Its library stays loaded for the life of the process: nothing tells when a plugin's threads, or
+/// the texts it returned, no longer need it.
 #[derive(Debug)]
 pub struct LoadedProvider {
     path: PathBuf,
@@ -48,7 +48,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Loads a checked plugin and makes sure that it answers `method`.
+/// Loads a checked plugin and verifies that it provides `method`.
 ///
 /// The file's constructors run in this process, with its privileges.
 ///
@@ -57,9 +57,9 @@ impl fmt::Debug for Entry {
 pub fn load(checked: CheckedFile, method: &MethodName) -> Result<LoadedProvider, HostError> {
     let CheckedFile { file, path, kind, .. } = checked;
     let library = dlopen(&file).map_err(|why| HostError::Load { path: path.clone(), why })?;
-    // Both stay for ever. The library: see `LoadedProvider`. The descriptor: the linker knows a
-    // library by the name it was opened by, here /proc/self/fd/N; with N used again it would hand
-    // out this library for another.
+    // Both stay open forever. The library: see `LoadedProvider`. The descriptor: the linker knows a
+    // library by the name it was opened with, here /proc/self/fd/N; if N were reused, the linker
+    // would return this library in place of the new one.
     std::mem::forget(file);
     let library: &'static Library = Box::leak(Box::new(library));
     let entry = match kind {
@@ -75,27 +75,27 @@ pub fn load(checked: CheckedFile, method: &MethodName) -> Result<LoadedProvider,
 }
 
 impl LoadedProvider {
-    /// What the plugin says of itself.
+    /// Returns the plugin's description of itself.
     pub fn describe(&self) -> &Meta {
         &self.meta
     }
 
-    /// The file it was loaded from.
+    /// Returns the path that the plugin was loaded from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes one call and returns its answer, a JSON value as text.
+    /// Makes one call and returns the reply, a JSON value as text.
     ///
-    /// A C plugin's answer is checked to be UTF-8 and JSON. A Rust plugin's is not parsed again: its
-    /// SDK makes it by serialising.
+    /// Checks that a C plugin's reply is UTF-8 and JSON. Does not parse a Rust plugin's reply again:
+    /// its SDK produces it by serializing.
     ///
     /// # Errors
     /// [`HostError::Provider`] with the plugin's own error; [`HostError::BadReply`] when it breaks
     /// the interface.
     pub fn call(&self, args: &str, ctx: &Context) -> Result<Json, HostError> {
         let request = Request { args: args.to_owned(), ctx: ctx.clone() };
-        let request = serde_json::to_string(&request).expect("a string and numbers serialise");
+        let request = serde_json::to_string(&request).expect("a string and numbers serialize");
         let (answer, is_error) = match &self.entry {
             Entry::Rust(module) => match module.call()(RStr::from_str(&request)) {
                 RResult::ROk(text) => (Json(Text::Plugin(text)), false),
@@ -109,16 +109,17 @@ impl LoadedProvider {
         };
         if is_error {
             let error: ProviderError = serde_json::from_str(&answer)
-                .map_err(|err| self.broken(format!("its error is no {{code, message}}: {err}")))?;
+                .map_err(|err| self.broken(format!("its error is not {{code, message}}: {err}")))?;
             return Err(HostError::Provider(error));
         }
         if answer.len() > ctx.max_reply {
-            let message = format!("the reply has {} bytes, the caller takes {}", answer.len(), ctx.max_reply);
+            let message =
+                format!("the reply has {} bytes; the caller's limit is {}", answer.len(), ctx.max_reply);
             return Err(HostError::Provider(ProviderError::new(ProviderError::REPLY_TOO_LARGE, message)));
         }
         if let Entry::C(_) = self.entry {
             serde_json::from_str::<IgnoredAny>(&answer)
-                .map_err(|err| self.broken(format!("its answer is not JSON: {err}")))?;
+                .map_err(|err| self.broken(format!("its reply is not JSON: {err}")))?;
         }
         Ok(answer)
     }
@@ -128,7 +129,7 @@ impl LoadedProvider {
     }
 }
 
-/// A JSON value as text, where the plugin left it: no copy is made of a long answer.
+/// A JSON value as text, in the memory that the plugin allocated: a long reply is not copied.
 #[derive(Debug)]
 pub struct Json(Text);
 
@@ -160,12 +161,12 @@ impl From<Json> for String {
 
 fn dlopen(file: &std::fs::File) -> Result<Library, String> {
     let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // SAFETY: opening a library runs its constructors, which must be sound. That can't be proved of
-    // foreign code; the file was checked to come from root or from ourselves, who may run any code
-    // in this process by other means as well.
+    // SAFETY: opening a library runs its constructors, which must be sound. That cannot be proved of
+    // foreign code; the file was checked to come from root or from our own user, who can run any
+    // code in this process by other means as well.
     let opened = unsafe { Library::open(Some(&name), RTLD_NOW | RTLD_LOCAL) };
     opened.map_err(|err| {
-        // The linker's own sentence is in the source; it names the descriptor, which tells nobody.
+        // The linker's own message is in the source; the descriptor that it names helps nobody.
         let why = std::error::Error::source(&err).map_or_else(|| err.to_string(), ToString::to_string);
         one_line(why.trim_start_matches(&name).trim_start_matches(": "))
     })
@@ -175,13 +176,13 @@ fn rust_entry(library: &'static Library) -> Result<ProviderModuleRef, String> {
     // SAFETY: the symbol must be of the type asked for: this mangled name is abi_stable's own, for
     // a static that begins with an `AbiHeader` in every version of it.
     let symbol = unsafe { library.get::<AbiHeaderRef>(entry_rust::SYMBOL) };
-    let symbol = symbol.map_err(|_| "its entry is gone".to_owned())?;
+    let symbol = symbol.map_err(|_| "its entry symbol is missing".to_owned())?;
     let header: AbiHeaderRef = *symbol;
     let header = header.upgrade().map_err(|err| summary(&err))?;
     // Without layout constants abi_stable would skip the very check it is used for.
     if header.layout().is_none() {
-        return Err("it was built without its interface's layout, so nothing can vouch for it: \
-                    export_provider! puts it in"
+        return Err("it was built without the layout of its interface, which cannot be checked: \
+                    build it with export_provider!"
             .to_owned());
     }
     header.init_root_module::<ProviderModuleRef>().map_err(|err| summary(&err))
@@ -190,7 +191,7 @@ fn rust_entry(library: &'static Library) -> Result<ProviderModuleRef, String> {
 fn c_entry(library: &'static Library) -> Result<ProviderV1, String> {
     // SAFETY: the symbol must be of the type asked for: a pointer to an object, not yet read.
     let symbol = unsafe { library.get::<*const u8>(entry_c::SYMBOL) };
-    let symbol = symbol.map_err(|_| "its entry is gone".to_owned())?;
+    let symbol = symbol.map_err(|_| "its entry symbol is missing".to_owned())?;
     call_c::read_provider(*symbol)
 }
 
@@ -200,25 +201,25 @@ fn describe(entry: &Entry) -> Result<Meta, String> {
         Entry::C(provider) => call_c::describe(provider, MAX_DESCRIPTION)?,
     };
     if text.is_empty() || text.len() > MAX_DESCRIPTION {
-        return Err(format!("its description has {} bytes", text.len()));
+        return Err(format!("its description has {} bytes; expected 1 to {MAX_DESCRIPTION}", text.len()));
     }
-    serde_json::from_str(&text).map_err(|err| format!("its description is unfit: {err}"))
+    serde_json::from_str(&text).map_err(|err| format!("its description is invalid: {err}"))
 }
 
-/// abi_stable's messages run to pages; an operator needs the line that matters.
+/// Shortens abi_stable's messages, which run to pages, to the line that an operator needs.
 fn summary(err: &LibraryError) -> String {
     let own = ProviderModuleRef::VERSION_STRINGS;
     match err {
         LibraryError::IncompatibleVersionNumber { actual_version, .. } => {
-            format!("it was built for plugin API {}, this host speaks {}", actual_version.major, major(own))
+            format!("it was built for plugin API {}; this host supports {}", actual_version.major, major(own))
         }
         LibraryError::AbiInstability(_) => {
-            "its interface has another layout than this host's: it was built with a \
-                                            changed plugin-api, or another version"
+            "its interface has another layout than this host's: it was built with another \
+             version of plugin-api or a changed one"
                 .to_owned()
         }
         LibraryError::InvalidAbiHeader(_) | LibraryError::InvalidCAbi { .. } => {
-            "it was built with an abi_stable that does not fit this host's".to_owned()
+            "it was built with a version of abi_stable that this host cannot load".to_owned()
         }
         other => one_line(&other.to_string()),
     }
@@ -228,7 +229,7 @@ fn major(version: VersionStrings) -> String {
     version.version.as_str().split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The longest message taken over from elsewhere, in characters.
+/// The longest message of a library that is passed on, in characters.
 const MAX_MESSAGE: usize = 300;
 
 fn one_line(text: &str) -> String {

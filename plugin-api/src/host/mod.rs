@@ -1,10 +1,13 @@
-//! The host's end: find a method's file, check it, load it, call it. The agent's plugin worker and
-//! `BasicAgentCtl` use it; it refuses whatever it can't vouch for, with a sentence saying why.
+//! The host's end: finds a method's file, checks it, loads it and calls it.
 //!
-//! [`open`] does the whole. The steps apart: [`find`] looks for one file name in each folder, in
-//! order; [`check`] opens it without following a link, checks who owns it and every folder above it,
-//! and reads its ELF headers; [`Trust::vouch`] asks for a listed sum or a signature; [`load`] maps *the opened descriptor*, so nothing can be swapped in
-//! between. A loaded library is never unloaded.
+//! The agent's plugin worker and `BasicAgentCtl` use it. It refuses every file that it cannot
+//! vouch for, and says why.
+//!
+//! [`open`] does everything in one call. The single steps: [`find`] looks for one file name in each
+//! folder, in order; [`check`] opens it without following a link, checks the owner of the file and
+//! of every folder above it, and reads its ELF headers; [`Trust::vouch`] requires a listed sum or a
+//! signature; [`load`] maps *the opened descriptor*, so nothing can be swapped in between. A loaded
+//! library is never unloaded.
 
 mod call_c;
 mod check;
@@ -13,7 +16,6 @@ mod elf;
 mod error;
 mod find;
 mod load;
-mod minisign;
 mod vouch;
 
 pub use check::{CheckedFile, FileIdentity, check, check_folder};

@@ -1,120 +1,157 @@
-//! What an operator may ask of a plugin's file beside its owner: to be on a list of SHA-256 sums, to be signed.
+//! What an operator can require of a plugin file besides its owner: a listed SHA-256 sum, or a
+//! signature.
 //!
-//! Both are of the descriptor that was checked and is then loaded. A signature stands beside the file, named as it with
-//! `.minisig` after it, in the format of minisign(1).
+//! Both are checked on the descriptor that was checked before and is loaded afterwards. The
+//! signature is a file beside the plugin, with `.minisig` appended to its name, in the format of
+//! minisign(1), <https://jedisct1.github.io/minisign/>. Only signatures of the file's BLAKE2b sum
+//! are accepted, which minisign writes unless given `-l`.
 
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use blake2::{Blake2b512, Digest as _};
+use minisign_verify::{Error, PublicKey, Signature, StreamVerifier};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::minisign::{PublicKey, Signature};
 use super::{CheckedFile, HostError, check};
 
-/// The longest plugin that is read through, in bytes.
+/// The longest plugin that is read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
-/// The longest signature, in bytes: four lines, of which two are comments.
+/// The longest signature file, in bytes: four lines, two of them comments.
 const MAX_SIGNATURE: usize = 4 << 10;
-/// Read at once, in bytes.
-const PIECE: usize = 64 << 10;
+/// Bytes per read.
+const CHUNK: usize = 64 << 10;
 
-/// What is asked of every plugin. The default asks for nothing.
+/// What every plugin must satisfy. The default requires nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trust {
-    /// SHA-256 sums, 64 lower-case hexadecimal digits each, one of which must be the file's; empty: any.
+    /// SHA-256 sums as 64 lower-case hexadecimal digits; one must be the file's. Empty: any file.
     sha256: Vec<String>,
-    /// minisign public keys, one of which must have signed the file; empty: it need not be signed.
+    /// minisign public keys; one must have signed the file. Empty: no signature is required.
     keys: Vec<String>,
 }
 
 impl Trust {
-    /// Sums as sha256sum(1) prints them, and public keys as minisign(1) prints them (base64). Where both are given a
-    /// plugin has to satisfy both.
+    /// Takes sums as sha256sum(1) prints them, and public keys as minisign(1) prints them (base64).
+    /// If both are given, a plugin must satisfy both.
     ///
     /// # Errors
-    /// The one that is no such sum or key, and why.
+    /// The text that is not a sum or a key, and why.
     pub fn new(sha256: &[String], keys: &[String]) -> Result<Self, String> {
         for sum in sha256 {
             if sum.len() != 64 || !sum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 return Err(format!(
-                    "{sum:?} is no SHA-256 sum: it has 64 hexadecimal digits, as sha256sum prints them"
+                    "{sum:?} is not a SHA-256 sum: expected 64 hexadecimal digits, as sha256sum prints them"
                 ));
             }
         }
         for key in keys {
-            PublicKey::parse(key).map_err(|err| format!("{key:?} is {err}"))?;
+            PublicKey::from_base64(key.trim()).map_err(|_| {
+                format!("{key:?} is not a minisign public key: expected the second line of a .pub file")
+            })?;
         }
-        Ok(Self { sha256: sha256.iter().map(|sum| sum.to_ascii_lowercase()).collect(), keys: keys.to_vec() })
+        let sha256 = sha256.iter().map(|sum| sum.to_ascii_lowercase()).collect();
+        Ok(Self { sha256, keys: keys.iter().map(|key| key.trim().to_owned()).collect() })
     }
 
-    /// Whether the file is one of those listed and signed by one of the keys, as far as either is asked for. It is read
-    /// for that, and not otherwise: about 2 ms for 1 MB.
+    /// Checks that the file has a listed sum and is signed by one of the keys, as far as either is
+    /// required. Only then is the file read, at about 2 ms per MB.
     ///
     /// # Errors
     /// [`HostError::Refused`], with the file's sum or what is wrong with its signature.
     pub fn vouch(&self, checked: &CheckedFile) -> Result<(), HostError> {
-        self.look(checked).map_err(|why| HostError::Refused { path: checked.path.clone(), why })
+        let verify = || {
+            self.check_sum(checked)?;
+            if self.keys.is_empty() { Ok(()) } else { self.check_signature(checked) }
+        };
+        verify().map_err(|why| HostError::Refused { path: checked.path.clone(), why })
     }
 
-    fn look(&self, checked: &CheckedFile) -> Result<(), String> {
-        if !self.sha256.is_empty() {
-            let mut sum = Context::new(&SHA256);
-            pieces(&checked.file, |piece| sum.update(piece)).map_err(|err| err.to_string())?;
-            let sum = sum.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            if !self.sha256.contains(&sum) {
-                return Err(format!("its SHA-256 sum, {sum}, is not among the trusted ones"));
-            }
+    fn check_sum(&self, checked: &CheckedFile) -> Result<(), String> {
+        if self.sha256.is_empty() {
+            return Ok(());
         }
-        if self.keys.is_empty() { Ok(()) } else { self.signed(checked) }
+        let mut digest = Context::new(&SHA256);
+        read_all(&checked.file, |chunk| digest.update(chunk)).map_err(|err| err.to_string())?;
+        let mut sum = String::new();
+        for byte in digest.finish().as_ref() {
+            let _ = write!(sum, "{byte:02x}");
+        }
+        if self.sha256.contains(&sum) {
+            Ok(())
+        } else {
+            Err(format!("its SHA-256 sum, {sum}, is not among the trusted sums"))
+        }
     }
 
-    fn signed(&self, checked: &CheckedFile) -> Result<(), String> {
+    fn check_signature(&self, checked: &CheckedFile) -> Result<(), String> {
         let path = signature_of(&checked.path);
-        let told = |why: &dyn std::fmt::Display| format!("its signature {}: {why}", path.display());
-        let file = check::open_trusted(&path).map_err(|why| told(&why))?;
+        let failed = |why: &dyn Display| format!("its signature {}: {why}", path.display());
+        let file = check::open_trusted(&path).map_err(|why| failed(&why))?;
         let mut text = vec![0; MAX_SIGNATURE + 1];
-        let length = fill(&file, &mut text, 0).map_err(|err| told(&err))?;
+        let length = fill(&file, &mut text, 0).map_err(|err| failed(&err))?;
         if length > MAX_SIGNATURE {
-            return Err(told(&format!("it has more than {MAX_SIGNATURE} bytes")));
+            return Err(failed(&format_args!("has more than {MAX_SIGNATURE} bytes")));
         }
         let text = String::from_utf8_lossy(&text[..length]);
-        let signature = Signature::parse(&text).map_err(|err| told(&err))?;
-        let mut sum = Blake2b512::new();
-        pieces(&checked.file, |piece| sum.update(piece)).map_err(|err| err.to_string())?;
-        let keys: Vec<PublicKey> = self.keys.iter().filter_map(|key| PublicKey::parse(key).ok()).collect();
-        signature.verify(&sum.finalize().into(), &keys).map_err(|err| told(&err))
+        let signature = Signature::decode(&text).map_err(|err| failed(&describe(&err)))?;
+        let keys: Vec<PublicKey> =
+            self.keys.iter().filter_map(|key| PublicKey::from_base64(key).ok()).collect();
+        let mut verifier = verifier(&keys, &signature).map_err(|err| failed(&describe(&err)))?;
+        read_all(&checked.file, |chunk| verifier.update(chunk)).map_err(|err| err.to_string())?;
+        verifier.finalize().map_err(|err| failed(&describe(&err)))
     }
 }
 
-/// Where the signature of the plugin at `path` is: beside it, `.minisig` after its name.
+/// Starts verifying with the key that made the signature.
+fn verifier<'a>(keys: &'a [PublicKey], signature: &'a Signature) -> Result<StreamVerifier<'a>, Error> {
+    for key in keys {
+        match key.verify_stream(signature) {
+            Err(Error::UnexpectedKeyId) => {}
+            found => return found,
+        }
+    }
+    Err(Error::UnexpectedKeyId)
+}
+
+fn describe(error: &Error) -> String {
+    match error {
+        Error::InvalidEncoding => "not a minisign signature".to_owned(),
+        Error::InvalidSignature => "does not match this file".to_owned(),
+        Error::UnexpectedKeyId => "made with a key that is not trusted".to_owned(),
+        Error::UnsupportedLegacyMode => "signs the file and not its sum: sign without -l".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Returns the path of the signature of the plugin at `path`: `.minisig` is appended to its name.
 pub fn signature_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".minisig");
     PathBuf::from(name)
 }
 
-/// Gives the whole file to `take`, piece by piece, whatever its descriptor's offset.
-fn pieces(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
+/// Passes the whole file to `take` in chunks, whatever the descriptor's offset.
+fn read_all(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
     let mut offset = 0;
     loop {
-        let length = fill(file, &mut piece, offset)?;
-        take(&piece[..length]);
+        let length = fill(file, &mut chunk, offset)?;
+        take(&chunk[..length]);
         offset += length as u64;
         if offset > MAX_FILE {
             return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
         }
-        if length < PIECE {
+        if length < CHUNK {
             return Ok(());
         }
     }
 }
 
-/// Reads until `buffer` is full or the file ends; how much that was.
+/// Reads until `buffer` is full or the file ends, and returns the number of bytes read.
 fn fill(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
