@@ -6,8 +6,8 @@
 
 use super::definition::REBOOT;
 use agent_cron::crontab::{self, Entry, Form, When};
-use agent_sys::checksum::crc32;
 use agent_wire::message::{Bash, CronSet, Missed, Overlap, Schedule};
+use crc32fast::hash as crc32;
 use nix::libc;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};

@@ -131,6 +131,6 @@ pub(crate) fn is_ahead(now: i64, set_at: i64, last: Option<i64>) -> bool {
 
 /// Seconds by which a job's starts are put off on this host, the same every time: up to `most`.
 pub(crate) fn jitter(host: &str, job: &str, most: u64) -> i64 {
-    let hash = u64::from(agent_sys::checksum::crc32(format!("{host}\n{job}").as_bytes()));
+    let hash = u64::from(crc32fast::hash(format!("{host}\n{job}").as_bytes()));
     i64::try_from(hash % most.saturating_add(1)).unwrap_or(0)
 }

@@ -8,7 +8,6 @@
 
 pub mod accounts;
 pub mod cgroup;
-pub mod checksum;
 mod child;
 pub mod daemon;
 mod descendants;

@@ -12,7 +12,7 @@
 //! Numbers are little-endian. A frame's checksum covers the file's random salt and the frame's own sequence number, so
 //! that neither bytes of another file nor the content of a record can pass for a frame.
 
-use agent_sys::checksum::crc32;
+use crc32fast::hash as crc32;
 
 const MAGIC: [u8; 8] = *b"BAjrnl\0\x01";
 
