@@ -3,6 +3,7 @@
 //! [`crate::dispatch`] maps each variant to its wire retcode in one function; the log may hold more
 //! than the peer is told.
 
+use crate::exec::StartError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -97,36 +98,6 @@ pub enum Error {
         /// The address that sent the last one.
         peer: SocketAddr,
     },
-    /// A command that no host could run: which field of the request, and what is wrong with it.
-    InvalidCommand {
-        /// The request's field.
-        field: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// As many commands run and wait as the settings allow.
-    Busy {
-        /// Commands that run now.
-        running: usize,
-        /// Commands that wait for a place.
-        queued: usize,
-    },
-    /// More in one request than the agent holds for one.
-    OverBound {
-        /// The request's field.
-        field: &'static str,
-        /// Its bytes.
-        asked: usize,
-        /// The most it may have.
-        bound: usize,
-    },
-    /// A command could not be started.
-    NotStarted {
-        /// The step that failed.
-        stage: &'static str,
-        /// What the system says, with the path where there is one.
-        why: String,
-    },
     /// The host's policy does not let the controller do this.
     RefusedByPolicy {
         /// The rule's name; what it holds is the host's own.
@@ -208,10 +179,8 @@ pub enum Error {
     TasksBusy(String),
     /// The journal of tasks can't be written: what the system says.
     Journal(String),
-    /// No such account on this host (NSS asked): the name or number as given.
-    NoSuchUser(String),
-    /// No such group on this host (NSS asked): the name or number as given.
-    NoSuchGroup(String),
+    /// A command or a task was not started.
+    Exec(StartError),
 }
 
 impl fmt::Display for Error {
@@ -239,14 +208,6 @@ impl fmt::Display for Error {
             Self::RedirectLoop { peer } => {
                 write!(f, "{peer}: more than {} redirects in a row", crate::link::MAX_REDIRECTS)
             }
-            Self::InvalidCommand { field, why } => write!(f, "{field} {why}"),
-            Self::Busy { running, queued } => {
-                write!(f, "{running} commands run and {queued} wait: no more can be taken now")
-            }
-            Self::OverBound { field, asked, bound } => {
-                write!(f, "{field} has {asked} bytes; the bound is {bound}")
-            }
-            Self::NotStarted { stage, why } => write!(f, "the command could not be started: {stage}: {why}"),
             Self::RefusedByPolicy { rule, reason: Some(reason) } => write!(f, "{rule}: {reason}"),
             Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
@@ -276,10 +237,15 @@ impl fmt::Display for Error {
             Self::NoSpace(why) => write!(f, "no space for another task: {why}"),
             Self::TasksBusy(why) => f.write_str(why),
             Self::Journal(why) => write!(f, "the journal of tasks can't be written: {why}"),
-            Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
-            Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
+            Self::Exec(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+impl From<StartError> for Error {
+    fn from(error: StartError) -> Self {
+        Self::Exec(error)
+    }
+}

@@ -56,7 +56,8 @@ pub(super) async fn methods(id: &str, plugins: &Plugins) -> Response {
         summary: method.summary().unwrap_or_default().into(),
     });
     let offered = plugins.methods().await.into_iter();
-    let offered = offered.map(|(method, summary)| MethodSummary { method: method.into(), summary: summary.into() });
+    let offered =
+        offered.map(|(method, summary)| MethodSummary { method: method.into(), summary: summary.into() });
     let all: Vec<MethodSummary<'_>> = own.chain(offered).collect();
     reply::with_data(id, &all)
 }

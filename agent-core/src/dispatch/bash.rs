@@ -4,8 +4,7 @@ use super::Caller;
 use super::frames::{Frames, MAX_WAITING_PIECES};
 use super::reply;
 use super::ticket::Cancelled;
-use crate::Error;
-use crate::exec::{Captured, End, Executor, Outcome, Spec};
+use crate::exec::{Captured, End, Executor, Outcome, Spec, StartError};
 use crate::shutdown::Stopping;
 use agent_wire::Retcode;
 use agent_wire::message::{Bash, DEFAULT_TIMEOUT, Data, Encoding, Resp, Response, Usage};
@@ -39,7 +38,7 @@ pub(super) async fn run(
     };
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return reply::failed(id, &error),
+        Err(error) => return reply::failed(id, &error.into()),
     };
     let mut response = ended(id, outcome.end, timeout, stopping);
     if outcome.killed_for_memory && response.resp == Resp::Failed {
@@ -74,7 +73,7 @@ async fn streamed(
     executor: &Executor,
     caller: &Caller,
     mut cancelled: Cancelled,
-) -> (Result<Outcome, Error>, [u64; 2]) {
+) -> (Result<Outcome, StartError>, [u64; 2]) {
     let (reader, pieces) = mpsc::channel(MAX_WAITING_PIECES);
     let mut frames = Frames::new(id, encoding, pieces, &caller.bulk);
     let outcome = {

@@ -68,8 +68,6 @@ fn status(listed: &Listed) -> Option<JobStatus<'_>> {
         next: next.iter().map(|at| told(*at)).collect(),
         running: *open,
         last: last.as_ref().map(view),
-        skipped: skipped
-            .as_ref()
-            .map(|(at, why)| SkippedRun { due: told(*at), message: why.into() }),
+        skipped: skipped.as_ref().map(|(at, why)| SkippedRun { due: told(*at), message: why.into() }),
     })
 }

@@ -1,6 +1,7 @@
 //! The one place where an error becomes a retcode (§4). The peer is told what it can act on; the log has the rest.
 
 use crate::Error;
+use crate::exec::StartError;
 use agent_wire::message::Response;
 use agent_wire::{InvalidParams, Retcode};
 use serde::Serialize;
@@ -39,16 +40,11 @@ pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
 /// The failed answer for an error. Where the retcode's phrase says it already, only the rest is told.
 pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
-        Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
-        Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
-        Error::InvalidCommand { .. }
-        | Error::PluginArgs { .. }
-        | Error::Schedule { .. }
-        | Error::JobOfFile { .. } => (Retcode::InvalidParams, error.to_string()),
-        Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
-        Error::Busy { .. } | Error::OverBound { .. } | Error::PluginBusy { .. } | Error::TasksBusy(_) => {
-            (Retcode::Busy, error.to_string())
+        Error::Exec(error) => not_started(error),
+        Error::PluginArgs { .. } | Error::Schedule { .. } | Error::JobOfFile { .. } => {
+            (Retcode::InvalidParams, error.to_string())
         }
+        Error::PluginBusy { .. } | Error::TasksBusy(_) => (Retcode::Busy, error.to_string()),
         Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::TaskRuns(_) => {
             (Retcode::NotFound, error.to_string())
         }
@@ -63,4 +59,16 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
         other => return internal(id, other),
     };
     Response::failed(Some(id), retcode, detail)
+}
+
+/// The retcode of a command or task that was not started, and the rest of the message.
+fn not_started(error: &StartError) -> (Retcode, String) {
+    match error {
+        StartError::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
+        StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
+        StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
+        StartError::OverBound { .. } | StartError::Busy { .. } => (Retcode::Busy, error.to_string()),
+        StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
+        StartError::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
+    }
 }

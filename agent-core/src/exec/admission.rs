@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::Error;
+use crate::exec::StartError;
 
 /// Bytes that waiting commands hold together: their text, environment and input.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
@@ -65,9 +65,9 @@ impl Admission {
         self.admit();
     }
 
-    /// A place, at once or after a wait in which the command holds so many bytes; [`Error::Busy`] at
+    /// A place, at once or after a wait in which the command holds so many bytes; [`StartError::Busy`] at
     /// once when the queue is full.
-    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Place, Error> {
+    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Place, StartError> {
         let waiter = {
             let mut state = self.lock();
             if state.running < state.max_running {
@@ -79,14 +79,14 @@ impl Admission {
                 state.waiting.retain(|waiting| !waiting.place.is_closed());
             }
             if !state.has_room(bytes) {
-                return Err(Error::Busy { running: state.running, queued: state.waiting.len() });
+                return Err(StartError::Busy { running: state.running, queued: state.waiting.len() });
             }
             let (place, waiter) = oneshot::channel();
             state.waiting.push_back(Waiting { place, bytes });
             waiter
         };
         // The sender stands in the queue of `self`, which is borrowed here: it is not dropped unused.
-        waiter.await.map_err(|_| Error::ShuttingDown)
+        waiter.await.map_err(|_| StartError::ShuttingDown)
     }
 
     fn admit(self: &Arc<Self>) {
@@ -131,7 +131,7 @@ mod tests {
         let mut second = Box::pin(admission.enter(0));
         assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
         let refused = poll(std::pin::pin!(admission.enter(0)));
-        assert!(matches!(refused, Poll::Ready(Err(Error::Busy { running: 1, queued: 2 }))));
+        assert!(matches!(refused, Poll::Ready(Err(StartError::Busy { running: 1, queued: 2 }))));
 
         drop(first);
         let mut third = Box::pin(admission.enter(0));
@@ -156,7 +156,7 @@ mod tests {
         let mut second = Box::pin(admission.enter(half));
         assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
         let refused = poll(std::pin::pin!(admission.enter(1)));
-        assert!(matches!(refused, Poll::Ready(Err(Error::Busy { running: 1, queued: 2 }))));
+        assert!(matches!(refused, Poll::Ready(Err(StartError::Busy { running: 1, queued: 2 }))));
         drop(first);
         assert!(poll(std::pin::pin!(admission.enter(half))).is_pending());
     }

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use super::command::sink::Piece;
 use super::command::spec::Spec;
 use super::settings::{DefaultGroup, Platform, Settings, Trees};
 use super::zygote::spawner::Spawner;
-use crate::Error;
+use crate::exec::StartError;
 
 /// Descriptors of one running command: two pipes, the process, a keeper's socket or its leaf.
 const FDS_EACH: u64 = 8;
@@ -67,9 +68,9 @@ impl Executor {
     /// files to what its bounds need; commands keep the limit as it was.
     ///
     /// # Errors
-    /// [`Error::NotStarted`] when there can be no zygote, or no cgroup where that was demanded.
-    pub fn start(settings: Settings, platform: Platform) -> Result<Self, Error> {
-        let failed = |stage| move |error: std::io::Error| Error::NotStarted { stage, why: error.to_string() };
+    /// [`StartError::NotStarted`] when there can be no zygote, or no cgroup where that was demanded.
+    pub fn start(settings: Settings, platform: Platform) -> Result<Self, StartError> {
+        let failed = |stage| move |error: io::Error| StartError::step(stage, error);
         daemon::default_sigchld().map_err(failed("SIGCHLD"))?;
         let nofile = raise_nofile(&settings);
         let running = Arc::new(Running::create().map_err(failed("shared memory"))?);
@@ -106,9 +107,9 @@ impl Executor {
     /// tree is ended. Dropping this future cancels the command too.
     ///
     /// # Errors
-    /// The command did not run: [`Error::InvalidCommand`], [`Error::NoSuchUser`],
-    /// [`Error::NoSuchGroup`], [`Error::Busy`], [`Error::NotStarted`], [`Error::ShuttingDown`].
-    pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, Error> {
+    /// The command did not run: [`StartError::InvalidCommand`], [`StartError::NoSuchUser`],
+    /// [`StartError::NoSuchGroup`], [`StartError::Busy`], [`StartError::NotStarted`], [`StartError::ShuttingDown`].
+    pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, StartError> {
         self.begin(spec, None, cancelled).await
     }
 
@@ -124,7 +125,7 @@ impl Executor {
         spec: Spec,
         reader: mpsc::Sender<Piece>,
         cancelled: impl Future<Output = ()>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StartError> {
         self.begin(spec, Some(reader), cancelled).await
     }
 
@@ -133,16 +134,16 @@ impl Executor {
         spec: Spec,
         reader: Option<mpsc::Sender<Piece>>,
         cancelled: impl Future<Output = ()>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StartError> {
         spec.check()?;
         let mut cancelled = std::pin::pin!(cancelled);
         let mut shutdown = self.0.shutdown.subscribe();
         let jobs = self.0.jobs.lock().clone();
-        let jobs = jobs.ok_or(Error::ShuttingDown)?;
+        let jobs = jobs.ok_or(StartError::ShuttingDown)?;
         let place = tokio::select! {
             biased;
             () = &mut cancelled => return Ok(Outcome::never_began()),
-            _ = shutdown.wait_for(|down| *down) => return Err(Error::ShuttingDown),
+            _ = shutdown.wait_for(|down| *down) => return Err(StartError::ShuttingDown),
             place = self.0.admission.enter(spec.bytes()) => place?,
         };
         let (cancel, cancel_seen) = oneshot::channel();
@@ -161,7 +162,7 @@ impl Executor {
             job.run().await;
             drop((place, jobs));
         });
-        let lost = |_| Error::NotStarted { stage: "task", why: "the command's task was lost".into() };
+        let lost = |_| StartError::step("task", io::Error::other("the command's task was lost"));
         tokio::select! {
             biased;
             answer = &mut answered => return answer.map_err(lost)?,
@@ -197,19 +198,19 @@ impl Executor {
         &self,
         user: Option<String>,
         group: Option<String>,
-    ) -> Result<Arc<Account>, Error> {
+    ) -> Result<Arc<Account>, StartError> {
         let default_group = self.settings().default_group;
         self.0.shared.accounts.resolve(Asked { user, group, default_group }).await
     }
 
     /// The groups that a user is in, whatever a request or a setting says: the primary and the supplementary ones.
-    pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, Error> {
+    pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, StartError> {
         let own = Asked { user, group: None, default_group: DefaultGroup::Primary };
         Ok(self.0.shared.accounts.resolve(own).await?.identity.groups.clone())
     }
 
     /// The numbers of many accounts, in their order; `None` for one that does not exist.
-    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, Error> {
+    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, StartError> {
         self.0.shared.accounts.numbers(called).await
     }
 

@@ -11,6 +11,7 @@
 mod admission;
 mod cgroups;
 mod command;
+mod error;
 mod executor;
 mod settings;
 mod task;
@@ -23,6 +24,7 @@ pub(crate) use command::capture::unfinished;
 pub use command::outcome::{End, Outcome, Usage};
 pub use command::sink::{MAX_PIECE, Piece};
 pub use command::spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
+pub use error::{FailedStep, StartError};
 pub use executor::Executor;
 pub use settings::{DefaultGroup, Platform, Settings, Trees};
 pub use task::{Lodging, Prepared, kill_leaf};

@@ -29,7 +29,7 @@ use super::command::running;
 use super::command::spec::Spec;
 use super::executor::Executor;
 use super::settings::Settings;
-use crate::Error;
+use crate::exec::StartError;
 
 /// How long a killed leaf may take to be empty.
 const KILLED: Duration = Duration::from_secs(5);
@@ -79,9 +79,9 @@ impl Executor {
     /// user and group, its limits.
     ///
     /// # Errors
-    /// [`Error::InvalidCommand`], [`Error::NoSuchUser`], [`Error::NoSuchGroup`],
-    /// [`Error::NotStarted`] when the host's accounts give no answer.
-    pub async fn check(&self, spec: &Spec) -> Result<(), Error> {
+    /// [`StartError::InvalidCommand`], [`StartError::NoSuchUser`], [`StartError::NoSuchGroup`],
+    /// [`StartError::NotStarted`] when the host's accounts give no answer.
+    pub async fn check(&self, spec: &Spec) -> Result<(), StartError> {
         spec.check()?;
         running::account(self.shared(), &self.settings(), spec).await?;
         self.shared().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
@@ -91,10 +91,10 @@ impl Executor {
     /// when the result is dropped.
     ///
     /// # Errors
-    /// Those of [`Executor::check`], and [`Error::ShuttingDown`].
-    pub async fn prepare(&self, spec: &Spec, n: u64) -> Result<Prepared, Error> {
+    /// Those of [`Executor::check`], and [`StartError::ShuttingDown`].
+    pub async fn prepare(&self, spec: &Spec, n: u64) -> Result<Prepared, StartError> {
         if self.is_shut_down() {
-            return Err(Error::ShuttingDown);
+            return Err(StartError::ShuttingDown);
         }
         spec.check()?;
         let settings = self.settings();
@@ -111,7 +111,7 @@ impl Executor {
         });
         let leaf = match leaf.transpose() {
             Err(error) if limited.needs_leaf() => {
-                return Err(Error::NotStarted { stage: "limits", why: error.to_string() });
+                return Err(StartError::step("limits", error));
             }
             Err(error) => {
                 warn!("exec: no cgroup for task {n}, so without: {error}");
@@ -129,7 +129,7 @@ impl Executor {
     /// 1970 and soon to come, or 0.
     ///
     /// # Errors
-    /// [`Error::NotStarted`], [`Error::ShuttingDown`]. An error does not always mean that nothing
+    /// [`StartError::NotStarted`], [`StartError::ShuttingDown`]. An error does not always mean that nothing
     /// began: when the zygote died over it, only the slot knows. It is held as long as that is open.
     pub async fn supervise(
         &self,
@@ -138,7 +138,7 @@ impl Executor {
         claim: Claim,
         dir: BorrowedFd<'_>,
         not_before: u64,
-    ) -> Result<(PidFd, Lodging), Error> {
+    ) -> Result<(PidFd, Lodging), StartError> {
         let max_output = prepared.max_output(spec);
         let Prepared { account, settings, mut leaf, limited } = prepared;
         let identity = Uid::effective().is_root().then_some(&account.identity);
@@ -176,7 +176,7 @@ impl Executor {
 
     /// Says in words why a task could not be started (the slot's `NotStarted`).
     #[must_use]
-    pub fn explain(&self, stage: Stage, errno: i32, spec: &Spec) -> Error {
+    pub fn explain(&self, stage: Stage, errno: i32, spec: &Spec) -> StartError {
         running::explain(Failure { id: 0, stage, errno }, &self.settings(), spec)
     }
 
@@ -202,12 +202,9 @@ impl Executor {
 /// # Errors
 /// `InvalidInput`: the path is not that of a task's cgroup. `TimedOut`: some of its processes do
 /// not die.
-pub async fn kill_leaf(path: &Path) -> Result<(), Error> {
+pub async fn kill_leaf(path: &Path) -> io::Result<()> {
     let path = path.to_owned();
-    let file = |path: PathBuf| move |source| Error::File { path, source };
-    let failed = file(path.clone());
-    let killing = task::spawn_blocking(move || kill(&path));
-    killing.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
+    task::spawn_blocking(move || kill(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 fn kill(path: &Path) -> io::Result<()> {

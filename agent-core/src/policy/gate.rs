@@ -2,7 +2,7 @@
 
 use super::rules::{Asked, Name, Policy, RunAs, Verdict};
 use crate::Error;
-use crate::exec::{Called, Executor, MAX_CMD};
+use crate::exec::{Called, Executor, MAX_CMD, StartError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ impl Gate {
         // What cannot run on any host (exec says so) is not worth a look at each rule.
         if !in_force.policy.is_open() && asked.bash.is_some_and(|bash| bash.cmd.len() > MAX_CMD) {
             let why = format!("is longer than {MAX_CMD} bytes");
-            return Err(Error::InvalidCommand { field: "cmd", why });
+            return Err(StartError::InvalidCommand { field: "cmd", why }.into());
         }
         match in_force.policy.check(asked, None) {
             Verdict::NeedsAccount if asked.bash.is_some() => Ok(Admission::DependsOnAccount),
@@ -82,7 +82,7 @@ impl Gate {
     /// For a request that [`Gate::check_command`] could not judge: looks its command's account up.
     ///
     /// # Errors
-    /// [`Error::RefusedByPolicy`]; those of the look-up, [`Error::NoSuchUser`] and its like: what can't be judged is
+    /// [`Error::RefusedByPolicy`]; those of the look-up, [`StartError::NoSuchUser`] and its like: what can't be judged is
     /// not let in.
     pub(crate) async fn check_account(&self, asked: Asked<'_>) -> Result<(), Error> {
         let in_force = self.in_force();

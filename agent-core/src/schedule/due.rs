@@ -65,7 +65,12 @@ impl Drop for Starting {
 }
 
 impl Scheduler {
-    pub(super) async fn serve(self: Arc<Self>, timer: Timer, mut last: Moment, mut over: watch::Receiver<bool>) {
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        timer: Timer,
+        mut last: Moment,
+        mut over: watch::Receiver<bool>,
+    ) {
         let mut starting = JoinSet::new();
         // Before its first reading, so that no change is missed.
         let dir = self.dir.borrow().clone();

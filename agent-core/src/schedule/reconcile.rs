@@ -6,6 +6,7 @@ use super::planning::COMMIT;
 use super::scheduler::{Scheduler, now_ms};
 use super::watch::Watch;
 use crate::Error;
+use crate::exec::StartError;
 use crate::task::Job;
 use agent_wire::message::CronSet;
 use std::collections::HashMap;
@@ -123,7 +124,7 @@ impl Scheduler {
                 continue;
             }
             let error = match self.executor.account(Some(user.clone()), None).await {
-                Err(error @ Error::NoSuchUser(_)) => Some(error.to_string()),
+                Err(error @ StartError::NoSuchUser(_)) => Some(error.to_string()),
                 // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
                 Ok(_) | Err(_) => None,
             };

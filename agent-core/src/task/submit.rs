@@ -5,7 +5,7 @@ use super::runner::{Run, wait_until};
 use super::table::{Task, size_of_command};
 use super::tasks::{Status, Tasks, lock, now, status};
 use crate::Error;
-use crate::exec::{Limits, Spec};
+use crate::exec::{Limits, Spec, StartError};
 use agent_wire::message::Bash;
 use ring::digest::{SHA256, digest};
 use tokio::sync::oneshot;
@@ -145,7 +145,7 @@ impl Tasks {
     }
 
     /// Whether a command could be started.
-    async fn check(&self, bash: &Bash) -> Result<(), Error> {
+    async fn check(&self, bash: &Bash) -> Result<(), StartError> {
         let spec = Spec::from(bash);
         if spec.user.is_some() || spec.group.is_some() || spec.limits != Limits::default() {
             // In a box: a look-up has a large state, which a thousand tasks without one need not carry.

@@ -2,8 +2,7 @@
 
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, executors, is_root, run, spec};
-use agent_core::Error;
-use agent_core::exec::{End, Settings, Trees};
+use agent_core::exec::{End, Settings, StartError, Trees};
 
 #[tokio::test]
 async fn beyond_the_queue_a_command_is_refused_at_once() {
@@ -19,7 +18,7 @@ async fn beyond_the_queue_a_command_is_refused_at_once() {
             () = eventually("the first runs", || marker.sleepers().len() == 1) => {}
         }
         let third = run(&executor, spec("true")).await;
-        assert!(matches!(third, Err(Error::Busy { running: 1, queued: 1 })), "{trees:?} {third:?}");
+        assert!(matches!(third, Err(StartError::Busy { running: 1, queued: 1 })), "{trees:?} {third:?}");
         marker.kill();
         assert!(matches!(first.await.unwrap().end, End::Signaled { signal: 9, .. } | End::Exited(137)));
         assert_eq!(second.await.unwrap().end, End::Exited(0), "{trees:?}");

@@ -2,8 +2,7 @@
 
 use crate::roles;
 use crate::support::{BOTH, executors, needs_root, output, run, spec};
-use agent_core::Error;
-use agent_core::exec::{DefaultGroup, Settings, Spec};
+use agent_core::exec::{DefaultGroup, FailedStep, Settings, Spec, StartError};
 use std::process::Command;
 
 fn as_user(user: &str, cmd: &str) -> Spec {
@@ -54,11 +53,11 @@ fn supplementary_groups_of_the_target_are_set() {
 async fn strangers_are_refused() {
     for (_, executor) in executors(&Settings::default()) {
         let user = run(&executor, as_user("no-such-user", "true")).await;
-        assert!(matches!(user, Err(Error::NoSuchUser(name)) if name == "no-such-user"));
+        assert!(matches!(user, Err(StartError::NoSuchUser(name)) if name == "no-such-user"));
         let uid = run(&executor, as_user("3999999999", "true")).await;
-        assert!(matches!(uid, Err(Error::NoSuchUser(_))));
+        assert!(matches!(uid, Err(StartError::NoSuchUser(_))));
         let group = run(&executor, Spec { group: Some("no-such-group".into()), ..spec("true") }).await;
-        assert!(matches!(group, Err(Error::NoSuchGroup(_))));
+        assert!(matches!(group, Err(StartError::NoSuchGroup(_))));
         executor.shutdown().await;
     }
 }
@@ -93,8 +92,8 @@ async fn it_runs_at_home_or_where_asked_and_nowhere_else() {
         assert_eq!(output(&executor, Spec { cwd: Some("/tmp".into()), ..spec("pwd") }).await, "/tmp\n");
         for (user, cwd) in [("root", "/no/such/place"), ("nobody", "/proc/1/fd"), ("root", "/etc/passwd")] {
             match run(&executor, Spec { cwd: Some(cwd.into()), ..as_user(user, "pwd") }).await {
-                Err(Error::NotStarted { stage: "working directory", why }) => {
-                    assert!(why.contains(cwd), "{why}")
+                Err(StartError::NotStarted(step @ FailedStep { stage: "working directory", .. })) => {
+                    assert!(step.to_string().contains(cwd), "{step}")
                 }
                 other => panic!("{trees:?} {cwd}: {other:?}"),
             }

@@ -1,8 +1,7 @@
 //! Limits of one command's tree: kept, or the command is refused.
 
 use crate::support::{Marker, eventually, executors, is_root, output, run, spec};
-use agent_core::Error;
-use agent_core::exec::{End, Limits, Outcome, Settings, Spec};
+use agent_core::exec::{End, FailedStep, Limits, Outcome, Settings, Spec, StartError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,12 +9,12 @@ use std::time::Duration;
 const NONE: Limits = Limits { memory: None, cpu: None, pids: None };
 
 /// What came of a command with limits; `None`, and a word about it, where this host keeps no such limit for us.
-fn kept(outcome: Result<Outcome, Error>) -> Option<Outcome> {
+fn kept(outcome: Result<Outcome, StartError>) -> Option<Outcome> {
     match outcome {
         Ok(outcome) => Some(outcome),
-        Err(Error::NotStarted { stage: "limits", why }) => {
-            assert!(why.contains("cannot be limited on this host"), "{why}");
-            println!("SKIPPED (needs root): {why}");
+        Err(StartError::NotStarted(step @ FailedStep { stage: "limits", .. })) => {
+            assert!(step.to_string().contains("cannot be limited on this host"), "{step}");
+            println!("SKIPPED (needs root): {step}");
             None
         }
         Err(other) => panic!("{other}"),

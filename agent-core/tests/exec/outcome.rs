@@ -1,8 +1,7 @@
 //! What a command's end, output and input come to.
 
 use crate::support::{DEADLINE, eventually, executors, output, run, spec};
-use agent_core::Error;
-use agent_core::exec::{End, MAX_CMD, Settings, Spec};
+use agent_core::exec::{End, FailedStep, MAX_CMD, Settings, Spec, StartError};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -132,7 +131,9 @@ async fn a_shell_that_is_missing_or_no_program_is_a_clear_error() {
         for (trees, executor) in executors(&Settings { shell: shell.into(), ..Settings::default() }) {
             for _ in 0..2 {
                 match run(&executor, spec("true")).await {
-                    Err(Error::NotStarted { stage: "shell", why }) => assert!(why.contains(shell), "{why}"),
+                    Err(StartError::NotStarted(step @ FailedStep { stage: "shell", .. })) => {
+                        assert!(step.to_string().contains(shell), "{step}")
+                    }
                     other => panic!("{trees:?}: {other:?}"),
                 }
             }

@@ -1,8 +1,7 @@
 //! Agents as processes of their own: what is measured or killed must not be this test binary.
 
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
-use agent_core::Error;
-use agent_core::exec::{End, Settings, Spec, Trees};
+use agent_core::exec::{End, FailedStep, Settings, Spec, StartError, Trees};
 use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;
@@ -203,7 +202,7 @@ async fn zombies(trees: Trees) {
 
 async fn zygote_killed(trees: Trees) {
     let executor = start(trees, Settings { grace: Duration::from_millis(50), ..Settings::default() });
-    let end = |outcome: Result<agent_core::exec::Outcome, Error>| format!("{:?}", outcome.unwrap().end);
+    let end = |outcome: Result<agent_core::exec::Outcome, StartError>| format!("{:?}", outcome.unwrap().end);
     let marker = Marker::new();
     let timed = Marker::new();
     let timeout = Some(Duration::from_secs(3));
@@ -263,7 +262,7 @@ async fn zygote_stopped(trees: Trees) {
     eventually("the zygote has its name", || zygote().is_some()).await;
     signal::kill(zygote().unwrap(), Signal::SIGSTOP).unwrap();
     match run(&executor, spec("true")).await {
-        Err(Error::NotStarted { stage: "zygote", .. }) => say("NotStarted"),
+        Err(StartError::NotStarted(FailedStep { stage: "zygote", .. })) => say("NotStarted"),
         other => say(format!("{other:?}")),
     }
     say(format!("{:?}", run(&executor, spec("true")).await.unwrap().end));

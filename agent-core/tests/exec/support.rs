@@ -5,8 +5,7 @@ use std::future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_core::Error;
-use agent_core::exec::{Executor, Outcome, Platform, Settings, Spec, Trees};
+use agent_core::exec::{Executor, Outcome, Platform, Settings, Spec, StartError, Trees};
 
 /// What a condition may take to come true on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -40,7 +39,7 @@ pub(crate) fn spec(cmd: &str) -> Spec {
     Spec { cmd: cmd.into(), timeout: Some(DEADLINE), ..Spec::default() }
 }
 
-pub(crate) async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, Error> {
+pub(crate) async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, StartError> {
     executor.run(spec, future::pending()).await
 }
 

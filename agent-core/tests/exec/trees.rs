@@ -1,8 +1,7 @@
 //! The end by time-out, cancelling and shutdown: nothing of the tree is left.
 
 use crate::support::{Marker, eventually, executors, run, spec};
-use agent_core::Error;
-use agent_core::exec::{End, Settings, Spec};
+use agent_core::exec::{End, Settings, Spec, StartError};
 use std::future;
 use std::time::{Duration, Instant};
 
@@ -101,7 +100,7 @@ async fn shutdown_ends_what_runs_and_waits_and_takes_nothing_more() {
         };
         let (running, waiting, ()) = tokio::join!(running, waiting, shutdown);
         assert_eq!(running.unwrap().end, End::Cancelled, "{trees:?}");
-        assert!(matches!(waiting, Err(Error::ShuttingDown)), "{trees:?}");
-        assert!(matches!(run(&executor, spec("true")).await, Err(Error::ShuttingDown)));
+        assert!(matches!(waiting, Err(StartError::ShuttingDown)), "{trees:?}");
+        assert!(matches!(run(&executor, spec("true")).await, Err(StartError::ShuttingDown)));
     }
 }

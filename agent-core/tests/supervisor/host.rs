@@ -1,8 +1,7 @@
 //! An executor with slots and a directory for tasks; tasks begun on it and looked at.
 
 use crate::support::{BOTH, eventually, is_root, start};
-use agent_core::Error;
-use agent_core::exec::{Captured, Executor, Lodging, Settings, Spec, Trees};
+use agent_core::exec::{Captured, Executor, Lodging, Settings, Spec, StartError, Trees};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Begun, End, Look, Record, Rest, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
@@ -113,12 +112,12 @@ impl Host {
         self.attempt(spec).await.unwrap()
     }
 
-    pub(crate) async fn attempt(&self, spec: Spec) -> Result<Task<'_>, Error> {
+    pub(crate) async fn attempt(&self, spec: Spec) -> Result<Task<'_>, StartError> {
         self.attempt_at(spec, 0).await
     }
 
     /// One that is not to be started before a moment in milliseconds since 1970.
-    pub(crate) async fn attempt_at(&self, spec: Spec, not_before: u64) -> Result<Task<'_>, Error> {
+    pub(crate) async fn attempt_at(&self, spec: Spec, not_before: u64) -> Result<Task<'_>, StartError> {
         let n = self.next.replace(self.next.get() + 1);
         let prepared = self.executor.prepare(&spec, n).await?;
         let leaf = prepared.leaf();

@@ -2,8 +2,7 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::Error;
-use agent_core::exec::{Settings, Spec};
+use agent_core::exec::{Settings, Spec, StartError};
 use agent_sys::Stage;
 use agent_sys::slot::{End, Look, Rest};
 use agent_sys::spool::Stream;
@@ -139,10 +138,10 @@ fn libc_enoent() -> i32 {
 async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
     for host in hosts(&Settings::default()) {
         let stranger = Spec { user: Some("no-such-user".into()), ..spec("true") };
-        assert!(matches!(host.executor.check(&stranger).await, Err(Error::NoSuchUser(_))));
-        assert!(matches!(host.attempt(stranger).await.err(), Some(Error::NoSuchUser(_))));
+        assert!(matches!(host.executor.check(&stranger).await, Err(StartError::NoSuchUser(_))));
+        assert!(matches!(host.attempt(stranger).await.err(), Some(StartError::NoSuchUser(_))));
         let empty = Spec { cmd: String::new(), ..Spec::default() };
-        assert!(matches!(host.executor.check(&empty).await, Err(Error::InvalidCommand { .. })));
+        assert!(matches!(host.executor.check(&empty).await, Err(StartError::InvalidCommand { .. })));
         host.executor.check(&spec("true")).await.unwrap();
         let prepared = host.executor.prepare(&spec("true"), 77).await.unwrap();
         let leaf = prepared.leaf();
@@ -150,7 +149,7 @@ async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
         drop(prepared);
         assert!(leaf.is_none_or(|leaf| !leaf.exists()));
         host.executor.shutdown().await;
-        assert!(matches!(host.attempt(spec("true")).await.err(), Some(Error::ShuttingDown)));
+        assert!(matches!(host.attempt(spec("true")).await.err(), Some(StartError::ShuttingDown)));
     }
 }
 

@@ -17,7 +17,7 @@ use agent_sys::cgroup::remove;
 use super::limits::{Controller, Limits, Setting, killed_for_memory};
 use super::pool::{Held, Pool};
 use super::root::{Root, own_cgroup, sweep};
-use crate::Error;
+use crate::exec::StartError;
 
 /// What this host has.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Controllers {
     }
 
     /// Makes what version 1 needs for these limits, under this name, and notes what the leaf needs.
-    pub(crate) fn limit(&self, name: &str, limits: &Limits) -> Result<Limited, Error> {
+    pub(crate) fn limit(&self, name: &str, limits: &Limits) -> Result<Limited, StartError> {
         let mut limited = Limited::default();
         for (controller, limit) in limits.asked() {
             if self.unified().contains(&controller) {
@@ -92,23 +92,22 @@ impl Controllers {
                 Some(Err(error)) => error.to_string(),
                 None => String::new(),
             };
-            return Err(Error::NotStarted {
-                stage: "limits",
-                why: format!(
-                    "{} cannot be limited on this host: cgroup v2 does not offer that controller to the agent, and of version 1: {why}",
-                    controller.name()
-                ),
-            });
+            let why = format!(
+                "{} cannot be limited on this host: the agent has no such cgroup v2 controller, and \
+                 cgroup v1: {why}",
+                controller.name()
+            );
+            return Err(StartError::step("limits", io::Error::new(io::ErrorKind::Unsupported, why)));
         }
         Ok(limited)
     }
 
     /// The leaf that these limits need; `None` where they need none of their own.
-    pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<Held>, Error> {
+    pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<Held>, StartError> {
         let Some(pool) = self.pool.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
         let held = pool
             .take_limited(|leaf| limited.write(leaf))
-            .map_err(|error| Error::NotStarted { stage: "limits", why: error.to_string() })?;
+            .map_err(|error| StartError::step("limits", error))?;
         limited.watch(held.path());
         Ok(Some(held))
     }

@@ -6,9 +6,10 @@
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::error::Error;
 use std::ffi::CString;
-use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +20,11 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use tokio::sync::Semaphore;
 use tokio::{task, time};
 
-use crate::Error;
+use crate::exec::StartError;
 use crate::exec::settings::DefaultGroup;
 
+/// The step that an error names.
+const LOOKUP: &str = "account look-up";
 /// Look-ups at once: a dead LDAP server holds these threads and no more.
 const MAX_LOOKUPS: usize = 4;
 /// How long a command waits for a look-up.
@@ -104,7 +107,7 @@ impl Accounts {
     }
 
     /// Finds the account. Without a wait and without a thread when it was found a moment ago.
-    pub(crate) async fn resolve(&self, asked: Asked) -> Result<Arc<Account>, Error> {
+    pub(crate) async fn resolve(&self, asked: Asked) -> Result<Arc<Account>, StartError> {
         // Taken before the look-up: a change during it voids the answer.
         let files = self.files();
         if let Some(account) = self.recall(&asked, &files) {
@@ -125,7 +128,7 @@ impl Accounts {
 
     /// The numbers of many accounts, in their order; `None` for one that does not exist. The last list's answer is kept
     /// as an account is.
-    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, Error> {
+    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, StartError> {
         if called.is_empty() {
             return Ok(Arc::default());
         }
@@ -166,9 +169,9 @@ impl Accounts {
     async fn ask<T: Send + 'static>(
         &self,
         known: impl FnOnce() -> Option<T>,
-        look_up: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        look_up: impl FnOnce() -> Result<T, StartError> + Send + 'static,
         keep: impl FnOnce(&T),
-    ) -> Result<T, Error> {
+    ) -> Result<T, StartError> {
         let asked = async {
             let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(failed)?;
             if let Some(answer) = known() {
@@ -179,16 +182,16 @@ impl Accounts {
             let (found, _permit) = lookup.await.map_err(failed)?;
             found.inspect(keep)
         };
-        let late = |_| Error::NotStarted {
-            stage: "account look-up",
-            why: format!("no answer from the host's accounts (NSS) in {} s", LOOKUP_TIMEOUT.as_secs()),
+        let late = |_| {
+            let why = format!("NSS did not answer within {} s", LOOKUP_TIMEOUT.as_secs());
+            StartError::step(LOOKUP, io::Error::new(io::ErrorKind::TimedOut, why))
         };
         time::timeout(LOOKUP_TIMEOUT, asked).await.map_err(late)?
     }
 }
 
-fn failed(why: impl fmt::Display) -> Error {
-    Error::NotStarted { stage: "account look-up", why: why.to_string() }
+fn failed(why: impl Into<Box<dyn Error + Send + Sync>>) -> StartError {
+    StartError::step(LOOKUP, io::Error::other(why))
 }
 
 fn stamps() -> Files {
@@ -204,12 +207,12 @@ fn stamps() -> Files {
     })
 }
 
-fn look_up(asked: &Asked) -> Result<Account, Error> {
+fn look_up(asked: &Asked) -> Result<Account, StartError> {
     let user = match &asked.user {
         Some(text) => user(text)?,
         None => User::from_uid(Uid::effective())
             .map_err(failed)?
-            .ok_or_else(|| Error::NoSuchUser(Uid::effective().to_string()))?,
+            .ok_or_else(|| StartError::NoSuchUser(Uid::effective().to_string()))?,
     };
     let gid = match (&asked.group, asked.default_group) {
         (Some(text), _) => group(text)?,
@@ -229,21 +232,21 @@ fn look_up(asked: &Asked) -> Result<Account, Error> {
     })
 }
 
-fn number_of(called: &Called) -> Result<Option<u32>, Error> {
+fn number_of(called: &Called) -> Result<Option<u32>, StartError> {
     let number = match called {
         Called::User(text) => user(text).map(|user| user.uid.as_raw()),
         Called::Group(text) => group(text).map(Gid::as_raw),
     };
     match number {
         Ok(number) => Ok(Some(number)),
-        Err(Error::NoSuchUser(_) | Error::NoSuchGroup(_)) => Ok(None),
+        Err(StartError::NoSuchUser(_) | StartError::NoSuchGroup(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// By name, else by number: a name may consist of digits, and names come first (POSIX chown).
-fn user(text: &str) -> Result<User, Error> {
-    let missing = || Error::NoSuchUser(text.to_owned());
+fn user(text: &str) -> Result<User, StartError> {
+    let missing = || StartError::NoSuchUser(text.to_owned());
     if let Some(user) = User::from_name(text).map_err(failed)? {
         return Ok(user);
     }
@@ -251,8 +254,8 @@ fn user(text: &str) -> Result<User, Error> {
     User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or_else(missing)
 }
 
-fn group(text: &str) -> Result<Gid, Error> {
-    let missing = || Error::NoSuchGroup(text.to_owned());
+fn group(text: &str) -> Result<Gid, StartError> {
+    let missing = || StartError::NoSuchGroup(text.to_owned());
     if let Some(group) = Group::from_name(text).map_err(failed)? {
         return Ok(group.gid);
     }
@@ -287,10 +290,13 @@ mod tests {
         assert!(other.identity.gid != nobody.identity.gid && other.identity.groups[0] == other.identity.gid);
         for user in ["no-such-user", "", "+0", "-1", "4294967295", "3999999999", "a\0b"] {
             let error = look_up(&asked(Some(user), None, DefaultGroup::Primary)).unwrap_err();
-            assert!(matches!(error, Error::NoSuchUser(_) | Error::NotStarted { .. }), "{user}: {error}");
+            assert!(
+                matches!(error, StartError::NoSuchUser(_) | StartError::NotStarted(_)),
+                "{user}: {error}"
+            );
         }
         let error = look_up(&asked(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
-        assert!(matches!(error, Error::NoSuchGroup(_)), "{error}");
+        assert!(matches!(error, StartError::NoSuchGroup(_)), "{error}");
     }
 
     #[tokio::test]

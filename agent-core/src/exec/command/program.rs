@@ -10,7 +10,7 @@ use agent_sys::{Identity, Launch};
 use super::account::Account;
 use super::environment;
 use super::spec::Spec;
-use crate::Error;
+use crate::exec::StartError;
 use crate::exec::settings::Settings;
 
 /// Everything of a launch but its number and whom it runs as.
@@ -23,10 +23,9 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn of(account: &Account, settings: &Settings, spec: &Spec) -> Result<Self, Error> {
+    pub(crate) fn of(account: &Account, settings: &Settings, spec: &Spec) -> Result<Self, StartError> {
         let text = |bytes: &OsStr| {
-            CString::new(bytes.as_bytes())
-                .map_err(|error| Error::NotStarted { stage: "arguments", why: error.to_string() })
+            CString::new(bytes.as_bytes()).map_err(|error| StartError::step("arguments", error))
         };
         Ok(Self {
             shell: text(settings.shell.as_os_str())?,
@@ -58,8 +57,7 @@ impl Program {
 }
 
 /// Standard input as a descriptor; `None` for /dev/null.
-pub(crate) fn stdin(spec: &Spec) -> Result<Option<OwnedFd>, Error> {
+pub(crate) fn stdin(spec: &Spec) -> Result<Option<OwnedFd>, StartError> {
     let file = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
-    file.map(|file| file.map(OwnedFd::from))
-        .map_err(|error| Error::NotStarted { stage: "standard input", why: error.to_string() })
+    file.map(|file| file.map(OwnedFd::from)).map_err(|error| StartError::step("standard input", error))
 }

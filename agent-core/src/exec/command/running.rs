@@ -25,11 +25,11 @@ use super::program::{self, Program};
 use super::sink::Piece;
 use super::spec::Spec;
 use super::streams::{Streams, Writers};
-use crate::Error;
 use crate::exec::cgroups::controllers::Limited;
 use crate::exec::executor::Shared;
 use crate::exec::settings::Settings;
 use crate::exec::zygote::spawner::{self, stage_name};
+use crate::exec::{FailedStep, StartError};
 
 /// How long the answer waits, after the command's end, for output of background children that
 /// still hold the pipe.
@@ -48,7 +48,7 @@ pub(crate) struct Job {
     /// Resolves, also by being dropped, when nobody wants the command any more.
     pub(crate) cancelled: oneshot::Receiver<()>,
     pub(crate) shutdown: watch::Receiver<bool>,
-    pub(crate) answer: oneshot::Sender<Result<Outcome, Error>>,
+    pub(crate) answer: oneshot::Sender<Result<Outcome, StartError>>,
 }
 
 /// When a command began.
@@ -105,7 +105,7 @@ impl Job {
             }
             Ok(Ok(ended)) => (End::from(ended.how), Some(ended)),
             Ok(Err(error)) => {
-                let _ = answer.send(Err(Error::NotStarted { stage: "wait", why: error.to_string() }));
+                let _ = answer.send(Err(StartError::step("wait", error)));
                 return;
             }
             Err(end) => {
@@ -175,7 +175,7 @@ pub(crate) async fn account(
     shared: &Shared,
     settings: &Settings,
     spec: &Spec,
-) -> Result<Arc<Account>, Error> {
+) -> Result<Arc<Account>, StartError> {
     let (user, group) = (spec.user.clone(), spec.group.clone());
     let asked = Asked { user, group, default_group: settings.default_group };
     let account = shared.accounts.resolve(asked).await?;
@@ -185,10 +185,8 @@ pub(crate) async fn account(
             && (account.identity.gid == Gid::effective().as_raw() || spec.group.is_none())
     };
     if !uid.is_root() && !is_ours() {
-        return Err(Error::NotStarted {
-            stage: "user",
-            why: format!("the agent runs as user {uid}, not as root, and can become nobody else"),
-        });
+        let why = format!("the agent runs as user {uid}; only root can run commands as other users");
+        return Err(StartError::step("user", io::Error::new(io::ErrorKind::PermissionDenied, why)));
     }
     Ok(account)
 }
@@ -200,8 +198,8 @@ async fn start(
     reader: Option<&mpsc::Sender<Piece>>,
     id: u64,
     account: &Account,
-) -> Result<(Process, Streams, Limited), Error> {
-    let failed = |stage| move |error: io::Error| Error::NotStarted { stage, why: error.to_string() };
+) -> Result<(Process, Streams, Limited), StartError> {
+    let failed = |stage| move |error: io::Error| StartError::step(stage, error);
     let identity = Uid::effective().is_root().then_some(&account.identity);
     let max = spec.max_output.unwrap_or(settings.max_output);
     let (streams, writers) = Streams::open(spec.separate_stderr, max, reader).map_err(failed("pipes"))?;
@@ -277,14 +275,20 @@ async fn within(bound: Duration, process: &mut Process, streams: &mut Streams) -
 }
 
 /// What went wrong between clone and exec, with the path it went wrong on.
-pub(crate) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> Error {
-    let why = io::Error::from_raw_os_error(failure.errno);
-    let why = match (failure.stage, &spec.cwd) {
-        (Stage::Exec, _) => format!("{}: {why}", settings.shell.display()),
-        (Stage::Directory, Some(cwd)) => format!("{}: {why}", cwd.display()),
-        _ => why.to_string(),
+pub(crate) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> StartError {
+    let path = match failure.stage {
+        Stage::Exec => Some(settings.shell.clone()),
+        Stage::Directory => spec.cwd.clone(),
+        Stage::Clone
+        | Stage::Session
+        | Stage::Files
+        | Stage::Groups
+        | Stage::Group
+        | Stage::User
+        | Stage::Limits => None,
     };
-    Error::NotStarted { stage: stage_name(failure.stage), why }
+    let source = io::Error::from_raw_os_error(failure.errno);
+    StartError::NotStarted(FailedStep { stage: stage_name(failure.stage), path, source })
 }
 
 impl Outcome {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use agent_wire::message::{Bash, StderrMode};
 
-use crate::Error;
+use crate::exec::StartError;
 use crate::exec::cgroups::limits::Limits;
 
 /// Linux's bound for one argument, its final NUL excluded (MAX_ARG_STRLEN, execve(2)).
@@ -50,10 +50,10 @@ impl Spec {
     /// Refuses what cannot be run on any host.
     ///
     /// # Errors
-    /// [`Error::InvalidCommand`] with the field and what is wrong with it; [`Error::OverBound`] for an environment that
+    /// [`StartError::InvalidCommand`] with the field and what is wrong with it; [`StartError::OverBound`] for an environment that
     /// is more than this agent takes.
-    pub fn check(&self) -> Result<(), Error> {
-        let refuse = |field, why: &str| Err(Error::InvalidCommand { field, why: why.to_owned() });
+    pub fn check(&self) -> Result<(), StartError> {
+        let refuse = |field, why: &str| Err(StartError::InvalidCommand { field, why: why.to_owned() });
         if self.cmd.is_empty() {
             return refuse("cmd", "is empty");
         }
@@ -74,7 +74,7 @@ impl Spec {
             env_bytes = env_bytes.saturating_add(name.len() + value.len() + 2);
         }
         if env_bytes > MAX_ENV {
-            return Err(Error::OverBound { field: "env", asked: env_bytes, bound: MAX_ENV });
+            return Err(StartError::OverBound { field: "env", asked: env_bytes, bound: MAX_ENV });
         }
         if let Some(cwd) = &self.cwd {
             if !cwd.is_absolute() {
@@ -168,7 +168,9 @@ mod tests {
         ];
         for (spec, expected) in table {
             let field = match spec.check() {
-                Err(Error::InvalidCommand { field, .. } | Error::OverBound { field, .. }) => Some(field),
+                Err(StartError::InvalidCommand { field, .. } | StartError::OverBound { field, .. }) => {
+                    Some(field)
+                }
                 Err(other) => panic!("{other}"),
                 Ok(()) => None,
             };

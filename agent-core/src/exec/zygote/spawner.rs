@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time;
 
 use super::entry::ZYGOTE_FLAG;
-use crate::Error;
+use crate::exec::StartError;
 use crate::exec::cgroups::pool::Pool;
 
 /// How long the zygote may take for one launch. One that takes longer is stopped or worse, and
@@ -105,13 +105,13 @@ impl Spawner {
         nofile: u64,
         running: Arc<Running>,
         pool: Option<Arc<Pool>>,
-    ) -> Result<Arc<Self>, Error> {
-        let failures = Failures::open().map_err(|error| not_started("zygote", &error))?;
+    ) -> Result<Arc<Self>, StartError> {
+        let failures = Failures::open().map_err(|error| StartError::step("zygote", error))?;
         let current = Mutex::new(State::None);
         let spawner = Arc::new(Self { program, nofile, running, pool, failures, current });
         // Nobody else has the spawner yet; and the first zygote's end, however early, is seen to after this.
         if let Ok(mut current) = spawner.current.try_lock() {
-            let first = spawner.launch_zygote().map_err(|error| not_started("zygote", &error))?;
+            let first = spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
             *current = State::Alive(first);
         }
         Ok(spawner)
@@ -123,7 +123,7 @@ impl Spawner {
         launch: &Launch<'_>,
         files: Files<'_>,
         holder: Holder<'_>,
-    ) -> Result<PidFd, Error> {
+    ) -> Result<PidFd, StartError> {
         for _ in 0..ATTEMPTS {
             let line = self.line().await?;
             let exchange = async {
@@ -142,7 +142,9 @@ impl Spawner {
                 Err(lost)
             };
             match time::timeout(ZYGOTE_TIMEOUT, exchange).await {
-                Ok(Ok(made)) => return made.map_err(|error| not_started(stage_name(Stage::Clone), &error)),
+                Ok(Ok(made)) => {
+                    return made.map_err(|error| StartError::step(stage_name(Stage::Clone), error));
+                }
                 Ok(Err(Lost::NotBegun)) => {}
                 // Never tried again. Its tree is ended by the caller.
                 Ok(Err(Lost::NoAnswer)) => break,
@@ -154,20 +156,18 @@ impl Spawner {
                 }
             }
         }
-        Err(Error::NotStarted {
-            stage: "zygote",
-            why: "the process that starts commands gave no answer".into(),
-        })
+        let why = "the process that starts commands did not reply";
+        Err(StartError::step("zygote", io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
     /// The way to a zygote that is thought to live.
-    async fn line(self: &Arc<Self>) -> Result<Arc<Line>, Error> {
+    async fn line(self: &Arc<Self>) -> Result<Arc<Line>, StartError> {
         let mut current = self.current.lock().await;
         match &*current {
-            State::Closed => Err(Error::ShuttingDown),
+            State::Closed => Err(StartError::ShuttingDown),
             State::Alive(zygote) => Ok(Arc::clone(&zygote.line)),
             State::None => {
-                let zygote = self.launch_zygote().map_err(|error| not_started("zygote", &error))?;
+                let zygote = self.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
                 let line = Arc::clone(&zygote.line);
                 *current = State::Alive(zygote);
                 Ok(line)
@@ -317,9 +317,18 @@ impl Line {
         let mut ordered = self.ordered();
         let Some(ordered) = &mut *ordered else { return false };
         answers.into_iter().all(|(id, made)| {
-            let first = ordered.pop_front_if(|first| first.id == id);
-            // Whoever ordered it may be gone, at shutdown.
-            first.map(|first| first.answer.send(Ok(made))).is_some()
+            match ordered.pop_front() {
+                Some(first) if first.id == id => {
+                    // Whoever ordered it may be gone, at shutdown.
+                    let _ = first.answer.send(Ok(made));
+                    true
+                }
+                Some(other) => {
+                    ordered.push_front(other);
+                    false
+                }
+                None => false,
+            }
         })
     }
 
@@ -413,7 +422,7 @@ impl Failures {
     }
 }
 
-/// The step in words, for [`Error::NotStarted`].
+/// The step in words, for [`StartError::NotStarted`].
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Clone => "new process",
@@ -426,10 +435,6 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
         Stage::Directory => "working directory",
         Stage::Exec => "shell",
     }
-}
-
-fn not_started(stage: &'static str, error: &io::Error) -> Error {
-    Error::NotStarted { stage, why: error.to_string() }
 }
 
 /// A borrow of the descriptors as the launch wants them.

@@ -107,7 +107,11 @@ mod tests {
             ("getinfo.net.*", "getinfo.network", false),
         ];
         for (pattern, method, expected) in table {
-            assert_eq!(MethodPattern::parse(pattern).unwrap().matches(method), expected, "{pattern} {method}");
+            assert_eq!(
+                MethodPattern::parse(pattern).unwrap().matches(method),
+                expected,
+                "{pattern} {method}"
+            );
         }
         for pattern in [
             "",

@@ -58,7 +58,8 @@ impl Rule {
 
     /// `text` is that of the command asked for.
     pub(super) fn matches(&self, asked: Asked<'_>, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
-        let is_method = |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(asked.method));
+        let is_method =
+            |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(asked.method));
         let is_controller = |controllers: &Vec<Controller>| {
             controllers.iter().any(|controller| match self.is_allow() {
                 true => controller.covers(asked.controllers),

@@ -2,7 +2,7 @@
 
 use super::Runner;
 use crate::Error;
-use crate::exec::Spec;
+use crate::exec::{Spec, StartError};
 use crate::task::record::{Ended, How, Kept, Record, Shape, Took};
 use crate::task::table::State;
 use crate::task::tasks::now;
@@ -113,18 +113,26 @@ pub(super) fn ended(n: u64, how: How) -> Ended {
     Ended { n, started: None, at: now(), how, took: None, stdout: None, stderr: None }
 }
 
-pub(super) fn not_started(error: &Error) -> How {
+pub(super) fn not_started(error: &StartError) -> How {
     let (retcode, why) = match error {
-        Error::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
-        Error::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
-        Error::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
-        Error::NotStarted { stage, why } => (Retcode::NotStarted, format!("{stage}: {why}")),
-        other => (Retcode::NotStarted, other.to_string()),
+        StartError::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
+        StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
+        StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
+        StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
+        StartError::OverBound { .. } | StartError::Busy { .. } | StartError::ShuttingDown => {
+            (Retcode::NotStarted, error.to_string())
+        }
     };
     How::NotStarted { retcode: retcode.number(), why: why.chars().take(MAX_WHY).collect() }
 }
 
-pub(super) fn lost(n: u64, shape: Shape, begun: Option<slot::Begun>, totals: slot::Totals, why: &str) -> Ended {
+pub(super) fn lost(
+    n: u64,
+    shape: Shape,
+    begun: Option<slot::Begun>,
+    totals: slot::Totals,
+    why: &str,
+) -> Ended {
     Ended {
         started: begun.map(|begun| begun.wall_ms),
         stdout: Kept::of(&totals.stdout, shape.max_output),

@@ -2,7 +2,7 @@
 
 use super::{Live, Runner};
 use crate::Error;
-use crate::exec::{Lodging, Prepared, Spec};
+use crate::exec::{Lodging, Prepared, Spec, StartError};
 use crate::shutdown::boxed;
 use crate::task::record::{Begun, Due, How, Record, Shape};
 use crate::task::runner::ending::{ended, not_started};
@@ -39,7 +39,7 @@ pub(super) type Started = (PidFd, Lodging);
 /// How the start of a task failed.
 pub(super) enum NotBegun {
     /// For good.
-    Failed(Error),
+    Failed(StartError),
     /// It was cancelled first.
     Cancelled,
     /// The intent could not be made durable: it still waits.

@@ -198,7 +198,6 @@ where
     }
 }
 
-
 /// Wakes the thread when dropped, also with the future that was to: others rely on it.
 struct Woken<'a, D: Disk + Send + 'static, O: Owner>(&'a Committer<D, O>)
 where
