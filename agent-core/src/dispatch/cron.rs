@@ -3,12 +3,12 @@
 use super::reply;
 use super::task::view;
 use crate::schedule::{Listed, Scheduler, told};
-use agent_wire::message::{CronHistory, CronList, CronSet, Response, Schedule};
+use agent_wire::message::{CronHistory, CronList, JobDefinition, Response};
 use agent_wire::reply::{JobPlan, JobStatus, SkippedRun, StartedRun};
 
 /// `cron.set`.
-pub(super) async fn set(id: &str, set: CronSet, scheduler: &Scheduler) -> Response {
-    match scheduler.set(set).await {
+pub(super) async fn set(id: &str, job: JobDefinition, scheduler: &Scheduler) -> Response {
+    match scheduler.set(job).await {
         Ok(set) => {
             let next = set.next.into_iter().map(told).collect();
             reply::with_data(id, &JobPlan { schedule: set.canonical, warnings: set.warnings, next })
@@ -37,7 +37,7 @@ pub(super) async fn run(id: &str, name: &str, scheduler: &Scheduler) -> Response
 pub(super) fn list(id: &str, asked: &CronList, scheduler: &Scheduler) -> Response {
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     let jobs = scheduler.list(asked.after.as_deref(), limit);
-    reply::with_data(id, &jobs.iter().filter_map(status).collect::<Vec<_>>())
+    reply::with_data(id, &jobs.iter().map(status).collect::<Vec<_>>())
 }
 
 /// `cron.history`.
@@ -50,24 +50,24 @@ pub(super) fn history(id: &str, asked: &CronHistory, scheduler: &Scheduler) -> R
 }
 
 /// A job as `cron.list` shows it.
-fn status(listed: &Listed) -> Option<JobStatus<'_>> {
-    let Listed { set, canonical, zone, file, next, open, last, skipped } = listed;
-    let Schedule::Fields { bash, .. } = &set.schedule else { return None };
-    Some(JobStatus {
-        name: set.name.as_str().into(),
+fn status(listed: &Listed) -> JobStatus<'_> {
+    let Listed { definition, canonical, zone, file, next, open, last, skipped } = listed;
+    let JobDefinition { name, bash, options, .. } = definition;
+    JobStatus {
+        name: name.as_str().into(),
         schedule: canonical.into(),
         timezone: zone.as_ref().map(Into::into),
         user: bash.user.as_ref().map(Into::into),
         cmd: bash.cmd.as_str().into(),
-        enabled: set.enabled,
-        overlap: set.overlap,
-        missed: set.missed,
-        jitter: set.jitter,
-        calendar: set.calendar.as_ref().map(Into::into),
+        enabled: options.enabled,
+        overlap: options.overlap,
+        missed: options.missed,
+        jitter: options.jitter,
+        calendar: options.calendar.as_ref().map(Into::into),
         file: file.as_deref().map(Into::into),
         next: next.iter().map(|at| told(*at)).collect(),
         running: *open,
         last: last.as_ref().map(view),
         skipped: skipped.as_ref().map(|(at, why)| SkippedRun { due: told(*at), message: why.into() }),
-    })
+    }
 }

@@ -26,7 +26,7 @@ use crate::shutdown::{Stopping, boxed};
 use crate::task::{Submission, Tasks};
 use agent_wire::message::{
     Ack, Bash, Cancel, CronHistory, CronList, CronSet, GetInfo, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
-    OutputFrom, Request, Response, Schedule, TaskId, TaskList,
+    OutputFrom, Request, Response, TaskId, TaskList,
 };
 use agent_wire::{InvalidParams, Malformed, Method, Retcode, json};
 use std::pin::Pin;
@@ -252,25 +252,18 @@ impl Dispatcher {
                     Ok(set) => set,
                     Err(why) => return Some(reply::invalid(id, &why)),
                 };
-                let set = match schedule::resolve(set) {
-                    Ok(set) => set,
+                let job = match schedule::resolve(set) {
+                    Ok(job) => job,
                     Err(error) => return Some(reply::failed(id, &error)),
                 };
-                let Schedule::Fields { bash, .. } = &set.schedule else {
-                    return Some(Response::failed(
-                        Some(id),
-                        Retcode::Internal,
-                        "a line that is not resolved",
-                    ));
-                };
-                let (bash, scheduler) = (Bash::clone(bash), self.scheduler.clone());
+                let (bash, scheduler) = (Bash::clone(&job.bash), self.scheduler.clone());
                 self.spawn_command(
                     request,
                     bash,
                     Manner::Request,
                     caller,
                     entry,
-                    move |request, _, _| async move { cron::set(&request.id, set, &scheduler).await },
+                    move |request, _, _| async move { cron::set(&request.id, job, &scheduler).await },
                 )
             }
             "cron.remove" | "cron.run" => {

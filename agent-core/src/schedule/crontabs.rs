@@ -6,7 +6,7 @@
 
 use super::definition::REBOOT;
 use agent_cron::crontab::{self, Entry, Form, When};
-use agent_wire::message::{Bash, CronSet, Missed, Overlap, Schedule};
+use agent_wire::message::{Bash, JobDefinition, JobOptions, Overlap};
 use crc32fast::hash as crc32;
 use nix::libc;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub(crate) struct Crontabs {
 /// A job of a file.
 #[derive(Debug)]
 pub(crate) struct FileJob {
-    pub(crate) set: CronSet,
+    pub(crate) definition: JobDefinition,
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
 }
@@ -94,8 +94,8 @@ impl Crontabs {
             let count = alike.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };
             // What the agent could not read back it must not keep.
-            match CronSet::from_fields(job.to_fields().get()) {
-                Ok(_) => self.jobs.push(FileJob { set: job, file: path.to_owned(), line: entry.line }),
+            match JobDefinition::from_fields(job.to_fields().get()) {
+                Ok(_) => self.jobs.push(FileJob { definition: job, file: path.to_owned(), line: entry.line }),
                 Err(error) => self.problems.push(format!("{}:{}: {error}", path.display(), entry.line)),
             }
         }
@@ -149,7 +149,7 @@ fn trusted(meta: &std::fs::Metadata) -> io::Result<()> {
 }
 
 /// A job without its name.
-fn job(entry: &Entry) -> CronSet {
+fn job(entry: &Entry) -> JobDefinition {
     let schedule = match &entry.when {
         When::At(expression) => expression.to_string(),
         When::Reboot => REBOOT.to_owned(),
@@ -166,17 +166,8 @@ fn job(entry: &Entry) -> CronSet {
     };
     let env = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let bash = Bash { cmd, user: Some(entry.user.clone()), env, ..Bash::default() };
-    CronSet {
-        name: "crontab".to_owned(),
-        schedule: Schedule::Fields { schedule, bash: Box::new(bash) },
-        timezone,
-        overlap: Overlap::Allow,
-        missed: Missed::Skip,
-        horizon: CronSet::HORIZON,
-        jitter: 0,
-        enabled: true,
-        calendar: None,
-    }
+    let options = JobOptions { timezone, overlap: Overlap::Allow, ..JobOptions::default() };
+    JobDefinition { name: "crontab".to_owned(), schedule, bash: Box::new(bash), options }
 }
 
 /// A text as one word of a shell.
@@ -222,11 +213,10 @@ mod tests {
         );
         let read = Crontabs::read(&folder.0);
         assert_eq!(read.jobs.len(), 2, "{read:?}");
-        let FileJob { set: job, file: path, .. } = &read.jobs[0];
+        let FileJob { definition: job, file: path, .. } = &read.jobs[0];
         assert_eq!(*path, folder.0.join("a"));
-        let Schedule::Fields { bash, schedule } = &job.schedule else { panic!("{job:?}") };
         assert_eq!(
-            (schedule.as_str(), bash.cmd.as_str()),
+            (job.schedule.as_str(), job.bash.cmd.as_str()),
             ("0 0 * * * *", r"exec '/bin/sh' -c 'echo '\''hi'\'''")
         );
         assert!(job.name.starts_with("a:root:"), "{}", job.name);
@@ -239,7 +229,7 @@ mod tests {
         folder.write("a", "@daily root x\n@hourly root x\n", 0o644);
         let names = || -> Vec<String> {
             let mut names: Vec<_> =
-                Crontabs::read(&folder.0).jobs.into_iter().map(|job| job.set.name).collect();
+                Crontabs::read(&folder.0).jobs.into_iter().map(|job| job.definition.name).collect();
             names.sort();
             names
         };

@@ -5,7 +5,7 @@
 use super::plan::{Times, jitter};
 use crate::Error;
 use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
-use agent_wire::message::{Bash, CronSet, Missed, Schedule as Form};
+use agent_wire::message::{Bash, CronSet, JobDefinition, JobLine, Missed};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,20 +22,23 @@ const MAX_CALENDAR_BYTES: u64 = 1 << 20;
 /// Calendars kept in memory; one that is asked for beyond them is read each time.
 const MAX_CALENDARS: usize = 64;
 
-/// The one-line form of `cron.set` in fields of its own; other forms as they are. The policy judges what comes back.
+/// Takes the one-line form of `cron.set` apart; the other form is a whole job already. The policy
+/// judges the command of the job.
 ///
 /// # Errors
 /// [`Error::Schedule`]: the line is not `SCHEDULE USER COMMAND`.
-pub(crate) fn resolve(set: CronSet) -> Result<CronSet, Error> {
-    let Form::Line(text) = &set.schedule else { return Ok(set) };
+pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
+    let JobLine { name, line, options } = match set {
+        CronSet::Job(job) => return Ok(job),
+        CronSet::Line(line) => line,
+    };
     let refused = |why: String| Error::Schedule { field: "line", why };
-    let entry = crontab::line(text).map_err(|problem| refused(problem.to_string()))?;
+    let entry = crontab::line(&line).map_err(|problem| refused(problem.to_string()))?;
     let crontab::When::At(expression) = &entry.when else {
         return Err(refused(format!("{REBOOT} is for crontab files")));
     };
     let bash = Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
-    let schedule = Form::Fields { schedule: expression.to_string(), bash: Box::new(bash) };
-    Ok(CronSet { schedule, ..set })
+    Ok(JobDefinition { name, schedule: expression.to_string(), bash: Box::new(bash), options })
 }
 
 /// Whether the settings of `[cron]` can be used: a zone's name and a calendar's path, each empty where there is none.
@@ -56,14 +59,6 @@ pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
         reader.calendar(Path::new(calendar)).map_err(|error| Error::Config(format!("cron.{error}")))?;
     }
     Ok(())
-}
-
-/// The two parts of a job that is resolved: when and what.
-pub(super) fn parts(set: &CronSet) -> Result<(&str, &Bash), Error> {
-    match &set.schedule {
-        Form::Fields { schedule, bash } => Ok((schedule, bash)),
-        Form::Line(_) => Err(Error::Schedule { field: "line", why: "is not resolved".to_owned() }),
-    }
 }
 
 /// What schedules are read with: zones, calendars, and what holds where a job does not say.
@@ -126,17 +121,16 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error::Schedule`]: which field, and what is wrong.
-    pub(super) fn read(&self, set: &CronSet) -> Result<Parsed, Error> {
+    pub(super) fn read(&self, job: &JobDefinition) -> Result<Parsed, Error> {
         let refused =
             |field| move |error: agent_cron::Error| Error::Schedule { field, why: error.to_string() };
-        let (text, _) = parts(set)?;
-        let expression = Expression::parse(text).map_err(refused("schedule"))?;
-        let zone = match (expression.zone_name(), set.timezone.as_deref()) {
+        let expression = Expression::parse(&job.schedule).map_err(refused("schedule"))?;
+        let zone = match (expression.zone_name(), job.options.timezone.as_deref()) {
             (Some(name), _) => self.zones.load(name).map_err(refused("schedule"))?,
             (None, Some(name)) => self.zones.load(name).map_err(refused("timezone"))?,
             (None, None) => self.defaults().zone.clone(),
         };
-        let calendar = match &set.calendar {
+        let calendar = match &job.options.calendar {
             Some(path) => Some(self.calendar(Path::new(path))?),
             None => self.defaults().calendar.clone(),
         };
@@ -145,13 +139,14 @@ impl Reader {
     }
 
     /// A job's times; none where it is switched off, or has none.
-    pub(super) fn times(&self, set: &CronSet) -> Result<Option<Times>, Error> {
-        if !set.enabled || parts(set)?.0 == REBOOT {
+    pub(super) fn times(&self, job: &JobDefinition) -> Result<Option<Times>, Error> {
+        if !job.options.enabled || job.schedule == REBOOT {
             return Ok(None);
         }
-        let schedule = Arc::new(self.read(set)?.schedule);
-        let horizon = (set.missed == Missed::Once).then(|| i64::try_from(set.horizon).unwrap_or(i64::MAX));
-        Ok(Some(Times { schedule, jitter: jitter(&self.host, &set.name, set.jitter), horizon }))
+        let options = &job.options;
+        let schedule = Arc::new(self.read(job)?.schedule);
+        let horizon = (options.missed == Missed::Once).then(|| i64::try_from(options.horizon).unwrap_or(i64::MAX));
+        Ok(Some(Times { schedule, jitter: jitter(&self.host, &job.name, options.jitter), horizon }))
     }
 
     fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, Error> {

@@ -1,6 +1,6 @@
 //! The loop that starts what is due.
 
-use super::definition::{REBOOT, parts};
+use super::definition::REBOOT;
 use super::plan::{Fate, Jobs, LARGEST_STEP, Times, is_ahead};
 use super::planning::BATCH;
 use super::reconcile;
@@ -211,9 +211,9 @@ impl Scheduler {
     /// Jobs that run once after each start of the host.
     async fn after_boot(self: &Arc<Self>, starting: &mut JoinSet<()>) {
         for name in self.names().await {
-            let Some(set) = self.definition(&name) else { continue };
+            let Some(definition) = self.definition(&name) else { continue };
             let ran = self.tasks.job(&name, |job| job.boot.as_deref() == Some(self.boot.as_str()));
-            if ran != Some(false) || !set.enabled || parts(&set).map(|parts| parts.0).ok() != Some(REBOOT) {
+            if ran != Some(false) || !definition.options.enabled || definition.schedule != REBOOT {
                 continue;
             }
             let scheduler = self.clone();

@@ -1,10 +1,9 @@
 //! Reads jobs from the store and plans them.
 
-use super::definition::parts;
 use super::plan::{Times, base};
 use super::scheduler::{Scheduler, now_ms, seconds};
 use crate::task::Submission;
-use agent_wire::message::{CronSet, Overlap};
+use agent_wire::message::{JobDefinition, Overlap};
 use parking_lot::MutexGuard;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -68,7 +67,7 @@ impl Scheduler {
 
     fn plan_from(&self, name: &str, from: impl Fn(i64) -> i64) {
         let known = self.tasks.planned(name);
-        let times = self.definition(name).and_then(|set| self.times(&set));
+        let times = self.definition(name).and_then(|definition| self.times(&definition));
         let mut plan = self.plan();
         match (known, times) {
             (Some((name, at, last)), Some(times)) => {
@@ -80,9 +79,9 @@ impl Scheduler {
         self.changed.notify_one();
     }
 
-    fn times(&self, set: &CronSet) -> Option<Times> {
-        let times = self.reader.times(set);
-        times.inspect_err(|error| log::error!("job {} is not planned: {error}", set.name)).ok()?
+    fn times(&self, definition: &JobDefinition) -> Option<Times> {
+        let times = self.reader.times(definition);
+        times.inspect_err(|error| log::error!("job {} is not planned: {error}", definition.name)).ok()?
     }
 
     /// A job that is due. One that is due often need not be read each time.
@@ -96,9 +95,9 @@ impl Scheduler {
             Ok(known) => return Some(known),
             Err(fields) => fields,
         };
-        let set = read(name, fields.get())?;
-        let command = Submission::new(parts(&set).ok()?.1.clone());
-        let job = Arc::new(ReadJob { fields, overlap: set.overlap, times: self.times(&set), command });
+        let definition = read(name, fields.get())?;
+        let (overlap, times) = (definition.options.overlap, self.times(&definition));
+        let job = Arc::new(ReadJob { fields, overlap, times, command: Submission::new(*definition.bash) });
         if read_jobs.len() >= MAX_READ {
             read_jobs.clear();
         }
@@ -110,14 +109,14 @@ impl Scheduler {
         self.read_jobs.lock()
     }
 
-    pub(super) fn definition(&self, name: &str) -> Option<CronSet> {
+    pub(super) fn definition(&self, name: &str) -> Option<JobDefinition> {
         self.tasks.job(name, |job| job.fields.clone()).and_then(|fields| read(name, fields.get()))
     }
 }
 
-pub(super) fn read(name: &str, fields: &str) -> Option<CronSet> {
-    match CronSet::from_fields(fields) {
-        Ok(set) => Some(set),
+pub(super) fn read(name: &str, fields: &str) -> Option<JobDefinition> {
+    match JobDefinition::from_fields(fields) {
+        Ok(definition) => Some(definition),
         Err(error) => {
             // Of a later version.
             log::error!("job {name} can't be read: {error}");

@@ -1,14 +1,13 @@
 //! Jobs of crontab files: what is in the files is what is kept, whenever they change.
 
 use super::crontabs::{Crontabs, FileJob};
-use super::definition::parts;
 use super::planning::COMMIT;
 use super::scheduler::{Scheduler, now_ms};
 use super::watch::Watch;
 use crate::Error;
 use crate::exec::StartError;
 use crate::task::Job;
-use agent_wire::message::CronSet;
+use agent_wire::message::JobDefinition;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,13 +56,13 @@ impl Scheduler {
     /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
     async fn reconcile(
         &self,
-        found: Vec<(CronSet, PathBuf)>,
+        found: Vec<(JobDefinition, PathBuf)>,
         unread: &[PathBuf],
         starting: bool,
     ) -> Result<(), Error> {
-        let mut wanted: HashMap<String, (CronSet, String)> = found
+        let mut wanted: HashMap<String, (JobDefinition, String)> = found
             .into_iter()
-            .map(|(set, file)| (set.name.clone(), (set, file.display().to_string())))
+            .map(|(job, file)| (job.name.clone(), (job, file.display().to_string())))
             .collect();
         let mut gone = Vec::new();
         let mut after: Option<Arc<str>> = None;
@@ -87,8 +86,8 @@ impl Scheduler {
         }
         let boot = (!starting).then(|| self.boot.clone());
         let mut jobs = Vec::new();
-        for (name, (set, file)) in wanted.drain() {
-            let fields = set.to_fields();
+        for (name, (definition, file)) in wanted.drain() {
+            let fields = definition.to_fields();
             let known = self.tasks.job(&name, |job| (job.file.clone(), job.fields.get() == fields.get()));
             match known {
                 Some((Some(old), true)) if *old == *file => continue,
@@ -119,7 +118,7 @@ impl Scheduler {
         };
         // What is wrong with each user, if anything.
         let mut users: HashMap<String, Option<String>> = HashMap::new();
-        for user in jobs.iter().filter_map(|job| user_of(&job.set)) {
+        for user in jobs.iter().filter_map(|job| job.definition.bash.user.clone()) {
             if users.contains_key(&user) {
                 continue;
             }
@@ -130,13 +129,13 @@ impl Scheduler {
             };
             users.insert(user, error);
         }
-        jobs.retain(|FileJob { set, file, line }| {
-            let error = match user_of(set).and_then(|user| users.get(&user)?.as_ref()) {
+        jobs.retain(|FileJob { definition, file, line }| {
+            let error = match definition.bash.user.as_ref().and_then(|user| users.get(user)?.as_ref()) {
                 Some(error) => {
                     format!("{error} (if the lines of this file name no user, put CRON_USER=root above them)")
                 }
                 // What its line does not tell: the zone of a line above it, the calendar of the settings.
-                None => match self.reader.times(set) {
+                None => match self.reader.times(definition) {
                     Ok(_) => return true,
                     Err(error) => error.to_string(),
                 },
@@ -148,7 +147,7 @@ impl Scheduler {
         problems.iter().for_each(|problem| log::error!("{problem}"));
         warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
         let count = jobs.len();
-        let jobs = jobs.into_iter().map(|job| (job.set, job.file)).collect();
+        let jobs = jobs.into_iter().map(|job| (job.definition, job.file)).collect();
         match self.reconcile(jobs, &unread, starting).await {
             Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
             Err(error) => {
@@ -169,8 +168,4 @@ pub(super) fn watched(dir: &Path) -> Option<Watch> {
             None
         }
     }
-}
-
-fn user_of(set: &CronSet) -> Option<String> {
-    parts(set).ok()?.1.user.clone()
 }

@@ -1,6 +1,6 @@
 //! The face that dispatch sees, and the loop that starts what is due.
 
-use super::definition::{Parsed, Reader, parts};
+use super::definition::{Parsed, Reader};
 use super::plan::Plan;
 use super::planning::{ReadJob, read};
 use super::timer::{Moment, Timer};
@@ -8,7 +8,7 @@ use crate::Error;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Status, Submission, Tasks};
-use agent_wire::message::CronSet;
+use agent_wire::message::JobDefinition;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub(crate) struct Set {
 /// One job, as `cron.list` tells it.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) set: CronSet,
+    pub(crate) definition: JobDefinition,
     /// The schedule in its canonical form, or as it was given where it can't be read any more.
     pub(crate) canonical: String,
     /// The zone it is in.
@@ -107,22 +107,22 @@ impl Scheduler {
     /// # Errors
     /// [`Error::Schedule`], [`Error::JobOfFile`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`],
     /// [`Error::Journal`].
-    pub(crate) async fn set(&self, set: CronSet) -> Result<Set, Error> {
-        let Parsed { expression, schedule, .. } = self.reader.read(&set)?;
-        let spec = Spec::from(parts(&set)?.1);
+    pub(crate) async fn set(&self, definition: JobDefinition) -> Result<Set, Error> {
+        let Parsed { expression, schedule, .. } = self.reader.read(&definition)?;
+        let spec = Spec::from(&*definition.bash);
         self.executor.check(&spec).await?;
-        let fields = set.to_fields();
-        let known = self.tasks.job(&set.name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+        let fields = definition.to_fields();
+        let known = self.tasks.job(&definition.name, |job| (job.file.clone(), job.fields.get() == fields.get()));
         match known {
             Some((Some(file), _)) => {
-                return Err(Error::JobOfFile { job: set.name, file: file.to_string() });
+                return Err(Error::JobOfFile { job: definition.name, file: file.to_string() });
             }
             Some((None, true)) => {}
             Some((None, false)) | None => {
                 let job =
-                    Job { name: set.name.clone(), at: now_ms(), file: None, fields, last: None, boot: None };
+                    Job { name: definition.name.clone(), at: now_ms(), file: None, fields, last: None, boot: None };
                 self.tasks.set_jobs(vec![job]).await?;
-                self.replan(&set.name);
+                self.replan(&definition.name);
             }
         }
         Ok(Set {
@@ -155,17 +155,17 @@ impl Scheduler {
 
     fn listed(&self, status: JobStatus) -> Option<Listed> {
         let JobStatus { name, job, open, last } = status;
-        let set = read(&name, job.fields.get())?;
-        let (canonical, zone, next) = match self.reader.read(&set) {
+        let definition = read(&name, job.fields.get())?;
+        let (canonical, zone, next) = match self.reader.read(&definition) {
             Ok(Parsed { expression, zone, schedule }) => {
-                let foreseen = if set.enabled { FORESEEN } else { 0 };
+                let foreseen = if definition.options.enabled { FORESEEN } else { 0 };
                 let next = schedule.after(now()).take(foreseen).collect();
                 (expression.to_string(), Some(zone.name().to_owned()), next)
             }
-            Err(_) => (parts(&set).ok()?.0.to_owned(), None, Vec::new()),
+            Err(_) => (definition.schedule.clone(), None, Vec::new()),
         };
         let skipped = job.skipped.map(|skipped| *skipped);
-        Some(Listed { set, canonical, zone, file: job.file, next, open, last, skipped })
+        Some(Listed { definition, canonical, zone, file: job.file, next, open, last, skipped })
     }
 
     /// Starts a run now, besides those that are due, and tells the task's id. The same request again is the same run.
@@ -173,11 +173,11 @@ impl Scheduler {
     /// # Errors
     /// [`Error::NoSuchJob`]; those of [`Tasks::submit`].
     pub(crate) async fn run(&self, name: &str, request: &str) -> Result<String, Error> {
-        let Some(set) = self.definition(name) else { return Err(Error::NoSuchJob(name.to_owned())) };
+        let Some(definition) = self.definition(name) else { return Err(Error::NoSuchJob(name.to_owned())) };
         let id = format!("cron:{name}:run:{request}");
         let due =
             Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
-        self.tasks.submit(&id, Submission::new(parts(&set)?.1.clone()).of_job(due, 0)).await?;
+        self.tasks.submit(&id, Submission::new(*definition.bash).of_job(due, 0)).await?;
         Ok(id)
     }
 

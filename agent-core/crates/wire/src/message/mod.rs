@@ -19,7 +19,7 @@ pub use event::{Event, EventKind, Output};
 pub use init::{Init, InitReply, MAX_HOSTNAME};
 pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};
 pub use response::{Data, NORMAL, Resp, Response, Usage};
-pub use schedule::{CronHistory, CronList, CronSet, Missed, Overlap, Schedule};
+pub use schedule::{CronHistory, CronList, CronSet, JobDefinition, JobLine, JobOptions, Missed, Overlap};
 pub use task::{Ack, DEFAULT_LIST, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;

@@ -43,75 +43,79 @@ pub enum Missed {
     Once,
 }
 
-/// When and what, in either form.
+/// `cron.set`, in either of its forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// `schedule` and the fields of a command.
-    Fields {
-        /// The expression.
-        schedule: String,
-        /// What runs.
-        bash: Box<Bash>,
-    },
-    /// `line`: expression, user and command in one text, as a crontab has them.
-    Line(String),
+pub enum CronSet {
+    /// `schedule` and the fields of a command: a whole job.
+    Job(JobDefinition),
+    /// `line`: schedule, user and command in one text.
+    Line(JobLine),
 }
 
-/// `cron.set`.
+/// A job's one-line form, as in a crontab. The agent, which knows the schedule language, makes a
+/// [`JobDefinition`] of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CronSet {
-    /// Setting the same name again replaces the job.
+pub struct JobLine {
+    /// The job's name.
     pub name: String,
-    /// When and what.
-    pub schedule: Schedule,
-    /// IANA name; `None` is the agent's.
+    /// Schedule, user and command.
+    pub line: String,
+    /// Everything else.
+    pub options: JobOptions,
+}
+
+/// A scheduled job, all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobDefinition {
+    /// The job's name; setting the same name again replaces the job.
+    pub name: String,
+    /// The schedule's expression.
+    pub schedule: String,
+    /// The command.
+    pub bash: Box<Bash>,
+    /// Everything else.
+    pub options: JobOptions,
+}
+
+/// How a job is scheduled, apart from its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobOptions {
+    /// IANA name of the time zone; `None` is the agent's.
     pub timezone: Option<String>,
-    /// Policy for runs that overlap.
+    /// What happens to runs that overlap.
     pub overlap: Overlap,
-    /// Policy for runs that were missed.
+    /// What happens to runs that were missed.
     pub missed: Missed,
-    /// Seconds within which one run stands for those that were missed; a day when absent, at most 30.
+    /// Seconds within which one run makes up for the runs that were missed, at most 30 days.
     pub horizon: u64,
-    /// Seconds, at most an hour; 0 when absent.
+    /// Seconds, at most an hour, by which starts are put off.
     pub jitter: u64,
-    /// Whether it runs; a job that does not is kept.
+    /// Whether the job runs; a job that is switched off is kept.
     pub enabled: bool,
     /// Path of the calendar for `C`; `None` is the agent's.
     pub calendar: Option<String>,
 }
 
-impl CronSet {
-    /// `horizon` when it is absent: a day.
-    pub const HORIZON: u64 = 86_400;
-
-    /// Reads the name of a schedule, the only field of `cron.remove`, `cron.run` and `cron.history`.
-    ///
-    /// # Errors
-    /// When it is missing or too long.
-    pub fn name(params: Params<'_>) -> Result<String, InvalidParams> {
-        match params.short_text("name", MAX_NAME)? {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(InvalidParams("name is missing".to_owned())),
+impl Default for JobOptions {
+    fn default() -> Self {
+        Self {
+            timezone: None,
+            overlap: Overlap::default(),
+            missed: Missed::default(),
+            horizon: Self::HORIZON,
+            jitter: 0,
+            enabled: true,
+            calendar: None,
         }
     }
+}
 
-    /// Reads the fields of `cron.set`.
-    ///
-    /// # Errors
-    /// The first field that is not as §7 has it; both or none of `schedule` and `line`.
-    pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
-        let schedule = match (params.short_text("schedule", MAX_SCHEDULE)?, params.text("line")?) {
-            (Some(schedule), None) => Schedule::Fields {
-                schedule: schedule.to_owned(),
-                bash: Box::new(Bash::parse(params, MAX_TASK_TIMEOUT)?),
-            },
-            (None, Some(line)) => Schedule::Line(line.to_owned()),
-            (Some(_), Some(_)) => return Err(InvalidParams("give schedule or line, not both".to_owned())),
-            (None, None) => return Err(InvalidParams("schedule is missing".to_owned())),
-        };
+impl JobOptions {
+    /// The `horizon` of a request that has none: a day.
+    const HORIZON: u64 = 86_400;
+
+    fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
-            name: Self::name(params)?,
-            schedule,
             timezone: params.short_text("timezone", MAX_NAME)?.map(str::to_owned),
             overlap: params
                 .one_of(
@@ -132,54 +136,90 @@ impl CronSet {
             },
         })
     }
+}
 
-    /// Its fields as JSON text, the same for the same job: what an agent keeps of it.
+impl CronSet {
+    /// Reads the name of a job, the only field of `cron.remove`, `cron.run` and `cron.history`.
+    ///
+    /// # Errors
+    /// When it is missing or too long.
+    pub fn name(params: Params<'_>) -> Result<String, InvalidParams> {
+        match params.short_text("name", MAX_NAME)? {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(InvalidParams("name is missing".to_owned())),
+        }
+    }
+
+    /// Reads the fields of `cron.set`.
+    ///
+    /// # Errors
+    /// The first field that is not as §7 has it; both or none of `schedule` and `line`.
+    pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
+        match (params.short_text("schedule", MAX_SCHEDULE)?, params.text("line")?) {
+            (Some(schedule), None) => {
+                let bash = Box::new(Bash::parse(params, MAX_TASK_TIMEOUT)?);
+                let (name, options) = (Self::name(params)?, JobOptions::parse(params)?);
+                Ok(Self::Job(JobDefinition { name, schedule: schedule.to_owned(), bash, options }))
+            }
+            (None, Some(line)) => {
+                let (name, options) = (Self::name(params)?, JobOptions::parse(params)?);
+                Ok(Self::Line(JobLine { name, line: line.to_owned(), options }))
+            }
+            (Some(_), Some(_)) => Err(InvalidParams("give schedule or line, not both".to_owned())),
+            (None, None) => Err(InvalidParams("schedule is missing".to_owned())),
+        }
+    }
+}
+
+impl JobDefinition {
+    /// Returns the fields as JSON text, the same for the same job: what an agent stores.
     #[must_use]
     pub fn to_fields(&self) -> Box<RawValue> {
         to_raw_value(self).expect("a job goes to memory")
     }
 
-    /// Reads what [`CronSet::to_fields`] has written.
+    /// Reads what [`JobDefinition::to_fields`] wrote.
     ///
     /// # Errors
-    /// It is not that, or a later version's.
+    /// When the text is something else, or a later version's.
     pub fn from_fields(fields: &str) -> Result<Self, InvalidParams> {
         let fields = json::parse_object(fields).map_err(|error| InvalidParams(error.message))?;
-        Self::parse(Params::new(&fields))
+        match CronSet::parse(Params::new(&fields))? {
+            CronSet::Job(job) => Ok(job),
+            CronSet::Line(_) => Err(InvalidParams("schedule is missing".to_owned())),
+        }
     }
 }
 
-impl Serialize for CronSet {
-    /// The request's fields without `id` and `method`, those left out that say what is so without them.
+impl Serialize for JobDefinition {
+    /// Writes the request's fields without `id` and `method`; fields with their default value are
+    /// left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { name, schedule, bash, options } = self;
+        let JobOptions { timezone, overlap, missed, horizon, jitter, enabled, calendar } = options;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", &self.name)?;
-        match &self.schedule {
-            Schedule::Line(line) => map.serialize_entry("line", line)?,
-            Schedule::Fields { schedule, bash } => {
-                map.serialize_entry("schedule", schedule)?;
-                bash.serialize_into(&mut map)?;
-            }
-        }
-        if let Some(timezone) = &self.timezone {
+        map.serialize_entry("name", name)?;
+        map.serialize_entry("schedule", schedule)?;
+        bash.serialize_into(&mut map)?;
+        if let Some(timezone) = timezone {
             map.serialize_entry("timezone", timezone)?;
         }
-        if self.overlap != Overlap::default() {
-            map.serialize_entry("overlap", &self.overlap)?;
+        if *overlap != Overlap::default() {
+            map.serialize_entry("overlap", overlap)?;
         }
-        if self.missed != Missed::default() {
-            map.serialize_entry("missed", &self.missed)?;
+        if *missed != Missed::default() {
+            map.serialize_entry("missed", missed)?;
         }
-        if self.horizon != Self::HORIZON {
-            map.serialize_entry("horizon", &self.horizon)?;
+        if *horizon != JobOptions::HORIZON {
+            map.serialize_entry("horizon", horizon)?;
         }
-        if self.jitter != 0 {
-            map.serialize_entry("jitter", &self.jitter)?;
+        if *jitter != 0 {
+            map.serialize_entry("jitter", jitter)?;
         }
-        if !self.enabled {
+        if !*enabled {
             map.serialize_entry("enabled", &false)?;
         }
-        if let Some(calendar) = &self.calendar {
+        if let Some(calendar) = calendar {
             map.serialize_entry("calendar", calendar)?;
         }
         map.end()

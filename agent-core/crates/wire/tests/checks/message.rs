@@ -3,7 +3,7 @@
 use agent_wire::json::parse_object;
 use agent_wire::message::{
     Bash, Cancel, CronSet, Event, GetInfo, Init, InitReply, MAX_ID, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
-    MAX_TASK_TIMEOUT, OutputFrom, Request, Response, Schedule, TaskId, line,
+    MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId, line,
 };
 use agent_wire::{Decoder, InvalidParams, Limits, Params, Retcode};
 use serde::Serialize;
@@ -59,12 +59,13 @@ fn request(map: Map<String, Value>) {
         assert!((1..=MAX_ID).contains(&task.len()));
     }
     parsed(OutputFrom::parse(params));
-    if let Some(CronSet { name, schedule, .. }) = parsed(CronSet::parse(params)) {
-        assert!(!name.is_empty());
-        if let Schedule::Fields { schedule, bash } = schedule {
-            assert!(!schedule.is_empty());
-            is_within_bounds(&bash, MAX_TASK_TIMEOUT);
+    match parsed(CronSet::parse(params)) {
+        Some(CronSet::Job(job)) => {
+            assert!(!job.name.is_empty() && !job.schedule.is_empty());
+            is_within_bounds(&job.bash, MAX_TASK_TIMEOUT);
         }
+        Some(CronSet::Line(job)) => assert!(!job.name.is_empty()),
+        None => {}
     }
 }
 
