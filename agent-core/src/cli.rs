@@ -1,7 +1,6 @@
 //! The daemon's flags. Each has a variable `BASICAGENT_…` of the same name; both override the file.
 
-use crate::Error;
-use crate::config::{Config, Level};
+use crate::config::{self, Config, Level};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -54,7 +53,7 @@ impl Overrides {
     ///
     /// # Errors
     /// Those of [`Config::load`].
-    pub(crate) fn configuration(&self) -> Result<Config, Error> {
+    pub(crate) fn configuration(&self) -> Result<Config, config::Error> {
         Config::load(self.config.as_deref(), |config| self.lay_over(config))
     }
 

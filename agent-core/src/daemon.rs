@@ -75,7 +75,7 @@ fn check(config: &Config) -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    let cron = config.schedule_settings();
+    let cron = &config.cron;
     if let Err(error) = schedule::check(&cron.timezone, &cron.calendar) {
         eprintln!("BasicAgent: {error}");
         return ExitCode::from(2);
@@ -175,15 +175,15 @@ impl Daemon<'_> {
             None => Policy::allow_all(),
         };
         let (shutdown, stopping) = Shutdown::new();
-        let executor = Arc::new(Executor::start(config.exec.settings(), exec::Platform::default())?);
-        let plugins = Arc::new(Plugins::new(config.plugin_settings()?));
-        let tasks = Arc::new(Tasks::open(&config.state_dir, config.task_settings(), executor.clone())?);
-        let cron = config.schedule_settings();
+        let executor = Arc::new(Executor::start(config.exec.clone(), exec::Platform::default())?);
+        let plugins = Arc::new(Plugins::new(config.plugin_dirs.clone(), config.plugins.clone()));
+        let tasks = Arc::new(Tasks::open(&config.state_dir, config.tasks, executor.clone())?);
+        let cron = config.cron.clone();
         schedule::check(&cron.timezone, &cron.calendar)?;
         let scheduler =
             Scheduler::new(&identity.host_id, task::boot_id()?, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy, executor.clone()));
-        let audit = Audit::new(config.audit());
+        let audit = Audit::new(config.audit_file(), config.audit.clone());
         let parts = Parts {
             executor: executor.clone(),
             plugins: plugins.clone(),
@@ -267,7 +267,7 @@ impl Daemon<'_> {
     async fn cancel_work(&self) {
         log::warn!("still running work is cancelled");
         self.dispatcher.cancel_all();
-        let bound = self.config.borrow().exec.settings().grace + CLOSE_TIMEOUT;
+        let bound = self.config.borrow().exec.grace + CLOSE_TIMEOUT;
         if tokio::time::timeout(bound, self.dispatcher.drained()).await.is_err() {
             log::error!("some work did not end in {} s", bound.as_secs());
         }
@@ -294,14 +294,11 @@ impl Daemon<'_> {
         }
         log::set_max_level(config.log.level.0);
         self.reload_policy(&config);
-        self.audit.reconfigure(config.audit());
-        self.executor.reconfigure(config.exec.settings());
-        self.tasks.reconfigure(config.task_settings());
-        self.scheduler.reconfigure(&config.schedule_settings()).await;
-        match config.plugin_settings() {
-            Ok(settings) => self.plugins.reload(settings).await,
-            Err(error) => log::error!("plugins stay as they are: {error}"),
-        }
+        self.audit.reconfigure(config.audit_file(), config.audit.clone());
+        self.executor.reconfigure(config.exec.clone());
+        self.tasks.reconfigure(config.tasks);
+        self.scheduler.reconfigure(&config.cron).await;
+        self.plugins.reload(config.plugin_dirs.clone(), config.plugins.clone()).await;
         self.config.send_replace(Arc::new(config));
         log::info!("configuration reloaded");
     }

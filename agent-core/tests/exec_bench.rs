@@ -7,7 +7,7 @@ use std::future;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use agent_core::exec::{End, Executor, Platform, Settings, Spec, Trees};
+use agent_core::exec::{End, Executor, Platform, ExecSettings, Spec, Trees};
 use tokio::process::Command;
 
 const ROUNDS: usize = 2_000;
@@ -16,7 +16,7 @@ const HEAP: usize = 100 << 20;
 
 fn executor(trees: Trees) -> Executor {
     let zygote = env!("CARGO_BIN_EXE_BasicAgent").into();
-    Executor::start(Settings::default(), Platform { zygote, trees }).expect("an executor")
+    Executor::start(ExecSettings::default(), Platform { zygote, trees }).expect("an executor")
 }
 
 async fn ours(executor: &Executor, user: Option<&str>) -> Duration {

@@ -1,11 +1,13 @@
 //! From a request to its line.
 
-use super::file::{LogFile, Settings};
+use super::file::LogFile;
 use super::line::Line;
+use crate::config::AuditSettings;
 use crate::dispatch::Peer;
 use agent_wire::message::{Request, Resp, Response};
 use agent_wire::{Method, Params};
 use parking_lot::{Mutex, MutexGuard};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -24,7 +26,9 @@ pub(crate) struct Audit(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    settings: Settings,
+    /// `None`: there is no audit log.
+    path: Option<PathBuf>,
+    settings: AuditSettings,
     file: LogFile,
     /// Whole lines that wait to be written together, and how many they are.
     gathered: String,
@@ -61,15 +65,16 @@ pub(crate) struct Entry {
 
 impl Audit {
     /// A log; its file is opened with the first line.
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(path: Option<PathBuf>, settings: AuditSettings) -> Self {
         let (file, gathered) = (LogFile::default(), String::new());
-        Self(Arc::new(Mutex::new(State { settings, file, gathered, count: 0, gathering: false, lost: 0 })))
+        Self(Arc::new(Mutex::new(State { path, settings, file, gathered, count: 0, gathering: false, lost: 0 })))
     }
 
     /// New settings; the file is opened again, also when they are the same.
-    pub(crate) fn reconfigure(&self, settings: Settings) {
+    pub(crate) fn reconfigure(&self, path: Option<PathBuf>, settings: AuditSettings) {
         let mut state = self.state();
         state.flush();
+        state.path = path;
         state.settings = settings;
         state.file.reopen();
     }
@@ -117,7 +122,7 @@ impl Audit {
     }
 
     fn entry(&self, peer: &Peer) -> Option<Entry> {
-        self.state().settings.file.as_ref()?;
+        self.state().path.as_ref()?;
         let mut line = Line::new();
         line.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
         match peer {
@@ -214,7 +219,7 @@ impl State {
         }
         let mut lines = std::mem::take(&mut self.gathered);
         let count = std::mem::take(&mut self.count);
-        let Some(path) = &self.settings.file else { return };
+        let Some(path) = &self.path else { return };
         let told = (self.lost > 0).then(|| {
             let mut gap = Line::new();
             gap.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());

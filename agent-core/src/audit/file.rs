@@ -3,21 +3,11 @@
 //! Each line is one write(2) to a file opened for appending, so that a line is whole or not there whenever the agent is
 //! killed. What a full disk cuts short is taken away again.
 
+use crate::config::AuditSettings;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-/// Where the log is and how much of it there may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// `None`: there is no audit log.
-    pub(crate) file: Option<PathBuf>,
-    /// Bytes of one file; a line that would go beyond begins the next.
-    pub(crate) max_bytes: u64,
-    /// Full files kept beside it: `FILE.1`, the youngest, to `FILE.N`.
-    pub(crate) keep: u32,
-}
 
 /// The file as it is open now.
 #[derive(Debug, Default)]
@@ -40,7 +30,7 @@ impl LogFile {
     }
 
     /// Appends one line.
-    pub(super) fn append(&mut self, path: &Path, settings: &Settings, line: &str) -> io::Result<()> {
+    pub(super) fn append(&mut self, path: &Path, settings: &AuditSettings, line: &str) -> io::Result<()> {
         let size = line.len() as u64;
         if let Some(open) = &self.open
             && open.length > 0
@@ -170,8 +160,10 @@ mod tests {
         }
     }
 
-    fn settings(max_bytes: u64, keep: u32) -> Settings {
-        Settings { file: None, max_bytes, keep }
+    fn settings(max_bytes: u64, keep: u32) -> AuditSettings {
+        let mut settings = AuditSettings::default();
+        (settings.max_bytes, settings.keep) = (max_bytes, keep);
+        settings
     }
 
     #[test]

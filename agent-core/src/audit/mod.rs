@@ -9,4 +9,3 @@ mod file;
 mod line;
 
 pub(crate) use entry::{Audit, Entry, Gathering};
-pub(crate) use file::Settings;

@@ -24,7 +24,8 @@ use super::command::outcome::Outcome;
 use super::command::running::Job;
 use super::command::sink::Piece;
 use super::command::spec::Spec;
-use super::settings::{DefaultGroup, Platform, Settings, Trees};
+use super::platform::{Platform, Trees};
+use crate::config::{DefaultGroup, ExecSettings};
 use super::zygote::spawner::Spawner;
 use crate::exec::StartError;
 
@@ -41,7 +42,7 @@ pub struct Executor(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    settings: Mutex<Arc<Settings>>,
+    settings: Mutex<Arc<ExecSettings>>,
     admission: Arc<Admission>,
     next_id: AtomicU64,
     shutdown: watch::Sender<bool>,
@@ -69,7 +70,7 @@ impl Executor {
     ///
     /// # Errors
     /// [`StartError::NotStarted`] when there can be no zygote, or no cgroup where that was demanded.
-    pub fn start(settings: Settings, platform: Platform) -> Result<Self, StartError> {
+    pub fn start(settings: ExecSettings, platform: Platform) -> Result<Self, StartError> {
         let failed = |stage| move |error: io::Error| StartError::step(stage, error);
         daemon::default_sigchld().map_err(failed("SIGCHLD"))?;
         let nofile = raise_nofile(&settings);
@@ -174,7 +175,7 @@ impl Executor {
     }
 
     /// New settings, for commands that begin from now on.
-    pub fn reconfigure(&self, settings: Settings) {
+    pub fn reconfigure(&self, settings: ExecSettings) {
         raise_nofile(&settings);
         self.0.admission.resize(settings.max_running, settings.max_queued);
         *self.0.settings.lock() = Arc::new(settings);
@@ -227,7 +228,7 @@ impl Executor {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn settings(&self) -> Arc<Settings> {
+    pub(crate) fn settings(&self) -> Arc<ExecSettings> {
         Arc::clone(&self.0.settings.lock())
     }
 }
@@ -239,7 +240,7 @@ impl fmt::Debug for Executor {
 }
 
 /// Raises the soft limit of open files to what the bounds need, and tells what it was.
-fn raise_nofile(settings: &Settings) -> u64 {
+fn raise_nofile(settings: &ExecSettings) -> u64 {
     let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
     let wanted =

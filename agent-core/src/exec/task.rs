@@ -28,7 +28,7 @@ use super::command::program::{self, Program};
 use super::command::running;
 use super::command::spec::Spec;
 use super::executor::Executor;
-use super::settings::Settings;
+use crate::config::ExecSettings;
 use crate::exec::StartError;
 
 /// How long a killed leaf may take to be empty.
@@ -38,7 +38,7 @@ const KILLED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Prepared {
     account: Arc<Account>,
-    settings: Arc<Settings>,
+    settings: Arc<ExecSettings>,
     leaf: Option<Leaf>,
     limited: Limited,
 }

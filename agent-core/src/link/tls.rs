@@ -5,7 +5,7 @@
 use super::plain::Plain;
 use super::resolve::Target;
 use crate::Error;
-use crate::config::{Config, Tls, TlsVersion};
+use crate::config::{Config, TlsSettings, TlsVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
@@ -52,7 +52,7 @@ pub(super) fn names_of_peer(stream: &TlsStream<Plain>) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::TlsFile`], naming the key of the setting and the file.
-pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
+pub(crate) fn client_config(tls: &TlsSettings) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca", &tls.ca)? {
         roots.add(certificate).map_err(|error| bad("ca", &tls.ca, &error))?;

@@ -68,7 +68,7 @@ struct Lane {
 
 impl Lane {
     async fn call(&mut self, args: String) -> Reply {
-        let (path, identity) = locate(&self.shared.settings.dirs, &self.method)?;
+        let (path, identity) = locate(&self.shared.dirs, &self.method)?;
         self.shared.is_free(&self.method, identity)?;
         let reply = self.exchange(&path, identity, args).await;
         if let Err(error) = &reply {

@@ -14,5 +14,5 @@ mod process;
 mod quarantine;
 mod worker;
 
-pub(crate) use plugins::{Plugins, Settings};
+pub(crate) use plugins::Plugins;
 pub(crate) use worker::{WORKER_FLAG, worker_main};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, geteuid};
 use plugin_api::MethodName;
-use plugin_api::host::{self, FileIdentity, Trust};
+use plugin_api::host::{self, FileIdentity};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
@@ -19,27 +19,17 @@ use super::lane::{self, Reply, Request};
 use super::process::{CALL_TIMEOUT, Program, Worker};
 use super::quarantine::Quarantine;
 use crate::Error;
+use crate::config::PluginSettings;
 
 /// What [`Plugins::shutdown`] waits for calls that run; then their workers are killed.
 const SHUTDOWN_TIMEOUT: Duration = CALL_TIMEOUT;
 
-/// What the configuration says.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Absolute, searched in order.
-    pub(crate) dirs: Vec<PathBuf>,
-    /// Methods whose plugin may keep root, if it says that it needs it.
-    pub(crate) roots: Vec<String>,
-    /// How long a worker outlives its last call.
-    pub(crate) idle: Duration,
-    /// What is asked of a plugin's file beside its owner.
-    pub(crate) trust: Trust,
-}
-
 /// What all lanes know, until the settings change.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) settings: Settings,
+    /// Plugin directories: absolute, searched in order.
+    pub(super) dirs: Vec<PathBuf>,
+    pub(super) settings: PluginSettings,
     pub(super) program: Program,
     /// The agent's own.
     pub(super) uid: Uid,
@@ -69,12 +59,12 @@ struct Lane {
 
 impl Plugins {
     /// Nothing is looked at, and no worker started, before the first call.
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self::with_program(settings, Program::this())
+    pub(crate) fn new(dirs: Vec<PathBuf>, settings: PluginSettings) -> Self {
+        Self::with_program(dirs, settings, Program::this())
     }
 
-    fn with_program(settings: Settings, program: Program) -> Self {
-        let shared = Arc::new(Shared::new(settings, program));
+    fn with_program(dirs: Vec<PathBuf>, settings: PluginSettings, program: Program) -> Self {
+        let shared = Arc::new(Shared::new(dirs, settings, program));
         let state = State { shared, lanes: HashMap::new(), summaries: HashMap::new(), closed: false };
         Self { state: Mutex::new(state) }
     }
@@ -102,7 +92,7 @@ impl Plugins {
     /// Every method there is a plugin file for, sorted. Nothing is loaded.
     pub(crate) fn installed(&self) -> Vec<MethodName> {
         let shared = self.lock().shared.clone();
-        match host::list(&shared.settings.dirs) {
+        match host::list(&shared.dirs) {
             Ok(files) => files.into_iter().map(|(method, _)| method).collect(),
             Err(err) => {
                 log::warn!("{err}");
@@ -128,10 +118,10 @@ impl Plugins {
 
     /// Takes new settings, and takes no plugin for a bad one any more. Workers started by the old ones finish what they
     /// were asked and end.
-    pub(crate) async fn reload(&self, settings: Settings) {
+    pub(crate) async fn reload(&self, dirs: Vec<PathBuf>, settings: PluginSettings) {
         let lanes = {
             let mut state = self.lock();
-            state.shared = Arc::new(Shared::new(settings, state.shared.program.clone()));
+            state.shared = Arc::new(Shared::new(dirs, settings, state.shared.program.clone()));
             state.summaries.clear();
             std::mem::take(&mut state.lanes)
         };
@@ -160,7 +150,7 @@ impl Plugins {
             Entry::Occupied(lane) => lane,
             Entry::Vacant(vacant) => {
                 // One that can't be found needs no lane: names are the peer's to invent.
-                lane::locate(&shared.settings.dirs, vacant.key())?;
+                lane::locate(&shared.dirs, vacant.key())?;
                 let (requests, receiver) = mpsc::channel(lane::QUEUE);
                 let task = tokio::spawn(lane::run(vacant.key().clone(), shared, receiver));
                 vacant.insert_entry(Lane { requests, task })
@@ -173,7 +163,7 @@ impl Plugins {
     }
 
     async fn summary(&self, shared: &Shared, method: &MethodName) -> Result<String, Error> {
-        let (path, identity) = lane::locate(&shared.settings.dirs, method)?;
+        let (path, identity) = lane::locate(&shared.dirs, method)?;
         shared.is_free(method, identity)?;
         if let Some((known, summary)) = self.lock().summaries.get(method)
             && *known == identity
@@ -200,8 +190,8 @@ impl Plugins {
 }
 
 impl Shared {
-    fn new(settings: Settings, program: Program) -> Self {
-        Self { settings, program, uid: geteuid(), quarantine: Mutex::default() }
+    fn new(dirs: Vec<PathBuf>, settings: PluginSettings, program: Program) -> Self {
+        Self { dirs, settings, program, uid: geteuid(), quarantine: Mutex::default() }
     }
 
     /// Refuses a plugin that is in quarantine.

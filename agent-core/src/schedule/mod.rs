@@ -18,4 +18,4 @@ mod timer;
 mod watch;
 
 pub(crate) use definition::{check, resolve};
-pub(crate) use scheduler::{Listed, Scheduler, Settings, told};
+pub(crate) use scheduler::{Listed, Scheduler, told};

@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::planning::{ReadJob, read};
 use super::timer::{Moment, Timer};
 use crate::Error;
+use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{Due, Job, JobStatus, Status, Submission, Tasks};
@@ -18,17 +19,6 @@ use tokio::sync::{Notify, watch};
 
 /// Times that an answer tells in advance.
 pub(crate) const FORESEEN: usize = 5;
-
-/// What an operator sets for schedules; empty where it is not set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// The directory of crontab files.
-    pub(crate) dir: PathBuf,
-    /// IANA name of the zone that schedules are in which name none; empty: the system's.
-    pub(crate) timezone: String,
-    /// Path of the calendar for `C` of jobs that name none.
-    pub(crate) calendar: String,
-}
 
 /// What a job that is set comes to.
 #[derive(Debug)]
@@ -83,7 +73,7 @@ impl Scheduler {
     pub(crate) fn new(
         host: &str,
         boot: String,
-        settings: &Settings,
+        settings: &CronSettings,
         tasks: Arc<Tasks>,
         executor: Arc<Executor>,
     ) -> Arc<Self> {
@@ -195,7 +185,7 @@ impl Scheduler {
     }
 
     /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
-    pub(crate) async fn reconfigure(&self, settings: &Settings) {
+    pub(crate) async fn reconfigure(&self, settings: &CronSettings) {
         let changed = self.reader.reload(&settings.timezone, &settings.calendar);
         self.read_jobs().clear();
         if changed {

@@ -1,7 +1,8 @@
 //! The bounds of what is kept, and what gives way to a new task.
 
 use super::table::{State, Task};
-use super::tasks::{Settings, Tasks, lock};
+use super::tasks::{Tasks, lock};
+use crate::config::TaskSettings;
 use crate::Error;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +28,7 @@ impl Tasks {
     /// task somebody has asked for.
     pub(super) fn make_room(
         &self,
-        settings: &Settings,
+        settings: &TaskSettings,
         bytes: u64,
         in_memory: usize,
         job: Option<&str>,

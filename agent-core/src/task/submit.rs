@@ -110,7 +110,7 @@ impl Tasks {
         let bash = command.bash().clone();
         let due = cron.clone();
         let settings = self.runner.settings();
-        let shape = Shape::of(command.bash(), settings.max_output);
+        let shape = Shape::of(command.bash(), self.executor.settings().max_output as u64);
         let job = cron.as_deref().map(|due| due.job.as_str());
         let forgotten =
             self.make_room(&settings, shape.most_bytes(), size_of_command(command.bash()), job)?;

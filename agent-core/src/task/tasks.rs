@@ -7,31 +7,17 @@ use super::store::Store;
 use super::submit::UnderWay;
 use super::table::{Counts, State, Task};
 use crate::Error;
+use crate::config::TaskSettings;
 use crate::exec::Executor;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of output that one `async.output` answers at most.
 const MAX_PIECE: usize = 256 << 10;
-
-/// What an operator sets for tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// Tasks that run at once.
-    pub(crate) max_running: u32,
-    /// Tasks that are known at once, ended ones included.
-    pub(crate) max_kept: usize,
-    /// Bytes of output on disk.
-    pub(crate) max_bytes: u64,
-    /// How long an ended task is kept.
-    pub(crate) keep: Duration,
-    /// Bytes kept of an output stream where the request does not say.
-    pub(crate) max_output: u64,
-}
 
 /// One task, as of a moment.
 #[derive(Debug)]
@@ -72,7 +58,7 @@ impl Tasks {
     ///
     /// # Errors
     /// [`Error::File`]: the store can't be read or made.
-    pub(crate) fn open(state_dir: &Path, settings: Settings, executor: Arc<Executor>) -> Result<Self, Error> {
+    pub(crate) fn open(state_dir: &Path, settings: TaskSettings, executor: Arc<Executor>) -> Result<Self, Error> {
         let directory = state_dir.join("tasks");
         let spool = Arc::new(SpoolDir::open(&directory)?);
         let store = Store::open(&directory)?;
@@ -86,7 +72,7 @@ impl Tasks {
     }
 
     /// New settings, from now on.
-    pub(crate) fn reconfigure(&self, settings: Settings) {
+    pub(crate) fn reconfigure(&self, settings: TaskSettings) {
         self.runner.reconfigure(settings);
     }
 

@@ -1,7 +1,7 @@
 //! Ten ways out of a time-out, none of which works: nothing is left when the answer comes.
 
 use crate::support::{DEADLINE, executors, is_root, processes, run, spec, state};
-use agent_core::exec::{End, Executor, Settings, Spec, Trees};
+use agent_core::exec::{End, Executor, ExecSettings, Spec, Trees};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -135,7 +135,7 @@ fn applies(name: &str) -> bool {
 
 #[tokio::test]
 async fn no_trick_survives_a_time_out() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         // The bomb alone, the others together.
         let (bombs, others): (Vec<_>, Vec<_>) = (0..TRICKS.len())
             .filter(|number| applies(TRICKS[*number].0))
@@ -167,7 +167,7 @@ async fn no_trick_survives_a_time_out() {
 #[ignore = "a measurement of some minutes, not a test"]
 async fn a_hundred_runs_of_each_trick() {
     let mut tolls = Vec::new();
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         for (number, (name, ..)) in TRICKS.iter().enumerate().filter(|(_, trick)| applies(trick.0)) {
             tolls.push((trees, *name, tally(trees, &executor, number, 100).await));
         }

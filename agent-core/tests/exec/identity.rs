@@ -2,7 +2,7 @@
 
 use crate::roles;
 use crate::support::{BOTH, executors, needs_root, output, run, spec};
-use agent_core::exec::{DefaultGroup, FailedStep, Settings, Spec, StartError};
+use agent_core::exec::{DefaultGroup, FailedStep, ExecSettings, Spec, StartError};
 use std::process::Command;
 
 fn as_user(user: &str, cmd: &str) -> Spec {
@@ -21,7 +21,7 @@ async fn ids_and_groups_are_those_that_setpriv_gives() {
     if !needs_root() {
         return;
     }
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         for (user, uid, gid) in [("nobody", "65534", "65534"), ("daemon", "1", "1"), ("root", "0", "0")] {
             for name in [user, uid] {
                 assert_eq!(
@@ -33,7 +33,7 @@ async fn ids_and_groups_are_those_that_setpriv_gives() {
         }
         let grouped = Spec { group: Some("daemon".into()), ..as_user("nobody", "id -g; id -G") };
         assert_eq!(output(&executor, grouped).await, "1\n1 65534\n".replace(" 65534", ""), "{trees:?}");
-        executor.reconfigure(Settings { default_group: DefaultGroup::Root, ..Settings::default() });
+        executor.reconfigure(ExecSettings { default_group: DefaultGroup::Root, ..ExecSettings::default() });
         assert_eq!(output(&executor, as_user("nobody", "id -u; id -g")).await, "65534\n0\n");
         executor.shutdown().await;
     }
@@ -51,7 +51,7 @@ fn supplementary_groups_of_the_target_are_set() {
 
 #[tokio::test]
 async fn strangers_are_refused() {
-    for (_, executor) in executors(&Settings::default()) {
+    for (_, executor) in executors(&ExecSettings::default()) {
         let user = run(&executor, as_user("no-such-user", "true")).await;
         assert!(matches!(user, Err(StartError::NoSuchUser(name)) if name == "no-such-user"));
         let uid = run(&executor, as_user("3999999999", "true")).await;
@@ -67,7 +67,7 @@ async fn the_environment_is_built_from_nothing() {
     if !needs_root() {
         return;
     }
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let added = Spec {
             env: vec![("A".into(), "b c".into())],
             ..as_user("nobody", "tr '\\0' '\\n' </proc/$$/environ; :")
@@ -86,7 +86,7 @@ async fn it_runs_at_home_or_where_asked_and_nowhere_else() {
     if !needs_root() {
         return;
     }
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         assert_eq!(output(&executor, spec("pwd")).await, "/root\n", "{trees:?}");
         assert_eq!(output(&executor, as_user("nobody", "pwd")).await, "/\n", "{trees:?}");
         assert_eq!(output(&executor, Spec { cwd: Some("/tmp".into()), ..spec("pwd") }).await, "/tmp\n");
@@ -105,7 +105,7 @@ async fn it_runs_at_home_or_where_asked_and_nowhere_else() {
 #[tokio::test]
 async fn descriptors_signals_session_and_limits_are_clean() {
     let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         assert_eq!(output(&executor, spec("ls /proc/$$/fd; :")).await, "0\n1\n2\n", "{trees:?}");
         let given = Spec { stdin: Some(b"x".to_vec()), separate_stderr: true, ..spec("ls /proc/$$/fd; :") };
         assert_eq!(output(&executor, given).await, "0\n1\n2\n", "{trees:?}");
@@ -128,7 +128,7 @@ async fn a_user_can_open_its_own_output_and_input_by_name() {
     if !needs_root() {
         return;
     }
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let cmd = "cat /dev/stdin >/dev/stdout; echo e >/dev/stderr";
         let given = Spec { stdin: Some(b"x".to_vec()), separate_stderr: true, ..as_user("nobody", cmd) };
         let outcome = run(&executor, given).await.unwrap();

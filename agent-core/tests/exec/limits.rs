@@ -1,7 +1,7 @@
 //! Limits of one command's tree: kept, or the command is refused.
 
 use crate::support::{Marker, eventually, executors, is_root, output, run, spec};
-use agent_core::exec::{End, FailedStep, Limits, Outcome, Settings, Spec, StartError};
+use agent_core::exec::{End, FailedStep, Limits, Outcome, ExecSettings, Spec, StartError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn directories() -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn a_command_over_its_memory_is_killed_and_said_to_be() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(32 << 20), ..NONE };
         let greedy = Spec { limits, ..spec("x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}") };
         let Some(outcome) = kept(run(&executor, greedy).await) else { return };
@@ -62,7 +62,7 @@ async fn a_command_over_its_memory_is_killed_and_said_to_be() {
 
 #[tokio::test]
 async fn a_command_cannot_have_more_processes_than_its_limit() {
-    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(100), ..Settings::default() })
+    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
     {
         let limits = Limits { pids: Some(5), ..NONE };
         let marker = Marker::new();
@@ -88,7 +88,7 @@ async fn a_command_cannot_have_more_processes_than_its_limit() {
 
 #[tokio::test]
 async fn a_command_gets_its_share_of_a_processor_and_no_more() {
-    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(100), ..Settings::default() })
+    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
     {
         let limits = Limits { cpu: Some(20), ..NONE };
         let timeout = Some(Duration::from_secs(2));
@@ -104,7 +104,7 @@ async fn a_command_gets_its_share_of_a_processor_and_no_more() {
 
 #[tokio::test]
 async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_left() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(64 << 20), cpu: Some(400), pids: Some(10) };
         let all = Spec {
             limits,

@@ -1,7 +1,7 @@
 //! What a command's end, output and input come to.
 
 use crate::support::{DEADLINE, eventually, executors, output, run, spec};
-use agent_core::exec::{End, FailedStep, MAX_CMD, Settings, Spec, StartError};
+use agent_core::exec::{End, FailedStep, MAX_CMD, ExecSettings, Spec, StartError};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn an_end_by_status_or_signal_is_told_as_it_was() {
         ("kill -9 $$", End::Signaled { signal: 9, core: false }),
         ("kill -TERM $$", End::Signaled { signal: 15, core: false }),
     ];
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         for (cmd, end) in table {
             assert_eq!(run(&executor, spec(cmd)).await.unwrap().end, end, "{cmd} {trees:?}");
         }
@@ -26,7 +26,7 @@ async fn an_end_by_status_or_signal_is_told_as_it_was() {
 
 #[tokio::test]
 async fn what_a_command_used_is_told() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let outcome = run(&executor, spec("i=0; while ((i < 50000)); do ((i++)); done")).await.unwrap();
         let usage = outcome.usage.unwrap();
         assert!(usage.user > Duration::ZERO && usage.max_rss_kib > 500, "{trees:?} {usage:?}");
@@ -38,7 +38,7 @@ async fn what_a_command_used_is_told() {
 #[tokio::test]
 async fn what_a_command_used_is_told_however_it_was_ended() {
     let busy = "i=0; while ((i < 50000)); do ((i++)); done;";
-    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(200), ..Settings::default() })
+    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(200), ..ExecSettings::default() })
     {
         for rest in ["kill -9 $$", "sleep 100", "trap '' TERM; sleep 100; sleep 100"] {
             let timeout = Some(Duration::from_secs(1));
@@ -52,7 +52,7 @@ async fn what_a_command_used_is_told_however_it_was_ended() {
 
 #[tokio::test]
 async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_the_rest() {
-    for (trees, executor) in executors(&Settings { max_output: 20, ..Settings::default() }) {
+    for (trees, executor) in executors(&ExecSettings { max_output: 20, ..ExecSettings::default() }) {
         let outcome = run(&executor, spec("seq 100000 199999")).await.unwrap();
         assert_eq!(outcome.stdout.bytes, b"100000\n10098\n199999\n", "{trees:?}");
         assert_eq!(outcome.stdout.dropped, 700_000 - 20);
@@ -65,7 +65,7 @@ async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_the_rest() {
 
 #[tokio::test]
 async fn both_streams_come_merged_in_order_or_apart() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let cmd = "echo one; echo two >&2; echo three";
         assert_eq!(output(&executor, spec(cmd)).await, "one\ntwo\nthree\n", "{trees:?}");
         let apart = run(&executor, Spec { separate_stderr: true, ..spec(cmd) }).await.unwrap();
@@ -77,7 +77,7 @@ async fn both_streams_come_merged_in_order_or_apart() {
 
 #[tokio::test]
 async fn bytes_that_are_no_text_come_through() {
-    for (_, executor) in executors(&Settings::default()) {
+    for (_, executor) in executors(&ExecSettings::default()) {
         let outcome = run(&executor, spec(r"printf '\xff\x00\xc3\x28'")).await.unwrap();
         assert_eq!(outcome.stdout.bytes, [0xff, 0x00, 0xc3, 0x28]);
         executor.shutdown().await;
@@ -86,7 +86,7 @@ async fn bytes_that_are_no_text_come_through() {
 
 #[tokio::test]
 async fn input_is_given_whole_and_is_empty_otherwise() {
-    for (_, executor) in executors(&Settings::default()) {
+    for (_, executor) in executors(&ExecSettings::default()) {
         assert_eq!(output(&executor, spec("cat; readlink /proc/self/fd/0")).await, "/dev/null\n");
         let input: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
         let given = Spec { stdin: Some(input.clone()), max_output: Some(6_000_000), ..spec("cat") };
@@ -97,7 +97,7 @@ async fn input_is_given_whole_and_is_empty_otherwise() {
 
 #[tokio::test]
 async fn the_longest_command_and_environment_arrive_whole() {
-    for (_, executor) in executors(&Settings::default()) {
+    for (_, executor) in executors(&ExecSettings::default()) {
         let tail = ";echo ${#A}";
         let cmd = format!(": {}{tail}", "x".repeat(MAX_CMD - tail.len() - 2));
         let long = Spec { env: vec![("A".into(), "y".repeat(131_000))], ..spec(&cmd) };
@@ -108,7 +108,7 @@ async fn the_longest_command_and_environment_arrive_whole() {
 
 #[tokio::test]
 async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_lives_on() {
-    for (trees, executor) in executors(&Settings::default()) {
+    for (trees, executor) in executors(&ExecSettings::default()) {
         let marker = crate::support::Marker::new();
         let start = Instant::now();
         let outcome = run(&executor, spec(&marker.script("sleep MARK & echo done"))).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
 #[tokio::test]
 async fn a_shell_that_is_missing_or_no_program_is_a_clear_error() {
     for shell in ["/no/such/shell", "/etc/passwd"] {
-        for (trees, executor) in executors(&Settings { shell: shell.into(), ..Settings::default() }) {
+        for (trees, executor) in executors(&ExecSettings { shell: shell.into(), ..ExecSettings::default() }) {
             for _ in 0..2 {
                 match run(&executor, spec("true")).await {
                     Err(StartError::NotStarted(step @ FailedStep { stage: "shell", .. })) => {

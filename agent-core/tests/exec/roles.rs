@@ -1,7 +1,7 @@
 //! Agents as processes of their own: what is measured or killed must not be this test binary.
 
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
-use agent_core::exec::{End, FailedStep, Settings, Spec, StartError, Trees};
+use agent_core::exec::{End, FailedStep, ExecSettings, Spec, StartError, Trees};
 use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;
@@ -95,14 +95,14 @@ fn say(what: impl std::fmt::Display) {
 }
 
 async fn groups(trees: Trees) {
-    let executor = start(trees, Settings::default());
+    let executor = start(trees, ExecSettings::default());
     let asked = Spec { user: Some("nobody".into()), ..spec("id -G") };
     say(String::from_utf8(run(&executor, asked).await.unwrap().stdout.bytes).unwrap().trim());
     executor.shutdown().await;
 }
 
 async fn flood(trees: Trees) {
-    let executor = start(trees, Settings { max_output: 64 * 1024, ..Settings::default() });
+    let executor = start(trees, ExecSettings { max_output: 64 * 1024, ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap();
     let before = own_status("VmHWM");
     let outcome = run(&executor, spec("yes | head -c 300000000")).await.unwrap();
@@ -113,7 +113,7 @@ async fn flood(trees: Trees) {
 
 async fn crowd(trees: Trees) {
     const CROWD: usize = 200;
-    let executor = start(trees, Settings { max_running: CROWD, ..Settings::default() });
+    let executor = start(trees, ExecSettings { max_running: CROWD, ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap();
     let marker = Marker::new();
     let before = own_status("VmRSS");
@@ -146,7 +146,7 @@ fn pss(pids: &[i32]) -> u64 {
 /// What a crowd costs in each kind of our processes.
 async fn crowd_figures(trees: Trees) {
     const CROWD: usize = 200;
-    let executor = start(trees, Settings { max_running: CROWD, ..Settings::default() });
+    let executor = start(trees, ExecSettings { max_running: CROWD, ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap();
     let marker = Marker::new();
     let own = [i32::try_from(std::process::id()).unwrap()];
@@ -180,7 +180,7 @@ async fn crowd_figures(trees: Trees) {
 }
 
 async fn zombies(trees: Trees) {
-    let executor = start(trees, Settings { grace: Duration::from_millis(50), ..Settings::default() });
+    let executor = start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
     for cmd in ["true", "sleep 0.2 & true", "(sleep 0.1 &); exit 3", "kill -9 $$"] {
         run(&executor, spec(cmd)).await.unwrap();
     }
@@ -188,7 +188,7 @@ async fn zombies(trees: Trees) {
         let timeout = Some(Duration::from_millis(100));
         run(&executor, Spec { timeout, ..spec(cmd) }).await.unwrap();
     }
-    executor.reconfigure(Settings { shell: "/no/such/shell".into(), ..Settings::default() });
+    executor.reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap_err();
     // A keeper is reaped right after the answer.
     eventually("only the zygote", || children().len() == 1).await;
@@ -201,7 +201,7 @@ async fn zombies(trees: Trees) {
 }
 
 async fn zygote_killed(trees: Trees) {
-    let executor = start(trees, Settings { grace: Duration::from_millis(50), ..Settings::default() });
+    let executor = start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
     let end = |outcome: Result<agent_core::exec::Outcome, StartError>| format!("{:?}", outcome.unwrap().end);
     let marker = Marker::new();
     let timed = Marker::new();
@@ -231,7 +231,7 @@ async fn zygote_killed(trees: Trees) {
 async fn zygote_killed_often(trees: Trees) {
     const COMMANDS: usize = 400;
     const KILLS: usize = 4;
-    let executor = start(trees, Settings { max_running: COMMANDS, ..Settings::default() });
+    let executor = start(trees, ExecSettings { max_running: COMMANDS, ..ExecSettings::default() });
     let path = std::env::temp_dir().join(format!("basicagent-often.{}", std::process::id()));
     let log = || fs::read_to_string(&path).unwrap_or_default();
     let all: Vec<_> = (0..COMMANDS)
@@ -258,7 +258,7 @@ async fn zygote_killed_often(trees: Trees) {
 }
 
 async fn zygote_stopped(trees: Trees) {
-    let executor = start(trees, Settings::default());
+    let executor = start(trees, ExecSettings::default());
     eventually("the zygote has its name", || zygote().is_some()).await;
     signal::kill(zygote().unwrap(), Signal::SIGSTOP).unwrap();
     match run(&executor, spec("true")).await {
@@ -272,7 +272,7 @@ async fn zygote_stopped(trees: Trees) {
 
 async fn sleeper(trees: Trees, markers: &str) {
     let (marker, kept) = markers.split_once(' ').unwrap();
-    let executor = start(trees, Settings::default());
+    let executor = start(trees, ExecSettings::default());
     run(&executor, spec(&format!("sleep {kept} >/dev/null 2>&1 &"))).await.unwrap();
     let cmd = format!("setsid sleep {marker} & exec >&- 2>&-; trap '' TERM; sleep {marker}; sleep {marker}");
     let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;

@@ -1,13 +1,13 @@
 //! Output to a reader, at the reader's pace.
 
 use crate::support::{Marker, eventually, executors, spec};
-use agent_core::exec::{End, MAX_PIECE, Outcome, Piece, Settings, Spec};
+use agent_core::exec::{End, MAX_PIECE, Outcome, Piece, ExecSettings, Spec};
 use std::future;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-fn settings() -> Settings {
-    Settings { grace: Duration::from_millis(300), ..Settings::default() }
+fn settings() -> ExecSettings {
+    ExecSettings { grace: Duration::from_millis(300), ..ExecSettings::default() }
 }
 
 /// Reads to the end: standard output and standard error.

@@ -5,7 +5,7 @@ use std::future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_core::exec::{Executor, Outcome, Platform, Settings, Spec, StartError, Trees};
+use agent_core::exec::{Executor, Outcome, Platform, ExecSettings, Spec, StartError, Trees};
 
 /// What a condition may take to come true on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -24,13 +24,13 @@ pub(crate) fn needs_root() -> bool {
     is_root()
 }
 
-pub(crate) fn start(trees: Trees, settings: Settings) -> Executor {
+pub(crate) fn start(trees: Trees, settings: ExecSettings) -> Executor {
     let zygote = env!("CARGO_BIN_EXE_BasicAgent").into();
     Executor::start(settings, Platform { zygote, trees }).unwrap()
 }
 
 /// An executor for each way to hold a tree that this user can have.
-pub(crate) fn executors(settings: &Settings) -> Vec<(Trees, Executor)> {
+pub(crate) fn executors(settings: &ExecSettings) -> Vec<(Trees, Executor)> {
     let can = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
     can.map(|trees| (trees, start(trees, settings.clone()))).collect()
 }

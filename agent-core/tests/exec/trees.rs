@@ -1,7 +1,7 @@
 //! The end by time-out, cancelling and shutdown: nothing of the tree is left.
 
 use crate::support::{Marker, eventually, executors, run, spec};
-use agent_core::exec::{End, Settings, Spec, StartError};
+use agent_core::exec::{End, ExecSettings, Spec, StartError};
 use std::future;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
 ];
 
-fn settings() -> Settings {
-    Settings { grace: Duration::from_millis(300), ..Settings::default() }
+fn settings() -> ExecSettings {
+    ExecSettings { grace: Duration::from_millis(300), ..ExecSettings::default() }
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
 #[tokio::test]
 async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
     let grace = Duration::from_secs(60);
-    for (trees, executor) in executors(&Settings { grace, ..Settings::default() }) {
+    for (trees, executor) in executors(&ExecSettings { grace, ..ExecSettings::default() }) {
         let start = Instant::now();
         let timeout = Some(Duration::from_millis(200));
         let cmd = "trap 'echo bye; exit 0' TERM; echo begun; sleep 100 & wait";
@@ -55,7 +55,7 @@ async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
 
 #[tokio::test]
 async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
-    for (trees, executor) in executors(&Settings { grace: Duration::from_millis(50), ..Settings::default() })
+    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() })
     {
         let marker = Marker::new();
         let script = marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");
@@ -88,7 +88,7 @@ async fn cancelling_ends_the_tree_and_so_does_losing_interest() {
 
 #[tokio::test]
 async fn shutdown_ends_what_runs_and_waits_and_takes_nothing_more() {
-    for (trees, executor) in executors(&Settings { max_running: 1, ..settings() }) {
+    for (trees, executor) in executors(&ExecSettings { max_running: 1, ..settings() }) {
         let marker = Marker::new();
         let script = marker.script("trap '' TERM; setsid sleep MARK & sleep MARK; sleep MARK");
         let running = run(&executor, spec(&script));

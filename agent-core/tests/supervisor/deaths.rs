@@ -3,7 +3,7 @@
 use crate::host::{State, hosts};
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, is_root, processes, spec, state};
-use agent_core::exec::{Settings, Spec, Trees, kill_leaf};
+use agent_core::exec::{ExecSettings, Spec, Trees, kill_leaf};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{End, Look};
 use agent_sys::supervisor;
@@ -49,7 +49,7 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
 
 #[tokio::test]
 async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_record() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let user = is_root().then(|| "nobody".to_owned());
         let marker = Marker::new();
         let script = marker.script("echo begun; setsid sleep MARK >&- 2>&- & exec sleep MARK");
@@ -77,7 +77,7 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_r
 
 #[tokio::test]
 async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let marker = Marker::new();
         let task = host.begin(spec(&marker.script("sleep MARK; exit 8"))).await;
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
@@ -93,7 +93,7 @@ async fn a_leaf_removed_before_the_command_came_costs_nothing() {
     if !is_root() {
         return;
     }
-    let host = hosts(&Settings::default()).find(|host| host.trees == Trees::Cgroup).unwrap();
+    let host = hosts(&ExecSettings::default()).find(|host| host.trees == Trees::Cgroup).unwrap();
     let prepared = host.executor.prepare(&spec("echo there"), 1).await.unwrap();
     let leaf = prepared.leaf().unwrap();
     std::fs::remove_dir(&leaf).unwrap();

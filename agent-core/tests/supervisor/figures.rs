@@ -2,7 +2,7 @@
 
 use crate::host::{Host, Task, hosts};
 use crate::support::{eventually, run, spec};
-use agent_core::exec::{Settings, Spec};
+use agent_core::exec::{ExecSettings, Spec};
 use agent_sys::readiness;
 use agent_sys::slot::End;
 use agent_sys::spool::Stream;
@@ -18,7 +18,7 @@ const IDLE: usize = 40;
 #[tokio::test]
 #[ignore = "not a test: prints figures"]
 async fn figures() {
-    for host in hosts(&Settings { shell: "/bin/bash".into(), ..Settings::default() }) {
+    for host in hosts(&ExecSettings { shell: "/bin/bash".into(), ..ExecSettings::default() }) {
         println!("{:?}", host.trees);
         host.run(spec("true")).await;
         run(&host.executor, spec("true")).await.unwrap();

@@ -1,7 +1,7 @@
 //! An executor with slots and a directory for tasks; tasks begun on it and looked at.
 
 use crate::support::{BOTH, eventually, is_root, start};
-use agent_core::exec::{Captured, Executor, Lodging, Settings, Spec, StartError, Trees};
+use agent_core::exec::{Captured, Executor, Lodging, ExecSettings, Spec, StartError, Trees};
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Begun, End, Look, Record, Rest, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
@@ -97,14 +97,14 @@ pub(crate) struct Host {
 }
 
 /// A host for each way to hold a tree that this user can have.
-pub(crate) fn hosts(settings: &Settings) -> impl Iterator<Item = Host> + use<> {
+pub(crate) fn hosts(settings: &ExecSettings) -> impl Iterator<Item = Host> + use<> {
     let settings = settings.clone();
     let ways = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
     ways.map(move |trees| Host::start(trees, settings.clone(), State::new()))
 }
 
 impl Host {
-    pub(crate) fn start(trees: Trees, settings: Settings, state: State) -> Self {
+    pub(crate) fn start(trees: Trees, settings: ExecSettings, state: State) -> Self {
         Self { trees, executor: start(trees, settings), state, next: Cell::new(1) }
     }
 

@@ -2,11 +2,11 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::exec::{Settings, Trees};
+use agent_core::exec::{ExecSettings, Trees};
 use agent_sys::slot::End;
 
 fn host() -> Host {
-    hosts(&Settings::default()).find(|host| host.trees == Trees::Cgroup).expect("this host has cgroups")
+    hosts(&ExecSettings::default()).find(|host| host.trees == Trees::Cgroup).expect("this host has cgroups")
 }
 
 #[tokio::test]

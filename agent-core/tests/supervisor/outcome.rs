@@ -2,7 +2,7 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::exec::{Settings, Spec, StartError};
+use agent_core::exec::{ExecSettings, Spec, StartError};
 use agent_sys::Stage;
 use agent_sys::slot::{End, Look, Rest};
 use agent_sys::spool::Stream;
@@ -23,7 +23,7 @@ async fn status_signal_and_core_flag_are_recorded() {
         // What a command does to its parent is its own affair, but it cannot make it cancel others.
         ("kill -HUP $PPID; kill -INT $PPID; exit 6", End::Exited(6)),
     ];
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         for (cmd, expected) in table {
             assert_eq!(host.end(spec(cmd)).await, expected, "{:?}: {cmd}", host.trees);
         }
@@ -33,7 +33,7 @@ async fn status_signal_and_core_flag_are_recorded() {
 
 #[tokio::test]
 async fn times_and_usage_are_those_of_the_command() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let now =
             || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         let before = now();
@@ -56,7 +56,7 @@ async fn times_and_usage_are_those_of_the_command() {
 /// A task that waits for its moment comes first on the processor then; its command does not.
 #[tokio::test]
 async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let moment = u64::try_from((now() + Duration::from_millis(300)).as_millis()).unwrap();
         // Its niceness and its policy, 0 being SCHED_OTHER (proc_pid_stat(5)); the time, and its children's policy.
@@ -84,7 +84,7 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
 /// One that is cancelled while it waits is not run to its end.
 #[tokio::test]
 async fn a_task_can_be_cancelled_before_its_moment() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let moment = (SystemTime::now() + Duration::from_millis(300)).duration_since(UNIX_EPOCH).unwrap();
         let task =
             host.attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap()).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_task_can_be_cancelled_before_its_moment() {
 
 #[tokio::test]
 async fn input_environment_directory_and_umask_are_those_of_a_command() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let cmd = r#"read line; echo "$line $A $PWD $(umask) $(ls /proc/self/fd | wc -l) $(ps -o pgid= $$)""#;
         let asked = Spec {
             stdin: Some(b"input\n".to_vec()),
@@ -117,13 +117,13 @@ async fn input_environment_directory_and_umask_are_those_of_a_command() {
 
 #[tokio::test]
 async fn why_a_command_could_not_be_started_is_recorded() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let asked = Spec { cwd: Some("/no/such/directory".into()), ..spec("true") };
         let end = host.end(asked.clone()).await;
         assert_eq!(end, End::NotStarted { stage: Stage::Directory, errno: libc_enoent() });
         let said = host.executor.explain(Stage::Directory, libc_enoent(), &asked).to_string();
         assert!(said.contains("/no/such/directory"), "{said}");
-        host.executor.reconfigure(Settings { shell: "/no/such/shell".into(), ..Settings::default() });
+        host.executor.reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
         let end = host.end(spec("true")).await;
         assert_eq!(end, End::NotStarted { stage: Stage::Exec, errno: libc_enoent() });
         host.executor.shutdown().await;
@@ -136,7 +136,7 @@ fn libc_enoent() -> i32 {
 
 #[tokio::test]
 async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let stranger = Spec { user: Some("no-such-user".into()), ..spec("true") };
         assert!(matches!(host.executor.check(&stranger).await, Err(StartError::NoSuchUser(_))));
         assert!(matches!(host.attempt(stranger).await.err(), Some(StartError::NoSuchUser(_))));
@@ -158,7 +158,7 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
     if !needs_root() {
         return;
     }
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let cmd = "id -un; id -gn; echo x > /dev/stderr; cat /dev/stdin; kill -0 $PPID || echo alone";
         let stdin = Some(b"in\n".to_vec());
         let user = Some("nobody".into());
@@ -171,7 +171,7 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
 
 #[tokio::test]
 async fn two_at_once_know_nothing_of_each_other() {
-    for host in hosts(&Settings { max_running: 0, ..Settings::default() }) {
+    for host in hosts(&ExecSettings { max_running: 0, ..ExecSettings::default() }) {
         let marker = Marker::new();
         let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
         let (second, task) = host.run(spec("echo two; exit 2")).await;
@@ -186,7 +186,7 @@ async fn two_at_once_know_nothing_of_each_other() {
 
 #[tokio::test]
 async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let task = host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
         let pid = task.begun().await.pid;
         eventually("its output is there", || host.state.totals(task.n).stdout.total == 6).await;
@@ -218,7 +218,7 @@ fn descriptors(pid: i32) -> Vec<String> {
 
 #[tokio::test]
 async fn a_supervisor_is_found_by_its_start_time_and_no_other_process_is() {
-    let mut both = hosts(&Settings::default());
+    let mut both = hosts(&ExecSettings::default());
     let host: Host = both.next().unwrap();
     let task = host.begin(spec("exec sleep 1000")).await;
     let begun = task.begun().await;

@@ -3,7 +3,7 @@
 use crate::host::hosts;
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, needs_root, spec};
-use agent_core::exec::{Settings, Spec};
+use agent_core::exec::{ExecSettings, Spec};
 use agent_sys::slot::End;
 use agent_sys::spool::Stream;
 use std::fs;
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 
 #[tokio::test]
 async fn output_can_be_read_by_offset_while_the_command_runs() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let marker = Marker::new();
         let script = marker.script("echo first; echo aside >&2; sleep MARK; echo second");
         let task = host.begin(Spec { separate_stderr: true, ..spec(&script) }).await;
@@ -40,7 +40,7 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
 async fn of_more_output_than_the_bound_head_and_tail_are_kept_and_all_is_counted() {
     let stream: Vec<u8> = (1..=400_000).flat_map(|n| format!("{n}\n").into_bytes()).collect();
     let total = stream.len() as u64;
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         for max in [0, 1, 7, 4096, 100_001, 1 << 20, 4 << 20] {
             let (record, task) = host.run(Spec { max_output: Some(max), ..spec("seq 400000") }).await;
             let kept = task.kept(Stream::Stdout);
@@ -64,7 +64,7 @@ async fn of_more_output_than_the_bound_head_and_tail_are_kept_and_all_is_counted
 #[tokio::test]
 async fn whoever_reads_while_the_ring_goes_round_gets_nothing_wrong() {
     let line = |n: u64| format!("{n:07}\n").into_bytes();
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         for max in [1000, 100_000] {
             let cmd = "for i in {0..60}; do seq -f %07.0f $((i * 5000)) $((i * 5000 + 4999)); done";
             let task = host.begin(Spec { max_output: Some(max), ..spec(cmd) }).await;
@@ -105,7 +105,7 @@ fn a_full_disk_costs_output_and_neither_the_command_nor_its_record() {
 
 #[tokio::test]
 async fn a_background_child_that_holds_the_pipe_does_not_hold_back_the_record() {
-    for host in hosts(&Settings::default()) {
+    for host in hosts(&ExecSettings::default()) {
         let marker = Marker::new();
         let task = host.begin(spec(&marker.script("echo begun; sleep MARK & exit 9"))).await;
         task.reaped().await;

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, State};
 use crate::support::{DEADLINE, spec};
-use agent_core::exec::{Settings, Spec, Trees};
+use agent_core::exec::{ExecSettings, Spec, Trees};
 use agent_sys::spool::Stream;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
     let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
     let state = State::open(Path::new(&std::env::var_os("STATE").unwrap()));
-    let host = Host::start(trees, Settings::default(), state);
+    let host = Host::start(trees, ExecSettings::default(), state);
     match role.as_str() {
         "tasks" => tasks(&host, &std::env::var("SCRIPT").unwrap()).await,
         "full-disk" => full_disk(&host).await,

@@ -3,7 +3,7 @@
 use crate::host::hosts;
 use crate::roles;
 use crate::support::{DEADLINE, Marker, eventually, needs_root, processes, spec};
-use agent_core::exec::{Settings, Spec};
+use agent_core::exec::{ExecSettings, Spec};
 use agent_sys::slot::{End, Rest};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -28,8 +28,8 @@ const SCRIPTS: [(&str, &str); 10] = [
     ),
 ];
 
-fn settings() -> Settings {
-    Settings { grace: Duration::from_millis(200), ..Settings::default() }
+fn settings() -> ExecSettings {
+    ExecSettings { grace: Duration::from_millis(200), ..ExecSettings::default() }
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
 #[tokio::test]
 async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
     let grace = Duration::from_secs(60);
-    for host in hosts(&Settings { grace, ..Settings::default() }) {
+    for host in hosts(&ExecSettings { grace, ..ExecSettings::default() }) {
         let start = Instant::now();
         let timeout = Some(Duration::from_millis(300));
         let cmd = "trap 'echo bye; exit 0' TERM; echo begun; sleep 100 & wait";

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::{task, time};
 
 use crate::exec::StartError;
-use crate::exec::settings::DefaultGroup;
+use crate::config::DefaultGroup;
 
 /// The step that an error names.
 const LOOKUP: &str = "account look-up";

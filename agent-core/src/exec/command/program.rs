@@ -11,7 +11,7 @@ use super::account::Account;
 use super::environment;
 use super::spec::Spec;
 use crate::exec::StartError;
-use crate::exec::settings::Settings;
+use crate::config::ExecSettings;
 
 /// Everything of a launch but its number and whom it runs as.
 pub(crate) struct Program {
@@ -23,7 +23,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn of(account: &Account, settings: &Settings, spec: &Spec) -> Result<Self, StartError> {
+    pub(crate) fn of(account: &Account, settings: &ExecSettings, spec: &Spec) -> Result<Self, StartError> {
         let text = |bytes: &OsStr| {
             CString::new(bytes.as_bytes()).map_err(|error| StartError::step("arguments", error))
         };

@@ -27,7 +27,7 @@ use super::spec::Spec;
 use super::streams::{Streams, Writers};
 use crate::exec::cgroups::controllers::Limited;
 use crate::exec::executor::Shared;
-use crate::exec::settings::Settings;
+use crate::config::ExecSettings;
 use crate::exec::zygote::spawner::{self, stage_name};
 use crate::exec::{FailedStep, StartError};
 
@@ -40,7 +40,7 @@ const KILLED: Duration = Duration::from_secs(5);
 /// A command that has its place and waits for nothing but the host.
 pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<ExecSettings>,
     pub(crate) spec: Spec,
     /// Takes the output as it comes; `None`: it is kept for the answer.
     pub(crate) reader: Option<mpsc::Sender<Piece>>,
@@ -173,7 +173,7 @@ async fn stop(
 /// Whom a request's command runs as, if this agent can become that.
 pub(crate) async fn account(
     shared: &Shared,
-    settings: &Settings,
+    settings: &ExecSettings,
     spec: &Spec,
 ) -> Result<Arc<Account>, StartError> {
     let (user, group) = (spec.user.clone(), spec.group.clone());
@@ -193,7 +193,7 @@ pub(crate) async fn account(
 
 async fn start(
     shared: &Arc<Shared>,
-    settings: &Settings,
+    settings: &ExecSettings,
     spec: &Spec,
     reader: Option<&mpsc::Sender<Piece>>,
     id: u64,
@@ -275,7 +275,7 @@ async fn within(bound: Duration, process: &mut Process, streams: &mut Streams) -
 }
 
 /// What went wrong between clone and exec, with the path it went wrong on.
-pub(crate) fn explain(failure: Failure, settings: &Settings, spec: &Spec) -> StartError {
+pub(crate) fn explain(failure: Failure, settings: &ExecSettings, spec: &Spec) -> StartError {
     let path = match failure.stage {
         Stage::Exec => Some(settings.shell.clone()),
         Stage::Directory => spec.cwd.clone(),

@@ -30,7 +30,7 @@ pub struct Spec {
     pub timeout: Option<Duration>,
     /// A user's name or number; `None`: root, or the agent's own user where that is not root.
     pub user: Option<String>,
-    /// A group's name or number; `None`: [`crate::exec::Settings::default_group`].
+    /// A group's name or number; `None`: [`crate::exec::ExecSettings::default_group`].
     pub group: Option<String>,
     /// Where it runs; absolute. `None`: the user's home, or `/` when that cannot be entered.
     pub cwd: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub struct Spec {
     pub stdin: Option<Vec<u8>>,
     /// Standard error on its own instead of within standard output.
     pub separate_stderr: bool,
-    /// Bytes kept of each stream; `None`: [`crate::exec::Settings::max_output`].
+    /// Bytes kept of each stream; `None`: [`crate::exec::ExecSettings::max_output`].
     pub max_output: Option<usize>,
     /// For the command and all it starts together.
     pub limits: Limits,

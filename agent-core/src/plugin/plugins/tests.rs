@@ -3,9 +3,11 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+
+use plugin_api::host::Trust;
 
 use super::*;
 use crate::plugin::worker_main;
@@ -88,12 +90,18 @@ impl Folder {
 
     fn plugins(&self, roots: &[&str], idle: Duration) -> Plugins {
         let roots = roots.iter().map(ToString::to_string).collect();
-        Plugins::with_program(self.settings(roots, idle, Trust::default()), program())
+        let settings = PluginSettings { roots, idle, trust: Trust::default() };
+        Plugins::with_program(self.dirs(), settings, program())
     }
 
-    fn settings(&self, roots: Vec<String>, idle: Duration, trust: Trust) -> Settings {
-        Settings { dirs: vec![self.0.clone()], roots, idle, trust }
+    fn dirs(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
     }
+}
+
+/// Settings without roots.
+fn settings(trust: Trust) -> PluginSettings {
+    PluginSettings { roots: Vec::new(), idle: IDLE, trust }
 }
 
 impl Drop for Folder {
@@ -322,7 +330,7 @@ async fn what_crashes_three_times_is_quarantined_until_its_file_or_the_settings_
     }
     quarantined(plugins.call("getinfo.crash", "").await);
     // A reload: somebody has looked at it.
-    plugins.reload(folder.settings(Vec::new(), IDLE, Trust::default())).await;
+    plugins.reload(folder.dirs(), settings(Trust::default())).await;
     assert_eq!(plugins.call("getinfo.crash", "").await.unwrap().get(), "true");
     plugins.shutdown().await;
 }
@@ -339,12 +347,12 @@ async fn a_plugin_that_nobody_vouches_for_is_not_mapped() {
     );
     folder.plugin("vouched", &early, "SAY(\"true\");");
     let trust = Trust::new(&["0".repeat(64)], &[]).unwrap();
-    let plugins = Plugins::with_program(folder.settings(Vec::new(), IDLE, trust), program());
+    let plugins = Plugins::with_program(folder.dirs(), settings(trust), program());
     let error = plugins.call("getinfo.vouched", "").await.unwrap_err().to_string();
     let (_, sum) = error.split_once("SHA-256 sum, ").unwrap_or_else(|| panic!("{error}"));
     assert_eq!(fs::read_to_string(&trace).unwrap(), "");
     let trust = Trust::new(&[sum[..64].to_owned()], &[]).unwrap();
-    plugins.reload(folder.settings(Vec::new(), IDLE, trust)).await;
+    plugins.reload(folder.dirs(), settings(trust)).await;
     assert_eq!(plugins.call("getinfo.vouched", "").await.unwrap().get(), "true");
     assert_eq!(fs::read_to_string(&trace).unwrap(), "mapped");
     plugins.shutdown().await;

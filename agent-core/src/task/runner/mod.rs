@@ -17,7 +17,7 @@ use super::spool_dir::SpoolDir;
 use super::store::Store;
 use super::supervisors::Supervisors;
 use super::table::{State, Table};
-use super::tasks::Settings;
+use crate::config::TaskSettings;
 use crate::Error;
 use crate::exec::Executor;
 use crate::shutdown::{Work, boxed};
@@ -32,7 +32,7 @@ use tokio::task::JoinSet;
 use tokio::time;
 
 /// The most slots there can be.
-pub(crate) const MAX_RUNNING: u32 = 4096;
+const MAX_RUNNING: u32 = 4096;
 
 /// What starts and watches.
 pub(crate) struct Runner {
@@ -41,7 +41,7 @@ pub(crate) struct Runner {
     spool: Arc<SpoolDir>,
     slots: Slots,
     boot: String,
-    settings: Mutex<Settings>,
+    settings: Mutex<TaskSettings>,
     /// Tasks that something is being done with, by number.
     live: Mutex<HashMap<u64, Live>>,
     /// The rest of those that were started when they were taken.
@@ -66,7 +66,7 @@ impl Runner {
     /// [`Error::File`]: the slots can't be had.
     pub(crate) fn start(
         directory: &Path,
-        settings: Settings,
+        settings: TaskSettings,
         executor: Arc<Executor>,
         store: Arc<Store>,
         spool: Arc<SpoolDir>,
@@ -103,7 +103,7 @@ impl Runner {
         Ok(runner)
     }
 
-    pub(crate) fn reconfigure(&self, settings: Settings) {
+    pub(crate) fn reconfigure(&self, settings: TaskSettings) {
         *self.settings.lock() = settings;
         self.wake();
     }
@@ -125,7 +125,7 @@ impl Runner {
     }
 
     /// Those in force.
-    pub(crate) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> TaskSettings {
         *self.settings.lock()
     }
 

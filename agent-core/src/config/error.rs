@@ -1,0 +1,58 @@
+//! Why a configuration cannot be used.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A configuration that cannot be used. The message names the file and line, or the key.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is not TOML, or a value in it has the wrong type or an unknown key.
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The parser's error, which shows the line.
+        source: Box<toml::de::Error>,
+    },
+    /// A key has a value that is not allowed.
+    Key {
+        /// The key, as the file has it: `exec.grace`.
+        key: &'static str,
+        /// What is wrong with its value.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Returns the error for `key`.
+    pub(super) fn key(key: &'static str, why: impl Into<String>) -> Self {
+        Self::Key { key, why: why.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Syntax { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Key { key, why } => write!(f, "{key}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Syntax { source, .. } => Some(source),
+            Self::Key { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The file's top level, and reading it.
+
+use super::server::one_or_many;
+use super::{
+    AuditSettings, Bootstrap, CronSettings, Error, ExecSettings, LogSettings, PluginSettings, Server,
+    TaskSettings, TlsSettings, value,
+};
+use agent_wire::message::Init;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The file that is read when no `--config` names one; it may be missing.
+const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
+
+/// The plugin directories unless `plugin_dirs` names others; the first file found wins.
+const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
+
+/// Servers that `server` may list.
+const MAX_SERVERS: usize = 16;
+
+/// Everything an operator can set. Keys and defaults are documented in examples/config/agent.toml.
+///
+/// Every key has a default, so an empty file is valid. An unknown key is rejected with its line: a
+/// misspelled bound must not be silently without effect.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) server: Vec<String>,
+    pub(crate) port: u16,
+    pub(crate) bootstrap: Bootstrap,
+    pub(crate) host_id: Option<String>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The policy's file, which must exist; `None`: the default file, if it exists.
+    pub(crate) policy: Option<PathBuf>,
+    /// Bytes of one message from the server.
+    pub(crate) max_message: usize,
+    pub(crate) tls: TlsSettings,
+    pub(crate) exec: ExecSettings,
+    pub(crate) tasks: TaskSettings,
+    pub(crate) cron: CronSettings,
+    pub(crate) plugins: PluginSettings,
+    pub(crate) audit: AuditSettings,
+    pub(crate) log: LogSettings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: vec!["config.cargo.com".to_owned()],
+            port: agent_wire::DEFAULT_PORT,
+            bootstrap: Bootstrap::Plain,
+            host_id: None,
+            state_dir: "/var/lib/basicagent".into(),
+            run_dir: "/run/basicagent".into(),
+            plugin_dirs: PLUGIN_DIRS.iter().map(PathBuf::from).collect(),
+            policy: None,
+            max_message: agent_wire::DEFAULT_MAX_MESSAGE,
+            tls: TlsSettings::default(),
+            exec: ExecSettings::default(),
+            tasks: TaskSettings::default(),
+            cron: CronSettings::default(),
+            plugins: PluginSettings::default(),
+            audit: AuditSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file, applies flags and environment with `override_keys`, and checks the result.
+    /// Without a `path` it reads [`DEFAULT_PATH`], if that exists.
+    ///
+    /// # Errors
+    /// [`Error`], with the file and line, or the key.
+    pub(crate) fn load(
+        path: Option<&Path>,
+        override_keys: impl FnOnce(&mut Self),
+    ) -> Result<Self, Error> {
+        let mut config = match path {
+            Some(path) => Self::read(path)?,
+            None if Path::new(DEFAULT_PATH).exists() => Self::read(Path::new(DEFAULT_PATH))?,
+            None => Self::default(),
+        };
+        override_keys(&mut config);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// Checks what types cannot express. Messages name the key as the file has it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.server.is_empty() || self.server.len() > MAX_SERVERS {
+            return Err(Error::key("server", format!("1 to {MAX_SERVERS} names or addresses")));
+        }
+        for server in &self.server {
+            Server::parse(server)?;
+        }
+        if self.port == 0 {
+            return Err(Error::key("port", "must be from 1 to 65535"));
+        }
+        if self.host_id.as_deref().is_some_and(|id| !Init::is_hostname(id)) {
+            return Err(Error::key("host_id", "1 to 128 letters, digits, '.', '_' or '-'"));
+        }
+        value::absolute("state_dir", &self.state_dir)?;
+        value::absolute("run_dir", &self.run_dir)?;
+        self.plugin_dirs.iter().try_for_each(|dir| value::absolute("plugin_dirs", dir))?;
+        self.policy.iter().try_for_each(|path| value::absolute("policy", path))?;
+        value::within("max_message", self.max_message, 1024..=64 << 20)?;
+        self.tls.check()?;
+        self.exec.check()?;
+        self.tasks.check()?;
+        self.plugins.check()?;
+        self.audit.check()
+    }
+
+    /// Returns the configured servers, in order.
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        self.server.iter().filter_map(|text| Server::parse(text).ok()).collect()
+    }
+
+    /// Returns the audit log's path; `None` when there is no audit log.
+    pub(crate) fn audit_file(&self) -> Option<PathBuf> {
+        self.audit.path(&self.state_dir)
+    }
+
+    /// Tells whether a channel opened under `other` must be reopened under this configuration.
+    pub(crate) fn moves_link(&self, other: &Self) -> bool {
+        self.server != other.server
+            || self.port != other.port
+            || self.bootstrap != other.bootstrap
+            || self.max_message != other.max_message
+            || self.tls != other.tls
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! The configuration: the file, flags and environment, checked once.
+//!
+//! Each section is a type of its own that holds its defaults and its checks, and the module that the
+//! section is for uses that type as its settings. This folder imports no other module of the agent.
+
+mod audit;
+mod cron;
+mod error;
+mod exec;
+mod file;
+mod log;
+mod plugins;
+mod server;
+mod tasks;
+mod tls;
+mod value;
+
+pub(crate) use audit::AuditSettings;
+pub(crate) use cron::CronSettings;
+pub(crate) use error::Error;
+pub use exec::{DefaultGroup, ExecSettings};
+pub(crate) use file::Config;
+pub(crate) use log::{Level, LogSettings};
+pub(crate) use plugins::PluginSettings;
+pub(crate) use server::{Bootstrap, Server};
+pub(crate) use tasks::TaskSettings;
+pub(crate) use tls::{TlsSettings, TlsVersion};

@@ -1,0 +1,43 @@
+//! Reading and checking single values.
+
+use super::Error;
+use serde::Deserialize as _;
+use serde::de::{Deserializer, Error as _};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Reads a whole number of seconds.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+/// Reads a whole number of days.
+pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let days = u64::deserialize(deserializer)?;
+    let seconds = days.checked_mul(DAY).ok_or_else(|| D::Error::custom("too many days"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Checks that a number lies in its range.
+pub(super) fn within<T: PartialOrd + Display>(
+    key: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), Error> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::key(key, format!("must be from {} to {}, not {value}", range.start(), range.end())))
+}
+
+/// Checks that a path is absolute.
+pub(super) fn absolute(key: &'static str, path: &Path) -> Result<(), Error> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    Err(Error::key(key, format!("must be an absolute path, not \"{}\"", path.display())))
+}
