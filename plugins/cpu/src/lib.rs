@@ -4,9 +4,6 @@
 //! Everything comes from /proc and /sys; no root is needed. With `-p` each processor is listed. What no file says is
 //! null or empty.
 
-mod decimal;
-mod file;
-mod list;
 mod model;
 mod numa;
 mod processor;
@@ -17,7 +14,8 @@ mod vulnerability;
 use std::path::Path;
 
 use nix::unistd::{SysconfVar, sysconf};
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use readers::{cpu_list, file};
 use serde::Serialize;
 
 use numa::Node;
@@ -86,6 +84,15 @@ struct Answer {
     processors: Option<Vec<Processor>>,
 }
 
+/// A call's arguments.
+#[derive(Default)]
+struct Selection {
+    each: bool,
+}
+
+const OPTIONS: Options<Selection> =
+    Options::new(&[Opt::flag("-p", "also list each logical processor", |selection| selection.each = true)]);
+
 impl Provider for Cpu {
     fn describe() -> Meta {
         Meta::new(
@@ -93,23 +100,15 @@ impl Provider for Cpu {
             env!("CARGO_PKG_VERSION"),
             "processors: model, cores, caches, vulnerabilities, times since boot, load",
         )
-        .arg("-p", "list each logical processor too")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "the processors as a whole")
         .example("-p", "each of them too")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let mut each = false;
-        for word in args.words() {
-            match word {
-                "-p" => each = true,
-                other => {
-                    return Err(ProviderError::usage(format!("{other:?} is not known; it is -p or nothing")));
-                }
-            }
-        }
-        Reply::json(&Answer::read(Path::new("/"), each))
+        let selection = OPTIONS.parse(args)?;
+        Reply::json(&Answer::read(Path::new("/"), selection.each))
     }
 }
 
@@ -125,7 +124,7 @@ impl Answer {
         let stat = times::stat(&file::text(&root.join("proc/stat")).unwrap_or_default(), ticks);
         // Where sysfs is not mounted, /proc/stat has a line for each that is online.
         let (online, numbers) = match line("online") {
-            Some(online) => (Some(online.clone()), list::parse(&online)),
+            Some(online) => (Some(online.clone()), cpu_list::parse(&online).unwrap_or_default()),
             None => (None, stat.by_processor.iter().map(|(number, _)| *number).collect()),
         };
         let topology = topology::read(&cpus, &numbers);

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::{cpu_list, file};
 use serde::Serialize;
-
-use crate::{file, list};
 
 /// The kernel's own bound on x86 (`CONFIG_NODES_SHIFT`).
 const MAX_NODES: usize = 1024;
@@ -26,7 +25,7 @@ pub(crate) struct Node {
 /// Those online; none where the kernel knows no nodes.
 pub(crate) fn read(folder: &Path) -> Vec<Node> {
     let online = file::line(&folder.join("online")).unwrap_or_default();
-    let nodes = list::parse(&online).into_iter().take(MAX_NODES);
+    let nodes = cpu_list::parse(&online).unwrap_or_default().into_iter().take(MAX_NODES);
     nodes
         .map(|node| {
             let folder = folder.join(format!("node{node}"));

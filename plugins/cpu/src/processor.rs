@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use readers::{cpu_list, file};
 use serde::Serialize;
 
-use crate::file;
-use crate::list;
 use crate::numa::Node;
 use crate::times::Times;
 
@@ -70,7 +69,8 @@ pub(crate) fn read(
     nodes: &[Node],
     mut times: Vec<(u32, Times)>,
 ) -> Vec<Processor> {
-    let nodes: Vec<(u32, Vec<u32>)> = nodes.iter().map(|node| (node.node, list::parse(&node.cpus))).collect();
+    let members = |node: &Node| (node.node, cpu_list::parse(&node.cpus).unwrap_or_default());
+    let nodes: Vec<(u32, Vec<u32>)> = nodes.iter().map(members).collect();
     let one = |cpu: &u32| {
         let folder = cpus.join(format!("cpu{cpu}"));
         let place = times.iter().position(|(number, _)| number == cpu);

@@ -1,8 +1,7 @@
 //! What the processors did since the kernel was started: /proc/stat (proc(5)), and its load averages.
 
+use readers::decimal::Decimal;
 use serde::Serialize;
-
-use crate::decimal::Decimal;
 
 /// Seconds in each state, summed over the processors, or of one. Fields are null on kernels that do not know the state.
 #[derive(Serialize, Debug, Default)]

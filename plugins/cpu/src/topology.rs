@@ -5,9 +5,8 @@
 
 use std::path::Path;
 
+use readers::{cpu_list, file};
 use serde::Serialize;
-
-use crate::{file, list};
 
 /// Caches below a processor's folder are numbered from 0.
 const MAX_CACHES: usize = 16;
@@ -63,7 +62,7 @@ fn each_group(cpus: &Path, online: &[u32], file: &str, mut each: impl FnMut(&Pat
         }
         let folder = cpus.join(format!("cpu{cpu}"));
         let Some(members) = file::line(&folder.join(file)) else { continue };
-        for member in list::parse(&members) {
+        for member in cpu_list::parse(&members).unwrap_or_default() {
             if let Some(seen) = seen.get_mut(member as usize) {
                 *seen = true;
             }
@@ -130,7 +129,7 @@ fn size(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use test_support::Scratch;
 
     #[test]
     fn sizes_have_units() {
@@ -151,9 +150,8 @@ mod tests {
     /// Two sockets of two cores of two threads, and a cache a core beside one a socket.
     #[test]
     fn siblings_are_counted_once() {
-        let root = std::env::temp_dir().join(format!("getinfo-cpu-topology-{}", std::process::id()));
+        let root = Scratch::new("getinfo-cpu-topology");
         for cpu in 0..8_u32 {
-            let folder = root.join(format!("cpu{cpu}"));
             let (core, socket) = (cpu / 2 * 2, cpu / 4 * 4);
             let core = format!("{}-{}", core, core + 1);
             let socket = format!("{}-{}", socket, socket + 3);
@@ -174,14 +172,11 @@ mod tests {
                 ("cache/index2/size", "16M"),
                 ("cache/index2/ways_of_associativity", "0"),
             ] {
-                let path = folder.join(file);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, format!("{content}\n")).unwrap();
+                root.write(&format!("cpu{cpu}/{file}"), format!("{content}\n"));
             }
         }
-        let topology = read(&root, &[0, 1, 2, 3, 4, 5, 6, 7]);
-        let half = read(&root, &[0, 2, 3]);
-        fs::remove_dir_all(&root).unwrap();
+        let topology = read(root.path(), &[0, 1, 2, 3, 4, 5, 6, 7]);
+        let half = read(root.path(), &[0, 2, 3]);
         assert_eq!((topology.sockets, topology.cores), (Some(2), Some(4)));
         let caches: Vec<_> = topology
             .caches

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use readers::{file, folder};
 use serde::Serialize;
 
-use crate::file;
 use crate::io::{self, Io};
 use crate::mounted::Mounted;
 use crate::udev::Properties;
@@ -87,11 +87,11 @@ pub(crate) struct Device {
 impl Device {
     /// Whether a loop device has no file: there are eight or more of them on most systems.
     pub(crate) fn is_empty_loop(root: &Path, name: &str) -> bool {
-        name.starts_with("loop") && file::number(&folder(root, name).join("size")) == Some(0)
+        name.starts_with("loop") && file::number(&folder_of(root, name).join("size")) == Some(0)
     }
 
     pub(crate) fn read(root: &Path, name: &str, mounted: &Mounted) -> Self {
-        let folder = folder(root, name);
+        let folder = folder_of(root, name);
         let uevent = file::text(&folder.join("uevent")).unwrap_or_default();
         let value = |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         let device = value("MAJOR").zip(value("MINOR")).map(|(major, minor)| format!("{major}:{minor}"));
@@ -100,7 +100,7 @@ impl Device {
         let place = fs::read_link(&folder).unwrap_or_default();
         let parent = place.parent().and_then(Path::file_name).filter(|_| is_partition);
         let parent = parent.map(|name| name.to_string_lossy().into_owned());
-        let disk = parent.as_ref().map_or_else(|| folder.clone(), |parent| self::folder(root, parent));
+        let disk = parent.as_ref().map_or_else(|| folder.clone(), |parent| folder_of(root, parent));
         let line = |path: &str| file::line(&disk.join(path));
         // Who made a disk is not said of each of its partitions, though udev does.
         let own = |path: &str| if is_partition { None } else { line(path) };
@@ -118,8 +118,8 @@ impl Device {
         let (mountpoints, mounted_as) = mounted.of(device.as_deref().unwrap_or_default(), &paths);
         Self {
             kind: kind(&folder, name, is_partition),
-            holders: names(&folder.join("holders")),
-            slaves: names(&folder.join("slaves")),
+            holders: folder::names(&folder.join("holders"), MAX_RELATED),
+            slaves: folder::names(&folder.join("slaves"), MAX_RELATED),
             backing_file: file::line(&folder.join("loop/backing_file")),
             size_bytes: bytes(folder.join("size")),
             partition: value("PARTN").and_then(|number| number.parse().ok()),
@@ -159,7 +159,7 @@ impl Device {
     }
 }
 
-fn folder(root: &Path, name: &str) -> PathBuf {
+fn folder_of(root: &Path, name: &str) -> PathBuf {
     root.join("sys/class/block").join(name)
 }
 
@@ -213,30 +213,25 @@ fn chosen(text: String) -> String {
     }
 }
 
-/// What is in a folder, sorted.
-pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let entries = entries.flatten().take(MAX_RELATED);
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort_unstable();
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+    use test_support::Scratch;
 
-    /// A sysfs of these files, below a folder of its own; links are written `link -> target`.
-    fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("getinfo-disks-{name}-{}", std::process::id()));
+    /// A sysfs of these files; links are written `-> target`.
+    fn tree(files: &[(&str, &str)]) -> Scratch {
+        let root = Scratch::new("getinfo-disks");
         for (path, content) in files {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
             match content.strip_prefix("-> ") {
-                Some(target) => symlink(target, path).unwrap(),
-                None => fs::write(path, content).unwrap(),
+                Some(target) => {
+                    let path = root.file(path);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    symlink(target, path).unwrap();
+                }
+                None => {
+                    root.write(path, content);
+                }
             }
         }
         root
@@ -278,10 +273,10 @@ mod tests {
             "E:ID_FS_TYPE=LVM2_member\nE:ID_PART_ENTRY_UUID=u-1\nE:ID_MODEL=x\n",
         ));
         let all: Vec<(&str, &str)> = all.iter().map(|(path, text)| (path.as_str(), *text)).collect();
-        let root = tree("sda", &all);
-        let mounted = Mounted::read(&root);
-        let (disk, part) = (Device::read(&root, "sda", &mounted), Device::read(&root, "sda1", &mounted));
-        fs::remove_dir_all(&root).unwrap();
+        let scratch = tree(&all);
+        let root = scratch.path();
+        let mounted = Mounted::read(root);
+        let (disk, part) = (Device::read(root, "sda", &mounted), Device::read(root, "sda1", &mounted));
         assert_eq!((disk.kind.as_str(), disk.parent, disk.size_bytes), ("disk", None, Some(1_024_000)));
         assert_eq!(
             (disk.vendor.as_deref(), disk.model.as_deref()),
@@ -305,7 +300,7 @@ mod tests {
 
     #[test]
     fn kinds_are_those_of_lsblk() {
-        for (number, (name, file, content, want)) in [
+        for (name, file, content, want) in [
             ("dm-0", "dm/uuid", "LVM-abc\n", "lvm"),
             ("dm-1", "dm/uuid", "CRYPT-LUKS2-abc\n", "crypt"),
             ("dm-2", "dm/uuid", "part1-mpath-abc\n", "part"),
@@ -316,14 +311,9 @@ mod tests {
             ("sr0", "device/type", "5\n", "rom"),
             ("loop3", "x", "", "loop"),
             ("nvme0n1", "x", "", "disk"),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let root = tree(&format!("kind{number}"), &[(file, content)]);
-            let found = kind(&root, name, false);
-            fs::remove_dir_all(&root).unwrap();
-            assert_eq!(found, want, "{name}");
+        ] {
+            let root = tree(&[(file, content)]);
+            assert_eq!(kind(root.path(), name, false), want, "{name}");
         }
     }
 

@@ -1,8 +1,7 @@
 //! What a device did since it was there: /sys/block/*/stat (Documentation/block/stat.rst).
 
+use readers::decimal::Decimal;
 use serde::Serialize;
-
-use crate::decimal::Decimal;
 
 /// The file's unit, whatever the device's own is.
 const SECTOR_BYTES: u64 = 512;

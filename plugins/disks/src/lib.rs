@@ -4,16 +4,15 @@
 //! Partitions and volumes stand in the same list as disks; `parent`, `holders` and `slaves` say how they belong
 //! together.
 
-mod decimal;
 mod device;
-mod file;
 mod io;
 mod mounted;
 mod udev;
 
 use std::path::Path;
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use readers::{file, folder};
 use serde::Serialize;
 
 use device::Device;
@@ -21,8 +20,10 @@ use mounted::Mounted;
 
 struct Disks;
 
-/// Devices in one answer.
+/// The most devices in one answer.
 const MAX_DEVICES: usize = 1000;
+/// The most names that are read of /sys/class/block.
+const MAX_LISTED: usize = 1000;
 
 /// The answer. Its field names are stable: new ones may join, none changes.
 #[derive(Serialize)]
@@ -46,15 +47,14 @@ impl Provider for Disks {
             env!("CARGO_PKG_VERSION"),
             "disks, partitions and volumes, and what they did",
         )
-        .arg("-a", "loop devices without a file too")
-        .arg("-d NAME", "one device, by its name or its path below /dev")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "all block devices that hold anything")
         .example("-a", "all block devices")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let selection = Selection::parse(args)?;
+        let selection = OPTIONS.parse(args)?;
         let devices = read(Path::new("/"), selection.with_empty, selection.name.as_deref());
         match (&selection.name, devices.is_empty()) {
             (Some(name), true) => {
@@ -66,32 +66,22 @@ impl Provider for Disks {
     }
 }
 
-impl Selection {
-    fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut selection = Self::default();
-        let mut words = args.words();
-        while let Some(option) = words.next() {
-            match option {
-                "-a" => selection.with_empty = true,
-                "-d" => match words.next().map(|name| name.strip_prefix("/dev/").unwrap_or(name)) {
-                    Some(name) if !name.is_empty() => selection.name = Some(name.to_owned()),
-                    _ => return Err(ProviderError::usage("-d needs a device's name, such as sda")),
-                },
-                other => {
-                    return Err(ProviderError::usage(format!(
-                        "{other:?} is not known; it is one of -a, -d NAME"
-                    )));
-                }
-            }
+const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::flag("-a", "also list loop devices without a file", |selection| selection.with_empty = true),
+    Opt::value("-d NAME", "show this device only, by its name or its path below /dev", |selection, value| {
+        let name = value.text()?;
+        match name.strip_prefix("/dev/").unwrap_or(name) {
+            "" => return Err(value.must_be("the name of a device, such as sda")),
+            name => selection.name = Some(name.to_owned()),
         }
-        Ok(selection)
-    }
-}
+        Ok(())
+    }),
+]);
 
 /// On the system whose root folder is `root`.
 fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
     let mounted = Mounted::read(root);
-    let mut names = device::names(&root.join("sys/class/block"));
+    let mut names = folder::names(&root.join("sys/class/block"), MAX_LISTED);
     match only {
         // `mapper/vg-lv` is known to the device alone.
         Some(only) => {
@@ -129,7 +119,7 @@ mod tests {
     #[test]
     fn arguments_select() {
         let parse =
-            |line| Selection::parse(&Args::parse(line).unwrap()).map(|found| (found.with_empty, found.name));
+            |line| OPTIONS.parse(&Args::parse(line).unwrap()).map(|found| (found.with_empty, found.name));
         assert_eq!(parse("-a -d /dev/sda").unwrap(), (true, Some("sda".to_owned())));
         for bad in ["-d", "-d ''", "-d /dev/", "sda", "-x"] {
             assert_eq!(parse(bad).unwrap_err().code(), ProviderError::USAGE, "{bad:?}");

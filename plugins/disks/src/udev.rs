@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::file;
+use readers::escape::hex_text;
+use readers::file;
 
 /// Properties of one device, as `E:` lines hold them.
 pub(crate) struct Properties(String);
@@ -18,7 +19,7 @@ impl Properties {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let mut properties = self.0.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
         let (_, value) = properties.find(|(known, _)| *known == name)?;
-        let value = unescape(value);
+        let value = hex_text(value);
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
@@ -27,26 +28,6 @@ impl Properties {
     pub(crate) fn encoded(&self, name: &str) -> Option<String> {
         self.get(&format!("{name}_ENC")).or_else(|| self.get(name))
     }
-}
-
-/// `\x20` is a blank.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(1..3).filter(|_| *first == b'\\' && after[0] == b'x');
-        match code.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

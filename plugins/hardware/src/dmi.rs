@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `system` object of the answer.
 #[derive(Serialize)]

@@ -4,9 +4,7 @@
 //! others. Processors, memory in use and disks are `getinfo.cpu`'s, `getinfo.memory`'s and `getinfo.disks`'s. Takes no
 //! arguments; a virtual machine may have no firmware that says anything.
 
-mod decimal;
 mod dmi;
-mod file;
 mod pci;
 mod power;
 mod thermal;
@@ -15,6 +13,7 @@ mod usb;
 use std::path::Path;
 
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::{file, folder};
 use serde::Serialize;
 
 use dmi::{Bios, Board, Chassis, System};
@@ -93,7 +92,7 @@ fn memory(root: &Path) -> Option<u64> {
     let is_block = |name: &&String| {
         name.strip_prefix("memory").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let blocks = file::names(&folder, MAX_MEMORY_BLOCKS).iter().filter(is_block).count();
+    let blocks = folder::names(&folder, MAX_MEMORY_BLOCKS).iter().filter(is_block).count();
     u64::try_from(blocks).ok().filter(|blocks| *blocks > 0)?.checked_mul(size)
 }
 
@@ -102,7 +101,7 @@ export_provider!(Hardware);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use test_support::Scratch;
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
@@ -121,7 +120,7 @@ mod tests {
     /// As a server's /sys has it, with what a laptop and a board of ARM would add.
     #[test]
     fn a_machine_is_told_whole() {
-        let root = std::env::temp_dir().join(format!("getinfo-hardware-whole-{}", std::process::id()));
+        let root = Scratch::new("getinfo-hardware");
         for (path, content) in [
             ("sys/class/dmi/id/sys_vendor", "Dell Inc.\n"),
             ("sys/class/dmi/id/product_name", "PowerEdge R640\n"),
@@ -151,12 +150,9 @@ mod tests {
             ("sys/class/thermal/thermal_zone0/type", "acpitz\n"),
             ("sys/class/thermal/cooling_device0/type", "Processor\n"),
         ] {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            root.write(path, content);
         }
-        let answer = Answer::read(&root);
-        fs::remove_dir_all(&root).unwrap();
+        let answer = Answer::read(root.path());
         let system = answer.system;
         assert_eq!(
             (system.vendor.as_deref(), system.product.as_deref()),

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::{file, folder};
 use serde::Serialize;
-
-use crate::file;
 
 /// Devices in one answer.
 const MAX_DEVICES: usize = 2000;
@@ -62,7 +61,7 @@ const CLASSES: [(u8, &str); 22] = [
 /// Sorted by address.
 pub(crate) fn read(root: &Path) -> Vec<Pci> {
     let folder = root.join("sys/bus/pci/devices");
-    let names = file::names(&folder, MAX_DEVICES).into_iter();
+    let names = folder::names(&folder, MAX_DEVICES).into_iter();
     names
         .map(|address| {
             let folder = folder.join(&address);

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::{file, folder};
 use serde::Serialize;
-
-use crate::file;
 
 /// Supplies in one answer.
 const MAX_SUPPLIES: usize = 100;
@@ -47,7 +46,7 @@ pub(crate) struct Supply {
 /// Sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Supply> {
     let folder = root.join("sys/class/power_supply");
-    let names = file::names(&folder, MAX_SUPPLIES).into_iter();
+    let names = folder::names(&folder, MAX_SUPPLIES).into_iter();
     names
         .map(|name| {
             let line = |file: &str| file::line(&folder.join(&name).join(file));

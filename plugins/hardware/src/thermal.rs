@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use readers::decimal::Decimal;
+use readers::{file, folder};
 use serde::Serialize;
-
-use crate::decimal::Decimal;
-use crate::file;
 
 /// Entries that are looked at; cooling devices are among them.
 const MAX_ENTRIES: usize = 1000;
@@ -26,7 +25,7 @@ pub(crate) struct Zone {
 /// Sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Zone> {
     let folder = root.join("sys/class/thermal");
-    let names = file::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
+    let names = folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
     names
         .map(|name| {
             let line = |file: &str| file::line(&folder.join(&name).join(file));

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::{file, folder};
 use serde::Serialize;
-
-use crate::file;
 
 /// Devices in one answer, and entries that are looked at: each device has some interfaces beside it.
 const MAX_DEVICES: usize = 500;
@@ -36,7 +35,7 @@ pub(crate) struct Usb {
 pub(crate) fn read(root: &Path) -> Vec<Usb> {
     let folder = root.join("sys/bus/usb/devices");
     // Interfaces have a colon.
-    let names = file::names(&folder, MAX_ENTRIES).into_iter().filter(|name| !name.contains(':'));
+    let names = folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| !name.contains(':'));
     names
         .take(MAX_DEVICES)
         .map(|name| {

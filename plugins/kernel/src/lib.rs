@@ -11,11 +11,13 @@ mod source;
 mod taint;
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::file;
 use serde::Serialize;
 
 use boot::Boot;
@@ -112,9 +114,7 @@ impl Answer {
 
 /// The first line of a /proc file; not valid UTF-8 is shown with replacement characters.
 fn line(path: &str) -> Option<String> {
-    let bytes = std::fs::read(path).ok()?;
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Some(String::from_utf8_lossy(first).into_owned())
+    Some(file::text(Path::new(path))?.split('\n').next()?.to_owned())
 }
 
 fn number(var: SysconfVar) -> Option<i64> {

@@ -5,8 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::LazyLock;
 
+use readers::text::lossy;
+
 /// What the first read asks for: enough for all but a long list of modules.
 const FIRST_READ: usize = 4096;
+/// The most that is read of one file.
+const MAX_BYTES: usize = 4 << 20;
 
 /// One such file; its content is made by the kernel at each read.
 pub(crate) struct Source(LazyLock<Option<File>>);
@@ -35,14 +39,14 @@ impl Source {
                 0 => break,
                 count => length += count,
             }
+            if length >= MAX_BYTES {
+                break;
+            }
             if length == bytes.len() {
                 bytes.resize(length * 2, 0);
             }
         }
         bytes.truncate(length);
-        Some(match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })
+        Some(lossy(bytes))
     }
 }

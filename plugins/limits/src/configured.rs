@@ -1,14 +1,17 @@
 //! What logins are given: /etc/security/limits.conf and limits.d (limits.conf(5)), which pam_limits reads.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use readers::{file, folder};
 use serde::Serialize;
 
-use crate::file;
-
-/// Files of limits.d, and entries of all files together.
+const FILE: &str = "etc/security/limits.conf";
+const FOLDER: &str = "etc/security/limits.d";
+/// The most names that are read of the folder.
+const MAX_NAMES: usize = 10_000;
+/// The most files of the folder that are read.
 const MAX_FILES: usize = 200;
+/// The most entries of all files together.
 const MAX_ENTRIES: usize = 2000;
 
 /// One entry.
@@ -32,23 +35,13 @@ pub(crate) struct Entry {
 
 /// In the order that pam_limits reads them in: the later one of two for the same domain and item counts.
 pub(crate) fn read(root: &Path) -> Vec<Entry> {
-    let folder = Path::new("etc/security/limits.d");
-    let mut files = vec![PathBuf::from("etc/security/limits.conf")];
-    let names = fs::read_dir(root.join(folder))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| folder.join(entry.file_name()));
-    let mut more: Vec<PathBuf> = names
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
-        .take(MAX_FILES)
-        .collect();
-    more.sort_unstable();
-    files.append(&mut more);
+    let names = folder::names(&root.join(FOLDER), MAX_NAMES).into_iter();
+    let more = names.filter(|name| name.ends_with(".conf")).take(MAX_FILES);
+    let files = [FILE.to_owned()].into_iter().chain(more.map(|name| format!("{FOLDER}/{name}")));
     let mut entries = Vec::new();
     for path in files {
         let text = file::text(&root.join(&path)).unwrap_or_default();
-        let name = format!("/{}", path.display());
+        let name = format!("/{path}");
         let parsed = text.lines().enumerate().filter_map(|(index, text)| parse(&name, index + 1, text));
         entries.extend(parsed.take(MAX_ENTRIES - entries.len()));
     }
@@ -79,24 +72,22 @@ fn parse(file: &str, line: usize, text: &str) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_support::Scratch;
 
     #[test]
     fn entries_are_read_in_order() {
-        let root = std::env::temp_dir().join(format!("getinfo-limits-configured-{}", std::process::id()));
-        let folder = root.join("etc/security/limits.d");
-        fs::create_dir_all(&folder).unwrap();
+        let root = Scratch::new("getinfo-limits");
         let main = "# comment\n*  soft core 0\n@student\t-  maxlogins 4 # four\n\nroot hard nofile\n\
                     bad line here now ok\nftp -\n";
         for (path, text) in [
-            (root.join("etc/security/limits.conf"), main),
-            (folder.join("90-b.conf"), "* hard nofile unlimited\n"),
-            (folder.join("10-a.conf"), "1000:2000 - nproc 5\n"),
-            (folder.join("README"), "* hard nofile 1\n"),
+            ("limits.conf", main),
+            ("limits.d/90-b.conf", "* hard nofile unlimited\n"),
+            ("limits.d/10-a.conf", "1000:2000 - nproc 5\n"),
+            ("limits.d/README", "* hard nofile 1\n"),
         ] {
-            fs::write(path, text).unwrap();
+            root.write(&format!("etc/security/{path}"), text);
         }
-        let entries = read(&root);
-        fs::remove_dir_all(&root).unwrap();
+        let entries = read(root.path());
         let found: Vec<_> = entries
             .iter()
             .map(|entry| (entry.line, entry.domain.as_str(), entry.kind.as_str(), entry.value.as_deref()))

@@ -4,13 +4,12 @@
 //! Everything comes from /proc and /etc/security; no root is needed. What the kernel does not say is null.
 
 mod configured;
-mod file;
 mod process;
 mod system;
 
 use std::path::Path;
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
 use serde::Serialize;
 
 use configured::Entry;
@@ -39,7 +38,7 @@ impl Provider for Limits {
             env!("CARGO_PKG_VERSION"),
             "limits of the system, of processes and of logins",
         )
-        .arg("-p PID", "the limits of this process")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "the system's limits, those of logins, and the agent's own")
         .example("-p 1", "those of the first process, too")
@@ -47,7 +46,7 @@ impl Provider for Limits {
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         let root = Path::new("/");
-        let process = match asked(args)? {
+        let process = match OPTIONS.parse(args)?.pid {
             None => process::read(root, std::process::id()),
             Some(pid) => Some(process::read(root, pid).ok_or_else(|| {
                 let message = format!("there is no process {pid} whose /proc/{pid}/limits can be read");
@@ -58,20 +57,17 @@ impl Provider for Limits {
     }
 }
 
-fn asked(args: &Args) -> Result<Option<u32>, ProviderError> {
-    let mut words = args.words();
-    let pid = match words.next() {
-        None => return Ok(None),
-        Some("-p") => words.next().and_then(|word| word.parse().ok()).filter(|pid| *pid > 0),
-        Some(other) => {
-            return Err(ProviderError::usage(format!("{other:?} is not known; it is -p PID or nothing")));
-        }
-    };
-    match (pid, words.next()) {
-        (Some(pid), None) => Ok(Some(pid)),
-        _ => Err(ProviderError::usage("-p needs one process id, a number above 0")),
-    }
+/// A call's arguments.
+#[derive(Default)]
+struct Selection {
+    pid: Option<u32>,
 }
+
+const OPTIONS: Options<Selection> =
+    Options::new(&[Opt::value("-p PID", "show the limits of this process", |selection, value| {
+        selection.pid = Some(value.number(1..=u32::MAX)?);
+        Ok(())
+    })]);
 
 export_provider!(Limits);
 
@@ -86,7 +82,7 @@ mod tests {
 
     #[test]
     fn one_process_is_taken() {
-        let of = |line| asked(&Args::parse(line).unwrap());
+        let of = |line| OPTIONS.parse(&Args::parse(line).unwrap()).map(|selection| selection.pid);
         assert_eq!((of(""), of("-p 12")), (Ok(None), Ok(Some(12))));
         for bad in ["-p", "-p 0", "-p -1", "-p x", "-p 1 2", "1", "-p 99999999999"] {
             assert_eq!(of(bad).unwrap_err().code(), ProviderError::USAGE, "{bad}");

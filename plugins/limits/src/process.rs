@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// Descriptors that are counted; a process with more has null.
 const MAX_DESCRIPTORS: usize = 100_000;

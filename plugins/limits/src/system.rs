@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `system` object of the answer. What a kernel does not have is null.
 #[derive(Serialize)]

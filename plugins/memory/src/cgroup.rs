@@ -1,11 +1,11 @@
 //! What bounds the agent's own memory, and in a container all of its processes': the control group it runs in
 //! (cgroups(7)). A limit of a group above counts too, so the least one is taken.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use readers::mountinfo::{self, Line};
+use readers::{file, text};
 use serde::Serialize;
-
-use crate::file;
 
 /// Groups above a group that are looked at.
 const MAX_DEPTH: usize = 64;
@@ -37,9 +37,9 @@ const FILES: [[&str; 3]; 2] = [
 /// Of this process, on the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Option<Cgroup> {
     let groups = file::text(&root.join("proc/self/cgroup"))?;
-    let mounts = file::text(&root.join("proc/self/mountinfo"))?;
+    let mounts = mountinfo::read(&root.join("proc/self/mountinfo")).ok()?;
     let (version, path) = memory_group(&groups)?;
-    let (mount, mount_root) = hierarchy(&mounts, version)?;
+    let (mount, mount_root) = hierarchy(mounts, version)?;
     // Without a cgroup namespace, a container's mount shows only what is below its own group.
     let below = Path::new(&path).strip_prefix(&mount_root).unwrap_or(Path::new(""));
     let top = root.join(mount.trim_start_matches('/'));
@@ -49,7 +49,7 @@ pub(crate) fn read(root: &Path) -> Option<Cgroup> {
         version,
         limit_bytes: least(&top, &folder, limit),
         swap_limit_bytes: least(&top, &folder, swap),
-        used_bytes: number(&folder.join(used)),
+        used_bytes: file::number(&folder.join(used)),
         path,
     })
 }
@@ -73,46 +73,33 @@ fn memory_group(groups: &str) -> Option<(u8, String)> {
 }
 
 /// Where the hierarchy is mounted, and which of its groups is the mount's root.
-fn hierarchy(mounts: &str, version: u8) -> Option<(String, String)> {
-    mounts.lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let mut after = after.split(' ');
-        let (kind, options) = (after.next()?, after.nth(1)?);
-        let is_it = match version {
-            1 => kind == "cgroup" && options.split(',').any(|option| option == "memory"),
-            _ => kind == "cgroup2",
-        };
-        let mut fields = before.split(' ').skip(3);
-        let (mount_root, mount) = (fields.next()?, fields.next()?);
-        is_it.then(|| (file::unescape(mount), file::unescape(mount_root)))
-    })
+fn hierarchy(mounts: Vec<Line>, version: u8) -> Option<(String, String)> {
+    let is_it = |line: &Line| match version {
+        1 => line.kind == "cgroup" && line.super_options.iter().any(|option| option == "memory"),
+        _ => line.kind == "cgroup2",
+    };
+    let line = mounts.into_iter().find(is_it)?;
+    Some((text::lossy(line.mountpoint), text::lossy(line.root)))
 }
 
 /// The least limit from `folder` up to `top`.
 fn least(top: &Path, folder: &Path, name: &str) -> Option<u64> {
     let groups = folder.ancestors().take(MAX_DEPTH).take_while(|group| group.starts_with(top));
     groups
-        .filter_map(|group| number(&PathBuf::from(group).join(name)))
+        .filter_map(|group| file::number(&group.join(name)))
         .filter(|limit| *limit < NO_LIMIT)
         .min()
-}
-
-/// None for version 2's `max`.
-fn number(path: &Path) -> Option<u64> {
-    file::line(path)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use test_support::Scratch;
 
-    fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("getinfo-memory-{name}-{}", std::process::id()));
+    fn tree(files: &[(&str, &str)]) -> Scratch {
+        let root = Scratch::new("getinfo-memory");
         for (path, content) in files {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            root.write(path, content);
         }
         root
     }
@@ -120,7 +107,6 @@ mod tests {
     #[test]
     fn the_least_limit_of_version_2_counts() {
         let root = tree(
-            "v2",
             &[
                 ("proc/self/cgroup", "0::/system.slice/agent.service\n"),
                 (
@@ -133,8 +119,7 @@ mod tests {
                 ("sys/fs/cgroup/system.slice/agent.service/memory.current", "77\n"),
             ],
         );
-        let found = read(&root).unwrap();
-        fs::remove_dir_all(&root).unwrap();
+        let found = read(root.path()).unwrap();
         assert_eq!((found.version, found.path.as_str()), (2, "/system.slice/agent.service"));
         assert_eq!(
             (found.limit_bytes, found.swap_limit_bytes, found.used_bytes),
@@ -145,7 +130,6 @@ mod tests {
     #[test]
     fn a_containers_mount_of_version_1_begins_at_its_group() {
         let root = tree(
-            "v1",
             &[
                 ("proc/self/cgroup", "5:cpu,cpuacct:/docker/1\n4:memory:/docker/1\n0::/\n"),
                 (
@@ -157,8 +141,7 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
             ],
         );
-        let found = read(&root).unwrap();
-        fs::remove_dir_all(&root).unwrap();
+        let found = read(root.path()).unwrap();
         assert_eq!((found.version, found.limit_bytes, found.swap_limit_bytes), (1, Some(2048), None));
         assert_eq!(found.used_bytes, None);
     }
@@ -171,7 +154,7 @@ mod tests {
         }
         assert_eq!(memory_group("0::/../../x\n"), Some((2, "/x".to_owned())));
         for mounts in ["", " - ", "1 2 3 4 5 6", "1 2 3 / /x rw - cgroup2"] {
-            assert_eq!(hierarchy(mounts, 2), None, "{mounts:?}");
+            assert_eq!(hierarchy(mountinfo::parse(mounts.as_bytes()), 2), None, "{mounts:?}");
         }
     }
 }

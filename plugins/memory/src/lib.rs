@@ -5,8 +5,6 @@
 //! does not say is null.
 
 mod cgroup;
-mod decimal;
-mod file;
 mod meminfo;
 mod pressure;
 mod swaps;
@@ -14,6 +12,7 @@ mod swaps;
 use std::path::Path;
 
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::file;
 use serde::Serialize;
 
 use cgroup::Cgroup;

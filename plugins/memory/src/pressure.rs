@@ -1,8 +1,7 @@
 //! How long tasks had to wait for memory: /proc/pressure/memory (Documentation/accounting/psi.rst).
 
+use readers::decimal::Decimal;
 use serde::Serialize;
-
-use crate::decimal::Decimal;
 
 /// The `pressure` object of the answer.
 #[derive(Serialize, Debug)]

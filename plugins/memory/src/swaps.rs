@@ -1,8 +1,7 @@
 //! Where memory is swapped to: /proc/swaps (proc(5)).
 
+use readers::escape::octal_text;
 use serde::Serialize;
-
-use crate::file;
 
 /// The kernel's own bound is 32 or less (`MAX_SWAPFILES`).
 const MAX_AREAS: usize = 64;
@@ -28,7 +27,7 @@ pub(crate) struct Swap {
 pub(crate) fn parse(text: &str) -> Vec<Swap> {
     let line = |line: &str| {
         let mut words = line.split_ascii_whitespace();
-        let (path, kind) = (file::unescape(words.next()?), words.next()?.to_owned());
+        let (path, kind) = (octal_text(words.next()?), words.next()?.to_owned());
         let mut bytes = || words.next()?.parse::<u64>().ok()?.checked_mul(1024);
         let (size_bytes, used_bytes) = (bytes()?, bytes()?);
         Some(Swap { path, kind, size_bytes, used_bytes, priority: words.next()?.parse().ok()? })

@@ -3,7 +3,6 @@
 //! Mounts are those that the agent's plugins see: /proc/self/mountinfo. No root is needed, but what only root can
 //! reach has no usage. A network file system is asked how full it is with `-n` alone: it may not answer.
 
-mod mountinfo;
 mod selection;
 mod usage;
 mod visible;
@@ -14,10 +13,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::mountinfo::{self, Line};
+use readers::text;
 use serde::Serialize;
 
-use mountinfo::Line;
-use selection::Selection;
+use selection::{OPTIONS, Selection};
 use usage::Usage;
 use visible::{Mounts, is_within};
 
@@ -81,9 +81,7 @@ struct Mount {
 impl Provider for MountsOf {
     fn describe() -> Meta {
         Meta::new("getinfo.mounts", env!("CARGO_PKG_VERSION"), "mounts, their options, and how full they are")
-            .arg("-t TYPE", "only file systems of this type; more by commas")
-            .arg("-p PATH", "only the mount that PATH lies on; links are not followed")
-            .arg("-n", "ask network and FUSE file systems for their use too, which may take long")
+            .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
             .example("", "all mounts")
             .example("-p /", "the root file system")
@@ -91,10 +89,11 @@ impl Provider for MountsOf {
     }
 
     fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
-        let selection = Selection::parse(args)?;
+        let selection = OPTIONS.parse(args)?;
         let path = Path::new("/proc/self/mountinfo");
-        let lines = mountinfo::read(path).ok_or_else(|| {
-            ProviderError::new("no_proc", format!("{} can't be read; is /proc mounted?", path.display()))
+        let lines = mountinfo::read(path).map_err(|error| {
+            let message = format!("cannot read {}: {error}; is /proc mounted?", path.display());
+            ProviderError::new("no_proc", message)
         })?;
         let time = match ctx.deadline_ms {
             0 => USAGE_TIME,
@@ -136,10 +135,10 @@ impl Mount {
         Self {
             id: line.id,
             parent_id: line.parent,
-            target: mountinfo::text(&line.mountpoint),
-            source: mountinfo::text(&line.source),
+            target: text::lossy(line.mountpoint.clone()),
+            source: text::lossy(line.source.clone()),
             kind: line.kind.clone(),
-            root: mountinfo::text(&line.root),
+            root: text::lossy(line.root.clone()),
             device: line.device.clone(),
             options: line.options.clone(),
             super_options: line.super_options.clone(),

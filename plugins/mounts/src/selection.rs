@@ -1,6 +1,6 @@
 //! Which mounts are asked for.
 
-use plugin_api::{Args, ProviderError};
+use plugin_api::{Opt, OptValue, Options, ProviderError};
 
 /// What the arguments say.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -13,41 +13,26 @@ pub(crate) struct Selection {
     pub(crate) with_slow: bool,
 }
 
-impl Selection {
-    pub(crate) fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut selection = Self::default();
-        let mut words = args.words();
-        while let Some(option) = words.next() {
-            match option {
-                "-n" => selection.with_slow = true,
-                "-t" => match words.next() {
-                    Some(types) if !types.is_empty() => {
-                        selection.types.extend(types.split(',').map(str::to_owned))
-                    }
-                    _ => return Err(ProviderError::usage("-t needs a file system type, such as ext4")),
-                },
-                "-p" => {
-                    let path = words.next().unwrap_or_default();
-                    if selection.path.replace(plain(path)?).is_some() {
-                        return Err(ProviderError::usage("-p stands twice; it takes one path"));
-                    }
-                }
-                other => {
-                    let message = format!("{other:?} is not known; it is one of -t TYPE, -p PATH, -n");
-                    return Err(ProviderError::usage(message));
-                }
-            }
-        }
-        Ok(selection)
-    }
-}
+pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::values("-t TYPE", "show only file systems of these types, separated by commas", |selection, value| {
+        selection.types.extend(value.text()?.split(',').map(str::to_owned));
+        Ok(())
+    }),
+    Opt::value("-p PATH", "show only the mount that PATH lies on; links are not followed", |selection, value| {
+        selection.path = Some(plain(value)?);
+        Ok(())
+    }),
+    Opt::flag("-n", "also query network and FUSE file systems for their usage, which may take long", |selection| {
+        selection.with_slow = true;
+    }),
+]);
 
 /// Without double slashes, or one at the end. Links are not followed: that could take long.
-fn plain(path: &str) -> Result<String, ProviderError> {
+fn plain(value: OptValue<'_>) -> Result<String, ProviderError> {
+    let path = value.as_str();
     let parts = || path.split('/').filter(|part| !part.is_empty() && *part != ".");
     if !path.starts_with('/') || parts().any(|part| part == "..") {
-        let message = format!("-p needs an absolute path without \"..\", not {path:?}");
-        return Err(ProviderError::usage(message));
+        return Err(value.must_be("an absolute path without \"..\""));
     }
     let mut plain = String::new();
     for part in parts() {
@@ -60,10 +45,11 @@ fn plain(path: &str) -> Result<String, ProviderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plugin_api::Args;
 
     #[test]
     fn options_combine() {
-        let parse = |line| Selection::parse(&Args::parse(line).unwrap());
+        let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         assert_eq!(parse(""), Ok(Selection::default()));
         let all = parse("-t ext4,xfs -t btrfs -n -p /a//b/./c/").unwrap();
         assert_eq!((all.types.len(), all.path.as_deref(), all.with_slow), (3, Some("/a/b/c"), true));

@@ -1,7 +1,7 @@
 //! Which mounts a path can lead to: one that is covered by another can't be reached, and statvfs(3) on its path would
 //! tell of the other. And what has to be passed to get to a mount.
 
-use crate::mountinfo::Line;
+use readers::mountinfo::Line;
 
 /// Mounts above a mount that are looked at.
 const MAX_DEPTH: usize = 256;
@@ -92,7 +92,7 @@ pub(crate) fn is_within(path: &[u8], folder: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mountinfo::parse;
+    use readers::mountinfo::parse;
 
     #[test]
     fn what_is_covered_is_not_visible() {

@@ -1,13 +1,19 @@
 //! Addresses of interfaces (rtnetlink(7): RTM_NEWADDR, the kernel's if_addr.h).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::IpAddr;
 
+use readers::integer::ne_u32;
+use readers::ip;
+use readers::netlink::{Netlink, Request, attributes};
+use readers::text::until_nul;
 use serde::Serialize;
 
-use crate::netlink::{Dump, attributes, text, u32_at};
+use crate::LIMITS;
 
-pub(crate) const GET: u16 = 22;
-const NEW: u16 = 20;
+/// RTM_GETADDR, which RTM_NEWADDR messages reply to.
+const REQUEST: Request<'_> = Request { kind: 22, reply: 20, body: &[0; HEADER] };
+/// The length of struct ifaddrmsg.
 const HEADER: usize = 8;
 /// A lifetime without an end.
 const FOREVER: u32 = u32::MAX;
@@ -55,27 +61,27 @@ const FLAGS: [&str; 12] = [
 ];
 
 /// Each with its interface's index, as the kernel orders them.
-pub(crate) fn read(dump: &Dump) -> Vec<(u32, Address)> {
-    dump.of(NEW).filter_map(parse).collect()
+pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<(u32, Address)>> {
+    Ok(netlink.dump(REQUEST, LIMITS, parse)?.items)
 }
 
 fn parse(message: &[u8]) -> Option<(u32, Address)> {
     let header = message.get(..HEADER)?;
-    let (is_v6, index) = (ip_family(header[0])? == "inet6", u32_at(header, 4)?);
+    let (is_v6, index) = (ip_family(header[0])? == "inet6", ne_u32(header, 4)?);
     let mut flags = u32::from(header[2]);
     let (mut local, mut address, mut broadcast, mut label) = (None, None, None, None);
     let (mut preferred, mut valid) = (FOREVER, FOREVER);
     for (kind, value) in attributes(&message[HEADER..]) {
         match kind {
-            1 => address = ip(value),
-            2 => local = ip(value),
-            3 => label = Some(text(value)),
-            4 => broadcast = ip(value),
+            1 => address = ip::from_bytes(value),
+            2 => local = ip::from_bytes(value),
+            3 => label = Some(until_nul(value)),
+            4 => broadcast = ip::from_bytes(value),
             6 => {
-                preferred = u32_at(value, 0)?;
-                valid = u32_at(value, 4)?;
+                preferred = ne_u32(value, 0)?;
+                valid = ne_u32(value, 4)?;
             }
-            8 => flags = u32_at(value, 0)?,
+            8 => flags = ne_u32(value, 0)?,
             _ => {}
         }
     }
@@ -123,14 +129,6 @@ pub(crate) fn ip_family(family: u8) -> Option<&'static str> {
         10 => Some("inet6"),
         _ => None,
     }
-}
-
-/// By its length.
-pub(crate) fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(Ipv4Addr::from(v4).into());
-    }
-    Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into())
 }
 
 #[cfg(test)]

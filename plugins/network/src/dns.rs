@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::read_bounded;
 
 const FILE: &str = "/etc/resolv.conf";
 /// Where systemd-resolved lists whom it asks itself.
@@ -26,8 +25,8 @@ pub(crate) struct Dns {
 
 impl Dns {
     pub(crate) fn read() -> Self {
-        let mut dns = parse(&read_bounded(Path::new(FILE)).unwrap_or_default());
-        dns.resolved_nameservers = read_bounded(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
+        let mut dns = parse(&file::text(Path::new(FILE)).unwrap_or_default());
+        dns.resolved_nameservers = file::text(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
         dns
     }
 }

@@ -6,26 +6,25 @@
 mod address;
 mod dns;
 mod link;
-mod netlink;
 mod route;
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io;
 
 use nix::sys::socket::SockProtocol;
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use readers::netlink::{Limits, Netlink};
 use serde::Serialize;
 
 use dns::Dns;
 use link::Interface;
-use netlink::Netlink;
 use route::{MAX_ROUTES, Route};
 
 struct Network;
 
-/// What is read of one file.
-const MAX_FILE_BYTES: u64 = 64 << 10;
+/// The bounds of a dump of interfaces or addresses.
+const LIMITS: Limits = Limits { items: usize::MAX, bytes: MAX_DUMP_BYTES };
+/// The most bytes that are received of one dump; a router with a full table has far more.
+const MAX_DUMP_BYTES: usize = 8 << 20;
 
 /// The answer. Its field names are stable: new ones may join, none changes.
 #[derive(Serialize)]
@@ -57,6 +56,21 @@ struct Gateway {
     metric: u32,
 }
 
+/// A call's arguments.
+#[derive(Default)]
+struct Selection {
+    interface: Option<String>,
+}
+
+const OPTIONS: Options<Selection> = Options::new(&[Opt::value(
+    "-i IFACE",
+    "show this interface and the routes through it only",
+    |selection, value| {
+        selection.interface = Some(value.as_str().to_owned());
+        Ok(())
+    },
+)]);
+
 impl Provider for Network {
     fn describe() -> Meta {
         Meta::new(
@@ -64,23 +78,18 @@ impl Provider for Network {
             env!("CARGO_PKG_VERSION"),
             "interfaces, addresses, routes and name servers",
         )
-        .arg("-i IFACE", "this interface, and the routes by it, only")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "all interfaces, routes and name servers")
         .example("-i lo", "the loopback interface")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let mut words = args.words();
-        let only = match (words.next(), words.next(), words.next()) {
-            (None, ..) => None,
-            (Some("-i"), Some(name), None) => Some(name),
-            _ => return Err(ProviderError::usage("nothing, or -i IFACE")),
-        };
+        let selection = OPTIONS.parse(args)?;
         let mut answer = Answer::collect()
             .map_err(|error| ProviderError::new("netlink", format!("rtnetlink does not answer: {error}")))?;
-        if let Some(name) = only {
-            answer.keep(name)?;
+        if let Some(name) = selection.interface {
+            answer.keep(&name)?;
         }
         Reply::json(&answer)
     }
@@ -89,8 +98,8 @@ impl Provider for Network {
 impl Answer {
     fn collect() -> io::Result<Self> {
         let mut netlink = Netlink::open(SockProtocol::NetlinkRoute)?;
-        let mut interfaces = link::read(&netlink.dump(link::GET, &[0; 16])?);
-        for (index, address) in address::read(&netlink.dump(address::GET, &[0; 8])?) {
+        let mut interfaces = link::read(&mut netlink)?;
+        for (index, address) in address::read(&mut netlink)? {
             if let Some(interface) = interfaces.iter_mut().find(|interface| interface.index == index) {
                 interface.addresses.push(address);
             }
@@ -104,15 +113,10 @@ impl Answer {
         let mut routes = Vec::new();
         let mut routes_truncated = false;
         for family in [2, 10] {
-            let mut request = [0; 12];
-            request[0] = family;
-            // A kernel without IPv6 refuses its dump.
-            let Ok(dump) = netlink.dump(route::GET, &request) else { continue };
-            routes.append(&mut route::read(&dump, &name));
-            if dump.truncated {
-                routes_truncated = true;
-                netlink = Netlink::open(SockProtocol::NetlinkRoute)?;
-            }
+            // A kernel without IPv6 rejects its dump.
+            let Ok(mut dump) = route::read(&mut netlink, family, &name) else { continue };
+            routes.append(&mut dump.items);
+            routes_truncated |= dump.truncated;
         }
         routes_truncated |= routes.len() > MAX_ROUTES;
         let default_gateways = gateways(&routes);
@@ -149,13 +153,6 @@ fn gateways(routes: &[Route]) -> Vec<Gateway> {
         route.nexthops.iter().for_each(|hop| add(&hop.gateway, &hop.device));
     }
     gateways
-}
-
-/// A text, or its beginning; not valid UTF-8 is shown with replacement characters.
-fn read_bounded(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 export_provider!(Network);

@@ -1,15 +1,20 @@
 //! Interfaces (rtnetlink(7): RTM_NEWLINK, the kernel's if_link.h and if.h), with what only /sys/class/net tells.
 
+use std::io;
 use std::path::Path;
 
+use readers::file;
+use readers::integer::{ne_u16, ne_u32, ne_u64};
+use readers::netlink::{Netlink, Request, attributes};
+use readers::text::until_nul;
 use serde::Serialize;
 
+use crate::LIMITS;
 use crate::address::Address;
-use crate::netlink::{Dump, attributes, text, u16_at, u32_at, u64_at};
-use crate::read_bounded;
 
-pub(crate) const GET: u16 = 18;
-const NEW: u16 = 16;
+/// RTM_GETLINK, which RTM_NEWLINK messages reply to.
+const REQUEST: Request<'_> = Request { kind: 18, reply: 16, body: &[0; HEADER] };
+/// The length of struct ifinfomsg.
 const HEADER: usize = 16;
 
 /// One interface.
@@ -107,8 +112,8 @@ const FLAGS: [&str; 19] = [
 const OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
 /// All of them, as the kernel orders them: by index.
-pub(crate) fn read(dump: &Dump) -> Vec<Interface> {
-    let mut interfaces: Vec<Interface> = dump.of(NEW).filter_map(parse).collect();
+pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
+    let mut interfaces = netlink.dump(REQUEST, LIMITS, parse)?.items;
     let names: Vec<(u32, String)> =
         interfaces.iter().map(|interface| (interface.index, interface.name.clone())).collect();
     for interface in &mut interfaces {
@@ -117,15 +122,15 @@ pub(crate) fn read(dump: &Dump) -> Vec<Interface> {
             names.iter().find(|(index, _)| Some(*index) == master).map(|(_, name)| name.clone());
         interface.ask_sysfs();
     }
-    interfaces
+    Ok(interfaces)
 }
 
 fn parse(message: &[u8]) -> Option<Interface> {
-    let hardware = u16_at(message, 2)?;
-    let flags = u32_at(message, 8)?;
+    let hardware = ne_u16(message, 2)?;
+    let flags = ne_u32(message, 8)?;
     let mut interface = Interface {
         name: String::new(),
-        index: u32_at(message, 4)?,
+        index: ne_u32(message, 4)?,
         alias: None,
         mac: None,
         permanent_mac: None,
@@ -151,19 +156,19 @@ fn parse(message: &[u8]) -> Option<Interface> {
     for (kind, value) in attributes(message.get(HEADER..)?) {
         match kind {
             1 => interface.mac = mac(value),
-            3 => interface.name = text(value),
-            4 => interface.mtu = u32_at(value, 0),
+            3 => interface.name = until_nul(value),
+            4 => interface.mtu = ne_u32(value, 0),
             5 => {
                 interface.parent_index =
-                    u32_at(value, 0).filter(|index| *index != 0 && *index != interface.index)
+                    ne_u32(value, 0).filter(|index| *index != 0 && *index != interface.index)
             }
-            10 => interface.master_index = u32_at(value, 0),
+            10 => interface.master_index = ne_u32(value, 0),
             16 => {
                 let state = value.first().copied().unwrap_or_default();
                 interface.operstate = OPERSTATES.get(usize::from(state)).copied().unwrap_or(OPERSTATES[0]);
             }
             18 => interface.info(value),
-            20 => interface.alias = Some(text(value)).filter(|alias| !alias.is_empty()),
+            20 => interface.alias = Some(until_nul(value)).filter(|alias| !alias.is_empty()),
             23 => interface.statistics = Statistics::parse(value),
             54 => interface.permanent_mac = mac(value),
             _ => {}
@@ -177,10 +182,10 @@ impl Interface {
     fn info(&mut self, bytes: &[u8]) {
         for (kind, value) in attributes(bytes) {
             match kind {
-                1 => self.kind = text(value),
+                1 => self.kind = until_nul(value),
                 2 if self.kind == "vlan" => {
                     self.vlan_id =
-                        attributes(value).find(|(kind, _)| *kind == 1).and_then(|(_, id)| u16_at(id, 0));
+                        attributes(value).find(|(kind, _)| *kind == 1).and_then(|(_, id)| ne_u16(id, 0));
                 }
                 _ => {}
             }
@@ -198,17 +203,17 @@ impl Interface {
             "wifi".clone_into(&mut self.kind);
         }
         if self.state == "up" {
-            let file = |name| read_bounded(&folder.join(name));
+            let text = |name| file::text(&folder.join(name));
             self.speed_mbps =
-                file("speed").and_then(|speed| speed.trim().parse().ok()).filter(|speed| *speed != 0);
-            self.duplex = file("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
+                text("speed").and_then(|speed| speed.trim().parse().ok()).filter(|speed| *speed != 0);
+            self.duplex = text("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
         }
     }
 }
 
 impl Statistics {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let counter = |index: usize| u64_at(bytes, index * 8);
+        let counter = |index: usize| ne_u64(bytes, index * 8);
         Some(Self {
             rx_packets: counter(0)?,
             tx_packets: counter(1)?,

@@ -1,14 +1,20 @@
 //! Routes of the main table (rtnetlink(7): RTM_NEWROUTE, the kernel's rtnetlink.h).
 
+use std::io;
 use std::net::IpAddr;
 
+use readers::integer::{ne_u16, ne_u32};
+use readers::ip;
+use readers::netlink::{Dump, Limits, Netlink, Request, attributes};
 use serde::Serialize;
 
-use crate::address::{ip, ip_family, scope};
-use crate::netlink::{Dump, attributes, u16_at, u32_at};
+use crate::MAX_DUMP_BYTES;
+use crate::address::{ip_family, scope};
 
-pub(crate) const GET: u16 = 26;
+/// RTM_GETROUTE and the type of its replies, RTM_NEWROUTE.
+const GET: u16 = 26;
 const NEW: u16 = 24;
+/// The length of struct rtmsg.
 const HEADER: usize = 12;
 /// RT_TABLE_MAIN.
 const MAIN: u32 = 254;
@@ -71,16 +77,23 @@ const KINDS: [&str; 11] = [
     "nat",
 ];
 
-/// All of the main table, as the kernel orders them; interfaces are named by `name`.
-pub(crate) fn read(dump: &Dump, name: &dyn Fn(u32) -> Option<String>) -> Vec<Route> {
-    dump.of(NEW).filter_map(|message| parse(message, name)).take(MAX_ROUTES + 1).collect()
+/// Reads the main table of a family, in the kernel's order; `name` names interfaces.
+pub(crate) fn read(
+    netlink: &mut Netlink,
+    family: u8,
+    name: &dyn Fn(u32) -> Option<String>,
+) -> io::Result<Dump<Route>> {
+    let mut body = [0; HEADER];
+    body[0] = family;
+    let limits = Limits { items: MAX_ROUTES, bytes: MAX_DUMP_BYTES };
+    netlink.dump(Request { kind: GET, reply: NEW, body: &body }, limits, |message| parse(message, name))
 }
 
 fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> {
     let header = message.get(..HEADER)?;
     let family = ip_family(header[0])?;
     let mut table = u32::from(header[4]);
-    if u32_at(header, 8)? & CLONED != 0 {
+    if ne_u32(header, 8)? & CLONED != 0 {
         return None;
     }
     let mut route = Route {
@@ -99,13 +112,13 @@ fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> 
     let mut destination = None;
     for (kind, value) in attributes(&message[HEADER..]) {
         match kind {
-            1 => destination = ip(value),
-            4 => route.device = u32_at(value, 0).and_then(name),
+            1 => destination = ip::from_bytes(value),
+            4 => route.device = ne_u32(value, 0).and_then(name),
             5 => route.gateway = ip_text(value),
-            6 => route.metric = u32_at(value, 0)?,
+            6 => route.metric = ne_u32(value, 0)?,
             7 => route.source = ip_text(value),
             9 => route.nexthops = nexthops(value, name),
-            15 => table = u32_at(value, 0)?,
+            15 => table = ne_u32(value, 0)?,
             // A router of the other family: its family, then its address.
             18 => route.gateway = ip_text(value.get(2..)?),
             _ => {}
@@ -122,10 +135,10 @@ fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> 
 /// struct rtnexthop: length, flags, weight less one, interface; then attributes.
 fn nexthops(mut bytes: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Vec<Nexthop> {
     let next = || {
-        let length = usize::from(u16_at(bytes, 0)?);
+        let length = usize::from(ne_u16(bytes, 0)?);
         let hop = bytes.get(..length)?;
         let mut nexthop =
-            Nexthop { gateway: None, device: name(u32_at(hop, 4)?), weight: u16::from(*hop.get(3)?) + 1 };
+            Nexthop { gateway: None, device: name(ne_u32(hop, 4)?), weight: u16::from(*hop.get(3)?) + 1 };
         for (kind, value) in attributes(hop.get(8..)?) {
             match kind {
                 5 => nexthop.gateway = ip_text(value),
@@ -140,7 +153,7 @@ fn nexthops(mut bytes: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Vec<Nexth
 }
 
 fn ip_text(bytes: &[u8]) -> Option<String> {
-    ip(bytes).map(|ip| ip.to_string())
+    ip::from_bytes(bytes).map(|ip| ip.to_string())
 }
 
 /// By iproute2's etc/iproute2/rt_protos.

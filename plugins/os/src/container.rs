@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `container` object of the answer.
 #[derive(Serialize, Debug, PartialEq)]
@@ -18,6 +17,9 @@ pub(crate) struct Container {
     /// The file that told the kind; null for `none`.
     pub(crate) found_by: Option<String>,
 }
+
+/// The most that is read of the environment of process 1.
+const MAX_ENVIRON_BYTES: usize = 64 << 10;
 
 /// Parts of cgroup paths and of a root's overlay that name a manager.
 const PATHS: [(&str, &str); 12] = [
@@ -60,7 +62,7 @@ fn manager(root: &Path) -> Option<(String, &'static str)> {
         }
     }
     if let Some(name) =
-        file::bytes(&root.join("proc/1/environ")).and_then(|environ| container_variable(&environ))
+        file::bytes(&root.join("proc/1/environ"), MAX_ENVIRON_BYTES).ok().and_then(|environ| container_variable(&environ))
     {
         return Some((name, "proc/1/environ"));
     }
@@ -101,13 +103,13 @@ fn is_pod(root: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use test_support::Scratch;
 
     #[test]
     fn managers_are_known_by_what_they_leave() {
         let nspawn = "0::/machine.slice/machine-qemu.scope\n";
         let overlay = "1 0 0:9 / / rw - overlay overlay rw,upperdir=/var/lib/containerd/io/1/fs,workdir=/w\n";
-        for (number, (path, content, kind, kubernetes)) in [
+        for (path, content, kind, kubernetes) in [
             ("etc/nothing", "", "none", false),
             (".dockerenv", "", "docker", false),
             ("run/.containerenv", "engine=\"podman\"\n", "podman", false),
@@ -128,17 +130,10 @@ mod tests {
             ("proc/sys/kernel/osrelease", "5.15.90.1-microsoft-standard-WSL2\n", "wsl", false),
             ("etc/hosts", "# Kubernetes-managed hosts file.\n", "none", true),
             ("proc/1/environ", "container=\u{fffd}\n\0", "\u{fffd}\n", false),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let root =
-                std::env::temp_dir().join(format!("getinfo-os-container-{}-{number}", std::process::id()));
-            let file = root.join(path);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(&file, content).unwrap();
-            let found = read(&root);
-            fs::remove_dir_all(&root).unwrap();
+        ] {
+            let root = Scratch::new("getinfo-os-container");
+            root.write(path, content);
+            let found = read(root.path());
             assert_eq!((found.kind.as_str(), found.kubernetes), (kind, kubernetes), "{path} {content:?}");
             assert_eq!(found.found_by.is_none(), kind == "none");
         }

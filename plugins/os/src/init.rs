@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `init` object of the answer.
 #[derive(Serialize, Debug, PartialEq)]
@@ -42,10 +41,11 @@ pub(crate) fn read(root: &Path) -> Init {
 mod tests {
     use super::*;
     use std::fs;
+    use test_support::Scratch;
 
     #[test]
     fn managers_are_told_by_the_process_and_its_folder() {
-        for (number, (comm, folder, manager)) in [
+        for (comm, folder, manager) in [
             ("systemd\n", "etc", Some("systemd")),
             ("init\n", "run/systemd/system", Some("systemd")),
             ("init\n", "run/openrc", Some("openrc")),
@@ -54,17 +54,11 @@ mod tests {
             ("runit\n", "etc", Some("runit")),
             ("bash\n", "run/systemd/system", None),
             ("", "etc", None),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let root = std::env::temp_dir().join(format!("getinfo-os-init-{}-{number}", std::process::id()));
-            fs::create_dir_all(root.join("proc/1")).unwrap();
-            fs::create_dir_all(root.join(folder)).unwrap();
-            fs::write(root.join("proc/1/comm"), comm).unwrap();
-            let found = read(&root);
-            fs::remove_dir_all(&root).unwrap();
-            assert_eq!(found.manager, manager, "{comm:?} {folder}");
+        ] {
+            let root = Scratch::new("getinfo-os-init");
+            root.write("proc/1/comm", comm);
+            fs::create_dir_all(root.file(folder)).unwrap();
+            assert_eq!(read(root.path()).manager, manager, "{comm:?} {folder}");
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The administrator's file first, then the distribution's own.
 const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];

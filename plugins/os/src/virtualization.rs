@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `virtualization` object of the answer.
 #[derive(Serialize, Debug, PartialEq)]
@@ -77,6 +76,9 @@ const CLOUDS: [(&str, &str); 16] = [
     ("OpenStack", "openstack"),
 ];
 
+/// The header that every ACPI table begins with (ACPI 6.5, 5.2.6).
+const ACPI_HEADER_BYTES: usize = 36;
+
 /// What is known before anything is decided; read by [`Evidence::read`], so that tests can make it up.
 #[derive(Default)]
 struct Evidence {
@@ -118,7 +120,8 @@ impl Evidence {
             cpuid_vendor: hypervisor_flag.then(cpuid_vendor).flatten(),
             hypervisor_flag,
             dmi: names.iter().filter_map(|name| file::line(&dmi.join(name))).collect(),
-            acpi_oem: file::bytes(&root.join("sys/firmware/acpi/tables/DSDT"))
+            acpi_oem: file::bytes(&root.join("sys/firmware/acpi/tables/DSDT"), ACPI_HEADER_BYTES)
+                .ok()
                 .and_then(|table| acpi_oem(&table)),
             sys_hypervisor: file::line(&root.join("sys/hypervisor/type")),
             is_xen_dom0: file::text(&root.join("proc/xen/capabilities"))
@@ -142,7 +145,7 @@ fn device_tree(root: &Path) -> Option<String> {
 
 #[cfg(target_arch = "x86_64")]
 fn cpuid_vendor() -> Option<String> {
-    let leaf = std::arch::x86_64::__cpuid(0x4000_0000);
+    let leaf = raw_cpuid::native_cpuid::cpuid_count(0x4000_0000, 0);
     let bytes: Vec<u8> =
         [leaf.ebx, leaf.ecx, leaf.edx].iter().flat_map(|register| register.to_le_bytes()).collect();
     let name = String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned();
@@ -152,7 +155,7 @@ fn cpuid_vendor() -> Option<String> {
 /// CPUID leaf 1: the `hypervisor` flag of /proc/cpuinfo, which takes long to read on large machines.
 #[cfg(target_arch = "x86_64")]
 fn has_hypervisor() -> bool {
-    std::arch::x86_64::__cpuid(1).ecx >> 31 == 1
+    raw_cpuid::native_cpuid::cpuid_count(1, 0).ecx >> 31 == 1
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -13,9 +13,9 @@ pub const MAX_BYTES: usize = 16 << 20;
 /// The most mounts that are read.
 pub const MAX_MOUNTS: usize = 20_000;
 
-/// One mount, its fields decoded.
+/// One line, its fields decoded: a mount.
 #[derive(Debug, PartialEq, Clone)]
-pub struct Mount {
+pub struct Line {
     /// The mount's number.
     pub id: u64,
     /// The number of the mount that it is mounted on.
@@ -42,19 +42,19 @@ pub struct Mount {
 ///
 /// # Errors
 /// The file can't be read.
-pub fn read(path: &Path) -> io::Result<Vec<Mount>> {
+pub fn read(path: &Path) -> io::Result<Vec<Line>> {
     file::bytes(path, MAX_BYTES).map(|bytes| parse(&bytes))
 }
 
 /// Parses the content of such a file. Lines that aren't a mount are skipped.
 #[must_use]
-pub fn parse(content: &[u8]) -> Vec<Mount> {
-    content.split(|byte| *byte == b'\n').filter_map(mount).take(MAX_MOUNTS).collect()
+pub fn parse(content: &[u8]) -> Vec<Line> {
+    content.split(|byte| *byte == b'\n').filter_map(line).take(MAX_MOUNTS).collect()
 }
 
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, with any number
 /// of tags before `-`.
-fn mount(line: &[u8]) -> Option<Mount> {
+fn line(line: &[u8]) -> Option<Line> {
     let mut fields = line.split(|byte| *byte == b' ');
     let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
     let device = text(fields.next()?);
@@ -69,7 +69,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     }
     let (kind, source) = (lossy(octal(fields.next()?)), octal(fields.next()?));
     let super_options = self::options(fields.next().unwrap_or_default());
-    Some(Mount { id, parent, device, root, mountpoint, options, tags, kind, source, super_options })
+    Some(Line { id, parent, device, root, mountpoint, options, tags, kind, source, super_options })
 }
 
 fn number(field: &[u8]) -> Option<u64> {

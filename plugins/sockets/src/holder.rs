@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use readers::process;
+
 /// The first process found with a socket open.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
@@ -16,13 +18,12 @@ pub(crate) struct Holder {
 pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
     let mut holders = vec![None; inodes.len()];
     let mut missing = inodes.len();
-    let Ok(processes) = fs::read_dir("/proc") else { return holders };
-    for entry in processes.flatten() {
+    let Ok(processes) = process::ids(Path::new("/proc")) else { return holders };
+    for pid in processes {
         if missing == 0 {
             break;
         }
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let folder = entry.path();
+        let folder = Path::new("/proc").join(pid.to_string());
         let mut name = None;
         let Ok(descriptors) = fs::read_dir(folder.join("fd")) else { continue };
         for descriptor in descriptors.flatten() {

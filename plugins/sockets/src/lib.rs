@@ -11,21 +11,23 @@ mod inet;
 mod selection;
 mod unix;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::net::IpAddr;
+use std::path::Path;
 
 use agent_sys::accounts::user_by_uid;
+use nix::sys::socket::SockProtocol;
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::file;
+use readers::netlink::Netlink;
 use serde::Serialize;
 
 use inet::Row;
-use selection::{Protocol, Selection};
+use selection::{OPTIONS, Protocol, Selection};
 
 struct Sockets;
 
 /// What is read of one table: some 200,000 connections.
-const MAX_TABLE_BYTES: u64 = 32 << 20;
+const MAX_TABLE_BYTES: usize = 32 << 20;
 /// The most connections that sock_diag is listened to.
 const MAX_READ: usize = 200_000;
 /// The most that one answer lists.
@@ -86,10 +88,7 @@ impl Provider for Sockets {
             env!("CARGO_PKG_VERSION"),
             "listening sockets, connections and who holds them",
         )
-        .arg("-a", "connected ones too, not only those that listen")
-        .arg("-x", "those of the unix domain too")
-        .arg("-l PORT", "this local port only")
-        .arg("-p PROTO", "tcp, udp or unix only")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "who listens on TCP and UDP ports")
         .example("-a -p tcp", "all TCP connections")
@@ -97,14 +96,15 @@ impl Provider for Sockets {
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&Selection::parse(args)?))
+        Reply::json(&Answer::collect(&OPTIONS.parse(args)?))
     }
 }
 
 impl Answer {
     fn collect(selection: &Selection) -> Self {
         let mut answer = Self { matched: 0, sockets: Vec::new() };
-        for (file, protocol, family) in [
+        let mut netlink = Netlink::open(SockProtocol::NetlinkSockDiag).ok();
+        for (name, protocol, family) in [
             ("tcp", Protocol::Tcp, "inet"),
             ("tcp6", Protocol::Tcp, "inet6"),
             ("udp", Protocol::Udp, "inet"),
@@ -121,14 +121,16 @@ impl Answer {
             if protocol == Protocol::Tcp {
                 let states = if selection.all { u32::MAX } else { 1 << inet::LISTEN };
                 let number = if family == "inet" { 2 } else { 10 };
-                if let Ok(rows) = diag::tcp(number, states, MAX_READ) {
+                let rows = netlink.as_mut().map(|netlink| diag::tcp(netlink, number, states, MAX_READ));
+                if let Some(Ok(rows)) = rows {
                     rows.iter().for_each(|row| add(of_inet(row, protocol, family, selection)));
                     continue;
                 }
                 // A kernel without sock_diag, or a filter of system calls: the table then.
             }
             // Missing where the kernel was built without.
-            for line in read_table(file).lines() {
+            let table = Path::new("/proc/net").join(name);
+            for line in file::beginning(&table, MAX_TABLE_BYTES).unwrap_or_default().lines() {
                 if protocol == Protocol::Unix {
                     add(of_unix(line, selection));
                 } else if let Some(row) = Row::parse(line) {
@@ -222,18 +224,6 @@ fn of_unix(line: &str, selection: &Selection) -> Option<Socket> {
         unix_type: Some(row.kind),
         path: row.path,
     })
-}
-
-fn read_table(name: &str) -> String {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(format!("/proc/net/{name}")) {
-        // What was read before an error is shown.
-        let _ = file.take(MAX_TABLE_BYTES).read_to_end(&mut bytes);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    }
 }
 
 export_provider!(Sockets);

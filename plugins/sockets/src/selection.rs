@@ -1,6 +1,6 @@
 //! Which sockets a call asks for.
 
-use plugin_api::{Args, ProviderError};
+use plugin_api::{Opt, Options};
 
 /// The kinds of sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,42 +20,21 @@ pub(crate) struct Selection {
     protocol: Option<Protocol>,
 }
 
-impl Selection {
-    pub(crate) fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen = Self::default();
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            match word {
-                "-a" => chosen.all = true,
-                "-x" => chosen.unix = true,
-                "-l" => {
-                    let port = words.next().unwrap_or_default();
-                    chosen.port = Some(port.parse().map_err(|_| {
-                        ProviderError::usage(format!("-l needs a port, 0 to 65535, not {port:?}"))
-                    })?);
-                }
-                "-p" => {
-                    chosen.protocol = Some(match words.next().unwrap_or_default() {
-                        "tcp" => Protocol::Tcp,
-                        "udp" => Protocol::Udp,
-                        "unix" => Protocol::Unix,
-                        other => {
-                            return Err(ProviderError::usage(format!(
-                                "-p needs tcp, udp or unix, not {other:?}"
-                            )));
-                        }
-                    });
-                }
-                _ => {
-                    return Err(ProviderError::usage(format!(
-                        "{word:?} is none of -a, -x, -l PORT, -p PROTO"
-                    )));
-                }
-            }
-        }
-        Ok(chosen)
-    }
+pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::flag("-a", "also list connected sockets", |selection| selection.all = true),
+    Opt::flag("-x", "also list unix domain sockets", |selection| selection.unix = true),
+    Opt::value("-l PORT", "list sockets on this local port only", |selection, value| {
+        selection.port = Some(value.number(0..=u16::MAX)?);
+        Ok(())
+    }),
+    Opt::value("-p tcp|udp|unix", "list sockets of this protocol only", |selection, value| {
+        let protocols = [("tcp", Protocol::Tcp), ("udp", Protocol::Udp), ("unix", Protocol::Unix)];
+        selection.protocol = Some(value.choice(&protocols)?);
+        Ok(())
+    }),
+]);
 
+impl Selection {
     /// Whether sockets of this kind are asked for. One of the unix domain has no port.
     pub(crate) fn wants(&self, protocol: Protocol) -> bool {
         match self.protocol {
@@ -69,10 +48,11 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plugin_api::Args;
 
     #[test]
     fn arguments_are_read() {
-        let parse = |line| Selection::parse(&Args::parse(line).unwrap());
+        let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         let wants = |line| {
             let chosen = parse(line).unwrap();
             [Protocol::Tcp, Protocol::Udp, Protocol::Unix].map(|protocol| chosen.wants(protocol))

@@ -139,9 +139,12 @@ impl Netlink {
                 match message.kind {
                     DONE => return Ok((dump, interrupted)),
                     ERROR => return Err(error(&message)),
-                    _ if dump.items.len() >= limits.items => dump.truncated = true,
                     kind if kind == request.reply && !dump.truncated => {
-                        dump.items.extend(parse(message.payload));
+                        match parse(message.payload) {
+                            Some(item) if dump.items.len() < limits.items => dump.items.push(item),
+                            Some(_) => dump.truncated = true,
+                            None => {}
+                        }
                     }
                     _ => {}
                 }

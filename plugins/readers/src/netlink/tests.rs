@@ -65,6 +65,9 @@ fn both_limits_cut_a_dump_off() {
     let script = || vec![(0..10).map(object).chain([Reply::done()]).collect::<Vec<_>>()];
     let all = dump(script(), Limits { items: 10, ..LIMITS }).unwrap();
     assert_eq!((all.items.len(), all.truncated), (10, false));
+    let unparsed = vec![vec![object(1), Reply::object(KIND, &[]), Reply::done()]];
+    let all = dump(unparsed, Limits { items: 1, ..LIMITS }).unwrap();
+    assert_eq!((all.items.len(), all.truncated), (1, false));
     let some = dump(script(), Limits { items: 3, ..LIMITS }).unwrap();
     assert_eq!((some.items.as_slice(), some.truncated), (&[0, 1, 2][..], true));
     // Each datagram has 17 bytes.
