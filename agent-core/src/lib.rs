@@ -6,6 +6,7 @@
 mod audit;
 pub mod boot;
 mod cli;
+mod clock;
 mod config;
 pub mod daemon;
 mod dispatch;

@@ -4,7 +4,7 @@
 //! elsewhere it begins with time and level. Control characters are escaped, so that no peer's text can
 //! forge a line.
 
-use crate::Error;
+use crate::{Error, clock};
 use agent_wire::json::one_line;
 use log::Level;
 use parking_lot::Mutex;
@@ -14,7 +14,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// The log file, which can be opened anew after a rotation.
 #[derive(Clone)]
@@ -78,7 +77,7 @@ pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Opti
         let prefixed = if journal {
             write!(line, "<{}>{}: ", severity(record.level()), area(record.target()))
         } else {
-            let now = humantime::format_rfc3339_seconds(SystemTime::now());
+            let now = clock::now().seconds();
             write!(line, "{now} {:5} {}: ", record.level(), area(record.target()))
         };
         prefixed.map_err(io::Error::other)?;

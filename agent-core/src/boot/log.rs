@@ -10,10 +10,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::own_file;
-use crate::Error;
+use crate::{Error, clock};
 
 pub(super) use log::Level;
 
@@ -122,7 +121,7 @@ fn open_file(path: &Path) -> Result<File, Error> {
 
 /// One line; control characters in it (from a path) are escaped, so that it stays one.
 fn own_line(level: Level, message: Arguments<'_>) -> String {
-    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    let time = clock::now();
     let mut line = format!("{time} {level} boot: ");
     for character in message.to_string().chars() {
         if character.is_control() {

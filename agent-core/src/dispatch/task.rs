@@ -2,6 +2,7 @@
 
 use super::bash::encode;
 use super::{Caller, reply};
+use crate::clock::Millis;
 use crate::exec::unfinished;
 use crate::schedule;
 use crate::shutdown::boxed;
@@ -13,7 +14,7 @@ use agent_wire::message::{
 use agent_wire::reply::{TaskOutput, TaskState, TaskStatus};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// `async.bash`.
@@ -204,11 +205,7 @@ pub(super) fn view(status: &Status) -> TaskStatus<'_> {
     view
 }
 
-/// The last moment that RFC 3339 can tell: the end of the year 9999.
-const LAST_MS: u64 = 253_402_300_799_999;
-
 /// RFC 3339 in UTC, of milliseconds since 1970.
 fn time(ms: u64) -> String {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
-    humantime::format_rfc3339_millis(at).to_string()
+    Millis(ms).to_string()
 }

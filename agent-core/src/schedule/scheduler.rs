@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::planning::{ReadJob, read};
 use super::timer::{Moment, Timer};
 use crate::Error;
+use crate::clock::{self, Seconds};
 use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
@@ -14,7 +15,6 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// Times that an answer tells in advance.
@@ -224,18 +224,11 @@ impl Scheduler {
 
 /// An instant as ids and logs have it: RFC 3339, UTC.
 pub(crate) fn told(at: i64) -> String {
-    /// The last that RFC 3339 can tell.
-    const LAST: u64 = 253_402_300_799;
-    let seconds = u64::try_from(at).unwrap_or(0).min(LAST);
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    Seconds(at).to_string()
 }
 
 pub(super) fn now() -> i64 {
-    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
+    clock::now().seconds().0
 }
 
 pub(super) fn seconds(ms: u64) -> i64 {
@@ -243,5 +236,5 @@ pub(super) fn seconds(ms: u64) -> i64 {
 }
 
 pub(super) fn now_ms() -> u64 {
-    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+    clock::now().0
 }

@@ -7,6 +7,7 @@ use super::store::Store;
 use super::submit::UnderWay;
 use super::table::{Counts, State, Task};
 use crate::Error;
+use crate::clock;
 use crate::config::TaskSettings;
 use crate::exec::Executor;
 use parking_lot::{Mutex, MutexGuard};
@@ -14,7 +15,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of output that one `async.output` answers at most.
 const MAX_PIECE: usize = 256 << 10;
@@ -174,8 +174,7 @@ pub(super) fn status(task: &Task) -> Status {
 
 /// Milliseconds since 1970; 0 before that.
 pub(super) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    clock::now().0
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

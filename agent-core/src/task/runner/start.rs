@@ -1,6 +1,7 @@
 //! Starts tasks: the intent first, then the supervisor.
 
 use super::{Live, Runner};
+use crate::clock::Millis;
 use crate::Error;
 use crate::exec::{Lodging, Prepared, Spec, StartError};
 use crate::shutdown::boxed;
@@ -11,7 +12,7 @@ use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Claim, Look};
 use agent_wire::message::Bash;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time;
 
 /// The longest wait for the moment at which a run that was taken beforehand is due.
@@ -160,6 +161,5 @@ fn spec(bash: &Bash, shape: Shape) -> Spec {
 
 /// Comes back at a moment in milliseconds since 1970 that is soon to come, or has come.
 pub(crate) async fn wait_until(moment: u64) {
-    let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now());
-    time::sleep(left.unwrap_or_default().min(MAX_WAIT)).await;
+    time::sleep(Millis(moment).until().min(MAX_WAIT)).await;
 }
