@@ -1,8 +1,7 @@
-//! `getinfo.cpu`: what processors there are, how they are put together, what they are weak against, and what they did
-//! since the kernel was started.
+//! `getinfo.cpu`: the processors, their topology and vulnerabilities, and their times since boot.
 //!
-//! Everything comes from /proc and /sys; no root is needed. With `-p` each processor is listed. What no file says is
-//! null or empty.
+//! Everything comes from /proc and /sys; root is not required. With `-p` each processor is listed.
+//! A value that no file has is null or empty.
 
 mod model;
 mod numa;
@@ -26,61 +25,62 @@ use vulnerability::Vulnerability;
 
 struct Cpu;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Who made it, `GenuineIntel` (/proc/cpuinfo).
+    /// The vendor, `GenuineIntel` (/proc/cpuinfo).
     vendor: Option<String>,
-    /// Its name, `AMD EPYC 7B13`.
+    /// The model name, `AMD EPYC 7B13`.
     model: Option<String>,
-    /// The vendor's number of its family; ARM's architecture.
+    /// The vendor's family number; the architecture on ARM.
     family: Option<String>,
-    /// The vendor's number within the family; ARM's part.
+    /// The vendor's model number within the family; the part number on ARM.
     model_number: Option<String>,
-    /// The revision of the model.
+    /// The stepping: the revision of the model.
     stepping: Option<String>,
-    /// The revision of the microcode, as the kernel writes it.
+    /// The microcode revision, as the kernel writes it.
     microcode: Option<String>,
-    /// Sockets with a processor that is online.
+    /// Sockets with at least one online processor.
     sockets: Option<usize>,
-    /// Cores that are online, over all sockets.
+    /// Online cores, over all sockets.
     cores: Option<usize>,
-    /// Logical processors that are online.
+    /// Online logical processors.
     threads: Option<usize>,
-    /// Whether cores run more than one thread now.
+    /// Whether simultaneous multithreading is active.
     smt_active: Option<bool>,
-    /// The logical processors that run, `0-3,8` (/sys/devices/system/cpu/online).
+    /// The online logical processors, `0-3,8` (/sys/devices/system/cpu/online).
     online: Option<String>,
-    /// Those that are there and don't run; null where there is none.
+    /// The logical processors that are present but offline; null if there are none.
     offline: Option<String>,
-    /// Those that are there.
+    /// The logical processors that are present.
     present: Option<String>,
-    /// Those that could be plugged in.
+    /// The logical processors that can ever be plugged in.
     possible: Option<String>,
-    /// Those the scheduler leaves alone (`isolcpus=`); null where there is none.
+    /// The logical processors that the scheduler leaves alone (`isolcpus=`); null if there are
+    /// none.
     isolated: Option<String>,
-    /// The speed of the first processor; `-p` says that of each.
+    /// The frequency of the first processor; `-p` shows that of each.
     frequency: Frequency,
-    /// Caches by kind, the closest first.
+    /// Caches by kind, those closest to the core first.
     caches: Vec<Cache>,
-    /// What the processor can do, in the kernel's words and order.
+    /// The processor's features, in the kernel's words and order.
     flags: Vec<String>,
-    /// Its faults that the kernel works around.
+    /// Processor bugs that the kernel works around.
     bugs: Vec<String>,
-    /// Its weaknesses, sorted by name.
+    /// Known vulnerabilities of the processor, sorted by name.
     vulnerabilities: Vec<Vulnerability>,
-    /// Time in each state since the kernel was started, over all processors.
+    /// Time in each state since boot, over all processors.
     times: Option<Times>,
-    /// Counts since the kernel was started.
+    /// Counters since boot.
     counters: Counters,
     /// The load averages.
     load: Option<Load>,
-    /// Processes that wait for a disk now.
+    /// Processes that are waiting for a disk now.
     blocked: Option<u64>,
     /// NUMA nodes.
     numa_nodes: Vec<Node>,
-    /// The logical processors that are online; null without `-p`.
+    /// The online logical processors; null without `-p`.
     processors: Option<Vec<Processor>>,
 }
 
@@ -103,7 +103,7 @@ impl Provider for Cpu {
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "the processors as a whole")
-        .example("-p", "each of them too")
+        .example("-p", "also each logical processor")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -122,7 +122,7 @@ impl Answer {
         let ticks =
             ticks.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100);
         let stat = times::stat(&file::text(&root.join("proc/stat")).unwrap_or_default(), ticks);
-        // Where sysfs is not mounted, /proc/stat has a line for each that is online.
+        // Without sysfs, /proc/stat has a line for each online processor.
         let (online, numbers) = match line("online") {
             Some(online) => (Some(online.clone()), cpu_list::parse(&online).unwrap_or_default()),
             None => (None, stat.by_processor.iter().map(|(number, _)| *number).collect()),

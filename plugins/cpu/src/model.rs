@@ -1,9 +1,11 @@
-//! What the processor is: the first one's part of /proc/cpuinfo, whose fields differ by architecture.
+//! The model of the processor: the first entry of /proc/cpuinfo, whose fields differ by
+//! architecture.
 
-/// Enough for the first processor; the file is as long as there are processors, and slow to make.
+/// The bytes that are read: enough for the first processor. The file grows with the processors and
+/// is slow to generate.
 pub(crate) const CPUINFO_BYTES: usize = 8192;
 
-/// Of the first processor.
+/// The model of the first processor.
 #[derive(Default, Debug)]
 pub(crate) struct Model {
     pub(crate) vendor: Option<String>,
@@ -32,7 +34,7 @@ const IMPLEMENTERS: [(&str, &str); 11] = [
     ("0xc0", "Ampere"),
 ];
 
-/// Parts of ARM's own that servers and boards have.
+/// ARM's own parts that servers and boards use.
 const ARM_PARTS: [(&str, &str); 10] = [
     ("0xd03", "Cortex-A53"),
     ("0xd05", "Cortex-A55"),
@@ -46,7 +48,7 @@ const ARM_PARTS: [(&str, &str); 10] = [
     ("0xd8e", "Neoverse-N3"),
 ];
 
-/// The first value of a field counts: what follows is of other processors.
+/// Parses /proc/cpuinfo. The first value of a field counts; later ones belong to other processors.
 pub(crate) fn parse(cpuinfo: &str) -> Model {
     let mut model = Model::default();
     let mut implementer = None;
@@ -91,7 +93,7 @@ fn named(table: &[(&str, &str)], code: Option<&str>) -> Option<String> {
     table.iter().find(|(known, _)| Some(*known) == code).map(|(_, name)| (*name).to_owned())
 }
 
-/// Megahertz with three decimals, as the kernel writes them.
+/// Converts megahertz with three decimals, as the kernel writes them.
 fn hertz(megahertz: &str) -> Option<u64> {
     let (whole, decimals) = megahertz.split_once('.').unwrap_or((megahertz, ""));
     let thousandths: u64 = format!("{decimals:0<3}").get(..3)?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Which processors and how much memory are close to each other: /sys/devices/system/node.
+//! NUMA nodes, their processors and memory: /sys/devices/system/node.
 
 use std::path::Path;
 
@@ -12,17 +12,17 @@ const MAX_NODES: usize = 1024;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Node {
-    /// Its number.
+    /// The node's number.
     pub(crate) node: u32,
-    /// Its processors, `0-3,8`; empty for one of memory alone.
+    /// Its processors, `0-3,8`; empty for a node with memory only.
     pub(crate) cpus: String,
-    /// Bytes of memory it has.
+    /// Bytes of memory on the node.
     pub(crate) memory_total_bytes: Option<u64>,
-    /// Bytes of it that are free.
+    /// Bytes of that memory that are free.
     pub(crate) memory_free_bytes: Option<u64>,
 }
 
-/// Those online; none where the kernel knows no nodes.
+/// Returns the online nodes; none if the kernel has no NUMA nodes.
 pub(crate) fn read(folder: &Path) -> Vec<Node> {
     let online = file::line(&folder.join("online")).unwrap_or_default();
     let nodes = cpu_list::parse(&online).unwrap_or_default().into_iter().take(MAX_NODES);
@@ -40,7 +40,7 @@ pub(crate) fn read(folder: &Path) -> Vec<Node> {
         .collect()
 }
 
-/// Of a line such as `Node 0 MemTotal:       24684096 kB`.
+/// Returns the bytes in a line such as `Node 0 MemTotal:       24684096 kB`.
 fn bytes(meminfo: &str, name: &str) -> Option<u64> {
     let mut words = meminfo.split_ascii_whitespace().skip_while(|word| *word != name);
     words.nth(1)?.parse::<u64>().ok()?.checked_mul(1024)

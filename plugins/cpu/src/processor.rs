@@ -1,4 +1,4 @@
-//! One processor: where it is, how fast it runs, what it did.
+//! One logical processor: its place, frequency and times.
 
 use std::path::Path;
 
@@ -8,44 +8,44 @@ use serde::Serialize;
 use crate::numa::Node;
 use crate::times::Times;
 
-/// A logical processor (a thread).
+/// A logical processor (a hardware thread).
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Processor {
-    /// Its number.
+    /// The processor's number.
     pub(crate) cpu: u32,
-    /// Its socket's number (`physical_package_id`).
+    /// The number of its socket (`physical_package_id`).
     pub(crate) socket: Option<u64>,
-    /// Its core's number within the socket.
+    /// The number of its core within the socket.
     pub(crate) core: Option<u64>,
-    /// Its NUMA node.
+    /// The number of its NUMA node.
     pub(crate) node: Option<u32>,
-    /// How fast it may run and runs.
+    /// Its frequency and the limits of it.
     pub(crate) frequency: Frequency,
-    /// What it did since the kernel was started.
+    /// Its time in each state since boot.
     pub(crate) times: Option<Times>,
 }
 
-/// The speed of one processor (/sys/devices/system/cpu/cpu*/cpufreq); null where the kernel does not set it, as in most
-/// virtual machines.
+/// The frequency of one processor (/sys/devices/system/cpu/cpu*/cpufreq); all null if the kernel
+/// does not control it, as in most virtual machines.
 #[derive(Serialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Frequency {
-    /// The slowest it can run.
+    /// The lowest frequency in hertz.
     pub(crate) min_hz: Option<u64>,
-    /// The fastest it can run, boost included.
+    /// The highest frequency in hertz, boost included.
     pub(crate) max_hz: Option<u64>,
-    /// As fast as it is guaranteed to run (`base_frequency`, Intel).
+    /// The guaranteed frequency in hertz (`base_frequency`, Intel).
     pub(crate) base_hz: Option<u64>,
-    /// As it runs now, or ran last.
+    /// The current or last known frequency in hertz.
     pub(crate) current_hz: Option<u64>,
-    /// What decides on the speed, `schedutil`.
+    /// The governor that chooses the frequency, `schedutil`.
     pub(crate) governor: Option<String>,
-    /// What sets it, `intel_pstate`.
+    /// The driver that sets the frequency, `intel_pstate`.
     pub(crate) driver: Option<String>,
 }
 
-/// Of the processor whose folder is `folder`.
+/// Reads the frequency of the processor whose sysfs folder is `folder`.
 pub(crate) fn frequency(folder: &Path) -> Frequency {
     let folder = folder.join("cpufreq");
     if !folder.exists() {
@@ -62,7 +62,7 @@ pub(crate) fn frequency(folder: &Path) -> Frequency {
     }
 }
 
-/// All that are online.
+/// Reads the online processors.
 pub(crate) fn read(
     cpus: &Path,
     online: &[u32],

@@ -1,75 +1,77 @@
-//! What the processors did since the kernel was started: /proc/stat (proc(5)), and its load averages.
+//! Processor times since boot: /proc/stat (proc(5)), and the load averages.
 
 use readers::decimal::Decimal;
 use serde::Serialize;
 
-/// Seconds in each state, summed over the processors, or of one. Fields are null on kernels that do not know the state.
+/// Seconds in each state, of one processor or summed over all. A field is null if the kernel does
+/// not know the state.
 #[derive(Serialize, Debug, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Times {
-    /// In user mode, `nice_seconds` and guests left out.
+    /// Seconds in user mode, without `nice_seconds` and guests.
     pub(crate) user_seconds: Option<Decimal>,
-    /// In user mode at low priority, guests left out.
+    /// Seconds in user mode at low priority, without guests.
     pub(crate) nice_seconds: Option<Decimal>,
-    /// In the kernel.
+    /// Seconds in the kernel.
     pub(crate) system_seconds: Option<Decimal>,
-    /// Doing nothing.
+    /// Seconds idle.
     pub(crate) idle_seconds: Option<Decimal>,
-    /// Doing nothing while a request to a disk was pending; not reliable.
+    /// Seconds idle while a disk request was pending; not reliable.
     pub(crate) iowait_seconds: Option<Decimal>,
-    /// Serving interrupts.
+    /// Seconds serving hardware interrupts.
     pub(crate) irq_seconds: Option<Decimal>,
-    /// Serving soft interrupts.
+    /// Seconds serving soft interrupts.
     pub(crate) softirq_seconds: Option<Decimal>,
-    /// Taken by the hypervisor for others.
+    /// Seconds taken by the hypervisor for other guests.
     pub(crate) steal_seconds: Option<Decimal>,
-    /// Running guests.
+    /// Seconds running guests.
     pub(crate) guest_seconds: Option<Decimal>,
-    /// Running guests at low priority.
+    /// Seconds running guests at low priority.
     pub(crate) guest_nice_seconds: Option<Decimal>,
 }
 
-/// Counts since the kernel was started.
+/// Counters since boot.
 #[derive(Serialize, Debug, Default, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Counters {
-    /// Switches from one task to another.
+    /// Context switches.
     pub(crate) context_switches: Option<u64>,
-    /// Interrupts served.
+    /// Hardware interrupts served.
     pub(crate) interrupts: Option<u64>,
     /// Soft interrupts served.
     pub(crate) softirqs: Option<u64>,
-    /// Tasks created.
+    /// Processes and threads created.
     pub(crate) forks: Option<u64>,
 }
 
-/// /proc/stat.
+/// The content of /proc/stat.
 #[derive(Default)]
 pub(crate) struct Stat {
     pub(crate) times: Option<Times>,
     pub(crate) by_processor: Vec<(u32, Times)>,
     pub(crate) counters: Counters,
-    /// Tasks that wait for a disk.
+    /// Tasks that are waiting for a disk.
     pub(crate) blocked: Option<u64>,
 }
 
-/// The `load` object of the answer (/proc/loadavg): tasks that ran or waited for a disk, averaged.
+/// The `load` object of the answer (/proc/loadavg): the average number of tasks that were running
+/// or waiting for a disk.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Load {
-    /// Over the last minute.
+    /// Average over the last minute.
     pub(crate) one_minute: Decimal,
-    /// Over the last five minutes.
+    /// Average over the last five minutes.
     pub(crate) five_minutes: Decimal,
-    /// Over the last fifteen minutes.
+    /// Average over the last fifteen minutes.
     pub(crate) fifteen_minutes: Decimal,
-    /// Threads that run or could run now.
+    /// Threads that are running or ready to run now.
     pub(crate) running: u64,
-    /// All threads.
+    /// All threads on the host.
     pub(crate) threads: u64,
 }
 
-/// `ticks` a second are the unit of the file's times.
+/// Parses /proc/stat, whose times are counted in `ticks` per second.
 pub(crate) fn stat(text: &str, ticks: u64) -> Stat {
     let mut stat = Stat::default();
     for line in text.lines() {
@@ -102,7 +104,7 @@ fn times<'a>(words: impl Iterator<Item = &'a str>, ticks: u64) -> Times {
     let (user, nice) = (next(), next());
     let others = [next(), next(), next(), next(), next(), next()];
     let (guest, guest_nice) = (next(), next());
-    // The kernel counts a guest's time as user time too.
+    // The kernel counts guest time as user time too.
     let without = |all: Option<u64>, part: Option<u64>| all.map(|all| all.saturating_sub(part.unwrap_or(0)));
     let seconds = |count: Option<u64>| Decimal::fraction(count?, ticks);
     let [system, idle, iowait, irq, softirq, steal] = others.map(seconds);
@@ -120,7 +122,7 @@ fn times<'a>(words: impl Iterator<Item = &'a str>, ticks: u64) -> Times {
     }
 }
 
-/// `0.20 0.18 0.12 1/80 11206`.
+/// Parses a line such as `0.20 0.18 0.12 1/80 11206`.
 pub(crate) fn load(text: &str) -> Option<Load> {
     let mut words = text.split_ascii_whitespace();
     let mut average = || words.next().and_then(Decimal::parse);

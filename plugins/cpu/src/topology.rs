@@ -1,45 +1,45 @@
-//! How many sockets, cores and threads there are and what caches they share: /sys/devices/system/cpu/cpu*.
+//! Sockets, cores, threads and the caches they share: /sys/devices/system/cpu/cpu*.
 //!
-//! Counted over the processors that are online, as lscpu(1) does. A list of siblings is read once for all that stand in
-//! it: machines of hundreds of processors would otherwise have thousands of files read.
+//! Counts the online processors, as lscpu(1) does. A list of siblings is read once for all its
+//! members; otherwise a machine with hundreds of processors would take thousands of reads.
 
 use std::path::Path;
 
 use readers::{cpu_list, file};
 use serde::Serialize;
 
-/// Caches below a processor's folder are numbered from 0.
+/// The most caches of one processor, which are numbered from 0.
 const MAX_CACHES: usize = 16;
 
-/// What the processors are made of.
+/// The counted topology.
 pub(crate) struct Topology {
     pub(crate) sockets: Option<usize>,
     pub(crate) cores: Option<usize>,
     pub(crate) caches: Vec<Cache>,
 }
 
-/// Caches of one kind.
+/// Caches of one kind and size.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Cache {
-    /// `L1d`, `L1i`, `L2`, `L3`.
+    /// The name: `L1d`, `L1i`, `L2`, `L3`.
     pub(crate) name: String,
-    /// 1 is the closest to the processor.
+    /// The level; 1 is closest to the core.
     pub(crate) level: u64,
-    /// `data`, `instruction` or `unified`.
+    /// The type: `data`, `instruction` or `unified`.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// Bytes of one.
+    /// Bytes of one such cache.
     pub(crate) size_bytes: u64,
-    /// How many there are.
+    /// The number of such caches.
     pub(crate) instances: u64,
-    /// Bytes a line.
+    /// Bytes per cache line.
     pub(crate) line_bytes: Option<u64>,
-    /// Lines that share an index.
+    /// Associativity: lines that share an index.
     pub(crate) ways: Option<u64>,
 }
 
-/// Below `cpus`, the folder of the processors, for those that are online.
+/// Reads the topology of the `online` processors below `cpus`.
 pub(crate) fn read(cpus: &Path, online: &[u32]) -> Topology {
     let groups = |file: &str| {
         let mut count = 0;
@@ -71,7 +71,8 @@ fn each_group(cpus: &Path, online: &[u32], file: &str, mut each: impl FnMut(&Pat
     }
 }
 
-/// Where an index holds caches of several sizes, as processors of two kinds of core have, each size is an entry.
+/// Counts the caches. If an index has caches of several sizes, as on processors with two kinds of
+/// cores, each size is an entry.
 fn caches(cpus: &Path, online: &[u32]) -> Vec<Cache> {
     let mut caches: Vec<Cache> = Vec::new();
     for index in 0..MAX_CACHES {
@@ -113,7 +114,7 @@ fn cache(folder: &Path, size_bytes: u64) -> Option<Cache> {
     })
 }
 
-/// `32K`, `4M`: as sysfs writes a cache's size.
+/// Parses a cache size as sysfs writes it: `32K`, `4M`.
 fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit: u64 = match &text[digits.len()..] {
@@ -147,7 +148,7 @@ mod tests {
         }
     }
 
-    /// Two sockets of two cores of two threads, and a cache a core beside one a socket.
+    /// Two sockets of two cores of two threads; one cache per core and one per socket.
     #[test]
     fn siblings_are_counted_once() {
         let root = Scratch::new("getinfo-cpu-topology");
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_sysfs_nothing_is_known() {
+    fn without_sysfs_the_topology_is_unknown() {
         let topology = read(Path::new("/nonexistent"), &[0, 1]);
         assert_eq!((topology.sockets, topology.cores, topology.caches.len()), (None, None, 0));
     }

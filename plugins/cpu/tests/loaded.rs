@@ -1,6 +1,6 @@
 //! `getinfo.cpu` as a host sees it, beside lscpu(1), nproc(1) and /proc.
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::process::Command;
 use plugin_api::testing::{call, load};
 use serde_json::Value;
 
-/// What a command prints; none where it is not installed.
+/// Returns what a command prints; `None` if it is not installed.
 fn output(program: &str, args: &[&str]) -> Option<String> {
     match Command::new(program).args(args).env("LC_ALL", "C").output() {
         Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
@@ -19,7 +19,7 @@ fn output(program: &str, args: &[&str]) -> Option<String> {
     }
 }
 
-/// The fields of lscpu, by their labels.
+/// Returns the fields of lscpu by their labels.
 fn lscpu() -> Option<Vec<(String, String)>> {
     fn collect(entries: &Value, fields: &mut Vec<(String, String)>) {
         for entry in entries.as_array().into_iter().flatten() {
@@ -160,7 +160,8 @@ fn times_lie_between_two_looks_at_proc_stat() {
 #[test]
 fn load_averages_are_those_of_the_kernel() {
     let Some(provider) = load("getinfo-cpu") else { return };
-    // They are computed anew each five seconds: one look before or after has the same.
+    // The kernel computes them every five seconds: a look right before or after has the same
+    // values.
     let look = || {
         let text = fs::read_to_string("/proc/loadavg").unwrap();
         text.split(' ').take(3).map(|word| word.parse::<f64>().unwrap()).collect::<Vec<_>>()
@@ -175,7 +176,7 @@ fn load_averages_are_those_of_the_kernel() {
 }
 
 #[test]
-fn other_arguments_are_refused() {
+fn other_arguments_are_rejected() {
     let Some(provider) = load("getinfo-cpu") else { return };
     for args in ["-x", "0", "-p 0"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");

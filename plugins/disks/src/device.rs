@@ -1,4 +1,5 @@
-//! One block device: its folder below /sys/class/block (Documentation/ABI/stable/sysfs-block), and what udev knows.
+//! One block device: its folder below /sys/class/block (Documentation/ABI/stable/sysfs-block) and
+//! its entry in udev's database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,82 +11,84 @@ use crate::io::{self, Io};
 use crate::mounted::Mounted;
 use crate::udev::Properties;
 
-/// The unit of sysfs, whatever the device's own is.
+/// The unit of sizes in sysfs, whatever the device's own is.
 const SECTOR_BYTES: u64 = 512;
-/// Devices that are made of one device, or that one is made of.
+/// The most holders or slaves of one device.
 const MAX_RELATED: usize = 1000;
 
-/// A block device. What is not known of it, or is not for its kind to have, is null.
+/// A block device. A field is null if the value is unknown or does not apply to the kind of device.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Device {
     /// The kernel's name, `sda1`.
     pub(crate) name: String,
-    /// Its file; a device mapper's by the name it was given.
+    /// The path of its device file; for a device mapper volume, by its given name.
     pub(crate) path: String,
-    /// As lsblk(8) says: `disk`, `part`, `loop`, `rom`, `raid1` and so on, `lvm`, `crypt`, `mpath`, `dm`.
+    /// The type as lsblk(8) names it: `disk`, `part`, `loop`, `rom`, `raid1` and so on, `lvm`,
+    /// `crypt`, `mpath`, `dm`.
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// Major and minor number, `8:1`.
     pub(crate) device: Option<String>,
-    /// The disk that this is a partition of.
+    /// The disk that this partition belongs to.
     pub(crate) parent: Option<String>,
-    /// The number of the partition.
+    /// The partition number.
     pub(crate) partition: Option<u64>,
-    /// Where the partition begins.
+    /// The offset of the partition on its disk.
     pub(crate) start_bytes: Option<u64>,
     /// The partition's UUID (udev).
     pub(crate) partition_uuid: Option<String>,
-    /// The partition's name (udev).
+    /// The partition's label (udev).
     pub(crate) partition_label: Option<String>,
-    /// Devices that are made of this one, such as volumes and RAIDs, sorted.
+    /// Devices built on this one, such as volumes and RAIDs, sorted.
     pub(crate) holders: Vec<String>,
-    /// Devices that this one is made of, sorted.
+    /// Devices that this one is built on, sorted.
     pub(crate) slaves: Vec<String>,
     /// The file behind a loop device.
     pub(crate) backing_file: Option<String>,
-    /// Bytes it holds.
+    /// Size in bytes.
     pub(crate) size_bytes: Option<u64>,
-    /// Who made it; some virtual ones have a number. This and the next four are null for partitions.
+    /// The vendor; some virtual devices have a number. This and the next four fields are null for
+    /// partitions.
     pub(crate) vendor: Option<String>,
-    /// Its maker's name for it.
+    /// The model name.
     pub(crate) model: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     pub(crate) serial: Option<String>,
-    /// Its worldwide name.
+    /// The World Wide Name.
     pub(crate) wwn: Option<String>,
-    /// The revision of its firmware.
+    /// The firmware revision.
     pub(crate) firmware: Option<String>,
-    /// How it is connected: `nvme`, `sata`, `sas`, `usb`, `virtio`, `mmc`, `iscsi`, `fc`, `xen`.
+    /// The transport: `nvme`, `sata`, `sas`, `usb`, `virtio`, `mmc`, `iscsi`, `fc`, `xen`.
     pub(crate) transport: Option<&'static str>,
-    /// Whether it has to wait for a disk to turn.
+    /// Whether it is a rotating disk.
     pub(crate) rotational: Option<bool>,
-    /// Whether its medium can be taken out.
+    /// Whether the medium is removable.
     pub(crate) removable: Option<bool>,
-    /// Whether nothing can be written to it.
+    /// Whether it is read-only.
     pub(crate) read_only: Option<bool>,
-    /// The least that can be asked for.
+    /// The logical block size: the smallest unit of a request.
     pub(crate) logical_block_bytes: Option<u64>,
-    /// The least it writes without reading first.
+    /// The physical block size: the smallest unit the device writes without reading first.
     pub(crate) physical_block_bytes: Option<u64>,
-    /// Who orders its requests, `mq-deadline`, `none`.
+    /// The I/O scheduler, `mq-deadline`, `none`.
     pub(crate) scheduler: Option<String>,
-    /// The file system on it: of its mount, else as udev found it.
+    /// The type of its file system: that of its mount, else as udev detected it.
     pub(crate) filesystem: Option<String>,
     /// The file system's UUID (udev).
     pub(crate) filesystem_uuid: Option<String>,
-    /// The file system's name (udev).
+    /// The file system's label (udev).
     pub(crate) filesystem_label: Option<String>,
-    /// Where it is mounted.
+    /// The paths at which it is mounted.
     pub(crate) mountpoints: Vec<String>,
-    /// Whether memory is swapped to it.
+    /// Whether it is in use as swap.
     pub(crate) swap: bool,
-    /// What it did.
+    /// I/O counters since boot; null if the kernel has none.
     pub(crate) io: Option<Io>,
 }
 
 impl Device {
-    /// Whether a loop device has no file: there are eight or more of them on most systems.
+    /// Returns whether a loop device has no file: most systems have eight or more of them.
     pub(crate) fn is_empty_loop(root: &Path, name: &str) -> bool {
         name.starts_with("loop") && file::number(&folder_of(root, name).join("size")) == Some(0)
     }
@@ -96,13 +99,13 @@ impl Device {
         let value = |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         let device = value("MAJOR").zip(value("MINOR")).map(|(major, minor)| format!("{major}:{minor}"));
         let is_partition = value("DEVTYPE") == Some("partition");
-        // The folder itself is a link into /sys/devices, where a partition lies within its disk.
+        // The folder is a link into /sys/devices, where a partition is inside its disk.
         let place = fs::read_link(&folder).unwrap_or_default();
         let parent = place.parent().and_then(Path::file_name).filter(|_| is_partition);
         let parent = parent.map(|name| name.to_string_lossy().into_owned());
         let disk = parent.as_ref().map_or_else(|| folder.clone(), |parent| folder_of(root, parent));
         let line = |path: &str| file::line(&disk.join(path));
-        // Who made a disk is not said of each of its partitions, though udev does.
+        // The vendor of a disk is not repeated for its partitions, although udev does so.
         let own = |path: &str| if is_partition { None } else { line(path) };
         let queue = |path: &str| disk.join("queue").join(path);
         let bytes = |path: PathBuf| file::number(&path)?.checked_mul(SECTOR_BYTES);
@@ -111,7 +114,7 @@ impl Device {
             .map_or_else(|| Properties::read(root, ""), |device| Properties::read(root, device));
         let known = |name: &str| if is_partition { None } else { udev.encoded(name) };
         let mapped = file::line(&folder.join("dm/name"));
-        // `DEVNAME` has the slash that a kernel name with `!` stands for.
+        // `DEVNAME` has a slash where the kernel's name has `!`.
         let node = format!("/dev/{}", value("DEVNAME").unwrap_or(name));
         let path = mapped.map_or_else(|| node.clone(), |name| format!("/dev/mapper/{name}"));
         let paths = [node, path.clone()];
@@ -127,7 +130,7 @@ impl Device {
             partition_uuid: udev.get("ID_PART_ENTRY_UUID"),
             partition_label: udev.get("ID_PART_ENTRY_NAME"),
             vendor: own("device/vendor"),
-            // SCSI has room for 16 characters, of which udev knows more for SATA disks.
+            // SCSI has room for 16 characters; for SATA disks udev has the whole name.
             model: known("ID_MODEL").or_else(|| own("device/model")),
             serial: known("ID_SCSI_SERIAL")
                 .or_else(|| known("ID_SERIAL_SHORT"))
@@ -163,7 +166,7 @@ fn folder_of(root: &Path, name: &str) -> PathBuf {
     root.join("sys/class/block").join(name)
 }
 
-/// As lsblk(8) tells them apart.
+/// Returns the type as lsblk(8) determines it.
 fn kind(folder: &Path, name: &str, is_partition: bool) -> String {
     if is_partition {
         return "part".to_owned();
@@ -183,13 +186,14 @@ fn kind(folder: &Path, name: &str, is_partition: bool) -> String {
     match name {
         name if name.starts_with("loop") => "loop".to_owned(),
         name if name.starts_with("md") => "md".to_owned(),
-        // SCSI's peripheral device type of CD-ROMs.
+        // The SCSI peripheral device type of CD-ROMs.
         _ if file::number(&folder.join("device/type")) == Some(5) => "rom".to_owned(),
         _ => "disk".to_owned(),
     }
 }
 
-/// By the devices on the way to it; the first that matches, from what is closest to the host.
+/// Derives the transport from the devices on the path to it; the first match counts, from the host
+/// outward.
 fn transport(place: &str) -> Option<&'static str> {
     let parts = [
         ("/nvme", "nvme"),
@@ -205,7 +209,7 @@ fn transport(place: &str) -> Option<&'static str> {
     parts.iter().find(|(part, _)| place.contains(part)).map(|(_, transport)| *transport)
 }
 
-/// `none [mq-deadline] kyber`: the word in brackets, or what there is.
+/// Returns the word in brackets of `none [mq-deadline] kyber`, or the whole text.
 fn chosen(text: String) -> String {
     match text.split_once('[').and_then(|(_, rest)| rest.split_once(']')) {
         Some((chosen, _)) => chosen.to_owned(),
@@ -214,114 +218,4 @@ fn chosen(text: String) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-    use test_support::Scratch;
-
-    /// A sysfs of these files; links are written `-> target`.
-    fn tree(files: &[(&str, &str)]) -> Scratch {
-        let root = Scratch::new("getinfo-disks");
-        for (path, content) in files {
-            match content.strip_prefix("-> ") {
-                Some(target) => {
-                    let path = root.file(path);
-                    fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    symlink(target, path).unwrap();
-                }
-                None => {
-                    root.write(path, content);
-                }
-            }
-        }
-        root
-    }
-
-    #[test]
-    fn a_partition_has_its_disks_properties() {
-        let sda = "sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda";
-        let files = [
-            ("size", "2000\n"),
-            ("uevent", "MAJOR=8\nMINOR=0\nDEVNAME=sda\nDEVTYPE=disk\n"),
-            ("removable", "0\n"),
-            ("ro", "0\n"),
-            ("queue/rotational", "1\n"),
-            ("queue/logical_block_size", "512\n"),
-            ("queue/physical_block_size", "4096\n"),
-            ("queue/scheduler", "none [bfq]\n"),
-            ("device/vendor", "ATA     \n"),
-            ("device/model", "ST1000 \n"),
-            ("device/rev", "CC43\n"),
-            ("sda1/size", "100\n"),
-            ("sda1/start", "2048\n"),
-            ("sda1/partition", "1\n"),
-            ("sda1/ro", "1\n"),
-            ("sda1/uevent", "MAJOR=8\nMINOR=1\nDEVNAME=sda1\nDEVTYPE=partition\nPARTN=1\n"),
-            ("sda1/holders/dm-0", "x"),
-        ];
-        let mut all: Vec<(String, &str)> =
-            files.iter().map(|(path, text)| (format!("{sda}/{path}"), *text)).collect();
-        let link = format!("-> ../../../{sda}");
-        let link1 = format!("{link}/sda1");
-        all.push(("sys/class/block/sda".to_owned(), &link));
-        all.push(("sys/class/block/sda1".to_owned(), &link1));
-        let known = "E:ID_MODEL=ST1000DM010_2EP102\nE:ID_MODEL_ENC=ST1000DM010\\x202EP102\\x20\nE:ID_SERIAL_SHORT=Z1\n\
-                     E:ID_WWN=0x5000c500a1b2c3d4\n";
-        all.push(("run/udev/data/b8:0".to_owned(), known));
-        all.push((
-            "run/udev/data/b8:1".to_owned(),
-            "E:ID_FS_TYPE=LVM2_member\nE:ID_PART_ENTRY_UUID=u-1\nE:ID_MODEL=x\n",
-        ));
-        let all: Vec<(&str, &str)> = all.iter().map(|(path, text)| (path.as_str(), *text)).collect();
-        let scratch = tree(&all);
-        let root = scratch.path();
-        let mounted = Mounted::read(root);
-        let (disk, part) = (Device::read(root, "sda", &mounted), Device::read(root, "sda1", &mounted));
-        assert_eq!((disk.kind.as_str(), disk.parent, disk.size_bytes), ("disk", None, Some(1_024_000)));
-        assert_eq!(
-            (disk.vendor.as_deref(), disk.model.as_deref()),
-            (Some("ATA"), Some("ST1000DM010 2EP102"))
-        );
-        assert_eq!((disk.serial.as_deref(), disk.wwn.as_deref()), (Some("Z1"), Some("0x5000c500a1b2c3d4")));
-        assert_eq!((disk.firmware.as_deref(), part.model, part.vendor), (Some("CC43"), None, None));
-        assert_eq!((disk.transport, disk.scheduler.as_deref()), (Some("sata"), Some("bfq")));
-        assert_eq!(
-            (part.kind.as_str(), part.parent.as_deref(), part.partition),
-            ("part", Some("sda"), Some(1))
-        );
-        assert_eq!((part.rotational, part.removable, part.read_only), (Some(true), Some(false), Some(true)));
-        assert_eq!((part.start_bytes, part.physical_block_bytes), (Some(1 << 20), Some(4096)));
-        assert_eq!(
-            (part.holders, part.filesystem.as_deref()),
-            (vec!["dm-0".to_owned()], Some("LVM2_member"))
-        );
-        assert_eq!(part.partition_uuid.as_deref(), Some("u-1"));
-    }
-
-    #[test]
-    fn kinds_are_those_of_lsblk() {
-        for (name, file, content, want) in [
-            ("dm-0", "dm/uuid", "LVM-abc\n", "lvm"),
-            ("dm-1", "dm/uuid", "CRYPT-LUKS2-abc\n", "crypt"),
-            ("dm-2", "dm/uuid", "part1-mpath-abc\n", "part"),
-            ("dm-3", "dm/uuid", "mpath-abc\n", "mpath"),
-            ("dm-4", "dm/name", "x\n", "dm"),
-            ("md0", "md/level", "raid1\n", "raid1"),
-            ("md1", "x", "", "md"),
-            ("sr0", "device/type", "5\n", "rom"),
-            ("loop3", "x", "", "loop"),
-            ("nvme0n1", "x", "", "disk"),
-        ] {
-            let root = tree(&[(file, content)]);
-            assert_eq!(kind(root.path(), name, false), want, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_device_that_went_away_is_told_as_far_as_it_goes() {
-        let root = Path::new("/nonexistent");
-        let gone = Device::read(root, "cciss!c0d0", &Mounted::read(root));
-        assert_eq!((gone.name.as_str(), gone.size_bytes, gone.io.is_none()), ("cciss/c0d0", None, true));
-        assert!(!Device::is_empty_loop(root, "loop0"));
-    }
-}
+mod tests;

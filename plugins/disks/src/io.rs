@@ -3,48 +3,48 @@
 use readers::decimal::Decimal;
 use serde::Serialize;
 
-/// The file's unit, whatever the device's own is.
+/// The unit of sectors in the file, whatever the device's own is.
 const SECTOR_BYTES: u64 = 512;
 
-/// The `io` object of a device. Fields are null on kernels that do not count them.
+/// The `io` object of a device. A field is null if the kernel does not count it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Io {
-    /// Reads done.
+    /// Completed reads.
     pub(crate) reads: Option<u64>,
-    /// Reads joined to others before they were done.
+    /// Reads merged with others before they were issued.
     pub(crate) reads_merged: Option<u64>,
     /// Bytes read.
     pub(crate) read_bytes: Option<u64>,
-    /// The sum of the time that each read took.
+    /// Total time of all reads.
     pub(crate) read_seconds: Option<Decimal>,
-    /// Writes done.
+    /// Completed writes.
     pub(crate) writes: Option<u64>,
-    /// Writes joined to others before they were done.
+    /// Writes merged with others before they were issued.
     pub(crate) writes_merged: Option<u64>,
     /// Bytes written.
     pub(crate) written_bytes: Option<u64>,
-    /// The sum of the time that each write took.
+    /// Total time of all writes.
     pub(crate) write_seconds: Option<Decimal>,
-    /// Requests that are with the device now.
+    /// Requests that the device is processing now.
     pub(crate) in_flight: Option<u64>,
-    /// Time in which some request was with the device.
+    /// Time in which the device had at least one request.
     pub(crate) busy_seconds: Option<Decimal>,
-    /// The sum of the time that each request took.
+    /// Total time of all requests.
     pub(crate) weighted_seconds: Option<Decimal>,
-    /// Discards done.
+    /// Completed discards.
     pub(crate) discards: Option<u64>,
     /// Bytes discarded.
     pub(crate) discarded_bytes: Option<u64>,
-    /// The sum of the time that each discard took.
+    /// Total time of all discards.
     pub(crate) discard_seconds: Option<Decimal>,
-    /// Flushes done.
+    /// Completed flushes.
     pub(crate) flushes: Option<u64>,
-    /// The sum of the time that each flush took.
+    /// Total time of all flushes.
     pub(crate) flush_seconds: Option<Decimal>,
 }
 
-/// 11 numbers, 15 since Linux 4.18, 17 since 5.5.
+/// Parses 11 numbers; 15 since Linux 4.18, 17 since 5.5.
 pub(crate) fn parse(text: &str) -> Option<Io> {
     let numbers: Vec<u64> =
         text.split_ascii_whitespace().map_while(|word| word.parse().ok()).take(17).collect();
@@ -53,7 +53,7 @@ pub(crate) fn parse(text: &str) -> Option<Io> {
     }
     let count = |at: usize| numbers.get(at).copied();
     let bytes = |at: usize| count(at)?.checked_mul(SECTOR_BYTES);
-    // Milliseconds.
+    // The kernel counts milliseconds.
     let seconds = |at: usize| Decimal::fraction(count(at)?, 1000);
     Some(Io {
         reads: count(0),

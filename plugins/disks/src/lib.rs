@@ -1,8 +1,8 @@
-//! `getinfo.disks`: the block devices of this host, how they are put together, what lies on them, and what they did.
+//! `getinfo.disks`: block devices, their structure, file systems and I/O counters.
 //!
-//! Everything comes from /sys/class/block, /proc and udev's database; no device is opened and no root is needed.
-//! Partitions and volumes stand in the same list as disks; `parent`, `holders` and `slaves` say how they belong
-//! together.
+//! Everything comes from /sys/class/block, /proc and udev's database; no device is opened and root
+//! is not required. Partitions and volumes are in the same list as disks; `parent`, `holders` and
+//! `slaves` connect them.
 
 mod device;
 mod io;
@@ -25,7 +25,7 @@ const MAX_DEVICES: usize = 1000;
 /// The most names that are read of /sys/class/block.
 const MAX_LISTED: usize = 1000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
@@ -33,7 +33,7 @@ struct Answer {
     devices: Vec<Device>,
 }
 
-/// What the arguments say.
+/// A call's arguments.
 #[derive(Default)]
 struct Selection {
     with_empty: bool,
@@ -45,11 +45,11 @@ impl Provider for Disks {
         Meta::new(
             "getinfo.disks",
             env!("CARGO_PKG_VERSION"),
-            "disks, partitions and volumes, and what they did",
+            "disks, partitions and volumes, and their I/O counters",
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "all block devices that hold anything")
+        .example("", "all block devices except empty loop devices")
         .example("-a", "all block devices")
     }
 
@@ -58,7 +58,8 @@ impl Provider for Disks {
         let devices = read(Path::new("/"), selection.with_empty, selection.name.as_deref());
         match (&selection.name, devices.is_empty()) {
             (Some(name), true) => {
-                let message = format!("no block device {name:?}; ls /sys/class/block shows their names");
+                let message =
+                    format!("no such block device: {name:?}; ls /sys/class/block lists their names");
                 Err(ProviderError::new("no_such_device", message))
             }
             _ => Reply::json(&Answer { devices }),
@@ -78,12 +79,12 @@ const OPTIONS: Options<Selection> = Options::new(&[
     }),
 ]);
 
-/// On the system whose root folder is `root`.
+/// Reads the devices of the system whose root folder is `root`.
 fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
     let mounted = Mounted::read(root);
     let mut names = folder::names(&root.join("sys/class/block"), MAX_LISTED);
     match only {
-        // `mapper/vg-lv` is known to the device alone.
+        // Only the device itself has the name `mapper/vg-lv`.
         Some(only) => {
             let is_it = |name: &String| name.replace('!', "/") == only;
             match names.iter().find(|name| is_it(name)) {

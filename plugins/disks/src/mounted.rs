@@ -23,8 +23,8 @@ impl Mounted {
         }
     }
 
-    /// Returns where a device is mounted, and the type of its file system. Some file systems (btrfs)
-    /// have device numbers of their own: the source's name identifies the device there.
+    /// Returns where a device is mounted, and the type of its file system. Some file systems
+    /// (btrfs) have device numbers of their own: the source's name identifies the device there.
     pub(crate) fn of(&self, device: &str, paths: &[String]) -> (Vec<String>, Option<String>) {
         let is_it = |mount: &&Line| {
             mount.device == device || paths.iter().any(|path| path.as_bytes() == mount.source)

@@ -1,21 +1,21 @@
-//! What udev found on a device: its database in /run/udev/data, whose form libudev reads too. Absent where no udev
-//! runs.
+//! udev's database of a device in /run/udev/data, whose format libudev reads too. It is missing
+//! where udev does not run.
 
 use std::path::Path;
 
 use readers::escape::hex_text;
 use readers::file;
 
-/// Properties of one device, as `E:` lines hold them.
+/// The properties of one device, from the `E:` lines.
 pub(crate) struct Properties(String);
 
 impl Properties {
-    /// `device` is major and minor number.
+    /// Reads the properties; `device` is the major and minor number.
     pub(crate) fn read(root: &Path, device: &str) -> Self {
         Self(file::text(&root.join(format!("run/udev/data/b{device}"))).unwrap_or_default())
     }
 
-    /// None where it is not there, or empty.
+    /// Returns a property; `None` if it is missing or empty.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let mut properties = self.0.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
         let (_, value) = properties.find(|(known, _)| *known == name)?;
@@ -24,7 +24,8 @@ impl Properties {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The text that a device gives as its own: with what had to be escaped, else as udev made it plain.
+    /// Returns a text that the device supplies: the escaped form with all its characters, else
+    /// udev's simplified form.
     pub(crate) fn encoded(&self, name: &str) -> Option<String> {
         self.get(&format!("{name}_ENC")).or_else(|| self.get(name))
     }

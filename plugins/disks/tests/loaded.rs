@@ -1,6 +1,6 @@
 //! `getinfo.disks` as a host sees it, beside lsblk(8) and /sys/block/*/stat read by hand.
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::print_stdout, reason = "tests say what they leave out")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::print_stdout, reason = "tests print which checks they skip")]
 
 use std::fs;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn output(program: &str, args: &[&str]) -> Option<String> {
     }
 }
 
-/// Null and what is empty are the same: versions of lsblk differ in it.
+/// Treats null and empty values as equal: versions of lsblk differ in that.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -58,7 +58,8 @@ fn devices_are_those_of_lsblk() {
             ("partition_uuid", "partuuid"),
         ] {
             let their = text(&their[field]);
-            // What lsblk has from udev or from a device it may open is not always ours to see.
+            // lsblk may read more than the plugin can: from udev, or from a device that it may
+            // open.
             if !(their.is_empty() && matches!(ours, "model" | "serial" | "vendor" | "scheduler")) {
                 assert_eq!(text(&our[ours]), their, "{name} {ours}");
             }
@@ -75,7 +76,7 @@ fn devices_are_those_of_lsblk() {
         };
         assert_eq!(sorted(&our["mountpoints"]), sorted(&their["mountpoints"]), "{name}");
     }
-    // lsblk leaves out what holds nothing.
+    // lsblk leaves out empty devices.
     let ours: Vec<&Value> = devices.iter().filter(|our| our["size_bytes"] != 0).collect();
     assert_eq!(ours.len(), theirs.iter().filter(|their| their["size"] != 0).count());
 }

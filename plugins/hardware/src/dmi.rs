@@ -1,4 +1,5 @@
-//! What the firmware says of the machine: SMBIOS tables as /sys/class/dmi/id shows them, or the device tree's model.
+//! The firmware's description of the machine: SMBIOS tables as /sys/class/dmi/id shows them, or the
+//! device tree's model.
 
 use std::path::Path;
 
@@ -9,35 +10,35 @@ use serde::Serialize;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct System {
-    /// Who made it.
+    /// The manufacturer.
     pub(crate) vendor: Option<String>,
-    /// Its maker's name for it; of a board with a device tree, that tree's model.
+    /// The product name; for a board with a device tree, the tree's model.
     pub(crate) product: Option<String>,
-    /// Its version.
+    /// The version.
     pub(crate) version: Option<String>,
-    /// The family of products it belongs to.
+    /// The product family.
     pub(crate) family: Option<String>,
-    /// Its maker's number for how it is equipped.
+    /// The manufacturer's number for this configuration (SKU).
     pub(crate) sku: Option<String>,
-    /// Its serial number; root alone may read it.
+    /// The serial number; null without root.
     pub(crate) serial: Option<String>,
-    /// Its UUID; root alone may read it.
+    /// The UUID; null without root.
     pub(crate) uuid: Option<String>,
 }
 
-/// The `board` object of the answer: what the processors sit on.
+/// The `board` object of the answer: the main board.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Board {
-    /// Who made it.
+    /// The manufacturer.
     pub(crate) vendor: Option<String>,
-    /// Its maker's name for it.
+    /// The product name.
     pub(crate) name: Option<String>,
-    /// Its version.
+    /// The version.
     pub(crate) version: Option<String>,
-    /// Its serial number; root alone may read it.
+    /// The serial number; null without root.
     pub(crate) serial: Option<String>,
-    /// Its owner's mark.
+    /// The asset tag, which the owner sets.
     pub(crate) asset_tag: Option<String>,
 }
 
@@ -45,20 +46,20 @@ pub(crate) struct Board {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Chassis {
-    /// What it looks like, as SMBIOS names it, `Rack Mount Chassis`.
+    /// The type of chassis as SMBIOS names it, `Rack Mount Chassis`.
     #[serde(rename = "type")]
     pub(crate) name: Option<&'static str>,
-    /// The number of that type.
+    /// The SMBIOS number of that type.
     pub(crate) type_id: Option<u64>,
-    /// What it is used as: `desktop`, `laptop`, `server`, `tablet`, `convertible`, `handset` or `embedded`.
+    /// The use: `desktop`, `laptop`, `server`, `tablet`, `convertible`, `handset` or `embedded`.
     pub(crate) kind: Option<&'static str>,
-    /// Who made it.
+    /// The manufacturer.
     pub(crate) vendor: Option<String>,
-    /// Its version.
+    /// The version.
     pub(crate) version: Option<String>,
-    /// Its serial number; root alone may read it.
+    /// The serial number; null without root.
     pub(crate) serial: Option<String>,
-    /// Its owner's mark.
+    /// The asset tag, which the owner sets.
     pub(crate) asset_tag: Option<String>,
 }
 
@@ -66,19 +67,19 @@ pub(crate) struct Chassis {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Bios {
-    /// Who made it.
+    /// The manufacturer.
     pub(crate) vendor: Option<String>,
-    /// Its version.
+    /// The version.
     pub(crate) version: Option<String>,
-    /// Its release, `2.17`.
+    /// The release number, `2.17`.
     pub(crate) release: Option<String>,
-    /// The day of that release, `2023-11-30`; as the firmware writes it where that is no date of SMBIOS.
+    /// The release date, `2023-11-30`; as the firmware writes it if that is not an SMBIOS date.
     pub(crate) date: Option<String>,
-    /// Whether the system was started by UEFI (/sys/firmware/efi); null where there is no /sys to tell.
+    /// Whether the system was booted by UEFI (/sys/firmware/efi); null without /sys/firmware.
     pub(crate) uefi: Option<bool>,
 }
 
-/// SMBIOS 3.7, 7.4.1, from 1 on.
+/// The chassis types from 1 on, and their use (SMBIOS 3.7, 7.4.1).
 const CHASSIS: [(&str, Option<&str>); 36] = [
     ("Other", None),
     ("Unknown", None),
@@ -118,7 +119,7 @@ const CHASSIS: [(&str, Option<&str>); 36] = [
     ("Stick PC", Some("desktop")),
 ];
 
-/// All four, of the system whose root folder is `root`.
+/// Reads all four, of the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
     let folder = root.join("sys/class/dmi/id");
     let line = |name: &str| file::line(&folder.join(name));
@@ -142,7 +143,7 @@ pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
         serial: line("board_serial"),
         asset_tag: line("board_asset_tag"),
     };
-    // The upper bit says whether there is a lock.
+    // The highest bit says whether there is a lock.
     let type_id = line("chassis_type").and_then(|text| text.parse::<u64>().ok()).map(|number| number & 0x7f);
     let known = type_id.and_then(|number| CHASSIS.get(usize::try_from(number.checked_sub(1)?).ok()?));
     let chassis = Chassis {
@@ -165,7 +166,7 @@ pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
     (system, board, chassis, bios)
 }
 
-/// `11/30/2023`, or with a year of two digits, which are those of 19xx (SMBIOS 3.7, 7.1).
+/// Converts `11/30/2023`; a year of two digits means 19xx (SMBIOS 3.7, 7.1).
 fn iso_date(date: String) -> String {
     let parts: Vec<&str> = date.split('/').collect();
     let is_digits =
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_turned() {
+    fn dates_are_converted() {
         for (date, want) in [
             ("11/30/2023", "2023-11-30"),
             ("04/01/14", "1914-04-01"),

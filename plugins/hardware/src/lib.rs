@@ -1,8 +1,8 @@
-//! `getinfo.hardware`: what machine this is, as its firmware says, and what is in it.
+//! `getinfo.hardware`: the machine, as its firmware describes it, and the devices in it.
 //!
-//! Everything comes from /sys and the device tree. Serial numbers of the machine are root's to read and null for
-//! others. Processors, memory in use and disks are `getinfo.cpu`'s, `getinfo.memory`'s and `getinfo.disks`'s. Takes no
-//! arguments; a virtual machine may have no firmware that says anything.
+//! Everything comes from /sys and the device tree. The machine's serial numbers require root and
+//! are null otherwise. Processors, used memory and disks are in `getinfo.cpu`, `getinfo.memory` and
+//! `getinfo.disks`. It takes no arguments; a virtual machine may have no firmware information.
 
 mod dmi;
 mod pci;
@@ -24,30 +24,30 @@ use usb::Usb;
 
 struct Hardware;
 
-/// Blocks of memory that are counted: 8 TiB in blocks of 128 MiB.
+/// The most memory blocks that are counted: 8 TiB in blocks of 128 MiB.
 const MAX_MEMORY_BLOCKS: usize = 65_536;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     /// The machine.
     system: System,
-    /// Its main board.
+    /// The main board.
     board: Board,
-    /// Its case.
+    /// The chassis.
     chassis: Chassis,
-    /// Its firmware.
+    /// The firmware.
     bios: Bios,
-    /// Memory that is plugged in, whole blocks of it (/sys/devices/system/memory).
+    /// Installed memory, in whole blocks (/sys/devices/system/memory).
     memory_bytes: Option<u64>,
-    /// Devices of the PCI bus, sorted by address.
+    /// PCI devices, sorted by address.
     pci_devices: Vec<Pci>,
-    /// Devices of the USB, sorted by name.
+    /// USB devices, sorted by name.
     usb_devices: Vec<Usb>,
-    /// Batteries and mains, sorted by name.
+    /// Power supplies and batteries, sorted by name.
     power_supplies: Vec<Supply>,
-    /// Temperatures, sorted by name.
+    /// Temperature sensors, sorted by name.
     thermal_zones: Vec<Zone>,
 }
 
@@ -56,7 +56,7 @@ impl Provider for Hardware {
         Meta::new(
             "getinfo.hardware",
             env!("CARGO_PKG_VERSION"),
-            "the machine: maker, chassis, firmware, PCI and USB devices, power, temperatures",
+            "the machine: manufacturer, chassis, firmware, PCI and USB devices, power, temperatures",
         )
         .output_schema(include_str!("../schema.json"))
         .example("", "everything known of the hardware, as one object")
@@ -85,7 +85,8 @@ impl Answer {
     }
 }
 
-/// Folders `memory0`, `memory1` and so on, each for a block of the size that is written in hexadecimal.
+/// Counts the folders `memory0`, `memory1` and so on, each for a block of the size that is written
+/// in hexadecimal.
 fn memory(root: &Path) -> Option<u64> {
     let folder = root.join("sys/devices/system/memory");
     let size = u64::from_str_radix(&file::line(&folder.join("block_size_bytes"))?, 16).ok()?;
@@ -117,9 +118,9 @@ mod tests {
         assert_eq!(answer.memory_bytes, None);
     }
 
-    /// As a server's /sys has it, with what a laptop and a board of ARM would add.
+    /// A server's /sys, plus what a laptop and an ARM board would add.
     #[test]
-    fn a_machine_is_told_whole() {
+    fn every_part_of_a_machine_is_read() {
         let root = Scratch::new("getinfo-hardware");
         for (path, content) in [
             ("sys/class/dmi/id/sys_vendor", "Dell Inc.\n"),

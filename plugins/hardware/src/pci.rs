@@ -1,38 +1,38 @@
-//! Devices of the PCI bus: /sys/bus/pci/devices.
+//! PCI devices: /sys/bus/pci/devices.
 
 use std::path::Path;
 
 use readers::{file, folder};
 use serde::Serialize;
 
-/// Devices in one answer.
+/// The most devices in one answer.
 const MAX_DEVICES: usize = 2000;
 
-/// One function of a device.
+/// One function of a PCI device.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Pci {
-    /// Domain, bus, device and function, `0000:00:1f.2`.
+    /// Domain, bus, device and function number, `0000:00:1f.2`.
     pub(crate) address: String,
-    /// Who made the chip, `8086`.
+    /// The vendor id of the chip, `8086`.
     pub(crate) vendor_id: Option<String>,
-    /// Which chip it is, `0d57`.
+    /// The device id of the chip, `0d57`.
     pub(crate) device_id: Option<String>,
-    /// Who made the card.
+    /// The vendor id of the card (subsystem).
     pub(crate) subsystem_vendor_id: Option<String>,
-    /// Which card it is.
+    /// The device id of the card (subsystem).
     pub(crate) subsystem_device_id: Option<String>,
-    /// Base class, sub-class and programming interface, `010601`.
+    /// Class code: base class, subclass and programming interface, `010601`.
     pub(crate) class_id: Option<String>,
     /// The name of the base class, `mass storage controller`.
     pub(crate) class: Option<&'static str>,
-    /// Its revision, `07`.
+    /// The revision, `07`.
     pub(crate) revision: Option<String>,
-    /// The driver that has it; null: none.
+    /// The bound driver; null: none.
     pub(crate) driver: Option<String>,
 }
 
-/// Base classes, PCI Code and ID Assignment Specification 1.16.
+/// Base classes (PCI Code and ID Assignment Specification 1.16).
 const CLASSES: [(u8, &str); 22] = [
     (0x00, "unclassified device"),
     (0x01, "mass storage controller"),
@@ -58,14 +58,14 @@ const CLASSES: [(u8, &str); 22] = [
     (0xff, "unassigned class"),
 ];
 
-/// Sorted by address.
+/// Reads the devices, sorted by address.
 pub(crate) fn read(root: &Path) -> Vec<Pci> {
     let folder = root.join("sys/bus/pci/devices");
     let names = folder::names(&folder, MAX_DEVICES).into_iter();
     names
         .map(|address| {
             let folder = folder.join(&address);
-            // All but the revision stands in this one file.
+            // This one file has everything but the revision.
             let uevent = file::text(&folder.join("uevent")).unwrap_or_default();
             let revision = file::line(&folder.join("revision"));
             device(address, &uevent, revision.map(|text| text.trim_start_matches("0x").to_owned()))
@@ -81,7 +81,7 @@ fn device(address: String, uevent: &str, revision: Option<String>) -> Pci {
     };
     let (vendor_id, device_id) = pair("PCI_ID");
     let (subsystem_vendor_id, subsystem_device_id) = pair("PCI_SUBSYS_ID");
-    // Without leading zeros.
+    // The kernel writes it without leading zeros.
     let code = value("PCI_CLASS").and_then(|text| u32::from_str_radix(text, 16).ok());
     let base = code.and_then(|code| u8::try_from(code >> 16).ok());
     Pci {

@@ -1,11 +1,12 @@
-//! Batteries and mains: /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power).
+//! Power supplies and batteries: /sys/class/power_supply
+//! (Documentation/ABI/testing/sysfs-class-power).
 
 use std::path::Path;
 
 use readers::{file, folder};
 use serde::Serialize;
 
-/// Supplies in one answer.
+/// The most supplies in one answer.
 const MAX_SUPPLIES: usize = 100;
 
 /// One power supply.
@@ -14,36 +15,36 @@ const MAX_SUPPLIES: usize = 100;
 pub(crate) struct Supply {
     /// The kernel's name, `BAT0`.
     pub(crate) name: String,
-    /// `battery`, `mains`, `ups`, `usb` or `wireless`.
+    /// The type: `battery`, `mains`, `ups`, `usb` or `wireless`.
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
-    /// Whether it gives power now; null for batteries.
+    /// Whether it supplies power now; null for batteries.
     pub(crate) online: Option<bool>,
-    /// `charging`, `discharging`, `not charging`, `full`.
+    /// The status: `charging`, `discharging`, `not charging`, `full`.
     pub(crate) status: Option<String>,
-    /// How full it is.
+    /// The charge in percent.
     pub(crate) capacity_percent: Option<u64>,
-    /// How often it was charged.
+    /// The number of charge cycles.
     pub(crate) cycles: Option<u64>,
-    /// `good`, `overheat`, `dead` and others.
+    /// The health: `good`, `overheat`, `dead` and others.
     pub(crate) health: Option<String>,
-    /// What it is made of, `li-ion`.
+    /// The chemistry, `li-ion`.
     pub(crate) technology: Option<String>,
-    /// What is in it, in millionths of a watt hour.
+    /// The energy in the battery now, in millionths of a watt hour.
     pub(crate) energy_microwatt_hours: Option<u64>,
-    /// What is in it when it is full.
+    /// The energy of the full battery.
     pub(crate) energy_full_microwatt_hours: Option<u64>,
-    /// What was in it when it was new and full.
+    /// The energy of the full battery when it was new.
     pub(crate) energy_design_microwatt_hours: Option<u64>,
-    /// Who made it.
+    /// The manufacturer.
     pub(crate) vendor: Option<String>,
-    /// Its name.
+    /// The model name.
     pub(crate) model: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     pub(crate) serial: Option<String>,
 }
 
-/// Sorted by name.
+/// Reads the supplies, sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Supply> {
     let folder = root.join("sys/class/power_supply");
     let names = folder::names(&folder, MAX_SUPPLIES).into_iter();

@@ -1,4 +1,4 @@
-//! How warm it is: /sys/class/thermal (Documentation/driver-api/thermal/sysfs-api.rst).
+//! Temperatures: /sys/class/thermal (Documentation/driver-api/thermal/sysfs-api.rst).
 
 use std::path::Path;
 
@@ -6,26 +6,27 @@ use readers::decimal::Decimal;
 use readers::{file, folder};
 use serde::Serialize;
 
-/// Entries that are looked at; cooling devices are among them.
+/// The most folder entries that are read; cooling devices are among them.
 const MAX_ENTRIES: usize = 1000;
 
-/// One place that is measured.
+/// One temperature sensor.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Zone {
     /// The kernel's name, `thermal_zone0`.
     pub(crate) name: String,
-    /// What is measured, `x86_pkg_temp`.
+    /// The sensor's type, `x86_pkg_temp`.
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
-    /// How warm it is; null where the sensor does not answer.
+    /// The temperature; null if the sensor does not reply.
     pub(crate) temperature_celsius: Option<Decimal>,
 }
 
-/// Sorted by name.
+/// Reads the sensors, sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Zone> {
     let folder = root.join("sys/class/thermal");
-    let names = folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
+    let names =
+        folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
     names
         .map(|name| {
             let line = |file: &str| file::line(&folder.join(&name).join(file));

@@ -1,11 +1,12 @@
-//! Devices of the USB: /sys/bus/usb/devices.
+//! USB devices: /sys/bus/usb/devices.
 
 use std::path::Path;
 
 use readers::{file, folder};
 use serde::Serialize;
 
-/// Devices in one answer, and entries that are looked at: each device has some interfaces beside it.
+/// The most devices in one answer, and the most folder entries that are read: each device has some
+/// interfaces beside it.
 const MAX_DEVICES: usize = 500;
 const MAX_ENTRIES: usize = 5000;
 
@@ -13,28 +14,28 @@ const MAX_ENTRIES: usize = 5000;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Usb {
-    /// Its bus and ports, `1-1.4`; `usb1` is the root hub of bus 1.
+    /// Bus and ports, `1-1.4`; `usb1` is the root hub of bus 1.
     pub(crate) name: String,
-    /// Who made it, `046d`.
+    /// The vendor id, `046d`.
     pub(crate) vendor_id: Option<String>,
-    /// Which device it is, `c31c`.
+    /// The product id, `c31c`.
     pub(crate) product_id: Option<String>,
-    /// Its maker's name.
+    /// The vendor name.
     pub(crate) vendor: Option<String>,
-    /// Its name.
+    /// The product name.
     pub(crate) product: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     pub(crate) serial: Option<String>,
-    /// The code of its class, `09`; `00`: its interfaces have their own.
+    /// The class code, `09`; `00`: each interface has its own.
     pub(crate) class_id: Option<String>,
-    /// The speed it runs at.
+    /// The speed of the connection.
     pub(crate) speed_bits_per_second: Option<u64>,
 }
 
-/// Sorted by name.
+/// Reads the devices, sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Usb> {
     let folder = root.join("sys/bus/usb/devices");
-    // Interfaces have a colon.
+    // Names of interfaces have a colon.
     let names = folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| !name.contains(':'));
     names
         .take(MAX_DEVICES)
@@ -54,7 +55,7 @@ pub(crate) fn read(root: &Path) -> Vec<Usb> {
         .collect()
 }
 
-/// Megabits a second: `1.5`, `480`, `10000`.
+/// Converts megabits per second: `1.5`, `480`, `10000`.
 fn speed(text: &str) -> Option<u64> {
     match text {
         "1.5" => Some(1_500_000),

@@ -1,6 +1,6 @@
 //! `getinfo.hardware` as a host sees it, beside the files of /sys as a shell reads them.
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::process::Command;
 
@@ -70,7 +70,7 @@ fn memory_is_near_what_the_kernel_manages() {
 }
 
 #[test]
-fn the_firmwares_words_are_those_of_sysfs() {
+fn firmware_values_are_those_of_sysfs() {
     let Some(provider) = load("getinfo-hardware") else { return };
     let answer = call(&provider, "").unwrap();
     for (field, file) in [
@@ -110,7 +110,7 @@ fn lists_have_what_sysfs_lists() {
 }
 
 #[test]
-fn arguments_are_refused() {
+fn arguments_are_rejected() {
     let Some(provider) = load("getinfo-hardware") else { return };
     assert_eq!(call(&provider, "-x").unwrap_err().code(), "usage");
 }

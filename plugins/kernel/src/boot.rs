@@ -1,4 +1,4 @@
-//! When this kernel was started.
+//! The boot time of this kernel.
 
 use std::sync::LazyLock;
 
@@ -13,25 +13,25 @@ use crate::line;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Boot {
-    /// In UTC, ISO 8601.
+    /// The boot time in UTC, ISO 8601.
     time: Option<String>,
-    /// The same in seconds since 1970. Moves when the clock is set.
+    /// The boot time in seconds since 1970. It moves when the clock is set.
     time_epoch: Option<u64>,
-    /// Whole seconds since then, sleep included.
+    /// Whole seconds since boot, including time asleep.
     uptime_seconds: Option<u64>,
-    /// Random, another one at each boot: tells a reboot where a clock can't.
+    /// A random id of this boot: it detects a reboot even if the clock is wrong.
     id: Option<String>,
 }
 
-/// Fixed while this kernel runs.
+/// The boot id, which is fixed while this kernel runs.
 static BOOT_ID: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/sys/kernel/random/boot_id"));
 
 impl Boot {
     pub(crate) fn read() -> Self {
         let uptime = clock_gettime(ClockId::CLOCK_BOOTTIME).ok();
         let now = clock_gettime(ClockId::CLOCK_REALTIME).ok();
-        // As the kernel makes `btime` of /proc/stat, without the interrupt counters of that file,
-        // whose reading takes longer than all the rest.
+        // Computed as the kernel computes `btime` of /proc/stat, without reading that file's
+        // interrupt counters, which takes longer than the rest of the call.
         let since = now.zip(uptime).and_then(|(now, uptime)| seconds(now - uptime));
         Self {
             time: since.and_then(iso_utc),

@@ -1,8 +1,8 @@
-//! `getinfo.kernel`: which kernel runs here, since when, how it was started, and in what state.
+//! `getinfo.kernel`: the running kernel, its boot time, command line, taint and modules.
 //!
-//! Everything comes from uname(2), sysconf(3) and /proc; nothing is run and no root is needed.
-//! Takes no arguments. Where a source is missing (a container without /proc/modules), the field is
-//! null or empty rather than the whole answer lost.
+//! Everything comes from uname(2), sysconf(3), /proc and /sys; nothing is run and root is not
+//! required. It takes no arguments. If a source is missing (a container without /proc/modules), the
+//! field is null or empty and the rest of the answer is complete.
 
 mod boot;
 mod modules;
@@ -27,47 +27,47 @@ use taint::Taint;
 
 struct Kernel;
 
-// What can't change while this kernel runs is read once: most of a call's time goes to opening files.
+// Values that cannot change while this kernel runs are read once: most of a call is opening files.
 static PROC_VERSION: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/version"));
 static COMMAND_LINE: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/cmdline"));
 static PROCESSORS_CONFIGURED: LazyLock<Option<i64>> = LazyLock::new(|| number(SysconfVar::_NPROCESSORS_CONF));
 
 static TAINTED: Source = Source::new(|| File::open("/proc/sys/kernel/tainted").ok());
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// uname(2): always `Linux`.
+    /// The system name (uname(2)): always `Linux`.
     sysname: String,
-    /// uname(2): `6.1.0-18-amd64`.
+    /// The kernel release (uname(2)), `6.1.0-18-amd64`.
     release: String,
-    /// uname(2): build number, options and date.
+    /// Build number, options and date (uname(2)).
     version: String,
-    /// uname(2): the machine's hardware name, `x86_64`.
+    /// The hardware name (uname(2)), `x86_64`.
     machine: String,
-    /// The instruction set this answer was compiled for; differs from `machine` under a
-    /// personality or a 32-bit userland.
+    /// The architecture that the plugin was compiled for; differs from `machine` under a
+    /// personality(2) or a 32-bit userland.
     architecture: &'static str,
-    /// uname(2): the host's name (its node name).
+    /// The host name (uname(2), its node name).
     hostname: String,
-    /// uname(2): the NIS domain, null where none is set.
+    /// The NIS domain name (uname(2)); null if none is set.
     domainname: Option<String>,
-    /// /proc/version: compiler included.
+    /// The text of /proc/version, which includes the compiler.
     proc_version: Option<String>,
-    /// Which start of the machine this is, and when it was.
+    /// When and as what this kernel was booted.
     boot: Boot,
     /// The kernel's command line (/proc/cmdline).
     command_line: Option<String>,
-    /// /proc/sys/kernel/tainted, decoded.
+    /// The kernel's taint flags (/proc/sys/kernel/tainted).
     taint: Option<Taint>,
     /// Loaded modules, sorted by name (/proc/modules).
     modules: Vec<Module>,
-    /// Bytes a page.
+    /// Bytes per page of memory.
     page_size_bytes: Option<i64>,
-    /// Processors that are online.
+    /// Online processors.
     processors_online: Option<i64>,
-    /// Processors that are configured.
+    /// Configured processors.
     processors_configured: Option<i64>,
 }
 
@@ -112,7 +112,7 @@ impl Answer {
     }
 }
 
-/// The first line of a /proc file; not valid UTF-8 is shown with replacement characters.
+/// Returns the first line of a /proc file, with U+FFFD for what isn't UTF-8.
 fn line(path: &str) -> Option<String> {
     Some(file::text(Path::new(path))?.split('\n').next()?.to_owned())
 }

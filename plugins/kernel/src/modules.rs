@@ -12,23 +12,24 @@ static MODULES: Source = Source::new(|| File::open("/proc/modules").ok());
 #[derive(Serialize, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Module {
-    /// As lsmod(8) shows it.
+    /// The module's name, as lsmod(8) shows it.
     name: String,
-    /// Bytes of memory it holds.
+    /// Bytes of memory in use.
     size_bytes: u64,
-    /// How often it is in use; null where the kernel does not count.
+    /// The number of users; null if the kernel does not count them.
     refcount: Option<u64>,
-    /// The modules that use it, sorted.
+    /// Names of the modules that use it, sorted.
     used_by: Vec<String>,
     /// Whether it can never be unloaded.
     permanent: bool,
-    /// `live`, `loading` or `unloading`.
+    /// The state: `live`, `loading` or `unloading`.
     state: String,
-    /// The taint letters it brought, such as `OE`; empty for a module of the kernel's own tree.
+    /// The taint letters it set, such as `OE`; empty for a module from the kernel's own tree.
     taint: String,
 }
 
-/// All of them, sorted by name; none where the kernel has no modules or /proc does not say.
+/// Reads the modules, sorted by name; none if the kernel has no modules or /proc does not list
+/// them.
 pub(crate) fn read() -> Vec<Module> {
     let text = MODULES.read().unwrap_or_default();
     let mut modules: Vec<Module> = text.lines().filter_map(parse).collect();
@@ -36,7 +37,8 @@ pub(crate) fn read() -> Vec<Module> {
     modules
 }
 
-/// `name size refcount users state address [(taint)]`, users as `a,b,[permanent],` or `-`.
+/// Parses `name size refcount users state address [(taint)]`, with users as `a,b,[permanent],` or
+/// `-`.
 fn parse(line: &str) -> Option<Module> {
     let mut words = line.split_ascii_whitespace();
     let name = words.next()?.to_owned();

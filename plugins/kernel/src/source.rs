@@ -1,5 +1,5 @@
-//! Files below /proc and /sys that are read at every call: opened once, read from their beginning each time.
-//! Opening and closing them would cost more than all the rest of a call.
+//! Files below /proc and /sys that are read at every call: opened once, then read from the start
+//! each time. Opening and closing them would cost more than the rest of a call.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -7,21 +7,21 @@ use std::sync::LazyLock;
 
 use readers::text::lossy;
 
-/// What the first read asks for: enough for all but a long list of modules.
+/// The size of the first read: enough for everything but a long list of modules.
 const FIRST_READ: usize = 4096;
 /// The most that is read of one file.
 const MAX_BYTES: usize = 4 << 20;
 
-/// One such file; its content is made by the kernel at each read.
+/// One such file; the kernel generates its content at each read.
 pub(crate) struct Source(LazyLock<Option<File>>);
 
 impl Source {
-    /// A file that `open` opens at the first read.
+    /// Declares a file that `open` opens at the first read.
     pub(crate) const fn new(open: fn() -> Option<File>) -> Self {
         Self(LazyLock::new(open))
     }
 
-    /// The first line as it is now, of a file that holds no more than fits in one read.
+    /// Returns the current first line of a file that fits in one read.
     pub(crate) fn line(&self) -> Option<String> {
         let mut bytes = [0; 256];
         let length = self.0.as_ref()?.read_at(&mut bytes, 0).ok()?;
@@ -29,7 +29,7 @@ impl Source {
         Some(text.lines().next()?.to_owned())
     }
 
-    /// The whole content as it is now; not valid UTF-8 is shown with replacement characters.
+    /// Returns the current content, with U+FFFD for what isn't UTF-8.
     pub(crate) fn read(&self) -> Option<String> {
         let file = self.0.as_ref()?;
         let mut bytes = vec![0; FIRST_READ];

@@ -1,4 +1,4 @@
-//! The kernel's taint mask: why its maintainers might not believe a bug report.
+//! The kernel's taint mask: conditions under which kernel developers may reject a bug report.
 //!
 //! Bits and letters as in the kernel's Documentation/admin-guide/tainted-kernels.rst.
 
@@ -8,26 +8,25 @@ use serde::Serialize;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Taint {
-    /// The mask itself; 0 is an untainted kernel.
+    /// The mask; 0 is an untainted kernel.
     value: u64,
-    /// Its set bits, lowest first.
+    /// The bits that are set, lowest first.
     flags: Vec<Flag>,
 }
 
-/// One set bit.
+/// One bit that is set.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Flag {
-    /// Its place in the mask, from 0.
+    /// The bit's number, from 0.
     bit: u32,
-    /// As in kernel logs; `?` for a bit newer than this table.
-    /// As an oops prints it.
+    /// The letter in kernel logs and oopses; `?` for a bit that this plugin does not know.
     letter: char,
-    /// What has happened.
+    /// The condition that the bit records.
     meaning: &'static str,
 }
 
-/// By bit number.
+/// Letters and meanings, by bit number.
 const FLAGS: [(char, &str); 20] = [
     ('P', "a proprietary module was loaded"),
     ('F', "a module was loaded by force"),

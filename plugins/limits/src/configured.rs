@@ -1,4 +1,5 @@
-//! What logins are given: /etc/security/limits.conf and limits.d (limits.conf(5)), which pam_limits reads.
+//! Limits for logins: /etc/security/limits.conf and limits.d (limits.conf(5)), which pam_limits
+//! reads.
 
 use std::path::Path;
 
@@ -18,22 +19,23 @@ const MAX_ENTRIES: usize = 2000;
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Entry {
-    /// The file it stands in.
+    /// The file.
     pub(crate) file: String,
-    /// The number of its line.
+    /// The line number.
     pub(crate) line: usize,
-    /// For whom it is: a user, `@group`, `%group`, `*`, or a range of ids.
+    /// The users it applies to: a user, `@group`, `%group`, `*`, or a range of ids.
     pub(crate) domain: String,
-    /// `soft`, `hard`, or `-` for both.
+    /// The type: `soft`, `hard`, or `-` for both.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// Which limit, `nofile`; null: the domain is left without limits (`-` alone).
+    /// The limit, `nofile`; null: the domain has no limits (`-` alone).
     pub(crate) item: Option<String>,
-    /// As it is written, `65536`, `unlimited`; sizes are in KiB.
+    /// The value as written, `65536`, `unlimited`; sizes are in KiB.
     pub(crate) value: Option<String>,
 }
 
-/// In the order that pam_limits reads them in: the later one of two for the same domain and item counts.
+/// Reads the entries in the order of pam_limits: of two for the same domain and item, the later one
+/// counts.
 pub(crate) fn read(root: &Path) -> Vec<Entry> {
     let names = folder::names(&root.join(FOLDER), MAX_NAMES).into_iter();
     let more = names.filter(|name| name.ends_with(".conf")).take(MAX_FILES);
@@ -48,7 +50,7 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
     entries
 }
 
-/// `domain type item value`, blanks between them; `#` begins a comment.
+/// Parses `domain type item value`, separated by blanks; `#` begins a comment.
 fn parse(file: &str, line: usize, text: &str) -> Option<Entry> {
     let text = text.split('#').next().unwrap_or_default();
     let mut words = text.split_ascii_whitespace().map(str::to_owned);

@@ -1,7 +1,8 @@
-//! `getinfo.limits`: what bounds the whole system and how much of it is used, the limits of a process, and those that
-//! are configured for logins.
+//! `getinfo.limits`: system-wide limits and their use, the limits of a process, and the limits
+//! configured for logins.
 //!
-//! Everything comes from /proc and /etc/security; no root is needed. What the kernel does not say is null.
+//! Everything comes from /proc and /etc/security; root is not required. A value that the kernel
+//! does not report is null.
 
 mod configured;
 mod process;
@@ -18,16 +19,16 @@ use system::System;
 
 struct Limits;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Limits of the whole system, and their use.
+    /// System-wide limits and their use.
     system: System,
-    /// Limits of the process that `-p` names. Without it, of the one that answers: those of the agent that started it,
-    /// some of which it may have lowered.
+    /// Limits of the process that `-p` names. Without `-p`, those of the plugin's own process: the
+    /// agent's limits, some of which it may have lowered.
     process: Option<Process>,
-    /// Limits that logins are given (limits.conf(5)), in the order they are read in.
+    /// Limits configured for logins (limits.conf(5)), in the order they are read.
     configured: Vec<Entry>,
 }
 
@@ -36,12 +37,12 @@ impl Provider for Limits {
         Meta::new(
             "getinfo.limits",
             env!("CARGO_PKG_VERSION"),
-            "limits of the system, of processes and of logins",
+            "system-wide limits, and those of processes and logins",
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "the system's limits, those of logins, and the agent's own")
-        .example("-p 1", "those of the first process, too")
+        .example("", "system-wide limits, those of logins, and the agent's own")
+        .example("-p 1", "also the limits of process 1")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -49,7 +50,9 @@ impl Provider for Limits {
         let process = match OPTIONS.parse(args)?.pid {
             None => process::read(root, std::process::id()),
             Some(pid) => Some(process::read(root, pid).ok_or_else(|| {
-                let message = format!("there is no process {pid} whose /proc/{pid}/limits can be read");
+                let message = format!(
+                    "cannot read /proc/{pid}/limits: there is no process {pid}, or it may not be read"
+                );
                 ProviderError::new("no_such_process", message)
             })?),
         };
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn one_process_is_taken() {
+    fn one_process_id_is_accepted() {
         let of = |line| OPTIONS.parse(&Args::parse(line).unwrap()).map(|selection| selection.pid);
         assert_eq!((of(""), of("-p 12")), (Ok(None), Ok(Some(12))));
         for bad in ["-p", "-p 0", "-p -1", "-p x", "-p 1 2", "1", "-p 99999999999"] {

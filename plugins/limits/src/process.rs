@@ -1,4 +1,4 @@
-//! The limits of one process: /proc/PID/limits (proc_pid_limits(5)), which getrlimit(2) explains.
+//! The limits of one process: /proc/PID/limits (proc_pid_limits(5)); getrlimit(2) explains them.
 
 use std::fs;
 use std::path::Path;
@@ -6,20 +6,20 @@ use std::path::Path;
 use readers::file;
 use serde::Serialize;
 
-/// Descriptors that are counted; a process with more has null.
+/// The most descriptors that are counted; null for a process with more.
 const MAX_DESCRIPTORS: usize = 100_000;
 
 /// The `process` object of the answer.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Process {
-    /// Its id.
+    /// The process id.
     pub(crate) pid: u32,
-    /// Its name (/proc/PID/comm).
+    /// The process name (/proc/PID/comm).
     pub(crate) name: Option<String>,
-    /// Files it has open; null where only root or its owner may know.
+    /// Open file descriptors; null if only root or the owner may count them.
     pub(crate) open_files: Option<usize>,
-    /// Its limits, in the kernel's order.
+    /// The limits, in the kernel's order.
     pub(crate) limits: Vec<Limit>,
 }
 
@@ -27,17 +27,18 @@ pub(crate) struct Process {
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Limit {
-    /// As in limits.conf(5) and prlimit(1), `nofile`.
+    /// The name as in limits.conf(5) and prlimit(1), `nofile`.
     pub(crate) name: &'static str,
-    /// What holds; null: no limit.
+    /// The limit in force; null: no limit.
     pub(crate) soft: Option<u64>,
-    /// How far the process may raise it; null: no limit.
+    /// The value up to which the process may raise it; null: no limit.
     pub(crate) hard: Option<u64>,
-    /// `bytes`, `seconds`, `microseconds`, `files`, `processes`, `locks`, `signals`; null for priorities.
+    /// The unit: `bytes`, `seconds`, `microseconds`, `files`, `processes`, `locks`, `signals`; null
+    /// for priorities.
     pub(crate) unit: Option<&'static str>,
 }
 
-/// The kernel's text for each limit, its name and its unit.
+/// The kernel's text for each limit, with its name and unit.
 const LIMITS: [(&str, &str, Option<&str>); 16] = [
     ("Max cpu time", "cpu", Some("seconds")),
     ("Max file size", "fsize", Some("bytes")),
@@ -57,7 +58,7 @@ const LIMITS: [(&str, &str, Option<&str>); 16] = [
     ("Max realtime timeout", "rttime", Some("microseconds")),
 ];
 
-/// None where there is no such process.
+/// Reads the limits; `None` if there is no such process.
 pub(crate) fn read(root: &Path, pid: u32) -> Option<Process> {
     let folder = root.join("proc").join(pid.to_string());
     let limits = parse(&file::text(&folder.join("limits"))?);
@@ -71,7 +72,7 @@ pub(crate) fn read(root: &Path, pid: u32) -> Option<Process> {
     })
 }
 
-/// `Max open files            20000                20000                files     `.
+/// Parses lines such as `Max open files   20000   20000   files`, in columns.
 fn parse(text: &str) -> Vec<Limit> {
     let line = |line: &str| {
         let (name, unit, rest) =

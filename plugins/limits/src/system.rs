@@ -1,66 +1,67 @@
-//! What bounds the whole system, and how much of it is used: files below /proc/sys, each explained in proc(5) or the
-//! kernel's Documentation/admin-guide/sysctl.
+//! System-wide limits and their use: files below /proc/sys, which proc(5) or the kernel's
+//! Documentation/admin-guide/sysctl explains.
 
 use std::path::Path;
 
 use readers::file;
 use serde::Serialize;
 
-/// The `system` object of the answer. What a kernel does not have is null.
+/// The `system` object of the answer. A value that the kernel does not have is null.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct System {
-    /// Files open in all processes (fs/file-nr).
+    /// Open files of all processes (fs/file-nr).
     pub(crate) open_files: Option<u64>,
-    /// How many may be open in all (fs/file-max).
+    /// The limit on open files (fs/file-max).
     pub(crate) open_files_max: Option<u64>,
-    /// The highest `nofile` limit that a process may be given (fs/nr_open).
+    /// The highest `nofile` limit that a process can have (fs/nr_open).
     pub(crate) process_open_files_max: Option<u64>,
     /// Inodes in memory (fs/inode-nr).
     pub(crate) inodes: Option<u64>,
-    /// Those of them that nothing uses.
+    /// Inodes in memory that are unused (fs/inode-nr).
     pub(crate) inodes_free: Option<u64>,
     /// Threads of all processes (/proc/loadavg).
     pub(crate) threads: Option<u64>,
-    /// How many threads there may be (kernel/threads-max).
+    /// The limit on threads (kernel/threads-max).
     pub(crate) threads_max: Option<u64>,
-    /// Ids of processes and threads are below this (kernel/pid_max).
+    /// The bound of process and thread ids, which are lower than this (kernel/pid_max).
     pub(crate) pid_max: Option<u64>,
-    /// Bits of entropy the kernel has (kernel/random/entropy_avail); since Linux 5.18 always the pool's size.
+    /// Bits of entropy available (kernel/random/entropy_avail); always the pool's size since Linux
+    /// 5.18.
     pub(crate) entropy_bits: Option<u64>,
-    /// The size of its pool (kernel/random/poolsize).
+    /// The size of the entropy pool (kernel/random/poolsize).
     pub(crate) entropy_pool_bits: Option<u64>,
-    /// Maps that a process may have (vm/max_map_count).
+    /// The limit on memory maps of a process (vm/max_map_count).
     pub(crate) process_maps_max: Option<u64>,
-    /// Asynchronous requests that may be pending, as io_setup(2) has promised them (fs/aio-nr).
+    /// Asynchronous I/O requests reserved by io_setup(2) (fs/aio-nr).
     pub(crate) aio_requests: Option<u64>,
-    /// How many may be promised (fs/aio-max-nr).
+    /// The limit on reserved asynchronous I/O requests (fs/aio-max-nr).
     pub(crate) aio_requests_max: Option<u64>,
-    /// inotify(7) instances that a user may have (fs/inotify/max_user_instances).
+    /// The limit on inotify(7) instances of a user (fs/inotify/max_user_instances).
     pub(crate) user_inotify_instances_max: Option<u64>,
-    /// inotify(7) watches that a user may have (fs/inotify/max_user_watches).
+    /// The limit on inotify(7) watches of a user (fs/inotify/max_user_watches).
     pub(crate) user_inotify_watches_max: Option<u64>,
-    /// epoll(7) watches that a user may have (fs/epoll/max_user_watches).
+    /// The limit on epoll(7) watches of a user (fs/epoll/max_user_watches).
     pub(crate) user_epoll_watches_max: Option<u64>,
-    /// Bytes that a pipe of an ordinary user may hold (fs/pipe-max-size).
+    /// The limit on bytes in a pipe of an ordinary user (fs/pipe-max-size).
     pub(crate) pipe_size_max_bytes: Option<u64>,
     /// Pseudo-terminals in use (kernel/pty/nr).
     pub(crate) ptys: Option<u64>,
-    /// How many there may be (kernel/pty/max).
+    /// The limit on pseudo-terminals (kernel/pty/max).
     pub(crate) ptys_max: Option<u64>,
-    /// Connections that netfilter tracks (net/netfilter/nf_conntrack_count).
+    /// Connections that netfilter tracks now (net/netfilter/nf_conntrack_count).
     pub(crate) conntrack: Option<u64>,
-    /// How many it may track (net/netfilter/nf_conntrack_max).
+    /// The limit on tracked connections (net/netfilter/nf_conntrack_max).
     pub(crate) conntrack_max: Option<u64>,
-    /// Connections that may wait to be accepted on one socket (net/core/somaxconn).
+    /// The limit on connections waiting to be accepted on one socket (net/core/somaxconn).
     pub(crate) listen_backlog_max: Option<u64>,
-    /// Bytes of one segment of System V shared memory (kernel/shmmax).
+    /// The limit on bytes of one System V shared memory segment (kernel/shmmax).
     pub(crate) shared_segment_max_bytes: Option<u64>,
-    /// System V semaphores in all: the second number of kernel/sem.
+    /// The limit on System V semaphores: the second number of kernel/sem.
     pub(crate) semaphores_max: Option<u64>,
 }
 
-/// On the system whose root folder is `root`.
+/// Reads the limits of the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> System {
     let sys = root.join("proc/sys");
     let number = |path: &str| file::number(&sys.join(path));

@@ -1,6 +1,6 @@
 //! `getinfo.limits` as a host sees it, beside prlimit(1), sysctl(8) and the files read by hand.
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -56,9 +56,9 @@ fn another_process_has_its_own() {
     let Some(provider) = load("getinfo-limits") else { return };
     let mut child =
         waiting("ulimit -n 123; ulimit -c 0; ulimit -t 7777; ulimit -S -s 1024; echo set; exec cat");
-    // Until it has said so.
-    let mut said = [0; 4];
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+    // Waits for that word.
+    let mut word = [0; 4];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut word).unwrap();
     let answer = call(&provider, &format!("-p {}", child.id())).unwrap();
     is_as_prlimit_says(&answer, child.id());
     let limit = |name: &str| {
@@ -104,7 +104,7 @@ fn the_systems_limits_are_those_of_sysctl() {
 }
 
 #[test]
-fn use_is_near_what_the_kernel_says() {
+fn usage_is_close_to_what_the_kernel_reports() {
     let Some(provider) = load("getinfo-limits") else { return };
     let number = |path: &str, at: usize| -> Option<u64> {
         fs::read_to_string(path).ok()?.split(|c: char| c.is_whitespace() || c == '/').nth(at)?.parse().ok()
@@ -138,7 +138,7 @@ fn configured_limits_are_the_lines_of_the_files() {
 }
 
 #[test]
-fn mistakes_are_answered() {
+fn wrong_calls_have_error_codes() {
     let Some(provider) = load("getinfo-limits") else { return };
     for args in ["-x", "-p", "-p x", "-p 0"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");

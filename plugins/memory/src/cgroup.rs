@@ -1,5 +1,5 @@
-//! What bounds the agent's own memory, and in a container all of its processes': the control group it runs in
-//! (cgroups(7)). A limit of a group above counts too, so the least one is taken.
+//! The memory limit of the agent's cgroup (cgroups(7)); in a container, that of all its processes.
+//! A parent's limit applies too, so the lowest one is reported.
 
 use std::path::Path;
 
@@ -7,40 +7,41 @@ use readers::mountinfo::{self, Line};
 use readers::{file, text};
 use serde::Serialize;
 
-/// Groups above a group that are looked at.
+/// The most parents of a cgroup that are read.
 const MAX_DEPTH: usize = 64;
-/// Version 1 writes "no limit" as the largest number of pages.
+/// Limits from here on mean "no limit": version 1 writes the largest number of pages.
 const NO_LIMIT: u64 = 1 << 62;
 
 /// The `cgroup` object of the answer.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Cgroup {
-    /// 1 or 2.
+    /// The cgroup version: 1 or 2.
     pub(crate) version: u8,
-    /// The group, below the hierarchy's root as it is seen from here.
+    /// The cgroup's path in the hierarchy, as seen from here.
     pub(crate) path: String,
-    /// Bytes its processes may use together; null: no limit.
+    /// Bytes that its processes may use together; null: no limit.
     pub(crate) limit_bytes: Option<u64>,
-    /// Bytes of swap they may use together, in version 1 of memory and swap; null: no limit.
+    /// Bytes of swap that its processes may use together (version 1: memory and swap); null: no
+    /// limit.
     pub(crate) swap_limit_bytes: Option<u64>,
-    /// Bytes they use, caches included.
+    /// Bytes in use, caches included.
     pub(crate) used_bytes: Option<u64>,
 }
 
-/// Names of the files, by version.
+/// The file names, by version: limit, swap limit, use.
 const FILES: [[&str; 3]; 2] = [
     ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes"],
     ["memory.max", "memory.swap.max", "memory.current"],
 ];
 
-/// Of this process, on the system whose root folder is `root`.
+/// Reads the cgroup of this process, on the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Option<Cgroup> {
     let groups = file::text(&root.join("proc/self/cgroup"))?;
     let mounts = mountinfo::read(&root.join("proc/self/mountinfo")).ok()?;
     let (version, path) = memory_group(&groups)?;
     let (mount, mount_root) = hierarchy(mounts, version)?;
-    // Without a cgroup namespace, a container's mount shows only what is below its own group.
+    // Without a cgroup namespace, a container's mount shows only the subtree of its own cgroup.
     let below = Path::new(&path).strip_prefix(&mount_root).unwrap_or(Path::new(""));
     let top = root.join(mount.trim_start_matches('/'));
     let folder = top.join(below);
@@ -54,13 +55,13 @@ pub(crate) fn read(root: &Path) -> Option<Cgroup> {
     })
 }
 
-/// `4:memory:/path` of version 1, else `0::/path` of version 2.
+/// Finds `4:memory:/path` of version 1, else `0::/path` of version 2.
 fn memory_group(groups: &str) -> Option<(u8, String)> {
     let mut second = None;
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':');
         let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        // What left the namespace is shown with `..`; nothing there is ours to read.
+        // A cgroup outside the namespace is shown with `..`; nothing there can be read.
         let path = path.trim_start_matches("/..").to_owned();
         if controllers.split(',').any(|controller| controller == "memory") {
             return Some((1, path));
@@ -72,7 +73,7 @@ fn memory_group(groups: &str) -> Option<(u8, String)> {
     second
 }
 
-/// Where the hierarchy is mounted, and which of its groups is the mount's root.
+/// Returns where the hierarchy is mounted, and the cgroup that is the root of that mount.
 fn hierarchy(mounts: Vec<Line>, version: u8) -> Option<(String, String)> {
     let is_it = |line: &Line| match version {
         1 => line.kind == "cgroup" && line.super_options.iter().any(|option| option == "memory"),
@@ -82,13 +83,10 @@ fn hierarchy(mounts: Vec<Line>, version: u8) -> Option<(String, String)> {
     Some((text::lossy(line.mountpoint), text::lossy(line.root)))
 }
 
-/// The least limit from `folder` up to `top`.
+/// Returns the lowest limit from `folder` up to `top`.
 fn least(top: &Path, folder: &Path, name: &str) -> Option<u64> {
     let groups = folder.ancestors().take(MAX_DEPTH).take_while(|group| group.starts_with(top));
-    groups
-        .filter_map(|group| file::number(&group.join(name)))
-        .filter(|limit| *limit < NO_LIMIT)
-        .min()
+    groups.filter_map(|group| file::number(&group.join(name))).filter(|limit| *limit < NO_LIMIT).min()
 }
 
 #[cfg(test)]
@@ -106,19 +104,17 @@ mod tests {
 
     #[test]
     fn the_least_limit_of_version_2_counts() {
-        let root = tree(
-            &[
-                ("proc/self/cgroup", "0::/system.slice/agent.service\n"),
-                (
-                    "proc/self/mountinfo",
-                    "31 23 0:28 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
-                ),
-                ("sys/fs/cgroup/system.slice/memory.max", "1000\n"),
-                ("sys/fs/cgroup/system.slice/agent.service/memory.max", "max\n"),
-                ("sys/fs/cgroup/system.slice/agent.service/memory.swap.max", "0\n"),
-                ("sys/fs/cgroup/system.slice/agent.service/memory.current", "77\n"),
-            ],
-        );
+        let root = tree(&[
+            ("proc/self/cgroup", "0::/system.slice/agent.service\n"),
+            (
+                "proc/self/mountinfo",
+                "31 23 0:28 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+            ),
+            ("sys/fs/cgroup/system.slice/memory.max", "1000\n"),
+            ("sys/fs/cgroup/system.slice/agent.service/memory.max", "max\n"),
+            ("sys/fs/cgroup/system.slice/agent.service/memory.swap.max", "0\n"),
+            ("sys/fs/cgroup/system.slice/agent.service/memory.current", "77\n"),
+        ]);
         let found = read(root.path()).unwrap();
         assert_eq!((found.version, found.path.as_str()), (2, "/system.slice/agent.service"));
         assert_eq!(
@@ -129,25 +125,23 @@ mod tests {
 
     #[test]
     fn a_containers_mount_of_version_1_begins_at_its_group() {
-        let root = tree(
-            &[
-                ("proc/self/cgroup", "5:cpu,cpuacct:/docker/1\n4:memory:/docker/1\n0::/\n"),
-                (
-                    "proc/self/mountinfo",
-                    "32 31 0:29 /docker/1 /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+        let root = tree(&[
+            ("proc/self/cgroup", "5:cpu,cpuacct:/docker/1\n4:memory:/docker/1\n0::/\n"),
+            (
+                "proc/self/mountinfo",
+                "32 31 0:29 /docker/1 /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
                      35 31 0:32 /docker/1 /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
-                ),
-                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "2048\n"),
-                ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
-            ],
-        );
+            ),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "2048\n"),
+            ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
+        ]);
         let found = read(root.path()).unwrap();
         assert_eq!((found.version, found.limit_bytes, found.swap_limit_bytes), (1, Some(2048), None));
         assert_eq!(found.used_bytes, None);
     }
 
     #[test]
-    fn without_a_hierarchy_nothing_is_said() {
+    fn without_a_hierarchy_there_is_no_cgroup() {
         assert_eq!(read(Path::new("/nonexistent")), None);
         for groups in ["", "0", "0:", "x\n", "1:name=systemd:/\n"] {
             assert_eq!(memory_group(groups), None, "{groups:?}");

@@ -1,8 +1,8 @@
-//! `getinfo.memory`: how much memory and swap there is, what it is used for, how long tasks waited for it, and what
-//! bounds the agent's own.
+//! `getinfo.memory`: memory and swap, their use, memory pressure, and the limit on the agent's own
+//! memory.
 //!
-//! Everything comes from /proc and the control group's files; no root is needed. Takes no arguments. What the kernel
-//! does not say is null.
+//! Everything comes from /proc and cgroup files; root is not required. It takes no arguments. A
+//! value that the kernel does not report is null.
 
 mod cgroup;
 mod meminfo;
@@ -22,18 +22,19 @@ use swaps::Swap;
 
 struct Memory;
 
-/// The answer. Its field names are stable: new ones may join, none changes. The names in parentheses are those of
-/// /proc/meminfo, of which proc(5) says what they count.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed. The names
+/// in parentheses are those in /proc/meminfo; proc(5) explains what they count.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// What the kernel manages (`MemTotal`): what is installed, less what the firmware and the kernel's code take.
+    /// Memory that the kernel manages (`MemTotal`): installed memory less what the firmware and the
+    /// kernel's code take.
     total_bytes: Option<u64>,
-    /// What can be had without swapping, as the kernel estimates it (`MemAvailable`).
+    /// Memory available without swapping, as the kernel estimates it (`MemAvailable`).
     available_bytes: Option<u64>,
-    /// What is not available, as free(1) counts it.
+    /// Memory that is not available, as free(1) counts it.
     used_bytes: Option<u64>,
-    /// What nothing uses (`MemFree`).
+    /// Unused memory (`MemFree`).
     free_bytes: Option<u64>,
     /// Caches of block devices (`Buffers`).
     buffers_bytes: Option<u64>,
@@ -41,77 +42,77 @@ struct Answer {
     cached_bytes: Option<u64>,
     /// Shared memory and tmpfs (`Shmem`).
     shared_bytes: Option<u64>,
-    /// Used lately (`Active`).
+    /// Recently used memory (`Active`).
     active_bytes: Option<u64>,
-    /// Not used lately, taken first (`Inactive`).
+    /// Memory not recently used, reclaimed first (`Inactive`).
     inactive_bytes: Option<u64>,
-    /// What can't be taken away (`Unevictable`).
+    /// Memory that cannot be reclaimed (`Unevictable`).
     unevictable_bytes: Option<u64>,
-    /// Locked by mlock(2) (`Mlocked`).
+    /// Memory locked by mlock(2) (`Mlocked`).
     locked_bytes: Option<u64>,
-    /// Of processes, without a file behind it (`AnonPages`).
+    /// Process memory not backed by a file (`AnonPages`).
     anonymous_bytes: Option<u64>,
     /// Files mapped by processes (`Mapped`).
     mapped_bytes: Option<u64>,
-    /// To be written to disks (`Dirty`).
+    /// Data waiting to be written to disk (`Dirty`).
     dirty_bytes: Option<u64>,
-    /// Being written to disks (`Writeback`).
+    /// Data being written to disk (`Writeback`).
     writeback_bytes: Option<u64>,
-    /// The kernel's own objects (`Slab`).
+    /// Kernel objects (`Slab`).
     slab_bytes: Option<u64>,
-    /// The part of them that can be given back (`SReclaimable`).
+    /// Kernel objects that can be reclaimed (`SReclaimable`).
     slab_reclaimable_bytes: Option<u64>,
-    /// The part that can't (`SUnreclaim`).
+    /// Kernel objects that cannot be reclaimed (`SUnreclaim`).
     slab_unreclaimable_bytes: Option<u64>,
-    /// Stacks of threads within the kernel (`KernelStack`).
+    /// Kernel stacks of threads (`KernelStack`).
     kernel_stack_bytes: Option<u64>,
     /// Page tables (`PageTables`).
     page_tables_bytes: Option<u64>,
-    /// The kernel's data of each processor (`Percpu`).
+    /// Per-processor data of the kernel (`Percpu`).
     percpu_bytes: Option<u64>,
-    /// Taken out of use after hardware errors (`HardwareCorrupted`).
+    /// Memory retired after hardware errors (`HardwareCorrupted`).
     corrupted_bytes: Option<u64>,
-    /// What may be promised under strict accounting (`CommitLimit`).
+    /// Memory that can be committed under strict accounting (`CommitLimit`).
     commit_limit_bytes: Option<u64>,
-    /// What has been promised to processes (`Committed_AS`).
+    /// Memory committed to processes (`Committed_AS`).
     committed_bytes: Option<u64>,
-    /// Swap there is (`SwapTotal`).
+    /// Total swap (`SwapTotal`).
     swap_total_bytes: Option<u64>,
-    /// Swap nothing uses (`SwapFree`).
+    /// Unused swap (`SwapFree`).
     swap_free_bytes: Option<u64>,
     /// Swap in use.
     swap_used_bytes: Option<u64>,
-    /// In memory and in swap at once (`SwapCached`).
+    /// Data that is both in memory and in swap (`SwapCached`).
     swap_cached_bytes: Option<u64>,
-    /// Swap areas, in the order of their use.
+    /// Swap areas, in the order the kernel uses them.
     swaps: Vec<Swap>,
     /// Huge pages.
     hugepages: Hugepages,
-    /// Waiting for memory; null where the kernel does not measure it.
+    /// Pressure stall information; null if the kernel does not measure it.
     pressure: Option<Pressure>,
-    /// The control group of the agent; null where memory has none.
+    /// The agent's cgroup; null if there is no memory cgroup.
     cgroup: Option<Cgroup>,
 }
 
-/// Pages larger than the processor's usual ones.
+/// Huge pages: larger than the processor's base pages.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Hugepages {
-    /// Bytes of one of the default size (`Hugepagesize`).
+    /// Bytes of one huge page of the default size (`Hugepagesize`).
     size_bytes: Option<u64>,
-    /// How many of the default size are set aside (`HugePages_Total`).
+    /// Huge pages of the default size that are set aside (`HugePages_Total`).
     total: Option<u64>,
-    /// How many of them nothing uses (`HugePages_Free`).
+    /// Huge pages that are unused (`HugePages_Free`).
     free: Option<u64>,
-    /// How many of the free ones are promised (`HugePages_Rsvd`).
+    /// Unused huge pages that are promised (`HugePages_Rsvd`).
     reserved: Option<u64>,
-    /// How many there are beyond the number that was set (`HugePages_Surp`).
+    /// Huge pages beyond the configured number (`HugePages_Surp`).
     surplus: Option<u64>,
-    /// Bytes set aside in all sizes (`Hugetlb`).
+    /// Bytes set aside for huge pages of all sizes (`Hugetlb`).
     set_aside_bytes: Option<u64>,
-    /// Bytes of processes that are in transparent huge pages (`AnonHugePages`).
+    /// Process memory in transparent huge pages (`AnonHugePages`).
     anonymous_bytes: Option<u64>,
-    /// Who gets transparent ones: `always`, `madvise` or `never`.
+    /// When transparent huge pages are used: `always`, `madvise` or `never`.
     transparent: Option<String>,
 }
 
@@ -187,7 +188,7 @@ impl Answer {
     }
 }
 
-/// `always [madvise] never`: the word in brackets.
+/// Returns the word in brackets of `always [madvise] never`.
 fn chosen(text: &str) -> Option<String> {
     Some(text.split_once('[')?.1.split_once(']')?.0.to_owned())
 }
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_stands_in_brackets() {
+    fn the_choice_is_in_brackets() {
         assert_eq!(chosen("always [madvise] never\n").as_deref(), Some("madvise"));
         assert_eq!((chosen(""), chosen("always [x"), chosen("]a[")), (None, None, None));
     }

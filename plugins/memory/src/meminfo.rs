@@ -1,13 +1,14 @@
-//! /proc/meminfo (proc(5)) under names that say what is counted.
+//! /proc/meminfo (proc(5)).
 
-/// Bytes, and counts of pages, by the kernel's names.
+/// Bytes, and numbers of pages, by the kernel's names.
 pub(crate) struct Meminfo<'a>(Vec<(&'a str, u64)>);
 
-/// The kernel writes about sixty lines.
+/// The most lines that are read; the kernel writes about sixty.
 const MAX_LINES: usize = 500;
 
 impl<'a> Meminfo<'a> {
-    /// `MemTotal:       24684096 kB`; lines without a unit are counts.
+    /// Parses lines such as `MemTotal:       24684096 kB`; a line without a unit is a number of
+    /// pages.
     pub(crate) fn parse(text: &'a str) -> Self {
         let line = |line: &'a str| {
             let (name, value) = line.split_once(':')?;
@@ -26,7 +27,8 @@ impl<'a> Meminfo<'a> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
-    /// As free(1) counts it: what is not available. Kernels before 3.14 do not say what is.
+    /// Returns the used memory as free(1) counts it: what is not available. Kernels before 3.14 do
+    /// not report what is available.
     pub(crate) fn used(&self) -> Option<u64> {
         let total = self.get("MemTotal")?;
         if let Some(available) = self.get("MemAvailable") {
@@ -56,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_passed_over() {
+    fn lines_that_are_not_numbers_are_skipped() {
         for text in [
             "",
             "MemTotal",

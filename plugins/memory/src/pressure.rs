@@ -1,4 +1,4 @@
-//! How long tasks had to wait for memory: /proc/pressure/memory (Documentation/accounting/psi.rst).
+//! Memory pressure: /proc/pressure/memory (Documentation/accounting/psi.rst).
 
 use readers::decimal::Decimal;
 use serde::Serialize;
@@ -7,23 +7,23 @@ use serde::Serialize;
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Pressure {
-    /// While some task waited.
+    /// Time in which at least one task waited for memory.
     pub(crate) some: Option<Stall>,
-    /// While all tasks that were not idle waited.
+    /// Time in which all non-idle tasks waited for memory.
     pub(crate) full: Option<Stall>,
 }
 
-/// One share of the time.
+/// How much of the time tasks waited.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Stall {
-    /// Of the last ten seconds.
+    /// Percentage of the last ten seconds.
     pub(crate) avg10_percent: Decimal,
-    /// Of the last minute.
+    /// Percentage of the last minute.
     pub(crate) avg60_percent: Decimal,
-    /// Of the last five minutes.
+    /// Percentage of the last five minutes.
     pub(crate) avg300_percent: Decimal,
-    /// Since the kernel was started.
+    /// Seconds since boot.
     pub(crate) total_seconds: Decimal,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Pressure {
             avg10_percent: Decimal::parse(value("avg10")?)?,
             avg60_percent: Decimal::parse(value("avg60")?)?,
             avg300_percent: Decimal::parse(value("avg300")?)?,
-            // Microseconds.
+            // The kernel counts microseconds.
             total_seconds: Decimal::fraction(value("total")?.parse().ok()?, 1_000_000)?,
         })
     };

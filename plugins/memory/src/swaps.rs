@@ -1,29 +1,29 @@
-//! Where memory is swapped to: /proc/swaps (proc(5)).
+//! Swap areas: /proc/swaps (proc(5)).
 
 use readers::escape::octal_text;
 use serde::Serialize;
 
-/// The kernel's own bound is 32 or less (`MAX_SWAPFILES`).
+/// The most areas that are read; the kernel's limit is 32 or less (`MAX_SWAPFILES`).
 const MAX_AREAS: usize = 64;
 
 /// One swap area.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Swap {
-    /// The file or device.
+    /// The path of the file or device.
     pub(crate) path: String,
-    /// `partition` or `file`.
+    /// The type: `partition` or `file`.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// Bytes it holds.
+    /// Size in bytes.
     pub(crate) size_bytes: u64,
     /// Bytes in use.
     pub(crate) used_bytes: u64,
-    /// The highest is used first; those of the kernel's own choice are below zero.
+    /// The priority; the highest is used first. Priorities that the kernel chose are negative.
     pub(crate) priority: i64,
 }
 
-/// In the kernel's order, by priority. The first line names the columns.
+/// Parses the areas in the kernel's order, by priority. The first line names the columns.
 pub(crate) fn parse(text: &str) -> Vec<Swap> {
     let line = |line: &str| {
         let mut words = line.split_ascii_whitespace();

@@ -1,6 +1,6 @@
 //! `getinfo.memory` as a host sees it, beside /proc/meminfo read by hand, free(1) and swapon(8).
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,8 @@ use std::process::Command;
 use plugin_api::testing::{call, load};
 use serde_json::Value;
 
-/// How far a moving number may go while one looks, and how often one looks until it did not.
+/// How far a changing number may move between two looks, and how many looks may fail before one
+/// matches.
 const TOLERANCE: u64 = 4 << 20;
 const LOOKS: usize = 50;
 
@@ -22,7 +23,7 @@ fn output(program: &str, args: &[&str]) -> Option<String> {
     }
 }
 
-/// A line of /proc/meminfo in bytes, or as the count it is.
+/// Returns a line of /proc/meminfo in bytes, or as the number it is.
 fn meminfo(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
     let number: u64 = line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
@@ -91,10 +92,10 @@ fn numbers_are_those_of_proc_meminfo() {
 }
 
 #[test]
-fn use_is_what_free_prints() {
+fn usage_is_what_free_prints() {
     let Some(provider) = load("getinfo-memory") else { return };
     let Some(version) = output("free", &["--version"]) else { return };
-    // Before 4.0, `used` left out what is cached and not available.
+    // Before 4.0, `used` did not count cached memory that is not available.
     let is_new =
         version.split_ascii_whitespace().last().and_then(|text| text.split('.').next()?.parse().ok())
             >= Some(4);
@@ -173,7 +174,7 @@ fn the_group_is_that_of_this_process() {
 }
 
 #[test]
-fn arguments_are_refused() {
+fn arguments_are_rejected() {
     let Some(provider) = load("getinfo-memory") else { return };
     assert_eq!(call(&provider, "-x").unwrap_err().code(), "usage");
 }

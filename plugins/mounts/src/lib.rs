@@ -1,7 +1,8 @@
-//! `getinfo.mounts`: what is mounted where, with which options, and how full it is.
+//! `getinfo.mounts`: mounts, their options, and how full they are.
 //!
-//! Mounts are those that the agent's plugins see: /proc/self/mountinfo. No root is needed, but what only root can
-//! reach has no usage. A network file system is asked how full it is with `-n` alone: it may not answer.
+//! The mounts are those of the agent's mount namespace: /proc/self/mountinfo. Root is not required,
+//! but without it the usage of a mount that only root can reach is null. Network file systems are
+//! queried only with `-n`: they may not reply.
 
 mod selection;
 mod usage;
@@ -19,22 +20,22 @@ use serde::Serialize;
 
 use selection::{OPTIONS, Selection};
 use usage::Usage;
-use visible::{Mounts, is_within};
+use visible::{MountTree, is_within};
 
-struct MountsOf;
+struct Mounts;
 
-/// No more file systems are asked for their use after this time, or half of the caller's.
+/// No further file systems are queried after this time, or after half of the caller's deadline.
 const USAGE_TIME: Duration = Duration::from_secs(1);
-/// Mounts in one answer: some 1,000 bytes each.
+/// The most mounts in one answer: some 1,000 bytes each.
 const MAX_ANSWERED: usize = 3000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     /// The selected mounts, in the kernel's order.
     mounts: Vec<Mount>,
-    /// How many were selected: more than there are in the list if that is cut off after 3,000.
+    /// The number of selected mounts; the list ends after 3,000.
     count: usize,
 }
 
@@ -42,18 +43,18 @@ struct Answer {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Mount {
-    /// Its number, which the kernel may use again.
+    /// The mount's id, which the kernel may reuse.
     id: u64,
-    /// The number of the mount that it is mounted on.
+    /// The id of the mount that it is mounted on.
     parent_id: u64,
-    /// Where it is mounted.
+    /// The path at which it is mounted.
     target: String,
-    /// What is mounted: a device, a server's folder, or any name.
+    /// The mounted source: a device, a server's folder, or any name.
     source: String,
     /// The type of the file system, `ext4`.
     #[serde(rename = "type")]
     kind: String,
-    /// The folder of the file system that is mounted; `/` but for bind mounts and subvolumes.
+    /// The mounted folder of the file system; `/` except for bind mounts and subvolumes.
     root: String,
     /// Major and minor number of the device, `254:0`.
     device: String,
@@ -61,24 +62,25 @@ struct Mount {
     options: Vec<String>,
     /// Options of the file system, which all its mounts share.
     super_options: Vec<String>,
-    /// Whether nothing can be written through it, by either's options.
+    /// Whether it is read-only, by either set of options.
     readonly: bool,
-    /// `private`, `shared`, `slave`, `slave,shared` or `unbindable` (mount_namespaces(7)).
+    /// The propagation: `private`, `shared`, `slave`, `slave,shared` or `unbindable`
+    /// (mount_namespaces(7)).
     propagation: String,
-    /// The number of the group it shares mounts with.
+    /// The peer group with which it shares mounts.
     peer_group: Option<u64>,
-    /// The number of the group it receives mounts from.
+    /// The peer group from which it receives mounts.
     master_group: Option<u64>,
-    /// Whether its path leads to it: false if another mount covers it.
+    /// Whether its path leads to it; false if another mount covers it.
     visible: bool,
-    /// Whether a network or a process answers for it, or for a mount above it.
+    /// Whether it, or a mount above it, is on a network or served by a process (FUSE).
     remote: bool,
-    /// How full it is. Null where it keeps no files of its own (proc), is not visible, may not be reached, is for
-    /// autofs to mount, or is remote and `-n` was not given.
+    /// How full it is. Null if it stores no files (proc), is not visible, cannot be reached, is an
+    /// autofs trigger, or is remote and `-n` was not given.
     usage: Option<Usage>,
 }
 
-impl Provider for MountsOf {
+impl Provider for Mounts {
     fn describe() -> Meta {
         Meta::new("getinfo.mounts", env!("CARGO_PKG_VERSION"), "mounts, their options, and how full they are")
             .options(&OPTIONS)
@@ -105,7 +107,7 @@ impl Provider for MountsOf {
 
 impl Answer {
     fn select(lines: &[Line], selection: &Selection, deadline: Instant) -> Self {
-        let mounts = Mounts::new(lines);
+        let mounts = MountTree::new(lines);
         let has_type = |line: &&Line| selection.types.is_empty() || selection.types.contains(&line.kind);
         let mut selected: Vec<&Line> = lines.iter().collect();
         if let Some(path) = &selection.path {
@@ -123,10 +125,10 @@ impl Answer {
 }
 
 impl Mount {
-    fn new(line: &Line, mounts: &Mounts<'_>, with_slow: bool, deadline: Instant) -> Self {
+    fn new(line: &Line, mounts: &MountTree<'_>, with_slow: bool, deadline: Instant) -> Self {
         let visible = mounts.is_visible(line);
         let remote = mounts.leads_through(line, |line| usage::is_slow(&line.kind));
-        // To ask autofs would make it mount.
+        // Querying autofs would make it mount.
         let may_ask = visible && line.kind != "autofs" && (with_slow || !remote) && Instant::now() < deadline;
         let path = Path::new(OsStr::from_bytes(&line.mountpoint));
         let group = |name: &str| line.tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok());
@@ -163,7 +165,7 @@ fn propagation(line: &Line, peer: Option<u64>, master: Option<u64>) -> &'static 
     }
 }
 
-export_provider!(MountsOf);
+export_provider!(Mounts);
 
 #[cfg(test)]
 mod tests {
@@ -175,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn propagation_and_read_only_mounts_are_told() {
+    fn propagation_and_read_only_mounts_are_recognized() {
         let lines = mountinfo::parse(
             b"1 0 8:1 / / ro shared:1 - ext4 a rw\n2 1 0:1 / /b rw shared:2 master:1 - nfs a ro\n\
               3 1 0:2 / /c rw master:3 propagate_from:1 - tmpfs a rw\n4 1 0:3 / /d rw unbindable - tmpfs a rw\n\
               5 1 0:4 / /e rw - autofs a rw\n",
         );
         let answer = Answer::select(&lines, &Selection::default(), Instant::now());
-        let told: Vec<_> =
+        let found: Vec<_> =
             answer.mounts.iter().map(|mount| (mount.propagation.as_str(), mount.readonly)).collect();
         let want = [
             ("shared", true),
@@ -191,9 +193,9 @@ mod tests {
             ("unbindable", false),
             ("private", false),
         ];
-        assert_eq!(told, want);
+        assert_eq!(found, want);
         assert_eq!((answer.mounts[1].peer_group, answer.mounts[1].master_group), (Some(2), Some(1)));
-        // The time was over before the first.
+        // The deadline had passed before the first query.
         assert!(answer.mounts.iter().all(|mount| mount.usage.is_none()));
     }
 

@@ -1,33 +1,46 @@
-//! Which mounts are asked for.
+//! The mounts that a call selects.
 
 use plugin_api::{Opt, OptValue, Options, ProviderError};
 
-/// What the arguments say.
+/// A call's arguments.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Selection {
-    /// `-t`: file system types; empty: all.
+    /// The file system types of `-t`; empty: all.
     pub(crate) types: Vec<String>,
-    /// `-p`: the path whose mount is asked for.
+    /// The path of `-p`.
     pub(crate) path: Option<String>,
-    /// `-n`: use is looked up where it may take long, too.
+    /// Whether `-n` was given: slow file systems are queried too.
     pub(crate) with_slow: bool,
 }
 
 pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::values("-t TYPE", "show only file systems of these types, separated by commas", |selection, value| {
-        selection.types.extend(value.text()?.split(',').map(str::to_owned));
-        Ok(())
-    }),
-    Opt::value("-p PATH", "show only the mount that PATH lies on; links are not followed", |selection, value| {
-        selection.path = Some(plain(value)?);
-        Ok(())
-    }),
-    Opt::flag("-n", "also query network and FUSE file systems for their usage, which may take long", |selection| {
-        selection.with_slow = true;
-    }),
+    Opt::values(
+        "-t TYPE",
+        "show only file systems of these types, separated by commas",
+        |selection, value| {
+            selection.types.extend(value.text()?.split(',').map(str::to_owned));
+            Ok(())
+        },
+    ),
+    Opt::value(
+        "-p PATH",
+        "show only the mount that PATH lies on; links are not followed",
+        |selection, value| {
+            selection.path = Some(plain(value)?);
+            Ok(())
+        },
+    ),
+    Opt::flag(
+        "-n",
+        "also query network and FUSE file systems for their usage, which may take long",
+        |selection| {
+            selection.with_slow = true;
+        },
+    ),
 ]);
 
-/// Without double slashes, or one at the end. Links are not followed: that could take long.
+/// Normalizes a path: no double slashes, none at the end. Links are not followed, which could take
+/// long.
 fn plain(value: OptValue<'_>) -> Result<String, ProviderError> {
     let path = value.as_str();
     let parts = || path.split('/').filter(|part| !part.is_empty() && *part != ".");

@@ -1,4 +1,4 @@
-//! How full a file system is: statvfs(3).
+//! The usage of a file system: statvfs(3).
 
 use std::path::Path;
 
@@ -9,27 +9,27 @@ use serde::Serialize;
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Usage {
-    /// Bytes it holds.
+    /// Size in bytes.
     pub(crate) size_bytes: u64,
     /// Bytes in use.
     pub(crate) used_bytes: u64,
-    /// Bytes not in use, those kept for root included.
+    /// Free bytes, including those reserved for root.
     pub(crate) free_bytes: u64,
-    /// Bytes that ordinary users can have.
+    /// Bytes available to ordinary users.
     pub(crate) available_bytes: u64,
-    /// As df(1) counts it: the part in use of what is in use or available, rounded up.
+    /// Percentage used as df(1) computes it: used bytes of used and available bytes, rounded up.
     pub(crate) used_percent: Option<u64>,
-    /// Files it can hold; null where it sets no number.
+    /// The number of inodes; null if the file system has no fixed number.
     pub(crate) inodes: Option<u64>,
-    /// Files it holds.
+    /// Inodes in use.
     pub(crate) inodes_used: Option<u64>,
-    /// Files it can still hold.
+    /// Free inodes.
     pub(crate) inodes_free: Option<u64>,
-    /// Bytes that a file grows by.
+    /// The unit in which space is allocated.
     pub(crate) block_size_bytes: u64,
 }
 
-/// Network file systems, and those that a process answers for, by type: they may not answer at all.
+/// Types of network file systems and of those that a process serves: they may not reply at all.
 const SLOW: [&str; 22] = [
     "9p",
     "acfs",
@@ -55,12 +55,13 @@ const SLOW: [&str; 22] = [
     "smbfs",
 ];
 
-/// Whether it may keep who asks waiting.
+/// Returns whether a query may block.
 pub(crate) fn is_slow(kind: &str) -> bool {
     SLOW.contains(&kind) || kind.starts_with("fuse.") || kind.starts_with("nfs")
 }
 
-/// None where the path can't be reached, or where nothing is kept, as in /proc.
+/// Queries the usage; `None` if the path cannot be reached, or if nothing is stored there, as in
+/// /proc.
 pub(crate) fn read(path: &Path) -> Option<Usage> {
     let stat = statvfs(path).ok()?;
     (stat.blocks() > 0).then(|| count(&stat))

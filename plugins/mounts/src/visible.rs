@@ -1,19 +1,19 @@
-//! Which mounts a path can lead to: one that is covered by another can't be reached, and statvfs(3) on its path would
-//! tell of the other. And what has to be passed to get to a mount.
+//! Which mounts a path can lead to. A mount that another one covers cannot be reached, and
+//! statvfs(3) on its path would query the other. Also, which mounts a path passes.
 
 use readers::mountinfo::Line;
 
-/// Mounts above a mount that are looked at.
+/// The most parents of a mount that are followed.
 const MAX_DEPTH: usize = 256;
 
-/// All mounts, by id and by where they are mounted.
-pub(crate) struct Mounts<'a> {
+/// The mounts, by id and by mount point.
+pub(crate) struct MountTree<'a> {
     lines: &'a [Line],
     by_id: Vec<usize>,
     by_place: Vec<usize>,
 }
 
-impl<'a> Mounts<'a> {
+impl<'a> MountTree<'a> {
     pub(crate) fn new(lines: &'a [Line]) -> Self {
         let mut by_id: Vec<usize> = (0..lines.len()).collect();
         by_id.sort_unstable_by_key(|index| lines[*index].id);
@@ -22,7 +22,8 @@ impl<'a> Mounts<'a> {
         Self { lines, by_id, by_place }
     }
 
-    /// The mounts that `mount` is mounted below, the closest first. The first of all has a parent that is not seen.
+    /// Returns the mounts that `mount` is below, the closest first. The parent of the topmost is
+    /// not in the list.
     fn above(&self, mount: &Line) -> Vec<&'a Line> {
         let mut above = Vec::new();
         let mut parent = mount.parent;
@@ -43,7 +44,8 @@ impl<'a> Mounts<'a> {
         above
     }
 
-    /// Whether a mount on `parent` other than `except` lies at a folder that leads to `path`.
+    /// Returns whether a mount on `parent` other than `except` covers a folder on the way to
+    /// `path`.
     fn covers(&self, parent: u64, path: &[u8], except: u64) -> bool {
         prefixes(path).any(|prefix| {
             let start = self.by_place.partition_point(|index| place(&self.lines[*index]) < (parent, prefix));
@@ -53,7 +55,7 @@ impl<'a> Mounts<'a> {
         })
     }
 
-    /// Whether its path leads to it.
+    /// Returns whether the mount's path leads to it.
     pub(crate) fn is_visible(&self, mount: &Line) -> bool {
         if self.covers(mount.id, &mount.mountpoint, mount.id) {
             return false;
@@ -66,7 +68,7 @@ impl<'a> Mounts<'a> {
         })
     }
 
-    /// Whether a mount that `is_slow` has to be passed on the way, or is the goal.
+    /// Returns whether the mount, or one on the way to it, is one that `is_slow`.
     pub(crate) fn leads_through(&self, mount: &Line, is_slow: impl Fn(&Line) -> bool) -> bool {
         is_slow(mount) || self.above(mount).into_iter().any(is_slow)
     }
@@ -76,7 +78,7 @@ fn place(line: &Line) -> (u64, &[u8]) {
     (line.parent, &line.mountpoint)
 }
 
-/// `/a/b`: itself, `/a` and `/`. What is mounted on a parent's own root has its path too.
+/// Returns `/a/b`, `/a` and `/` for `/a/b`. A mount on the parent's own root has the same path.
 fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let whole = std::iter::once(path);
     let inner = (1..path.len()).rev().filter(|at| path[*at] == b'/').map(|at| &path[..at]);
@@ -84,7 +86,7 @@ fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole.chain(inner).chain(first)
 }
 
-/// Whether `path` is the folder, or within it.
+/// Returns whether `path` is the folder or inside it.
 pub(crate) fn is_within(path: &[u8], folder: &[u8]) -> bool {
     folder == b"/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
@@ -95,7 +97,7 @@ mod tests {
     use readers::mountinfo::parse;
 
     #[test]
-    fn what_is_covered_is_not_visible() {
+    fn a_covered_mount_is_not_visible() {
         let lines = parse(
             b"1 0 8:1 / / rw - ext4 a rw\n\
               2 1 0:1 / /dev rw - devtmpfs a rw\n\
@@ -108,7 +110,7 @@ mod tests {
               9 1 0:8 / /srvother rw - nfs a rw\n\
               10 9 0:9 / /srvother/y rw - ext4 a rw\n",
         );
-        let mounts = Mounts::new(&lines);
+        let mounts = MountTree::new(&lines);
         let visible: Vec<u64> =
             lines.iter().filter(|line| mounts.is_visible(line)).map(|line| line.id).collect();
         assert_eq!(visible, [1, 2, 4, 6, 7, 9, 10]);
@@ -124,7 +126,7 @@ mod tests {
             b"1 1 0:1 / / rw - rootfs a rw\n2 1 0:2 / /x rw - tmpfs a rw\n3 1 8:1 / / rw - ext4 a rw\n\
               4 3 0:2 / /x rw - tmpfs a rw\n",
         );
-        let mounts = Mounts::new(&lines);
+        let mounts = MountTree::new(&lines);
         let visible: Vec<u64> =
             lines.iter().filter(|line| mounts.is_visible(line)).map(|line| line.id).collect();
         assert_eq!(visible, [3, 4]);
@@ -133,17 +135,17 @@ mod tests {
     #[test]
     fn a_ring_of_parents_ends() {
         let lines = parse(b"1 2 0:1 / /a rw - tmpfs a rw\n2 1 0:2 / /b rw - tmpfs a rw\n");
-        let mounts = Mounts::new(&lines);
+        let mounts = MountTree::new(&lines);
         assert_eq!(mounts.above(&lines[0]).len(), 1);
         let lines = parse(
             b"1 2 0:1 / /a rw - tmpfs a rw\n2 3 0:2 / /b rw - tmpfs a rw\n3 2 0:2 / /c rw - tmpfs a rw\n",
         );
-        assert_eq!(Mounts::new(&lines).above(&lines[0]).len(), MAX_DEPTH);
+        assert_eq!(MountTree::new(&lines).above(&lines[0]).len(), MAX_DEPTH);
         assert!(!mounts.leads_through(&lines[0], |_| false));
     }
 
     #[test]
-    fn folders_are_told_from_beginnings_of_names() {
+    fn a_folder_is_not_a_prefix_of_a_name() {
         for (path, folder, want) in [
             ("/a/b", "/a", true),
             ("/a", "/a", true),

@@ -1,6 +1,6 @@
 //! `getinfo.mounts` as a host sees it, beside findmnt(8) and df(1).
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ fn output(program: &str, args: &[&str]) -> Option<String> {
     }
 }
 
-/// findmnt's table, flattened.
+/// Returns findmnt's table as a flat list.
 fn findmnt(args: &[&str]) -> Option<Vec<Value>> {
     let columns = "ID,PARENT,TARGET,SOURCE,FSTYPE,VFS-OPTIONS,FS-OPTIONS,PROPAGATION,FSROOT,MAJ:MIN";
     let text = output("findmnt", &[&["-J", "-b", "-l", "-v", "-o", columns], args].concat())?;
@@ -66,11 +66,11 @@ fn mounts_are_those_of_findmnt() {
 }
 
 #[test]
-fn use_is_what_df_prints() {
+fn usage_is_what_df_prints() {
     let Some(provider) = load("getinfo-mounts") else { return };
     let columns = "--output=target,size,used,avail,pcent,itotal,iused,iavail";
     let mut compared = 0;
-    // Others write to the disks meanwhile: one look of these must meet the same numbers.
+    // Other processes write to the disks meanwhile: one of these looks must match.
     let answer = call(&provider, "").unwrap();
     for mount in answer["mounts"].as_array().unwrap().iter().filter(|mount| !mount["usage"].is_null()) {
         let target = mount["target"].as_str().unwrap();
@@ -78,7 +78,7 @@ fn use_is_what_df_prints() {
             let answer = call(&provider, &format!("-p '{target}'")).unwrap();
             let Some(df) = output("df", &["-B1", columns, target]) else { return true };
             let row = df.lines().nth(1).unwrap_or_default();
-            // From the end: a path may have blanks.
+            // Split from the end: a path may contain blanks.
             let words: Vec<&str> = row.rsplitn(8, char::is_whitespace).collect();
             let words: Vec<&str> =
                 words.iter().flat_map(|word| word.split_ascii_whitespace().rev()).take(7).collect();
@@ -110,7 +110,7 @@ fn a_path_has_the_mount_that_findmnt_finds() {
         let Some(target) = output("findmnt", &["-n", "-o", "ID", "-T", path]) else { return };
         let answer = call(&provider, &format!("-p {path}")).unwrap();
         assert_eq!(answer["count"], 1, "{path}");
-        // Of mounts upon each other findmnt shows the first or the last, as its version has it.
+        // Of stacked mounts findmnt shows the first or the last, depending on its version.
         let targets: Vec<&str> = target.split_whitespace().collect();
         let ours = answer["mounts"][0]["id"].to_string();
         let is_stacked = call(&provider, "").unwrap()["mounts"]
@@ -136,9 +136,9 @@ fn types_select() {
     }
 }
 
-/// In a mount namespace of its own: odd names, a mount over another, propagation.
+/// Runs in its own mount namespace: odd names, a mount over another, propagation.
 #[test]
-fn odd_mounts_are_told_as_they_are() {
+fn odd_mounts_are_reported_exactly() {
     let inside = "GETINFO_MOUNTS_INSIDE";
     if std::env::var_os(inside).is_none() {
         let test = std::env::current_exe().unwrap();
@@ -146,7 +146,7 @@ fn odd_mounts_are_told_as_they_are() {
                       mount -t tmpfs -o size=64k,ro 'odd source' \"$d/a b\\\\c\"; \
                       mount -t tmpfs -o size=64k one $d/é; mount -t tmpfs -o size=128k two $d/é; \
                       mount --make-shared $d/é; export GETINFO_MOUNTS_INSIDE=$d; \
-                      \"$0\" --exact odd_mounts_are_told_as_they_are --nocapture; s=$?; \
+                      \"$0\" --exact odd_mounts_are_reported_exactly --nocapture; s=$?; \
                       umount -R $d; rmdir $d; exit $s";
         let made = Command::new("unshare")
             .args(["-m", "--propagation", "private", "true"])

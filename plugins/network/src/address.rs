@@ -15,36 +15,37 @@ use crate::LIMITS;
 const REQUEST: Request<'_> = Request { kind: 22, reply: 20, body: &[0; HEADER] };
 /// The length of struct ifaddrmsg.
 const HEADER: usize = 8;
-/// A lifetime without an end.
+/// A lifetime that does not end.
 const FOREVER: u32 = u32::MAX;
 
 /// One address of an interface.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Address {
-    /// `inet` or `inet6`.
+    /// The family: `inet` or `inet6`.
     family: &'static str,
-    /// The address itself.
+    /// The IP address.
     address: String,
-    /// How many of its bits are the network's.
+    /// The prefix length.
     prefix_length: u8,
-    /// `global`, `site`, `link`, `host`, `nowhere` or a number of rt_scopes.
+    /// The scope: `global`, `site`, `link`, `host`, `nowhere` or a number in rt_scopes.
     scope: String,
-    /// The network's broadcast address (IPv4).
+    /// The broadcast address (IPv4).
     broadcast: Option<String>,
-    /// The other end's, of a point-to-point link.
+    /// The peer's address on a point-to-point link.
     peer: Option<String>,
-    /// The address's label (IPv4), mostly the interface's name.
+    /// The address's label (IPv4), usually the interface's name.
     label: Option<String>,
-    /// `secondary`, `temporary`, `deprecated`, `tentative`, `dadfailed`, `permanent`, … as ip(8) calls them.
+    /// Flags as ip(8) names them: `secondary`, `temporary`, `deprecated`, `tentative`, `dadfailed`,
+    /// `permanent`, …
     flags: Vec<&'static str>,
-    /// Seconds for which it is still valid; null without an end.
+    /// Seconds until it becomes invalid; null: never.
     valid_seconds: Option<u32>,
-    /// Seconds for which it is still used for what is new; null without an end.
+    /// Seconds until new connections stop using it; null: never.
     preferred_seconds: Option<u32>,
 }
 
-/// By bit number; the first is of IPv4.
+/// Flags, by bit number; bit 0 means `temporary` in IPv6.
 const FLAGS: [&str; 12] = [
     "secondary",
     "nodad",
@@ -60,7 +61,7 @@ const FLAGS: [&str; 12] = [
     "stable-privacy",
 ];
 
-/// Each with its interface's index, as the kernel orders them.
+/// Reads the addresses in the kernel's order, each with its interface's index.
 pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<(u32, Address)>> {
     Ok(netlink.dump(REQUEST, LIMITS, parse)?.items)
 }
@@ -85,7 +86,8 @@ fn parse(message: &[u8]) -> Option<(u32, Address)> {
             _ => {}
         }
     }
-    // IFA_ADDRESS is the other end's where there is one, else the same as IFA_LOCAL, which IPv6 leaves out then.
+    // IFA_ADDRESS is the peer's address on a point-to-point link, else the same as IFA_LOCAL, which
+    // IPv6 omits then.
     let peer = address.filter(|address| local.is_some_and(|local| local != *address));
     let text = |ip: IpAddr| ip.to_string();
     Some((
@@ -110,7 +112,7 @@ fn parse(message: &[u8]) -> Option<(u32, Address)> {
     ))
 }
 
-/// Scopes by their usual names (rt_scope_t).
+/// Names a scope (rt_scope_t).
 pub(crate) fn scope(value: u8) -> String {
     match value {
         0 => "global".to_owned(),
@@ -122,7 +124,7 @@ pub(crate) fn scope(value: u8) -> String {
     }
 }
 
-/// AF_INET and AF_INET6 of Linux.
+/// Names AF_INET and AF_INET6 of Linux.
 pub(crate) fn ip_family(family: u8) -> Option<&'static str> {
     match family {
         2 => Some("inet"),
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_is_told_from_the_address() {
+    fn a_peer_differs_from_the_address() {
         let head = [2, 24, 0x80, 0, 3, 0, 0, 0];
         let v4 = |kind: u8, last: u8| [8, 0, kind, 0, 10, 0, 0, last];
         let message = [&head[..], &v4(1, 2), &v4(2, 1), &v4(4, 255)].concat();

@@ -1,4 +1,4 @@
-//! Whom this host asks for names (resolv.conf(5)).
+//! Name resolution (resolv.conf(5)).
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use readers::file;
 use serde::Serialize;
 
 const FILE: &str = "/etc/resolv.conf";
-/// Where systemd-resolved lists whom it asks itself.
+/// The servers that systemd-resolved itself queries.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
 /// The `dns` object of the answer.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Dns {
-    /// The servers that programs here ask, of /etc/resolv.conf.
+    /// The name servers in /etc/resolv.conf, which programs on this host query.
     nameservers: Vec<String>,
-    /// Domains that short names are tried in.
+    /// Domains in which short names are looked up.
     search: Vec<String>,
-    /// Such as `ndots:2` or `edns0`.
+    /// Resolver options, such as `ndots:2` or `edns0`.
     options: Vec<String>,
-    /// The servers that systemd-resolved asks in turn; null where it does not run.
+    /// The name servers that systemd-resolved queries in turn; null if it does not run.
     resolved_nameservers: Option<Vec<String>>,
 }
 
@@ -31,12 +31,13 @@ impl Dns {
     }
 }
 
-/// A keyword and its values a line; the last of `domain` and `search` counts, options add up.
+/// Parses one keyword and its values per line; the last `domain` or `search` counts, options add
+/// up.
 fn parse(text: &str) -> Dns {
     let mut dns =
         Dns { nameservers: Vec::new(), search: Vec::new(), options: Vec::new(), resolved_nameservers: None };
     for line in text.lines() {
-        // Comments begin in the first column, or are what follows in some resolvers.
+        // A comment begins in the first column; some resolvers allow it after a value, too.
         let line = line.split([';', '#']).next().unwrap_or_default();
         let mut words = line.split_ascii_whitespace().map(str::to_owned);
         match words.next().as_deref() {

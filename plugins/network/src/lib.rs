@@ -1,7 +1,7 @@
-//! `getinfo.network`: interfaces, their addresses, routes and the name servers of this host.
+//! `getinfo.network`: interfaces, their addresses, routes and name servers.
 //!
-//! Everything comes from rtnetlink(7), /sys/class/net and resolv.conf(5); nothing is run and no root is needed. It is
-//! that of the network namespace the agent runs in.
+//! Everything comes from rtnetlink(7), /sys/class/net and resolv.conf(5), in the agent's network
+//! namespace; nothing is run and root is not required.
 
 mod address;
 mod dns;
@@ -26,33 +26,33 @@ const LIMITS: Limits = Limits { items: usize::MAX, bytes: MAX_DUMP_BYTES };
 /// The most bytes that are received of one dump; a router with a full table has far more.
 const MAX_DUMP_BYTES: usize = 8 << 20;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     /// Interfaces by index, each with its addresses.
     interfaces: Vec<Interface>,
-    /// The main table of IPv4, then that of IPv6; 5,000 routes at the most.
+    /// Routes of the main table, IPv4 first, then IPv6; at most 5,000.
     routes: Vec<Route>,
     /// Whether there are more routes.
     routes_truncated: bool,
-    /// The routers of the default routes, the preferred one of each family first.
+    /// The gateways of the default routes, the preferred one of each family first.
     default_gateways: Vec<Gateway>,
-    /// Whom this host asks for names.
+    /// Name resolution.
     dns: Dns,
 }
 
-/// Where traffic goes that no other route is for.
+/// The gateway of a default route.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Gateway {
     /// `inet` or `inet6`.
     family: &'static str,
-    /// The router's address; null where the default is on the link (point-to-point).
+    /// The router's address; null if the default route is on the link (point-to-point).
     gateway: Option<String>,
-    /// The interface it is reached by.
+    /// The interface of the route.
     device: Option<String>,
-    /// Lower ones win.
+    /// The metric; the lowest wins.
     metric: u32,
 }
 
@@ -86,8 +86,9 @@ impl Provider for Network {
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         let selection = OPTIONS.parse(args)?;
-        let mut answer = Answer::collect()
-            .map_err(|error| ProviderError::new("netlink", format!("rtnetlink does not answer: {error}")))?;
+        let mut answer = Answer::collect().map_err(|error| {
+            ProviderError::new("netlink", format!("cannot read interfaces by rtnetlink: {error}"))
+        })?;
         if let Some(name) = selection.interface {
             answer.keep(&name)?;
         }
@@ -113,7 +114,7 @@ impl Answer {
         let mut routes = Vec::new();
         let mut routes_truncated = false;
         for family in [2, 10] {
-            // A kernel without IPv6 rejects its dump.
+            // A kernel without IPv6 rejects the dump.
             let Ok(mut dump) = route::read(&mut netlink, family, &name) else { continue };
             routes.append(&mut dump.items);
             routes_truncated |= dump.truncated;
@@ -124,7 +125,7 @@ impl Answer {
         Ok(Self { interfaces, routes, routes_truncated, default_gateways, dns: Dns::read() })
     }
 
-    /// What has to do with one interface.
+    /// Keeps only what belongs to one interface.
     fn keep(&mut self, name: &str) -> Result<(), ProviderError> {
         self.interfaces.retain(|interface| interface.name == name);
         if self.interfaces.is_empty() {
@@ -138,7 +139,8 @@ impl Answer {
     }
 }
 
-/// The kernel keeps the routes to one destination by metric, and IPv4's come first.
+/// Collects the gateways. The kernel orders the routes to one destination by metric, and IPv4 comes
+/// first.
 fn gateways(routes: &[Route]) -> Vec<Gateway> {
     let mut gateways = Vec::new();
     for route in routes.iter().filter(|route| route.is_default) {

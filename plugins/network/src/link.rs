@@ -1,4 +1,5 @@
-//! Interfaces (rtnetlink(7): RTM_NEWLINK, the kernel's if_link.h and if.h), with what only /sys/class/net tells.
+//! Interfaces (rtnetlink(7): RTM_NEWLINK, the kernel's if_link.h and if.h), with values that only
+//! /sys/class/net has.
 
 use std::io;
 use std::path::Path;
@@ -21,46 +22,48 @@ const HEADER: usize = 16;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Interface {
-    /// As ip(8) shows it.
+    /// The interface's name.
     pub(crate) name: String,
-    /// The kernel's number of it.
+    /// The interface's index.
     pub(crate) index: u32,
-    /// A name that an administrator gave it.
+    /// An alias that an administrator set.
     alias: Option<String>,
-    /// Its link-layer address, `52:54:00:12:34:56`; null without one.
+    /// The MAC address, `52:54:00:12:34:56`; null without one.
     mac: Option<String>,
-    /// The address that its hardware came with; null where there is none.
+    /// The permanent MAC address of the hardware; null without one.
     permanent_mac: Option<String>,
-    /// Bytes of the largest packet.
+    /// The MTU: bytes of the largest packet.
     mtu: Option<u32>,
-    /// `up` or `down`, as the administrator wants it.
+    /// The administrative state: `up` or `down`.
     state: &'static str,
-    /// `up`, `down`, `unknown`, `dormant`, `testing`, `lowerlayerdown` or `notpresent` (RFC 2863).
+    /// The operational state (RFC 2863): `up`, `down`, `unknown`, `dormant`, `testing`,
+    /// `lowerlayerdown` or `notpresent`.
     operstate: &'static str,
-    /// `ethernet`, `wifi`, `loopback` or what the kernel's driver calls it: `veth`, `bridge`, `bond`, `vlan`,
-    /// `wireguard`, …
+    /// The kind: `ethernet`, `wifi`, `loopback`, or the driver's name for it: `veth`, `bridge`,
+    /// `bond`, `vlan`, `wireguard`, …
     kind: String,
-    /// The VLAN's number, of a VLAN.
+    /// The VLAN id; null unless it is a VLAN.
     vlan_id: Option<u16>,
-    /// The bridge or bond that it is a part of.
+    /// The bridge or bond that it belongs to.
     pub(crate) master: Option<String>,
-    /// The index of the interface it sits on, or of its other end (VLAN, veth), which may be in another namespace.
+    /// The index of the underlying interface or of the other end (VLAN, veth), which may be in
+    /// another namespace.
     parent_index: Option<u32>,
-    /// Megabits a second; null where there is no link or the driver does not say.
+    /// Speed in megabits per second; null without a link, or if the driver does not report it.
     speed_mbps: Option<u32>,
-    /// `full` or `half`; null where there is no link or the driver does not say.
+    /// The duplex mode: `full` or `half`; null without a link, or if the driver does not report it.
     duplex: Option<String>,
-    /// As ip(8) writes them: `BROADCAST`, `UP`, `LOWER_UP`, …
+    /// Flags as ip(8) names them: `BROADCAST`, `UP`, `LOWER_UP`, …
     flags: Vec<&'static str>,
-    /// What has passed; null where the kernel does not count.
+    /// Traffic counters; null if the kernel does not count.
     statistics: Option<Statistics>,
-    /// Its IPv4 and IPv6 addresses.
+    /// IPv4 and IPv6 addresses.
     pub(crate) addresses: Vec<Address>,
     #[serde(skip)]
     pub(crate) master_index: Option<u32>,
 }
 
-/// Counters since the interface was made (the kernel's struct rtnl_link_stats64).
+/// Counters since the interface was created (the kernel's struct rtnl_link_stats64).
 #[derive(Serialize, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Statistics {
@@ -68,17 +71,17 @@ struct Statistics {
     rx_bytes: u64,
     /// Packets received.
     rx_packets: u64,
-    /// Bad packets received.
+    /// Receive errors.
     rx_errors: u64,
-    /// Packets received and dropped.
+    /// Received packets that were dropped.
     rx_dropped: u64,
     /// Bytes sent.
     tx_bytes: u64,
     /// Packets sent.
     tx_packets: u64,
-    /// Failures of sending.
+    /// Transmit errors.
     tx_errors: u64,
-    /// Packets dropped instead of being sent.
+    /// Packets dropped instead of sent.
     tx_dropped: u64,
     /// Multicast packets received.
     multicast: u64,
@@ -86,7 +89,7 @@ struct Statistics {
     collisions: u64,
 }
 
-/// By bit number (net_device_flags).
+/// Flags, by bit number (net_device_flags).
 const FLAGS: [&str; 19] = [
     "UP",
     "BROADCAST",
@@ -111,7 +114,7 @@ const FLAGS: [&str; 19] = [
 
 const OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
-/// All of them, as the kernel orders them: by index.
+/// Reads the interfaces in the kernel's order: by index.
 pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
     let mut interfaces = netlink.dump(REQUEST, LIMITS, parse)?.items;
     let names: Vec<(u32, String)> =
@@ -120,7 +123,7 @@ pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
         let master = interface.master_index;
         interface.master =
             names.iter().find(|(index, _)| Some(*index) == master).map(|(_, name)| name.clone());
-        interface.ask_sysfs();
+        interface.read_sysfs();
     }
     Ok(interfaces)
 }
@@ -178,7 +181,7 @@ fn parse(message: &[u8]) -> Option<Interface> {
 }
 
 impl Interface {
-    /// IFLA_LINKINFO: what the driver calls the kind, and of a VLAN its number.
+    /// Reads IFLA_LINKINFO: the driver's kind, and the id of a VLAN.
     fn info(&mut self, bytes: &[u8]) {
         for (kind, value) in attributes(bytes) {
             match kind {
@@ -192,9 +195,10 @@ impl Interface {
         }
     }
 
-    /// Speed and duplex, by files that answer only for interfaces that are up.
-    fn ask_sysfs(&mut self) {
-        // A name is a file name: the kernel refuses `/` and `..`. Loopback has neither.
+    /// Reads speed and duplex from sysfs, which has them only for interfaces that are up.
+    fn read_sysfs(&mut self) {
+        // The kernel rejects `/` and `..` in names, so a name is a file name. Loopback has neither
+        // value.
         if self.kind == "loopback" {
             return;
         }
@@ -229,7 +233,8 @@ impl Statistics {
     }
 }
 
-/// Of interfaces whose driver gives no kind: by hardware type (the kernel's if_arp.h).
+/// Names the kind of an interface whose driver reports none, by hardware type (the kernel's
+/// if_arp.h).
 fn hardware_kind(hardware: u16) -> &'static str {
     match hardware {
         1 => "ethernet",
@@ -246,7 +251,7 @@ fn hardware_kind(hardware: u16) -> &'static str {
     }
 }
 
-/// `52:54:00:12:34:56`; a tunnel's address, which is one of IP, is none of the link layer.
+/// Formats `52:54:00:12:34:56`. A tunnel's address is an IP address and has no MAC.
 fn mac(bytes: &[u8]) -> Option<String> {
     if bytes.len() < 6 || bytes.len() == 16 {
         return None;

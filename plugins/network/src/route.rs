@@ -18,48 +18,49 @@ const NEW: u16 = 24;
 const HEADER: usize = 12;
 /// RT_TABLE_MAIN.
 const MAIN: u32 = 254;
-/// A copy made for one destination (RTM_F_CLONED), no route of the table.
+/// RTM_F_CLONED: a cached copy for one destination, not a route of the table.
 const CLONED: u32 = 0x200;
-/// The most that one answer lists.
+/// The most routes in one answer.
 pub(crate) const MAX_ROUTES: usize = 5000;
 
 /// One route.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Route {
-    /// `inet` or `inet6`.
+    /// The family: `inet` or `inet6`.
     pub(crate) family: &'static str,
-    /// Network and prefix length; `0.0.0.0/0` and `::/0` are the default.
+    /// Network and prefix length; `0.0.0.0/0` and `::/0` are the default route.
     destination: String,
-    /// The next router; null where the destination is on the link.
+    /// The gateway; null if the destination is on the link.
     pub(crate) gateway: Option<String>,
-    /// The interface it leaves by; null where there is none or there are several (`nexthops`).
+    /// The interface; null if there is none, or several (`nexthops`).
     pub(crate) device: Option<String>,
-    /// Lower ones win; 0 where the kernel says none.
+    /// The metric; the lowest wins. 0 if the kernel reports none.
     pub(crate) metric: u32,
-    /// The sender's address, where the route prefers one.
+    /// The preferred source address.
     source: Option<String>,
-    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`, … or a number.
+    /// The type: `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`, … or a
+    /// number.
     kind: String,
-    /// `global`, `link`, `host`, … or a number.
+    /// The scope: `global`, `link`, `host`, … or a number.
     scope: String,
-    /// Who made it: `kernel`, `boot`, `static`, `ra`, `dhcp`, `bird`, … or a number of rt_protos.
+    /// The origin: `kernel`, `boot`, `static`, `ra`, `dhcp`, `bird`, … or a number in rt_protos.
     protocol: String,
-    /// Each way of a route that has several; empty otherwise.
+    /// The next hops of a multipath route; empty otherwise.
     pub(crate) nexthops: Vec<Nexthop>,
     #[serde(skip)]
     pub(crate) is_default: bool,
 }
 
-/// One of several ways.
+/// One next hop of a multipath route.
 #[derive(Serialize, Debug, Clone)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Nexthop {
-    /// The next router.
+    /// The gateway.
     pub(crate) gateway: Option<String>,
-    /// The interface it leaves by.
+    /// The interface.
     pub(crate) device: Option<String>,
-    /// Its share of the traffic.
+    /// Its share of the traffic, relative to the other next hops.
     weight: u16,
 }
 
@@ -119,7 +120,7 @@ fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> 
             7 => route.source = ip_text(value),
             9 => route.nexthops = nexthops(value, name),
             15 => table = ne_u32(value, 0)?,
-            // A router of the other family: its family, then its address.
+            // A gateway of the other family: the family, then the address.
             18 => route.gateway = ip_text(value.get(2..)?),
             _ => {}
         }
@@ -156,7 +157,7 @@ fn ip_text(bytes: &[u8]) -> Option<String> {
     ip::from_bytes(bytes).map(|ip| ip.to_string())
 }
 
-/// By iproute2's etc/iproute2/rt_protos.
+/// Names the origin as iproute2's etc/iproute2/rt_protos does.
 fn protocol(value: u8) -> String {
     let name = match value {
         0 => "unspec",

@@ -1,6 +1,7 @@
-//! `getinfo.network` as a host sees it, compared with ip(8): the host's own network, and one made for the test.
-#![expect(clippy::disallowed_methods, reason = "ip is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+//! `getinfo.network` as a host sees it, compared with ip(8): the host's own network, and one made
+//! for the test.
+#![expect(clippy::disallowed_methods, reason = "ip has the answers to compare with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use plugin_api::host::LoadedProvider;
 use plugin_api::testing::{call, load};
 use serde_json::Value;
 
-/// What `ip -j ARGS` answers; none if there is no ip.
+/// Returns what `ip -j ARGS` prints; `None` if ip is not installed.
 fn ip_json(args: &[&str]) -> Option<Value> {
     let Ok(output) = Command::new("ip").args(["-j", "-d"]).args(args).output() else {
         println!("SKIPPED (needs ip, of iproute2)");
@@ -26,7 +27,7 @@ fn lower(value: &Value) -> String {
     value.as_str().unwrap().to_ascii_lowercase()
 }
 
-/// Everything that ip shows too. Counters may have grown between the two.
+/// Compares everything that ip shows too. Counters may have grown in between.
 fn compare(provider: &LoadedProvider) -> Option<Value> {
     let answer = call(provider, "").unwrap();
     let links = ip_json(&["-s", "addr"])?;
@@ -167,7 +168,7 @@ fn a_network_of_every_kind_is_as_ip_shows_it() {
         return;
     }
     let Some(provider) = load("getinfo-network") else { return };
-    // Of this thread alone, and of what it starts.
+    // Only for this thread and the processes it starts.
     if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
         println!("SKIPPED (needs network namespaces: {error})");
         return;
@@ -216,7 +217,7 @@ fn a_network_of_every_kind_is_as_ip_shows_it() {
         }
     }
     let Some(answer) = compare(&provider) else { return };
-    println!("left out, as this kernel refuses it: {missing:?}");
+    println!("skipped, as this kernel rejects it: {missing:?}");
     assert!(missing.len() < 6, "{missing:?}");
     let gateways: Vec<String> = list(&answer["default_gateways"])
         .iter()
@@ -239,7 +240,7 @@ fn a_network_of_every_kind_is_as_ip_shows_it() {
 }
 
 #[test]
-fn mistakes_are_answered_with_codes() {
+fn wrong_calls_have_error_codes() {
     let Some(provider) = load("getinfo-network") else { return };
     for args in ["-i", "lo", "-i lo x", "-a"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");

@@ -1,4 +1,5 @@
-//! Whether this is a container, and whose: what the managers leave behind, in the order of systemd-detect-virt(1).
+//! Detects a container and its manager by what managers leave behind, in the order of
+//! systemd-detect-virt(1).
 
 use std::path::Path;
 
@@ -9,19 +10,19 @@ use serde::Serialize;
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Container {
-    /// `none`, `docker`, `podman`, `lxc`, `systemd-nspawn`, `containerd`, `cri-o`, `openvz`, `wsl`, or what a manager
-    /// calls itself.
+    /// The manager: `none`, `docker`, `podman`, `lxc`, `systemd-nspawn`, `containerd`, `cri-o`,
+    /// `openvz`, `wsl`, or another manager's own name.
     pub(crate) kind: String,
-    /// Whether it is a container of a Kubernetes pod.
+    /// Whether it belongs to a Kubernetes pod.
     pub(crate) kubernetes: bool,
-    /// The file that told the kind; null for `none`.
+    /// The file that identified the manager; null for `none`.
     pub(crate) found_by: Option<String>,
 }
 
 /// The most that is read of the environment of process 1.
 const MAX_ENVIRON_BYTES: usize = 64 << 10;
 
-/// Parts of cgroup paths and of a root's overlay that name a manager.
+/// Parts of cgroup paths and of a root overlay that identify a manager.
 const PATHS: [(&str, &str); 12] = [
     ("/docker/", "docker"),
     ("/docker-", "docker"),
@@ -37,7 +38,7 @@ const PATHS: [(&str, &str); 12] = [
     ("/garden/", "garden"),
 ];
 
-/// Of the system whose root folder is `root`.
+/// Examines the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Container {
     let (kind, found_by) = match manager(root) {
         Some((kind, path)) => (kind, Some(format!("/{path}"))),
@@ -55,14 +56,15 @@ fn manager(root: &Path) -> Option<(String, &'static str)> {
     {
         return Some(("wsl".to_owned(), release));
     }
-    // What systemd and the managers that follow its container interface write.
+    // systemd writes these, and managers that follow its container interface.
     for path in ["run/host/container-manager", "run/systemd/container"] {
         if let Some(name) = file::line(&root.join(path)) {
             return Some((name, path));
         }
     }
-    if let Some(name) =
-        file::bytes(&root.join("proc/1/environ"), MAX_ENVIRON_BYTES).ok().and_then(|environ| container_variable(&environ))
+    if let Some(name) = file::bytes(&root.join("proc/1/environ"), MAX_ENVIRON_BYTES)
+        .ok()
+        .and_then(|environ| container_variable(&environ))
     {
         return Some((name, "proc/1/environ"));
     }
@@ -76,14 +78,14 @@ fn manager(root: &Path) -> Option<(String, &'static str)> {
             return Some((kind.to_owned(), path));
         }
     }
-    // A cgroup namespace hides the path; the layers of the root folder still tell.
+    // A cgroup namespace hides the path; the layers of the root folder still show it.
     let path = "proc/self/mountinfo";
     let mounts = file::text(&root.join(path))?;
     let overlay = mounts.lines().find(|line| line.contains(" / / ") && line.contains(" - overlay "))?;
     Some((named(overlay)?.to_owned(), path))
 }
 
-/// `container=` of the first process.
+/// Returns `container=` of process 1.
 fn container_variable(environ: &[u8]) -> Option<String> {
     let value = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(b"container="))?;
     (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
@@ -93,7 +95,7 @@ fn named(text: &str) -> Option<&'static str> {
     PATHS.iter().find(|(part, _)| text.contains(part)).map(|(_, kind)| *kind)
 }
 
-/// What the kubelet leaves in every container, or in most.
+/// Returns whether the kubelet left its files, which it does in almost every container.
 fn is_pod(root: &Path) -> bool {
     ["run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"].iter().any(|path| root.join(path).exists())
         || file::line(&root.join("etc/hosts")).is_some_and(|line| line.starts_with("# Kubernetes-managed"))
@@ -106,7 +108,7 @@ mod tests {
     use test_support::Scratch;
 
     #[test]
-    fn managers_are_known_by_what_they_leave() {
+    fn leftovers_identify_the_container_manager() {
         let nspawn = "0::/machine.slice/machine-qemu.scope\n";
         let overlay = "1 0 0:9 / / rw - overlay overlay rw,upperdir=/var/lib/containerd/io/1/fs,workdir=/w\n";
         for (path, content, kind, kubernetes) in [

@@ -1,4 +1,4 @@
-//! The first process, and what kind of service manager it is.
+//! Process 1 and the kind of service manager it is.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use serde::Serialize;
 pub(crate) struct Init {
     /// The name of process 1 (/proc/1/comm), 15 bytes at most.
     pub(crate) process: Option<String>,
-    /// `systemd`, `openrc`, `runit`, `s6`, `dinit`, `upstart` or `sysvinit`; null where
-    /// nothing says so, as in containers.
+    /// The service manager: `systemd`, `openrc`, `runit`, `s6`, `dinit`, `upstart` or `sysvinit`;
+    /// null if unknown, as in containers.
     pub(crate) manager: Option<&'static str>,
 }
 
-/// Of the system whose root folder is `root`.
+/// Examines the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Init {
     let process = file::line(&root.join("proc/1/comm"));
     let by_folder = [("run/systemd/system", "systemd"), ("run/openrc", "openrc"), ("run/s6", "s6")];
@@ -26,7 +26,7 @@ pub(crate) fn read(root: &Path) -> Init {
         Some("s6-svscan") => Some("s6"),
         Some("dinit") => Some("dinit"),
         Some("upstart") => Some("upstart"),
-        // The others share the name `init`; sd_booted(3) and its like leave a folder.
+        // The others share the name `init`; sd_booted(3) and the like check for a folder.
         Some("openrc-init" | "init") => by_folder
             .iter()
             .find(|(path, _)| root.join(path).exists())
@@ -44,7 +44,7 @@ mod tests {
     use test_support::Scratch;
 
     #[test]
-    fn managers_are_told_by_the_process_and_its_folder() {
+    fn process_1_and_its_folder_identify_the_manager() {
         for (comm, folder, manager) in [
             ("systemd\n", "etc", Some("systemd")),
             ("init\n", "run/systemd/system", Some("systemd")),

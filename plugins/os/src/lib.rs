@@ -1,7 +1,8 @@
-//! `getinfo.os`: which operating system runs here, and inside what: a virtual machine, a container, a cloud.
+//! `getinfo.os`: the operating system, and the virtual machine, container and cloud it runs in.
 //!
-//! Everything comes from files below /etc, /proc, /sys and /run and from the processor; nothing is run. The kernel's
-//! release is `getinfo.kernel`'s. Takes no arguments. What no file says is null.
+//! Everything comes from files below /etc, /proc, /sys and /run and from the processor; nothing is
+//! run. The kernel's release is in `getinfo.kernel`. It takes no arguments. A value that no file
+//! has is null.
 
 mod container;
 mod init;
@@ -23,23 +24,24 @@ use virtualization::Virtualization;
 
 struct Os;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// os-release(5); null where there is no such file.
+    /// The distribution (os-release(5)); null without such a file.
     release: Option<Release>,
-    /// uname(2): the host's name.
+    /// The host name (uname(2)).
     hostname: Option<String>,
-    /// machine-id(5): 32 hexadecimal digits that are this installation's; null before the first boot is done.
+    /// The id of this installation, 32 hexadecimal digits (machine-id(5)); null before the first
+    /// boot has completed.
     machine_id: Option<String>,
-    /// What the machine is.
+    /// The virtual machine and cloud.
     virtualization: Virtualization,
-    /// What holds this system within the machine.
+    /// The container, if any.
     container: Container,
-    /// The first process.
+    /// Process 1 and its service manager.
     init: Init,
-    /// Whole seconds since the kernel was started, sleep included (clock_gettime(2), `CLOCK_BOOTTIME`).
+    /// Whole seconds since boot, including time asleep (clock_gettime(2), `CLOCK_BOOTTIME`).
     uptime_seconds: Option<u64>,
 }
 
@@ -76,7 +78,8 @@ impl Answer {
     }
 }
 
-/// systemd's file, or D-Bus's own where there is none. `uninitialized` stands there until the first boot is done.
+/// Reads systemd's file, or D-Bus's own. It contains `uninitialized` until the first boot has
+/// completed.
 fn machine_id(root: &Path) -> Option<String> {
     ["etc/machine-id", "var/lib/dbus/machine-id"]
         .iter()

@@ -5,82 +5,82 @@ use std::path::Path;
 use readers::file;
 use serde::Serialize;
 
-/// The administrator's file first, then the distribution's own.
+/// The administrator's file comes first, then the distribution's own.
 const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
-/// Assignments looked at; os-release(5) defines about thirty.
+/// The most assignments that are read; os-release(5) defines about thirty.
 const MAX_FIELDS: usize = 200;
 
-/// The `release` object of the answer: fields of os-release(5) by their names there; null where the file lacks them.
+/// The `release` object of the answer: the fields of os-release(5); null if the file lacks them.
 #[derive(Serialize, Default, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Release {
-    /// `ID`: the distribution in one lower-case word, `debian`.
+    /// The distribution in one lower-case word (`ID`), `debian`.
     pub(crate) id: Option<String>,
-    /// `ID_LIKE`: the distributions it derives from, the closest first.
+    /// The distributions it derives from (`ID_LIKE`), the closest first.
     pub(crate) id_like: Vec<String>,
-    /// `NAME`: without a version, `Debian GNU/Linux`.
+    /// The name without a version (`NAME`), `Debian GNU/Linux`.
     pub(crate) name: Option<String>,
-    /// `PRETTY_NAME`: name and version for people.
+    /// Name and version for display (`PRETTY_NAME`).
     pub(crate) pretty_name: Option<String>,
-    /// `VERSION`: the version for people, `12 (bookworm)`.
+    /// The version for display (`VERSION`), `12 (bookworm)`.
     pub(crate) version: Option<String>,
-    /// `VERSION_ID`: the version for programs, `12`; null on rolling releases.
+    /// The version for programs (`VERSION_ID`), `12`; null on rolling releases.
     pub(crate) version_id: Option<String>,
-    /// `VERSION_CODENAME` (or Ubuntu's `UBUNTU_CODENAME`), `bookworm`.
+    /// The release's code name (`VERSION_CODENAME`, or Ubuntu's `UBUNTU_CODENAME`), `bookworm`.
     pub(crate) codename: Option<String>,
-    /// `VARIANT`: the edition for people, `Server Edition`.
+    /// The edition for display (`VARIANT`), `Server Edition`.
     pub(crate) variant: Option<String>,
-    /// `VARIANT_ID`: the edition for programs, `server`.
+    /// The edition for programs (`VARIANT_ID`), `server`.
     pub(crate) variant_id: Option<String>,
-    /// `BUILD_ID`: which build of the image this is.
+    /// The build of the image (`BUILD_ID`).
     pub(crate) build_id: Option<String>,
-    /// `IMAGE_ID`: which image this was installed from.
+    /// The image this was installed from (`IMAGE_ID`).
     pub(crate) image_id: Option<String>,
-    /// `IMAGE_VERSION`: that image's version.
+    /// The version of that image (`IMAGE_VERSION`).
     pub(crate) image_version: Option<String>,
-    /// `PLATFORM_ID`: the platform of modular distributions, `platform:el9`.
+    /// The platform of modular distributions (`PLATFORM_ID`), `platform:el9`.
     pub(crate) platform_id: Option<String>,
-    /// `CPE_NAME`: the name in vulnerability databases.
+    /// The name in vulnerability databases (`CPE_NAME`).
     pub(crate) cpe_name: Option<String>,
-    /// `HOME_URL`.
+    /// The home page (`HOME_URL`).
     pub(crate) home_url: Option<String>,
-    /// `DOCUMENTATION_URL`.
+    /// The documentation (`DOCUMENTATION_URL`).
     pub(crate) documentation_url: Option<String>,
-    /// `SUPPORT_URL`.
+    /// The support page (`SUPPORT_URL`).
     pub(crate) support_url: Option<String>,
-    /// `BUG_REPORT_URL`.
+    /// The page for bug reports (`BUG_REPORT_URL`).
     pub(crate) bug_report_url: Option<String>,
-    /// `PRIVACY_POLICY_URL`.
+    /// The privacy policy (`PRIVACY_POLICY_URL`).
     pub(crate) privacy_policy_url: Option<String>,
-    /// `SUPPORT_END`: the last day of support, `2028-06-30`.
+    /// The last day of support (`SUPPORT_END`), `2028-06-30`.
     pub(crate) support_end: Option<String>,
-    /// `VENDOR_NAME`: who makes the distribution.
+    /// The vendor of the distribution (`VENDOR_NAME`).
     pub(crate) vendor_name: Option<String>,
-    /// `VENDOR_URL`.
+    /// The vendor's home page (`VENDOR_URL`).
     pub(crate) vendor_url: Option<String>,
-    /// `DEFAULT_HOSTNAME`.
+    /// The host name if none is configured (`DEFAULT_HOSTNAME`).
     pub(crate) default_hostname: Option<String>,
-    /// `ARCHITECTURE`: of the userland, in systemd's words, `x86-64`.
+    /// The architecture of the userland, in systemd's words (`ARCHITECTURE`), `x86-64`.
     pub(crate) architecture: Option<String>,
-    /// `LOGO`: the name of an icon.
+    /// The name of an icon (`LOGO`).
     pub(crate) logo: Option<String>,
-    /// `ANSI_COLOR`: a colour for the name on terminals.
+    /// The color of the name on terminals (`ANSI_COLOR`).
     pub(crate) ansi_color: Option<String>,
-    /// Assignments that are none of the above, such as `REDHAT_SUPPORT_PRODUCT`, by name.
+    /// Other assignments, such as `REDHAT_SUPPORT_PRODUCT`, sorted by name.
     pub(crate) other: Vec<Other>,
 }
 
-/// An assignment that os-release(5) does not know.
+/// An assignment that os-release(5) does not define.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Other {
-    /// As in the file.
+    /// The name in the file.
     pub(crate) name: String,
-    /// Without its quotes.
+    /// The value without quotes.
     pub(crate) value: String,
 }
 
-/// Of the system whose root folder is `root`.
+/// Reads the file of the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Option<Release> {
     FILES.iter().find_map(|path| file::text(&root.join(path))).map(|text| parse(&text))
 }
@@ -137,7 +137,8 @@ fn parse(text: &str) -> Release {
     release
 }
 
-/// `NAME=value` as a shell reads it, nothing expanded. None for a comment, or what is no such line.
+/// Parses `NAME=value` as a shell does, without expansion. `None` for a comment and for anything
+/// else.
 fn assignment(line: &str) -> Option<(&str, String)> {
     let (name, value) = line.trim().split_once('=')?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -147,7 +148,7 @@ fn assignment(line: &str) -> Option<(&str, String)> {
     Some((name, unquote(value)))
 }
 
-/// The first word of `text`, its quotes and backslashes taken away.
+/// Returns the first word of `text` without quotes and backslashes.
 fn unquote(text: &str) -> String {
     let mut value = String::new();
     let mut chars = text.chars().peekable();
@@ -157,7 +158,7 @@ fn unquote(text: &str) -> String {
             (Some(open), c) if c == open => quote = None,
             (None, '"' | '\'') => quote = Some(c),
             (None, c) if c.is_ascii_whitespace() || c == ';' => break,
-            // In double quotes a backslash stands for itself, but before these.
+            // In double quotes a backslash is literal unless one of these follows.
             (Some('"'), '\\') if !matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => value.push('\\'),
             (None | Some('"'), '\\') => value.extend(chars.next()),
             (_, c) => value.push(c),
@@ -170,7 +171,7 @@ fn unquote(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// As they are shipped by other distributions, and lines that none ships.
+    /// Files of other distributions, and lines that no distribution has.
     const SAMPLES: [&str; 6] = [
         "NAME=\"Ubuntu\"\nVERSION_ID=\"22.04\"\nVERSION=\"22.04.4 LTS (Jammy Jellyfish)\"\nID=ubuntu\nID_LIKE=debian\n\
          UBUNTU_CODENAME=jammy\n",
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_assignment_is_passed_over() {
+    fn lines_that_are_not_assignments_are_skipped() {
         for text in ["", "ID", "=x", "1D=x", "I D=x", "export ID=x", "\u{fffd}=x", "#ID=x"] {
             assert_eq!(parse(text), Release::default(), "{text:?}");
         }

@@ -1,5 +1,5 @@
-//! What this machine is: hardware or a guest, whose, and in which cloud. The order of the looks is that of
-//! systemd-detect-virt(1): the processor's own word counts most, then the firmware's tables.
+//! Detects the virtual machine and the cloud. Sources are consulted in the order of
+//! systemd-detect-virt(1): the processor counts most, then the firmware's tables.
 
 use std::path::Path;
 
@@ -10,17 +10,18 @@ use serde::Serialize;
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Virtualization {
-    /// `none`, `kvm`, `qemu` (emulated), `firecracker` (told from `kvm` by root only), `vmware`, `hyperv`, `xen`,
-    /// `virtualbox`, `parallels`, `bhyve`, `bochs`, `acrn`, `apple`, `powervm`, `zvm`, or `unknown`: a guest, but
-    /// nothing says whose.
+    /// The hypervisor: `none`, `kvm`, `qemu` (emulated), `firecracker` (distinguished from `kvm`
+    /// only with root), `vmware`, `hyperv`, `xen`, `virtualbox`, `parallels`, `bhyve`, `bochs`,
+    /// `acrn`, `apple`, `powervm`, `zvm`, or `unknown` for a guest of an unidentified hypervisor.
     pub(crate) kind: &'static str,
-    /// `aws`, `gcp`, `azure` and others, by the firmware's vendor names; null where none says so.
+    /// The cloud, by vendor names in the firmware: `aws`, `gcp`, `azure` and others; null if
+    /// unknown.
     pub(crate) cloud: Option<&'static str>,
-    /// What the processor names as its hypervisor (CPUID leaf 0x40000000), `KVMKVMKVM`.
+    /// The hypervisor's name in the processor (CPUID leaf 0x40000000), `KVMKVMKVM`.
     pub(crate) cpuid_vendor: Option<String>,
 }
 
-/// CPUID's name, as in systemd's src/basic/virt.c.
+/// Names in CPUID, as in systemd's src/basic/virt.c.
 const CPUID: [(&str, &str); 10] = [
     ("KVMKVMKVM", "kvm"),
     ("Linux KVM Hv", "kvm"),
@@ -34,7 +35,7 @@ const CPUID: [(&str, &str); 10] = [
     ("VBoxVBoxVBox", "virtualbox"),
 ];
 
-/// Beginnings of DMI texts that name a hypervisor.
+/// Prefixes of DMI texts that identify a hypervisor.
 const DMI: [(&str, &str); 18] = [
     ("KVM", "kvm"),
     ("OpenStack", "kvm"),
@@ -56,7 +57,8 @@ const DMI: [(&str, &str); 18] = [
     ("Apple Virtualization", "apple"),
 ];
 
-/// Beginnings of DMI texts that name a cloud. Azure's is the asset tag of the chassis: Hyper-V elsewhere lacks it.
+/// Prefixes of DMI texts that identify a cloud. Azure's is the chassis asset tag, which Hyper-V
+/// lacks elsewhere.
 const CLOUDS: [(&str, &str); 16] = [
     ("Amazon EC2", "aws"),
     ("Google", "gcp"),
@@ -79,14 +81,14 @@ const CLOUDS: [(&str, &str); 16] = [
 /// The header that every ACPI table begins with (ACPI 6.5, 5.2.6).
 const ACPI_HEADER_BYTES: usize = 36;
 
-/// What is known before anything is decided; read by [`Evidence::read`], so that tests can make it up.
+/// The facts that the decision is based on, apart from it so that tests can supply them.
 #[derive(Default)]
 struct Evidence {
     cpuid_vendor: Option<String>,
-    /// The `hypervisor` flag of the processor: set by every hypervisor that wants to be known.
+    /// The `hypervisor` flag of the processor, which every hypervisor sets unless it hides.
     hypervisor_flag: bool,
     dmi: Vec<String>,
-    /// Of the firmware's first ACPI table; only root may read it.
+    /// The vendor of the firmware's DSDT (ACPI); only root can read it.
     acpi_oem: Option<String>,
     /// /sys/hypervisor/type.
     sys_hypervisor: Option<String>,
@@ -98,7 +100,7 @@ struct Evidence {
     sysinfo: Option<String>,
 }
 
-/// Of the system whose root folder is `root`; the processor is this one.
+/// Examines the system whose root folder is `root`, and this processor.
 pub(crate) fn read(root: &Path) -> Virtualization {
     decide(Evidence::read(root))
 }
@@ -132,12 +134,13 @@ impl Evidence {
     }
 }
 
-/// The OEM's name: six bytes of a table's header (ACPI 6.5, 5.2.6).
+/// Returns the OEM id: six bytes of a table's header (ACPI 6.5, 5.2.6).
 fn acpi_oem(table: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(table.get(10..16)?).trim_end_matches(['\0', ' ']).to_owned())
 }
 
-/// `hypervisor/compatible`, such as `linux,kvm`; else the machine's own, where QEMU's is `linux,dummy-virt`.
+/// Returns `hypervisor/compatible`, such as `linux,kvm`; else the machine's own, which is
+/// `linux,dummy-virt` on QEMU.
 fn device_tree(root: &Path) -> Option<String> {
     let tree = root.join("proc/device-tree");
     ["hypervisor/compatible", "compatible"].iter().find_map(|path| file::text(&tree.join(path)))
@@ -152,7 +155,8 @@ fn cpuid_vendor() -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// CPUID leaf 1: the `hypervisor` flag of /proc/cpuinfo, which takes long to read on large machines.
+/// Returns the `hypervisor` flag from CPUID leaf 1. /proc/cpuinfo has it too, but takes long to
+/// read on large machines.
 #[cfg(target_arch = "x86_64")]
 fn has_hypervisor() -> bool {
     raw_cpuid::native_cpuid::cpuid_count(1, 0).ecx >> 31 == 1
@@ -182,7 +186,7 @@ fn kind(evidence: &Evidence) -> &'static str {
     let may_be_guest = evidence.hypervisor_flag || !cfg!(target_arch = "x86_64");
     let dmi = evidence.dmi.iter().filter(|_| may_be_guest).find_map(|text| by_beginning(&DMI, text));
     let named = match (cpuid, dmi) {
-        // These run on KVM's or another's interface but are what the machine is.
+        // These use KVM's or another hypervisor's interface but are what the machine is.
         (_, Some(kind @ ("virtualbox" | "xen" | "parallels"))) => Some(kind),
         (cpuid, dmi) => cpuid.or(dmi),
     };
@@ -195,7 +199,7 @@ fn kind(evidence: &Evidence) -> &'static str {
     }
 }
 
-/// Where there is no CPUID.
+/// Decides on architectures without CPUID.
 fn other_architecture(evidence: &Evidence) -> Option<&'static str> {
     let tree = evidence.device_tree.as_deref().unwrap_or_default();
     let sysinfo = evidence.sysinfo.as_deref().unwrap_or_default();
@@ -221,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn machines_are_told_apart() {
+    fn hypervisors_are_distinguished() {
         let flag = true;
         for (cpuid, flag, dmi, acpi, kind, cloud) in [
             ("", false, "", "", "none", None),
@@ -284,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_table_names_no_one() {
+    fn a_short_table_has_no_oem() {
         assert_eq!(acpi_oem(b"DSDTS\x0f\0\0\x02wFIRECKFCVMDSDT").as_deref(), Some("FIRECK"));
         assert_eq!(acpi_oem(b"DSDTS\x0f\0\0\x02wOEM   "), Some("OEM".to_owned()));
         assert_eq!(acpi_oem(b"DSDT"), None);

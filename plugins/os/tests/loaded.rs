@@ -1,13 +1,14 @@
-//! `getinfo.os` as a host sees it, beside a shell that reads os-release(5), systemd-detect-virt(1) and hostname(1).
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::print_stdout, reason = "tests say what they leave out")]
+//! `getinfo.os` as a host sees it, beside a shell that reads os-release(5), systemd-detect-virt(1)
+//! and hostname(1).
+#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
+#![expect(clippy::print_stdout, reason = "tests print which checks they skip")]
 
 use std::fs;
 use std::process::Command;
 
 use plugin_api::testing::{call, load};
 
-/// What a command prints, trimmed; none where it is not installed.
+/// Returns what a command prints, trimmed; `None` if it is not installed.
 fn output(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).env("LC_ALL", "C").output();
     match output {
@@ -94,7 +95,7 @@ fn names_and_uptime_are_what_commands_print() {
 }
 
 #[test]
-fn arguments_are_refused() {
+fn arguments_are_rejected() {
     let Some(provider) = load("getinfo-os") else { return };
     assert_eq!(call(&provider, "-x").unwrap_err().code(), "usage");
     assert!(call(&provider, "-h").unwrap()["usage"].as_str().unwrap().contains("getinfo.os"));

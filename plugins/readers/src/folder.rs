@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// Returns the names in a folder, sorted. Of a folder of more than `max` entries, `max` that the
-/// kernel lists first count. Names that aren't UTF-8 are skipped; a folder that can't be read has none.
+/// kernel lists first count. Names that aren't UTF-8 are skipped; a folder that can't be read has
+/// none.
 #[must_use]
 pub fn names(folder: &Path, max: usize) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(max);

@@ -1,9 +1,9 @@
 //! Readers that several `getinfo` plugins use: files, folders, kernel tables, netlink dumps and the
 //! small formats in them.
 //!
-//! Everything here is bounded: a reader takes its bound as an argument or names it as a constant, and
-//! treats what it reads as hostile. Nothing here runs a program, keeps state or logs. A reader that
-//! returns an [`Option`] returns `None` where the kernel or the host has no such value.
+//! Everything here is bounded: a reader takes its bound as an argument or names it as a constant,
+//! and treats what it reads as hostile. Nothing here runs a program, keeps state or logs. A reader
+//! that returns an [`Option`] returns `None` where the kernel or the host has no such value.
 
 pub mod cpu_list;
 pub mod decimal;

@@ -52,8 +52,8 @@ pub fn parse(content: &[u8]) -> Vec<Line> {
     content.split(|byte| *byte == b'\n').filter_map(line).take(MAX_MOUNTS).collect()
 }
 
-/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, with any number
-/// of tags before `-`.
+/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, with any
+/// number of tags before `-`.
 fn line(line: &[u8]) -> Option<Line> {
     let mut fields = line.split(|byte| *byte == b' ');
     let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);

@@ -17,8 +17,8 @@ use crate::text::lossy;
 /// # Errors
 /// There is no such file, it can't be opened, or it is something other than a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Before the open: some devices act on it. O_NONBLOCK and the second look are for a file that is
-    // replaced in between.
+    // Before the open: some devices act on it. O_NONBLOCK and the second look are for a file that
+    // is replaced in between.
     check(&fs::metadata(path)?)?;
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     check(&file.metadata()?)?;

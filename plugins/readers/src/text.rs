@@ -1,6 +1,7 @@
 //! Text out of bytes that need not be UTF-8.
 
-/// Returns the bytes as text, with U+FFFD for what isn't UTF-8. Bytes that are UTF-8 are not copied.
+/// Returns the bytes as text, with U+FFFD for what isn't UTF-8. Bytes that are UTF-8 are not
+/// copied.
 #[must_use]
 pub fn lossy(bytes: Vec<u8>) -> String {
     match String::from_utf8(bytes) {

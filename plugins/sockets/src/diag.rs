@@ -1,5 +1,5 @@
-//! TCP sockets by sock_diag(7), which selects them by state in the kernel. Reading /proc/net/tcp takes
-//! some milliseconds even on a machine without connections: the kernel walks its whole table.
+//! TCP sockets by sock_diag(7), which selects them by state in the kernel. Reading /proc/net/tcp
+//! takes some milliseconds even on a machine without connections: the kernel walks its whole table.
 
 use std::io;
 use std::net::IpAddr;
@@ -21,8 +21,8 @@ const TCP: u8 = 6;
 /// AF_INET6.
 const INET6: u8 = 10;
 
-/// Reads the TCP sockets of a family (2 or 10) whose state's bit is set in `states`; at most `most`,
-/// without a word about the rest.
+/// Reads the TCP sockets of a family (2 or 10) whose state's bit is set in `states`; at most
+/// `most`, the rest is ignored.
 ///
 /// # Errors
 /// The kernel has no sock_diag, or doesn't reply.
@@ -34,7 +34,8 @@ pub(crate) fn tcp(netlink: &mut Netlink, family: u8, states: u32, most: usize) -
     Ok(netlink.dump(request, Limits { items: most, bytes: usize::MAX }, parse)?.items)
 }
 
-/// struct inet_diag_msg: family, state, …, ports and addresses in network order, …, queues, uid, inode.
+/// Parses struct inet_diag_msg: family, state, …, ports and addresses in network order, …, queues,
+/// uid, inode.
 fn parse(message: &[u8]) -> Option<Row> {
     let message = message.get(..REPLY)?;
     let (family, state) = (message[0], message[1]);
@@ -50,7 +51,7 @@ fn parse(message: &[u8]) -> Option<Row> {
         inode: ne_u32(message, 68)?.into(),
     };
     if row.listens(false) {
-        // What listen(2) asked for here; nothing is sent.
+        // For a listening socket this is the backlog that listen(2) was given, not bytes to send.
         row.tx_queue = 0;
     }
     Some(row)

@@ -1,4 +1,4 @@
-//! Which process holds a socket: the one whose /proc/PID/fd has it open.
+//! The process that holds a socket: one with the socket open in /proc/PID/fd.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,8 +13,9 @@ pub(crate) struct Holder {
     pub(crate) name: Option<String>,
 }
 
-/// Looks for the holders of sockets, by sorted inode numbers. Ends as soon as each has one: whole machines have
-/// many more descriptors than listening sockets. Without root only this user's own processes can be looked into.
+/// Finds the holders of sockets, by sorted inode numbers. Stops as soon as each is found: a host
+/// has many more descriptors than listening sockets. Without root only this user's own processes
+/// can be examined.
 pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
     let mut holders = vec![None; inodes.len()];
     let mut missing = inodes.len();
@@ -29,7 +30,7 @@ pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
         for descriptor in descriptors.flatten() {
             let inode = match fs::read_link(descriptor.path()) {
                 Ok(link) => socket_inode(&link),
-                // Of a process that nobody may look into, the others would say the same.
+                // The other descriptors of such a process would be denied, too.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => break,
                 Err(_) => None,
             };
@@ -50,7 +51,7 @@ fn read_name(process: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned())
 }
 
-/// `socket:[12345]`.
+/// Parses `socket:[12345]`.
 fn socket_inode(link: &Path) -> Option<u64> {
     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_to_sockets_are_told_from_others() {
+    fn only_links_to_sockets_have_an_inode() {
         assert_eq!(socket_inode(Path::new("socket:[12345]")), Some(12345));
         for other in ["pipe:[1]", "/dev/null", "socket:[x]", "socket:[1"] {
             assert_eq!(socket_inode(Path::new(other)), None);

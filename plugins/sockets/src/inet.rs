@@ -1,10 +1,11 @@
-//! TCP and UDP sockets of /proc/net/{tcp,tcp6,udp,udp6} (proc_pid_net(5), the kernel's proc_net_tcp.rst).
+//! TCP and UDP sockets of /proc/net/{tcp,tcp6,udp,udp6} (proc_pid_net(5), the kernel's
+//! proc_net_tcp.rst).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// LISTEN of TCP (the kernel's tcp_states.h).
 pub(crate) const LISTEN: u8 = 10;
-/// CLOSE, which of UDP is a socket without a remote end.
+/// CLOSE: of UDP, a socket that is not connected.
 const CLOSE: u8 = 7;
 
 /// One line.
@@ -16,12 +17,13 @@ pub(crate) struct Row {
     pub(crate) tx_queue: u64,
     pub(crate) rx_queue: u64,
     pub(crate) uid: u32,
-    /// 0 of a connection that no process holds any more.
+    /// 0 for a connection that no process holds any more.
     pub(crate) inode: u64,
 }
 
 impl Row {
-    /// `sl local remote st tx:rx tr:when retransmits uid timeout inode …`; none for the heading and what is cut short.
+    /// Parses `sl local remote st tx:rx tr:when retransmits uid timeout inode …`; `None` for the
+    /// heading and for incomplete lines.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace().skip(1);
         let (local, remote) = (endpoint(words.next()?)?, endpoint(words.next()?)?);
@@ -34,13 +36,15 @@ impl Row {
         Some(Self { local, remote, state, tx_queue: queue(tx)?, rx_queue: queue(rx)?, uid, inode })
     }
 
-    /// Whether it waits for whoever comes: a listening TCP socket, a UDP one without a remote end.
+    /// Returns whether it accepts any peer: a listening TCP socket, or a UDP socket that is not
+    /// connected.
     pub(crate) fn listens(&self, is_udp: bool) -> bool {
         self.state == if is_udp { CLOSE } else { LISTEN }
     }
 }
 
-/// `0100007F:0016`: words of the address in network order as this machine's numbers, then the port as one.
+/// Parses `0100007F:0016`: the address in network order, written as words in this machine's order,
+/// then the port as a number.
 fn endpoint(text: &str) -> Option<(IpAddr, u16)> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -62,7 +66,7 @@ fn endpoint(text: &str) -> Option<(IpAddr, u16)> {
     Some((address, port))
 }
 
-/// A state by its name in the kernel's tcp_states.h, in lower case; CLOSE of UDP as ss(8) calls it.
+/// Names a state as the kernel's tcp_states.h does, in lower case; CLOSE of UDP as ss(8) does.
 pub(crate) fn state_name(state: u8, is_udp: bool) -> &'static str {
     match state {
         1 => "established",
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_left_out() {
+    fn incomplete_lines_are_skipped() {
         for end in 0..TCP.find("1113").unwrap() {
             assert_eq!(Row::parse(&TCP[..end]), None);
         }

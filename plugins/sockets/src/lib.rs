@@ -1,9 +1,9 @@
-//! `getinfo.sockets`: who listens here and, where asked for, who is connected.
+//! `getinfo.sockets`: listening sockets and, on request, connections, with the processes that hold
+//! them.
 //!
-//! Everything comes from sock_diag(7), /proc/net and, for the processes, from /proc/PID/fd; nothing is run. No root
-//! is needed, but
-//! without it only the agent's own processes are known as holders of sockets. It is that of the network namespace the
-//! agent runs in.
+//! Everything comes from sock_diag(7), /proc/net and, for the processes, /proc/PID/fd, in the
+//! agent's network namespace; nothing is run. Root is not required, but without it only the agent's
+//! own processes can be identified.
 
 mod diag;
 mod holder;
@@ -26,20 +26,20 @@ use selection::{OPTIONS, Protocol, Selection};
 
 struct Sockets;
 
-/// What is read of one table: some 200,000 connections.
+/// The most bytes that are read of one table: some 200,000 connections.
 const MAX_TABLE_BYTES: usize = 32 << 20;
-/// The most connections that sock_diag is listened to.
+/// The most connections that are read by sock_diag.
 const MAX_READ: usize = 200_000;
-/// The most that one answer lists.
+/// The most sockets in one answer.
 const MAX_SOCKETS: usize = 10_000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Sockets that the arguments choose.
+    /// The number of sockets that the arguments select.
     matched: usize,
-    /// Those, as the kernel orders them: TCP, UDP, unix; 10,000 at the most.
+    /// The selected sockets in the kernel's order: TCP, UDP, unix; at most 10,000.
     sockets: Vec<Socket>,
 }
 
@@ -47,37 +47,40 @@ struct Answer {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Socket {
-    /// `tcp`, `udp` or `unix`.
+    /// The protocol: `tcp`, `udp` or `unix`.
     protocol: &'static str,
-    /// `inet`, `inet6` or `unix`.
+    /// The family: `inet`, `inet6` or `unix`.
     family: &'static str,
-    /// The address it listens on or is bound to; `0.0.0.0` and `::` are all addresses. Null for unix ones.
+    /// The local address; `0.0.0.0` and `::` mean all addresses. Null for unix sockets.
     local_address: Option<String>,
-    /// The port of it.
+    /// The local port.
     local_port: Option<u16>,
-    /// The other end's address; null where there is none.
+    /// The remote address; null if not connected.
     remote_address: Option<String>,
-    /// The other end's port.
+    /// The remote port.
     remote_port: Option<u16>,
-    /// `listen`, `established`, `time_wait`, … as the kernel names them, or `unconnected` (UDP, unix).
+    /// The state in the kernel's words: `listen`, `established`, `time_wait`, …; `unconnected` for
+    /// UDP and unix sockets.
     state: &'static str,
-    /// The owner's name; null where unknown, and for unix ones.
+    /// The owner's user name; null if unknown, and for unix sockets.
     user: Option<String>,
-    /// The owner's id; null for unix ones.
+    /// The owner's uid; null for unix sockets.
     uid: Option<u32>,
-    /// The socket's number, as in /proc/PID/fd; null where no process has it open any more.
+    /// The socket's inode number, as in /proc/PID/fd; null if no process has it open any more.
     inode: Option<u64>,
-    /// Bytes that wait to be read by the program; of a listening TCP socket, connections that wait to be accepted.
+    /// Bytes not yet read by the process; for a listening TCP socket, connections waiting to be
+    /// accepted.
     receive_queue_bytes: Option<u64>,
-    /// Bytes that the other end has not acknowledged.
+    /// Bytes that the peer has not acknowledged.
     send_queue_bytes: Option<u64>,
-    /// The first process that has it open; null without root, but for the agent's own.
+    /// The id of the first process that has it open; null without root, except for the agent's own
+    /// processes.
     pid: Option<u32>,
-    /// That process's name.
+    /// The name of that process.
     process: Option<String>,
-    /// `stream`, `dgram` or `seqpacket` of a unix one.
+    /// The type of a unix socket: `stream`, `dgram` or `seqpacket`.
     unix_type: Option<&'static str>,
-    /// The name of a unix one: a path, or `@` and an abstract name; null without one.
+    /// The name of a unix socket: a path, or `@` and an abstract name; null without one.
     path: Option<String>,
 }
 
@@ -86,13 +89,13 @@ impl Provider for Sockets {
         Meta::new(
             "getinfo.sockets",
             env!("CARGO_PKG_VERSION"),
-            "listening sockets, connections and who holds them",
+            "listening sockets, connections and the processes that hold them",
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "who listens on TCP and UDP ports")
+        .example("", "listening TCP and UDP sockets")
         .example("-a -p tcp", "all TCP connections")
-        .example("-l 22", "who listens on port 22")
+        .example("-l 22", "sockets that listen on port 22")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -126,9 +129,9 @@ impl Answer {
                     rows.iter().for_each(|row| add(of_inet(row, protocol, family, selection)));
                     continue;
                 }
-                // A kernel without sock_diag, or a filter of system calls: the table then.
+                // Without sock_diag, or under a filter of system calls, the table below is read.
             }
-            // Missing where the kernel was built without.
+            // The file is missing if the kernel was built without the protocol.
             let table = Path::new("/proc/net").join(name);
             for line in file::beginning(&table, MAX_TABLE_BYTES).unwrap_or_default().lines() {
                 if protocol == Protocol::Unix {
@@ -143,7 +146,7 @@ impl Answer {
         answer
     }
 
-    /// Each owner is looked up once.
+    /// Looks each owner up once.
     fn name_users(&mut self) {
         let mut users: Vec<(u32, Option<String>)> = Vec::new();
         for socket in &mut self.sockets {

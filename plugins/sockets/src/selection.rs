@@ -1,4 +1,4 @@
-//! Which sockets a call asks for.
+//! The sockets that a call selects.
 
 use plugin_api::{Opt, Options};
 
@@ -13,7 +13,7 @@ pub(crate) enum Protocol {
 /// A call's arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// Connected ones too.
+    /// Whether connected sockets are selected, too.
     pub(crate) all: bool,
     unix: bool,
     pub(crate) port: Option<u16>,
@@ -35,7 +35,7 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
 ]);
 
 impl Selection {
-    /// Whether sockets of this kind are asked for. One of the unix domain has no port.
+    /// Returns whether sockets of this kind are selected. Unix domain sockets have no port.
     pub(crate) fn wants(&self, protocol: Protocol) -> bool {
         match self.protocol {
             Some(wanted) => wanted == protocol,

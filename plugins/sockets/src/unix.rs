@@ -1,6 +1,6 @@
-//! Sockets of /proc/net/unix (proc_pid_net(5)).
+//! Unix domain sockets of /proc/net/unix (proc_pid_net(5)).
 
-/// The kernel's __SO_ACCEPTCON: it listens.
+/// The kernel's __SO_ACCEPTCON: the socket listens.
 const LISTENING: u32 = 0x1_0000;
 
 /// One line.
@@ -11,12 +11,12 @@ pub(crate) struct Row {
     pub(crate) kind: &'static str,
     pub(crate) state: &'static str,
     pub(crate) inode: u64,
-    /// As shown: `@` for the NUL an abstract name begins with.
+    /// The name as the file shows it: `@` for the NUL that an abstract name begins with.
     pub(crate) path: Option<String>,
 }
 
 impl Row {
-    /// `Num: RefCount Protocol Flags Type St Inode [Path]`, the path with blanks and all.
+    /// Parses `Num: RefCount Protocol Flags Type St Inode [Path]`; the path may contain blanks.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut rest = line;
         let mut word = || {

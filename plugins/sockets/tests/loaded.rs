@@ -1,6 +1,6 @@
 //! `getinfo.sockets` as a host sees it, compared with ss(8) and with sockets of the test's own.
-#![expect(clippy::disallowed_methods, reason = "ss is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(clippy::disallowed_methods, reason = "ss has the answers to compare with")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -60,7 +60,7 @@ fn connections_and_their_queues_are_shown() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    // One that nobody has accepted yet is in the listener's queue.
+    // A connection not yet accepted is in the listener's queue.
     let waiting = call(&provider, &format!("-l {port}")).unwrap();
     assert_eq!(waiting["sockets"][0]["receive_queue_bytes"], 1);
     let (server, _) = listener.accept().unwrap();
@@ -79,7 +79,7 @@ fn connections_and_their_queues_are_shown() {
 }
 
 #[test]
-fn sockets_of_the_unix_domain_are_shown_when_asked_for() {
+fn unix_domain_sockets_are_listed_on_request() {
     let Some(provider) = load("getinfo-sockets") else { return };
     let folder = std::env::temp_dir().join(format!("getinfo-sockets-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -117,7 +117,7 @@ fn ss(args: &[&str]) -> Option<Vec<(String, String, u16, u64)>> {
         .lines()
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            // The protocol's column is left out when only one is asked for.
+            // ss leaves the protocol's column out if only one protocol is requested.
             let column = if args.contains(&"-tane") { 3 } else { 4 };
             let (address, port) = words[column].rsplit_once(':').unwrap();
             let address = address.trim_matches(['[', ']']);
@@ -150,7 +150,7 @@ fn the_lists_are_those_of_ss() {
                 )
             })
             .collect();
-        // What was there before and after was there meanwhile; the machine's other sockets come and go.
+        // A socket seen before and after existed in between; the host's other sockets come and go.
         let one = ss_args[1] == "-tane";
         let is_ours = |row: &(String, String, u16, u64)| {
             ours.iter().any(|our| {
@@ -166,7 +166,7 @@ fn the_lists_are_those_of_ss() {
     }
 }
 
-/// By hand: the 10th word of lines in state 0A. ss asks sock_diag, as the provider does.
+/// Read by hand: the 10th word of lines in state 0A. ss uses sock_diag, as the provider does.
 #[test]
 fn listening_sockets_are_those_of_proc() {
     let Some(provider) = load("getinfo-sockets") else { return };
@@ -189,7 +189,7 @@ fn listening_sockets_are_those_of_proc() {
 }
 
 #[test]
-fn mistakes_are_answered_with_codes() {
+fn wrong_calls_have_error_codes() {
     let Some(provider) = load("getinfo-sockets") else { return };
     for args in ["-l", "-l 70000", "-p sctp", "-p", "all"] {
         assert_eq!(call(&provider, args).unwrap_err().code(), "usage", "{args}");

@@ -56,8 +56,9 @@ impl Reply {
     }
 }
 
-/// Returns a socket whose other end replies to each request with the next element of `script`. After
-/// the last, and to a request that isn't a dump's, it is silent: a read fails after two seconds.
+/// Returns a socket whose other end replies to each request with the next element of `script`.
+/// After the last, and to a request that isn't a dump's, it is silent: a read fails after two
+/// seconds.
 ///
 /// # Panics
 /// This machine has no socket pairs.

@@ -82,8 +82,8 @@ impl Netlink {
     }
 
     /// Requests a dump and passes the body of each reply to `parse`; a reply that it returns `None`
-    /// for is left out. A dump that the kernel reports as interrupted is requested again, four times
-    /// in all; `parse` then sees the replies of each.
+    /// for is left out. A dump that the kernel reports as interrupted is requested again, four
+    /// times in all; `parse` then sees the replies of each.
     ///
     /// # Errors
     /// The kernel rejects the request, such as one for a family it was built without, or doesn't
@@ -139,13 +139,11 @@ impl Netlink {
                 match message.kind {
                     DONE => return Ok((dump, interrupted)),
                     ERROR => return Err(error(&message)),
-                    kind if kind == request.reply && !dump.truncated => {
-                        match parse(message.payload) {
-                            Some(item) if dump.items.len() < limits.items => dump.items.push(item),
-                            Some(_) => dump.truncated = true,
-                            None => {}
-                        }
-                    }
+                    kind if kind == request.reply && !dump.truncated => match parse(message.payload) {
+                        Some(item) if dump.items.len() < limits.items => dump.items.push(item),
+                        Some(_) => dump.truncated = true,
+                        None => {}
+                    },
                     _ => {}
                 }
             }
