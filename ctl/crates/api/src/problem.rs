@@ -5,15 +5,18 @@ use serde::{Deserialize, Serialize};
 /// The media type of a [`Problem`] (RFC 9457 §3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request came to nothing.
+/// Why a request came to nothing. A reader accepts one without its other members, as RFC 9457 asks
+/// for; only `detail` is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The kind of problem as a URI, for programs; see [`Problem::kind`].
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default = "about_blank")]
     pub type_uri: String,
     /// The kind of problem in a few words, the same for each problem of the kind.
+    #[serde(default)]
     pub title: String,
-    /// The HTTP status code.
+    /// The HTTP status code; 0 if the problem does not say.
+    #[serde(default)]
     pub status: u16,
     /// What failed, on what, and what to do: one sentence for people.
     pub detail: String,
@@ -31,6 +34,11 @@ impl Problem {
         let name = self.type_uri.strip_prefix(PREFIX)?;
         ProblemKind::ALL.into_iter().find(|kind| kind.description().name == name)
     }
+}
+
+/// The type of a problem without one (RFC 9457 §3.1.1).
+fn about_blank() -> String {
+    "about:blank".to_owned()
 }
 
 /// Before the kind's name in [`Problem::type_uri`].
@@ -142,5 +150,7 @@ mod tests {
         let later = r#"{"type":"urn:basicagent:problem:new","title":"t","status":418,"detail":"d","x":1}"#;
         let read: Problem = serde_json::from_str(later).unwrap();
         assert_eq!((read.kind(), read.status, read.detail.as_str()), (None, 418, "d"));
+        let bare: Problem = serde_json::from_str(r#"{"detail":"d"}"#).unwrap();
+        assert_eq!((bare.type_uri.as_str(), bare.status), ("about:blank", 0));
     }
 }
