@@ -39,6 +39,7 @@ pub(crate) struct Controller {
 
 #[derive(Deserialize)]
 struct Refusal {
+    #[serde(rename = "detail")]
     error: String,
 }
 

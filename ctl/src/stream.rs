@@ -28,7 +28,7 @@ pub(crate) fn run(
         let map = parse_object(&line).map_err(|error| query::unreadable(&error))?;
         let params = Params::new(&map);
         let text_of = |name| params.text(name).ok().flatten();
-        if let (None, Some(why)) = (text_of("resp"), text_of("error")) {
+        if let (None, Some(why)) = (text_of("resp"), text_of("detail")) {
             return Err(Error::Unanswered(why.to_owned()));
         }
         let last = text_of("resp") != Some("output");

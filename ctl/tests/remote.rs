@@ -24,9 +24,9 @@ fn a_failed_answer_is_status_1_and_what_gives_no_answer_status_3() {
     let failed = r#"{"id":"1","resp":"failed","retcode":3004,"message":"No such\nmethod"}"#;
     for (http, body, wanted, line) in [
         (200, failed, 1, "3004 No such\\nmethod"),
-        (404, r#"{"error":"no host \"h\" is connected"}"#, 3, "no host \"h\" is connected"),
-        (401, r#"{"error":"token"}"#, 3, "token"),
-        (502, r#"{"error":"disconnected"}"#, 3, "disconnected"),
+        (404, r#"{"detail":"no host \"h\" is connected"}"#, 3, "no host \"h\" is connected"),
+        (401, r#"{"detail":"token"}"#, 3, "token"),
+        (502, r#"{"detail":"disconnected"}"#, 3, "disconnected"),
         (500, "<html>", 3, "is it a controller's API?"),
         (302, "", 3, "is it a controller's API?"),
         (200, "[]", 3, "can't be read"),
@@ -68,7 +68,7 @@ fn exec_exits_255_when_the_command_did_not_end_by_itself_or_was_not_asked_for() 
         (status, out.as_slice(), err.as_str()),
         (255, b"so far".as_slice(), "BasicAgentCtl: 3031 Timed out\n")
     );
-    let (url, serving) = controller(404, r#"{"error":"no host"}"#);
+    let (url, serving) = controller(404, r#"{"detail":"no host"}"#);
     assert_eq!(run(&url, &["--host", "h", "exec", "ls"], "").0, 255);
     serving.join().unwrap();
     let big = "x".repeat((1 << 20) + 1);

@@ -30,7 +30,7 @@ fn submit_sends_the_command_with_an_id_and_prints_it() {
     assert_eq!(serving.join().unwrap().body, wanted);
 
     // An id is made where none is given; a lost answer names it.
-    for (status, answer, exit) in [(200, accepted, 0), (502, r#"{"error":"gone"}"#, 3)] {
+    for (status, answer, exit) in [(200, accepted, 0), (502, r#"{"detail":"gone"}"#, 3)] {
         let (url, serving) = controller(status, answer);
         let found = task(&url, &["submit", "ls"]);
         let seen = serving.join().unwrap();
@@ -39,7 +39,7 @@ fn submit_sends_the_command_with_an_id_and_prints_it() {
         let printed = if exit == 0 { &found.1 } else { &found.2 };
         assert!(printed.contains(id), "{found:?}");
     }
-    let (url, serving) = controller(404, r#"{"error":"no host \"h\" is connected"}"#);
+    let (url, serving) = controller(404, r#"{"detail":"no host \"h\" is connected"}"#);
     let found = task(&url, &["submit", "ls"]);
     serving.join().unwrap();
     assert!(found.0 == 3 && !found.2.contains("--id"), "{found:?}");
@@ -102,8 +102,8 @@ fn output_is_put_together_from_its_pieces() {
     assert_eq!(seen[2].body, json!({"method": "async.output", "task": "t", "offset": 7}));
 
     // Followed to its end, over a host that is away for a while and has delivered no result.
-    let away = (404, r#"{"error":"no host \"h\" is connected"}"#);
-    let none = (404, r#"{"error":"no result"}"#);
+    let away = (404, r#"{"detail":"no host \"h\" is connected"}"#);
+    let none = (404, r#"{"detail":"no result"}"#);
     let answers = [&answers[..2], &[away, none, away, none], &answers[2..]].concat();
     let (url, serving) = controller_of(&answers);
     let (status, out, err) = run(&url, &[&output[..], &["--follow", "--stderr"]].concat(), "");
@@ -126,7 +126,7 @@ fn output_that_the_host_no_longer_has_is_taken_from_the_result() {
     let event =
         r#"{"method":"async.result","id":"t","resp":"success","retcode":7,"message":"m","data":"abcdef"}"#;
     let output = [&HOST[..], &["task", "output", "t"]].concat();
-    for gone in [(200, emptied.as_str()), (200, &failed), (404, r#"{"error":"away"}"#)] {
+    for gone in [(200, emptied.as_str()), (200, &failed), (404, r#"{"detail":"away"}"#)] {
         for flags in [&[][..], &["--follow"], &["--json"]] {
             let (url, serving) = controller_of(&[(200, &first), gone, (200, event)]);
             let (status, out, err) = run(&url, &[&output[..], flags].concat(), "");
@@ -140,7 +140,7 @@ fn output_that_the_host_no_longer_has_is_taken_from_the_result() {
             }
         }
     }
-    let (url, serving) = controller_of(&[(200, &failed), (404, r#"{"error":"none"}"#)]);
+    let (url, serving) = controller_of(&[(200, &failed), (404, r#"{"detail":"none"}"#)]);
     assert_eq!(run(&url, &output, "").0, 1);
     serving.join().unwrap();
 }
@@ -162,16 +162,16 @@ fn result_prints_and_exits_as_exec_does() {
         (255, format!("{interrupted}\n"), "BasicAgentCtl: 3035 Interrupted\n".to_owned())
     );
     serving.join().unwrap();
-    let (url, serving) = controller(404, r#"{"error":"none"}"#);
+    let (url, serving) = controller(404, r#"{"detail":"none"}"#);
     let (status, out, err) = task(&url, &["result", "t"]);
     assert!(status == 255 && out.is_empty() && err.contains("no result"), "{err}");
     assert!(serving.join().unwrap().line.contains("wait=0"));
     // A long wait is several of the controller's.
-    let none = (404, r#"{"error":"none"}"#);
+    let none = (404, r#"{"detail":"none"}"#);
     let (url, serving) = controller_of(&[
-        (502, r#"{"error":"gone"}"#),
+        (502, r#"{"detail":"gone"}"#),
         none,
-        (503, r#"{"error":"busy"}"#),
+        (503, r#"{"detail":"busy"}"#),
         none,
         (200, event),
     ]);
@@ -206,7 +206,7 @@ fn a_streamed_command_prints_as_it_comes_and_exits_as_it_does() {
     assert_eq!((status, String::from_utf8(out).unwrap()), (7, format!("{frames}{answer}\n")));
 
     for (last, wanted) in [
-        (r#"{"error":"the host disconnected"}"#, "the host disconnected"),
+        (r#"{"detail":"the host disconnected"}"#, "the host disconnected"),
         (r#"{"id":"1","resp":"failed","retcode":3031,"message":"Timed out"}"#, "3031 Timed out"),
         (r#"{"id":"1","resp":"nonsense"}"#, "can't be read"),
     ] {

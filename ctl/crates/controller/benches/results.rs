@@ -1,8 +1,9 @@
-//! Results stored and acknowledged a second: through one session and through fifty, one by one and many at once.
+//! Results stored and acknowledged per second: over one session and over fifty, one at a time and
+//! many at once.
 //!
-//! `cargo bench -p controller`. The agents are this process, the controller is the real one.
+//! Run `cargo bench -p controller`. This process plays the agents of a real controller.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench; its figures are what it is for")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that prints its figures")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -11,7 +12,7 @@ use std::sync::Barrier;
 use std::time::Instant;
 use support::{Agent, Controller};
 
-/// Bytes of output of each result.
+/// Bytes of output in each result.
 const OUTPUT: usize = 200;
 
 fn main() {
@@ -39,13 +40,13 @@ fn main() {
         });
         let results = sessions * each;
         println!(
-            "{sessions} sessions, {window} on their way each: {:.0} results/s stored and acknowledged",
+            "{sessions} sessions, {window} unacknowledged each: {:.0} results/s stored and acknowledged",
             results as f64 / took.as_secs_f64()
         );
     }
 }
 
-/// Sends results and reads acknowledgements, at most `window` apart.
+/// Sends results and reads acknowledgements; at most `window` results are unacknowledged.
 fn deliver(mut agent: Agent, window: usize, results: usize) {
     let output = "x".repeat(OUTPUT);
     let (mut sent, mut acked) = (0, 0);

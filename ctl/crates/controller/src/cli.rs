@@ -1,40 +1,40 @@
-//! The flags, and what they may not be together.
+//! The command-line flags and their valid combinations.
 
+use crate::agents::{Redirect, TlsFiles};
 use crate::error::Error;
-use crate::agents::redirect::Redirect;
 use agent_wire::DEFAULT_PORT;
 use clap::Parser;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the API listens unless `--http` says otherwise.
+/// The API's address without `--http`.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7480);
 
-/// Where results are kept unless a flag says otherwise.
+/// The state directory without `--state-dir` and `--dev`.
 const DEFAULT_STATE_DIR: &str = "/var/lib/basicagent-controller";
 
 /// The server that agents connect to.
 ///
-/// Agents connect to --listen; operators ask on --http, an HTTP API on loopback. To try it:
-/// `BasicAgentController --dev DIR`, then what it prints.
+/// Agents connect to --listen; operators use the HTTP API on --http, on loopback. To try it, run
+/// `BasicAgentController --dev DIR` and follow the steps that it prints.
 #[derive(Debug, Parser)]
 #[command(name = "BasicAgentController", version, max_term_width = 100)]
 pub(crate) struct Flags {
-    /// Where agents connect, plain bootstrap and TLS on one port; repeatable
+    /// The address where agents connect, plain bootstrap and TLS on one port; repeatable
     /// [default: [::]:7443; with --dev 127.0.0.1:7443]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
 
-    /// Where the HTTP API listens; only loopback is allowed
+    /// The address of the HTTP API; must be on loopback
     #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_HTTP, value_parser = loopback)]
     pub(crate) http: SocketAddr,
 
-    /// Answer every agent with a redirect to these addresses, tried in order
+    /// Redirect every agent to these addresses, which it tries in order
     #[arg(long, value_name = "ADDR[:PORT],…", value_parser = Redirect::parse)]
     pub(crate) redirect_to: Option<Redirect>,
 
-    /// This server's certificate chain, PEM
+    /// The server's certificate chain, PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
 
@@ -46,53 +46,44 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
 
-    /// The API's token; made, readable by its owner only, when it is not there
+    /// The file with the API token; if missing, it is created with a new token, for its owner only
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// Where results of tasks are kept, a directory for its owner only
+    /// The directory for the results of tasks, for its owner only
     /// [default: /var/lib/basicagent-controller; with --dev DIR/state]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// Days that a result is kept
+    /// Delete a result after this many days
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) keep_days: u16,
 
-    /// Make a CA, certificates, a token and an agent's config in DIR where they are not there, and serve with them
+    /// Serve with a CA, certificates, a token and an agent's config in DIR, creating what is
+    /// missing; for trials
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "client_ca"])]
     pub(crate) dev: Option<PathBuf>,
 
-    /// With --dev: make a certificate and a config for this host id too, in DIR/agents; repeatable
+    /// With --dev: also create a certificate and a config for this host id, in DIR/agents;
+    /// repeatable
     #[arg(long, value_name = "ID", requires = "dev", value_parser = host_id)]
     pub(crate) dev_host: Vec<String>,
 
-    /// With --dev: make the files and exit
+    /// With --dev: create the files and exit
     #[arg(long, requires = "dev")]
     pub(crate) init_only: bool,
 
-    /// Write the addresses in use to FILE, as JSON, once all of them are open
+    /// Write the addresses in use to FILE, as JSON, once all ports are open
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 
-    /// The most agents connected at once
+    /// The maximum number of connected agents
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
 }
 
-/// The PEM files of the agents' port.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsFiles {
-    /// The server's certificate chain.
-    pub(crate) cert: PathBuf,
-    /// Its key.
-    pub(crate) key: PathBuf,
-    /// Who signs agents' certificates.
-    pub(crate) client_ca: PathBuf,
-}
-
 impl Flags {
-    /// Where agents connect.
+    /// Returns the addresses where agents connect.
     pub(crate) fn listen(&self) -> Vec<SocketAddr> {
         match (&self.listen[..], &self.dev) {
             ([], None) => vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), DEFAULT_PORT)],
@@ -101,23 +92,23 @@ impl Flags {
         }
     }
 
-    /// The PEM files given by flags.
+    /// Returns the PEM files named by flags.
     ///
     /// # Errors
-    /// When one of the three is missing.
+    /// When one of the three flags is missing.
     pub(crate) fn tls_files(&self) -> Result<TlsFiles, Error> {
         match (&self.cert, &self.key, &self.client_ca) {
             (Some(cert), Some(key), Some(client_ca)) => {
                 Ok(TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: client_ca.clone() })
             }
             _ => Err(Error::Flags(
-                "--cert, --key and --client-ca are needed (or --dev DIR, which makes them, for a trial)"
+                "--cert, --key and --client-ca are required (for a trial, --dev DIR creates the files)"
                     .to_owned(),
             )),
         }
     }
 
-    /// Where results are kept.
+    /// Returns the directory for results.
     pub(crate) fn state_dir(&self) -> PathBuf {
         match (&self.state_dir, &self.dev) {
             (Some(dir), _) => dir.clone(),
@@ -126,37 +117,37 @@ impl Flags {
         }
     }
 
-    /// How long a result is kept.
+    /// Returns how long a result is kept.
     pub(crate) fn keep(&self) -> Duration {
         Duration::from_secs(u64::from(self.keep_days) * 24 * 3600)
     }
 
-    /// The token's file given by a flag.
+    /// Returns the token file named by a flag.
     ///
     /// # Errors
-    /// When it is missing.
+    /// When the flag is missing.
     pub(crate) fn token_file(&self) -> Result<PathBuf, Error> {
-        self.token_file.clone().ok_or_else(|| Error::Flags("--token-file FILE is needed".to_owned()))
+        self.token_file.clone().ok_or_else(|| Error::Flags("--token-file FILE is required".to_owned()))
     }
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "must be ADDRESS:PORT".to_owned())?;
+    let address: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT".to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
-        Err("the API speaks plain HTTP and its token would travel in the clear: only a loopback address \
-             (127.0.0.1 or [::1]) is allowed; put a TLS proxy before it"
+        Err("plain HTTP would expose the token: only a loopback address (127.0.0.1 or [::1]) is \
+             allowed; for remote clients, put a TLS proxy in front"
             .to_owned())
     }
 }
 
 fn host_id(text: &str) -> Result<String, String> {
-    if crate::agents::tls::can_name_a_host(text) {
+    if crate::agents::can_name_a_host(text) {
         Ok(text.to_owned())
     } else {
-        Err("a host id has to stand in a certificate as a DNS name: labels of letters, digits, '-' and '_', \
-             the last one not of digits alone"
+        Err("a host id must be a valid DNS name, because certificates name it: labels of letters, \
+             digits, '-' and '_', the last one not all digits"
             .to_owned())
     }
 }
@@ -188,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn without_dev_the_certificates_have_to_be_named() {
+    fn without_dev_the_certificate_flags_are_required() {
         let flags = Flags::try_parse_from(["x", "--cert", "a"]).unwrap();
         assert!(flags.tls_files().unwrap_err().to_string().contains("--client-ca"));
         assert!(Flags::try_parse_from(["x", "--dev", "d", "--cert", "a"]).is_err());

@@ -1,57 +1,66 @@
-//! Why the controller can't start or go on: one sentence each, naming the file, flag or address.
+//! Why the controller cannot start or continue: one sentence that names the file, flag or address.
 //!
-//! What one peer or one request does wrong is no error of the controller: [`crate::agents::handshake`] and
-//! [`crate::api`] have their own words for that.
+//! A mistake of one peer or one request is not an error of the controller: [`crate::agents`] and
+//! [`crate::api`] have their own types for that.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Anything that ends the controller.
+/// A reason to exit.
 #[derive(Debug)]
-#[non_exhaustive]
 pub(crate) enum Error {
-    /// Flags that do not go together.
+    /// Flags are missing or do not go together.
     Flags(String),
-    /// A file or directory that can't be read or written.
+    /// A file or directory cannot be read or written.
     File {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file whose content can't be used.
+    /// A file's content cannot be used.
     Content {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong, and what to do.
         why: String,
     },
-    /// A port that can't be taken.
+    /// A port cannot be opened.
     Bind {
         /// Its address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A certificate that can't be made or used.
+    /// A certificate cannot be made or used.
     Certificate(String),
-    /// A system call that should not fail.
-    System(&'static str, io::Error),
+    /// A system call failed that should not.
+    System {
+        /// The consequence, as in "cannot start the event loop".
+        what: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
 }
 
 impl Error {
-    /// For `map_err`: an error of the file at `path`.
+    /// For `map_err`: the file at `path` cannot be read or written.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
     }
 
-    /// For `map_err`: the file at `path` can't be used, for a reason of its own.
+    /// For `map_err`: the content of the file at `path` cannot be used.
     pub(crate) fn content<E: fmt::Display>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         let path = path.into();
         move |why| Self::Content { path, why: why.to_string() }
+    }
+
+    /// For `map_err`: a system call failed.
+    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { what, source }
     }
 }
 
@@ -61,10 +70,19 @@ impl fmt::Display for Error {
             Self::Flags(why) | Self::Certificate(why) => f.write_str(why),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Content { path, why } => write!(f, "{}: {why}", path.display()),
-            Self::Bind { address, source } => write!(f, "can't listen on {address}: {source}"),
-            Self::System(what, source) => write!(f, "{what}: {source}"),
+            Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::System { what, source } => write!(f, "{what}: {source}"),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } | Self::Bind { source, .. } | Self::System { source, .. } => {
+                Some(source)
+            }
+            Self::Flags(_) | Self::Content { .. } | Self::Certificate(_) => None,
+        }
+    }
+}

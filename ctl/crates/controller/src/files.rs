@@ -1,4 +1,4 @@
-//! Writing a file whole or not at all, with the mode it shall have from its first byte on.
+//! Writes a file as a whole or not at all, with its final mode from the first byte on.
 
 use crate::error::Error;
 use std::fs::{self, OpenOptions};
@@ -12,10 +12,10 @@ pub(crate) const PRIVATE: u32 = 0o600;
 /// The mode of certificates and configs.
 pub(crate) const PUBLIC: u32 = 0o644;
 
-/// Makes or replaces the file at `path` with `content`.
+/// Creates or replaces the file at `path`.
 ///
 /// # Errors
-/// When it can't be written; what was there before then still is.
+/// When the file cannot be written; its old content then stays.
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new{}", std::process::id()));
@@ -34,10 +34,10 @@ pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Erro
     })
 }
 
-/// Makes a directory and those above it, for its owner only, where they are not there.
+/// Creates a directory that is missing, and the missing ones above it, for their owner only.
 ///
 /// # Errors
-/// When it can't be made.
-pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
+/// When a directory cannot be created.
+pub(crate) fn create_dir(path: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file(path))
 }

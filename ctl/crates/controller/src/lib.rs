@@ -1,8 +1,9 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
-//! One TCP port takes agents (`listener` → `connection` → `session`), one loopback port takes
-//! operators (`http` → `api`); `hosts` is where they meet. Results of tasks go from a session to `store`, on
-//! disk, and from there to the API. `server` owns all of them and ends them. `dev` makes the certificates and files that a trial needs.
+//! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
+//! `agents` (ports and sessions), `auth` (the caller's identity) → `store` (results on disk). `dev`
+//! makes the certificates and files of a trial. A store never knows a session; a session never
+//! knows HTTP.
 
 mod agents;
 mod api;
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 
 /// Reads the command line and serves until SIGTERM or SIGINT.
 ///
-/// Exit status: 0 after a signal (or `--init-only`), 1 when it can't start, 2 for a wrong flag.
+/// Exit status: 0 after a signal (or `--init-only`), 1 when the controller cannot start, 2 for
+/// invalid flags.
 pub fn main() -> ExitCode {
     let flags = cli::Flags::parse();
     logging::start();

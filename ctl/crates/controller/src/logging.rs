@@ -1,14 +1,14 @@
-//! Log lines on standard error: with a severity prefix for journald, with a time otherwise.
+//! Log lines on standard error: with a severity prefix under journald, otherwise with a time.
 //!
-//! Text that came from a peer passes [`agent_wire::json::quote`] before it is logged; control
-//! characters that come by another way (paths, libraries) are escaped here.
+//! Text from a peer passes [`agent_wire::json::quote`] before it is logged; control characters from
+//! other sources (paths, libraries) are escaped here.
 
 use agent_wire::json::one_line;
 use log::Level;
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// Starts the log. `RUST_LOG` chooses what is written; `info` and above if it is not set.
+/// Starts the log. `RUST_LOG` selects what is written; without it, `info` and above.
 pub(crate) fn start() {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let environment = env_logger::Env::default().default_filter_or("info");
@@ -25,7 +25,7 @@ pub(crate) fn start() {
         .init();
 }
 
-/// The level's number for sd-daemon(3).
+/// Returns the level's number (sd-daemon(3)).
 fn severity(level: Level) -> u8 {
     match level {
         Level::Error => 3,

@@ -1,4 +1,4 @@
-//! The controller; everything it does is in the library.
+//! The BasicAgentController binary; the library holds the code.
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! The HTTP API: its answers, its errors, and many requests at once.
+//! The HTTP API: its responses, its errors, and many requests at once.
 
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
-use support::{Controller, http, post, read, until};
+use support::{Controller, http, post, read};
+use test_support::wait_until;
 
 #[test]
 fn every_request_needs_the_token() {
@@ -18,16 +18,16 @@ fn every_request_needs_the_token() {
         }
         let (status, body) = read(request.call());
         assert_eq!(status, 401, "{value:?}");
-        assert!(body["error"].as_str().unwrap().contains("Bearer"), "{body}");
+        assert!(body["detail"].as_str().unwrap().contains("Bearer"), "{body}");
     }
-    // Not even which paths there are is told.
+    // Not even the existence of a path is revealed.
     assert_eq!(read(http().get(format!("{}/nothing", controller.api)).call()).0, 401);
     assert_eq!(controller.get("/hosts"), (200, serde_json::json!({"hosts": []})));
     assert!(!controller.log().contains(&controller.token));
 }
 
 #[test]
-fn every_error_is_json_and_says_what_to_do() {
+fn every_error_is_a_problem_that_says_what_to_do() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
@@ -36,20 +36,20 @@ fn every_error_is_json_and_says_what_to_do() {
         ("nobody", r#"{"method":"agent.ping"}"#, 404),
         ("a%2Fb", r#"{"method":"agent.ping"}"#, 404),
         ("host-1", "", 400),
-        ("host-1", "no JSON", 400),
+        ("host-1", "not JSON", 400),
         ("host-1", r#"{"cmd":"ls"}"#, 400),
         ("host-1", r#"{"id":"1","method":"agent.ping"}"#, 400),
         ("host-1", &big, 413),
     ] {
-        let (status, answer) = controller.ask(host, body);
-        assert_eq!(status, wanted, "{answer}");
-        assert!(!answer["error"].as_str().unwrap().is_empty());
+        let (status, response) = controller.ask(host, body);
+        assert_eq!(status, wanted, "{response}");
+        assert!(!response["detail"].as_str().unwrap().is_empty() && response["status"] == status, "{response}");
     }
     assert_eq!(controller.get("/hosts/nobody").0, 404);
     assert_eq!(controller.get("/nothing").0, 404);
     assert_eq!(controller.get("/hosts/host-1/requests").0, 405);
-    // A failed response is an answer all the same.
-    let (status, answer) = std::thread::scope(|scope| {
+    // A failed reply of the agent is a success of HTTP.
+    let (status, response) = std::thread::scope(|scope| {
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"no.such"}"#));
         let id = agent.receive().unwrap()["id"].to_string();
         agent.send(&format!(
@@ -57,49 +57,41 @@ fn every_error_is_json_and_says_what_to_do() {
         ));
         asking.join().unwrap()
     });
-    assert_eq!((status, answer["retcode"].as_u64()), (200, Some(3004)));
+    assert_eq!((status, response["retcode"].as_u64()), (200, Some(3004)));
 }
 
 #[test]
-fn an_agent_that_vanishes_mid_request_gives_502_at_once() {
+fn a_request_to_an_agent_that_vanishes_fails_with_502_at_once() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
-    let (status, answer) = std::thread::scope(|scope| {
+    let (status, response) = std::thread::scope(|scope| {
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"sync.bash","cmd":"sleep 100"}"#));
         agent.receive().unwrap();
         assert_eq!(controller.get("/hosts/host-1").1["requests_running"], 1);
         drop(agent);
         asking.join().unwrap()
     });
-    assert_eq!(status, 502, "{answer}");
+    assert_eq!(status, 502, "{response}");
     controller.wait_for_hosts(&[]);
 }
 
 #[test]
-fn a_client_that_hangs_up_is_forgotten_and_the_late_answer_with_it() {
+fn a_late_reply_to_a_client_that_disconnected_is_discarded() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
-    let address = controller.api.strip_prefix("http://").unwrap().split('/').next().unwrap();
-    let mut client = TcpStream::connect(address).unwrap();
-    let body = r#"{"method":"agent.ping"}"#;
-    write!(
-        client,
-        "POST /api/v1/hosts/host-1/requests HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
-        controller.bearer(),
-        body.len()
-    )
-    .unwrap();
+    let mut client = controller.connect_http();
+    client.write_all(controller.raw_request(r#"{"method":"agent.ping"}"#).as_bytes()).unwrap();
     let id = agent.receive().unwrap()["id"].to_string();
     drop(client);
-    until("the waiter's end", || (controller.get("/hosts/host-1").1["requests_running"] == 0).then_some(()));
+    controller.wait_for_no_requests();
     agent.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}"));
     controller.wait_for_hosts(&["host-1"]);
 }
 
 #[test]
-fn a_thousand_requests_in_flight_answered_in_reverse_each_find_their_own() {
+fn a_thousand_replies_in_reverse_order_each_reach_their_client() {
     const REQUESTS: usize = 1000;
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
@@ -114,8 +106,8 @@ fn a_thousand_requests_in_flight_answered_in_reverse_each_find_their_own() {
                     go.wait();
                     let body = format!("{{\"method\":\"test.echo\",\"n\":{number}}}");
                     let (status, text) = post(&api, &bearer, "host-1", &body);
-                    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-                    (status, answer["data"].as_u64().unwrap()) == (200, number as u64)
+                    let response: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    (status, response["data"].as_u64().unwrap()) == (200, number as u64)
                 })
                 .unwrap()
         })
@@ -132,7 +124,7 @@ fn a_thousand_requests_in_flight_answered_in_reverse_each_find_their_own() {
 }
 
 #[test]
-fn an_answer_of_sixteen_mebibytes_passes() {
+fn a_reply_of_sixteen_mebibytes_passes() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
@@ -143,27 +135,27 @@ fn an_answer_of_sixteen_mebibytes_passes() {
         agent.send(&format!(
             "{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",\"data\":\"{data}\"}}"
         ));
-        let (status, answer) = asking.join().unwrap();
-        (status, answer["data"].as_str().unwrap().len())
+        let (status, response) = asking.join().unwrap();
+        (status, response["data"].as_str().unwrap().len())
     });
     assert_eq!((status, length), (200, 16 << 20));
 }
 
 #[test]
-fn an_agent_that_does_not_read_costs_its_own_callers_a_503_and_no_more() {
+fn an_agent_that_does_not_read_costs_only_its_own_clients_a_503() {
     let controller = Controller::start(&[]);
     let slow = controller.agent("host-1");
     let mut other = controller.agent("host-2");
     controller.wait_for_hosts(&["host-1", "host-2"]);
     let body = format!("{{\"method\":\"a.b\",\"x\":\"{}\"}}", "x".repeat(1_000_000));
-    // What the socket buffers take, and then the bound; nobody waits for these answers.
+    // They fill the socket buffers, and then the bound; no reply comes.
     let clients: Vec<_> = (0..40)
         .map(|_| {
             let (api, bearer, body) = (controller.api.clone(), controller.bearer(), body.clone());
             std::thread::spawn(move || post(&api, &bearer, "host-1", &body).0)
         })
         .collect();
-    until("a 503", || clients.iter().any(|client| client.is_finished()).then_some(()));
+    wait_until("a 503", || clients.iter().any(|client| client.is_finished()));
     let status = std::thread::scope(|scope| {
         let asking = scope.spawn(|| controller.ask("host-2", r#"{"method":"agent.ping"}"#));
         let id = other.receive().unwrap()["id"].to_string();
@@ -177,13 +169,12 @@ fn an_agent_that_does_not_read_costs_its_own_callers_a_503_and_no_more() {
 }
 
 #[test]
-fn a_client_that_sends_half_a_request_holds_up_nobody() {
+fn a_client_that_sends_half_a_request_blocks_no_other() {
     let controller = Controller::start(&[]);
-    let address = controller.api.strip_prefix("http://").unwrap().split('/').next().unwrap();
-    let mut half = TcpStream::connect(address).unwrap();
+    let mut half = controller.connect_http();
     half.write_all(b"GET /api/v1/hosts HTTP/1.1\r\nAuthor").unwrap();
     assert_eq!(controller.get("/hosts").0, 200);
-    let mut garbage = TcpStream::connect(address).unwrap();
+    let mut garbage = controller.connect_http();
     garbage.write_all(b"\x16\x03\x01\x00\x00\r\n\r\n").unwrap();
     let mut rest = Vec::new();
     let _ = garbage.read_to_end(&mut rest);

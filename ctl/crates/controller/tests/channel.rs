@@ -1,4 +1,4 @@
-//! The agents' port: the way in, and every way of being kept out.
+//! The agents' port: how agents connect, and how every other peer is rejected.
 
 mod support;
 
@@ -6,10 +6,11 @@ use agent_wire::message::InitReply;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::time::Instant;
-use support::{Controller, DEADLINE, Scratch, connect, start_tls, tls, until};
+use support::{Controller, DEADLINE, connect, start_tls, tls};
+use test_support::{Scratch, wait_until};
 
 #[test]
-fn an_agent_comes_in_and_answers_a_request() {
+fn an_agent_connects_and_replies_to_a_request() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
@@ -19,8 +20,8 @@ fn an_agent_comes_in_and_answers_a_request() {
         let request = agent.receive().unwrap();
         assert_eq!((request["method"].as_str(), request["cmd"].as_str()), (Some("sync.bash"), Some("ls")));
         let id = request["id"].as_str().unwrap();
-        // Frames that nobody asked for, results without an outcome, unknown messages and answers to nobody
-        // cost nothing and reach nobody.
+        // Frames for a request without `stream`, results without an outcome, unknown messages and
+        // replies to no request are skipped.
         agent.send(&format!(r#"{{"id":"{id}","resp":"output","data":"x"}}"#));
         agent.send(
             r#"{"method":"async.result","id":"t","message":""} {"method":"async.result","resp":"failed"}"#,
@@ -35,13 +36,13 @@ fn an_agent_comes_in_and_answers_a_request() {
         (asking.join().unwrap(), text)
     });
     assert_eq!(answered.0, (200, answered.1));
-    // Nothing came back for the results: what is not stored is not acknowledged.
+    // The results were not stored, so they are not acknowledged.
     agent.stream.sock.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
     assert!(agent.try_receive().is_err());
 }
 
 #[test]
-fn the_founding_documents_init_is_taken_and_white_space_may_follow_it() {
+fn a_lenient_init_is_accepted_and_white_space_may_follow_it() {
     let controller = Controller::start(&[]);
     let mut plain = connect(controller.agents);
     plain.send("\n {\n    \"method\": \"init\",\n    \"hostname\": \"host-1\",\n}");
@@ -65,7 +66,7 @@ fn tls_may_start_with_the_first_byte() {
 }
 
 #[test]
-fn a_redirect_is_told_before_tls_and_inside_it() {
+fn a_redirect_is_sent_before_tls_and_inside_it() {
     let list = "127.0.10.1,10.92.1.130:80,[fd00::1]:7443";
     let controller = Controller::start(&["--redirect-to", list]);
     let is_redirect = |reply| matches!(reply, InitReply::Redirect { server } if server == list);
@@ -74,15 +75,15 @@ fn a_redirect_is_told_before_tls_and_inside_it() {
     assert!(plain.receive().is_none());
     let mut inside = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
     assert!(is_redirect(inside.init("host-1")));
-    // The end is a clean one: a read without close_notify would be an error.
+    // A read without close_notify would be an error.
     assert!(inside.receive().is_none());
 }
 
 #[test]
-fn who_has_no_certificate_of_the_client_ca_does_not_come_in() {
+fn a_peer_without_a_certificate_of_the_client_ca_is_rejected() {
     let controller = Controller::start(&[]);
-    let other = Scratch::new();
-    let other_dir = other.0.join("dev");
+    let other = Scratch::new("controller");
+    let other_dir = other.file("dev");
     let made = support::binary()
         .args(["--init-only", "--dev-host", "host-1", "--dev"])
         .arg(&other_dir)
@@ -97,7 +98,7 @@ fn who_has_no_certificate_of_the_client_ca_does_not_come_in() {
     ];
     for (which, base) in strangers {
         let mut agent = start_tls(connect(controller.agents).stream, tls(&ca, base.as_deref()));
-        // In TLS 1.3 the client learns of it with its first read.
+        // In TLS 1.3 the client learns of the rejection with its first read.
         let _ = agent.stream.write_all(b"{\"method\":\"init\",\"hostname\":\"host-1\"}\n");
         let error = agent.try_receive().expect_err(which);
         assert!(error.to_string().contains("alert"), "{which}: {error}");
@@ -118,7 +119,7 @@ fn a_certificate_speaks_for_its_own_host_only() {
 }
 
 #[test]
-fn garbage_gets_a_failed_response_or_nothing_and_then_the_end() {
+fn garbage_gets_a_failed_reply_or_none_and_then_the_end() {
     let controller = Controller::start(&[]);
     let too_long = format!("{{\"method\":\"init\",\"hostname\":\"{}\"}}", "a".repeat(70_000));
     let endless = " ".repeat(70_000);
@@ -140,13 +141,13 @@ fn garbage_gets_a_failed_response_or_nothing_and_then_the_end() {
     for (bytes, wanted) in table {
         let mut peer = connect(controller.agents);
         let _ = peer.stream.write_all(bytes);
-        let answer =
-            peer.receive().unwrap_or_else(|| panic!("{:?}: no answer", bytes.escape_ascii().to_string()));
-        assert!(answer["id"].is_null());
-        assert!(wanted.contains(&answer["retcode"].as_u64().unwrap()), "{answer:?}");
+        let reply =
+            peer.receive().unwrap_or_else(|| panic!("{:?}: no reply", bytes.escape_ascii().to_string()));
+        assert!(reply["id"].is_null());
+        assert!(wanted.contains(&reply["retcode"].as_u64().unwrap()), "{reply:?}");
         assert!(peer.receive().is_none());
     }
-    // Not JSON after accept, and a TLS hello that is none: closed without a word.
+    // After accept, neither text nor a broken TLS hello gets a reply.
     for bytes in ["x", "\u{16}\u{3}\u{1}xxxxxxxxxxxxxxxxxxxxxxxxxxxx"] {
         let mut peer = connect(controller.agents);
         assert!(matches!(peer.init("host-1"), InitReply::Accept));
@@ -161,7 +162,7 @@ fn garbage_gets_a_failed_response_or_nothing_and_then_the_end() {
 }
 
 #[test]
-fn a_silent_peer_is_given_up_at_each_step() {
+fn a_silent_peer_is_disconnected_at_each_step() {
     let controller = Controller::start(&[]);
     let begun = Instant::now();
     let silent = connect(controller.agents);
@@ -192,8 +193,8 @@ fn a_newer_session_of_a_host_replaces_the_older_one() {
         let waiting = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.info"}"#));
         older.receive().unwrap();
         let mut newer = controller.agent("host-1");
-        let told = older.receive().unwrap();
-        assert_eq!((told["retcode"].as_u64(), told["id"].is_null()), (Some(3023), true));
+        let last = older.receive().unwrap();
+        assert_eq!((last["retcode"].as_u64(), last["id"].is_null()), (Some(3023), true));
         assert!(older.receive().is_none());
         let lost = waiting.join().unwrap();
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#));
@@ -202,12 +203,12 @@ fn a_newer_session_of_a_host_replaces_the_older_one() {
         (lost, asking.join().unwrap())
     });
     assert_eq!((lost.0, answered.0), (502, 200), "{lost:?} {answered:?}");
-    until("the log", || controller.log().contains("replaces the one from").then_some(()));
+    wait_until("the log", || controller.log().contains("replaces the one from"));
     controller.wait_for_hosts(&[]);
 }
 
 #[test]
-fn bytes_that_are_no_message_end_a_session_and_a_message_too_deep_does_not() {
+fn bytes_that_are_not_a_message_end_a_session_but_a_message_too_deep_does_not() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     agent.send(&format!("{}{}", "{\"a\":".repeat(40), "}".repeat(39)));
@@ -215,7 +216,7 @@ fn bytes_that_are_no_message_end_a_session_and_a_message_too_deep_does_not() {
     let status = std::thread::scope(|scope| {
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#));
         let id = agent.receive().unwrap()["id"].to_string();
-        // A trailing comma is the protocol's leniency, not HTTP clients'.
+        // The protocol permits a trailing comma, HTTP clients need not.
         agent.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",}}"));
         asking.join().unwrap().0
     });
@@ -234,7 +235,7 @@ fn a_signal_ends_sessions_cleanly() {
         controller.wait_for_hosts(&["host-1"]);
         let silent = connect(controller.agents);
         controller.signal(signal);
-        // Without close_notify this were an error.
+        // Without close_notify this would be an error.
         assert!(agent.receive().is_none());
         drop(agent);
         assert_eq!(controller.wait().code(), Some(0), "{}", controller.log());

@@ -1,26 +1,23 @@
-//! A store on a full disk: nothing is acknowledged that is not stored, all else goes on, and it mends itself.
-
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+//! A store on a full disk: no result is acknowledged that is not stored, everything else works, and
+//! the store recovers by itself.
 
 mod support;
 
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use support::{Controller, Scratch, until};
+use support::Controller;
+use test_support::{Scratch, needs_root, wait_until};
 
 const RESULTS: usize = 30;
 
 #[test]
-fn a_full_disk_refuses_results_and_takes_them_when_there_is_room_again() {
-    if !is_root() {
-        eprintln!(
-            "SKIPPED (needs root): a_full_disk_refuses_results_and_takes_them_when_there_is_room_again"
-        );
+fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
+    if !needs_root("results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again") {
         return;
     }
-    let scratch = Scratch::new();
-    let state = scratch.0.join("state");
+    let scratch = Scratch::new("controller");
+    let state = scratch.file("state");
     std::fs::create_dir(&state).unwrap();
     let state = state.to_str().unwrap().to_owned();
     let script = format!("mount -t tmpfs -o size=1m,mode=0700 tmpfs '{state}' && exec \"$@\"");
@@ -37,8 +34,8 @@ fn a_full_disk_refuses_results_and_takes_them_when_there_is_room_again() {
         let event = json!({"method": "async.result", "id": format!("t{number}"), "resp": "success", "retcode": 0, "data": data});
         agent.send(&format!("{event}\n"));
     }
-    until("the disk to be full", || controller.log().contains("results can't be stored").then_some(()));
-    // Other requests go on.
+    wait_until("the disk to be full", || controller.log().contains("cannot store results"));
+    // Other requests work.
     let status = std::thread::scope(|scope| {
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#).0);
         let mut acked = BTreeSet::new();
@@ -56,11 +53,11 @@ fn a_full_disk_refuses_results_and_takes_them_when_there_is_room_again() {
             let there = controller.get(&format!("/hosts/host-1/results/t{number}")).0 == 200;
             assert!(
                 there || !acked.contains(&format!("\"t{number}\"")),
-                "t{number} was acknowledged and is not there"
+                "t{number} was acknowledged but not stored"
             );
         }
-        // Said once, however many were refused.
-        assert_eq!(controller.log().matches("can't be stored").count(), 1);
+        // Logged once, however many were not stored.
+        assert_eq!(controller.log().matches("cannot store results").count(), 1);
         std::fs::remove_file(&ballast).unwrap();
         while acked.len() < RESULTS {
             let message = agent.receive().unwrap();
@@ -70,16 +67,9 @@ fn a_full_disk_refuses_results_and_takes_them_when_there_is_room_again() {
         status
     });
     assert_eq!(status, 200);
-    until("the log", || controller.log().contains("results are stored again").then_some(()));
+    wait_until("the log", || controller.log().contains("results are stored again"));
     let page = controller.get("/hosts/host-1/results?limit=1000").1;
     assert_eq!(page["results"].as_array().unwrap().len(), RESULTS);
     agent.stream.sock.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     assert!(agent.try_receive().is_err());
-}
-
-fn is_root() -> bool {
-    std::fs::read_to_string("/proc/self/status")
-        .unwrap()
-        .lines()
-        .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
 }

@@ -1,6 +1,6 @@
-//! Results of tasks: stored before they are acknowledged, once, and given out to clients.
+//! Results of tasks: stored once, acknowledged only then, and returned to clients.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test; its figures are worth seeing")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that reports its figures")]
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use support::{Agent, Controller, DEADLINE};
 
-/// A result as an agent sends it.
+/// Returns a result as an agent sends it.
 fn result(task: &str, data: &str) -> Value {
     json!({
         "method": "async.result", "id": task, "resp": "success", "retcode": 0, "message": "Normal termination",
@@ -17,7 +17,7 @@ fn result(task: &str, data: &str) -> Value {
     })
 }
 
-/// The next message, which has to be an acknowledgement: its task.
+/// Receives a message, which must be an acknowledgement, and returns its task.
 fn acknowledged(agent: &mut Agent) -> String {
     let ack = agent.receive().unwrap();
     assert_eq!((ack["method"].as_str(), ack.len()), (Some("async.ack"), 2), "{ack:?}");
@@ -25,10 +25,10 @@ fn acknowledged(agent: &mut Agent) -> String {
 }
 
 #[test]
-fn a_result_is_stored_once_and_acknowledged_each_time_it_comes() {
+fn a_result_is_stored_once_and_acknowledged_each_time() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
-    // As it came, with what only a later version knows, and digits that no double holds.
+    // Verbatim, with fields of a later version and digits that no double holds.
     let first = "{\"method\":\"async.result\", \"id\":\"t/1\",\n\"resp\":\"failed\",\"retcode\":3035,\"new\":1e300,\"n\":18446744073709551617}";
     agent.send(first);
     assert_eq!(acknowledged(&mut agent), "t/1");
@@ -40,7 +40,7 @@ fn a_result_is_stored_once_and_acknowledged_each_time_it_comes() {
         json!({"method": "cron.result", "id": "t2", "name": "nightly", "resp": "success", "retcode": 7});
     agent.send(&run.to_string());
     assert_eq!(acknowledged(&mut agent), "t2");
-    // The same task's id of another host is another task.
+    // The same id on another host is another task.
     let mut other = controller.agent("host-2");
     other.send(&result("t2", "x").to_string());
     assert_eq!(acknowledged(&mut other), "t2");
@@ -49,8 +49,8 @@ fn a_result_is_stored_once_and_acknowledged_each_time_it_comes() {
     controller.wait_for_hosts(&[]);
 
     let url = format!("{}/hosts/host-1/results/t%2F1", controller.api);
-    let mut answer = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
-    assert_eq!(answer.body_mut().read_to_string().unwrap(), first);
+    let mut response = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
+    assert_eq!(response.body_mut().read_to_string().unwrap(), first);
     assert_eq!(controller.get("/hosts/host-1/results/t2"), (200, run));
     assert_eq!(controller.get("/hosts/host-2/results/t2").1["data"], "x");
     assert_eq!(controller.get("/hosts/host-2/results/t%2F1").0, 404);
@@ -58,7 +58,7 @@ fn a_result_is_stored_once_and_acknowledged_each_time_it_comes() {
 }
 
 #[test]
-fn results_of_a_host_are_read_page_by_page() {
+fn the_results_of_a_host_are_read_in_pages() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     let sent: Vec<String> = (0..25).map(|number| format!("t{number}")).collect();
@@ -80,27 +80,27 @@ fn results_of_a_host_are_read_page_by_page() {
         }));
     }
     assert_eq!(found, sent);
-    // A page has a bound in bytes too, and one result always fits.
+    // A page is bounded in bytes, too, but one result always fits.
     let big = "x".repeat(9 << 20);
     for task in ["big-1", "big-2"] {
         agent.send(&result(task, &big).to_string());
         assert_eq!(acknowledged(&mut agent), task);
     }
     let url = format!("{}/hosts/host-1/results?after={after}", controller.api);
-    let mut answer = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
-    let text = answer.body_mut().with_config().limit(100 << 20).read_to_string().unwrap();
+    let mut response = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
+    let text = response.body_mut().with_config().limit(100 << 20).read_to_string().unwrap();
     let page: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(page["results"].as_array().unwrap().len(), 1);
     assert_eq!(page["results"][0]["task"], "big-1");
     for query in ["limit=0", "limit=1001", "limit=x", "after=", "nonsense=1"] {
-        let (status, answer) = controller.get(&format!("/hosts/host-1/results?{query}"));
-        assert!(status == 400 && !answer["error"].as_str().unwrap().is_empty(), "{query}: {answer}");
+        let (status, response) = controller.get(&format!("/hosts/host-1/results?{query}"));
+        assert!(status == 400 && !response["detail"].as_str().unwrap().is_empty(), "{query}: {response}");
     }
     assert_eq!(controller.get("/hosts/host-1/results/x?wait=61").0, 400);
 }
 
 #[test]
-fn a_client_waits_for_a_result_and_is_told_at_once() {
+fn a_client_that_waits_for_a_result_gets_it_at_once() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     let begun = Instant::now();
@@ -121,7 +121,7 @@ fn a_client_waits_for_a_result_and_is_told_at_once() {
 }
 
 #[test]
-fn whatever_was_acknowledged_is_there_after_the_controller_was_killed() {
+fn every_acknowledged_result_survives_a_kill_of_the_controller() {
     const RESULTS: usize = 20_000;
     let mut controller = Controller::start(&[]);
     let mut acked = BTreeSet::new();
@@ -139,7 +139,7 @@ fn whatever_was_acknowledged_is_there_after_the_controller_was_killed() {
                 break;
             }
         }
-        // Killed in the midst of it: after the first acknowledgements, with more on their way.
+        // Killed after the first acknowledgements, with more of them on their way.
         acked.insert(acknowledged(&mut agent));
         controller.kill();
         while let Ok(Some(ack)) = agent.try_receive() {
@@ -162,7 +162,7 @@ fn whatever_was_acknowledged_is_there_after_the_controller_was_killed() {
     println!("{} acknowledged, {} stored", acked.len(), stored.len());
     let lost: Vec<_> = acked.difference(&stored).collect();
     assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acked.len());
-    // What was stored but not acknowledged comes again, and is acknowledged then.
+    // A result that was stored but not acknowledged is redelivered, and acknowledged then.
     let mut agent = controller.agent("host-1");
     for task in stored.difference(&acked).take(100) {
         agent.send(&result(task, "again").to_string());
@@ -172,7 +172,7 @@ fn whatever_was_acknowledged_is_there_after_the_controller_was_killed() {
 }
 
 #[test]
-fn a_result_that_can_not_be_read_is_not_acknowledged_and_ends_nothing() {
+fn an_invalid_result_is_not_acknowledged_and_does_not_end_the_session() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     for broken in [

@@ -1,13 +1,14 @@
-//! Starting: the files that `--dev` makes, the flags, and what is refused.
+//! Starting: the files of `--dev`, the flags, and the mistakes that are rejected.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use support::{Controller, Scratch, binary};
+use support::{Controller, binary};
+use test_support::{Scratch, wait_some};
 
 fn init_only(dir: &Path, more: &[&str]) -> (Option<i32>, String) {
     let output = binary().args(["--init-only", "--dev"]).arg(dir).args(more).output().unwrap();
@@ -15,9 +16,9 @@ fn init_only(dir: &Path, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn dev_makes_its_files_once_and_uses_them_again() {
-    let scratch = Scratch::new();
-    let dir = scratch.0.join("new/dev");
+fn dev_creates_its_files_once_and_reuses_them() {
+    let scratch = Scratch::new("controller");
+    let dir = scratch.file("new/dev");
     let made = init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]);
     assert_eq!(made.0, Some(0), "{}", made.1);
     let names = [
@@ -48,9 +49,9 @@ fn dev_makes_its_files_once_and_uses_them_again() {
     assert_eq!(init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]).0, Some(0));
     assert!(first == read(), "a second start changed the files");
 
-    // A config that someone has taken over stays.
+    // A config that was edited stays.
     fs::write(dir.join("agent.toml"), "port = 1\n").unwrap();
-    // A certificate of another CA is made anew, with its host's id kept.
+    // A certificate of another CA is replaced, with the same host id.
     fs::remove_file(dir.join("ca.pem")).unwrap();
     fs::remove_file(dir.join("ca.key")).unwrap();
     assert_eq!(init_only(&dir, &["--dev-host", "web.one"]).0, Some(0));
@@ -58,7 +59,7 @@ fn dev_makes_its_files_once_and_uses_them_again() {
     let second = read();
     assert!((0..6).all(|n| first[n] != second[n]), "an old CA's certificate was kept");
 
-    // A CA without its key can't sign: nothing is overwritten.
+    // A CA without its key cannot sign; nothing is overwritten.
     fs::write(dir.join("ca.key"), &second[3]).unwrap();
     let (status, log) = init_only(&dir, &[]);
     assert_eq!(status, Some(1));
@@ -67,23 +68,23 @@ fn dev_makes_its_files_once_and_uses_them_again() {
 }
 
 #[test]
-fn a_token_that_others_can_read_or_that_can_be_guessed_is_refused() {
-    let scratch = Scratch::new();
-    assert_eq!(init_only(&scratch.0, &[]).0, Some(0));
-    let token = scratch.0.join("token");
+fn a_token_that_others_can_read_or_guess_is_rejected() {
+    let scratch = Scratch::new("controller");
+    assert_eq!(init_only(scratch.path(), &[]).0, Some(0));
+    let token = scratch.file("token");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o640)).unwrap();
-    let (status, log) = init_only(&scratch.0, &[]);
+    let (status, log) = init_only(scratch.path(), &[]);
     assert!(status == Some(1) && log.contains("chmod 0600"), "{log}");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     for bad in ["", "short", "0123456789 0123456789"] {
         fs::write(&token, bad).unwrap();
-        let (status, log) = init_only(&scratch.0, &[]);
-        assert!(status == Some(1) && log.contains("a token is one word"), "{log}");
+        let (status, log) = init_only(scratch.path(), &[]);
+        assert!(status == Some(1) && log.contains("the token must be"), "{log}");
     }
 }
 
 #[test]
-fn flags_that_can_not_work_are_refused() {
+fn invalid_flags_are_rejected() {
     for (flags, status, wanted) in [
         (&["--http", "0.0.0.0:1"][..], 2, "loopback"),
         (&["--redirect-to", "example.com"], 2, "no address"),
@@ -100,13 +101,13 @@ fn flags_that_can_not_work_are_refused() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_that_is_in_use_is_named() {
     let controller = Controller::start(&[]);
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("controller");
     let taken = controller.agents.to_string();
     let output = binary()
         .args(["--listen", &taken, "--http", "127.0.0.1:0", "--dev"])
-        .arg(&scratch.0)
+        .arg(scratch.path())
         .output()
         .unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
@@ -114,11 +115,11 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn it_serves_with_files_named_by_flags_on_more_than_one_port() {
-    let scratch = Scratch::new();
-    assert_eq!(init_only(&scratch.0, &[]).0, Some(0));
-    let file = |name: &str| scratch.0.join(name).into_os_string().into_string().unwrap();
-    let ready = scratch.0.join("ready");
+fn it_serves_several_ports_with_files_named_by_flags() {
+    let scratch = Scratch::new("controller");
+    assert_eq!(init_only(scratch.path(), &[]).0, Some(0));
+    let file = |name: &str| scratch.file(name).into_os_string().into_string().unwrap();
+    let ready = scratch.file("ready");
     let mut child = binary()
         .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--http", "127.0.0.1:0"])
         .args(["--cert", &file("server.pem"), "--key", &file("server.key"), "--client-ca", &file("ca.pem")])
@@ -126,7 +127,7 @@ fn it_serves_with_files_named_by_flags_on_more_than_one_port() {
         .arg(&ready)
         .spawn()
         .unwrap();
-    let text = support::until("the ready file", || fs::read_to_string(&ready).ok());
+    let text = wait_some("the ready file", || fs::read_to_string(&ready).ok());
     child.kill().unwrap();
     child.wait().unwrap();
     let ready: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -1,11 +1,10 @@
-//! The TLS stream of one session: requests out, answers and results in, until one side ends it.
+//! The channel of one session: requests out, replies and results in, until one side ends it.
 //!
-//! An idle channel holds no buffer: it reads into the stack, and what it writes belongs to it only while
-//! it is written.
+//! An idle channel holds no buffer: it reads into the stack, and it owns bytes to write only while
+//! it writes them.
 
-use super::Session;
-use super::session::{Closing, Fetched};
-use crate::agents::handshake::goodbye;
+use super::session::{CloseReason, Fetched, Session};
+use super::{results, socket};
 use crate::stop::Stop;
 use crate::store::{Arrival, Store};
 use agent_wire::json::{parse_object, quote};
@@ -28,108 +27,120 @@ use tokio_rustls::server::TlsStream;
 /// Bytes taken from the stream at once: a TLS record's worth (RFC 8446 §5.1).
 const READ: usize = 16 << 10;
 
-/// How long a peer has to take its last line.
+/// The time for a peer to take its last line.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// One end of the channel.
-pub(crate) struct Channel {
+/// The end of the channel that owns the stream.
+pub(super) struct Channel {
     /// On the heap: each future that a value passes through keeps room for a copy of it.
     stream: Box<TlsStream<TcpStream>>,
     decoder: Decoder,
     outgoing: Vec<u8>,
-    /// How much of `outgoing` the stream has taken.
+    /// The part of `outgoing` that the stream has taken, in bytes.
     written: usize,
-    /// The stream has taken all, but may not have sent all.
+    /// The stream has taken everything, but may not have sent it.
     flushing: bool,
 }
 
 /// Why a channel ended.
 #[derive(Debug)]
-pub(crate) enum End {
-    Closed,
+pub(super) enum DisconnectReason {
+    ClosedByAgent,
     Lost(io::Error),
     Malformed(Malformed),
     Replaced,
-    Resend,
+    Redelivery,
     Stopped,
 }
 
-impl fmt::Display for End {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the agent closed it"),
+            Self::ClosedByAgent => f.write_str("closed by the agent"),
             Self::Lost(error) => write!(f, "{error}"),
             Self::Malformed(error) => write!(f, "{error}"),
             Self::Replaced => f.write_str("replaced by a newer session of the same host"),
-            Self::Resend => f.write_str("cut off, so that the agent sends again what could not be stored"),
-            Self::Stopped => f.write_str("the controller stops"),
+            Self::Redelivery => f.write_str("so that the agent redelivers what was not stored"),
+            Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }
 }
 
 /// What the stream has done.
-enum Moved {
+enum Progress {
     Read,
     Written,
     Closed,
 }
 
 impl Channel {
-    /// What an agent may send in one message: its bound on output, 16 MiB, in base64 or escaped, and the
+    /// The bounds on one message of an agent: 16 MiB of output, in base64 or escaped, and the
     /// separate standard error beside it.
-    pub(crate) const LIMITS: Limits =
+    pub(super) const LIMITS: Limits =
         Limits { max_message: 64 << 20, max_depth: agent_wire::DEFAULT_MAX_DEPTH };
 
-    /// A stream on which `init` was accepted; `decoder` may hold what came behind it.
-    pub(crate) fn new(stream: TlsStream<TcpStream>, decoder: Decoder) -> Self {
+    /// Makes the channel over a stream on which `init` was accepted; `decoder` may hold the bytes
+    /// that followed it.
+    pub(super) fn new(stream: TlsStream<TcpStream>, decoder: Decoder) -> Self {
         Self { stream: Box::new(stream), decoder, outgoing: Vec::new(), written: 0, flushing: false }
     }
 
-    /// Serves the session to its end; whoever still waits then is told.
-    pub(crate) async fn run(mut self, session: &Arc<Session>, store: &Store, stop: &mut Stop) -> End {
-        let end = self.serve(session, store, stop).await;
+    /// Serves the session to its end; pending requests then get [`super::NoReply::Disconnected`].
+    pub(super) async fn run(
+        mut self,
+        session: &Arc<Session>,
+        store: &dyn Store,
+        stop: &mut Stop,
+    ) -> DisconnectReason {
+        let reason = self.serve(session, store, stop).await;
         session.close();
-        if let End::Closed | End::Lost(_) = end {
-            return end;
+        if let DisconnectReason::ClosedByAgent | DisconnectReason::Lost(_) = reason {
+            return reason;
         }
-        // On the heap: an idle session pays for nothing it needs only once.
-        Box::pin(self.close(&end)).await;
-        end
+        // On the heap: an idle session does not pay for what happens once.
+        Box::pin(self.close(&reason)).await;
+        reason
     }
 
-    async fn serve(&mut self, session: &Arc<Session>, store: &Store, stop: &mut Stop) -> End {
+    async fn serve(
+        &mut self,
+        session: &Arc<Session>,
+        store: &dyn Store,
+        stop: &mut Stop,
+    ) -> DisconnectReason {
         loop {
             match self.take_messages(session) {
                 Ok(None) => {}
                 Ok(Some(result)) => {
                     tokio::select! {
-                        // On the heap, as all that an idle session does not need. Nothing is read
-                        // while the disk is behind: the agent waits, and its results with it.
-                        () = Box::pin(store.take(result)) => continue,
-                        () = stop.said() => return End::Stopped,
+                        // Nothing is read while the disk lags behind: the agent waits, and its
+                        // results with it. (The trait puts this future on the heap, so that an
+                        // idle session does not pay for it.)
+                        () = store.put(result) => continue,
+                        () = stop.requested() => return DisconnectReason::Stopped,
                     }
                 }
-                Err(error) => return End::Malformed(error),
+                Err(error) => return DisconnectReason::Malformed(error),
             }
             let idle = self.outgoing.is_empty() && !self.flushing;
             tokio::select! {
-                moved = poll_fn(|cx| self.poll_stream(cx)) => match moved {
-                    Ok(Moved::Read | Moved::Written) => {}
-                    Ok(Moved::Closed) => return End::Closed,
-                    Err(error) => return End::Lost(error),
+                progress = poll_fn(|cx| self.poll_stream(cx)) => match progress {
+                    Ok(Progress::Read | Progress::Written) => {}
+                    Ok(Progress::Closed) => return DisconnectReason::ClosedByAgent,
+                    Err(error) => return DisconnectReason::Lost(error),
                 },
                 fetched = session.fetch(idle) => match fetched {
                     Fetched::Lines(lines) => self.outgoing = lines,
-                    Fetched::Close(Closing::Replaced) => return End::Replaced,
-                    Fetched::Close(Closing::Resend) => return End::Resend,
+                    Fetched::Close(CloseReason::Replaced) => return DisconnectReason::Replaced,
+                    Fetched::Close(CloseReason::Redelivery) => return DisconnectReason::Redelivery,
                 },
-                () = stop.said() => return End::Stopped,
+                () = stop.requested() => return DisconnectReason::Stopped,
             }
         }
     }
 
     /// Writes what can be written, then reads what is there.
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Progress>> {
         let mut stream = Pin::new(&mut *self.stream);
         while self.written < self.outgoing.len() {
             match stream.as_mut().poll_write(cx, &self.outgoing[self.written..]) {
@@ -146,20 +157,20 @@ impl Channel {
         }
         if self.flushing && stream.as_mut().poll_flush(cx)?.is_ready() {
             self.flushing = false;
-            return Poll::Ready(Ok(Moved::Written));
+            return Poll::Ready(Ok(Progress::Written));
         }
         let mut space = [MaybeUninit::uninit(); READ];
         let mut read = ReadBuf::uninit(&mut space);
         ready!(stream.poll_read(cx, &mut read))?;
         if read.filled().is_empty() {
-            return Poll::Ready(Ok(Moved::Closed));
+            return Poll::Ready(Ok(Progress::Closed));
         }
         self.decoder.push(read.filled());
-        Poll::Ready(Ok(Moved::Read))
+        Poll::Ready(Ok(Progress::Read))
     }
 
-    /// Hands out every whole message up to the first result, which it gives back. Only what leaves the
-    /// stream unreadable is an error.
+    /// Handles every whole message up to the first result, which it returns. Fails only if the
+    /// rest of the stream is unreadable.
     fn take_messages(&mut self, session: &Arc<Session>) -> Result<Option<Arrival>, Malformed> {
         loop {
             match self.decoder.next_message() {
@@ -170,36 +181,43 @@ impl Channel {
                     }
                 }
                 Err(error) if error.fatal => return Err(error),
-                Err(error) => log::warn!("{}: a message was left out: {error}", session.id),
+                Err(error) => log::warn!("{}: skipped a message: {error}", session.host),
             }
         }
     }
 
-    async fn close(mut self, end: &End) {
-        let last = match end {
-            End::Malformed(error) => Some(Response::failed(None, error.retcode, &error.message)),
-            End::Replaced => Some(Response::failed(
+    async fn close(mut self, reason: &DisconnectReason) {
+        let last = match reason {
+            DisconnectReason::Malformed(error) => {
+                Some(Response::failed(None, error.retcode, &error.message))
+            }
+            DisconnectReason::Replaced => Some(Response::failed(
                 None,
                 Retcode::Refused,
-                "another session of this host has taken this one's place",
+                "a newer session of this host has replaced this one",
             )),
-            _ => None,
+            DisconnectReason::ClosedByAgent
+            | DisconnectReason::Lost(_)
+            | DisconnectReason::Redelivery
+            | DisconnectReason::Stopped => None,
         };
         let mut bytes = self.outgoing.split_off(self.written);
         if let Some(last) = last {
             line(&last, &mut bytes);
         }
+        // A peer that does not take its last line is disconnected all the same.
         let _ = timeout(LAST_WORDS, self.stream.write_all(&bytes)).await;
-        goodbye(&mut *self.stream).await;
+        socket::close_gracefully(&mut *self.stream).await;
     }
 }
 
-/// Gives a result back; everything else is dealt with.
+/// Handles a message; returns it if it is a result.
 fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
+    let host = &session.host;
     let map = match parse_object(text) {
         Ok(map) => map,
         Err(error) => {
-            log::warn!("{}: a message was left out: {error}", session.id);
+            log::warn!("{host}: skipped a message: {error}");
             return None;
         }
     };
@@ -207,17 +225,20 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
     let text_of = |name| params.text(name).ok().flatten();
     let id = text_of("id");
     if let Some(method) = text_of("method") {
-        match Arrival::parse(session, &map, || verbatim(text, &map)) {
+        match results::arrival(session, &map, || verbatim(text, &map)) {
             Ok(Some(result)) => return Some(result),
-            Ok(None) => log::debug!("{}: message \"{}\" is not handled here", session.id, quote(method)),
-            Err(error) => log::warn!("{}: a result can't be stored, and is not: {error}", session.id),
+            Ok(None) => log::debug!("{host}: skipped a message of method \"{}\"", quote(method)),
+            Err(error) => {
+                let task = quote(id.unwrap_or_default());
+                log::warn!("{host}: cannot store the result of task \"{task}\", the agent keeps it: {error}");
+            }
         }
         return None;
     }
     match (id, text_of("resp")) {
         (Some(id), Some("success" | "failed")) => {
-            if !session.answer(id, || verbatim(text, &map)) {
-                log::debug!("{}: nobody waits for the answer to \"{}\"", session.id, quote(id));
+            if !session.reply(id, || verbatim(text, &map)) {
+                log::debug!("{host}: nothing waits for the reply to \"{}\"", quote(id));
             }
         }
         (Some(id), Some("output")) => {
@@ -227,14 +248,14 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
         }
         (None, Some(_)) => {
             let message = quote(text_of("message").unwrap_or_default());
-            log::warn!("{}: the agent could not read a message: {message}", session.id);
+            log::warn!("{host}: the agent could not read a message: {message}");
         }
-        _ => log::warn!("{}: a message is neither an answer nor a result", session.id),
+        _ => log::warn!("{host}: skipped a message that is neither a reply nor a result"),
     }
     None
 }
 
-/// The text as it came; written anew where it is JSON by the protocol's leniency alone.
+/// Returns the text as it came, or rewritten if only the protocol's leniency makes it JSON.
 fn verbatim(text: &str, map: &serde_json::Map<String, serde_json::Value>) -> String {
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => text.to_owned(),

@@ -1,18 +1,19 @@
-//! One TCP connection on its way to a session (§2, §3): the first byte tells a plain `init` from a
-//! TLS hello; then TLS, then the `init` that is believed. A deadline for each step.
+//! One TCP connection on its way to a session (PROTOCOL §2, §3). The first byte tells a plain
+//! `init` from a TLS hello; then comes TLS, then the `init` that is authoritative. Each step has a
+//! deadline.
 //!
-//! Refuses without ceremony: whoever sends anything else, too much, or nothing.
+//! A peer that sends something else, too much, or nothing is rejected.
 
-use crate::agents::registry::Hosts;
+use super::channel::Channel;
 use super::redirect::{self, Redirect};
-use crate::agents::{Channel, Session};
+use super::registry::Registry;
+use super::session::Session;
+use super::{socket, tls};
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::agents::tls;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{Init, InitReply, Response};
 use agent_wire::{Decoder, Limits, Retcode};
-use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -25,44 +26,37 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How long a peer may take for each step: its first byte and `init`, the TLS handshake, `init` inside TLS.
+/// The time for each step: first byte and `init`, the TLS handshake, `init` inside TLS.
 const STEP: Duration = Duration::from_secs(10);
 
-/// Bytes a peer may send before it is accepted, before TLS and inside it.
+/// Bytes that a peer may send before it is accepted, before TLS and inside it.
 const MAX_BOOTSTRAP: usize = 64 << 10;
-
-/// How long the last words to a peer may take.
-const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The first byte of a TLS record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A silent peer is probed after this long…
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
-/// …then this often…
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// …and is given up when nothing was acknowledged for so long: within 30 s in all (§3).
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What every connection is served with.
-pub(crate) struct Shared {
-    /// Where an accepted agent is entered.
-    pub(crate) hosts: Arc<Hosts>,
-    /// The policy.
+/// The services that a connection uses.
+pub(crate) struct Services {
+    /// The connected hosts.
+    pub(crate) registry: Arc<Registry>,
+    /// The addresses that agents are redirected to, if they are.
     pub(crate) redirect: Option<Redirect>,
     /// The server's side of TLS.
     pub(crate) tls: TlsAcceptor,
-    /// Where results go.
-    pub(crate) store: Arc<Store>,
+    /// The store of results.
+    pub(crate) store: Arc<dyn Store>,
 }
 
-/// Why a connection came to nothing.
+/// Why a connection did not become a session.
 #[derive(Debug)]
 enum Rejected {
+    /// The step took too long.
     TooSlow(&'static str),
+    /// The step failed.
     Io(&'static str, io::Error),
-    /// It was answered with this.
+    /// The peer's message was answered with this.
     Refused(Retcode, String),
+    /// The controller is shutting down.
     Stopped,
 }
 
@@ -72,58 +66,59 @@ impl fmt::Display for Rejected {
             Self::TooSlow(step) => write!(f, "{step}: took longer than {} s", STEP.as_secs()),
             Self::Io(step, error) => write!(f, "{step}: {error}"),
             Self::Refused(_, why) => f.write_str(why),
-            Self::Stopped => f.write_str("the controller stops"),
+            Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }
 }
 
-/// Serves one connection from its first byte to its end. `opening` is given back once it is a session,
-/// `open` when it is over.
-pub(crate) async fn serve(
+/// Serves one connection from its first byte to its end. Gives `opening` back once the connection
+/// is a session, and `open` when it is over.
+pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     opening: OwnedSemaphorePermit,
     open: OwnedSemaphorePermit,
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     mut stop: Stop,
 ) {
     let opened = tokio::select! {
-        // On the heap, and gone once it is through: an idle session's task stays small.
-        opened = Box::pin(way_in(stream, peer, &shared)) => opened,
-        () = stop.said() => Err(Rejected::Stopped),
+        // On the heap, and freed once it is through: an idle session's task stays small.
+        opened = Box::pin(admit(stream, peer, &services)) => opened,
+        () = stop.requested() => Err(Rejected::Stopped),
     };
     drop(opening);
     match opened {
         Ok(Some((session, channel))) => {
-            let id = session.id.clone();
-            if let Some(older) = shared.hosts.enter(&session) {
-                log::warn!("{id}: a newer session from {peer} replaces the one from {}", older.address);
+            let host = session.host.clone();
+            if let Some(older) = services.registry.enter(&session) {
+                log::warn!("{host}: a new session from {peer} replaces the one from {}", older.address);
             } else {
-                log::info!("{id}: connected from {peer}");
+                log::info!("{host}: connected from {peer}");
             }
-            let end = channel.run(&session, &shared.store, &mut stop).await;
-            shared.hosts.leave(&session);
-            log::info!("{id}: session from {peer} ended: {end}");
+            let reason = channel.run(&session, &*services.store, &mut stop).await;
+            services.registry.leave(&session);
+            log::info!("{host}: disconnected from {peer}: {reason}");
         }
         Ok(None) => log::info!("{peer}: redirected"),
         Err(Rejected::Stopped) => {}
-        Err(why) => log::info!("{peer}: {why}"),
+        Err(why) => log::info!("{peer}: rejected: {why}"),
     }
     drop(open);
 }
 
-async fn way_in(
+/// Takes a connection through bootstrap, TLS and `init`; `None` if the agent was redirected.
+async fn admit(
     mut stream: TcpStream,
     peer: SocketAddr,
-    shared: &Shared,
+    services: &Services,
 ) -> Result<Option<(Arc<Session>, Channel)>, Rejected> {
-    tune(&stream).map_err(|error| Rejected::Io("socket", error))?;
+    socket::tune(&stream).map_err(|error| Rejected::Io("socket", error))?;
     let first = step("first message", next_byte(&stream)).await?;
     if first != TLS_HANDSHAKE {
-        match step("first message", plain_init(&mut stream, shared)).await {
+        match step("first message", plain_init(&mut stream, services)).await {
             Ok(InitReply::Accept) => {}
             Ok(_) => {
-                goodbye(&mut stream).await;
+                socket::close_gracefully(&mut stream).await;
                 return Ok(None);
             }
             Err(why) => return Err(refuse(&mut stream, why).await),
@@ -131,7 +126,7 @@ async fn way_in(
         step("TLS hello", skip_blanks(&mut stream)).await?;
     }
     let mut stream = step("TLS handshake", async {
-        shared.tls.accept(stream).await.map_err(|error| Rejected::Io("TLS handshake", error))
+        services.tls.accept(stream).await.map_err(|error| Rejected::Io("TLS handshake", error))
     })
     .await?;
     let mut decoder = Decoder::new(Channel::LIMITS);
@@ -139,24 +134,14 @@ async fn way_in(
         Ok(init) => init,
         Err(why) => return Err(refuse(&mut stream, why).await),
     };
-    let answer = redirect::decide(shared.redirect.as_ref());
-    step("init inside TLS", write(&mut stream, &answer.to_line())).await?;
-    if !matches!(answer, InitReply::Accept) {
-        goodbye(&mut stream).await;
+    let reply = redirect::decide(services.redirect.as_ref());
+    step("init inside TLS", write(&mut stream, &reply.to_line())).await?;
+    if !matches!(reply, InitReply::Accept) {
+        socket::close_gracefully(&mut stream).await;
         return Ok(None);
     }
     let session = Arc::new(Session::new(init.hostname, peer, init.version, SystemTime::now()));
     Ok(Some((session, Channel::new(stream, decoder))))
-}
-
-/// Small answers at once; a vanished peer noticed, also with bytes on their way to it.
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(3),
-    )?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
 async fn step<T>(
@@ -166,7 +151,7 @@ async fn step<T>(
     timeout(STEP, doing).await.unwrap_or(Err(Rejected::TooSlow(name)))
 }
 
-/// The next byte, left where it is.
+/// Returns the next byte and leaves it in the stream.
 async fn next_byte(stream: &TcpStream) -> Result<u8, Rejected> {
     let mut byte = [0];
     match stream.peek(&mut byte).await {
@@ -176,22 +161,23 @@ async fn next_byte(stream: &TcpStream) -> Result<u8, Rejected> {
     }
 }
 
-/// The exchange before TLS, which is trusted with nothing.
-async fn plain_init(stream: &mut TcpStream, shared: &Shared) -> Result<InitReply, Rejected> {
+/// Answers the `init` before TLS. Nothing that the peer says there is trusted.
+async fn plain_init(stream: &mut TcpStream, services: &Services) -> Result<InitReply, Rejected> {
     let mut decoder = Decoder::new(Limits { max_message: MAX_BOOTSTRAP, ..Limits::default() });
     read_init(stream, &mut decoder).await?;
     if !decoder.is_drained() {
         return Err(Rejected::Refused(
             Retcode::InvalidParams,
-            "init is answered before TLS may start".to_owned(),
+            "bytes follow init; wait for its reply before starting TLS".to_owned(),
         ));
     }
-    let answer = redirect::decide(shared.redirect.as_ref());
-    write(stream, &answer.to_line()).await?;
-    Ok(answer)
+    let reply = redirect::decide(services.redirect.as_ref());
+    write(stream, &reply.to_line()).await?;
+    Ok(reply)
 }
 
-/// The white space that may end a plain `init` after its answer, up to the first byte of the TLS hello.
+/// Skips the white space that may end a plain `init` after its reply, up to the first byte of the
+/// TLS hello.
 async fn skip_blanks(stream: &mut TcpStream) -> Result<(), Rejected> {
     for _ in 0..MAX_BOOTSTRAP {
         match next_byte(stream).await? {
@@ -202,10 +188,10 @@ async fn skip_blanks(stream: &mut TcpStream) -> Result<(), Rejected> {
             _ => break,
         }
     }
-    Err(Rejected::Io("TLS hello", io::Error::other("something else than TLS follows accept")))
+    Err(Rejected::Io("TLS hello", io::Error::other("expected a TLS hello after accept")))
 }
 
-/// The `init` that is believed: the certificate has to name its host.
+/// Reads the `init` inside TLS, which is authoritative: the certificate must name its host.
 async fn bound_init(stream: &mut TlsStream<TcpStream>, decoder: &mut Decoder) -> Result<Init, Rejected> {
     let init = read_init(stream, decoder).await?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -217,7 +203,7 @@ async fn bound_init(stream: &mut TlsStream<TcpStream>, decoder: &mut Decoder) ->
     }
 }
 
-/// Reads up to a whole `init`, from at most [`MAX_BOOTSTRAP`] bytes.
+/// Reads one `init` from at most [`MAX_BOOTSTRAP`] bytes.
 async fn read_init(stream: &mut (impl AsyncRead + Unpin), decoder: &mut Decoder) -> Result<Init, Rejected> {
     let mut read = 0;
     loop {
@@ -229,7 +215,7 @@ async fn read_init(stream: &mut (impl AsyncRead + Unpin), decoder: &mut Decoder)
                     .map_err(|error| Rejected::Refused(Retcode::InvalidParams, error.to_string()));
             }
             Ok(None) if read >= MAX_BOOTSTRAP => {
-                let why = format!("no whole init within {MAX_BOOTSTRAP} bytes");
+                let why = format!("init is longer than {MAX_BOOTSTRAP} bytes");
                 return Err(Rejected::Refused(Retcode::TooLarge, why));
             }
             Ok(None) => {}
@@ -250,34 +236,16 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(
         stream.write_all(bytes).await?;
         stream.flush().await
     };
-    written.await.map_err(|error| Rejected::Io("answer to init", error))
+    written.await.map_err(|error| Rejected::Io("reply to init", error))
 }
 
-/// Tells the peer why, where there is something to tell, and closes.
+/// Tells the peer why it is rejected, if it sent a message, and closes the connection.
 async fn refuse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), why: Rejected) -> Rejected {
     if let Rejected::Refused(retcode, message) = &why {
-        let answer = InitReply::Refused(Response::failed(None, *retcode, message)).to_line();
-        if let Ok(Ok(())) = timeout(GOODBYE, write(stream, &answer)).await {
-            goodbye(stream).await;
+        let reply = InitReply::Refused(Response::failed(None, *retcode, message)).to_line();
+        if let Ok(Ok(())) = timeout(socket::GOODBYE, write(stream, &reply)).await {
+            socket::close_gracefully(stream).await;
         }
     }
     why
-}
-
-/// Ends our direction and waits, a bounded time, for the peer to end its own: closing over bytes that
-/// nobody read would send a reset, and the peer might lose our last words to it.
-pub(crate) async fn goodbye(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
-    let ended = async {
-        if stream.shutdown().await.is_ok() {
-            let mut left = MAX_BOOTSTRAP;
-            let mut chunk = [0; 1024];
-            while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-                left = left.saturating_sub(count);
-                if left == 0 {
-                    break;
-                }
-            }
-        }
-    };
-    let _ = timeout(GOODBYE, ended).await;
 }

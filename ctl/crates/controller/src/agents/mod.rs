@@ -1,23 +1,32 @@
-//! An agent's session: who it is, and the requests that wait for its answers.
+//! The agents' side: ports, handshakes, and one session per connected host.
 //!
-//! [`Session`] is the side that [`crate::api`] holds: it puts requests in and waits. [`channel::Channel`] is the
-//! side that owns the TLS stream. Between them stands one buffer, which both bounds and coalesces:
-//! requests that come while the stream is busy leave as one TLS record. [`Waiter`] and [`OutputStream`] are one
-//! request's wait, for the answer alone or for its output too.
+//! `listener` accepts connections; `handshake` takes each through the bootstrap, TLS and `init`
+//! (PROTOCOL §2, §3); a [`Session`] is then entered in the [`Registry`], and its `channel` serves
+//! the TLS stream until it ends.
+//!
+//! [`Session`] is the end that callers hold: they put requests in and wait for replies. The channel
+//! is the end that owns the stream. Between them stands one mailbox, which both bounds and
+//! coalesces: requests that come while the stream is busy leave as one TLS record. A
+//! [`PendingReply`] is one request's wait for its reply alone, an [`OutputStream`] for its output
+//! too. Results go to the store (`results`). Nothing here knows HTTP.
 
 mod channel;
-pub(crate) mod handshake;
-pub(crate) mod listener;
-pub(crate) mod redirect;
-pub(crate) mod registry;
+mod handshake;
+mod listener;
+mod redirect;
+mod registry;
 mod reply;
+mod results;
 mod session;
+mod socket;
 mod stream;
-pub(crate) mod tls;
+mod tls;
 
-pub(crate) use channel::Channel;
-#[cfg(test)]
-pub(crate) use session::tests;
-pub(crate) use session::{Asked, Session};
+pub(crate) use handshake::Services;
+pub(crate) use listener::{Permits, bind, serve};
+pub(crate) use redirect::Redirect;
+pub(crate) use registry::Registry;
+pub(crate) use reply::NoReply;
+pub(crate) use session::{AgentRequest, Session};
 pub(crate) use stream::OutputStream;
-pub(crate) use reply::{NoAnswer, Waiter};
+pub(crate) use tls::{TlsFiles, acceptor, can_name_a_host, key_matches};

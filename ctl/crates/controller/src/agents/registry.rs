@@ -1,44 +1,39 @@
-//! The hosts that are connected now: one session each, the newest.
+//! The connected hosts: one session each, the newest.
 
-use crate::agents::Session;
-use parking_lot::{Mutex, MutexGuard};
+use super::session::Session;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Host id → session.
+/// The sessions by host id.
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(Mutex<HashMap<String, Arc<Session>>>);
+pub(crate) struct Registry(Mutex<HashMap<String, Arc<Session>>>);
 
-impl Hosts {
-    /// Enters a session. An older one of the same host is told to close and given back.
-    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
-        let older = self.lock().insert(session.id.clone(), Arc::clone(session))?;
+impl Registry {
+    /// Enters a session. Closes the host's older session, if there is one, and returns it.
+    pub(super) fn enter(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
+        let older = self.0.lock().insert(session.host.clone(), Arc::clone(session))?;
         older.close();
         Some(older)
     }
 
-    /// Takes a session that has ended out, unless a newer one has its place.
-    pub(crate) fn leave(&self, session: &Arc<Session>) {
-        let mut hosts = self.lock();
-        if hosts.get(&session.id).is_some_and(|found| Arc::ptr_eq(found, session)) {
-            hosts.remove(&session.id);
+    /// Removes a session that has ended, unless a newer one has taken its place.
+    pub(super) fn leave(&self, session: &Arc<Session>) {
+        let mut sessions = self.0.lock();
+        if sessions.get(&session.host).is_some_and(|found| Arc::ptr_eq(found, session)) {
+            sessions.remove(&session.host);
         }
     }
 
-    /// The session of a host.
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<Session>> {
-        self.lock().get(id).cloned()
+    /// Returns the session of a host.
+    pub(crate) fn find(&self, host: &str) -> Option<Arc<Session>> {
+        self.0.lock().get(host).cloned()
     }
 
-    /// Every session, by host id.
+    /// Returns every session, ordered by host id.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        let mut all: Vec<_> = self.lock().values().cloned().collect();
-        all.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let mut all: Vec<_> = self.0.lock().values().cloned().collect();
+        all.sort_unstable_by(|a, b| a.host.cmp(&b.host));
         all
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        // Every change is one call on the map: it is whole, whatever panicked.
-        self.0.lock()
     }
 }

@@ -1,34 +1,35 @@
-//! One request's wait for its answer. Whoever drops it half-way has stopped waiting.
+//! One request's wait for its reply.
 
-use super::Session;
+use super::session::Session;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Why there is no answer.
+/// Why there is no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoAnswer {
-    /// Too many requests wait already.
+pub(crate) enum NoReply {
+    /// Too many requests are waiting already.
     Busy,
-    /// A request with the same id waits already.
+    /// A request with the same id is waiting already.
     Duplicate,
-    /// The agent is gone. Whether it has begun with the request is not known.
+    /// The agent has disconnected. Whether it has started the request is unknown.
     Disconnected,
-    /// It took too long.
+    /// The agent did not reply in time.
     TimedOut,
 }
 
-/// A request that is on its way.
+/// A request that has been sent or is about to be. Dropped early, it discards the reply.
 #[derive(Debug)]
-pub(crate) struct Waiter {
+pub(crate) struct PendingReply {
     session: Arc<Session>,
     id: String,
-    /// The answer may still come, and must not pass for that of another request with the id.
+    /// A reply may still come after the wait, and must not pass for that of a later request with
+    /// the same id: the id stays taken until then.
     keep_id: bool,
     receiver: oneshot::Receiver<String>,
 }
 
-impl Waiter {
+impl PendingReply {
     pub(super) fn new(
         session: Arc<Session>,
         id: String,
@@ -38,20 +39,20 @@ impl Waiter {
         Self { session, id, keep_id, receiver }
     }
 
-    /// The answer's JSON text, as the agent wrote it.
+    /// Waits for the reply and returns its JSON text, verbatim.
     ///
     /// # Errors
-    /// [`NoAnswer::Disconnected`] or [`NoAnswer::TimedOut`].
-    pub(crate) async fn answer(mut self, within: Duration) -> Result<String, NoAnswer> {
-        match tokio::time::timeout(within, &mut self.receiver).await {
+    /// [`NoReply::Disconnected`] or [`NoReply::TimedOut`].
+    pub(crate) async fn within(mut self, wait: Duration) -> Result<String, NoReply> {
+        match tokio::time::timeout(wait, &mut self.receiver).await {
             Ok(Ok(text)) => Ok(text),
-            Ok(Err(_)) => Err(NoAnswer::Disconnected),
-            Err(_) => Err(NoAnswer::TimedOut),
+            Ok(Err(_)) => Err(NoReply::Disconnected),
+            Err(_) => Err(NoReply::TimedOut),
         }
     }
 }
 
-impl Drop for Waiter {
+impl Drop for PendingReply {
     fn drop(&mut self) {
         if !self.keep_id {
             self.session.forget(&self.id);

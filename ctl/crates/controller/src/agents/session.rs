@@ -1,9 +1,10 @@
-//! [`Session`]: what callers hold of an agent's session, and the desk between them and the channel.
+//! [`Session`]: the end of an agent's session that callers hold, and the mailbox between it and the
+//! channel.
 
+use super::reply::{NoReply, PendingReply};
 use super::stream::{OutputStream, StreamInput};
-use super::{NoAnswer, Waiter};
 use agent_wire::message::line;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -13,150 +14,157 @@ use std::time::SystemTime;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
-/// How many requests may wait for one agent's answers.
-const MAX_WAITING: usize = 4096;
+/// Requests that may wait for one agent's replies.
+const MAX_PENDING: usize = 4096;
 
-/// Bytes of requests that may wait for one agent's stream to take them.
+/// Bytes of requests that may wait for one agent's stream.
 const MAX_OUTGOING: usize = 8 << 20;
 
-/// Bytes beyond that for what we have to say ourselves: acknowledgements and cancellations.
+/// Bytes beyond that for the controller's own messages: acknowledgements and cancellations.
 const MAX_OUTGOING_OWN: usize = 1 << 20;
 
 /// One agent's session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The host's identity, which its certificate names.
-    pub(crate) id: String,
-    /// Where it connected from.
+    /// The host id, which the agent's certificate names.
+    pub(crate) host: String,
+    /// The address that the agent connected from.
     pub(crate) address: SocketAddr,
-    /// What it says its version is.
+    /// The version that the agent reported.
     pub(crate) version: Option<String>,
-    /// When it was accepted.
+    /// When `init` was accepted.
     pub(crate) connected_at: SystemTime,
-    desk: Mutex<Desk>,
-    /// The channel has something to fetch from the desk.
+    mailbox: Mutex<Mailbox>,
+    /// Wakes the channel when the mailbox holds something for it.
     wake: Notify,
 }
 
 #[derive(Default)]
-struct Desk {
+struct Mailbox {
     /// Whole lines that the channel has not fetched yet.
     outgoing: Vec<u8>,
-    /// Request id → who waits for the answer.
-    waiting: HashMap<String, Waiting>,
-    /// The session is to close, or has ended: nothing is taken any more.
-    closing: Option<Closing>,
+    /// The requests without a reply, by id.
+    pending: HashMap<String, Pending>,
+    /// Set when the session is to close or has ended: nothing is accepted anymore.
+    closing: Option<CloseReason>,
 }
 
-/// Who waits for an answer.
-enum Waiting {
-    Answer(oneshot::Sender<String>),
+/// A request without a reply.
+enum Pending {
+    Reply(oneshot::Sender<String>),
     Output(StreamInput),
 }
 
 /// Why a session is to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum CloseReason {
     /// A newer session has its place, or it has ended already.
     Replaced,
-    /// The agent shall come again and send what could not be stored before.
-    Resend,
+    /// The agent is to reconnect and redeliver the results that could not be stored before.
+    Redelivery,
 }
 
-/// A request on its way.
-pub(crate) struct Asked {
+/// A request to an agent.
+pub(crate) struct AgentRequest {
     /// Its id.
     pub(crate) id: String,
-    /// The id is the client's choice, and another client's may be the same.
-    pub(crate) chosen: bool,
+    /// Whether the client chose the id; another client may choose the same.
+    pub(crate) client_chose_id: bool,
     /// Its text, ended by `\n`.
     pub(crate) line: Vec<u8>,
 }
 
-impl fmt::Debug for Asked {
-    /// Without the line, which may hold secrets.
+impl fmt::Debug for AgentRequest {
+    /// Leaves out the line, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("id", &self.id).field("chosen", &self.chosen).finish_non_exhaustive()
+        f.debug_struct("AgentRequest")
+            .field("id", &self.id)
+            .field("client_chose_id", &self.client_chose_id)
+            .finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Desk {
-    /// Numbers only: requests may hold secrets.
+impl fmt::Debug for Mailbox {
+    /// Leaves out the requests, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("pending", &self.pending.len()).finish_non_exhaustive()
     }
 }
 
-/// What the channel finds on the desk.
+/// What the channel finds in the mailbox.
 pub(super) enum Fetched {
     Lines(Vec<u8>),
-    Close(Closing),
+    Close(CloseReason),
 }
 
 impl Session {
-    /// A session that has just been accepted.
-    pub(crate) fn new(
-        id: String,
+    /// Makes the session of an agent whose `init` has just been accepted.
+    pub(super) fn new(
+        host: String,
         address: SocketAddr,
         version: Option<String>,
         connected_at: SystemTime,
     ) -> Self {
-        Self { id, address, version, connected_at, desk: Mutex::default(), wake: Notify::new() }
+        Self { host, address, version, connected_at, mailbox: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Puts a request on its way.
+    /// Sends a request.
     ///
     /// # Errors
-    /// [`NoAnswer::Busy`] when a bound is reached, [`NoAnswer::Duplicate`] when its id is in use,
-    /// [`NoAnswer::Disconnected`] when the session is over.
-    pub(crate) fn ask(self: &Arc<Self>, asked: Asked) -> Result<Waiter, NoAnswer> {
+    /// [`NoReply::Busy`] when a bound is reached, [`NoReply::Duplicate`] when the id is in use,
+    /// [`NoReply::Disconnected`] when the session is over.
+    pub(crate) fn ask(self: &Arc<Self>, request: AgentRequest) -> Result<PendingReply, NoReply> {
         let (sender, receiver) = oneshot::channel();
-        let (id, chosen) = (asked.id.clone(), asked.chosen);
-        self.enter(asked, Waiting::Answer(sender))?;
-        Ok(Waiter::new(Arc::clone(self), id, chosen, receiver))
+        let (id, keep_id) = (request.id.clone(), request.client_chose_id);
+        self.enter(request, Pending::Reply(sender))?;
+        Ok(PendingReply::new(Arc::clone(self), id, keep_id, receiver))
     }
 
-    /// Puts a request on its way whose output is wanted as it comes.
+    /// Sends a request and returns its output as it arrives.
     ///
     /// # Errors
     /// As [`Session::ask`].
-    pub(crate) fn stream(self: &Arc<Self>, asked: Asked) -> Result<OutputStream, NoAnswer> {
-        let (stream, input) = OutputStream::new(Arc::clone(self), asked.id.clone());
-        self.enter(asked, Waiting::Output(input))?;
+    pub(crate) fn stream(self: &Arc<Self>, request: AgentRequest) -> Result<OutputStream, NoReply> {
+        let (stream, input) = OutputStream::new(Arc::clone(self), request.id.clone());
+        self.enter(request, Pending::Output(input))?;
         Ok(stream)
     }
 
-    fn enter(&self, asked: Asked, waiting: Waiting) -> Result<(), NoAnswer> {
-        let mut desk = self.lock();
-        if desk.closing.is_some() {
-            return Err(NoAnswer::Disconnected);
+    fn enter(&self, request: AgentRequest, pending: Pending) -> Result<(), NoReply> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.closing.is_some() {
+            return Err(NoReply::Disconnected);
         }
-        if desk.waiting.len() >= MAX_WAITING || desk.outgoing.len() + asked.line.len() > MAX_OUTGOING {
-            return Err(NoAnswer::Busy);
+        if mailbox.pending.len() >= MAX_PENDING
+            || mailbox.outgoing.len() + request.line.len() > MAX_OUTGOING
+        {
+            return Err(NoReply::Busy);
         }
-        match desk.waiting.entry(asked.id) {
-            Entry::Occupied(_) => return Err(NoAnswer::Duplicate),
-            Entry::Vacant(place) => place.insert(waiting),
+        match mailbox.pending.entry(request.id) {
+            Entry::Occupied(_) => return Err(NoReply::Duplicate),
+            Entry::Vacant(place) => place.insert(pending),
         };
-        desk.outgoing.extend_from_slice(&asked.line);
-        drop(desk);
+        mailbox.outgoing.extend_from_slice(&request.line);
+        drop(mailbox);
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Puts a line of our own on its way, which nobody waits for an answer to. It may be lost: when the
-    /// agent does not read, or is gone.
-    pub(crate) fn post(&self, line: &[u8]) {
-        let mut desk = self.lock();
-        if desk.closing.is_some() || desk.outgoing.len() + line.len() > MAX_OUTGOING + MAX_OUTGOING_OWN {
-            return log::debug!("{}: a line of our own is left out", self.id);
+    /// Sends a message that needs no reply. It may get lost: when the agent does not read, or has
+    /// disconnected.
+    pub(super) fn post(&self, line: &[u8]) {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.closing.is_some()
+            || mailbox.outgoing.len() + line.len() > MAX_OUTGOING + MAX_OUTGOING_OWN
+        {
+            return log::debug!("{}: discarded a message to the agent: it does not read", self.host);
         }
-        desk.outgoing.extend_from_slice(line);
-        drop(desk);
+        mailbox.outgoing.extend_from_slice(line);
+        drop(mailbox);
         self.wake.notify_one();
     }
 
-    /// Ends a command that nobody waits for any more.
+    /// Cancels a command whose client has gone.
     pub(super) fn cancel(&self, id: &str) {
         self.forget(id);
         let mut bytes = Vec::new();
@@ -165,130 +173,122 @@ impl Session {
         self.post(&bytes);
     }
 
-    /// How many requests wait for an answer.
-    pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+    /// Returns the number of requests without a reply.
+    pub(crate) fn pending(&self) -> usize {
+        self.mailbox.lock().pending.len()
     }
 
-    /// Ends the session; who waits is told at once.
-    pub(crate) fn close(&self) {
-        self.close_because(Closing::Replaced);
+    /// Ends the session; every wait ends at once.
+    pub(super) fn close(&self) {
+        self.close_because(CloseReason::Replaced);
     }
 
-    /// Ends the session so that the agent comes again and sends what it keeps.
-    pub(crate) fn close_to_resend(&self) {
-        self.close_because(Closing::Resend);
+    /// Ends the session so that the agent reconnects and redelivers what is not acknowledged.
+    pub(super) fn close_for_redelivery(&self) {
+        self.close_because(CloseReason::Redelivery);
     }
 
-    fn close_because(&self, why: Closing) {
-        let mut desk = self.lock();
-        desk.closing.get_or_insert(why);
-        let waiting = std::mem::take(&mut desk.waiting);
-        desk.outgoing = Vec::new();
-        drop(desk);
-        drop(waiting);
+    fn close_because(&self, reason: CloseReason) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.closing.get_or_insert(reason);
+        let pending = std::mem::take(&mut mailbox.pending);
+        mailbox.outgoing = Vec::new();
+        drop(mailbox);
+        // Outside of the lock: each drop wakes a client.
+        drop(pending);
         self.wake.notify_one();
     }
 
-    /// Waits until there is something for the channel to do; lines only if it `can_write`. Nothing is
-    /// lost when this is given up half-way.
+    /// Waits until there is something for the channel to do; returns lines only if it `can_write`.
+    /// Dropped half-way, it loses nothing.
     pub(super) async fn fetch(&self, can_write: bool) -> Fetched {
         loop {
-            if let Some(fetched) = self.look(can_write) {
+            if let Some(fetched) = self.try_fetch(can_write) {
                 return fetched;
             }
             self.wake.notified().await;
         }
     }
 
-    fn look(&self, can_write: bool) -> Option<Fetched> {
-        let mut desk = self.lock();
-        if let Some(why) = desk.closing {
-            return Some(Fetched::Close(why));
+    fn try_fetch(&self, can_write: bool) -> Option<Fetched> {
+        let mut mailbox = self.mailbox.lock();
+        if let Some(reason) = mailbox.closing {
+            return Some(Fetched::Close(reason));
         }
-        let due = can_write && !desk.outgoing.is_empty();
-        due.then(|| Fetched::Lines(std::mem::take(&mut desk.outgoing)))
+        let has_lines = can_write && !mailbox.outgoing.is_empty();
+        has_lines.then(|| Fetched::Lines(std::mem::take(&mut mailbox.outgoing)))
     }
 
-    /// Hands an answer to who waits for it; `false` when nobody does.
-    pub(super) fn answer(&self, id: &str, text: impl FnOnce() -> String) -> bool {
-        let waiting = self.lock().waiting.remove(id);
-        match waiting {
+    /// Delivers a reply; returns `false` when nothing waits for it.
+    pub(super) fn reply(&self, id: &str, text: impl FnOnce() -> String) -> bool {
+        let pending = self.mailbox.lock().pending.remove(id);
+        match pending {
             None => false,
-            Some(Waiting::Answer(sender)) => sender.send(text()).is_ok(),
-            Some(Waiting::Output(input)) => {
-                input.answer(id, &text());
+            Some(Pending::Reply(sender)) => sender.send(text()).is_ok(),
+            Some(Pending::Output(input)) => {
+                input.reply(id, &text());
                 true
             }
         }
     }
 
-    /// Hands a frame with `bytes` of output to who wants it; `false` when nobody does.
-    pub(super) fn output(&self, id: &str, text: impl FnOnce() -> String, bytes: u64) -> bool {
-        match self.lock().waiting.get(id) {
-            Some(Waiting::Output(input)) => {
-                input.frame(id, &text(), bytes);
-                true
-            }
-            _ => false,
+    /// Delivers a frame with `bytes` of output; discards it when nothing waits for it.
+    pub(super) fn output(&self, id: &str, text: impl FnOnce() -> String, bytes: u64) {
+        if let Some(Pending::Output(input)) = self.mailbox.lock().pending.get(id) {
+            input.frame(id, &text(), bytes);
         }
     }
 
-    /// Nobody waits for this answer any more.
+    /// Discards the reply to a request, should it come.
     pub(super) fn forget(&self, id: &str) {
-        // Bound to a name: dropped after the lock is.
-        let _waiting = self.lock().waiting.remove(id);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Desk> {
-        // Lines are appended whole and the map changes by one call: whole, whatever panicked.
-        self.desk.lock()
+        // Bound to a name so that it is dropped after the lock.
+        let _pending = self.mailbox.lock().pending.remove(id);
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(super) mod tests {
     use super::*;
     use std::time::Duration;
 
-    pub(crate) fn session() -> Arc<Session> {
+    pub(in super::super) fn session() -> Arc<Session> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         Arc::new(Session::new("host-1".to_owned(), address, None, SystemTime::UNIX_EPOCH))
     }
 
-    fn asked(id: &str, line: &[u8]) -> Asked {
-        Asked { id: id.to_owned(), chosen: false, line: line.to_owned() }
+    fn request(id: &str, line: &[u8]) -> AgentRequest {
+        AgentRequest { id: id.to_owned(), client_chose_id: false, line: line.to_owned() }
     }
 
     #[tokio::test]
-    async fn a_wait_ends_with_the_answer_the_session_or_the_time() {
+    async fn a_wait_ends_with_the_reply_the_session_or_the_time() {
         let session = session();
         let long = Duration::from_secs(60);
-        let answered = session.ask(asked("1", b"{}\n")).unwrap();
-        let late = session.ask(asked("2", b"{}\n")).unwrap();
-        let lost = session.ask(asked("3", b"{}\n")).unwrap();
-        assert!(session.answer("1", || "yes".to_owned()));
-        assert!(!session.answer("1", || "again".to_owned()));
-        assert_eq!(answered.answer(long).await, Ok("yes".to_owned()));
-        assert_eq!(late.answer(Duration::ZERO).await, Err(NoAnswer::TimedOut));
-        assert_eq!(session.waiting(), 1);
+        let answered = session.ask(request("1", b"{}\n")).unwrap();
+        let late = session.ask(request("2", b"{}\n")).unwrap();
+        let lost = session.ask(request("3", b"{}\n")).unwrap();
+        assert!(session.reply("1", || "yes".to_owned()));
+        assert!(!session.reply("1", || "again".to_owned()));
+        assert_eq!(answered.within(long).await, Ok("yes".to_owned()));
+        assert_eq!(late.within(Duration::ZERO).await, Err(NoReply::TimedOut));
+        assert_eq!(session.pending(), 1);
         session.close();
-        assert_eq!(lost.answer(long).await, Err(NoAnswer::Disconnected));
-        assert_eq!(session.ask(asked("4", b"{}\n")).unwrap_err(), NoAnswer::Disconnected);
+        assert_eq!(lost.within(long).await, Err(NoReply::Disconnected));
+        assert_eq!(session.ask(request("4", b"{}\n")).unwrap_err(), NoReply::Disconnected);
     }
 
     #[tokio::test]
-    async fn what_waits_is_bounded_and_leaves_in_one_piece() {
+    async fn waiting_requests_are_bounded_and_leave_together() {
         let session = session();
-        let waiters: Vec<_> =
-            (0..MAX_WAITING).map(|id| session.ask(asked(&id.to_string(), b"{}\n")).unwrap()).collect();
-        assert_eq!(session.ask(asked("x", b"{}\n")).unwrap_err(), NoAnswer::Busy);
+        let pending: Vec<_> =
+            (0..MAX_PENDING).map(|id| session.ask(request(&id.to_string(), b"{}\n")).unwrap()).collect();
+        assert_eq!(session.ask(request("x", b"{}\n")).unwrap_err(), NoReply::Busy);
         let Fetched::Lines(lines) = session.fetch(true).await else { panic!("nothing to write") };
-        assert_eq!(lines.len(), MAX_WAITING * 3);
-        drop(waiters);
-        assert_eq!(session.waiting(), 0);
+        assert_eq!(lines.len(), MAX_PENDING * 3);
+        drop(pending);
+        assert_eq!(session.pending(), 0);
         let big = vec![b'x'; MAX_OUTGOING];
-        let _waiter = session.ask(asked("y", &big)).unwrap();
-        assert_eq!(session.ask(asked("z", b"{}\n")).unwrap_err(), NoAnswer::Busy);
+        let _reply = session.ask(request("y", &big)).unwrap();
+        assert_eq!(session.ask(request("z", b"{}\n")).unwrap_err(), NoReply::Busy);
     }
 }

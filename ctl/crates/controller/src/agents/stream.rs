@@ -1,37 +1,39 @@
-//! A request whose output is wanted as it comes: its frames wait here for one client, within a bound.
+//! A request's output as it arrives: its frames wait here for one client, within a bound.
 //!
-//! Who reads slowly loses frames, is told how much, and holds up nobody: not the session, not the
-//! other requests of its host.
+//! A client that reads slowly loses frames and is told how many bytes; it holds up neither the
+//! session nor the other requests to its host.
 
-use super::{NoAnswer, Session};
+use super::reply::NoReply;
+use super::session::Session;
 use agent_wire::message::line;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Bytes of frames that wait for one client.
-pub(super) const MAX_WAITING: usize = 1 << 20;
+const MAX_WAITING: usize = 1 << 20;
 
-/// Between the channel and one client.
+/// The frames between the channel and one client.
 #[derive(Default)]
 struct Buffer {
     lines: Vec<u8>,
-    /// Bytes of output left out since the last line.
+    /// Bytes of output discarded since the last line.
     dropped: u64,
-    end: Option<Result<(), NoAnswer>>,
+    /// `Some` once the reply has come or cannot come anymore.
+    end: Option<Result<(), NoReply>>,
     reader: Option<Waker>,
 }
 
 impl Buffer {
     fn push(&mut self, text: &str) {
-        // A line break in a message is white space between its tokens; here it would be its end.
+        // A line break in a message is white space between its tokens; here it would end the line.
         self.lines.extend(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
         self.lines.push(b'\n');
         self.wake();
     }
 
-    fn tell_dropped(&mut self, id: &str) {
+    fn report_dropped(&mut self, id: &str) {
         if self.dropped > 0 {
             let mut notice = Vec::new();
             line(&serde_json::json!({ "id": id, "resp": "output", "dropped": self.dropped }), &mut notice);
@@ -47,30 +49,25 @@ impl Buffer {
     }
 }
 
-fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
-    // Lines are appended whole: whole, whatever panicked.
-    buffer.lock()
-}
-
-/// The desk's end.
+/// The end that the session's mailbox holds.
 pub(super) struct StreamInput(Arc<Mutex<Buffer>>);
 
 impl StreamInput {
-    /// A frame that brings `bytes` of output; dropped when too much waits already.
+    /// Adds a frame with `bytes` of output; discards it when too many bytes are waiting already.
     pub(super) fn frame(&self, id: &str, text: &str, bytes: u64) {
-        let mut buffer = lock(&self.0);
+        let mut buffer = self.0.lock();
         if buffer.lines.len() + text.len() > MAX_WAITING {
             buffer.dropped += bytes;
         } else {
-            buffer.tell_dropped(id);
+            buffer.report_dropped(id);
             buffer.push(text);
         }
     }
 
-    /// The answer, which is never dropped.
-    pub(super) fn answer(&self, id: &str, text: &str) {
-        let mut buffer = lock(&self.0);
-        buffer.tell_dropped(id);
+    /// Adds the reply, which is never discarded.
+    pub(super) fn reply(&self, id: &str, text: &str) {
+        let mut buffer = self.0.lock();
+        buffer.report_dropped(id);
         buffer.end = Some(Ok(()));
         buffer.push(text);
     }
@@ -78,13 +75,13 @@ impl StreamInput {
 
 impl Drop for StreamInput {
     fn drop(&mut self) {
-        let mut buffer = lock(&self.0);
-        buffer.end.get_or_insert(Err(NoAnswer::Disconnected));
+        let mut buffer = self.0.lock();
+        buffer.end.get_or_insert(Err(NoReply::Disconnected));
         buffer.wake();
     }
 }
 
-/// The client's end. Dropped before the answer has come, it cancels the command.
+/// The client's end. Dropped before the reply has come, it cancels the command.
 pub(crate) struct OutputStream {
     session: Arc<Session>,
     id: String,
@@ -98,19 +95,20 @@ impl fmt::Debug for OutputStream {
 }
 
 impl OutputStream {
-    /// A stream and the end that the desk holds.
+    /// Makes a stream, and the end that the mailbox holds.
     pub(super) fn new(session: Arc<Session>, id: String) -> (Self, StreamInput) {
         let buffer = Arc::default();
         let input = StreamInput(Arc::clone(&buffer));
         (Self { session, id, buffer }, input)
     }
 
-    /// Everything that waits, in whole lines; `None` behind the answer, which is the last line.
+    /// Returns everything that waits, in whole lines; `None` after the reply, which is the last
+    /// line.
     ///
     /// # Errors
-    /// [`NoAnswer::Disconnected`] when the session ended first.
-    pub(crate) fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoAnswer>>> {
-        let mut buffer = lock(&self.buffer);
+    /// [`NoReply::Disconnected`] when the session ended first.
+    pub(crate) fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoReply>>> {
+        let mut buffer = self.buffer.lock();
         if !buffer.lines.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut buffer.lines))));
         }
@@ -127,7 +125,9 @@ impl OutputStream {
 
 impl Drop for OutputStream {
     fn drop(&mut self) {
-        if lock(&self.buffer).end.is_none() {
+        // Not under the buffer's lock: cancelling drops the input, which takes it.
+        let unfinished = self.buffer.lock().end.is_none();
+        if unfinished {
             self.session.cancel(&self.id);
         }
     }
@@ -136,9 +136,9 @@ impl Drop for OutputStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agents::tests::session;
+    use crate::agents::session::tests::session;
 
-    fn read(stream: &mut OutputStream) -> Option<Result<String, NoAnswer>> {
+    fn read(stream: &mut OutputStream) -> Option<Result<String, NoReply>> {
         match stream.poll_lines(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => None,
             Poll::Ready(None) => Some(Ok("END".to_owned())),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_nobody_takes_are_dropped_and_counted_and_the_answer_is_not() {
+    fn unread_frames_are_dropped_and_counted_but_never_the_reply() {
         let (mut stream, input) = OutputStream::new(session(), "1".to_owned());
         assert_eq!(read(&mut stream), None);
         input.frame("1", "{\n\"a\":1}", 1);
@@ -159,7 +159,7 @@ mod tests {
         let found = read(&mut stream).unwrap().unwrap();
         assert_eq!(found, format!("{big}\n"));
         input.frame("1", "next", 1);
-        input.answer("1", &"y".repeat(2 * MAX_WAITING));
+        input.reply("1", &"y".repeat(2 * MAX_WAITING));
         drop(input);
         let found = read(&mut stream).unwrap().unwrap();
         let lines: Vec<&str> = found.lines().collect();
@@ -169,11 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_session_is_told_behind_what_came_before() {
+    fn a_lost_session_is_reported_after_the_frames_before_it() {
         let (mut stream, input) = OutputStream::new(session(), "1".to_owned());
         input.frame("1", "{}", 1);
         drop(input);
         assert_eq!(read(&mut stream), Some(Ok("{}\n".to_owned())));
-        assert_eq!(read(&mut stream), Some(Err(NoAnswer::Disconnected)));
+        assert_eq!(read(&mut stream), Some(Err(NoReply::Disconnected)));
     }
 }

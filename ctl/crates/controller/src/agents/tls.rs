@@ -1,6 +1,6 @@
-//! TLS of the agents' port: what is offered, whose certificates are taken, and whom one speaks for.
+//! TLS on the agents' port: what the server offers, which certificates it accepts, and which host a
+//! certificate speaks for.
 
-use crate::cli::TlsFiles;
 use crate::error::Error;
 use agent_wire::ALPN;
 use agent_wire::message::Init;
@@ -10,15 +10,26 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use webpki::EndEntityCert;
 
-/// The agents' side: TLS 1.3 alone, and no handshake without a certificate of the client CA.
+/// The PEM files of the agents' port.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    /// The server's certificate chain.
+    pub(crate) cert: PathBuf,
+    /// The server's private key.
+    pub(crate) key: PathBuf,
+    /// The CA that signs agents' certificates.
+    pub(crate) client_ca: PathBuf,
+}
+
+/// Makes the server's side: TLS 1.3 only, and no handshake without a certificate of the client CA.
 ///
 /// # Errors
-/// When a file can't be read or used.
+/// When a file cannot be read or used.
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
@@ -36,29 +47,30 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
         .with_single_cert(certificates(&files.cert)?, key)
         .map_err(Error::content(&files.cert))?;
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // No resumption: it would skip the check of the agent's certificate, which may have run out since.
+    // No resumption: it would skip the check of the agent's certificate, which may have expired.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Whether a verified certificate speaks for the host `id`: it names it, and not by a wildcard, or one
-/// key would speak for many hosts. The common name counts for nothing (RFC 9525 §2).
-pub(crate) fn speaks_for(der: &CertificateDer<'_>, id: &str) -> bool {
+/// Returns whether a verified certificate speaks for a host. It must name the host as a DNS name;
+/// with a wildcard, one key would speak for many hosts, and the common name does not count
+/// (RFC 9525 §2).
+pub(super) fn speaks_for(der: &CertificateDer<'_>, id: &str) -> bool {
     let (Ok(cert), Some(name)) = (EndEntityCert::try_from(der), host_name(id)) else { return false };
     cert.verify_is_valid_for_subject_name(&name).is_ok() && cert.valid_dns_names().any(|named| named == id)
 }
 
-/// Whether a host id can stand in a certificate.
+/// Returns whether a host id can be named in a certificate.
 pub(crate) fn can_name_a_host(id: &str) -> bool {
     Init::is_hostname(id) && host_name(id).is_some()
 }
 
-/// Whether the key in the file at `key` is that of the certificate.
+/// Returns whether the file at `key` holds the certificate's key.
 ///
 /// # Errors
-/// When the key can't be read or used.
-pub(crate) fn belong_together(der: &CertificateDer<'_>, key: &Path) -> Result<bool, Error> {
+/// When the key cannot be read or used.
+pub(crate) fn key_matches(der: &CertificateDer<'_>, key: &Path) -> Result<bool, Error> {
     let parsed = PrivateKeyDer::from_pem_file(key).map_err(Error::content(key))?;
     let signer = ring::sign::any_supported_type(&parsed).map_err(Error::content(key))?;
     Ok(CertifiedKey::new(vec![der.clone().into_owned()], signer).keys_match().is_ok())
@@ -72,7 +84,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Vec<_> =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(Error::content(path))?;
     if found.is_empty() {
-        return Err(Error::Content { path: path.to_owned(), why: "holds no certificate".to_owned() });
+        return Err(Error::Content { path: path.to_owned(), why: "no certificate in this file".to_owned() });
     }
     Ok(found)
 }
@@ -90,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_speaks_for_the_hosts_it_names_and_no_other() {
+    fn a_certificate_speaks_only_for_the_hosts_it_names() {
         for (common_name, names, id, wanted) in [
             ("x", &["host-1"][..], "host-1", true),
             ("x", &["other", "host_2.example.com"], "host_2.example.com", true),

@@ -1,8 +1,8 @@
-//! A streamed answer: `application/x-ndjson`, each output frame a line as it comes, the last line the
-//! agent's response. When there is none, the last line is `{"error":"…"}`.
+//! A streamed reply (NDJSON): each output frame is a line as it arrives, the agent's reply the last
+//! one. If there is no reply, the last line is a problem.
 
 use super::problem::ApiError;
-use crate::agents::{NoAnswer, OutputStream};
+use crate::agents::{NoReply, OutputStream};
 use agent_wire::message::line;
 use axum::body::Body as AnyBody;
 use axum::http::header::CONTENT_TYPE;
@@ -15,19 +15,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// The body. Dropped early, since the client has hung up, it cancels the command.
+/// The body. Dropped early, because the client has disconnected, it cancels the command.
 pub(super) struct NdJson {
-    /// `None` when the last line is out.
+    /// `None` once the last line is out.
     output: Option<OutputStream>,
-    /// What came before there was a body.
+    /// The lines that came before there was a body.
     first: Option<Vec<u8>>,
     deadline: Pin<Box<Sleep>>,
     host: String,
 }
 
 impl NdJson {
-    /// Waits for the first line, since an error before it can still be a status; the rest is the body.
-    /// `wait` is for the whole.
+    /// Waits for the first line, because an error before it can still set the status; the body
+    /// follows. `wait` bounds the whole stream.
     ///
     /// # Errors
     /// When there is no line at all.
@@ -39,20 +39,20 @@ impl NdJson {
         let mut body = Self { output: Some(output), first: None, deadline: Box::pin(sleep(wait)), host };
         match poll_fn(|cx| body.poll_lines(cx)).await {
             Some(Ok(lines)) => body.first = Some(lines),
-            Some(Err(why)) => return Err(ApiError::no_answer(why, &body.host)),
+            Some(Err(why)) => return Err(ApiError::NoReply { host: body.host, why }),
             None => {}
         }
         Ok(Response::builder()
-            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_TYPE, controller_api::NDJSON)
             .body(AnyBody::new(body))
             .expect("a status and one fixed header make a response"))
     }
 
-    fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoAnswer>>> {
+    fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoReply>>> {
         let Some(output) = &mut self.output else { return Poll::Ready(None) };
         let lines = match output.poll_lines(cx) {
             Poll::Pending => match self.deadline.as_mut().poll(cx) {
-                Poll::Ready(()) => Some(Err(NoAnswer::TimedOut)),
+                Poll::Ready(()) => Some(Err(NoReply::TimedOut)),
                 Poll::Pending => return Poll::Pending,
             },
             Poll::Ready(lines) => lines,
@@ -79,8 +79,8 @@ impl Body for NdJson {
         lines.map(|lines| {
             let lines = lines?.unwrap_or_else(|why| {
                 let mut last = Vec::new();
-                let error = ApiError::no_answer(why, &self.host).message();
-                line(&serde_json::json!({ "error": error }), &mut last);
+                let host = std::mem::take(&mut self.host);
+                line(&ApiError::NoReply { host, why }.problem(), &mut last);
                 last
             });
             Some(Ok(Frame::data(lines.into())))

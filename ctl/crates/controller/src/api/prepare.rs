@@ -1,7 +1,8 @@
-//! A request's body → the line an agent gets: checked, given an id where it has none, put on one line.
+//! Turns a client's request into the line that the agent receives: checked, with an id, on one
+//! line.
 
 use super::problem::ApiError;
-use crate::agents::Asked;
+use crate::agents::AgentRequest;
 use agent_wire::json::parse_object;
 use agent_wire::message::{DEFAULT_TIMEOUT, MAX_ID, MAX_SYNC_TIMEOUT, line};
 use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Params};
@@ -9,32 +10,32 @@ use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Bytes of a body: with its id in it, the message is within what an agent takes.
+/// Bytes of a body: with the id added, an agent still accepts the message.
 pub(super) const MAX_BODY: usize = DEFAULT_MAX_MESSAGE - 128;
 
-/// How much longer than the request's own time-out its answer is waited for.
+/// The wait for a reply beyond the request's own timeout.
 const MARGIN: Duration = Duration::from_secs(15);
 
-/// How long the answer to any other request is waited for.
+/// The wait for the reply to any other request.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
-/// A request that can be sent.
+/// A request that is ready to send.
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// Its id and text.
-    pub(super) asked: Asked,
-    /// How long its answer is waited for.
+    pub(super) request: AgentRequest,
+    /// How long to wait for the reply.
     pub(super) wait: Duration,
-    /// Its output is wanted as it comes.
+    /// Whether to pass its output on as it arrives.
     pub(super) stream: bool,
 }
 
-/// Checks what every request must have; the rest is the agent's to judge.
+/// Checks the fields that every request must have; the agent checks the others.
 ///
 /// # Errors
-/// [`ApiError::BadRequest`] or [`ApiError::TooLarge`].
+/// [`ApiError::InvalidRequest`] or [`ApiError::TooLarge`].
 pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
-    let bad = |why: &str| ApiError::BadRequest(format!("the body must be one JSON object: {why}"));
+    let bad = |why: &str| ApiError::InvalidRequest(format!("the body must be one JSON object: {why}"));
     let mut decoder = Decoder::new(Limits::default());
     decoder.push(body);
     let text = match decoder.next_message() {
@@ -44,38 +45,38 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     };
     let mut map = parse_object(text).map_err(|error| bad(&error.message))?;
     if !decoder.is_drained() {
-        return Err(bad("something follows it"));
+        return Err(bad("something follows the object"));
     }
     let params = Params::new(&map);
-    let wrong = |error: InvalidParams| ApiError::BadRequest(error.to_string());
+    let wrong = |error: InvalidParams| ApiError::InvalidRequest(error.to_string());
     let method = params.required_text("method").map_err(wrong)?;
     let sync = method == "sync.bash";
     let wait = if sync {
-        // A time-out that is no number of seconds is refused by the agent, at once.
-        let asked = params.whole("timeout", "", 1..=MAX_SYNC_TIMEOUT).ok().flatten();
-        Duration::from_secs(asked.unwrap_or(DEFAULT_TIMEOUT)) + MARGIN
+        // The agent rejects a timeout that is not a number of seconds.
+        let given = params.whole("timeout", "", 1..=MAX_SYNC_TIMEOUT).ok().flatten();
+        Duration::from_secs(given.unwrap_or(DEFAULT_TIMEOUT)) + MARGIN
     } else {
         DEFAULT_WAIT
     };
     let stream = sync && params.flag("stream", false).unwrap_or_default();
     let chosen = params.short_text("id", MAX_ID).map_err(wrong)?;
     if chosen.is_some() && method != "async.bash" {
-        return Err(ApiError::BadRequest(
-            "only async.bash may have an id here: one is made for it".to_owned(),
+        return Err(ApiError::InvalidRequest(
+            "id is allowed in async.bash only; the controller sets the id of other requests".to_owned(),
         ));
     }
-    let (id, chosen) = match chosen {
+    let (id, client_chose_id) = match chosen {
         Some(id) => (id.to_owned(), true),
         None => (Uuid::new_v4().to_string(), false),
     };
     map.insert("id".to_owned(), Value::String(id.clone()));
     let mut text = Vec::with_capacity(body.len() + 64);
     line(&map, &mut text);
-    // Writing anew may add escapes; what an agent would refuse for its size is refused here.
+    // The rewritten text may have more escapes and exceed what an agent accepts.
     if text.len() > DEFAULT_MAX_MESSAGE {
         return Err(ApiError::TooLarge);
     }
-    Ok(Prepared { asked: Asked { id, chosen, line: text }, wait, stream })
+    Ok(Prepared { request: AgentRequest { id, client_chose_id, line: text }, wait, stream })
 }
 
 #[cfg(test)]
@@ -87,10 +88,10 @@ mod tests {
         let body = b" {\n\"method\": \"sync.bash\",\n\"cmd\": \"ls\", \"timeout\": 10, }\n";
         let prepared = prepare(body).unwrap();
         assert_eq!(prepared.wait, Duration::from_secs(25));
-        let text = String::from_utf8(prepared.asked.line).unwrap();
+        let text = String::from_utf8(prepared.request.line).unwrap();
         assert_eq!(text.find('\n'), Some(text.len() - 1));
         let map = parse_object(text.trim()).unwrap();
-        assert_eq!(map["id"], prepared.asked.id);
+        assert_eq!(map["id"], prepared.request.id);
         assert_eq!((map["cmd"].as_str(), map["timeout"].as_u64()), (Some("ls"), Some(10)));
     }
 
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_task_brings_its_id_and_only_a_command_is_streamed() {
+    fn only_a_task_has_a_client_chosen_id_and_only_a_command_is_streamed() {
         for (body, id, stream) in [
             (r#"{"method":"async.bash","cmd":"ls","id":"mine"}"#, Some("mine"), false),
             (r#"{"method":"async.bash","cmd":"ls","id":null,"stream":true}"#, None, false),
@@ -116,13 +117,13 @@ mod tests {
             (r#"{"method":"getinfo.kernel","stream":true}"#, None, false),
         ] {
             let prepared = prepare(body.as_bytes()).unwrap();
-            assert_eq!((prepared.asked.chosen, prepared.stream), (id.is_some(), stream), "{body}");
-            assert!(id.is_none_or(|id| id == prepared.asked.id), "{body}");
+            assert_eq!((prepared.request.client_chose_id, prepared.stream), (id.is_some(), stream), "{body}");
+            assert!(id.is_none_or(|id| id == prepared.request.id), "{body}");
         }
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn an_invalid_request_is_rejected() {
         for body in [
             "",
             "[]",
@@ -139,7 +140,7 @@ mod tests {
             r#"{"method":"async.bash","cmd":"ls","id":1}"#,
         ] {
             let found = prepare(body.as_bytes());
-            assert!(matches!(found, Err(ApiError::BadRequest(_))), "{body:?}: {found:?}");
+            assert!(matches!(found, Err(ApiError::InvalidRequest(_))), "{body:?}: {found:?}");
         }
     }
 }

@@ -1,104 +1,111 @@
-//! What a client of the API is told when there is no answer: a status and `{"error":"…"}`.
+//! Every error of the API, and its problem details (RFC 9457).
 
-use super::request::MAX_BODY;
-use crate::agents::NoAnswer;
-use crate::store::Unreadable;
+use super::prepare::MAX_BODY;
+use crate::agents::NoReply;
+use crate::store::StoreError;
 use agent_wire::json::quote;
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
 
-/// Why a request of a client came to nothing.
+/// Why a client's request came to nothing.
 #[derive(Debug)]
 pub(super) enum ApiError {
-    /// 401.
+    /// The token is missing or wrong.
     Unauthorized,
-    /// 404.
-    NoSuchPath,
-    /// 405.
-    WrongMethod,
-    /// 400: what is wrong with the body.
-    BadRequest(String),
-    /// 413.
+    /// The API has no such path.
+    UnknownPath,
+    /// The path does not support the HTTP method.
+    MethodNotAllowed,
+    /// The path, query or body is invalid, for this reason.
+    InvalidRequest(String),
+    /// The body is too large.
     TooLarge,
-    /// 404: the host's id.
-    NoSuchHost(String),
-    /// 404: the host's id and the task's.
-    NoResult(String, String),
-    /// 500.
-    Unreadable,
-    /// 503, 409, 502 or 504, and the host's id.
-    NoAnswer(NoAnswer, String),
+    /// The host with this id is not connected.
+    HostNotConnected(String),
+    /// There is no result for the task.
+    NoResult {
+        /// The task's id.
+        task: String,
+    },
+    /// The host did not reply.
+    NoReply {
+        /// The host's id.
+        host: String,
+        /// Why not.
+        why: NoReply,
+    },
+    /// The controller failed; its log says why.
+    Internal,
 }
 
 impl ApiError {
-    /// For a host that gives no answer.
-    pub(super) fn no_answer(why: NoAnswer, host: &str) -> Self {
-        Self::NoAnswer(why, host.to_owned())
-    }
-
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoSuchPath | Self::NoSuchHost(_) | Self::NoResult(..) => StatusCode::NOT_FOUND,
-            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NoAnswer(NoAnswer::Duplicate, _) => StatusCode::CONFLICT,
-            Self::NoAnswer(NoAnswer::Busy, _) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoAnswer(NoAnswer::Disconnected, _) => StatusCode::BAD_GATEWAY,
-            Self::NoAnswer(NoAnswer::TimedOut, _) => StatusCode::GATEWAY_TIMEOUT,
-        }
-    }
-
-    /// What to say to people.
-    pub(super) fn message(&self) -> String {
-        match self {
-            Self::Unauthorized => "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
-            Self::NoSuchPath => "no such path; the API is under /api/v1/hosts".to_owned(),
-            Self::WrongMethod => "this path does not know this HTTP method".to_owned(),
-            Self::BadRequest(why) => why.clone(),
-            Self::TooLarge => format!("a request has at most {MAX_BODY} bytes"),
-            Self::NoSuchHost(id) => format!("no host \"{}\" is connected", quote(id)),
-            Self::NoResult(host, task) => {
-                format!(
-                    "there is no result of the task \"{}\" of the host \"{}\" (yet)",
-                    quote(task),
-                    quote(host)
-                )
+    /// Returns the problem details.
+    pub(super) fn problem(&self) -> Problem {
+        let (kind, detail) = match self {
+            Self::Unauthorized => (
+                ProblemKind::Unauthorized,
+                "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
+            ),
+            Self::UnknownPath => {
+                (ProblemKind::UnknownPath, "no such path; the API is at /api/v1/hosts".to_owned())
             }
-            Self::Unreadable => "the results can't be read: the controller's log says why".to_owned(),
-            Self::NoAnswer(NoAnswer::Duplicate, id) => {
-                format!("the host {id} has not answered an earlier request with this id: ask again later")
+            Self::MethodNotAllowed => {
+                (ProblemKind::MethodNotAllowed, "method not allowed".to_owned())
             }
-            Self::NoAnswer(NoAnswer::Busy, id) => {
-                format!("too many requests wait for the host {id}: ask again later")
+            Self::InvalidRequest(why) => (ProblemKind::InvalidRequest, why.clone()),
+            Self::TooLarge => {
+                (ProblemKind::TooLarge, format!("a request must be at most {MAX_BODY} bytes"))
             }
-            Self::NoAnswer(NoAnswer::Disconnected, id) => {
-                format!("the host {id} disconnected before it answered; it may have begun with the request")
+            Self::HostNotConnected(host) => {
+                (ProblemKind::HostNotConnected, format!("host \"{}\" is not connected", quote(host)))
             }
-            Self::NoAnswer(NoAnswer::TimedOut, id) => {
-                format!("the host {id} did not answer in time; it may still be busy with the request")
+            Self::NoResult { task } => (
+                ProblemKind::NoResult,
+                format!("no result for task \"{}\": unknown, or not finished", quote(task)),
+            ),
+            Self::NoReply { host, why: NoReply::Duplicate } => (
+                ProblemKind::DuplicateRequest,
+                format!("host {host} has not answered an earlier request with this id; retry later"),
+            ),
+            Self::NoReply { host, why: NoReply::Busy } => (
+                ProblemKind::HostBusy,
+                format!("too many requests are waiting for host {host}; retry later"),
+            ),
+            Self::NoReply { host, why: NoReply::Disconnected } => (
+                ProblemKind::HostDisconnected,
+                format!("host {host} disconnected before it replied; it may have started the request"),
+            ),
+            Self::NoReply { host, why: NoReply::TimedOut } => (
+                ProblemKind::HostTimedOut,
+                format!("host {host} did not reply in time; it may still be working on the request"),
+            ),
+            Self::Internal => {
+                (ProblemKind::Internal, "internal error; the controller's log says why".to_owned())
             }
-        }
+        };
+        Problem::new(kind, detail)
     }
 }
 
-impl From<Unreadable> for ApiError {
-    fn from(error: Unreadable) -> Self {
-        log::error!("the results can't be read: {error}");
-        Self::Unreadable
+impl From<StoreError> for ApiError {
+    /// Logs the cause, which clients do not see.
+    fn from(error: StoreError) -> Self {
+        log::error!("{error}");
+        Self::Internal
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = Json(serde_json::json!({ "error": self.message() }));
-        let mut response = (self.status(), body).into_response();
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).expect("every kind has a valid status");
+        let mut response = Response::builder().status(status).header(header::CONTENT_TYPE, PROBLEM_JSON);
         if let Self::Unauthorized = self {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response = response.header(header::WWW_AUTHENTICATE, "Bearer");
         }
-        response
+        let text = serde_json::to_string(&problem).expect("text and a number go to memory");
+        response.body(Body::from(text)).expect("a status and fixed headers make a response")
     }
 }

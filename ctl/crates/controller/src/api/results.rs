@@ -1,102 +1,65 @@
-//! The results that the controller keeps: of one host in order, or of one task, waited for.
+//! The stored results: a host's in order, or one task's, with a wait for it.
 
+use super::extract::{Parameters, Segments};
 use super::problem::ApiError;
 use super::router::{Api, json};
-use crate::store::Stored;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use crate::auth::Principal;
+use crate::store::ResultRow;
+use axum::Json;
+use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use controller_api::{
+    DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
+    StoredResult,
+};
 use serde_json::value::RawValue;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::timeout;
 
-/// Results in one answer, unless the client says.
-const DEFAULT_LIMIT: usize = 100;
-
-/// The most results in one answer.
-const MAX_LIMIT: usize = 1000;
-
-/// The longest wait for a result, in seconds.
-const MAX_WAIT: u64 = 60;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Span {
-    /// The sequence number of the last result that is known.
-    #[serde(default)]
-    after: i64,
-    limit: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Patience {
-    /// Seconds.
-    #[serde(default)]
-    wait: u64,
-}
-
-#[derive(Serialize)]
-struct Page {
-    results: Vec<View>,
-}
-
-/// A result as clients see it.
-#[derive(Serialize)]
-struct View {
-    sequence: i64,
-    /// RFC 3339, UTC.
-    received: String,
-    task: String,
-    /// The agent's event.
-    result: Box<RawValue>,
-}
-
-/// `GET …/results`: those behind a sequence number, oldest first. Fewer than asked for when they are
-/// large; none when there are no more.
+/// `GET …/results`: a page of a host's results.
 pub(super) async fn page(
+    _: Principal,
     State(api): State<Api>,
-    Path(host): Path<String>,
-    span: Result<Query<Span>, QueryRejection>,
-) -> Result<Response, ApiError> {
-    let Query(span) = span.map_err(|error| ApiError::BadRequest(error.body_text()))?;
-    let limit = span.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(ApiError::BadRequest(format!("limit must be from 1 to {MAX_LIMIT}")));
+    Segments(host): Segments<String>,
+    Parameters(query): Parameters<ResultsQuery>,
+) -> Result<Json<ResultPage>, ApiError> {
+    let limit = query.limit.unwrap_or(DEFAULT_RESULTS);
+    if !(1..=MAX_RESULTS).contains(&limit) {
+        return Err(ApiError::InvalidRequest(format!("limit must be from 1 to {MAX_RESULTS}")));
     }
-    let stored = api.store.page(host, span.after, limit).await?;
-    let results = stored.into_iter().map(view).collect::<Result<_, _>>()?;
-    Ok(json(serde_json::to_string(&Page { results }).expect("results have string keys and go to memory")))
+    let rows = api.store.page(&host, query.after, limit).await?;
+    let results = rows.into_iter().map(stored_result).collect::<Result<_, _>>()?;
+    Ok(Json(ResultPage { results }))
 }
 
-/// `GET …/results/{task}`: the event, now or within the wait.
+/// `GET …/results/{task}`: the event of one task, now or within the wait.
 pub(super) async fn one(
+    _: Principal,
     State(api): State<Api>,
-    Path((host, task)): Path<(String, String)>,
-    patience: Result<Query<Patience>, QueryRejection>,
+    Segments((host, task)): Segments<(String, String)>,
+    Parameters(query): Parameters<ResultQuery>,
 ) -> Result<Response, ApiError> {
-    let Query(patience) = patience.map_err(|error| ApiError::BadRequest(error.body_text()))?;
-    if patience.wait > MAX_WAIT {
-        return Err(ApiError::BadRequest(format!("wait must be at most {MAX_WAIT} seconds")));
+    if query.wait > MAX_WAIT_SECONDS {
+        let why = format!("wait must be at most {MAX_WAIT_SECONDS} seconds");
+        return Err(ApiError::InvalidRequest(why));
     }
-    let find = || api.store.event(host.clone(), task.clone());
-    // Before the first look: a result that comes between is heard of.
+    // Before the first look, or a result that is stored in between would be missed.
     let mut watch = api.store.watch(&host, &task);
-    let mut event = find().await?;
-    if event.is_none() && timeout(Duration::from_secs(patience.wait), watch.stored()).await.is_ok() {
-        event = find().await?;
+    let mut event = api.store.event(&host, &task).await?;
+    if event.is_none() && timeout(Duration::from_secs(query.wait), watch.stored()).await.is_ok() {
+        event = api.store.event(&host, &task).await?;
     }
-    event.map(json).ok_or(ApiError::NoResult(host, task))
+    event.map(json).ok_or(ApiError::NoResult { task })
 }
 
-fn view(stored: Stored) -> Result<View, ApiError> {
-    let Stored { sequence, received, task, event } = stored;
+fn stored_result(row: ResultRow) -> Result<StoredResult, ApiError> {
+    let ResultRow { sequence, received, task, event } = row;
     let since = Duration::from_millis(u64::try_from(received).unwrap_or_default());
     let received = UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH);
+    let received = humantime::format_rfc3339_millis(received).to_string();
     let result = RawValue::from_string(event).map_err(|error| {
-        log::error!("the stored result {sequence} is no JSON: {error}");
-        ApiError::Unreadable
+        log::error!("the stored result {sequence} is not JSON: {error}");
+        ApiError::Internal
     })?;
-    Ok(View { sequence, received: humantime::format_rfc3339_millis(received).to_string(), task, result })
+    Ok(StoredResult { sequence, received, task, result })
 }

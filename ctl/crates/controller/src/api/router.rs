@@ -1,118 +1,89 @@
-//! The routes, what guards them, and a handler each.
+//! The table of routes, and the router made of it.
 
 use super::problem::ApiError;
-use super::ndjson::NdJson;
-use super::{request, results};
-use crate::agents::registry::Hosts;
-use crate::agents::Session;
+use super::{hosts, requests, results};
+use crate::agents::Registry;
+use crate::auth::{Authenticator, Principal};
 use crate::store::Store;
-use crate::auth::Token;
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::middleware::{self, Next};
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde::Serialize;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use controller_api::path;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How long a client may take to send a request's body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What the API works on.
+/// What the handlers use.
 #[derive(Clone)]
 pub(super) struct Api {
-    hosts: Arc<Hosts>,
-    pub(super) store: Arc<Store>,
-    token: Arc<Token>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) authenticator: Arc<Authenticator>,
 }
 
-/// A host as clients see it.
-#[derive(Serialize)]
-struct HostView<'a> {
-    id: &'a str,
-    address: std::net::SocketAddr,
-    version: Option<&'a str>,
-    /// RFC 3339, UTC.
-    connected_at: String,
-    /// Requests whose answers are waited for.
-    requests_running: usize,
+/// One route of the API.
+struct Route {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the handler knows it; tests walk the table"))]
+    method: Method,
+    path: &'static str,
+    handler: MethodRouter<Api>,
 }
 
-impl<'a> From<&'a Session> for HostView<'a> {
-    fn from(session: &'a Session) -> Self {
-        Self {
-            id: &session.id,
-            address: session.address,
-            version: session.version.as_deref(),
-            connected_at: humantime::format_rfc3339_seconds(session.connected_at).to_string(),
-            requests_running: session.waiting(),
-        }
+impl Route {
+    fn new<H, T>(method: Method, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Api>,
+        T: TakesPrincipal + 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).expect("a standard method");
+        Self { method, path, handler: on(filter, handler) }
     }
 }
 
-/// The routes.
-pub(crate) fn router(hosts: Arc<Hosts>, store: Arc<Store>, token: Token) -> Router {
-    let api = Api { hosts, store, token: Arc::new(token) };
-    Router::new()
-        .route("/api/v1/hosts", get(list))
-        .route("/api/v1/hosts/{id}", get(show))
-        .route("/api/v1/hosts/{id}/requests", post(ask))
-        .route("/api/v1/hosts/{id}/results", get(results::page))
-        .route("/api/v1/hosts/{id}/results/{task}", get(results::one))
-        .fallback(async || ApiError::NoSuchPath)
-        .method_not_allowed_fallback(async || ApiError::WrongMethod)
-        .layer(middleware::from_fn_with_state(api.clone(), authorize))
+/// The argument lists that start with a [`Principal`]. Arguments are extracted in order, so such a
+/// handler does nothing, and reveals nothing, for a caller without a valid token. Every handler
+/// must have one of these lists, or [`Route::new`] does not compile.
+trait TakesPrincipal {}
+impl<Via> TakesPrincipal for (Via, Principal) {}
+impl<Via, A> TakesPrincipal for (Via, Principal, A) {}
+impl<Via, A, B> TakesPrincipal for (Via, Principal, A, B) {}
+impl<Via, A, B, C> TakesPrincipal for (Via, Principal, A, B, C) {}
+
+/// Returns every route.
+fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, path::HOSTS, hosts::list),
+        Route::new(Method::GET, path::HOST, hosts::show),
+        Route::new(Method::POST, path::REQUESTS, requests::ask),
+        Route::new(Method::GET, path::RESULTS, results::page),
+        Route::new(Method::GET, path::RESULT, results::one),
+    ]
+}
+
+/// Makes the router. Without a valid token it does not even reveal which paths exist.
+pub(crate) fn router(
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    authenticator: Authenticator,
+) -> Router {
+    let api = Api { registry, store, authenticator: Arc::new(authenticator) };
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .fallback(async |_: Principal| ApiError::UnknownPath)
+        .method_not_allowed_fallback(async |_: Principal| ApiError::MethodNotAllowed)
         .with_state(api)
 }
 
-/// Before everything else: nothing is told to who has no token, not even which paths there are.
-async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Result<Response, ApiError> {
-    let mut given = request.headers().get_all(AUTHORIZATION).iter();
-    match (given.next(), given.next()) {
-        (Some(value), None) if api.token.is_in(value.as_bytes()) => Ok(next.run(request).await),
-        _ => Err(ApiError::Unauthorized),
-    }
-}
-
-async fn list(State(api): State<Api>) -> Json<serde_json::Value> {
-    let sessions = api.hosts.all();
-    let hosts: Vec<HostView<'_>> = sessions.iter().map(|session| HostView::from(&**session)).collect();
-    Json(serde_json::json!({ "hosts": hosts }))
-}
-
-async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<serde_json::Value>, ApiError> {
-    let session = api.hosts.find(&id).ok_or(ApiError::NoSuchHost(id))?;
-    Ok(Json(serde_json::json!(HostView::from(&*session))))
-}
-
-async fn ask(State(api): State<Api>, Path(id): Path<String>, body: Body) -> Result<Response, ApiError> {
-    let read = axum::body::to_bytes(body, request::MAX_BODY);
-    let body = match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(ApiError::TooLarge),
-        Err(_) => return Err(ApiError::BadRequest("the body did not come in time".to_owned())),
-    };
-    let prepared = request::prepare(&body)?;
-    drop(body);
-    let session = api.hosts.find(&id).ok_or_else(|| ApiError::NoSuchHost(id.clone()))?;
-    let no_answer = |why| ApiError::no_answer(why, &id);
-    if prepared.stream {
-        let output = session.stream(prepared.asked).map_err(no_answer)?;
-        drop(session);
-        return NdJson::begin(output, id, prepared.wait).await;
-    }
-    let waiter = session.ask(prepared.asked).map_err(no_answer)?;
-    drop(session);
-    Ok(json(waiter.answer(prepared.wait).await.map_err(no_answer)?))
-}
-
-/// A response whose body is JSON text already.
+/// Makes a response of a body that is JSON text already.
 pub(super) fn json(text: String) -> Response {
     Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .body(Body::from(text))
         .expect("a status and one fixed header make a response")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The API's HTTP/1.1 server on loopback: connections bounded, slow ones given up, all ended at stop.
+//! The API's HTTP/1.1 server. It bounds the connections, drops slow ones, and ends all at the stop.
 
 use crate::stop::Stop;
 use axum::Router;
@@ -9,16 +9,16 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Clients connected at once; more wait unaccepted.
+/// Connected clients; more of them wait unaccepted.
 const MAX_CLIENTS: usize = 4096;
 
-/// How long a client may take for the head of its next request.
+/// The time for a client to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long accepting pauses when the process is out of descriptors or memory.
+/// The pause in accepting when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long answers that are being written have when the controller stops.
+/// The time to finish responses when the controller stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves `router` until `stop`.
@@ -31,16 +31,16 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: Stop)
                     clients.spawn(client(stream, router.clone(), stop.clone()));
                 }
                 Err(error) => {
-                    log::warn!("API: accept: {error}");
+                    log::warn!("cannot accept an API client: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
             Some(ended) = clients.join_next() => {
                 if let Err(error) = ended && error.is_panic() {
-                    log::error!("API: a client's task panicked: {error}");
+                    log::error!("the task of an API client panicked: {error}");
                 }
             }
-            () = stop.said() => break,
+            () = stop.requested() => break,
         }
     }
     drop(listener);
@@ -57,12 +57,12 @@ async fn client(stream: TcpStream, router: Router, mut stop: Stop) {
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = stop.said() => {
+        () = stop.requested() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = served {
-        log::debug!("API: {error}");
+        log::debug!("an API client's connection failed: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The API's token: read from its file, or made; compared in constant time; never printed.
+//! The API token: read from its file or generated, compared in constant time, never printed.
 
 use crate::error::Error;
 use crate::files;
@@ -8,13 +8,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use subtle::ConstantTimeEq as _;
 
-/// Bytes of a token that is made here, before they are written as hexadecimal digits.
-const MADE_BYTES: usize = 32;
+/// Random bytes of a generated token; the file holds them as hexadecimal digits.
+const GENERATED_BYTES: usize = 32;
 
-/// Characters of a token: fewer can be guessed, more is no token.
+/// Characters of a token: a shorter one can be guessed.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=4096;
 
-/// What a client of the API has to know.
+/// The secret that a client of the API presents.
 pub(crate) struct Token(String);
 
 impl fmt::Debug for Token {
@@ -24,45 +24,45 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Reads the token in the file at `path`; makes file and token when there is none.
+    /// Reads the token from the file at `path`; generates both if there is no file.
     ///
     /// # Errors
-    /// When the file can't be read or made, is readable by others, or holds no token.
-    pub(crate) fn load_or_make(path: &Path) -> Result<Self, Error> {
+    /// When the file cannot be read or created, others can read it, or it holds no valid token.
+    pub(crate) fn load_or_generate(path: &Path) -> Result<Self, Error> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let mut bytes = [0; MADE_BYTES];
+                let mut bytes = [0; GENERATED_BYTES];
                 getrandom::fill(&mut bytes)
-                    .map_err(|error| Error::System("getrandom", io::Error::other(error.to_string())))?;
+                    .map_err(io::Error::other)
+                    .map_err(Error::system("cannot generate a token"))?;
                 let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                 files::replace(path, format!("{text}\n").as_bytes(), files::PRIVATE)?;
-                log::info!("made a new API token in {}", path.display());
+                log::info!("generated an API token in {}", path.display());
                 text
             }
             Err(source) => return Err(Error::File { path: path.to_owned(), source }),
         };
         let mode = path.metadata().map_err(Error::file(path))?.mode() & 0o7777;
         if mode & 0o077 != 0 {
-            let why = format!("mode {mode:04o} lets others read the token: chmod 0600 it");
+            let why = format!("mode {mode:04o} lets others read the token; run chmod 0600 on it");
             return Err(Error::Content { path: path.to_owned(), why });
         }
         let text = text.trim();
         if LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
+            let (least, most) = (LENGTH.start(), LENGTH.end());
             let why = format!(
-                "a token is one word of {} to {} printable ASCII characters",
-                LENGTH.start(),
-                LENGTH.end()
+                "the token must be {least} to {most} printable ASCII characters without spaces"
             );
             Err(Error::Content { path: path.to_owned(), why })
         }
     }
 
-    /// Whether an `Authorization` header's value carries this token (RFC 6750 §2.1). Its time tells
-    /// nothing but the length.
-    pub(crate) fn is_in(&self, header: &[u8]) -> bool {
+    /// Returns whether an `Authorization` header carries this token (RFC 6750 §2.1). The time it
+    /// takes reveals only the token's length.
+    pub(super) fn is_in(&self, header: &[u8]) -> bool {
         match header.split_at_checked(b"Bearer ".len()) {
             Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"Bearer ") => {
                 self.0.as_bytes().ct_eq(given.trim_ascii()).into()
@@ -77,9 +77,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_behind_bearer_is_right() {
+    fn only_the_whole_token_after_bearer_is_valid() {
         let token = Token("0123456789abcdef".to_owned());
-        for (header, right) in [
+        for (header, valid) in [
             ("Bearer 0123456789abcdef", true),
             ("bearer 0123456789abcdef ", true),
             ("Bearer 0123456789abcdeF", false),
@@ -89,7 +89,7 @@ mod tests {
             ("0123456789abcdef", false),
             ("", false),
         ] {
-            assert_eq!(token.is_in(header.as_bytes()), right, "{header:?}");
+            assert_eq!(token.is_in(header.as_bytes()), valid, "{header:?}");
         }
         assert_eq!(format!("{token:?}"), "Token(…)");
     }

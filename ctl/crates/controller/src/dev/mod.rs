@@ -1,12 +1,12 @@
-//! `--dev DIR`: everything a trial needs, made on the spot and used again the next time.
+//! `--dev DIR`: everything that a trial needs, created on first use and reused later.
 //!
-//! | file | what |
+//! | file | content: certificates, keys and configs |
 //! |---|---|
 //! | `ca.pem`, `ca.key` | the CA |
-//! | `server.pem`, `server.key` | the controller's, for config.cargo.com, localhost and 127.0.0.1 |
-//! | `agent.pem`, `agent.key`, `agent.toml` | one agent's, under a host id made at random |
-//! | `agents/ID.pem`, `.key`, `.toml` | each `--dev-host ID`'s |
-//! | `token` | the API's |
+//! | `server.pem`, `server.key` | for config.cargo.com, localhost and 127.0.0.1 |
+//! | `agent.pem`, `agent.key`, `agent.toml` | one agent, with a random host id |
+//! | `agents/ID.pem`, `.key`, `.toml` | the same for each `--dev-host ID` |
+//! | `token` | the API token |
 
 mod agent_config;
 mod pki;

@@ -1,11 +1,12 @@
-//! A small CA for trials: one self-signed certificate, and those it signs for a server or an agent.
+//! A small CA for trials: one self-signed certificate that signs certificates for the server and
+//! the agents.
 //!
-//! A file that is there and still good is used again; a certificate that has run out, or that another CA
-//! signed, is made anew. ECDSA P-256 keys, as every TLS library takes them.
+//! A valid file is reused; a certificate that has expired, or that another CA signed, is replaced.
+//! Keys are ECDSA P-256, which every TLS library supports.
 
 use crate::error::Error;
 use crate::files;
-use crate::agents::tls;
+use crate::agents;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
@@ -18,95 +19,95 @@ use webpki::{EndEntityCert, KeyUsage};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How long a CA lasts.
+/// The lifetime of a CA.
 const CA_DAYS: u32 = 3653;
 
-/// How long what it signs lasts.
+/// The lifetime of the certificates that it signs.
 const LEAF_DAYS: u32 = 365;
 
-/// A certificate that has less than this to go is made anew.
+/// A certificate with fewer days left is replaced.
 const RENEW_DAYS: u32 = 7;
 
-/// Certificates begin this much in the past: clocks differ.
+/// Certificates are valid from this far in the past: clocks differ.
 const BACKDATED_DAYS: u32 = 1;
 
-/// A CA whose key is at hand.
-pub(crate) struct Ca {
+/// A CA with its key.
+pub(super) struct Ca {
     issuer: Issuer<'static, KeyPair>,
     der: CertificateDer<'static>,
 }
 
-/// Whom a certificate is for.
+/// The kind of certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// A server, under these names and addresses.
+pub(super) enum Role {
+    /// A server's, for its names and addresses.
     Server,
-    /// An agent, under its host id.
+    /// An agent's, for its host id.
     Agent,
 }
 
 impl Ca {
-    /// Reads `ca.pem` and `ca.key` in `dir`; makes both when neither is there.
+    /// Reads `ca.pem` and `ca.key` in `dir`; creates both if both are missing.
     ///
     /// # Errors
-    /// When one is missing, they don't belong together, or can't be read or written.
-    pub(crate) fn load_or_make(dir: &Path) -> Result<Self, Error> {
+    /// When only one is missing, the key does not match, or a file cannot be read or written.
+    pub(super) fn load_or_create(dir: &Path) -> Result<Self, Error> {
         let (pem_path, key_path) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !pem_path.exists() && !key_path.exists() {
             let key = new_key()?;
             let cert = params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?
                 .self_signed(&key)
-                .map_err(cannot_make)?;
+                .map_err(cannot_create)?;
             files::replace(&key_path, key.serialize_pem().as_bytes(), files::PRIVATE)?;
             files::replace(&pem_path, cert.pem().as_bytes(), files::PUBLIC)?;
-            log::info!("made a CA in {}", pem_path.display());
+            log::info!("created a CA in {}", pem_path.display());
         }
         let key_text = std::fs::read_to_string(&key_path).map_err(Error::file(&key_path))?;
         let key = KeyPair::from_pem(&key_text).map_err(Error::content(&key_path))?;
         let der = CertificateDer::from_pem_file(&pem_path).map_err(Error::content(&pem_path))?;
-        if !tls::belong_together(&der, &key_path)? {
-            let why = format!("is not the key of {}: remove both to make a new CA", pem_path.display());
+        if !agents::key_matches(&der, &key_path)? {
+            let why = format!("not the key of {}; remove both to create a new CA", pem_path.display());
             return Err(Error::Content { path: key_path, why });
         }
-        // Whoever signed with this key is named as it was named then: only the key and name matter.
+        // An issuer is its key and its name; the name is the one that was used at the creation.
         let params = params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?;
         Ok(Self { issuer: Issuer::new(params, key), der })
     }
 
-    /// Makes `NAME.pem` and `NAME.key` (`base` without its ending) unless they are there and good.
+    /// Creates `base.pem` and `base.key` unless a valid pair exists.
     ///
     /// # Errors
-    /// When they can't be written, or a name can't stand in a certificate.
-    pub(crate) fn issue(&self, base: &Path, role: Role, names: &[&str]) -> Result<(), Error> {
+    /// When a file cannot be written, or a name is not valid in a certificate.
+    pub(super) fn issue(&self, base: &Path, role: Role, names: &[&str]) -> Result<(), Error> {
         let (pem_path, key_path) = paths(base);
         if let Err(why) = self.check(base, role, names) {
             if pem_path.exists() {
-                log::info!("{}: {why}; made anew", pem_path.display());
+                log::info!("replacing {}: {why}", pem_path.display());
             }
             let key = new_key()?;
             let mut params = params(names[0], LEAF_DAYS, IsCa::NoCa)?;
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            params.subject_alt_names = CertificateParams::new(names).map_err(cannot_make)?.subject_alt_names;
+            params.subject_alt_names = CertificateParams::new(names).map_err(cannot_create)?.subject_alt_names;
             params.extended_key_usages = vec![match role {
                 Role::Server => ExtendedKeyUsagePurpose::ServerAuth,
                 Role::Agent => ExtendedKeyUsagePurpose::ClientAuth,
             }];
-            let cert = params.signed_by(&key, &self.issuer).map_err(cannot_make)?;
+            let cert = params.signed_by(&key, &self.issuer).map_err(cannot_create)?;
             files::replace(&key_path, key.serialize_pem().as_bytes(), files::PRIVATE)?;
             files::replace(&pem_path, cert.pem().as_bytes(), files::PUBLIC)?;
         }
         Ok(())
     }
 
-    /// Whether the pair at `base` can be used for `names` for some days to come.
+    /// Checks that the pair at `base` is valid for `names`, now and for some days to come.
     ///
     /// # Errors
-    /// Why not.
-    pub(crate) fn check(&self, base: &Path, role: Role, names: &[&str]) -> Result<(), String> {
+    /// The reason why it is not.
+    pub(super) fn check(&self, base: &Path, role: Role, names: &[&str]) -> Result<(), String> {
         let (pem_path, key_path) = paths(base);
         let der = CertificateDer::from_pem_file(&pem_path).map_err(|error| error.to_string())?;
-        if !tls::belong_together(&der, &key_path).map_err(|error| error.to_string())? {
-            return Err("the key is another certificate's".to_owned());
+        if !agents::key_matches(&der, &key_path).map_err(|error| error.to_string())? {
+            return Err("the key does not match the certificate".to_owned());
         }
         let cert = EndEntityCert::try_from(&der).map_err(|error| error.to_string())?;
         let anchor = webpki::anchor_from_trusted_cert(&self.der).map_err(|error| error.to_string())?;
@@ -136,14 +137,14 @@ impl Ca {
     }
 }
 
-/// The first name in the certificate at `base`, if there is one.
-pub(crate) fn name_in(base: &Path) -> Option<String> {
+/// Returns the first name in the certificate at `base`, if there is one.
+pub(super) fn name_in(base: &Path) -> Option<String> {
     let der = CertificateDer::from_pem_file(paths(base).0).ok()?;
     let cert = EndEntityCert::try_from(&der).ok()?;
     cert.valid_dns_names().next().map(str::to_owned)
 }
 
-/// `base.pem` and `base.key`; a base may hold dots itself.
+/// Returns `base.pem` and `base.key`; a base may contain dots itself.
 fn paths(base: &Path) -> (PathBuf, PathBuf) {
     let with = |ending: &str| {
         let mut name = base.file_name().unwrap_or_default().to_owned();
@@ -154,13 +155,13 @@ fn paths(base: &Path) -> (PathBuf, PathBuf) {
 }
 
 fn new_key() -> Result<KeyPair, Error> {
-    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(cannot_make)
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(cannot_create)
 }
 
 fn params(name: &str, days: u32, is_ca: IsCa) -> Result<CertificateParams, Error> {
-    let mut params = CertificateParams::new(Vec::new()).map_err(cannot_make)?;
+    let mut params = CertificateParams::new(Vec::new()).map_err(cannot_create)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    // RFC 5280's upper bound of a common name; nobody reads it for more than a hint.
+    // RFC 5280's upper bound on a common name, which is only informative here.
     let short: String = name.chars().take(64).collect();
     params.distinguished_name.push(DnType::CommonName, short);
     let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(UnixTime::now().as_secs());
@@ -176,6 +177,6 @@ fn params(name: &str, days: u32, is_ca: IsCa) -> Result<CertificateParams, Error
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn cannot_make(error: rcgen::Error) -> Error {
-    Error::Certificate(format!("can't make a certificate: {error}"))
+fn cannot_create(error: rcgen::Error) -> Error {
+    Error::Certificate(format!("cannot create a certificate: {error}"))
 }

@@ -1,38 +1,38 @@
-//! Results that could not be stored: the disk is full, or fails.
+//! Results that could not be stored: the disk is full or fails.
 //!
-//! A few are held and tried again; they show when storing works again. The rest is left to the agents, which
-//! keep what is not acknowledged and send it again on a new session: theirs are ended once the
-//! backlog is stored. So nobody has to do anything but make room.
+//! A few are held in memory and retried, to find out when storing works again. The agents keep the
+//! others, because they are not acknowledged, and redeliver them on a new connection: once the
+//! backlog is stored, their acknowledgements ask for that. So the operator has nothing to do except
+//! to free space.
 
-use crate::store::Arrival;
-use crate::agents::Session;
+use crate::store::{Acknowledgement, Arrival, Outcome};
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of results that are held.
 const MAX_HELD: usize = 16 << 20;
 
-/// How long after a failure they are tried again.
+/// The delay before a retry.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What has not been stored since storing began to fail.
+/// The results since storing began to fail.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     held: VecDeque<Arrival>,
     held_bytes: usize,
-    /// Sessions, by host, with results that are not held.
-    owing: HashMap<String, Arc<Session>>,
+    /// By host: how to ask for the results that are not held.
+    missed: HashMap<String, Acknowledgement>,
+    /// `None` while storing works.
     retry_at: Option<Instant>,
 }
 
 impl Backlog {
-    /// Whether storing fails since some result on.
+    /// Returns whether storing fails at present.
     pub(super) fn is_failing(&self) -> bool {
         self.retry_at.is_some()
     }
 
-    /// Takes a result that could not be stored; `true` when it is the first.
+    /// Takes a result that could not be stored; returns whether it is the first.
     pub(super) fn take(&mut self, arrival: Arrival) -> bool {
         let first = self.retry_at.is_none();
         self.retry_at = Some(Instant::now() + RETRY);
@@ -40,17 +40,17 @@ impl Backlog {
             self.held_bytes += arrival.size();
             self.held.push_back(arrival);
         } else {
-            self.owing.insert(arrival.host().to_owned(), arrival.session);
+            self.missed.insert(arrival.host, arrival.acknowledgement);
         }
         first
     }
 
-    /// How long until the results that are held are to be tried again; `None` when there are none.
+    /// Returns the time until the next retry; `None` if there is nothing to retry.
     pub(super) fn due(&self) -> Option<Duration> {
         self.retry_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives out what is to be tried now.
+    /// Hands out the results that are due for a retry.
     pub(super) fn retry(&mut self) -> Vec<Arrival> {
         if !self.due().is_some_and(|due| due.is_zero()) {
             return Vec::new();
@@ -59,53 +59,58 @@ impl Backlog {
         std::mem::take(&mut self.held).into()
     }
 
-    /// Call after a try: with nothing held any more, storing works again. Ends the sessions of agents
-    /// that have to send something again, and says how many; `None` while it still fails.
+    /// Call this after a retry. If nothing is held anymore, storing works again: asks the hosts
+    /// with missed results to redeliver and returns their number. Otherwise returns `None`.
     pub(super) fn settle(&mut self) -> Option<usize> {
         if !self.is_failing() || !self.held.is_empty() {
             return None;
         }
         self.retry_at = None;
-        let owing = std::mem::take(&mut self.owing);
-        owing.values().for_each(|session| session.close_to_resend());
-        Some(owing.len())
+        let missed = std::mem::take(&mut self.missed);
+        let hosts = missed.len();
+        missed.into_values().for_each(|acknowledgement| acknowledgement.report(Outcome::Redeliver));
+        Some(hosts)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agents::{Asked, NoAnswer, tests::session};
     use agent_wire::message::EventKind;
-
-    fn arrival(session: &Arc<Session>, bytes: usize) -> Arrival {
-        let text = "x".repeat(bytes);
-        Arrival { session: Arc::clone(session), kind: EventKind::Task, task: "t".to_owned(), text }
-    }
+    use std::sync::mpsc;
 
     #[test]
-    fn what_is_not_held_is_asked_for_again_by_ending_its_session_once_storing_works() {
+    fn hosts_whose_results_are_not_held_redeliver_once_storing_works() {
+        let (sender, reported) = mpsc::channel();
+        let arrival = |host: &'static str, bytes: usize| {
+            let sender = sender.clone();
+            Arrival {
+                host: host.to_owned(),
+                kind: EventKind::Task,
+                task: "t".to_owned(),
+                event: "x".repeat(bytes),
+                acknowledgement: Acknowledgement::new(move |outcome| {
+                    sender.send((host, outcome)).unwrap();
+                }),
+            }
+        };
         let mut backlog = Backlog::default();
         assert!(backlog.due().is_none() && backlog.settle().is_none());
-        let (held, owing) = (session(), session());
-        assert!(backlog.take(arrival(&held, MAX_HELD / 2)));
-        assert!(!backlog.take(arrival(&owing, MAX_HELD)));
-        assert!(!backlog.take(arrival(&held, MAX_HELD / 4)));
+        assert!(backlog.take(arrival("held", MAX_HELD / 2)));
+        assert!(!backlog.take(arrival("missed", MAX_HELD)));
+        assert!(!backlog.take(arrival("held", MAX_HELD / 4)));
         // Not before its time.
         assert!(backlog.retry().is_empty() && backlog.settle().is_none());
         backlog.retry_at = Some(Instant::now());
         let again = backlog.retry();
         assert_eq!(again.len(), 2);
-        // The second fails once more, however large it is.
-        assert!(!backlog.take(arrival(&held, 2 * MAX_HELD)));
+        // The second one fails again, however large it is.
+        assert!(!backlog.take(arrival("held", 2 * MAX_HELD)));
         assert!(backlog.settle().is_none() && backlog.is_failing());
         backlog.retry_at = Some(Instant::now());
         assert_eq!(backlog.retry().len(), 1);
         assert_eq!(backlog.settle(), Some(1));
         assert!(!backlog.is_failing());
-        let ask = |session: &Arc<Session>| {
-            session.ask(Asked { id: "1".to_owned(), chosen: false, line: b"{}\n".to_vec() }).map(drop)
-        };
-        assert_eq!((ask(&held), ask(&owing)), (Ok(()), Err(NoAnswer::Disconnected)));
+        assert_eq!(reported.try_iter().collect::<Vec<_>>(), [("missed", Outcome::Redeliver)]);
     }
 }

@@ -1,0 +1,35 @@
+//! The connected hosts.
+
+use super::extract::Segments;
+use super::problem::ApiError;
+use super::router::Api;
+use crate::agents::Session;
+use crate::auth::Principal;
+use axum::Json;
+use axum::extract::State;
+use controller_api::{Host, HostList};
+
+/// `GET /api/v1/hosts`: every connected host.
+pub(super) async fn list(_: Principal, State(api): State<Api>) -> Json<HostList> {
+    Json(HostList { hosts: api.registry.all().iter().map(|session| host(session)).collect() })
+}
+
+/// `GET /api/v1/hosts/{host}`: one connected host.
+pub(super) async fn show(
+    _: Principal,
+    State(api): State<Api>,
+    Segments(id): Segments<String>,
+) -> Result<Json<Host>, ApiError> {
+    let session = api.registry.find(&id).ok_or(ApiError::HostNotConnected(id))?;
+    Ok(Json(host(&session)))
+}
+
+fn host(session: &Session) -> Host {
+    Host {
+        id: session.host.clone(),
+        address: session.address,
+        version: session.version.clone(),
+        connected_at: humantime::format_rfc3339_seconds(session.connected_at).to_string(),
+        requests_running: session.pending() as u64,
+    }
+}

@@ -1,0 +1,114 @@
+//! The real table of routes, asked with and without the token.
+
+use super::*;
+use crate::auth::Token;
+use crate::store::SqliteStore;
+use axum::http::{Request, StatusCode, header};
+use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use std::time::Duration;
+use test_support::Scratch;
+
+const TOKEN: &str = "0123456789abcdef";
+
+struct Server {
+    router: Router,
+    _scratch: Scratch,
+}
+
+impl Server {
+    fn new() -> Self {
+        let scratch = Scratch::new("controller-router");
+        let file = scratch.write("token", TOKEN);
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, private).unwrap();
+        let authenticator = Authenticator::new(Token::load_or_generate(&file).unwrap());
+        let store = SqliteStore::open(&scratch.file("state"), Duration::from_secs(60)).unwrap();
+        let router = router(Arc::new(Registry::default()), Arc::new(store), authenticator);
+        Self { router, _scratch: scratch }
+    }
+
+    /// Sends a request with each of the `Authorization` headers.
+    async fn ask(&self, method: &Method, path: &str, tokens: &[&str]) -> Response {
+        let mut request = Request::builder().method(method).uri(path);
+        for token in tokens {
+            request = request.header(header::AUTHORIZATION, *token);
+        }
+        let request = request.body(Body::from(r#"{"method":"agent.ping"}"#)).unwrap();
+        TowerToHyperService::new(self.router.clone()).call(request).await.unwrap()
+    }
+
+    async fn problem(&self, method: &Method, path: &str, tokens: &[&str]) -> (StatusCode, Problem) {
+        let response = self.ask(method, path, tokens).await;
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON, "{method} {path}");
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!(status.as_u16(), problem.status, "{method} {path}");
+        (status, problem)
+    }
+}
+
+fn example(path: &str) -> String {
+    path.replace("{host}", "h").replace("{task}", "t")
+}
+
+/// The table's routes, a path that does not exist, and a method that no path supports.
+fn requests() -> Vec<(Method, String)> {
+    let mut requests: Vec<_> =
+        routes().into_iter().map(|route| (route.method, example(route.path))).collect();
+    assert!(!requests.iter().any(|(_, path)| path.contains('{')), "a segment without an example");
+    requests.extend(routes().into_iter().map(|route| (Method::TRACE, example(route.path))));
+    requests.extend(["/", "/api", "/api/v1/nothing"].map(|path| (Method::GET, path.to_owned())));
+    requests
+}
+
+#[tokio::test]
+async fn every_route_rejects_a_request_without_the_token() {
+    let server = Server::new();
+    let good = format!("Bearer {TOKEN}");
+    for (method, path) in requests() {
+        for tokens in [
+            &[][..],
+            &["Bearer wrong-wrong-wrong"],
+            &["Basic 0123456789abcdef"],
+            &[TOKEN],
+            &[&good, &good],
+        ] {
+            let response = server.ask(&method, &path, tokens).await;
+            assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer", "{method} {path}");
+            let (status, problem) = server.problem(&method, &path, tokens).await;
+            assert_eq!(
+                (status.as_u16(), problem.kind()),
+                (401, Some(ProblemKind::Unauthorized)),
+                "{method} {path} with {tokens:?}"
+            );
+        }
+        let status = server.ask(&method, &path, &[&good]).await.status();
+        assert_ne!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem_of_its_own_kind() {
+    let server = Server::new();
+    let good = [&*format!("Bearer {TOKEN}")];
+    for (method, path, kind) in [
+        (Method::GET, "/api/v1/nothing", ProblemKind::UnknownPath),
+        (Method::DELETE, "/api/v1/hosts", ProblemKind::MethodNotAllowed),
+        (Method::GET, "/api/v1/hosts/h/requests", ProblemKind::MethodNotAllowed),
+        (Method::GET, "/api/v1/hosts/h", ProblemKind::HostNotConnected),
+        (Method::POST, "/api/v1/hosts/h/requests", ProblemKind::HostNotConnected),
+        (Method::GET, "/api/v1/hosts/h/results/t", ProblemKind::NoResult),
+        (Method::GET, "/api/v1/hosts/h/results/t?wait=61", ProblemKind::InvalidRequest),
+        (Method::GET, "/api/v1/hosts/h/results/t?wait=x", ProblemKind::InvalidRequest),
+        (Method::GET, "/api/v1/hosts/h/results?limit=0", ProblemKind::InvalidRequest),
+        (Method::GET, "/api/v1/hosts/h/results?nonsense=1", ProblemKind::InvalidRequest),
+        (Method::GET, "/api/v1/hosts/%FF", ProblemKind::InvalidRequest),
+    ] {
+        let (_, problem) = server.problem(&method, path, &good).await;
+        assert_eq!(problem.kind(), Some(kind), "{method} {path}: {problem:?}");
+        assert!(!problem.detail.is_empty() && !problem.detail.contains('\n'), "{problem:?}");
+    }
+}

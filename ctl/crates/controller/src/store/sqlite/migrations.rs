@@ -1,0 +1,120 @@
+//! The schema's history: numbered migrations, each applied once, in order.
+//!
+//! SQLite's `user_version` holds the number of the last migration that was applied. This stays
+//! our own 30 lines: a migration crate would tie every update of rusqlite to its own releases.
+
+use rusqlite::{Connection, TransactionBehavior};
+use std::fmt;
+
+/// A step from one version of the schema to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Migration {
+    /// The version that it leads to; 1 follows an empty database.
+    pub(super) number: u32,
+    /// Its statements.
+    pub(super) sql: &'static str,
+}
+
+/// Every migration, in order. A migration is never changed once it is released; a change of the
+/// schema is a new one.
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    // AUTOINCREMENT: a sequence number is never reused, so a client that has read up to one has
+    // missed nothing before it.
+    sql: "
+    CREATE TABLE results (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        host TEXT NOT NULL,
+        task TEXT NOT NULL,
+        kind TEXT NOT NULL,         -- the event's method
+        received INTEGER NOT NULL,  -- milliseconds since 1970, UTC
+        event TEXT NOT NULL,        -- the event's JSON as it came
+        UNIQUE (host, task)
+    ) STRICT;
+    CREATE INDEX results_of_a_host ON results (host, sequence);
+    CREATE INDEX results_by_age ON results (received);
+",
+}];
+
+/// Why a database cannot be migrated.
+#[derive(Debug)]
+pub(super) enum MigrationError {
+    /// A newer version of the controller made the database.
+    Newer {
+        /// The database's version.
+        found: u32,
+        /// The last version that this controller knows.
+        known: u32,
+    },
+    /// A migration failed and was rolled back.
+    Failed {
+        /// The migration's number.
+        number: u32,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// The version cannot be read.
+    Unreadable(rusqlite::Error),
+}
+
+impl fmt::Display for MigrationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer { found, known } => write!(
+                f,
+                "made by a newer version of the controller: its schema is {found}, this version \
+                 knows {known}; upgrade the controller or choose another --state-dir"
+            ),
+            Self::Failed { number, source } => {
+                write!(f, "migration {number} failed and was rolled back: {source}")
+            }
+            Self::Unreadable(source) => source.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for MigrationError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Newer { .. } => None,
+            Self::Failed { source, .. } | Self::Unreadable(source) => Some(source),
+        }
+    }
+}
+
+/// Applies each migration that the database has not seen, in one transaction each.
+///
+/// # Errors
+/// When a migration fails, and when the database is newer than the last one; it is then unchanged.
+pub(super) fn apply(
+    connection: &mut Connection,
+    migrations: &[Migration],
+) -> Result<(), MigrationError> {
+    let found = version(connection).map_err(MigrationError::Unreadable)?;
+    let known = migrations.last().map_or(0, |last| last.number);
+    if found > known {
+        return Err(MigrationError::Newer { found, known });
+    }
+    for migration in migrations.iter().filter(|migration| migration.number > found) {
+        step(connection, migration)
+            .map_err(|source| MigrationError::Failed { number: migration.number, source })?;
+    }
+    Ok(())
+}
+
+fn step(connection: &mut Connection, migration: &Migration) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Looked at again under the lock: another process may have been faster.
+    if version(&transaction)? < migration.number {
+        transaction.execute_batch(migration.sql)?;
+        transaction.pragma_update(None, "user_version", migration.number)?;
+    }
+    transaction.commit()
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests;
