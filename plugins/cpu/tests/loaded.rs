@@ -1,22 +1,15 @@
 //! `getinfo.cpu` as a host sees it, beside lscpu(1), nproc(1) and /proc.
-#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::fs;
-use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::output;
 
-/// Returns what a command prints; `None` if it is not installed.
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    match Command::new(program).args(args).env("LC_ALL", "C").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
+/// Returns what a command prints, trimmed; `None` if it is not installed.
+fn trimmed(program: &str, args: &[&str]) -> Option<String> {
+    Some(output(program, args)?.trim().to_owned())
 }
 
 /// Returns the fields of lscpu by their labels.
@@ -28,7 +21,7 @@ fn lscpu() -> Option<Vec<(String, String)>> {
             collect(&entry["children"], fields);
         }
     }
-    let json: Value = serde_json::from_str(&output("lscpu", &["-J", "--bytes"])?).unwrap();
+    let json: Value = serde_json::from_str(&trimmed("lscpu", &["-J", "--bytes"])?).unwrap();
     let mut fields = Vec::new();
     collect(&json["lscpu"], &mut fields);
     Some(fields)
@@ -75,7 +68,7 @@ fn processors_are_those_of_lscpu() {
 fn caches_are_those_of_lscpu() {
     let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "").unwrap();
-    let Some(text) = output("lscpu", &["-C", "-J", "-B"]) else { return };
+    let Some(text) = trimmed("lscpu", &["-C", "-J", "-B"]) else { return };
     let Ok(json) = serde_json::from_str::<Value>(&text) else {
         return println!("SKIPPED (lscpu knows no caches)");
     };
@@ -109,13 +102,13 @@ fn online_processors_are_those_of_nproc() {
     assert_eq!(answer["online"].as_str().unwrap_or_default(), online.trim());
     let processors = answer["processors"].as_array().unwrap();
     assert_eq!(answer["threads"], processors.len());
-    if let Some(count) = output("getconf", &["_NPROCESSORS_ONLN"]) {
+    if let Some(count) = trimmed("getconf", &["_NPROCESSORS_ONLN"]) {
         assert_eq!(processors.len().to_string(), count);
     }
-    if let Some(all) = output("nproc", &["--all"]) {
+    if let Some(all) = trimmed("nproc", &["--all"]) {
         assert!(processors.len() <= all.parse().unwrap());
     }
-    let Some(table) = output("lscpu", &["-p=CPU,SOCKET,NODE"]) else { return };
+    let Some(table) = trimmed("lscpu", &["-p=CPU,SOCKET,NODE"]) else { return };
     for (line, processor) in table.lines().filter(|line| !line.starts_with('#')).zip(processors) {
         let numbers: Vec<Option<u64>> = line.split(',').map(|word| word.parse().ok()).collect();
         assert_eq!(processor["cpu"].as_u64(), numbers[0]);
@@ -135,7 +128,7 @@ fn times_lie_between_two_looks_at_proc_stat() {
     };
     let (times, switches, forks) = (numbers("cpu"), numbers("ctxt"), numbers("processes"));
     let answer = call(&provider, "").unwrap();
-    let ticks: f64 = output("getconf", &["CLK_TCK"]).map_or(100.0, |text| text.parse().unwrap());
+    let ticks: f64 = trimmed("getconf", &["CLK_TCK"]).map_or(100.0, |text| text.parse().unwrap());
     let names =
         ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"];
     for ((name, before), after) in names.iter().zip(&times).zip(numbers("cpu")) {

@@ -104,15 +104,11 @@ impl Device {
         let parent = place.parent().and_then(Path::file_name).filter(|_| is_partition);
         let parent = parent.map(|name| name.to_string_lossy().into_owned());
         let disk = parent.as_ref().map_or_else(|| folder.clone(), |parent| folder_of(root, parent));
-        let line = |path: &str| file::line(&disk.join(path));
-        // The vendor of a disk is not repeated for its partitions, although udev does so.
-        let own = |path: &str| if is_partition { None } else { line(path) };
         let queue = |path: &str| disk.join("queue").join(path);
         let bytes = |path: PathBuf| file::number(&path)?.checked_mul(SECTOR_BYTES);
-        let udev = device
-            .as_deref()
-            .map_or_else(|| Properties::read(root, ""), |device| Properties::read(root, device));
-        let known = |name: &str| if is_partition { None } else { udev.encoded(name) };
+        let udev = Properties::read(root, device.as_deref().unwrap_or_default());
+        // A partition doesn't repeat its disk's identity, although it does in udev.
+        let identity = if is_partition { Identity::default() } else { Identity::read(&disk, &udev) };
         let mapped = file::line(&folder.join("dm/name"));
         // `DEVNAME` has a slash where the kernel's name has `!`.
         let node = format!("/dev/{}", value("DEVNAME").unwrap_or(name));
@@ -129,6 +125,47 @@ impl Device {
             start_bytes: bytes(folder.join("start")).filter(|_| is_partition),
             partition_uuid: udev.get("ID_PART_ENTRY_UUID"),
             partition_label: udev.get("ID_PART_ENTRY_NAME"),
+            vendor: identity.vendor,
+            model: identity.model,
+            serial: identity.serial,
+            wwn: identity.wwn,
+            firmware: identity.firmware,
+            transport: transport(&place.to_string_lossy()),
+            rotational: file::flag(&queue("rotational")),
+            removable: file::flag(&disk.join("removable")),
+            read_only: file::flag(&folder.join("ro")),
+            logical_block_bytes: file::number(&queue("logical_block_size")),
+            physical_block_bytes: file::number(&queue("physical_block_size")),
+            scheduler: file::line(&queue("scheduler")).map(chosen),
+            filesystem: mounted_as.or_else(|| udev.get("ID_FS_TYPE")),
+            filesystem_uuid: udev.encoded("ID_FS_UUID"),
+            filesystem_label: udev.encoded("ID_FS_LABEL"),
+            mountpoints,
+            swap: mounted.is_swap(&paths),
+            io: file::text(&folder.join("stat")).and_then(|text| io::parse(&text)),
+            name: name.replace('!', "/"),
+            path,
+            device,
+            parent,
+        }
+    }
+}
+
+/// The identity of a disk, from the device itself or from udev.
+#[derive(Default)]
+struct Identity {
+    vendor: Option<String>,
+    model: Option<String>,
+    serial: Option<String>,
+    wwn: Option<String>,
+    firmware: Option<String>,
+}
+
+impl Identity {
+    fn read(disk: &Path, udev: &Properties) -> Self {
+        let own = |path: &str| file::line(&disk.join(path));
+        let known = |name: &str| udev.encoded(name);
+        Self {
             vendor: own("device/vendor"),
             // SCSI has room for 16 characters; for SATA disks udev has the whole name.
             model: known("ID_MODEL").or_else(|| own("device/model")),
@@ -141,23 +178,6 @@ impl Device {
                 .or_else(|| own("wwid"))
                 .or_else(|| own("device/wwid")),
             firmware: own("device/firmware_rev").or_else(|| own("device/rev")),
-            transport: transport(&place.to_string_lossy()),
-            rotational: file::flag(&queue("rotational")),
-            removable: file::flag(&disk.join("removable")),
-            read_only: file::flag(&folder.join("ro")),
-            logical_block_bytes: file::number(&queue("logical_block_size")),
-            physical_block_bytes: file::number(&queue("physical_block_size")),
-            scheduler: line("queue/scheduler").map(chosen),
-            filesystem: mounted_as.or_else(|| udev.get("ID_FS_TYPE")),
-            filesystem_uuid: udev.encoded("ID_FS_UUID"),
-            filesystem_label: udev.encoded("ID_FS_LABEL"),
-            mountpoints,
-            swap: mounted.is_swap(&paths),
-            io: file::text(&folder.join("stat")).and_then(|text| io::parse(&text)),
-            name: name.replace('!', "/"),
-            path,
-            device,
-            parent,
         }
     }
 }

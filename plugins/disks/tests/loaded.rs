@@ -1,22 +1,10 @@
 //! `getinfo.disks` as a host sees it, beside lsblk(8) and /sys/block/*/stat read by hand.
-#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
-#![expect(clippy::print_stdout, reason = "tests print which checks they skip")]
 
 use std::fs;
-use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    match Command::new(program).args(args).env("LC_ALL", "C").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
-}
+use test_support::output;
 
 /// Treats null and empty values as equal: versions of lsblk differ in that.
 fn text(value: &Value) -> String {

@@ -1,22 +1,13 @@
 //! `getinfo.limits` as a host sees it, beside prlimit(1), sysctl(8) and the files read by hand.
 #![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(clippy::unwrap_used, reason = "test helpers, outside of test functions")]
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    match Command::new(program).args(args).env("LC_ALL", "C").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
-}
+use test_support::output;
 
 /// Compares the `process` object with what prlimit prints of the same process.
 fn is_as_prlimit_says(answer: &Value, pid: u32) {

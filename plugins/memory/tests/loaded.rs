@@ -1,27 +1,16 @@
 //! `getinfo.memory` as a host sees it, beside /proc/meminfo read by hand, free(1) and swapon(8).
-#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
 
 use std::fs;
-use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::output;
 
 /// How far a changing number may move between two looks, and how many looks may fail before one
 /// matches.
 const TOLERANCE: u64 = 4 << 20;
 const LOOKS: usize = 50;
-
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    match Command::new(program).args(args).env("LC_ALL", "C").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
-}
 
 /// Returns a line of /proc/meminfo in bytes, or as the number it is.
 fn meminfo(text: &str, name: &str) -> Option<u64> {

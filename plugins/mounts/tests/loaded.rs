@@ -6,16 +6,7 @@ use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    match Command::new(program).args(args).env("LC_ALL", "C").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
-}
+use test_support::output;
 
 /// Returns findmnt's table as a flat list.
 fn findmnt(args: &[&str]) -> Option<Vec<Value>> {

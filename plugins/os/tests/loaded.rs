@@ -1,23 +1,14 @@
 //! `getinfo.os` as a host sees it, beside a shell that reads os-release(5), systemd-detect-virt(1)
 //! and hostname(1).
-#![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
-#![expect(clippy::print_stdout, reason = "tests print which checks they skip")]
 
 use std::fs;
-use std::process::Command;
 
 use plugin_api::testing::{call, load};
+use test_support::output;
 
 /// Returns what a command prints, trimmed; `None` if it is not installed.
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(args).env("LC_ALL", "C").output();
-    match output {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        Err(error) => {
-            println!("SKIPPED ({program}: {error})");
-            None
-        }
-    }
+fn trimmed(program: &str, args: &[&str]) -> Option<String> {
+    Some(output(program, args)?.trim().to_owned())
 }
 
 #[test]
@@ -26,7 +17,7 @@ fn the_release_is_what_a_shell_reads() {
     let answer = call(&provider, "").unwrap();
     let script = ". /etc/os-release; for n in $(sed -n 's/^\\([A-Z_0-9]*\\)=.*/\\1/p' /etc/os-release); do \
                   eval printf '\"%s=%s\\n\"' $n '\"$'$n'\"'; done";
-    let Some(shell) = output("bash", &["-c", script]) else { return };
+    let Some(shell) = trimmed("bash", &["-c", script]) else { return };
     assert!(shell.contains("ID="), "{shell}");
     for line in shell.lines() {
         let (name, value) = line.split_once('=').unwrap();
@@ -54,7 +45,7 @@ fn the_release_is_what_a_shell_reads() {
 fn the_machine_is_what_systemd_detects() {
     let Some(provider) = load("getinfo-os") else { return };
     let answer = call(&provider, "").unwrap();
-    if let Some(vm) = output("systemd-detect-virt", &["--vm"]) {
+    if let Some(vm) = trimmed("systemd-detect-virt", &["--vm"]) {
         let kind = match answer["virtualization"]["kind"].as_str().unwrap() {
             "hyperv" => "microsoft",
             "virtualbox" => "oracle",
@@ -65,7 +56,7 @@ fn the_machine_is_what_systemd_detects() {
         // systemd's `amazon` and `google` are clouds here.
         assert!(vm == kind || matches!(vm.as_str(), "amazon" | "google") && kind == "kvm", "{vm} {kind}");
     }
-    if let Some(container) = output("systemd-detect-virt", &["--container"]) {
+    if let Some(container) = trimmed("systemd-detect-virt", &["--container"]) {
         assert_eq!(answer["container"]["kind"], container.as_str());
     }
 }
@@ -81,7 +72,7 @@ fn names_and_uptime_are_what_commands_print() {
     let answer = call(&provider, "").unwrap();
     let seconds = answer["uptime_seconds"].as_u64().unwrap();
     assert!((before..=uptime()).contains(&seconds), "{before} {seconds}");
-    if let Some(hostname) = output("uname", &["-n"]) {
+    if let Some(hostname) = trimmed("uname", &["-n"]) {
         assert_eq!(answer["hostname"], hostname.as_str());
     }
     let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
@@ -89,7 +80,7 @@ fn names_and_uptime_are_what_commands_print() {
         "" | "uninitialized" => assert!(answer["machine_id"].is_null()),
         id => assert_eq!(answer["machine_id"], id),
     }
-    if let Some(comm) = output("ps", &["-o", "comm=", "-p", "1"]) {
+    if let Some(comm) = trimmed("ps", &["-o", "comm=", "-p", "1"]) {
         assert_eq!(answer["init"]["process"], comm.as_str());
     }
 }

@@ -1,5 +1,7 @@
 //! Times as ISO 8601 text.
 
+use agent_zone::civil;
+
 /// The last second of the year 9999: ISO 8601 writes four digits.
 const LAST: i64 = 253_402_300_799;
 /// The first second of the year 0.
@@ -16,25 +18,11 @@ pub fn iso_utc(epoch: u64) -> Option<String> {
 /// to 9999.
 #[must_use]
 pub fn date_time(epoch: i64) -> Option<String> {
-    if !(FIRST..=LAST).contains(&epoch) {
-        return None;
-    }
-    let (year, month, day) = date(epoch.div_euclid(DAY));
+    let days = i32::try_from(epoch.div_euclid(DAY)).ok().filter(|_| (FIRST..=LAST).contains(&epoch))?;
+    let (year, month, day) = civil::date(days);
     let second = epoch.rem_euclid(DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Eras of 400 years begin in March, so that
-/// the leap day ends a year.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! processes seen from outside, certificates made on the spot, namespaces. It decides nothing
 //! about what is right; the tests do.
 
+mod command;
 mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
@@ -9,6 +10,7 @@ mod processes;
 mod scratch;
 mod wait;
 
+pub use command::output;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
