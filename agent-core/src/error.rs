@@ -4,16 +4,15 @@
 //! than the peer is told.
 
 use crate::exec::StartError;
+use crate::plugin;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Anything that can go wrong in the agent. Each message names the path, user, field or address.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// The configuration can't be used: the whole sentence, with file, line and key where known.
     Config(String),
     /// A file or directory of the agent's own can't be read or written.
@@ -107,50 +106,8 @@ pub enum Error {
     },
     /// The agent ends and takes no more commands.
     ShuttingDown,
-    /// A plugin that was not found, or that was not loaded.
-    PluginRefused {
-        /// The method asked for.
-        method: String,
-        /// Which file, which rule.
-        why: String,
-    },
-    /// The arguments of a plugin's call are wrong, says the plugin.
-    PluginArgs {
-        /// The method asked for.
-        method: String,
-        /// Which and why.
-        why: String,
-    },
-    /// A plugin that answered a call with an error of its own, missing privilege included.
-    PluginFailed {
-        /// The method asked for.
-        method: String,
-        /// The plugin's code; `broken` when it broke the interface.
-        code: String,
-        /// Its message.
-        message: String,
-    },
-    /// A plugin whose process ended in the middle of a call.
-    PluginCrashed {
-        /// The method asked for.
-        method: String,
-        /// By which signal or status.
-        how: String,
-    },
-    /// A plugin that took too long; its process was killed.
-    PluginTimedOut {
-        /// The method asked for.
-        method: String,
-        /// The bound.
-        after: Duration,
-    },
-    /// As many calls wait for one plugin as may.
-    PluginBusy {
-        /// The method asked for.
-        method: String,
-        /// How many.
-        waiting: usize,
-    },
+    /// A plugin's call failed.
+    Plugin(plugin::Error),
     /// No task of this id is known.
     NoSuchTask(String),
     /// A task of this id is known, and it is another one.
@@ -211,17 +168,7 @@ impl fmt::Display for Error {
             Self::RefusedByPolicy { rule, reason: Some(reason) } => write!(f, "{rule}: {reason}"),
             Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
-            // Its sentence names the method already, or the file.
-            Self::PluginRefused { why, .. } => f.write_str(why),
-            Self::PluginArgs { method, why } => write!(f, "{method}: {why}"),
-            Self::PluginFailed { method, code, message } => write!(f, "{method}: {code}: {message}"),
-            Self::PluginCrashed { method, how } => write!(f, "{method}: its plugin crashed: {how}"),
-            Self::PluginTimedOut { method, after } => {
-                write!(f, "{method}: no answer within {} s; its process was killed", after.as_secs())
-            }
-            Self::PluginBusy { method, waiting } => {
-                write!(f, "{method}: {waiting} calls wait for this plugin: no more can be taken now")
-            }
+            Self::Plugin(error) => error.fmt(f),
             Self::NoSuchJob(name) => write!(f, "no job \"{}\" is known", agent_wire::json::quote(name)),
             Self::JobOfFile { job, file } => write!(
                 f,
@@ -247,5 +194,11 @@ impl std::error::Error for Error {}
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         Self::Exec(error)
+    }
+}
+
+impl From<plugin::Error> for Error {
+    fn from(error: plugin::Error) -> Self {
+        Self::Plugin(error)
     }
 }

@@ -23,4 +23,4 @@ mod schedule;
 mod shutdown;
 mod task;
 
-pub use error::Error;
+pub(crate) use error::Error;

@@ -38,7 +38,7 @@ struct Refused {
 pub(super) async fn one(id: &str, method: &str, args: &str, plugins: &Plugins) -> Response {
     match plugins.call(method, args).await {
         Ok(data) => Response::success(id, 0).with_json(data),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::exec::StartError;
+use crate::plugin;
 use agent_wire::message::Response;
 use agent_wire::{InvalidParams, Retcode};
 use serde::Serialize;
@@ -41,10 +42,11 @@ pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
 pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
         Error::Exec(error) => not_started(error),
-        Error::PluginArgs { .. } | Error::Schedule { .. } | Error::JobOfFile { .. } => {
+        Error::Plugin(error) => plugin_failed(error),
+        Error::Schedule { .. } | Error::JobOfFile { .. } => {
             (Retcode::InvalidParams, error.to_string())
         }
-        Error::PluginBusy { .. } | Error::TasksBusy(_) => (Retcode::Busy, error.to_string()),
+        Error::TasksBusy(_) => (Retcode::Busy, error.to_string()),
         Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::TaskRuns(_) => {
             (Retcode::NotFound, error.to_string())
         }
@@ -52,13 +54,25 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
         Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
-        Error::PluginRefused { .. } => (Retcode::PluginRefused, error.to_string()),
-        Error::PluginFailed { .. } => (Retcode::PluginFailed, error.to_string()),
-        Error::PluginCrashed { .. } => (Retcode::PluginCrashed, error.to_string()),
-        Error::PluginTimedOut { .. } => (Retcode::PluginTimedOut, error.to_string()),
         other => return internal(id, other),
     };
     Response::failed(Some(id), retcode, detail)
+}
+
+/// Returns the retcode and message of a plugin's call that failed.
+fn plugin_failed(error: &plugin::Error) -> (Retcode, String) {
+    let retcode = match error {
+        plugin::Error::Refused(_) => Retcode::PluginRefused,
+        plugin::Error::Args { .. } => Retcode::InvalidParams,
+        plugin::Error::Failed { .. } => Retcode::PluginFailed,
+        plugin::Error::Crashed { .. } => Retcode::PluginCrashed,
+        plugin::Error::TimedOut { .. } => Retcode::PluginTimedOut,
+        plugin::Error::Busy { .. } => Retcode::Busy,
+        plugin::Error::ShuttingDown => {
+            return (Retcode::ShuttingDown, "no new requests".to_owned());
+        }
+    };
+    (retcode, error.to_string())
 }
 
 /// The retcode of a command or task that was not started, and the rest of the message.

@@ -1,59 +1,61 @@
-//! One plugin in use: a bounded queue of calls, and the task that makes them one after the other.
+//! One plugin in use: a bounded queue of calls, and the task that makes them one by one.
 
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 
 use plugin_api::MethodName;
-use plugin_api::host::{self, FileIdentity};
 use serde_json::value::RawValue;
 use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::plugins::Shared;
+use super::Error;
+use super::launcher::{Launcher, PluginFile};
 use super::process::Worker;
-use crate::Error;
 
-/// The calls that may wait for one plugin; one more is refused.
+/// The calls that may wait for one plugin; a further one is rejected.
 pub(super) const QUEUE: usize = 1024;
 
-/// What a call comes back with.
-pub(super) type Reply = Result<Box<RawValue>, Error>;
+/// The outcome of a call: the plugin's JSON value.
+pub(super) type CallResult = Result<Box<RawValue>, Error>;
 
-/// One call on its way.
+/// A call that waits in a lane.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct QueuedCall {
     pub(super) args: String,
-    pub(super) reply: oneshot::Sender<Reply>,
+    pub(super) result: oneshot::Sender<CallResult>,
 }
 
-/// Makes the calls that come in until none came for the settings' idle time, or all senders are
-/// gone; then ends its worker.
-pub(super) async fn run(method: MethodName, shared: Arc<Shared>, mut requests: mpsc::Receiver<Request>) {
-    let idle = shared.settings.idle;
-    let mut lane = Lane { method, shared, worker: None };
-    // Kept from one wait to the next: putting off a timer that stands is cheap.
+/// Makes the calls that arrive until none has arrived for the settings' idle time, or all senders
+/// are gone; then ends the worker.
+pub(super) async fn run(
+    method: MethodName,
+    launcher: Arc<Launcher>,
+    mut calls: mpsc::Receiver<QueuedCall>,
+) {
+    let idle = launcher.settings.idle;
+    let mut lane = Lane { method, launcher, worker: None };
+    // Kept from one wait to the next: moving an existing timer is cheap.
     let mut idle_since = pin!(sleep(idle));
     loop {
         idle_since.as_mut().reset(Instant::now() + idle);
-        let request = select! {
+        let call = select! {
             biased;
-            request = requests.recv() => request,
+            call = calls.recv() => call,
             () = &mut idle_since => {
-                // From here on a caller opens a new lane; what came in before is still answered.
-                requests.close();
-                requests.recv().await
+                // From here on callers open a new lane; calls that arrived before are still made.
+                calls.close();
+                calls.recv().await
             }
         };
-        let Some(request) = request else { break };
+        let Some(call) = call else { break };
         // The caller is gone: its connection has ended.
-        if request.reply.is_closed() {
+        if call.result.is_closed() {
             continue;
         }
-        let reply = lane.call(request.args).await;
-        // It may have gone in the meantime; nobody else wants the answer.
-        let _ = request.reply.send(reply);
+        let result = lane.call(call.args).await;
+        // The caller may have gone in the meantime; nobody else needs the result.
+        let _ = call.result.send(result);
     }
     if let Some(worker) = lane.worker {
         worker.end().await;
@@ -62,55 +64,45 @@ pub(super) async fn run(method: MethodName, shared: Arc<Shared>, mut requests: m
 
 struct Lane {
     method: MethodName,
-    shared: Arc<Shared>,
+    launcher: Arc<Launcher>,
     worker: Option<Worker>,
 }
 
 impl Lane {
-    async fn call(&mut self, args: String) -> Reply {
-        let (path, identity) = locate(&self.shared.dirs, &self.method)?;
-        self.shared.is_free(&self.method, identity)?;
-        let reply = self.exchange(&path, identity, args).await;
-        if let Err(error) = &reply {
-            self.shared.note(&self.method, identity, error);
+    async fn call(&mut self, args: String) -> CallResult {
+        let file = self.launcher.find_usable(&self.method)?;
+        let result = self.call_file(&file, args).await;
+        if let Err(error) = &result {
+            self.launcher.note(&self.method, &file, error);
         }
-        reply
+        result
     }
 
-    async fn exchange(&mut self, path: &Path, identity: FileIdentity, args: String) -> Reply {
-        let mut worker = self.take_worker(path, identity).await?;
-        let reply = worker.call(args, self.shared.uid).await;
-        match &reply {
-            Ok(_) | Err(Error::PluginArgs { .. } | Error::PluginFailed { .. }) => self.worker = Some(worker),
-            Err(_) => worker.kill().await,
+    async fn call_file(&mut self, file: &PluginFile, args: String) -> CallResult {
+        let mut worker = self.take_worker(file).await?;
+        let result = worker.call(args).await;
+        match &result {
+            Ok(_) | Err(Error::Args { .. } | Error::Failed { .. }) => self.worker = Some(worker),
+            Err(
+                Error::Refused(_)
+                | Error::Crashed { .. }
+                | Error::TimedOut { .. }
+                | Error::Busy { .. }
+                | Error::ShuttingDown,
+            ) => worker.kill().await,
         }
-        reply
+        result
     }
 
-    /// The worker of the file as it is now: the one that runs, or a new one.
-    async fn take_worker(&mut self, path: &Path, identity: FileIdentity) -> Result<Worker, Error> {
+    /// Returns the running worker, or a new one if none runs or the file has changed.
+    async fn take_worker(&mut self, file: &PluginFile) -> Result<Worker, Error> {
         if let Some(worker) = self.worker.take() {
-            if worker.identity == identity {
+            if worker.identity == file.identity {
                 return Ok(worker);
             }
-            log::info!("plugin {}: {} has changed; it is loaded anew", self.method, path.display());
+            log::info!("{}: {} has changed; reloading it", self.method, file.path.display());
             worker.end().await;
         }
-        let method = self.method.as_str();
-        let Shared { settings, program, uid, .. } = &*self.shared;
-        let may_keep_root = uid.is_root() && settings.roots.iter().any(|root| root == method);
-        // Always without root first: a plugin that does not say it needs root never gets it.
-        let worker = Worker::start(program, &settings.trust, method, (path, identity), false).await?;
-        if !may_keep_root || !worker.meta().needs_root || worker.keeps_root {
-            return Ok(worker);
-        }
-        worker.end().await;
-        Worker::start(program, &settings.trust, method, (path, identity), true).await
+        self.launcher.start(&self.method, file).await
     }
-}
-
-/// The file of `method` and which one it is.
-pub(super) fn locate(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdentity), Error> {
-    host::find(dirs, method)
-        .map_err(|err| Error::PluginRefused { method: method.to_string(), why: err.to_string() })
 }

@@ -1,17 +1,17 @@
-//! What a plugin prints, line by line into the log: bounded, and with control characters escaped,
-//! so that it can neither fill the log nor forge a line in it.
+//! Logs what a plugin prints, line by line: bounded, and with control characters escaped, so that
+//! a plugin can neither fill the log nor forge a line in it.
 
 use std::io::{self, PipeReader};
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 
-/// The most of one worker's output that is logged, in bytes; what follows is read and dropped.
+/// Bytes of one worker's output that are logged; the rest is read and discarded.
 const MAX_LOGGED: usize = 64 << 10;
-/// The most of one line, in bytes; the rest begins a new one.
+/// Bytes of one line; the rest of a longer line starts a new one.
 const MAX_LINE: usize = 1024;
 
-/// Logs what comes out of `output` until its last writer is gone.
+/// Logs `output` until its last writer is gone.
 pub(super) async fn log_lines(method: String, output: PipeReader) -> io::Result<()> {
     let mut output = pipe::Receiver::from_owned_fd(output.into())?;
     let mut pending = Vec::new();
@@ -25,7 +25,7 @@ pub(super) async fn log_lines(method: String, output: PipeReader) -> io::Result<
             log_whole_lines(&method, &mut pending, read == 0);
             if left == 0 {
                 log_whole_lines(&method, &mut pending, true);
-                log::warn!("plugin {method}: it prints more than {MAX_LOGGED} bytes; the rest is dropped");
+                log::warn!("{method}: printed more than {MAX_LOGGED} bytes; the rest is discarded");
             }
         }
         if read == 0 {
@@ -46,7 +46,7 @@ fn log_whole_lines(method: &str, pending: &mut Vec<u8>, all: bool) {
         let line: Vec<u8> = pending.drain(..end).collect();
         let line = line.trim_ascii_end();
         if !line.is_empty() {
-            log::info!("plugin {method} prints: {}", line.escape_ascii());
+            log::info!("{method} printed: {}", line.escape_ascii());
         }
     }
 }

@@ -1,113 +1,89 @@
-//! The daemon's plugins: which there are, and calls to them.
+//! The daemon's plugins: the installed methods, and calls to them.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::unistd::{Uid, geteuid};
 use plugin_api::MethodName;
-use plugin_api::host::{self, FileIdentity};
+use plugin_api::host::FileIdentity;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use super::frame::MAX_ARGS;
-use super::lane::{self, Reply, Request};
-use super::process::{CALL_TIMEOUT, Program, Worker};
-use super::quarantine::Quarantine;
-use crate::Error;
+use super::Error;
+use super::lane::{self, CallResult, QueuedCall};
+use super::launcher::{Launcher, Program};
+use super::message::MAX_ARGS;
+use super::process::CALL_TIMEOUT;
 use crate::config::PluginSettings;
 
-/// What [`Plugins::shutdown`] waits for calls that run; then their workers are killed.
+/// The time that [`Plugins::shutdown`] waits for running calls; then it kills their workers.
 const SHUTDOWN_TIMEOUT: Duration = CALL_TIMEOUT;
-
-/// What all lanes know, until the settings change.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// Plugin directories: absolute, searched in order.
-    pub(super) dirs: Vec<PathBuf>,
-    pub(super) settings: PluginSettings,
-    pub(super) program: Program,
-    /// The agent's own.
-    pub(super) uid: Uid,
-    quarantine: Mutex<Quarantine>,
-}
 
 /// The plugins of one daemon. Owns their workers; [`Plugins::shutdown`] ends them.
 #[derive(Debug)]
 pub(crate) struct Plugins {
-    state: Mutex<State>,
+    lanes: Mutex<Lanes>,
 }
 
 #[derive(Debug)]
-struct State {
-    shared: Arc<Shared>,
-    lanes: HashMap<MethodName, Lane>,
-    /// Summaries by file, so that a listing starts no worker twice.
+struct Lanes {
+    launcher: Arc<Launcher>,
+    by_method: HashMap<MethodName, Lane>,
+    /// Summaries by file, so that listing starts no worker twice.
     summaries: HashMap<MethodName, (FileIdentity, String)>,
     closed: bool,
 }
 
 #[derive(Debug)]
 struct Lane {
-    requests: mpsc::Sender<Request>,
+    calls: mpsc::Sender<QueuedCall>,
     task: JoinHandle<()>,
 }
 
 impl Plugins {
-    /// Nothing is looked at, and no worker started, before the first call.
+    /// Returns plugins that are looked up, and whose workers are started, at their first call.
     pub(crate) fn new(dirs: Vec<PathBuf>, settings: PluginSettings) -> Self {
         Self::with_program(dirs, settings, Program::this())
     }
 
     fn with_program(dirs: Vec<PathBuf>, settings: PluginSettings, program: Program) -> Self {
-        let shared = Arc::new(Shared::new(dirs, settings, program));
-        let state = State { shared, lanes: HashMap::new(), summaries: HashMap::new(), closed: false };
-        Self { state: Mutex::new(state) }
+        let launcher = Arc::new(Launcher::new(dirs, settings, program));
+        let (by_method, summaries) = (HashMap::new(), HashMap::new());
+        Self { lanes: Mutex::new(Lanes { launcher, by_method, summaries, closed: false }) }
     }
 
-    /// Calls `method` with `args`, a string split as a shell does, and answers its JSON value.
-    /// Dropped, the call is forgotten; if it already runs, its worker goes on to the end of it.
-    ///
-    /// # Errors
-    /// [`Error::PluginRefused`] (not found, or not loaded: why), [`Error::PluginArgs`] (wrong
-    /// arguments), [`Error::PluginFailed`] (the plugin's own), [`Error::PluginCrashed`],
-    /// [`Error::PluginTimedOut`], [`Error::PluginBusy`], [`Error::ShuttingDown`].
-    pub(crate) async fn call(&self, method: &str, args: &str) -> Reply {
-        let name = MethodName::parse(method)
-            .map_err(|err| Error::PluginRefused { method: method.to_owned(), why: err.to_string() })?;
+    /// Calls `method` with `args`, a string that is split as a shell does, and returns the plugin's
+    /// JSON value. If this future is dropped, a waiting call is discarded; a running call is
+    /// completed without a receiver.
+    pub(crate) async fn call(&self, method: &str, args: &str) -> CallResult {
+        let name =
+            MethodName::parse(method).map_err(|error| Error::Refused(error.to_string()))?;
         if args.len() > MAX_ARGS {
-            let why = format!("args has {} bytes; at most {MAX_ARGS} are taken", args.len());
-            return Err(Error::PluginArgs { method: method.to_owned(), why });
+            let why = format!("args has {} bytes; at most {MAX_ARGS} are allowed", args.len());
+            return Err(Error::Args { method: method.to_owned(), why });
         }
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(name, Request { args: args.to_owned(), reply })?;
-        // A lane answers every request it takes, unless shutdown cuts it off.
-        answer.await.unwrap_or(Err(Error::ShuttingDown))
+        let (result, returned) = oneshot::channel();
+        self.enqueue(name, QueuedCall { args: args.to_owned(), result })?;
+        // A lane completes every call in its queue, unless the shutdown aborts it.
+        returned.await.unwrap_or(Err(Error::ShuttingDown))
     }
 
-    /// Every method there is a plugin file for, sorted. Nothing is loaded.
+    /// Returns every method that has a plugin file, sorted. Loads nothing.
     pub(crate) fn installed(&self) -> Vec<MethodName> {
-        let shared = self.lock().shared.clone();
-        match host::list(&shared.dirs) {
-            Ok(files) => files.into_iter().map(|(method, _)| method).collect(),
-            Err(err) => {
-                log::warn!("{err}");
-                Vec::new()
-            }
-        }
+        self.launcher().installed()
     }
 
-    /// Every method there is a plugin file for, sorted, each with its line of help; for a file that
-    /// can't be used, why not.
+    /// Returns every method that has a plugin file, sorted, each with the plugin's summary, or with
+    /// the reason why the file cannot be used.
     pub(crate) async fn methods(&self) -> Vec<(String, String)> {
-        let shared = self.lock().shared.clone();
+        let launcher = self.launcher();
         let mut methods = Vec::new();
-        for method in self.installed() {
-            let summary = match self.summary(&shared, &method).await {
+        for method in launcher.installed() {
+            let summary = match self.summary(&launcher, &method).await {
                 Ok(summary) => summary,
                 Err(err) => format!("unusable: {err}"),
             };
@@ -116,116 +92,82 @@ impl Plugins {
         methods
     }
 
-    /// Takes new settings, and takes no plugin for a bad one any more. Workers started by the old ones finish what they
-    /// were asked and end.
+    /// Applies new settings and lifts every quarantine. Workers under the old settings finish their
+    /// queued calls and end.
     pub(crate) async fn reload(&self, dirs: Vec<PathBuf>, settings: PluginSettings) {
         let lanes = {
-            let mut state = self.lock();
-            state.shared = Arc::new(Shared::new(dirs, settings, state.shared.program.clone()));
-            state.summaries.clear();
-            std::mem::take(&mut state.lanes)
+            let mut lanes = self.lanes.lock();
+            let program = lanes.launcher.program.clone();
+            lanes.launcher = Arc::new(Launcher::new(dirs, settings, program));
+            lanes.summaries.clear();
+            std::mem::take(&mut lanes.by_method)
         };
         end(lanes).await;
     }
 
-    /// Takes no more calls, waits a bounded time for those that run, and ends every worker.
+    /// Rejects new calls, waits a bounded time for running ones, and ends every worker.
     pub(crate) async fn shutdown(&self) {
         let lanes = {
-            let mut state = self.lock();
-            state.closed = true;
-            std::mem::take(&mut state.lanes)
+            let mut lanes = self.lanes.lock();
+            lanes.closed = true;
+            std::mem::take(&mut lanes.by_method)
         };
         end(lanes).await;
     }
 
-    fn enqueue(&self, method: MethodName, request: Request) -> Result<(), Error> {
-        let mut state = self.lock();
-        if state.closed {
+    fn enqueue(&self, method: MethodName, call: QueuedCall) -> Result<(), Error> {
+        let mut lanes = self.lanes.lock();
+        if lanes.closed {
             return Err(Error::ShuttingDown);
         }
-        let shared = state.shared.clone();
-        // Lanes that have ended of idleness; their tasks are done or about to be.
-        state.lanes.retain(|_, lane| !lane.requests.is_closed());
-        let lane = match state.lanes.entry(method) {
+        let launcher = lanes.launcher.clone();
+        // Removes lanes that have ended after being idle; their tasks are finished or about to be.
+        lanes.by_method.retain(|_, lane| !lane.calls.is_closed());
+        let lane = match lanes.by_method.entry(method) {
             Entry::Occupied(lane) => lane,
             Entry::Vacant(vacant) => {
-                // One that can't be found needs no lane: names are the peer's to invent.
-                lane::locate(&shared.dirs, vacant.key())?;
-                let (requests, receiver) = mpsc::channel(lane::QUEUE);
-                let task = tokio::spawn(lane::run(vacant.key().clone(), shared, receiver));
-                vacant.insert_entry(Lane { requests, task })
+                // No lane for a method without a file: peers can invent any number of names.
+                launcher.find(vacant.key())?;
+                let (calls, queue) = mpsc::channel(lane::QUEUE);
+                let task = tokio::spawn(lane::run(vacant.key().clone(), launcher, queue));
+                vacant.insert_entry(Lane { calls, task })
             }
         };
         lane.get()
-            .requests
-            .try_send(request)
-            .map_err(|_| Error::PluginBusy { method: lane.key().to_string(), waiting: lane::QUEUE })
+            .calls
+            .try_send(call)
+            .map_err(|_| Error::Busy { method: lane.key().to_string(), waiting: lane::QUEUE })
     }
 
-    async fn summary(&self, shared: &Shared, method: &MethodName) -> Result<String, Error> {
-        let (path, identity) = lane::locate(&shared.dirs, method)?;
-        shared.is_free(method, identity)?;
-        if let Some((known, summary)) = self.lock().summaries.get(method)
-            && *known == identity
+    async fn summary(&self, launcher: &Launcher, method: &MethodName) -> Result<String, Error> {
+        let file = launcher.find_usable(method)?;
+        if let Some((identity, summary)) = self.lanes.lock().summaries.get(method)
+            && *identity == file.identity
         {
             return Ok(summary.clone());
         }
-        let (trust, file) = (&shared.settings.trust, (&*path, identity));
-        let worker = match Worker::start(&shared.program, trust, method.as_str(), file, false).await {
+        let worker = match launcher.start_confined(method, &file).await {
             Ok(worker) => worker,
             Err(error) => {
-                shared.note(method, identity, &error);
+                launcher.note(method, &file, &error);
                 return Err(error);
             }
         };
         let summary = worker.meta().summary.clone();
         worker.end().await;
-        self.lock().summaries.insert(method.clone(), (identity, summary.clone()));
+        let known = (file.identity, summary.clone());
+        self.lanes.lock().summaries.insert(method.clone(), known);
         Ok(summary)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    fn launcher(&self) -> Arc<Launcher> {
+        self.lanes.lock().launcher.clone()
     }
 }
 
-impl Shared {
-    fn new(dirs: Vec<PathBuf>, settings: PluginSettings, program: Program) -> Self {
-        Self { dirs, settings, program, uid: geteuid(), quarantine: Mutex::default() }
-    }
-
-    /// Refuses a plugin that is in quarantine.
-    pub(super) fn is_free(&self, method: &MethodName, identity: FileIdentity) -> Result<(), Error> {
-        match self.quarantine().sentence(method, identity, Instant::now()) {
-            Some(why) => {
-                Err(Error::PluginRefused { method: method.to_string(), why: format!("{method}: {why}") })
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Notes what came of a call, if the plugin took its process with it.
-    pub(super) fn note(&self, method: &MethodName, identity: FileIdentity, error: &Error) {
-        let how = match error {
-            Error::PluginCrashed { how, .. } => how.clone(),
-            Error::PluginTimedOut { after, .. } => format!("no answer within {} s", after.as_secs()),
-            _ => return,
-        };
-        if self.quarantine().crashed(method, identity, how, Instant::now())
-            && let Err(error) = self.is_free(method, identity)
-        {
-            log::error!("plugin {error}");
-        }
-    }
-
-    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
-        self.quarantine.lock()
-    }
-}
-
-/// Closes the lanes' queues and waits until they are done; what takes too long is cut off.
+/// Closes the lanes' queues and waits until they are empty; aborts a lane that takes too long.
 async fn end(lanes: HashMap<MethodName, Lane>) {
-    let deadline = tokio::time::Instant::now() + SHUTDOWN_TIMEOUT;
+    let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
     let tasks: Vec<JoinHandle<()>> = lanes.into_values().map(|lane| lane.task).collect();
     for mut task in tasks {
         if timeout_at(deadline, &mut task).await.is_err() {

@@ -1,20 +1,16 @@
-//! One worker process, as the daemon holds it.
+//! One worker process, seen from the daemon.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use agent_sys::pidfd::PidFd;
 use agent_sys::readiness::watch;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, Uid};
-use plugin_api::Meta;
+use nix::unistd::geteuid;
+use plugin_api::host::worker::{Prepared, how_ended, kill_group, prepare};
 use plugin_api::host::{FileIdentity, Trust};
+use plugin_api::{Meta, MethodName, ProviderError};
 use serde_json::value::RawValue;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -22,32 +18,18 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::frame::{Answer, Call, Channel, Job};
+use super::Error;
+use super::channel::Channel;
+use super::launcher::{PluginFile, Program};
+use super::message::{Answer, Call, Load};
 use super::output::log_lines;
-use super::worker::WORKER_FLAG;
-use crate::Error;
 
-/// From spawn to a loaded plugin.
+/// The bound from spawn to a loaded plugin.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
-/// One call.
+/// The bound of one call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// What a worker has to exit once its channel is closed, before it is killed.
+/// The time that a worker has to exit once its channel is closed, before it is killed.
 const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// How a worker is started.
-#[derive(Debug, Clone)]
-pub(super) struct Program {
-    /// The program, by a path that a replaced binary does not change, and its arguments.
-    pub(super) path: PathBuf,
-    pub(super) args: Vec<OsString>,
-}
-
-impl Program {
-    /// This very binary.
-    pub(super) fn this() -> Self {
-        Self { path: PathBuf::from("/proc/self/exe"), args: vec![WORKER_FLAG.into()] }
-    }
-}
 
 /// A running worker with its plugin loaded. Dropped, it is killed.
 #[derive(Debug)]
@@ -56,78 +38,79 @@ pub(super) struct Worker {
     /// Readable once the process has ended, reaped or not.
     ended: AsyncFd<PidFd>,
     channel: Channel,
-    /// Of the exchange under way. Kept from one to the next: putting off a timer that stands is cheap, while a new one that is
-    /// the earliest of all wakes the event loop to tell it so.
+    /// The deadline of the current exchange. Kept from one to the next: moving an existing timer is
+    /// cheap, while a new timer that is the earliest of all wakes the event loop.
     deadline: Pin<Box<Sleep>>,
     output: JoinHandle<io::Result<()>>,
     meta: Meta,
     method: String,
-    /// The file it loaded.
+    /// The file that it loaded.
     pub(super) identity: FileIdentity,
-    /// Whether it kept root.
-    pub(super) keeps_root: bool,
 }
 
 impl Worker {
-    /// Starts a worker and waits until it has loaded the plugin at `path`, if the file has what `trust` asks for.
+    /// Starts a worker and waits until it has loaded the plugin in `file`, if `trust` vouches for it.
     pub(super) async fn start(
         program: &Program,
         trust: &Trust,
-        method: &str,
-        (path, identity): (&Path, FileIdentity),
+        method: &MethodName,
+        file: &PluginFile,
         keep_root: bool,
     ) -> Result<Self, Error> {
-        let not_started = |err: io::Error| Error::PluginRefused {
-            method: method.to_owned(),
-            why: format!("its worker could not be started: {err}"),
-        };
+        let not_started =
+            |err: io::Error| Error::Refused(format!("{method}: cannot start its worker: {err}"));
         let (child, ended, channel, output) = spawn(program).map_err(not_started)?;
-        let output = tokio::spawn(log_lines(method.to_owned(), output));
+        let output = tokio::spawn(log_lines(method.to_string(), output));
         let mut worker = Self {
             child,
             ended,
             channel: Channel::new(channel).map_err(not_started)?,
             deadline: Box::pin(sleep(LOAD_TIMEOUT)),
             output,
-            meta: Meta::new(method, "", ""),
-            method: method.to_owned(),
-            identity,
-            keeps_root: keep_root,
+            meta: Meta::new(method.as_str(), "", ""),
+            method: method.to_string(),
+            identity: file.identity,
         };
-        let job = Job { method: method.to_owned(), path: path.to_owned(), trust: trust.clone(), keep_root };
-        let described = worker.exchange(&job, LOAD_TIMEOUT).await?;
+        let load = Load {
+            method: method.to_string(),
+            path: file.path.clone(),
+            trust: trust.clone(),
+            keep_root,
+        };
+        let described = worker.exchange(&load, LOAD_TIMEOUT).await?;
         match serde_json::from_str(described.get()) {
             Ok(meta) => worker.meta = meta,
-            Err(err) => return Err(worker.broken(&format!("its description is unfit: {err}"))),
+            Err(err) => return Err(worker.broken(&format!("its description is invalid: {err}"))),
         }
         Ok(worker)
     }
 
-    /// What the plugin says of itself.
+    /// Returns the plugin's description of itself.
     pub(super) fn meta(&self) -> &Meta {
         &self.meta
     }
 
-    /// Makes one call in the name of `caller`. After an error other than the plugin's own the worker is of no more use.
-    pub(super) async fn call(&mut self, args: String, caller: Uid) -> Result<Box<RawValue>, Error> {
+    /// Makes one call in the name of the agent's user. After an error other than the plugin's own
+    /// the worker must not be used again.
+    pub(super) async fn call(&mut self, args: String) -> Result<Box<RawValue>, Error> {
         let deadline_ms = u64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
-        let call = Call { args, caller_uid: caller.as_raw(), deadline_ms };
+        let call = Call { args, caller_uid: geteuid().as_raw(), deadline_ms };
         self.exchange(&call, CALL_TIMEOUT).await
     }
 
-    /// Lets it end: its channel is closed, and what does not exit then is killed.
+    /// Closes the channel and kills the worker if it does not exit soon.
     pub(super) async fn end(mut self) {
         self.channel.close();
-        // Its own exit is waited for, then what it leaves in its process group is killed: before it
-        // is reaped, so that the group's number is still its own.
+        // After the worker's own exit, the rest of its process group is killed: before the worker is
+        // reaped, so that the group's number is still its own.
         let _ = timeout(EXIT_TIMEOUT, self.ended.readable()).await;
         kill(&mut self.child);
         let _ = timeout(EXIT_TIMEOUT, self.child.wait()).await;
-        // Its last words; a child of the plugin's could hold the pipe for longer.
+        // The last of its output; a child of the plugin's may hold the pipe for longer.
         let _ = timeout(EXIT_TIMEOUT, &mut self.output).await;
     }
 
-    /// Ends it now, and says how it ended if it has by itself.
+    /// Kills the worker at once.
     pub(super) async fn kill(mut self) {
         kill(&mut self.child);
         self.end().await;
@@ -141,7 +124,7 @@ impl Worker {
         self.deadline.as_mut().reset(Instant::now() + bound);
         let exchange = async {
             self.channel.send(message).await?;
-            // Not by the channel's end alone: a child of the plugin's may hold it open.
+            // The channel's end is not enough: a child of the plugin's may hold it open.
             tokio::select! {
                 biased;
                 answer = self.channel.receive() => answer,
@@ -156,17 +139,17 @@ impl Worker {
         match answer {
             None => {
                 kill(&mut self.child);
-                Err(Error::PluginTimedOut { method: self.method.clone(), after: bound })
+                Err(Error::TimedOut { method: self.method.clone(), after: bound })
             }
             Some(Err(err)) if err.kind() == io::ErrorKind::InvalidData => Err(self.broken(&err.to_string())),
             Some(Err(err)) => Err(self.crashed(&err).await),
             Some(Ok(Answer::Ok(value))) => Ok(value),
-            Some(Ok(Answer::Refused(why))) => Err(Error::PluginRefused { method: self.method.clone(), why }),
+            Some(Ok(Answer::Refused(why))) => Err(Error::Refused(why)),
             Some(Ok(Answer::Broken(why))) => Err(self.broken(&why)),
-            Some(Ok(Answer::Failed(err))) => Err(if err.code() == plugin_api::ProviderError::USAGE {
-                Error::PluginArgs { method: self.method.clone(), why: err.message().to_owned() }
+            Some(Ok(Answer::Failed(err))) => Err(if err.code() == ProviderError::USAGE {
+                Error::Args { method: self.method.clone(), why: err.message().to_owned() }
             } else {
-                Error::PluginFailed {
+                Error::Failed {
                     method: self.method.clone(),
                     code: err.code().to_owned(),
                     message: err.message().to_owned(),
@@ -176,22 +159,22 @@ impl Worker {
     }
 
     fn broken(&self, why: &str) -> Error {
-        Error::PluginFailed {
+        Error::Failed {
             method: self.method.clone(),
             code: "broken".to_owned(),
             message: why.to_owned(),
         }
     }
 
-    /// The channel is closed: how did the process end?
+    /// Returns the error for a closed channel: how the process ended.
     async fn crashed(&mut self, err: &io::Error) -> Error {
         let exited = timeout(EXIT_TIMEOUT, self.ended.readable()).await.is_ok();
         kill(&mut self.child);
         let how = match timeout(EXIT_TIMEOUT, self.child.wait()).await {
-            Ok(Ok(status)) if exited => ended(status),
-            _ => format!("its worker does not answer: {err}"),
+            Ok(Ok(status)) if exited => how_ended(status),
+            _ => format!("its worker does not reply: {err}"),
         };
-        Error::PluginCrashed { method: self.method.clone(), how }
+        Error::Crashed { method: self.method.clone(), how }
     }
 }
 
@@ -202,41 +185,21 @@ impl Drop for Worker {
     }
 }
 
-type Started = (Child, AsyncFd<PidFd>, UnixStream, io::PipeReader);
+type Spawned = (Child, AsyncFd<PidFd>, UnixStream, io::PipeReader);
 
-fn spawn(program: &Program) -> io::Result<Started> {
-    let (here, there) = UnixStream::pair()?;
-    let (reader, writer) = io::pipe()?;
-    let child = Command::new(&program.path)
-        .args(&program.args)
-        .env_clear()
-        .stdin(Stdio::from(std::os::fd::OwnedFd::from(there)))
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        // Its children, if a plugin starts any, are killed with it; a terminal's ^C is the daemon's.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
+fn spawn(program: &Program) -> io::Result<Spawned> {
+    let Prepared { command, channel, output } = prepare(&program.path, &program.args)?;
+    let child = Command::from(command).kill_on_drop(true).spawn()?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or(io::ErrorKind::NotFound)?;
     let ended = watch(PidFd::open(pid)?, Interest::READABLE)?;
-    Ok((child, ended, here, reader))
+    Ok((child, ended, channel, output))
 }
 
-/// Kills the worker and what it started in its process group. Nothing happens once it has been
-/// reaped: the number may be another's by then.
+/// Kills the worker and the rest of its process group. Does nothing once the worker has been
+/// reaped: the number may belong to another process by then.
 fn kill(child: &mut Child) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    if let Some(pid) = child.id() {
+        kill_group(pid);
         let _ = child.start_kill();
-    }
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => match Signal::try_from(signal) {
-            Ok(name) => format!("killed by signal {signal} ({name})"),
-            Err(_) => format!("killed by signal {signal}"),
-        },
-        (None, code) => format!("it ended the process with status {}", code.unwrap_or_default()),
     }
 }

@@ -1,6 +1,8 @@
-//! Plugins that keep crashing are left alone for a while: each crash costs a process, and what waits behind it its time.
+//! Plugins that keep crashing are not started for a while: each crash costs a process, and delays
+//! the calls queued behind it.
 //!
-//! Nothing wakes up for it: whether it is over is looked at when a call comes. A file that has changed is another plugin.
+//! No timer runs for this: a call checks whether the quarantine is over. A changed file counts as a
+//! new plugin.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,31 +10,31 @@ use std::time::{Duration, Instant};
 use plugin_api::MethodName;
 use plugin_api::host::FileIdentity;
 
-/// So many crashes…
+/// Crashes that a plugin may have
 const CRASHES: usize = 3;
-/// …within so long…
+/// within this window
 const WITHIN: Duration = Duration::from_secs(60);
-/// …and a plugin is not started for this long.
+/// before it is quarantined for this long.
 const QUARANTINE: Duration = Duration::from_secs(5 * 60);
 
-/// Who has crashed lately. Bounded by the files there are: only what was started can crash.
+/// Recent crashes by method. Bounded by the number of plugin files: only a started plugin can crash.
 #[derive(Debug, Default)]
-pub(super) struct Quarantine(HashMap<MethodName, Record>);
+pub(super) struct Quarantine(HashMap<MethodName, CrashRecord>);
 
 #[derive(Debug)]
-struct Record {
+struct CrashRecord {
     identity: FileIdentity,
     /// The last crashes, oldest first, at most [`CRASHES`].
     crashes: Vec<Instant>,
-    /// How the last one was.
+    /// How the last crash happened.
     how: String,
-    /// Set with the last crash of too many.
+    /// The end of the quarantine, once it has begun.
     until: Option<Instant>,
 }
 
 impl Quarantine {
-    /// Notes a crash of the plugin in this file. True when it is the one too many.
-    pub(super) fn crashed(
+    /// Counts a crash of the plugin in this file. Returns true when that quarantines it.
+    pub(super) fn add_crash(
         &mut self,
         method: &MethodName,
         identity: FileIdentity,
@@ -40,7 +42,7 @@ impl Quarantine {
         now: Instant,
     ) -> bool {
         self.0.retain(|_, record| !record.is_over(now));
-        let fresh = || Record { identity, crashes: Vec::new(), how: String::new(), until: None };
+        let fresh = || CrashRecord { identity, crashes: Vec::new(), how: String::new(), until: None };
         let record = self.0.entry(method.clone()).or_insert_with(fresh);
         if record.identity != identity {
             *record = fresh();
@@ -54,8 +56,9 @@ impl Quarantine {
         record.until == Some(now + QUARANTINE)
     }
 
-    /// Why, and for how long still, the plugin in this file is not started; `None`: it may be.
-    pub(super) fn sentence(
+    /// Returns why and for how much longer the plugin in this file is not started; `None` if it may
+    /// be started.
+    pub(super) fn reason(
         &self,
         method: &MethodName,
         identity: FileIdentity,
@@ -63,18 +66,18 @@ impl Quarantine {
     ) -> Option<String> {
         let record = self.0.get(method).filter(|record| record.identity == identity)?;
         let left = record.until?.checked_duration_since(now).filter(|left| !left.is_zero())?;
-        // Rounded up: "for 0 s" would be no quarantine.
+        // Rounded up: "for another 0 s" would be no quarantine.
         let left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         Some(format!(
-            "quarantined for {left} s more: it crashed {CRASHES} times within {} s, the last time: {}; \
-             another file in its place is tried at once",
+            "quarantined for another {left} s: it crashed {CRASHES} times within {} s, last: {}; \
+             a replaced file is tried at once",
             WITHIN.as_secs(),
             record.how
         ))
     }
 }
 
-impl Record {
+impl CrashRecord {
     fn is_over(&self, now: Instant) -> bool {
         match self.until {
             Some(until) => until <= now,
@@ -92,40 +95,40 @@ mod tests {
     }
 
     #[test]
-    fn three_crashes_in_a_minute_are_too_many_until_five_minutes_later() {
+    fn three_crashes_in_a_minute_quarantine_a_plugin_for_five_minutes() {
         let method = MethodName::parse("getinfo.bad").unwrap();
         let file = identity("/proc/self/exe");
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut quarantine = Quarantine::default();
-        for (second, too_many) in [(0, false), (59, false), (70, false), (118, true)] {
+        for (second, quarantined) in [(0, false), (59, false), (70, false), (118, true)] {
             assert_eq!(
-                quarantine.crashed(&method, file, format!("crash {second}"), at(second)),
-                too_many,
+                quarantine.add_crash(&method, file, format!("crash {second}"), at(second)),
+                quarantined,
                 "{second}"
             );
-            assert_eq!(quarantine.sentence(&method, file, at(second)).is_some(), too_many, "{second}");
+            assert_eq!(quarantine.reason(&method, file, at(second)).is_some(), quarantined, "{second}");
         }
-        let told = quarantine.sentence(&method, file, at(119)).unwrap();
-        assert!(told.contains("for 299 s more") && told.contains("crash 118"), "{told}");
-        assert!(quarantine.sentence(&method, file, at(118 + 299)).is_some());
-        assert!(quarantine.sentence(&method, file, at(118 + 300)).is_none());
-        // From then on it has three more.
-        assert!(!quarantine.crashed(&method, file, String::new(), at(118 + 300)));
+        let reason = quarantine.reason(&method, file, at(119)).unwrap();
+        assert!(reason.contains("for another 299 s") && reason.contains("crash 118"), "{reason}");
+        assert!(quarantine.reason(&method, file, at(118 + 299)).is_some());
+        assert!(quarantine.reason(&method, file, at(118 + 300)).is_none());
+        // Then three more crashes are allowed.
+        assert!(!quarantine.add_crash(&method, file, String::new(), at(118 + 300)));
     }
 
     #[test]
-    fn another_file_and_another_method_are_not_meant() {
+    fn a_quarantine_covers_no_other_file_or_method() {
         let method = MethodName::parse("getinfo.bad").unwrap();
         let (file, other) = (identity("/proc/self/exe"), identity("/"));
         let mut quarantine = Quarantine::default();
         let now = Instant::now();
         for _ in 0..3 {
-            quarantine.crashed(&method, file, String::new(), now);
+            quarantine.add_crash(&method, file, String::new(), now);
         }
-        assert!(quarantine.sentence(&method, file, now).is_some());
-        assert!(quarantine.sentence(&method, other, now).is_none());
-        assert!(quarantine.sentence(&MethodName::parse("getinfo.good").unwrap(), file, now).is_none());
-        assert!(!quarantine.crashed(&method, other, String::new(), now), "a new file begins anew");
+        assert!(quarantine.reason(&method, file, now).is_some());
+        assert!(quarantine.reason(&method, other, now).is_none());
+        assert!(quarantine.reason(&MethodName::parse("getinfo.good").unwrap(), file, now).is_none());
+        assert!(!quarantine.add_crash(&method, other, String::new(), now), "a new file has no crashes yet");
     }
 }

@@ -1,27 +1,25 @@
-//! What runs in `BasicAgent --plugin-worker`: one plugin, one call at a time, until the daemon
-//! closes the channel.
+//! The program behind `BasicAgent --plugin-worker`: one plugin, one call at a time, until the
+//! daemon closes the channel.
 //!
-//! Root is dropped *before* the plugin is mapped, so that its constructors run without it as well.
-//! This contains a plugin's mistakes; against malice the file's ownership has to stand.
+//! A worker contains a plugin's mistakes. Against malice, only the checks of the file's owner,
+//! checksum and signature protect.
 
 use std::io;
-use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::unistd::dup2_stdin;
-use plugin_api::host::{self, HostError, LoadedProvider};
-use plugin_api::{Context, MethodName};
+use plugin_api::Context;
+use plugin_api::host::HostError;
+use plugin_api::host::worker::{Frames, take_channel};
 
-use super::frame::{Answer, Blocking, Call, Job, MAX_REPLY};
+use super::message::{Answer, Call, Load, MAX_FRAME, MAX_REPLY, reply_frame};
 
 /// The argument that makes `BasicAgent` a worker.
 pub(crate) const WORKER_FLAG: &str = "--plugin-worker";
 
-/// The worker's main function. Standard input is the channel to the daemon.
+/// Runs a worker. Standard input is the channel to the daemon.
 pub(crate) fn worker_main() -> ExitCode {
-    match take_channel().and_then(|channel| serve(Blocking::new(channel))) {
+    match take_channel().and_then(|channel| serve(Frames::new(channel, MAX_FRAME))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             // The daemon reads this and logs it.
@@ -31,37 +29,22 @@ pub(crate) fn worker_main() -> ExitCode {
     }
 }
 
-/// Moves the channel away from descriptor 0, where a plugin that reads its input would eat it.
-fn take_channel() -> io::Result<UnixStream> {
-    let channel = io::stdin().as_fd().try_clone_to_owned()?;
-    dup2_stdin(std::fs::File::open("/dev/null")?)?;
-    Ok(UnixStream::from(channel))
-}
-
-fn serve(mut channel: Blocking) -> io::Result<()> {
-    let Some(job) = channel.receive::<Job>()? else { return Ok(()) };
-    let provider = match load(&job) {
+fn serve(mut channel: Frames) -> io::Result<()> {
+    let Some(load) = channel.receive::<Load>()? else { return Ok(()) };
+    let provider = match load.open() {
         Ok(provider) => provider,
         Err(why) => return channel.send(&Answer::Refused(why)),
     };
     let description = serde_json::value::to_raw_value(provider.describe())?;
     channel.send(&Answer::Ok(description))?;
     while let Some(call) = channel.receive::<Call>()? {
-        let context = Context::new(call.caller_uid, Duration::from_millis(call.deadline_ms), MAX_REPLY);
+        let deadline = Duration::from_millis(call.deadline_ms);
+        let context = Context::new(call.caller_uid, deadline, MAX_REPLY);
         match provider.call(&call.args, &context) {
-            Ok(reply) => channel.send_reply(&reply)?,
+            Ok(reply) => channel.send_frame(&reply_frame(&reply)?)?,
             Err(HostError::Provider(err)) => channel.send(&Answer::Failed(err))?,
             Err(err) => channel.send(&Answer::Broken(err.to_string()))?,
         }
     }
     Ok(())
-}
-
-fn load(job: &Job) -> Result<LoadedProvider, String> {
-    let method = MethodName::parse(&job.method).map_err(|err| err.to_string())?;
-    // As root still: the walk needs no permission of the plugin's own.
-    let checked = host::check(&job.path).map_err(|err| err.to_string())?;
-    job.trust.vouch(&checked).map_err(|err| err.to_string())?;
-    host::confine(job.keep_root).map_err(|err| format!("the worker could not be confined: {err}"))?;
-    host::load(checked, &method).map_err(|err| err.to_string())
 }

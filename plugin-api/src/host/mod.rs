@@ -17,6 +17,7 @@ mod error;
 mod find;
 mod load;
 mod vouch;
+pub mod worker;
 
 pub use check::{CheckedFile, FileIdentity, check, check_folder};
 pub use confine::confine;
