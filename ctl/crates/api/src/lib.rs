@@ -7,7 +7,7 @@
 //! | `GET /api/v1/hosts` | [`HostList`] |
 //! | `GET /api/v1/hosts/{host}` | [`Host`] |
 //! | `POST /api/v1/hosts/{host}/requests` | the agent's reply to the body, verbatim |
-//! | … with `"stream":true` in a `sync.bash` | NDJSON: output frames as they arrive, then the reply |
+//! | … with `"stream":true` in a `sync.bash` | NDJSON: output as it arrives, then the reply |
 //! | `GET /api/v1/hosts/{host}/results` with [`ResultsQuery`] | [`ResultPage`] |
 //! | `GET /api/v1/hosts/{host}/results/{task}` with [`ResultQuery`] | the task's result, verbatim |
 //!

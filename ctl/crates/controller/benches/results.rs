@@ -40,7 +40,7 @@ fn main() {
         });
         let results = sessions * each;
         println!(
-            "{sessions} sessions, {window} unacknowledged each: {:.0} results/s stored and acknowledged",
+            "{sessions} sessions, {window} unacknowledged each: {:.0} results/s stored, acknowledged",
             results as f64 / took.as_secs_f64()
         );
     }

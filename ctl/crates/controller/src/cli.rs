@@ -3,7 +3,7 @@
 use crate::agents::{Redirect, TlsFiles};
 use crate::error::Error;
 use agent_wire::DEFAULT_PORT;
-use clap::Parser;
+use clap::{Parser, value_parser};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,7 +56,12 @@ pub(crate) struct Flags {
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Delete a result after this many days
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 30,
+        value_parser = value_parser!(u16).range(1..=3650)
+    )]
     pub(crate) keep_days: u16,
 
     /// Serve with a CA, certificates, a token and an agent's config in DIR, creating what is
@@ -78,7 +83,12 @@ pub(crate) struct Flags {
     pub(crate) ready_file: Option<PathBuf>,
 
     /// The maximum number of connected agents
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        value_parser = value_parser!(u32).range(1..=1_000_000)
+    )]
     pub(crate) max_connections: u32,
 }
 
@@ -102,7 +112,7 @@ impl Flags {
                 Ok(TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: client_ca.clone() })
             }
             _ => Err(Error::Flags(
-                "--cert, --key and --client-ca are required (for a trial, --dev DIR creates the files)"
+                "--cert, --key and --client-ca are required; for a trial, --dev DIR creates them"
                     .to_owned(),
             )),
         }

@@ -230,7 +230,7 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
             Ok(None) => log::debug!("{host}: skipped a message of method \"{}\"", quote(method)),
             Err(error) => {
                 let task = quote(id.unwrap_or_default());
-                log::warn!("{host}: cannot store the result of task \"{task}\", the agent keeps it: {error}");
+                log::warn!("{host}: the agent keeps the invalid result of task \"{task}\": {error}");
             }
         }
         return None;

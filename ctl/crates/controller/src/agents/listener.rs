@@ -55,8 +55,10 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
                 Ok((stream, peer, opening, open)) => {
-                    let (services, stop) = (Arc::clone(&services), stop.clone());
-                    connections.spawn(handshake::serve(stream, peer, opening, open, services, stop));
+                    let services = Arc::clone(&services);
+                    let stop = stop.clone();
+                    let served = handshake::serve(stream, peer, opening, open, services, stop);
+                    connections.spawn(served);
                 }
                 Err(error) => {
                     // A failed connection, or no resources for now: both pass.

@@ -1,7 +1,7 @@
 //! What handlers take from a request; each failure is an [`ApiError`].
 
 use super::problem::ApiError;
-use super::router::Api;
+use super::service::Api;
 use crate::auth::Principal;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::AUTHORIZATION;

@@ -2,7 +2,7 @@
 
 use super::extract::Segments;
 use super::problem::ApiError;
-use super::router::Api;
+use super::service::Api;
 use crate::agents::Session;
 use crate::auth::Principal;
 use axum::Json;

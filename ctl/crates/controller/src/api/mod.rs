@@ -14,6 +14,7 @@ mod requests;
 mod results;
 mod router;
 mod server;
+mod service;
 
 pub(crate) use router::router;
 pub(crate) use server::serve;

@@ -4,7 +4,7 @@ use super::extract::Segments;
 use super::ndjson::NdJson;
 use super::prepare;
 use super::problem::ApiError;
-use super::router::{Api, json};
+use super::service::{Api, json};
 use crate::auth::Principal;
 use axum::body::Body;
 use axum::extract::State;

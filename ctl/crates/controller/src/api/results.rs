@@ -2,7 +2,7 @@
 
 use super::extract::{Parameters, Segments};
 use super::problem::ApiError;
-use super::router::{Api, json};
+use super::service::{Api, json};
 use crate::auth::Principal;
 use crate::store::ResultRow;
 use axum::Json;

@@ -1,27 +1,17 @@
 //! The table of routes, and the router made of it.
 
 use super::problem::ApiError;
+use super::service::Api;
 use super::{hosts, requests, results};
 use crate::agents::Registry;
 use crate::auth::{Authenticator, Principal};
 use crate::store::Store;
 use axum::Router;
-use axum::body::Body;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use controller_api::path;
 use std::sync::Arc;
-
-/// What the handlers use.
-#[derive(Clone)]
-pub(super) struct Api {
-    pub(super) registry: Arc<Registry>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) authenticator: Arc<Authenticator>,
-}
 
 /// One route of the API.
 struct Route {
@@ -75,14 +65,6 @@ pub(crate) fn router(
         .fallback(async |_: Principal| ApiError::UnknownPath)
         .method_not_allowed_fallback(async |_: Principal| ApiError::MethodNotAllowed)
         .with_state(api)
-}
-
-/// Makes a response of a body that is JSON text already.
-pub(super) fn json(text: String) -> Response {
-    Response::builder()
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(text))
-        .expect("a status and one fixed header make a response")
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use super::*;
 use crate::auth::Token;
 use crate::store::SqliteStore;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
 use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;

@@ -142,7 +142,8 @@ impl Writer {
         let (host, task) = (arrival.host.clone(), arrival.task.clone());
         if self.backlog.take(arrival) {
             log::error!(
-                "cannot store results, so the agents keep them: {error} (first: task {task} of host {host})"
+                "cannot store results, so the agents keep them: {error} \
+                 (first: task {task} of host {host})"
             );
         }
     }
