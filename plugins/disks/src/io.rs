@@ -1,4 +1,4 @@
-//! What a device did since it was there: /sys/block/*/stat (Documentation/block/stat.rst).
+//! I/O counters of a device: /sys/block/*/stat (Documentation/block/stat.rst).
 
 use readers::decimal::Decimal;
 use serde::Serialize;

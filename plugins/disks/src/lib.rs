@@ -29,7 +29,7 @@ const MAX_LISTED: usize = 1000;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Block devices, sorted by name; 1,000 at most.
+    /// Block devices, sorted by name; at most 1,000.
     devices: Vec<Device>,
 }
 

@@ -1,4 +1,4 @@
-//! What devices are in use for: /proc/self/mountinfo and /proc/swaps.
+//! The use of devices: mounts (/proc/self/mountinfo) and swap areas (/proc/swaps).
 
 use std::path::Path;
 

@@ -55,7 +55,7 @@ struct Answer {
     domainname: Option<String>,
     /// The text of /proc/version, which includes the compiler.
     proc_version: Option<String>,
-    /// When and as what this kernel was booted.
+    /// The time and id of this boot.
     boot: Boot,
     /// The kernel's command line (/proc/cmdline).
     command_line: Option<String>,

@@ -46,7 +46,7 @@ struct Answer {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Gateway {
-    /// `inet` or `inet6`.
+    /// The family: `inet` or `inet6`.
     family: &'static str,
     /// The router's address; null if the default route is on the link (point-to-point).
     gateway: Option<String>,

@@ -7,7 +7,7 @@ const LISTENING: u32 = 0x1_0000;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) listens: bool,
-    /// `stream`, `dgram` or `seqpacket`.
+    /// The type: `stream`, `dgram` or `seqpacket`.
     pub(crate) kind: &'static str,
     pub(crate) state: &'static str,
     pub(crate) inode: u64,
