@@ -1,11 +1,10 @@
-//! The controller's HTTP API, asked over loopback. The token goes to nobody else: no proxy, no
-//! redirect, no other machine.
+//! The client of the controller's HTTP API, over loopback only. It sends the token nowhere else: it
+//! uses no proxy and follows no redirect.
 
 use crate::error::Error;
 use agent_wire::json::quote;
 use agent_wire::message::Init;
-use serde::Deserialize;
-use std::fmt::Display;
+use controller_api::{Problem, path};
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,201 +12,215 @@ use std::time::Duration;
 use ureq::http::{Response, StatusCode, Uri};
 use ureq::{Agent, Body, BodyReader};
 
-/// How long a controller on this very machine may take to accept.
+/// The connection timeout; the controller is on this machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much longer than the controller itself we wait for an answer.
+/// How much longer than the controller itself the client waits for a reply.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// How long the controller waits for what has no time-out of its own.
+/// How long the controller waits for a request without a timeout of its own.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
-/// Bytes of an answer: the most that an agent may send, and a little more.
-const MAX_ANSWER: u64 = 65 << 20;
+/// The longest reply, in bytes: what an agent may send, and a little more.
+const MAX_REPLY: u64 = 65 << 20;
 
-/// The variable that holds the token when no file is named.
+/// The variable with the token, used without a token file.
 const TOKEN_VARIABLE: &str = "BASICAGENT_TOKEN";
 
-/// Which controller, and what makes it listen.
+/// A controller and the credentials for it.
 #[derive(Debug)]
 pub(crate) struct Controller {
-    /// Its API's address, `http://127.0.0.1:7480`.
+    /// The address of its API, `http://127.0.0.1:7480`.
     pub(crate) url: String,
-    /// Where the token is.
+    /// The file with the token.
     pub(crate) token_file: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(rename = "detail")]
-    error: String,
-}
-
 impl Controller {
-    /// `GET` of a path of the API.
+    /// Gets a path of the API.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] and its like.
+    /// Any [`Error`] but [`Error::Failed`].
     pub(crate) fn read(&self, path: &str) -> Result<String, Error> {
         self.text(self.get(path, DEFAULT_WAIT)?)
     }
 
-    /// The result of a task that the controller keeps, as JSON text; `None` when there is none within
-    /// `wait`.
+    /// Returns the stored result of a task as JSON text; `None` if there is none within `wait`.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] and its like.
+    /// Any [`Error`] but [`Error::Failed`].
     pub(crate) fn result(&self, host: &str, task: &str, wait: Duration) -> Result<Option<String>, Error> {
-        let path = format!("hosts/{}/results/{}?wait={}", checked(host)?, segment(task), wait.as_secs());
-        let answer = self.get(&path, wait)?;
-        match answer.status() {
+        let path = format!("{}?wait={}", path::result(checked(host)?, task), wait.as_secs());
+        let reply = self.get(&path, wait)?;
+        match reply.status() {
             StatusCode::NOT_FOUND => Ok(None),
-            _ => self.text(answer).map(Some),
+            _ => self.text(reply).map(Some),
         }
     }
 
-    /// The answer of a host to a request, as JSON text. `timeout` is the request's own.
+    /// Sends a request to a host and returns the reply as JSON text. `timeout` is the request's own.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] and its like.
-    pub(crate) fn ask(&self, host: &str, request: &str, timeout: Option<Duration>) -> Result<String, Error> {
+    /// Any [`Error`] but [`Error::Failed`].
+    pub(crate) fn request(
+        &self,
+        host: &str,
+        request: &str,
+        timeout: Option<Duration>,
+    ) -> Result<String, Error> {
         self.text(self.post(host, request, timeout.unwrap_or(DEFAULT_WAIT))?)
     }
 
-    /// The answer of a host to a request whose output is wanted as it comes, line by line.
+    /// Sends a request to a host and returns the lines of the reply as they arrive.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] and its like.
+    /// Any [`Error`] but [`Error::Failed`].
     pub(crate) fn stream(&self, host: &str, request: &str, timeout: Duration) -> Result<Lines<'_>, Error> {
-        let mut answer = self.post(host, request, timeout)?;
-        if answer.status() != StatusCode::OK {
-            return Err(self.refusal(&mut answer));
+        let mut reply = self.post(host, request, timeout)?;
+        if reply.status() != StatusCode::OK {
+            return Err(self.refusal(&mut reply));
         }
-        let body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+        let body = reply.into_body().into_with_config().limit(u64::MAX).reader();
         Ok(Lines { controller: self, body: BufReader::new(body) })
     }
 
     fn get(&self, path: &str, wait: Duration) -> Result<Response<Body>, Error> {
         let url = self.url_of(path)?;
-        let asked = agent(wait).get(url).header("Authorization", self.authorization()?).call();
-        asked.map_err(|error| self.not_sent(&error))
+        let sent = agent(wait).get(url).header("Authorization", self.authorization()?).call();
+        sent.map_err(|error| self.not_sent(error))
     }
 
     fn post(&self, host: &str, request: &str, wait: Duration) -> Result<Response<Body>, Error> {
-        let url = self.url_of(&format!("hosts/{}/requests", checked(host)?))?;
-        let asked = agent(wait)
+        let url = self.url_of(&path::requests(checked(host)?))?;
+        let sent = agent(wait)
             .post(url)
             .header("Authorization", self.authorization()?)
             .header("Content-Type", "application/json")
             .send(request);
-        asked.map_err(|error| self.not_sent(&error))
+        sent.map_err(|error| self.not_sent(error))
     }
 
-    fn text(&self, mut answer: Response<Body>) -> Result<String, Error> {
-        if answer.status() != StatusCode::OK {
-            return Err(self.refusal(&mut answer));
+    fn text(&self, mut reply: Response<Body>) -> Result<String, Error> {
+        if reply.status() != StatusCode::OK {
+            return Err(self.refusal(&mut reply));
         }
-        self.body(&mut answer)
+        self.body(&mut reply)
     }
 
-    fn body(&self, answer: &mut Response<Body>) -> Result<String, Error> {
-        let read = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
-        read.map_err(|error| self.out_of_reach(&error))
+    fn body(&self, reply: &mut Response<Body>) -> Result<String, Error> {
+        let read = reply.body_mut().with_config().limit(MAX_REPLY).read_to_string();
+        read.map_err(|error| self.lost(error))
     }
 
-    fn refusal(&self, answer: &mut Response<Body>) -> Error {
-        let text = match self.body(answer) {
+    fn refusal(&self, reply: &mut Response<Body>) -> Error {
+        let text = match self.body(reply) {
             Ok(text) => text,
             Err(error) => return error,
         };
-        let Ok(Refusal { error: why }) = serde_json::from_str(&text) else {
-            let status = answer.status();
-            return Error::NotAsked(format!("{} answers {status}: is it a controller's API?", self.url));
+        let Ok(Problem { detail, .. }) = serde_json::from_str(&text) else {
+            let status = reply.status();
+            return Error::unavailable(format!(
+                "{} replied {status} without a reason; is it the API of a controller?",
+                self.url
+            ));
         };
-        match answer.status() {
-            StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => Error::Away(why),
-            StatusCode::CONFLICT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
-                Error::Unanswered(why)
+        match reply.status() {
+            StatusCode::UNAUTHORIZED => {
+                Error::unavailable(format!("the controller rejected the token from {}", self.token_source()))
             }
-            _ => Error::NotAsked(why),
+            StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => Error::unreachable(detail),
+            StatusCode::CONFLICT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                Error::no_reply(detail)
+            }
+            _ => Error::unavailable(detail),
         }
     }
 
-    /// Without a connection nobody was asked; behind that nobody knows.
-    fn not_sent(&self, error: &ureq::Error) -> Error {
+    /// Classifies an error of sending. Without a connection the host got nothing; after that it may
+    /// have.
+    fn not_sent(&self, error: ureq::Error) -> Error {
         match error {
-            ureq::Error::Io(why) if why.kind() != ErrorKind::ConnectionRefused => self.out_of_reach(error),
+            ureq::Error::Io(ref why) if why.kind() != ErrorKind::ConnectionRefused => self.lost(error),
             ureq::Error::Io(_)
             | ureq::Error::ConnectionFailed
             | ureq::Error::HostNotFound
             | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-                Error::Away(format!("controller {}: {error}", self.url))
+                Error::unreachable(format!("controller {}: {error}", self.url))
             }
-            _ => self.out_of_reach(error),
+            _ => self.lost(error),
         }
     }
 
-    fn out_of_reach(&self, error: &dyn Display) -> Error {
-        Error::Unanswered(format!("controller {}: {error}", self.url))
+    fn lost(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::no_reply_by(format!("controller {}", self.url), error)
     }
 
+    /// Returns the URL of a path, after checking that the API is on loopback.
     fn url_of(&self, path: &str) -> Result<String, Error> {
-        let wrong = |why: &str| Error::NotAsked(format!("--controller {}: {why}", quote(&self.url)));
-        let uri: Uri = self.url.parse().map_err(|_| wrong("is no URL"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(wrong("must be an http:// URL on loopback"));
-        }
-        let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
+        let wrong = |why: &str| Error::unavailable(format!("--controller {}: {why}", quote(&self.url)));
+        const EXPECTED: &str = "expected http://127.0.0.1:PORT";
+        let uri: Uri = self.url.parse().map_err(|_| wrong(EXPECTED))?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong(EXPECTED));
+        };
         if authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(wrong("must be http://ADDRESS:PORT and no more"));
+            return Err(wrong(EXPECTED));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if !loopback {
+        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if !is_loopback {
             return Err(wrong(
-                "the token would travel in the clear: only loopback is allowed (ssh -L brings a far controller near)",
+                "refused: plain HTTP would expose the token; for a remote controller use \
+                 ssh -L 7480:127.0.0.1:7480 HOST",
             ));
         }
-        Ok(format!("http://{authority}/api/v1/{path}"))
+        Ok(format!("http://{authority}{path}"))
     }
 
     fn authorization(&self) -> Result<String, Error> {
         let token = match &self.token_file {
             Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Error::NotAsked(format!("{}: {error}", path.display())))?,
+                .map_err(|error| Error::unavailable_by(path.display().to_string(), error))?,
             None => std::env::var(TOKEN_VARIABLE).map_err(|_| {
-                Error::NotAsked(format!(
-                    "a token is needed: --token-file FILE, or the variable {TOKEN_VARIABLE}"
+                Error::unavailable(format!(
+                    "a token is required: use --token-file FILE or the variable {TOKEN_VARIABLE}"
                 ))
             })?,
         };
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::NotAsked("the token is empty or no single word".to_owned()));
+            let source = self.token_source();
+            return Err(Error::unavailable(format!("the token from {source} is empty or contains spaces")));
         }
         Ok(format!("Bearer {token}"))
     }
+
+    fn token_source(&self) -> String {
+        match &self.token_file {
+            Some(path) => path.display().to_string(),
+            None => format!("the variable {TOKEN_VARIABLE}"),
+        }
+    }
 }
 
-/// An answer that comes line by line.
+/// A reply that arrives line by line.
 pub(crate) struct Lines<'a> {
     controller: &'a Controller,
     body: BufReader<BodyReader<'static>>,
 }
 
 impl Lines<'_> {
-    /// The next line without its end; `None` behind the last.
+    /// Returns the next line without its end; `None` after the last.
     ///
     /// # Errors
-    /// [`Error::Unanswered`] when the connection is lost, [`Error::NotAsked`] for what is no text or
-    /// longer than any answer.
+    /// [`Error::NoReply`] if the connection is lost or the line is not complete.
     pub(crate) fn next_line(&mut self) -> Result<Option<String>, Error> {
         let mut line = String::new();
-        let read = self.body.by_ref().take(MAX_ANSWER).read_line(&mut line);
-        match read.map_err(|error| self.controller.out_of_reach(&error))? {
+        let read = self.body.by_ref().take(MAX_REPLY).read_line(&mut line);
+        match read.map_err(|error| self.controller.lost(error))? {
             0 => Ok(None),
             _ if line.pop() == Some('\n') => Ok(Some(line)),
-            _ => Err(Error::Unanswered("the controller's answer ends within a line".to_owned())),
+            _ => Err(Error::no_reply("the controller's reply ends within a line")),
         }
     }
 }
@@ -216,22 +229,8 @@ fn checked(host: &str) -> Result<&str, Error> {
     if Init::is_hostname(host) {
         Ok(host)
     } else {
-        Err(Error::NotAsked(format!("\"{}\" is no host id", quote(host))))
+        Err(Error::unavailable(format!("\"{}\" is not a host id", quote(host))))
     }
-}
-
-/// A text as one segment of a path (RFC 3986 §3.3).
-fn segment(text: &str) -> String {
-    let mut segment = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
-            segment.push(char::from(byte));
-        } else {
-            // Dots too: a segment of one or two would mean another path.
-            segment.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    segment
 }
 
 fn agent(wait: Duration) -> Agent {
@@ -252,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_token_goes_to_loopback_only() {
-        for (url, taken) in [
+        for (url, accepted) in [
             ("http://127.0.0.1:7480", true),
             ("http://127.0.0.1:7480/", true),
             ("http://127.9.9.9", true),
@@ -269,8 +268,8 @@ mod tests {
             ("", false),
         ] {
             let controller = Controller { url: url.to_owned(), token_file: None };
-            let found = controller.url_of("hosts");
-            assert_eq!(found.is_ok(), taken, "{url}: {found:?}");
+            let found = controller.url_of(path::HOSTS);
+            assert_eq!(found.is_ok(), accepted, "{url}: {found:?}");
         }
     }
 }

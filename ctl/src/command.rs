@@ -1,17 +1,17 @@
-//! The flags of a command → the fields of a request.
+//! Turns the flags of a command into the fields of a request.
 
 use crate::cli::Command;
 use crate::error::Error;
 use agent_wire::message::Bash;
 use std::io::{self, Read as _};
 
-/// Bytes of standard input that are passed on: a request has to fit into one message.
+/// The most standard input that is sent, in bytes: a request must fit into one message.
 const MAX_STDIN: u64 = 1 << 20;
 
-/// The command as a request has it; reads standard input where it is to be passed on.
+/// Returns the command as a request has it. Reads standard input with `--stdin`.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when words or input can't travel.
+/// [`Error::Unavailable`] if words or input cannot be sent.
 pub(crate) fn bash(command: &Command) -> Result<Bash, Error> {
     Ok(Bash {
         cmd: line(&command.words)?,
@@ -24,26 +24,24 @@ pub(crate) fn bash(command: &Command) -> Result<Bash, Error> {
     })
 }
 
-/// One word is a line of shell; several are quoted so that the shell sees them as they were given.
+/// Returns a single word as a shell command line; quotes several words so that the shell passes them
+/// on unchanged.
 fn line(words: &[String]) -> Result<String, Error> {
     match words {
         [line] => Ok(line.clone()),
         words => shlex::try_join(words.iter().map(String::as_str))
-            .map_err(|_| Error::NotAsked("a word of the command holds a NUL".to_owned())),
+            .map_err(|_| Error::unavailable("a word of the command contains a NUL byte")),
     }
 }
 
 fn standard_input() -> Result<String, Error> {
     let mut bytes = Vec::new();
     let read = io::stdin().lock().take(MAX_STDIN + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::NotAsked(format!("standard input: {error}")))?;
+    read.map_err(|error| Error::unavailable_by("cannot read standard input", error))?;
     if bytes.len() as u64 > MAX_STDIN {
-        return Err(Error::NotAsked(format!(
-            "standard input: more than {MAX_STDIN} bytes can't be passed on"
-        )));
+        return Err(Error::unavailable(format!("standard input exceeds the limit of {MAX_STDIN} bytes")));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::NotAsked("standard input: only UTF-8 text can be passed on".to_owned()))
+    String::from_utf8(bytes).map_err(|_| Error::unavailable("standard input is not UTF-8 text"))
 }
 
 #[cfg(test)]
@@ -51,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_word_is_shell_and_several_are_quoted() {
+    fn one_word_is_a_shell_line_and_several_are_quoted() {
         for (words, wanted) in [
             (&["ls | wc -l"][..], "ls | wc -l"),
             (&["ls", "a b", "$HOME", ""], "ls 'a b' '$HOME' ''"),

@@ -1,33 +1,137 @@
-//! Why there is no answer, in one line for people; the kind decides the exit status.
+//! The errors of BasicAgentCtl. The variant determines the exit status, see [`exit`](crate::exit).
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-/// Anything that keeps an answer from being printed.
+/// Why there is nothing to print.
 #[derive(Debug)]
 #[non_exhaustive]
 pub(crate) enum Error {
-    /// Whoever was asked says that it failed.
-    Failed(String),
-    /// Nobody could be asked.
-    NotAsked(String),
-    /// The host could not be asked now: it is not connected, or has too much to do.
-    Away(String),
-    /// The host may have been asked, but its answer is lost.
-    Unanswered(String),
-    /// The answer is there, but could not be written.
+    /// The agent, the plugin or the controller reported a failure, or the input is invalid.
+    Failed(Reason),
+    /// No request was possible: no such plugin, wrong token, unknown host, unreadable reply.
+    Unavailable(Reason),
+    /// The host cannot take the request now: it is not connected, or too busy.
+    Unreachable(Reason),
+    /// The host may have received the request, but its reply is lost.
+    NoReply(Reason),
+    /// Standard output cannot be written.
     Output(io::Error),
+}
+
+/// What failed, and the error below it.
+#[derive(Debug)]
+pub(crate) struct Reason {
+    text: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Reason {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), source: None }
+    }
+
+    fn with(text: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { text: text.into(), source: Some(source.into()) }
+    }
+}
+
+impl Error {
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Self::Failed(Reason::new(text))
+    }
+
+    /// As [`Error::failed`], because of `source`.
+    pub(crate) fn failed_by(
+        text: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::Failed(Reason::with(text, source))
+    }
+
+    pub(crate) fn unavailable(text: impl Into<String>) -> Self {
+        Self::Unavailable(Reason::new(text))
+    }
+
+    /// As [`Error::unavailable`], because of `source`.
+    pub(crate) fn unavailable_by(
+        text: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable(Reason::with(text, source))
+    }
+
+    pub(crate) fn unreachable(text: impl Into<String>) -> Self {
+        Self::Unreachable(Reason::new(text))
+    }
+
+    pub(crate) fn no_reply(text: impl Into<String>) -> Self {
+        Self::NoReply(Reason::new(text))
+    }
+
+    /// As [`Error::no_reply`], because of `source`.
+    pub(crate) fn no_reply_by(
+        text: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::NoReply(Reason::with(text, source))
+    }
+
+    /// Returns a display of this error and every error below it, in one line.
+    pub(crate) fn chain(&self) -> impl fmt::Display {
+        Chain(self)
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) | Self::NotAsked(why) | Self::Away(why) | Self::Unanswered(why) => {
-                f.write_str(why)
-            }
-            Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Failed(reason)
+            | Self::Unavailable(reason)
+            | Self::Unreachable(reason)
+            | Self::NoReply(reason) => f.write_str(&reason.text),
+            Self::Output(_) => f.write_str("cannot write standard output"),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Failed(reason)
+            | Self::Unavailable(reason)
+            | Self::Unreachable(reason)
+            | Self::NoReply(reason) => reason.source.as_deref().map(|source| source as _),
+            Self::Output(error) => Some(error),
+        }
+    }
+}
+
+/// An error and its sources, separated by colons.
+struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_every_source() {
+        let error = Error::unavailable_by("/x", io::Error::other("denied"));
+        assert_eq!(error.to_string(), "/x");
+        assert_eq!(error.chain().to_string(), "/x: denied");
+        assert!(error.source().is_some());
+    }
+}

@@ -3,30 +3,30 @@
 use crate::error::Error;
 use std::process::ExitCode;
 
-/// What was asked for was done.
+/// Success.
 pub(crate) const DONE: u8 = 0;
-/// The query failed: the plugin or the agent says why. A schedule or crontab is wrong.
+/// The plugin or the agent reported a failure, or a schedule or crontab is invalid.
 pub(crate) const FAILED: u8 = 1;
-/// It could not be asked: plugin not found or refused, agent or controller out of reach, host unknown.
-pub(crate) const NOT_ASKED: u8 = 3;
-/// `exec`, `task result`: the command did not end by itself, could not be asked for, or has no result yet.
+/// The request was not possible: plugin missing or refused, agent, controller or host unreachable.
+pub(crate) const UNAVAILABLE: u8 = 3;
+/// `exec`, `task result`: the command did not exit by itself, or there is no result.
 pub(crate) const EXEC_FAILED: u8 = 255;
 
 /// For `--help`. Status 2 is clap's own.
 pub(crate) const HELP: &str = "\
 Exit status:
-  0  done
-  1  the query failed: the plugin or the agent says why on standard error; or a schedule is wrong
-  2  wrong flags
-  3  could not be asked: plugin not found or refused, agent or controller out of reach, host unknown
-exec and task result exit as the command does; 255 when the command did not end by itself (timed
-out, killed, not started), could not be asked for, or has no result yet.";
+  0  success
+  1  the plugin or the agent reported a failure on standard error; or a schedule is invalid
+  2  usage error
+  3  the request was not possible: plugin missing or refused, agent, controller or host unreachable
+exec and task result exit with the command's status; 255 if the command did not exit by itself (timed
+out, killed, not started), the request was not possible, or there is no result yet.";
 
-/// The status of an error.
+/// Returns the exit status for an error; `command`: the exit status is otherwise a command's.
 pub(crate) fn status(error: &Error, command: bool) -> ExitCode {
-    ExitCode::from(match error {
-        _ if command => EXEC_FAILED,
+    let status = match error {
         Error::Failed(_) | Error::Output(_) => FAILED,
-        Error::NotAsked(_) | Error::Away(_) | Error::Unanswered(_) => NOT_ASKED,
-    })
+        Error::Unavailable(_) | Error::Unreachable(_) | Error::NoReply(_) => UNAVAILABLE,
+    };
+    ExitCode::from(if command { EXEC_FAILED } else { status })
 }

@@ -1,39 +1,25 @@
-//! `hosts`: who is connected to the controller, as a table or as the controller's own JSON.
+//! `hosts`: lists the hosts that are connected to the controller, as a table or as the controller's own
+//! JSON.
 
 use crate::client::Controller;
 use crate::error::Error;
-use crate::{exit, output, table};
+use crate::{exit, output, query, table};
 use agent_wire::json::one_line;
-use serde::Deserialize;
+use controller_api::{Host, HostList, path};
 use std::process::ExitCode;
-
-#[derive(Deserialize)]
-struct Listing {
-    hosts: Vec<Host>,
-}
-
-#[derive(Deserialize)]
-struct Host {
-    id: String,
-    address: String,
-    version: Option<String>,
-    connected_at: String,
-    requests_running: u64,
-}
 
 /// Prints the hosts.
 ///
 /// # Errors
-/// [`Error::NotAsked`].
+/// Any [`Error`] but [`Error::Failed`].
 pub(crate) fn run(controller: &Controller, json: bool) -> Result<ExitCode, Error> {
-    let text = controller.read("hosts")?;
+    let text = controller.read(path::HOSTS)?;
     if json {
         output::json(&text)?;
     } else {
-        let listing: Listing = serde_json::from_str(&text)
-            .map_err(|error| Error::NotAsked(format!("the answer can't be read: {error}")))?;
+        let list: HostList = serde_json::from_str(&text).map_err(|error| query::unreadable(&error))?;
         let head = ["HOST", "ADDRESS", "VERSION", "CONNECTED SINCE", "RUNNING"];
-        output::bytes(table::text(head, &rows(&listing.hosts)).as_bytes())?;
+        output::bytes(table::text(head, &rows(&list.hosts)).as_bytes())?;
     }
     Ok(ExitCode::from(exit::DONE))
 }
@@ -42,7 +28,7 @@ fn rows(hosts: &[Host]) -> Vec<[String; 5]> {
     let row = |host: &Host| {
         [
             one_line(&host.id),
-            one_line(&host.address),
+            host.address.to_string(),
             one_line(host.version.as_deref().unwrap_or("-")),
             one_line(&host.connected_at),
             host.requests_running.to_string(),

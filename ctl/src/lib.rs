@@ -1,8 +1,9 @@
-//! BasicAgentCtl: asks this machine's plugins and agent, or other machines through their controller.
+//! BasicAgentCtl: queries this machine's plugins and agent, or other machines through their controller.
 //!
-//! `cli` reads the flags; `local` and `list` load plugins into this process, `plugin` is their author's kit; `client` speaks to the
-//! controller for `query`, `exec`, `stream`, `task` and `hosts`, `socket` to this machine's agent for `cron`; `outcome`, `table` and `output` print. `exit` has the
-//! exit statuses.
+//! `cli` parses the flags. `local` and `list` load plugins into this process; `plugin` is the kit for
+//! plugin authors. `client` sends requests to the controller for `query`, `exec`, `stream`, `task` and
+//! `hosts`; `socket` sends requests to this machine's agent for `cron`. `outcome`, `table` and `output`
+//! print; `exit` has the exit statuses.
 
 mod cli;
 mod client;
@@ -27,26 +28,24 @@ use clap::Parser as _;
 use cli::{Action, Cli};
 use std::process::ExitCode;
 
-/// Reads the command line and does what it says. `exit` documents the status.
+/// Runs the command line. `exit` documents the exit status.
 pub fn main() -> ExitCode {
     let action = Cli::parse().into_action();
     let done = match &action {
         Action::Local { dirs, method, args } => local::run(dirs, method, args),
-        Action::Query { controller, host, method, args } => {
-            query::run(controller, host, method, args.as_deref())
-        }
+        Action::Query { remote, method, args } => query::run(remote, method, args.as_deref()),
         Action::List { dirs, json } => list::run(dirs, *json),
         Action::New(new) => plugin::new(new),
         Action::Check(check) => plugin::check(check),
         Action::Describe { dirs, method, json } => plugin::describe(dirs, method, *json),
         Action::Probe => Ok(plugin::child()),
         Action::Hosts { controller, json } => hosts::run(controller, *json),
-        Action::Exec { controller, host, exec } => exec::run(controller, host, exec),
-        Action::Task { controller, host, task } => task::run(controller, host, task),
+        Action::Exec { remote, exec } => exec::run(remote, exec),
+        Action::Task { remote, task } => task::run(remote, task),
         Action::Cron { cron, remote } => cron::run(cron, remote.as_ref()),
     };
     done.unwrap_or_else(|error| {
-        output::error(&error);
+        output::error(&error.chain());
         exit::status(&error, action.exits_as_a_command())
     })
 }

@@ -1,5 +1,5 @@
-//! `list`: which methods this machine's plugins answer. Each plugin is checked, loaded and asked to
-//! describe itself; those that can't be are named on standard error, and the exit status is then 1.
+//! `list`: lists the methods of this machine's plugins. Checks and loads each plugin; prints those that
+//! fail on standard error, and then exits with status 1.
 
 use crate::error::Error;
 use crate::{exit, output};
@@ -20,7 +20,7 @@ struct Listing<'a> {
 struct Entry<'a> {
     method: &'a str,
     path: &'a Path,
-    /// What the plugin says of itself.
+    /// The plugin's description.
     about: &'a Meta,
 }
 
@@ -34,9 +34,9 @@ struct Refused<'a> {
 /// Prints the list.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when a folder can't be read.
+/// [`Error::Unavailable`] if a folder cannot be read.
 pub(crate) fn run(dirs: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
-    let found = host::list(dirs).map_err(|why| Error::NotAsked(why.to_string()))?;
+    let found = host::list(dirs).map_err(|why| Error::unavailable_by("cannot list the plugins", why))?;
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (method, path) in &found {
         match host::check(path).and_then(|checked| host::load(checked, method)) {
@@ -57,7 +57,7 @@ pub(crate) fn run(dirs: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
             bad.iter().map(|(method, path, error)| Refused { method: method.as_str(), path, error });
         let listing = Listing { methods: methods.collect(), refused: refused.collect() };
         let text = serde_json::to_string(&listing)
-            .map_err(|error| Error::Failed(format!("a path can't be written as JSON: {error}")))?;
+            .map_err(|error| Error::failed_by("a path cannot be written as JSON", error))?;
         output::json(&text)?;
     } else {
         let width = good.iter().map(|(method, ..)| method.as_str().len()).max().unwrap_or(0);

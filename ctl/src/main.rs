@@ -1,4 +1,4 @@
-//! The operator's command line; everything it does is in the library.
+//! The operator's command line; the library does the work.
 
 use std::process::ExitCode;
 

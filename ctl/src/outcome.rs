@@ -1,4 +1,4 @@
-//! A command's outcome: its two outputs printed, its exit status ours.
+//! Prints a command's two outputs, and returns its exit status.
 
 use crate::error::Error;
 use crate::{output, query};
@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// Prints the outcome in `text`: as it is with `json`, else what the command printed.
+/// Prints the reply `text`: unchanged with `json`, otherwise the command's output.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when it can't be read, [`Error::Failed`] when the command did not end by itself.
+/// [`Error::Unavailable`] if it is unreadable, [`Error::Failed`] if the command did not exit by
+/// itself.
 pub(crate) fn print(text: &str, json: bool) -> Result<ExitCode, Error> {
     let response = query::response(text)?;
     if json {
@@ -22,10 +23,10 @@ pub(crate) fn print(text: &str, json: bool) -> Result<ExitCode, Error> {
     status(&response)
 }
 
-/// The command's exit status.
+/// Returns the command's exit status.
 ///
 /// # Errors
-/// [`Error::Failed`] when it did not end by itself.
+/// [`Error::Failed`] if the command did not exit by itself.
 pub(crate) fn status(response: &Response) -> Result<ExitCode, Error> {
     match u8::try_from(response.retcode) {
         Ok(status) if response.resp == Resp::Success => Ok(ExitCode::from(status)),
@@ -33,10 +34,10 @@ pub(crate) fn status(response: &Response) -> Result<ExitCode, Error> {
     }
 }
 
-/// Prints what the command printed, as far as the response has it.
+/// Prints the command's output, as far as the reply has it.
 ///
 /// # Errors
-/// When it can't be read or written.
+/// If the output is unreadable, or cannot be written.
 pub(crate) fn print_outputs(response: &Response) -> Result<(), Error> {
     let text = match &response.data {
         None => "",
@@ -45,25 +46,23 @@ pub(crate) fn print_outputs(response: &Response) -> Result<(), Error> {
     };
     output::bytes(&decoded(text, response.encoding.is_some())?)?;
     let errors = decoded(response.stderr.as_deref().unwrap_or_default(), response.stderr_encoding.is_some())?;
-    // Whoever closed standard error does not want to hear.
+    // A closed standard error is not an error.
     let _ = io::stderr().write_all(&errors);
     for (name, dropped) in [("output", response.dropped), ("standard error", response.stderr_dropped)] {
         if let Some(dropped) = dropped {
-            output::error(&format_args!("{dropped} bytes were left out of the middle of its {name}"));
+            output::error(&format_args!("{dropped} bytes are missing from the middle of the {name}"));
         }
     }
     Ok(())
 }
 
-/// Output as it was printed.
+/// Returns output as the command printed it.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when it is no base64.
+/// [`Error::Unavailable`] if it is not base64.
 pub(crate) fn decoded(text: &str, base64: bool) -> Result<Vec<u8>, Error> {
     if !base64 {
         return Ok(text.as_bytes().to_vec());
     }
-    STANDARD
-        .decode(text)
-        .map_err(|error| Error::NotAsked(format!("the answer can't be read: base64: {error}")))
+    STANDARD.decode(text).map_err(|error| query::unreadable(&format_args!("base64: {error}")))
 }

@@ -1,6 +1,6 @@
-//! What is printed: JSON on standard output, one line of error on standard error.
+//! Prints JSON on standard output, and errors on standard error, one line each.
 //!
-//! A reader who has gone (`| head`) is no error: nobody is left to be told.
+//! A closed pipe (`| head`) is not an error.
 
 use crate::error::Error;
 use agent_wire::json::one_line;
@@ -10,25 +10,25 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 
-/// What a plugin answers to `-h`, and nothing beside it.
+/// A plugin's whole reply to `-h`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Usage {
     usage: String,
 }
 
-/// Prints bytes as they are.
+/// Prints bytes unchanged.
 ///
 /// # Errors
-/// When they can't be written, unless nobody reads them.
+/// If they cannot be written, except to a closed pipe.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     parts(&[bytes])
 }
 
-/// Prints a piece of what goes on; `false` when nobody reads any more.
+/// Prints a part of a longer output. Returns `false` if the pipe is closed.
 ///
 /// # Errors
-/// When it can't be written.
+/// If it cannot be written.
 pub(crate) fn piece(bytes: &[u8]) -> Result<bool, Error> {
     match write(&[bytes]) {
         Ok(()) => Ok(true),
@@ -45,16 +45,16 @@ fn parts(parts: &[&[u8]]) -> Result<(), Error> {
 }
 
 fn write(parts: &[&[u8]]) -> io::Result<()> {
-    // Unbuffered: standard output's own buffer looks for line ends in every byte of megabytes.
+    // Unbuffered: the buffer of `Stdout` searches every byte for line ends.
     let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     parts.iter().try_for_each(|part| out.write_all(part))
 }
 
-/// Prints a JSON document: as it is into a pipe or file; laid out on a terminal, where a plugin's help
-/// is printed as text.
+/// Prints a JSON document: unchanged into a pipe or file, formatted on a terminal, where a plugin's
+/// help prints as text.
 ///
 /// # Errors
-/// When it can't be written, unless nobody reads it.
+/// If it cannot be written, except to a closed pipe.
 pub(crate) fn json(text: &str) -> Result<(), Error> {
     if io::stdout().is_terminal()
         && let Some(laid_out) = for_people(text)
@@ -64,21 +64,21 @@ pub(crate) fn json(text: &str) -> Result<(), Error> {
     parts(&[text.trim().as_bytes(), b"\n"])
 }
 
-/// Prints a line on standard error; what fails there can be told nowhere.
+/// Prints a line on standard error, and ignores a failure to do so.
 pub(crate) fn error(message: &impl Display) {
     let line = format!("BasicAgentCtl: {}\n", one_line(&message.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Prints lines on standard error as they are, for what has been made fit for a terminal.
+/// Prints lines on standard error unchanged. The caller has escaped them for a terminal.
 pub(crate) fn error_lines(lines: &str) {
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
-/// `None` for what is no JSON after all.
+/// Formats JSON for a terminal; `None` if the text is not JSON.
 fn for_people(text: &str) -> Option<String> {
     if let Ok(Usage { usage }) = serde_json::from_str(text) {
-        // A terminal takes orders: whatever is no plain text is escaped.
+        // Escaped, because control sequences would drive the terminal.
         return Some(usage.lines().map(one_line).collect::<Vec<_>>().join("\n"));
     }
     let mut laid_out = Vec::with_capacity(text.len() * 2);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_for_people_keeps_order_and_numbers() {
+    fn formatted_json_keeps_order_and_numbers() {
         let laid_out = for_people(r#"{"b":1,"a":[18446744073709551615,{}]}"#).unwrap();
         assert_eq!(laid_out, "{\n  \"b\": 1,\n  \"a\": [\n    18446744073709551615,\n    {}\n  ]\n}");
         assert_eq!(for_people(r#"{"usage":"a\n\u001bb"}"#).unwrap(), "a\n\\u{1b}b");

@@ -1,6 +1,6 @@
-//! `-c METHOD` of a host: asked through the controller, its data printed.
+//! `-c METHOD` for a host: sends the request through the controller and prints the reply's data.
 
-use crate::client::Controller;
+use crate::cli::Remote;
 use crate::error::Error;
 use crate::{exit, output};
 use agent_wire::json::parse_object;
@@ -9,28 +9,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::process::ExitCode;
 
-/// The one field of an answer that is printed as it came.
+/// The field of a reply that is printed unchanged.
 #[derive(Deserialize)]
 struct Payload<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
-/// Calls `method` and prints its data; `null` when it has none.
+/// Calls `method` and prints the data of the reply, or `null`.
 ///
 /// # Errors
-/// [`Error::NotAsked`], or [`Error::Failed`] with the agent's retcode and message.
-pub(crate) fn run(
-    controller: &Controller,
-    host: &str,
-    method: &str,
-    args: Option<&str>,
-) -> Result<ExitCode, Error> {
+/// [`Error::Failed`] with the agent's retcode and message; any other [`Error`] without a reply.
+pub(crate) fn run(remote: &Remote, method: &str, args: Option<&str>) -> Result<ExitCode, Error> {
     let mut request = serde_json::json!({ "method": method });
     if let Some(args) = args {
         request["args"] = args.into();
     }
-    let text = controller.ask(host, &request.to_string(), None)?;
+    let text = remote.controller.request(&remote.host, &request.to_string(), None)?;
     let response = response(&text)?;
     if response.resp == Resp::Failed {
         return Err(failed(&response));
@@ -39,30 +34,30 @@ pub(crate) fn run(
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// The JSON text of an answer's data; `null` when it has none.
+/// Returns the JSON text of a reply's data, or `null`.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when the answer is no JSON object.
-pub(crate) fn data(answer: &str) -> Result<&str, Error> {
-    let payload: Payload<'_> = serde_json::from_str(answer).map_err(|error| unreadable(&error))?;
+/// [`Error::Unavailable`] if the reply is not a JSON object.
+pub(crate) fn data(reply: &str) -> Result<&str, Error> {
+    let payload: Payload<'_> = serde_json::from_str(reply).map_err(|error| unreadable(&error))?;
     Ok(payload.data.map_or("null", RawValue::get))
 }
 
-/// Reads an agent's answer.
+/// Parses an agent's reply.
 ///
 /// # Errors
-/// [`Error::NotAsked`]: what has no meaning says nothing about the request.
+/// [`Error::Unavailable`] if it is not a reply.
 pub(crate) fn response(text: &str) -> Result<Response, Error> {
     let map = parse_object(text).map_err(|error| unreadable(&error))?;
     Response::parse(&map).map_err(|error| unreadable(&error))
 }
 
-/// A failed answer, for people: its number first, then its words.
+/// Returns the error for a failed reply: its retcode, then its message.
 pub(crate) fn failed(response: &Response) -> Error {
-    Error::Failed(format!("{} {}", response.retcode, response.message))
+    Error::failed(format!("{} {}", response.retcode, response.message))
 }
 
-/// An answer that makes no sense.
+/// Returns the error for a reply that cannot be parsed.
 pub(crate) fn unreadable(error: &dyn std::fmt::Display) -> Error {
-    Error::NotAsked(format!("the answer can't be read: {error}"))
+    Error::unavailable(format!("unreadable reply: {error}"))
 }

@@ -1,4 +1,4 @@
-//! This machine's agent, asked at its local socket: a line there, a line back.
+//! Sends requests to this machine's agent over its local socket, one line each way.
 
 use crate::error::Error;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -6,35 +6,35 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Where an agent listens that is configured as it comes.
+/// The socket of an agent with the default configuration.
 pub(crate) const DEFAULT: &str = "/run/basicagent/agent.sock";
 
-/// How long an agent may take for an answer.
+/// How long an agent may take to reply.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// Bytes of an answer: the most that an agent may send, and a little more.
-const MAX_ANSWER: u64 = 65 << 20;
+/// The longest reply, in bytes: what an agent may send, and a little more.
+const MAX_REPLY: u64 = 65 << 20;
 
-/// The answer to a request, as JSON text.
+/// Sends a request and returns the reply as JSON text.
 ///
 /// # Errors
-/// [`Error::NotAsked`] with what to do, [`Error::Unanswered`] when the connection ends before the answer.
-pub(crate) fn ask(path: &Path, request: &str) -> Result<String, Error> {
-    let stream = UnixStream::connect(path).map_err(|error| out_of_reach(path, &error))?;
-    let lost = |error: io::Error| Error::Unanswered(format!("the agent at {}: {error}", path.display()));
+/// [`Error::Unavailable`] with advice, or [`Error::NoReply`] if the connection ends before the reply.
+pub(crate) fn request(path: &Path, request: &str) -> Result<String, Error> {
+    let stream = UnixStream::connect(path).map_err(|error| unreachable(path, error))?;
+    let lost = |error: io::Error| Error::no_reply_by(format!("the agent at {}", path.display()), error);
     stream.set_read_timeout(Some(WAIT)).map_err(lost)?;
     stream.set_write_timeout(Some(WAIT)).map_err(lost)?;
-    // An agent that refuses us may have closed already: the answer, or that there is none, says more.
+    // An agent that rejects us may have closed the connection: its reply, or the lack of one, says more.
     let sent = (&stream).write_all(format!("{request}\n").as_bytes());
-    let mut answer = String::new();
-    match BufReader::new(&stream).take(MAX_ANSWER).read_line(&mut answer) {
-        Ok(_) if answer.ends_with('\n') => Ok(answer),
-        Ok(0) => Err(unanswered(path)),
+    let mut reply = String::new();
+    match BufReader::new(&stream).take(MAX_REPLY).read_line(&mut reply) {
+        Ok(_) if reply.ends_with('\n') => Ok(reply),
+        Ok(0) => Err(no_reply(path)),
         Ok(_) => Err(lost(ErrorKind::UnexpectedEof.into())),
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(unanswered(path)),
-        // What a read says that has waited for too long (socket(7), SO_RCVTIMEO).
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::Unanswered(format!(
-            "the agent at {} gave no answer within {} s",
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(no_reply(path)),
+        // The error of a read that timed out (socket(7), SO_RCVTIMEO).
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::no_reply(format!(
+            "the agent at {} did not reply within {} s",
             path.display(),
             WAIT.as_secs()
         ))),
@@ -42,23 +42,25 @@ pub(crate) fn ask(path: &Path, request: &str) -> Result<String, Error> {
     }
 }
 
-fn unanswered(path: &Path) -> Error {
-    Error::Unanswered(format!(
-        "the agent at {} gave no answer: it answers root and its own user, and nobody while it ends",
+fn no_reply(path: &Path) -> Error {
+    Error::no_reply(format!(
+        "the agent at {} closed the connection: it accepts only root and its own user, and nobody while it stops",
         path.display()
     ))
 }
 
-fn out_of_reach(path: &Path, error: &io::Error) -> Error {
+fn unreachable(path: &Path, error: io::Error) -> Error {
     let path = path.display();
-    Error::NotAsked(match error.kind() {
-        ErrorKind::NotFound => format!(
-            "no agent listens at {path}: start it (systemctl start basicagent), or name the agent.sock of its run_dir with --socket"
-        ),
-        ErrorKind::ConnectionRefused => {
-            format!("the agent that listened at {path} is gone: start it (systemctl start basicagent)")
+    match error.kind() {
+        ErrorKind::NotFound => Error::unavailable(format!(
+            "no agent at {path}: start it (systemctl start basicagent), or name the agent.sock in its run_dir with --socket"
+        )),
+        ErrorKind::ConnectionRefused => Error::unavailable(format!(
+            "the agent at {path} is not running: start it (systemctl start basicagent)"
+        )),
+        ErrorKind::PermissionDenied => {
+            Error::unavailable_by(format!("{path}: only root may use it (try sudo)"), error)
         }
-        ErrorKind::PermissionDenied => format!("{path}: only root may ask the agent: use sudo"),
-        _ => format!("{path}: {error}"),
-    })
+        _ => Error::unavailable_by(path.to_string(), error),
+    }
 }

@@ -1,6 +1,6 @@
-//! Columns for people.
+//! Tables for people.
 
-/// A head and rows, each column as wide as its widest cell. Cells hold no line breaks.
+/// Formats a head and rows, each column as wide as its widest cell. Cells contain no line breaks.
 pub(crate) fn text<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(str::to_owned);
     let rows = || std::iter::once(&head).chain(rows);

@@ -1,4 +1,4 @@
-//! `check`, `new` and `describe` on the real binary: plugins in C, good and bad, made on the spot.
+//! `check` and `new` with the real binary, on good and bad plugins in C that the tests compile.
 #![expect(clippy::disallowed_methods, reason = "compiles plugins, and runs the real binary")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
@@ -6,22 +6,18 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
+use test_support::Scratch;
 
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("basicagent-kit-{}-{count}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(Scratch::new("kit"))
     }
 
-    /// Compiles `getinfo.NAME` of these parts; its description is fit unless `describe` says another.
+    /// Compiles `getinfo.NAME` from these parts.
     fn plugin(&self, name: &str, more: &str, describe: &str, call: &str, flags: &[&str]) -> PathBuf {
-        let source = self.0.join(format!("{name}.c"));
+        let source = self.0.file(&format!("{name}.c"));
         let code = format!(
             r#"#include "getinfo_provider.h"
                #include <pthread.h>
@@ -43,7 +39,7 @@ impl Folder {
                #endif"#
         );
         fs::write(&source, code).unwrap();
-        let library = self.0.join(format!("libgetinfo_{name}.so"));
+        let library = self.0.file(&format!("libgetinfo_{name}.so"));
         let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api/include");
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-w", "-I"])
@@ -57,16 +53,6 @@ impl Folder {
         }
         assert!(cc.status().unwrap().success());
         library
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -88,7 +74,7 @@ fn check(file: &Path) -> (bool, String) {
 }
 
 #[test]
-fn a_fit_plugin_is_said_to_be_fit() {
+fn a_good_plugin_passes() {
     let folder = Folder::new();
     let file = folder.plugin("good", "", "SAY(FIT);", "SAY(\"1\");", &[]);
     let (fit, text) = check(&file);
@@ -102,12 +88,12 @@ fn a_fit_plugin_is_said_to_be_fit() {
     assert!(json["findings"].as_array().unwrap().iter().all(|finding| finding["level"] != "fault"), "{json}");
 }
 
-/// A name, what stands before the functions, their bodies, flags of the compiler, and words of the fault.
+/// The name, the code before the functions, their bodies, the compiler's flags, and words of the fault.
 type Bad<'a> = (&'a str, String, String, &'a str, &'a [&'a str], &'a str);
 
-/// Each bad plugin, and words of the one line that its author gets.
+/// The author of each bad plugin gets one line that names the fault.
 #[test]
-fn each_fault_is_named_in_a_line() {
+fn each_fault_gets_a_line() {
     const EARLY: &str = "__attribute__((constructor)) static void early(void)";
     let early = |body: &str| format!("{EARLY} {{ {body} }}");
     let fit = "SAY(FIT);";
@@ -128,7 +114,7 @@ fn each_fault_is_named_in_a_line() {
         ("rpath", String::new(), fit.into(), one, &["-Wl,-rpath,/tmp/x"], "RUNPATH"),
         ("ctorsegv", early("*(volatile int *)0 = 1;"), fit.into(), one, &[], "SIGSEGV"),
         ("ctorexit", early("_exit(3);"), fit.into(), one, &[], "status 3"),
-        ("ctorhang", early("for (;;) pause();"), fit.into(), one, &[], "within 2 s"),
+        ("ctorhang", early("for (;;) pause();"), fit.into(), one, &[], "more than 2 s"),
         (
             "wrongname",
             String::new(),
@@ -163,7 +149,7 @@ fn each_fault_is_named_in_a_line() {
             ),
             one,
             &[],
-            "no JSON Schema",
+            "not a JSON Schema",
         ),
         ("segv", String::new(), fit.into(), "*(volatile int *)0 = 1;", &[], "SIGSEGV"),
         ("abort", String::new(), fit.into(), "abort();", &[], "SIGABRT"),
@@ -176,8 +162,8 @@ fn each_fault_is_named_in_a_line() {
             &[],
             "SIGSEGV",
         ),
-        ("hang", String::new(), fit.into(), "for (;;) pause();", &[], "no answer within 5 s"),
-        ("spin", String::new(), fit.into(), "for (;;) {}", &[], "no answer within 5 s"),
+        ("hang", String::new(), fit.into(), "for (;;) pause();", &[], "no reply within 5 s"),
+        ("spin", String::new(), fit.into(), "for (;;) {}", &[], "no reply within 5 s"),
         (
             "flood",
             String::new(),
@@ -195,9 +181,9 @@ fn each_fault_is_named_in_a_line() {
             fit.into(),
             "SAY(\"\\\"text\\\"\");",
             &[],
-            "the answer: \"text\" is to be of type \"integer\"",
+            "the reply: expected type integer, got string",
         ),
-        ("leak", String::new(), fit.into(), "memset(malloc(500), 1, 500); SAY(\"1\");", &[], "leaks"),
+        ("leak", String::new(), fit.into(), "memset(malloc(500), 1, 500); SAY(\"1\");", &[], "memory leak"),
         (
             "thread",
             "static void *run(void *x) { for (;;) pause(); }".into(),
@@ -217,7 +203,7 @@ fn each_fault_is_named_in_a_line() {
 }
 
 #[test]
-fn what_is_no_plugin_at_all_is_told() {
+fn files_that_are_not_plugins_are_faults() {
     let folder = Folder::new();
     let good = folder.plugin("cut", "", "SAY(FIT);", "SAY(\"1\");", &[]);
     let bytes = fs::read(&good).unwrap();
@@ -234,12 +220,12 @@ fn what_is_no_plugin_at_all_is_told() {
         assert!(!fit && text.contains("FAULT  file") && text.contains(words), "{text}");
     }
     let (fit, text) = check(Path::new("/bin/sh"));
-    assert!(!fit && text.contains("not the name of a plugin"), "{text}");
+    assert!(!fit && text.contains("not a plugin's file name"), "{text}");
     assert_eq!(ctl(&["check", "/no/such/file"]).status.code(), Some(3));
 }
 
 #[test]
-fn what_is_no_fault_but_worth_a_word_is_a_warning() {
+fn minor_shortcomings_are_warnings() {
     let folder = Folder::new();
     let plain = r#"SAY("{\"api\":1,\"method\":\"getinfo.warn\",\"version\":\"1\",\"summary\":\"x\",\"examples\":[{\"args\":\"\",\"help\":\"x\"}]}");"#;
     let file = folder.plugin("warn", "", plain, "puts(\"noise\"); fflush(stdout); SAY(\"1\");", &[]);
@@ -253,7 +239,7 @@ fn what_is_no_fault_but_worth_a_word_is_a_warning() {
 #[test]
 fn a_new_plugin_is_written_into_an_empty_folder_only() {
     let folder = Folder::new();
-    let dir = folder.path("new");
+    let dir = folder.0.file("new");
     let dir = dir.to_str().unwrap();
     for (method, words) in [
         ("getinfo.Bad", "lower-case"),
@@ -262,8 +248,8 @@ fn a_new_plugin_is_written_into_an_empty_folder_only() {
         ("getinfo.", "lower-case"),
     ] {
         let output = ctl(&["new", method, dir]);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(3) && told.contains(words), "{method}: {told}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && error.contains(words), "{method}: {error}");
     }
     let output = ctl(&["new", "disk.smart", dir, "--language", "c"]);
     assert!(output.status.success(), "{output:?}");
@@ -272,7 +258,7 @@ fn a_new_plugin_is_written_into_an_empty_folder_only() {
     let made = Command::new("make").arg("-C").arg(dir).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let (fit, text) = check(&Path::new(dir).join("libgetinfo_disk_smart.so"));
-    assert!(fit && text.contains("it is to answer getinfo.disk.smart"), "{text}");
+    assert!(fit && text.contains("the file name stands for getinfo.disk.smart"), "{text}");
     let again = ctl(&["new", "getinfo.x", dir]);
     assert!(again.status.code() == Some(3) && String::from_utf8(again.stderr).unwrap().contains("not empty"));
 }

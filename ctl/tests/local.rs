@@ -1,41 +1,28 @@
-//! The real binary with plugins in its own process: data, errors, exit statuses.
+//! The real binary with plugins in its own process: data, errors and exit statuses.
 
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     reason = "tests start the real binary and a compiler"
 )]
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use test_support::Scratch;
 
-/// A folder that plugins may be loaded from, gone when the test is over. `None` where there can be none: a
-/// target directory below a folder that others can write, such as /tmp, is refused, and rightly so.
-struct Plugins(PathBuf);
+/// A folder that plugins may be loaded from, removed at the end.
+struct Plugins(Scratch);
 
 impl Plugins {
     fn new(name: &str) -> Option<Self> {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let bases = [Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))), home];
-        for base in bases.into_iter().flatten() {
-            let dir = base.join(format!(".ctl-test-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&dir);
-            let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&dir);
-            if made.is_ok() && plugin_api::host::check_folder(&dir).is_ok() {
-                return Some(Self(dir));
-            }
-            let _ = fs::remove_dir_all(&dir);
-        }
-        println!("SKIPPED (needs a folder that only this user or root can write): {name}");
-        None
+        Scratch::where_accepted(name, |dir| plugin_api::host::check_folder(dir).is_ok()).map(Self)
     }
 
-    /// Compiles a C plugin that answers `method`; `call` is the body of its call function.
+    /// Compiles a C plugin for `method`; `call` is the body of its call function.
     fn add(&self, method: &str, call: &str) {
-        let source = self.0.join("plugin.c");
+        let source = self.0.file("plugin.c");
         let text = format!(
             r#"#include <string.h>
             #include "getinfo_provider.h"
@@ -64,23 +51,17 @@ impl Plugins {
     }
 
     fn file(&self, method: &str) -> PathBuf {
-        self.0.join(format!("lib{}.so", method.replace('.', "_")))
+        self.0.file(&format!("lib{}.so", method.replace('.', "_")))
     }
 
     fn run(&self, args: &[&str]) -> (i32, String, String) {
-        told(&self.command(args).output().unwrap())
+        outcome(&self.command(args).output().unwrap())
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = ctl();
-        command.arg("--plugin-dir").arg(&self.0).args(args);
+        command.arg("--plugin-dir").arg(self.0.path()).args(args);
         command
-    }
-}
-
-impl Drop for Plugins {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -90,12 +71,12 @@ fn ctl() -> Command {
     command
 }
 
-fn told(output: &Output) -> (i32, String, String) {
+fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Answers the text of `args`, as JSON. The request is not NUL-terminated: a copy is.
+/// Replies with the text of `args`, as JSON. Copies the request, which is not NUL-terminated.
 const ECHO: &str = r#"
     char copy[1024];
     if (len >= sizeof copy) return 1;
@@ -120,7 +101,7 @@ fn data_is_one_json_document_on_one_line_in_a_pipe() {
 }
 
 #[test]
-fn a_plugins_own_error_is_one_line_and_status_1() {
+fn a_plugins_own_error_is_one_line_and_exits_with_1() {
     let Some(plugins) = Plugins::new("error") else { return };
     plugins.add(
         "getinfo.bad",
@@ -135,13 +116,13 @@ fn a_plugins_own_error_is_one_line_and_status_1() {
 }
 
 #[test]
-fn what_can_not_be_asked_is_status_3_and_names_the_reason() {
+fn a_missing_or_refused_plugin_exits_with_3_and_a_reason() {
     let nowhere = ctl().args(["--plugin-dir", "/nonexistent", "-c", "getinfo.kernel"]).output().unwrap();
-    let (status, out, err) = told(&nowhere);
+    let (status, out, err) = outcome(&nowhere);
     assert_eq!((status, out.as_str()), (3, ""));
     assert!(err.contains("libgetinfo_kernel.so") && err.contains("/nonexistent"), "{err}");
     for method in ["../../x", "getinfo", "getinfo.A", "agent.ping", ""] {
-        let (status, out, _) = told(&ctl().args(["-c", method]).output().unwrap());
+        let (status, out, _) = outcome(&ctl().args(["-c", method]).output().unwrap());
         assert_eq!((status, out.as_str()), (3, ""), "{method:?}");
     }
     let Some(plugins) = Plugins::new("refused") else { return };
@@ -174,7 +155,7 @@ fn list_shows_the_good_plugins_and_names_the_bad_ones() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let Some(plugins) = Plugins::new("pipe") else { return };
     let call = r#"static char big[1 << 20]; memset(big, '1', sizeof big);
         emit(sink, "\"", 1); emit(sink, big, sizeof big); emit(sink, "\"", 1); return 0;"#;
@@ -183,22 +164,22 @@ fn a_reader_that_has_gone_is_no_error() {
     drop(reader);
     let child =
         plugins.command(&["-c", "getinfo.big"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
-    let (status, _, err) = told(&child.wait_with_output().unwrap());
+    let (status, _, err) = outcome(&child.wait_with_output().unwrap());
     assert_eq!((status, err.as_str()), (0, ""));
-    // A full disk is one.
+    // A full disk is an error.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let child = plugins.command(&["-c", "getinfo.big"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-    let (status, _, err) = told(&child.wait_with_output().unwrap());
+    let (status, _, err) = outcome(&child.wait_with_output().unwrap());
     assert!(status == 1 && err.contains("standard output"), "{status} {err}");
 }
 
 #[test]
-fn wrong_flags_are_status_2_and_help_documents_the_statuses() {
+fn wrong_flags_exit_with_2_and_the_help_lists_the_statuses() {
     for args in [&[][..], &["--nope"], &["-a", "x"], &["hosts"], &["exec", "--", "ls"]] {
-        assert_eq!(told(&ctl().args(args).output().unwrap()).0, 2, "{args:?}");
+        assert_eq!(outcome(&ctl().args(args).output().unwrap()).0, 2, "{args:?}");
     }
     for args in [&["--help"][..], &["exec", "--help"]] {
-        let (status, out, _) = told(&ctl().args(args).output().unwrap());
+        let (status, out, _) = outcome(&ctl().args(args).output().unwrap());
         assert!(status == 0 && out.contains("Exit status:") && out.contains("255"), "{out}");
     }
 }

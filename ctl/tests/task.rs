@@ -17,7 +17,7 @@ fn task(url: &str, args: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn submit_sends_the_command_with_an_id_and_prints_it() {
+fn submit_sends_the_command_with_an_id_and_prints_the_id() {
     let accepted = r#"{"id":"t","resp":"success","retcode":0,"message":"Accepted"}"#;
     let (url, serving) = controller(200, accepted);
     let flags = ["submit", "--id", "t", "--user", "nobody", "--timeout", "2592000", "--separate-stderr"];
@@ -29,9 +29,9 @@ fn submit_sends_the_command_with_an_id_and_prints_it() {
     });
     assert_eq!(serving.join().unwrap().body, wanted);
 
-    // An id is made where none is given; a lost answer names it.
-    for (status, answer, exit) in [(200, accepted, 0), (502, r#"{"detail":"gone"}"#, 3)] {
-        let (url, serving) = controller(status, answer);
+    // Without --id, the client chooses one; the error for a lost reply names it.
+    for (status, reply, exit) in [(200, accepted, 0), (502, r#"{"detail":"gone"}"#, 3)] {
+        let (url, serving) = controller(status, reply);
         let found = task(&url, &["submit", "ls"]);
         let seen = serving.join().unwrap();
         let id = seen.body["id"].as_str().unwrap();
@@ -53,9 +53,9 @@ fn submit_sends_the_command_with_an_id_and_prints_it() {
 #[test]
 fn status_cancel_and_list_are_a_table_or_the_agents_json() {
     let ended = r#"{"task":"t","state":"ended","accepted":"A","started":"B","ended":"C","acknowledged":true,"resp":"success","retcode":7,"message":"Normal\ntermination"}"#;
-    let answer = format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":{ended}}}"#);
+    let reply = format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":{ended}}}"#);
     for (command, method) in [("status", "async.status"), ("cancel", "async.cancel")] {
-        let (url, serving) = controller(200, &answer);
+        let (url, serving) = controller(200, &reply);
         let (status, out, _) = task(&url, &[command, "t"]);
         assert_eq!(serving.join().unwrap().body, json!({"method": method, "task": "t"}));
         assert_eq!((status, out.lines().count()), (0, 2));
@@ -63,7 +63,7 @@ fn status_cancel_and_list_are_a_table_or_the_agents_json() {
             out.lines().last().unwrap(),
             "t     ended  A         B        C      7 Normal\\ntermination"
         );
-        let (url, serving) = controller(200, &answer);
+        let (url, serving) = controller(200, &reply);
         assert_eq!(task(&url, &[command, "t", "--json"]).1, format!("{ended}\n"));
         serving.join().unwrap();
     }
@@ -83,7 +83,7 @@ fn status_cancel_and_list_are_a_table_or_the_agents_json() {
 }
 
 #[test]
-fn output_is_put_together_from_its_pieces() {
+fn output_is_assembled_from_its_pieces() {
     let piece =
         |text: &str| format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":{text}}}"#);
     let pieces = [
@@ -92,23 +92,23 @@ fn output_is_put_together_from_its_pieces() {
         piece(r#"{"offset":7,"next":7,"ended":false,"text":""}"#),
         piece(r#"{"offset":7,"next":8,"ended":true,"text":"c"}"#),
     ];
-    let answers: Vec<(u16, &str)> = pieces.iter().map(|text| (200, text.as_str())).collect();
+    let replys: Vec<(u16, &str)> = pieces.iter().map(|text| (200, text.as_str())).collect();
     let output = [&HOST[..], &["task", "output", "t"]].concat();
-    let (url, serving) = controller_of(&answers[..3]);
+    let (url, serving) = controller_of(&replys[..3]);
     let (status, out, err) = run(&url, &output, "");
     assert_eq!((status, out.as_slice()), (0, b"a\nb\xff\0".as_slice()));
-    assert!(err.contains("2 bytes are left out"), "{err}");
+    assert!(err.contains("2 bytes are missing"), "{err}");
     let seen = serving.join().unwrap();
     assert_eq!(seen[2].body, json!({"method": "async.output", "task": "t", "offset": 7}));
 
-    // Followed to its end, over a host that is away for a while and has delivered no result.
+    // Followed to its end, while the host disconnects for a while and has delivered no result.
     let away = (404, r#"{"detail":"no host \"h\" is connected"}"#);
     let none = (404, r#"{"detail":"no result"}"#);
-    let answers = [&answers[..2], &[away, none, away, none], &answers[2..]].concat();
-    let (url, serving) = controller_of(&answers);
+    let replys = [&replys[..2], &[away, none, away, none], &replys[2..]].concat();
+    let (url, serving) = controller_of(&replys);
     let (status, out, err) = run(&url, &[&output[..], &["--follow", "--stderr"]].concat(), "");
     assert_eq!((status, out.as_slice()), (0, b"a\nb\xff\0c".as_slice()));
-    assert_eq!(err.matches("waiting for it").count(), 1, "{err}");
+    assert_eq!(err.matches("; retrying").count(), 1, "{err}");
     assert_eq!(serving.join().unwrap()[7].body["stream"], "stderr");
     let (url, serving) = controller_of(&[away, none]);
     assert_eq!(run(&url, &[&output[..], &["--follow"]].concat(), "").0, 3);
@@ -116,13 +116,13 @@ fn output_is_put_together_from_its_pieces() {
 }
 
 #[test]
-fn output_that_the_host_no_longer_has_is_taken_from_the_result() {
-    let answer = |text: &str| format!(r#"{{"id":"1","message":"",{text}}}"#);
+fn output_that_the_host_no_longer_has_comes_from_the_result() {
+    let reply = |text: &str| format!(r#"{{"id":"1","message":"",{text}}}"#);
     let first =
-        answer(r#""resp":"success","retcode":0,"data":{"offset":0,"next":3,"ended":false,"text":"abc"}"#);
+        reply(r#""resp":"success","retcode":0,"data":{"offset":0,"next":3,"ended":false,"text":"abc"}"#);
     let emptied =
-        answer(r#""resp":"success","retcode":0,"data":{"offset":6,"next":6,"ended":true,"text":""}"#);
-    let failed = answer(r#""resp":"failed","retcode":3024"#);
+        reply(r#""resp":"success","retcode":0,"data":{"offset":6,"next":6,"ended":true,"text":""}"#);
+    let failed = reply(r#""resp":"failed","retcode":3024"#);
     let event =
         r#"{"method":"async.result","id":"t","resp":"success","retcode":7,"message":"m","data":"abcdef"}"#;
     let output = [&HOST[..], &["task", "output", "t"]].concat();
@@ -146,7 +146,7 @@ fn output_that_the_host_no_longer_has_is_taken_from_the_result() {
 }
 
 #[test]
-fn result_prints_and_exits_as_exec_does() {
+fn result_prints_and_exits_like_exec() {
     let event = r#"{"method":"async.result","id":"a/b","resp":"success","retcode":7,"message":"m","data":"/wA=","encoding":"base64","stderr":"oops\n","dropped":3}"#;
     let (url, serving) = controller(200, event);
     let (status, out, err) = run(&url, &[&HOST[..], &["task", "result", "a/b", "--wait", "5"]].concat(), "");
@@ -166,7 +166,7 @@ fn result_prints_and_exits_as_exec_does() {
     let (status, out, err) = task(&url, &["result", "t"]);
     assert!(status == 255 && out.is_empty() && err.contains("no result"), "{err}");
     assert!(serving.join().unwrap().line.contains("wait=0"));
-    // A long wait is several of the controller's.
+    // A long wait takes several requests.
     let none = (404, r#"{"detail":"none"}"#);
     let (url, serving) = controller_of(&[
         (502, r#"{"detail":"gone"}"#),
@@ -180,7 +180,7 @@ fn result_prints_and_exits_as_exec_does() {
 }
 
 #[test]
-fn a_streamed_command_prints_as_it_comes_and_exits_as_it_does() {
+fn a_streamed_command_prints_its_output_and_exits_with_its_status() {
     let frames = concat!(
         r#"{"id":"1","resp":"output","data":"a\n"}"#,
         "\n",
@@ -191,40 +191,40 @@ fn a_streamed_command_prints_as_it_comes_and_exits_as_it_does() {
         r#"{"id":"1","resp":"output","data":"/wA=","encoding":"base64"}"#,
         "\n",
     );
-    let answer = r#"{"id":"1","resp":"success","retcode":7,"message":"m"}"#;
+    let reply = r#"{"id":"1","resp":"success","retcode":7,"message":"m"}"#;
     let stream = [&HOST[..], &["exec", "--stream"]].concat();
-    let (url, serving) = controller(200, &format!("{frames}{answer}\n"));
+    let (url, serving) = controller(200, &format!("{frames}{reply}\n"));
     let (status, out, err) = run(&url, &[&stream[..], &["ls"]].concat(), "");
     assert_eq!((status, out.as_slice()), (7, b"a\n\xff\0".as_slice()));
-    assert!(err.starts_with("oops\n") && err.contains("5 bytes of output are left out here"), "{err}");
+    assert!(err.starts_with("oops\n") && err.contains("5 bytes of output are missing here"), "{err}");
     let body = serving.join().unwrap().body;
     assert_eq!((&body["stream"], &body["stderr"]), (&json!(true), &json!("separate")));
 
-    let (url, serving) = controller(200, &format!("{frames}{answer}\n"));
+    let (url, serving) = controller(200, &format!("{frames}{reply}\n"));
     let (status, out, _) = run(&url, &[&stream[..], &["--json", "ls"]].concat(), "");
     serving.join().unwrap();
-    assert_eq!((status, String::from_utf8(out).unwrap()), (7, format!("{frames}{answer}\n")));
+    assert_eq!((status, String::from_utf8(out).unwrap()), (7, format!("{frames}{reply}\n")));
 
     for (last, wanted) in [
         (r#"{"detail":"the host disconnected"}"#, "the host disconnected"),
         (r#"{"id":"1","resp":"failed","retcode":3031,"message":"Timed out"}"#, "3031 Timed out"),
-        (r#"{"id":"1","resp":"nonsense"}"#, "can't be read"),
+        (r#"{"id":"1","resp":"nonsense"}"#, "unreadable reply"),
     ] {
         let (url, serving) = controller(200, &format!("{frames}{last}\n"));
         let (status, out, err) = run(&url, &[&stream[..], &["ls"]].concat(), "");
         serving.join().unwrap();
         assert!(status == 255 && out == b"a\n\xff\0" && err.contains(wanted), "{err}");
     }
-    for cut in [frames.to_owned(), format!("{frames}{answer}")] {
+    for cut in [frames.to_owned(), format!("{frames}{reply}")] {
         let (url, serving) = controller(200, &cut);
         let (status, _, err) = run(&url, &[&stream[..], &["ls"]].concat(), "");
         serving.join().unwrap();
-        assert!(status == 255 && err.contains("answer ends"), "{err}");
+        assert!(status == 255 && err.contains("reply ends"), "{err}");
     }
 }
 
 #[test]
-fn a_piece_is_printed_before_the_next_has_come_and_nobody_reading_is_the_end() {
+fn a_piece_is_printed_at_once_and_a_closed_pipe_ends_the_client() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut child = start(&url, &[&HOST[..], &["exec", "--stream", "yes"]].concat());
@@ -242,8 +242,8 @@ fn a_piece_is_printed_before_the_next_has_come_and_nobody_reading_is_the_end() {
     drop(out);
     let end = std::time::Instant::now() + std::time::Duration::from_secs(40);
     while child.try_wait().unwrap().is_none() {
-        assert!(std::time::Instant::now() < end, "it goes on for nobody");
-        // The connection ends with it.
+        assert!(std::time::Instant::now() < end, "the client continues without a reader");
+        // The connection ends with the client.
         let _ = frame("more");
     }
     assert_eq!(child.wait().unwrap().code(), Some(255));

@@ -1,46 +1,46 @@
-//! What there is to do.
+//! The actions of the command line.
 
 use super::{Cron, Exec, Task};
 use crate::client::Controller;
 use crate::plugin::{Check, New};
 use std::path::PathBuf;
 
-/// A host, and who reaches it.
+/// A host, and the controller that reaches it.
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) controller: Controller,
     pub(crate) host: String,
 }
 
-/// One run's work.
+/// The action of one invocation.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Call a plugin here.
+    /// Call a plugin on this machine.
     Local { dirs: Vec<PathBuf>, method: String, args: String },
     /// Call a method of a host.
-    Query { controller: Controller, host: String, method: String, args: Option<String> },
-    /// List plugins here.
+    Query { remote: Remote, method: String, args: Option<String> },
+    /// List this machine's plugins.
     List { dirs: Vec<PathBuf>, json: bool },
-    /// Write a plugin to begin with.
+    /// Write a plugin to start from.
     New(New),
-    /// Say whether a plugin is fit.
+    /// Check a plugin.
     Check(Check),
-    /// Print what a plugin says of itself.
+    /// Print a plugin's description.
     Describe { dirs: Vec<PathBuf>, method: String, json: bool },
-    /// Look at a plugin for the process that checks it.
+    /// Load a plugin on behalf of the process that checks it.
     Probe,
-    /// List hosts.
+    /// List connected hosts.
     Hosts { controller: Controller, json: bool },
     /// Run a command on a host.
-    Exec { controller: Controller, host: String, exec: Exec },
-    /// Something about a host's tasks.
-    Task { controller: Controller, host: String, task: Task },
-    /// Something about schedules; `remote` is asked instead of this machine's agent.
+    Exec { remote: Remote, exec: Exec },
+    /// Work on a host's tasks.
+    Task { remote: Remote, task: Task },
+    /// Work on schedules, or on the jobs of `remote`; without it, on those of this machine's agent.
     Cron { cron: Cron, remote: Option<Remote> },
 }
 
 impl Action {
-    /// Whether its exit status is that of a command.
+    /// Returns whether the exit status is the status of a command.
     pub(crate) fn exits_as_a_command(&self) -> bool {
         matches!(self, Self::Exec { .. } | Self::Task { task: Task::Result(_), .. })
     }

@@ -1,9 +1,10 @@
-//! The flags of a command for a host: `exec`'s own, and those that `task submit` shares.
+//! The flags of a command for a host: the shared flags, and `exec`'s own.
 
+use super::number::seconds;
 use agent_wire::message::MAX_SYNC_TIMEOUT;
 use clap::Args;
 
-/// A command and how it runs.
+/// A command and its surroundings.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
     /// Run as this user, name or uid [default: root]
@@ -22,30 +23,30 @@ pub(crate) struct Command {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
 
-    /// Pass what standard input holds on to the command
+    /// Pass standard input to the command
     #[arg(long)]
     pub(crate) stdin: bool,
 
-    /// One word is a line for bash; several are a program and its arguments, passed as they are
+    /// A single argument is a shell command line; several are a program and its arguments
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     pub(crate) words: Vec<String>,
 }
 
-/// `exec`.
+/// The flags of `exec`.
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) command: Command,
 
-    /// Kill the command and all it started after so many seconds [default: 120]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SYNC_TIMEOUT))]
+    /// Kill the command and its children after this many seconds [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, MAX_SYNC_TIMEOUT>)]
     pub(crate) timeout: Option<u64>,
 
-    /// Print output as it comes; Ctrl-C ends the command
+    /// Print output as it arrives; Ctrl-C kills the command
     #[arg(long)]
     pub(crate) stream: bool,
 
-    /// Print the agent's whole response as JSON instead of the output; with --stream, each piece of output too, a line each
+    /// Print the agent's whole reply as JSON instead of the output; with --stream, one line per frame
     #[arg(long)]
     pub(crate) json: bool,
 }

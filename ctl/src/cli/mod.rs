@@ -1,12 +1,14 @@
-//! The flags, and the one action that they ask for.
+//! The command line: its flags and the action that they describe.
 //!
-//! `flags` reads the command line; `command`, `task` and `cron` have the flags of `exec`, `task` and `cron`; `action` is what
-//! they come to.
+//! `flags` is the top level; `target` chooses plugins, controller and host; `command`, `task` and
+//! `cron` are the flags of `exec`, `task` and `cron`; `number` parses numbers; `action` is the result.
 
 mod action;
 mod command;
 mod cron;
 mod flags;
+mod number;
+mod target;
 mod task;
 
 pub(crate) use action::{Action, Remote};

@@ -1,56 +1,57 @@
 //! The flags of `task`.
 
 use super::Command;
+use super::number::seconds;
 use crate::exit;
 use agent_wire::message::{MAX_ID, MAX_TASK_TIMEOUT};
 use clap::{Args, Subcommand};
 
-/// What to do with tasks of a host.
+/// The subcommands of `task`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Give the host a command to run by itself, and print the task's id
+    /// Start a command in the background and print the task's id
     Submit(Submit),
-    /// Tell how far a task is
+    /// Show a task's state
     Status(About),
-    /// List the tasks that the host knows, in the order it took them
+    /// List the host's tasks, in the order in which it accepted them
     List {
         /// Print the agent's own JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print what a task has printed so far, or all of it when it has ended
+    /// Print a task's output so far; all of it once the task has ended
     Output(Output),
-    /// Print a task's result and exit as its command did; the host need not be connected
+    /// Print a task's result and exit with its command's status; works while the host is offline
     #[command(after_help = exit::HELP)]
     Result(TaskResult),
-    /// Kill a task's command and all it started; its result follows
+    /// Kill a task's command and its children; the task's result follows
     Cancel(About),
 }
 
-/// `task submit`.
+/// The flags of `task submit`.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) command: Command,
 
-    /// The task's id; the same id and command again start nothing again [default: one is made]
+    /// The task's id; reusing an id with the same command does not start it again [default: random]
     #[arg(long, value_name = "ID", value_parser = id)]
     pub(crate) id: Option<String>,
 
-    /// Kill the command and all it started after so many seconds [default: never]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_TASK_TIMEOUT))]
+    /// Kill the command and its children after this many seconds [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, MAX_TASK_TIMEOUT>)]
     pub(crate) timeout: Option<u64>,
 
-    /// Keep standard error apart from the output
+    /// Keep standard error separate from standard output
     #[arg(long)]
     pub(crate) separate_stderr: bool,
 
-    /// Print the agent's whole response as JSON instead of the id
+    /// Print the agent's whole reply as JSON instead of the id
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// `task status`, `task cancel`.
+/// The flags of `task status` and `task cancel`.
 #[derive(Debug, Args)]
 pub(crate) struct About {
     /// The task's id
@@ -62,36 +63,36 @@ pub(crate) struct About {
     pub(crate) json: bool,
 }
 
-/// `task output`.
+/// The flags of `task output`.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
     /// The task's id
     #[arg(value_name = "ID", value_parser = id)]
     pub(crate) task: String,
 
-    /// Go on until the task has ended, asking once a second; a connection that is lost is waited for
+    /// Continue until the task has ended, polling every second, also across lost connections
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// Its standard error, of a task with --separate-stderr
+    /// Print standard error instead, for a task with --separate-stderr
     #[arg(long)]
     pub(crate) stderr: bool,
 
-    /// Print the agent's own JSON, a line for each piece
+    /// Print the agent's own JSON, one line per piece
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// `task result`.
+/// The flags of `task result`.
 #[derive(Debug, Args)]
 pub(crate) struct TaskResult {
     /// The task's id
     #[arg(value_name = "ID", value_parser = id)]
     pub(crate) task: String,
 
-    /// Wait so long for the result; a controller that goes away meanwhile is waited for
+    /// Wait up to this many seconds for the result, also while the controller is down
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true,
-        value_parser = clap::value_parser!(u64).range(0..=MAX_TASK_TIMEOUT))]
+        value_parser = seconds::<0, MAX_TASK_TIMEOUT>)]
     pub(crate) wait: u64,
 
     /// Print the agent's whole result as JSON instead of the output

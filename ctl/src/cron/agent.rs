@@ -1,4 +1,4 @@
-//! The agent whose jobs are meant: this machine's, or one that a controller reaches.
+//! The agent that gets the requests: this machine's, or a host's behind a controller.
 
 use crate::cli::Remote;
 use crate::error::Error;
@@ -8,24 +8,24 @@ use serde_json::Value;
 use std::path::Path;
 use uuid::Uuid;
 
-/// How to reach it.
+/// The way to the agent.
 pub(super) enum Agent<'a> {
     Local(&'a Path),
     Remote(&'a Remote),
 }
 
 impl Agent<'_> {
-    /// The whole answer to a request, which is a success.
+    /// Sends a request and returns the whole reply, which reports success.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] and its like, or [`Error::Failed`] with the agent's retcode and message.
-    pub(super) fn ask(&self, mut request: Value) -> Result<String, Error> {
+    /// [`Error::Failed`] with the agent's retcode and message; any other [`Error`] without a reply.
+    pub(super) fn request(&self, mut request: Value) -> Result<String, Error> {
         let text = match self {
             Self::Local(path) => {
                 request["id"] = Uuid::new_v4().to_string().into();
-                socket::ask(path, &request.to_string())?
+                socket::request(path, &request.to_string())?
             }
-            Self::Remote(remote) => remote.controller.ask(&remote.host, &request.to_string(), None)?,
+            Self::Remote(remote) => remote.controller.request(&remote.host, &request.to_string(), None)?,
         };
         let response = query::response(&text)?;
         if response.resp == Resp::Failed { Err(query::failed(&response)) } else { Ok(text) }

@@ -1,7 +1,8 @@
-//! `cron next -`: questions on standard input, a JSON object a line, answered a line each and in order.
+//! `cron next -`: reads queries from standard input, one JSON object per line, and prints one reply per
+//! line in order.
 //!
-//! What is printed is kept together as long as more questions are there to be read, and goes out before the program
-//! waits for one: a pipe that asks and waits gets its answer.
+//! Replies are batched while more input is buffered, and flushed before the next read that may block, so
+//! a program that writes one query and waits gets its reply.
 
 use super::instant::{self, Given};
 use super::plan::{calendar, now};
@@ -16,21 +17,21 @@ use std::io::{self, BufRead, BufReader};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Bytes of one question, as of a message to an agent.
+/// The longest query, in bytes, as for a message to an agent.
 const MAX_LINE: usize = 1 << 20;
 
-/// Bytes read at once.
+/// Bytes per read.
 const READ: usize = 256 << 10;
 
-/// Bytes of answers that go out together at most.
-const MAX_GATHERED: usize = 256 << 10;
+/// The most replies in one batch, in bytes.
+const MAX_BATCH: usize = 256 << 10;
 
-/// Times that one question may ask for.
+/// The most times in one reply.
 pub(crate) const MAX_COUNT: u16 = 10_000;
 
-/// A question. Fields that are not known are left alone.
+/// A query. Unknown fields are ignored.
 #[derive(Deserialize)]
-struct Question<'a> {
+struct Query<'a> {
     #[serde(borrow)]
     expr: Cow<'a, str>,
     #[serde(borrow)]
@@ -38,11 +39,11 @@ struct Question<'a> {
     #[serde(borrow)]
     from: Option<Cow<'a, str>>,
     n: Option<u16>,
-    /// Lines of a calendar: dates, as a rule.
+    /// Lines of a calendar, usually dates.
     calendar: Option<Vec<String>>,
 }
 
-/// What holds for questions that do not say.
+/// The values of fields that a query leaves out.
 struct Defaults {
     zones: Choice,
     from: Option<Given>,
@@ -50,10 +51,10 @@ struct Defaults {
     count: u16,
 }
 
-/// Answers all questions. What can't be understood is answered with an error, and the next one has its turn.
+/// Replies to all queries. The reply to an invalid query is an error; the next query follows.
 ///
 /// # Errors
-/// When the calendar or standard input can't be read, or standard output can't be written.
+/// If the calendar or standard input cannot be read, or standard output cannot be written.
 pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
     let mut defaults = Defaults {
         zones: Choice::new(next.when.tz.as_deref()),
@@ -66,27 +67,28 @@ pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
     let mut out = Vec::new();
     loop {
         let waits = !input.buffer().contains(&b'\n');
-        if (waits || out.len() >= MAX_GATHERED) && !out.is_empty() {
+        if (waits || out.len() >= MAX_BATCH) && !out.is_empty() {
             if !output::piece(&out)? {
-                // Nobody reads any more.
+                // The pipe is closed.
                 break;
             }
             out.clear();
         }
         let read = read_line(&mut input, &mut line);
-        let Some(whole) = read.map_err(|error| Error::Failed(format!("standard input: {error}")))? else {
+        let Some(whole) = read.map_err(|error| Error::failed_by("cannot read standard input", error))? else {
             break;
         };
-        let answer = match whole {
-            true => defaults.answer(&line),
+        let reply = match whole {
+            true => defaults.reply(&line),
             false => Err(format!("the line is longer than {MAX_LINE} bytes")),
         };
-        write(&mut out, answer);
+        write(&mut out, reply);
     }
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// The next line without its end; `None` behind the last one. `false`: it was too long and is skipped.
+/// Reads the next line without its end; `None` after the last. `false`: the line was too long and was
+/// skipped.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
     line.clear();
     let (mut any, mut whole) = (false, true);
@@ -115,21 +117,21 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<
 }
 
 impl Defaults {
-    fn answer(&mut self, line: &[u8]) -> Result<Vec<i64>, String> {
-        let question: Question<'_> =
-            serde_json::from_slice(line).map_err(|error| format!("no question: {error}"))?;
-        let count = question.n.unwrap_or(self.count);
+    fn reply(&mut self, line: &[u8]) -> Result<Vec<i64>, String> {
+        let query: Query<'_> =
+            serde_json::from_slice(line).map_err(|error| format!("invalid query: {error}"))?;
+        let count = query.n.unwrap_or(self.count);
         if count > MAX_COUNT {
             return Err(format!("n: at most {MAX_COUNT}"));
         }
-        let expression = Expression::parse(&question.expr).map_err(|error| error.to_string())?;
-        let zone_name = expression.zone_name().or(question.tz.as_deref());
+        let expression = Expression::parse(&query.expr).map_err(|error| error.to_string())?;
+        let zone_name = expression.zone_name().or(query.tz.as_deref());
         let zone = self.zones.of(zone_name).map_err(|error| error.to_string())?;
-        let from = match &question.from {
+        let from = match &query.from {
             Some(text) => Some(Given::parse(text).map_err(|why| format!("from: {why}"))?),
             None => self.from,
         };
-        let days = match &question.calendar {
+        let days = match &query.calendar {
             Some(lines) => Some(Arc::new(days(lines)?)),
             None => self.calendar.clone(),
         };
@@ -139,10 +141,10 @@ impl Defaults {
     }
 }
 
-/// A calendar as a list of its lines.
+/// Parses a calendar from the list of its lines.
 fn days(lines: &[String]) -> Result<Calendar, String> {
     if lines.iter().any(|line| line.contains(['\n', '\r'])) {
-        return Err("calendar: a day holds a line break".to_owned());
+        return Err("calendar: a day contains a line break".to_owned());
     }
     Calendar::parse(&lines.join("\n")).map_err(|error| match error {
         agent_cron::Error::Calendar { line, message, .. } => format!("calendar, day {line}: {message}"),
@@ -150,8 +152,8 @@ fn days(lines: &[String]) -> Result<Calendar, String> {
     })
 }
 
-fn write(out: &mut Vec<u8>, answer: Result<Vec<i64>, String>) {
-    match answer {
+fn write(out: &mut Vec<u8>, reply: Result<Vec<i64>, String>) {
+    match reply {
         Ok(times) => {
             out.extend_from_slice(b"{\"next\":[");
             for (index, at) in times.into_iter().enumerate() {
@@ -163,7 +165,7 @@ fn write(out: &mut Vec<u8>, answer: Result<Vec<i64>, String>) {
         }
         Err(why) => {
             out.extend_from_slice(b"{\"error\":");
-            serde_json::to_writer(&mut *out, &why).expect("a text goes to memory");
+            serde_json::to_writer(&mut *out, &why).expect("a text serializes to memory");
             out.extend_from_slice(b"}\n");
         }
     }
@@ -174,10 +176,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_taken_apart_and_long_ones_skipped() {
+    fn lines_are_split_and_long_lines_skipped() {
         let long = "x".repeat(MAX_LINE + 1);
         let text = format!("a\n\n{long}\nb\n{}\nc", &long[1..]);
-        // Less than a line at once.
+        // The buffer is shorter than a line.
         let mut input = BufReader::with_capacity(7, text.as_bytes());
         let mut line = Vec::new();
         let mut found = Vec::new();

@@ -1,17 +1,17 @@
-//! The place of an error, shown below the text it is in.
+//! Marks the place of an error below its text.
 
 use agent_wire::json::one_line;
 
-/// Characters shown before the place, and behind it.
+/// Characters shown before the place, and after it.
 const BEFORE: usize = 40;
 const BEHIND: usize = 32;
 
-/// What stands for the rest of a text that is longer.
+/// The replacement for the rest of a longer text.
 const CUT: &str = "…";
 
-/// Two lines: the text around byte `offset`, and a caret below that byte.
+/// Returns two lines: the text around byte `offset`, and a caret below that byte.
 pub(super) fn mark(text: &str, offset: usize) -> String {
-    let (before, behind) = text.split_at(text.floor_char_boundary(offset));
+    let (before, behind) = text.split_at(boundary(text, offset));
     let (mut before, mut behind) = (one_line(before), one_line(behind));
     if let Some((at, _)) = before.char_indices().nth_back(BEFORE) {
         before.replace_range(..at, CUT);
@@ -22,12 +22,21 @@ pub(super) fn mark(text: &str, offset: usize) -> String {
     format!("  {before}{behind}\n  {:width$}^\n", "", width = before.chars().count())
 }
 
+/// Returns the last boundary of a character at or before `offset`.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_caret_stands_below_the_byte_that_is_meant() {
+    fn the_caret_is_below_the_byte() {
         for (text, offset, wanted) in [
             ("60 * *", 0, "  60 * *\n  ^\n"),
             ("0 60 *", 2, "  0 60 *\n    ^\n"),

@@ -1,4 +1,4 @@
-//! `cron check`: what crontab files say and what is wrong with them, before an agent reads them.
+//! `cron check`: lists the entries of crontab files and their problems, before an agent reads them.
 
 use super::inspect::{Inspector, Reading, Report};
 use super::instant;
@@ -16,13 +16,14 @@ use std::process::ExitCode;
 /// Characters of a command that a table shows.
 const MAX_COMMAND: usize = 40;
 
-/// Files of one directory that are looked at, as many as the agent reads.
+/// The most files in one directory, as for the agent.
 const MAX_FILES: usize = 1024;
 
-/// Looks at the files, in order. Problems and warnings go to standard error, what is well to standard output.
+/// Checks the files in order. Prints entries on standard output, problems and warnings on standard
+/// error.
 ///
 /// # Errors
-/// [`Error::Failed`] when a calendar or directory can't be read.
+/// [`Error::Failed`] if a calendar or directory cannot be read.
 pub(super) fn run(check: &CronCheck) -> Result<ExitCode, Error> {
     let days = check.calendar.as_deref().map(calendar).transpose()?;
     let mut inspector = Inspector::new(check.tz.as_deref(), days, check.user.as_deref());
@@ -43,29 +44,29 @@ pub(super) fn run(check: &CronCheck) -> Result<ExitCode, Error> {
         let files: Vec<Value> = reports.iter().map(value).collect();
         output::json(&json!({ "files": files, "problems": problems }).to_string())?;
     } else {
-        let said = [
+        let summary = [
             counted(reports.len(), "file", "files"),
             counted(count(|report| report.readings.len()), "entry", "entries"),
             counted(problems, "problem", "problems"),
             counted(count(|report| report.warnings.len()), "warning", "warnings"),
         ];
-        output::bytes(format!("{}\n", said.join(", ")).as_bytes())?;
+        output::bytes(format!("{}\n", summary.join(", ")).as_bytes())?;
     }
     Ok(ExitCode::from(if problems == 0 { exit::DONE } else { exit::FAILED }))
 }
 
-/// The file, or the files of a directory.
+/// Returns the file, or the files of a directory.
 fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let failed = |error| Error::Failed(format!("{}: {error}", path.display()));
+    let failed = |error| Error::failed_by(path.display().to_string(), error);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         files.push(entry.map_err(failed)?.path());
     }
     if files.len() > MAX_FILES {
-        return Err(Error::Failed(format!("{}: more than {MAX_FILES} files", path.display())));
+        return Err(Error::failed(format!("{}: more than {MAX_FILES} files", path.display())));
     }
     files.sort_unstable();
     Ok(files)
@@ -88,7 +89,7 @@ fn row(reading: &Reading) -> [String; 5] {
     let Reading { entry, zone, next } = reading;
     let next = match (zone, next) {
         (Some(zone), Some(at)) => instant::local(*at, zone),
-        (Some(_), None) => "never until 2100".to_owned(),
+        (Some(_), None) => "not before 2101".to_owned(),
         (None, _) => "-".to_owned(),
     };
     [entry.line.to_string(), entry.user.clone(), next, explain(&entry.when), short(&entry.command)]
@@ -109,7 +110,7 @@ fn short(command: &str) -> String {
     }
 }
 
-/// A line each: `FILE:LINE:COLUMN: …`, as compilers have them.
+/// Formats one line per finding, `FILE:LINE:COLUMN: …`, like a compiler.
 fn findings(report: &Report) -> String {
     let mut text = String::new();
     let lists = [("", &report.problems), ("warning: ", &report.warnings)];

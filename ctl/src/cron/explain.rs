@@ -1,17 +1,17 @@
-//! `cron explain`: what a schedule means.
+//! `cron explain`: explains a schedule in words.
 
 use super::instant;
-use super::plan::{Plan, told};
+use super::plan::{Plan, utc_texts};
 use crate::cli::CronExplain;
 use crate::error::Error;
 use crate::{exit, output};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// Prints it in words, in canonical form, and with its next runs.
+/// Prints the schedule in words, in canonical form, and with its next runs.
 ///
 /// # Errors
-/// When the calendar can't be read, or the text can't be written.
+/// If the calendar cannot be read, or the text cannot be written.
 pub(super) fn run(explain: &CronExplain) -> Result<ExitCode, Error> {
     let plan = match Plan::read(&explain.when)? {
         Ok(plan) => plan,
@@ -19,7 +19,7 @@ pub(super) fn run(explain: &CronExplain) -> Result<ExitCode, Error> {
             if explain.json {
                 output::json(&serde_json::json!({ "error": refusal.why }).to_string())?;
             }
-            refusal.tell(explain.when.expression());
+            refusal.print(explain.when.expression());
             return Ok(ExitCode::from(exit::FAILED));
         }
     };
@@ -31,7 +31,7 @@ pub(super) fn run(explain: &CronExplain) -> Result<ExitCode, Error> {
             "schedule": plan.expression.to_string(),
             "timezone": plan.zone.name(),
             "warnings": warnings,
-            "next": told(&times),
+            "next": utc_texts(&times),
         });
         output::json(&value.to_string())?;
     } else {
@@ -52,7 +52,7 @@ fn text(plan: &Plan, times: &[i64]) -> String {
         line(if index == 0 { "next" } else { "" }, &instant::local(at, &plan.zone));
     }
     if times.is_empty() {
-        line("next", &"never again until the end of 2100");
+        line("next", &"not before 2101");
     }
     text
 }

@@ -1,6 +1,8 @@
-//! One crontab file as the agent would see it: is it read at all, what does each entry say, what is wrong.
+//! Inspects one crontab file as the agent sees it: whether the agent reads it, its entries, and its
+//! problems.
 //!
-//! The rules are those of the agent's crontab directory; a file is read once and nothing of it is run.
+//! The rules are the same as for the agent's crontab directory. The file is read once, and nothing in it
+//! runs.
 
 use super::plan::now;
 use super::zone::Choice;
@@ -18,17 +20,17 @@ use std::sync::Arc;
 /// The path that stands for standard input.
 const STDIN: &str = "-";
 
-/// What was found.
+/// The findings in one file.
 pub(super) struct Report {
     pub(super) path: PathBuf,
     pub(super) readings: Vec<Reading>,
-    /// Line 0: about the whole file.
+    /// Line 0: the whole file.
     pub(super) problems: Vec<Problem>,
-    /// Likewise.
+    /// Line 0: the whole file.
     pub(super) warnings: Vec<Problem>,
 }
 
-/// An entry that is taken.
+/// A valid entry.
 pub(super) struct Reading {
     pub(super) entry: Entry,
     /// `None`: `@reboot`.
@@ -37,23 +39,23 @@ pub(super) struct Reading {
     pub(super) next: Option<i64>,
 }
 
-/// What files are looked at with.
+/// Inspects files, and caches users and zones.
 pub(super) struct Inspector {
     zones: Choice,
     calendar: Option<Arc<Calendar>>,
-    /// Whose entries name no user.
+    /// The user of entries that name none.
     user: Option<String>,
-    /// Why a user is none.
+    /// Users that were looked up, and why one is unknown.
     users: HashMap<String, Option<String>>,
 }
 
 impl Inspector {
-    /// Entries that name no zone are in `tz`, else in this host's; with `user`, no entry names a user.
+    /// Reads entries without a zone in `tz`, or in this host's zone. With `user`, entries name no user.
     pub(super) fn new(tz: Option<&str>, calendar: Option<Arc<Calendar>>, user: Option<&str>) -> Self {
         Self { zones: Choice::new(tz), calendar, user: user.map(str::to_owned), users: HashMap::new() }
     }
 
-    /// Looks at one file, or at standard input if the path is `-`.
+    /// Inspects one file, or standard input if the path is `-`.
     pub(super) fn inspect(&mut self, path: &Path) -> Report {
         let mut report = Report {
             path: path.to_owned(),
@@ -97,7 +99,7 @@ impl Inspector {
         Ok(Reading { entry, zone: Some(zone), next })
     }
 
-    /// Why a user is none; each is asked for once.
+    /// Returns why a user is unknown. Looks up each user once.
     fn unknown(&mut self, name: &str) -> Option<String> {
         if let Some(known) = self.users.get(name) {
             return known.clone();
@@ -105,7 +107,7 @@ impl Inspector {
         let why = match User::from_name(name) {
             Ok(Some(_)) => None,
             Ok(None) => Some(format!(
-                "no user {name} on this host; if the lines of this file name no user, put CRON_USER=root above them"
+                "no user {name} on this host; if the lines of this file name no user, put CRON_USER=root at the top"
             )),
             Err(error) => Some(format!("user {name}: {error}")),
         };
@@ -119,7 +121,7 @@ fn about_file(message: String) -> Problem {
 }
 
 fn content(path: &Path, report: &mut Report) -> io::Result<Vec<u8>> {
-    // O_NONBLOCK: a FIFO must not be waited for.
+    // O_NONBLOCK: opening a FIFO must not block.
     let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
@@ -127,7 +129,8 @@ fn content(path: &Path, report: &mut Report) -> io::Result<Vec<u8>> {
     }
     report.problems.extend(distrust(&meta).map(about_file));
     if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_read) {
-        let why = "in its directory, the agent reads only files whose names have letters, digits, - and _";
+        let why =
+            "in its directory, the agent reads only files whose names consist of letters, digits, - and _";
         report.warnings.push(about_file(why.to_owned()));
     }
     bytes(file)
@@ -135,7 +138,7 @@ fn content(path: &Path, report: &mut Report) -> io::Result<Vec<u8>> {
 
 fn bytes(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than is taken is enough to refuse it.
+    // One byte beyond the limit is enough to reject the file.
     file.take(crontab::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -144,15 +147,14 @@ fn is_read(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// Whoever can write a crontab is root. Drafts may belong to whoever looks at them.
+/// Returns why the agent would not trust the file: a user who can write a crontab is as good as root. A
+/// draft may belong to the current user.
 fn distrust(meta: &Metadata) -> Option<String> {
     let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
     if uid != 0 && uid != geteuid().as_raw() {
-        return Some(format!("belongs to uid {uid}, not to root: the agent does not take it (chown root)"));
+        return Some(format!("belongs to uid {uid}, not to root: the agent rejects it (chown root)"));
     }
     (mode & 0o022 != 0).then(|| {
-        format!(
-            "others than its owner may write it (mode {mode:04o}): the agent does not take it (chmod go-w)"
-        )
+        format!("is writable by others than its owner (mode {mode:04o}): the agent rejects it (chmod go-w)")
     })
 }

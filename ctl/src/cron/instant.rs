@@ -1,6 +1,7 @@
-//! Instants as text: RFC 3339 is read, UTC is written for machines and a zone's clock for people.
+//! Instants as text: parses RFC 3339, prints UTC for programs and a zone's clock for people.
 //!
-//! No crate: humantime knows no offsets and nothing before 1970, and a library of time is more than two functions.
+//! No crate: humantime supports neither offsets nor times before 1970, and a whole time library is more
+//! than these functions need.
 
 use agent_cron::{Date, Zone};
 use std::fmt::Write as _;
@@ -11,26 +12,27 @@ const EXPECTED: &str = "expected a time such as 2026-03-29, 2026-03-29T09:30, 20
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/// A time as it was given: what a clock shows, and where that clock is if it says so.
+/// A time from the command line: the time of a clock, and the clock's offset if the text has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
-    /// As seconds since 1970-01-01 00:00.
+    /// Seconds since 1970-01-01 00:00 on that clock.
     wall: i64,
     /// Seconds east of UTC.
     offset: Option<i64>,
 }
 
 impl Given {
-    /// Reads RFC 3339, of which the seconds, the time of day and the offset may be missing. Parts of seconds are dropped.
+    /// Parses RFC 3339. The seconds, the time of day and the offset are optional; fractions of seconds
+    /// are dropped.
     ///
     /// # Errors
-    /// What would be right.
+    /// The expected form.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         read(text).ok_or(EXPECTED)
     }
 
-    /// The instant, in Unix seconds. A time that names no offset is one of the zone's: the first if its clocks show
-    /// it twice, as much later as they skip if they never do.
+    /// Returns the instant in Unix seconds. A time without an offset is in `zone`: the first instant if
+    /// the zone's clocks show it twice; if they skip it, later by the length of the gap.
     pub(crate) fn unix(self, zone: &Zone) -> i64 {
         let Self { wall, offset: None } = self else { return self.wall - self.offset.unwrap_or(0) };
         let offset = |at: i64| i64::from(zone.offset_at(at));
@@ -87,7 +89,7 @@ fn offset(text: &str) -> Option<i64> {
     Some(if sign == "-" { -seconds } else { seconds })
 }
 
-/// Exactly so many digits, of which no more than nine count.
+/// Parses exactly `digits` digits, of which the first nine count.
 fn number(text: &str, digits: usize) -> Option<i64> {
     let fits = text.len() == digits && digits > 0 && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text[..digits.min(9)].parse().ok() } else { None }
@@ -123,7 +125,7 @@ fn date(wall: i64) -> Option<Date> {
 
 fn write_wall(text: &mut String, wall: i64, between: char) {
     let Some(date) = date(wall) else {
-        // No schedule has such times.
+        // Beyond the range of any schedule.
         text.push('?');
         return;
     };
@@ -155,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn times_without_one_are_those_of_the_zone() {
+    fn times_without_an_offset_are_in_the_zone() {
         let berlin = Zones::system().load("Europe/Berlin").unwrap();
         for (text, wanted) in [
             ("2026-01-05", "Mon 2026-01-05 00:00:00 +01:00"),
             ("2026-07-05T12:30", "Sun 2026-07-05 12:30:00 +02:00"),
-            // Skipped, and shown twice.
+            // A skipped time, and a time that clocks show twice.
             ("2026-03-29 02:30", "Sun 2026-03-29 03:30:00 +02:00"),
             ("2026-10-25 02:30", "Sun 2026-10-25 02:30:00 +02:00"),
             ("2026-10-25 03:00", "Sun 2026-10-25 03:00:00 +01:00"),
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn malformed_times_are_rejected() {
         for text in [
             "",
             "now",
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_second_comes_back_as_it_went() {
+    fn utc_texts_parse_to_the_same_second() {
         for at in (-100_000_i64..5_000_000_000).step_by(86_399 * 7) {
             let text = utc(at);
             assert_eq!(Given::parse(&text).unwrap().unix(&Zone::utc()), at, "{text}");

@@ -1,4 +1,4 @@
-//! `cron set`, `cron remove` and `cron run`: one job of an agent.
+//! `cron set`, `cron remove` and `cron run`: change or start one job of an agent.
 
 use super::agent::Agent;
 use super::caret;
@@ -6,34 +6,20 @@ use crate::cli::{CronJob, CronSet};
 use crate::error::Error;
 use crate::{command, exit, output, query};
 use agent_cron::Expression;
+use agent_wire::Method;
 use agent_wire::json::one_line;
 use agent_wire::message::Bash;
-use serde::Deserialize;
+use agent_wire::reply::{JobPlan, StartedRun};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// What the agent makes of a job that is set.
-#[derive(Deserialize)]
-struct Planned {
-    schedule: String,
-    #[serde(default)]
-    warnings: Vec<String>,
-    next: Vec<String>,
-}
-
-/// What has been started.
-#[derive(Deserialize)]
-struct Started {
-    task: String,
-}
-
 /// Sets a job and prints when it runs.
 ///
 /// # Errors
-/// As [`Agent::ask`]; when the command can't travel.
+/// As [`Agent::request`]; [`Error::Unavailable`] if the command cannot be sent.
 pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
-    // The agent says it too, but only here the place can be shown.
+    // The agent would report the error too, but only here is there a place to mark.
     let expression = match Expression::parse(&set.schedule) {
         Ok(expression) => expression,
         Err(error) => {
@@ -43,8 +29,8 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
         }
     };
     let bash = Bash { timeout: set.timeout, ..command::bash(&set.command)? };
-    let mut request = serde_json::to_value(&bash).expect("a command's fields go to memory");
-    request["method"] = "cron.set".into();
+    let mut request = serde_json::to_value(&bash).expect("a command serializes to memory");
+    request["method"] = Method::CronSet.name().into();
     request["name"] = set.name.as_str().into();
     request["schedule"] = set.schedule.as_str().into();
     request["enabled"] = (!set.disabled).into();
@@ -64,18 +50,18 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
             request[field] = value.into();
         }
     }
-    let answer = agent.ask(request)?;
-    let text = query::data(&answer)?;
+    let reply = agent.request(request)?;
+    let text = query::data(&reply)?;
     if set.json {
         output::json(text)?;
     } else {
-        let planned: Planned = serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
-        for warning in &planned.warnings {
+        let plan: JobPlan = serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
+        for warning in &plan.warnings {
             output::error(&format_args!("warning: {warning}"));
         }
         let mut text = format!("{}\n\n", expression.explain());
-        let _ = writeln!(text, "{:10}{}", "schedule", one_line(&planned.schedule));
-        for (index, time) in planned.next.iter().enumerate() {
+        let _ = writeln!(text, "{:10}{}", "schedule", one_line(&plan.schedule));
+        for (index, time) in plan.next.iter().enumerate() {
             let _ = writeln!(text, "{:10}{}", if index == 0 { "next" } else { "" }, one_line(time));
         }
         output::bytes(text.as_bytes())?;
@@ -86,11 +72,11 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
 /// Removes a job.
 ///
 /// # Errors
-/// As [`Agent::ask`].
+/// As [`Agent::request`].
 pub(super) fn remove(agent: &Agent<'_>, job: &CronJob) -> Result<ExitCode, Error> {
-    let answer = agent.ask(json!({ "method": "cron.remove", "name": job.name }))?;
+    let reply = agent.request(json!({ "method": Method::CronRemove.name(), "name": job.name }))?;
     if job.json {
-        output::json(&answer)?;
+        output::json(&reply)?;
     }
     Ok(ExitCode::from(exit::DONE))
 }
@@ -98,14 +84,15 @@ pub(super) fn remove(agent: &Agent<'_>, job: &CronJob) -> Result<ExitCode, Error
 /// Starts a run of a job and prints its task's id.
 ///
 /// # Errors
-/// As [`Agent::ask`].
+/// As [`Agent::request`].
 pub(super) fn run(agent: &Agent<'_>, job: &CronJob) -> Result<ExitCode, Error> {
-    let answer = agent.ask(json!({ "method": "cron.run", "name": job.name }))?;
-    let text = query::data(&answer)?;
+    let reply = agent.request(json!({ "method": Method::CronRun.name(), "name": job.name }))?;
+    let text = query::data(&reply)?;
     if job.json {
         output::json(text)?;
     } else {
-        let started: Started = serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
+        let started: StartedRun<'_> =
+            serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
         output::bytes(format!("{}\n", one_line(&started.task)).as_bytes())?;
     }
     Ok(ExitCode::from(exit::DONE))

@@ -1,7 +1,8 @@
-//! `cron`: schedules read here, as the agent reads them, and the jobs of an agent.
+//! `cron`: schedules, and the jobs of an agent.
 //!
-//! `next`, `explain` and `check` ask no agent: they use the crate it uses. The others ask this machine's agent at its
-//! local socket, or another machine's through its controller.
+//! `next`, `explain` and `check` read schedules locally, with the same crate as the agent. The other
+//! subcommands send requests to this machine's agent over its local socket, or to another machine's
+//! through its controller.
 
 mod agent;
 mod batch;
@@ -26,10 +27,10 @@ use agent::Agent;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Does it.
+/// Runs the subcommand.
 ///
 /// # Errors
-/// [`Error::Failed`] and its like.
+/// Any [`Error`].
 pub(crate) fn run(cron: &Cron, remote: Option<&Remote>) -> Result<ExitCode, Error> {
     let agent = match (remote, cron.socket()) {
         (Some(remote), _) => Agent::Remote(remote),

@@ -1,5 +1,5 @@
-//! A schedule from the command line, with its zone, its calendar and the time to begin from: what `next` and
-//! `explain` tell of.
+//! A schedule from the command line, with its zone, its calendar and its start, for `next` and
+//! `explain`.
 
 use super::zone::Choice;
 use super::{caret, instant};
@@ -7,17 +7,16 @@ use crate::cli::CronWhen;
 use crate::error::Error;
 use crate::output;
 use agent_cron::{Calendar, Expression, Schedule, Zone};
-use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes of a calendar that are read: more than its reader takes.
+/// Bytes of a calendar that are read; more than its parser accepts.
 const MAX_CALENDAR: u64 = 1 << 20;
 
-/// A schedule that has been understood.
+/// A valid schedule.
 pub(super) struct Plan {
     pub(super) expression: Expression,
     pub(super) zone: Zone,
@@ -25,17 +24,17 @@ pub(super) struct Plan {
     from: i64,
 }
 
-/// Why there is none, and at which byte of the expression if it is about that.
+/// Why a schedule is invalid, and at which byte of the expression, if the problem has a place.
 pub(super) struct Refusal {
     pub(super) why: String,
     offset: Option<usize>,
 }
 
 impl Plan {
-    /// Reads it. What is unclear but taken is told on standard error.
+    /// Reads the schedule.
     ///
     /// # Errors
-    /// [`Refusal`] for an expression or zone; [`Error`] when the calendar can't be read.
+    /// [`Refusal`] for an invalid expression or zone; [`Error`] if the calendar cannot be read.
     pub(super) fn read(when: &CronWhen) -> Result<Result<Self, Refusal>, Error> {
         let calendar = when.calendar.as_deref().map(calendar).transpose()?;
         Ok(Self::with_calendar(when, calendar.as_ref()))
@@ -53,12 +52,12 @@ impl Plan {
         Ok(Self { expression, zone, schedule, from })
     }
 
-    /// The next runs, in Unix seconds; fewer than `count` where 2100 ends before.
+    /// Returns the next runs in Unix seconds; fewer than `count` if 2100 ends before.
     pub(super) fn next(&self, count: usize) -> Vec<i64> {
         self.schedule.after(self.from).take(count).collect()
     }
 
-    /// Tells on standard error what is taken but may not be meant.
+    /// Prints a warning for everything that is valid but may not be intended.
     pub(super) fn warn(&self) {
         for warning in self.expression.warnings() {
             output::error(&format_args!("warning: {warning}"));
@@ -67,8 +66,8 @@ impl Plan {
 }
 
 impl Refusal {
-    /// Tells it on standard error, the place marked.
-    pub(super) fn tell(&self, expression: &str) {
+    /// Prints the reason on standard error, and marks the place.
+    pub(super) fn print(&self, expression: &str) {
         output::error(&self.why);
         if let Some(offset) = self.offset {
             output::error_lines(&caret::mark(expression, offset));
@@ -76,24 +75,24 @@ impl Refusal {
     }
 }
 
-/// Reads a calendar's file.
+/// Reads a calendar file.
 ///
 /// # Errors
 /// [`Error::Failed`] with its path.
 pub(super) fn calendar(path: &Path) -> Result<Arc<Calendar>, Error> {
-    let failed = |why: &dyn Display| Error::Failed(format!("{}: {why}", path.display()));
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_CALENDAR).read_to_string(&mut text));
-    read.map_err(|error| failed(&error))?;
-    Calendar::parse(&text).map(Arc::new).map_err(|error| failed(&error))
+    let shown = || path.display().to_string();
+    read.map_err(|error| Error::failed_by(shown(), error))?;
+    Calendar::parse(&text).map(Arc::new).map_err(|error| Error::failed_by(shown(), error))
 }
 
-/// The times for machines.
-pub(super) fn told(times: &[i64]) -> Vec<String> {
+/// Returns times in UTC, for programs.
+pub(super) fn utc_texts(times: &[i64]) -> Vec<String> {
     times.iter().map(|&at| instant::utc(at)).collect()
 }
 
-/// This second.
+/// Returns the current second.
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

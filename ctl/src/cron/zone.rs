@@ -1,24 +1,25 @@
-//! Which zone a schedule is in: the one it names itself, else the one asked for, else this machine's (rule 22 of the
-//! language).
+//! The zone of a schedule: the zone that it names itself, or `--tz`, or this machine's (rule 22 of the
+//! schedule language).
 
 use agent_cron::{Error, Zone, Zones};
 use std::collections::HashMap;
 
-/// Zones kept, about 6 kB each: more than there are names, so that a list of many hosts' schedules reads each once.
+/// The most zones in the cache, about 6 kB each. There are fewer names, so even a list of many hosts'
+/// schedules reads each zone once.
 const MAX_KEPT: usize = 1024;
 
-/// Finds zones; each is read once.
+/// Finds zones, and reads each once.
 pub(super) struct Choice {
     zones: Zones,
     known: HashMap<Box<str>, Zone>,
     /// `--tz`.
     named: Option<String>,
-    /// What holds where nothing is named.
+    /// The zone of schedules that name none.
     default: Option<Zone>,
 }
 
 impl Choice {
-    /// With `--tz`.
+    /// Creates a choice; `named` is the value of `--tz`.
     pub(super) fn new(named: Option<&str>) -> Self {
         Self {
             zones: Zones::system_or_bundled(),
@@ -28,7 +29,7 @@ impl Choice {
         }
     }
 
-    /// The zone that a schedule names, or the one of those that name none.
+    /// Returns the zone `name`, or the zone of schedules that name none.
     ///
     /// # Errors
     /// [`Error::Zone`].

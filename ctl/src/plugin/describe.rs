@@ -1,4 +1,4 @@
-//! `describe METHOD`: what a plugin takes and answers, field by field, for people.
+//! `describe METHOD`: prints a plugin's arguments and the fields of its reply.
 
 use crate::error::Error;
 use crate::{exit, output};
@@ -9,21 +9,22 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// How deep fields are shown.
+/// The most levels of fields.
 const MAX_DEPTH: usize = 16;
 
 /// Prints the description of the plugin of `method`.
 ///
 /// # Errors
-/// [`Error::NotAsked`] when there is no plugin that can be loaded.
+/// [`Error::Unavailable`] if the plugin cannot be loaded.
 pub(crate) fn run(dirs: &[PathBuf], method: &str, json: bool) -> Result<ExitCode, Error> {
     let (method, _) = MethodName::split_call(method);
-    let name =
-        MethodName::parse(&method).map_err(|why| Error::NotAsked(format!("{}: {why}", one_line(&method))))?;
-    let provider = host::open(dirs, &name).map_err(|why| Error::NotAsked(why.to_string()))?;
+    let name = MethodName::parse(&method)
+        .map_err(|why| Error::unavailable(format!("{}: {why}", one_line(&method))))?;
+    let provider = host::open(dirs, &name).map_err(|why| Error::unavailable_by(method.clone(), why))?;
     let meta = provider.describe();
     if json {
-        let text = serde_json::to_string(meta).map_err(|why| Error::Failed(why.to_string()))?;
+        let text = serde_json::to_string(meta)
+            .map_err(|why| Error::failed_by("the description cannot be written as JSON", why))?;
         output::json(&text)?;
     } else {
         output::bytes(for_people(meta).as_bytes())?;
@@ -41,13 +42,15 @@ fn for_people(meta: &Meta) -> String {
     text.push_str(&format!("\nversion {}{root}\n", one_line(&meta.version)));
     let schema =
         meta.output_schema.as_ref().and_then(|schema| serde_json::from_str::<Value>(schema.get()).ok());
-    let Some(schema) = schema else { return text + "\nIt does not say what its answer looks like.\n" };
+    let Some(schema) = schema else {
+        return text + "\nThe plugin does not describe the fields of its reply.\n";
+    };
     let mut rows = Vec::new();
     fields(&schema, &schema, 0, &mut rows);
     let wide = |column: fn(&Row) -> usize| rows.iter().map(column).max().unwrap_or(0);
     let (names, kinds) =
         (wide(|row| 2 * row.depth + row.name.chars().count()), wide(|row| row.kind.chars().count()));
-    text.push_str("\nanswer:\n");
+    text.push_str("\nreply:\n");
     for Row { depth, name, kind, about } in &rows {
         let name = format!("{:1$}{name}", "", 2 * depth);
         text.push_str(format!("  {name:names$}  {kind:kinds$}  {about}").trim_end());
@@ -63,7 +66,7 @@ struct Row {
     about: String,
 }
 
-/// A row for each field, and below it those of what it holds.
+/// Adds a row for each field, followed by the rows of the fields within it.
 fn fields(root: &Value, schema: &Value, depth: usize, rows: &mut Vec<Row>) {
     if depth >= MAX_DEPTH {
         return;
@@ -125,14 +128,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_shown_with_what_they_hold() {
+    fn fields_are_shown_with_the_fields_within_them() {
         let schema = r##"{"properties":{"a":{"type":["string","null"],"description":"an\na"},
             "list":{"type":"array","items":{"$ref":"#/$defs/item"},"description":"items"}},
             "$defs":{"item":{"type":"object","properties":{"n":{"type":"integer"}}}}}"##;
         let meta = Meta::new("getinfo.x", "1.2.3", "does x").output_schema(schema).example("", "all of it");
         assert_eq!(
             for_people(&meta),
-            "usage: getinfo.x\ndoes x\n\nexample: getinfo.x     all of it\n\nversion 1.2.3\n\nanswer:\n  a     string | null   an a\n  \
+            "usage: getinfo.x\ndoes x\n\nexample: getinfo.x     all of it\n\nversion 1.2.3\n\nreply:\n  a     string | null   an a\n  \
              list  list of object  items\n    n   integer\n"
         );
     }

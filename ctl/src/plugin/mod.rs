@@ -1,8 +1,8 @@
-//! The plugin author's kit: `new` writes a plugin to begin with, `check` says whether one is fit, `describe` prints what one says of
-//! itself.
+//! The kit for plugin authors: `new` writes a plugin to start from, `check` tests whether a plugin is ready
+//! to ship, `describe` prints a plugin's description.
 //!
-//! `check` never loads a plugin into its own process: [`probe`] is a child that does, confined as an agent's worker is. [`schema`]
-//! compares answers with what a plugin promises.
+//! `check` never loads a plugin into its own process: [`probe`] does so in a child, confined like an
+//! agent's worker. [`schema`] compares replies with a plugin's schema.
 
 mod check;
 mod describe;

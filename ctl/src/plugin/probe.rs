@@ -1,7 +1,7 @@
-//! One look at a plugin in a process of its own, which the plugin may crash, hang or fill as it likes.
+//! Runs a plugin in a process of its own, which the plugin may crash, hang or fill.
 //!
-//! Both ends are this binary. The job comes on the child's standard input, a socket, and the report goes back there; what the
-//! plugin prints goes into a pipe.
+//! Both ends are this binary. The task arrives on the child's standard input, a socket, and the report
+//! goes back over it; a pipe collects what the plugin prints.
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, dup2_stdin};
@@ -19,66 +19,66 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The word that makes this program the child.
+/// The hidden subcommand that makes this program the child.
 pub(crate) const WORD: &str = "plugin-probe";
 
-/// The longest report, in bytes: a reply of 4 MiB, each byte of it escaped.
+/// The longest report, in bytes: a reply of 4 MiB with every byte escaped.
 const MAX_REPORT: u64 = 32 << 20;
-/// The most of what a plugin prints that is kept, in bytes.
+/// The most of a plugin's own output that is kept, in bytes.
 const MAX_NOISE: usize = 64 << 10;
-/// Calls before memory is looked at for the first time: what is made once has been made then.
+/// Calls before memory is first measured; one-time allocations are over by then.
 const WARM_UP: u32 = 200;
 
-/// What is to be done.
+/// The order for one child.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Job {
+pub(super) struct Order {
     pub(super) path: PathBuf,
     pub(super) method: String,
     pub(super) keep_root: bool,
     pub(super) calls: Option<Calls>,
 }
 
-/// Calls that are all the same.
+/// Identical calls.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Calls {
     pub(super) args: String,
     pub(super) max_reply: usize,
-    /// Made after the first, as far as [`Calls::at_most`] allows.
+    /// The number of calls after the first, as far as [`Calls::at_most`] allows.
     pub(super) more: u32,
     pub(super) at_most: Duration,
-    /// Bytes by which memory may grow meanwhile.
+    /// The bytes by which memory may grow meanwhile.
     pub(super) growth: i64,
 }
 
-/// What was seen.
+/// The child's report.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
-    /// It was not loaded.
+    /// The plugin was not loaded.
     Refused(String),
-    /// It was.
+    /// The plugin was loaded.
     Loaded { meta: Box<Meta>, load: Duration, called: Option<Called> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Called {
     pub(super) answer: Answer,
-    /// The first call.
+    /// The duration of the first call.
     pub(super) took: Duration,
     pub(super) threads_before: u64,
     pub(super) threads_after: u64,
-    /// Of the calls that followed; their first [`WARM_UP`] are not in it.
+    /// The change over the calls that followed, except the first [`WARM_UP`] of them.
     pub(super) drift: Option<Drift>,
 }
 
-/// How memory changed over many calls.
+/// The growth of memory over many calls.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Drift {
     pub(super) calls: u32,
-    /// Bytes that the process holds more than before; of its own, what it shares left out.
+    /// The bytes that the process's private memory grew by.
     pub(super) grown: i64,
     pub(super) took: Duration,
-    /// The same over ten times as many calls after them, where it was more than [`Calls::growth`]: a heap that is collected
-    /// now and then grows for a while, and no further.
+    /// The same over ten times as many further calls, if the growth exceeded [`Calls::growth`]: a heap
+    /// with a garbage collector grows for a while, then stops.
     pub(super) later: Option<(u32, i64)>,
 }
 
@@ -89,36 +89,36 @@ pub(super) enum Answer {
         code: String,
         message: String,
     },
-    /// The plugin broke the interface.
+    /// The plugin violated the interface.
     Broken(String),
 }
 
-/// What became of the child.
+/// The outcome of a child.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Report(Report),
-    /// It ended without a report: how.
+    /// The child ended without a report, in this way.
     Died(String),
-    /// It was killed.
+    /// The child took too long and was killed.
     Hung,
 }
 
-/// One look, which takes no longer than `bound`; and what the plugin printed meanwhile.
+/// Runs a child for at most `bound`. Returns the outcome and what the plugin printed.
 ///
 /// # Errors
-/// No process can be had.
-pub(super) fn look(job: &Job, bound: Duration) -> io::Result<(Outcome, Vec<u8>)> {
+/// If no process can be started.
+pub(super) fn run(order: &Order, bound: Duration) -> io::Result<(Outcome, Vec<u8>)> {
     let deadline = Instant::now() + bound;
     let (mut here, there) = UnixStream::pair()?;
     let (mut noise, writer) = io::pipe()?;
-    #[expect(clippy::disallowed_methods, reason = "this very program, again")]
+    #[expect(clippy::disallowed_methods, reason = "runs this program itself")]
     let mut child = Command::new("/proc/self/exe")
         .arg(WORD)
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(there)))
         .stdout(writer.try_clone()?)
         .stderr(writer)
-        // What a plugin starts ends with it.
+        // A group of its own, so that the plugin's children end with it.
         .process_group(0)
         .spawn()?;
     let noise = thread::spawn(move || {
@@ -129,8 +129,8 @@ pub(super) fn look(job: &Job, bound: Duration) -> io::Result<(Outcome, Vec<u8>)>
         }
         kept
     });
-    let text = ask(&mut here, job, deadline);
-    // Not yet reaped, so the group is still its own.
+    let text = exchange(&mut here, order, deadline);
+    // Not reaped yet, so the group id is still valid.
     let status = match &text {
         Ok(text) if text.is_empty() => wait_until(&mut child, deadline)?,
         _ => None,
@@ -142,7 +142,7 @@ pub(super) fn look(job: &Job, bound: Duration) -> io::Result<(Outcome, Vec<u8>)>
         Ok(text) if text.is_empty() => status.map_or(Outcome::Hung, |_| Outcome::Died(ended(reaped))),
         Ok(text) => match serde_json::from_slice(&text) {
             Ok(report) => Outcome::Report(report),
-            // It wrote half a report, or something of its own.
+            // An incomplete report, or output of the plugin.
             Err(_) => Outcome::Died(ended(reaped)),
         },
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -153,8 +153,8 @@ pub(super) fn look(job: &Job, bound: Duration) -> io::Result<(Outcome, Vec<u8>)>
     Ok((outcome, noise))
 }
 
-fn ask(channel: &mut UnixStream, job: &Job, deadline: Instant) -> io::Result<Vec<u8>> {
-    channel.write_all(&serde_json::to_vec(job)?)?;
+fn exchange(channel: &mut UnixStream, order: &Order, deadline: Instant) -> io::Result<Vec<u8>> {
+    channel.write_all(&serde_json::to_vec(order)?)?;
     channel.shutdown(Shutdown::Write)?;
     let mut text = Vec::new();
     let mut piece = vec![0; 64 << 10];
@@ -175,7 +175,8 @@ fn ask(channel: &mut UnixStream, job: &Job, deadline: Instant) -> io::Result<Vec
     }
 }
 
-/// The end of a process whose socket is closed, which comes at once unless a child of its holds on.
+/// Waits for the end of a process whose socket is closed. It comes at once unless a child of the
+/// process still holds the socket.
 fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
@@ -190,7 +191,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
 
 fn end(child: &mut Child) {
     if let Ok(pid) = i32::try_from(child.id()) {
-        // Gone already: ESRCH.
+        // ESRCH: already gone.
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = child.kill();
@@ -215,7 +216,7 @@ pub(crate) fn child() -> ExitCode {
 }
 
 fn work() -> io::Result<()> {
-    // Away from descriptor 0, where a plugin that reads its input would find it.
+    // Moved away from descriptor 0, which the plugin may read.
     let mut channel = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     dup2_stdin(File::open("/dev/null")?)?;
     let mut text = Vec::new();
@@ -224,21 +225,21 @@ fn work() -> io::Result<()> {
     channel.write_all(&serde_json::to_vec(&report)?)
 }
 
-fn report(job: &Job) -> Report {
+fn report(order: &Order) -> Report {
     let start = Instant::now();
-    let provider = match load(job) {
+    let provider = match load(order) {
         Ok(provider) => provider,
         Err(why) => return Report::Refused(why),
     };
     let load = start.elapsed();
-    let called = job.calls.as_ref().map(|calls| call(&provider, calls));
+    let called = order.calls.as_ref().map(|calls| call(&provider, calls));
     Report::Loaded { meta: Box::new(provider.describe().clone()), load, called }
 }
 
-fn load(job: &Job) -> Result<LoadedProvider, String> {
-    let method = MethodName::parse(&job.method).map_err(|why| why.to_string())?;
-    let checked = host::check(&job.path).map_err(|why| why.to_string())?;
-    host::confine(job.keep_root).map_err(|why| format!("the process can't be confined: {why}"))?;
+fn load(order: &Order) -> Result<LoadedProvider, String> {
+    let method = MethodName::parse(&order.method).map_err(|why| why.to_string())?;
+    let checked = host::check(&order.path).map_err(|why| why.to_string())?;
+    host::confine(order.keep_root).map_err(|why| format!("cannot confine the process: {why}"))?;
     host::load(checked, &method).map_err(|why| why.to_string())
 }
 
@@ -283,7 +284,7 @@ fn failed(why: &ProviderError) -> Answer {
     Answer::Failed { code: why.code().to_owned(), message: why.message().to_owned() }
 }
 
-/// A number of proc_pid_status(5), of this process.
+/// Returns a number from this process's /proc/self/status, see proc_pid_status(5).
 fn of_status(name: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()

@@ -1,4 +1,5 @@
-//! `new getinfo.NAME DIR`: a plugin to begin with, which builds, passes its tests and `check` as it is.
+//! `new getinfo.NAME DIR`: writes a plugin to start from, which builds and passes its tests and `check`
+//! unchanged.
 
 use crate::error::Error;
 use crate::{exit, output};
@@ -8,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// A file of a new plugin: its name, and its text in the example that it is made from.
+/// A file of a new plugin: its name, and its text in the example that it comes from.
 type Template = (&'static str, &'static str);
 
 const RUST: [Template; 6] = [
@@ -28,55 +29,58 @@ const C: [Template; 5] = [
     (".gitignore", include_str!("../../../examples/plugin-c/.gitignore")),
 ];
 
-/// What the examples say where a new plugin says something of its own.
+/// The texts in the examples that a new plugin replaces.
 const METHOD: &str = "getinfo.uptime";
 const PACKAGE: &str = "getinfo-uptime";
 const LIBRARY: &str = "libgetinfo_uptime.so";
 const API: &str = "path = \"../../plugin-api\"";
 const HEADER_DIR: &str = "../../plugin-api/include";
 
-/// The languages there are files for.
+/// The languages with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Language {
-    /// A crate, with tests and a schema that can't drift from its types
+    /// A crate, with tests and a schema generated from its types
     Rust,
-    /// One file and a Makefile; no Rust is needed
+    /// A C file and a Makefile; Rust is not required
     C,
 }
 
 /// The flags of `new`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// The method it is to answer: getinfo.NAME
+    /// The method to provide: getinfo.NAME
     method: String,
-    /// Where to write it; has to be absent or empty
+    /// The folder to write to; it must be missing or empty
     dir: PathBuf,
-    /// What it is written in
+    /// The language of the plugin
     #[arg(long, value_enum, default_value = "rust")]
     language: Language,
-    /// Take the crate plugin-api from this folder instead of the registry
+    /// Use the crate plugin-api in this folder instead of the registry
     #[arg(long, value_name = "DIR")]
     api_path: Option<PathBuf>,
 }
 
-/// Writes the files and says what to do next.
+/// Writes the files and prints the next steps.
 ///
 /// # Errors
-/// [`Error::NotAsked`]: the name is none, or the folder is not empty, or can't be written.
+/// [`Error::Unavailable`] if the name is invalid, or the folder is not empty or cannot be written.
 pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
-    let not_asked = |why: String| Error::NotAsked(why);
     let (method, _) = MethodName::split_call(&new.method);
-    let name = MethodName::parse(&method).map_err(|why| not_asked(format!("{method:?}: {why}")))?;
-    let library =
-        name.file_name().ok_or_else(|| not_asked(format!("{method}: a plugin answers a getinfo method")))?;
+    let name = MethodName::parse(&method).map_err(|why| Error::unavailable(format!("{method:?}: {why}")))?;
+    let library = name
+        .file_name()
+        .ok_or_else(|| Error::unavailable(format!("{method}: a plugin provides a getinfo.* method")))?;
     let dir = &new.dir;
     let failed = |path: &Path| {
         let path = path.display().to_string();
-        move |why: io::Error| Error::NotAsked(format!("{path}: {why}"))
+        move |why: io::Error| Error::unavailable_by(path, why)
     };
     fs::create_dir_all(dir).map_err(failed(dir))?;
     if fs::read_dir(dir).map_err(failed(dir))?.next().is_some() {
-        return Err(not_asked(format!("{}: is not empty; nothing is written over", dir.display())));
+        return Err(Error::unavailable(format!(
+            "{}: the folder is not empty; choose an empty or new one",
+            dir.display()
+        )));
     }
     let api = match &new.api_path {
         None => format!("version = \"{}\"", plugin_api::API_VERSION),
@@ -107,7 +111,7 @@ pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
         Language::C => ("make", library),
     };
     let next = format!(
-        "written to {dir}\n  cd {dir}\n  {build}\n  BasicAgentCtl check {built}\n  sudo install -m 644 {built} /usr/lib/basicagent/plugins/\n  BasicAgentCtl -c {method}\n",
+        "wrote {dir}\n  cd {dir}\n  {build}\n  BasicAgentCtl check {built}\n  sudo install -m 644 {built} /usr/lib/basicagent/plugins/\n  BasicAgentCtl -c {method}\n",
         dir = dir.display()
     );
     output::bytes(next.as_bytes())?;

@@ -1,4 +1,4 @@
-//! What was found of a plugin, step by step, and what follows from it.
+//! The findings of each step of a check, and the verdict.
 
 use agent_wire::json::one_line;
 use serde::Serialize;
@@ -11,7 +11,7 @@ pub(super) enum Level {
     Fault,
 }
 
-/// What one step found.
+/// The finding of one step.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     level: Level,
@@ -46,7 +46,7 @@ impl Verdict {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
-    /// As lines, the verdict last.
+    /// Formats the findings as lines, and the verdict as the last.
     pub(super) fn for_people(&self) -> String {
         let verdict = self;
         let width = verdict.findings.iter().map(|finding| finding.step.len()).max().unwrap_or(0);

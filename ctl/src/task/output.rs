@@ -1,43 +1,32 @@
-//! `task output`: what a task has printed, piece by piece. The host has it until the task's result is delivered; from
-//! then on it is in the result, which the controller keeps.
+//! `task output`: prints a task's output piece by piece. The host has the output until the task's result
+//! is delivered; from then on it is in the result, which the controller stores.
 
-use crate::cli::Output;
-use crate::client::Controller;
+use crate::cli::{Output, Remote};
 use crate::error::Error;
 use crate::outcome::decoded;
 use crate::{exit, output, query};
+use agent_wire::Method;
 use agent_wire::message::{Data, Response};
+use agent_wire::reply::TaskOutput;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a task that prints nothing is asked again: the agent has nothing to wait on.
+/// The pause before the next request for output of a task that has printed nothing new.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// `async.output`'s data (§6).
-#[derive(Deserialize, Serialize)]
-struct Piece {
-    offset: u64,
-    next: u64,
-    ended: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<String>,
-}
-
-/// Prints what there is or, to follow it, all until the task has ended.
+/// Prints the output so far; with `--follow`, all output until the task has ended.
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn run(controller: &Controller, host: &str, wanted: &Output) -> Result<ExitCode, Error> {
-    let (mut offset, mut answered, mut away) = (0, false, false);
+pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
+    let (mut offset, mut replied, mut is_lost) = (0, false, false);
     loop {
-        let asked = piece(controller, host, wanted, offset);
-        let gone = !matches!(&asked, Ok(piece) if !piece.ended || piece.offset <= offset);
-        if gone && let Ok(Some(event)) = controller.result(host, &wanted.task, Duration::ZERO) {
+        let reply = piece(remote, wanted, offset);
+        let gone = !matches!(&reply, Ok(piece) if !piece.ended || piece.offset <= offset);
+        if gone && let Ok(Some(event)) = remote.controller.result(&remote.host, &wanted.task, Duration::ZERO)
+        {
             for piece in rest(&query::response(&event)?, wanted.stderr, offset)? {
                 if !print(&piece, &mut offset, wanted.json)? {
                     break;
@@ -45,19 +34,19 @@ pub(super) fn run(controller: &Controller, host: &str, wanted: &Output) -> Resul
             }
             break;
         }
-        let piece = match asked {
+        let piece = match reply {
             Ok(piece) => piece,
-            // Once it has answered, the agent comes back.
-            Err(error @ (Error::Away(_) | Error::Unanswered(_))) if wanted.follow && answered => {
-                if !std::mem::replace(&mut away, true) {
-                    output::error(&format_args!("{error}; waiting for it"));
+            // An agent that replied before is expected back.
+            Err(error @ (Error::Unreachable(_) | Error::NoReply(_))) if wanted.follow && replied => {
+                if !std::mem::replace(&mut is_lost, true) {
+                    output::error(&format_args!("{}; retrying", error.chain()));
                 }
                 std::thread::sleep(INTERVAL);
                 continue;
             }
             Err(error) => return Err(error),
         };
-        (answered, away) = (true, false);
+        (replied, is_lost) = (true, false);
         let more = piece.next > offset;
         let is_read = !(more || piece.ended) || print(&piece, &mut offset, wanted.json)?;
         if piece.ended || !is_read {
@@ -72,18 +61,19 @@ pub(super) fn run(controller: &Controller, host: &str, wanted: &Output) -> Resul
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// What the host has from `offset` on.
-fn piece(controller: &Controller, host: &str, wanted: &Output, offset: u64) -> Result<Piece, Error> {
-    let mut request = serde_json::json!({ "method": "async.output", "task": wanted.task, "offset": offset });
+/// Returns the host's output from `offset` on.
+fn piece(remote: &Remote, wanted: &Output, offset: u64) -> Result<TaskOutput, Error> {
+    let method = Method::AsyncOutput.name();
+    let mut request = serde_json::json!({ "method": method, "task": wanted.task, "offset": offset });
     if wanted.stderr {
         request["stream"] = "stderr".into();
     }
-    let answer = super::ask(controller, host, &request)?;
-    serde_json::from_str(query::data(&answer)?).map_err(|error| query::unreadable(&error))
+    let reply = super::request(remote, &request)?;
+    serde_json::from_str(query::data(&reply)?).map_err(|error| query::unreadable(&error))
 }
 
-/// What a result has from `offset` on: one piece, or two where its middle was left out.
-fn rest(result: &Response, stderr: bool, offset: u64) -> Result<Vec<Piece>, Error> {
+/// Returns a result's output from `offset` on: one piece, or two if its middle was dropped.
+fn rest(result: &Response, stderr: bool, offset: u64) -> Result<Vec<TaskOutput>, Error> {
     let (text, encoding, dropped) = if stderr {
         (result.stderr.as_deref(), result.stderr_encoding, result.stderr_dropped)
     } else {
@@ -95,7 +85,7 @@ fn rest(result: &Response, stderr: bool, offset: u64) -> Result<Vec<Piece>, Erro
     };
     let bytes = decoded(text.unwrap_or_default(), encoding.is_some())?;
     let dropped = dropped.unwrap_or(0);
-    // Head and tail are each half of what is kept (§5).
+    // Head and tail are each half of the kept output (§5).
     let (head, tail) = bytes.split_at(if dropped > 0 { bytes.len() / 2 } else { bytes.len() });
     let parts = [(0, head), (head.len() as u64 + dropped, tail)];
     let pieces = parts.into_iter().filter_map(|(start, part)| {
@@ -106,19 +96,19 @@ fn rest(result: &Response, stderr: bool, offset: u64) -> Result<Vec<Piece>, Erro
             Err(_) => (None, Some(STANDARD.encode(new))),
         };
         let offset = offset.max(start);
-        Some(Piece { offset, next: offset + new.len() as u64, ended: true, text, base64 })
+        Some(TaskOutput { offset, next: offset + new.len() as u64, ended: true, text, base64 })
     });
     Ok(pieces.collect())
 }
 
-/// Prints a piece, which `offset` moves on to the end of; `false` when nobody reads any more.
-fn print(piece: &Piece, offset: &mut u64, json: bool) -> Result<bool, Error> {
+/// Prints a piece and moves `offset` to its end. Returns `false` if the pipe is closed.
+fn print(piece: &TaskOutput, offset: &mut u64, json: bool) -> Result<bool, Error> {
     if piece.offset > *offset {
-        output::error(&format_args!("{} bytes are left out here", piece.offset - *offset));
+        output::error(&format_args!("{} bytes are missing here", piece.offset - *offset));
     }
     *offset = piece.next.max(*offset);
     if json {
-        let line = serde_json::to_string(piece).expect("a piece goes to memory");
+        let line = serde_json::to_string(piece).expect("a piece serializes to memory");
         return output::piece(format!("{line}\n").as_bytes());
     }
     output::piece(&match (&piece.text, &piece.base64) {
@@ -133,7 +123,7 @@ mod tests {
     use agent_wire::json::parse_object;
 
     #[test]
-    fn the_rest_of_a_result_is_what_is_not_known_yet() {
+    fn the_rest_of_a_result_is_the_output_after_the_offset() {
         let result = |text: &str| Response::parse(&parse_object(text).unwrap()).unwrap();
         let whole = result(
             r#"{"resp":"success","retcode":0,"data":"abcdef","stderr":"/wA=","stderr_encoding":"base64"}"#,

@@ -1,42 +1,26 @@
-//! `task status`, `task cancel` and `task list`: how far tasks are, as a table or as the agent's own JSON.
+//! `task status`, `task cancel` and `task list`: print the states of tasks, as a table or as the agent's
+//! own JSON.
 
-use crate::cli::About;
-use crate::client::Controller;
+use crate::cli::{About, Remote};
 use crate::error::Error;
 use crate::{exit, output, query, table};
+use agent_wire::Method;
 use agent_wire::json::one_line;
-use serde::Deserialize;
+use agent_wire::reply::TaskStatus;
 use serde_json::value::RawValue;
 use std::process::ExitCode;
 
-/// Tasks asked for at once.
+/// Tasks in one request.
 const PAGE: usize = 1000;
 
-/// A task as the agent tells it (§6); times are RFC 3339, UTC.
-#[derive(Deserialize)]
-struct State {
-    task: String,
-    state: String,
-    accepted: Option<String>,
-    started: Option<String>,
-    ended: Option<String>,
-    retcode: Option<u64>,
-    message: Option<String>,
-}
-
-/// Asks `method` about one task and prints its state.
+/// Sends `method` for one task and prints the state in the reply.
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn show(
-    controller: &Controller,
-    host: &str,
-    method: &str,
-    about: &About,
-) -> Result<ExitCode, Error> {
-    let request = serde_json::json!({ "method": method, "task": about.task });
-    let answer = super::ask(controller, host, &request)?;
-    let state = query::data(&answer)?;
+pub(super) fn show(remote: &Remote, method: &Method, about: &About) -> Result<ExitCode, Error> {
+    let request = serde_json::json!({ "method": method.name(), "task": about.task });
+    let reply = super::request(remote, &request)?;
+    let state = query::data(&reply)?;
     if about.json {
         output::json(state)?
     } else {
@@ -49,16 +33,16 @@ pub(super) fn show(
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn list(controller: &Controller, host: &str, json: bool) -> Result<ExitCode, Error> {
-    let mut states: Vec<State> = Vec::new();
+pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
+    let mut states: Vec<TaskStatus<'static>> = Vec::new();
     let mut texts: Vec<Box<RawValue>> = Vec::new();
     loop {
-        let mut request = serde_json::json!({ "method": "async.list", "limit": PAGE });
+        let mut request = serde_json::json!({ "method": Method::AsyncList.name(), "limit": PAGE });
         if let Some(last) = states.last() {
-            request["after"] = last.task.as_str().into();
+            request["after"] = (*last.task).into();
         }
-        let answer = super::ask(controller, host, &request)?;
-        let page: Vec<Box<RawValue>> = serde_json::from_str(query::data(&answer)?).map_err(unreadable)?;
+        let reply = super::request(remote, &request)?;
+        let page: Vec<Box<RawValue>> = serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
         let count = page.len();
         for text in page {
             states.push(serde_json::from_str(text.get()).map_err(unreadable)?);
@@ -69,32 +53,36 @@ pub(super) fn list(controller: &Controller, host: &str, json: bool) -> Result<Ex
         }
     }
     if json {
-        output::json(&serde_json::to_string(&texts).expect("JSON goes to memory"))?;
+        output::json(&serde_json::to_string(&texts).expect("JSON serializes to memory"))?;
     } else {
         print(&states)?;
     }
     Ok(ExitCode::from(exit::DONE))
 }
 
-fn print(states: &[State]) -> Result<(), Error> {
-    let cell = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), one_line);
-    let row = |state: &State| {
-        let outcome = match (state.retcode, &state.message) {
-            (Some(retcode), Some(message)) => format!("{retcode} {}", one_line(message)),
-            _ => "-".to_owned(),
-        };
+fn print(states: &[TaskStatus<'_>]) -> Result<(), Error> {
+    let cell = |time: &Option<String>| time.as_deref().map_or_else(|| "-".to_owned(), one_line);
+    let row = |state: &TaskStatus<'_>| {
         [
             one_line(&state.task),
-            one_line(&state.state),
+            state.state.word().to_owned(),
             cell(&state.accepted),
             cell(&state.started),
             cell(&state.ended),
-            outcome,
+            outcome(state),
         ]
     };
     let rows: Vec<_> = states.iter().map(row).collect();
     let head = ["TASK", "STATE", "ACCEPTED", "STARTED", "ENDED", "OUTCOME"];
     output::bytes(table::text(head, &rows).as_bytes())
+}
+
+/// Returns the outcome of a task for a table.
+pub(crate) fn outcome(task: &TaskStatus<'_>) -> String {
+    match (task.retcode, &task.message) {
+        (Some(retcode), Some(message)) => format!("{retcode} {}", one_line(message)),
+        _ => "-".to_owned(),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

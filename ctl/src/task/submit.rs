@@ -1,34 +1,36 @@
-//! `task submit`. The id is made here, so that whoever gets no answer can ask again without a second run.
+//! `task submit`. Chooses the task's id before sending, so that a retry after a lost reply does not start
+//! the command twice.
 
-use crate::cli::Submit;
-use crate::client::Controller;
+use crate::cli::{Remote, Submit};
 use crate::error::Error;
 use crate::{command, exit, output};
+use agent_wire::Method;
 use agent_wire::json::one_line;
 use agent_wire::message::{Bash, StderrMode};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Submits, and prints the task's id.
+/// Submits the task and prints its id.
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn run(controller: &Controller, host: &str, submit: &Submit) -> Result<ExitCode, Error> {
+pub(super) fn run(remote: &Remote, submit: &Submit) -> Result<ExitCode, Error> {
     let id = submit.id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let stderr = if submit.separate_stderr { StderrMode::Separate } else { StderrMode::Merge };
     let bash = Bash { timeout: submit.timeout, stderr, ..command::bash(&submit.command)? };
-    let mut request = serde_json::to_value(&bash).expect("a command's fields go to memory");
-    request["method"] = "async.bash".into();
+    let mut request = serde_json::to_value(&bash).expect("a command serializes to memory");
+    request["method"] = Method::AsyncBash.name().into();
     request["id"] = id.as_str().into();
-    let answer = super::ask(controller, host, &request).map_err(|error| match error {
-        Error::Unanswered(why) => Error::Unanswered(format!(
-            "{why}; whether the task was taken is not known: the same command with --id {} asks again and starts it once",
+    let reply = super::request(remote, &request).map_err(|error| match error {
+        Error::NoReply(_) => Error::no_reply(format!(
+            "{}; the host may have accepted the task: repeat the command with --id {}, which starts it at most once",
+            error.chain(),
             one_line(&id)
         )),
-        other => other,
+        Error::Failed(_) | Error::Unavailable(_) | Error::Unreachable(_) | Error::Output(_) => error,
     })?;
     if submit.json {
-        output::json(&answer)?;
+        output::json(&reply)?;
     } else {
         output::bytes(format!("{id}\n").as_bytes())?;
     }

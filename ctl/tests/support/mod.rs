@@ -1,4 +1,4 @@
-//! A stand-in for the controller's API, and the real binary asking it.
+//! A stand-in for the controller's API, and the real binary as its client.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
@@ -10,32 +10,32 @@ use std::thread::JoinHandle;
 
 pub(crate) const TOKEN: &str = "0123456789abcdef0123";
 
-/// What one request looked like.
-pub(crate) struct Seen {
+/// A request as the controller received it.
+pub(crate) struct Received {
     pub(crate) line: String,
     pub(crate) head: String,
     pub(crate) body: serde_json::Value,
 }
 
-/// Answers one request with `status` and `body`.
-pub(crate) fn controller(status: u16, body: &str) -> (String, JoinHandle<Seen>) {
+/// Replies to one request with `status` and `body`.
+pub(crate) fn controller(status: u16, body: &str) -> (String, JoinHandle<Received>) {
     let (url, serving) = controller_of(&[(status, body)]);
     (url, std::thread::spawn(move || serving.join().unwrap().pop().unwrap()))
 }
 
-/// Answers one request after the other.
-pub(crate) fn controller_of(answers: &[(u16, &str)]) -> (String, JoinHandle<Vec<Seen>>) {
+/// Replies to requests one after the other.
+pub(crate) fn controller_of(replies: &[(u16, &str)]) -> (String, JoinHandle<Vec<Received>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answers: Vec<(u16, String)> =
-        answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
+    let replies: Vec<(u16, String)> =
+        replies.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
     let serving = std::thread::spawn(move || {
-        answers.iter().map(|(status, body)| answer(&listener, *status, body)).collect()
+        replies.iter().map(|(status, body)| reply(&listener, *status, body)).collect()
     });
     (url, serving)
 }
 
-fn answer(listener: &TcpListener, status: u16, body: &str) -> Seen {
+fn reply(listener: &TcpListener, status: u16, body: &str) -> Received {
     let (mut stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
@@ -50,13 +50,13 @@ fn answer(listener: &TcpListener, status: u16, body: &str) -> Seen {
         .map_or(0, |length| length.parse().unwrap());
     let mut sent = vec![0; length];
     reader.read_exact(&mut sent).unwrap();
-    // Who has read enough may be gone.
+    // The client may have closed the connection already.
     let _ = write!(
         stream,
         "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    Seen { line, head, body: serde_json::from_slice(&sent).unwrap_or_default() }
+    Received { line, head, body: serde_json::from_slice(&sent).unwrap_or_default() }
 }
 
 pub(crate) fn start(url: &str, args: &[&str]) -> Child {
@@ -64,7 +64,7 @@ pub(crate) fn start(url: &str, args: &[&str]) -> Child {
         .args(["--controller", url])
         .args(args)
         .env("BASICAGENT_TOKEN", TOKEN)
-        // The token must not go by way of a proxy.
+        // The token must not pass through a proxy.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("ALL_PROXY", "http://127.0.0.1:9")
         .stdin(Stdio::piped())
@@ -76,7 +76,7 @@ pub(crate) fn start(url: &str, args: &[&str]) -> Child {
 
 pub(crate) fn run(url: &str, args: &[&str], stdin: &str) -> (i32, Vec<u8>, String) {
     let mut child = start(url, args);
-    // Who does not read its input may be gone already.
+    // A client that does not read its input may have exited already.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     (output.status.code().unwrap(), output.stdout, String::from_utf8(output.stderr).unwrap())
