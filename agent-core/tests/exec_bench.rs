@@ -7,7 +7,7 @@ use std::future;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use agent_core::exec::{End, Executor, Platform, ExecSettings, Spec, Trees};
+use agent_core::exec::{End, ExecSettings, Executor, Platform, Spec, Trees};
 use tokio::process::Command;
 
 const ROUNDS: usize = 2_000;

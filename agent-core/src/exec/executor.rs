@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use agent_sys::daemon;
+use agent_sys::end::End;
+use agent_sys::ending::KILL_BOUND;
 use agent_sys::running::Running;
 use log::{info, warn};
 use nix::sys::resource::{self, Resource};
@@ -16,32 +18,32 @@ use tokio::time;
 
 use super::admission::Admission;
 use super::cgroups::controllers::Controllers;
-use super::cgroups::leaves::{Leaves, MAX_IDLE};
-use super::cgroups::pool::{MAX_LEAVES, Pool};
+use super::cgroups::leaves::{Leaves, MAX_IDLE_TASK_LEAVES, MAX_LEAVES};
 use super::cgroups::root::Root;
-use super::command::account::{Account, Accounts, Asked, Called};
-use super::command::outcome::Outcome;
-use super::command::running::Job;
+use super::command::account::{Account, AccountName, AccountQuery, Accounts};
+use super::command::host::Host;
+use super::command::outcome::{Began, Outcome};
+use super::command::running::RunningCommand;
 use super::command::sink::Piece;
 use super::command::spec::Spec;
 use super::platform::{Platform, Trees};
-use crate::config::{DefaultGroup, ExecSettings};
 use super::zygote::spawner::Spawner;
+use crate::config::{DefaultGroup, ExecSettings};
 use crate::exec::StartError;
 
 /// Descriptors of one running command: two pipes, the process, a keeper's socket or its leaf.
 const FDS_EACH: u64 = 8;
 /// Descriptors for the rest of the agent.
 const FDS_BESIDE: u64 = 512;
-/// On top of the grace: how long shutdown waits for killed trees.
-const SHUTDOWN: Duration = Duration::from_secs(6);
+/// How long shutdown waits for trees on top of the grace: for their kill, and a second for the rest.
+const SHUTDOWN: Duration = KILL_BOUND.saturating_add(Duration::from_secs(1));
 
 /// Runs commands. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Executor(Arc<Inner>);
 
 struct Inner {
-    shared: Arc<Shared>,
+    host: Arc<Host>,
     settings: Mutex<Arc<ExecSettings>>,
     admission: Arc<Admission>,
     next_id: AtomicU64,
@@ -49,16 +51,6 @@ struct Inner {
     /// A clone goes with each job; `None` once shut down. Shutdown waits until all are dropped.
     jobs: Mutex<Option<mpsc::Sender<()>>>,
     jobs_gone: tokio::sync::Mutex<mpsc::Receiver<()>>,
-}
-
-/// What every command uses.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) accounts: Accounts,
-    pub(crate) pool: Option<Arc<Pool>>,
-    pub(super) leaves: Option<Arc<Leaves>>,
-    pub(crate) controllers: Controllers,
-    pub(crate) spawner: Arc<Spawner>,
 }
 
 impl Executor {
@@ -80,19 +72,18 @@ impl Executor {
             Trees::Cgroup => Some(Root::create().map_err(failed("cgroup"))?),
             Trees::Auto => Root::create()
                 .inspect_err(|why| {
-                    info!("exec: no cgroup to run commands in ({why}); each gets a keeper process")
+                    info!("cgroup v2 not usable ({why}); using a helper process per command instead");
                 })
                 .ok(),
         };
-        let pool = root.map(|root| Pool::new(root, Arc::clone(&running)));
-        let spawner = Spawner::start(platform.zygote, nofile, running, pool.clone())?;
+        let leaves = root.map(|root| Leaves::new(root, Arc::clone(&running)));
+        let spawner = Spawner::start(platform.zygote, nofile, running, leaves.clone())?;
         let (jobs, jobs_gone) = mpsc::channel(1);
         Ok(Self(Arc::new(Inner {
-            shared: Arc::new(Shared {
+            host: Arc::new(Host {
                 accounts: Accounts::new(),
-                controllers: Controllers::new(pool.clone()),
-                leaves: pool.as_ref().map(|pool| Leaves::new(pool.root.path.clone())),
-                pool,
+                controllers: Controllers::new(leaves.clone()),
+                leaves,
                 spawner,
             }),
             admission: Admission::new(settings.max_running, settings.max_queued),
@@ -143,35 +134,35 @@ impl Executor {
         let jobs = jobs.ok_or(StartError::ShuttingDown)?;
         let place = tokio::select! {
             biased;
-            () = &mut cancelled => return Ok(Outcome::never_began()),
+            () = &mut cancelled => return Ok(Outcome::without_output(End::Cancelled, Began::now())),
             _ = shutdown.wait_for(|down| *down) => return Err(StartError::ShuttingDown),
             place = self.0.admission.enter(spec.bytes()) => place?,
         };
         let (cancel, cancel_seen) = oneshot::channel();
-        let (answer, mut answered) = oneshot::channel();
-        let job = Job {
-            shared: Arc::clone(&self.0.shared),
+        let (outcome, mut came) = oneshot::channel();
+        let command = RunningCommand {
+            host: Arc::clone(&self.0.host),
             settings: self.settings(),
             spec,
             reader,
             id: self.next_id(),
             cancelled: cancel_seen,
             shutdown,
-            answer,
+            outcome,
         };
         tokio::spawn(async move {
-            job.run().await;
+            command.run().await;
             drop((place, jobs));
         });
         let lost = |_| StartError::step("task", io::Error::other("the command's task was lost"));
         tokio::select! {
             biased;
-            answer = &mut answered => return answer.map_err(lost)?,
+            outcome = &mut came => return outcome.map_err(lost)?,
             () = &mut cancelled => {}
         }
-        // The job may have ended this very moment; then this is not heard.
+        // The command may have ended this very moment; then nobody receives this.
         let _ = cancel.send(());
-        answered.await.map_err(lost)?
+        came.await.map_err(lost)?
     }
 
     /// New settings, for commands that begin from now on.
@@ -189,9 +180,9 @@ impl Executor {
         let mut gone = self.0.jobs_gone.lock().await;
         let bound = self.settings().grace + SHUTDOWN;
         if time::timeout(bound, gone.recv()).await.is_err() {
-            warn!("exec: some commands' processes are still there at shutdown");
+            warn!("shutdown: some killed processes of commands still exist");
         }
-        self.0.shared.spawner.close().await;
+        self.0.host.spawner.close().await;
     }
 
     /// Whom a request's command would run as.
@@ -201,22 +192,22 @@ impl Executor {
         group: Option<String>,
     ) -> Result<Arc<Account>, StartError> {
         let default_group = self.settings().default_group;
-        self.0.shared.accounts.resolve(Asked { user, group, default_group }).await
+        self.0.host.accounts.resolve(AccountQuery { user, group, default_group }).await
     }
 
     /// The groups that a user is in, whatever a request or a setting says: the primary and the supplementary ones.
     pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, StartError> {
-        let own = Asked { user, group: None, default_group: DefaultGroup::Primary };
-        Ok(self.0.shared.accounts.resolve(own).await?.identity.groups.clone())
+        let own = AccountQuery { user, group: None, default_group: DefaultGroup::Primary };
+        Ok(self.0.host.accounts.resolve(own).await?.identity.groups.clone())
     }
 
     /// The numbers of many accounts, in their order; `None` for one that does not exist.
-    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, StartError> {
-        self.0.shared.accounts.numbers(called).await
+    pub(crate) async fn numbers(&self, names: &Arc<[AccountName]>) -> Result<Arc<[Option<u32>]>, StartError> {
+        self.0.host.accounts.numbers(names).await
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.0.shared
+    pub(super) fn host(&self) -> &Arc<Host> {
+        &self.0.host
     }
 
     pub(super) fn is_shut_down(&self) -> bool {
@@ -243,8 +234,10 @@ impl fmt::Debug for Executor {
 fn raise_nofile(settings: &ExecSettings) -> u64 {
     let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
-    let wanted =
-        FDS_BESIDE.saturating_add(2 * (MAX_LEAVES + MAX_IDLE) as u64).saturating_add(commands).min(hard);
+    let wanted = FDS_BESIDE
+        .saturating_add(2 * (MAX_LEAVES + MAX_IDLE_TASK_LEAVES) as u64)
+        .saturating_add(commands)
+        .min(hard);
     if wanted > soft {
         // Refused: commands beyond the limit are answered with "too many open files".
         let _ = resource::setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);

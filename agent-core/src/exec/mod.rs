@@ -18,11 +18,12 @@ mod task;
 mod zygote;
 
 pub use crate::config::{DefaultGroup, ExecSettings};
+pub use agent_sys::end::{End, Usage};
 pub use cgroups::limits::Limits;
-pub(crate) use command::account::Called;
+pub(crate) use command::account::AccountName;
 pub use command::capture::Captured;
 pub(crate) use command::capture::unfinished;
-pub use command::outcome::{End, Outcome, Usage};
+pub use command::outcome::Outcome;
 pub use command::sink::{MAX_PIECE, Piece};
 pub use command::spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
 pub use error::{FailedStep, StartError};

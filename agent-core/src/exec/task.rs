@@ -9,44 +9,41 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use agent_sys::ending::KILL_BOUND;
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Claim, Rest};
 use agent_sys::spool::Kept;
-use agent_sys::{Failure, Files, Holder, Stage, Supervision, cgroup};
+use agent_sys::{Files, Holder, StartFailure, Supervision, cgroup};
 use log::warn;
 use nix::sys::statfs;
 use nix::unistd::Uid;
 use tokio::task;
 
 use super::cgroups::controllers::Limited;
-use super::cgroups::leaves::{self, Leaf};
+use super::cgroups::leaves::{self, TaskLeaf};
 use super::command::account::Account;
 use super::command::capture::{self, Captured};
 use super::command::program::{self, Program};
-use super::command::running;
 use super::command::spec::Spec;
+use super::command::start;
 use super::executor::Executor;
 use crate::config::ExecSettings;
 use crate::exec::StartError;
-
-/// How long a killed leaf may take to be empty.
-const KILLED: Duration = Duration::from_secs(5);
 
 /// A task that could be started now.
 #[derive(Debug)]
 pub struct Prepared {
     account: Arc<Account>,
     settings: Arc<ExecSettings>,
-    leaf: Option<Leaf>,
+    leaf: Option<TaskLeaf>,
     limited: Limited,
 }
 
 /// What a task that was started keeps of the agent's. Dropped, it stays as it is: the task may outlive the agent.
 #[derive(Debug, Default)]
 pub struct Lodging {
-    leaf: Option<Leaf>,
+    leaf: Option<TaskLeaf>,
     limited: bool,
 }
 
@@ -64,7 +61,7 @@ impl Prepared {
     /// `None` where there is no cgroup to be had.
     #[must_use]
     pub fn leaf(&self) -> Option<PathBuf> {
-        self.leaf.as_ref().map(Leaf::path)
+        self.leaf.as_ref().map(TaskLeaf::path)
     }
 
     /// Bytes that will be stored of each output stream, which readers have to know.
@@ -83,8 +80,8 @@ impl Executor {
     /// [`StartError::NotStarted`] when the host's accounts give no answer.
     pub async fn check(&self, spec: &Spec) -> Result<(), StartError> {
         spec.check()?;
-        running::account(self.shared(), &self.settings(), spec).await?;
-        self.shared().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
+        self.host().account(&self.settings(), spec).await?;
+        self.host().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
     }
 
     /// Does for task `n` all that leaves no process: finds its account, makes its cgroup. Undone
@@ -98,14 +95,14 @@ impl Executor {
         }
         spec.check()?;
         let settings = self.settings();
-        let account = running::account(self.shared(), &settings, spec).await?;
-        let name = format!("{}{n}", leaves::PREFIX);
-        let limited = self.shared().controllers.limit(&name, &spec.limits)?;
-        let leaf = self.shared().leaves.as_ref().map(|leaves| {
+        let account = self.host().account(&settings, spec).await?;
+        let name = format!("{}{n}", leaves::TASK_PREFIX);
+        let limited = self.host().controllers.limit(&name, &spec.limits)?;
+        let leaf = self.host().leaves.as_ref().map(|leaves| {
             if !limited.needs_leaf() {
-                return leaves.take(n);
+                return leaves.take_for_task(n);
             }
-            let leaf = leaves.make(n)?;
+            let leaf = leaves.make_for_task(n)?;
             limited.write(&leaf.path())?;
             Ok::<_, io::Error>(leaf)
         });
@@ -114,7 +111,7 @@ impl Executor {
                 return Err(StartError::step("limits", error));
             }
             Err(error) => {
-                warn!("exec: no cgroup for task {n}, so without: {error}");
+                warn!("no cgroup for task {n}, running it without: {error}");
                 None
             }
             Ok(leaf) => leaf,
@@ -149,7 +146,7 @@ impl Executor {
         let task = Supervision {
             claim: &claim,
             dir,
-            leaf: leaf.as_mut().map(Leaf::lend),
+            leaf: leaf.as_mut().map(TaskLeaf::lend),
             timeout: spec.timeout,
             grace: settings.grace,
             not_before,
@@ -159,7 +156,7 @@ impl Executor {
         let joins = limited.joins();
         let stdin = stdin.as_ref().map(AsFd::as_fd);
         let files = Files { stdin, stdout: None, stderr: None, joins: &joins };
-        let spawned = self.shared().spawner.spawn(&launch, files, Holder::Supervisor(task)).await;
+        let spawned = self.host().spawner.spawn(&launch, files, Holder::Supervisor(task)).await;
         drop(joins);
         let lodging = Lodging { leaf, limited: limited.needs_leaf() };
         match spawned {
@@ -176,19 +173,19 @@ impl Executor {
 
     /// Says in words why a task could not be started (the slot's `NotStarted`).
     #[must_use]
-    pub fn explain(&self, stage: Stage, errno: i32, spec: &Spec) -> StartError {
-        running::explain(Failure { id: 0, stage, errno }, &self.settings(), spec)
+    pub fn explain(&self, failure: StartFailure, spec: &Spec) -> StartError {
+        start::explain(failure, &self.settings(), spec)
     }
 
     /// Removes the cgroups of tasks that are over and whose background processes, for which they
     /// had stayed, are too. `running` says of a task's number whether it is not over, which it is
     /// from its [`Executor::prepare`] on; of a leaf, its [`Lodging`] says it.
     pub fn sweep_leaves(&self, running: impl Fn(u64) -> bool) {
-        let shared = self.shared();
-        shared.leaves.iter().for_each(|leaves| leaves.sweep());
-        for root in shared.controllers.roots() {
+        let host = self.host();
+        host.leaves.iter().for_each(|leaves| leaves.sweep_tasks());
+        for root in host.controllers.roots() {
             for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-                if leaves::number(&entry.path()).is_some_and(|n| !running(n)) {
+                if leaves::task_number(&entry.path()).is_some_and(|n| !running(n)) {
                     cgroup::remove(&entry.path());
                 }
             }
@@ -210,7 +207,7 @@ pub async fn kill_leaf(path: &Path) -> io::Result<()> {
 fn kill(path: &Path) -> io::Result<()> {
     let root = path.parent().and_then(|root| root.file_name()).and_then(|name| name.to_str());
     let of_an_agent = root.is_some_and(|name| name.starts_with(cgroup::PREFIX));
-    if !path.is_absolute() || !of_an_agent || leaves::number(path).is_none() {
+    if !path.is_absolute() || !of_an_agent || leaves::task_number(path).is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a task's cgroup"));
     }
     let dir = match File::open(path) {
@@ -221,7 +218,7 @@ fn kill(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not on a cgroup v2 file system"));
     }
     cgroup::kill(&dir)?;
-    let empty = cgroup::await_empty(&dir, KILLED)?;
+    let empty = cgroup::await_empty(&dir, KILL_BOUND)?;
     cgroup::remove(path);
     if empty { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
 }

@@ -2,7 +2,7 @@
 
 use super::rules::{Asked, Name, Policy, RunAs, Verdict};
 use crate::Error;
-use crate::exec::{Called, Executor, MAX_CMD, StartError};
+use crate::exec::{AccountName, Executor, MAX_CMD, StartError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ pub(crate) struct Gate {
 struct InForce {
     policy: Policy,
     /// The accounts that the policy names.
-    called: Arc<[Called]>,
+    called: Arc<[AccountName]>,
 }
 
 impl InForce {
     fn new(policy: Policy) -> Arc<Self> {
         let called = policy.names().iter().map(|name| match name {
-            Name::User(text) => Called::User(text.clone()),
-            Name::Group(text) => Called::Group(text.clone()),
+            Name::User(text) => AccountName::User(text.clone()),
+            Name::Group(text) => AccountName::Group(text.clone()),
         });
         Arc::new(Self { called: called.collect(), policy })
     }

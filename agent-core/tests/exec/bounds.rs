@@ -6,7 +6,9 @@ use agent_core::exec::{End, ExecSettings, StartError, Trees};
 
 #[tokio::test]
 async fn beyond_the_queue_a_command_is_refused_at_once() {
-    for (trees, executor) in executors(&ExecSettings { max_running: 1, max_queued: 1, ..ExecSettings::default() }) {
+    for (trees, executor) in
+        executors(&ExecSettings { max_running: 1, max_queued: 1, ..ExecSettings::default() })
+    {
         let marker = Marker::new();
         let script = marker.script("sleep MARK");
         let (mut first, mut second) =

@@ -1,7 +1,7 @@
 //! Ten ways out of a time-out, none of which works: nothing is left when the answer comes.
 
 use crate::support::{DEADLINE, executors, is_root, processes, run, spec, state};
-use agent_core::exec::{End, Executor, ExecSettings, Spec, Trees};
+use agent_core::exec::{End, ExecSettings, Executor, Spec, Trees};
 use std::fs;
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use crate::roles;
 use crate::support::{BOTH, executors, needs_root, output, run, spec};
-use agent_core::exec::{DefaultGroup, FailedStep, ExecSettings, Spec, StartError};
+use agent_core::exec::{DefaultGroup, ExecSettings, FailedStep, Spec, StartError};
 use std::process::Command;
 
 fn as_user(user: &str, cmd: &str) -> Spec {

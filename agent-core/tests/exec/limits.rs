@@ -1,7 +1,7 @@
 //! Limits of one command's tree: kept, or the command is refused.
 
 use crate::support::{Marker, eventually, executors, is_root, output, run, spec};
-use agent_core::exec::{End, FailedStep, Limits, Outcome, ExecSettings, Spec, StartError};
+use agent_core::exec::{End, ExecSettings, FailedStep, Limits, Outcome, Spec, StartError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +62,8 @@ async fn a_command_over_its_memory_is_killed_and_said_to_be() {
 
 #[tokio::test]
 async fn a_command_cannot_have_more_processes_than_its_limit() {
-    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
+    for (trees, executor) in
+        executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
     {
         let limits = Limits { pids: Some(5), ..NONE };
         let marker = Marker::new();
@@ -88,7 +89,8 @@ async fn a_command_cannot_have_more_processes_than_its_limit() {
 
 #[tokio::test]
 async fn a_command_gets_its_share_of_a_processor_and_no_more() {
-    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
+    for (trees, executor) in
+        executors(&ExecSettings { grace: Duration::from_millis(100), ..ExecSettings::default() })
     {
         let limits = Limits { cpu: Some(20), ..NONE };
         let timeout = Some(Duration::from_secs(2));

@@ -1,7 +1,7 @@
 //! What a command's end, output and input come to.
 
 use crate::support::{DEADLINE, eventually, executors, output, run, spec};
-use agent_core::exec::{End, FailedStep, MAX_CMD, ExecSettings, Spec, StartError};
+use agent_core::exec::{End, ExecSettings, FailedStep, MAX_CMD, Spec, StartError};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -38,7 +38,8 @@ async fn what_a_command_used_is_told() {
 #[tokio::test]
 async fn what_a_command_used_is_told_however_it_was_ended() {
     let busy = "i=0; while ((i < 50000)); do ((i++)); done;";
-    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(200), ..ExecSettings::default() })
+    for (trees, executor) in
+        executors(&ExecSettings { grace: Duration::from_millis(200), ..ExecSettings::default() })
     {
         for rest in ["kill -9 $$", "sleep 100", "trap '' TERM; sleep 100; sleep 100"] {
             let timeout = Some(Duration::from_secs(1));

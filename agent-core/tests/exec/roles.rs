@@ -1,7 +1,7 @@
 //! Agents as processes of their own: what is measured or killed must not be this test binary.
 
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
-use agent_core::exec::{End, FailedStep, ExecSettings, Spec, StartError, Trees};
+use agent_core::exec::{End, ExecSettings, FailedStep, Spec, StartError, Trees};
 use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;

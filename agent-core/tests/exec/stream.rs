@@ -1,7 +1,7 @@
 //! Output to a reader, at the reader's pace.
 
 use crate::support::{Marker, eventually, executors, spec};
-use agent_core::exec::{End, MAX_PIECE, Outcome, Piece, ExecSettings, Spec};
+use agent_core::exec::{End, ExecSettings, MAX_PIECE, Outcome, Piece, Spec};
 use std::future;
 use std::time::Duration;
 use tokio::sync::mpsc;

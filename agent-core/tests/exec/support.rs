@@ -5,7 +5,7 @@ use std::future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_core::exec::{Executor, Outcome, Platform, ExecSettings, Spec, StartError, Trees};
+use agent_core::exec::{ExecSettings, Executor, Outcome, Platform, Spec, StartError, Trees};
 
 /// What a condition may take to come true on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -55,7 +55,8 @@ async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
 
 #[tokio::test]
 async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
-    for (trees, executor) in executors(&ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() })
+    for (trees, executor) in
+        executors(&ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() })
     {
         let marker = Marker::new();
         let script = marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");

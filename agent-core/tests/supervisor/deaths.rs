@@ -3,9 +3,9 @@
 use crate::host::{State, hosts};
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, is_root, processes, spec, state};
-use agent_core::exec::{ExecSettings, Spec, Trees, kill_leaf};
+use agent_core::exec::{End, ExecSettings, Spec, Trees, kill_leaf};
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{End, Look};
+use agent_sys::slot::Look;
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
 
@@ -34,11 +34,11 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         assert_eq!(next.slots.take(1, 9).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         assert_eq!(marker.sleepers().len(), 2, "{trees:?}: they go on");
         supervisor::find(&second).unwrap().unwrap().signal(Signal::SIGTERM).unwrap();
-        assert_eq!(next.record(2).await.end, End::Cancelled);
+        assert_eq!(next.record(2).await.end.unwrap(), End::Cancelled);
         assert_eq!(marker.sleepers().len(), 1);
         marker.kill();
         let record = next.record(1).await;
-        assert_eq!((record.end, record.totals.stdout.total), (End::Exited(42), 13), "{trees:?}");
+        assert_eq!((record.end.unwrap(), record.totals.stdout.total), (End::Exited(42), 13), "{trees:?}");
         assert!(supervisor::find(&first).unwrap().is_none());
         if trees == Trees::Cgroup {
             let root = roles::own_cgroup().join(format!("basicagent.{pid}.0"));
@@ -84,7 +84,7 @@ async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
         host.executor.shutdown().await;
         assert!(host.state.is_held(task.n) && marker.sleepers().len() == 1);
         marker.kill();
-        assert_eq!(task.record().await.end, End::Exited(8), "{:?}", host.trees);
+        assert_eq!(task.record().await.end.unwrap(), End::Exited(8), "{:?}", host.trees);
     }
 }
 
@@ -101,7 +101,7 @@ async fn a_leaf_removed_before_the_command_came_costs_nothing() {
     let dir = std::os::fd::AsFd::as_fd(&host.state.dir);
     let (supervisor, _lodging) =
         host.executor.supervise(prepared, &spec("echo there"), claim, dir, 0).await.unwrap();
-    assert_eq!(host.state.record(1).await.end, End::Exited(0));
+    assert_eq!(host.state.record(1).await.end.unwrap(), End::Exited(0));
     eventually("it is reaped", || supervisor.reap().unwrap().is_some()).await;
     host.executor.shutdown().await;
 }

@@ -2,9 +2,8 @@
 
 use crate::host::{Host, Task, hosts};
 use crate::support::{eventually, run, spec};
-use agent_core::exec::{ExecSettings, Spec};
+use agent_core::exec::{End, ExecSettings, Spec};
 use agent_sys::readiness;
-use agent_sys::slot::End;
 use agent_sys::spool::Stream;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -86,7 +85,7 @@ async fn side_by_side(host: &Host) {
             tasks.push(host.begin(spec(cmd)).await);
         }
         for task in &tasks {
-            assert_eq!(task.record().await.end, End::Exited(0));
+            assert_eq!(task.record().await.end.unwrap(), End::Exited(0));
         }
         println!("  {ROUNDS} x {cmd}: {:.0} a second", ROUNDS as f64 / start.elapsed().as_secs_f64());
     }

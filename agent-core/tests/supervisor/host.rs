@@ -1,9 +1,10 @@
 //! An executor with slots and a directory for tasks; tasks begun on it and looked at.
 
 use crate::support::{BOTH, eventually, is_root, start};
-use agent_core::exec::{Captured, Executor, Lodging, ExecSettings, Spec, StartError, Trees};
+use agent_core::exec::{Captured, End, ExecSettings, Executor, Lodging, Spec, StartError, Trees};
+use agent_sys::StartFailure;
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Begun, End, Look, Record, Rest, Slots, Totals};
+use agent_sys::slot::{Begun, Look, Record, Rest, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
@@ -136,7 +137,7 @@ impl Host {
         (task.record().await, task)
     }
 
-    pub(crate) async fn end(&self, spec: Spec) -> End {
+    pub(crate) async fn end(&self, spec: Spec) -> Result<End, StartFailure> {
         self.run(spec).await.0.end
     }
 }
@@ -155,9 +156,9 @@ impl Task<'_> {
     pub(crate) async fn record(&self) -> Record {
         self.reaped().await;
         let record = self.host.state.record(self.n).await;
-        self.give_back(record.end.is_by_itself().then_some(record.rest));
+        self.give_back(record.is_by_itself().then_some(record.rest));
         if let Some(leaf) = &self.leaf {
-            let in_use = record.end.is_by_itself() || has_processes(leaf);
+            let in_use = record.is_by_itself() || has_processes(leaf);
             assert!(!leaf.exists() || in_use, "an empty leaf is left");
         }
         record

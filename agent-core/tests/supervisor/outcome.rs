@@ -2,10 +2,10 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::exec::{ExecSettings, Spec, StartError};
-use agent_sys::Stage;
-use agent_sys::slot::{End, Look, Rest};
+use agent_core::exec::{End, ExecSettings, Spec, StartError};
+use agent_sys::slot::{Look, Rest};
 use agent_sys::spool::Stream;
+use agent_sys::{Stage, StartFailure};
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,7 +25,7 @@ async fn status_signal_and_core_flag_are_recorded() {
     ];
     for host in hosts(&ExecSettings::default()) {
         for (cmd, expected) in table {
-            assert_eq!(host.end(spec(cmd)).await, expected, "{:?}: {cmd}", host.trees);
+            assert_eq!(host.end(spec(cmd)).await, Ok(expected), "{:?}: {cmd}", host.trees);
         }
         host.executor.shutdown().await;
     }
@@ -66,7 +66,7 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
         assert!(task.begun().await.wall_ms >= moment, "it had begun before");
         let record = task.record().await;
         assert!(record.started_ms >= moment, "{} < {moment}", record.started_ms);
-        assert_eq!(record.end, End::TimedOut);
+        assert_eq!(record.end.unwrap(), End::TimedOut);
         assert!(
             record.wall >= Duration::from_secs(1),
             "the time-out counts from the start: {:?}",
@@ -90,7 +90,7 @@ async fn a_task_can_be_cancelled_before_its_moment() {
             host.attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap()).await.unwrap();
         task.begun().await;
         task.cancel();
-        assert_eq!(task.record().await.end, End::Cancelled);
+        assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
         host.executor.shutdown().await;
     }
 }
@@ -120,12 +120,15 @@ async fn why_a_command_could_not_be_started_is_recorded() {
     for host in hosts(&ExecSettings::default()) {
         let asked = Spec { cwd: Some("/no/such/directory".into()), ..spec("true") };
         let end = host.end(asked.clone()).await;
-        assert_eq!(end, End::NotStarted { stage: Stage::Directory, errno: libc_enoent() });
-        let said = host.executor.explain(Stage::Directory, libc_enoent(), &asked).to_string();
+        assert_eq!(end, Err(StartFailure { stage: Stage::Directory, errno: libc_enoent() }));
+        let said = host
+            .executor
+            .explain(StartFailure { stage: Stage::Directory, errno: libc_enoent() }, &asked)
+            .to_string();
         assert!(said.contains("/no/such/directory"), "{said}");
         host.executor.reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
         let end = host.end(spec("true")).await;
-        assert_eq!(end, End::NotStarted { stage: Stage::Exec, errno: libc_enoent() });
+        assert_eq!(end, Err(StartFailure { stage: Stage::Exec, errno: libc_enoent() }));
         host.executor.shutdown().await;
     }
 }
@@ -163,7 +166,10 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
         let stdin = Some(b"in\n".to_vec());
         let user = Some("nobody".into());
         let (record, task) = host.run(Spec { user, stdin, separate_stderr: true, ..spec(cmd) }).await;
-        assert_eq!((record.end, &task.stdout()[..]), (End::Exited(0), "nobody\nnogroup\nin\nalone\n"));
+        assert_eq!(
+            (record.end.unwrap(), &task.stdout()[..]),
+            (End::Exited(0), "nobody\nnogroup\nin\nalone\n")
+        );
         assert!(task.kept(Stream::Stderr).bytes.starts_with(b"x\n"));
         host.executor.shutdown().await;
     }
@@ -175,11 +181,11 @@ async fn two_at_once_know_nothing_of_each_other() {
         let marker = Marker::new();
         let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
         let (second, task) = host.run(spec("echo two; exit 2")).await;
-        assert_eq!((second.end, &task.stdout()[..]), (End::Exited(2), "two\n"));
+        assert_eq!((second.end.unwrap(), &task.stdout()[..]), (End::Exited(2), "two\n"));
         assert!(matches!(host.state.look(first.n), Look::Running { .. }));
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         marker.kill();
-        assert_eq!((first.record().await.end, &first.stdout()[..]), (End::Exited(1), "one\n"));
+        assert_eq!((first.record().await.end.unwrap(), &first.stdout()[..]), (End::Exited(1), "one\n"));
         host.executor.shutdown().await;
     }
 }
@@ -204,7 +210,7 @@ async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(status.starts_with("Name:\tbasicagent-task\n"), "{status}");
         task.cancel();
-        assert_eq!(task.record().await.end, End::Cancelled);
+        assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
         host.executor.shutdown().await;
     }
 }
@@ -225,7 +231,7 @@ async fn a_supervisor_is_found_by_its_start_time_and_no_other_process_is() {
     assert!(task.find(&agent_sys::slot::Begun { ticks: 0, ..begun }).is_none());
     let found = task.find(&begun).unwrap();
     found.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert_eq!(task.record().await.end, End::Cancelled);
+    assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
     assert!(task.find(&begun).is_none());
     host.executor.shutdown().await;
 }

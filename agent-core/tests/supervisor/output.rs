@@ -3,8 +3,7 @@
 use crate::host::hosts;
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, needs_root, spec};
-use agent_core::exec::{ExecSettings, Spec};
-use agent_sys::slot::End;
+use agent_core::exec::{End, ExecSettings, Spec};
 use agent_sys::spool::Stream;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -110,7 +109,7 @@ async fn a_background_child_that_holds_the_pipe_does_not_hold_back_the_record() 
         let task = host.begin(spec(&marker.script("echo begun; sleep MARK & exit 9"))).await;
         task.reaped().await;
         let record = host.state.record(task.n).await;
-        assert_eq!((record.end, &task.stdout()[..]), (End::Exited(9), "begun\n"));
+        assert_eq!((record.end.unwrap(), &task.stdout()[..]), (End::Exited(9), "begun\n"));
         assert_eq!(marker.sleepers().len(), 1, "it is left alone");
         task.give_back(None);
         if let Some(leaf) = &task.leaf {

@@ -80,18 +80,18 @@ async fn full_disk(host: &Host) {
     let whole = kept.len() > 500_000 && kept.iter().zip(line).all(|(kept, printed)| kept == printed);
     let prefix = if whole { "whole prefix" } else { "broken" };
     let stopped = if extent.stopped { "stopped" } else { "stored" };
-    say(format!("big {:?} total {} {stopped} {prefix}", record.end, extent.total));
+    say(format!("big {:?} total {} {stopped} {prefix}", record.end.unwrap(), extent.total));
 
     let (record, task) = host.run(spec("echo small; exit 7")).await;
     let extent = record.totals.stdout;
     let kept = if task.kept(Stream::Stdout).bytes.is_empty() { "none" } else { "some" };
     let stopped = if extent.stopped { "stopped" } else { "stored" };
-    say(format!("small {:?} total {} {stopped} {kept}", record.end, extent.total));
+    say(format!("small {:?} total {} {stopped} {kept}", record.end.unwrap(), extent.total));
 
     fs::remove_file(host.state.path().join(Stream::Stdout.file_name(1))).unwrap();
     let (record, _) = host.run(spec("echo again")).await;
     let extent = record.totals.stdout;
     let stopped = if extent.stopped { "stopped" } else { "stored" };
-    say(format!("afterwards {:?} total {} {stopped}", record.end, extent.total));
+    say(format!("afterwards {:?} total {} {stopped}", record.end.unwrap(), extent.total));
     host.executor.shutdown().await;
 }

@@ -63,20 +63,27 @@ impl Stage {
     }
 }
 
-/// What a child that failed before exec left in the failure pipe; it then exits with
-/// [`Failure::STATUS`].
+/// Why a command did not become its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    /// The launch it belongs to.
-    pub id: u64,
-    /// Where it failed.
+pub struct StartFailure {
+    /// The step that failed.
     pub stage: Stage,
     /// errno of the failed call.
     pub errno: i32,
 }
 
-impl Failure {
-    /// The exit status of a child that failed so: only then is there something in the pipe.
+/// The report that a child which failed before exec leaves in the failure pipe; the child then
+/// exits with [`FailureReport::STATUS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureReport {
+    /// The launch it belongs to.
+    pub id: u64,
+    /// Why it failed.
+    pub failure: StartFailure,
+}
+
+impl FailureReport {
+    /// The exit status of such a child: only after this status can there be a report.
     pub const STATUS: u8 = 127;
     /// Bytes of one report: far below PIPE_BUF, so reports of several children never mix.
     pub const LEN: usize = 16;
@@ -87,7 +94,8 @@ impl Failure {
         let (id, rest) = bytes.split_first_chunk::<8>()?;
         let (stage, errno) = rest.split_first_chunk::<4>()?;
         let stage = Stage::from_number(u32::from_ne_bytes(*stage))?;
-        Some(Self { id: u64::from_ne_bytes(*id), stage, errno: i32::from_ne_bytes(errno.try_into().ok()?) })
+        let errno = i32::from_ne_bytes(errno.try_into().ok()?);
+        Some(Self { id: u64::from_ne_bytes(*id), failure: StartFailure { stage, errno } })
     }
 }
 
@@ -152,14 +160,14 @@ pub(crate) fn default_actions() {
 /// Becomes the command, or reports why not and exits.
 pub(crate) fn exec(launch: &Received, argv: &[*const c_char], envp: &[*const c_char], failures: RawFd) -> ! {
     let (stage, errno) = attempt(launch, argv, envp);
-    report(failures, launch.id, stage, errno);
+    report(failures, launch.id, StartFailure { stage, errno });
     // SAFETY: _exit(2) takes a number and runs nothing of this process's copied state.
-    unsafe { libc::_exit(c_int::from(Failure::STATUS)) }
+    unsafe { libc::_exit(c_int::from(FailureReport::STATUS)) }
 }
 
 /// Writes one report into the failure pipe; one write(2), async-signal-safe.
-pub(crate) fn report(failures: RawFd, id: u64, stage: Stage, errno: i32) {
-    let mut bytes = [0; Failure::LEN];
+pub(crate) fn report(failures: RawFd, id: u64, StartFailure { stage, errno }: StartFailure) {
+    let mut bytes = [0; FailureReport::LEN];
     let (head, tail) = bytes.split_at_mut(8);
     head.copy_from_slice(&id.to_ne_bytes());
     let (stage_bytes, errno_bytes) = tail.split_at_mut(4);
@@ -261,11 +269,12 @@ mod tests {
     fn each_stage_survives_the_pipe() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         for stage in STAGES {
-            report(writer.as_raw_fd(), 9, stage, libc::ENOENT);
-            let mut bytes = [0; Failure::LEN];
-            assert_eq!(nix::unistd::read(&reader, &mut bytes).unwrap(), Failure::LEN);
-            assert_eq!(Failure::from_bytes(&bytes), Some(Failure { id: 9, stage, errno: libc::ENOENT }));
+            let failure = StartFailure { stage, errno: libc::ENOENT };
+            report(writer.as_raw_fd(), 9, failure);
+            let mut bytes = [0; FailureReport::LEN];
+            assert_eq!(nix::unistd::read(&reader, &mut bytes).unwrap(), FailureReport::LEN);
+            assert_eq!(FailureReport::from_bytes(&bytes), Some(FailureReport { id: 9, failure }));
         }
-        assert_eq!(Failure::from_bytes(b"short"), None);
+        assert_eq!(FailureReport::from_bytes(b"short"), None);
     }
 }

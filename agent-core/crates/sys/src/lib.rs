@@ -11,6 +11,8 @@ pub mod cgroup;
 mod child;
 pub mod daemon;
 mod descendants;
+pub mod end;
+pub mod ending;
 pub mod keeper;
 mod launch;
 pub mod memory;
@@ -24,5 +26,5 @@ pub mod spool;
 pub mod supervisor;
 pub mod zygote;
 
-pub use child::{Failure, Stage};
+pub use child::{FailureReport, Stage, StartFailure};
 pub use launch::{Files, Holder, Identity, Launch, Supervision, file_of};

@@ -14,15 +14,15 @@ use std::sync::{Arc, OnceLock};
 
 use agent_sys::cgroup::remove;
 
+use super::leaves::{CommandLeaf, Leaves};
 use super::limits::{Controller, Limits, Setting, killed_for_memory};
-use super::pool::{Held, Pool};
 use super::root::{Root, own_cgroup, sweep};
 use crate::exec::StartError;
 
 /// What this host has.
 #[derive(Debug)]
 pub(crate) struct Controllers {
-    pool: Option<Arc<Pool>>,
+    leaves: Option<Arc<Leaves>>,
     /// Of version 2, those that leaves can have.
     unified: OnceLock<Vec<Controller>>,
     legacy: [Arc<Legacy>; 3],
@@ -62,13 +62,13 @@ struct Joined {
 
 impl Controllers {
     /// Also removes what dead agents have left in the version 1 hierarchies.
-    pub(crate) fn new(pool: Option<Arc<Pool>>) -> Self {
+    pub(crate) fn new(leaves: Option<Arc<Leaves>>) -> Self {
         for own in Controller::ALL.iter().filter_map(|controller| own_cgroup(Some(controller.name())).ok()) {
             sweep(&own);
         }
         let legacy =
             Controller::ALL.map(|controller| Arc::new(Legacy { controller, state: Mutex::default() }));
-        Self { pool, unified: OnceLock::new(), legacy }
+        Self { leaves, unified: OnceLock::new(), legacy }
     }
 
     /// Makes what version 1 needs for these limits, under this name, and notes what the leaf needs.
@@ -103,13 +103,13 @@ impl Controllers {
     }
 
     /// The leaf that these limits need; `None` where they need none of their own.
-    pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<Held>, StartError> {
-        let Some(pool) = self.pool.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
-        let held = pool
-            .take_limited(|leaf| limited.write(leaf))
+    pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<CommandLeaf>, StartError> {
+        let Some(leaves) = self.leaves.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
+        let leaf = leaves
+            .make_for_command(|leaf| limited.write(leaf))
             .map_err(|error| StartError::step("limits", error))?;
-        limited.watch(held.path());
-        Ok(Some(held))
+        limited.watch(&leaf.path());
+        Ok(Some(leaf))
     }
 
     /// Our directories in the version 1 hierarchies, as far as they are there.
@@ -119,7 +119,7 @@ impl Controllers {
 
     fn unified(&self) -> &[Controller] {
         self.unified
-            .get_or_init(|| self.pool.as_ref().map(|pool| enable(&pool.root.path)).unwrap_or_default())
+            .get_or_init(|| self.leaves.as_ref().map(|leaves| enable(&leaves.root.path)).unwrap_or_default())
     }
 }
 

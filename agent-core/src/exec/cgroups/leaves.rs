@@ -1,166 +1,243 @@
-//! The cgroups that tasks run in: a leaf each, used again once empty.
+//! The leaves of one agent: a cgroup for each command and each task, used again once empty.
 //!
-//! Apart from those of commands ([`super::pool`]): a task outlives the agent, and the journal keeps the path of its leaf,
-//! by which a later agent may have to kill it. So a leaf is called after the first task it was made for, `task.N`, a name
-//! that never comes again. Who removes it: the agent; where that is gone, the supervisor.
+//! A command's leaf is named by a number below [`MAX_LEAVES`], which is also its place in the page
+//! of running trees that the zygote reads. A task outlives the agent, and the journal keeps the
+//! path of its leaf, by which a later agent may have to kill it: so a task's leaf is named after
+//! the first task it was made for, `task.N`, a name that never comes again. The agent removes
+//! leaves; where it is gone, the zygote removes those of commands and a supervisor that of its
+//! task.
 
-use parking_lot::{Mutex, MutexGuard};
-use std::collections::VecDeque;
-use std::fs::File;
+use parking_lot::Mutex;
 use std::io;
-use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use agent_sys::cgroup;
+use agent_sys::running::Running;
 use agent_sys::slot::Rest;
+use agent_sys::{cgroup, readiness};
+use tokio::io::Interest;
 
-use super::root::make_leaf;
+use super::root::Root;
+use super::stock::{Condition, Leaf, Stock};
 
+/// The most leaves of commands, two descriptors each. A command beyond them gets a keeper.
+pub(crate) const MAX_LEAVES: usize = 1024;
+/// The most leaves kept for other tasks, two descriptors each: as many as tasks run at once by
+/// default.
+pub(crate) const MAX_IDLE_TASK_LEAVES: usize = 128;
 /// A task's leaf is `task.N` in the agent's directory of cgroups.
-pub(crate) const PREFIX: &str = "task.";
-/// The most leaves that are kept for other tasks, two descriptors each: as many as run at once by default.
-pub(crate) const MAX_IDLE: usize = 128;
-/// Leaves looked at for an empty one before a new one is made.
-const LOOKS: usize = 4;
+pub(crate) const TASK_PREFIX: &str = "task.";
 
 /// The leaves of one agent.
 #[derive(Debug)]
 pub(crate) struct Leaves {
-    root: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// In no task's hands; some may have background processes.
-    idle: VecDeque<Open>,
-    /// Numbers of those that are not to be used again and were not empty when last looked at.
-    left: Vec<u64>,
+    pub(crate) root: Root,
+    running: Arc<Running>,
+    commands: Mutex<CommandStock>,
+    tasks: Mutex<Stock>,
 }
 
 #[derive(Debug)]
-struct Open {
-    number: u64,
-    dir: File,
-    events: File,
-    /// Its last task has left nothing in it.
-    empty: bool,
+struct CommandStock {
+    stock: Stock,
+    /// How many numbers have been given out.
+    made: u64,
 }
 
-impl Open {
-    fn is_empty(&self) -> io::Result<bool> {
-        if self.empty { Ok(true) } else { cgroup::is_empty(&self.events) }
-    }
-}
-
-/// A leaf in a task's hands. Dropped, it is removed if nothing was started in it, and else stays as it is: the task may
-/// outlive the agent.
+/// A command's leaf: marked as running, and given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Leaf {
+pub(crate) struct CommandLeaf {
+    leaf: Option<Leaf>,
+    is_spent: AtomicBool,
     leaves: Arc<Leaves>,
-    open: Option<Open>,
-    used: bool,
+}
+
+/// A task's leaf. Dropped, it is removed if nothing was started in it; otherwise it stays as it is,
+/// since the task may outlive the agent.
+#[derive(Debug)]
+pub(crate) struct TaskLeaf {
+    leaf: Option<Leaf>,
+    is_used: bool,
+    leaves: Arc<Leaves>,
 }
 
 impl Leaves {
-    pub(crate) fn new(root: PathBuf) -> Arc<Self> {
-        Arc::new(Self { root, state: Mutex::default() })
+    pub(crate) fn new(root: Root, running: Arc<Running>) -> Arc<Self> {
+        let commands = Stock::new(root.path.clone(), "", MAX_LEAVES, true);
+        let tasks = Stock::new(root.path.clone(), TASK_PREFIX, MAX_IDLE_TASK_LEAVES, false);
+        let commands = Mutex::new(CommandStock { stock: commands, made: 0 });
+        Arc::new(Self { root, running, commands, tasks: Mutex::new(tasks) })
     }
 
-    /// An empty leaf, for task `n`.
-    pub(crate) fn take(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
-        let mut state = self.state();
-        for _ in 0..LOOKS {
-            let Some(open) = state.idle.pop_front() else { break };
-            match open.is_empty() {
-                Ok(true) => return Ok(self.hand_out(open)),
-                Ok(false) => state.idle.push_back(open),
-                // Somebody removed it.
-                Err(_) => self.remove(&mut state, open.number),
+    /// Takes an empty leaf for a command; `None` when there are [`MAX_LEAVES`] and the ones looked
+    /// at are all in use.
+    pub(crate) fn take_for_command(self: &Arc<Self>) -> io::Result<Option<CommandLeaf>> {
+        let mut commands = self.commands.lock();
+        let leaf = match commands.stock.take() {
+            Some(leaf) => Some(leaf),
+            None => {
+                commands.stock.sweep();
+                commands.make(|_| Ok(()))?
             }
-        }
-        drop(state);
-        self.make(n)
+        };
+        Ok(leaf.map(|leaf| self.hand_out(leaf, false)))
     }
 
-    /// A new one, for a task that sets limits there.
-    pub(crate) fn make(self: &Arc<Self>, n: u64) -> io::Result<Leaf> {
-        let (dir, events) = make_leaf(&self.path(n))?;
-        Ok(self.hand_out(Open { number: n, dir, events, empty: true }))
+    /// Makes a leaf for a command with limits, which `write` puts into its directory. It is not
+    /// used again.
+    pub(crate) fn make_for_command(
+        self: &Arc<Self>,
+        write: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<CommandLeaf> {
+        let leaf = self.commands.lock().make(write)?;
+        let leaf = leaf
+            .ok_or_else(|| io::Error::other(format!("all {MAX_LEAVES} cgroups for commands are in use")))?;
+        Ok(self.hand_out(leaf, true))
     }
 
-    fn hand_out(self: &Arc<Self>, open: Open) -> Leaf {
-        Leaf { leaves: self.clone(), open: Some(open), used: false }
+    fn hand_out(self: &Arc<Self>, leaf: Leaf, is_spent: bool) -> CommandLeaf {
+        self.running.set(index(&leaf), true);
+        let is_spent = AtomicBool::new(is_spent);
+        CommandLeaf { leaf: Some(leaf), is_spent, leaves: Arc::clone(self) }
     }
 
-    /// Removes those whose background processes, for which they had stayed, are gone.
-    pub(crate) fn sweep(&self) {
-        let mut state = self.state();
-        for number in mem::take(&mut state.left) {
-            self.remove(&mut state, number);
-        }
+    /// Takes an empty leaf for task `n`.
+    pub(crate) fn take_for_task(self: &Arc<Self>, n: u64) -> io::Result<TaskLeaf> {
+        let mut tasks = self.tasks.lock();
+        let leaf = match tasks.take() {
+            Some(leaf) => leaf,
+            None => tasks.make(n)?,
+        };
+        Ok(TaskLeaf { leaf: Some(leaf), is_used: false, leaves: Arc::clone(self) })
     }
 
-    fn path(&self, number: u64) -> PathBuf {
-        self.root.join(format!("{PREFIX}{number}"))
+    /// Makes a leaf for task `n`, which sets limits there.
+    pub(crate) fn make_for_task(self: &Arc<Self>, n: u64) -> io::Result<TaskLeaf> {
+        let leaf = self.tasks.lock().make(n)?;
+        Ok(TaskLeaf { leaf: Some(leaf), is_used: false, leaves: Arc::clone(self) })
     }
 
-    fn remove(&self, state: &mut State, number: u64) {
-        let path = self.path(number);
-        cgroup::remove(&path);
-        if path.exists() {
-            state.left.push(number);
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // What is under the lock changes by calls that don't panic half-way.
-        self.state.lock()
+    /// Removes the tasks' leaves that stayed for background processes which are gone by now.
+    pub(crate) fn sweep_tasks(&self) {
+        self.tasks.lock().sweep();
     }
 }
 
-impl Leaf {
+impl CommandStock {
+    fn make(&mut self, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<Option<Leaf>> {
+        let number = self.stock.free_number().unwrap_or(self.made);
+        if number >= MAX_LEAVES as u64 {
+            return Ok(None);
+        }
+        let leaf = self.stock.make(number)?;
+        let path = self.stock.path(number);
+        if let Err(error) = write(&path) {
+            cgroup::remove(&path);
+            return Err(error);
+        }
+        if self.stock.take_number().is_none() {
+            self.made += 1;
+        }
+        Ok(Some(leaf))
+    }
+}
+
+impl CommandLeaf {
+    /// Returns the leaf's directory.
     pub(crate) fn path(&self) -> PathBuf {
-        self.leaves.path(self.open().number)
+        self.leaves.commands.lock().stock.path(self.leaf().number)
     }
 
-    /// For `CLONE_INTO_CGROUP`: something may be started in it from now on.
-    pub(crate) fn lend(&mut self) -> BorrowedFd<'_> {
-        self.used = true;
-        self.open().dir.as_fd()
+    /// Returns the descriptor for `CLONE_INTO_CGROUP`.
+    pub(crate) fn dir(&self) -> BorrowedFd<'_> {
+        self.leaf().dir.as_fd()
     }
 
-    /// Its task is over. `None`: it was killed there, or may have been, or has limits; such a leaf is not used
-    /// again ([`super::pool`]) and is removed, now or by a [sweep](Leaves::sweep).
-    pub(crate) fn give_back(mut self, left: Option<Rest>) {
-        let Some(mut open) = self.open.take() else { return };
-        let mut state = self.leaves.state();
-        match left {
-            Some(left) if state.idle.len() < MAX_IDLE => {
-                open.empty = left == Rest::Nothing;
-                // To the front: the one used last is in the processor's cache.
-                state.idle.push_front(open);
-            }
-            _ => self.leaves.remove(&mut state, open.number),
+    /// Sends SIGTERM to every process of the leaf.
+    pub(crate) fn terminate(&self) -> io::Result<()> {
+        cgroup::terminate(&self.leaf().dir)
+    }
+
+    /// Kills every process in the leaf and below, also those that fork meanwhile.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        self.is_spent.store(true, Ordering::Relaxed);
+        cgroup::kill(&self.leaf().dir)
+    }
+
+    /// Returns when no process is left in the leaf.
+    pub(crate) async fn empty(&self) -> io::Result<()> {
+        let events = cgroup::events(&self.leaf().dir)?;
+        let events = readiness::watch(events, Interest::PRIORITY)?;
+        // Each reading arms the next notice (kernfs: poll reports what came after the last read).
+        while !cgroup::is_empty(events.get_ref())? {
+            events.ready(Interest::PRIORITY).await?.clear_ready();
         }
+        Ok(())
     }
 
-    fn open(&self) -> &Open {
-        self.open.as_ref().expect("taken by give_back alone, which ends it")
+    fn leaf(&self) -> &Leaf {
+        self.leaf.as_ref().expect("taken in drop alone")
     }
 }
 
-impl Drop for Leaf {
+impl Drop for CommandLeaf {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take_if(|_| !self.used) {
-            self.leaves.remove(&mut self.leaves.state(), open.number);
+        if let Some(leaf) = self.leaf.take() {
+            self.leaves.running.set(index(&leaf), false);
+            let is_spent = self.is_spent.load(Ordering::Relaxed);
+            let condition = if is_spent { Condition::Spent } else { Condition::Unknown };
+            self.leaves.commands.lock().stock.give_back(leaf, condition);
         }
     }
 }
 
-/// The number of a task's leaf, or of the directory that keeps its limits.
-pub(crate) fn number(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_prefix(PREFIX)?.parse().ok()
+impl TaskLeaf {
+    /// Returns the leaf's directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.leaves.tasks.lock().path(self.leaf().number)
+    }
+
+    /// Returns the descriptor for `CLONE_INTO_CGROUP`: something may be started in the leaf from
+    /// now on.
+    pub(crate) fn lend(&mut self) -> BorrowedFd<'_> {
+        self.is_used = true;
+        self.leaf().dir.as_fd()
+    }
+
+    /// Gives it back when its task is over, with what is left of the task; `None`: some of it was
+    /// killed, or may have been, or it has limits. Such a leaf is removed, now or by a
+    /// [sweep](Leaves::sweep_tasks).
+    pub(crate) fn give_back(mut self, rest: Option<Rest>) {
+        let Some(leaf) = self.leaf.take() else { return };
+        let condition = match rest {
+            Some(Rest::Nothing) => Condition::Empty,
+            Some(Rest::Background | Rest::Survivors) => Condition::Unknown,
+            None => Condition::Spent,
+        };
+        self.leaves.tasks.lock().give_back(leaf, condition);
+    }
+
+    fn leaf(&self) -> &Leaf {
+        self.leaf.as_ref().expect("taken by give_back alone, which ends it")
+    }
+}
+
+impl Drop for TaskLeaf {
+    fn drop(&mut self) {
+        if let Some(leaf) = self.leaf.take_if(|_| !self.is_used) {
+            self.leaves.tasks.lock().remove(leaf.number);
+        }
+    }
+}
+
+/// Returns the number of a task's leaf, or of the directory that keeps its limits.
+pub(crate) fn task_number(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix(TASK_PREFIX)?.parse().ok()
+}
+
+/// Returns a command leaf's place in the page of running trees.
+fn index(leaf: &Leaf) -> usize {
+    usize::try_from(leaf.number).unwrap_or(usize::MAX)
 }

@@ -3,5 +3,5 @@
 pub(crate) mod controllers;
 pub(crate) mod leaves;
 pub(crate) mod limits;
-pub(crate) mod pool;
 pub(crate) mod root;
+mod stock;

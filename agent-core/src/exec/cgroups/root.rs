@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use agent_sys::cgroup::{PREFIX, events, lock, remove};
+use agent_sys::cgroup::{PREFIX, lock, remove};
 use nix::fcntl::Flock;
 
 /// The agent's cgroup within its unit's, as our unit file has it.
@@ -60,18 +60,6 @@ impl Root {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
-}
-
-/// Makes a leaf: its directory, and the file that tells whether it is empty.
-pub(crate) fn make_leaf(path: &Path) -> io::Result<(File, File)> {
-    match fs::create_dir(path) {
-        // Made before by an attempt that then came to nothing.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => made?,
-    }
-    let dir = File::open(path)?;
-    let events = events(&dir)?;
-    Ok((dir, events))
 }
 
 /// Where our directory goes: beside the agent where systemd gave it a cgroup within its unit's (`Delegate=yes` and

@@ -20,8 +20,8 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use tokio::sync::Semaphore;
 use tokio::{task, time};
 
-use crate::exec::StartError;
 use crate::config::DefaultGroup;
+use crate::exec::StartError;
 
 /// The step that an error names.
 const LOOKUP: &str = "account look-up";
@@ -49,7 +49,7 @@ pub(crate) struct Account {
 
 /// What a request says about the account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Asked {
+pub(crate) struct AccountQuery {
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) default_group: DefaultGroup,
@@ -57,7 +57,7 @@ pub(crate) struct Asked {
 
 /// An account by what it is called, or by digits that are no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Called {
+pub(crate) enum AccountName {
     User(String),
     Group(String),
 }
@@ -65,14 +65,14 @@ pub(crate) enum Called {
 /// The accounts of this host.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    kept: Mutex<HashMap<Asked, Kept<Arc<Account>>>>,
+    kept: Mutex<HashMap<AccountQuery, Kept<Arc<Account>>>>,
     numbers: Mutex<Option<Numbers>>,
     files: Mutex<Option<(Instant, Files)>>,
     lookups: Arc<Semaphore>,
 }
 
 /// A list of accounts and their numbers.
-type Numbers = (Arc<[Called]>, Kept<Arc<[Option<u32>]>>);
+type Numbers = (Arc<[AccountName]>, Kept<Arc<[Option<u32>]>>);
 
 /// An answer, and until when it is good.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Accounts {
     }
 
     /// Finds the account. Without a wait and without a thread when it was found a moment ago.
-    pub(crate) async fn resolve(&self, asked: Asked) -> Result<Arc<Account>, StartError> {
+    pub(crate) async fn resolve(&self, asked: AccountQuery) -> Result<Arc<Account>, StartError> {
         // Taken before the look-up: a change during it voids the answer.
         let files = self.files();
         if let Some(account) = self.recall(&asked, &files) {
@@ -128,7 +128,10 @@ impl Accounts {
 
     /// The numbers of many accounts, in their order; `None` for one that does not exist. The last list's answer is kept
     /// as an account is.
-    pub(crate) async fn numbers(&self, called: &Arc<[Called]>) -> Result<Arc<[Option<u32>]>, StartError> {
+    pub(crate) async fn numbers(
+        &self,
+        called: &Arc<[AccountName]>,
+    ) -> Result<Arc<[Option<u32>]>, StartError> {
         if called.is_empty() {
             return Ok(Arc::default());
         }
@@ -158,7 +161,7 @@ impl Accounts {
         }
     }
 
-    fn recall(&self, asked: &Asked, files: &Files) -> Option<Arc<Account>> {
+    fn recall(&self, asked: &AccountQuery, files: &Files) -> Option<Arc<Account>> {
         let kept = self.kept.lock();
         let found = kept.get(asked)?;
         found.is_good(files).then(|| Arc::clone(&found.answer))
@@ -207,7 +210,7 @@ fn stamps() -> Files {
     })
 }
 
-fn look_up(asked: &Asked) -> Result<Account, StartError> {
+fn look_up(asked: &AccountQuery) -> Result<Account, StartError> {
     let user = match &asked.user {
         Some(text) => user(text)?,
         None => User::from_uid(Uid::effective())
@@ -232,10 +235,10 @@ fn look_up(asked: &Asked) -> Result<Account, StartError> {
     })
 }
 
-fn number_of(called: &Called) -> Result<Option<u32>, StartError> {
+fn number_of(called: &AccountName) -> Result<Option<u32>, StartError> {
     let number = match called {
-        Called::User(text) => user(text).map(|user| user.uid.as_raw()),
-        Called::Group(text) => group(text).map(Gid::as_raw),
+        AccountName::User(text) => user(text).map(|user| user.uid.as_raw()),
+        AccountName::Group(text) => group(text).map(Gid::as_raw),
     };
     match number {
         Ok(number) => Ok(Some(number)),
@@ -273,8 +276,8 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn asked(user: Option<&str>, group: Option<&str>, default_group: DefaultGroup) -> Asked {
-        Asked { user: user.map(Into::into), group: group.map(Into::into), default_group }
+    fn asked(user: Option<&str>, group: Option<&str>, default_group: DefaultGroup) -> AccountQuery {
+        AccountQuery { user: user.map(Into::into), group: group.map(Into::into), default_group }
     }
 
     #[test]
@@ -330,12 +333,12 @@ mod tests {
     #[tokio::test]
     async fn a_list_of_accounts_becomes_numbers_and_strangers_none() {
         let accounts = Accounts::new();
-        let called: Arc<[Called]> = [
-            Called::User("root".into()),
-            Called::User("0".into()),
-            Called::User("no-such-user".into()),
-            Called::Group("root".into()),
-            Called::Group("no-such-group".into()),
+        let called: Arc<[AccountName]> = [
+            AccountName::User("root".into()),
+            AccountName::User("0".into()),
+            AccountName::User("no-such-user".into()),
+            AccountName::Group("root".into()),
+            AccountName::Group("no-such-group".into()),
         ]
         .into();
         let numbers = accounts.numbers(&called).await.unwrap();

@@ -3,10 +3,12 @@
 pub(crate) mod account;
 pub(crate) mod capture;
 mod environment;
+pub(crate) mod host;
 pub(crate) mod outcome;
 mod process;
 pub(crate) mod program;
 pub(crate) mod running;
 pub(crate) mod sink;
 pub(crate) mod spec;
+pub(crate) mod start;
 mod streams;

@@ -5,19 +5,20 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use agent_sys::end::ProcessEnd;
 use agent_sys::keeper;
 use agent_sys::packet;
-use agent_sys::pidfd::{Ended, PidFd};
+use agent_sys::pidfd::PidFd;
 use agent_sys::readiness;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::exec::cgroups::pool::Held;
+use crate::exec::cgroups::leaves::CommandLeaf;
 
 /// What holds the tree.
 #[derive(Debug)]
 pub(crate) enum Tree {
-    Cgroup(Held),
+    Cgroup(CommandLeaf),
     /// The socket to the keeper. Once dropped, a keeper whose command runs kills the tree.
     Keeper(AsyncFd<OwnedFd>),
 }
@@ -28,8 +29,8 @@ pub(crate) enum Tree {
 pub(crate) struct Process {
     tree: Tree,
     child: AsyncFd<PidFd>,
-    child_ended: Option<Ended>,
-    command_ended: Option<Ended>,
+    child_ended: Option<ProcessEnd>,
+    command_ended: Option<ProcessEnd>,
 }
 
 impl Process {
@@ -39,7 +40,7 @@ impl Process {
     }
 
     /// Waits for the end of the command itself, whatever it left running.
-    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
+    pub(crate) async fn ended(&mut self) -> io::Result<ProcessEnd> {
         if let Some(ended) = self.command_ended {
             return Ok(ended);
         }
@@ -86,7 +87,7 @@ impl Process {
         self.child_ended().await.map(drop)
     }
 
-    async fn child_ended(&mut self) -> io::Result<Ended> {
+    async fn child_ended(&mut self) -> io::Result<ProcessEnd> {
         loop {
             if let Some(ended) = self.child_ended {
                 return Ok(ended);
@@ -114,9 +115,9 @@ fn order(socket: &AsyncFd<OwnedFd>, order: &[u8]) -> io::Result<()> {
 }
 
 /// The keeper's word on its command; `None` when there will be none.
-async fn report(socket: &AsyncFd<OwnedFd>) -> Option<Ended> {
-    let mut bytes = [0; Ended::LEN];
+async fn report(socket: &AsyncFd<OwnedFd>) -> Option<ProcessEnd> {
+    let mut bytes = [0; ProcessEnd::LEN];
     let receive = |socket: &OwnedFd| packet::receive(socket, &mut bytes);
     let (length, _) = socket.async_io(Interest::READABLE, receive).await.ok()?;
-    Ended::from_bytes(bytes.get(..length)?)
+    ProcessEnd::from_bytes(bytes.get(..length)?)
 }

@@ -10,8 +10,8 @@ use agent_sys::{Identity, Launch};
 use super::account::Account;
 use super::environment;
 use super::spec::Spec;
-use crate::exec::StartError;
 use crate::config::ExecSettings;
+use crate::exec::StartError;
 
 /// Everything of a launch but its number and whom it runs as.
 pub(crate) struct Program {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use agent_sys::pidfd::PidFd;
 use agent_sys::running::{Attempt, Running};
-use agent_sys::{Failure, Files, Holder, Launch, Stage, packet, readiness, zygote};
+use agent_sys::{FailureReport, Files, Holder, Launch, Stage, StartFailure, packet, readiness, zygote};
 use log::{error, warn};
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::sys::signal::Signal;
@@ -30,7 +30,7 @@ use tokio::time;
 
 use super::entry::ZYGOTE_FLAG;
 use crate::exec::StartError;
-use crate::exec::cgroups::pool::Pool;
+use crate::exec::cgroups::leaves::Leaves;
 
 /// How long the zygote may take for one launch. One that takes longer is stopped or worse, and
 /// replaced.
@@ -51,7 +51,7 @@ pub(crate) struct Spawner {
     program: PathBuf,
     nofile: u64,
     running: Arc<Running>,
-    pool: Option<Arc<Pool>>,
+    leaves: Option<Arc<Leaves>>,
     failures: Failures,
     current: Mutex<State>,
 }
@@ -104,11 +104,11 @@ impl Spawner {
         program: PathBuf,
         nofile: u64,
         running: Arc<Running>,
-        pool: Option<Arc<Pool>>,
+        leaves: Option<Arc<Leaves>>,
     ) -> Result<Arc<Self>, StartError> {
         let failures = Failures::open().map_err(|error| StartError::step("zygote", error))?;
         let current = Mutex::new(State::None);
-        let spawner = Arc::new(Self { program, nofile, running, pool, failures, current });
+        let spawner = Arc::new(Self { program, nofile, running, leaves, failures, current });
         // Nobody else has the spawner yet; and the first zygote's end, however early, is seen to after this.
         if let Ok(mut current) = spawner.current.try_lock() {
             let first = spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
@@ -175,8 +175,8 @@ impl Spawner {
         }
     }
 
-    /// Why a command that exited with [`Failure::STATUS`] did not even begin, if so.
-    pub(crate) fn failure(&self, id: u64) -> Option<Failure> {
+    /// Why a command that exited with [`FailureReport::STATUS`] did not even begin, if so.
+    pub(crate) fn failure(&self, id: u64) -> Option<StartFailure> {
         self.failures.take(id)
     }
 
@@ -206,7 +206,7 @@ impl Spawner {
             .spawn()?;
         // Not reaped by anyone before the watch below, so the number is still this child's.
         let process = PidFd::open(i32::try_from(child.id()).map_err(io::Error::other)?)?;
-        let cgroups = self.pool.as_ref().map(|pool| pool.root.dir.as_fd());
+        let cgroups = self.leaves.as_ref().map(|leaves| leaves.root.dir.as_fd());
         zygote::hello(&ours, &self.running, cgroups)?;
         fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let socket = readiness::watch(ours, Interest::READABLE)?;
@@ -395,7 +395,7 @@ impl Line {
 struct Failures {
     reader: OwnedFd,
     writer: OwnedFd,
-    unasked: StdMutex<HashMap<u64, Failure>>,
+    unasked: StdMutex<HashMap<u64, StartFailure>>,
 }
 
 impl Failures {
@@ -406,16 +406,16 @@ impl Failures {
     }
 
     /// The child wrote before it exited, so once its end is known its report is here.
-    fn take(&self, id: u64) -> Option<Failure> {
+    fn take(&self, id: u64) -> Option<StartFailure> {
         let mut unasked = self.unasked.lock();
-        let mut buffer = [0; 64 * Failure::LEN];
+        let mut buffer = [0; 64 * FailureReport::LEN];
         while let Ok(length @ 1..) = unistd::read(&self.reader, &mut buffer) {
-            let reports = buffer.get(..length).unwrap_or_default().chunks_exact(Failure::LEN);
-            for failure in reports.filter_map(Failure::from_bytes) {
+            let reports = buffer.get(..length).unwrap_or_default().chunks_exact(FailureReport::LEN);
+            for FailureReport { id, failure } in reports.filter_map(FailureReport::from_bytes) {
                 if unasked.len() >= MAX_FAILURES {
                     unasked.clear();
                 }
-                unasked.insert(failure.id, failure);
+                unasked.insert(id, failure);
             }
         }
         unasked.remove(&id)

@@ -2,7 +2,7 @@
 
 use super::Runner;
 use crate::Error;
-use crate::exec::{Spec, StartError};
+use crate::exec::{End, Spec, StartError};
 use crate::task::record::{Ended, How, Kept, Record, Shape, Took};
 use crate::task::table::State;
 use crate::task::tasks::now;
@@ -25,15 +25,15 @@ impl Runner {
     pub(super) fn told_by(&self, n: u64, shape: Shape, record: &slot::Record, spec: &Spec) -> Ended {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let how = match record.end {
-            slot::End::Exited(status) => How::Exited(status),
-            slot::End::Signaled { signal, core } => How::Signaled { signal, core },
-            slot::End::TimedOut => How::TimedOut,
-            slot::End::Cancelled if self.live().get(&n).is_some_and(|live| live.cancelled) => How::Cancelled,
+            Ok(End::Exited(status)) => How::Exited(status),
+            Ok(End::Signaled { signal, core }) => How::Signaled { signal, core },
+            Ok(End::TimedOut) => How::TimedOut,
+            Ok(End::Cancelled) if self.live().get(&n).is_some_and(|live| live.cancelled) => How::Cancelled,
             // As when the host shuts down, which asks every process to end.
-            slot::End::Cancelled => {
+            Ok(End::Cancelled) => {
                 How::Interrupted("its supervisor was told to end, and not by the agent".to_owned())
             }
-            slot::End::NotStarted { stage, errno } => not_started(&self.executor.explain(stage, errno, spec)),
+            Err(failure) => not_started(&self.executor.explain(failure, spec)),
         };
         if record.rest == slot::Rest::Survivors {
             log::error!("task {n}: some of its killed processes are still there");

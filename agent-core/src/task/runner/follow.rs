@@ -103,7 +103,7 @@ impl Runner {
             Err(error) => ended(n, How::Interrupted(format!("its slot can't be read: {error}"))),
         };
         lodging.give_back(match last {
-            Ok(Look::Ended(record)) if record.end.is_by_itself() => Some(record.rest),
+            Ok(Look::Ended(record)) if record.is_by_itself() => Some(record.rest),
             _ => None,
         });
         end

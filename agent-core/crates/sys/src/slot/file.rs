@@ -236,8 +236,9 @@ fn range(index: u32) -> io::Result<libc::flock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::child::Stage;
-    use crate::slot::{End, Rest, Usage};
+    use crate::child::{Stage, StartFailure};
+    use crate::end::{End, Usage};
+    use crate::slot::Rest;
     use crate::spool::Extent;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -248,7 +249,7 @@ mod tests {
         path
     }
 
-    fn record(end: End) -> Record {
+    fn record(end: Result<End, StartFailure>) -> Record {
         let usage =
             Usage { user: Duration::from_micros(7), system: Duration::from_secs(3), max_rss_kib: 4096 };
         let stdout = Extent { total: u64::MAX, written: 5, tail: 2, stopped: true };
@@ -262,13 +263,13 @@ mod tests {
         let path = path("ends");
         let slots = Slots::open(&path, 3).unwrap();
         let ends = [
-            End::Exited(0),
-            End::Exited(255),
-            End::Signaled { signal: 11, core: true },
-            End::Signaled { signal: 9, core: false },
-            End::TimedOut,
-            End::Cancelled,
-            End::NotStarted { stage: Stage::Exec, errno: libc::ENOENT },
+            Ok(End::Exited(0)),
+            Ok(End::Exited(255)),
+            Ok(End::Signaled { signal: 11, core: true }),
+            Ok(End::Signaled { signal: 9, core: false }),
+            Ok(End::TimedOut),
+            Ok(End::Cancelled),
+            Err(StartFailure { stage: Stage::Exec, errno: libc::ENOENT }),
         ];
         for (end, n) in ends.into_iter().zip(1..) {
             let written = record(end);
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn a_longer_file_keeps_what_was_in_it() {
         let path = path("longer");
-        Slots::open(&path, 1).unwrap().take(0, 1).unwrap().end(&record(End::TimedOut)).unwrap();
+        Slots::open(&path, 1).unwrap().take(0, 1).unwrap().end(&record(Ok(End::TimedOut))).unwrap();
         // Torn while it was made longer.
         File::options().append(true).open(&path).unwrap().set_len(STRIDE + 100).unwrap();
         let slots = Slots::open(&path, 4).unwrap();

@@ -13,4 +13,4 @@ mod file;
 mod record;
 
 pub use file::{Claim, Look, MAX_SLOTS, STRIDE, Slots};
-pub use record::{Begun, End, Record, Rest, Totals, Usage};
+pub use record::{Begun, Record, Rest, Totals};

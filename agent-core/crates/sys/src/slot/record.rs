@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use crate::child::Stage;
+use crate::child::{Stage, StartFailure};
+use crate::end::{End, Usage};
 use crate::spool::Extent;
 
 pub(super) const CLAIM: Place = Place { at: 0, tag: *b"BAclaim1" };
@@ -42,31 +43,6 @@ pub struct Totals {
     pub stderr: Extent,
 }
 
-/// How a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// By itself, with this exit status.
-    Exited(u8),
-    /// By a signal that was not the supervisor's.
-    Signaled {
-        /// The signal's number.
-        signal: i32,
-        /// Whether it left a core dump.
-        core: bool,
-    },
-    /// Its time was over; its tree was killed.
-    TimedOut,
-    /// The supervisor was told to end it, by SIGTERM; its tree was killed.
-    Cancelled,
-    /// It could not be started.
-    NotStarted {
-        /// The step that failed.
-        stage: Stage,
-        /// errno of the failed call.
-        errno: i32,
-    },
-}
-
 /// What is left of a task's tree when its supervisor ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
@@ -78,30 +54,11 @@ pub enum Rest {
     Survivors,
 }
 
-impl End {
-    /// Whether nothing of its tree was killed.
-    #[must_use]
-    pub fn is_by_itself(&self) -> bool {
-        matches!(self, Self::Exited(_) | Self::Signaled { .. } | Self::NotStarted { .. })
-    }
-}
-
-/// What a command and the children it waited for used (getrusage(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time in user mode, to the microsecond.
-    pub user: Duration,
-    /// Processor time in the kernel, to the microsecond.
-    pub system: Duration,
-    /// The largest resident size, in KiB.
-    pub max_rss_kib: u64,
-}
-
 /// The end of a task: what a supervisor leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// How.
-    pub end: End,
+    /// How it ended, or why it could not be started.
+    pub end: Result<End, StartFailure>,
     /// The beginning by the wall clock, Unix time in ms.
     pub started_ms: u64,
     /// The end by the wall clock, Unix time in ms.
@@ -144,13 +101,19 @@ impl Record {
     const SURVIVORS: u64 = 2;
     const NOTHING_LEFT: u64 = 4;
 
+    /// Returns whether nothing of the task's tree was killed.
+    #[must_use]
+    pub fn is_by_itself(&self) -> bool {
+        self.end.is_ok_and(End::is_by_itself) || self.end.is_err()
+    }
+
     pub(super) fn seal(&self, n: u64) -> [u8; 168] {
         let (kind, a, b) = match self.end {
-            End::Exited(status) => (0, u64::from(status), 0),
-            End::Signaled { signal, core } => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
-            End::TimedOut => (2, 0, 0),
-            End::Cancelled => (3, 0, 0),
-            End::NotStarted { stage, errno } => (4, stage as u64, u64::from(errno.unsigned_abs())),
+            Ok(End::Exited(status)) => (0, u64::from(status), 0),
+            Ok(End::Signaled { signal, core }) => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
+            Ok(End::TimedOut) => (2, 0, 0),
+            Ok(End::Cancelled) => (3, 0, 0),
+            Err(StartFailure { stage, errno }) => (4, stage as u64, u64::from(errno.unsigned_abs())),
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let (user, system, rss) = self
@@ -175,14 +138,14 @@ impl Record {
         let [kind, a, b, started_ms, ended_ms, wall, user, system, max_rss_kib, flags, totals @ ..] =
             unseal::<18>(ENDED, slot, n)?;
         let end = match kind {
-            0 => End::Exited(u8::try_from(a).ok()?),
-            1 => End::Signaled { signal: i32::try_from(a).ok()?, core: b == 1 },
-            2 => End::TimedOut,
-            3 => End::Cancelled,
-            4 => End::NotStarted {
+            0 => Ok(End::Exited(u8::try_from(a).ok()?)),
+            1 => Ok(End::Signaled { signal: i32::try_from(a).ok()?, core: b == 1 }),
+            2 => Ok(End::TimedOut),
+            3 => Ok(End::Cancelled),
+            4 => Err(StartFailure {
                 stage: Stage::from_number(u32::try_from(a).ok()?)?,
                 errno: i32::try_from(b).ok()?,
-            },
+            }),
             _ => return None,
         };
         let usage =

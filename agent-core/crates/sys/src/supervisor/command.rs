@@ -6,12 +6,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{self, Gid, Uid};
 
 use super::output::Output;
 use super::wake::Wake;
-use crate::child::{self, Side, Stage};
+use crate::child::{self, Side, Stage, StartFailure};
 use crate::launch::Received;
 
 /// A command that was cloned.
@@ -30,8 +31,14 @@ pub(super) fn start(
     separate_stderr: bool,
     timeout: Option<Duration>,
     turn: impl FnOnce() -> io::Result<()>,
-) -> Result<(Command, Wake), (Stage, i32)> {
-    let failed = |stage| move |error: io::Error| (stage, error.raw_os_error().unwrap_or(libc::EIO));
+) -> Result<(Command, Wake), StartFailure> {
+    let failed = |stage| {
+        move |error: io::Error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            StartFailure { stage, errno }
+        }
+    };
+    let no_files = |errno: Errno| StartFailure { stage: Stage::Files, errno: errno as i32 };
     // All that can fail comes before the clone.
     let wake = Wake::open().map_err(failed(Stage::Session))?;
     let stdout = output.open(0).map_err(failed(Stage::Files))?;
@@ -40,15 +47,14 @@ pub(super) fn start(
         // Lets the user open its own output and input by name, as `> /dev/stderr` does.
         for fd in [Some(&stdout), stderr.as_ref(), launch.files.stdin.as_ref()].into_iter().flatten() {
             let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-            unistd::fchown(fd, Some(uid), Some(gid)).map_err(|errno| (Stage::Files, errno as i32))?;
+            unistd::fchown(fd, Some(uid), Some(gid)).map_err(no_files)?;
         }
     }
     launch.files.stdout = Some(stdout);
     launch.files.stderr = stderr;
     // Killed with us: without a supervisor nobody would end it in time, or record its end.
     launch.dies_with = Some(unistd::getpid().as_raw());
-    let (failure, failures) =
-        unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| (Stage::Files, errno as i32))?;
+    let (failure, failures) = unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_files)?;
     let (argv, envp) = launch.pointers();
     turn().map_err(failed(Stage::Session))?;
     if let Some(timeout) = timeout {

@@ -12,9 +12,6 @@ use crate::spool::{Spool, Stream};
 
 /// Bytes read at once. A supervisor's memory is mostly this.
 const READ: usize = 16 * 1024;
-/// Reads of a pipe that somebody still holds, at most, when nobody is waited for any more.
-const LAST_READS: usize = 128;
-
 /// The pipes and files of both streams.
 pub(super) struct Output<'a> {
     claim: &'a Claim,
@@ -75,17 +72,6 @@ impl<'a> Output<'a> {
             Ok(_) | Err(_) => {
                 *pipe = None;
                 false
-            }
-        }
-    }
-
-    /// Takes what is left when nobody is waited for any more.
-    pub(super) fn take_rest(&mut self) {
-        for index in 0..self.pipes.len() {
-            for _ in 0..LAST_READS {
-                if !self.take(index) {
-                    break;
-                }
             }
         }
     }

@@ -12,12 +12,13 @@ use nix::sys::prctl;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{self, SysconfVar};
 
+use super::command;
 use super::output::Output;
 use super::tree::Tree;
-use super::{command, watch};
+use super::watch::{self, Watched};
 use crate::launch::{OwnedSupervision, Received};
 use crate::pidfd::PidFd;
-use crate::slot::{Begun, End, Record, Rest, Usage};
+use crate::slot::{Begun, Record, Rest};
 use crate::{cgroup, descendants, priority};
 
 /// The name of a supervisor, as ps(1) shows it.
@@ -79,21 +80,21 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         priority::step_back();
     }
     let followed = started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
-    let (end, ended, rest) = match followed {
-        Ok(Ok(last)) => last,
+    let watched = match followed {
+        Ok(Ok(watched)) => watched,
         Ok(Err(error)) => {
             // The kernel has no memory to wait with: nothing is left running without us.
             tree.kill();
             return Err(error);
         }
-        Err((stage, errno)) => (End::NotStarted { stage, errno }, None, Rest::Nothing),
+        Err(failure) => Watched { end: Err(failure), process: None, rest: Rest::Nothing },
     };
 
     // The order: the output's bytes, the names of its files, and only then the record that vouches
     // for both. Whoever reads the record after a power cut finds what it speaks of.
     output.sync();
-    let usage =
-        ended.map(|ended| Usage { user: ended.user, system: ended.system, max_rss_kib: ended.max_rss_kib });
+    let Watched { end, process, rest } = watched;
+    let usage = process.map(|process| process.usage);
     let (wall, ended_ms) = clock.stop()?;
     let totals = output.totals();
     claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, rest, totals })?;

@@ -1,4 +1,4 @@
-//! The ending of a task's tree.
+//! A task's process tree: SIGTERM and SIGKILL for all of it.
 
 use std::os::fd::OwnedFd;
 
@@ -10,25 +10,25 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Asks all of it to end.
+    /// Sends SIGTERM to every process.
     pub(super) fn terminate(&self) {
         priority::come_first();
-        let asked = self.leaf.is_some_and(|leaf| cgroup::terminate(leaf).is_ok());
-        if !asked {
+        let terminated = self.leaf.is_some_and(|leaf| cgroup::terminate(leaf).is_ok());
+        if !terminated {
             descendants::terminate_all();
         }
         // Not for the whole grace: there may be a flood of output to read.
         priority::step_back();
     }
 
-    /// Kills all of it that can be found.
+    /// Kills every process that can be found.
     pub(super) fn kill(&self) {
         priority::come_first();
         if let Some(leaf) = self.leaf {
-            // What this misses, the next line does not.
+            // The next line catches what this misses.
             let _ = cgroup::kill(leaf);
         }
-        // Also with a cgroup: what runs as root can leave it.
+        // Also with a cgroup: a process that runs as root can leave it.
         descendants::kill_all();
     }
 }
