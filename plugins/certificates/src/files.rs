@@ -1,28 +1,28 @@
-//! The files that are looked into, each once, whatever links lead to it.
+//! The files to read, each once, however many links lead to it.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-/// Longer files are none of certificates.
+/// The longest file that is read; no file of certificates is longer.
 const MAX_FILE_BYTES: u64 = 4 << 20;
-/// The most files looked into.
+/// The most files that are read.
 const MAX_FILES: usize = 10_000;
-/// Folders in folders.
+/// How deep folders may be nested.
 const MAX_DEPTH: usize = 8;
 
-/// What was found on the way.
+/// The files found so far.
 #[derive(Default)]
 pub(crate) struct Files {
-    /// (device, inode) of what has been seen, files and folders.
+    /// Device and inode of each file and folder seen so far, sorted.
     seen: Vec<(u64, u64)>,
     pub(crate) found: Vec<PathBuf>,
     pub(crate) unreadable: Vec<PathBuf>,
 }
 
 impl Files {
-    /// A file, or all below a folder. Errors are those of the path itself.
+    /// Adds a file, or all files below a folder. Fails only if the path itself cannot be read.
     pub(crate) fn add(&mut self, path: &Path) -> io::Result<()> {
         let data = fs::metadata(path)?;
         if data.is_dir() {
@@ -30,8 +30,8 @@ impl Files {
                 self.walk(path, data.dev(), MAX_DEPTH);
             }
         } else if !data.is_file() {
-            // A pipe would be waited for.
-            return Err(io::Error::other("it is neither a file nor a folder"));
+            // Opening a pipe would block.
+            return Err(io::Error::other("not a file or folder"));
         } else if self.is_new(data.dev(), data.ino()) {
             self.found.push(path.to_owned());
         }
@@ -46,9 +46,8 @@ impl Files {
             }
             Err(_) => return,
         };
-        // Byte by byte: paths compare slowly. OpenSSL finds certificates by links such as `5ad8a5d6.0`, which come
-        // last:
-        // the other names are what people know.
+        // Names are sorted as bytes, because paths compare slowly. OpenSSL's links such as
+        // `5ad8a5d6.0` come last, so that an entry shows the name that people know.
         let (mut plain, mut links, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries.flatten() {
             let Ok(kind) = entry.file_type() else { continue };
@@ -70,7 +69,7 @@ impl Files {
         self.found.truncate(MAX_FILES);
         for link in links.iter().chain(&hashes) {
             let path = folder.join(link);
-            // In the same folder, what it leads to is seen by its own name.
+            // A link within the folder leads to a file that is found by its own name.
             let is_beside = |target: PathBuf| target.components().count() == 1;
             if is_hash(link.as_encoded_bytes()) && fs::read_link(&path).is_ok_and(is_beside) {
                 continue;
@@ -98,7 +97,7 @@ impl Files {
     }
 }
 
-/// Eight hexadecimal digits, a dot and a number.
+/// Returns whether a name is one of OpenSSL's links: eight hexadecimal digits, a dot and a number.
 fn is_hash(name: &[u8]) -> bool {
     name.len() >= 10
         && name[8] == b'.'
@@ -106,7 +105,7 @@ fn is_hash(name: &[u8]) -> bool {
         && name[9..].iter().all(u8::is_ascii_digit)
 }
 
-/// The bytes of a file that may hold certificates; none of one that is too long.
+/// Reads a file; `None` if it is too long to be one of certificates.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_by_hash_are_told_from_names() {
+    fn openssls_links_are_recognized() {
         for (name, want) in [
             ("5ad8a5d6.0", true),
             ("5ad8a5d6.12", true),

@@ -1,7 +1,9 @@
-//! Distinguished names as text: `C=DE, O=Example, CN=example.org`, escaped as RFC 4514 says, in the certificate's
-//! order.
+//! Distinguished names as text: `C=DE, O=Example, CN=example.org`, escaped as RFC 4514 says, in the
+//! certificate's order.
 
-use crate::der::{OID, Reader, SET, oid};
+use readers::hex;
+use x509_parser::asn1_rs::Tag;
+use x509_parser::x509::X509Name;
 
 /// Short names as openssl writes them.
 const ATTRIBUTES: [(&str, &str); 22] = [
@@ -29,50 +31,52 @@ const ATTRIBUTES: [(&str, &str); 22] = [
     ("2.5.4.46", "dnQualifier"),
 ];
 
-/// The content of a Name. What is damaged in it is left out.
-pub(crate) fn text(content: &[u8]) -> String {
+/// Formats a name.
+pub(crate) fn text(name: &X509Name<'_>) -> String {
     let mut text = String::new();
-    let mut sets = Reader(content);
-    while let Some(set) = sets.next_if(SET) {
-        let mut pairs = Reader(set.content);
+    for set in name.iter_rdn() {
         let mut separator = ", ";
-        while let Some(mut pair) = pairs.sequence() {
-            let (Some(kind), Some(value)) = (pair.next_if(OID), pair.next()) else { break };
+        for attribute in set.iter() {
             if !text.is_empty() {
                 text += separator;
             }
-            let kind = oid(kind.content);
+            let kind = attribute.attr_type().to_id_string();
             let short = ATTRIBUTES.iter().find(|(number, _)| *number == kind);
             text += short.map_or(kind.as_str(), |(_, short)| short);
             text.push('=');
-            escape(&mut text, &string(value.tag, value.content));
+            let value = attribute.attr_value();
+            escape(&mut text, &string(value.tag(), value.data));
             separator = " + ";
         }
     }
     text
 }
 
-/// By the string's type; what is no string is shown in hexadecimal digits after `#`.
-fn string(tag: u8, content: &[u8]) -> String {
+/// Decodes a value by its string type; a value that is not a string becomes `#` and hexadecimal
+/// digits.
+fn string(tag: Tag, content: &[u8]) -> String {
     match tag {
-        // UTF8String, NumericString, PrintableString, IA5String, VisibleString.
-        0x0c | 0x12 | 0x13 | 0x16 | 0x1a => String::from_utf8_lossy(content).into_owned(),
-        // TeletexString: Latin-1 in practice.
-        0x14 => content.iter().map(|byte| char::from(*byte)).collect(),
-        // BMPString and UniversalString.
-        0x1e => {
+        Tag::Utf8String
+        | Tag::NumericString
+        | Tag::PrintableString
+        | Tag::Ia5String
+        | Tag::VisibleString => String::from_utf8_lossy(content).into_owned(),
+        // Latin-1 in practice.
+        Tag::TeletexString => content.iter().map(|byte| char::from(*byte)).collect(),
+        Tag::BmpString => {
             let units = content.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
             char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        0x1c => {
+        Tag::UniversalString => {
             let units =
                 content.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
             units.map(|unit| char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        _ => format!("#{}", crate::hex(content)),
+        _ => format!("#{}", hex::upper(content)),
     }
 }
 
+/// Appends a value, with a backslash before each character that RFC 4514 reserves.
 fn escape(text: &mut String, value: &str) {
     let last = value.chars().count().saturating_sub(1);
     for (index, c) in value.chars().enumerate() {
@@ -91,10 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_of_each_type_are_read_and_escaped() {
-        assert_eq!(string(0x1e, &[0, b'A', 0x20, 0xac]), "A€");
+    fn strings_of_each_type_are_decoded_and_escaped() {
+        assert_eq!(string(Tag::BmpString, &[0, b'A', 0x20, 0xac]), "A€");
         assert_eq!(
-            (string(0x14, b"\xe9"), string(0x0c, b"\xff"), string(0x05, b"\x01")),
+            (
+                string(Tag::TeletexString, b"\xe9"),
+                string(Tag::Utf8String, b"\xff"),
+                string(Tag::Null, b"\x01")
+            ),
             ("é".into(), "\u{fffd}".into(), "#01".into())
         );
         let mut text = String::new();

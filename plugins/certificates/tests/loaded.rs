@@ -5,36 +5,19 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use plugin_api::host::LoadedProvider;
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::Scratch;
 
-/// A folder of the test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("getinfo-certificates-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
+fn path(folder: &Scratch, name: &str) -> String {
+    folder.file(name).to_str().unwrap().to_owned()
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// What openssl says; none, and said, where there is none.
+/// Runs openssl; `None`, with a line that the test is skipped, where there is none.
 fn openssl(args: &[&str], input: &[u8]) -> Option<String> {
     let child = Command::new("openssl")
         .args(args)
@@ -52,13 +35,13 @@ fn openssl(args: &[&str], input: &[u8]) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// `Jan  2 03:04:05 2030 GMT` as seconds since 1970, by date(1).
+/// Converts `Jan  2 03:04:05 2030 GMT` to seconds since 1970 by date(1).
 fn epoch(text: &str) -> i64 {
     let output = Command::new("date").args(["-u", "-d", text, "+%s"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
-/// Everything that openssl shows too, of one certificate in PEM.
+/// Compares an entry with all that openssl shows of the same certificate in PEM.
 fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
     let fields =
         ["-noout", "-serial", "-startdate", "-enddate", "-fingerprint", "-sha256", "-subject", "-issuer"];
@@ -116,7 +99,7 @@ fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
         .filter(|name| !name.is_empty())
         .map(|name| name.replace("IP Address:", "IP:"))
         .collect();
-    // openssl writes IPv6 in full and in capital letters, and names in its old form.
+    // openssl writes IPv6 in full and in upper case, and names in its old form.
     for san in &mut sans {
         if let Some(name) = san.strip_prefix("DirName:/") {
             *san = format!("DirName:{}", name.replace('/', ", "));
@@ -142,7 +125,7 @@ fn only(provider: &LoadedProvider, path: &str) -> Value {
 #[test]
 fn certificates_of_every_kind_are_as_openssl_shows_them() {
     let Some(provider) = load("getinfo-certificates") else { return };
-    let folder = Folder::new("kinds");
+    let folder = Scratch::new("certificates-kinds");
     let names = "subjectAltName=DNS:example.org,DNS:*.example.org,IP:192.0.2.1,IP:2001:db8::1,email:joe@example.org,URI:https://example.org/";
     for (name, key, days, subject, extension) in [
         (
@@ -183,7 +166,7 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
             "subjectAltName=email:x@example.org",
         ),
     ] {
-        let (file, secret) = (folder.path(&format!("{name}.pem")), folder.path(&format!("{name}.key")));
+        let (file, secret) = (path(&folder, &format!("{name}.pem")), path(&folder, &format!("{name}.key")));
         let args = [
             &["req", "-x509", "-nodes", "-utf8", "-newkey"][..],
             key,
@@ -198,15 +181,15 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
         assert_eq!((&entry["path"], entry["position"].as_u64()), (&Value::from(file.as_str()), Some(1)));
         compare(&entry, &pem);
         // The same as DER.
-        let der = folder.path("some.der");
+        let der = path(&folder, "some.der");
         openssl(&["x509", "-outform", "DER", "-out", &der], &pem);
         compare(&only(&provider, &der), &pem);
         fs::remove_file(der).unwrap();
     }
-    let answer = call(&provider, &folder.0.display().to_string()).unwrap();
+    let answer = call(&provider, &folder.path().display().to_string()).unwrap();
     assert_eq!(answer["count"], 7);
     assert!(!answer.to_string().contains("PRIVATE"));
-    let ending = call(&provider, &format!("-e 30 {}", folder.0.display())).unwrap();
+    let ending = call(&provider, &format!("-e 30 {}", folder.path().display())).unwrap();
     let mut names: Vec<&str> = ending["certificates"]
         .as_array()
         .unwrap()
@@ -218,11 +201,11 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
 }
 
 #[test]
-fn an_issued_and_expired_certificate_is_told() {
+fn an_issued_and_expired_certificate_is_shown() {
     let Some(provider) = load("getinfo-certificates") else { return };
-    let folder = Folder::new("issued");
+    let folder = Scratch::new("certificates-issued");
     let (ca, key, request, leaf) =
-        (folder.path("ca.pem"), folder.path("ca.key"), folder.path("leaf.csr"), folder.path("leaf.pem"));
+        (path(&folder, "ca.pem"), path(&folder, "ca.key"), path(&folder, "leaf.csr"), path(&folder, "leaf.pem"));
     let made = openssl(
         &[
             "req",
@@ -244,7 +227,7 @@ fn an_issued_and_expired_certificate_is_told() {
     if made.is_none() {
         return;
     }
-    let own = folder.path("leaf.key");
+    let own = path(&folder, "leaf.key");
     openssl(
         &[
             "req",
@@ -262,13 +245,13 @@ fn an_issued_and_expired_certificate_is_told() {
         ],
         b"",
     );
-    // `openssl ca` alone can set both dates.
-    let config = folder.path("ca.cnf");
-    fs::write(folder.path("index.txt"), "").unwrap();
-    fs::write(folder.path("serial"), "00FACE\n").unwrap();
+    // Only `openssl ca` can set both dates.
+    let config = path(&folder, "ca.cnf");
+    fs::write(path(&folder, "index.txt"), "").unwrap();
+    fs::write(path(&folder, "serial"), "00FACE\n").unwrap();
     fs::write(
         &config,
-        format!("[ca]\ndefault_ca=a\n[a]\ndir={0}\ndatabase={0}/index.txt\nserial={0}/serial\nnew_certs_dir={0}\ndefault_md=sha384\npolicy=p\n[p]\nCN=supplied\n", folder.0.display()),
+        format!("[ca]\ndefault_ca=a\n[a]\ndir={0}\ndatabase={0}/index.txt\nserial={0}/serial\nnew_certs_dir={0}\ndefault_md=sha384\npolicy=p\n[p]\nCN=supplied\n", folder.path().display()),
     )
     .unwrap();
     openssl(
@@ -301,7 +284,7 @@ fn an_issued_and_expired_certificate_is_told() {
         (&"CN=Own CA".into(), &true.into(), &"2020-02-29T12:00:00Z".into())
     );
 
-    // A chain in one file, with what does not belong there; the same ones by other names.
+    // A chain in one file, with things that do not belong there; the same certificates by other names.
     let chain = [
         &b"Some words\n"[..],
         &pem,
@@ -310,13 +293,13 @@ fn an_issued_and_expired_certificate_is_told() {
         &fs::read(&ca).unwrap(),
     ]
     .concat();
-    fs::create_dir_all(folder.0.join("live/deep")).unwrap();
-    fs::write(folder.path("live/fullchain.pem"), chain).unwrap();
-    symlink("fullchain.pem", folder.path("live/5ad8a5d6.0")).unwrap();
-    symlink("..", folder.path("live/deep/up")).unwrap();
-    symlink("../../leaf.pem", folder.path("live/deep/cert.pem")).unwrap();
-    symlink("nowhere", folder.path("live/dangling")).unwrap();
-    let answer = call(&provider, &folder.path("live")).unwrap();
+    fs::create_dir_all(folder.file("live/deep")).unwrap();
+    fs::write(path(&folder, "live/fullchain.pem"), chain).unwrap();
+    symlink("fullchain.pem", path(&folder, "live/5ad8a5d6.0")).unwrap();
+    symlink("..", path(&folder, "live/deep/up")).unwrap();
+    symlink("../../leaf.pem", path(&folder, "live/deep/cert.pem")).unwrap();
+    symlink("nowhere", path(&folder, "live/dangling")).unwrap();
+    let answer = call(&provider, &path(&folder, "live")).unwrap();
     let rows: Vec<(String, u64)> = answer["certificates"]
         .as_array()
         .unwrap()
@@ -326,18 +309,18 @@ fn an_issued_and_expired_certificate_is_told() {
     assert_eq!(rows, [("CN=leaf".to_owned(), 1), ("CN=Own CA".to_owned(), 3)]);
     assert_eq!(
         answer["certificates"][0]["other_paths"],
-        Value::from(vec![folder.path("live/deep/cert.pem")])
+        Value::from(vec![path(&folder, "live/deep/cert.pem")])
     );
     assert_eq!(answer["problems"].as_array().unwrap().len(), 1);
-    assert!(answer["problems"][0]["message"].as_str().unwrap().starts_with("certificate 2 of it"));
-    assert!(Command::new("mkfifo").arg(folder.path("live/pipe")).status().unwrap().success());
-    assert_eq!(call(&provider, &folder.path("live")).unwrap()["count"], 2);
-    assert_eq!(call(&provider, &folder.path("live/pipe")).unwrap_err().code(), "unreadable");
-    assert_eq!(call(&provider, &folder.path("none")).unwrap_err().code(), "unreadable");
+    assert!(answer["problems"][0]["message"].as_str().unwrap().starts_with("certificate 2 is not valid"));
+    assert!(Command::new("mkfifo").arg(path(&folder, "live/pipe")).status().unwrap().success());
+    assert_eq!(call(&provider, &path(&folder, "live")).unwrap()["count"], 2);
+    assert_eq!(call(&provider, &path(&folder, "live/pipe")).unwrap_err().code(), "unreadable");
+    assert_eq!(call(&provider, &path(&folder, "none")).unwrap_err().code(), "unreadable");
 }
 
 #[test]
-fn the_systems_own_are_as_openssl_shows_them() {
+fn the_systems_certificates_are_as_openssl_shows_them() {
     let Some(provider) = load("getinfo-certificates") else { return };
     let bundle = "/etc/ssl/certs/ca-certificates.crt";
     let Ok(text) = fs::read_to_string(bundle) else {
@@ -350,7 +333,7 @@ fn the_systems_own_are_as_openssl_shows_them() {
     let pems: Vec<String> =
         text.split_inclusive(end).filter(|part| part.contains("BEGIN")).map(str::to_owned).collect();
     assert_eq!(entries.len(), pems.len());
-    // openssl is started twice for each: a third of them is enough.
+    // openssl runs twice for each certificate, so only every third is compared.
     for (entry, pem) in entries.iter().zip(&pems).step_by(3) {
         if compare(entry, pem.as_bytes()).is_none() {
             return;
