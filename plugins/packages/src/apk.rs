@@ -1,21 +1,23 @@
 //! Packages of apk: /lib/apk/db/installed (apk's installed database, version 2 of its package index format).
 
+use readers::regular;
+
+use crate::database::{MAX_TEXT_BYTES, Read};
 use crate::package::Package;
 use crate::selection::Selection;
-use crate::{Read, read_bounded};
 
-/// Newer ones last.
+/// Where apk keeps it; newer versions last.
 const FILES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
-/// None where there is no such database.
+/// Reads the database; `None` where there is none.
 pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let path = FILES.iter().map(|file| selection.root.join(file)).find(|path| path.exists())?;
-    let text = read_bounded(&path);
+    let text = regular::text(&path, MAX_TEXT_BYTES);
     let error = text.as_ref().err().map(ToString::to_string);
     Some(Read { manager: "apk", path, error, packages: parse(&text.unwrap_or_default(), selection) })
 }
 
-/// Records parted by empty lines; each line is a letter, `:` and a value.
+/// Reads records separated by empty lines. Each line is a letter, `:` and a value.
 fn parse(text: &str, selection: &Selection) -> Vec<Package> {
     let mut packages = Vec::new();
     for record in text.split("\n\n") {
@@ -30,7 +32,7 @@ fn parse(text: &str, selection: &Selection) -> Vec<Package> {
                 "o" => package.source = Some(value.to_owned()),
                 "m" => package.maintainer = Some(value.to_owned()),
                 "T" => package.summary = Some(value.to_owned()),
-                // Its files follow.
+                // The package's files follow.
                 "F" => break,
                 _ => {}
             }
@@ -44,8 +46,6 @@ fn parse(text: &str, selection: &Selection) -> Vec<Package> {
 
 #[cfg(test)]
 mod tests {
-    use plugin_api::Args;
-
     use super::*;
 
     const INSTALLED: &str = "C:Q1qKcZ+j23xssAXmgQhkOO8dHnbWw=\nP:musl\nV:1.2.5-r0\nA:x86_64\nS:407278\nI:667648\nT:the musl c library: implementation\n\
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn records_are_read() {
-        let all = Selection::parse(&Args::default()).unwrap();
+        let all = Selection::default();
         let packages = parse(INSTALLED, &all);
         assert_eq!(packages.len(), 2);
         let musl = &packages[0];

@@ -4,19 +4,21 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use readers::regular;
+use readers::utc::iso_utc;
+
+use crate::database::{MAX_TEXT_BYTES, Read};
 use crate::package::Package;
 use crate::selection::Selection;
-use crate::utc::iso_utc;
-use crate::{Read, read_bounded};
 
 const STATUS: &str = "var/lib/dpkg/status";
-/// One file a package, in images without a package manager.
+/// One file per package, in images without a package manager.
 const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
 
-/// None where there is no such database.
+/// Reads the database; `None` where there is none.
 pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let mut path = selection.root.join(STATUS);
-    let mut text = read_bounded(&path);
+    let mut text = regular::text(&path, MAX_TEXT_BYTES);
     if !path.exists() {
         path = selection.root.join(STATUS_FOLDER);
         text = Ok(read_folder(&path)?);
@@ -34,16 +36,17 @@ pub(crate) fn read(selection: &Selection) -> Option<Read> {
 fn read_folder(path: &Path) -> Option<String> {
     let mut text = String::new();
     for entry in fs::read_dir(path).ok()?.flatten() {
-        // Sums of files stand beside.
+        // Checksums of files are there too.
         if entry.path().extension().is_none_or(|extension| extension != "md5sums") {
-            text += &read_bounded(&entry.path()).unwrap_or_default();
+            text += &regular::text(&entry.path(), MAX_TEXT_BYTES).unwrap_or_default();
             text += "\n\n";
         }
     }
     Some(text)
 }
 
-/// dpkg writes the list of a package's files when it unpacks it, and keeps no other date.
+/// Adds when a package was installed. dpkg writes the list of a package's files when it unpacks it,
+/// and keeps no other date.
 fn installed(package: &mut Package, multi_arch: bool, info: &Path) {
     let suffix = if multi_arch { package.architecture.as_deref() } else { None };
     let file = match suffix {
@@ -55,7 +58,8 @@ fn installed(package: &mut Package, multi_arch: bool, info: &Path) {
     package.installed = package.installed_epoch.and_then(iso_utc);
 }
 
-/// Paragraphs of `Key: value`, each with whether its files are kept by architecture (`Multi-Arch: same`).
+/// Reads paragraphs of `Key: value`. Each package comes with whether its files are kept by
+/// architecture (`Multi-Arch: same`).
 fn parse(text: &str, selection: &Selection) -> Vec<(Package, bool)> {
     let mut packages = Vec::new();
     for paragraph in text.split("\n\n") {
@@ -84,12 +88,12 @@ fn paragraph_of(name: &str, paragraph: &str) -> Option<(Package, bool)> {
         let Some((key, value)) = line.split_once(':') else { continue };
         let value = value.trim();
         match key {
-            // Wish, error flag, state.
+            // The desired action, an error flag, the state.
             "Status" => value.split(' ').next_back()?.clone_into(&mut package.status),
             "Version" => value.clone_into(&mut package.version),
             "Architecture" => package.architecture = Some(value.to_owned()),
             "Multi-Arch" => multi_arch = value == "same",
-            // KiB.
+            // In KiB.
             "Installed-Size" => {
                 package.size_bytes = value.parse::<u64>().ok().and_then(|size| size.checked_mul(1024))
             }
@@ -121,7 +125,7 @@ mod tests {
         Package: conf\nStatus: deinstall ok config-files\nInstalled-Size: 99999999999999999999\nVersion: 1\n\n\n\nno colon\n";
 
     fn parse_all(text: &str, args: &str) -> Vec<(Package, bool)> {
-        parse(text, &Selection::parse(&Args::parse(args).unwrap()).unwrap())
+        parse(text, &crate::selection::OPTIONS.parse(&Args::parse(args).unwrap()).unwrap())
     }
 
     #[test]
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_does_no_harm() {
+    fn a_truncated_database_causes_no_panic() {
         for end in 0..STATUS.len() {
             let _ = parse_all(&STATUS[..end], "");
         }

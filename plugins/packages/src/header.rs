@@ -1,7 +1,10 @@
-//! An rpm header as the rpm database keeps it (rpm's docs/manual/format_header.md, without the leading magic).
+//! An rpm header as the rpm database keeps it (rpm's docs/manual/format_header.md, without the
+//! leading magic).
+
+use readers::integer::{be_u32, be_u64};
+use readers::utc::iso_utc;
 
 use crate::package::Package;
-use crate::utc::iso_utc;
 
 const NAME: u32 = 1000;
 const VERSION: u32 = 1001;
@@ -19,18 +22,18 @@ const INT32: u32 = 4;
 const INT64: u32 = 5;
 const STRING: u32 = 6;
 const STRING_ARRAY: u32 = 8;
-/// The first of the texts is that without a locale.
+/// The first of its texts is the one without a locale.
 const I18N_STRING: u32 = 9;
 
-/// Index, then data, both of the length that the first two words say.
+/// A header: an index, then data, whose lengths the first two words give.
 struct Header<'a> {
     index: &'a [u8],
     data: &'a [u8],
 }
 
-/// The package a header describes; none where it is no header, or has no name.
+/// Reads the package that a header describes; `None` if it is not a header, or has no name.
 pub(crate) fn parse(blob: &[u8]) -> Option<Package> {
-    let length = |at| usize::try_from(u32_at(blob, at)?).ok();
+    let length = |at| usize::try_from(be_u32(blob, at)?).ok();
     let (entries, data_length) = (length(0)?, length(4)?);
     let index_end = entries.checked_mul(16)?.checked_add(8)?;
     let header = Header {
@@ -62,11 +65,11 @@ pub(crate) fn parse(blob: &[u8]) -> Option<Package> {
 }
 
 impl Header<'_> {
-    /// The type of a tag's value, and the data from its beginning on.
+    /// Finds a tag: the type of its value, and the data from the value on.
     fn find(&self, tag: u32) -> Option<(u32, &[u8])> {
-        let entry = self.index.chunks_exact(16).find(|entry| u32_at(entry, 0) == Some(tag))?;
-        let offset = usize::try_from(u32_at(entry, 8)?).ok()?;
-        Some((u32_at(entry, 4)?, self.data.get(offset..)?))
+        let entry = self.index.chunks_exact(16).find(|entry| be_u32(entry, 0) == Some(tag))?;
+        let offset = usize::try_from(be_u32(entry, 8)?).ok()?;
+        Some((be_u32(entry, 4)?, self.data.get(offset..)?))
     }
 
     fn text(&self, tag: u32) -> Option<String> {
@@ -80,22 +83,18 @@ impl Header<'_> {
 
     fn number(&self, tag: u32) -> Option<u64> {
         match self.find(tag)? {
-            (INT32, data) => u32_at(data, 0).map(u64::from),
-            (INT64, data) => Some(u64::from_be_bytes(data.get(..8)?.try_into().ok()?)),
+            (INT32, data) => be_u32(data, 0).map(u64::from),
+            (INT64, data) => be_u64(data, 0),
             _ => None,
         }
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// (tag, type, value as it stands in the data).
+    /// Builds a header from tags: tag, type, and the value as it stands in the data.
     fn blob(tags: &[(u32, u32, &[u8])]) -> Vec<u8> {
         let (mut index, mut data) = (Vec::new(), Vec::new());
         for (tag, kind, value) in tags {
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_and_offsets_beyond_the_end_are_refused() {
+    fn lengths_and_offsets_beyond_the_end_are_rejected() {
         assert_eq!(parse(&[0xff; 64]), None);
         assert_eq!(parse(&[0; 64]), None);
         let mut odd =

@@ -4,7 +4,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use crate::open_file;
+use readers::integer::le_u32;
+use readers::regular;
 
 const MAGIC: &[u8] = b"RpmP";
 const SLOT_MAGIC: &[u8] = b"Slot";
@@ -14,19 +15,19 @@ const HEADER: usize = 32;
 const SLOT: usize = 16;
 const BLOCK: u64 = 16;
 const BLOB_HEADER: usize = 16;
-/// The largest header read.
+/// The largest header that is read.
 const MAX_BLOB_BYTES: usize = 64 << 20;
 /// Room for a million packages.
 const MAX_SLOT_PAGES: usize = 4096;
 
-/// Calls `visit` with each package's header, in the order of the slots. What is damaged is left out.
+/// Calls `visit` with each package's header, in the order of the slots. Damaged entries are skipped.
 pub(crate) fn each_blob(path: &Path, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
-    let file = open_file(path)?;
+    let file = regular::open(path)?;
     let mut header = [0; HEADER];
     file.read_exact_at(&mut header, 0)?;
     let slot_pages = u32_at(&header, 12) as usize;
     if !header.starts_with(MAGIC) || u32_at(&header, 4) != 0 || slot_pages > MAX_SLOT_PAGES {
-        return Err(io::Error::other("no ndb database of version 0"));
+        return Err(io::Error::other("not an ndb database of version 0"));
     }
     let mut slots = vec![0; slot_pages * PAGE];
     file.read_exact_at(&mut slots, 0)?;
@@ -55,7 +56,7 @@ pub(crate) fn each_blob(path: &Path, mut visit: impl FnMut(&[u8])) -> io::Result
     Ok(())
 }
 
-/// The caller's slices are of fixed lengths.
+/// Reads a number of a slice that has it.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    le_u32(bytes, at).unwrap_or_default()
 }

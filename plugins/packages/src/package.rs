@@ -1,4 +1,4 @@
-//! One package, of whichever manager.
+//! One package of any manager.
 
 use serde::Serialize;
 
@@ -8,24 +8,24 @@ use serde::Serialize;
 pub(crate) struct Package {
     /// `dpkg`, `rpm` or `apk`.
     pub(crate) manager: &'static str,
-    /// Its name.
+    /// The package's name.
     pub(crate) name: String,
-    /// As the manager writes it: of rpm `[EPOCH:]VERSION-RELEASE`.
+    /// Its version as the manager writes it; of rpm `[EPOCH:]VERSION-RELEASE`.
     pub(crate) version: String,
-    /// As the manager calls it: `amd64`, `x86_64`, `all`, `noarch`, …
+    /// Its architecture as the manager names it: `amd64`, `x86_64`, `all`, `noarch`, …
     pub(crate) architecture: Option<String>,
-    /// `installed`; of dpkg also `config-files`, `half-installed`, … (dpkg(1)).
+    /// Its state: `installed`; of dpkg also `config-files`, `half-installed`, … (dpkg(1)).
     pub(crate) status: String,
-    /// Bytes it takes when installed, as the package says.
+    /// Bytes that it takes when installed, as the package states.
     pub(crate) size_bytes: Option<u64>,
-    /// When it was installed or upgraded last, in UTC, ISO 8601; null where not known (apk).
+    /// When it was last installed or upgraded, in UTC, ISO 8601; null where unknown (apk).
     pub(crate) installed: Option<String>,
-    /// The same in seconds since 1970.
+    /// When it was last installed or upgraded, in seconds since 1970.
     pub(crate) installed_epoch: Option<u64>,
-    /// The source package it was built from; of rpm that package's file name.
+    /// The source package it was built from; of rpm the file name of that package.
     pub(crate) source: Option<String>,
-    /// Who maintains it; of rpm its vendor.
+    /// Its maintainer; of rpm its vendor.
     pub(crate) maintainer: Option<String>,
-    /// One line of description.
+    /// A description in one line.
     pub(crate) summary: Option<String>,
 }

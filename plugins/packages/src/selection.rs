@@ -1,60 +1,58 @@
-//! Which packages a call asks for, and of which root folder.
+//! The packages that a call selects, and the root folder they are installed below.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use plugin_api::{Args, ProviderError};
+use plugin_api::{Opt, Options};
 
-/// The package managers whose databases are read.
-pub(crate) const MANAGERS: [&str; 3] = ["dpkg", "rpm", "apk"];
+/// A package manager whose database can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manager {
+    Dpkg,
+    Rpm,
+    Apk,
+}
+
+impl Manager {
+    /// In the order of the answer.
+    pub(crate) const ALL: [Self; 3] = [Self::Dpkg, Self::Rpm, Self::Apk];
+}
 
 /// A call's arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// Names, or patterns with `*`; none are all.
+    /// Names, or patterns with `*`; none select all packages.
     names: Vec<String>,
-    manager: Option<String>,
+    manager: Option<Manager>,
     pub(crate) count_only: bool,
     pub(crate) root: PathBuf,
 }
 
-impl Selection {
-    pub(crate) fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen =
-            Self { names: Vec::new(), manager: None, count_only: false, root: PathBuf::from("/") };
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            match word {
-                "-c" => chosen.count_only = true,
-                "-m" => {
-                    let manager = words.next().unwrap_or_default();
-                    if !MANAGERS.contains(&manager) {
-                        return Err(ProviderError::usage(format!(
-                            "-m needs dpkg, rpm or apk, not {manager:?}"
-                        )));
-                    }
-                    chosen.manager = Some(manager.to_owned());
-                }
-                "-r" => {
-                    let root = Path::new(words.next().unwrap_or_default());
-                    if !root.is_absolute() {
-                        return Err(ProviderError::usage(format!("-r needs an absolute path, not {root:?}")));
-                    }
-                    root.clone_into(&mut chosen.root);
-                }
-                "--" => chosen.names.extend(words.by_ref().map(str::to_owned)),
-                _ if word.starts_with('-') => {
-                    return Err(ProviderError::usage(format!(
-                        "{word:?} is none of -c, -m MANAGER, -r ROOT, NAME"
-                    )));
-                }
-                _ => chosen.names.push(word.to_owned()),
-            }
-        }
-        Ok(chosen)
-    }
+pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::value("-m dpkg|rpm|apk", "only the packages of this manager", |chosen, value| {
+        let managers = [("dpkg", Manager::Dpkg), ("rpm", Manager::Rpm), ("apk", Manager::Apk)];
+        chosen.manager = Some(value.choice(&managers)?);
+        Ok(())
+    }),
+    Opt::flag("-c", "count only", |chosen| chosen.count_only = true),
+    Opt::value("-r ROOT", "read the system below this folder, such as a container image", |chosen, value| {
+        chosen.root = value.absolute_path()?.to_owned();
+        Ok(())
+    }),
+    Opt::words("NAME", "only these packages; * matches any text", |chosen, value| {
+        chosen.names.push(value.as_str().to_owned());
+        Ok(())
+    }),
+]);
 
-    pub(crate) fn wants_manager(&self, manager: &str) -> bool {
-        self.manager.as_ref().is_none_or(|wanted| wanted == manager)
+impl Default for Selection {
+    fn default() -> Self {
+        Self { names: Vec::new(), manager: None, count_only: false, root: PathBuf::from("/") }
+    }
+}
+
+impl Selection {
+    pub(crate) fn wants_manager(&self, manager: Manager) -> bool {
+        self.manager.is_none_or(|wanted| wanted == manager)
     }
 
     pub(crate) fn wants(&self, name: &str) -> bool {
@@ -62,14 +60,14 @@ impl Selection {
     }
 }
 
-/// Whether a name is of a pattern's form, in which `*` stands for any text.
+/// Returns whether a name matches a pattern, in which `*` stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
     for part in parts {
-        // The earliest place leaves most for what follows.
+        // The earliest match leaves the most for the parts that follow.
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
             None => return false,
@@ -81,6 +79,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plugin_api::Args;
+    use std::path::Path;
 
     #[test]
     fn patterns_are_matched() {
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let parse = |line| Selection::parse(&Args::parse(line).unwrap());
+        let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         let chosen = parse("-m rpm -r /srv/image 'lib*' bash").unwrap();
         assert!(chosen.wants("libc6") && chosen.wants("bash") && !chosen.wants("zsh"));
-        assert!(chosen.wants_manager("rpm") && !chosen.wants_manager("dpkg"));
+        assert!(chosen.wants_manager(Manager::Rpm) && !chosen.wants_manager(Manager::Dpkg));
         assert_eq!(chosen.root, Path::new("/srv/image"));
         assert!(parse("-c").unwrap().count_only && parse("-- -odd").unwrap().wants("-odd"));
         for bad in ["-m", "-m yum", "-r", "-r image", "-x"] {

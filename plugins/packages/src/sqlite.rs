@@ -1,270 +1,158 @@
-//! Blobs of one SQLite table, read without SQLite, whose library is larger than the whole agent
-//! (<https://www.sqlite.org/fileformat2.html>). Read-only and without locks: rows of a write that happens meanwhile
-//! may lack.
+//! rpm's database in its SQLite form, rpmdb.sqlite: read with SQLite, and nothing is ever written
+//! next to it.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::open_file;
-use crate::wal::Wal;
+use readers::regular;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
 
-const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The longest row that is read, in bytes.
+const MAX_ROW_BYTES: i32 = 64 << 20;
+/// The most rows that are read; the largest distributions have about 60,000 packages in all.
+const MAX_ROWS: usize = 200_000;
+/// How long a lock of rpm's is waited for. rpm holds one only while it commits.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// How many of SQLite's own instructions run between two looks at the clock.
+const INSTRUCTIONS: i32 = 10_000;
+/// The length of SQLite's file header. SQLite deletes the log of an empty database, so files
+/// shorter than this are not given to it.
 const HEADER: usize = 100;
-const INTERIOR: u8 = 5;
-const LEAF: u8 = 13;
-/// The largest row read.
-const MAX_ROW_BYTES: usize = 64 << 20;
-/// SQLite's own trees stay below it.
-const MAX_DEPTH: usize = 20;
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The header's byte that says how the database is read, and its value for a write-ahead log.
+const READ_VERSION: usize = 19;
+const WAL: u8 = 2;
 
-/// An open database.
-pub(crate) struct Database {
-    file: File,
-    wal: Wal,
-    page_size: usize,
-    /// What of each page is in use.
-    usable: usize,
-    /// How many pages there are, in both files.
-    pages: u64,
+/// How a database is opened.
+#[derive(Clone, Copy)]
+enum Access {
+    /// With rpm's locks.
+    Locked,
+    /// With rpm's locks and its write-ahead log, through the log's index (`-shm`) that rpm made.
+    LockedLog,
+    /// With the write-ahead log and an index of it in this process's memory. That needs the database
+    /// for itself, which only a VFS without locks grants to a file that is open for reading. It is
+    /// right where no other process has the log open, and the index is missing or left over then.
+    PrivateLog,
+    /// As a file that does not change, without locks and log. A database of the WAL mode has to be
+    /// opened this way while it has no log: any other way SQLite creates `-wal` and `-shm` next to
+    /// it, or fails where the folder cannot be written.
+    Immutable,
 }
 
-/// Memory that one row after the other is read into: making it anew each time takes longer than reading.
-#[derive(Default)]
-struct Scratch {
-    row: Vec<u8>,
-    pages: Vec<u8>,
+/// Calls `visit` with each package's header, in the order of their numbers, until `deadline`.
+///
+/// # Errors
+/// What SQLite says of the file. Rows before a damaged part have been visited then.
+pub(crate) fn each_blob(
+    path: &Path,
+    deadline: Option<Instant>,
+    visit: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
+    let header = regular::bytes(path, HEADER)?;
+    if header.len() < HEADER || !header.starts_with(MAGIC) {
+        return Err(io::Error::other("not a SQLite 3 database"));
+    }
+    let (wal, index) = (beside(path, "-wal"), beside(path, "-shm"));
+    // Below a foreign root anything may stand there, and SQLite would open it.
+    for file in [&wal, &index] {
+        if fs::symlink_metadata(file).is_ok() {
+            regular::open(file)?;
+        }
+    }
+    let attempts: &[Access] = match (wal.exists(), index.exists()) {
+        (true, true) => &[Access::LockedLog, Access::PrivateLog],
+        (true, false) => &[Access::PrivateLog],
+        (false, _) if header[READ_VERSION] == WAL => &[Access::Immutable],
+        (false, _) => &[Access::Locked],
+    };
+    let mut failure = None;
+    for access in attempts {
+        match open(path, *access, deadline) {
+            Ok(database) => return read(&database, visit).map_err(io::Error::other),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.map_or_else(|| io::Error::other("not opened"), io::Error::other))
 }
 
-impl Database {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = open_file(path)?;
-        let mut header = [0; HEADER];
-        file.read_exact_at(&mut header, 0)?;
-        let page_size = match u16::from_be_bytes([header[16], header[17]]) {
-            1 => 65_536,
-            size => usize::from(size),
-        };
-        let usable = page_size.saturating_sub(header[20].into());
-        if !header.starts_with(MAGIC) || !page_size.is_power_of_two() || page_size < 512 || usable < 480 {
-            return Err(io::Error::other("no SQLite 3 database"));
+fn read(database: &Connection, visit: &mut dyn FnMut(&[u8])) -> rusqlite::Result<()> {
+    // By rowid, which is the header's number: no sorting, so no temporary file.
+    let mut statement = database.prepare("SELECT blob FROM Packages")?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        if let ValueRef::Blob(blob) = row.get_ref(0)? {
+            visit(blob);
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push("-wal");
-        let wal = match open_file(name.as_ref()) {
-            Ok(wal) => Wal::read(wal, page_size)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Wal::default(),
-            Err(error) => return Err(error),
-        };
-        let pages = file.metadata()?.len() / page_size as u64 + wal.count();
-        Ok(Self { file, wal, page_size, usable, pages })
-    }
-
-    /// Calls `visit` with the last column's blob of each row of a table, in the order of their keys.
-    pub(crate) fn each_blob(&self, table: &str, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut root = None;
-        self.each_row(1, &mut |row| {
-            let columns = columns(row)?;
-            // Type, name, table, root page, SQL.
-            let (kind, name) = (columns.first()?, columns.get(1)?);
-            if *kind == b"table" && *name == table.as_bytes() {
-                root = columns.get(3).and_then(|number| integer(number));
-            }
-            Some(())
-        })?;
-        let root = root.ok_or_else(|| io::Error::other(format!("it has no table {table}")))?;
-        self.each_row(root, &mut |row| {
-            visit(columns(row)?.last()?);
-            Some(())
-        })
-    }
-
-    /// Calls `visit` with each row of the tree whose root this page is. What is damaged is left out.
-    fn each_row(&self, root: u32, visit: &mut dyn FnMut(&[u8]) -> Option<()>) -> io::Result<()> {
-        // A damaged tree may lead in circles: no more pages are read than there are.
-        let mut left = self.pages;
-        self.walk(root, MAX_DEPTH, &mut left, &mut Scratch::default(), visit)
-    }
-
-    fn walk(
-        &self,
-        number: u32,
-        depth: usize,
-        left: &mut u64,
-        scratch: &mut Scratch,
-        visit: &mut dyn FnMut(&[u8]) -> Option<()>,
-    ) -> io::Result<()> {
-        if depth == 0 || *left == 0 {
-            return Err(io::Error::other("its tree is damaged"));
-        }
-        *left -= 1;
-        let mut page = vec![0; self.page_size];
-        self.read_page(number, &mut page)?;
-        let start = if number == 1 { HEADER } else { 0 };
-        let header = &page[start..];
-        let cells = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        let pointers = start + if header[0] == INTERIOR { 12 } else { 8 };
-        for index in 0..cells {
-            let at = pointers + index * 2;
-            let Some(pointer) = page.get(at..at + 2) else { break };
-            let cell =
-                page.get(usize::from(u16::from_be_bytes([pointer[0], pointer[1]]))..).unwrap_or_default();
-            match header[0] {
-                INTERIOR => {
-                    let child = u32_at(cell, 0).unwrap_or(0);
-                    self.walk(child, depth - 1, left, scratch, visit)?;
-                }
-                LEAF => {
-                    if self.read_cell(cell, scratch)?.is_some() {
-                        let _ = visit(&scratch.row);
-                    }
-                }
-                _ => return Err(io::Error::other("its tree is damaged")),
-            }
-        }
-        match header[0] {
-            INTERIOR => self.walk(u32_at(header, 8).unwrap_or(0), depth - 1, left, scratch, visit),
-            _ => Ok(()),
+        count += 1;
+        if count == MAX_ROWS {
+            break;
         }
     }
-
-    /// A row's payload, of which the rest may stand in a chain of other pages.
-    fn read_cell(&self, cell: &[u8], scratch: &mut Scratch) -> io::Result<Option<()>> {
-        scratch.row.clear();
-        let Some((length, rest)) = varint(cell) else { return Ok(None) };
-        let Some((_key, rest)) = varint(rest) else { return Ok(None) };
-        // A damaged length is not asked for.
-        let most = MAX_ROW_BYTES.min(usize::try_from(self.pages).unwrap_or(0).saturating_mul(self.page_size));
-        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= most) else {
-            return Ok(None);
-        };
-        let local = self.local_bytes(length);
-        let Some(here) = rest.get(..local) else { return Ok(None) };
-        scratch.row.extend_from_slice(here);
-        if local == length {
-            return Ok(Some(()));
-        }
-        let Some(first) = u32_at(rest, local) else { return Ok(None) };
-        self.read_chain(first, length, scratch)
-    }
-
-    /// How much of a payload stands in its cell.
-    fn local_bytes(&self, length: usize) -> usize {
-        let most = self.usable - 35;
-        if length <= most {
-            return length;
-        }
-        let least = (self.usable - 12) * 32 / 255 - 23;
-        let fitting = least + (length - least) % (self.usable - 4);
-        if fitting <= most { fitting } else { least }
-    }
-
-    /// Appends the pages of a chain: each begins with the number of the next. Mostly they follow each other, so as
-    /// many as
-    /// are needed are read at once, and used as long as that is true.
-    fn read_chain(&self, first: u32, length: usize, scratch: &mut Scratch) -> io::Result<Option<()>> {
-        let Scratch { row, pages } = scratch;
-        let content = self.usable - 4;
-        let mut next = first;
-        while row.len() < length {
-            let wanted = if self.wal.is_empty() { (length - row.len()).div_ceil(content) } else { 1 };
-            let run = wanted * self.page_size;
-            if pages.len() < run {
-                pages.resize(run, 0);
-            }
-            let got = self.read_pages(next, &mut pages[..run])?;
-            if next == 0 || got == 0 {
-                return Ok(None);
-            }
-            for page in pages[..got * self.page_size].chunks_exact(self.page_size) {
-                let take = content.min(length - row.len());
-                row.extend_from_slice(&page[4..4 + take]);
-                let following = next.wrapping_add(1);
-                next = u32_at(page, 0).unwrap_or(0);
-                if next != following {
-                    break;
-                }
-            }
-        }
-        Ok(Some(()))
-    }
-
-    fn read_page(&self, number: u32, page: &mut [u8]) -> io::Result<()> {
-        match self.read_pages(number, page)? {
-            0 => Err(io::Error::other("it ends before its last page")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Pages from this one on, as many as there are room and content for.
-    fn read_pages(&self, number: u32, pages: &mut [u8]) -> io::Result<usize> {
-        let Some(index) = number.checked_sub(1) else { return Ok(0) };
-        if let Some(newest) = self.wal.page(number) {
-            pages[..self.page_size].copy_from_slice(newest);
-            return Ok(1);
-        }
-        let mut done = 0;
-        let start = u64::from(index) * self.page_size as u64;
-        while done < pages.len() {
-            match self.file.read_at(&mut pages[done..], start + done as u64)? {
-                0 => break,
-                count => done += count,
-            }
-        }
-        Ok(done / self.page_size)
-    }
+    Ok(())
 }
 
-/// The columns of a record: lengths by their types first, then the values. Texts, blobs and integers as their bytes.
-fn columns(row: &[u8]) -> Option<Vec<&[u8]>> {
-    let (header_length, mut types) = varint(row)?;
-    let header_length = usize::try_from(header_length).ok()?;
-    let mut values = row.get(header_length..)?;
-    types = types.get(..header_length.checked_sub(row.len() - types.len())?)?;
-    let mut columns = Vec::new();
-    while !types.is_empty() {
-        let (kind, rest) = varint(types)?;
-        types = rest;
-        let length = match kind {
-            0 | 8 | 9 => 0,
-            1..=4 => usize::try_from(kind).ok()?,
-            5 => 6,
-            6 | 7 => 8,
-            10 | 11 => return None,
-            _ => usize::try_from((kind - 12) / 2).ok()?,
-        };
-        let (value, rest) = values.split_at_checked(length)?;
-        columns.push(value);
-        values = rest;
+/// Opens a database and reads its schema, so that a lock or a log that cannot be used shows here.
+fn open(path: &Path, access: Access, deadline: Option<Instant>) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut database = Connection::open_with_flags(uri(path, access), flags)?;
+    database.busy_timeout(LOCK_WAIT)?;
+    database.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)?;
+    // The file may come from a foreign image: nothing in its schema runs, and its pages are checked.
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    database.pragma_update(None, "cell_size_check", true)?;
+    // Without this, closing moves the log into the database and deletes it.
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if matches!(access, Access::PrivateLog) {
+        // Before the first read: the index of the log is kept in memory from then on.
+        database.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     }
-    Some(columns)
+    if let Some(deadline) = deadline {
+        database.progress_handler(INSTRUCTIONS, Some(move || Instant::now() >= deadline))?;
+    }
+    database.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(database)
 }
 
-/// Page numbers are integers of one to four bytes.
-fn integer(bytes: &[u8]) -> Option<u32> {
-    (1..=4)
-        .contains(&bytes.len())
-        .then(|| bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
-}
-
-/// Seven bits a byte, the most significant first; the ninth byte has eight.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut number = 0;
-    for (index, byte) in bytes.iter().take(9).enumerate() {
-        if index == 8 {
-            return Some((number << 8 | u64::from(*byte), &bytes[9..]));
-        }
-        number = number << 7 | u64::from(byte & 0x7f);
-        if byte & 0x80 == 0 {
-            return Some((number, &bytes[index + 1..]));
+/// Writes a path as a URI with the parameters that `access` needs (<https://www.sqlite.org/uri.html>).
+fn uri(path: &Path, access: Access) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(byte.into()),
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
         }
     }
-    None
+    uri.push_str(match access {
+        Access::Locked => "?mode=ro",
+        // Without write access the index is neither created nor changed.
+        Access::LockedLog => "?mode=ro&readonly_shm=1",
+        Access::PrivateLog => "?mode=ro&vfs=unix-none",
+        Access::Immutable => "?mode=ro&immutable=1",
+    });
+    uri
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+/// The path of a file that SQLite keeps next to a database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 #[cfg(test)]
@@ -272,28 +160,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_variable_length_are_read() {
-        for (bytes, want) in [
-            (&[0][..], Some(0)),
-            (&[0x7f], Some(127)),
-            (&[0x81, 0], Some(128)),
-            (&[0xff; 9], Some(u64::MAX)),
-            (&[0x80], None),
-            (&[], None),
-        ] {
-            assert_eq!(varint(bytes).map(|(number, _)| number), want);
-        }
-    }
-
-    #[test]
-    fn records_are_taken_apart() {
-        let row = [4, 0, 1, 16, 7, b'a', b'b'];
-        assert_eq!(columns(&row), Some(vec![&[][..], &[7], b"ab"]));
-        for end in 0..row.len() {
-            assert_eq!(columns(&row[..end]), None, "{end}");
-        }
-        for odd in [&[0][..], &[9, 1], &[1, 1, 1], &[0xff; 20]] {
-            let _ = columns(odd);
-        }
+    fn a_path_cannot_add_parameters() {
+        assert_eq!(
+            uri(Path::new("/a b/c?mode=rwc&x#y%z"), Access::Immutable),
+            "file:/a%20b/c%3Fmode%3Drwc%26x%23y%25z?mode=ro&immutable=1"
+        );
     }
 }

@@ -8,39 +8,15 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::Scratch;
 
-/// A root folder of the test's own.
-struct Root(PathBuf);
-
-impl Root {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("getinfo-packages-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn args(&self, rest: &str) -> String {
-        format!("-r {} {rest}", self.0.display())
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn args(root: &Scratch, rest: &str) -> String {
+    format!("-r {} {rest}", root.path().display())
 }
 
 fn list(answer: &Value) -> &Vec<Value> {
@@ -165,7 +141,7 @@ fn insert(blob: &[u8]) -> String {
 fn an_rpm_database_of_sqlite_is_read() {
     let Some(provider) = load("getinfo-packages") else { return };
     for page_size in [4096, 512, 65_536] {
-        let root = Root::new(&format!("sqlite-{page_size}"));
+        let root = Scratch::new(&format!("packages-sqlite-{page_size}"));
         let path = root.write("usr/lib/sysimage/rpm/rpmdb.sqlite", "");
         fs::remove_file(&path).unwrap();
         let mut sql = format!("PRAGMA page_size={page_size}; BEGIN; {TABLES}");
@@ -193,7 +169,7 @@ fn an_rpm_database_of_sqlite_is_read() {
         if !sqlite(&path, &sql) {
             return;
         }
-        let answer = call(&provider, &root.args("")).unwrap();
+        let answer = call(&provider, &args(&root, "")).unwrap();
         assert_eq!(
             (answer["databases"][0]["manager"].as_str(), &answer["databases"][0]["error"]),
             (Some("rpm"), &Value::Null)
@@ -225,7 +201,7 @@ fn an_rpm_database_of_sqlite_is_read() {
                 (Some("What it is"), Some("installed"))
             );
         }
-        let one = call(&provider, &root.args("name-601")).unwrap();
+        let one = call(&provider, &args(&root, "name-601")).unwrap();
         assert_eq!(
             (one["count"].as_u64(), one["packages"][0]["installed"].as_str()),
             (Some(1), Some("2023-11-14T22:23:21Z"))
@@ -233,17 +209,28 @@ fn an_rpm_database_of_sqlite_is_read() {
     }
 }
 
-/// What is committed counts, whether it is in the database yet or beside it.
+/// The files of a folder and their bytes.
+fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort_unstable();
+    files
+}
+
+/// Committed rows count, whether they are in the database yet or only in its log. Reading never
+/// changes a file or creates one.
 #[test]
 fn a_write_ahead_log_is_read() {
     let Some(provider) = load("getinfo-packages") else { return };
-    let root = Root::new("wal");
+    let root = Scratch::new("packages-wal");
     let path = root.write("var/lib/rpm/rpmdb.sqlite", "");
     fs::remove_file(&path).unwrap();
     let first = insert(&header("first", "1", "1", None, 1, 1, 30_000));
     // A copy is made while the log still stands: sqlite3 moves it into the database when it ends.
-    let copy = Root::new("wal-copy");
-    let target = copy.0.join("var/lib/rpm");
+    let copy = Scratch::new("packages-wal-copy");
+    let target = copy.file("var/lib/rpm");
     fs::create_dir_all(&target).unwrap();
     let second: String = (0..40)
         .map(|index| insert(&header(&format!("second-{index}"), "2", "2", None, 2, 2, index * 1000)))
@@ -260,23 +247,40 @@ fn a_write_ahead_log_is_read() {
         return;
     }
     assert!(fs::metadata(target.join("rpmdb.sqlite-wal")).unwrap().len() > 100_000);
-    let answer = call(&provider, &copy.args("")).unwrap();
+    let answer = call(&provider, &args(&copy, "")).unwrap();
     let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     let want: Vec<String> = (0..40).map(|index| format!("second-{index}")).collect();
     assert_eq!(names, want);
-    // A log that is cut short ends with the last transaction that is whole: nothing, here.
+    // As a crash or a copied image leaves it: the log without its index.
+    let index = target.join("rpmdb.sqlite-shm");
+    let saved = fs::read(&index).unwrap();
+    fs::remove_file(&index).unwrap();
+    let before = content(&target);
+    assert_eq!(call(&provider, &args(&copy, "")).unwrap()["packages"], answer["packages"]);
+    assert_eq!(content(&target), before);
+    fs::write(&index, saved).unwrap();
+    let before = content(&target);
+    assert_eq!(call(&provider, &args(&copy, "")).unwrap()["packages"], answer["packages"]);
+    assert_eq!(content(&target), before);
+    // A database of the WAL mode without a log, as rpm leaves it when it ends.
+    let closed = path.parent().unwrap();
+    let before = content(closed);
+    assert_eq!(before.len(), 1);
+    assert_eq!(list(&call(&provider, &args(&root, "")).unwrap()).len(), 41);
+    assert_eq!(content(closed), before);
+    // A truncated log ends with its last whole transaction: here there may be none.
     let wal = fs::read(target.join("rpmdb.sqlite-wal")).unwrap();
     for length in [0, 10, 31, 32, 5000, wal.len() / 2] {
         fs::write(target.join("rpmdb.sqlite-wal"), &wal[..length]).unwrap();
-        let answer = call(&provider, &copy.args("")).unwrap();
+        let answer = call(&provider, &args(&copy, "")).unwrap();
         assert!(answer["databases"][0]["error"].is_null(), "{answer}");
         assert!(list(&answer).len() <= 41 && !list(&answer).is_empty(), "{length}");
     }
-    // A wrong checksum in its first frame: none of it counts.
+    // A wrong checksum in its first frame: nothing of the log counts.
     let mut bad = wal;
     bad[32 + 24 + 100] ^= 1;
     fs::write(target.join("rpmdb.sqlite-wal"), bad).unwrap();
-    let answer = call(&provider, &copy.args("")).unwrap();
+    let answer = call(&provider, &args(&copy, "")).unwrap();
     let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["first"]);
 }
@@ -284,7 +288,7 @@ fn a_write_ahead_log_is_read() {
 #[test]
 fn a_damaged_database_is_said_and_ends_nothing() {
     let Some(provider) = load("getinfo-packages") else { return };
-    let root = Root::new("damaged");
+    let root = Scratch::new("packages-damaged");
     let path = root.write("var/lib/rpm/rpmdb.sqlite", "");
     fs::remove_file(&path).unwrap();
     let rows: String = (0..50)
@@ -294,7 +298,7 @@ fn a_damaged_database_is_said_and_ends_nothing() {
         return;
     }
     let whole = fs::read(&path).unwrap();
-    assert_eq!(call(&provider, &root.args("-c")).unwrap()["count"], 50);
+    assert_eq!(call(&provider, &args(&root, "-c")).unwrap()["count"], 50);
     let mut random: u64 = 42;
     let mut next = || {
         random ^= random << 13;
@@ -314,14 +318,14 @@ fn a_damaged_database_is_said_and_ends_nothing() {
             }
         }
         fs::write(&path, &bytes).unwrap();
-        assert!(call(&provider, &root.args("")).unwrap()["count"].as_u64() <= Some(50 * 60));
+        assert!(call(&provider, &args(&root, "")).unwrap()["count"].as_u64() <= Some(50 * 60));
     }
 }
 
 #[test]
 fn a_database_of_suse_is_read() {
     let Some(provider) = load("getinfo-packages") else { return };
-    let root = Root::new("ndb");
+    let root = Scratch::new("packages-ndb");
     // rpm's lib/backend/ndb/rpmpkg.c: a page of header and slots, then blobs in blocks of 16 bytes.
     let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
     let mut bytes = vec![0; 4096];
@@ -343,20 +347,20 @@ fn a_database_of_suse_is_read() {
         bytes.resize((bytes.len() + 12).next_multiple_of(16), 0);
     }
     let path = root.write("usr/lib/sysimage/rpm/Packages.db", &bytes);
-    let answer = call(&provider, &root.args("-m rpm")).unwrap();
+    let answer = call(&provider, &args(&root, "-m rpm")).unwrap();
     assert_eq!((answer["count"].as_u64(), &answer["databases"][0]["error"]), (Some(9), &Value::Null));
     assert_eq!(answer["packages"][0]["version"], "1.0-lp155.1");
     for end in (0..bytes.len()).step_by(509) {
         fs::write(&path, &bytes[..end]).unwrap();
-        assert!(call(&provider, &root.args("")).unwrap()["count"].as_u64() <= Some(9));
+        assert!(call(&provider, &args(&root, "")).unwrap()["count"].as_u64() <= Some(9));
     }
 }
 
 #[test]
 fn other_roots_and_managers_are_told_apart() {
     let Some(provider) = load("getinfo-packages") else { return };
-    let root = Root::new("other");
-    assert_eq!(call(&provider, &root.args("")).unwrap()["databases"], Value::Array(Vec::new()));
+    let root = Scratch::new("packages-other");
+    assert_eq!(call(&provider, &args(&root, "")).unwrap()["databases"], Value::Array(Vec::new()));
     root.write(
         "lib/apk/db/installed",
         "P:musl\nV:1.2.5-r0\nA:x86_64\nI:667648\nT:the musl c library\no:musl\nF:lib\n\nP:zlib\nV:1.3\n\n",
@@ -366,25 +370,25 @@ fn other_roots_and_managers_are_told_apart() {
         "Package: base-files\nVersion: 12\nArchitecture: amd64\nDescription: files\n a\n",
     );
     root.write("var/lib/rpm/Packages", [0; 100]);
-    let answer = call(&provider, &root.args("")).unwrap();
+    let answer = call(&provider, &args(&root, "")).unwrap();
     let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["base-files", "musl", "zlib"]);
     let rpm = &answer["databases"][1];
     assert!(rpm["error"].as_str().unwrap().contains("Berkeley DB"), "{rpm}");
-    assert_eq!(call(&provider, &root.args("-m apk 'z*'")).unwrap()["packages"][0]["name"], "zlib");
-    let pipes = Root::new("pipes");
+    assert_eq!(call(&provider, &args(&root, "-m apk 'z*'")).unwrap()["packages"][0]["name"], "zlib");
+    let pipes = Scratch::new("packages-pipes");
     for path in ["lib/apk/db/installed", "var/lib/dpkg/status", "var/lib/rpm/rpmdb.sqlite"] {
         pipes.write(path, "");
-        fs::remove_file(pipes.0.join(path)).unwrap();
-        assert!(Command::new("mkfifo").arg(pipes.0.join(path)).status().unwrap().success());
+        fs::remove_file(pipes.file(path)).unwrap();
+        assert!(Command::new("mkfifo").arg(pipes.file(path)).status().unwrap().success());
     }
-    let answer = call(&provider, &pipes.args("")).unwrap();
+    let answer = call(&provider, &args(&pipes, "")).unwrap();
     assert_eq!(
         answer["databases"]
             .as_array()
             .unwrap()
             .iter()
-            .filter(|found| found["error"] == "it is no file")
+            .filter(|found| found["error"] == "not a regular file")
             .count(),
         3
     );
