@@ -1,6 +1,4 @@
-//! Whose member is whom: one pass over the group database for a list of users, a look-up for one.
-//!
-//! Names are kept as JSON, quotes and all: each is written many times.
+//! The groups of users: one pass over the group database for a list of users, a lookup for one.
 
 use std::io;
 
@@ -8,21 +6,19 @@ use agent_sys::accounts::{User, each_group, group_by_gid};
 use nix::unistd::{Gid, getgrouplist};
 use rustc_hash::FxHashMap;
 
-use crate::json;
-
 /// Every group, by gid and by member. Made once per call, in time linear in the database.
 #[derive(Default)]
 pub(crate) struct GroupMap {
     names: Vec<String>,
     by_gid: FxHashMap<u32, usize>,
-    /// A member's first and last link.
+    /// A member's first and last membership.
     by_member: FxHashMap<Box<[u8]>, (usize, usize)>,
-    /// Memberships, chained a member, in the database's order: no vector for each of 100,000 users.
-    links: Vec<Link>,
+    /// Memberships in the database's order, chained per member: no vector for each of 100,000 users.
+    memberships: Vec<Membership>,
 }
 
 #[derive(Clone, Copy)]
-struct Link {
+struct Membership {
     group: usize,
     next: Option<usize>,
 }
@@ -32,8 +28,8 @@ impl GroupMap {
         let mut map = Self::default();
         each_group(|group| {
             let index = map.names.len();
-            map.names.push(json::string(group.name));
-            // As getgrgid does, the first entry of a gid gives its name.
+            map.names.push(group.name.to_string_lossy().into_owned());
+            // As with getgrgid(3), the first entry of a gid gives the group's name.
             map.by_gid.entry(group.gid).or_insert(index);
             for member in group.members {
                 map.add(member.to_bytes(), index);
@@ -44,56 +40,52 @@ impl GroupMap {
     }
 
     fn add(&mut self, member: &[u8], group: usize) {
-        let link = self.links.len();
-        self.links.push(Link { group, next: None });
+        let added = self.memberships.len();
+        self.memberships.push(Membership { group, next: None });
         match self.by_member.get_mut(member) {
             Some((_, last)) => {
-                self.links[*last].next = Some(link);
-                *last = link;
+                self.memberships[*last].next = Some(added);
+                *last = added;
             }
-            None => drop(self.by_member.insert(member.into(), (link, link))),
+            None => drop(self.by_member.insert(member.into(), (added, added))),
         }
     }
 
-    /// All groups of a user: the primary one first, if it has a name, then the others in the
-    /// database's order.
-    pub(crate) fn of<'a>(&'a self, user: &User<'_>) -> Groups<'a, impl Iterator<Item = &'a str> + use<'a>> {
+    /// Replaces `names` by the names of a user's groups: the primary group first, if it has a name,
+    /// then the others in the database's order. Returns whether the primary group has a name.
+    pub(crate) fn list<'a>(&'a self, user: &User<'_>, names: &mut Vec<&'a str>) -> bool {
         let primary = self.by_gid.get(&user.gid).copied();
-        let first = self.by_member.get(user.name.to_bytes()).map(|(first, _)| self.links[*first]);
-        let others = std::iter::successors(first, |link| link.next.map(|next| self.links[next]))
-            .map(|link| link.group)
-            .filter(move |group| Some(*group) != primary);
-        Groups {
-            primary: primary.map(|group| self.names[group].as_str()),
-            others: others.map(|group| self.names[group].as_str()),
+        names.clear();
+        names.extend(primary.map(|group| self.names[group].as_str()));
+        let mut next = self.by_member.get(user.name.to_bytes()).map(|(first, _)| *first);
+        while let Some(membership) = next.map(|index| self.memberships[index]) {
+            if Some(membership.group) != primary {
+                names.push(&self.names[membership.group]);
+            }
+            next = membership.next;
         }
+        primary.is_some()
     }
 }
 
-/// One user's groups by name, as JSON.
-pub(crate) struct Groups<'a, I: Iterator<Item = &'a str>> {
-    pub(crate) primary: Option<&'a str>,
-    pub(crate) others: I,
-}
-
-/// The groups of one user, by getgrouplist(3): no pass over the database where the source can tell.
+/// The names of one user's groups, by getgrouplist(3): no pass over the database if its source can
+/// look a member up.
 pub(crate) struct MemberOf {
-    primary: Option<String>,
-    others: Vec<String>,
+    pub(crate) has_primary: bool,
+    /// The primary group first, if it has a name.
+    pub(crate) names: Vec<String>,
 }
 
 impl MemberOf {
     pub(crate) fn of(user: &User<'_>) -> io::Result<Self> {
         let gids = getgrouplist(user.name, Gid::from_raw(user.gid))?;
-        let name = |gid: u32| group_by_gid(gid, |group| json::string(group.name));
-        let mut others = Vec::new();
+        let name = |gid: u32| group_by_gid(gid, |group| group.name.to_string_lossy().into_owned());
+        let primary = name(user.gid)?;
+        let has_primary = primary.is_some();
+        let mut names: Vec<String> = primary.into_iter().collect();
         for gid in gids.into_iter().map(Gid::as_raw).filter(|gid| *gid != user.gid) {
-            others.extend(name(gid)?);
+            names.extend(name(gid)?);
         }
-        Ok(Self { primary: name(user.gid)?, others })
-    }
-
-    pub(crate) fn as_groups(&self) -> Groups<'_, impl Iterator<Item = &str>> {
-        Groups { primary: self.primary.as_deref(), others: self.others.iter().map(String::as_str) }
+        Ok(Self { has_primary, names })
     }
 }

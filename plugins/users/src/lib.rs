@@ -1,16 +1,13 @@
 //! `getinfo.users`: the accounts of this host, with their groups and the state of their passwords.
 //!
-//! Everything comes through NSS, so LDAP and systemd users are seen as `getent passwd` sees them.
-//! Needs root, for the shadow database; no part of a password hash ever leaves `password`.
+//! Everything comes through NSS, so LDAP and systemd users appear as in `getent passwd`. Root is
+//! needed to read the shadow database; no part of a password hash ever leaves `password`.
 
 mod groups;
-mod json;
 mod list;
 mod login_defs;
 mod password;
 mod row;
-#[cfg(test)]
-mod schema;
 mod selection;
 
 use std::ffi::CString;
@@ -22,20 +19,16 @@ use nix::unistd::Uid;
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
 
 use groups::MemberOf;
-use json::Writer;
 use password::Password;
-use selection::Selection;
+use row::Row;
+use selection::{OPTIONS, Selection};
 
 struct Users;
 
 impl Provider for Users {
     fn describe() -> Meta {
         Meta::new("getinfo.users", env!("CARGO_PKG_VERSION"), "accounts, their groups and password states")
-            .usage("-U NAME | -A | -u | -S")
-            .arg("-U NAME", "one user, by name or numeric uid")
-            .arg("-A", "all users")
-            .arg("-u", "ordinary users: UID_MIN to UID_MAX of /etc/login.defs")
-            .arg("-S", "system users: the others, root and nobody among them")
+            .options(&OPTIONS)
             .needs_root()
             .output_schema(include_str!("../schema.json"))
             .example("-U root", "one object")
@@ -43,19 +36,20 @@ impl Provider for Users {
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let selection = Selection::parse(args)?;
+        let selection = OPTIONS.parse(args)?;
         need_root()?;
         match selection {
             Selection::One(name) => one(&name),
-            Selection::Many(many) => list::json(&many).map(Reply::from_json_text).map_err(|err| nss(&err)),
+            Selection::Many(many) => list::reply(&many),
         }
     }
 }
 
-/// The shadow database is root's. In a user namespace uid 0 may still be refused it.
+/// Fails unless the shadow database can be read: only root may, and in a user namespace even uid 0
+/// may be refused.
 fn need_root() -> Result<(), ProviderError> {
     let readable = match File::open("/etc/shadow") {
-        Err(err) => err.kind() != ErrorKind::PermissionDenied,
+        Err(error) => error.kind() != ErrorKind::PermissionDenied,
         Ok(_) => true,
     };
     if Uid::effective().is_root() && readable {
@@ -65,27 +59,26 @@ fn need_root() -> Result<(), ProviderError> {
     Err(ProviderError::new("needs_root", message))
 }
 
-/// A name first: Linux has all-digit names too.
+/// Returns one user. The name is tried first: Linux has names of only digits too.
 fn one(name: &str) -> Result<Reply, ProviderError> {
     let unknown = || ProviderError::new("no_such_user", format!("no such user: {name}"));
     let c_name = CString::new(name).map_err(|_| unknown())?;
-    if let Some(reply) = user_by_name(&c_name, |user| reply(&user)).map_err(|err| nss(&err))? {
+    if let Some(reply) = user_by_name(&c_name, |user| reply(&user)).map_err(|error| nss(&error))? {
         return reply;
     }
     let uid: u32 = name.parse().map_err(|_| unknown())?;
-    user_by_uid(uid, |user| reply(&user)).map_err(|err| nss(&err))?.ok_or_else(unknown)?
+    user_by_uid(uid, |user| reply(&user)).map_err(|error| nss(&error))?.ok_or_else(unknown)?
 }
 
 fn reply(user: &User<'_>) -> Result<Reply, ProviderError> {
-    let groups = MemberOf::of(user).map_err(|err| nss(&err))?;
-    let password = Password::of(user.name).map_err(|err| nss(&err))?;
-    let mut out = Writer::default();
-    row::write(&mut out, user, groups.as_groups(), password.as_ref());
-    Ok(Reply::from_json_text(out.into_text()))
+    let MemberOf { has_primary, names } = MemberOf::of(user).map_err(|error| nss(&error))?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let password = Password::of(user.name).map_err(|error| nss(&error))?;
+    Reply::json(&Row::new(user, has_primary, &names, password.as_ref()))
 }
 
-fn nss(err: &io::Error) -> ProviderError {
-    ProviderError::new("nss", format!("the account database can't be read: {err}"))
+fn nss(error: &io::Error) -> ProviderError {
+    ProviderError::new("nss", format!("cannot read the account database: {error}"))
 }
 
 export_provider!(Users);

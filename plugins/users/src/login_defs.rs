@@ -1,17 +1,17 @@
-//! Which uids belong to people: UID_MIN and UID_MAX of /etc/login.defs (login.defs(5)).
+//! The uids of ordinary users: UID_MIN to UID_MAX of /etc/login.defs (login.defs(5)).
 
 use std::ops::RangeInclusive;
 
-/// shadow-utils' own defaults, for where the file or a line is absent.
+/// shadow-utils' own defaults, used if the file or a line is absent.
 const DEFAULT: (u32, u32) = (1000, 60000);
 
-/// The uids of ordinary users.
+/// Returns the uids of ordinary users.
 pub(crate) fn ordinary_uids() -> RangeInclusive<u32> {
     parse(&std::fs::read("/etc/login.defs").unwrap_or_default())
 }
 
-/// A key and its value a line; numbers are decimal, octal (`0…`) or hexadecimal (`0x…`), and the
-/// last line counts. An unreadable number is as absent.
+/// Reads lines of a key and a value. Numbers are decimal, octal (`0…`) or hexadecimal (`0x…`); the
+/// last line of a key counts. An invalid number is ignored.
 fn parse(text: &[u8]) -> RangeInclusive<u32> {
     let (mut min, mut max) = DEFAULT;
     for line in String::from_utf8_lossy(text).lines() {

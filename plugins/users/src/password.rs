@@ -1,40 +1,44 @@
-//! The shadow database without its secrets: what state a password is in, and its dates.
+//! The shadow database without its secrets: the state of a password, and its dates.
 //!
-//! The hash is looked at in [`State::of_field`] and goes no further.
+//! Only [`State::of_field`] looks at the hash, and it goes no further.
 
 use std::ffi::CStr;
-use std::fmt;
 use std::io;
 
 use agent_sys::accounts::{Shadow, shadow_by_name};
+use serde::{Serialize, Serializer};
 use time::Date;
 
-/// Julian day of 1970-01-01.
+/// The Julian day of 1970-01-01.
 const EPOCH: i64 = 2_440_588;
-/// A maximum age from here on means "never", as shadow-utils' own 99999 does.
+/// A maximum age of at least this many days means "never", as shadow-utils' own 99999 does.
 const NEVER: i64 = 10_000;
 
-/// What can be done with a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a password opens an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     /// There is a password, and it opens the account.
     Set,
     /// There is a password, but it is locked (`passwd -l`): `!` before its hash.
     Locked,
-    /// No password can open the account (`*`, `!`, `!!`); keys and su may.
+    /// No password can open the account (`*`, `!`, `!!`); keys and su can.
     Disabled,
     /// The field is empty: the account opens *without* a password.
     None,
+    /// The user has no shadow entry.
+    Missing,
 }
 
-/// One user's shadow entry, secret left out.
+/// One user's shadow entry without the secret.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Password {
     pub(crate) state: State,
     pub(crate) ageing: Ageing,
 }
 
-/// When a password, or the account, has to change.
+/// The dates of a password and its account, from shadow(5).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ageing {
     pub(crate) last_change: Option<Day>,
@@ -49,10 +53,11 @@ pub(crate) struct Ageing {
 
 /// A date, shown as `2026-01-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Day(Date);
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Day(#[cfg_attr(test, schemars(with = "String"))] Date);
 
 impl Password {
-    /// Looks one user up; none without a shadow entry.
+    /// Looks one user up; `None` without a shadow entry.
     pub(crate) fn of(name: &CStr) -> io::Result<Option<Self>> {
         shadow_by_name(name, |entry| Self::new(&entry))
     }
@@ -81,17 +86,7 @@ impl Ageing {
 }
 
 impl State {
-    /// The stable word for it in the answer.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Set => "set",
-            Self::Locked => "locked",
-            Self::Disabled => "disabled",
-            Self::None => "none",
-        }
-    }
-
-    /// By the password field of shadow(5) and the forms of crypt(5).
+    /// Classifies a password field of shadow(5) by the forms of crypt(5).
     fn of_field(field: &[u8]) -> Self {
         match field {
             [] => Self::None,
@@ -105,7 +100,7 @@ impl State {
     }
 }
 
-/// `$id$…`, BSDi's `_…` of 20 characters, or traditional DES of 13.
+/// Returns whether a field is a hash: `$id$…`, BSDi's `_…` of 20 characters, or traditional DES of 13.
 fn is_hash(field: &[u8]) -> bool {
     let plain = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.' || *b == b'/');
     match field {
@@ -122,9 +117,9 @@ impl Day {
     }
 }
 
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

@@ -1,8 +1,8 @@
-//! Which users are asked for: exactly one of the four options.
+//! The users that a call selects: by exactly one of the four options.
 
 use std::ops::RangeInclusive;
 
-use plugin_api::{Args, ProviderError};
+use plugin_api::{Opt, Options};
 
 use crate::login_defs;
 
@@ -11,7 +11,7 @@ use crate::login_defs;
 pub(crate) enum Selection {
     /// `-U NAME`: a name or a numeric uid.
     One(String),
-    /// The rest: a list.
+    /// The other options: a list.
     Many(Many),
 }
 
@@ -20,34 +20,29 @@ pub(crate) enum Selection {
 pub(crate) enum Many {
     /// `-A`.
     All,
-    /// `-u`: uids within.
+    /// `-u`: uids within the range.
     Ordinary(RangeInclusive<u32>),
-    /// `-S`: uids outside.
+    /// `-S`: uids outside of the range.
     System(RangeInclusive<u32>),
 }
 
-impl Selection {
-    pub(crate) fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut words = args.words();
-        let option =
-            words.next().ok_or_else(|| ProviderError::usage("one of -U NAME, -A, -u, -S is needed"))?;
-        let selection = match option {
-            "-U" => match words.next() {
-                Some(name) if !name.is_empty() => Self::One(name.to_owned()),
-                _ => return Err(ProviderError::usage("-U needs a user's name or uid")),
-            },
-            "-A" => Self::Many(Many::All),
-            "-u" => Self::Many(Many::Ordinary(login_defs::ordinary_uids())),
-            "-S" => Self::Many(Many::System(login_defs::ordinary_uids())),
-            other => {
-                let message = format!("{other:?} is not known; it is one of -U NAME, -A, -u, -S");
-                return Err(ProviderError::usage(message));
-            }
-        };
-        match words.next() {
-            None => Ok(selection),
-            Some(word) => Err(ProviderError::usage(format!("{word:?} is too much: {option} stands alone"))),
-        }
+pub(crate) const OPTIONS: Options<Selection> = Options::exactly_one(&[
+    Opt::value("-U NAME", "one user, by name or numeric uid", |chosen, value| {
+        *chosen = Selection::One(value.text()?.to_owned());
+        Ok(())
+    }),
+    Opt::flag("-A", "all users", |chosen| *chosen = Selection::Many(Many::All)),
+    Opt::flag("-u", "ordinary users: uids from UID_MIN to UID_MAX of /etc/login.defs", |chosen| {
+        *chosen = Selection::Many(Many::Ordinary(login_defs::ordinary_uids()));
+    }),
+    Opt::flag("-S", "system users: all others, including root and nobody", |chosen| {
+        *chosen = Selection::Many(Many::System(login_defs::ordinary_uids()));
+    }),
+]);
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self::Many(Many::All)
     }
 }
 
@@ -64,10 +59,11 @@ impl Many {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plugin_api::{Args, ProviderError};
 
     #[test]
     fn exactly_one_option_is_taken() {
-        let parse = |line| Selection::parse(&Args::parse(line).unwrap());
+        let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         assert_eq!(parse("-U root"), Ok(Selection::One("root".to_owned())));
         assert_eq!(parse("-A"), Ok(Selection::Many(Many::All)));
         assert!(matches!(parse("-u"), Ok(Selection::Many(Many::Ordinary(_)))));
