@@ -3,6 +3,7 @@
 
 use super::reply::{NoReply, PendingReply};
 use super::stream::{OutputStream, StreamInput};
+use agent_wire::Method;
 use agent_wire::message::line;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -169,7 +170,11 @@ impl Session {
         self.forget(id);
         let mut bytes = Vec::new();
         let own = Uuid::new_v4().to_string();
-        line(&serde_json::json!({ "id": own, "method": "sync.cancel", "target": id }), &mut bytes);
+        let method = Method::SyncCancel;
+        line(
+            &serde_json::json!({ "id": own, "method": method.name(), "target": id }),
+            &mut bytes,
+        );
         self.post(&bytes);
     }
 

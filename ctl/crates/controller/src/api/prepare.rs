@@ -5,7 +5,7 @@ use super::problem::ApiError;
 use crate::agents::AgentRequest;
 use agent_wire::json::parse_object;
 use agent_wire::message::{DEFAULT_TIMEOUT, MAX_ID, MAX_SYNC_TIMEOUT, line};
-use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Params};
+use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Method, Params};
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
@@ -49,8 +49,8 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     }
     let params = Params::new(&map);
     let wrong = |error: InvalidParams| ApiError::InvalidRequest(error.to_string());
-    let method = params.required_text("method").map_err(wrong)?;
-    let sync = method == "sync.bash";
+    let method = Method::parse(params.required_text("method").map_err(wrong)?);
+    let sync = method == Method::SyncBash;
     let wait = if sync {
         // The agent rejects a timeout that is not a number of seconds.
         let given = params.whole("timeout", "", 1..=MAX_SYNC_TIMEOUT).ok().flatten();
@@ -60,7 +60,7 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     };
     let stream = sync && params.flag("stream", false).unwrap_or_default();
     let chosen = params.short_text("id", MAX_ID).map_err(wrong)?;
-    if chosen.is_some() && method != "async.bash" {
+    if chosen.is_some() && method != Method::AsyncBash {
         return Err(ApiError::InvalidRequest(
             "id is allowed in async.bash only; the controller sets the id of other requests".to_owned(),
         ));
