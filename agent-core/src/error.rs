@@ -27,26 +27,12 @@ pub(crate) enum Error {
         /// The directory both were given.
         state_dir: PathBuf,
     },
-    /// Another launcher holds the pid file.
-    BootRuns {
-        /// The file, as an absolute path.
-        pid_file: PathBuf,
-        /// What it says of its holder, if that is a number.
-        pid: Option<u32>,
-    },
     /// boot's pid file or log is something that it will not touch.
     Refused {
         /// Which one.
         path: PathBuf,
         /// What it is.
         why: String,
-    },
-    /// A program can't be started.
-    Start {
-        /// Its path.
-        program: PathBuf,
-        /// What the system says.
-        source: io::Error,
     },
     /// A system call failed that has no path, user or address to name.
     System {
@@ -148,14 +134,7 @@ impl fmt::Display for Error {
             Self::AlreadyRuns { state_dir } => {
                 write!(f, "another BasicAgent runs with state_dir = {}", state_dir.display())
             }
-            Self::BootRuns { pid_file, pid: Some(pid) } => {
-                write!(f, "already running as pid {pid} (it holds {})", pid_file.display())
-            }
-            Self::BootRuns { pid_file, pid: None } => {
-                write!(f, "already running: another process holds {}", pid_file.display())
-            }
             Self::Refused { path, why } => write!(f, "{}: refused: {why}", path.display()),
-            Self::Start { program, source } => write!(f, "cannot start {}: {source}", program.display()),
             Self::System { call, source } => write!(f, "{call}: {source}"),
             Self::Resolve { name, why } => write!(f, "no address for {name}: {why}"),
             Self::TlsFile { key, path, why } => write!(f, "tls.{key} = {}: {why}", path.display()),

@@ -1,4 +1,4 @@
-//! BasicAgent, the daemon; by a hidden first flag also its zygote and its plugin workers.
+//! BasicAgent, the daemon. A hidden first flag makes it the zygote or a plugin worker instead.
 
 use std::process::ExitCode;
 

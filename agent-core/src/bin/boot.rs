@@ -1,4 +1,4 @@
-//! The launcher; everything it does is in [`agent_core::boot`].
+//! The launcher; its code is [`agent_core::boot`].
 
 use std::process::ExitCode;
 

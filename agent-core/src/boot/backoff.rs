@@ -1,4 +1,4 @@
-//! How long to wait before the agent is started again. Pure; asked by [`super::supervise`].
+//! The wait before a restart of the agent. Pure; [`super::supervise`] uses it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// The wait after an agent that lived this long.
+    /// Returns the wait after an agent that lived this long.
     pub(super) fn after(&mut self, lived: Duration) -> Duration {
         let wait = if lived >= LONGEST { FIRST } else { self.next };
         self.next = (wait * 2).min(LONGEST);
@@ -39,12 +39,12 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_doubles_up_to_its_bound() {
+    fn the_wait_doubles_up_to_sixty_seconds() {
         assert_eq!(waits(&[0; 9]), [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 
     #[test]
-    fn an_agent_that_lived_long_starts_the_waits_over() {
+    fn an_agent_that_lived_a_minute_resets_the_wait() {
         assert_eq!(waits(&[0, 59, 60, 0, 3600, 0]), [1, 2, 1, 2, 1, 2]);
     }
 }

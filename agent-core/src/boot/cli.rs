@@ -1,4 +1,4 @@
-//! boot's command line and exit statuses. Called once, by [`super::main`].
+//! boot's command line and exit statuses. [`super::main`] calls it once.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,50 +8,50 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::Error;
+use super::Error;
 
-/// The agent's file name, looked for beside boot's own.
+/// The agent's file name in the folder of boot's own file.
 const AGENT: &str = "BasicAgent";
 
 /// How boot ended. The numbers are part of its interface (`--help`) and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Status {
-    /// Stopped as asked, the agent ended cleanly; or, daemonised, the agent was started.
+    /// Stopped by a signal, and the agent exited cleanly; or, daemonised, the agent was started.
     Done = 0,
-    /// The agent was not started: its file, the pid file or the log is at fault.
+    /// The agent was not started: its file, the pid file or the log could not be used.
     NotStarted = 1,
     // 2 is clap's: wrong usage.
     /// Another boot holds the pid file.
     AlreadyRunning = 3,
-    /// Stopped as asked, but the agent failed on its way out or had to be killed.
+    /// Stopped by a signal, but the agent failed while stopping or had to be killed.
     AgentFailed = 4,
 }
 
 const AFTER_HELP: &str = "\
 Signals:
-  TERM, INT, QUIT  stop: TERM to the agent, KILL after --stop-timeout
-  HUP              reopen the log (after logrotate renamed it), and pass HUP on to the agent
-  USR1, USR2       passed on to the agent
+  TERM, INT, QUIT  stop: send TERM to the agent, KILL after --stop-timeout
+  HUP              reopen the log (after logrotate has renamed it) and forward HUP to the agent
+  USR1, USR2       forward to the agent
 
 Exit status:
-  0  stopped and the agent ended cleanly; without -f: the daemon runs and has started the agent
+  0  stopped, and the agent exited cleanly; without -f: the daemon has started the agent
   1  not started: the agent's file, the pid file or the log could not be used
   2  wrong usage
   3  another boot holds the pid file
-  4  stopped, but the agent failed on its way out or had to be killed";
+  4  stopped, but the agent failed while stopping or had to be killed";
 
-/// Starts BasicAgent and keeps it running: restarts it when it ends, after 1 s at first, then
-/// doubling up to 60 s.
+/// Starts BasicAgent and keeps it running: restarts it when it exits, after 1 s at first, then
+/// with waits that double up to 60 s.
 #[derive(Debug, Parser)]
 #[command(name = "boot", version, after_help = AFTER_HELP)]
 pub(super) struct Cli {
-    /// Append boot's messages and the agent's output to FILE; needed unless -f, where the default
-    /// is standard error
+    /// Append boot's messages and the agent's output to FILE; required without -f; with -f the
+    /// default is standard error
     #[arg(short = 'L', long, value_name = "FILE", required_unless_present = "foreground")]
     log: Option<PathBuf>,
 
-    /// Hold FILE locked with boot's pid in it, so that only one runs; needed unless -f
+    /// Keep FILE locked, with boot's pid in it, so that only one boot runs; required without -f
     #[arg(short = 'P', long, value_name = "FILE", required_unless_present = "foreground")]
     pid_file: Option<PathBuf>,
 
@@ -59,16 +59,16 @@ pub(super) struct Cli {
     #[arg(short = 'f', long)]
     foreground: bool,
 
-    /// The program to run [default: BasicAgent beside boot]
+    /// The program to run [default: BasicAgent in boot's own folder]
     #[arg(long, value_name = "PATH")]
     agent: Option<PathBuf>,
 
-    /// How long the agent may take to end before it and its process group are killed
+    /// Kill the agent and its process group if it has not exited after this time
     #[arg(long, value_name = "SECONDS", default_value_t = 15,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     stop_timeout: u64,
 
-    /// Arguments for the agent; without -f it runs in /, so give absolute paths
+    /// Arguments for the agent; use absolute paths, because without -f the agent runs in /
     #[arg(last = true, value_name = "AGENT ARGS")]
     agent_args: Vec<OsString>,
 }
@@ -85,8 +85,10 @@ pub(super) struct Options {
 }
 
 impl Cli {
+    /// Fills in defaults and makes every path absolute.
+    ///
     /// # Errors
-    /// The working directory, or (with no `--agent`) boot's own path, is gone.
+    /// [`Error::File`]: the working directory, or (without `--agent`) boot's own file, is gone.
     pub(super) fn options(self) -> Result<Options, Error> {
         let agent = match self.agent {
             Some(path) => absolute(&path)?,
@@ -105,7 +107,7 @@ impl Cli {
     }
 }
 
-/// The daemon leaves for /, so a relative path must be settled before.
+/// Makes a path absolute before the daemon changes its directory to /.
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|source| Error::File { path: path.into(), source })
 }
@@ -113,8 +115,11 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::BootRuns { .. } => Self::AlreadyRunning,
-            _ => Self::NotStarted,
+            Error::AlreadyRunning { .. } => Self::AlreadyRunning,
+            Error::File { .. }
+            | Error::Refused { .. }
+            | Error::Start { .. }
+            | Error::System { .. } => Self::NotStarted,
         }
     }
 }
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_own_command_line_parses() {
+    fn the_documented_command_line_parses() {
         let cli = Cli::parse_from(["./boot", "-L", "/tmp/booter.log", "-P", "/tmp/booter.pid", "-f"]);
         let options = cli.options().unwrap();
         assert_eq!(options.log.unwrap(), Path::new("/tmp/booter.log"));
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_without_log_or_pid_file_is_refused() {
+    fn a_daemon_requires_a_log_and_a_pid_file() {
         for arguments in [&["boot"][..], &["boot", "-L", "/l"], &["boot", "-P", "/p"]] {
             assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
         }
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_dashes_is_the_agents() {
+    fn arguments_after_the_dashes_are_the_agents() {
         let cli = Cli::parse_from(["boot", "-f", "--", "--config", "/x", "-f"]);
         assert_eq!(cli.options().unwrap().agent_args, ["--config", "/x", "-f"]);
     }

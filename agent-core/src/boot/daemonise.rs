@@ -1,7 +1,7 @@
-//! Leaves the terminal: fork, setsid, fork, / and /dev/null (daemon(7), "SysV daemons").
+//! Detaches from the terminal: fork, setsid, fork, / and /dev/null (daemon(7), "SysV daemons").
 //!
-//! Called by [`super::launch`]. Unlike daemon(3), the launching process stays until the daemon says how
-//! its start went, so that a script that runs `boot` sees a failure.
+//! [`super::launch`] calls it. Unlike daemon(3), the launching process stays until the daemon
+//! reports whether its start succeeded, so a script that runs `boot` sees a failure.
 
 use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -13,34 +13,35 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use super::cli::Status;
-use crate::Error;
+use super::Error;
 
-/// The most that is read of a daemon's report.
+/// Bytes that are read of a daemon's report.
 const REPORT_MAX: u64 = 8 * 1024;
 
-/// Which of the two processes this is now.
+/// One of the two processes after the split.
 #[derive(Debug)]
 pub(super) enum Side {
-    /// The one that was run: the daemon has spoken, and this is how boot ends.
+    /// The original process, after the daemon's report: boot ends with this status.
     Launcher(Status),
-    /// The daemon, which owes a report.
+    /// The daemon, which must still report.
     Daemon(Report),
 }
 
-/// The daemon's line to its launcher; dropped in silence, it tells of a failed start.
+/// The daemon's pipe to its launcher. Dropped without a report, it stands for a failed start.
 #[derive(Debug)]
 pub(super) struct Report(PipeWriter);
 
 /// Splits into launcher and daemon. The launcher returns when the daemon has reported.
 ///
 /// # Errors
-/// In the launcher only: there was no daemon to make. What fails in the daemon is reported.
+/// [`Error::System`], in the launcher only: the daemon could not be created. The daemon reports its
+/// own failures through the pipe.
 pub(super) fn daemonise() -> Result<Side, Error> {
     let (reader, writer) = io::pipe().map_err(|source| Error::System { call: "pipe", source })?;
     match daemon::fork().map_err(|source| Error::System { call: "fork", source })? {
         ForkResult::Parent { child } => {
             drop(writer);
-            // The middle process; it ends as soon as it has forked.
+            // The intermediate process, which exits as soon as it has forked.
             let _ = waitpid(child, None);
             Ok(Side::Launcher(verdict(reader)))
         }
@@ -54,11 +55,11 @@ pub(super) fn daemonise() -> Result<Side, Error> {
     }
 }
 
-/// The child's part. Returns in the grandchild alone.
+/// Detaches the child. Returns only in the grandchild.
 fn detach() -> Result<(), Error> {
     let failed = |call| move |errno: nix::Error| Error::System { call, source: errno.into() };
     setsid().map_err(failed("setsid"))?;
-    // Not being the session's leader, the grandchild can never be given a terminal again.
+    // The grandchild is not the session's leader, so it can never acquire a terminal again.
     if let ForkResult::Parent { .. } =
         daemon::fork().map_err(|source| Error::System { call: "fork", source })?
     {
@@ -76,7 +77,7 @@ fn detach() -> Result<(), Error> {
 impl Report {
     /// Lets the launcher end with success.
     pub(super) fn ready(mut self) {
-        // A launcher that was killed meanwhile is no reason to stop.
+        // A launcher that was killed meanwhile does not matter.
         let _ = self.0.write_all(&[Status::Done as u8]);
     }
 
@@ -99,8 +100,8 @@ fn verdict(reader: PipeReader) -> Status {
         }
         Some((_, message)) => (Status::NotStarted, String::from_utf8_lossy(message)),
         None => match read {
-            Ok(_) => (Status::NotStarted, "the daemon died before it was ready".into()),
-            Err(error) => (Status::NotStarted, format!("no word from the daemon: {error}").into()),
+            Ok(_) => (Status::NotStarted, "the daemon exited before it was ready".into()),
+            Err(error) => (Status::NotStarted, format!("no report from the daemon: {error}").into()),
         },
     };
     eprintln!("boot: {message}");

@@ -1,8 +1,8 @@
-//! The launcher's log: its own lines, with time and severity, and the agent's, as they come.
+//! The launcher's log: its own lines, with time and severity, and the agent's lines unchanged.
 //!
-//! Written by [`super::supervise`] alone. A line that cannot be written (disk full) is counted and
-//! dropped, never waited for; the count is the first line once writing works again. Refuses what
-//! [`own_file`] refuses.
+//! Only [`super::supervise`] writes it. A line that cannot be written (disk full) is counted and
+//! discarded without waiting; once writing works again, the count is the first line. [`own_file`]
+//! decides which files are accepted.
 
 use std::fmt::Arguments;
 use std::fs::{File, OpenOptions};
@@ -12,14 +12,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::own_file;
-use crate::{Error, clock};
+use super::Error;
+use crate::clock;
 
 pub(super) use log::Level;
 
-/// The log's mode: its owner's, and its group's to read (adm, on many systems).
+/// The log's mode: writable by its owner, readable by its group (adm, on many systems).
 const MODE: u32 = 0o640;
 
-/// Where lines go, and what became of those that could not.
+/// The log, and the lines that could not be written.
 #[derive(Debug)]
 pub(super) struct Log {
     out: File,
@@ -33,12 +34,13 @@ pub(super) struct Log {
 struct Lost {
     lines: usize,
     error: Option<io::Error>,
-    /// The last write got half a line out: the next begins with the line's missing end.
+    /// The last write ended within a line, so the next one starts by ending that line.
     torn: bool,
 }
 
 impl Log {
-    /// Opens the file at `path` for appending, made if missing; with no path, standard error.
+    /// Opens the file at `path` for appending, and creates it if it is missing; without a path, uses
+    /// standard error.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::File`].
@@ -54,7 +56,7 @@ impl Log {
         Ok(Self { out, path: path.map(Into::into), lost: Lost::default() })
     }
 
-    /// Opens the file anew, since logrotate has renamed it. If that fails, the old one stays.
+    /// Reopens the file after logrotate has renamed it. If that fails, keeps the old file.
     pub(super) fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         match open_file(path) {
@@ -64,7 +66,7 @@ impl Log {
                 self.say(Level::Info, format_args!("log reopened"));
             }
             Err(error) => {
-                self.say(Level::Error, format_args!("log not reopened, the old one stays: {error}"));
+                self.say(Level::Error, format_args!("cannot reopen the log; still writing to the old file: {error}"));
             }
         }
     }
@@ -74,7 +76,7 @@ impl Log {
         self.append(own_line(level, message).as_bytes());
     }
 
-    /// Writes whole lines, each with its end.
+    /// Writes whole lines, each ending with a newline.
     pub(super) fn append(&mut self, lines: &[u8]) {
         if self.lost.lines > 0 {
             let error = self.lost.error.as_ref().map_or_else(String::new, ToString::to_string);
@@ -94,7 +96,7 @@ impl Log {
         self.lost.lines += lines.iter().filter(|&&byte| byte == b'\n').count();
     }
 
-    /// Writes all of `lines`, or says how many bytes are left.
+    /// Writes all of `lines`, or returns the number of bytes left.
     fn write(&mut self, lines: &[u8]) -> Result<(), usize> {
         let mut rest = lines;
         while !rest.is_empty() {
@@ -119,7 +121,7 @@ fn open_file(path: &Path) -> Result<File, Error> {
     own_file::open(path, OpenOptions::new().append(true).create(true).mode(MODE))
 }
 
-/// One line; control characters in it (from a path) are escaped, so that it stays one.
+/// Formats one line; escapes control characters (from a path), so that it stays one line.
 fn own_line(level: Level, message: Arguments<'_>) -> String {
     let time = clock::now();
     let mut line = format!("{time} {level} boot: ");
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_its_own_stays_one_line() {
+    fn control_characters_do_not_break_a_line() {
         let line = own_line(Level::Warn, format_args!("a\nb\u{1b}[31m"));
         let (_, rest) = line.split_once(' ').unwrap();
         assert_eq!(rest, "WARN boot: a\\nb\\u{1b}[31m\n");

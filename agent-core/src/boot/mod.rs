@@ -1,12 +1,13 @@
 //! The launcher: starts the agent, keeps it running, and owns its pid file and log.
 //!
-//! Called by the binary `boot` alone. One thread, no runtime: `daemonise → pid file, log →
-//! supervise`. It refuses to run twice on one pid file, and to write through links or into files
-//! it does not own. It knows nothing of the agent but its path and how a process ends.
+//! Only the binary `boot` calls it. One thread, no runtime: `daemonise → pid file, log →
+//! supervise`. It refuses to run twice on one pid file, to write through links, and to write into
+//! files of other users. It knows nothing about the agent except its path and how processes end.
 
 mod backoff;
 mod cli;
 mod daemonise;
+mod error;
 mod log;
 mod output;
 mod own_file;
@@ -18,9 +19,9 @@ use std::process::ExitCode;
 use agent_sys::daemon;
 use clap::Parser;
 
-use crate::Error;
 use cli::{Cli, Options, Status};
 use daemonise::Side;
+use error::Error;
 use supervise::Supervisor;
 
 /// Runs `boot` from its command line to its exit status (`boot --help` lists them).

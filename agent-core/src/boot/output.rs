@@ -1,7 +1,7 @@
-//! The agent's output on its way to the log: one pipe for boot's whole life, cut into lines.
+//! Carries the agent's output to the log: one pipe for boot's whole life, split into lines.
 //!
-//! Owned by [`super::supervise`]. Both ends stay open here, so that a command which outlives its
-//! agent can go on writing, and what the next agent writes needs no new pipe.
+//! [`super::supervise`] owns it. Both ends stay open here, so that a command that outlives its
+//! agent can keep writing, and the next agent needs no new pipe.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::process::Stdio;
@@ -9,16 +9,16 @@ use std::process::Stdio;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::log::Log;
-use crate::Error;
+use super::Error;
 
-/// The most that is held of a line; a longer one is cut in two.
+/// Bytes that are held of a line; a longer line is split.
 const LINE_MAX: usize = 8 * 1024;
 
-/// The most that is read at once when the agent has ended: no less than a pipe holds (64 KiB,
-/// pipe(7)), but bounded, as one of its children may still be writing.
+/// Bytes that are read after the agent has exited: no less than a pipe holds (64 KiB, pipe(7)), but
+/// bounded, as a child of the agent may still be writing.
 const REST_MAX: usize = 128 * 1024;
 
-/// The pipe, and the start of a line whose end has not come.
+/// The pipe, and the start of a line whose end has not arrived.
 #[derive(Debug)]
 pub(super) struct Output {
     reader: PipeReader,
@@ -28,22 +28,24 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// Creates the pipe.
+    ///
     /// # Errors
-    /// No descriptors are left.
+    /// [`Error::System`]: no descriptors are left.
     pub(super) fn new() -> Result<Self, Error> {
         let failed = |source| Error::System { call: "pipe", source };
         let (reader, writer) = io::pipe().map_err(failed)?;
-        // Only this end: a writer that met O_NONBLOCK would lose lines when boot is slower.
+        // Only this end: a writer with O_NONBLOCK would lose lines whenever boot is slower.
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| failed(errno.into()))?;
         Ok(Self { reader, writer, held: Box::new([0; LINE_MAX]), length: 0 })
     }
 
-    /// The end to wait for.
+    /// Returns the reading end, for poll(2).
     pub(super) fn reader(&self) -> &PipeReader {
         &self.reader
     }
 
-    /// An end for the agent to write to.
+    /// Returns a writing end for the agent.
     ///
     /// # Errors
     /// No descriptors are left.
@@ -51,12 +53,11 @@ impl Output {
         Ok(self.writer.try_clone()?.into())
     }
 
-    /// Reads once and logs the lines that are whole; returns how many bytes came, 0 when none are
-    /// there.
+    /// Reads once and logs whole lines. Returns the bytes read, 0 when the pipe is empty.
     pub(super) fn pass_on(&mut self, log: &mut Log) -> usize {
-        // The pipe has a writer, ourselves: it never ends, and EAGAIN is all that can fail.
-        let came = self.reader.read(&mut self.held[self.length..]).unwrap_or(0);
-        self.length += came;
+        // Boot itself holds a writing end, so the pipe never ends, and EAGAIN is the only error.
+        let count = self.reader.read(&mut self.held[self.length..]).unwrap_or(0);
+        self.length += count;
         let held = &self.held[..self.length];
         if let Some(end) = held.iter().rposition(|&byte| byte == b'\n') {
             log.append(&held[..=end]);
@@ -65,16 +66,16 @@ impl Output {
         } else if self.length == LINE_MAX {
             self.end_line(log);
         }
-        came
+        count
     }
 
-    /// Logs what is left in the pipe, and a last line even if its end is missing.
+    /// Logs the rest of the pipe, including a last line without an end.
     pub(super) fn finish(&mut self, log: &mut Log) {
         let mut taken = 0;
         while taken < REST_MAX {
             match self.pass_on(log) {
                 0 => break,
-                came => taken += came,
+                count => taken += count,
             }
         }
         self.end_line(log);

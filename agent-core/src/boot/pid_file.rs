@@ -1,7 +1,7 @@
-//! The pid file: a lock held for life (flock(2)), with the holder's pid inside for people and
-//! scripts. Owned by [`super::supervise`].
+//! The pid file: a lock held for boot's whole life (flock(2)), containing the holder's pid for people
+//! and scripts. [`super::supervise`] owns it.
 //!
-//! The lock decides, never the number: a file that nobody holds is stale, whatever it says.
+//! Only the lock counts, never the number: a file that no process holds is stale, whatever it says.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -12,19 +12,19 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::own_file;
-use crate::Error;
+use super::Error;
 
-/// The file's mode: anyone may learn whom to signal.
+/// The file's mode: everyone may read which process to signal.
 const MODE: u32 = 0o644;
 
-/// How often the file may vanish between being opened and being locked: once for each launcher
-/// that is just ending, so one is usual and more is a race with something else.
+/// How often the file may disappear between open and lock: once for each launcher that is just
+/// exiting, so once is usual and more is a race with something else.
 const ATTEMPTS: u32 = 8;
 
-/// More than any pid takes.
+/// More bytes than any pid has.
 const PID_BYTES: usize = 16;
 
-/// The file, locked. Dropped, it is removed if it is still the one at its path.
+/// The locked file. Drop removes it if its path still names it.
 #[derive(Debug)]
 pub(super) struct PidFile {
     path: PathBuf,
@@ -32,11 +32,11 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    /// Takes the lock and writes this process's pid, in place of a stale one.
+    /// Locks the file and writes this process's pid over a stale one.
     ///
     /// # Errors
-    /// [`Error::BootRuns`] when another process holds it; [`Error::Refused`] for what
-    /// [`own_file`] refuses; [`Error::File`] when it cannot be opened or written.
+    /// [`Error::AlreadyRunning`] when another process holds the lock; [`Error::Refused`] from
+    /// [`own_file`]; [`Error::File`] when it cannot be opened or written.
     pub(super) fn acquire(path: &Path) -> Result<Self, Error> {
         for _ in 0..ATTEMPTS {
             let mut options = OpenOptions::new();
@@ -45,23 +45,24 @@ impl PidFile {
             let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((file, Errno::EWOULDBLOCK)) => {
-                    return Err(Error::BootRuns { pid_file: path.into(), pid: pid_in(&file) });
+                    return Err(Error::AlreadyRunning { pid_file: path.into(), pid: pid_in(&file) });
                 }
                 Err((_, errno)) => return Err(Error::File { path: path.into(), source: errno.into() }),
             };
             let held = Self { path: path.into(), file };
-            // Its last holder may have removed it before letting go: that lock guards nothing.
+            // The last holder may have removed the file before unlocking it: such a lock guards
+            // nothing.
             if held.is_at_its_path() {
                 held.write_pid().map_err(|source| Error::File { path: path.into(), source })?;
                 return Ok(held);
             }
         }
-        Err(Error::Refused { path: path.into(), why: "it is replaced over and over".into() })
+        Err(Error::Refused { path: path.into(), why: "another process keeps replacing it".into() })
     }
 
     fn write_pid(&self) -> io::Result<()> {
         let text = format!("{}\n", process::id());
-        // Written over, then cut: at no moment is the file empty.
+        // Overwritten, then truncated: the file is never empty.
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)?;
         self.file.set_permissions(Permissions::from_mode(MODE))
@@ -77,13 +78,13 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if self.is_at_its_path() {
-            // Left behind it is merely stale, and the next launcher takes it over.
+            // A file left behind is only stale; the next launcher takes it over.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The number a pid file holds, if it is one.
+/// Returns the number in a pid file, if it contains one.
 fn pid_in(file: &File) -> Option<u32> {
     let mut text = [0; PID_BYTES];
     let length = file.read_at(&mut text, 0).ok()?;

@@ -1,7 +1,7 @@
-//! Keeps one agent running until told to stop: one thread, one poll(2) on signals, the agent's
-//! output and the next moment something is due. Nothing wakes it otherwise.
+//! Keeps one agent running until a signal stops boot: one thread, one poll(2) on signals, the
+//! agent's output and the next due time. Nothing else wakes it.
 //!
-//! Called by [`super::launch`]; owns the pid file, the log and the agent. It signals the agent by
+//! [`super::launch`] calls it; it owns the pid file, the log and the agent. It signals the agent by
 //! pid, which is sound for a child that only this thread can reap.
 
 use std::io;
@@ -22,9 +22,9 @@ use super::cli::{Options, Status};
 use super::log::{Level, Log};
 use super::output::Output;
 use super::pid_file::PidFile;
-use crate::Error;
+use super::Error;
 
-/// The signals boot acts on, all read from one descriptor.
+/// The signals that boot handles, all read from one descriptor.
 const HANDLED: [Signal; 7] = [
     Signal::SIGTERM,
     Signal::SIGINT,
@@ -35,18 +35,18 @@ const HANDLED: [Signal; 7] = [
     Signal::SIGCHLD,
 ];
 
-/// The agent and all that boot holds for it.
+/// The agent and everything that boot holds for it.
 #[derive(Debug)]
 pub(super) struct Supervisor<'a> {
     options: &'a Options,
     signals: SignalFd,
     log: Log,
-    /// `None` without a log file: the agent then writes straight to boot's standard error.
+    /// `None` without a log file: the agent then writes directly to boot's standard error.
     output: Option<Output>,
     backoff: Backoff,
     agent: Agent,
     phase: Phase,
-    /// Last, so that the lock goes when all else is done.
+    /// The last field, so that the lock is released after everything else.
     _pid_file: Option<PidFile>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Supervisor<'a> {
     /// Takes the pid file, opens the log and starts the agent.
     ///
     /// # Errors
-    /// Any of the three failed; nothing is left running.
+    /// When any of the three fails; then nothing is left running.
     pub(super) fn start(options: &'a Options) -> Result<Self, Error> {
         let signals = signals().map_err(|errno| failed("signalfd", errno.into()))?;
         daemon::default_sigchld().map_err(|error| failed("sigaction", error))?;
@@ -82,10 +82,10 @@ impl<'a> Supervisor<'a> {
         Ok(supervisor)
     }
 
-    /// Works until a signal says stop and the agent has ended.
+    /// Runs until a signal stops boot and the agent has exited.
     ///
     /// # Errors
-    /// poll(2), signalfd or waitpid(2) fail, which none of them has a reason to.
+    /// [`Error::System`] when poll(2), signalfd or waitpid(2) fails, which is not expected.
     pub(super) fn run(mut self) -> Result<Status, Error> {
         loop {
             let (signal, output) = self.wait()?;
@@ -96,7 +96,7 @@ impl<'a> Supervisor<'a> {
                     }
                 }
             }
-            // One read a turn: a flood of output must not keep a signal waiting.
+            // One read per turn: a flood of output must not delay a signal.
             if output && let Some(output) = &mut self.output {
                 output.pass_on(&mut self.log);
             }
@@ -104,7 +104,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Sleeps until there is something to do; says whether signals and output are there.
+    /// Sleeps until there is work. Returns whether signals and output are ready.
     fn wait(&self) -> Result<(bool, bool), Error> {
         let due = match (self.phase, self.agent) {
             (Phase::Stopping { kill_at }, _) => Some(kill_at),
@@ -112,7 +112,7 @@ impl<'a> Supervisor<'a> {
             (Phase::Serving, Agent::Running { .. }) | (Phase::Killed, _) => None,
         };
         let timeout = due.map_or(PollTimeout::NONE, |due| {
-            // Rounded up: waking just before the moment would only mean waking again.
+            // Rounded up: waking just before the due time would only mean waking twice.
             let left = due.saturating_duration_since(Instant::now()) + Duration::from_nanos(999_999);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
         });
@@ -130,7 +130,7 @@ impl<'a> Supervisor<'a> {
         };
         match polled {
             Ok(ready) => Ok(ready),
-            // A debugger or a stop and continue: look again.
+            // A debugger, or SIGSTOP and SIGCONT: try again.
             Err(Errno::EINTR) => Ok((false, false)),
             Err(errno) => Err(failed("poll", errno.into())),
         }
@@ -158,30 +158,30 @@ impl<'a> Supervisor<'a> {
             Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => Ok(self.on_stop(signal)),
             Signal::SIGHUP => {
                 self.log.reopen();
-                self.pass_on(signal);
+                self.forward(signal);
                 Ok(None)
             }
             other => {
-                self.pass_on(other);
+                self.forward(other);
                 Ok(None)
             }
         }
     }
 
-    /// The agent has ended: the end of boot too, or a restart to come.
+    /// Handles the agent's exit: boot ends too, or schedules a restart.
     fn on_end(&mut self, status: ExitStatus, lived: Duration) -> Option<Status> {
         if let Some(output) = &mut self.output {
             output.finish(&mut self.log);
         }
         if self.phase == Phase::Serving {
-            self.retry(lived, format_args!("agent ended ({status})"));
+            self.retry(lived, format_args!("agent exited ({status})"));
             return None;
         }
-        // An agent with no handler for it dies of our SIGTERM, and that is what was asked.
-        let asked = status.success() || status.signal() == Some(Signal::SIGTERM as i32);
-        let clean = asked && self.phase != Phase::Killed;
+        // An agent without a handler dies from our SIGTERM, which counts as a clean stop.
+        let expected = status.success() || status.signal() == Some(Signal::SIGTERM as i32);
+        let clean = expected && self.phase != Phase::Killed;
         let level = if clean { Level::Info } else { Level::Error };
-        self.log.say(level, format_args!("stopped; agent ended ({status})"));
+        self.log.say(level, format_args!("stopped; agent exited ({status})"));
         Some(if clean { Status::Done } else { Status::AgentFailed })
     }
 
@@ -194,27 +194,27 @@ impl<'a> Supervisor<'a> {
             return Some(Status::Done);
         };
         self.log.say(Level::Info, format_args!("{signal}: stopping the agent, pid {pid}"));
-        // It may have ended; then SIGCHLD is on its way.
+        // If the agent has exited already, SIGCHLD is on its way.
         let _ = kill(pid, Signal::SIGTERM);
         self.phase = Phase::Stopping { kill_at: Instant::now() + self.options.stop_timeout };
         None
     }
 
-    fn pass_on(&self, signal: Signal) {
-        // Not while stopping: an agent that has put its handlers away would die of it.
+    fn forward(&self, signal: Signal) {
+        // Not while stopping: an agent that has removed its handlers would die from it.
         if let (Phase::Serving, Agent::Running { pid, .. }) = (self.phase, self.agent) {
             let _ = kill(pid, signal);
         }
     }
 
-    /// Does what is due by now.
+    /// Does the work that is due.
     fn on_time(&mut self) {
         let now = Instant::now();
         match (self.phase, self.agent) {
             (Phase::Stopping { kill_at }, Agent::Running { pid, .. }) if kill_at <= now => {
                 let timeout = self.options.stop_timeout.as_secs();
-                self.log.say(Level::Error, format_args!("agent still runs after {timeout} s: killing it"));
-                // Its group, which it leads: workers must not outlive it unnoticed.
+                self.log.say(Level::Error, format_args!("agent still running after {timeout} s; killing it"));
+                // Its whole process group: its workers must not outlive it.
                 let _ = killpg(pid, Signal::SIGKILL);
                 self.phase = Phase::Killed;
             }
@@ -230,7 +230,7 @@ impl<'a> Supervisor<'a> {
     fn retry(&mut self, lived: Duration, why: std::fmt::Arguments<'_>) {
         let wait = self.backoff.after(lived);
         self.agent = Agent::Down { retry_at: Instant::now() + wait };
-        self.log.say(Level::Warn, format_args!("{why}; starting it again in {} s", wait.as_secs()));
+        self.log.say(Level::Warn, format_args!("{why}; restarting it in {} s", wait.as_secs()));
     }
 
     fn start_agent(&mut self) -> Result<(), Error> {
@@ -242,7 +242,7 @@ impl<'a> Supervisor<'a> {
         if let Some(output) = &self.output {
             command.stdout(output.stdio().map_err(failed)?).stderr(output.stdio().map_err(failed)?);
         }
-        // A group of its own: a terminal's ^C comes to boot, which stops the agent in order.
+        // A group of its own: a terminal's ^C reaches only boot, which stops the agent in order.
         let child = daemon::supervised(command.process_group(0)).spawn().map_err(failed)?;
         let pid = Pid::from_raw(child.id().cast_signed());
         self.agent = Agent::Running { pid, since: Instant::now() };
@@ -255,11 +255,11 @@ fn failed(call: &'static str, source: io::Error) -> Error {
     Error::System { call, source }
 }
 
-/// Blocks the handled signals and opens the descriptor they are read from.
+/// Blocks the handled signals and opens the descriptor to read them from.
 fn signals() -> nix::Result<SignalFd> {
     let handled: SigSet = HANDLED.into_iter().collect();
     let mut blocked = handled;
-    // A log at its size limit (setrlimit(2)) is then a failed write like a full disk.
+    // With SIGXFSZ blocked, a log at its size limit (setrlimit(2)) is a failed write, like a full disk.
     blocked.add(Signal::SIGXFSZ);
     blocked.thread_block()?;
     SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
