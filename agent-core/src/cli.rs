@@ -1,46 +1,47 @@
-//! The daemon's flags. Each has a variable `BASICAGENT_…` of the same name; both override the file.
+//! The daemon's flags. Each has an environment variable `BASICAGENT_…` of the same name; both
+//! override the file.
 
 use crate::config::{self, Config, Level};
 use clap::Parser;
 use std::path::PathBuf;
 
-/// The host agent: finds its server, keeps a TLS channel to it, runs what it is asked.
+/// The host agent: connects to its controller over TLS and runs the requests it receives
 #[derive(Debug, Parser)]
 #[command(
     name = "BasicAgent",
     version,
-    after_help = "Exit status: 0 ended as asked, 1 could not run, 2 usage or configuration."
+    after_help = "Exit status: 0 stopped normally, 1 runtime failure, 2 usage or configuration error"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) overrides: Overrides,
-    /// Check the configuration and the files it names, say what is wrong, and exit
+    /// Check the configuration and the files it names, print problems, and exit
     #[arg(long)]
     pub(crate) check_config: bool,
 }
 
-/// What may stand on the command line instead of in the file.
+/// Flags and environment variables that override keys of the file.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Overrides {
     /// Configuration file [default: /etc/basicagent/agent.toml]
     #[arg(short, long, value_name = "FILE", env = "BASICAGENT_CONFIG")]
     config: Option<PathBuf>,
-    /// Server's name or address; may be given several times
+    /// Server name or address; may be repeated
     #[arg(long, value_name = "NAME", env = "BASICAGENT_SERVER", value_delimiter = ',')]
     server: Vec<String>,
-    /// Server's port
+    /// Server port
     #[arg(long, env = "BASICAGENT_PORT")]
     port: Option<u16>,
-    /// This host's identity
+    /// This host's id
     #[arg(long, value_name = "ID", env = "BASICAGENT_HOST_ID")]
     host_id: Option<String>,
-    /// Where the agent keeps what must survive a restart
+    /// Directory for state that must survive a restart
     #[arg(long, value_name = "DIR", env = "BASICAGENT_STATE_DIR")]
     state_dir: Option<PathBuf>,
-    /// Where plugins are looked for, instead of the configured directories; may be given several times
+    /// Plugin directory, instead of the configured ones; may be repeated
     #[arg(long, value_name = "DIR", env = "BASICAGENT_PLUGIN_DIR", value_delimiter = ':')]
     plugin_dir: Vec<PathBuf>,
-    /// off, error, warn, info, debug or trace
+    /// Log level: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "BASICAGENT_LOG_LEVEL")]
     log_level: Option<log::LevelFilter>,
     /// Log to this file instead of stderr
@@ -49,16 +50,16 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// The configuration in force: the file's, with what was given here laid over it.
+    /// Reads the configuration file and applies these overrides.
     ///
     /// # Errors
     /// Those of [`Config::load`].
     pub(crate) fn configuration(&self) -> Result<Config, config::Error> {
-        Config::load(self.config.as_deref(), |config| self.lay_over(config))
+        Config::load(self.config.as_deref(), |config| self.apply(config))
     }
 
-    /// Puts what was given in the place of what the file says.
-    fn lay_over(&self, config: &mut Config) {
+    /// Replaces keys of the file by the given flags.
+    fn apply(&self, config: &mut Config) {
         fn set<T: Clone>(given: Option<&T>, place: &mut T) {
             if let Some(value) = given {
                 place.clone_from(value);

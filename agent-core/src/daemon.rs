@@ -1,4 +1,4 @@
-//! The daemon from its first line to its last: flags, configuration, log, the parts, signals, the end.
+//! The daemon from start to stop: flags, configuration, log, the agent's parts, signals, shutdown.
 
 use crate::audit::Audit;
 use crate::cli::Cli;
@@ -14,27 +14,29 @@ use crate::policy::{self, Gate, Policy};
 use crate::schedule::{self, Scheduler};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
-use crate::{Error, exec, plugin, task};
+use crate::{exec, identity, plugin, task};
 use agent_wire::Method;
 use clap::Parser as _;
+use std::fmt;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// Threads for look-ups that block (accounts, names); they end when idle.
+/// Threads for blocking look-ups (accounts, names); they end when idle.
 const MAX_BLOCKING_THREADS: usize = 4;
 
-/// How long such a thread waits for more to do.
+/// The time after which an idle thread ends.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
-/// The last answers and the goodbye, once the running work is over.
+/// The bound for the last replies and the channel's close, once the running work is finished.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `BasicAgent`.
 pub fn main() -> ExitCode {
-    // The same binary is the zygote and the plugin worker, which must stay small: nothing comes before this.
+    // The same binary is the zygote and the plugin worker, which must stay small, so this comes first.
     match std::env::args_os().nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(exec::ZYGOTE_FLAG) => return exec::zygote_main(),
         Some(plugin::WORKER_FLAG) => return plugin::worker_main(),
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         return check(&config);
     }
     match logging::start(config.log.level.0, config.log.file.as_deref())
+        .map_err(Error::Log)
         .and_then(|log| run(&cli, config, log))
     {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,12 +65,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `--check-config`: the file itself has been checked; here the policy and the TLS files it names.
+/// Checks what the configuration names, for `--check-config`: the policy, the cron settings and the
+/// TLS files. The configuration itself has been checked already.
 fn check(config: &Config) -> ExitCode {
     match policy::load(config.policy.as_deref()) {
         Ok(policy) => {
             for method in policy.iter().flat_map(unknown_methods) {
-                eprintln!("BasicAgent: policy: this agent has no method {method}");
+                eprintln!("BasicAgent: policy: unknown method {method}");
             }
         }
         Err(error) => {
@@ -82,9 +86,9 @@ fn check(config: &Config) -> ExitCode {
     }
     match link::client_config(&config.tls) {
         Ok(_) => ExitCode::SUCCESS,
-        // The default place may be filled later; a place that was named has to hold something.
+        // Files at the default paths may be installed later; configured paths must be valid now.
         Err(error) if config.tls == Config::default().tls => {
-            eprintln!("BasicAgent: no channel until this is mended: {error}");
+            eprintln!("BasicAgent: {error}; the agent cannot connect until this is fixed");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -95,7 +99,8 @@ fn check(config: &Config) -> ExitCode {
 }
 
 fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error> {
-    let identity = Identity::open(&config.state_dir, config.host_id.as_deref())?;
+    let identity = Identity::open(&config.state_dir, config.host_id.as_deref())
+        .map_err(Error::Identity)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -103,31 +108,77 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
         .build()
         .map_err(|source| Error::System { call: "event loop", source })?;
     let result = runtime.block_on(async {
-        // Before anything that takes time: a signal that comes during start-up is not lost, nor deadly.
+        // Before anything slow, so that a signal during start-up is neither lost nor deadly.
         let signals = Signals::listen()?;
         Daemon::start(cli, config, log_file, identity)?.serve(signals).await
     });
-    // A look-up that hangs in a library must not hold the end back.
+    // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
     result
 }
 
-/// Methods that rules name and this agent does not have: slips, or of another version. Not refused, so that one policy
-/// can serve agents of different versions.
+/// Returns the methods in rules that this agent does not have: misspelled, or of another version. They
+/// are accepted, so that one policy can serve agents of different versions.
 fn unknown_methods(policy: &Policy) -> impl Iterator<Item = &str> {
     policy.methods().filter(|method| matches!(Method::parse(method), Method::Unknown(_)))
 }
 
-/// The log says which policy comes into force.
-fn told(policy: Policy) -> Policy {
-    log::info!("policy: {} rules in force", policy.len());
+/// Logs the policy that takes effect.
+fn announce(policy: Policy) -> Policy {
+    log::info!("policy: {} rules in effect", policy.len());
     for method in unknown_methods(&policy) {
-        log::warn!("policy: this agent has no method {method}");
+        log::warn!("policy: unknown method {method}");
     }
     policy
 }
 
-/// What the system and the operator tell the daemon.
+/// A daemon that could not start or run.
+#[derive(Debug)]
+enum Error {
+    /// The log file cannot be opened.
+    Log(logging::Error),
+    /// The state directory cannot be used.
+    Identity(identity::Error),
+    /// A system call failed.
+    System {
+        /// The call's name.
+        call: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A part of the agent did not start.
+    Part(Box<dyn std::error::Error>),
+}
+
+impl Error {
+    fn part(error: impl std::error::Error + 'static) -> Self {
+        Self::Part(Box::new(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Identity(error) => error.fmt(f),
+            Self::System { call, source } => write!(f, "{call}: {source}"),
+            Self::Part(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Log(error) => error.source(),
+            Self::Identity(error) => error.source(),
+            Self::System { source, .. } => Some(source),
+            Self::Part(error) => error.source(),
+        }
+    }
+}
+
+/// The signals that the daemon handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -145,7 +196,7 @@ impl Signals {
     }
 }
 
-/// The parts, once they all stand.
+/// The agent's parts, all started.
 struct Daemon<'a> {
     cli: &'a Cli,
     config: watch::Sender<Arc<Config>>,
@@ -169,19 +220,19 @@ impl Daemon<'_> {
         log_file: Option<LogFile>,
         identity: Identity,
     ) -> Result<Daemon<'_>, Error> {
-        // First: with a policy that can't be used, nothing is started.
-        let policy = match policy::load(config.policy.as_deref())? {
-            Some(policy) => told(policy),
+        // First, so that nothing starts with an invalid policy.
+        let policy = match policy::load(config.policy.as_deref()).map_err(Error::part)? {
+            Some(policy) => announce(policy),
             None => Policy::allow_all(),
         };
         let (shutdown, stopping) = Shutdown::new();
-        let executor = Arc::new(Executor::start(config.exec.clone(), exec::Platform::default())?);
+        let executor = Arc::new(Executor::start(config.exec.clone(), exec::Platform::default()).map_err(Error::part)?);
         let plugins = Arc::new(Plugins::new(config.plugin_dirs.clone(), config.plugins.clone()));
-        let tasks = Arc::new(Tasks::open(&config.state_dir, config.tasks, executor.clone())?);
+        let tasks = Arc::new(Tasks::open(&config.state_dir, config.tasks, executor.clone()).map_err(Error::part)?);
         let cron = config.cron.clone();
-        schedule::check(&cron.timezone, &cron.calendar)?;
+        schedule::check(&cron.timezone, &cron.calendar).map_err(Error::part)?;
         let scheduler =
-            Scheduler::new(&identity.host_id, task::boot_id()?, &cron, tasks.clone(), executor.clone());
+            Scheduler::new(&identity.host_id, task::boot_id().map_err(Error::part)?, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy, executor.clone()));
         let audit = Audit::new(config.audit_file(), config.audit.clone());
         let parts = Parts {
@@ -210,26 +261,31 @@ impl Daemon<'_> {
         })
     }
 
-    /// Serves until told to end, then ends in order: no new work, the running work, the goodbye.
+    /// Serves until a stop signal, then shuts down in order: rejects new work, finishes running work,
+    /// closes the channel.
     async fn serve(self, mut signals: Signals) -> Result<(), Error> {
-        log::info!("BasicAgent {} starts as {}", env!("CARGO_PKG_VERSION"), self.identity.host_id);
+        log::info!(
+            "BasicAgent {} started; host id {}",
+            env!("CARGO_PKG_VERSION"),
+            self.identity.host_id
+        );
         let link = Link::new(
             &self.identity.host_id,
             self.config.subscribe(),
             self.dispatcher.clone(),
             self.stopping.clone(),
         );
-        self.scheduler.start()?;
+        self.scheduler.start().map_err(Error::part)?;
         let link = tokio::spawn(link.run());
         let local = self.local().map(|local| tokio::spawn(local.run()));
-        loop {
+        let signal = loop {
             tokio::select! {
-                _ = signals.terminate.recv() => break,
-                _ = signals.interrupt.recv() => break,
+                _ = signals.terminate.recv() => break "SIGTERM",
+                _ = signals.interrupt.recv() => break "SIGINT",
                 _ = signals.hangup.recv() => self.reload().await,
             }
-        }
-        log::info!("told to end: no new work");
+        };
+        log::info!("{signal}: shutting down, no new work accepted");
         self.shutdown.drain();
         tokio::select! {
             () = self.dispatcher.drained() => {}
@@ -245,17 +301,17 @@ impl Daemon<'_> {
             }
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
-            log::warn!("the channel did not close in {} s", CLOSE_TIMEOUT.as_secs());
+            log::warn!("the channel did not close within {} s", CLOSE_TIMEOUT.as_secs());
         }
         self.plugins.shutdown().await;
         self.scheduler.shutdown().await;
         self.tasks.shutdown().await;
         self.executor.shutdown().await;
-        log::info!("ended");
+        log::info!("stopped");
         Ok(())
     }
 
-    /// The local socket; an agent whose run directory can't be used goes on without.
+    /// Opens the local socket. If the run directory cannot be used, the agent runs without a socket.
     fn local(&self) -> Option<Local> {
         let config = self.config.subscribe();
         let opened = Socket::open(&config.borrow().run_dir);
@@ -263,22 +319,22 @@ impl Daemon<'_> {
         Some(Local::new(socket, config, self.dispatcher.clone(), self.stopping.clone()))
     }
 
-    /// Cancels what still runs and waits for its end: the grace of a kill, and a little more.
+    /// Cancels running work and waits for its end: the grace period, and a little longer.
     async fn cancel_work(&self) {
-        log::warn!("still running work is cancelled");
+        log::warn!("cancelling work that is still running");
         self.dispatcher.cancel_all();
         let bound = self.config.borrow().exec.grace + CLOSE_TIMEOUT;
         if tokio::time::timeout(bound, self.dispatcher.drained()).await.is_err() {
-            log::error!("some work did not end in {} s", bound.as_secs());
+            log::error!("some work has not ended after {} s", bound.as_secs());
         }
     }
 
-    /// SIGHUP: the configuration anew, the log file anew. What can't be used changes nothing.
+    /// Handles SIGHUP: reopens the log file and reloads the configuration. Invalid input changes nothing.
     async fn reload(&self) {
         if let Some(file) = &self.log_file
             && let Err(error) = file.reopen()
         {
-            log::error!("log file not reopened: {error}");
+            log::error!("cannot reopen the log file: {error}");
         }
         let config = match self.cli.overrides.configuration() {
             Ok(config) => config,
@@ -290,7 +346,7 @@ impl Daemon<'_> {
             || config.host_id != old.host_id
             || config.log.file != old.log.file
         {
-            log::warn!("state_dir, run_dir, host_id and log.file change only at the next start");
+            log::warn!("changes of state_dir, run_dir, host_id and log.file need a restart");
         }
         log::set_max_level(config.log.level.0);
         self.reload_policy(&config);
@@ -303,12 +359,13 @@ impl Daemon<'_> {
         log::info!("configuration reloaded");
     }
 
-    /// The policy anew. One that can't be used, or is gone, leaves the old one in force: a slip must not open the host.
+    /// Reloads the policy. If the file is invalid or missing, the old policy stays in effect: a mistake
+    /// must not open the host.
     fn reload_policy(&self, config: &Config) {
         match policy::load(config.policy.as_deref()) {
-            Ok(Some(policy)) => self.gate.replace(told(policy)),
+            Ok(Some(policy)) => self.gate.replace(announce(policy)),
             Ok(None) if self.gate.is_open() => {}
-            Ok(None) => log::error!("policy: the file is gone; the rules stay in force until the next start"),
+            Ok(None) => log::error!("policy: the file is missing; its rules stay in effect until a restart"),
             Err(error) => log::error!("policy not reloaded: {error}"),
         }
     }

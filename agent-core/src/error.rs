@@ -22,11 +22,6 @@ pub(crate) enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// Another agent runs on this state directory.
-    AlreadyRuns {
-        /// The directory both were given.
-        state_dir: PathBuf,
-    },
     /// boot's pid file or log is something that it will not touch.
     Refused {
         /// Which one.
@@ -131,9 +126,6 @@ impl fmt::Display for Error {
         match self {
             Self::Config(why) => f.write_str(why),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::AlreadyRuns { state_dir } => {
-                write!(f, "another BasicAgent runs with state_dir = {}", state_dir.display())
-            }
             Self::Refused { path, why } => write!(f, "{}: refused: {why}", path.display()),
             Self::System { call, source } => write!(f, "{call}: {source}"),
             Self::Resolve { name, why } => write!(f, "no address for {name}: {why}"),

@@ -1,40 +1,79 @@
-//! Who this host is: the `host_id` setting, or an id made at the first start and kept in `state_dir`.
+//! The host's identity: the `host_id` setting, or an id that the first start generates and keeps in
+//! `state_dir`.
 //!
-//! The file remembers the machine id beside the host id: a cloned image has another machine id and so gets a
-//! host id of its own. The state directory is locked for the life of the process, since two agents
-//! would fight over one identity and, later, one journal.
+//! The file also stores the machine id: a cloned image has another machine id and therefore gets a
+//! new host id. The state directory is locked for the life of the process, since two agents must not
+//! share one identity and one journal.
 
-use crate::Error;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE: &str = "host_id.json";
 const MACHINE_ID: &str = "/etc/machine-id";
 
-/// The host's identity and the lock on the directory it lives in.
+/// The host's identity, and the lock on the state directory.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    /// What `init` says.
+    /// The id that the agent sends in `init`.
     pub(crate) host_id: String,
     _lock: Flock<File>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct IdFile {
     host_id: String,
     #[serde(default)]
     machine_id: Option<String>,
 }
 
+/// A state directory that cannot be used.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// Another agent uses the state directory.
+    AlreadyRunning {
+        /// The directory.
+        state_dir: PathBuf,
+    },
+    /// The directory or a file in it cannot be read or written.
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRunning { state_dir } => {
+                write!(f, "another BasicAgent is running with state_dir = {}", state_dir.display())
+            }
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::AlreadyRunning { .. } => None,
+            Self::File { source, .. } => Some(source),
+        }
+    }
+}
+
 impl Identity {
-    /// Opens the state directory, making it (0700) where it is missing, locks it, and settles the host id.
+    /// Opens the state directory, creates it (0700) if it is missing, locks it, and reads or generates
+    /// the host id.
     ///
     /// # Errors
-    /// [`Error::AlreadyRuns`], or [`Error::File`] when the directory can't be used.
+    /// [`Error::AlreadyRunning`], or [`Error::File`] when the directory cannot be used.
     pub(crate) fn open(state_dir: &Path, configured: Option<&str>) -> Result<Self, Error> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -52,14 +91,14 @@ impl Identity {
             .map_err(at(&lock_path))?;
         let lock =
             Flock::lock(lock_file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-                nix::errno::Errno::EWOULDBLOCK => Error::AlreadyRuns { state_dir: state_dir.to_owned() },
+                nix::errno::Errno::EWOULDBLOCK => Error::AlreadyRunning { state_dir: state_dir.to_owned() },
                 other => Error::File { path: lock_path.clone(), source: other.into() },
             })?;
         if let Some(id) = configured {
             return Ok(Self { host_id: id.to_owned(), _lock: lock });
         }
         let path = state_dir.join(FILE);
-        let host_id = settle(&path, machine_id()).map_err(at(&path))?;
+        let host_id = read_or_generate(&path, machine_id()).map_err(at(&path))?;
         Ok(Self { host_id, _lock: lock })
     }
 }
@@ -69,26 +108,30 @@ fn machine_id() -> Option<String> {
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// The kept id, or a new one when there is none, it is unreadable, or the machine is another.
-fn settle(path: &Path, machine_id: Option<String>) -> io::Result<String> {
+/// Returns the stored id, or a new one if none is stored, the file is invalid, or it was written on
+/// another machine.
+fn read_or_generate(path: &Path, machine_id: Option<String>) -> io::Result<String> {
     match std::fs::read(path) {
-        Ok(bytes) => match serde_json::from_slice::<Kept>(&bytes) {
+        Ok(bytes) => match serde_json::from_slice::<IdFile>(&bytes) {
             Ok(kept) if !agent_wire::message::Init::is_hostname(&kept.host_id) => {
-                log::warn!("{}: holds no host id; a new one is made", path.display());
+                log::warn!("{}: contains no valid host id; generating a new one", path.display());
             }
             Ok(kept) if kept.machine_id == machine_id || machine_id.is_none() => return Ok(kept.host_id),
-            Ok(_) => log::info!("{}: made on another machine; this one gets its own host id", path.display()),
-            Err(error) => log::warn!("{}: {error}; a new host id is made", path.display()),
+            Ok(_) => {
+                log::info!("{}: from another machine; generating a new host id", path.display());
+            }
+            Err(error) => log::warn!("{}: {error}; generating a new host id", path.display()),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let kept = Kept { host_id: uuid::Uuid::new_v4().to_string(), machine_id };
+    let kept = IdFile { host_id: uuid::Uuid::new_v4().to_string(), machine_id };
     write_durably(path, &serde_json::to_vec(&kept)?)?;
     Ok(kept.host_id)
 }
 
-/// Replaces a file so that after a crash either the old or the new content is there (rename(2), fsync(2)).
+/// Replaces a file so that after a crash it has either the old or the new content (rename(2),
+/// fsync(2)).
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = OpenOptions::new()
@@ -110,29 +153,28 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_support::Scratch;
 
     #[test]
-    fn the_id_stays_until_the_machine_is_another() {
-        let dir = std::env::temp_dir().join(format!("identity-{}", std::process::id()));
-        DirBuilder::new().recursive(true).create(&dir).unwrap();
-        let path = dir.join(FILE);
-        let first = settle(&path, Some("m1".into())).unwrap();
-        assert_eq!(settle(&path, Some("m1".into())).unwrap(), first);
-        assert_eq!(settle(&path, None).unwrap(), first);
-        let clone = settle(&path, Some("m2".into())).unwrap();
+    fn the_id_is_kept_until_the_machine_id_changes() {
+        let dir = Scratch::new("identity");
+        let path = dir.file(FILE);
+        let first = read_or_generate(&path, Some("m1".into())).unwrap();
+        assert_eq!(read_or_generate(&path, Some("m1".into())).unwrap(), first);
+        assert_eq!(read_or_generate(&path, None).unwrap(), first);
+        let clone = read_or_generate(&path, Some("m2".into())).unwrap();
         assert_ne!(clone, first);
         std::fs::write(&path, "{").unwrap();
-        assert_ne!(settle(&path, Some("m2".into())).unwrap(), clone);
-        std::fs::remove_dir_all(&dir).unwrap();
+        assert_ne!(read_or_generate(&path, Some("m2".into())).unwrap(), clone);
     }
 
     #[test]
     fn two_agents_never_share_a_state_directory() {
-        let dir = std::env::temp_dir().join(format!("identity-lock-{}", std::process::id()));
+        let scratch = Scratch::new("identity");
+        let dir = scratch.file("state");
         let first = Identity::open(&dir, Some("a")).unwrap();
-        assert!(matches!(Identity::open(&dir, Some("a")), Err(Error::AlreadyRuns { .. })));
+        assert!(matches!(Identity::open(&dir, Some("a")), Err(Error::AlreadyRunning { .. })));
         drop(first);
         Identity::open(&dir, Some("a")).unwrap();
-        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -1,21 +1,40 @@
-//! Where log lines go: stderr, or the file of `log.file` (`-L`), one line a record.
+//! The log: stderr, or the file of `log.file` (`-L`), one line per record.
 //!
-//! Under journald a line begins with its severity (`<3>`, sd-daemon(3)) and the journal adds the time;
-//! elsewhere it begins with time and level. Control characters are escaped, so that no peer's text can
-//! forge a line.
+//! Under journald a line starts with its severity (`<3>`, sd-daemon(3)), and the journal adds the
+//! time; elsewhere it starts with time and level. Control characters are escaped, so that no peer's
+//! text can forge a line.
 
-use crate::{Error, clock};
+use crate::clock;
 use agent_wire::json::one_line;
 use log::Level;
 use parking_lot::Mutex;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The log file, which can be opened anew after a rotation.
+/// A log file that cannot be opened.
+#[derive(Debug)]
+pub(crate) struct Error {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "log file {}: {}", self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The log file, which can be reopened after a rotation.
 #[derive(Clone)]
 pub(crate) struct LogFile {
     path: PathBuf,
@@ -34,13 +53,13 @@ impl LogFile {
                 true => Ok(file),
                 false => Err(io::Error::other("not a regular file")),
             })
-            .map_err(|source| Error::File { path: path.to_owned(), source })
+            .map_err(|source| Error { path: path.to_owned(), source })
     }
 
-    /// Opens the path again: what it names now is written from here on.
+    /// Opens the path again; later lines go to the file that it names now.
     ///
     /// # Errors
-    /// [`Error::File`]; the old file stays in use.
+    /// When the file cannot be opened; then the old file stays in use.
     pub(crate) fn reopen(&self) -> Result<(), Error> {
         let fresh = Self::open(&self.path)?;
         *self.file.lock() = fresh;
@@ -61,7 +80,7 @@ impl Write for LogFile {
 /// Starts logging for the whole process.
 ///
 /// # Errors
-/// [`Error::File`] when the log file can't be opened.
+/// When the log file cannot be opened.
 pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Option<LogFile>, Error> {
     let file = match file {
         Some(path) => {
@@ -71,7 +90,7 @@ pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Opti
     };
     let journal = file.is_none() && std::env::var_os("JOURNAL_STREAM").is_some();
     let mut builder = env_logger::Builder::new();
-    // The level in force is log's global maximum, so that a reload can change it.
+    // The effective level is the log crate's global maximum, so that a reload can change it.
     builder.filter_level(log::LevelFilter::Trace).format(move |out, record| {
         let mut line = String::with_capacity(160);
         let prefixed = if journal {
@@ -93,7 +112,7 @@ pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Opti
     Ok(file)
 }
 
-/// syslog(3)'s number of a level.
+/// Returns the severity number of syslog(3).
 fn severity(level: Level) -> u8 {
     match level {
         Level::Error => 3,
@@ -103,7 +122,7 @@ fn severity(level: Level) -> u8 {
     }
 }
 
-/// The part of the agent a record comes from: `link`, `exec`, …
+/// Returns the part of the agent that a record comes from: `link`, `exec`, …
 fn area(target: &str) -> &str {
     target.strip_prefix("agent_core::").map_or(target, |path| path.split("::").next().unwrap_or(path))
 }

@@ -281,7 +281,7 @@ async fn a_second_sigterm_does_not_wait() {
     agent.signal(Signal::SIGTERM);
     agent.logged("no new work").await;
     agent.signal(Signal::SIGTERM);
-    agent.logged("still running work is cancelled").await;
+    agent.logged("cancelling work that is still running").await;
     assert_eq!(agent.wait().await.code(), Some(0));
 }
 

@@ -373,5 +373,5 @@ async fn a_second_agent_on_the_same_state_is_refused() {
     let mut second = agent.another(&agent.scratch().file("agent.toml"));
     eventually("the second ends", || second.try_wait().unwrap().is_some()).await;
     assert_eq!(second.wait().unwrap().code(), Some(1));
-    agent.logged("another BasicAgent runs with state_dir").await;
+    agent.logged("another BasicAgent is running with state_dir").await;
 }

@@ -269,7 +269,7 @@ async fn a_changed_policy_is_taken_up_and_a_broken_one_leaves_the_old() {
     assert_eq!(host.run("true", json!({})).await, 3023);
     host.policy.write("policy.toml", "");
     host.agent.signal(Signal::SIGHUP);
-    host.agent.logged("policy: 0 rules in force\n").await;
+    host.agent.logged("policy: 0 rules in effect\n").await;
     e2e::eventually("the new policy is in force", || {
         host.agent.log().matches("configuration reloaded").count() == 4
     })
