@@ -1,15 +1,15 @@
-//! The other files of a process: each is read only for a process that is answered, or to choose it.
+//! The files of a process besides stat. Each is read only for a process in the reply, or to select it.
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
-/// Enough for all of /proc/PID/stat.
+/// Large enough for /proc/PID/stat.
 const SMALL_FILE_BYTES: usize = 4096;
-/// What is shown of the arguments of a process.
+/// The most bytes of a process's arguments in the reply.
 pub(crate) const CMDLINE_BYTES: usize = 4096;
 
-/// Reads the files of processes, all into the same memory.
+/// Reads the files of processes into one buffer.
 pub(crate) struct Files {
     buffer: Vec<u8>,
 }
@@ -33,10 +33,10 @@ impl Files {
         Self { buffer: vec![0; SMALL_FILE_BYTES.max(CMDLINE_BYTES) + 1] }
     }
 
-    /// The beginning of a file; none for a process that has ended.
+    /// Returns the beginning of a file; `None` if the process has ended.
     pub(crate) fn read(&mut self, pid: u32, name: &str) -> Option<&[u8]> {
         let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
-        // One read: the kernel makes such a file at once, as far as there is room for it.
+        // One read: the kernel produces such a file at once, as far as the buffer allows.
         let length = file.read(&mut self.buffer).ok()?;
         self.buffer.get(..length)
     }
@@ -50,20 +50,19 @@ impl Files {
     }
 }
 
-/// By the owner of /proc/PID: of that folder, unlike of the files in it, the kernel tells the effective ids whatever
-/// the
-/// process has done, since reading its status takes five times as long (task_dump_owner of the kernel's
-/// fs/proc/base.c).
+/// Returns the effective ids, which own the folder /proc/PID. Unlike for the files in it, this holds
+/// whatever the process has done (task_dump_owner in the kernel's fs/proc/base.c). Reading
+/// /proc/PID/status takes five times as long.
 pub(crate) fn ids(pid: u32) -> Option<Ids> {
     let folder = fs::metadata(format!("/proc/{pid}")).ok()?;
     Some(Ids { uid: folder.uid(), gid: folder.gid() })
 }
 
-/// Each argument ends in NUL; a process that has written its own title may leave that out.
+/// Splits arguments. Each ends in NUL, which can be missing if the process has set its own title.
 fn parse_cmdline(bytes: &[u8]) -> Cmdline {
     let truncated = bytes.len() > CMDLINE_BYTES;
     let shown = bytes.get(..CMDLINE_BYTES).unwrap_or(bytes);
-    // Titles are padded with NULs.
+    // NULs pad such a title.
     let end = shown.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let shown = &shown[..end];
     if shown.is_empty() {
@@ -74,12 +73,13 @@ fn parse_cmdline(bytes: &[u8]) -> Cmdline {
     Cmdline { words, truncated }
 }
 
-/// Lines are `ID:CONTROLLERS:PATH` (cgroups(7)): the unified hierarchy's, else systemd's, else the first.
+/// Selects one of the lines `ID:CONTROLLERS:PATH` (cgroups(7)): of the unified hierarchy, or of systemd's,
+/// or the first.
 fn parse_cgroup(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
     let line = |wanted: fn(&str) -> bool| text.lines().find(|line| wanted(line));
-    // On a hybrid system the unified one may hold nothing but its root.
+    // On a hybrid system the unified hierarchy can contain nothing but its root.
     line(|line| line.starts_with("0::") && line != "0::/")
         .or_else(|| line(|line| line.contains(":name=systemd:")))
         .or_else(|| line(|line| line.starts_with("0::")))

@@ -1,19 +1,20 @@
-//! `getinfo.processes`: what runs here, for whom, since when, and what it uses.
+//! `getinfo.processes`: the running processes with their owners, start times and resource usage.
 //!
-//! Everything comes from /proc/PID (proc(5)); nothing is run and no root is needed, but for `exe` of other users'
-//! processes. All processes are counted by their stat file; the other files are read only for those that are answered.
+//! Reads /proc/PID (proc(5)); runs no program, and requires root only for `exe` of other users' processes.
+//! Counts all processes by their stat files; reads the other files only for the processes in the reply.
 
 mod files;
 mod selection;
 mod stat;
-mod utc;
 
 use std::fs;
+use std::path::Path;
 
 use agent_sys::accounts::user_by_uid;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::utc::iso_utc;
 use serde::Serialize;
 
 use files::{Cmdline, Files, Ids};
@@ -22,50 +23,50 @@ use stat::{Stat, state_name};
 
 struct Processes;
 
-/// The most processes that one answer lists; the others are counted.
+/// The most processes in one reply; the others are only counted.
 const MAX_LISTED: usize = 10_000;
-/// A kernel thread (PF_KTHREAD of the kernel's include/linux/sched.h).
+/// The flag of a kernel thread (PF_KTHREAD in the kernel's include/linux/sched.h).
 const KERNEL_THREAD: u64 = 0x0020_0000;
-/// Major numbers of pseudo-terminals (the kernel's Documentation/admin-guide/devices.txt).
+/// The major numbers of pseudo-terminals (the kernel's Documentation/admin-guide/devices.txt).
 const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
-/// What /proc/PID/exe ends in when the program's file is gone.
+/// The suffix of /proc/PID/exe if the program's file was deleted.
 const DELETED: &str = " (deleted)";
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Processes there are, seen by the user that asks (`hidepid=` of /proc hides others').
+    /// The number of processes visible to the plugin's user (`hidepid=` of /proc hides other users').
     total: usize,
-    /// Threads of all of them.
+    /// The number of threads of all processes.
     threads: u64,
-    /// All of them by state.
+    /// The number of processes in each state.
     states: States,
-    /// Processes that the arguments choose, before `-t` takes the top of them.
+    /// The number of processes that the arguments select, before `-t` limits them.
     matched: usize,
-    /// The chosen ones: by pid, or as `-s` says; 10,000 at the most.
+    /// The selected processes, sorted by pid or according to `-s`; at most 10,000.
     processes: Vec<Process>,
 }
 
-/// How many processes are in which state (proc_pid_stat(5)).
+/// The number of processes in each state (proc_pid_stat(5)).
 #[derive(Serialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct States {
-    /// R: runs or is ready to.
+    /// R: running, or ready to run.
     running: usize,
-    /// S: waits, and can be woken by signals.
+    /// S: waiting; signals wake the process.
     sleeping: usize,
-    /// D: waits, mostly for a disk, and can't be woken.
+    /// D: waiting without reacting to signals, mostly for a disk.
     disk_sleep: usize,
     /// T: stopped by a signal.
     stopped: usize,
     /// t: stopped by a debugger.
     traced: usize,
-    /// Z: has ended, and its parent has not asked how.
+    /// Z: zombie: not yet reaped by its parent.
     zombie: usize,
-    /// I: a kernel thread with nothing to do.
+    /// I: an idle kernel thread.
     idle: usize,
-    /// Any other.
+    /// Any other state.
     other: usize,
 }
 
@@ -73,53 +74,55 @@ struct States {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Process {
-    /// Its number.
+    /// The process id.
     pid: u32,
-    /// Its parent's; 0 for the first one, and where the parent is in another PID namespace.
+    /// The parent's process id; 0 for process 1, and if the parent is in another PID namespace.
     ppid: u32,
-    /// Its process group's number.
+    /// The process group's id.
     process_group: u32,
-    /// Its session's number.
+    /// The session's id.
     session: u32,
-    /// The kernel's name of it: 15 bytes of the program's at the most, or what it calls itself.
+    /// The kernel's name for the process: the first 15 bytes of the program's name, or a name that the
+    /// process has set.
     name: String,
-    /// Its arguments, 4,096 bytes of them at the most; none for kernel threads and zombies.
+    /// The arguments, at most 4,096 bytes; empty for kernel threads and zombies.
     cmdline: Vec<String>,
-    /// Whether there is more of `cmdline`.
+    /// Whether `cmdline` was truncated.
     cmdline_truncated: bool,
-    /// The program's file; null where it may not be known (other users' processes, without root) or there is none.
+    /// The program's file; null for other users' processes without root, and if there is none.
     exe: Option<String>,
-    /// Whether that file has been deleted or replaced since.
+    /// Whether that file has been deleted or replaced since the start.
     exe_deleted: bool,
     /// `running`, `sleeping`, `disk_sleep`, `stopped`, `traced`, `zombie`, `dead`, `idle`, `parked` or `other`.
     state: &'static str,
-    /// Whether it is a thread of the kernel.
+    /// Whether the process is a kernel thread.
     kernel_thread: bool,
-    /// The effective user's name; null where the id has none.
+    /// The effective user's name; null if the uid has no name.
     user: Option<String>,
     /// The effective user's id.
     uid: Option<u32>,
     /// The effective group's id.
     gid: Option<u32>,
-    /// How many threads it has.
+    /// The number of threads.
     threads: u64,
-    /// When it began, in UTC, ISO 8601, to about a second.
+    /// The start time, in UTC, ISO 8601, accurate to about a second.
     started: Option<String>,
-    /// The same in seconds since 1970.
+    /// The start time in seconds since 1970.
     started_epoch: Option<u64>,
-    /// Processor time in user mode, its threads' included.
+    /// Processor time in user mode, including all threads.
     cpu_user_seconds: f64,
-    /// Processor time in the kernel, its threads' included.
+    /// Processor time in the kernel, including all threads.
     cpu_system_seconds: f64,
-    /// Memory it has in RAM; the kernel's count may be some pages off.
+    /// Memory in RAM; the kernel's count can be off by some pages.
     rss_bytes: u64,
-    /// Address space.
+    /// The size of the address space.
     virtual_bytes: u64,
-    /// From -20, the most favoured, to 19.
+    /// The nice value, from -20 (most favored) to 19.
     nice: i64,
-    /// Its control group: of the unified hierarchy, else systemd's, else the first named. Null for kernel threads.
+    /// The control group in the unified hierarchy, or in systemd's, or in the first hierarchy listed; null
+    /// for kernel threads.
     cgroup: Option<String>,
-    /// Its terminal below /dev, such as `pts/0`; null without one.
+    /// The terminal below /dev, such as `pts/0`; null without one.
     tty: Option<String>,
 }
 
@@ -132,9 +135,9 @@ impl Provider for Processes {
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "all processes, and how many are in which state")
-        .example("-p 1", "the first process")
-        .example("-t 5 -s rss", "the five that hold most memory")
+        .example("", "all processes, and the number in each state")
+        .example("-p 1", "process 1")
+        .example("-t 5 -s rss", "the five processes that use most memory")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -155,7 +158,7 @@ impl Answer {
             if selection.pid.is_some_and(|pid| pid != stat.pid) || !selection.has_name(&stat.name) {
                 continue;
             }
-            // Kept, so that no file is read twice.
+            // Kept for the reply, so that no file is read twice.
             let ids = match selection.uid {
                 None => None,
                 Some(uid) => match files::ids(stat.pid) {
@@ -190,13 +193,12 @@ impl Answer {
     }
 }
 
-/// Every process that is there; one that ends meanwhile is left out.
+/// Returns every process; skips a process that ends meanwhile.
 fn read_all(files: &mut Files) -> Result<Vec<Stat>, ProviderError> {
-    let folder = fs::read_dir("/proc")
-        .map_err(|error| ProviderError::new("proc", format!("/proc can't be read: {error}")))?;
+    let pids = readers::process::ids(Path::new("/proc"))
+        .map_err(|error| ProviderError::new("proc", format!("cannot read /proc: {error}")))?;
     let mut all = Vec::new();
-    for entry in folder.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+    for pid in pids {
         all.extend(files.read(pid, "stat").and_then(Stat::parse));
     }
     Ok(all)
@@ -218,10 +220,10 @@ impl States {
     }
 }
 
-/// What turns the kernel's numbers into those of the answer, and names that were looked up already.
+/// Converts the kernel's numbers into the reply's, and caches the names of users and terminals.
 struct Host {
     files: Files,
-    /// Of CLOCK_REALTIME, in hundredths of a second: the finest a start is known.
+    /// The boot time of CLOCK_REALTIME in clock ticks, the finest unit of start times.
     boot_ticks: Option<u64>,
     ticks_per_second: u64,
     page_bytes: u64,
@@ -248,7 +250,7 @@ impl Host {
     fn process(&mut self, stat: &Stat, ids: Option<Ids>, cmdline: Option<Cmdline>) -> Process {
         let pid = stat.pid;
         let kernel_thread = stat.flags & KERNEL_THREAD != 0;
-        // Kernel threads are root's: half the files of an idle machine need not be opened.
+        // Kernel threads belong to root: on an idle machine this saves opening half the files.
         let ids = if kernel_thread { Some(Ids { uid: 0, gid: 0 }) } else { ids.or_else(|| files::ids(pid)) };
         let exe = if kernel_thread { None } else { fs::read_link(format!("/proc/{pid}/exe")).ok() };
         let exe = exe.map(|path| path.to_string_lossy().into_owned());
@@ -276,7 +278,7 @@ impl Host {
             uid: ids.map(|ids| ids.uid),
             gid: ids.map(|ids| ids.gid),
             threads: stat.threads,
-            started: started_epoch.and_then(utc::iso_utc),
+            started: started_epoch.and_then(iso_utc),
             started_epoch,
             cpu_user_seconds: self.seconds(stat.user_ticks),
             cpu_system_seconds: self.seconds(stat.system_ticks),
@@ -304,7 +306,7 @@ impl Host {
     }
 }
 
-/// Few users and terminals have many processes.
+/// Looks up a name once. There are few users and terminals for many processes.
 fn cached(
     known: &mut Vec<(u32, Option<String>)>,
     key: u32,
@@ -318,7 +320,7 @@ fn cached(
     name
 }
 
-/// A terminal's name by its device number, whose bits are those of new_encode_dev of the kernel's kdev_t.h.
+/// Returns a terminal's name. The device number is encoded as by new_encode_dev in the kernel's kdev_t.h.
 fn terminal(device: u32) -> Option<String> {
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
     if PTY_MAJORS.contains(&major) {
@@ -328,7 +330,7 @@ fn terminal(device: u32) -> Option<String> {
     Some(link.file_name()?.to_string_lossy().into_owned())
 }
 
-/// When this kernel began, in ticks since 1970.
+/// Returns the boot time in ticks since 1970.
 fn boot_ticks(ticks_per_second: u64) -> Option<u64> {
     let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
     let since = now - clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?;
@@ -343,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_reply() {
         plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
     }
 

@@ -1,25 +1,25 @@
-//! Which processes a call asks for, and in what order.
+//! The selection of processes, and their order.
 
 use std::ffi::CString;
 
 use agent_sys::accounts::user_by_name;
 use plugin_api::{Opt, Options, ProviderError};
 
-/// What the kernel keeps of a name (TASK_COMM_LEN without its end).
+/// The bytes of a name that the kernel keeps (TASK_COMM_LEN without the NUL).
 const NAME_BYTES: usize = 15;
 
-/// The order of the answer.
+/// The order of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Most processor time first.
     Cpu,
     /// Most memory first.
     Rss,
-    /// As the kernel numbers them.
+    /// By process id.
     Pid,
 }
 
-/// A call's arguments; what is `None` does not choose.
+/// A call's arguments; `None` selects every process.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     pub(crate) pid: Option<u32>,
@@ -59,12 +59,12 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
 ]);
 
 impl Selection {
-    /// As asked; a top of something is that of processor time.
+    /// Returns the order; with `-t` alone, by processor time.
     pub(crate) fn order(&self) -> Order {
         self.order.unwrap_or(if self.top.is_some() { Order::Cpu } else { Order::Pid })
     }
 
-    /// Whether a process of this name is meant, of which the kernel may have kept the beginning only.
+    /// Returns whether a process name matches. The kernel keeps only the beginning of a long name.
     pub(crate) fn has_name(&self, name: &[u8]) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
             let wanted = wanted.as_bytes();
@@ -72,13 +72,13 @@ impl Selection {
         })
     }
 
-    /// Whether TEXT stands in the arguments, which are joined by blanks.
+    /// Returns whether the arguments, joined by spaces, contain TEXT.
     pub(crate) fn has_text(&self, cmdline: &str) -> bool {
         self.text.as_ref().is_none_or(|text| cmdline.contains(text.as_str()))
     }
 }
 
-/// A name first: Linux has all-digit names too.
+/// Looks up a name before a number, because names can consist of digits.
 fn uid(name: &str) -> Result<u32, ProviderError> {
     let unknown = || ProviderError::new("no_such_user", format!("no such user: {name}"));
     let c_name = CString::new(name).map_err(|_| unknown())?;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_that_of_which_the_kernel_keeps_the_beginning() {
+    fn a_long_name_matches_the_beginning_that_the_kernel_keeps() {
         let wanted = parse("-n systemd-timesyncd").unwrap();
         assert!(wanted.has_name(b"systemd-timesyn") && !wanted.has_name(b"systemd-timesy"));
         assert!(!parse("-n ssh").unwrap().has_name(b"sshd"));

@@ -1,16 +1,16 @@
-//! One line of /proc/PID/stat (proc_pid_stat(5)).
+//! Parses /proc/PID/stat (proc_pid_stat(5)).
 
-/// What is needed of it, in the kernel's units.
+/// The relevant fields, in the kernel's units.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) pid: u32,
-    /// As the process gave it: any bytes but NUL, brackets and newlines among them.
+    /// The name: any bytes but NUL, including brackets and newlines.
     pub(crate) name: Vec<u8>,
     pub(crate) state: u8,
     pub(crate) ppid: u32,
     pub(crate) process_group: u32,
     pub(crate) session: u32,
-    /// Device number; 0 is no terminal.
+    /// The device number; 0 means no terminal.
     pub(crate) tty: u32,
     pub(crate) flags: u64,
     /// Clock ticks.
@@ -26,10 +26,10 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// None where a field lacks or is no number.
+    /// Parses the line; `None` if a field is missing or not a number.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let open = line.iter().position(|byte| *byte == b'(')?;
-        // The last one: a name may hold brackets.
+        // The last bracket, because a name can contain brackets.
         let close = line.iter().rposition(|byte| *byte == b')').filter(|close| *close > open)?;
         let pid = str::from_utf8(line.get(..open)?).ok()?.trim().parse().ok()?;
         let name = line.get(open + 1..close)?.to_vec();
@@ -47,10 +47,10 @@ impl Stat {
             name,
             state: *words[0].as_bytes().first()?,
             ppid: words[1].parse().ok()?,
-            // -1 of a process that is being ended.
+            // -1 for a process that is exiting.
             process_group: words[2].parse().unwrap_or(0),
             session: words[3].parse().unwrap_or(0),
-            // Signed in the file, a device number all the same.
+            // The file shows the device number as signed.
             tty: u32::from_ne_bytes(words[4].parse::<i32>().ok()?.to_ne_bytes()),
             flags: number(6)?,
             user_ticks: number(11)?,
@@ -59,13 +59,13 @@ impl Stat {
             threads: number(17)?,
             start_ticks: number(19)?,
             virtual_bytes: number(20)?,
-            // Below zero for a moment while counters of several processors are summed up.
+            // Negative for a moment while the kernel sums the counters of several processors.
             rss_pages: number(21).unwrap_or(0),
         })
     }
 }
 
-/// A state's letter in words (proc_pid_stat(5)).
+/// Returns the word for a state's letter (proc_pid_stat(5)).
 pub(crate) fn state_name(letter: u8) -> &'static str {
     match letter {
         b'R' => "running",
@@ -89,7 +89,7 @@ mod tests {
         " S 1 7 8 34816 7 4194560 1 2 3 4 500 600 9 10 20 -5 3 0 12345 8192 77 18446744073709551615 1";
 
     #[test]
-    fn names_of_any_kind_are_read() {
+    fn names_of_any_kind_are_parsed() {
         for name in ["sshd", "a b", "(sd-pam)", ") R 1 (", "", "tab\there", "new\nline"] {
             let stat = Stat::parse(format!("42 ({name}){REST}\n").as_bytes()).unwrap();
             assert_eq!((stat.pid, stat.name.as_slice(), stat.state), (42, name.as_bytes(), b'S'), "{name:?}");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_refused_and_nothing_panics() {
+    fn truncated_lines_are_rejected_without_a_panic() {
         let line = format!("42 (sshd){REST}");
         let least = line.find(" 18446744073709551615").unwrap();
         for end in 0..least - 1 {

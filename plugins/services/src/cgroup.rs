@@ -1,17 +1,18 @@
-//! Which services have processes: systemd gives each a control group of its name (systemd's CGROUP_DELEGATION.md).
-//! Asking systemd itself needs its bus, which a plugin that runs as nobody may be refused.
+//! Finds the services with processes: systemd creates a control group with the name of each service
+//! (systemd's CGROUP_DELEGATION.md). A request to systemd itself would use its bus, which may reject a
+//! plugin that runs as nobody.
 
 use std::fs;
 use std::path::Path;
 
 use crate::read_bounded;
 
-/// Where the hierarchy with systemd's names is mounted: unified, hybrid, legacy.
+/// The mount points of the hierarchy with systemd's names: unified, hybrid, legacy.
 const MOUNTS: [&str; 3] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
-/// Slices in slices, and groups that a service makes for itself.
+/// The most levels of slices, and of groups that a service creates for itself.
 const MAX_DEPTH: usize = 8;
 
-/// Each running service and its processes. None where there is no such hierarchy.
+/// Returns each running service and its processes; `None` if there is no such hierarchy.
 pub(crate) fn read() -> Option<Vec<(String, Vec<u32>)>> {
     MOUNTS.iter().map(Path::new).find(|mount| mount.join("system.slice").is_dir()).map(read_below)
 }
@@ -25,7 +26,7 @@ fn read_below(mount: &Path) -> Vec<(String, Vec<u32>)> {
 fn walk(folder: &Path, depth: usize, services: &mut Vec<(String, Vec<u32>)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
-        // Users' own services are none of the system's.
+        // The services of users do not belong to the system.
         if depth == 0 || name == "user.slice" {
             continue;
         }
@@ -41,7 +42,7 @@ fn walk(folder: &Path, depth: usize, services: &mut Vec<(String, Vec<u32>)>) {
     }
 }
 
-/// Those of a group and of the groups in it.
+/// Adds the processes of a group, or of the groups within it.
 fn processes(group: &Path, depth: usize, pids: &mut Vec<u32>) {
     let text = read_bounded(&group.join("cgroup.procs")).unwrap_or_default();
     pids.extend(text.lines().filter_map(|pid| pid.parse::<u32>().ok()));
@@ -58,7 +59,7 @@ fn processes(group: &Path, depth: usize, pids: &mut Vec<u32>) {
 mod tests {
     use super::*;
 
-    /// As systemd 252 makes them.
+    /// The groups of systemd 252.
     #[test]
     fn services_in_slices_are_found() {
         let mount = std::env::temp_dir().join(format!("getinfo-services-cgroup-{}", std::process::id()));

@@ -1,7 +1,7 @@
-//! `getinfo.services`: the services of this host, how they are started, and whether they run.
+//! `getinfo.services`: the services of this host, how they start, and whether they are running.
 //!
-//! Everything comes from unit files and scripts, from the links that enable them, and from control groups; nothing is
-//! run, no bus is asked and no root is needed.
+//! Reads unit files and scripts, the links that enable them, and control groups; runs no program, uses no
+//! bus and requires no root.
 
 mod cgroup;
 mod scripts;
@@ -9,8 +9,8 @@ mod service;
 mod systemd;
 mod unit;
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
@@ -21,20 +21,20 @@ use unit::template_of;
 
 struct Services;
 
-/// What is read of one file.
-const MAX_FILE_BYTES: u64 = 256 << 10;
+/// The most bytes read from one file.
+const MAX_FILE_BYTES: usize = 256 << 10;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Who starts services: `systemd`, `openrc`, `runit`, `sysv` or `other`; null with `-r`, where nothing runs.
+    /// The service manager: `systemd`, `openrc`, `runit`, `sysv` or `other`; null with `-r`.
     manager: Option<&'static str>,
-    /// The name of the first process; null with `-r`, or where /proc does not say.
+    /// The name of process 1; null with `-r`, or if /proc does not show it.
     init: Option<String>,
-    /// What systemd starts at boot, such as `multi-user.target`; null where that is not set.
+    /// systemd's target at boot, such as `multi-user.target`; null if it is not set.
     default_target: Option<String>,
-    /// Services by name, systemd's first; with `-a` units of all kinds.
+    /// The services by name, systemd's first; with `-a`, units of all kinds.
     services: Vec<Service>,
 }
 
@@ -47,7 +47,7 @@ struct Selection {
 }
 
 const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::value("-n NAME", "show this one only; .service can be left out", |chosen, value| {
+    Opt::value("-n NAME", "show this service only; the suffix .service is optional", |chosen, value| {
         chosen.name = Some(value.as_str().to_owned());
         Ok(())
     }),
@@ -63,12 +63,12 @@ impl Provider for Services {
         Meta::new(
             "getinfo.services",
             env!("CARGO_PKG_VERSION"),
-            "services: enabled or not, what they start, running or not",
+            "services: whether they are enabled, what they start, whether they are running",
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
         .example("", "all services")
-        .example("-n ssh", "one service, if it is there")
+        .example("-n ssh", "one service, if it exists")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -77,7 +77,7 @@ impl Provider for Services {
 }
 
 impl Selection {
-    /// Of a name with an instance, its template is meant.
+    /// Returns whether `name` is selected. An instance selects its template.
     fn is_named(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
             let full = if systemd::is_unit(wanted) { wanted.clone() } else { format!("{wanted}.service") };
@@ -91,7 +91,7 @@ impl Answer {
         let root = selection.root.as_deref().unwrap_or(Path::new("/"));
         let is_host = root == Path::new("/");
         let manager = if is_host { Some(manager()) } else { None };
-        // Aliases are links beside the units, so all have to be seen first.
+        // Aliases are links beside the units, so all units must be read first.
         let mut services = systemd::read(root, &|name| {
             selection.all || name.ends_with(".service") || selection.name.is_some()
         });
@@ -139,7 +139,7 @@ fn mark_running(services: &mut [Service]) {
     }
 }
 
-/// By what each leaves in /run (sd_booted(3)).
+/// Identifies the service manager by its files in /run (sd_booted(3)).
 fn manager() -> &'static str {
     let exists = |path: &str| Path::new(path).exists();
     if exists("/run/systemd/system") {
@@ -155,15 +155,9 @@ fn manager() -> &'static str {
     }
 }
 
-/// A text; not valid UTF-8 is shown with replacement characters.
+/// Returns the beginning of a regular file. Below a foreign root any kind of file can be in its place.
 fn read_bounded(path: &Path) -> io::Result<String> {
-    // Below a foreign root anything may stand; a pipe would be waited for.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    readers::regular::text(path, MAX_FILE_BYTES)
 }
 
 export_provider!(Services);
@@ -171,7 +165,7 @@ export_provider!(Services);
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_reply() {
         plugin_api::testing::assert_schema::<super::Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"

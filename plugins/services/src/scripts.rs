@@ -1,4 +1,4 @@
-//! Services of other managers: scripts of System V and OpenRC in /etc/init.d, folders of runit.
+//! Services of other managers: scripts of System V and OpenRC in /etc/init.d, and folders of runit.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::read_bounded;
 use crate::service::Service;
 
-/// Scripts that are none of a service (Debian's /etc/init.d).
+/// Scripts that are not services (Debian's /etc/init.d).
 const NO_SERVICES: [&str; 5] = ["README", "skeleton", "rc", "rcS", "functions"];
-/// Run levels that a machine works in.
+/// The run levels of normal operation.
 const RUNLEVELS: [&str; 5] = ["etc/rcS.d", "etc/rc2.d", "etc/rc3.d", "etc/rc4.d", "etc/rc5.d"];
 
-/// All below a root, by name.
+/// Returns all services below a root, by name.
 pub(crate) fn read(root: &Path) -> Vec<Service> {
     let mut services = Vec::new();
     let openrc = names(&root.join("etc/runlevels"));
@@ -41,7 +41,7 @@ pub(crate) fn read(root: &Path) -> Vec<Service> {
     services
 }
 
-/// By a link `S20name` of a run level.
+/// Returns whether a run level has a link such as `S20name`.
 fn is_started(root: &Path, name: &str) -> bool {
     RUNLEVELS.iter().any(|level| {
         names(&root.join(level)).iter().any(|link| {
@@ -51,7 +51,8 @@ fn is_started(root: &Path, name: &str) -> bool {
     })
 }
 
-/// `# Short-Description:` of LSB, `description=` of OpenRC, `# description:` of chkconfig.
+/// Returns the description: `# Short-Description:` of LSB, `description=` of OpenRC, `# description:` of
+/// chkconfig.
 fn description(text: &str) -> Option<String> {
     let value = |prefix: &str| text.lines().find_map(|line| line.trim().strip_prefix(prefix));
     let found = value("# Short-Description:")

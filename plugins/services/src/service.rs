@@ -1,41 +1,41 @@
-//! One service, of whichever manager.
+//! A service of any manager.
 
 use serde::Serialize;
 
-/// One service (or other unit).
+/// A service, or another unit.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Service {
-    /// The unit's name, such as `ssh.service`; of other managers the script's.
+    /// The unit's name, such as `ssh.service`; the script's name for other managers.
     pub(crate) name: String,
-    /// Whose file it is: `systemd`, `sysv`, `openrc` or `runit`.
+    /// The manager that the file belongs to: `systemd`, `sysv`, `openrc` or `runit`.
     pub(crate) manager: &'static str,
-    /// The file that counts, by systemd's order of folders.
+    /// The file in effect, by systemd's order of folders.
     pub(crate) path: String,
-    /// Whether it is started at boot by what enabling makes.
+    /// Whether the service starts at boot because it is enabled.
     pub(crate) enabled: bool,
-    /// systemctl's word: `enabled`, `disabled`, `static`, `masked`, `indirect`, `linked`, `generated`, …
-    /// (systemctl(1)).
+    /// The state in systemctl(1)'s words: `enabled`, `disabled`, `static`, `masked`, `indirect`, `linked`,
+    /// `generated`, …
     pub(crate) state: &'static str,
-    /// Its other names, sorted.
+    /// Other names, sorted.
     pub(crate) aliases: Vec<String>,
-    /// Of a template: its enabled instances, sorted.
+    /// The enabled instances of a template, sorted.
     pub(crate) instances: Vec<String>,
-    /// Its Description=, or that of its script.
+    /// Description= of the unit, or the script's description.
     pub(crate) description: Option<String>,
-    /// Its Type=; null where it leaves that to systemd.
+    /// Type= of the unit; null if it is not set.
     pub(crate) service_type: Option<String>,
-    /// Its ExecStart= lines, specifiers such as `%i` not replaced.
+    /// The ExecStart= lines, with specifiers such as `%i` unreplaced.
     pub(crate) exec_start: Vec<String>,
-    /// Its User=; null is root.
+    /// User= of the unit; null means root.
     pub(crate) user: Option<String>,
-    /// The drop-in files that change it, in the order they are read.
+    /// The drop-in files that change the unit, in the order in which systemd reads them.
     pub(crate) drop_ins: Vec<String>,
-    /// Whether it has processes, by its control group: a oneshot that has ended well has none. Null where systemd
-    /// does not run.
+    /// Whether the service's control group has processes; a oneshot service that has finished has none.
+    /// Null if systemd is not running.
     pub(crate) running: Option<bool>,
-    /// Its processes, of a template those of all its instances.
+    /// The service's processes; for a template, the processes of all its instances.
     pub(crate) pids: Vec<u32>,
-    /// Why its file can't be read; null where it can.
+    /// Why the file cannot be read; null if it can.
     pub(crate) error: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! systemd's unit files, and which of them are enabled: the rules of `systemctl list-unit-files` (systemd.unit(5),
-//! systemctl(1), unit_file_lookup_state of systemd's src/shared/install.c).
+//! systemd's unit files and their states, by the rules of `systemctl list-unit-files` (systemd.unit(5),
+//! systemctl(1), unit_file_lookup_state in systemd's src/shared/install.c).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,7 +9,7 @@ use crate::read_bounded;
 use crate::service::Service;
 use crate::unit::{Unit, template_of};
 
-/// Where unit files are looked for, the first that has one wins.
+/// The folders of unit files; the first that has a unit takes precedence.
 const FOLDERS: [&str; 13] = [
     "etc/systemd/system.control",
     "run/systemd/system.control",
@@ -25,13 +25,13 @@ const FOLDERS: [&str; 13] = [
     "lib/systemd/system",
     "run/systemd/generator.late",
 ];
-/// Of these, where `systemctl enable` writes: for good, and until the next boot.
+/// The folders that `systemctl enable` writes to: permanently, and until the next boot.
 const PERSISTENT: &str = "etc/systemd/system";
 const RUNTIME: &str = "run/systemd/system";
-/// The most unit files read.
+/// The most unit files.
 const MAX_UNITS: usize = 5000;
 
-/// Suffixes of unit files.
+/// The suffixes of unit files.
 const SUFFIXES: [&str; 11] = [
     "service",
     "socket",
@@ -46,7 +46,7 @@ const SUFFIXES: [&str; 11] = [
     "scope",
 ];
 
-/// Links of one name by which a unit is enabled.
+/// The links of one name that enable a unit.
 #[derive(Default)]
 struct Links {
     name: String,
@@ -54,7 +54,7 @@ struct Links {
     runtime: bool,
 }
 
-/// What a folder has of one name.
+/// A unit file in a folder.
 struct Found {
     name: String,
     path: PathBuf,
@@ -63,18 +63,18 @@ struct Found {
     drop_ins: Vec<PathBuf>,
 }
 
-/// All that the folders have. Lists, not maps: they are short, and a map's code is long.
+/// The contents of all folders. Lists, not maps: they are short, and a map needs more code.
 struct Folders {
     root: PathBuf,
     units: Vec<Found>,
-    /// Of some `….wants` or the like.
+    /// The links in folders such as `multi-user.target.wants`.
     links: Vec<Links>,
-    /// Other names: alias, what it stands for, and whether it was made by `systemctl enable`.
+    /// Other names: the alias, the unit's name, and the folder of the link.
     aliases: Vec<(String, String, &'static str)>,
     drop_ins: Vec<(String, PathBuf)>,
 }
 
-/// The units below a root whose names `wants` chooses, by name.
+/// Returns the units below a root whose names `wants` selects, by name.
 pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
     let mut folders = Folders {
         root: root.to_owned(),
@@ -86,7 +86,7 @@ pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
     let mut seen = Vec::new();
     for folder in FOLDERS {
         let path = root.join(folder);
-        // /lib may be a link to /usr/lib.
+        // /lib can be a link to /usr/lib.
         let Ok(data) = fs::metadata(&path) else { continue };
         let identity = (data.dev(), data.ino());
         if !seen.contains(&identity) {
@@ -99,7 +99,7 @@ pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
     units.iter().map(|found| folders.service(found)).collect()
 }
 
-/// A unit's name ends in one of the known suffixes.
+/// Returns whether a name ends in one of the known suffixes.
 pub(crate) fn is_unit(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
 }
@@ -125,7 +125,7 @@ impl Folders {
             if !is_unit(&name) || !wants(&name) || self.units.len() >= MAX_UNITS {
                 continue;
             }
-            // By name; the first folder's is there already.
+            // Sorted by name; a unit of an earlier folder is already in the list.
             if let Err(place) = self.units.binary_search_by(|found| found.name.as_str().cmp(&name)) {
                 let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 let target = if is_link { fs::read_link(&path).ok() } else { None };
@@ -146,7 +146,7 @@ impl Folders {
         }
     }
 
-    /// A link to a unit of another name is one more name of that unit.
+    /// Finds aliases: a link to a unit of another name is an alias of that unit.
     fn find_aliases(&mut self) {
         let aliases = &mut self.aliases;
         self.units.retain(|found| {
@@ -159,7 +159,7 @@ impl Folders {
                 _ => true,
             }
         });
-        // The drop-ins of a unit, those of its template among them.
+        // The drop-ins of a unit include those of its template.
         for found in &mut self.units {
             let template = template_of(&found.name);
             for (unit, folder) in &self.drop_ins {
@@ -173,7 +173,7 @@ impl Folders {
     fn service(&self, found: &Found) -> Service {
         let name = found.name.as_str();
         let mut unit = Unit::default();
-        // Absolute targets of links are those of the root's own system.
+        // Absolute targets of links are relative to the root's own system.
         let file = match &found.target {
             Some(target) if target.is_absolute() => {
                 self.root.join(target.strip_prefix("/").unwrap_or(target))
@@ -220,7 +220,7 @@ impl Folders {
         }
     }
 
-    /// As systemctl words it.
+    /// Returns the state in systemctl's words.
     fn state(&self, name: &str, found: &Found, unit: &Unit) -> &'static str {
         match found.folder {
             "run/systemd/transient" => return "transient",
@@ -229,7 +229,7 @@ impl Folders {
             }
             _ => {}
         }
-        // What enabling makes: links of the unit's name (of a template, of its default instance), and its aliases.
+        // Enabling creates links with the unit's name (for a template, its default instance) and its aliases.
         let default =
             unit.default_instance.as_ref().map(|instance| name.replacen('@', &format!("@{instance}"), 1));
         let own = default.filter(|_| name.contains("@.")).unwrap_or_else(|| name.to_owned());
@@ -262,7 +262,7 @@ impl Folders {
     }
 }
 
-/// Those of one folder, by file name; of files of one name, that of an earlier folder counts.
+/// Adds the drop-ins of one folder, sorted by file name. A file of an earlier folder takes precedence.
 fn add_drop_ins(files: &mut Vec<PathBuf>, folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

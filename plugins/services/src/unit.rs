@@ -1,6 +1,6 @@
-//! What is needed of a systemd unit file (systemd.syntax(7), systemd.unit(5), systemd.service(5)).
+//! The relevant settings of a systemd unit file (systemd.syntax(7), systemd.unit(5), systemd.service(5)).
 
-/// Settings, as they stand: specifiers such as `%i` are not replaced.
+/// The settings, with specifiers such as `%i` unreplaced.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) description: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Reads one more file over what was read before: the unit's own first, its drop-ins then.
+    /// Applies a file over those before: first the unit's own file, then its drop-ins.
     pub(crate) fn read(&mut self, text: &str) {
         let mut section = "";
         let mut lines = text.lines();
@@ -30,7 +30,7 @@ impl Unit {
             }
             let Some((key, first)) = line.split_once('=') else { continue };
             let mut value = first.trim().to_owned();
-            // A backslash at the end joins the next line, and comments between don't count.
+            // A backslash at the end joins the next line; comments in between are skipped.
             while let Some(open) = value.strip_suffix('\\') {
                 value = open.trim_end().to_owned() + " ";
                 match lines.by_ref().map(str::trim).find(|line| !line.starts_with(['#', ';'])) {
@@ -42,7 +42,7 @@ impl Unit {
         }
     }
 
-    /// An empty value takes back what was set.
+    /// Applies one setting. An empty value resets it.
     fn set(&mut self, section: &str, key: &str, value: &str) {
         let one = || Some(value.to_owned()).filter(|value| !value.is_empty());
         let list = |list: &mut Vec<String>| {
@@ -66,7 +66,7 @@ impl Unit {
     }
 }
 
-/// `getty@.service` of `getty@tty1.service`; none of what is no instance.
+/// Returns `getty@.service` for `getty@tty1.service`; `None` if the name is not an instance.
 pub(crate) fn template_of(name: &str) -> Option<String> {
     let (prefix, rest) = name.split_once('@')?;
     let (instance, suffix) = rest.rsplit_once('.')?;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_read_and_drop_ins_over_them() {
+    fn drop_ins_override_settings() {
         let mut unit = Unit::default();
         unit.read(
             "# Comment=1\n[Unit]\nDescription = A daemon\nDescription=Its = name\n\n[Service]\nType=notify\n\

@@ -1,39 +1,38 @@
-//! `getinfo.sessions`: who is logged in and, where asked for, who was.
+//! `getinfo.sessions`: the logged-in users and, with `-l`, past logins.
 //!
-//! Everything comes from utmp, wtmp (utmp(5)) and systemd-logind's files; nothing is run and no root is needed. Where a
-//! system keeps no utmp any more, logind's sessions are what there is.
+//! Reads utmp and wtmp (utmp(5)) and systemd-logind's files; runs no program and requires no root. On a
+//! system without utmp, only logind's sessions are listed.
 
 mod login;
 mod logind;
-mod utc;
 mod utmp;
 
 use std::path::{Path, PathBuf};
 
 use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use readers::utc::iso_utc;
 use serde::Serialize;
 
 use login::Login;
 use logind::Known;
-use utc::iso_utc;
 use utmp::{BOOT, Record, USER_PROCESS};
 
 struct Sessions;
 
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";
-/// The most logins that can be asked for.
+/// The most logins in one reply.
 const MAX_LOGINS: usize = 1000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Who is logged in, as utmp has it, then what only logind knows.
+    /// The logged-in users: utmp's sessions, then those that only logind knows.
     sessions: Vec<Session>,
-    /// The latest logins, newest first; null without `-l`, and where there is no wtmp.
+    /// The latest logins, newest first; null without `-l` or without a wtmp file.
     logins: Option<Vec<Login>>,
-    /// When this machine was started, as utmp has it, in UTC, ISO 8601; null where it does not say.
+    /// The boot time according to utmp, in UTC, ISO 8601; null if utmp does not record it.
     boot: Option<String>,
 }
 
@@ -41,23 +40,23 @@ struct Answer {
 #[derive(Serialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Session {
-    /// Who.
+    /// The user name.
     user: Option<String>,
-    /// On which terminal, such as `pts/0`; null without one.
+    /// The terminal, such as `pts/0`; null without one.
     tty: Option<String>,
-    /// From where, as the program wrote it that let him in; null for a login at the machine.
+    /// The remote host as the login program recorded it; null for a local login.
     host: Option<String>,
-    /// The address of that, where it was written.
+    /// The address of the remote host, if recorded.
     address: Option<String>,
-    /// Since when, in UTC, ISO 8601.
+    /// The login time, in UTC, ISO 8601.
     since: Option<String>,
-    /// The same in seconds since 1970.
+    /// The login time in seconds since 1970.
     since_epoch: Option<u64>,
-    /// The process that leads it.
+    /// The session's leading process.
     pid: Option<u32>,
-    /// Whether that process is there still; null where it is not known which.
+    /// Whether that process still exists; null if the process is unknown.
     alive: Option<bool>,
-    /// logind's name of the session; null where it does not know of it.
+    /// logind's id of the session; null if logind does not know the session.
     session_id: Option<String>,
     /// logind: `tty`, `x11`, `wayland`, `unspecified`, …
     session_type: Option<String>,
@@ -93,11 +92,11 @@ const OPTIONS: Options<Selection> = Options::new(&[
 
 impl Provider for Sessions {
     fn describe() -> Meta {
-        Meta::new("getinfo.sessions", env!("CARGO_PKG_VERSION"), "who is logged in, and the latest logins")
+        Meta::new("getinfo.sessions", env!("CARGO_PKG_VERSION"), "logged-in users, and the latest logins")
             .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
-            .example("", "who is logged in")
-            .example("-l 10", "also the latest ten logins")
+            .example("", "the logged-in users")
+            .example("-l 10", "the latest ten logins as well")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -126,7 +125,7 @@ impl Answer {
         Ok(answer)
     }
 
-    /// To what utmp has of the same terminal or leader.
+    /// Adds what logind knows to the session with the same terminal or leader.
     fn add(&mut self, known: Known) {
         let is_same = |session: &&mut Session| {
             (known.tty.is_some() && session.tty == known.tty)
@@ -174,13 +173,13 @@ impl Session {
     }
 }
 
-/// None where the system keeps no such file; one that was asked for has to be there.
-fn records(asked: Option<&Path>, default: &str) -> Result<Option<Vec<Record>>, ProviderError> {
-    match (asked, utmp::read(asked.unwrap_or(Path::new(default)))) {
+/// Returns the records of `file` or of the default file; `None` if the system has no such default file.
+fn records(file: Option<&Path>, default: &str) -> Result<Option<Vec<Record>>, ProviderError> {
+    match (file, utmp::read(file.unwrap_or(Path::new(default)))) {
         (_, Ok(records)) => Ok(Some(records)),
         (None, Err(_)) => Ok(None),
         (Some(path), Err(error)) => {
-            Err(ProviderError::new("unreadable", format!("{} can't be read: {error}", path.display())))
+            Err(ProviderError::new("unreadable", format!("cannot read {}: {error}", path.display())))
         }
     }
 }
@@ -196,12 +195,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_reply() {
         plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
     }
 
     #[test]
-    fn logind_adds_to_what_utmp_has() {
+    fn logind_completes_the_sessions_of_utmp() {
         let session =
             |tty: &str, pid| Session { tty: Some(tty.to_owned()), pid: Some(pid), ..Session::default() };
         let mut answer =

@@ -1,39 +1,39 @@
-//! Past logins, newest first, as last(1) puts the records of wtmp together.
+//! Past logins, newest first, derived from the records of wtmp as last(1) does.
 
+use readers::utc::iso_utc;
 use serde::Serialize;
 
-use crate::utc::iso_utc;
 use crate::utmp::{BOOT, DEAD_PROCESS, RUN_LEVEL, Record, USER_PROCESS};
 
 /// One login.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Login {
-    /// Who.
+    /// The user name.
     user: String,
-    /// On which terminal, such as `pts/0`.
+    /// The terminal, such as `pts/0`.
     tty: String,
-    /// From where, as the program wrote it that let him in; null for a login at the machine.
+    /// The remote host as the login program recorded it; null for a local login.
     host: Option<String>,
-    /// The address of that, where it was written.
+    /// The address of the remote host, if recorded.
     address: Option<String>,
-    /// When, in UTC, ISO 8601.
+    /// The login time, in UTC, ISO 8601.
     since: Option<String>,
-    /// The same in seconds since 1970.
+    /// The login time in seconds since 1970.
     since_epoch: u64,
-    /// When it ended, in UTC, ISO 8601; null while it lasts, or where no end was written.
+    /// The end of the session, in UTC, ISO 8601; null if it lasts or its end is not recorded.
     until: Option<String>,
-    /// The same in seconds since 1970.
+    /// The end of the session in seconds since 1970.
     until_epoch: Option<u64>,
-    /// How it ended: `logout`, `down` (shutdown), `crash` (a boot without one), or null: it lasts, or no end was
-    /// written.
+    /// How the session ended: `logout`, `down` (shutdown) or `crash` (a boot without a shutdown); null if
+    /// it lasts or its end is not recorded.
     ended_by: Option<&'static str>,
 }
 
-/// The latest `most` logins.
+/// Returns the latest `most` logins.
 pub(crate) fn of(records: &[Record], most: usize) -> Vec<Login> {
     let mut logins = Vec::new();
-    // Ends seen so far on the way back: of terminals, and of the whole machine.
+    // Ends found so far, going backwards: of terminals, and of the whole machine.
     let mut logouts: Vec<(&str, u64)> = Vec::new();
     let mut machine: Option<(u64, &'static str)> = None;
     for record in records.iter().rev() {
@@ -54,7 +54,7 @@ pub(crate) fn of(records: &[Record], most: usize) -> Vec<Login> {
                 let logout = logouts.iter().find(|(line, _)| *line == record.line);
                 let end = logout.map(|(_, time)| (*time, "logout")).or(machine);
                 logins.push(login(record, end));
-                // Whoever comes next on a terminal ends what was there.
+                // A login ends the previous session on the same terminal.
                 set(&mut logouts, &record.line, record.time);
             }
             _ => {}
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_end_as_last_says() {
+    fn logins_end_as_in_last() {
         let records = [
             record(BOOT, "reboot", "~", 1),
             record(USER_PROCESS, "a", "tty1", 10),

@@ -1,17 +1,17 @@
-//! Sessions that systemd-logind knows: its files in /run/systemd/sessions (not an interface that systemd promises, but
-//! readable by all and stable since 2011; systemd's src/login/logind-session.c).
+//! The sessions of systemd-logind, from its files in /run/systemd/sessions. systemd does not promise this
+//! interface, but every user can read the files, and their format is stable since 2011 (systemd's
+//! src/login/logind-session.c).
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 const FOLDER: &str = "/run/systemd/sessions";
-/// What is read of one file.
-const MAX_FILE_BYTES: u64 = 16 << 10;
-/// The most sessions read.
+/// The most bytes read from one file.
+const MAX_FILE_BYTES: usize = 16 << 10;
+/// The most sessions.
 const MAX_SESSIONS: usize = 5000;
 
-/// One file; what it does not say is `None`.
+/// One session; `None` for fields that its file lacks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) id: String,
@@ -27,7 +27,7 @@ pub(crate) struct Known {
     pub(crate) since: Option<u64>,
 }
 
-/// None where logind does not run.
+/// Returns logind's sessions; `None` if logind does not run.
 pub(crate) fn read() -> Option<Vec<Known>> {
     read_below(Path::new(FOLDER))
 }
@@ -36,12 +36,11 @@ fn read_below(folder: &Path) -> Option<Vec<Known>> {
     let mut sessions = Vec::new();
     for entry in fs::read_dir(folder).ok()?.flatten().take(MAX_SESSIONS) {
         let Ok(id) = entry.file_name().into_string() else { continue };
-        let mut bytes = Vec::new();
-        // Beside each, `ID.ref` is a pipe: a file is what is read.
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        let file = if is_file { File::open(entry.path()).ok() } else { None };
-        if file.is_some_and(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).is_ok()) {
-            sessions.push(parse(id, &String::from_utf8_lossy(&bytes)));
+        // `ID.ref` beside each file is a pipe; links are not followed.
+        if entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(text) = readers::regular::text(&entry.path(), MAX_FILE_BYTES)
+        {
+            sessions.push(parse(id, &text));
         }
     }
     Some(sessions)
@@ -74,13 +73,13 @@ fn parse(id: String, text: &str) -> Known {
 mod tests {
     use super::*;
 
-    /// As systemd 252 writes it.
+    /// A file of systemd 252.
     const FILE: &str = "# This is private data. Do not parse.\nUID=1000\nUSER=joe\nACTIVE=1\nIS_DISPLAY=1\nSTATE=active\nREMOTE=1\nTYPE=tty\n\
         ORIGINAL_TYPE=tty\nCLASS=user\nSCOPE=session-7.scope\nFIFO=/run/systemd/sessions/7.ref\nREMOTE_HOST=192.0.2.7\nSERVICE=sshd\n\
         TTY=pts/0\nLEADER=4242\nAUDIT=7\nREALTIME=1700000000123456\nMONOTONIC=1\n";
 
     #[test]
-    fn files_are_read() {
+    fn sessions_are_read_from_their_files() {
         let folder = std::env::temp_dir().join(format!("getinfo-sessions-logind-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("7"), FILE).unwrap();

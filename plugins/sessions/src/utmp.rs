@@ -1,24 +1,27 @@
-//! Records of utmp and wtmp (utmp(5)), in either of glibc's layouts: 384 bytes with times of 32 bits (x86), 400 with
-//! times of 64 (ARM, RISC-V).
+//! The records of utmp and wtmp (utmp(5)), in either of glibc's layouts: 384 bytes with 32-bit times
+//! (x86), 400 bytes with 64-bit times (ARM, RISC-V).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-/// The end of a wtmp that is read: some 10,000 records.
+use readers::integer::{ne_u16, ne_u32, ne_u64};
+use readers::text::until_nul;
+
+/// The most bytes read, from the end of the file: some 10,000 records.
 const MAX_BYTES: u64 = 4 << 20;
-/// Records looked at to tell the layouts apart.
+/// Records examined to tell the layouts apart.
 const PROBED: usize = 16;
 
-/// What a record is about (`ut_type`).
+/// The kinds of records (`ut_type`).
 pub(crate) const RUN_LEVEL: u16 = 1;
 pub(crate) const BOOT: u16 = 2;
 pub(crate) const USER_PROCESS: u16 = 7;
 pub(crate) const DEAD_PROCESS: u16 = 8;
 const LAST_KIND: u16 = 9;
 
-/// One record. Texts are shown with replacement characters where they are no UTF-8.
+/// One record. Texts that are not UTF-8 have replacement characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) kind: u16,
@@ -31,7 +34,7 @@ pub(crate) struct Record {
     pub(crate) address: Option<IpAddr>,
 }
 
-/// The lengths of a record, this machine's own first.
+/// The lengths of a record; this machine's own comes first.
 const LENGTHS: [usize; 2] =
     if cfg!(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "loongarch64")) {
         [400, 384]
@@ -39,13 +42,9 @@ const LENGTHS: [usize; 2] =
         [384, 400]
     };
 
-/// The records of a file in their order, of a long one those at its end.
+/// Returns the records of a file in order; of a long file, the records at its end.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<Record>> {
-    // A pipe would be waited for.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let mut file = File::open(path)?;
+    let mut file = readers::regular::open(path)?;
     let length = file.metadata()?.len();
     let mut head = vec![0; LENGTHS[0] * PROBED];
     let got = read_some(&mut file, &mut head)?;
@@ -69,36 +68,36 @@ fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(done)
 }
 
-/// The length by which the file is made of whole records, of known kinds.
+/// Returns the record length that divides the file into whole records of known kinds.
 fn record_length(file: u64, head: &[u8]) -> usize {
     let fits = |length: &usize| {
         file.is_multiple_of(*length as u64)
             && head
                 .chunks_exact(*length)
-                .all(|record| u16_at(record, 0).is_some_and(|kind| kind <= LAST_KIND))
+                .all(|record| ne_u16(record, 0).is_some_and(|kind| kind <= LAST_KIND))
     };
     LENGTHS.into_iter().find(fits).unwrap_or(LENGTHS[0])
 }
 
-/// A record of either length.
+/// Parses a record of either length.
 fn parse(record: &[u8]) -> Option<Record> {
     let (time, address) = match record.len() {
-        384 => (u64::from(u32_at(record, 340)?), record.get(348..364)?),
-        400 => (u64::from_ne_bytes(record.get(344..352)?.try_into().ok()?), record.get(360..376)?),
+        384 => (u64::from(ne_u32(record, 340)?), record.get(348..364)?),
+        400 => (ne_u64(record, 344)?, record.get(360..376)?),
         _ => return None,
     };
     Some(Record {
-        kind: u16_at(record, 0)?,
-        pid: u32_at(record, 4)?,
-        line: text(record.get(8..40)?),
-        user: text(record.get(44..76)?),
-        host: text(record.get(76..332)?),
+        kind: ne_u16(record, 0)?,
+        pid: ne_u32(record, 4)?,
+        line: until_nul(record.get(8..40)?),
+        user: until_nul(record.get(44..76)?),
+        host: until_nul(record.get(76..332)?),
         time,
         address: ip(address),
     })
 }
 
-/// IPv4 stands in the first word of IPv6's place.
+/// Parses an address. An IPv4 address is in the first word of the space for IPv6.
 fn ip(bytes: &[u8]) -> Option<IpAddr> {
     let words: [u8; 16] = bytes.try_into().ok()?;
     let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
@@ -107,20 +106,6 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
         (false, true) => Some(Ipv4Addr::new(words[0], words[1], words[2], words[3]).into()),
         _ => Some(Ipv6Addr::from(words).into()),
     }
-}
-
-/// A text ends at NUL, or with its field.
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -141,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn both_layouts_are_read() {
+    fn both_layouts_are_parsed() {
         for length in if cfg!(target_endian = "little") { &[384, 400][..] } else { &[384] } {
             let found = parse(&record(*length)).unwrap();
             assert_eq!(
                 (found.kind, found.pid, found.user.as_str(), found.host.as_str()),
                 (7, 77, "root", "h\u{fffd}")
             );
-            assert_eq!((found.line.len(), found.time), (32, 1_700_000_000), "a field without an end");
+            assert_eq!((found.line.len(), found.time), (32, 1_700_000_000), "a field without a NUL");
             assert_eq!(found.address, Some(IpAddr::from([192, 0, 2, 1])));
             let file = record(*length).repeat(3);
             assert_eq!(record_length(file.len() as u64, &file), *length);
@@ -159,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_both_families_are_read() {
+    fn addresses_of_both_families_are_parsed() {
         assert_eq!(ip(&[0; 16]), None);
         let mut v6 = [0; 16];
         (v6[0], v6[15]) = (0x20, 1);
