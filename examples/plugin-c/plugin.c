@@ -15,19 +15,19 @@ static int describe(getinfo_emit emit, void *sink)
     return say(emit, sink,
         "{\"api\":1,\"method\":\"getinfo.uptime\",\"version\":\"1.0.0\","
         "\"summary\":\"how long this machine has been up\","
-        "\"args\":[{\"form\":\"-l\",\"help\":\"with the load averages\"}],"
-        "\"examples\":[{\"args\":\"\",\"help\":\"the time alone\"},{\"args\":\"-l\",\"help\":\"time and load\"}],"
+        "\"args\":[{\"form\":\"-l\",\"help\":\"add the load averages\"}],"
+        "\"examples\":[{\"args\":\"\",\"help\":\"the uptime\"},{\"args\":\"-l\",\"help\":\"the uptime and the load averages\"}],"
         "\"output_schema\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"uptime_seconds\",\"load\"],"
         "\"properties\":{"
-        "\"uptime_seconds\":{\"type\":\"number\",\"description\":\"Since the machine was started.\"},"
-        "\"load\":{\"type\":[\"object\",\"null\"],\"description\":\"Runnable processes on average; null unless asked for.\","
+        "\"uptime_seconds\":{\"type\":\"number\",\"description\":\"The time since boot.\"},"
+        "\"load\":{\"type\":[\"object\",\"null\"],\"description\":\"The load averages; null without -l.\","
         "\"additionalProperties\":false,\"required\":[\"one\",\"five\",\"fifteen\"],\"properties\":{"
         "\"one\":{\"type\":\"number\",\"description\":\"Over the last minute.\"},"
         "\"five\":{\"type\":\"number\",\"description\":\"Over the last five minutes.\"},"
         "\"fifteen\":{\"type\":\"number\",\"description\":\"Over the last fifteen minutes.\"}}}}}}");
 }
 
-/* Emits an error; message must need no escaping in JSON. */
+/* Emits an error. The message must not require escaping in JSON. */
 static int failed(getinfo_emit emit, void *sink, const char *code, const char *message)
 {
     char text[256];
@@ -36,7 +36,7 @@ static int failed(getinfo_emit emit, void *sink, const char *code, const char *m
     return 1;
 }
 
-/* The first words of a file, at most three, as they are: numbers that JSON takes. */
+/* Reads the first words of a file, at most three. They are numbers that are valid in JSON. */
 static int words(const char *path, char word[3][32])
 {
     FILE *file = fopen(path, "re");
@@ -48,7 +48,7 @@ static int words(const char *path, char word[3][32])
     return found;
 }
 
-/* Where the value of "args" is in the request, and how long; the host writes it without white space, first of all. */
+/* Finds the value of "args" in the request and its length. The host writes it first, without white space. */
 static const char *arguments(const char *request, size_t len, size_t *length)
 {
     static const char key[] = "{\"args\":\"";
@@ -71,12 +71,12 @@ static int call(const char *request, size_t len, getinfo_emit emit, void *sink)
     int with_load = args && length == 2 && memcmp(args, "-l", 2) == 0;
 
     if (!args || (length != 0 && !with_load))
-        return failed(emit, sink, "usage", "only -l is an argument of getinfo.uptime");
+        return failed(emit, sink, "usage", "unknown argument; expected -l");
     if (words("/proc/uptime", uptime) < 1)
-        return failed(emit, sink, "unreadable", "/proc/uptime is not what it is on Linux");
+        return failed(emit, sink, "unreadable", "unexpected content in /proc/uptime");
     if (with_load) {
         if (words("/proc/loadavg", load) < 3)
-            return failed(emit, sink, "unreadable", "/proc/loadavg is not what it is on Linux");
+            return failed(emit, sink, "unreadable", "unexpected content in /proc/loadavg");
         snprintf(text, sizeof text, "{\"uptime_seconds\":%s,\"load\":{\"one\":%s,\"five\":%s,\"fifteen\":%s}}",
                  uptime[0], load[0], load[1], load[2]);
     } else {

@@ -1,4 +1,4 @@
-/* The one object of the interface: cgo exports functions only. */
+/* The object that the interface requires; cgo itself exports only functions. */
 #include "getinfo_provider.h"
 
 int describe(getinfo_emit emit, void *sink);

@@ -1,4 +1,4 @@
-// getinfo.uptime in Go: the C interface, exported by cgo.
+// getinfo.uptime in Go, with the C interface exported by cgo.
 package main
 
 /*
@@ -23,7 +23,7 @@ type request struct {
 	Args string `json:"args"`
 }
 
-type answer struct {
+type reply struct {
 	UptimeSeconds float64 `json:"uptime_seconds"`
 }
 
@@ -33,8 +33,8 @@ type failure struct {
 }
 
 const description = `{"api":1,"method":"getinfo.uptime","version":"1.0.0","summary":"how long this machine has been up",
-"examples":[{"args":"","help":"the time"}],"output_schema":{"type":"object","additionalProperties":false,
-"required":["uptime_seconds"],"properties":{"uptime_seconds":{"type":"number","description":"Since the machine was started."}}}}`
+"examples":[{"args":"","help":"the uptime"}],"output_schema":{"type":"object","additionalProperties":false,
+"required":["uptime_seconds"],"properties":{"uptime_seconds":{"type":"number","description":"The time since boot."}}}}`
 
 func say(emit C.getinfo_emit, sink unsafe.Pointer, text []byte) {
 	piece := C.CString(string(text))
@@ -52,22 +52,22 @@ func describe(emit C.getinfo_emit, sink unsafe.Pointer) C.int {
 func call(text *C.char, length C.size_t, emit C.getinfo_emit, sink unsafe.Pointer) C.int {
 	value, failed := uptime(C.GoBytes(unsafe.Pointer(text), C.int(length)))
 	if failed != nil {
-		told, _ := json.Marshal(failed)
-		say(emit, sink, told)
+		encoded, _ := json.Marshal(failed)
+		say(emit, sink, encoded)
 		return 1
 	}
-	told, _ := json.Marshal(value)
-	say(emit, sink, told)
+	encoded, _ := json.Marshal(value)
+	say(emit, sink, encoded)
 	return 0
 }
 
-func uptime(text []byte) (*answer, *failure) {
-	var asked request
-	if err := json.Unmarshal(text, &asked); err != nil {
+func uptime(text []byte) (*reply, *failure) {
+	var received request
+	if err := json.Unmarshal(text, &received); err != nil {
 		return nil, &failure{"bad_request", err.Error()}
 	}
-	if strings.TrimSpace(asked.Args) != "" {
-		return nil, &failure{"usage", "getinfo.uptime takes no argument"}
+	if strings.TrimSpace(received.Args) != "" {
+		return nil, &failure{"usage", "takes no arguments"}
 	}
 	proc, err := os.ReadFile("/proc/uptime")
 	if err != nil {
@@ -78,7 +78,7 @@ func uptime(text []byte) (*answer, *failure) {
 	if err != nil {
 		return nil, &failure{"unreadable", fmt.Sprintf("/proc/uptime: %v", err)}
 	}
-	return &answer{seconds}, nil
+	return &reply{seconds}, nil
 }
 
 func main() {}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The main job, for real, on loopback: two controllers (the first redirects to the second), one agent under its
-# launcher, certificates made on the spot. Shows each request and its answer; ends with 1 if an answer is wrong.
+# Runs the whole system on loopback: two controllers (the first redirects to the second), and an agent
+# under its launcher, with fresh certificates. Prints each command and its output, and exits with 1 if an
+# output is wrong.
 #
 #   examples/quickstart/demo.sh [DIRECTORY OF THE BINARIES]
 set -uo pipefail
@@ -26,7 +27,7 @@ trap 'exit 130' INT TERM
 
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# await WHAT COMMAND…: until the command succeeds, 10 s at most.
+# await WHAT COMMAND…: waits until the command succeeds, at most 10 s.
 await() {
     local what=$1 end=$((SECONDS + 10))
     shift
@@ -40,28 +41,32 @@ await() {
     done
 }
 
-# ask WANTED_STATUS WANTED_TEXT COMMAND…: shows command and answer, checks both.
+# ask WANTED_STATUS WANTED_TEXT COMMAND…: runs the command, prints its output and checks both.
 ask() {
-    local wanted_status=$1 wanted_text=$2 answer status
+    local wanted_status=$1 wanted_text=$2 output status
     shift 2
     printf '\n%s$ %s%s\n' "$dim" "$(shown "$@")" "$plain"
-    answer=$("$@" 2>&1)
+    output=$("$@" 2>&1)
     status=$?
-    legible "$answer" | cut -c1-"${COLUMNS:-140}" | head -n 14
-    if [ "$status" -eq "$wanted_status" ] && [[ $answer == *"$wanted_text"* ]]; then
-        echo "${green}ok${plain}${dim} (exit status $status)${plain}"
+    legible "$output" | cut -c1-"${COLUMNS:-140}" | head -n 14
+    if [ "$status" -eq "$wanted_status" ] && [[ $output == *"$wanted_text"* ]]; then
+        if [ "$status" -eq 0 ]; then
+            echo "${green}ok${plain}"
+        else
+            echo "${green}as expected: exit status $status${plain}"
+        fi
     else
-        echo "${red}WRONG${plain}: exit status $status, wanted $wanted_status and \"$wanted_text\""
+        echo "${red}WRONG${plain}: exit status $status, expected $wanted_status and \"$wanted_text\""
         wrong=$((wrong + 1))
     fi
 }
 
-# JSON laid out where python3 is there; anything else as it is.
+# Formats JSON if python3 is installed; prints everything else unchanged.
 legible() {
     printf '%s\n' "$1" | python3 -m json.tool 2>/dev/null || printf '%s\n' "$1" | fold -s -w "${COLUMNS:-140}"
 }
 
-# The command as a person would type it.
+# Prints the command as a person would type it.
 shown() {
     local word
     for word in "$@"; do
@@ -74,20 +79,20 @@ shown() {
     done
 }
 
-# port FILE LIST: the first port of a list in a ready file.
+# port FILE LIST: prints the first port of a list in a ready file.
 port() { sed -n "s/.*\"$2\": *\[\{0,1\}\"[^\"]*:\([0-9]*\)\".*/\1/p" "$1"; }
 
-# The launcher's one child.
+# Prints the process id of the launcher's child.
 agent_pid() {
     local launcher
     launcher=$(cat "$here/agent.pid") && awk '{ print $1 }' "/proc/$launcher/task/$launcher/children"
 }
 
 umask 077
-# As in an installation: readable by all, since an agent that is root loads plugins as nobody.
+# Readable by all, as in an installation: an agent that runs as root loads plugins as nobody.
 mkdir -m 755 "$here/plugins" && install -m 644 "$bin"/libgetinfo_*.so "$here/plugins/"
 
-say "1. A controller: makes a CA, certificates and a token, and listens"
+say "1. A controller, which creates a CA, certificates and a token"
 "$bin/BasicAgentController" --dev "$here/second" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
     --ready-file "$here/second.ready" 2>"$here/second.log" &
 started+=($!)
@@ -96,7 +101,7 @@ second=127.0.0.1:$(port "$here/second.ready" listen)
 api=http://127.0.0.1:$(port "$here/second.ready" http)
 echo "agents at $second, API at $api"
 
-say "2. Another one, which sends every agent to the first"
+say "2. A second controller, which redirects every agent to the first"
 "$bin/BasicAgentController" --cert "$here/second/server.pem" --key "$here/second/server.key" \
     --client-ca "$here/second/ca.pem" --token-file "$here/second/token" --state-dir "$here/first.state" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
     --ready-file "$here/first.ready" --redirect-to "$second" 2>"$here/first.log" &
@@ -105,7 +110,7 @@ await "the first controller listens" test -s "$here/first.ready"
 first=$(port "$here/first.ready" listen)
 echo "agents at 127.0.0.1:$first"
 
-say "3. The agent, under its launcher: init, redirect, init, TLS"
+say "3. The agent under its launcher: init, redirect, init, TLS"
 "$bin/boot" -L "$here/agent.log" -P "$here/agent.pid" -f -- --config "$here/second/agent.toml" --port "$first" \
     --plugin-dir "$here/plugins" &
 started+=($!)
@@ -117,12 +122,12 @@ await "the agent is connected" connected
 sed -n 's/^[^ ]* *//p' "$here/agent.log"
 ask 0 "$host" "$ctl" --controller "$api" --token-file "$here/second/token" hosts
 
-say "4. Commands (sync.bash): one that works, one that fails, one that would never end"
+say "4. Commands (sync.bash): a success, a failure, and a command that never ends"
 ask 0 "etc" "${remote[@]}" exec -- "ls /"
 ask 3 "no such thing" "${remote[@]}" exec -- "echo no such thing; exit 3"
 ask 255 "3031" "${remote[@]}" exec --timeout 1 -- "setsid sleep 100 & exec >&- 2>&-; sleep 100"
 
-say "5. Facts (getinfo.*), through the channel and on the spot"
+say "5. Facts (getinfo.*), from the agent and from this machine"
 ask 0 "$(uname -r)" "${remote[@]}" -c getinfo.kernel
 if [ "$(id -u)" = 0 ]; then
     ask 0 '"uid":0' "${remote[@]}" -c getinfo.users -a "-U root"
@@ -135,22 +140,22 @@ ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
 ask 0 '"method":"getinfo.memory","resp":"success"' "${remote[@]}" -c getinfo.all -a "os memory 'processes -t 3 -s rss'"
 ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_processes.so"
 
-say "6. Tasks (async.bash): one that outlives a kill -9 of the agent"
+say "6. Tasks (async.bash): a task survives kill -9 of the agent"
 task=("${remote[@]}" task)
 ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
 await "the task runs" test -s "$here/starts"
 agent=$(agent_pid)
-printf '\n%s$ kill -9 %s   # the agent; its launcher starts another%s\n' "$dim" "$agent" "$plain"
+printf '\n%s$ kill -9 %s   # the agent; its launcher restarts it%s\n' "$dim" "$agent" "$plain"
 kill -9 "$agent"
 another() { [ -n "$(agent_pid)" ] && [ "$(agent_pid)" != "$agent" ]; }
-await "another agent runs" another
+await "the restarted agent runs" another
 await "the agent is connected again" "${remote[@]}" -c getinfo.kernel
 ask 0 "running" "${task[@]}" status backup-1
 ask 0 "finished" "${task[@]}" result backup-1 --wait 20
 ask 0 "1" grep -c begun "$here/starts"
 ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
 
-say "7. Schedules (cron.*): what an expression means, and a job of every second"
+say "7. Schedules (cron.*): expressions in words, and a job that runs every second"
 for schedule in "0 0 * * * *" "*/10 * * * * *" "0 0 8-10 * * *" "0 0/30 8-10 * * *" "0 0 9-17 * * MON-FRI" "0 0 0 25 12 ?" \
     "*/10 * * * *" "0 6 * * *" "0 */2 * * *" "45 4 1,10,22 * *" "0 23-7/2,8 * * *" "0 11 4 * 1-3" "45 11 * * 0,6" \
     "0 9 * * 1-5" "2 8-16/3 * * *" "0,30 18-23 * * *"; do
@@ -167,5 +172,5 @@ ask 0 "tick" "${remote[@]}" cron list
 ask 0 "cron:tick:" "${remote[@]}" cron history tick -n 2
 ask 0 "" "${remote[@]}" cron remove tick
 
-if [ "$wrong" -eq 0 ]; then say "Everything as it should be."; fi
+if [ "$wrong" -eq 0 ]; then say "Everything works as expected."; fi
 exit "$((wrong > 0))"

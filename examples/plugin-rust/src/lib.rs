@@ -5,17 +5,17 @@ use serde::Serialize;
 
 struct Uptime;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Answer {
-    /// Since the machine was started.
+struct Reading {
+    /// The time since boot.
     uptime_seconds: f64,
-    /// Runnable processes on average; null unless asked for.
+    /// The load averages; null without `-l`.
     load: Option<Load>,
 }
 
-/// As in /proc/loadavg.
+/// The average number of runnable processes, from /proc/loadavg.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Load {
@@ -42,15 +42,15 @@ impl Provider for Uptime {
         Meta::new("getinfo.uptime", env!("CARGO_PKG_VERSION"), "how long this machine has been up")
             .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
-            .example("", "the time alone")
-            .example("-l", "time and load")
+            .example("", "the uptime")
+            .example("-l", "the uptime and the load averages")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         let chosen = OPTIONS.parse(args)?;
         let uptime_seconds = *numbers("/proc/uptime")?.first().ok_or_else(|| unreadable("/proc/uptime"))?;
         let load = if chosen.load { Some(Load::read()?) } else { None };
-        Reply::json(&Answer { uptime_seconds, load })
+        Reply::json(&Reading { uptime_seconds, load })
     }
 }
 
@@ -63,24 +63,27 @@ impl Load {
     }
 }
 
-/// The numbers that a file begins with.
+/// Returns the numbers at the beginning of a file.
 fn numbers(path: &str) -> Result<Vec<f64>, ProviderError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| ProviderError::new("unreadable", format!("{path}: {error}")))?;
+        .map_err(|error| ProviderError::new("unreadable", format!("cannot read {path}: {error}")))?;
     Ok(text.split_whitespace().map_while(|word| word.parse().ok()).collect())
 }
 
 fn unreadable(path: &str) -> ProviderError {
-    ProviderError::new("unreadable", format!("{path} is not what it is on Linux"))
+    ProviderError::new("unreadable", format!("unexpected content in {path}"))
 }
 
 export_provider!(Uptime);
 
 #[cfg(test)]
 mod tests {
-    /// `UPDATE_SCHEMA=1 cargo test` writes the file anew when the answer has changed.
+    /// `UPDATE_SCHEMA=1 cargo test` rewrites the file after a change of the reply.
     #[test]
-    fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<super::Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+    fn the_schema_matches_the_reply() {
+        plugin_api::testing::assert_schema::<super::Reading>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 }
