@@ -27,6 +27,7 @@ const MAX_SERVERS: usize = 16;
 pub(crate) struct Config {
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) server: Vec<String>,
+    #[serde(deserialize_with = "value::port")]
     pub(crate) port: u16,
     pub(crate) bootstrap: Bootstrap,
     pub(crate) host_id: Option<String>,

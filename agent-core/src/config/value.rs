@@ -15,6 +15,13 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     u64::deserialize(deserializer).map(Duration::from_secs)
 }
 
+/// Reads a port number.
+pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let port = u16::try_from(number).ok().filter(|port| *port != 0);
+    port.ok_or_else(|| D::Error::custom("port must be from 1 to 65535"))
+}
+
 /// Reads a whole number of days.
 pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let days = u64::deserialize(deserializer)?;
