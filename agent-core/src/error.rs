@@ -4,7 +4,7 @@
 //! than the peer is told.
 
 use crate::exec::StartError;
-use crate::plugin;
+use crate::{plugin, task};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -89,14 +89,6 @@ pub(crate) enum Error {
     ShuttingDown,
     /// A plugin's call failed.
     Plugin(plugin::Error),
-    /// No task of this id is known.
-    NoSuchTask(String),
-    /// A task of this id is known, and it is another one.
-    TaskDiffers(String),
-    /// A task has no result yet.
-    TaskRuns(String),
-    /// No scheduled job of this name is known.
-    NoSuchJob(String),
     /// A scheduled job is in a crontab, which is where it is changed.
     JobOfFile {
         /// The job's name.
@@ -111,14 +103,10 @@ pub(crate) enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// There is no space for another task: of what.
-    NoSpace(String),
-    /// As many tasks are being taken as may: what is in the way.
-    TasksBusy(String),
-    /// The journal of tasks can't be written: what the system says.
-    Journal(String),
     /// A command or a task was not started.
     Exec(StartError),
+    /// A task or a job could not be accepted, found or changed.
+    Task(task::Error),
 }
 
 impl fmt::Display for Error {
@@ -140,22 +128,14 @@ impl fmt::Display for Error {
             Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
             Self::Plugin(error) => error.fmt(f),
-            Self::NoSuchJob(name) => write!(f, "no job \"{}\" is known", agent_wire::json::quote(name)),
             Self::JobOfFile { job, file } => write!(
                 f,
                 "name: \"{}\" is a job of {file}, and is changed there",
                 agent_wire::json::quote(job)
             ),
             Self::Schedule { field, why } => write!(f, "{field}: {why}"),
-            Self::NoSuchTask(id) => write!(f, "no task \"{}\" is known", agent_wire::json::quote(id)),
-            Self::TaskDiffers(id) => {
-                write!(f, "task \"{}\" is known, with other fields", agent_wire::json::quote(id))
-            }
-            Self::TaskRuns(id) => write!(f, "task \"{}\" has not ended", agent_wire::json::quote(id)),
-            Self::NoSpace(why) => write!(f, "no space for another task: {why}"),
-            Self::TasksBusy(why) => f.write_str(why),
-            Self::Journal(why) => write!(f, "the journal of tasks can't be written: {why}"),
             Self::Exec(error) => error.fmt(f),
+            Self::Task(error) => error.fmt(f),
         }
     }
 }
@@ -171,5 +151,11 @@ impl From<StartError> for Error {
 impl From<plugin::Error> for Error {
     fn from(error: plugin::Error) -> Self {
         Self::Plugin(error)
+    }
+}
+
+impl From<task::Error> for Error {
+    fn from(error: task::Error) -> Self {
+        Self::Task(error)
     }
 }

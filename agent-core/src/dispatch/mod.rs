@@ -163,7 +163,7 @@ impl Dispatcher {
             "agent.ping" => Some(Response::success(id, 0)),
             "agent.info" => {
                 let requests = (self.taken.load(Ordering::Relaxed), self.running.count());
-                let tasks = (self.tasks.counts(), self.tasks.given_way());
+                let tasks = (self.tasks.counts(), self.tasks.results_dropped());
                 Some(self.about.info(id, requests, tasks, &self.scheduler.problems()))
             }
             "sync.cancel" => Some(self.cancel(&request)),

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::exec::StartError;
 use crate::plugin;
+use crate::task::{self, CommitError};
 use agent_wire::message::Response;
 use agent_wire::{InvalidParams, Retcode};
 use serde::Serialize;
@@ -46,12 +47,10 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
         Error::Schedule { .. } | Error::JobOfFile { .. } => {
             (Retcode::InvalidParams, error.to_string())
         }
-        Error::TasksBusy(_) => (Retcode::Busy, error.to_string()),
-        Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::TaskRuns(_) => {
-            (Retcode::NotFound, error.to_string())
-        }
-        Error::TaskDiffers(_) => (Retcode::AlreadyExists, error.to_string()),
-        Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
+        Error::Task(error) => match task_error(error) {
+            Some(reply) => reply,
+            None => return internal(id, error),
+        },
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
         other => return internal(id, other),
@@ -85,4 +84,25 @@ fn not_started(error: &StartError) -> (Retcode, String) {
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
         StartError::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
     }
+}
+
+/// Returns the retcode of an error about a task or a job, and the rest of the message; `None` for a
+/// failure that the peer can do nothing about.
+fn task_error(error: &task::Error) -> Option<(Retcode, String)> {
+    use task::Error;
+    Some(match error {
+        Error::Start(error) => not_started(error),
+        Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::NotEnded(_) => {
+            (Retcode::NotFound, error.to_string())
+        }
+        Error::Differs(_) => (Retcode::AlreadyExists, error.to_string()),
+        Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
+        Error::Busy(why) => (Retcode::Busy, why.clone()),
+        Error::Journal(CommitError::NoSpace(_)) => (Retcode::NoSpace, error.to_string()),
+        Error::Journal(CommitError::Busy) => (Retcode::Busy, error.to_string()),
+        Error::Journal(CommitError::Closed) => (Retcode::ShuttingDown, "no new requests".to_owned()),
+        Error::Journal(CommitError::Failed(_)) | Error::File { .. } | Error::System { .. } => {
+            return None;
+        }
+    })
 }

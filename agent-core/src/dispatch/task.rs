@@ -6,7 +6,9 @@ use crate::clock::Millis;
 use crate::exec::unfinished;
 use crate::schedule;
 use crate::shutdown::boxed;
-use crate::task::{Ended, Finished, How, Piece, Shape, State, Status, Submission, Submitted, Tasks};
+use crate::task::{
+    Ended, Ending, OutputChunk, Phase, Shape, Status, Submission, Submitted, TaskResult, Tasks,
+};
 use agent_wire::Retcode;
 use agent_wire::message::{
     Data, Encoding, Event, EventKind, OutputFrom, Response, TaskId, TaskList, Usage, line,
@@ -22,7 +24,7 @@ pub(super) async fn submit(id: &str, submission: Submission, tasks: &Tasks) -> R
     match tasks.submit(id, submission).await {
         Ok(Submitted::Accepted) => Response::success(id, 0).with_message(Response::ACCEPTED),
         Ok(Submitted::Known(status)) => reply::with_data(id, &view(&status)).with_message("Known"),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -30,7 +32,7 @@ pub(super) async fn submit(id: &str, submission: Submission, tasks: &Tasks) -> R
 pub(super) fn status(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
     match tasks.status(&task.0) {
         Ok(status) => reply::with_data(id, &view(&status)),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -39,7 +41,7 @@ pub(super) fn list(id: &str, asked: &TaskList, tasks: &Tasks) -> Response {
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     match tasks.list(asked.after.as_deref(), limit) {
         Ok(list) => reply::with_data(id, &list.iter().map(view).collect::<Vec<_>>()),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -47,16 +49,16 @@ pub(super) fn list(id: &str, asked: &TaskList, tasks: &Tasks) -> Response {
 pub(super) async fn cancel(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
     match tasks.cancel(&task.0).await {
         Ok(status) => reply::with_data(id, &view(&status)),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
 /// `async.output`.
 pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Response {
     let asked = tasks.output(&from.task.0, from.offset, from.stderr);
-    let Piece { offset, mut bytes, ended, base64 } = match asked {
+    let OutputChunk { offset, mut bytes, ended, base64 } = match asked {
         Ok(piece) => piece,
-        Err(error) => return reply::failed(id, &error),
+        Err(error) => return reply::failed(id, &error.into()),
     };
     if !ended && !base64 {
         // The rest of a character that is cut comes with the next piece.
@@ -77,7 +79,7 @@ pub(super) async fn output(id: &str, from: &OutputFrom, tasks: &Tasks) -> Respon
 pub(super) async fn acknowledge(id: &str, task: &TaskId, tasks: &Tasks) -> Response {
     match tasks.acknowledge(&task.0).await {
         Ok(()) => Response::success(id, 0),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
                 sent = finished.order;
                 line(&event(finished), &mut text);
                 if text.len() < TOGETHER {
-                    next = tasks.result_at_hand(sent);
+                    next = tasks.result_without_output(sent);
                 }
             }
             if bulk.send(text).await.is_err() {
@@ -119,8 +121,8 @@ pub(super) fn deliver(tasks: &Arc<Tasks>, caller: &Caller) -> Deliveries {
     })))
 }
 
-fn event(finished: Finished) -> Event {
-    let Finished { id, shape, cron, ended, stdout, stderr, .. } = finished;
+fn event(finished: TaskResult) -> Event {
+    let TaskResult { id, shape, run, ended, stdout, stderr, .. } = finished;
     let mut outcome = outcome(&id, &ended, shape);
     outcome.dropped = Some(stdout.dropped).filter(|bytes| *bytes > 0);
     let (text, encoded) = encode(stdout.bytes, encoding(shape.base64));
@@ -133,38 +135,38 @@ fn event(finished: Finished) -> Event {
         outcome.stderr_encoding = encoded;
     }
     Event {
-        kind: if cron.is_some() { EventKind::Cron } else { EventKind::Task },
+        kind: if run.is_some() { EventKind::Cron } else { EventKind::Task },
         outcome,
         started: time(ended.started.unwrap_or(ended.at)),
         ended: time(ended.at),
-        due: cron.as_ref().and_then(|due| due.at).map(schedule::told),
-        name: cron.map(|due| due.job),
+        due: run.as_ref().and_then(|run| run.at).map(schedule::told),
+        name: run.map(|run| run.job),
     }
 }
 
 fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
     let failed = |retcode, detail: String| Response::failed(Some(id), retcode, detail);
-    let mut response = match &ended.how {
-        How::Exited(status) => Response::success(id, u16::from(*status)),
-        How::Signaled { signal, core } => reply::signaled(id, *signal, *core),
-        How::TimedOut => failed(
+    let mut response = match &ended.ending {
+        Ending::Exited(status) => Response::success(id, u16::from(*status)),
+        Ending::Signaled { signal, core } => reply::signaled(id, *signal, *core),
+        Ending::TimedOut => failed(
             Retcode::TimedOut,
             format!("after {} s, the whole process tree killed", shape.timeout.unwrap_or_default()),
         ),
-        How::Cancelled => failed(Retcode::Cancelled, "on request, the whole process tree killed".to_owned()),
-        How::NotStarted { retcode, why } => failed(
+        Ending::Cancelled => failed(Retcode::Cancelled, "on request, the whole process tree killed".to_owned()),
+        Ending::NotStarted { retcode, why } => failed(
             Retcode::ALL.into_iter().find(|known| known.number() == *retcode).unwrap_or(Retcode::NotStarted),
             why.clone(),
         ),
-        How::Interrupted(why) => failed(Retcode::Interrupted, why.clone()),
+        Ending::Interrupted(why) => failed(Retcode::Interrupted, why.clone()),
     };
-    response.usage = ended.took.map(|took| {
+    response.usage = ended.usage.map(|used| {
         let seconds = |micros| Duration::from_micros(micros).as_secs_f64();
         Usage {
-            user: seconds(took.user_us),
-            sys: seconds(took.sys_us),
-            wall: seconds(took.wall_us),
-            max_rss_kib: took.max_rss_kib,
+            user: seconds(used.user_us),
+            sys: seconds(used.sys_us),
+            wall: seconds(used.wall_us),
+            max_rss_kib: used.max_rss_kib,
         }
     });
     response
@@ -172,11 +174,11 @@ fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
 
 /// One task as `async.status` and `async.list` tell it.
 pub(super) fn view(status: &Status) -> TaskStatus<'_> {
-    let Status { id, accepted, shape, state, cron } = status;
+    let Status { id, accepted, shape, phase, run } = status;
     let mut view = TaskStatus {
         task: Cow::Borrowed(id),
         state: TaskState::Waiting,
-        due: cron.as_ref().and_then(|due| due.at).map(schedule::told),
+        due: run.as_ref().and_then(|run| run.at).map(schedule::told),
         accepted: Some(time(*accepted)),
         started: None,
         ended: None,
@@ -185,13 +187,13 @@ pub(super) fn view(status: &Status) -> TaskStatus<'_> {
         retcode: None,
         message: None,
     };
-    match state {
-        State::Waiting(_) => {}
-        State::Running(begun) => {
+    match phase {
+        Phase::Waiting(_) => {}
+        Phase::Running(begun) => {
             view.state = TaskState::Running;
             view.started = Some(time(begun.at));
         }
-        State::Ended { ended, acked, .. } => {
+        Phase::Ended { ended, acked, .. } => {
             let outcome = outcome(id, ended, *shape);
             view.state = TaskState::Ended;
             view.started = ended.started.map(time);

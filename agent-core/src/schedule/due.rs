@@ -7,7 +7,7 @@ use super::reconcile;
 use super::scheduler::{Scheduler, now, seconds, told};
 use super::timer::{Moment, Timer};
 use crate::shutdown::boxed;
-use crate::task::{Due, Skipped, Submission, wait_until};
+use crate::task::{JobRun, Skipped, Submission, wait_until};
 use agent_wire::message::Overlap;
 use parking_lot::MutexGuard;
 use std::collections::HashMap;
@@ -177,8 +177,8 @@ impl Scheduler {
             return self.skip(name, at, why).await;
         }
         let queue = job.overlap == Overlap::Queue;
-        let due = Due { job: name.to_owned(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
-        self.hand_over(name, at, &self.id_of_run(name, at), job.command.of_job(due, when)).await;
+        let due = JobRun { job: name.to_owned(), at: Some(at), queue, boot: None, orphan: false, ahead: false };
+        self.hand_over(name, at, &self.id_of_run(name, at), job.command.for_run(due, when)).await;
     }
 
     /// The id of the run of an instant. Another one where the clock was set back so far that this instant comes again:
@@ -219,7 +219,7 @@ impl Scheduler {
             let scheduler = self.clone();
             starting.spawn(boxed(async move {
                 let (at, boot) = (now(), Some(scheduler.boot.clone()));
-                let due = Due {
+                let due = JobRun {
                     job: name.to_string(),
                     at: Some(at),
                     queue: false,
@@ -229,7 +229,7 @@ impl Scheduler {
                 };
                 let id = format!("cron:{name}:{}", told(at));
                 if let Some(job) = scheduler.read_job(&name) {
-                    scheduler.hand_over(&name, at, &id, job.command.of_job(due, 0)).await;
+                    scheduler.hand_over(&name, at, &id, job.command.for_run(due, 0)).await;
                 }
             }));
             while starting.len() >= MAX_STARTING {

@@ -44,7 +44,7 @@ impl Scheduler {
     /// The clock was set by more than [`LARGEST_STEP`]: every job's next time is the first after `now`, whatever it was
     /// started for before.
     pub(super) async fn begin_anew(&self, now: i64) {
-        if let Err(error) = self.tasks.begin_anew(now_ms()).await {
+        if let Err(error) = self.tasks.set_clock(now_ms()).await {
             log::error!("schedules: that the clock was set can't be kept: {error}");
         }
         self.plan_all(|_| now).await;

@@ -80,7 +80,7 @@ impl Scheduler {
             yield_now().await;
         }
         for names in gone.chunks(COMMIT) {
-            self.tasks.unset_jobs(names.to_vec()).await?;
+            self.tasks.remove_jobs(names.to_vec()).await?;
             let mut plan = self.plan();
             names.iter().for_each(|name| plan.remove(name));
         }

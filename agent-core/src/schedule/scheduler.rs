@@ -9,7 +9,8 @@ use crate::clock::{self, Seconds};
 use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
-use crate::task::{Due, Job, JobStatus, Status, Submission, Tasks};
+use crate::task;
+use crate::task::{JobRun, Job, JobStatus, Status, Submission, Tasks};
 use agent_wire::message::JobDefinition;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -131,7 +132,7 @@ impl Scheduler {
             None => Ok(()),
             Some(Some(file)) => Err(Error::JobOfFile { job: name.to_owned(), file: file.to_string() }),
             Some(None) => {
-                self.tasks.unset_jobs(vec![name.to_owned()]).await?;
+                self.tasks.remove_jobs(vec![name.to_owned()]).await?;
                 self.plan().remove(name);
                 Ok(())
             }
@@ -163,11 +164,11 @@ impl Scheduler {
     /// # Errors
     /// [`Error::NoSuchJob`]; those of [`Tasks::submit`].
     pub(crate) async fn run(&self, name: &str, request: &str) -> Result<String, Error> {
-        let Some(definition) = self.definition(name) else { return Err(Error::NoSuchJob(name.to_owned())) };
+        let Some(definition) = self.definition(name) else { return Err(task::Error::NoSuchJob(name.to_owned()).into()) };
         let id = format!("cron:{name}:run:{request}");
         let due =
-            Due { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
-        self.tasks.submit(&id, Submission::new(*definition.bash).of_job(due, 0)).await?;
+            JobRun { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
+        self.tasks.submit(&id, Submission::new(*definition.bash).for_run(due, 0)).await?;
         Ok(id)
     }
 
@@ -176,7 +177,7 @@ impl Scheduler {
     /// # Errors
     /// [`Error::NoSuchJob`].
     pub(crate) fn history(&self, name: &str, limit: usize) -> Result<Vec<Status>, Error> {
-        self.tasks.runs(name, limit)
+        Ok(self.tasks.runs(name, limit)?)
     }
 
     /// What is wrong with the crontabs, as of the last look at them.

@@ -1,10 +1,12 @@
-//! Tasks: commands that are taken durably, run at most once, and whose results are told until they are
-//! acknowledged (§6).
+//! Tasks: commands that are accepted durably, run at most once, and whose results are redelivered
+//! until they are acknowledged (PROTOCOL §6).
 //!
-//! [`Tasks`] is what dispatch sees. Under it, the [`store`] keeps what the [`journal`] says in a [`table`]; the
-//! [`runner`] starts tasks under supervisors, which outlive the agent, and finds them again; [`spool_dir`] reads what
-//! they print; [`retention`] forgets. Nothing here replies, and nothing starts a process but by `exec`.
+//! Dispatch and the scheduler use [`Tasks`]. Under it, the [`store`] keeps the records of the
+//! [`journal`] in a [`table`]; the [`runner`] starts tasks under supervisors, which outlive the
+//! agent, and finds them again; [`spool_dir`] reads their output; [`retention`] forgets them.
+//! Nothing here sends a reply, and only `exec` starts processes.
 
+mod error;
 mod jobs;
 mod journal;
 mod record;
@@ -19,10 +21,13 @@ mod supervisors;
 mod table;
 mod tasks;
 
+pub(crate) use error::Error;
 pub(crate) use jobs::JobStatus;
-pub(crate) use record::{Due, Ended, How, Job, Shape, Skipped};
-pub(crate) use results::Finished;
+pub(crate) use journal::CommitError;
+pub(crate) use record::{Ended, Ending, Job, JobRun, Shape, Skipped};
+pub(crate) use results::TaskResult;
 pub(crate) use runner::{boot_id, wait_until};
+pub(crate) use spool_dir::OutputChunk;
 pub(crate) use submit::{Submission, Submitted};
-pub(crate) use table::{Counts, State};
-pub(crate) use tasks::{Piece, Status, Tasks};
+pub(crate) use table::{Counts, Phase};
+pub(crate) use tasks::{Status, Tasks};

@@ -1,6 +1,8 @@
-//! What the journal says of tasks, one record for each step that must not be forgotten (§6).
+//! The records of the journal: one for each step of a task or a job that must not be forgotten
+//! (PROTOCOL §6).
 //!
-//! JSON, so that a person can read a journal, and so that a later version may add fields.
+//! They are JSON, so that a person can read a journal and a later version may add fields. The names
+//! on disk are fixed: a field or variant whose name here differs has a `serde(rename)`.
 
 use agent_sys::spool::Extent;
 use agent_wire::Params;
@@ -13,44 +15,46 @@ use std::sync::Arc;
 /// Bytes that most records fit in.
 const SHORT: usize = 512;
 
-/// One step of one task. Times are milliseconds since 1970, UTC.
+/// One step of one task or job. Times are milliseconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Record {
-    /// Numbers up to this one have been used.
+    /// Task numbers up to this one have been used.
     Used(u64),
-    /// Taken; from here on it is never lost.
+    /// A task is accepted; from here on it is never lost.
     Accepted(Accepted),
-    /// About to be started; from here on it is never started again.
+    /// A task is about to start; from here on it is never started again.
     Begun(Begun),
-    /// To be ended: a wish that outlives the agent it was told to.
+    /// A task is to be cancelled, even if the agent that was asked dies.
     Cancelled(u64),
-    /// Over; its result is to be delivered.
+    /// A task has ended; its result is to be delivered.
     Ended(Ended),
-    /// The controller has its result.
+    /// The controller has acknowledged a task's result.
     Acked(u64),
-    /// Kept long enough.
+    /// A task has been kept long enough.
     Forgotten(u64),
-    /// A scheduled job as it is set, or set again.
+    /// A job is set, or set again.
     Job(Job),
-    /// There is no such job any more.
-    Unjob(String),
-    /// A run that was due and will not be.
+    /// A job is removed.
+    #[serde(rename = "unjob")]
+    JobRemoved(String),
+    /// A run that was due is skipped.
     Skipped(Skipped),
-    /// The clock has been set to this, by so much that what was due before is no job's any more.
-    Clock(u64),
+    /// The clock was set to this time, by so much that nothing that was due before counts.
+    #[serde(rename = "clock")]
+    ClockSet(u64),
 }
 
-/// A scheduled job (§7).
+/// A scheduled job (PROTOCOL §7).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) name: String,
-    /// When it was set: what was due before then is not its own.
+    /// When it was set; its times before do not count.
     pub(crate) at: u64,
-    /// The crontab that has it; `None`: it was set by a request.
+    /// The crontab file that defines it; `None` when a request set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
-    /// When and what, as JSON; the scheduler knows what it says.
+    /// Its definition as JSON, which only the scheduler reads.
     pub(crate) fields: Box<RawValue>,
     /// The last instant, in seconds, for which it was started or skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,28 +71,29 @@ impl PartialEq for Job {
     }
 }
 
-/// Which run of a job a task is. In one record with the task: what was due is started once, whatever is killed when.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Due {
+/// The run of a job that a task is. It is one record with the task, so that each instant starts one
+/// run, whichever process is killed at any moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobRun {
     pub(crate) job: String,
-    /// The instant it was due, in seconds; `None`: it was asked for.
+    /// The instant it was due, in seconds; `None` when a request asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<i64>,
-    /// It waits for the job's other runs to end.
+    /// Whether it waits for the end of the job's other runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) queue: bool,
-    /// Of an `@reboot` job: the boot it is for.
+    /// The boot that a run of an `@reboot` job is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) boot: Option<String>,
-    /// The job has been removed since; another of its name does not know of this run.
+    /// Whether the job has been removed since: another job of its name does not know of this run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) orphan: bool,
-    /// The clock has been set back since to before its instant, so that this one may come again.
+    /// Whether the clock has been set back to before its instant, which may come again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ahead: bool,
 }
 
-/// A run that will not be: why.
+/// A run that was due and was skipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Skipped {
     pub(crate) job: String,
@@ -97,26 +102,27 @@ pub(crate) struct Skipped {
     pub(crate) why: String,
 }
 
-/// A task as it was taken.
+/// A task as it was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Accepted {
     /// Its number, which names its files; never used again.
     pub(crate) n: u64,
-    /// The request's id.
+    /// The id of the request.
     pub(crate) id: String,
     pub(crate) at: u64,
-    /// SHA-256 of the command's fields, in hex: tells a repetition from another task of the same id.
+    /// SHA-256 of the command's fields, in hex: tells a repeated request from another task with the
+    /// same id.
     pub(crate) digest: String,
     pub(crate) shape: Shape,
-    /// The command; left out once it has begun.
+    /// The command; left out once the task has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bash: Option<Command>,
-    /// The job whose run it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cron: Option<Box<Due>>,
+    /// The job's run that it is.
+    #[serde(rename = "cron", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<Box<JobRun>>,
 }
 
-/// A command that waits: its fields as on the wire, and what they say.
+/// A command that waits: its fields as on the wire, and their meaning.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     fields: Box<RawValue>,
@@ -124,12 +130,12 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Of a request.
+    /// Makes the command of a request.
     pub(crate) fn new(bash: Bash) -> Self {
         Self { fields: bash.to_fields(), bash: Arc::new(bash) }
     }
 
-    /// Its fields as JSON text, the same for the same command.
+    /// Returns its fields as JSON text, the same for the same command.
     pub(crate) fn fields(&self) -> &str {
         self.fields.get()
     }
@@ -159,16 +165,16 @@ impl<'de> Deserialize<'de> for Command {
     }
 }
 
-/// What of a command is still needed when it has ended.
+/// The parameters of a command that are needed until its result is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shape {
     /// Seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timeout: Option<u64>,
-    /// Output travels as base64 even where it is text.
+    /// Whether output travels as base64 even where it is text.
     #[serde(default)]
     pub(crate) base64: bool,
-    /// Standard error has a file of its own.
+    /// Whether standard error has a file of its own.
     #[serde(default)]
     pub(crate) separate: bool,
     /// Bytes kept of each stream.
@@ -176,7 +182,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Of a command; `max_output` where it does not say.
+    /// Takes the parameters from a command; `max_output` applies where it has none.
     pub(crate) fn of(bash: &Bash, max_output: u64) -> Self {
         Self {
             timeout: bash.timeout,
@@ -186,77 +192,85 @@ impl Shape {
         }
     }
 
-    /// Bytes its output may come to on disk.
+    /// Returns the most bytes that the output may take on disk.
     pub(crate) fn most_bytes(&self) -> u64 {
         self.max_output.saturating_mul(1 + u64::from(self.separate))
     }
 }
 
-/// Where a task runs.
+/// A task's intent: where it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) n: u64,
     pub(crate) at: u64,
-    /// The kernel's boot id: another one now means that nothing of it runs any more.
+    /// The kernel's boot id: a different one now means that none of its processes is left.
     pub(crate) boot: String,
     /// Its place in the file of slots.
     pub(crate) slot: u32,
-    /// The cgroup that holds its processes, where there is one.
+    /// The cgroup of its processes, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cgroup: Option<String>,
 }
 
-/// What became of a task.
+/// A task's end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ended {
     pub(crate) n: u64,
-    /// `None`: it never began.
+    /// `None` when it never began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) started: Option<u64>,
     pub(crate) at: u64,
-    pub(crate) how: How,
+    #[serde(rename = "how")]
+    pub(crate) ending: Ending,
+    #[serde(rename = "took", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<ResourceUsage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) took: Option<Took>,
+    pub(crate) stdout: Option<StoredStream>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) stdout: Option<Kept>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) stderr: Option<Kept>,
+    pub(crate) stderr: Option<StoredStream>,
+}
+
+impl Ended {
+    /// Returns the end of a task that never began, or of which nothing else is known.
+    pub(crate) fn unstarted(n: u64, at: u64, ending: Ending) -> Self {
+        Self { n, started: None, at, ending, usage: None, stdout: None, stderr: None }
+    }
 }
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum How {
+pub(crate) enum Ending {
     /// By itself, with this exit status.
     Exited(u8),
-    /// By a signal from elsewhere.
+    /// By a signal that the agent did not send.
     Signaled {
         signal: i32,
         core: bool,
     },
     TimedOut,
     Cancelled,
-    /// It could not be started: the retcode and what goes behind its phrase.
+    /// It could not be started: the retcode, and the text that follows the retcode's phrase.
     NotStarted {
         retcode: u16,
         why: String,
     },
-    /// What became of it is not known: why.
+    /// Its real end is not known: why.
     Interrupted(String),
 }
 
-/// What a task used.
+/// The resources that a task used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Took {
+pub(crate) struct ResourceUsage {
     pub(crate) user_us: u64,
     pub(crate) sys_us: u64,
     pub(crate) wall_us: u64,
     pub(crate) max_rss_kib: u64,
 }
 
-/// What there is of an output stream on disk: [`Extent`] as a record has it.
+/// The part of an output stream that is on disk: an [`Extent`] as a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct StoredStream {
     /// Bytes that were printed.
     pub(crate) total: u64,
     pub(crate) written: u64,
@@ -268,8 +282,9 @@ pub(crate) struct Kept {
     pub(crate) stored: u64,
 }
 
-impl Kept {
-    /// Of a stream that is over; `None` when nothing was printed. `max` is the bound of its file.
+impl StoredStream {
+    /// Describes a stream that has ended; `None` when nothing was printed. `max` is the bound of its
+    /// file.
     pub(crate) fn of(extent: &Extent, max: u64) -> Option<Self> {
         let Extent { total, written, tail, stopped } = *extent;
         (total > 0).then(|| Self { total, written, tail, stopped, stored: extent.stored(max) })
@@ -281,79 +296,18 @@ impl Kept {
 }
 
 impl Record {
-    /// The record's bytes for the journal.
+    /// Returns the record's bytes for the journal.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(SHORT);
         serde_json::to_writer(&mut bytes, self).expect("records have string keys and go to memory");
         bytes
     }
 
-    /// Reads a record of this or a later version; `None` for what none has written.
+    /// Reads a record of this or a later version; `None` for bytes that no version writes.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_record_is_read_as_it_was_written() {
-        let bash = Bash {
-            cmd: "echo \"a\0b\"\n".into(),
-            env: vec![("A".into(), "1".into())],
-            timeout: Some(9),
-            ..Bash::default()
-        };
-        let shape = Shape::of(&bash, 7);
-        let accepted = Accepted {
-            n: 1,
-            id: "x".into(),
-            at: 2,
-            digest: "00".into(),
-            shape,
-            bash: Some(Command::new(bash)),
-            cron: Some(Box::new(Due {
-                job: "j".into(),
-                at: Some(-5),
-                queue: true,
-                boot: None,
-                orphan: false,
-                ahead: false,
-            })),
-        };
-        let fields = RawValue::from_string("{\"schedule\":\"@daily\"}".to_owned()).unwrap();
-        let job =
-            |last| Job { name: "j".into(), at: 1, file: None, fields: fields.clone(), last, boot: None };
-        let ended =
-            |how| Ended { n: 1, started: Some(3), at: 4, how, took: None, stdout: None, stderr: None };
-        let table = [
-            Record::Used(9),
-            Record::Accepted(accepted),
-            Record::Begun(Begun { n: 1, at: 3, boot: "b".into(), slot: 4, cgroup: Some("/c".into()) }),
-            Record::Ended(ended(How::Exited(0))),
-            Record::Ended(ended(How::Signaled { signal: 11, core: true })),
-            Record::Ended(ended(How::TimedOut)),
-            Record::Ended(ended(How::NotStarted { retcode: 3033, why: "no".into() })),
-            Record::Ended(Ended {
-                took: Some(Took { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kib: 4 }),
-                stdout: Some(Kept { total: u64::MAX, written: 9, tail: 6, stopped: true, stored: 3 }),
-                ..ended(How::Interrupted("the machine".into()))
-            }),
-            Record::Cancelled(1),
-            Record::Acked(1),
-            Record::Forgotten(1),
-            Record::Job(job(None)),
-            Record::Job(Job { file: Some("backup".into()), boot: Some("b".into()), ..job(Some(7)) }),
-            Record::Unjob("j".into()),
-            Record::Skipped(Skipped { job: "j".into(), at: 7, why: "it still runs".into() }),
-            Record::Clock(5),
-        ];
-        for record in table {
-            let bytes = record.to_bytes();
-            assert_eq!(Record::from_bytes(&bytes), Some(record), "{}", String::from_utf8_lossy(&bytes));
-        }
-        assert_eq!(Record::from_bytes(b"{\"later\":1}"), None);
-    }
-}
+mod tests;

@@ -1,58 +1,59 @@
-//! The results that wait for their acknowledgement, in the order of the ends.
+//! Results that wait for their acknowledgement, in the order in which the tasks ended.
 
-use super::record::{Due, Ended, Shape};
-use super::table::State;
+use super::record::{Ended, JobRun, Shape};
+use super::table::Phase;
 use super::tasks::Tasks;
 use crate::exec::Captured;
 use std::sync::Arc;
 
 /// A result that waits for its acknowledgement.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct TaskResult {
     /// Its place among the results.
     pub(crate) order: u64,
     pub(crate) id: Arc<str>,
     pub(crate) shape: Shape,
-    /// The job whose run it was.
-    pub(crate) cron: Option<Box<Due>>,
+    /// The job's run that the task was.
+    pub(crate) run: Option<Box<JobRun>>,
     pub(crate) ended: Arc<Ended>,
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
 }
 
 impl Tasks {
-    /// The first result behind `order` that is not acknowledged; waits until there is one.
-    pub(crate) async fn next_result(&self, order: u64) -> Finished {
-        let mut news = self.store.news();
+    /// Waits for the first unacknowledged result after `order`.
+    pub(crate) async fn next_result(&self, order: u64) -> TaskResult {
+        let mut ends = self.store.subscribe();
         loop {
-            if let Some(mut finished) = self.result_after(order) {
-                let Finished { ended, shape, .. } = &finished;
-                [finished.stdout, finished.stderr] = self.spool.whole(ended.n, ended, *shape).await;
-                return finished;
+            if let Some(mut result) = self.result_after(order) {
+                let TaskResult { ended, shape, .. } = &result;
+                [result.stdout, result.stderr] = self.spool.read_whole(ended, *shape).await;
+                return result;
             }
-            if news.changed().await.is_err() {
-                // The store is gone: the agent is ending.
+            if ends.changed().await.is_err() {
+                // The store is gone: the agent is shutting down.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// The same, if there is one and it has no output that would have to be read.
-    pub(crate) fn result_at_hand(&self, order: u64) -> Option<Finished> {
+    /// Returns the first unacknowledged result after `order`, if it is there already and has no
+    /// output to read.
+    pub(crate) fn result_without_output(&self, order: u64) -> Option<TaskResult> {
         self.result_after(order)
-            .filter(|finished| finished.ended.stdout.is_none() && finished.ended.stderr.is_none())
+            .filter(|result| result.ended.stdout.is_none() && result.ended.stderr.is_none())
     }
 
-    /// Without its output.
-    fn result_after(&self, order: u64) -> Option<Finished> {
+    /// Returns the first unacknowledged result after `order`, without its output.
+    fn result_after(&self, order: u64) -> Option<TaskResult> {
         let table = self.store.table();
         let (order, task) = table.next_undelivered(order)?;
-        let State::Ended { ended, .. } = &task.state else { return None };
-        Some(Finished {
+        let Phase::Ended { ended, .. } = &task.phase else { return None };
+        Some(TaskResult {
             order,
             id: task.id.clone(),
             shape: task.shape,
-            cron: task.cron.clone(),
+            run: task.run.clone(),
             ended: ended.clone(),
             stdout: Captured::default(),
             stderr: Captured::default(),

@@ -1,26 +1,26 @@
-//! What is forgotten, and when: tasks that ended longer ago than they are kept.
+//! Forgets tasks that ended longer ago than they are kept.
 
 use super::record::{Ended, Record};
 use super::spool_dir::SpoolDir;
 use super::store::Store;
-use super::table::{State, Task};
-use super::tasks::now;
+use super::table::{Phase, Task};
+use crate::clock;
 use std::time::Duration;
 
 /// Tasks forgotten at once.
 const BATCH: usize = 256;
 
-/// A result that nobody has acknowledged is not dropped for its age before the agent has run so long: time for a
-/// controller to take it, and for a clock that was wrong at boot to be set.
+/// An unacknowledged result is not dropped for its age before the agent has run this long: time for
+/// a controller to acknowledge it, and for a clock that was wrong at boot to be set.
 const CHANCE: Duration = Duration::from_secs(600);
 
-/// After a failure; else the wait is until the next is due.
+/// The wait after a failure; otherwise the wait is until the next task is due.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// The longest sleep: the wall clock, which ages go by, may be set meanwhile.
+/// The longest wait: the wall clock, which decides ages, may be set meanwhile.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Forgets what is due, and tells when to look again.
+/// Forgets the tasks that are due. Returns how long to wait before the next look.
 pub(crate) async fn forget(store: &Store, spool: &SpoolDir, keep: Duration) -> Duration {
     let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
     loop {
@@ -30,25 +30,25 @@ pub(crate) async fn forget(store: &Store, spool: &SpoolDir, keep: Duration) -> D
         }
         let records: Vec<Record> = due.iter().map(|n| Record::Forgotten(*n)).collect();
         if let Err(error) = store.record(records).await {
-            log::error!("tasks that are due can't be forgotten: {error}");
+            log::error!("cannot forget old tasks, retrying in {} s: {error}", RETRY.as_secs());
             return RETRY;
         }
         due.into_iter().for_each(|n| spool.remove(n));
     }
 }
 
-/// The numbers of those that are due, some of them at a time, and how long until the next will be.
+/// Returns the numbers of one batch of due tasks, and how long until the next task is due.
 fn due(store: &Store, keep_ms: u64) -> (Vec<u64>, Duration) {
-    let now = now();
+    let now = clock::now().0;
     let table = store.table();
-    let over = |task: &Task| match &task.state {
-        State::Ended { ended, .. } => left(ended, keep_ms, now),
-        State::Waiting(_) | State::Running(_) => u64::MAX,
+    let left = |task: &Task| match &task.phase {
+        Phase::Ended { ended, .. } => left(ended, keep_ms, now),
+        Phase::Waiting(_) | Phase::Running(_) => u64::MAX,
     };
     let mut due = Vec::new();
     let mut next = LONGEST;
     for task in table.delivered() {
-        let left = over(task);
+        let left = left(task);
         if left > 0 || due.len() >= BATCH {
             next = next.min(Duration::from_millis(left));
             break;
@@ -57,22 +57,19 @@ fn due(store: &Store, keep_ms: u64) -> (Vec<u64>, Duration) {
     }
     let chance = CHANCE.saturating_sub(store.since().elapsed());
     for task in table.undelivered() {
-        let left = Duration::from_millis(over(task)).max(chance);
+        let left = Duration::from_millis(left(task)).max(chance);
         if !left.is_zero() || due.len() >= BATCH {
             next = next.min(left);
             break;
         }
-        log::warn!("task \"{}\": its result was never acknowledged and is dropped for its age", quoted(task));
+        let id = agent_wire::json::quote(&task.id);
+        log::warn!("task \"{id}\": dropped its unacknowledged result, older than tasks.keep_days");
         due.push(task.n);
     }
     (due, next)
 }
 
-fn quoted(task: &Task) -> String {
-    agent_wire::json::quote(&task.id)
-}
-
-/// Milliseconds until an ended task has been kept long enough; 0 from then on.
+/// Returns the milliseconds until an ended task has been kept long enough; 0 from then on.
 fn left(ended: &Ended, keep_ms: u64, now: u64) -> u64 {
     ended.at.saturating_add(keep_ms).saturating_sub(now)
 }

@@ -1,9 +1,10 @@
-//! The directory of the tasks' files: their output, read back; what it has of space; what is to go.
+//! The directory of the tasks' output files: reads them, removes them, and tells how much space is
+//! free.
 //!
-//! Supervisors write there, see [`agent_sys::spool`]; this is the agent's side.
+//! Supervisors write the files, see [`agent_sys::spool`]; this is the agent's side.
 
+use super::Error;
 use super::record::{Ended, Shape};
-use crate::Error;
 use crate::exec::Captured;
 use agent_sys::spool::{Extent, Source, Stream};
 use nix::sys::statvfs;
@@ -16,10 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long what was free counts as what is: a thousand tasks that come together ask once.
+/// How long a look at the free space is good for: a thousand tasks that come together take one.
 const FREE_SPACE_FRESH: Duration = Duration::from_millis(50);
 
-/// The directory, open.
+/// The open directory.
 #[derive(Debug)]
 pub(crate) struct SpoolDir {
     path: PathBuf,
@@ -27,21 +28,32 @@ pub(crate) struct SpoolDir {
     free: Mutex<Option<(Instant, FreeSpace)>>,
 }
 
-/// What can still be had.
+/// The free space of the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FreeSpace {
     pub(crate) bytes: u64,
-    /// A file system that does not count its files has room for all.
+    /// Files that can still be created; the maximum where the file system does not count files.
     pub(crate) files: u64,
 }
 
+/// A part of a task's output.
+#[derive(Debug)]
+pub(crate) struct OutputChunk {
+    /// Where it begins: after the offset of the request when that part is not stored any more.
+    pub(crate) offset: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// Whether nothing will follow it.
+    pub(crate) ended: bool,
+    pub(crate) base64: bool,
+}
+
 impl SpoolDir {
-    /// Opens it, making it (0700) where it is missing.
+    /// Opens the directory, creating it (mode 0700) where it is missing.
     ///
     /// # Errors
     /// [`Error::File`].
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::File { path: path.to_owned(), source };
+        let failed = |source: io::Error| Error::file(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let dir = File::open(path).map_err(failed)?;
         Ok(Self { path: path.to_owned(), dir: Arc::new(dir), free: Mutex::default() })
@@ -55,7 +67,7 @@ impl SpoolDir {
         self.dir.as_fd()
     }
 
-    /// What is free, or was 50 ms ago.
+    /// Returns the free space, as of now or up to 50 ms ago.
     ///
     /// # Errors
     /// [`Error::File`].
@@ -67,7 +79,7 @@ impl SpoolDir {
             return Ok(found);
         }
         let found = statvfs::fstatvfs(&*self.dir)
-            .map_err(|errno| Error::File { path: self.path.clone(), source: errno.into() })?;
+            .map_err(|errno| Error::file(&self.path, errno))?;
         let found = FreeSpace {
             bytes: found.blocks_available().saturating_mul(found.fragment_size()),
             files: if found.files() == 0 { u64::MAX } else { found.files_available() },
@@ -76,19 +88,19 @@ impl SpoolDir {
         Ok(found)
     }
 
-    /// Removes a task's files; those that are not there are no matter.
+    /// Removes a task's files; missing files are ignored.
     pub(crate) fn remove(&self, n: u64) {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            match std::fs::remove_file(self.path.join(stream.file_name(n))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    log::warn!("the output of task {n} is not removed: {error}");
-                }
-                _ => {}
+            let path = self.path.join(stream.file_name(n));
+            if let Err(error) = std::fs::remove_file(&path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                log::warn!("cannot remove {}: {error}", path.display());
             }
         }
     }
 
-    /// Removes the files of tasks that are not wanted: left by an agent that was killed in between.
+    /// Removes the files of tasks that are not wanted: an agent that was killed may leave some.
     pub(crate) fn sweep(&self, wanted: impl Fn(u64) -> bool) {
         for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -103,11 +115,11 @@ impl SpoolDir {
         }
     }
 
-    /// A piece of a stream, also while it is written; `extent` tells what there is of it at the moment.
+    /// Reads a part of a stream, also while it is written; `extent` returns its current extent.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub(crate) fn piece(
+    pub(crate) fn read(
         &self,
         n: u64,
         stderr: bool,
@@ -120,22 +132,22 @@ impl SpoolDir {
         let source = Source { dir: self.fd(), n, stream, max: shape.max_output };
         match source.read(|| Ok(extent().unwrap_or_default()), offset, most) {
             Ok(part) => Ok((part.offset, part.bytes)),
-            Err(source) => Err(Error::File { path: self.path.join(stream.file_name(n)), source }),
+            Err(source) => Err(Error::file(&self.path.join(stream.file_name(n)), source)),
         }
     }
 
-    /// All that is kept of an ended task's two streams, head and tail joined.
-    pub(crate) async fn whole(&self, n: u64, ended: &Ended, shape: Shape) -> [Captured; 2] {
-        let (dir, path) = (self.dir.clone(), self.path.clone());
+    /// Returns all that is stored of an ended task's two streams, head and tail joined.
+    pub(crate) async fn read_whole(&self, ended: &Ended, shape: Shape) -> [Captured; 2] {
+        let (n, dir, path) = (ended.n, self.dir.clone(), self.path.clone());
         let streams = [(Stream::Stdout, ended.stdout), (Stream::Stderr, ended.stderr)];
         let read = move || {
-            streams.map(|(stream, kept)| {
-                let Some(kept) = kept else { return Captured::default() };
+            streams.map(|(stream, stored)| {
+                let Some(stored) = stored else { return Captured::default() };
                 let source = Source { dir: dir.as_fd(), n, stream, max: shape.max_output };
-                source.kept(kept.extent()).map_or_else(
+                source.kept(stored.extent()).map_or_else(
                     |error| {
                         log::error!("{}: {error}", path.join(stream.file_name(n)).display());
-                        Captured { bytes: Vec::new(), dropped: kept.total }
+                        Captured { bytes: Vec::new(), dropped: stored.total }
                     },
                     Captured::from,
                 )
@@ -144,8 +156,8 @@ impl SpoolDir {
         if ended.stdout.is_none() && ended.stderr.is_none() {
             return Default::default();
         }
-        // Megabytes at most, from a disk that may be slow: not on the event loop.
-        // It fails only when the runtime is ending, and then nobody will see it.
+        // Up to megabytes, from a disk that may be slow: not on the event loop. It fails only when
+        // the runtime stops, and then the result is not delivered any more.
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 }

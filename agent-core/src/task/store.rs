@@ -1,149 +1,144 @@
-//! The table of tasks and the journal under it: nothing is in the table that is not on the disk.
+//! The table of tasks and the journal under it: the table holds only what is on the disk.
 
-use super::journal::{Committer, Directory, Need, Owner, Refused};
+use super::Error;
+use super::journal::{Committer, Directory, Priority, Replica};
 use super::record::Record;
 use super::table::Table;
-use crate::Error;
 use parking_lot::{Mutex, MutexGuard};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
-/// Bytes of the journal that each task may still need for its intent, its end and its acknowledgement.
+/// Bytes of the journal that each task may still need for its intent, its end and its
+/// acknowledgement.
 const RESERVED: u64 = 1024;
 
-/// Records that are applied to the table while it is held once.
-const TOGETHER: usize = 128;
+/// Records that are applied to the table under one lock.
+const APPLIED_AT_ONCE: usize = 128;
 
-/// The tasks as they are on the disk.
+/// The tasks and jobs as they are on the disk.
 pub(crate) struct Store {
-    shared: Arc<Shared>,
-    committer: Committer<Directory, Shared>,
+    live: Arc<LiveTable>,
+    committer: Committer<Directory, LiveTable>,
     since: Instant,
 }
 
-/// What the committer, on its own thread, keeps up to date.
-struct Shared {
+/// The table that the committer updates from its own thread.
+struct LiveTable {
     table: Mutex<Table>,
     /// The order of the latest end.
-    news: watch::Sender<u64>,
+    ends: watch::Sender<u64>,
 }
 
-impl Shared {
-    fn table(&self) -> MutexGuard<'_, Table> {
-        // A step changes the table by calls that don't panic half-way.
-        self.table.lock()
-    }
-}
-
-impl Owner for Shared {
+impl Replica for LiveTable {
     type Record = Record;
 
     fn bytes(record: &Record) -> Vec<u8> {
         record.to_bytes()
     }
 
-    fn found(&self, bytes: &[u8]) {
+    fn recover(&self, bytes: &[u8]) {
         match Record::from_bytes(bytes) {
-            Some(record) => self.table().apply(record),
-            // Of a later version, or of none: what this one knows goes on without.
-            None => log::error!("tasks: a record of the journal can't be read and is left out"),
+            Some(record) => self.table.lock().apply(record),
+            // Of a later version: this version goes on with the records that it knows.
+            None => log::error!("ignored a journal record that this version cannot read"),
         }
     }
 
     fn apply(&self, records: Vec<Record>) {
         let mut records = records.into_iter();
         while records.len() > 0 {
-            // One hold for many, but not so long that the event loop would wait for it.
-            let mut table = self.table();
-            records.by_ref().take(TOGETHER).for_each(|record| table.apply(record));
+            // Many under one lock, but not so many that the event loop would wait for it.
+            let mut table = self.table.lock();
+            records.by_ref().take(APPLIED_AT_ONCE).for_each(|record| table.apply(record));
         }
-        let order = self.table().last_order();
-        self.news.send_if_modified(|last| std::mem::replace(last, order) != order);
+        let order = self.table.lock().last_order();
+        self.ends.send_if_modified(|last| std::mem::replace(last, order) != order);
     }
 
-    fn live(&self) -> Vec<Vec<u8>> {
-        self.table().live().iter().map(Record::to_bytes).collect()
+    fn snapshot(&self) -> Vec<Vec<u8>> {
+        self.table.lock().snapshot().iter().map(Record::to_bytes).collect()
     }
 
     fn reserve(&self) -> u64 {
-        let counts = self.table().counts();
+        let counts = self.table.lock().counts();
         let open = counts.waiting + counts.running + counts.undelivered;
         RESERVED.saturating_mul(open as u64 + 1)
     }
 }
 
 impl Store {
-    /// Opens the journal in a directory and reads the table from it.
+    /// Opens the journal in a directory and rebuilds the table from it.
     ///
     /// # Errors
     /// [`Error::File`].
     pub(crate) fn open(directory: &Path) -> Result<Arc<Self>, Error> {
-        let shared = Arc::new(Shared { table: Mutex::default(), news: watch::Sender::new(0) });
+        let live = Arc::new(LiveTable { table: Mutex::default(), ends: watch::Sender::new(0) });
         let path = directory.join("journal");
-        let (committer, found) = Committer::open(Directory::new(directory), shared.clone())
-            .map_err(|source| Error::File { path: path.clone(), source })?;
-        if let Some(name) = found.set_aside {
-            log::error!("{} is no journal and is set aside as {name}", path.display());
+        let (committer, recovered) = Committer::open(Directory::new(directory), live.clone())
+            .map_err(|source| Error::file(&path, source))?;
+        let path = path.display();
+        if let Some(name) = recovered.set_aside {
+            log::error!("{path} is not a journal: renamed it to {name} and started a new one");
         }
-        if found.damaged > 0 {
-            log::error!("{}: {} bytes are damaged; what they said is lost", path.display(), found.damaged);
+        if recovered.damaged > 0 {
+            log::error!("{path}: {} bytes are damaged; the records in them are lost", recovered.damaged);
         }
-        Ok(Arc::new(Self { shared, committer, since: Instant::now() }))
+        Ok(Arc::new(Self { live, committer, since: Instant::now() }))
     }
 
-    /// The table; not to be held over a wait.
+    /// Locks the table; not to be held across an await.
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
-        self.shared.table()
+        self.live.table.lock()
     }
 
-    /// Says so when a task has ended.
-    pub(crate) fn news(&self) -> watch::Receiver<u64> {
-        self.shared.news.subscribe()
+    /// Returns a task's id as log messages show it: quoted.
+    pub(crate) fn label(&self, n: u64) -> String {
+        match self.table().task(n) {
+            Some(task) => format!("\"{}\"", agent_wire::json::quote(&task.id)),
+            None => "(forgotten)".to_owned(),
+        }
     }
 
-    /// When it was opened.
+    /// Returns a receiver that changes when a task has ended.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.live.ends.subscribe()
+    }
+
+    /// Returns when the store was opened.
     pub(crate) fn since(&self) -> Instant {
         self.since
     }
 
-    /// The same as [`Store::record`] for what nobody waits for.
+    /// Makes records durable like [`Store::record`], but may delay them to write them with others.
     ///
     /// # Errors
-    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
-    pub(crate) async fn record_patiently(&self, records: Vec<Record>) -> Result<(), Error> {
-        self.committer.commit(records, Need::Patient).await.map_err(refused)
+    /// [`Error::Journal`]: none of the records is durable.
+    pub(crate) async fn record_deferred(&self, records: Vec<Record>) -> Result<(), Error> {
+        Ok(self.committer.commit(records, Priority::Deferred).await?)
     }
 
-    /// Makes records durable, all or none, and with that part of the table. A new task leaves the room alone that
-    /// those there are need for their ends.
+    /// Makes records durable, all or none, and applies them to the table. A new task leaves the room
+    /// alone that earlier tasks need for their ends.
     ///
     /// # Errors
-    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]: nothing of it has happened.
+    /// [`Error::Journal`]: none of the records is durable.
     pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), Error> {
-        let new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
-        // Nor may what is only told use it up: a job of every second would, on a full disk.
-        let job = records.iter().any(|record| matches!(record, Record::Job(_) | Record::Skipped(_)));
-        let need = match (new, job) {
-            (true, _) => Need::New { then: RESERVED },
-            (false, true) => Need::New { then: 0 },
-            (false, false) => Need::Due,
+        let is_new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
+        // Nor may records that are only informative take that room: a job that is due every second
+        // would, on a full disk.
+        let is_job = records.iter().any(|record| matches!(record, Record::Job(_) | Record::Skipped(_)));
+        let priority = match (is_new, is_job) {
+            (true, _) => Priority::New { follow_up: RESERVED },
+            (false, true) => Priority::New { follow_up: 0 },
+            (false, false) => Priority::Required,
         };
-        self.committer.commit(records, need).await.map_err(refused)
+        Ok(self.committer.commit(records, priority).await?)
     }
 
-    /// Refuses what comes from now on; what came before is on the disk then.
+    /// Rejects records from now on; earlier records are on the disk when this returns.
     pub(crate) fn close(&self) {
         self.committer.close();
-    }
-}
-
-fn refused(refused: Refused) -> Error {
-    match refused {
-        Refused::NoSpace(why) => Error::NoSpace(format!("for the journal of tasks: {why}")),
-        Refused::Busy => Error::TasksBusy("the disk does not keep up".to_owned()),
-        Refused::Failed(why) => Error::Journal(why),
-        Refused::Closed => Error::ShuttingDown,
     }
 }

@@ -1,11 +1,12 @@
-//! Waits for the ends of supervisors, of all of them at once.
+//! Waits for the ends of all supervisors at once.
 //!
-//! Jobs are due in crowds, and their runs end one after the other within a few hundredths of a second. Nobody waits for
-//! their results as for an answer, so the first end only opens a while in which more may come, and wakes nobody more.
-//! While a task runs that somebody has asked for, each end is told at once.
+//! Jobs are due in crowds, and their runs end within a few hundredths of a second. No caller waits
+//! for their results as for a reply, so the first end only starts a short pause in which more ends
+//! may come without another wake-up. While a task runs that a request submitted, each end is
+//! reported at once.
 //!
-//! An epoll(7) of its own, which the event loop watches only where the next end is to wake it: one that it watches in
-//! the while would wake it for each.
+//! The supervisors have an epoll(7) of their own, which the event loop watches only when the next end
+//! is to wake it; during the pause, each end would wake it.
 
 use agent_sys::pidfd::PidFd;
 use agent_sys::readiness;
@@ -21,13 +22,13 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time;
 
-/// How long ends of jobs' runs are gathered.
-const GATHERED: Duration = Duration::from_millis(40);
+/// The pause in which more ends of jobs' runs are gathered.
+const PAUSE: Duration = Duration::from_millis(40);
 
-/// Ends that are taken from the kernel at once.
+/// Ends that are read from the kernel at once.
 const AT_ONCE: usize = 256;
 
-/// Supervisors whose ends are waited for.
+/// The supervisors of running tasks.
 #[derive(Debug)]
 pub(super) struct Supervisors {
     epoll: Epoll,
@@ -37,7 +38,7 @@ pub(super) struct Supervisors {
 #[derive(Debug, Default)]
 struct Waiting {
     by_task: HashMap<u64, Supervisor>,
-    /// Those whose ends are to be told at once.
+    /// How many ends are to be reported at once.
     urgent: usize,
 }
 
@@ -49,7 +50,7 @@ struct Supervisor {
 }
 
 impl Supervisors {
-    /// None yet.
+    /// Creates an empty set.
     ///
     /// # Errors
     /// epoll_create1(2): no descriptor left.
@@ -58,7 +59,7 @@ impl Supervisors {
         Ok(Self { epoll, waiting: Mutex::default() })
     }
 
-    /// Has the end of a task's supervisor waited for: what is returned ends then.
+    /// Adds a task's supervisor. Returns a receiver that completes when the supervisor ends.
     ///
     /// # Errors
     /// epoll_ctl(2): no memory, or too many watches.
@@ -71,17 +72,17 @@ impl Supervisors {
         Ok(end)
     }
 
-    /// Has a task ended by its supervisor. One that has just ended hears nothing.
+    /// Makes a supervisor kill its task. A supervisor that has just ended is left alone.
     pub(super) fn cancel(&self, n: u64) {
         if let Some(supervisor) = self.waiting().by_task.get(&n) {
             let _ = supervisor.process.signal(Signal::SIGTERM);
         }
     }
 
-    /// Tells the ends; never comes back but with an error.
+    /// Reports the ends; returns only with an error.
     ///
     /// # Errors
-    /// The event loop can't watch any more: no memory.
+    /// The event loop cannot watch the epoll any more: no memory.
     pub(super) async fn serve(&self) -> io::Result<Infallible> {
         let mut descriptor = self.epoll.0.as_fd().try_clone_to_owned()?;
         loop {
@@ -89,13 +90,13 @@ impl Supervisors {
             watched.readable().await?.retain_ready();
             descriptor = watched.into_inner();
             if self.waiting().urgent == 0 {
-                time::sleep(GATHERED).await;
+                time::sleep(PAUSE).await;
             }
-            self.tell()?;
+            self.report()?;
         }
     }
 
-    fn tell(&self) -> io::Result<()> {
+    fn report(&self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); AT_ONCE];
         loop {
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
@@ -103,9 +104,10 @@ impl Supervisors {
             for event in events.iter().take(count) {
                 let Some(supervisor) = waiting.by_task.remove(&event.data()) else { continue };
                 waiting.urgent -= usize::from(supervisor.urgent);
-                // ECHILD: an adopted one; that the descriptor is readable says that it has ended (pidfd_open(2)).
+                // ECHILD for an adopted supervisor; it has ended all the same, as its descriptor is
+                // readable (pidfd_open(2)).
                 let _ = supervisor.process.reap();
-                // Whoever waited may be gone, at shutdown.
+                // The receiver may be gone, at shutdown.
                 let _ = supervisor.ended.send(());
             }
             if count < AT_ONCE {

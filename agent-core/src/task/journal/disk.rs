@@ -1,4 +1,4 @@
-//! The file operations of a journal, apart from it so that tests can make each of them fail.
+//! The file operations of a journal, as a trait so that tests can make each of them fail.
 
 use nix::errno::Errno;
 use nix::fcntl::{self, FallocateFlags};
@@ -7,38 +7,39 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Bytes written at once when a file is laid out.
+/// Bytes written at once when a file is filled with zeros.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of a file where there is space: to make one costs as much as twenty commits, so it is to last.
+/// Bytes of a file where there is space: a new file costs as much as twenty commits, so it should
+/// last.
 const AMPLE: u64 = 4 << 20;
 
-/// Bytes of a file that are written beforehand; of the rest only the space is taken. A first write there costs a change
-/// of the file's map beside the data, which a sync then has to bring to the disk too; but laying out megabytes costs more
-/// than that saves.
-const LAID_OUT: u64 = 256 << 10;
+/// Bytes of a file that are written beforehand; the rest is only allocated. A first write to allocated
+/// space changes the file's block map, which the next sync has to write too; but writing megabytes
+/// beforehand costs more than that saves.
+const PREFILLED: u64 = 256 << 10;
 
-/// One directory's worth of them. Names are single file names.
+/// The files of one directory. Names are single file names.
 pub(crate) trait Disk {
     /// An open file.
     type File;
 
-    /// Bytes of a file that is to last.
+    /// Returns the size of a file that should last.
     fn ample(&self) -> u64;
-    /// A file's whole content; `None` when it is not there.
+    /// Returns a file's whole content; `None` when there is no such file.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
     /// Opens a file for writing.
     fn open(&self, name: &str) -> io::Result<Self::File>;
-    /// Makes a file, or empties it, and takes its space: it reads as zeros, and what is written over them later can't
-    /// fail for want of space.
+    /// Creates a file, or empties it, and allocates its space: it reads as zeros, and later writes
+    /// over them cannot fail for lack of space.
     fn create(&self, name: &str, length: u64) -> io::Result<Self::File>;
     /// Writes bytes within the file's length.
     fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Comes back when the file's bytes are on the disk.
+    /// Returns when the file's bytes are on the disk.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
-    /// Gives a file another name, replacing what had it.
+    /// Renames a file, replacing the file that had the name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
-    /// Comes back when the names are on the disk.
+    /// Returns when the names are on the disk.
     fn sync_names(&self) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
@@ -51,7 +52,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// One that is there.
+    /// Uses an existing directory.
     pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
@@ -63,7 +64,7 @@ impl Directory {
     }
 }
 
-fn take_space(file: &File, length: u64) -> Result<(), Errno> {
+fn allocate(file: &File, length: u64) -> Result<(), Errno> {
     let length = nix::libc::off_t::try_from(length).map_err(|_| Errno::EFBIG)?;
     fcntl::fallocate(file, FallocateFlags::empty(), 0, length)
 }
@@ -89,9 +90,9 @@ impl Disk for Directory {
     fn create(&self, name: &str, length: u64) -> io::Result<File> {
         let file = Self::options().create(true).truncate(true).open(self.path.join(name))?;
         let zeros = [0; CHUNK];
-        let written = match take_space(&file, length) {
-            Ok(()) => length.min(LAID_OUT),
-            // Not offered by every file system: then all of it is written.
+        let written = match allocate(&file, length) {
+            Ok(()) => length.min(PREFILLED),
+            // Not every file system can allocate: then all of it is written.
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => length,
             Err(errno) => return Err(errno.into()),
         };

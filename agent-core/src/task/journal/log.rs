@@ -1,21 +1,21 @@
-//! The writer of a journal: one file at a time, laid out beforehand; commits; a new file when it is full or can't be
-//! trusted any more.
+//! Writes a journal: one file at a time, allocated beforehand, and a new file when the old one is full
+//! or cannot be trusted any more.
 
 use super::disk::Disk;
 use super::segment::{self, HEADER, MAX_RECORD, frame_length, header, put_frame};
 use std::io;
 
-/// The file in use, and the next one while it is made.
+/// The file in use, and the next file while it is written.
 const NAME: &str = "journal";
 const NEXT: &str = "journal.next";
 
-/// Bytes of the smallest file: a journal fits a disk of a megabyte.
+/// Bytes of the smallest file: a journal fits on a disk of a megabyte.
 const SMALLEST: u64 = 64 << 10;
-/// What a file has at least beyond what is known to be needed.
+/// Bytes that a file has at least beyond the known need.
 const SPARE: u64 = 4 << 10;
 
 /// Bytes of the buffer that is kept between commits.
-const KEPT: usize = 4 << 10;
+const BUFFER: usize = 4 << 10;
 
 /// A journal that is open for writing.
 pub(crate) struct Log<D: Disk> {
@@ -26,30 +26,30 @@ pub(crate) struct Log<D: Disk> {
     /// Where the next frame goes.
     end: u64,
     capacity: u64,
-    /// What is appended and not committed.
+    /// The frames that are appended and not committed.
     pending: Vec<u8>,
-    /// A write or sync has failed, after which nobody knows what of it is on the disk (the kernel may have dropped the
-    /// pages): nothing more is written here, see [`Log::rewrite`].
+    /// Whether a write or sync has failed. Then it is unknown which part of it is on the disk (the
+    /// kernel may have dropped the pages), and nothing more is written here, see [`Log::rewrite`].
     poisoned: bool,
 }
 
-/// What opening a journal has found.
+/// The content of a journal when it is opened.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Recovered {
     pub(crate) records: Vec<Vec<u8>>,
-    /// Bytes that could not be read between records that could.
+    /// Bytes between records that could not be read.
     pub(crate) damaged: usize,
-    /// The name under which a file was set aside that is no journal.
+    /// The new name of a file that was in the journal's place and is not a journal.
     pub(crate) set_aside: Option<String>,
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the journal of a directory, or begins one. Whatever was committed is among the records found.
+    /// Opens the journal of a directory, or begins one. Every committed record is recovered.
     ///
     /// # Errors
-    /// It can't be read, or there is no space to begin one.
-    pub(crate) fn open(disk: D) -> io::Result<(Self, Found)> {
-        let mut found = Found::default();
+    /// When it cannot be read, or there is no space to begin one.
+    pub(crate) fn open(disk: D) -> io::Result<(Self, Recovered)> {
+        let mut found = Recovered::default();
         if let Some(bytes) = disk.read(NAME)? {
             match segment::read(&bytes) {
                 Some(read) => {
@@ -65,9 +65,10 @@ impl<D: Disk> Log<D> {
                         pending: Vec::new(),
                         poisoned: false,
                     };
-                    // Left by a rewrite that was cut off; not there as a rule.
+                    // Left by an interrupted rewrite; usually missing.
                     let _ = log.disk.remove(NEXT);
-                    // Where this fails nothing can be committed, and so nothing be built on what may not last.
+                    // Where this fails nothing can be committed, so nothing builds on records that may
+                    // not last.
                     log.poisoned = log.settle(read.torn).is_err();
                     return Ok((log, found));
                 }
@@ -85,9 +86,9 @@ impl<D: Disk> Log<D> {
         Ok((log, found))
     }
 
-    /// Finishes what a process that was killed may have left undone: its last writes and its last change of names are
-    /// there to be read, and yet a power cut could undo them. What a torn commit has left is cleared, since behind a
-    /// frame that is shorter it could be taken for the next.
+    /// Finishes what a killed process may have left undone: its last writes and its last rename can be
+    /// read, and yet a power cut could undo them. The rest of a torn commit is cleared: after a
+    /// shorter frame, it could pass for the next one.
     fn settle(&self, torn: usize) -> io::Result<()> {
         if torn > 0 {
             self.disk.write(&self.file, self.end, &vec![0; torn])?;
@@ -96,19 +97,20 @@ impl<D: Disk> Log<D> {
         self.disk.sync_names()
     }
 
-    /// Bytes that can still be appended, frames included; none while the file can't be trusted.
+    /// Returns the bytes that can still be appended, frames included; 0 while the file cannot be
+    /// trusted.
     pub(crate) fn room(&self) -> u64 {
         if self.poisoned {
             return 0;
         }
-        // A file that was cut short may end before the padding of its last frame.
+        // A truncated file may end before the padding of its last frame.
         self.capacity.saturating_sub(self.end).saturating_sub(self.pending.len() as u64)
     }
 
     /// Adds a record to the next commit.
     ///
     /// # Errors
-    /// `StorageFull`: there is no room for it. `InvalidInput`: it is empty or too long.
+    /// `StorageFull` without room for it; `InvalidInput` when it is empty or too long.
     pub(crate) fn append(&mut self, record: &[u8]) -> io::Result<()> {
         check(record)?;
         if frame_length(record.len()) as u64 > self.room() {
@@ -119,15 +121,16 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Takes back what was appended and not committed.
+    /// Discards the records that are appended and not committed.
     pub(crate) fn discard(&mut self) {
         self.pending = Vec::new();
     }
 
-    /// Brings what was appended to the disk: one write, one sync. On failure none of it counts as written.
+    /// Commits the appended records with one write and one sync. On failure none of them counts as
+    /// written.
     ///
     /// # Errors
-    /// The disk's. From then on there is no room, until [`Log::rewrite`].
+    /// The error of the disk. From then on there is no room, until [`Log::rewrite`].
     pub(crate) fn commit(&mut self) -> io::Result<()> {
         let frames = std::mem::take(&mut self.pending);
         if frames.is_empty() {
@@ -140,12 +143,13 @@ impl<D: Disk> Log<D> {
                 self.end += frames.len() as u64;
                 self.pending = frames;
                 self.pending.clear();
-                // A large one's memory is not kept.
-                self.pending.shrink_to(KEPT);
+                // The memory of a large commit is not kept.
+                self.pending.shrink_to(BUFFER);
             }
             Err(_) => {
                 self.poisoned = true;
-                // Part of it may be there; after a crash it must not come back as accepted. As far as the disk lets us.
+                // Part of it may be on the disk; after a crash it must not come back as committed. So
+                // it is overwritten, as far as the disk allows.
                 let _ = self.disk.write(&self.file, self.end, &vec![0; frames.len()]);
                 let _ = self.disk.sync(&self.file);
             }
@@ -153,11 +157,13 @@ impl<D: Disk> Log<D> {
         written
     }
 
-    /// Begins a new file with these records and at least `room` bytes for more. The old one is in force until the new
-    /// one is on the disk. What was appended and not committed is forgotten.
+    /// Begins a new file with these records and at least `room` bytes for more. The old file is in
+    /// use until the new one is on the disk. Records that are appended and not committed are
+    /// discarded.
     ///
     /// # Errors
-    /// The disk's; then the old file is in use as before, or nothing can be written until this succeeds.
+    /// The error of the disk; then the old file stays in use, or nothing can be written until this
+    /// succeeds.
     pub(crate) fn rewrite(&mut self, records: &[Vec<u8>], room: u64) -> io::Result<()> {
         self.discard();
         let live: u64 = records.iter().map(|record| frame_length(record.len()) as u64).sum();
@@ -172,7 +178,7 @@ impl<D: Disk> Log<D> {
         })?;
         (self.file, self.salt, self.end, self.capacity) = (file, salt, end, capacity);
         self.sequence = records.len() as u64;
-        // Its name may not be on the disk yet: until it is, nothing may be promised.
+        // Its name may not be on the disk yet; until it is, no commit is durable.
         self.poisoned = true;
         self.disk.sync_names()?;
         self.poisoned = false;
@@ -180,7 +186,7 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Whether an error means that there is no space (of any kind: blocks, quota).
+/// Returns whether an error means that there is no space (of any kind: blocks, quota).
 pub(crate) fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -192,24 +198,24 @@ fn check(record: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A file, its salt, its end.
-type Made<F> = (F, u64, u64);
+/// A new file, its salt, its end.
+type NewFile<F> = (F, u64, u64);
 
-/// A new file of `ample` bytes, or of `least` where there is no space for that.
+/// Writes a new file of `ample` bytes, or of `least` where there is no space for that.
 fn make_ample<D: Disk>(
     disk: &D,
     ample: u64,
     least: u64,
     records: &[Vec<u8>],
-) -> io::Result<(Made<D::File>, u64)> {
+) -> io::Result<(NewFile<D::File>, u64)> {
     match make(disk, ample, records) {
         Err(error) if is_no_space(&error) => Ok((make(disk, least, records)?, least)),
         made => Ok((made?, ample)),
     }
 }
 
-/// A new file under the temporary name, on the disk.
-fn make<D: Disk>(disk: &D, capacity: u64, records: &[Vec<u8>]) -> io::Result<Made<D::File>> {
+/// Writes and syncs a new file under the temporary name.
+fn make<D: Disk>(disk: &D, capacity: u64, records: &[Vec<u8>]) -> io::Result<NewFile<D::File>> {
     let salt = random()?;
     let mut bytes = header(salt).to_vec();
     for (index, record) in records.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The form of a journal's file, and how it is read back.
+//! The format of a journal's file.
 //!
 //! A header, then frames, each at a multiple of 8 bytes:
 //!
@@ -9,8 +9,9 @@
 //! | checksum of both | 4 | | sequence number | 8 |
 //! | zeros | 4 | | the record, then zeros | |
 //!
-//! Numbers are little-endian. A frame's checksum covers the file's random salt and the frame's own sequence number, so
-//! that neither bytes of another file nor the content of a record can pass for a frame.
+//! Numbers are little-endian. A frame's checksum covers the file's random salt and the frame's own
+//! sequence number, so that neither bytes of another file nor the content of a record can pass for
+//! a frame.
 
 use crc32fast::hash as crc32;
 
@@ -23,12 +24,12 @@ const FRAME: usize = 16;
 /// The longest record.
 pub(crate) const MAX_RECORD: usize = 4 << 20;
 
-/// Bytes that a record of this length takes.
+/// Returns the bytes that a record of this length takes.
 pub(crate) fn frame_length(record: usize) -> usize {
     (FRAME + record).next_multiple_of(8)
 }
 
-/// The header of a file with this salt.
+/// Returns the header of a file with this salt.
 pub(crate) fn header(salt: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let (magic, rest) = bytes.split_at_mut(8);
@@ -40,7 +41,7 @@ pub(crate) fn header(salt: u64) -> [u8; HEADER] {
     bytes
 }
 
-/// Appends a frame. The record is not empty and at most [`MAX_RECORD`] long, which the caller sees to.
+/// Appends a frame. The caller checks that the record is not empty and at most [`MAX_RECORD`] long.
 pub(crate) fn put_frame(salt: u64, sequence: u64, record: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
     let start = out.len();
@@ -51,13 +52,14 @@ pub(crate) fn put_frame(salt: u64, sequence: u64, record: &[u8], out: &mut Vec<u
     out.resize(start + frame_length(record.len()), 0);
 }
 
-/// One checksum over all of it: nested ones of the same polynomial would cancel each other out.
+/// Returns one checksum over everything: nested checksums of the same polynomial would cancel each
+/// other out.
 fn checksum(salt: u64, sequence: u64, record: &[u8]) -> u32 {
     let length = record.len() as u64;
     crc32(&[&salt.to_le_bytes()[..], &sequence.to_le_bytes(), &length.to_le_bytes(), record].concat())
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Read<'a> {
     pub(crate) salt: u64,
@@ -67,13 +69,13 @@ pub(crate) struct Read<'a> {
     pub(crate) sequence: u64,
     /// Where the next frame goes.
     pub(crate) end: usize,
-    /// Bytes between records that could not be read.
+    /// Bytes between records that cannot be read.
     pub(crate) damaged: usize,
-    /// Bytes behind the end up to the last that is not zero: what there is of a commit that was cut off.
+    /// Bytes after the end up to the last that is not zero: the rest of a torn commit.
     pub(crate) torn: usize,
 }
 
-/// Reads a file; `None` when its header is not one.
+/// Reads a file; `None` when it has no valid header.
 pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
     let (magic, rest) = bytes.split_first_chunk::<8>()?;
     let salt = u64::from_le_bytes(*rest.first_chunk()?);
@@ -91,7 +93,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
                 at += frame_length(record.len());
                 found.end = at;
             }
-            // Frames stand at multiples of 8, so behind damage the next one is found there.
+            // Frames start at multiples of 8, so the next one after damage is found there.
             None => at += 8,
         }
     }
@@ -100,7 +102,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
     Some(found)
 }
 
-/// The frame at a place, if one of a later sequence number is there.
+/// Returns the frame at an offset, if there is one with a later sequence number.
 fn frame(bytes: &[u8], at: usize, salt: u64, after: u64) -> Option<(u64, &[u8])> {
     let (head, rest) = bytes.get(at..)?.split_first_chunk::<FRAME>()?;
     let length = usize::try_from(u32::from_le_bytes(*head.first_chunk()?)).ok()?;

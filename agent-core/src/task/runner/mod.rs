@@ -1,28 +1,29 @@
-//! Starts tasks whose turn it is, finds those again that ran when the last agent ended, and records their ends.
+//! Starts tasks when it is their turn, finds the tasks that outlived an earlier agent, and records
+//! how each one ends.
 //!
-//! The order that makes "at most once" true: the intent, with this boot's id, is durable before the supervisor
-//! is asked for; a task with an intent is never started again. Whether it runs is then known by its slot alone,
-//! what came of it by what its supervisor left there.
+//! This order makes "at most once" true: the intent, with the current boot id, is durable before
+//! the supervisor is requested, and a task with an intent is never started again. From then on, the
+//! task's slot alone tells whether it runs, and what its supervisor left there tells how it ended.
 
+mod cancel;
 mod ending;
 mod follow;
 mod output;
 mod start;
 
-pub(crate) use start::{Run, wait_until};
+pub(crate) use start::{JobStart, wait_until};
 
+use super::Error;
 use super::record::{Begun, Shape};
 use super::retention;
 use super::spool_dir::SpoolDir;
 use super::store::Store;
 use super::supervisors::Supervisors;
-use super::table::{State, Table};
+use super::table::Table;
 use crate::config::TaskSettings;
-use crate::Error;
 use crate::exec::Executor;
 use crate::shutdown::{Work, boxed};
 use agent_sys::slot::Slots;
-use agent_wire::message::Bash;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::Path;
@@ -31,10 +32,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time;
 
-/// The most slots there can be.
+/// The most slots that the file of slots can have.
 const MAX_RUNNING: u32 = 4096;
 
-/// What starts and watches.
+/// Starts and follows tasks.
 pub(crate) struct Runner {
     store: Arc<Store>,
     executor: Arc<Executor>,
@@ -42,28 +43,29 @@ pub(crate) struct Runner {
     slots: Slots,
     boot: String,
     settings: Mutex<TaskSettings>,
-    /// Tasks that something is being done with, by number.
-    live: Mutex<HashMap<u64, Live>>,
-    /// The rest of those that were started when they were taken.
+    /// The tasks between their turn and their recorded end, by number.
+    active: Mutex<HashMap<u64, ActiveTask>>,
+    /// Follows the tasks that were started while they were accepted; [`Runner::serve`] owns them.
     started: Mutex<Vec<Work>>,
     supervisors: Supervisors,
     wake: Notify,
-    over: watch::Sender<bool>,
+    shutdown: watch::Sender<bool>,
 }
 
-/// A task between its turn and its end.
+/// A task between its turn and its recorded end.
 #[derive(Debug, Default)]
-struct Live {
-    /// `None`: it is only being cancelled.
+struct ActiveTask {
+    /// `None` while a task that waits is being cancelled.
     slot: Option<u32>,
     cancelled: bool,
 }
 
 impl Runner {
-    /// Goes on with what the store holds.
+    /// Continues with the tasks in the store.
     ///
     /// # Errors
-    /// [`Error::File`]: the slots can't be had.
+    /// [`Error::File`] when the file of slots cannot be opened; [`Error::System`] without
+    /// descriptors.
     pub(crate) fn start(
         directory: &Path,
         settings: TaskSettings,
@@ -73,21 +75,20 @@ impl Runner {
     ) -> Result<Arc<Self>, Error> {
         let path = directory.join("slots");
         let slots = Slots::open(&path, settings.max_running.min(MAX_RUNNING))
-            .map_err(|source| Error::File { path, source })?;
-        let boot = boot_id()?;
+            .map_err(|source| Error::file(&path, source))?;
         let runner = Arc::new(Self {
             store,
             executor,
             spool,
             slots,
-            boot,
+            boot: boot_id()?,
             settings: Mutex::new(settings),
-            live: Mutex::default(),
+            active: Mutex::default(),
             started: Mutex::default(),
             supervisors: Supervisors::new()
                 .map_err(|source| Error::System { call: "epoll_create1", source })?,
             wake: Notify::new(),
-            over: watch::Sender::new(false),
+            shutdown: watch::Sender::new(false),
         });
         let mut work = JoinSet::new();
         let begun: Vec<(Begun, Shape, bool)> = {
@@ -95,83 +96,80 @@ impl Runner {
             table.running().map(|(task, begun)| (begun.clone(), task.shape, task.cancelled)).collect()
         };
         for (begun, shape, cancelled) in begun {
-            let live = Live { slot: Some(begun.slot), cancelled };
-            runner.live().insert(begun.n, live);
-            work.spawn(boxed(runner.clone().find_again(begun, shape)));
+            runner.active().insert(begun.n, ActiveTask { slot: Some(begun.slot), cancelled });
+            work.spawn(boxed(runner.clone().resume(begun, shape)));
         }
         tokio::spawn(boxed(runner.clone().serve(work)));
         Ok(runner)
     }
 
+    /// Applies new settings.
     pub(crate) fn reconfigure(&self, settings: TaskSettings) {
         *self.settings.lock() = settings;
         self.wake();
     }
 
-    /// There may be something to start or to forget.
+    /// Makes the runner check whether there is something to start or to forget.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// Ends every watch; supervisors and their tasks go on.
+    /// Stops following tasks; supervisors and their tasks go on.
     pub(crate) async fn shutdown(&self) {
-        self.over.send_replace(true);
-        // `serve` drops the receiver when it is through.
-        self.over.closed().await;
+        self.shutdown.send_replace(true);
+        // `serve` drops its receiver when it returns.
+        self.shutdown.closed().await;
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
-        self.live.lock()
+    fn active(&self) -> MutexGuard<'_, HashMap<u64, ActiveTask>> {
+        self.active.lock()
     }
 
-    /// Those in force.
+    fn is_cancelled(&self, n: u64) -> bool {
+        self.active().get(&n).is_some_and(|task| task.cancelled)
+    }
+
+    /// Returns the current settings.
     pub(crate) fn settings(&self) -> TaskSettings {
         *self.settings.lock()
     }
 
-    /// Owns every task's watch, until shutdown.
+    /// Owns the work of every task, until shutdown.
     async fn serve(self: Arc<Self>, mut work: JoinSet<()>) {
-        let mut over = self.over.subscribe();
+        let mut shutdown = self.shutdown.subscribe();
         let runner = self.clone();
         work.spawn(boxed(async move {
             let Err(error) = runner.supervisors.serve().await;
-            log::error!("tasks: no end is noticed any more: {error}");
+            log::error!("can no longer detect finished tasks: {error}");
         }));
         loop {
-            while let Some((n, bash, shape, slot)) = self.next() {
-                work.spawn(boxed(self.clone().run(n, bash, shape, slot)));
+            while let Some(turn) = self.next_turn() {
+                work.spawn(boxed(self.clone().run(turn)));
             }
-            for rest in std::mem::take(&mut *self.started()) {
-                work.spawn(rest);
+            for follow in std::mem::take(&mut *self.started.lock()) {
+                work.spawn(follow);
             }
             let next = retention::forget(&self.store, &self.spool, self.settings().keep).await;
             tokio::select! {
-                _ = over.wait_for(|over| *over) => return,
+                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
                 () = self.wake.notified() => {}
                 () = time::sleep(next) => {}
-                Some(ended) = work.join_next() => {
-                    if let Err(error) = ended {
-                        log::error!("tasks: {error}");
+                Some(finished) = work.join_next() => {
+                    if let Err(error) = finished {
+                        log::error!("following a task failed: {error}");
                     }
                 }
             }
         }
     }
 
-    /// The next task to start, with the slot it gets, if it is anyone's turn.
-    fn next(&self) -> Option<(u64, Arc<Bash>, Shape, u32)> {
-        let mut live = self.live();
-        let table = self.store.table();
-        let task = table.next_waiting(|n| live.contains_key(&n))?;
-        let State::Waiting(command) = &task.state else { return None };
-        let slot = self.place(&live, &table, task.shape)?;
-        let next = (task.n, command.bash().clone(), task.shape, slot);
-        live.insert(task.n, Live { slot: Some(slot), cancelled: task.cancelled });
-        Some(next)
-    }
-
-    /// A free slot, if there is room for the output of one more.
-    fn place(&self, live: &HashMap<u64, Live>, table: &Table, shape: Shape) -> Option<u32> {
+    /// Returns a free slot, if the settings allow one more task and its output.
+    fn free_slot(
+        &self,
+        active: &HashMap<u64, ActiveTask>,
+        table: &Table,
+        shape: Shape,
+    ) -> Option<u32> {
         let settings = self.settings();
         if table.counts().bytes.saturating_add(shape.most_bytes()) > settings.max_bytes {
             // Until results are acknowledged, or have been kept long enough.
@@ -179,25 +177,25 @@ impl Runner {
         }
         let most = settings.max_running.min(self.slots.count());
         let mut taken = vec![false; most as usize];
-        for slot in live.values().filter_map(|live| live.slot) {
+        for slot in active.values().filter_map(|task| task.slot) {
             if let Some(taken) = taken.get_mut(slot as usize) {
                 *taken = true;
             }
         }
-        // One that is held without being ours is another's that hangs; it is left alone.
+        // A slot that is held and not ours belongs to a process that hangs; it is left alone.
         let is_free = |slot: &u32| matches!(self.slots.is_held(*slot), Ok(false));
         (0..most).zip(taken).filter(|(_, taken)| !taken).map(|(slot, _)| slot).find(is_free)
     }
-
-    fn started(&self) -> MutexGuard<'_, Vec<Work>> {
-        self.started.lock()
-    }
 }
 
+/// Returns the kernel's boot id.
+///
+/// # Errors
+/// [`Error::File`]: without /proc.
 pub(crate) fn boot_id() -> Result<String, Error> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(source) => Err(Error::File { path: path.to_owned(), source }),
+        Err(source) => Err(Error::file(path, source)),
     }
 }

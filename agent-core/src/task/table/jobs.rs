@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// One scheduled job. There may be 100,000, so it is no more than it has to be.
+/// One scheduled job. There may be 100,000, so it is as small as it can be.
 #[derive(Clone, Debug)]
-pub(crate) struct Scheduled {
-    /// Milliseconds since 1970.
+pub(crate) struct StoredJob {
+    /// When it was set, in milliseconds since 1970.
     pub(crate) at: u64,
     pub(crate) file: Option<Arc<str>>,
     pub(crate) fields: Box<RawValue>,
@@ -23,21 +23,21 @@ pub(crate) struct Scheduled {
 }
 
 impl Table {
-    /// Every job begins anew at an instant, in milliseconds.
-    pub(super) fn begin_anew(&mut self, now: u64) {
+    /// Makes every job start over at an instant, in milliseconds, to which the clock was set.
+    pub(super) fn set_clock(&mut self, now: u64) {
         let seconds = i64::try_from(now / 1000).unwrap_or(i64::MAX);
         for job in self.jobs.values_mut() {
             job.at = now;
             job.last = job.last.map(|last| last.min(seconds));
             job.skipped.take_if(|skipped| skipped.0 > seconds);
         }
-        for due in self.tasks.values_mut().filter_map(|task| task.cron.as_deref_mut()) {
-            due.ahead |= due.at > Some(seconds);
+        for run in self.tasks.values_mut().filter_map(|task| task.run.as_deref_mut()) {
+            run.ahead |= run.at > Some(seconds);
         }
     }
 
-    /// Setting a job again changes what it is, not what it has done.
-    pub(super) fn set(&mut self, job: Job) {
+    /// Sets a job. Setting it again changes its definition and keeps its history.
+    pub(super) fn set_job(&mut self, job: Job) {
         let Job { name, at, file, fields, last, boot } = job;
         let file = file.map(Into::into);
         match self.jobs.get_mut(&*name) {
@@ -47,43 +47,47 @@ impl Table {
             }
             None => {
                 let boot = boot.map(Into::into);
-                let job = Scheduled { at, file, fields, last, boot, runs: Vec::new(), skipped: None };
+                let job = StoredJob { at, file, fields, last, boot, runs: Vec::new(), skipped: None };
                 self.jobs.insert(name.into(), job);
             }
         }
     }
 
-    pub(super) fn unset(&mut self, name: &str) {
+    /// Removes a job. Its runs stay, as orphans.
+    pub(super) fn remove_job(&mut self, name: &str) {
         for n in self.jobs.remove(name).map(|job| job.runs).unwrap_or_default() {
-            if let Some(due) = self.tasks.get_mut(&n).and_then(|task| task.cron.as_deref_mut()) {
-                due.orphan = true;
+            if let Some(run) = self.tasks.get_mut(&n).and_then(|task| task.run.as_deref_mut()) {
+                run.orphan = true;
             }
         }
     }
 
-    /// A job's runs that were taken before another, oldest first.
+    /// Returns a job's runs that were accepted before another, oldest first.
     pub(super) fn runs_before(&self, job: &str, n: u64) -> impl Iterator<Item = &Task> {
         self.runs(job).take_while(move |run| run.n < n)
     }
 
-    /// A job's runs, oldest first.
+    /// Returns a job's runs, oldest first.
     pub(crate) fn runs(&self, job: &str) -> impl DoubleEndedIterator<Item = &Task> {
         let runs = self.jobs.get(job).map_or(&[][..], |job| &job.runs);
         runs.iter().filter_map(|n| self.tasks.get(n))
     }
 
-    /// A job.
-    pub(crate) fn job(&self, name: &str) -> Option<&Scheduled> {
+    /// Returns the job with a name.
+    pub(crate) fn job(&self, name: &str) -> Option<&StoredJob> {
         self.jobs.get(name)
     }
 
-    /// The same, with its name as it is kept.
-    pub(crate) fn job_entry(&self, name: &str) -> Option<(&Arc<str>, &Scheduled)> {
+    /// Returns the job with a name, and the table's copy of the name.
+    pub(crate) fn job_entry(&self, name: &str) -> Option<(&Arc<str>, &StoredJob)> {
         self.jobs.get_key_value(name)
     }
 
-    /// Jobs by their names, those after one.
-    pub(crate) fn jobs_after(&self, name: Option<&str>) -> impl Iterator<Item = (&Arc<str>, &Scheduled)> {
+    /// Returns the jobs whose names sort after one, by name.
+    pub(crate) fn jobs_after(
+        &self,
+        name: Option<&str>,
+    ) -> impl Iterator<Item = (&Arc<str>, &StoredJob)> {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         self.jobs.range::<str, _>((from, Bound::Unbounded))
     }

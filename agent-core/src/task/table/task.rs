@@ -1,6 +1,6 @@
 //! One task in the table.
 
-use crate::task::record::{Begun, Command, Due, Ended, Kept, Shape};
+use crate::task::record::{Begun, Command, Ended, JobRun, Shape, StoredStream};
 use agent_wire::message::Bash;
 use std::sync::Arc;
 
@@ -12,60 +12,64 @@ pub(crate) struct Task {
     pub(crate) accepted: u64,
     pub(crate) digest: String,
     pub(crate) shape: Shape,
-    /// It was asked to end when its turn had come.
+    /// Whether it was cancelled after it had its turn.
     pub(crate) cancelled: bool,
-    pub(crate) state: State,
-    /// The job whose run it is.
-    pub(crate) cron: Option<Box<Due>>,
+    pub(crate) phase: Phase,
+    /// The job's run that it is.
+    pub(crate) run: Option<Box<JobRun>>,
 }
 
-/// How far it is.
+/// How far a task is.
 #[derive(Clone, Debug)]
-pub(crate) enum State {
+pub(crate) enum Phase {
+    /// It waits for its turn.
     Waiting(Command),
+    /// Its intent is durable.
     Running(Begun),
+    /// It has a result.
     Ended {
         ended: Arc<Ended>,
-        /// Its place among the ends: the order in which results are delivered.
+        /// Its place among the ends: results are delivered in this order.
         order: u64,
         acked: bool,
     },
 }
 
 impl Task {
-    /// Bytes of its output on disk, once it has ended.
+    /// Returns the bytes of output that an ended task has on disk.
     pub(crate) fn stored(&self) -> u64 {
-        match &self.state {
-            State::Ended { ended, acked: false, .. } => stored(ended),
-            State::Ended { .. } | State::Waiting(_) | State::Running(_) => 0,
+        match &self.phase {
+            Phase::Ended { ended, acked: false, .. } => stored(ended),
+            Phase::Ended { .. } | Phase::Waiting(_) | Phase::Running(_) => 0,
         }
     }
 
-    /// Whether there may be files of its output: not once its result was taken, nor where it has printed nothing and
-    /// that is known.
+    /// Returns whether there may be files of its output: not once the result is acknowledged, nor
+    /// where it is known that the task printed nothing.
     pub(crate) fn may_have_files(&self) -> bool {
-        match &self.state {
-            State::Ended { acked: true, .. } => false,
-            State::Ended { ended, .. } => {
-                ended.took.is_none() || ended.stdout.is_some() || ended.stderr.is_some()
+        match &self.phase {
+            Phase::Ended { acked: true, .. } => false,
+            Phase::Ended { ended, .. } => {
+                ended.usage.is_none() || ended.stdout.is_some() || ended.stderr.is_some()
             }
-            State::Waiting(_) | State::Running(_) => true,
+            Phase::Waiting(_) | Phase::Running(_) => true,
         }
     }
 
-    /// Whether it has ended.
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.state, State::Ended { .. })
+    /// Returns whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
     }
 }
 
-/// Bytes of memory that a waiting command takes, near enough to keep a bound by.
+/// Estimates the bytes of memory that a waiting command takes, well enough to enforce a bound.
 pub(crate) fn size_of_command(bash: &Bash) -> usize {
     let env: usize = bash.env.iter().map(|(name, value)| name.len() + value.len()).sum();
     size_of::<Bash>() + bash.cmd.len() + env + bash.stdin.as_ref().map_or(0, String::len)
 }
 
+/// Returns the bytes of output that a task left on disk.
 pub(super) fn stored(ended: &Ended) -> u64 {
-    let of = |kept: &Option<Kept>| kept.as_ref().map_or(0, |kept| kept.stored);
+    let of = |stream: &Option<StoredStream>| stream.as_ref().map_or(0, |stream| stream.stored);
     of(&ended.stdout) + of(&ended.stderr)
 }

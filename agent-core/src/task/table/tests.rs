@@ -1,7 +1,7 @@
 //! Whatever the records say, the table is consistent and a snapshot of it is the same table.
 
 use super::*;
-use crate::task::record::{Due, How, Job, Kept, Shape};
+use crate::task::record::{Ending, Job, JobRun, Shape, StoredStream};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -10,17 +10,11 @@ fn accepted(n: u64) -> Record {
     let shape = Shape { max_output: 100, ..Shape::default() };
     let digest = "d".to_owned();
     let id = format!("id-{n}");
-    // Those of odd numbers are runs of a job.
-    let due = Due {
-        job: format!("job-{}", n % 4),
-        at: i64::try_from(n).ok(),
-        queue: n == 3,
-        boot: None,
-        orphan: false,
-        ahead: false,
-    };
-    let cron = (n % 2 == 1).then(|| Box::new(due));
-    Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)), cron })
+    // Tasks with odd numbers are runs of a job.
+    let (job, at) = (format!("job-{}", n % 4), i64::try_from(n).ok());
+    let run = JobRun { job, at, queue: n == 3, ..JobRun::default() };
+    let run = (n % 2 == 1).then(|| Box::new(run));
+    Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)), run })
 }
 
 fn job(n: u64) -> Record {
@@ -31,7 +25,7 @@ fn job(n: u64) -> Record {
 
 fn skipped(n: u64) -> Record {
     let at = i64::try_from(n).unwrap();
-    Record::Skipped(Skipped { job: format!("job-{}", n % 4), at, why: "it still runs".into() })
+    Record::Skipped(Skipped { job: format!("job-{}", n % 4), at, why: "still running".into() })
 }
 
 fn begun(n: u64) -> Record {
@@ -39,9 +33,8 @@ fn begun(n: u64) -> Record {
 }
 
 fn ended(n: u64) -> Record {
-    let stdout = Some(Kept { total: 50, stored: 7, ..Kept::default() });
-    let how = How::Exited(0);
-    Record::Ended(Ended { n, started: None, at: n, how, took: None, stdout, stderr: None })
+    let stdout = Some(StoredStream { total: 50, stored: 7, ..StoredStream::default() });
+    Record::Ended(Ended { stdout, ..Ended::unstarted(n, n, Ending::Exited(0)) })
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
@@ -54,8 +47,8 @@ fn any_record() -> impl Strategy<Value = Record> {
         5 => Record::Cancelled(n),
         6 => job(n),
         7 => skipped(n),
-        8 => Record::Unjob(format!("job-{}", n % 4)),
-        9 => Record::Clock(n * 1000),
+        8 => Record::JobRemoved(format!("job-{}", n % 4)),
+        9 => Record::ClockSet(n * 1000),
         _ => Record::Used(n),
     })
 }
@@ -64,10 +57,10 @@ fn describe(table: &Table) -> String {
     let tasks: Vec<String> = table
         .tasks
         .values()
-        .map(|task| match &task.state {
-            State::Waiting(bash) => format!("{} waits {:?}", task.id, bash),
-            State::Running(begun) => format!("{} runs {:?} {}", task.id, begun, task.cancelled),
-            State::Ended { ended, acked, .. } => format!("{} ended {ended:?} {acked}", task.id),
+        .map(|task| match &task.phase {
+            Phase::Waiting(bash) => format!("{} waits {:?}", task.id, bash),
+            Phase::Running(begun) => format!("{} runs {:?} {}", task.id, begun, task.cancelled),
+            Phase::Ended { ended, acked, .. } => format!("{} ended {ended:?} {acked}", task.id),
         })
         .collect();
     let order: Vec<u64> = table.undelivered.values().copied().collect();
@@ -81,31 +74,31 @@ fn describe(table: &Table) -> String {
 
 proptest! {
     #[test]
-    fn a_snapshot_makes_the_same_table(records in prop::collection::vec(any_record(), 0..40)) {
+    fn a_snapshot_rebuilds_the_same_table(records in prop::collection::vec(any_record(), 0..40)) {
         let mut table = Table::default();
         for record in records {
             table.apply(record);
         }
         let mut again = Table::default();
-        for record in table.live() {
+        for record in table.snapshot() {
             again.apply(Record::from_bytes(&record.to_bytes()).unwrap());
         }
         prop_assert_eq!(describe(&table), describe(&again));
     }
 
     #[test]
-    fn counts_are_those_of_the_tasks(records in prop::collection::vec(any_record(), 0..40)) {
+    fn the_counts_match_the_tasks(records in prop::collection::vec(any_record(), 0..40)) {
         let mut table = Table::default();
         for record in records {
             table.apply(record);
         }
-        let count = |wanted: fn(&State) -> bool| {
-            table.tasks.values().filter(|task| wanted(&task.state)).count()
+        let count = |wanted: fn(&Phase) -> bool| {
+            table.tasks.values().filter(|task| wanted(&task.phase)).count()
         };
         let counts = table.counts();
-        prop_assert_eq!(counts.waiting, count(|state| matches!(state, State::Waiting(_))));
-        prop_assert_eq!(counts.running, count(|state| matches!(state, State::Running(_))));
-        let unacked = count(|state| matches!(state, State::Ended { acked: false, .. }));
+        prop_assert_eq!(counts.waiting, count(|phase| matches!(phase, Phase::Waiting(_))));
+        prop_assert_eq!(counts.running, count(|phase| matches!(phase, Phase::Running(_))));
+        let unacked = count(|phase| matches!(phase, Phase::Ended { acked: false, .. }));
         prop_assert_eq!(counts.undelivered, unacked);
         prop_assert_eq!(counts.bytes, counts.running as u64 * 100 + unacked as u64 * 7);
     }
@@ -125,12 +118,12 @@ fn a_task_begins_once_and_ends_once() {
 }
 
 #[test]
-fn a_number_is_never_given_twice() {
+fn a_number_is_never_used_twice() {
     let mut table = Table::default();
     table.apply(accepted(7));
     table.apply(Record::Forgotten(7));
     let mut again = Table::default();
-    for record in table.live() {
+    for record in table.snapshot() {
         again.apply(record);
     }
     assert_eq!(again.take_number(), 8);

@@ -1,19 +1,20 @@
-//! Group commit: what many ask for while one sync is under way goes to the disk in the next, in the order they asked.
+//! Group commit: requests that arrive during one sync go to the disk in the next, in their order.
 //!
-//! What nobody waits for ([`Need::Patient`]) goes with it, and alone only after a while.
+//! Requests that nothing waits for ([`Priority::Deferred`]) go with them, and alone only after a
+//! while.
 //!
-//! A thread of its own does the writing, so that a slow disk holds up nobody but those who wait for it. It is started
-//! when there is something to write and ends when there has been nothing for a while: an idle agent has one thread.
+//! A thread of its own writes, so that a slow disk delays only the requesters. It is started when
+//! there is something to write and ends after a while without work: an idle agent has one thread.
 
 mod request;
 mod write;
 
-pub(crate) use request::{Need, Refused};
+pub(crate) use request::{CommitError, Priority};
 
 use super::disk::Disk;
-use super::log::{Found, Log};
-use parking_lot::{Condvar, Mutex, MutexGuard};
-use request::{Answer, Request};
+use super::log::{Log, Recovered};
+use parking_lot::{Condvar, Mutex};
+use request::{Outcome, Request};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -22,132 +23,136 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use write::write_all;
 
-/// Bytes of records that may wait; one more request is refused.
+/// Bytes of records that may wait; a further request is rejected.
 const MAX_PENDING: usize = 32 << 20;
 
-/// Requests that are a batch worth beginning with while more come: they are written while those are read.
+/// Requests that make a batch worth writing while more arrive.
 const ENOUGH: usize = 100;
 
-/// How long a patient request waits for others to go with.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a deferred request waits for others to be written with.
+const DEFERRED: Duration = Duration::from_millis(50);
 
-/// How long the thread waits for more to do.
+/// How long the thread waits for more work before it ends.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The thread's stack, in bytes; a page or two of it are touched.
+/// The thread's stack, in bytes; it touches a page or two.
 const STACK: usize = 256 << 10;
 
-/// Whom the records mean something to. Called on the committer's thread, never under its lock.
-pub(crate) trait Owner: Send + Sync + 'static {
-    /// What a record says.
+/// Receives committed records and knows their meaning. Called on the committer's thread, never under
+/// its lock.
+pub(crate) trait Replica: Send + Sync + 'static {
+    /// A record.
     type Record: Send;
 
-    /// A record as it goes to the disk.
+    /// Returns a record as it goes to the disk.
     fn bytes(record: &Self::Record) -> Vec<u8>;
-    /// A record that was found there. Called for each, in order, before anything is committed.
-    fn found(&self, bytes: &[u8]);
-    /// The records of one commit are on the disk, in this order. Called before whoever asked for them is answered; so
-    /// what [`Owner::live`] tells afterwards includes them.
+    /// Receives a record that was found on the disk. Called for each one, in order, before the
+    /// first commit.
+    fn recover(&self, bytes: &[u8]);
+    /// Receives the records of one commit, in their order, once they are on the disk and before the
+    /// requesters learn it; so [`Replica::snapshot`] includes them afterwards.
     fn apply(&self, records: Vec<Self::Record>);
-    /// The fewest records that say all that is still to be known.
-    fn live(&self) -> Vec<Vec<u8>>;
-    /// Bytes of room that records which must not fail may still take: kept free of those which may.
+    /// Returns the fewest records that rebuild the replica.
+    fn snapshot(&self) -> Vec<Vec<u8>>;
+    /// Returns the bytes of room that required records may still take: kept free of new ones.
     fn reserve(&self) -> u64;
 }
 
-/// What is to be done about a request that was put to the others.
+/// Whether a request that was added to the queue has to wake the thread.
 enum Urgency {
-    /// There is enough now to begin with.
+    /// At once: the batch is worth writing.
     Now,
-    /// The thread is to know of it.
+    /// As soon as the other tasks that are ready have run.
     Soon,
-    /// It goes with one that was there before it.
+    /// No: it goes with an earlier request.
     None,
 }
 
+/// The requests that wait for the thread.
 struct Queue<R> {
     requests: VecDeque<Request<R>>,
     bytes: usize,
-    /// When they are written at the latest; none where there are none.
+    /// When they are written at the latest; `None` without requests.
     by: Option<Instant>,
-    /// The thread is there, or being started.
+    /// Whether the thread exists or is being started.
     served: bool,
     closed: bool,
 }
 
-struct Shared<D: Disk, O: Owner> {
-    queue: Mutex<Queue<O::Record>>,
+/// The journal, as the committer and its thread use it.
+struct Journal<D: Disk, R: Replica> {
+    queue: Mutex<Queue<R::Record>>,
     wake: Condvar,
-    /// The thread is gone.
+    /// Signaled when the thread has ended.
     ended: Condvar,
     log: Mutex<Log<D>>,
-    owner: Arc<O>,
+    replica: Arc<R>,
 }
 
-/// Takes records to the disk.
-pub(crate) struct Committer<D: Disk + Send + 'static, O: Owner>
+/// Commits records to the disk.
+pub(crate) struct Committer<D: Disk + Send + 'static, R: Replica>
 where
     D::File: Send,
 {
-    shared: Arc<Shared<D, O>>,
+    journal: Arc<Journal<D, R>>,
 }
 
-impl<D: Disk + Send + 'static, O: Owner> Committer<D, O>
+impl<D: Disk + Send + 'static, R: Replica> Committer<D, R>
 where
     D::File: Send,
 {
-    /// Opens a journal and gives its records to the owner.
+    /// Opens a journal and gives its records to the replica.
     ///
     /// # Errors
-    /// The journal can't be opened.
-    pub(crate) fn open(disk: D, owner: Arc<O>) -> io::Result<(Self, Found)> {
-        let (log, mut found) = Log::open(disk)?;
-        for record in std::mem::take(&mut found.records) {
-            owner.found(&record);
+    /// When the journal cannot be opened.
+    pub(crate) fn open(disk: D, replica: Arc<R>) -> io::Result<(Self, Recovered)> {
+        let (log, mut recovered) = Log::open(disk)?;
+        for record in std::mem::take(&mut recovered.records) {
+            replica.recover(&record);
         }
         let queue = Queue { requests: VecDeque::new(), bytes: 0, by: None, served: false, closed: false };
-        let shared = Shared {
+        let journal = Journal {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
             ended: Condvar::new(),
             log: Mutex::new(log),
-            owner,
+            replica,
         };
-        Ok((Self { shared: Arc::new(shared) }, found))
+        Ok((Self { journal: Arc::new(journal) }, recovered))
     }
 
-    /// Takes records to the disk, all or none. Dropping the future takes nothing back.
+    /// Commits records, all or none. Dropping the future takes nothing back.
     ///
     /// # Errors
-    /// [`Refused`]: none of them is there, and the owner has not seen them.
-    pub(crate) async fn commit(&self, records: Vec<O::Record>, need: Need) -> Result<(), Refused> {
-        let (answer, answered) = oneshot::channel();
-        let bytes = records.iter().map(O::bytes).collect();
-        match self.enqueue(Request { records, bytes, need, answer })? {
+    /// [`CommitError`]: none of them is on the disk, and the replica has not got them.
+    pub(crate) async fn commit(&self, records: Vec<R::Record>, priority: Priority) -> Result<(), CommitError> {
+        let (sender, outcome) = oneshot::channel();
+        let bytes = records.iter().map(R::bytes).collect();
+        match self.enqueue(Request { records, bytes, priority, outcome: sender })? {
             Urgency::Now => self.wake(),
             Urgency::Soon => {
-                let _woken = Woken(self);
-                // Whoever else is ready to run asks first, so that what came together goes out together.
+                let _wake = WakeOnDrop(self);
+                // Let the other tasks that are ready add their requests, so that they share a batch.
                 tokio::task::yield_now().await;
             }
             Urgency::None => {}
         }
-        // The thread answers whatever it takes; a lost answer is a bug of its own.
-        answered.await.map_or(Err(Refused::Closed), Answer::pass_on)
+        // The thread reports an outcome for each request that it takes, unless it panics.
+        outcome.await.map_or(Err(CommitError::Closed), Outcome::pass_on)
     }
 
-    fn enqueue(&self, request: Request<O::Record>) -> Result<Urgency, Refused> {
-        let mut queue = lock(&self.shared.queue);
+    fn enqueue(&self, request: Request<R::Record>) -> Result<Urgency, CommitError> {
+        let mut queue = self.journal.queue.lock();
         let bytes: usize = request.bytes.iter().map(Vec::len).sum();
         if queue.closed {
-            return Err(Refused::Closed);
+            return Err(CommitError::Closed);
         }
         if queue.bytes + bytes > MAX_PENDING {
-            return Err(Refused::Busy);
+            return Err(CommitError::Busy);
         }
         queue.bytes += bytes;
         let now = Instant::now();
-        let by = if request.need == Need::Patient { now + PATIENCE } else { now };
+        let by = if request.priority == Priority::Deferred { now + DEFERRED } else { now };
         let is_sooner = queue.by.is_none_or(|before| by < before);
         queue.requests.push_back(request);
         if is_sooner {
@@ -160,50 +165,54 @@ where
         })
     }
 
-    /// Sees to it that what waits is written, unless it is already.
+    /// Makes sure that a thread writes the requests that wait.
     fn wake(&self) {
-        let mut queue = lock(&self.shared.queue);
+        let mut queue = self.journal.queue.lock();
         if queue.requests.is_empty() {
             return;
         }
         if queue.served {
             drop(queue);
-            self.shared.wake.notify_one();
+            self.journal.wake.notify_one();
             return;
         }
         queue.served = true;
-        let shared = self.shared.clone();
+        let journal = self.journal.clone();
         let started =
-            thread::Builder::new().name("journal".to_owned()).stack_size(STACK).spawn(move || serve(&shared));
+            thread::Builder::new().name("journal".to_owned()).stack_size(STACK).spawn(move || serve(&journal));
         if let Err(error) = started {
             queue.served = false;
             queue.bytes = 0;
             queue.by = None;
-            let refused = Refused::Failed(format!("no thread for the journal: {error}"));
+            let error = CommitError::Failed(Arc::new(io::Error::new(
+                error.kind(),
+                format!("cannot start the journal thread: {error}"),
+            )));
             for request in queue.requests.drain(..) {
-                let _ = request.answer.send(Answer { result: Err(refused.clone()), others: Vec::new() });
+                let _ = request.outcome.send(Outcome { result: Err(error.clone()), others: Vec::new() });
             }
         }
     }
 
-    /// Refuses what comes from now on, and waits until what came before is written.
+    /// Rejects requests from now on, and waits until the earlier ones are written.
     pub(crate) fn close(&self) {
         self.wake();
-        let mut queue = lock(&self.shared.queue);
+        let mut queue = self.journal.queue.lock();
         queue.closed = true;
-        self.shared.wake.notify_one();
+        self.journal.wake.notify_one();
         while queue.served {
-            self.shared.ended.wait(&mut queue);
+            self.journal.ended.wait(&mut queue);
         }
     }
 }
 
-/// Wakes the thread when dropped, also with the future that was to: others rely on it.
-struct Woken<'a, D: Disk + Send + 'static, O: Owner>(&'a Committer<D, O>)
+/// Wakes the thread when dropped, also when the future that was to do so is dropped: other requests
+/// rely on it.
+struct WakeOnDrop<'a, D: Disk + Send + 'static, R: Replica>(&'a Committer<D, R>)
 where
     D::File: Send;
 
-impl<D: Disk + Send + 'static, O: Owner> Drop for Woken<'_, D, O>
+impl<D: Disk + Send + 'static, R: Replica> Drop for WakeOnDrop<'_, D, R>
 where
     D::File: Send,
 {
@@ -212,44 +221,40 @@ where
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
-}
-
-fn serve<D: Disk, O: Owner>(shared: &Shared<D, O>) {
+fn serve<D: Disk, R: Replica>(journal: &Journal<D, R>) {
     // Dropped last.
-    let mut leaving = Leaving { shared, by_panic: true };
-    // One at a time: a new thread is started only after this one has said that it leaves.
-    let mut log = lock(&shared.log);
-    while let Some(requests) = next(shared) {
-        write_all(&mut log, &*shared.owner, requests);
+    let mut leaving = Leaving { journal, by_panic: true };
+    // One thread at a time: a new one is started only after this one has cleared `served`.
+    let mut log = journal.log.lock();
+    while let Some(requests) = next(journal) {
+        write_all(&mut log, &*journal.replica, requests);
     }
     leaving.by_panic = false;
 }
 
-/// Sees to it that nobody waits for a thread that is gone.
-struct Leaving<'a, D: Disk, O: Owner> {
-    shared: &'a Shared<D, O>,
+/// Makes sure that no requester waits for a thread that has ended.
+struct Leaving<'a, D: Disk, R: Replica> {
+    journal: &'a Journal<D, R>,
     by_panic: bool,
 }
 
-impl<D: Disk, O: Owner> Drop for Leaving<'_, D, O> {
+impl<D: Disk, R: Replica> Drop for Leaving<'_, D, R> {
     fn drop(&mut self) {
         if self.by_panic {
-            // The owner has panicked in the middle of a change: what it holds is not what the disk holds any more, and
-            // must not go there as a snapshot. The next start reads what is right.
-            let mut queue = lock(&self.shared.queue);
+            // The replica panicked in the middle of a change: it differs from the disk and must not
+            // go there as a snapshot. The next start rebuilds it from the disk.
+            let mut queue = self.journal.queue.lock();
             queue.closed = true;
             queue.served = false;
             queue.requests.clear();
         }
-        self.shared.ended.notify_all();
+        self.journal.ended.notify_all();
     }
 }
 
-/// Everything that waits; `None` when there was nothing for a while.
-fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Record>>> {
-    let mut queue = lock(&shared.queue);
+/// Returns all requests that wait; `None` after a while without any.
+fn next<D: Disk, R: Replica>(journal: &Journal<D, R>) -> Option<Vec<Request<R::Record>>> {
+    let mut queue = journal.queue.lock();
     loop {
         let left = queue.by.map(|by| by.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero() || queue.closed) {
@@ -260,7 +265,7 @@ fn next<D: Disk, O: Owner>(shared: &Shared<D, O>) -> Option<Vec<Request<O::Recor
             return None;
         }
         let wait = left.unwrap_or(LINGER);
-        let waited = shared.wake.wait_for(&mut queue, wait);
+        let waited = journal.wake.wait_for(&mut queue, wait);
         if waited.timed_out() && queue.requests.is_empty() {
             queue.served = false;
             return None;

@@ -1,54 +1,77 @@
-//! A request to the committer, and its answer.
+//! A request to the committer, and its outcome.
 
 use crate::task::journal::segment::frame_length;
+use std::sync::Arc;
+use std::{fmt, io};
 use tokio::sync::oneshot;
 
-/// What a request may use.
+/// The room and the urgency of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// It may be refused, and leaves the reserve alone.
+pub(crate) enum Priority {
+    /// It may be rejected, and leaves the reserve alone.
     New {
-        /// Bytes of room that records which follow from it will need: reserved with it.
-        then: u64,
+        /// Bytes of room that the records which follow from it will need; reserved with it.
+        follow_up: u64,
     },
-    /// It is what the reserve is for.
-    Due,
-    /// The same, and nobody waits for it.
-    Patient,
+    /// It may use the reserve.
+    Required,
+    /// It may use the reserve, and nothing waits for it.
+    Deferred,
 }
 
-/// Why nothing of a request is on the disk.
+/// Why none of a request's records is on the disk.
 #[derive(Clone, Debug)]
-pub(crate) enum Refused {
-    /// There is no space.
-    NoSpace(String),
-    /// Too much waits already.
+pub enum CommitError {
+    /// The disk has no space.
+    NoSpace(Arc<io::Error>),
+    /// Too many records wait already.
     Busy,
     /// The disk failed.
-    Failed(String),
-    /// The committer is closed.
+    Failed(Arc<io::Error>),
+    /// The committer is closed: the agent is shutting down.
     Closed,
 }
 
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSpace(error) => write!(f, "no space: {error}"),
+            Self::Busy => f.write_str("the disk does not keep up; retry later"),
+            Self::Failed(error) => write!(f, "cannot write: {error}"),
+            Self::Closed => f.write_str("closed, the agent is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoSpace(error) | Self::Failed(error) => Some(&**error),
+            Self::Busy | Self::Closed => None,
+        }
+    }
+}
+
+/// Records that are to be committed together.
 pub(super) struct Request<R> {
     pub(super) records: Vec<R>,
     pub(super) bytes: Vec<Vec<u8>>,
-    pub(super) need: Need,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) priority: Priority,
+    pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
-/// What became of a request, and of those that went with it: the first of them passes it on to the others. So a batch
-/// wakes the event loop once, not once for each, and what is answered together goes out together.
-pub(super) struct Answer {
-    pub(super) result: Result<(), Refused>,
-    pub(super) others: Vec<oneshot::Sender<Answer>>,
+/// The outcome of a request, which the first requester of a batch passes on to the others. So a batch
+/// wakes the event loop once instead of once per request, and replies go out together.
+pub(super) struct Outcome {
+    pub(super) result: Result<(), CommitError>,
+    pub(super) others: Vec<oneshot::Sender<Outcome>>,
 }
 
-impl Answer {
-    /// Tells the others and gives what it is.
-    pub(super) fn pass_on(self) -> Result<(), Refused> {
+impl Outcome {
+    /// Passes the outcome on to the others and returns it.
+    pub(super) fn pass_on(self) -> Result<(), CommitError> {
         for other in self.others {
-            // Whoever has given up needs no answer.
+            // A requester that has given up needs no outcome.
             let _ = other.send(Self { result: self.result.clone(), others: Vec::new() });
         }
         self.result
@@ -56,16 +79,16 @@ impl Answer {
 }
 
 impl<R> Request<R> {
-    /// Bytes of its frames.
+    /// Returns the bytes of its frames.
     pub(super) fn length(&self) -> u64 {
         self.bytes.iter().map(|record| frame_length(record.len()) as u64).sum()
     }
 
-    /// Bytes of room that what follows from it will need.
-    pub(super) fn then(&self) -> u64 {
-        match self.need {
-            Need::New { then } => then,
-            Need::Due | Need::Patient => 0,
+    /// Returns the bytes of room that the records which follow from it will need.
+    pub(super) fn follow_up(&self) -> u64 {
+        match self.priority {
+            Priority::New { follow_up } => follow_up,
+            Priority::Required | Priority::Deferred => 0,
         }
     }
 }

@@ -1,36 +1,22 @@
-//! Kills and times on a real disk.
+//! Kills and measurements on a real disk.
 
 use super::super::committer::Committer;
 use super::super::disk::Directory;
 use super::super::log::Log;
 use super::committer::{NEW, Seen, at_once, local};
 use super::memory::Random;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use test_support::Scratch;
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        // The disk the tests are built on: the system's temporary directory may be memory.
-        let exe = std::env::current_exe().unwrap();
-        let path = exe.parent().unwrap().join(format!("journal-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Creates a folder beside the test's executable: the system's temporary directory may be memory.
+fn scratch(name: &str) -> Scratch {
+    Scratch::where_accepted(name, |_| true).expect("the test's own folder is writable")
 }
 
 const WRITER: &str = "BASICAGENT_TEST_JOURNAL_WRITER";
 
-/// Not a test of its own: what `a_killed_writer…` starts, in a process that is killed.
+/// Not a test of its own: `a_killed_writer…` runs it in a process that is killed.
 #[test]
 fn writer() {
     let Some(path) = std::env::var_os(WRITER) else { return };
@@ -50,15 +36,15 @@ fn writer() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test starts itself")]
-fn a_killed_writer_loses_nothing_that_it_has_told() {
+fn a_killed_writer_loses_no_record_that_it_reported() {
     use std::io::{BufRead as _, BufReader};
-    let scratch = Scratch::new("kill");
+    let scratch = scratch("journal-kill");
     let mut random = Random(5);
-    let mut told = 0;
+    let mut reported = 0;
     for _ in 0..20 {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["task::journal::tests::disk::writer", "--exact", "--nocapture"])
-            .env(WRITER, &scratch.0)
+            .env(WRITER, scratch.path())
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())
             .spawn()
@@ -66,12 +52,12 @@ fn a_killed_writer_loses_nothing_that_it_has_told() {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let wanted = 1 + random.below(60);
         for line in lines.take(wanted) {
-            told = line.unwrap().strip_prefix("committed ").unwrap().parse::<usize>().unwrap() + 1;
+            reported = line.unwrap().strip_prefix("committed ").unwrap().parse::<usize>().unwrap() + 1;
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        let (_, found) = Log::open(Directory::new(&scratch.0)).unwrap();
-        assert!(found.records.len() >= told, "{} of {told}", found.records.len());
+        let (_, found) = Log::open(Directory::new(scratch.path())).unwrap();
+        assert!(found.records.len() >= reported, "{} of {reported}", found.records.len());
         assert_eq!((found.damaged, &found.set_aside), (0, &None));
         for (number, record) in found.records.iter().enumerate() {
             assert_eq!(*record, format!("{number}{}", "x".repeat(number % 300)).into_bytes());
@@ -86,8 +72,8 @@ fn a_killed_writer_loses_nothing_that_it_has_told() {
 #[expect(clippy::print_stdout, reason = "it prints a table")]
 fn cost_of_a_commit() {
     use std::os::unix::fs::FileExt as _;
-    let scratch = Scratch::new("cost");
-    let file = std::fs::File::create(scratch.0.join("floor")).unwrap();
+    let scratch = scratch("journal-cost");
+    let file = std::fs::File::create(scratch.path().join("floor")).unwrap();
     file.write_all_at(&vec![0; 4 << 20], 0).unwrap();
     file.sync_all().unwrap();
     let bare = |at: u64| {
@@ -95,7 +81,7 @@ fn cost_of_a_commit() {
         file.sync_data().unwrap();
     };
     local().block_on(async {
-        let (committer, _) = Committer::open(Directory::new(&scratch.0), Arc::<Seen>::default()).unwrap();
+        let (committer, _) = Committer::open(Directory::new(scratch.path()), Arc::<Seen>::default()).unwrap();
         let committer = Arc::new(committer);
         let (mut ours, mut floor) = (Vec::new(), Vec::new());
         for turn in 0..1000 {

@@ -1,4 +1,4 @@
-//! The log: every failure, every cut, every damage.
+//! The log: every failure, every power cut, every kind of damage.
 
 use super::super::disk::Disk;
 use super::super::log::Log;
@@ -7,15 +7,15 @@ use super::memory::{Inode, Memory, Random};
 use proptest::prelude::*;
 use std::io;
 
-/// A run that commits and rewrites, as the committer does, and keeps account of what it may rely on.
+/// A run that commits and rewrites, as the committer does, and knows which records it may rely on.
 struct Run {
     log: Log<Memory>,
     /// Every record ever tried, in order.
     tried: Vec<Vec<u8>>,
-    /// Those acknowledged and not forgotten since.
+    /// The records that are committed and not forgotten since.
     relied: Vec<Vec<u8>>,
-    /// Those whose commit has failed.
-    refused: Vec<Vec<u8>>,
+    /// The records whose commit failed.
+    rejected: Vec<Vec<u8>>,
 }
 
 impl Run {
@@ -39,12 +39,13 @@ impl Run {
         }
         let appended = batch.iter().try_for_each(|record| self.log.append(record));
         let done = appended.and_then(|()| self.log.commit()).is_ok();
-        if done { &mut self.relied } else { &mut self.refused }.extend(batch);
+        if done { &mut self.relied } else { &mut self.rejected }.extend(batch);
         done
     }
 }
 
-/// What was read back holds all that was relied on, in order, and nothing that was never written.
+/// Checks that the records read back contain all that the run relied on, in order, and nothing that was
+/// never written.
 fn keeps(found: &[Vec<u8>], run: &Run, what: &str) {
     let mut places = found.iter();
     for record in &run.relied {
@@ -63,16 +64,16 @@ fn keeps(found: &[Vec<u8>], run: &Run, what: &str) {
 fn run_until(memory: &Memory, seed: u64, steps: usize) -> Option<Run> {
     let mut random = Random(seed | 1);
     let (log, _) = Log::open(memory.clone()).ok()?;
-    let mut run = Run { log, tried: Vec::new(), relied: Vec::new(), refused: Vec::new() };
+    let mut run = Run { log, tried: Vec::new(), relied: Vec::new(), rejected: Vec::new() };
     for _ in 0..steps {
-        // What fails is not given up: the next step begins with a rewrite.
+        // After a failure, the next step begins with a rewrite.
         run.step(&mut random);
     }
     Some(run)
 }
 
 #[test]
-fn whichever_operation_fails_every_acknowledged_record_is_kept() {
+fn whichever_operation_fails_every_committed_record_is_kept() {
     for seed in [11, 12, 13] {
         let whole = Memory::default();
         run_until(&whole, seed, 40).unwrap();
@@ -89,8 +90,8 @@ fn whichever_operation_fails_every_acknowledged_record_is_kept() {
                 let what = format!("seed {seed}, operation {at} of {operations}, {kind:?}");
                 let (_, found) = Log::open(memory.killed()).expect("it opens");
                 keeps(&found.records, &run, &format!("{what}, killed"));
-                let back = found.records.iter().any(|record| run.refused.contains(record));
-                assert!(lasting || !back, "{what}: refused, and yet there");
+                let back = found.records.iter().any(|record| run.rejected.contains(record));
+                assert!(lasting || !back, "{what}: rejected, and yet there");
                 for cut in 0..3 {
                     let mut random = Random(seed * 7 + cut + 1);
                     let (_, found) = Log::open(memory.cut(&mut random)).expect("it opens");
@@ -103,13 +104,13 @@ fn whichever_operation_fails_every_acknowledged_record_is_kept() {
 }
 
 #[test]
-fn a_power_cut_at_any_step_keeps_every_acknowledged_record() {
+fn a_power_cut_at_any_step_keeps_every_committed_record() {
     for seed in 1..400 {
         let memory = Memory::default();
         let mut random = Random((seed * 0x9E37_79B9) | 1);
         let run = run_until(&memory, seed, 1 + random.below(25)).unwrap();
         let mut disk = memory.cut(&mut random);
-        // Cut again while it recovers: what was found stays found.
+        // Cut again during recovery: records once found stay.
         for _ in 0..3 {
             let (mut log, found) = Log::open(disk.clone()).unwrap();
             keeps(&found.records, &run, &format!("seed {seed}"));
@@ -121,7 +122,7 @@ fn a_power_cut_at_any_step_keeps_every_acknowledged_record() {
     }
 }
 
-/// A journal with one record.
+/// Makes a journal with one record.
 fn one_record() -> (Memory, Log<Memory>) {
     let memory = Memory::default();
     let (mut log, _) = Log::open(memory.clone()).unwrap();
@@ -131,8 +132,8 @@ fn one_record() -> (Memory, Log<Memory>) {
 }
 
 #[test]
-fn what_a_kill_has_left_undone_is_done_before_anything_is_built_on_it() {
-    // Killed between the change of names and its sync.
+fn recovery_finishes_the_work_of_a_killed_process_before_building_on_it() {
+    // Killed between the rename and its sync.
     let (renamed, mut log) = one_record();
     let done = renamed.state().operations;
     renamed.state().fail = Some((done + 5, io::ErrorKind::Other, true));
@@ -160,7 +161,7 @@ fn what_a_kill_has_left_undone_is_done_before_anything_is_built_on_it() {
 }
 
 #[test]
-fn a_torn_end_takes_no_room_even_when_the_disk_is_full() {
+fn a_torn_commit_takes_no_room_even_when_the_disk_is_full() {
     let (memory, log) = one_record();
     let before = log.room();
     memory.write(&0, 300, b"a part of a frame").unwrap();
@@ -173,8 +174,8 @@ fn a_torn_end_takes_no_room_even_when_the_disk_is_full() {
 }
 
 #[test]
-fn a_file_that_did_not_come_into_force_does_not_stay() {
-    // Each step of a rewrite: made, written, synced, renamed.
+fn a_new_file_that_was_not_installed_is_removed() {
+    // Each step of a rewrite: create, write, sync, rename.
     for at in 1..=4 {
         let memory = Memory::default();
         let (mut log, _) = Log::open(memory.clone()).unwrap();
@@ -197,7 +198,7 @@ fn image(records: &[&[u8]]) -> Vec<u8> {
 const THREE: [&[u8]; 3] = [b"first record", b"second", b"the third of them"];
 
 #[test]
-fn every_truncation_gives_the_whole_records_before_it() {
+fn every_truncation_keeps_the_whole_records_before_it() {
     let bytes = image(&THREE);
     let ends: Vec<usize> = (0..=3)
         .map(|count| HEADER + THREE[..count].iter().map(|record| frame_length(record.len())).sum::<usize>())
@@ -207,7 +208,7 @@ fn every_truncation_gives_the_whole_records_before_it() {
             assert!(length < HEADER, "{length}");
             continue;
         };
-        // A frame's padding may be missing: its record is whole without.
+        // A frame's padding may be missing: its record is whole without it.
         let whole = (1..=3).filter(|count| length + 7 >= ends[*count]).count();
         assert!(read.records.len() >= whole.saturating_sub(1) && read.records.len() <= whole, "{length}");
         assert_eq!(read.records, THREE[..read.records.len()], "{length}");
@@ -215,7 +216,7 @@ fn every_truncation_gives_the_whole_records_before_it() {
 }
 
 #[test]
-fn every_flipped_bit_costs_one_record_at_most() {
+fn every_flipped_bit_costs_at_most_one_record() {
     let bytes = image(&THREE);
     for at in HEADER..bytes.len() - 100 {
         for bit in 0..8 {
@@ -238,12 +239,12 @@ fn every_flipped_bit_costs_one_record_at_most() {
 }
 
 #[test]
-fn a_record_that_looks_like_frames_is_a_record() {
+fn a_record_that_looks_like_a_frame_is_a_record() {
     let mut inner = Vec::new();
     put_frame(7, 9, b"not a record", &mut inner);
     let bytes = image(&[&inner, b"next"]);
     assert_eq!(segment::read(&bytes).unwrap().records, [&inner[..], b"next"]);
-    // Not even where the frame around it is damaged, as long as its writer does not know the salt.
+    // Even where the frame around it is damaged, as long as its author does not know the salt.
     let mut foreign = Vec::new();
     put_frame(8, 9, b"not a record", &mut foreign);
     let mut bytes = image(&[&foreign, b"next"]);
@@ -252,7 +253,7 @@ fn a_record_that_looks_like_frames_is_a_record() {
 }
 
 #[test]
-fn a_file_that_is_no_journal_is_set_aside_not_deleted() {
+fn a_file_that_is_not_a_journal_is_renamed_not_deleted() {
     let memory = Memory::default();
     let file = memory.create("journal", 100).unwrap();
     memory.write(&file, 0, b"something else").unwrap();
@@ -265,7 +266,7 @@ fn a_file_that_is_no_journal_is_set_aside_not_deleted() {
 }
 
 #[test]
-fn a_small_disk_is_used_to_the_end_and_again_when_there_is_space() {
+fn a_small_disk_is_filled_and_used_again_when_there_is_space() {
     let memory = Memory::default();
     memory.state().space = Some(200 << 10);
     let (mut log, _) = Log::open(memory.clone()).unwrap();
@@ -283,7 +284,7 @@ fn a_small_disk_is_used_to_the_end_and_again_when_there_is_space() {
     };
     assert!(super::super::log::is_no_space(&full) && kept.len() > 40, "{} records: {full}", kept.len());
     assert_eq!(Log::open(memory.killed()).unwrap().1.records, kept);
-    // There is room for what was reserved, and after that for what a shorter file leaves.
+    // There is room for the reserve, and then for what a shorter file leaves.
     log.append(b"due").unwrap();
     log.commit().unwrap();
     kept.truncate(2);
@@ -293,7 +294,7 @@ fn a_small_disk_is_used_to_the_end_and_again_when_there_is_space() {
 
 proptest! {
     #[test]
-    fn whatever_bytes_are_there_reading_ends_and_invents_nothing(
+    fn reading_arbitrary_bytes_ends_and_invents_no_record(
         bytes in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         let mut file = header(3).to_vec();

@@ -1,14 +1,14 @@
-//! A disk in memory that can fail, fill up and be cut off.
+//! A disk in memory that can fail, fill up and lose power.
 
 use super::super::disk::Disk;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What a disk writes whole or not at all.
+/// Bytes that a disk writes whole or not at all.
 pub(super) const SECTOR: usize = 512;
 
-/// Repeatable randomness (xorshift64*).
+/// A repeatable random sequence (xorshift64*).
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -20,7 +20,7 @@ impl Random {
     }
 }
 
-/// A file: what is surely on the disk, and what the kernel has.
+/// A file: its durable bytes, and the bytes that the kernel has.
 #[derive(Clone, Default)]
 pub(super) struct Inode {
     pub(super) durable: Vec<u8>,
@@ -29,7 +29,7 @@ pub(super) struct Inode {
 }
 
 impl Inode {
-    /// The durable bytes, and any sectors of what was written since.
+    /// Returns the durable bytes with a random choice of the sectors written since.
     pub(super) fn cut(&self, random: &mut Random) -> Vec<u8> {
         let mut bytes = self.durable.clone();
         for (at, written) in &self.unsynced {
@@ -46,23 +46,23 @@ impl Inode {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     pub(super) inodes: Vec<Inode>,
     pub(super) durable_names: BTreeMap<String, usize>,
-    /// Every state of the names since they were last synced.
+    /// Every set of names since the last sync.
     pub(super) names: Vec<BTreeMap<String, usize>>,
     pub(super) operations: usize,
-    /// The operation that fails, how, and whether all after it do too.
+    /// The operation that fails, its error, and whether all later ones fail too.
     pub(super) fail: Option<(usize, io::ErrorKind, bool)>,
     pub(super) space: Option<usize>,
     pub(super) syncs: usize,
 }
 
-/// A disk in memory that can fail and be cut off.
+/// A disk in memory that can fail and lose power.
 #[derive(Clone, Default)]
-pub(super) struct Memory(Arc<Mutex<State>>);
+pub(super) struct Memory(Arc<Mutex<MemoryState>>);
 
-impl State {
+impl MemoryState {
     fn now(&mut self) -> &mut BTreeMap<String, usize> {
         if self.names.is_empty() {
             self.names.push(self.durable_names.clone());
@@ -92,11 +92,11 @@ impl State {
 }
 
 impl Memory {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.0.lock().unwrap()
     }
 
-    /// The disk after the power was cut: of what was not synced, any part may be there.
+    /// Returns the disk after a power cut: any part of the unsynced writes may be there.
     pub(super) fn cut(&self, random: &mut Random) -> Self {
         let state = self.state().clone();
         let names = match random.below(state.names.len() + 1) {
@@ -111,11 +111,11 @@ impl Memory {
                 Inode { durable: bytes.clone(), current: bytes, unsynced: Vec::new() }
             })
             .collect();
-        let state = State { inodes, durable_names: names, ..State::default() };
+        let state = MemoryState { inodes, durable_names: names, ..MemoryState::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// The disk after the process was killed: everything written is there.
+    /// Returns the disk after the process was killed: all writes are there.
     pub(super) fn killed(&self) -> Self {
         let mut state = self.state().clone();
         (state.fail, state.space) = (None, None);
@@ -127,7 +127,7 @@ impl Disk for Memory {
     type File = usize;
 
     fn ample(&self) -> u64 {
-        // Small: thousands of them are copied.
+        // Small: the tests copy thousands of these disks.
         64 << 10
     }
 
@@ -159,13 +159,13 @@ impl Disk for Memory {
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         let failed = state.operate();
-        // One that fails may have written a part.
+        // A write that fails may have written a part.
         let bytes = if failed.is_err() { &bytes[..bytes.len() / 2] } else { bytes };
         let at = usize::try_from(at).unwrap();
         let inode = &mut state.inodes[*file];
-        assert!(at + bytes.len() <= inode.current.len(), "beyond what was laid out");
+        assert!(at + bytes.len() <= inode.current.len(), "beyond the allocated space");
         inode.current[at..at + bytes.len()].copy_from_slice(bytes);
-        // In whole sectors, as a disk gets them.
+        // In whole sectors, as a disk writes them.
         let from = at / SECTOR * SECTOR;
         let to = (at + bytes.len()).next_multiple_of(SECTOR).min(inode.current.len());
         let sectors = inode.current[from..to].to_vec();
@@ -176,7 +176,7 @@ impl Disk for Memory {
     fn sync(&self, file: &usize) -> io::Result<()> {
         let mut state = self.state();
         if let Err(error) = state.operate() {
-            // What it has not written by now no later sync writes either: the kernel takes it for clean.
+            // No later sync writes what this one has not: the kernel takes the pages for clean.
             let mut random = Random(state.operations as u64 | 1);
             let inode = &mut state.inodes[*file];
             inode.durable = inode.cut(&mut random);

@@ -1,4 +1,4 @@
-//! Every failure and every cut, on a disk in memory; kills and times on a real one.
+//! Every failure and every power cut, on a disk in memory; kills and measurements on a real one.
 
 mod committer;
 mod disk;
