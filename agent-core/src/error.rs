@@ -4,7 +4,7 @@
 //! than the peer is told.
 
 use crate::exec::StartError;
-use crate::{plugin, task};
+use crate::{plugin, schedule, task};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -89,24 +89,12 @@ pub(crate) enum Error {
     ShuttingDown,
     /// A plugin's call failed.
     Plugin(plugin::Error),
-    /// A scheduled job is in a crontab, which is where it is changed.
-    JobOfFile {
-        /// The job's name.
-        job: String,
-        /// The crontab.
-        file: String,
-    },
-    /// A scheduled job can't be as it is asked for: which field, and why.
-    Schedule {
-        /// The field.
-        field: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
     /// A command or a task was not started.
     Exec(StartError),
     /// A task or a job could not be accepted, found or changed.
     Task(task::Error),
+    /// A job could not be set, changed or run.
+    Schedule(schedule::Error),
 }
 
 impl fmt::Display for Error {
@@ -128,12 +116,7 @@ impl fmt::Display for Error {
             Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
             Self::ShuttingDown => f.write_str("the agent is shutting down"),
             Self::Plugin(error) => error.fmt(f),
-            Self::JobOfFile { job, file } => write!(
-                f,
-                "name: \"{}\" is a job of {file}, and is changed there",
-                agent_wire::json::quote(job)
-            ),
-            Self::Schedule { field, why } => write!(f, "{field}: {why}"),
+            Self::Schedule(error) => error.fmt(f),
             Self::Exec(error) => error.fmt(f),
             Self::Task(error) => error.fmt(f),
         }
@@ -157,5 +140,11 @@ impl From<plugin::Error> for Error {
 impl From<task::Error> for Error {
     fn from(error: task::Error) -> Self {
         Self::Task(error)
+    }
+}
+
+impl From<schedule::Error> for Error {
+    fn from(error: schedule::Error) -> Self {
+        Self::Schedule(error)
     }
 }

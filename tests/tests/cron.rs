@@ -160,7 +160,7 @@ async fn overlap_skips_queues_or_allows() {
     }
     let jobs = list(&mut channel).await;
     let skipped = jobs.iter().find(|job| job["name"] == "skip").unwrap();
-    assert_eq!(skipped["skipped"]["message"], "the run before it is not over", "{skipped}");
+    assert_eq!(skipped["skipped"]["message"], "the previous run is still running", "{skipped}");
     let queued = jobs.iter().find(|job| job["name"] == "queue").unwrap();
     assert!(queued["running"].as_u64().unwrap() >= 2, "{queued}");
 }

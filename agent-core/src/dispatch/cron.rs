@@ -2,7 +2,8 @@
 
 use super::reply;
 use super::task::view;
-use crate::schedule::{Listed, Scheduler, told};
+use crate::clock::Seconds;
+use crate::schedule::{JobListing, Scheduler};
 use agent_wire::message::{CronHistory, CronList, JobDefinition, Response};
 use agent_wire::reply::{JobPlan, JobStatus, SkippedRun, StartedRun};
 
@@ -10,10 +11,10 @@ use agent_wire::reply::{JobPlan, JobStatus, SkippedRun, StartedRun};
 pub(super) async fn set(id: &str, job: JobDefinition, scheduler: &Scheduler) -> Response {
     match scheduler.set(job).await {
         Ok(set) => {
-            let next = set.next.into_iter().map(told).collect();
+            let next = set.next.into_iter().map(|at| Seconds(at).to_string()).collect();
             reply::with_data(id, &JobPlan { schedule: set.canonical, warnings: set.warnings, next })
         }
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -21,7 +22,7 @@ pub(super) async fn set(id: &str, job: JobDefinition, scheduler: &Scheduler) -> 
 pub(super) async fn remove(id: &str, name: &str, scheduler: &Scheduler) -> Response {
     match scheduler.remove(name).await {
         Ok(()) => Response::success(id, 0),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -29,7 +30,7 @@ pub(super) async fn remove(id: &str, name: &str, scheduler: &Scheduler) -> Respo
 pub(super) async fn run(id: &str, name: &str, scheduler: &Scheduler) -> Response {
     match scheduler.run(name, id).await {
         Ok(task) => reply::with_data(id, &StartedRun { task: task.into() }),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
@@ -45,13 +46,13 @@ pub(super) fn history(id: &str, asked: &CronHistory, scheduler: &Scheduler) -> R
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     match scheduler.history(&asked.name, limit) {
         Ok(runs) => reply::with_data(id, &runs.iter().map(view).collect::<Vec<_>>()),
-        Err(error) => reply::failed(id, &error),
+        Err(error) => reply::failed(id, &error.into()),
     }
 }
 
 /// A job as `cron.list` shows it.
-fn status(listed: &Listed) -> JobStatus<'_> {
-    let Listed { definition, canonical, zone, file, next, open, last, skipped } = listed;
+fn status(listed: &JobListing) -> JobStatus<'_> {
+    let JobListing { definition, canonical, zone, file, next, open, last, skipped } = listed;
     let JobDefinition { name, bash, options, .. } = definition;
     JobStatus {
         name: name.as_str().into(),
@@ -65,9 +66,9 @@ fn status(listed: &Listed) -> JobStatus<'_> {
         jitter: options.jitter,
         calendar: options.calendar.as_ref().map(Into::into),
         file: file.as_deref().map(Into::into),
-        next: next.iter().map(|at| told(*at)).collect(),
+        next: next.iter().map(|at| Seconds(*at).to_string()).collect(),
         running: *open,
         last: last.as_ref().map(view),
-        skipped: skipped.as_ref().map(|(at, why)| SkippedRun { due: told(*at), message: why.into() }),
+        skipped: skipped.as_ref().map(|(at, why)| SkippedRun { due: Seconds(*at).to_string(), message: why.into() }),
     }
 }

@@ -254,7 +254,7 @@ impl Dispatcher {
                 };
                 let job = match schedule::resolve(set) {
                     Ok(job) => job,
-                    Err(error) => return Some(reply::failed(id, &error)),
+                    Err(error) => return Some(reply::failed(id, &error.into())),
                 };
                 let (bash, scheduler) = (Bash::clone(&job.bash), self.scheduler.clone());
                 self.spawn_command(

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::exec::StartError;
 use crate::plugin;
+use crate::schedule;
 use crate::task::{self, CommitError};
 use agent_wire::message::Response;
 use agent_wire::{InvalidParams, Retcode};
@@ -44,13 +45,14 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
     let (retcode, detail) = match error {
         Error::Exec(error) => not_started(error),
         Error::Plugin(error) => plugin_failed(error),
-        Error::Schedule { .. } | Error::JobOfFile { .. } => {
-            (Retcode::InvalidParams, error.to_string())
-        }
-        Error::Task(error) => match task_error(error) {
+        Error::Schedule(schedule::Error::Task(error)) | Error::Task(error) => match task_error(error) {
             Some(reply) => reply,
             None => return internal(id, error),
         },
+        Error::Schedule(schedule::Error::Invalid { .. } | schedule::Error::InFile { .. }) => {
+            (Retcode::InvalidParams, error.to_string())
+        }
+        Error::Schedule(schedule::Error::System { .. }) => return internal(id, error),
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
         Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
         other => return internal(id, other),

@@ -2,9 +2,8 @@
 
 use super::bash::encode;
 use super::{Caller, reply};
-use crate::clock::Millis;
+use crate::clock::{Millis, Seconds};
 use crate::exec::unfinished;
-use crate::schedule;
 use crate::shutdown::boxed;
 use crate::task::{
     Ended, Ending, OutputChunk, Phase, Shape, Status, Submission, Submitted, TaskResult, Tasks,
@@ -139,7 +138,7 @@ fn event(finished: TaskResult) -> Event {
         outcome,
         started: time(ended.started.unwrap_or(ended.at)),
         ended: time(ended.at),
-        due: run.as_ref().and_then(|run| run.at).map(schedule::told),
+        due: run.as_ref().and_then(|run| run.at).map(|at| Seconds(at).to_string()),
         name: run.map(|run| run.job),
     }
 }
@@ -178,7 +177,7 @@ pub(super) fn view(status: &Status) -> TaskStatus<'_> {
     let mut view = TaskStatus {
         task: Cow::Borrowed(id),
         state: TaskState::Waiting,
-        due: run.as_ref().and_then(|run| run.at).map(schedule::told),
+        due: run.as_ref().and_then(|run| run.at).map(|at| Seconds(at).to_string()),
         accepted: Some(time(*accepted)),
         started: None,
         ended: None,

@@ -1,8 +1,9 @@
-//! The directory of crontab files, read whole: what its files say, and what is wrong with them.
+//! Reads the directory of crontab files: the jobs in its files, and the problems.
 //!
-//! Files as Debian's cron takes them: names of letters, digits, `-` and `_` only, so that what editors and dpkg leave
-//! beside is left alone; of the agent's own user and writable by nobody else, since whoever writes them is root here.
-//! A symbolic link to such a file is one. Whether a user exists is asked by the [`super::Scheduler`].
+//! The rules for files are those of Debian's cron: names consist of letters, digits, `-` and `_`,
+//! so that backup files of editors and dpkg are ignored; files belong to the agent's own user and
+//! are writable by no one else, since whoever writes them is root here. A symbolic link to such a
+//! file counts too. The [`super::Scheduler`] checks whether users exist.
 
 use super::definition::REBOOT;
 use agent_cron::crontab::{self, Entry, Form, When};
@@ -15,22 +16,23 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Files of the directory that are read; one more is a problem.
+/// Files of the directory that are read; any further file is a problem.
 const MAX_FILES: usize = 1024;
 
-/// Bytes of a file's name: it stands in its jobs' names.
+/// Bytes of a file's name, which is part of its jobs' names.
 const MAX_FILE_NAME: usize = 64;
 
-/// What the directory holds.
+/// The content of the directory.
 #[derive(Debug, Default)]
 pub(crate) struct Crontabs {
-    /// Jobs, each with its place.
+    /// Jobs, each with its file and line.
     pub(crate) jobs: Vec<FileJob>,
-    /// What is left out, and where: `FILE: …`, `FILE:LINE:COLUMN: …`.
+    /// Lines and files that are ignored, and why: `FILE: …`, `FILE:LINE:COLUMN: …`.
     pub(crate) problems: Vec<String>,
-    /// What is taken and may not mean what was meant, likewise.
+    /// Lines that are used but may not mean what their author intended, likewise.
     pub(crate) warnings: Vec<String>,
-    /// Files, or the directory, that are there and that the system would not give: what they say is not known.
+    /// Files, or the directory, that exist and that the system could not read: their jobs are
+    /// unknown.
     pub(crate) unread: Vec<PathBuf>,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct FileJob {
 }
 
 impl Crontabs {
-    /// Reads the directory; one that is not there has no files.
+    /// Reads the directory; a missing directory has no files.
     pub(crate) fn read(dir: &Path) -> Self {
         let mut crontabs = Self::default();
         let names = match list(dir) {
@@ -58,7 +60,7 @@ impl Crontabs {
             let path = dir.join(name);
             match content(&path) {
                 Ok(bytes) => crontabs.add(name, &path, &bytes),
-                // Gone since the directory was read.
+                // Removed since the directory was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => crontabs.failed(&path, &error),
             }
@@ -67,14 +69,14 @@ impl Crontabs {
             let left = names.len() - MAX_FILES;
             crontabs
                 .problems
-                .push(format!("{}: {left} files beyond the first {MAX_FILES} are left out", dir.display()));
+                .push(format!("{}: ignored {left} files beyond the first {MAX_FILES}", dir.display()));
         }
         crontabs
     }
 
     fn failed(&mut self, path: &Path, error: &io::Error) {
         self.problems.push(format!("{}: {error}", path.display()));
-        // Ours have no number.
+        // Errors of our own have no error number.
         if error.raw_os_error().is_some() {
             self.unread.push(path.to_owned());
         }
@@ -93,7 +95,7 @@ impl Crontabs {
             let name = format!("{file}:{}:{:08x}", entry.user, crc32(job.to_fields().get().as_bytes()));
             let count = alike.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };
-            // What the agent could not read back it must not keep.
+            // The agent must not store a job that it could not read back.
             match JobDefinition::from_fields(job.to_fields().get()) {
                 Ok(_) => self.jobs.push(FileJob { definition: job, file: path.to_owned(), line: entry.line }),
                 Err(error) => self.problems.push(format!("{}:{}: {error}", path.display(), entry.line)),
@@ -102,7 +104,7 @@ impl Crontabs {
     }
 }
 
-/// The names of files that are crontabs, in order.
+/// Returns the names of crontab files, in order.
 fn list(dir: &Path) -> io::Result<Vec<String>> {
     let meta = std::fs::metadata(dir)?;
     trusted(&meta)?;
@@ -113,7 +115,7 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
         if name.chars().all(is_plain) && name.len() <= MAX_FILE_NAME {
             names.push(name);
         } else {
-            log::debug!("{}/{}: not a crontab's name", dir.display(), name.escape_debug());
+            log::debug!("{}/{}: ignored, not a name for a crontab file", dir.display(), name.escape_debug());
         }
     }
     names.sort_unstable();
@@ -121,7 +123,7 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
 }
 
 fn content(path: &Path) -> io::Result<Vec<u8>> {
-    // O_NONBLOCK: a FIFO in its place must not hold the agent up.
+    // O_NONBLOCK: a FIFO in its place must not block the agent.
     let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
@@ -129,7 +131,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     }
     trusted(&meta)?;
     let mut bytes = Vec::new();
-    // One byte more than is taken is enough to refuse it.
+    // One byte more than a crontab may have is enough to reject it.
     file.take(crontab::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -137,18 +139,18 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 fn trusted(meta: &std::fs::Metadata) -> io::Result<()> {
     let own = nix::unistd::geteuid().as_raw();
     if meta.uid() != own {
-        return Err(io::Error::other(format!("belongs to uid {}, not to uid {own}: not taken", meta.uid())));
+        return Err(io::Error::other(format!("ignored: it belongs to uid {}, not to uid {own}", meta.uid())));
     }
     if meta.mode() & 0o022 != 0 {
         let mode = meta.mode() & 0o7777;
         return Err(io::Error::other(format!(
-            "can be written by others than its owner (mode {mode:04o}): not taken"
+            "ignored: users other than its owner can write it (mode {mode:04o})"
         )));
     }
     Ok(())
 }
 
-/// A job without its name.
+/// Makes a job of an entry; it has no name of its own yet.
 fn job(entry: &Entry) -> JobDefinition {
     let schedule = match &entry.when {
         When::At(expression) => expression.to_string(),
@@ -159,7 +161,7 @@ fn job(entry: &Entry) -> JobDefinition {
         When::At(_) | When::Reboot => None,
     };
     let environment = &entry.environment;
-    // The shell of the file runs the command; the agent's own starts it.
+    // The file's shell runs the command; the agent's shell starts that shell.
     let cmd = match environment.value("SHELL") {
         Some(shell) => format!("exec {} -c {}", quoted(shell), quoted(&entry.command)),
         None => entry.command.clone(),
@@ -170,90 +172,10 @@ fn job(entry: &Entry) -> JobDefinition {
     JobDefinition { name: "crontab".to_owned(), schedule, bash: Box::new(bash), options }
 }
 
-/// A text as one word of a shell.
+/// Quotes a text as one word for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("basicagent-crontabs-{}-{name}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn write(&self, name: &str, text: &str, mode: u32) {
-            let path = self.0.join(name);
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn a_broken_line_is_told_with_its_place_and_the_others_are_jobs() {
-        let folder = Folder::new("lines");
-        folder.write(
-            "a",
-            "SHELL=/bin/sh\n0 0 * * * * root echo 'hi'\n61 * * * * * root x\n@reboot root y\n",
-            0o644,
-        );
-        let read = Crontabs::read(&folder.0);
-        assert_eq!(read.jobs.len(), 2, "{read:?}");
-        let FileJob { definition: job, file: path, .. } = &read.jobs[0];
-        assert_eq!(*path, folder.0.join("a"));
-        assert_eq!(
-            (job.schedule.as_str(), job.bash.cmd.as_str()),
-            ("0 0 * * * *", r"exec '/bin/sh' -c 'echo '\''hi'\'''")
-        );
-        assert!(job.name.starts_with("a:root:"), "{}", job.name);
-        assert!(matches!(&read.problems[..], [one] if one.contains("/a:3:")), "{:?}", read.problems);
-    }
-
-    #[test]
-    fn a_name_stays_when_lines_move_and_twins_have_two() {
-        let folder = Folder::new("names");
-        folder.write("a", "@daily root x\n@hourly root x\n", 0o644);
-        let names = || -> Vec<String> {
-            let mut names: Vec<_> =
-                Crontabs::read(&folder.0).jobs.into_iter().map(|job| job.definition.name).collect();
-            names.sort();
-            names
-        };
-        let before = names();
-        folder.write("a", "# moved\n@hourly root x\n\n@daily root x\n", 0o644);
-        assert_eq!(names(), before);
-        folder.write("a", "@daily root x\n@daily root x\n", 0o644);
-        assert!(names()[1].ends_with("-2"), "{:?}", names());
-    }
-
-    #[test]
-    fn files_that_others_may_write_or_that_are_no_crontabs_are_left_out() {
-        let folder = Folder::new("files");
-        folder.write("good", "@daily root x\n", 0o600);
-        folder.write("shared", "@daily root x\n", 0o664);
-        folder.write("good.dpkg-old", "@daily root x\n", 0o644);
-        folder.write("good~", "@daily root x\n", 0o644);
-        std::fs::create_dir_all(folder.0.join("folder")).unwrap();
-        std::os::unix::fs::symlink(folder.0.join("good"), folder.0.join("link")).unwrap();
-        nix::unistd::mkfifo(&folder.0.join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
-        let read = Crontabs::read(&folder.0);
-        let files: Vec<&str> = read.jobs.iter().filter_map(|job| job.file.file_name()?.to_str()).collect();
-        assert_eq!(files, ["good", "link"]);
-        assert_eq!(read.problems.len(), 3, "{:?}", read.problems);
-        assert!(Crontabs::read(&folder.0.join("none")).problems.is_empty());
-    }
-}
+mod tests;

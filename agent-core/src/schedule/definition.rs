@@ -1,9 +1,10 @@
-//! What a job says: its times, and the command they are for.
+//! Reads what a job's definition says about its times.
 //!
-//! Jobs are kept as the text of their fields and read when they are due; nothing of them but that stays in memory.
+//! Jobs are kept as the text of their fields and parsed when they are due; only the text stays in
+//! memory.
 
+use super::Error;
 use super::plan::{Times, jitter};
-use crate::Error;
 use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
 use agent_wire::message::{Bash, CronSet, JobDefinition, JobLine, Missed};
 use parking_lot::Mutex;
@@ -16,35 +17,35 @@ use std::sync::Arc;
 /// The schedule of a job that runs once after each start of the host, and has no times.
 pub(crate) const REBOOT: &str = "@reboot";
 
-/// Bytes of a calendar that are read; its reader refuses one of that size.
+/// Bytes of a calendar that are read; the parser rejects a calendar of that size.
 const MAX_CALENDAR_BYTES: u64 = 1 << 20;
 
-/// Calendars kept in memory; one that is asked for beyond them is read each time.
+/// Calendars kept in memory; any further calendar is read each time.
 const MAX_CALENDARS: usize = 64;
 
 /// Takes the one-line form of `cron.set` apart; the other form is a whole job already. The policy
 /// judges the command of the job.
 ///
 /// # Errors
-/// [`Error::Schedule`]: the line is not `SCHEDULE USER COMMAND`.
+/// [`Error::Invalid`]: the line is not `SCHEDULE USER COMMAND`.
 pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
     let JobLine { name, line, options } = match set {
         CronSet::Job(job) => return Ok(job),
         CronSet::Line(line) => line,
     };
-    let refused = |why: String| Error::Schedule { field: "line", why };
-    let entry = crontab::line(&line).map_err(|problem| refused(problem.to_string()))?;
+    let entry = crontab::line(&line).map_err(|problem| Error::invalid("line", problem))?;
     let crontab::When::At(expression) = &entry.when else {
-        return Err(refused(format!("{REBOOT} is for crontab files")));
+        return Err(Error::invalid("line", format_args!("{REBOOT} is only allowed in crontab files")));
     };
     let bash = Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
     Ok(JobDefinition { name, schedule: expression.to_string(), bash: Box::new(bash), options })
 }
 
-/// Whether the settings of `[cron]` can be used: a zone's name and a calendar's path, each empty where there is none.
+/// Checks the settings of `[cron]`: a zone's name and a calendar's path, each empty where it is not
+/// set.
 ///
 /// # Errors
-/// [`Error::Config`]: which of them, and why.
+/// [`Error::Invalid`]: which of them, and why.
 pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
     let reader = Reader {
         host: String::new(),
@@ -53,15 +54,15 @@ pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
         calendars: Mutex::default(),
     };
     if !timezone.is_empty() {
-        reader.zones.load(timezone).map_err(|error| Error::Config(format!("cron.timezone: {error}")))?;
+        reader.zones.load(timezone).map_err(|error| Error::invalid("cron.timezone", error))?;
     }
     if !calendar.is_empty() {
-        reader.calendar(Path::new(calendar)).map_err(|error| Error::Config(format!("cron.{error}")))?;
+        reader.calendar(Path::new(calendar)).map_err(|why| Error::invalid("cron.calendar", why))?;
     }
     Ok(())
 }
 
-/// What schedules are read with: zones, calendars, and what holds where a job does not say.
+/// Reads schedules: it knows the zones and calendars, and the defaults for jobs that name none.
 pub(super) struct Reader {
     host: String,
     zones: Zones,
@@ -75,7 +76,7 @@ struct Defaults {
     calendar: Option<Arc<Calendar>>,
 }
 
-/// A job as it is read.
+/// A job's schedule and its parts.
 pub(super) struct Parsed {
     pub(super) expression: Expression,
     pub(super) zone: Zone,
@@ -83,7 +84,8 @@ pub(super) struct Parsed {
 }
 
 impl Reader {
-    /// With the settings of `[cron]`: a zone's name, a calendar's path, each empty where there is none.
+    /// Creates a reader from the settings of `[cron]`: a zone's name and a calendar's path, each
+    /// empty where it is not set.
     pub(super) fn new(host: &str, timezone: &str, calendar: &str) -> Self {
         let zones = Zones::system();
         let defaults = Defaults { zone: Zone::utc(), calendar: None };
@@ -93,8 +95,8 @@ impl Reader {
         reader
     }
 
-    /// The settings anew, the system's zone and all calendars too. What can't be used leaves what was. Tells whether
-    /// what holds for jobs that do not say has changed.
+    /// Applies new settings, and reads the system's zone and all calendars again. A setting that
+    /// cannot be used changes nothing. Returns whether the defaults have changed.
     pub(super) fn reload(&self, timezone: &str, calendar: &str) -> bool {
         self.zones.forget();
         self.calendars.lock().clear();
@@ -107,7 +109,7 @@ impl Reader {
         match self.calendar(Path::new(calendar)).map(Some) {
             _ if calendar.is_empty() => self.defaults().calendar = None,
             Ok(calendar) => self.defaults().calendar = calendar,
-            Err(error) => log::error!("cron.{error}"),
+            Err(why) => log::error!("cron.calendar: {why}"),
         }
         let after = self.defaults();
         before.zone.name() != after.zone.name() || before.calendar != after.calendar
@@ -117,28 +119,33 @@ impl Reader {
         self.defaults.lock()
     }
 
-    /// Reads a job's schedule with all that belongs to it.
+    /// Reads a job's schedule.
     ///
     /// # Errors
-    /// [`Error::Schedule`]: which field, and what is wrong.
+    /// [`Error::Invalid`]: which field, and what is wrong with it.
     pub(super) fn read(&self, job: &JobDefinition) -> Result<Parsed, Error> {
-        let refused =
-            |field| move |error: agent_cron::Error| Error::Schedule { field, why: error.to_string() };
-        let expression = Expression::parse(&job.schedule).map_err(refused("schedule"))?;
+        let invalid = |field| move |error: agent_cron::Error| Error::invalid(field, error);
+        let expression = Expression::parse(&job.schedule).map_err(invalid("schedule"))?;
         let zone = match (expression.zone_name(), job.options.timezone.as_deref()) {
-            (Some(name), _) => self.zones.load(name).map_err(refused("schedule"))?,
-            (None, Some(name)) => self.zones.load(name).map_err(refused("timezone"))?,
+            (Some(name), _) => self.zones.load(name).map_err(invalid("schedule"))?,
+            (None, Some(name)) => self.zones.load(name).map_err(invalid("timezone"))?,
             (None, None) => self.defaults().zone.clone(),
         };
         let calendar = match &job.options.calendar {
-            Some(path) => Some(self.calendar(Path::new(path))?),
+            Some(path) => {
+                let calendar = self.calendar(Path::new(path));
+                Some(calendar.map_err(|why| Error::invalid("calendar", why))?)
+            }
             None => self.defaults().calendar.clone(),
         };
         let schedule = Schedule::new(&expression, &zone, calendar.as_ref());
         Ok(Parsed { expression, zone, schedule })
     }
 
-    /// A job's times; none where it is switched off, or has none.
+    /// Returns a job's times; `None` where it is switched off, or has none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: which field, and what is wrong with it.
     pub(super) fn times(&self, job: &JobDefinition) -> Result<Option<Times>, Error> {
         if !job.options.enabled || job.schedule == REBOOT {
             return Ok(None);
@@ -149,18 +156,18 @@ impl Reader {
         Ok(Some(Times { schedule, jitter: jitter(&self.host, &job.name, options.jitter), horizon }))
     }
 
-    fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, Error> {
+    /// Returns a calendar, or the path and what is wrong with it.
+    fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, String> {
         let mut calendars = self.calendars.lock();
         if let Some(known) = calendars.get(path) {
             return Ok(known.clone());
         }
-        let refused =
-            |why: String| Error::Schedule { field: "calendar", why: format!("{}: {why}", path.display()) };
-        // One byte more than a calendar may have is enough to refuse it.
+        let failed = |why: String| format!("{}: {why}", path.display());
+        // One byte more than a calendar may have is enough to reject it.
         let mut text = String::new();
         let read = |file: File| file.take(MAX_CALENDAR_BYTES + 1).read_to_string(&mut text);
-        File::open(path).and_then(read).map_err(|error| refused(error.to_string()))?;
-        let calendar = Arc::new(Calendar::parse(&text).map_err(|error| refused(error.to_string()))?);
+        File::open(path).and_then(read).map_err(|error| failed(error.to_string()))?;
+        let calendar = Arc::new(Calendar::parse(&text).map_err(|error| failed(error.to_string()))?);
         if calendars.len() < MAX_CALENDARS {
             calendars.insert(path.to_owned(), calendar.clone());
         }

@@ -1,16 +1,20 @@
-//! Scheduled jobs (§7): when they are due, and that they then become tasks.
+//! Scheduled jobs (PROTOCOL §7): computes when they are due, and makes tasks of their runs.
 //!
-//! [`Scheduler`] is what dispatch sees. The [`plan`] knows when which job is due and nothing else; the [`timer`] wakes
-//! it then and never otherwise; a [`definition`] is what a job says; [`crontabs`] are read whole, at the start and when
-//! the [`watch`] has seen a change. Jobs and what they have done are kept in the store
-//! of tasks: a run and the instant it was due are one record there. Runs are tasks like any other.
+//! Dispatch uses the [`Scheduler`]. The [`due`] loop starts what the [`plan`] says is due; the
+//! [`timer`] wakes it then and at no other time. [`runs`] turns what is due into tasks. A
+//! [`definition`] is read from the stored text of a job; [`planning`] reads jobs and plans them.
+//! [`crontabs`] are read whole, at the start and when the [`watch`] has seen a change, and
+//! [`reconcile`] makes the jobs of files match them. Jobs and their history are kept in the store
+//! of tasks: a run and the instant it was due are one record there.
 
 mod crontabs;
 mod definition;
 mod due;
+mod error;
 mod plan;
 mod planning;
 mod reconcile;
+mod runs;
 mod scheduler;
 #[cfg(test)]
 mod simulation;
@@ -18,4 +22,5 @@ mod timer;
 mod watch;
 
 pub(crate) use definition::{check, resolve};
-pub(crate) use scheduler::{Listed, Scheduler, told};
+pub(crate) use error::Error;
+pub(crate) use scheduler::{JobListing, Scheduler};

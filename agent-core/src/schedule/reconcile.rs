@@ -1,10 +1,11 @@
-//! Jobs of crontab files: what is in the files is what is kept, whenever they change.
+//! Keeps the jobs of crontab files equal to what the files say, whenever they change.
 
+use super::Error;
 use super::crontabs::{Crontabs, FileJob};
 use super::planning::COMMIT;
-use super::scheduler::{Scheduler, now_ms};
+use super::scheduler::Scheduler;
 use super::watch::Watch;
-use crate::Error;
+use crate::clock;
 use crate::exec::StartError;
 use crate::task::Job;
 use agent_wire::message::JobDefinition;
@@ -14,16 +15,16 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
-/// Problems of crontabs that are told.
+/// The most problems in crontab files that are reported.
 const MAX_PROBLEMS: usize = 200;
 
 impl Scheduler {
-    /// Reads the crontabs again whenever something has changed, until shutdown.
+    /// Reads the crontab files again after each change, until shutdown.
     pub(super) async fn keep_crontabs(
         self: Arc<Self>,
         mut watch: Option<Watch>,
         mut dir: watch::Receiver<PathBuf>,
-        mut over: watch::Receiver<bool>,
+        mut shutdown: watch::Receiver<bool>,
     ) {
         loop {
             let changed = async {
@@ -33,11 +34,11 @@ impl Scheduler {
                 }
             };
             tokio::select! {
-                _ = over.wait_for(|over| *over) => return,
+                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
                 Ok(()) = dir.changed() => watch = watched(&dir.borrow_and_update()),
                 changed = changed => {
                     if let Err(error) = changed {
-                        log::error!("crontabs are read at SIGHUP only: {error}");
+                        log::error!("cannot watch the crontab files; SIGHUP reads them again: {error}");
                         watch = None;
                     }
                 }
@@ -47,94 +48,23 @@ impl Scheduler {
         }
     }
 
-    /// Makes the jobs of crontab files those that are given, with the file of each; whatever else is from a file goes, but
-    /// what is from those that could not be read. A
-    /// job that is the same as before keeps what it has done. `starting`: the agent has not looked before, so what is to
-    /// run after the host's start is still to be run.
-    ///
-    /// # Errors
-    /// [`Error::NoSpace`], [`Error::TasksBusy`], [`Error::Journal`]; what came before it stays.
-    async fn reconcile(
-        &self,
-        found: Vec<(JobDefinition, PathBuf)>,
-        unread: &[PathBuf],
-        starting: bool,
-    ) -> Result<(), Error> {
-        let mut wanted: HashMap<String, (JobDefinition, String)> = found
-            .into_iter()
-            .map(|(job, file)| (job.name.clone(), (job, file.display().to_string())))
-            .collect();
-        let mut gone = Vec::new();
-        let mut after: Option<Arc<str>> = None;
-        loop {
-            let names = self.tasks.job_names(after.as_deref(), COMMIT);
-            let Some((last, _)) = names.last() else { break };
-            after = Some(last.clone());
-            for (name, file) in names {
-                let Some(file) = file else { continue };
-                let is_unread = unread.iter().any(|unread| Path::new(&*file).starts_with(unread));
-                if !is_unread && !wanted.contains_key(&*name) {
-                    gone.push(name.to_string());
-                }
-            }
-            yield_now().await;
-        }
-        for names in gone.chunks(COMMIT) {
-            self.tasks.remove_jobs(names.to_vec()).await?;
-            let mut plan = self.plan();
-            names.iter().for_each(|name| plan.remove(name));
-        }
-        let boot = (!starting).then(|| self.boot.clone());
-        let mut jobs = Vec::new();
-        for (name, (definition, file)) in wanted.drain() {
-            let fields = definition.to_fields();
-            let known = self.tasks.job(&name, |job| (job.file.clone(), job.fields.get() == fields.get()));
-            match known {
-                Some((Some(old), true)) if *old == *file => continue,
-                Some((None, _)) => {
-                    log::error!("{file}: a job that was set by a request is called {name}: it stays");
-                    continue;
-                }
-                Some((Some(_), _)) | None => {}
-            }
-            jobs.push(Job { name, at: now_ms(), file: Some(file), fields, last: None, boot: boot.clone() });
-        }
-        for jobs in jobs.chunks(COMMIT) {
-            self.tasks.set_jobs(jobs.to_vec()).await?;
-            for job in jobs {
-                self.replan(&job.name);
-            }
-            yield_now().await;
-        }
-        Ok(())
-    }
-
-    /// Reads the crontabs and makes theirs the jobs of files.
+    /// Reads the crontab files and updates the jobs of files. `starting`: the agent has not read
+    /// them before, so `@reboot` jobs are still to run.
     pub(super) async fn load(&self, dir: &Path, starting: bool) {
         let from = dir.to_owned();
         let read = tokio::task::spawn_blocking(move || Crontabs::read(&from)).await;
         let Ok(Crontabs { mut jobs, mut problems, warnings, unread }) = read else {
-            return log::error!("{}: reading it ended in a panic", dir.display());
+            return log::error!("{}: reading it panicked", dir.display());
         };
-        // What is wrong with each user, if anything.
-        let mut users: HashMap<String, Option<String>> = HashMap::new();
-        for user in jobs.iter().filter_map(|job| job.definition.bash.user.clone()) {
-            if users.contains_key(&user) {
-                continue;
-            }
-            let error = match self.executor.account(Some(user.clone()), None).await {
-                Err(error @ StartError::NoSuchUser(_)) => Some(error.to_string()),
-                // Whatever else keeps an answer back will pass: then a run that can't be started says so itself.
-                Ok(_) | Err(_) => None,
-            };
-            users.insert(user, error);
-        }
+        let unknown_users = self.unknown_users(&jobs).await;
         jobs.retain(|FileJob { definition, file, line }| {
-            let error = match definition.bash.user.as_ref().and_then(|user| users.get(user)?.as_ref()) {
-                Some(error) => {
-                    format!("{error} (if the lines of this file name no user, put CRON_USER=root above them)")
-                }
-                // What its line does not tell: the zone of a line above it, the calendar of the settings.
+            let user = definition.bash.user.as_ref();
+            let error = match user.and_then(|user| unknown_users.get(user)) {
+                Some(error) => format!(
+                    "{error} (if the lines of this file name no user, put CRON_USER=root at the top)"
+                ),
+                // The line alone does not show everything: the zone of a line above it, the
+                // calendar of the settings.
                 None => match self.reader.times(definition) {
                     Ok(_) => return true,
                     Err(error) => error.to_string(),
@@ -146,10 +76,11 @@ impl Scheduler {
         problems.truncate(MAX_PROBLEMS);
         problems.iter().for_each(|problem| log::error!("{problem}"));
         warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
-        let count = jobs.len();
-        let jobs = jobs.into_iter().map(|job| (job.definition, job.file)).collect();
+        let count = counted(jobs.len(), "job");
         match self.reconcile(jobs, &unread, starting).await {
-            Ok(()) => log::info!("{}: {count} jobs, {} problems", dir.display(), problems.len()),
+            Ok(()) => {
+                log::info!("{}: {count}, {}", dir.display(), counted(problems.len(), "problem"));
+            }
             Err(error) => {
                 log::error!("{}: {error}", dir.display());
                 problems.push(format!("{}: {error}", dir.display()));
@@ -157,15 +88,109 @@ impl Scheduler {
         }
         *self.problems.lock() = problems.into();
     }
+
+    /// Returns the users of jobs that do not exist, with the error for each.
+    async fn unknown_users(&self, jobs: &[FileJob]) -> HashMap<String, String> {
+        let mut users: HashMap<String, Option<String>> = HashMap::new();
+        for user in jobs.iter().filter_map(|job| job.definition.bash.user.clone()) {
+            if users.contains_key(&user) {
+                continue;
+            }
+            let error = match self.executor.account(Some(user.clone()), None).await {
+                Err(error @ StartError::NoSuchUser(_)) => Some(error.to_string()),
+                // Any other error may pass; until then, a run that cannot start reports it.
+                Ok(_) | Err(_) => None,
+            };
+            users.insert(user, error);
+        }
+        users.into_iter().filter_map(|(user, error)| Some((user, error?))).collect()
+    }
+
+    /// Makes the jobs of crontab files equal to these, except for jobs of files that could not be
+    /// read. A job with an unchanged definition keeps its history.
+    ///
+    /// # Errors
+    /// [`Error::Task`]; earlier changes stay.
+    async fn reconcile(
+        &self,
+        found: Vec<FileJob>,
+        unread: &[PathBuf],
+        starting: bool,
+    ) -> Result<(), Error> {
+        let mut wanted: HashMap<String, (JobDefinition, String)> = found
+            .into_iter()
+            .map(|FileJob { definition, file, .. }| {
+                (definition.name.clone(), (definition, file.display().to_string()))
+            })
+            .collect();
+        for names in self.vanished(&wanted, unread).await.chunks(COMMIT) {
+            self.tasks.remove_jobs(names.to_vec()).await?;
+            let mut plan = self.plan();
+            names.iter().for_each(|name| plan.remove(name));
+        }
+        let boot = (!starting).then(|| self.boot.clone());
+        let mut jobs = Vec::new();
+        for (name, (definition, file)) in wanted.drain() {
+            let fields = definition.to_fields();
+            let known =
+                self.tasks.job(&name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+            match known {
+                Some((Some(old), true)) if *old == *file => continue,
+                Some((None, _)) => {
+                    log::error!("{file}: ignored job {name}: a request has set a job with this name");
+                    continue;
+                }
+                Some((Some(_), _)) | None => {}
+            }
+            let at = clock::now().0;
+            jobs.push(Job { name, at, file: Some(file), fields, last: None, boot: boot.clone() });
+        }
+        for jobs in jobs.chunks(COMMIT) {
+            self.tasks.set_jobs(jobs.to_vec()).await?;
+            for job in jobs {
+                self.replan(&job.name);
+            }
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Returns the names of stored jobs of files that are not in the files any more.
+    async fn vanished(
+        &self,
+        wanted: &HashMap<String, (JobDefinition, String)>,
+        unread: &[PathBuf],
+    ) -> Vec<String> {
+        let mut vanished = Vec::new();
+        let mut after: Option<Arc<str>> = None;
+        loop {
+            let names = self.tasks.job_names(after.as_deref(), COMMIT);
+            let Some((last, _)) = names.last() else { return vanished };
+            after = Some(last.clone());
+            for (name, file) in names {
+                let Some(file) = file else { continue };
+                let is_unread = unread.iter().any(|unread| Path::new(&*file).starts_with(unread));
+                if !is_unread && !wanted.contains_key(&*name) {
+                    vanished.push(name.to_string());
+                }
+            }
+            yield_now().await;
+        }
+    }
 }
 
-/// A watch of the directory of crontabs, if there can be one.
+/// Watches the directory of crontab files, if that is possible.
 pub(super) fn watched(dir: &Path) -> Option<Watch> {
     match Watch::new(dir) {
         Ok(watch) => Some(watch),
         Err(error) => {
-            log::error!("{} is read at SIGHUP only: {error}", dir.display());
+            log::error!("cannot watch {}; SIGHUP reads it again: {error}", dir.display());
             None
         }
     }
+}
+
+/// Returns a number with its noun: "1 job", "2 jobs".
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

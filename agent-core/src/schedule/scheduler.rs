@@ -1,16 +1,15 @@
-//! The face that dispatch sees, and the loop that starts what is due.
+//! The scheduled jobs of this host, as dispatch uses them.
 
+use super::Error;
 use super::definition::{Parsed, Reader};
 use super::plan::Plan;
-use super::planning::{ReadJob, read};
+use super::planning::{ParsedJob, parse};
 use super::timer::{Moment, Timer};
-use crate::Error;
-use crate::clock::{self, Seconds};
+use crate::clock;
 use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
-use crate::task;
-use crate::task::{JobRun, Job, JobStatus, Status, Submission, Tasks};
+use crate::task::{self, Job, JobRun, JobStatus, Status, Submission, Tasks};
 use agent_wire::message::JobDefinition;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -18,34 +17,35 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
-/// Times that an answer tells in advance.
-pub(crate) const FORESEEN: usize = 5;
+/// Times in advance that a reply contains.
+const FORESEEN: usize = 5;
 
-/// What a job that is set comes to.
+/// A job that was set.
 #[derive(Debug)]
-pub(crate) struct Set {
+pub(crate) struct SetJob {
+    /// The schedule in its canonical form.
     pub(crate) canonical: String,
     pub(crate) warnings: Vec<String>,
-    /// Seconds since 1970.
+    /// Its next times, in seconds since 1970.
     pub(crate) next: Vec<i64>,
 }
 
-/// One job, as `cron.list` tells it.
+/// One job of `cron.list`.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(crate) struct JobListing {
     pub(crate) definition: JobDefinition,
-    /// The schedule in its canonical form, or as it was given where it can't be read any more.
+    /// The schedule in its canonical form, or as it was given where it can no longer be read.
     pub(crate) canonical: String,
-    /// The zone it is in.
+    /// The name of its time zone.
     pub(crate) zone: Option<String>,
-    /// The crontab that has it.
+    /// The crontab file that defines it.
     pub(crate) file: Option<Arc<str>>,
-    /// Seconds since 1970; none where it is switched off.
+    /// Its next times, in seconds since 1970; empty where it is switched off.
     pub(crate) next: Vec<i64>,
-    /// Runs that wait or run.
+    /// How many of its runs wait or run.
     pub(crate) open: usize,
     pub(crate) last: Option<Status>,
-    /// The last run that was due and was not started, and why.
+    /// The last run that was due and was skipped, and why.
     pub(crate) skipped: Option<(i64, String)>,
 }
 
@@ -56,21 +56,21 @@ pub(crate) struct Scheduler {
     pub(super) reader: Reader,
     pub(super) boot: String,
     pub(super) plan: Mutex<Plan>,
-    /// Those that were due lately.
-    pub(super) read_jobs: Mutex<HashMap<Arc<str>, Arc<ReadJob>>>,
-    /// Runs of each job that are on their way to the store, by their instants.
+    /// The jobs that were due lately.
+    pub(super) parsed_jobs: Mutex<HashMap<Arc<str>, Arc<ParsedJob>>>,
+    /// The runs of each job that are on their way to the store, by their instants.
     pub(super) starting: Mutex<HashMap<Arc<str>, Vec<i64>>>,
-    /// The plan has changed.
+    /// Notified when the plan has changed.
     pub(super) changed: Notify,
-    /// The directory of crontabs; told anew when its files are to be read again.
+    /// The directory of crontab files; sent again when its files are to be read again.
     pub(super) dir: watch::Sender<PathBuf>,
-    /// What is wrong with them.
+    /// The problems in them.
     pub(super) problems: Mutex<Arc<[String]>>,
-    over: watch::Sender<bool>,
+    shutdown: watch::Sender<bool>,
 }
 
 impl Scheduler {
-    /// A scheduler over the jobs in the store; `boot` is the kernel's boot id.
+    /// Creates a scheduler for the jobs in the store; `boot` is the kernel's boot id.
     pub(crate) fn new(
         host: &str,
         boot: String,
@@ -84,53 +84,56 @@ impl Scheduler {
             reader: Reader::new(host, &settings.timezone, &settings.calendar),
             boot,
             plan: Mutex::default(),
-            read_jobs: Mutex::default(),
+            parsed_jobs: Mutex::default(),
             starting: Mutex::default(),
             changed: Notify::new(),
             dir: watch::Sender::new(settings.dir.clone()),
             problems: Mutex::default(),
-            over: watch::Sender::new(false),
+            shutdown: watch::Sender::new(false),
         })
     }
 
-    /// Sets a job: it is durable when this comes back. The very same again changes nothing.
+    /// Sets a job: it is durable when this returns. Setting the same definition again changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`Error::Schedule`], [`Error::JobOfFile`]; those of [`Executor::check`]; [`Error::NoSpace`], [`Error::TasksBusy`],
-    /// [`Error::Journal`].
-    pub(crate) async fn set(&self, definition: JobDefinition) -> Result<Set, Error> {
+    /// [`Error::Invalid`], [`Error::InFile`], [`Error::Task`].
+    pub(crate) async fn set(&self, definition: JobDefinition) -> Result<SetJob, Error> {
         let Parsed { expression, schedule, .. } = self.reader.read(&definition)?;
         let spec = Spec::from(&*definition.bash);
         self.executor.check(&spec).await?;
         let fields = definition.to_fields();
-        let known = self.tasks.job(&definition.name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+        let name = &definition.name;
+        let known = self.tasks.job(name, |job| (job.file.clone(), job.fields.get() == fields.get()));
         match known {
             Some((Some(file), _)) => {
-                return Err(Error::JobOfFile { job: definition.name, file: file.to_string() });
+                return Err(Error::InFile { job: definition.name, file: file.to_string() });
             }
             Some((None, true)) => {}
             Some((None, false)) | None => {
-                let job =
-                    Job { name: definition.name.clone(), at: now_ms(), file: None, fields, last: None, boot: None };
+                let (name, at) = (name.clone(), clock::now().0);
+                let job = Job { name, at, file: None, fields, last: None, boot: None };
                 self.tasks.set_jobs(vec![job]).await?;
                 self.replan(&definition.name);
             }
         }
-        Ok(Set {
+        Ok(SetJob {
             canonical: expression.to_string(),
             warnings: expression.warnings().iter().map(ToString::to_string).collect(),
             next: schedule.after(now()).take(FORESEEN).collect(),
         })
     }
 
-    /// Removes a job; its runs go on. One that is not there is removed already.
+    /// Removes a job; its runs go on. Removing a job that does not exist succeeds.
     ///
     /// # Errors
-    /// [`Error::JobOfFile`], [`Error::Journal`].
+    /// [`Error::InFile`], [`Error::Task`].
     pub(crate) async fn remove(&self, name: &str) -> Result<(), Error> {
         match self.tasks.job(name, |job| job.file.clone()) {
             None => Ok(()),
-            Some(Some(file)) => Err(Error::JobOfFile { job: name.to_owned(), file: file.to_string() }),
+            Some(Some(file)) => {
+                Err(Error::InFile { job: name.to_owned(), file: file.to_string() })
+            }
             Some(None) => {
                 self.tasks.remove_jobs(vec![name.to_owned()]).await?;
                 self.plan().remove(name);
@@ -139,14 +142,14 @@ impl Scheduler {
         }
     }
 
-    /// Jobs by name, those after one.
-    pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Vec<Listed> {
-        self.tasks.jobs(after, limit).into_iter().filter_map(|status| self.listed(status)).collect()
+    /// Returns the jobs whose names sort after one, at most `limit`.
+    pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Vec<JobListing> {
+        self.tasks.jobs(after, limit).into_iter().filter_map(|status| self.listing(status)).collect()
     }
 
-    fn listed(&self, status: JobStatus) -> Option<Listed> {
+    fn listing(&self, status: JobStatus) -> Option<JobListing> {
         let JobStatus { name, job, open, last } = status;
-        let definition = read(&name, job.fields.get())?;
+        let definition = parse(&name, job.fields.get())?;
         let (canonical, zone, next) = match self.reader.read(&definition) {
             Ok(Parsed { expression, zone, schedule }) => {
                 let foreseen = if definition.options.enabled { FORESEEN } else { 0 };
@@ -156,41 +159,44 @@ impl Scheduler {
             Err(_) => (definition.schedule.clone(), None, Vec::new()),
         };
         let skipped = job.skipped.map(|skipped| *skipped);
-        Some(Listed { definition, canonical, zone, file: job.file, next, open, last, skipped })
+        Some(JobListing { definition, canonical, zone, file: job.file, next, open, last, skipped })
     }
 
-    /// Starts a run now, besides those that are due, and tells the task's id. The same request again is the same run.
+    /// Starts a run now, besides the runs that are due, and returns the task's id. Repeating the
+    /// same request starts no other run.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`]; those of [`Tasks::submit`].
+    /// [`Error::Task`].
     pub(crate) async fn run(&self, name: &str, request: &str) -> Result<String, Error> {
-        let Some(definition) = self.definition(name) else { return Err(task::Error::NoSuchJob(name.to_owned()).into()) };
+        let Some(definition) = self.definition(name) else {
+            return Err(task::Error::NoSuchJob(name.to_owned()).into());
+        };
         let id = format!("cron:{name}:run:{request}");
-        let due =
-            JobRun { job: name.to_owned(), at: None, queue: false, boot: None, orphan: false, ahead: false };
-        self.tasks.submit(&id, Submission::new(*definition.bash).for_run(due, 0)).await?;
+        let run = JobRun { job: name.to_owned(), ..JobRun::default() };
+        self.tasks.submit(&id, Submission::new(*definition.bash).for_run(run, 0)).await?;
         Ok(id)
     }
 
-    /// A job's runs that are known, newest first.
+    /// Returns a job's runs, newest first.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`].
+    /// [`Error::Task`]: no job has this name.
     pub(crate) fn history(&self, name: &str, limit: usize) -> Result<Vec<Status>, Error> {
         Ok(self.tasks.runs(name, limit)?)
     }
 
-    /// What is wrong with the crontabs, as of the last look at them.
+    /// Returns the problems in the crontab files, as of the last time they were read.
     pub(crate) fn problems(&self) -> Arc<[String]> {
         self.problems.lock().clone()
     }
 
-    /// New settings, and a look at the system's zone, all calendars and all crontabs: every job is planned anew.
+    /// Applies new settings, reads the system's zone, all calendars and all crontab files again,
+    /// and plans every job again.
     pub(crate) async fn reconfigure(&self, settings: &CronSettings) {
         let changed = self.reader.reload(&settings.timezone, &settings.calendar);
-        self.read_jobs().clear();
+        self.parsed_jobs().clear();
         if changed {
-            // What was due by other rules is not made up for; what is due in this second is.
+            // Runs that were due by the old rules are not made up for; runs due in this second are.
             let now = now();
             self.plan_all(|base| base.max(now - 1)).await;
         } else {
@@ -202,40 +208,27 @@ impl Scheduler {
     /// Starts what is due, until shutdown.
     ///
     /// # Errors
-    /// [`Error::System`]: no timer can be had.
+    /// [`Error::System`]: no descriptor is left for the timer.
     pub(crate) fn start(self: &Arc<Self>) -> Result<(), Error> {
         let timer = Timer::new()?;
         let moment = Moment::now()?;
-        // Owned by `over`: shutdown waits until its receiver is gone.
-        tokio::spawn(boxed(self.clone().serve(timer, moment, self.over.subscribe())));
+        // Owned by `shutdown`, which waits until the receiver is dropped.
+        tokio::spawn(boxed(self.clone().serve(timer, moment, self.shutdown.subscribe())));
         Ok(())
     }
 
-    /// Ends the loop; runs that were handed over are tasks by then.
+    /// Stops the loop; the runs that it started are tasks by then.
     pub(crate) async fn shutdown(&self) {
-        self.over.send_replace(true);
-        self.over.closed().await;
+        self.shutdown.send_replace(true);
+        self.shutdown.closed().await;
     }
 
     pub(super) fn plan(&self) -> MutexGuard<'_, Plan> {
-        // What is under the lock changes by one call: whole, whatever panicked.
         self.plan.lock()
     }
 }
 
-/// An instant as ids and logs have it: RFC 3339, UTC.
-pub(crate) fn told(at: i64) -> String {
-    Seconds(at).to_string()
-}
-
+/// Returns the present second since 1970.
 pub(super) fn now() -> i64 {
     clock::now().seconds().0
-}
-
-pub(super) fn seconds(ms: u64) -> i64 {
-    i64::try_from(ms / 1000).unwrap_or(i64::MAX)
-}
-
-pub(super) fn now_ms() -> u64 {
-    clock::now().0
 }

@@ -1,6 +1,9 @@
-//! Thirty simulated days of the [`super::plan`], over and over: clocks that are set, daylight saving both ways, an agent
-//! that is killed and stalls. What it starts is what a look at every job in every second, over a list of all their
-//! times made by trying them all, would start.
+//! Simulates thirty days of the [`super::plan`], many times: clocks are set, daylight saving
+//! changes both ways, the agent is killed and stalls. The plan must start exactly what a check of
+//! every job in every second would start, with a list of all times that is made by brute force.
+//!
+//! One file above 400 lines: the world, the plan's run and the brute-force model only make sense
+//! together.
 
 use super::plan::{Fate, GRACE, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
 use agent_cron::{Expression, Schedule, Zone, Zones};
@@ -10,10 +13,10 @@ use std::sync::Arc;
 const DAY: i64 = 86_400;
 const DAYS: i64 = 30;
 
-/// All times of these jobs are whole multiples of it, and so are all changes of offset.
+/// All times of these jobs, and all changes of offset, are multiples of it.
 const GRAIN: i64 = 30;
 
-/// Different troubles for each of them.
+/// Rounds, each with different troubles.
 const ROUNDS: u64 = 2;
 
 /// A zone, and a first day (2026) 15 days before its clocks are changed, twice.
@@ -25,7 +28,7 @@ const ZONES: [(&str, [i64; 2]); 5] = [
     ("America/Santiago", [1_773_964_800, 1_787_443_200]),
 ];
 
-/// A time of a wall clock.
+/// The time that a wall clock shows.
 #[derive(Clone, Copy)]
 struct Wall {
     hour: i64,
@@ -47,7 +50,7 @@ impl Wall {
     }
 }
 
-/// A job of the simulation, said twice: to the engine, and to whoever tries all times.
+/// A job of the simulation, described twice: for the engine, and for the brute-force model.
 struct Kind {
     expression: &'static str,
     is_wild: bool,
@@ -116,7 +119,7 @@ const KINDS: [Kind; 8] = [
 ];
 
 impl Kind {
-    /// Every time from `from` on, by trying all (cron.md, rules 24 and 25).
+    /// Returns every time from `from` on, by brute force (docs/schedules.md rules 24 and 25).
     fn all(&self, zone: &Zone, from: i64, to: i64) -> Vec<i64> {
         let mut times = Vec::new();
         let mut offset = i64::from(zone.offset_at(from - GRAIN));
@@ -141,7 +144,7 @@ impl Kind {
     }
 }
 
-/// xorshift64*: the same again for the same seed.
+/// A repeatable random sequence (xorshift64*).
 struct Random(u64);
 
 impl Random {
@@ -154,25 +157,25 @@ impl Random {
     }
 }
 
-/// Seconds in which the agent does not look: stopped, asleep with its host, or dead.
+/// Seconds in which the agent does not run: stopped, suspended with its host, or dead.
 #[derive(Clone, Copy, Debug)]
 struct Outage {
-    /// The first in which it does so again.
+    /// The first second in which it runs again.
     until: i64,
-    /// It knows only what was durable then.
+    /// Whether it was killed: then it knows only what was durable.
     killed: bool,
 }
 
-/// What happens to the agent and its clock, by the seconds that have really passed.
+/// The events that happen to the agent and its clock, by the seconds that have really passed.
 #[derive(Debug)]
 struct World {
     zone: Zone,
     begin: i64,
-    /// When the clock is set, and by how many seconds it is ahead of the first one from then on.
+    /// When the clock is set, and how many seconds it is ahead of the first clock from then on.
     offsets: BTreeMap<i64, i64>,
-    /// By the last second in which it looks.
+    /// By the last second in which the agent runs.
     outages: BTreeMap<i64, Outage>,
-    /// Which of the runs of a second were durable when the agent was killed in it.
+    /// Decides which runs of a second were durable when the agent was killed in it.
     luck: i64,
 }
 
@@ -217,7 +220,7 @@ impl World {
         Self { zone: zone.clone(), begin, offsets, outages, luck: random.below(i64::from(u16::MAX)) }
     }
 
-    /// What the clock says.
+    /// Returns the time that the clock shows.
     fn now(&self, passed: i64) -> i64 {
         self.begin + passed + self.offsets.range(..=passed).next_back().map_or(0, |(_, offset)| *offset)
     }
@@ -227,19 +230,19 @@ impl World {
     }
 }
 
-/// What was started: the second that had passed, the job, and the instant it was due.
+/// A started run: the seconds that had passed, the job, and the instant it was due.
 type Run = (i64, usize, i64);
 
-/// What the journal holds of a job.
+/// A job as the journal records it.
 #[derive(Clone, Copy)]
-struct Kept {
+struct Journaled {
     set_at: i64,
     last: Option<i64>,
 }
 
-impl Kept {
-    /// The clock has been set by more than it may be.
-    fn begin_anew(&mut self, now: i64) {
+impl Journaled {
+    /// Starts over after the clock was set by more than the largest step.
+    fn start_over(&mut self, now: i64) {
         *self = Self { set_at: now, last: self.last.map(|last| last.min(now)) };
     }
 }
@@ -263,15 +266,15 @@ impl Jobs for Schedules {
     }
 }
 
-/// The plan, which looks only when it wants to, or when the clock is set.
+/// Runs the plan, which only wakes when it wants to, or when the clock is set.
 fn planned(world: &World) -> Vec<Run> {
     let jobs = Schedules::new(&world.zone);
     let names: Vec<Arc<str>> = (0..KINDS.len()).map(|job| job.to_string().into()).collect();
-    let mut kept = [Kept { set_at: world.begin, last: None }; KINDS.len()];
+    let mut kept = [Journaled { set_at: world.begin, last: None }; KINDS.len()];
     let mut runs = Vec::new();
-    let plan_all = |kept: &mut [Kept], now: i64| {
+    let plan_all = |kept: &mut [Journaled], now: i64| {
         if kept.iter().any(|kept| is_ahead(now, kept.set_at, kept.last)) {
-            kept.iter_mut().for_each(|kept| kept.begin_anew(now));
+            kept.iter_mut().for_each(|kept| kept.start_over(now));
         }
         let mut plan = Plan::default();
         for (name, kept) in names.iter().zip(kept) {
@@ -285,7 +288,7 @@ fn planned(world: &World) -> Vec<Run> {
     while passed < DAYS * DAY {
         let now = world.now(passed);
         if (now - last.1 - (passed - last.0)).abs() > LARGEST_STEP {
-            kept.iter_mut().for_each(|kept| kept.begin_anew(now));
+            kept.iter_mut().for_each(|kept| kept.start_over(now));
             plan = plan_all(&mut kept, now);
         }
         last = (passed, now);
@@ -316,11 +319,12 @@ fn planned(world: &World) -> Vec<Run> {
     runs
 }
 
-/// The rule by the letter (cron.md, rule 28): every second, every job, a list of its times.
-fn looked_at(world: &World) -> Vec<Run> {
+/// Applies docs/schedules.md rule 28 by the letter: every second, every job, a list of its times.
+fn brute_force(world: &World) -> Vec<Run> {
     let span = (world.begin - 40 * DAY, world.begin + 80 * DAY);
     let all: Vec<Vec<i64>> = KINDS.iter().map(|kind| kind.all(&world.zone, span.0, span.1)).collect();
-    // The instant after which a job's times count, and what of it a kill leaves; the first start that it has then.
+    // The instant after which a job's times count, the same as far as a kill preserves it, and the
+    // first start after it.
     let mut after = [world.begin; KINDS.len()];
     let mut durable = after;
     let start = |job: usize, after: i64| {
@@ -342,13 +346,13 @@ fn looked_at(world: &World) -> Vec<Run> {
         }
         let now = world.begin + passed + offset;
         assert!((span.0..span.1).contains(&now));
-        let mut begin_anew = (offset - seen).abs() > LARGEST_STEP;
+        let mut start_over = (offset - seen).abs() > LARGEST_STEP;
         if outage.take().is_some_and(|outage| outage.killed) {
-            begin_anew = durable.iter().any(|after| *after > now + LARGEST_STEP);
+            start_over = durable.iter().any(|after| *after > now + LARGEST_STEP);
             (after, starts) = (durable, [0; KINDS.len()]);
         }
         seen = offset;
-        if begin_anew {
+        if start_over {
             (after, durable, starts) = ([now; KINDS.len()], [now; KINDS.len()], [0; KINDS.len()]);
         }
         outage = begun.map(|(_, outage)| outage);
@@ -374,7 +378,7 @@ fn looked_at(world: &World) -> Vec<Run> {
 }
 
 #[test]
-fn thirty_days_start_what_the_rule_says_and_nothing_twice() {
+fn thirty_days_start_what_the_rule_says_and_no_run_twice() {
     let zones = Zones::system();
     for (name, begins) in ZONES {
         let zone = zones.load(name).unwrap();
@@ -384,8 +388,8 @@ fn thirty_days_start_what_the_rule_says_and_nothing_twice() {
             assert_eq!(offsets.len(), 2, "{name}: the clocks change in the 30 days from {begin}");
             for seed in 1..=ROUNDS {
                 let world = World::new(&zone, begin, &mut Random(seed));
-                let (mut ours, mut wanted) = (planned(&world), looked_at(&world));
-                // Those of one second in any order.
+                let (mut ours, mut wanted) = (planned(&world), brute_force(&world));
+                // The runs of one second, in any order.
                 ours.sort_unstable();
                 wanted.sort_unstable();
                 let differs = ours.iter().zip(&wanted).find(|(ours, wanted)| ours != wanted);
@@ -398,7 +402,7 @@ fn thirty_days_start_what_the_rule_says_and_nothing_twice() {
 }
 
 #[test]
-fn without_trouble_every_time_is_started_in_its_second() {
+fn without_trouble_every_run_starts_in_its_second() {
     let zones = Zones::system();
     for (name, begins) in ZONES {
         let zone = zones.load(name).unwrap();

@@ -1,8 +1,8 @@
-//! Notices that something in the directory of crontabs has changed, without looking: inotify(7).
+//! Reports changes in the directory of crontab files, by inotify(7).
 //!
-//! A directory that is not there is waited for in the nearest one above it that is.
+//! While the directory does not exist, its nearest existing ancestor is watched.
 
-use crate::Error;
+use super::Error;
 use agent_sys::readiness;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
@@ -12,39 +12,40 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// How long changes are gathered once one has come: an editor and a package manager make several.
+/// How long further changes are gathered after the first: editors and package managers make
+/// several.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The most looks for a deeper place to watch, of directories that come to be meanwhile.
+/// The most attempts to watch a deeper directory, while directories are being created.
 const MAX_PLACES: usize = 16;
 
 /// Watches one directory.
 pub(crate) struct Watch {
     dir: PathBuf,
     inotify: Inotify,
-    /// A second descriptor of the same, for the loop to watch.
+    /// A second descriptor of the same, for the event loop.
     watched: AsyncFd<OwnedFd>,
     place: Option<WatchDescriptor>,
 }
 
 impl Watch {
-    /// Of a directory that is there or may come to be. What changes from now on is noticed.
+    /// Watches a directory, which need not exist yet. Changes from now on are reported.
     ///
     /// # Errors
     /// [`Error::System`]: the host has no more inotify instances or watches.
     pub(crate) fn new(dir: &Path) -> Result<Self, Error> {
-        let failed = |errno: Errno| Error::System { call: "inotify_init1", source: errno.into() };
+        let failed = |errno: Errno| Error::system("inotify_init1", errno);
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
         let second = inotify.as_fd().try_clone_to_owned();
         let watched = second
             .and_then(|second| readiness::watch(second, Interest::READABLE))
-            .map_err(|source| Error::System { call: "epoll_ctl", source })?;
+            .map_err(|source| Error::system("epoll_ctl", source))?;
         let mut watch = Self { dir: dir.to_owned(), inotify, watched, place: None };
         watch.place()?;
         Ok(watch)
     }
 
-    /// Comes back some moments after a change. Dropping the future loses nothing but the wait.
+    /// Returns a moment after a change. Dropping the future loses no change.
     ///
     /// # Errors
     /// As [`Watch::new`].
@@ -62,11 +63,12 @@ impl Watch {
         self.place()
     }
 
-    /// Watches the directory, or the nearest above it. Again after each change: it may have been replaced.
+    /// Watches the directory, or its nearest existing ancestor. Called again after each change: it
+    /// may have been replaced.
     fn place(&mut self) -> Result<(), Error> {
         for _ in 0..MAX_PLACES {
             let depth = self.place_once()?;
-            // What came to be below it since it was looked for has no event of its own.
+            // A directory that was created below it before the watch has no event.
             let below = depth.checked_sub(1).and_then(|above| self.dir.ancestors().nth(above));
             if !below.is_some_and(Path::is_dir) {
                 break;
@@ -75,7 +77,7 @@ impl Watch {
         Ok(())
     }
 
-    /// How far above the directory the one is that is watched now.
+    /// Places the watch once. Returns how many levels above the directory it is.
     fn place_once(&mut self) -> Result<usize, Error> {
         let content = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_CLOSE_WRITE
@@ -89,7 +91,8 @@ impl Watch {
             let flags = itself | if depth == 0 { content } else { above };
             match self.inotify.add_watch(dir, flags) {
                 Ok(place) => {
-                    // The same again where nothing has moved. Taking the old one away is an event of its own, once.
+                    // The same watch as before where nothing has moved. Removing an old one causes
+                    // one more event.
                     if let Some(old) = self.place.replace(place).filter(|old| *old != place) {
                         let _ = self.inotify.rm_watch(old);
                     }
@@ -97,7 +100,7 @@ impl Watch {
                 }
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(errno) => {
-                    return Err(Error::System { call: "inotify_add_watch", source: errno.into() });
+                    return Err(Error::system("inotify_add_watch", errno));
                 }
             }
         }

@@ -283,8 +283,8 @@ pub(crate) struct StoredStream {
 }
 
 impl StoredStream {
-    /// Describes a stream that has ended; `None` when nothing was printed. `max` is the bound of its
-    /// file.
+    /// Describes a stream that has ended; `None` when nothing was printed. `max` is the bound of
+    /// its file.
     pub(crate) fn of(extent: &Extent, max: u64) -> Option<Self> {
         let Extent { total, written, tail, stopped } = *extent;
         (total > 0).then(|| Self { total, written, tail, stopped, stored: extent.stored(max) })

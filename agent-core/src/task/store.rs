@@ -119,8 +119,8 @@ impl Store {
         Ok(self.committer.commit(records, Priority::Deferred).await?)
     }
 
-    /// Makes records durable, all or none, and applies them to the table. A new task leaves the room
-    /// alone that earlier tasks need for their ends.
+    /// Makes records durable, all or none, and applies them to the table. A new task leaves the
+    /// room alone that earlier tasks need for their ends.
     ///
     /// # Errors
     /// [`Error::Journal`]: none of the records is durable.

@@ -144,7 +144,8 @@ impl Tasks {
     async fn check(&self, bash: &Bash) -> Result<(), StartError> {
         let spec = Spec::from(bash);
         if spec.user.is_some() || spec.group.is_some() || spec.limits != Limits::default() {
-            // Boxed: a look-up has a large state, which a thousand tasks without one need not carry.
+            // Boxed: a look-up has a large state, which a thousand tasks without one need not
+            // carry.
             let check = async move { self.executor.check(&spec).await };
             Box::pin(check).await
         } else {

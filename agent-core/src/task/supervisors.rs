@@ -5,8 +5,8 @@
 //! may come without another wake-up. While a task runs that a request submitted, each end is
 //! reported at once.
 //!
-//! The supervisors have an epoll(7) of their own, which the event loop watches only when the next end
-//! is to wake it; during the pause, each end would wake it.
+//! The supervisors have an epoll(7) of their own, which the event loop watches only when the next
+//! end is to wake it; during the pause, each end would wake it.
 
 use agent_sys::pidfd::PidFd;
 use agent_sys::readiness;
@@ -117,7 +117,6 @@ impl Supervisors {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // What is under the lock changes by calls that don't panic half-way.
         self.waiting.lock()
     }
 }

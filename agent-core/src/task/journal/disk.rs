@@ -14,9 +14,9 @@ const CHUNK: usize = 64 << 10;
 /// last.
 const AMPLE: u64 = 4 << 20;
 
-/// Bytes of a file that are written beforehand; the rest is only allocated. A first write to allocated
-/// space changes the file's block map, which the next sync has to write too; but writing megabytes
-/// beforehand costs more than that saves.
+/// Bytes of a file that are written beforehand; the rest is only allocated. A first write to
+/// allocated space changes the file's block map, which the next sync has to write too; but writing
+/// megabytes beforehand costs more than that saves.
 const PREFILLED: u64 = 256 << 10;
 
 /// The files of one directory. Names are single file names.

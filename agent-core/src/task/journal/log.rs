@@ -1,5 +1,5 @@
-//! Writes a journal: one file at a time, allocated beforehand, and a new file when the old one is full
-//! or cannot be trusted any more.
+//! Writes a journal: one file at a time, allocated beforehand, and a new file when the old one is
+//! full or cannot be trusted any more.
 
 use super::disk::Disk;
 use super::segment::{self, HEADER, MAX_RECORD, frame_length, header, put_frame};
@@ -67,8 +67,8 @@ impl<D: Disk> Log<D> {
                     };
                     // Left by an interrupted rewrite; usually missing.
                     let _ = log.disk.remove(NEXT);
-                    // Where this fails nothing can be committed, so nothing builds on records that may
-                    // not last.
+                    // Where this fails nothing can be committed, so nothing builds on records that
+                    // may not last.
                     log.poisoned = log.settle(read.torn).is_err();
                     return Ok((log, found));
                 }
@@ -86,8 +86,8 @@ impl<D: Disk> Log<D> {
         Ok((log, found))
     }
 
-    /// Finishes what a killed process may have left undone: its last writes and its last rename can be
-    /// read, and yet a power cut could undo them. The rest of a torn commit is cleared: after a
+    /// Finishes what a killed process may have left undone: its last writes and its last rename can
+    /// be read, and yet a power cut could undo them. The rest of a torn commit is cleared: after a
     /// shorter frame, it could pass for the next one.
     fn settle(&self, torn: usize) -> io::Result<()> {
         if torn > 0 {
@@ -148,8 +148,8 @@ impl<D: Disk> Log<D> {
             }
             Err(_) => {
                 self.poisoned = true;
-                // Part of it may be on the disk; after a crash it must not come back as committed. So
-                // it is overwritten, as far as the disk allows.
+                // Part of it may be on the disk; after a crash it must not come back as committed.
+                // So it is overwritten, as far as the disk allows.
                 let _ = self.disk.write(&self.file, self.end, &vec![0; frames.len()]);
                 let _ = self.disk.sync(&self.file);
             }

@@ -5,9 +5,9 @@
 //! +2.4 MB). With the file's space allocated beforehand, one commit is one write and one
 //! fdatasync(2): as little as durability costs at all.
 //!
-//! [`segment`] is the file format, [`log`] writes the file, [`disk`] has the few file operations that
-//! this takes, and [`committer`] gathers concurrent requests into one sync. None of them knows what
-//! the records mean.
+//! [`segment`] is the file format, [`log`] writes the file, [`disk`] has the few file operations
+//! that this takes, and [`committer`] gathers concurrent requests into one sync. None of them knows
+//! what the records mean.
 
 mod committer;
 mod disk;

@@ -1,7 +1,7 @@
 //! Follows a task from its start to its end.
 
 use super::Runner;
-use super::ending::lost;
+use super::ending::{lost, not_started};
 use super::start::{NotStarted, Supervised, Turn};
 use crate::clock;
 use crate::exec::{self, Lodging, Spec};
@@ -10,6 +10,7 @@ use crate::task::table::Phase;
 use agent_sys::pidfd::PidFd;
 use agent_sys::slot::Look;
 use agent_sys::supervisor;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Runner {
             Ok(supervised) => self.watch(n, slot, shape, supervised, spec).await,
             Err(NotStarted::Cancelled) => Ended::unstarted(n, clock::now().0, Ending::Cancelled),
             Err(NotStarted::Failed(error)) => {
-                Ended::unstarted(n, clock::now().0, super::ending::not_started(&error))
+                Ended::unstarted(n, clock::now().0, not_started(&error))
             }
             Err(NotStarted::Later(error)) => {
                 let id = self.store.label(n);
@@ -109,7 +110,7 @@ impl Runner {
         };
         lodging.give_back(match last {
             Ok(Look::Ended(record)) if record.is_by_itself() => Some(record.rest),
-            _ => None,
+            Ok(Look::Ended(_) | Look::Lost { .. } | Look::Running { .. }) | Err(_) => None,
         });
         ended
     }
@@ -134,7 +135,8 @@ impl Runner {
         loop {
             match self.slots.look(slot, n) {
                 Ok(Look::Running { begun: Some(begun), .. }) => {
-                    // Where it is gone in this moment, or no descriptor is left, the next look tells.
+                    // Where it is gone in this moment, or no descriptor is left, the next look
+                    // tells.
                     if let Ok(Some(supervisor)) = supervisor::find(&begun) {
                         return Some(supervisor);
                     }
@@ -153,6 +155,7 @@ impl Runner {
     }
 }
 
-fn slot_unreadable(n: u64, error: &std::io::Error) -> Ended {
+/// Returns the end of a task whose slot cannot be read.
+fn slot_unreadable(n: u64, error: &io::Error) -> Ended {
     Ended::unstarted(n, clock::now().0, Ending::Interrupted(format!("its slot cannot be read: {error}")))
 }

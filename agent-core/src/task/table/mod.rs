@@ -1,7 +1,8 @@
 //! The tasks and jobs as the journal records them: a fold over its records, and nothing else.
 //!
 //! Every change is a [`Record`] that is durable first, so the table after a crash is the table
-//! before it. [`super::Tasks`] owns it; it knows no files, and no time but the times in the records.
+//! before it. [`super::Tasks`] owns it; it knows no files, and no time but the times in the
+//! records.
 
 mod jobs;
 mod snapshot;

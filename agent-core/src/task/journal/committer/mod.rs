@@ -38,8 +38,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// The thread's stack, in bytes; it touches a page or two.
 const STACK: usize = 256 << 10;
 
-/// Receives committed records and knows their meaning. Called on the committer's thread, never under
-/// its lock.
+/// Receives committed records and knows their meaning. Called on the committer's thread, never
+/// under its lock.
 pub(crate) trait Replica: Send + Sync + 'static {
     /// A record.
     type Record: Send;
@@ -132,7 +132,8 @@ where
             Urgency::Now => self.wake(),
             Urgency::Soon => {
                 let _wake = WakeOnDrop(self);
-                // Let the other tasks that are ready add their requests, so that they share a batch.
+                // Let the other tasks that are ready add their requests, so that they share a
+                // batch.
                 tokio::task::yield_now().await;
             }
             Urgency::None => {}

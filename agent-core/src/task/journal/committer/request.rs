@@ -60,8 +60,8 @@ pub(super) struct Request<R> {
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
-/// The outcome of a request, which the first requester of a batch passes on to the others. So a batch
-/// wakes the event loop once instead of once per request, and replies go out together.
+/// The outcome of a request, which the first requester of a batch passes on to the others. So a
+/// batch wakes the event loop once instead of once per request, and replies go out together.
 pub(super) struct Outcome {
     pub(super) result: Result<(), CommitError>,
     pub(super) others: Vec<oneshot::Sender<Outcome>>,

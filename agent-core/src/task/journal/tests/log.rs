@@ -44,8 +44,8 @@ impl Run {
     }
 }
 
-/// Checks that the records read back contain all that the run relied on, in order, and nothing that was
-/// never written.
+/// Checks that the records read back contain all that the run relied on, in order, and nothing that
+/// was never written.
 fn keeps(found: &[Vec<u8>], run: &Run, what: &str) {
     let mut places = found.iter();
     for record in &run.relied {
