@@ -179,7 +179,9 @@ async fn the_same_task_again_is_known_and_another_of_its_id_refused() {
 async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
     let (server, mut agent, mut channel) = connected().await;
     accept(&mut channel, "one", "echo begun; sleep 2; echo over", json!({})).await;
+    // "running" means that the intent is durable: the supervisor comes after it.
     until_state(&mut channel, "one", "running").await;
+    eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
     agent.restart();
     let mut channel = server.channel().await;
     until_state(&mut channel, "one", "running").await;
