@@ -29,13 +29,6 @@ pub(crate) enum Error {
         /// What it is.
         why: String,
     },
-    /// A system call failed that has no path, user or address to name.
-    System {
-        /// Its name.
-        call: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
     /// The server's name has no address.
     Resolve {
         /// The name as configured.
@@ -85,8 +78,6 @@ pub(crate) enum Error {
         /// The operator's words for the one who asks.
         reason: Option<String>,
     },
-    /// The agent ends and takes no more commands.
-    ShuttingDown,
     /// A plugin's call failed.
     Plugin(plugin::Error),
     /// A command or a task was not started.
@@ -103,7 +94,6 @@ impl fmt::Display for Error {
             Self::Config(why) => f.write_str(why),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Refused { path, why } => write!(f, "{}: refused: {why}", path.display()),
-            Self::System { call, source } => write!(f, "{call}: {source}"),
             Self::Resolve { name, why } => write!(f, "no address for {name}: {why}"),
             Self::TlsFile { key, path, why } => write!(f, "tls.{key} = {}: {why}", path.display()),
             Self::Connection { peer, source } => write!(f, "{peer}: {source}"),
@@ -114,7 +104,6 @@ impl fmt::Display for Error {
             }
             Self::RefusedByPolicy { rule, reason: Some(reason) } => write!(f, "{rule}: {reason}"),
             Self::RefusedByPolicy { rule, reason: None } => f.write_str(rule),
-            Self::ShuttingDown => f.write_str("the agent is shutting down"),
             Self::Plugin(error) => error.fmt(f),
             Self::Schedule(error) => error.fmt(f),
             Self::Exec(error) => error.fmt(f),

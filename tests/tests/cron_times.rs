@@ -92,8 +92,8 @@ async fn what_was_due_while_the_agent_was_down_is_made_up_for_once_or_left_out()
             assert_eq!(runs(&mut channel, "once").await, std::slice::from_ref(&last), "after {signal}");
             for name in ["near", "skip"] {
                 assert_eq!(runs(&mut channel, name).await, Vec::<String>::new(), "{name} after {signal}");
-                let left_out = format!("job {name}: what was due until {last} was missed and is left out");
-                agent.logged(&left_out).await;
+                let skipped = format!("job {name}: skipped the missed runs that were due until {last}");
+                agent.logged(&skipped).await;
             }
             // Once, however often the agent is started.
             agent.restart();

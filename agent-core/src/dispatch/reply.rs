@@ -54,7 +54,6 @@ pub(super) fn failed(id: &str, error: &Error) -> Response {
         }
         Error::Schedule(schedule::Error::System { .. }) => return internal(id, error),
         Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
-        Error::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
         other => return internal(id, other),
     };
     Response::failed(Some(id), retcode, detail)

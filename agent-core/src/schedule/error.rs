@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 /// Why a job could not be set, changed or run.
 #[derive(Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// A field of a job, or a setting, has a value that cannot be used.
     Invalid {
         /// The field of the request, or the key of the setting.

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 /// Why a task or a job could not be accepted, found or changed.
 #[derive(Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// The command cannot be started on this host.
     Start(StartError),
     /// No task has this id.

@@ -21,7 +21,7 @@ pub(crate) enum Priority {
 
 /// Why none of a request's records is on the disk.
 #[derive(Clone, Debug)]
-pub enum CommitError {
+pub(crate) enum CommitError {
     /// The disk has no space.
     NoSpace(Arc<io::Error>),
     /// Too many records wait already.
