@@ -1,12 +1,10 @@
-//! The agent's side of the zygote: starts it, hands it launches, starts another when it has died.
+//! The agent's side of the zygote: starts it, sends it launches, and replaces it when it died.
 //!
-//! Launches are ordered as they come and answered in their order; each takes the zygote about a tenth
-//! of a millisecond. Commands do not depend on the zygote once they are started.
+//! Launches are sent as they come and get their replies in the same order; each takes the zygote
+//! about a tenth of a millisecond. Commands do not depend on the zygote once they are started.
 
-use parking_lot::{Mutex as StdMutex, MutexGuard};
-use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -15,35 +13,29 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use agent_sys::pidfd::PidFd;
-use agent_sys::running::{Attempt, Running};
-use agent_sys::{FailureReport, Files, Holder, Launch, Stage, StartFailure, packet, readiness, zygote};
+use agent_sys::running::Running;
+use agent_sys::{Files, Holder, Launch, Stage, StartFailure, packet, readiness, zygote};
 use log::{error, warn};
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{self, Shutdown};
-use nix::unistd;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time;
 
 use super::entry::ZYGOTE_FLAG;
+use super::failures::Failures;
+use super::line::{Line, Lost, is_gone};
 use crate::exec::StartError;
 use crate::exec::cgroups::leaves::Leaves;
 
-/// How long the zygote may take for one launch. One that takes longer is stopped or worse, and
-/// replaced.
+/// How long the zygote may take for one launch. A slower one is stopped or worse: it is replaced.
 const ZYGOTE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A zygote that dies younger is replaced only when the next command needs one, so that a cause
 /// that lasts does not become a loop.
 const TOO_YOUNG: Duration = Duration::from_secs(1);
-/// Zygotes that one launch is ordered from, as long as nothing of it has begun.
+/// Zygotes that one launch is sent to in turn, as long as it has certainly not begun.
 const ATTEMPTS: usize = 10;
-/// Looks for answers of a zygote that has ended: more than packets can wait in a socket.
-const LAST_LOOKS: usize = 1024;
-/// Reports kept of failures that nobody has asked for yet: of commands killed while they failed.
-const MAX_FAILURES: usize = 4096;
 
 /// Starts processes through the zygote.
 #[derive(Debug)]
@@ -53,14 +45,14 @@ pub(crate) struct Spawner {
     running: Arc<Running>,
     leaves: Option<Arc<Leaves>>,
     failures: Failures,
-    current: Mutex<State>,
+    current: Mutex<Current>,
 }
 
 #[derive(Debug)]
-enum State {
+enum Current {
     None,
     Alive(Zygote),
-    /// Shut down: no other is started.
+    /// After shutdown: no other is started.
     Closed,
 }
 
@@ -68,34 +60,8 @@ enum State {
 struct Zygote {
     line: Arc<Line>,
     started: Instant,
-    /// Takes its answers and reaps it.
+    /// Receives its replies and reaps it.
     watch: JoinHandle<()>,
-}
-
-/// The way to one zygote and back.
-#[derive(Debug)]
-struct Line {
-    socket: AsyncFd<OwnedFd>,
-    process: AsyncFd<PidFd>,
-    /// Launches that are ordered and not answered, in their order; `None` when nobody answers any more.
-    ordered: StdMutex<Option<VecDeque<Ordered>>>,
-    /// It is gone, and no launch is given to it any more.
-    replaced: watch::Sender<bool>,
-}
-
-#[derive(Debug)]
-struct Ordered {
-    id: u64,
-    answer: oneshot::Sender<Result<io::Result<PidFd>, Lost>>,
-}
-
-/// How the answer to a launch is lost.
-#[derive(Debug)]
-enum Lost {
-    /// Nothing of it has begun.
-    NotBegun,
-    /// It may or may not have begun.
-    NoAnswer,
 }
 
 impl Spawner {
@@ -107,17 +73,18 @@ impl Spawner {
         leaves: Option<Arc<Leaves>>,
     ) -> Result<Arc<Self>, StartError> {
         let failures = Failures::open().map_err(|error| StartError::step("zygote", error))?;
-        let current = Mutex::new(State::None);
+        let current = Mutex::new(Current::None);
         let spawner = Arc::new(Self { program, nofile, running, leaves, failures, current });
-        // Nobody else has the spawner yet; and the first zygote's end, however early, is seen to after this.
+        // Nobody else has the spawner yet; and the first zygote's end, however early, is handled after
+        // this.
         if let Ok(mut current) = spawner.current.try_lock() {
             let first = spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
-            *current = State::Alive(first);
+            *current = Current::Alive(first);
         }
         Ok(spawner)
     }
 
-    /// Starts one process; it is our child, to be reaped by the descriptor.
+    /// Starts one process. It is our child: reap it by the descriptor.
     pub(crate) async fn spawn(
         self: &Arc<Self>,
         launch: &Launch<'_>,
@@ -136,7 +103,8 @@ impl Spawner {
                     Err(error) => return Ok(Err(error)),
                 };
                 if matches!(lost, Lost::NotBegun) {
-                    // It died first: another may have it, once it is known what the dead one has begun.
+                    // The zygote died first: another gets the launch once it is known what the dead
+                    // one began.
                     line.replaced().await;
                 }
                 Err(lost)
@@ -146,10 +114,10 @@ impl Spawner {
                     return made.map_err(|error| StartError::step(stage_name(Stage::Clone), error));
                 }
                 Ok(Err(Lost::NotBegun)) => {}
-                // Never tried again. Its tree is ended by the caller.
+                // Never tried again; the caller ends its tree.
                 Ok(Err(Lost::NoAnswer)) => break,
                 Err(_) => {
-                    warn!("exec: the zygote hangs; starting another");
+                    warn!("the zygote does not reply; starting another");
                     // It may be stopped, and then would not see that its socket is closed. ESRCH: gone.
                     let _ = line.process.get_ref().signal(Signal::SIGKILL);
                     break;
@@ -160,30 +128,31 @@ impl Spawner {
         Err(StartError::step("zygote", io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
-    /// The way to a zygote that is thought to live.
+    /// Returns the line to the current zygote; starts one if there is none.
     async fn line(self: &Arc<Self>) -> Result<Arc<Line>, StartError> {
         let mut current = self.current.lock().await;
         match &*current {
-            State::Closed => Err(StartError::ShuttingDown),
-            State::Alive(zygote) => Ok(Arc::clone(&zygote.line)),
-            State::None => {
+            Current::Closed => Err(StartError::ShuttingDown),
+            Current::Alive(zygote) => Ok(Arc::clone(&zygote.line)),
+            Current::None => {
                 let zygote = self.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
                 let line = Arc::clone(&zygote.line);
-                *current = State::Alive(zygote);
+                *current = Current::Alive(zygote);
                 Ok(line)
             }
         }
     }
 
-    /// Why a command that exited with [`FailureReport::STATUS`] did not even begin, if so.
+    /// Returns why a command that exited with [`agent_sys::FailureReport::STATUS`] did not begin,
+    /// if it did not.
     pub(crate) fn failure(&self, id: u64) -> Option<StartFailure> {
         self.failures.take(id)
     }
 
     /// Ends the zygote and waits until it has cleaned up.
     pub(crate) async fn close(&self) {
-        let state = std::mem::replace(&mut *self.current.lock().await, State::Closed);
-        if let State::Alive(Zygote { line, mut watch, .. }) = state {
+        let state = std::mem::replace(&mut *self.current.lock().await, Current::Closed);
+        if let Current::Alive(Zygote { line, mut watch, .. }) = state {
             line.hang_up();
             if time::timeout(ZYGOTE_TIMEOUT, &mut watch).await.is_err() {
                 // ESRCH: gone at last.
@@ -211,13 +180,13 @@ impl Spawner {
         fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let socket = readiness::watch(ours, Interest::READABLE)?;
         let process = readiness::watch(process, Interest::READABLE)?;
-        let ordered = StdMutex::new(Some(VecDeque::new()));
-        let line = Arc::new(Line { socket, process, ordered, replaced: watch::Sender::new(false) });
+        let line = Arc::new(Line::new(socket, process));
         let watch = serve(Arc::downgrade(self), Arc::clone(&self.running), Arc::clone(&line));
         Ok(Zygote { line, started: Instant::now(), watch: tokio::spawn(watch) })
     }
 
-    /// After a zygote's death, which its own watch alone tells: another, unless that was too soon or at shutdown.
+    /// Starts another zygote after one died, unless it died too young or at shutdown. Only the dead
+    /// zygote's own watch calls it.
     ///
     /// Boxed: it spawns the watch that calls it.
     fn replace(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -226,26 +195,20 @@ impl Spawner {
 
     async fn replace_now(self: &Arc<Self>) {
         let mut current = self.current.lock().await;
-        let State::Alive(zygote) = &*current else { return };
+        let Current::Alive(zygote) = &*current else { return };
         let old_enough = zygote.started.elapsed() >= TOO_YOUNG;
-        *current = State::None;
+        *current = Current::None;
         if old_enough {
             match self.launch_zygote() {
-                Ok(zygote) => *current = State::Alive(zygote),
-                Err(error) => error!("exec: no new zygote: {error}; tried again with the next command"),
+                Ok(zygote) => *current = Current::Alive(zygote),
+                Err(error) => error!("cannot start a new zygote: {error}; retrying with the next command"),
             }
         }
     }
 }
 
-/// Whether a failed order says that the zygote is; anything else is the order's own.
-fn is_gone(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
-    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
-}
-
-/// Takes a zygote's answers, reaps it when it ends, and has it replaced. Ends with the zygote, which ends when its
-/// line is hung up.
+/// Receives a zygote's replies, reaps it when it ends, and has it replaced. Returns after the
+/// zygote's end, which [`Line::hang_up`] brings about.
 async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>) {
     tokio::select! {
         followed = line.take_answers() => if !followed {
@@ -253,176 +216,17 @@ async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>) {
         },
         () = line.ended() => {}
     }
-    // Only then it begins nothing more.
+    // Only now it certainly begins nothing more.
     line.ended().await;
     line.give_up(&running);
-    // Not before: what it has begun is in a page that the next one writes to.
+    // Not earlier: the next zygote overwrites the page that shows what this one began.
     if let Some(spawner) = spawner.upgrade() {
         spawner.replace().await;
     }
-    line.replaced.send_replace(true);
+    line.set_replaced();
 }
 
-impl Line {
-    /// Orders a launch. What comes back gets its answer.
-    async fn order(
-        &self,
-        launch: &Launch<'_>,
-        files: Files<'_>,
-        holder: Holder<'_>,
-    ) -> io::Result<oneshot::Receiver<Result<io::Result<PidFd>, Lost>>> {
-        let (answer, answered) = oneshot::channel();
-        let mut answer = Some(answer);
-        let mut order = |socket: &OwnedFd| -> io::Result<()> {
-            // Over both: they are answered in the order in which they were sent.
-            let mut ordered = self.ordered();
-            let Some(ordered) = &mut *ordered else { return Err(io::ErrorKind::BrokenPipe.into()) };
-            zygote::request(socket, launch, files, holder)?;
-            ordered.extend(answer.take().map(|answer| Ordered { id: launch.id, answer }));
-            Ok(())
-        };
-        match order(self.socket.get_ref()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // Watched only where there is something to wait for: each launch that it takes would wake us.
-                let socket = self.socket.get_ref().try_clone()?;
-                let socket = readiness::watch(socket, Interest::WRITABLE)?;
-                Box::pin(socket.async_io(Interest::WRITABLE, order)).await?;
-            }
-            ordered => ordered?,
-        }
-        Ok(answered)
-    }
-
-    /// Takes answers until the zygote is gone; `false`: or until what it says can't be followed.
-    async fn take_answers(&self) -> bool {
-        loop {
-            let received = self.socket.async_io(Interest::READABLE, |socket| zygote::receive_answers(socket));
-            match received.await.map(|answers| self.pass_on(answers)) {
-                Ok(true) => {}
-                Ok(false) => {
-                    warn!("exec: the zygote has answered what was not asked");
-                    return false;
-                }
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return true,
-                Err(error) => {
-                    warn!("exec: no answer from the zygote: {error}");
-                    return false;
-                }
-            }
-        }
-    }
-
-    /// Whether they are answers to what was ordered, in its order.
-    fn pass_on(&self, answers: Vec<zygote::Answer>) -> bool {
-        let mut ordered = self.ordered();
-        let Some(ordered) = &mut *ordered else { return false };
-        answers.into_iter().all(|(id, made)| {
-            match ordered.pop_front() {
-                Some(first) if first.id == id => {
-                    // Whoever ordered it may be gone, at shutdown.
-                    let _ = first.answer.send(Ok(made));
-                    true
-                }
-                Some(other) => {
-                    ordered.push_front(other);
-                    false
-                }
-                None => false,
-            }
-        })
-    }
-
-    /// After the zygote's end: what is answered still, what it has noted, and then for each other launch whether it may
-    /// have begun.
-    fn give_up(&self, running: &Running) {
-        for _ in 0..LAST_LOOKS {
-            match zygote::receive_answers(self.socket.get_ref()) {
-                Ok(answers) => {
-                    self.pass_on(answers);
-                }
-                // Said once, before what waits.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-                Err(_) => break,
-            }
-        }
-        let ordered = self.ordered().take().unwrap_or_default();
-        let attempted = ordered.iter().position(|ordered| ordered.id == running.attempted());
-        for (at, Ordered { id, answer }) in ordered.into_iter().enumerate() {
-            let process = match attempted {
-                Some(attempted) if at <= attempted => running.attempted_process(id),
-                _ => Attempt::NotMade,
-            };
-            let _ = answer.send(match process {
-                // A child that nobody has reaped, so the number is still its.
-                Attempt::Made(pid) => PidFd::open(pid).map(Ok).map_err(|_| Lost::NoAnswer),
-                Attempt::NotMade => Err(Lost::NotBegun),
-                Attempt::Unknown => Err(Lost::NoAnswer),
-            });
-        }
-    }
-
-    /// Comes back when another zygote takes the launches, or none.
-    async fn replaced(&self) {
-        // The sender is ours.
-        let _ = self.replaced.subscribe().wait_for(|replaced| *replaced).await;
-    }
-
-    /// Comes back when the zygote has ended; reaps it.
-    async fn ended(&self) {
-        while let Ok(mut guard) = self.process.readable().await {
-            match self.process.get_ref().reap() {
-                Ok(None) => guard.clear_ready(),
-                // ECHILD: reaped already.
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Lets the zygote see that nobody will order anything any more.
-    fn hang_up(&self) {
-        // ENOTCONN: it is gone.
-        let _ = socket::shutdown(self.socket.get_ref().as_raw_fd(), Shutdown::Both);
-    }
-
-    fn ordered(&self) -> MutexGuard<'_, Option<VecDeque<Ordered>>> {
-        // What is under the lock changes by calls that don't panic half-way.
-        self.ordered.lock()
-    }
-}
-
-/// The pipe in which children say why they could not become their command.
-#[derive(Debug)]
-struct Failures {
-    reader: OwnedFd,
-    writer: OwnedFd,
-    unasked: StdMutex<HashMap<u64, StartFailure>>,
-}
-
-impl Failures {
-    fn open() -> io::Result<Self> {
-        let (reader, writer) = unistd::pipe2(OFlag::O_CLOEXEC)?;
-        fcntl::fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { reader, writer, unasked: StdMutex::default() })
-    }
-
-    /// The child wrote before it exited, so once its end is known its report is here.
-    fn take(&self, id: u64) -> Option<StartFailure> {
-        let mut unasked = self.unasked.lock();
-        let mut buffer = [0; 64 * FailureReport::LEN];
-        while let Ok(length @ 1..) = unistd::read(&self.reader, &mut buffer) {
-            let reports = buffer.get(..length).unwrap_or_default().chunks_exact(FailureReport::LEN);
-            for FailureReport { id, failure } in reports.filter_map(FailureReport::from_bytes) {
-                if unasked.len() >= MAX_FAILURES {
-                    unasked.clear();
-                }
-                unasked.insert(id, failure);
-            }
-        }
-        unasked.remove(&id)
-    }
-}
-
-/// The step in words, for [`StartError::NotStarted`].
+/// Returns the name of a step, for [`StartError::NotStarted`].
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Clone => "new process",
@@ -437,7 +241,7 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// A borrow of the descriptors as the launch wants them.
+/// Returns a command's descriptors in the form of a launch.
 pub(crate) fn files<'a>(
     stdin: Option<BorrowedFd<'a>>,
     stdout: &'a OwnedFd,
