@@ -1,5 +1,5 @@
-//! Who may run now, who waits, who is refused: a counter and a queue, both bounded, the queue in
-//! what it holds in memory too.
+//! Admission of commands: which run now, wait, or are rejected. A counter and a queue, both
+//! bounded; the queue also in its memory.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -9,15 +9,15 @@ use tokio::sync::oneshot;
 
 use crate::exec::StartError;
 
-/// Bytes that waiting commands hold together: their text, environment and input.
+/// The most bytes of all waiting commands together: their text, environment and input.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
-/// The places for running commands. First come, first served.
+/// The places for running commands, first come, first served.
 #[derive(Debug)]
-pub(crate) struct Admission(Mutex<State>);
+pub(crate) struct Admission(Mutex<Queue>);
 
 #[derive(Debug)]
-struct State {
+struct Queue {
     running: usize,
     max_running: usize,
     max_queued: usize,
@@ -30,14 +30,14 @@ struct Waiting {
     bytes: usize,
 }
 
-impl State {
+impl Queue {
     fn has_room(&self, bytes: usize) -> bool {
         let held: usize = self.waiting.iter().map(|waiting| waiting.bytes).sum();
         self.waiting.len() < self.max_queued && held.saturating_add(bytes) <= MAX_WAITING_BYTES
     }
 }
 
-/// A place to run; given back when dropped.
+/// A place to run, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place(Option<Arc<Admission>>);
 
@@ -53,10 +53,10 @@ impl Drop for Place {
 impl Admission {
     pub(crate) fn new(max_running: usize, max_queued: usize) -> Arc<Self> {
         let waiting = VecDeque::new();
-        Arc::new(Self(Mutex::new(State { running: 0, max_running, max_queued, waiting })))
+        Arc::new(Self(Mutex::new(Queue { running: 0, max_running, max_queued, waiting })))
     }
 
-    /// New bounds. What runs or waits beyond them stays.
+    /// Sets new bounds. Commands that run or wait beyond them stay.
     pub(crate) fn resize(self: &Arc<Self>, max_running: usize, max_queued: usize) {
         let mut state = self.lock();
         state.max_running = max_running;
@@ -65,8 +65,8 @@ impl Admission {
         self.admit();
     }
 
-    /// A place, at once or after a wait in which the command holds so many bytes; [`StartError::Busy`] at
-    /// once when the queue is full.
+    /// Returns a place, at once or after a wait during which the command holds so many bytes of
+    /// memory. Fails at once with [`StartError::Busy`] when the queue is full.
     pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Place, StartError> {
         let waiter = {
             let mut state = self.lock();
@@ -75,7 +75,7 @@ impl Admission {
                 return Ok(Place(Some(Arc::clone(self))));
             }
             if !state.has_room(bytes) {
-                // Those who gave up waiting still stand in the line.
+                // Commands that gave up waiting are still in the queue.
                 state.waiting.retain(|waiting| !waiting.place.is_closed());
             }
             if !state.has_room(bytes) {
@@ -85,7 +85,7 @@ impl Admission {
             state.waiting.push_back(Waiting { place, bytes });
             waiter
         };
-        // The sender stands in the queue of `self`, which is borrowed here: it is not dropped unused.
+        // The sender is in the queue of `self`, which is borrowed here: it is not dropped unused.
         waiter.await.map_err(|_| StartError::ShuttingDown)
     }
 
@@ -99,15 +99,15 @@ impl Admission {
             state.running += 1;
             drop(state);
             if let Err(mut unwanted) = next.place.send(Place(Some(Arc::clone(self)))) {
-                // Given back here instead of by its drop, which would call this again, once deeper
-                // for everyone who gave up.
+                // Given back here, not by its drop, which would call this function recursively, one
+                // level deeper for each command that gave up.
                 unwanted.0 = None;
                 self.lock().running -= 1;
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock()
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_queue_a_command_is_refused_at_once_and_a_freed_place_goes_to_the_first() {
+    fn a_command_beyond_the_queue_is_rejected_at_once_and_a_freed_place_goes_to_the_first_in_it() {
         let admission = Admission::new(1, 2);
         let Poll::Ready(Ok(running)) = poll(std::pin::pin!(admission.enter(0))) else {
             panic!("not admitted")
@@ -135,7 +135,7 @@ mod tests {
 
         drop(first);
         let mut third = Box::pin(admission.enter(0));
-        assert!(poll(third.as_mut()).is_pending(), "the place in line of one who gave up is free");
+        assert!(poll(third.as_mut()).is_pending(), "the place in the queue of a command that gave up is free");
         drop(running);
         let Poll::Ready(Ok(running)) = poll(second.as_mut()) else { panic!("second is next") };
         assert!(poll(third.as_mut()).is_pending());
@@ -146,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_in_bytes_too() {
+    fn waiting_commands_are_bounded_in_bytes_too() {
         let admission = Admission::new(1, 1000);
         let Poll::Ready(Ok(_running)) = poll(std::pin::pin!(admission.enter(usize::MAX))) else {
-            panic!("what runs at once does not wait")
+            panic!("a command that runs at once does not wait")
         };
         let half = MAX_WAITING_BYTES / 2;
         let mut first = Box::pin(admission.enter(half));

@@ -1,4 +1,4 @@
-//! Takes commands in, runs them within the bounds, and ends them all at shutdown.
+//! The executor: admits commands, runs them within its bounds, and ends them all at shutdown.
 
 use parking_lot::Mutex;
 use std::fmt;
@@ -31,14 +31,15 @@ use super::zygote::spawner::Spawner;
 use crate::config::{DefaultGroup, ExecSettings};
 use crate::exec::StartError;
 
-/// Descriptors of one running command: two pipes, the process, a keeper's socket or its leaf.
+/// The descriptors of one running command: two pipes, the process, a keeper's socket or a leaf.
 const FDS_EACH: u64 = 8;
-/// Descriptors for the rest of the agent.
+/// The descriptors of the rest of the agent.
 const FDS_BESIDE: u64 = 512;
-/// How long shutdown waits for trees on top of the grace: for their kill, and a second for the rest.
+/// How long shutdown waits for trees on top of the grace: for their kill, and a second for the
+/// rest.
 const SHUTDOWN: Duration = KILL_BOUND.saturating_add(Duration::from_secs(1));
 
-/// Runs commands. Cheap to clone; all clones are one.
+/// Runs commands. Cheap to clone; all clones are the same executor.
 #[derive(Clone)]
 pub struct Executor(Arc<Inner>);
 
@@ -48,20 +49,21 @@ struct Inner {
     admission: Arc<Admission>,
     next_id: AtomicU64,
     shutdown: watch::Sender<bool>,
-    /// A clone goes with each job; `None` once shut down. Shutdown waits until all are dropped.
-    jobs: Mutex<Option<mpsc::Sender<()>>>,
-    jobs_gone: tokio::sync::Mutex<mpsc::Receiver<()>>,
+    /// Each command holds a clone; `None` after shutdown, which waits until all are dropped.
+    commands: Mutex<Option<mpsc::Sender<()>>>,
+    commands_gone: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
 
 impl Executor {
-    /// Starts the zygote and finds out what can hold a command's tree. Call it in a tokio runtime,
-    /// early: before the process has grown.
+    /// Starts the zygote, and finds out whether cgroups can hold a command's tree. Call it in a
+    /// tokio runtime, early: before the process has grown.
     ///
-    /// It also gives SIGCHLD its default action back and raises this process's soft limit of open
+    /// It also restores SIGCHLD's default action and raises this process's soft limit of open
     /// files to what its bounds need; commands keep the limit as it was.
     ///
     /// # Errors
-    /// [`StartError::NotStarted`] when there can be no zygote, or no cgroup where that was demanded.
+    /// [`StartError::NotStarted`] when the zygote cannot start, or there is no cgroup although
+    /// the platform requires one.
     pub fn start(settings: ExecSettings, platform: Platform) -> Result<Self, StartError> {
         let failed = |stage| move |error: io::Error| StartError::step(stage, error);
         daemon::default_sigchld().map_err(failed("SIGCHLD"))?;
@@ -78,7 +80,7 @@ impl Executor {
         };
         let leaves = root.map(|root| Leaves::new(root, Arc::clone(&running)));
         let spawner = Spawner::start(platform.zygote, nofile, running, leaves.clone())?;
-        let (jobs, jobs_gone) = mpsc::channel(1);
+        let (commands, commands_gone) = mpsc::channel(1);
         Ok(Self(Arc::new(Inner {
             host: Arc::new(Host {
                 accounts: Accounts::new(),
@@ -90,25 +92,27 @@ impl Executor {
             settings: Mutex::new(Arc::new(settings)),
             next_id: AtomicU64::new(1),
             shutdown: watch::Sender::new(false),
-            jobs: Mutex::new(Some(jobs)),
-            jobs_gone: tokio::sync::Mutex::new(jobs_gone),
+            commands: Mutex::new(Some(commands)),
+            commands_gone: tokio::sync::Mutex::new(commands_gone),
         })))
     }
 
-    /// Runs one command to its end, its time-out, or until `cancelled` resolves; then its whole
+    /// Runs one command to its end, its time-out, or until `cancelled` resolves, at which its whole
     /// tree is ended. Dropping this future cancels the command too.
     ///
     /// # Errors
     /// The command did not run: [`StartError::InvalidCommand`], [`StartError::NoSuchUser`],
-    /// [`StartError::NoSuchGroup`], [`StartError::Busy`], [`StartError::NotStarted`], [`StartError::ShuttingDown`].
+    /// [`StartError::NoSuchGroup`], [`StartError::Busy`], [`StartError::NotStarted`],
+    /// [`StartError::ShuttingDown`].
     pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, StartError> {
         self.begin(spec, None, cancelled).await
     }
 
-    /// The same, with the output going to `reader` piece by piece while the command runs, and none of it in the outcome.
-    /// A reader that takes nothing makes the command wait; one that is gone does not. What had not gone to it when the
-    /// command was ended by time-out or cancelling is counted as dropped. The reader's channel should be short: each
-    /// place in it may hold [`super::MAX_PIECE`] bytes.
+    /// Runs a command as [`Executor::run`] does, and sends its output to `reader` piece by piece
+    /// while it runs; the outcome has none of it. A slow reader makes the command wait; a reader
+    /// that is gone does not. Output that did not reach the reader before a time-out or a
+    /// cancellation counts as dropped. The reader's channel should be short: each place in it may
+    /// take [`super::MAX_PIECE`] bytes.
     ///
     /// # Errors
     /// Those of [`Executor::run`].
@@ -130,8 +134,8 @@ impl Executor {
         spec.check()?;
         let mut cancelled = std::pin::pin!(cancelled);
         let mut shutdown = self.0.shutdown.subscribe();
-        let jobs = self.0.jobs.lock().clone();
-        let jobs = jobs.ok_or(StartError::ShuttingDown)?;
+        let alive = self.0.commands.lock().clone();
+        let alive = alive.ok_or(StartError::ShuttingDown)?;
         let place = tokio::select! {
             biased;
             () = &mut cancelled => return Ok(Outcome::without_output(End::Cancelled, Began::now())),
@@ -152,7 +156,7 @@ impl Executor {
         };
         tokio::spawn(async move {
             command.run().await;
-            drop((place, jobs));
+            drop((place, alive));
         });
         let lost = |_| StartError::step("task", io::Error::other("the command's task was lost"));
         tokio::select! {
@@ -165,19 +169,19 @@ impl Executor {
         came.await.map_err(lost)?
     }
 
-    /// New settings, for commands that begin from now on.
+    /// Applies new settings to commands that begin from now on.
     pub fn reconfigure(&self, settings: ExecSettings) {
         raise_nofile(&settings);
         self.0.admission.resize(settings.max_running, settings.max_queued);
         *self.0.settings.lock() = Arc::new(settings);
     }
 
-    /// Refuses new commands, cancels those that wait or run, and comes back when their trees and
-    /// the zygote are gone, at the latest some seconds after the grace.
+    /// Rejects new commands, cancels the waiting and the running ones, and returns when their trees
+    /// and the zygote are gone, at the latest some seconds after the grace.
     pub async fn shutdown(&self) {
-        *self.0.jobs.lock() = None;
+        *self.0.commands.lock() = None;
         self.0.shutdown.send_replace(true);
-        let mut gone = self.0.jobs_gone.lock().await;
+        let mut gone = self.0.commands_gone.lock().await;
         let bound = self.settings().grace + SHUTDOWN;
         if time::timeout(bound, gone.recv()).await.is_err() {
             warn!("shutdown: some killed processes of commands still exist");
@@ -185,7 +189,7 @@ impl Executor {
         self.0.host.spawner.close().await;
     }
 
-    /// Whom a request's command would run as.
+    /// Resolves the account that a request's command would run as.
     pub(crate) async fn account(
         &self,
         user: Option<String>,
@@ -195,13 +199,13 @@ impl Executor {
         self.0.host.accounts.resolve(AccountQuery { user, group, default_group }).await
     }
 
-    /// The groups that a user is in, whatever a request or a setting says: the primary and the supplementary ones.
+    /// Returns the primary and supplementary groups of a user, independent of request and settings.
     pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, StartError> {
         let own = AccountQuery { user, group: None, default_group: DefaultGroup::Primary };
         Ok(self.0.host.accounts.resolve(own).await?.identity.groups.clone())
     }
 
-    /// The numbers of many accounts, in their order; `None` for one that does not exist.
+    /// Returns the numbers of many accounts, in their order; `None` for one that does not exist.
     pub(crate) async fn numbers(&self, names: &Arc<[AccountName]>) -> Result<Arc<[Option<u32>]>, StartError> {
         self.0.host.accounts.numbers(names).await
     }
@@ -211,10 +215,10 @@ impl Executor {
     }
 
     pub(super) fn is_shut_down(&self) -> bool {
-        self.0.jobs.lock().is_none()
+        self.0.commands.lock().is_none()
     }
 
-    /// A number that no other launch has.
+    /// Returns a number that no other launch has.
     pub(super) fn next_id(&self) -> u64 {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -230,7 +234,7 @@ impl fmt::Debug for Executor {
     }
 }
 
-/// Raises the soft limit of open files to what the bounds need, and tells what it was.
+/// Raises the soft limit of open files to the need of the bounds; returns the previous limit.
 fn raise_nofile(settings: &ExecSettings) -> u64 {
     let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
@@ -239,7 +243,7 @@ fn raise_nofile(settings: &ExecSettings) -> u64 {
         .saturating_add(commands)
         .min(hard);
     if wanted > soft {
-        // Refused: commands beyond the limit are answered with "too many open files".
+        // If this fails, commands beyond the limit fail with "too many open files".
         let _ = resource::setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
     }
     soft

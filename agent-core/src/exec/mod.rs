@@ -1,12 +1,14 @@
-//! One command at a time: account, limits, output, deadline.
+//! Runs commands and starts tasks: accounts, limits, output, time-outs.
 //!
-//! `dispatch` gives an [`Executor`] a [`Spec`] and gets an [`Outcome`]: how the command ended and
-//! the bounded output. The executor owns every process from its start to its reaping. It refuses
-//! what cannot run, what nobody has room for, and everything after shutdown.
+//! `dispatch` gives an [`Executor`] a [`Spec`] and gets an [`Outcome`]: how the command ended, and
+//! its bounded output. The executor owns every process of a command from its start to its reaping.
+//! It rejects a command that cannot run, a command beyond its bounds, and every command after
+//! shutdown.
 //!
-//! The agent itself never forks: a small process, the zygote, clones each command for it. A
-//! command's processes are held together by a cgroup, or by a keeper process where there is none,
-//! so that a time-out leaves none behind.
+//! The agent itself never forks: a small process, the [`zygote`], clones each [`command`] for it. A
+//! [cgroup](cgroups), or a keeper process where there is none, holds the processes of a command
+//! together, so that a time-out leaves none behind. A [`task`] has a supervisor process and
+//! outlives the agent.
 
 mod admission;
 mod cgroups;
@@ -25,7 +27,7 @@ pub use command::capture::Captured;
 pub(crate) use command::capture::unfinished;
 pub use command::outcome::Outcome;
 pub use command::sink::{MAX_PIECE, Piece};
-pub use command::spec::{MAX_CMD, MAX_ENV, MAX_OUTPUT, MAX_STDIN, Spec};
+pub use command::spec::{MAX_CMD, MAX_ENV, MAX_STDIN, Spec};
 pub use error::{FailedStep, StartError};
 pub use executor::Executor;
 pub use platform::{Platform, Trees};

@@ -1,8 +1,8 @@
-//! Tasks: commands under a supervisor process of their own, which the agent starts, finds again and
-//! reads, but does not own: they outlive it.
+//! Starts tasks: commands under a supervisor process of their own, which outlive the agent.
 //!
-//! `task` prepares one (so that it can note where it will be), starts it, and follows it by its
-//! slot. Nothing here counts against the bounds of commands, and shutdown does not touch it.
+//! [`crate::task`] prepares one (so that the journal can note its cgroup), starts it, and follows
+//! it by its slot. Tasks do not count against the bounds of commands, and shutdown does not end
+//! them.
 
 use std::fs::{self, File};
 use std::io;
@@ -31,7 +31,7 @@ use super::executor::Executor;
 use crate::config::ExecSettings;
 use crate::exec::StartError;
 
-/// A task that could be started now.
+/// A task that is ready to start.
 #[derive(Debug)]
 pub struct Prepared {
     account: Arc<Account>,
@@ -40,7 +40,8 @@ pub struct Prepared {
     limited: Limited,
 }
 
-/// What a task that was started keeps of the agent's. Dropped, it stays as it is: the task may outlive the agent.
+/// The cgroups that a started task uses. Dropped, they stay as they are, since the task may outlive
+/// the agent.
 #[derive(Debug, Default)]
 pub struct Lodging {
     leaf: Option<TaskLeaf>,
@@ -48,7 +49,8 @@ pub struct Lodging {
 }
 
 impl Lodging {
-    /// The task is over, and this is left of it; `None`: some of it was killed, or may have been.
+    /// Gives them back when the task is over, with what is left of the task; `None`: some of it was
+    /// killed, or may have been.
     pub fn give_back(self, left: Option<Rest>) {
         if let Some(leaf) = self.leaf {
             leaf.give_back(left.filter(|_| !self.limited));
@@ -57,14 +59,14 @@ impl Lodging {
 }
 
 impl Prepared {
-    /// The cgroup that the task will be in, for [`kill_leaf`] should its supervisor be killed;
-    /// `None` where there is no cgroup to be had.
+    /// Returns the cgroup that the task will be in, for [`kill_leaf`] should its supervisor be
+    /// killed; `None` without cgroups.
     #[must_use]
     pub fn leaf(&self) -> Option<PathBuf> {
         self.leaf.as_ref().map(TaskLeaf::path)
     }
 
-    /// Bytes that will be stored of each output stream, which readers have to know.
+    /// Returns how many bytes of each output stream will be stored, which readers need to know.
     #[must_use]
     pub fn max_output(&self, spec: &Spec) -> u64 {
         spec.max_output.unwrap_or(self.settings.max_output) as u64
@@ -72,20 +74,20 @@ impl Prepared {
 }
 
 impl Executor {
-    /// Whether a command could run here, as far as that can be known beforehand: its fields, its
-    /// user and group, its limits.
+    /// Checks in advance whether a command could run here: its fields, its user and group, its
+    /// limits.
     ///
     /// # Errors
     /// [`StartError::InvalidCommand`], [`StartError::NoSuchUser`], [`StartError::NoSuchGroup`],
-    /// [`StartError::NotStarted`] when the host's accounts give no answer.
+    /// [`StartError::NotStarted`] when NSS does not answer.
     pub async fn check(&self, spec: &Spec) -> Result<(), StartError> {
         spec.check()?;
         self.host().account(&self.settings(), spec).await?;
         self.host().controllers.limit(&format!("check.{}", self.next_id()), &spec.limits).map(drop)
     }
 
-    /// Does for task `n` all that leaves no process: finds its account, makes its cgroup. Undone
-    /// when the result is dropped.
+    /// Prepares task `n`: resolves its account and makes its cgroup. Dropping the result undoes
+    /// this.
     ///
     /// # Errors
     /// Those of [`Executor::check`], and [`StartError::ShuttingDown`].
@@ -119,15 +121,15 @@ impl Executor {
         Ok(Prepared { account, settings, leaf, limited })
     }
 
-    /// Starts the task's supervisor, which starts the command, and gives it the slot. It is our
-    /// child: reap it by the descriptor, and give back what it lodged in. What becomes of the task is in the
-    /// slot, and only there.
-    /// `dir` is the directory for its output files; the command is not started before `not_before`, milliseconds since
-    /// 1970 and soon to come, or 0.
+    /// Starts the task's supervisor, which starts the command, and passes the slot on to it. It is
+    /// our child: reap it by the descriptor, and then give the lodging back. The task's fate is in
+    /// the slot, and only there. `dir` is the directory for its output files; the command does not
+    /// start before `not_before`, in milliseconds since 1970 and soon, or 0.
     ///
     /// # Errors
-    /// [`StartError::NotStarted`], [`StartError::ShuttingDown`]. An error does not always mean that nothing
-    /// began: when the zygote died over it, only the slot knows. It is held as long as that is open.
+    /// [`StartError::NotStarted`], [`StartError::ShuttingDown`]. After an error the
+    /// command may have begun nevertheless: when the zygote died meanwhile, only the slot tells. It
+    /// is held as long as that is undecided.
     pub async fn supervise(
         &self,
         prepared: Prepared,
@@ -171,15 +173,14 @@ impl Executor {
         }
     }
 
-    /// Says in words why a task could not be started (the slot's `NotStarted`).
+    /// Returns the error for a task that its slot shows as not started.
     #[must_use]
     pub fn explain(&self, failure: StartFailure, spec: &Spec) -> StartError {
         start::explain(failure, &self.settings(), spec)
     }
 
-    /// Removes the cgroups of tasks that are over and whose background processes, for which they
-    /// had stayed, are too. `running` says of a task's number whether it is not over, which it is
-    /// from its [`Executor::prepare`] on; of a leaf, its [`Lodging`] says it.
+    /// Removes the cgroups of finished tasks that stayed for background processes which are gone by
+    /// now. `running` returns whether the task of a number has been prepared and is not over.
     pub fn sweep_leaves(&self, running: impl Fn(u64) -> bool) {
         let host = self.host();
         host.leaves.iter().for_each(|leaves| leaves.sweep_tasks());
@@ -193,8 +194,8 @@ impl Executor {
     }
 }
 
-/// Ends everything in the cgroup of a task whose supervisor was killed, and removes it. Fine when
-/// it is gone already.
+/// Kills everything in the cgroup of a task whose supervisor was killed, and removes the cgroup.
+/// Succeeds when it is gone already.
 ///
 /// # Errors
 /// `InvalidInput`: the path is not that of a task's cgroup. `TimedOut`: some of its processes do
@@ -224,7 +225,7 @@ fn kill(path: &Path) -> io::Result<()> {
 }
 
 impl From<Kept> for Captured {
-    /// Joins head and tail as those of a command are; what is missing at the end counts as dropped.
+    /// Joins head and tail as in a command's output; bytes missing at the end count as dropped.
     fn from(kept: Kept) -> Self {
         let Kept { head: mut bytes, tail, dropped: between, missing } = kept;
         let seam = bytes.len();
@@ -248,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_joined_without_cutting_a_character_in_two() {
+    fn stored_output_is_joined_without_cutting_a_character_in_two() {
         let kept = |head: &[u8], tail: &[u8], dropped, missing| {
             let kept = Kept { head: head.to_vec(), tail: tail.to_vec(), dropped, missing };
             let Captured { bytes, dropped } = kept.into();

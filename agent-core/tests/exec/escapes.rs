@@ -12,8 +12,8 @@ const PROMISE: Duration = Duration::from_secs(3);
 /// Forks a second that make a fork bomb.
 const BOMB: u64 = 1_000;
 
-/// Its name, the script, and how many may run at once on a small machine. The environment says where this test binary
-/// is (`SELF`), which plays the tracer.
+/// Its name, the script, and how many may run at once on a small machine. The environment says
+/// where this test binary is (`SELF`), which plays the tracer.
 const TRICKS: [(&str, &str, usize); 10] = [
     (
         "double fork and setsid",
@@ -62,7 +62,8 @@ struct Toll {
     forks: u64,
 }
 
-/// Processes with this word in their environment, which every descendant inherits; zombies have none.
+/// Processes with this word in their environment, which every descendant inherits; zombies have
+/// none.
 fn marked(mark: &str) -> Vec<i32> {
     let has = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

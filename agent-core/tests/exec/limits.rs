@@ -8,7 +8,8 @@ use std::time::Duration;
 
 const NONE: Limits = Limits { memory: None, cpu: None, pids: None };
 
-/// What came of a command with limits; `None`, and a word about it, where this host keeps no such limit for us.
+/// What came of a command with limits; `None`, and a word about it, where this host keeps no such
+/// limit for us.
 fn kept(outcome: Result<Outcome, StartError>) -> Option<Outcome> {
     match outcome {
         Ok(outcome) => Some(outcome),

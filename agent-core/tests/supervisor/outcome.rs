@@ -59,7 +59,8 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
     for host in hosts(&ExecSettings::default()) {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let moment = u64::try_from((now() + Duration::from_millis(300)).as_millis()).unwrap();
-        // Its niceness and its policy, 0 being SCHED_OTHER (proc_pid_stat(5)); the time, and its children's policy.
+        // Its niceness and its policy, 0 being SCHED_OTHER (proc_pid_stat(5)); the time, and its
+        // children's policy.
         let cmd = "date +%s%3N; cut -d' ' -f18,19,40,41 /proc/self/stat; cut -d' ' -f41 /proc/$$/stat; tail -f /dev/null";
         let asked = Spec { timeout: Some(Duration::from_secs(1)), ..spec(cmd) };
         let task = host.attempt_at(asked, moment).await.unwrap();

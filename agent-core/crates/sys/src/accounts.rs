@@ -1,8 +1,8 @@
-//! Accounts as NSS knows them: enumerating users, groups and shadow entries, and single look-ups.
+//! Accounts from NSS: enumerates users, groups and shadow entries, and looks up single ones.
 //!
-//! The `getinfo.users` plugin is the caller. Entries are lent to a closure, in a buffer that is
-//! used again for the next one: 100,000 users cost no allocation here. All sources of
-//! /etc/nsswitch.conf are asked, so LDAP or systemd users are seen; it may block on the network.
+//! The `getinfo.users` plugin calls it. Entries are lent to a closure, in a buffer that the next
+//! entry reuses: 100,000 users cost no allocation here. NSS asks all sources of /etc/nsswitch.conf,
+//! so LDAP or systemd users are included; it may block on the network.
 //!
 //! glibc keeps one enumeration position a process and database: [`each_user`] and its kin hold a
 //! lock against each other, and no other code of ours enumerates.
@@ -85,7 +85,7 @@ pub struct Shadow<'a> {
     pub expires: i64,
 }
 
-/// Calls `visit` with each user, until it answers an error.
+/// Calls `visit` with each user, until it returns an error.
 ///
 /// # Errors
 /// The visitor's; NSS's own as [`io::Error`].
@@ -103,7 +103,7 @@ pub fn each_user<E: From<io::Error>>(mut visit: impl FnMut(User<'_>) -> Result<(
     )
 }
 
-/// Calls `visit` with each group, until it answers an error.
+/// Calls `visit` with each group, until it returns an error.
 ///
 /// # Errors
 /// As [`each_user`].
@@ -119,7 +119,7 @@ pub fn each_group<E: From<io::Error>>(mut visit: impl FnMut(Group<'_>) -> Result
     )
 }
 
-/// Calls `visit` with each shadow entry, until it answers an error. Without root there are none.
+/// Calls `visit` with each shadow entry, until it returns an error. Without root there are none.
 ///
 /// # Errors
 /// As [`each_user`].
@@ -135,7 +135,7 @@ pub fn each_shadow<E: From<io::Error>>(mut visit: impl FnMut(Shadow<'_>) -> Resu
     )
 }
 
-/// The user of this name, as `found` makes of it; none where there is no such user.
+/// Looks up the user of this name and returns what `found` makes of it; `None` without such a user.
 ///
 /// # Errors
 /// NSS's own, such as an unreachable directory server.
@@ -147,7 +147,7 @@ pub fn user_by_name<T>(name: &CStr, found: impl FnOnce(User<'_>) -> T) -> io::Re
     )
 }
 
-/// The user of this id.
+/// Looks up the user of this id.
 ///
 /// # Errors
 /// As [`user_by_name`].
@@ -159,7 +159,7 @@ pub fn user_by_uid<T>(uid: u32, found: impl FnOnce(User<'_>) -> T) -> io::Result
     )
 }
 
-/// The group of this id.
+/// Looks up the group of this id.
 ///
 /// # Errors
 /// As [`user_by_name`].
@@ -171,7 +171,7 @@ pub fn group_by_gid<T>(gid: u32, found: impl FnOnce(Group<'_>) -> T) -> io::Resu
     )
 }
 
-/// The shadow entry of this user. Needs root.
+/// Looks up the shadow entry of this user. Needs root.
 ///
 /// # Errors
 /// As [`user_by_name`].
@@ -200,8 +200,8 @@ impl<R: Record> Entry<R> {
         Self { record: MaybeUninit::zeroed(), buffer: vec![0; FIRST_BUFFER] }
     }
 
-    /// Has `read` (a `…_r` function of NSS) fill the entry, with a larger buffer as long as it says
-    /// ERANGE. Answers its other error numbers; none when there is no entry.
+    /// Lets `read` (a `…_r` function of NSS) fill the entry, with a larger buffer as long as it
+    /// returns ERANGE. Returns its other error numbers, and `None` when there is no entry.
     fn read(
         &mut self,
         read: &mut impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
@@ -212,7 +212,7 @@ impl<R: Record> Entry<R> {
             {
                 libc::ERANGE if self.buffer.len() < MAX_BUFFER => {
                     let len = self.buffer.len() * 2;
-                    // Not resize: what the buffer holds is worth no copy.
+                    // Not resize: the old contents need no copy.
                     self.buffer = vec![0; len];
                 }
                 0 if result.is_null() => return Ok(None),
@@ -295,7 +295,7 @@ fn shadow(record: &libc::spwd) -> Shadow<'_> {
     }
 }
 
-/// A text of `owner`, a record that NSS filled in; an absent one is empty.
+/// Returns a text of `owner`, a record that NSS filled in; an absent one is empty.
 fn text<R: Record>(_owner: &R, pointer: *const c_char) -> &CStr {
     if pointer.is_null() {
         return c"";

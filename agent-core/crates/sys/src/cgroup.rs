@@ -1,9 +1,8 @@
-//! A cgroup v2 directory as the holder of one process tree: asking it to end, killing it, knowing
-//! when it is empty, removing it.
+//! A cgroup v2 directory that holds one process tree: sends it SIGTERM, kills it, tells whether it
+//! is empty, removes it.
 //!
 //! Works by descriptor, so that the same code serves the agent, its zygote and a task's supervisor,
-//! which outlives both. Knows nothing of where the directory is; the files are those of the
-//! kernel's admin-guide/cgroup-v2.
+//! which outlives both. The files are those of the kernel's admin-guide/cgroup-v2.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -21,27 +20,27 @@ use crate::pidfd::PidFd;
 
 /// The agent's own directories of leaves are `basicagent.PID.N`.
 pub const PREFIX: &str = "basicagent.";
-/// The most processes of a tree that are asked to end; all are killed afterwards.
-const MAX_ASKED: usize = 1024;
+/// The most processes of a tree that get SIGTERM; all are killed afterwards.
+const MAX_TERMINATED: usize = 1024;
 /// Bytes of a list of so many processes.
 const MAX_LIST: u64 = 16 * 1024;
 
-/// Asks every process of the cgroup to end: SIGTERM, and SIGCONT so that a stopped one can.
+/// Sends SIGTERM to every process of the cgroup, and SIGCONT so that stopped ones receive it.
 ///
 /// # Errors
 /// The cgroup cannot be read.
 pub fn terminate(dir: impl AsFd) -> io::Result<()> {
     let processes: Vec<(i32, PidFd)> = list(&dir)?
         .into_iter()
-        .take(MAX_ASKED)
+        .take(MAX_TERMINATED)
         .filter_map(|pid| PidFd::open(pid).ok().map(|process| (pid, process)))
         .collect();
-    // Listed again: a number that is still in the cgroup was not another's when it was opened, or
-    // else its descriptor's process is dead and takes no signal.
+    // Listed again: a number that is still in the cgroup belonged to the same process when it was
+    // opened; otherwise that process is dead and receives nothing.
     let still = list(&dir)?;
     for (pid, process) in processes {
         if still.contains(&pid) {
-            // One that has ended meanwhile needs no signal.
+            // These fail for a process that ended meanwhile.
             let _ = process.signal(Signal::SIGTERM);
             let _ = process.signal(Signal::SIGCONT);
         }
@@ -57,7 +56,7 @@ pub fn kill(dir: impl AsFd) -> io::Result<()> {
     open(dir, "cgroup.kill", OFlag::O_WRONLY)?.write_all(b"1")
 }
 
-/// The file that [`is_empty`] reads; a change of it is reported as `POLLPRI`.
+/// Opens the file that [`is_empty`] reads; poll(2) reports a change of it as `POLLPRI`.
 ///
 /// # Errors
 /// The cgroup is gone, or no descriptor left.
@@ -65,7 +64,7 @@ pub fn events(dir: impl AsFd) -> io::Result<File> {
     open(dir, "cgroup.events", OFlag::O_RDONLY)
 }
 
-/// Whether a cgroup has no process, in it or below, and is not frozen.
+/// Returns whether a cgroup has no process, in it or below, and is not frozen.
 ///
 /// # Errors
 /// The cgroup is gone.
@@ -73,11 +72,11 @@ pub fn is_empty(events: impl AsFd) -> io::Result<bool> {
     let mut buffer = [0; 128];
     let length = nix::sys::uio::pread(events, &mut buffer, 0)?;
     let text = buffer.get(..length).unwrap_or_default();
-    let says = |line: &[u8]| text.split(|byte| *byte == b'\n').any(|said| said == line);
-    Ok(says(b"populated 0") && !says(b"frozen 1"))
+    let has = |line: &[u8]| text.split(|byte| *byte == b'\n').any(|other| other == line);
+    Ok(has(b"populated 0") && !has(b"frozen 1"))
 }
 
-/// Blocks until the cgroup has no process; true when that came within the time.
+/// Blocks until the cgroup has no process; returns whether that happened in time.
 ///
 /// # Errors
 /// The cgroup is gone.
@@ -98,26 +97,26 @@ pub fn await_empty(dir: impl AsFd, within: Duration) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes a directory of cgroups as far as they are empty; what still has processes stays.
+/// Removes the empty cgroups of a directory; a cgroup with processes stays.
 pub fn remove(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&entry.path());
         }
     }
-    // EBUSY where a process lives, which is then left alone.
+    // EBUSY where a process lives.
     let _ = fs::remove_dir(directory);
 }
 
-/// Removes a task's leaf if it is empty and its agent is gone, which else uses or removes it; then the agent's directory
-/// above it, if that is empty: whoever leaves last puts out the light.
+/// Removes a task's leaf if it is empty and its agent, which would use it again or remove it, is
+/// gone; then removes the agent's directory above it if that is empty.
 pub(crate) fn leave(leaf: OwnedFd) {
     let Ok(root) = open(&leaf, "..", OFlag::O_RDONLY | OFlag::O_DIRECTORY) else { return };
-    // A living agent, or its zygote, holds the lock. Shared: others may be leaving too.
+    // A living agent, or its zygote, holds the lock. Shared: other supervisors may be here too.
     if Flock::lock(root, FlockArg::LockSharedNonblock).is_err() {
         return;
     }
-    // By descriptor to its name: the directory may be mounted elsewhere by now.
+    // From the descriptor to its name: the directory may be mounted elsewhere by now.
     let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", leaf.as_raw_fd())) else { return };
     drop(leaf);
     let Some(root) = path.parent() else { return };
@@ -128,7 +127,7 @@ pub(crate) fn leave(leaf: OwnedFd) {
     }
 }
 
-/// Takes the lock that says whose directory of leaves this is; fails at once when it is held.
+/// Takes the lock that an agent holds on its directory of leaves; fails at once when it is held.
 ///
 /// # Errors
 /// EWOULDBLOCK: its agent lives. Or there is no such directory.
@@ -140,8 +139,8 @@ pub fn lock(directory: &Path) -> io::Result<Flock<File>> {
 fn list(dir: impl AsFd) -> io::Result<Vec<i32>> {
     let mut text = String::new();
     open(dir, "cgroup.procs", OFlag::O_RDONLY)?.take(MAX_LIST).read_to_string(&mut text)?;
-    // 0 stands for a process of another namespace. A number cut off at the bound is not in the
-    // second list, or is the process of that number in it.
+    // 0 stands for a process of another namespace. A number cut off at the bound is missing in the
+    // second list, or is in it as the process of that number.
     Ok(text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect())
 }
 

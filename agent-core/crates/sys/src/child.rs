@@ -1,7 +1,7 @@
-//! From clone to exec: the few steps that turn a copy of the zygote into the command.
+//! The steps between clone and exec, which turn a copy of the zygote into the command.
 //!
-//! Used by the zygote, by a keeper and by a supervisor. Only system calls are made here, and made raw: libc's
-//! setuid family would signal the threads it believes this process has.
+//! The zygote, keepers and supervisors use it. It makes only raw system calls: libc's setuid family
+//! would signal the threads that it believes this process has.
 
 #![expect(unsafe_code, reason = "system calls between clone and exec")]
 
@@ -23,23 +23,23 @@ const CLOSE_RANGE_CLOEXEC: c_long = 4;
 /// The step at which a command could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// A process could not be made.
+    /// Making the process.
     Clone,
-    /// A session of its own.
+    /// Creating its session.
     Session,
-    /// Standard input, output and error.
+    /// Connecting standard input, output and error.
     Files,
-    /// Supplementary groups.
+    /// Setting the supplementary groups.
     Groups,
-    /// The group id.
+    /// Setting the group id.
     Group,
-    /// The user id.
+    /// Setting the user id.
     User,
-    /// The working directory.
+    /// Entering the working directory.
     Directory,
-    /// The program itself.
+    /// Executing the program.
     Exec,
-    /// The cgroups that limit it.
+    /// Joining the cgroups that limit it.
     Limits,
 }
 
@@ -56,7 +56,7 @@ const STAGES: [Stage; 9] = [
 ];
 
 impl Stage {
-    /// The stage whose number (`as u32`) this is.
+    /// Returns the stage with this number (`as u32`).
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
         STAGES.get(usize::try_from(number).ok()?).copied()
@@ -99,14 +99,14 @@ impl FailureReport {
     }
 }
 
-/// Which side of a clone this is.
+/// The two sides of a clone.
 pub(crate) enum Side {
     Child,
     Parent { pid: i32, pidfd: OwnedFd },
 }
 
-/// Copies this process. `sibling`: the child's parent is our parent, not we, and its number is put there, before it
-/// runs and whatever becomes of us.
+/// Copies this process. With `sibling`, the child's parent is our parent, and the kernel stores the
+/// child's number there before the child runs, even if we die meanwhile.
 ///
 /// # Safety
 /// The process has one thread, so that the child finds no lock held by a thread it lacks.
@@ -128,31 +128,32 @@ pub(crate) unsafe fn clone(sibling: Option<&AtomicI32>, cgroup: Option<&OwnedFd>
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::try_from(cgroup.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     }
-    // SAFETY: clone3(2) reads `args` of the size given and writes an int to `args.pidfd`, which both live
-    // here, and one to `args.parent_tid`, which is an atomic that we have a reference to. Without
-    // CLONE_VM the child goes on in a copy of this memory on a copy of this stack;
-    // that it is the only thread is our caller's promise.
+    // SAFETY: clone3(2) reads `args` of the size given and writes an int to `args.pidfd`, which
+    // both live here, and one to `args.parent_tid`, which is an atomic that we have a reference to.
+    // Without CLONE_VM the child goes on in a copy of this memory on a copy of this stack; that it
+    // is the only thread is our caller's promise.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match i32::try_from(pid).unwrap_or(-1) {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Side::Child),
         pid => {
-            // SAFETY: clone3 succeeded with CLONE_PIDFD, so it put a new descriptor there, ours alone.
+            // SAFETY: clone3 succeeded with CLONE_PIDFD, so it put a new descriptor there, ours
+            // alone.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
             Ok(Side::Parent { pid, pidfd })
         }
     }
 }
 
-/// Gives every signal its default action, the two that libc keeps for itself included: exec would
-/// pass an ignored one on to the command.
+/// Restores the default action of every signal, also of the two that libc reserves: exec would pass
+/// an ignored signal on to the command.
 pub(crate) fn default_actions() {
     // The kernel's sigaction: handler, flags, restorer, mask (sigaction(2), "C library/kernel
     // differences"); all zero is SIG_DFL.
     let default = [0_u64; 4];
     for signal in 1..=64 {
         let action = [signal, (&raw const default) as c_long, 0];
-        // SIGKILL and SIGSTOP answer EINVAL: theirs cannot change.
+        // EINVAL for SIGKILL and SIGSTOP, which cannot change.
         let _ = call4(libc::SYS_rt_sigaction, action, size_of::<u64>() as c_long);
     }
 }
@@ -177,10 +178,10 @@ pub(crate) fn report(failures: RawFd, id: u64, StartFailure { stage, errno }: St
     unsafe { libc::write(failures, bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// The steps in order; comes back only with the one that failed.
+/// Takes the steps in order; returns only with the one that failed.
 fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) -> (Stage, i32) {
     for procs in &launch.joins {
-        // Whoever writes 0 is meant itself (the kernel's admin-guide/cgroup-v1).
+        // 0 means the writing process itself (the kernel's admin-guide/cgroup-v1).
         if let Err(errno) = call(libc::SYS_write, [procs.as_raw_fd().into(), c"0".as_ptr() as c_long, 1]) {
             return (Stage::Limits, errno);
         }
@@ -191,14 +192,14 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     let stdout = launch.files.stdout.as_ref();
     let stderr = launch.files.stderr.as_ref().or(stdout);
     for (target, fd) in [(0, launch.files.stdin.as_ref()), (1, stdout), (2, stderr)] {
-        // None was sent: 0 is the zygote's, /dev/null.
+        // Without one, 0 stays the zygote's, /dev/null.
         let Some(fd) = fd else { continue };
         if let Err(errno) = call(libc::SYS_dup3, [c_long::from(fd.as_raw_fd()), target, 0]) {
             return (Stage::Files, errno);
         }
     }
-    // Not closed yet: the failure pipe is among them. An old kernel lacks the call or the flag, and
-    // then the close-on-exec flag that everything here is opened with does the work.
+    // Marked, not closed: the failure pipe is among them. An old kernel lacks the call or the flag;
+    // then the close-on-exec flag that every descriptor here is opened with suffices.
     let _ = call(libc::SYS_close_range, [3, c_long::from(u32::MAX), CLOSE_RANGE_CLOEXEC]);
     if let Some(identity) = &launch.identity {
         let (uid, gid) = (c_long::from(identity.uid), c_long::from(identity.gid));
@@ -219,7 +220,7 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     {
         return (Stage::Session, errno);
     }
-    // As the new user: a directory that only root may enter is not a way in.
+    // As the new user, so that a directory only root may enter stays closed.
     if let Err(errno) = enter(&launch.cwd)
         && (launch.cwd_required || enter(c"/").is_err())
     {
@@ -235,7 +236,7 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     (Stage::Exec, errno.err().unwrap_or(0))
 }
 
-/// Has the kernel kill this process when its parent dies, which may have happened already.
+/// Makes the kernel kill this process when its parent dies; fails if the parent died already.
 fn die_with(parent: i32) -> Result<(), i32> {
     let kill = [c_long::from(libc::PR_SET_PDEATHSIG), c_long::from(libc::SIGKILL), 0];
     call(libc::SYS_prctl, kill)?;
@@ -252,11 +253,11 @@ fn call(number: c_long, args: [c_long; 3]) -> Result<(), i32> {
 
 /// One raw system call; its errno when it fails.
 fn call4(number: c_long, [a, b, c]: [c_long; 3], d: c_long) -> Result<(), i32> {
-    // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they pass are to
-    // NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a group list as
-    // long as said, to one byte of a string, to a signal set of the size said, and to a default sigaction, which
-    // installs no code; the caller's borrows keep all of them alive over the call, and
-    // the kernel only reads them.
+    // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they
+    // pass are to NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a
+    // group list as long as said, to one byte of a string, to a signal set of the size said, and to
+    // a default sigaction, which installs no code; the caller's borrows keep all of them alive over
+    // the call, and the kernel only reads them.
     let done = unsafe { libc::syscall(number, a, b, c, d) };
     if done < 0 { Err(Errno::last_raw()) } else { Ok(()) }
 }

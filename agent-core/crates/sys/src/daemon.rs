@@ -1,8 +1,6 @@
-//! What a launcher needs beneath the safe wrappers: a fork, and a child that starts clean and
-//! cannot outlive its parent.
+//! System calls of a launcher: a fork, and a child that starts clean and cannot outlive its parent.
 //!
-//! Called by `boot` alone, which has one thread and no runtime. Refuses to fork a process that has
-//! more threads than one.
+//! For `boot`, which has one thread and no runtime. It does not fork a process with more threads.
 
 #![expect(unsafe_code, reason = "fork, the child's side of it, and descriptors known by number")]
 
@@ -35,11 +33,11 @@ pub fn fork() -> io::Result<ForkResult> {
     Ok(side)
 }
 
-/// Closes the descriptors above standard error that whoever started this program left open.
+/// Closes the descriptors above standard error that this program's starter left open.
 ///
-/// They are told from our own by the close-on-exec flag: what crosses an exec lacks it, and the
-/// standard library sets it on all it opens. Without /proc nothing is closed; a child made by
-/// [`supervised`] gets none of them all the same.
+/// They differ from our own by the close-on-exec flag: a descriptor that crosses an exec lacks it,
+/// and the standard library sets it on every one it opens. Without /proc nothing is closed; a child
+/// made by [`supervised`] still gets none of them.
 pub fn close_inherited() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
     let open: Vec<RawFd> =
@@ -57,18 +55,18 @@ pub fn close_inherited() {
     }
 }
 
-/// Gives SIGCHLD its default action back.
+/// Restores the default action of SIGCHLD.
 ///
-/// A parent that ignored it passes that on through exec, and then the kernel reaps our children
-/// before waitpid(2) can see how they ended.
+/// A parent that ignores it passes that on through exec; then the kernel reaps our children before
+/// waitpid(2) can see how they ended.
 ///
 /// # Errors
-/// sigaction(2) failed, which POSIX knows no reason for here.
+/// sigaction(2) failed, for which POSIX has no reason here.
 pub fn default_sigchld() -> io::Result<()> {
     default_action(Signal::SIGCHLD as i32)
 }
 
-/// Reaps one child that has ended, without waiting; `None` when none has.
+/// Reaps one child that ended, without waiting; returns `None` when none did.
 ///
 /// As PID 1 of a container the caller also gets orphans it never started.
 ///

@@ -1,9 +1,8 @@
-//! Finding and signalling everything below this process, by /proc.
+//! Finds and signals every process below this one, by /proc.
 //!
-//! Used by a keeper and a supervisor, which are subreapers: whatever their command left behind,
-//! however often it forked and whatever session it made, is still below them. Refuses nothing and
-//! promises little for one call: new processes may appear meanwhile, so the caller calls again as
-//! its children die.
+//! Keepers and supervisors use it. They are subreapers: every process their command left behind,
+//! however often it forked and in whatever session, is still below them. One call may miss
+//! processes that appear meanwhile, so the caller calls again as its children die.
 
 #![expect(unsafe_code, reason = "nix has no setpriority")]
 
@@ -14,17 +13,17 @@ use nix::sys::signal::Signal;
 
 use crate::pidfd::PidFd;
 
-/// How often [`kill_all`] looks for processes born while it stopped the others.
+/// The rounds in which [`kill_all`] looks for processes born while it stopped the others.
 const STOP_ROUNDS: usize = 16;
 
-/// A process as /proc showed it: the start time tells it from a later one of the same number.
+/// A process as /proc showed it: the start time distinguishes it from a later one of its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Seen {
     pid: i32,
     started: u64,
 }
 
-/// Asks all descendants to end: SIGTERM, and SIGCONT so that a stopped one can.
+/// Sends SIGTERM to all descendants, and SIGCONT so that stopped ones receive it.
 pub(crate) fn terminate_all() {
     let all = find();
     for signal in [Signal::SIGTERM, Signal::SIGCONT] {
@@ -47,25 +46,27 @@ pub(crate) fn kill_all() {
     stopped.iter().for_each(|seen| send(*seen, Signal::SIGKILL));
 }
 
-/// Puts this process before those it is to kill: among a thousand that fork, an equal would wait seconds for its turn.
+/// Raises this process's priority above those it kills: among a thousand processes that fork, an
+/// equal one would wait seconds for its turn.
 fn hurry() {
-    // SAFETY: setpriority(2) takes three numbers. Refused where this is not root's process, which then goes on as it is.
+    // SAFETY: setpriority(2) takes three numbers. It fails for a process that is not root's, whose
+    // priority then stays.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }
 
 /// Signals the process that was seen, never another that has its number by now.
 fn send(seen: Seen, signal: Signal) {
-    // Opened first, looked at again afterwards: the start time then vouches for the descriptor.
+    // Opened first, checked afterwards: the start time then vouches for the descriptor.
     if let Ok(process) = PidFd::open(seen.pid)
         && stat(seen.pid).is_some_and(|stat| stat.started == seen.started)
     {
-        // Gone meanwhile, or another user's (a set-user-id program under an agent that is not
-        // root): nothing more can be done about it from here.
+        // It fails when the process is gone, or is another user's (a set-user-id program under an
+        // agent that is not root): nothing more can be done here.
         let _ = process.signal(signal);
     }
 }
 
-/// All processes below this one, zombies included.
+/// Returns all processes below this one, zombies included.
 fn find() -> Vec<Seen> {
     let mut children: HashMap<i32, Vec<Seen>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -84,13 +85,13 @@ fn find() -> Vec<Seen> {
     found
 }
 
-/// When a living process started, in clock ticks since boot; `None`: there is none of this number,
-/// or it is dead and not reaped.
+/// Returns when a living process started, in clock ticks since boot; `None`: no process has this
+/// number, or it is dead and not reaped.
 pub(crate) fn started(pid: i32) -> Option<u64> {
     stat(pid).filter(|stat| !stat.dead).map(|stat| stat.started)
 }
 
-/// What proc_pid_stat(5) says of a process.
+/// The fields of proc_pid_stat(5) used here.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     dead: bool,
@@ -104,7 +105,8 @@ fn stat(pid: i32) -> Option<Stat> {
 }
 
 fn parse_stat(bytes: &[u8]) -> Option<Stat> {
-    // The name, field 2, may hold anything, brackets and newlines too; the last bracket ends it.
+    // The name, field 2, may contain anything, also brackets and newlines; the last bracket ends
+    // it.
     let end = bytes.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(bytes.get(end + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();

@@ -1,7 +1,7 @@
-//! What is to be started, and its form in a packet from the agent to the zygote.
+//! A launch: one program to start, and its form in a packet from the agent to the zygote.
 //!
-//! Both ends are the same binary on the same host, so the form is plain native numbers and strings
-//! ended by NUL; it is checked all the same. A body too long for a packet goes in a memfd beside it.
+//! Both ends are the same binary on the same host, so the form is native numbers and NUL-terminated
+//! strings; it is checked nevertheless. A body too long for a packet travels in a memfd.
 
 use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
@@ -38,7 +38,7 @@ const JOINS_SHIFT: u32 = 10;
 /// Words of 64 bits at the beginning of the body of a supervised launch.
 const SUPERVISION: usize = 6;
 
-/// Whom a command runs as. Given only by a process that may change to it (root).
+/// The user and groups of a command. Only an agent that is root sends one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Real, effective and saved user id.
@@ -52,13 +52,13 @@ pub struct Identity {
 /// One program to start.
 #[derive(Debug)]
 pub struct Launch<'a> {
-    /// The caller's number for it, given back in every report.
+    /// The agent's number for it, which comes back in every report.
     pub id: u64,
-    /// Whom to become; `None` stays as we are.
+    /// The user to become; `None`: stay the same.
     pub identity: Option<&'a Identity>,
     /// The working directory, entered as the new user.
     pub cwd: &'a CStr,
-    /// Whether it is a failure when the directory cannot be entered; otherwise `/` is taken.
+    /// Whether the launch fails when the directory cannot be entered; otherwise `/` is used.
     pub cwd_required: bool,
     /// The program's path, then its other arguments.
     pub argv: &'a [&'a CStr],
@@ -66,32 +66,33 @@ pub struct Launch<'a> {
     pub env: &'a [CString],
 }
 
-/// What holds the started processes together, so that they can be found and ended.
+/// The thing that holds the started processes together, so that they can be found and ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Holder<'a> {
     /// Born in this cgroup v2 directory.
     Cgroup(BorrowedFd<'a>),
-    /// Under a keeper process that takes its orders from this end of a socket.
+    /// Under a keeper process that receives orders on this end of a socket.
     Keeper(BorrowedFd<'a>),
-    /// Under a supervisor process that needs nobody. It makes the pipes itself, so such a launch
-    /// carries neither standard output nor standard error.
+    /// Under a supervisor process that outlives the agent. It makes the pipes itself, so such a
+    /// launch has neither standard output nor standard error.
     Supervisor(Supervision<'a>),
 }
 
-/// What a supervisor has to know about its task.
+/// A task, as its supervisor needs to know it.
 #[derive(Debug, Clone, Copy)]
 pub struct Supervision<'a> {
-    /// Where it records; carries the task's number.
+    /// The slot in which it records, with the task's number.
     pub claim: &'a Claim,
     /// The directory of the tasks' output files.
     pub dir: BorrowedFd<'a>,
     /// The cgroup v2 directory for the command, if there is one.
     pub leaf: Option<BorrowedFd<'a>>,
-    /// From its start to the ending of its tree; `None`: never. To the millisecond.
+    /// The time-out; `None`: none. To the millisecond.
     pub timeout: Option<Duration>,
     /// Between SIGTERM and SIGKILL. To the millisecond.
     pub grace: Duration,
-    /// The moment, in milliseconds since 1970, before which the command is not started; it is to come soon. 0: at once.
+    /// The moment, in milliseconds since 1970, before which the command does not start; soon. 0: at
+    /// once.
     pub not_before: u64,
     /// Bytes stored of each stream.
     pub max_output: u64,
@@ -104,16 +105,16 @@ pub struct Supervision<'a> {
 pub struct Files<'a> {
     /// Standard input; `None`: /dev/null.
     pub stdin: Option<BorrowedFd<'a>>,
-    /// Standard output; `None`: whoever starts it makes one.
+    /// Standard output; `None`: the supervisor makes one.
     pub stdout: Option<BorrowedFd<'a>>,
     /// Standard error; `None`: the same as standard output.
     pub stderr: Option<BorrowedFd<'a>>,
-    /// `cgroup.procs` of the cgroup v1 directories it is in from its first instruction, at most three. It does not get
-    /// the descriptors.
+    /// `cgroup.procs` of the cgroup v1 directories that it joins before its first instruction, at
+    /// most three. The command itself does not get these descriptors.
     pub joins: &'a [BorrowedFd<'a>],
 }
 
-/// A launch as the zygote received it, checked, pointing into nothing but itself.
+/// A launch as the zygote received it, checked; it owns all its parts.
 pub(crate) struct Received {
     pub(crate) id: u64,
     pub(crate) identity: Option<Identity>,
@@ -124,7 +125,7 @@ pub(crate) struct Received {
     pub(crate) files: OwnedFiles,
     pub(crate) joins: Vec<OwnedFd>,
     pub(crate) holder: OwnedHolder,
-    /// The parent whose death is to be its own; set by a supervisor for its command.
+    /// The parent with which it dies; a supervisor sets it for its command.
     pub(crate) dies_with: Option<i32>,
 }
 
@@ -154,7 +155,7 @@ pub(crate) struct OwnedSupervision {
 }
 
 impl Received {
-    /// The argument and environment arrays as execve(2) wants them; they borrow from `self`.
+    /// Returns the argument and environment arrays for execve(2), which point into `self`.
     pub(crate) fn pointers(&self) -> (Vec<*const c_char>, Vec<*const c_char>) {
         let array = |strings: &[CString]| {
             strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
@@ -234,7 +235,7 @@ pub(crate) fn send(
     packet::send(socket, &packet, &fds)
 }
 
-/// A file in memory that holds these bytes, read from its beginning.
+/// Creates a file in memory with these bytes, to be read from its beginning.
 ///
 /// # Errors
 /// No memory or descriptor left.
@@ -245,7 +246,7 @@ pub fn file_of(name: &CStr, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads what [`send`] wrote. Refuses anything else with `InvalidData`.
+/// Reads what [`send`] wrote; anything else is `InvalidData`.
 pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
     let bad = || io::Error::new(io::ErrorKind::InvalidData, "not a launch");
     let (header, rest) = packet.split_at_checked(HEADER).ok_or_else(bad)?;
@@ -332,94 +333,4 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn round_trip(argument: &CStr) -> Received {
-        let (here, there) = packet::pair().unwrap();
-        let (reader, writer) = nix::unistd::pipe().unwrap();
-        let identity = Identity { uid: 65_534, gid: 7, groups: vec![7, 8, 9] };
-        let launch = Launch {
-            id: 42,
-            identity: Some(&identity),
-            cwd: c"/home",
-            cwd_required: true,
-            argv: &[c"/bin/sh", c"-c", argument],
-            env: &[c"A=1".to_owned()],
-        };
-        let files = Files {
-            stdin: Some(reader.as_fd()),
-            stdout: Some(writer.as_fd()),
-            stderr: None,
-            joins: &[reader.as_fd()],
-        };
-        send(&here, &launch, files, Holder::Cgroup(reader.as_fd())).unwrap();
-        let mut buffer = vec![0; MAX_PACKET];
-        let (length, fds) = packet::receive(&there, &mut buffer).unwrap();
-        let received = parse(&buffer[..length], fds).unwrap();
-        assert_eq!((received.id, received.identity.as_ref()), (42, Some(&identity)));
-        assert!(received.cwd_required && received.cwd.as_c_str() == c"/home");
-        assert!(received.files.stdin.is_some() && received.files.stderr.is_none());
-        assert_eq!(received.joins.len(), 1);
-        assert!(matches!(received.holder, OwnedHolder::Cgroup(_)));
-        received
-    }
-
-    #[test]
-    fn a_launch_arrives_as_it_was_sent() {
-        let received = round_trip(c"true");
-        assert_eq!(received.argv, [c"/bin/sh".to_owned(), c"-c".to_owned(), c"true".to_owned()]);
-        assert_eq!(received.env, [c"A=1".to_owned()]);
-    }
-
-    #[test]
-    fn what_a_supervisor_has_to_know_arrives_also_beside_a_long_command() {
-        let path = std::env::temp_dir().join(format!("basicagent-launch.{}", std::process::id()));
-        let claim = crate::slot::Slots::open(&path, 4).unwrap().take(3, 99).unwrap();
-        let dir = File::open("/").unwrap();
-        for (length, leaf) in [(1, None), (100_000, Some(dir.as_fd()))] {
-            let (here, there) = packet::pair().unwrap();
-            let command = CString::new(vec![b'x'; length]).unwrap();
-            let argv = [c"/bin/sh", c"-c", &command];
-            let launch =
-                Launch { id: 1, identity: None, cwd: c"/", cwd_required: false, argv: &argv, env: &[] };
-            let task = Supervision {
-                claim: &claim,
-                dir: dir.as_fd(),
-                leaf,
-                timeout: Some(Duration::from_secs(30 * 86_400)),
-                grace: Duration::from_millis(1500),
-                not_before: 1_800_000_000_000,
-                max_output: 1 << 40,
-                separate_stderr: true,
-            };
-            let files = Files { stdin: Some(dir.as_fd()), stdout: None, stderr: None, joins: &[] };
-            send(&here, &launch, files, Holder::Supervisor(task)).unwrap();
-            let mut buffer = vec![0; MAX_PACKET];
-            let (bytes, fds) = packet::receive(&there, &mut buffer).unwrap();
-            let received = parse(&buffer[..bytes], fds).unwrap();
-            assert_eq!(received.argv[2], command);
-            assert!(received.files.stdin.is_some() && received.files.stdout.is_none());
-            let OwnedHolder::Supervisor(task) = received.holder else { panic!("another holder") };
-            assert_eq!((task.claim.index(), task.claim.n()), (3, 99));
-            assert_eq!(task.timeout, Some(Duration::from_secs(30 * 86_400)));
-            assert_eq!((task.grace, task.max_output), (Duration::from_millis(1500), 1 << 40));
-            assert_eq!(task.not_before, 1_800_000_000_000);
-            assert!(task.separate_stderr && task.leaf.is_some() == leaf.is_some());
-        }
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn the_longest_argument_the_kernel_takes_arrives_whole() {
-        let long = CString::new(vec![b'x'; 131_071]).unwrap();
-        assert_eq!(round_trip(&long).argv[2], long);
-    }
-
-    #[test]
-    fn a_cut_or_foreign_packet_is_refused() {
-        for packet in [&b""[..], b"x", &[0; HEADER], &[0xff; HEADER], &[1; 100]] {
-            assert!(parse(packet, Vec::new()).is_err());
-        }
-    }
-}
+mod tests;

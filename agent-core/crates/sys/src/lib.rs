@@ -1,10 +1,10 @@
 //! The agent's system calls that need `unsafe`: starting a command as a user, ending its tree,
-//! accounts. Nothing else of the agent may hold any.
+//! looking up accounts. No other part of the agent contains unsafe code.
 //!
-//! A command's way: `exec` in the agent → [`zygote`] (→ [`keeper`], where there is no cgroup) →
-//! the steps between clone and exec → the command. Its end comes back by [`pidfd`]. A task's way:
-//! → [`zygote`] → [`supervisor`] → the command; its end comes back by its [`slot`], its output by
-//! its [`spool`]s.
+//! A command starts through `exec` in the agent → [`zygote`] (→ [`keeper`], without a cgroup) →
+//! the steps between clone and exec; the agent learns of its end by a [`pidfd`]. A task starts
+//! through [`zygote`] → [`supervisor`]; its end is in its [`slot`], its output in its [`spool`]s.
+//! [`ending`] decides how either tree is ended, [`end`] has the words for the result.
 
 pub mod accounts;
 pub mod cgroup;

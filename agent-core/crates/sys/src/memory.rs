@@ -1,4 +1,4 @@
-//! Memory that a process needed to start and does not need to go on.
+//! Returns memory that a process needed only to start.
 
 #![expect(unsafe_code, reason = "madvise(2) and malloc_trim(3) have no safe wrapper")]
 
@@ -8,27 +8,32 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
-/// Gives back what starting took: the pages of program text (flags, configuration, TLS handshake: code that ran
-/// once) and the heap's free pages. Text that is needed again comes back from the page cache by a minor fault.
+/// Returns to the kernel the pages of program text (flags, configuration, TLS handshake: code that
+/// ran once) and the heap's free pages. Text that is needed again comes back from the page cache by
+/// a minor fault.
 ///
-/// Does nothing where /proc is not mounted. Called when the agent has settled: a channel stands, a helper waits.
+/// Does nothing without /proc. Call it when the process has settled: the agent with a channel, a
+/// zygote that waits.
 pub fn give_back() {
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     for line in maps.lines() {
         if let Some((start, length)) = program_text(line) {
-            // SAFETY: the range is one whole mapping of this process, executable and not writable, of a file: its pages are
-            // the file's own, never written since they were mapped (a page that was would be lost by
-            // MADV_DONTNEED; the loader writes only to the data segments, which are not executable), so each comes
-            // back with the same bytes at its next use. madvise(2) changes nothing else.
+            // SAFETY: the range is one whole mapping of this process, executable and not writable,
+            // of a file: its pages are the file's own, never written since they were mapped (a page
+            // that was would be lost by MADV_DONTNEED; the loader writes only to the data segments,
+            // which are not executable), so each comes back with the same bytes at its next use.
+            // madvise(2) changes nothing else.
             let _ = unsafe { madvise(start, length, MmapAdvise::MADV_DONTNEED) };
         }
     }
     drop(maps);
-    // SAFETY: malloc_trim(3) takes no pointer and is thread-safe; it returns free pages of the heap.
+    // SAFETY: malloc_trim(3) takes no pointer and is thread-safe; it returns free pages of the
+    // heap.
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Start and length of the mapping that a line of /proc/self/maps describes, when it is a file's program text.
+/// Returns start and length of the mapping that a line of /proc/self/maps describes, if it is a
+/// file's program text.
 fn program_text(line: &str) -> Option<(NonNull<c_void>, usize)> {
     let mut fields = line.split_ascii_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;

@@ -1,7 +1,7 @@
 //! Packets with descriptors between two processes of this host (unix(7), `SOCK_SEQPACKET`).
 //!
-//! One packet is one message, whole or not at all, with its descriptors: no framing, and a reader
-//! cannot attach a descriptor to the wrong message. Used by the agent, the zygote and the keepers.
+//! One packet is one message, complete or absent, with its descriptors: there is no framing, and a
+//! descriptor cannot end up with the wrong message. The agent, the zygote and keepers use it.
 
 #![expect(unsafe_code, reason = "received descriptors become owned")]
 
@@ -15,7 +15,7 @@ use nix::sys::socket::{
 /// The most descriptors one packet carries.
 pub const MAX_FDS: usize = 32;
 
-/// Two connected ends, both close-on-exec and blocking.
+/// Creates two connected sockets, both close-on-exec and blocking.
 ///
 /// # Errors
 /// No descriptor left.
@@ -44,17 +44,17 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Resu
     Ok(())
 }
 
-/// Receives one packet: its length and its descriptors, which are close-on-exec. A length of 0 is
-/// the end: the other side is gone.
+/// Receives one packet: its length and its descriptors, which are close-on-exec. A length of 0
+/// means that the other side is gone.
 ///
 /// # Errors
-/// EMSGSIZE when the packet does not fit the buffer, EAGAIN on a non-blocking socket, EMFILE-like
-/// trouble as `InvalidData` when descriptors were lost on the way.
+/// EMSGSIZE when the packet does not fit the buffer, EAGAIN on a non-blocking socket, `InvalidData`
+/// when this process has no room for the descriptors.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     receive_with(socket, buffer, MsgFlags::empty())
 }
 
-/// The same, if a packet or the end is there already, whatever the socket is set to.
+/// Receives as [`receive`] does if there is something to receive, and never blocks.
 ///
 /// # Errors
 /// Those of [`receive`].
@@ -84,7 +84,7 @@ fn receive_with(socket: impl AsFd, buffer: &mut [u8], flags: MsgFlags) -> io::Re
     if message.flags.contains(MsgFlags::MSG_CTRUNC) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "descriptors lost: none left in this process",
+            "descriptors were lost: this process has too many open files",
         ));
     }
     Ok((message.bytes, fds))

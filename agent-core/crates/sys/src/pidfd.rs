@@ -98,7 +98,8 @@ fn wait(kind: libc::idtype_t, id: libc::id_t) -> io::Result<Option<(i32, Process
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG;
-    // SAFETY: waitid(2) writes at most one siginfo_t and one rusage; both point to such, alive here.
+    // SAFETY: waitid(2) writes at most one siginfo_t and one rusage; both point to such, alive
+    // here.
     let done =
         unsafe { libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, usage.as_mut_ptr()) };
     if done != 0 {
@@ -108,7 +109,8 @@ fn wait(kind: libc::idtype_t, id: libc::id_t) -> io::Result<Option<(i32, Process
     let info = unsafe { info.assume_init() };
     // SAFETY: likewise an rusage.
     let usage = unsafe { usage.assume_init() };
-    // SAFETY: si_pid is in the part of the union that waitid fills, and zero when it filled nothing.
+    // SAFETY: si_pid is in the part of the union that waitid fills, and zero when it filled
+    // nothing.
     let pid = unsafe { info.si_pid() };
     if pid == 0 {
         return Ok(None);

@@ -1,25 +1,27 @@
-//! Coming first on the processor: while a tree is ended, and at the moment at which a task is due.
+//! Real-time priority for two short moments: while a tree is ended, and when a task is due.
 //!
-//! A tree that forks without end fills the run queue: its ender, one process among thousands, would
-//! get a turn every few seconds (the more so with a session of its own for each, sched(7), "The
-//! autogroup feature"), and the tree grows meanwhile. So it is with a hundred tasks that are due together: the last would
-//! be started when the first are through.
+//! A tree that forks without end fills the run queue: a keeper or supervisor, one process among
+//! thousands, would get a turn every few seconds (even more so when each has its own session,
+//! sched(7), "The autogroup feature"), and the tree grows meanwhile. Likewise, when a hundred tasks
+//! are due together, the last ones would start only after the first ones ended.
 
 #![expect(unsafe_code, reason = "sched_setscheduler(2) and its sisters have no safe wrapper")]
 
 use std::ffi::c_int;
 
-/// Puts this process before all ordinary ones. What it may take of the processor is bounded by the
-/// kernel (sched(7), "Limiting the CPU usage of real-time and deadline processes"). Does nothing for
-/// an agent that is not root.
+/// Puts this process before all ordinary ones. The kernel bounds its share of the processor
+/// (sched(7), "Limiting the CPU usage of real-time and deadline processes"). Does nothing without
+/// root.
 pub(crate) fn come_first() {
     set(libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, 1);
 }
 
-/// The same, unless the host's operator has chosen a policy or a niceness for the agent: a child would not inherit
-/// them from one that comes first (sched(7), "Resetting scheduling policy for child processes"). True when it is so.
+/// Calls [`come_first`], unless the operator chose a policy or a niceness for the agent: a child
+/// would not inherit them from a real-time process (sched(7), "Resetting scheduling policy for
+/// child processes"). Returns whether it did.
 pub(crate) fn come_first_if_ordinary() -> bool {
-    // SAFETY: sched_getscheduler(2) takes a number, of which 0 is the calling thread, and changes nothing.
+    // SAFETY: sched_getscheduler(2) takes a number, of which 0 is the calling thread, and changes
+    // nothing.
     let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
     // SAFETY: so does getpriority(2).
     let niceness = unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, 0) };
@@ -31,7 +33,7 @@ pub(crate) fn come_first_if_ordinary() -> bool {
     is_ordinary
 }
 
-/// One among others again.
+/// Makes this process an ordinary one again.
 pub(crate) fn step_back() {
     set(libc::SCHED_OTHER, 0);
 }

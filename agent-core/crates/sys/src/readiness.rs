@@ -1,7 +1,7 @@
 //! Descriptors on tokio's event loop.
 //!
-//! Tokio leaves it to its caller that a watched descriptor stays the same open one; the types
-//! named here promise that, so the rest of the agent needs no `unsafe` for it.
+//! Tokio requires of its caller that a watched descriptor stays open and the same; the types named
+//! here guarantee that, so the rest of the agent needs no `unsafe` for it.
 
 #![expect(unsafe_code, reason = "AsyncFd's promise about the descriptor is made here")]
 
@@ -14,10 +14,11 @@ use tokio::io::unix::AsyncFd;
 
 use crate::pidfd::PidFd;
 
-/// A type that owns one descriptor from its making to its drop.
+/// A type that owns one descriptor from its creation to its drop.
 ///
 /// # Safety
-/// `as_raw_fd` gives the same open descriptor as long as the value lives, and nothing else closes it.
+/// `as_raw_fd` gives the same open descriptor as long as the value lives, and nothing else closes
+/// it.
 pub unsafe trait Owner: AsRawFd {}
 
 // SAFETY: an OwnedFd owns its descriptor and closes it when dropped, not before.
@@ -27,10 +28,10 @@ unsafe impl Owner for File {}
 // SAFETY: the same.
 unsafe impl Owner for PidFd {}
 
-/// Has tokio watch a descriptor. Call it within a runtime.
+/// Registers a descriptor with tokio. Call it within a runtime.
 ///
 /// # Errors
-/// epoll_ctl(2): the descriptor is of a kind that cannot be waited for, or no memory.
+/// epoll_ctl(2): this kind of descriptor cannot be waited for, or there is no memory.
 pub fn watch<T: Owner>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     // SAFETY: the descriptor has to stay the same and open while it is registered. That is what an
     // Owner promises, and the AsyncFd keeps it until it has taken the registration back.

@@ -1,8 +1,8 @@
-//! Which numbered trees are running, in memory that the agent and its zygote share.
+//! The numbers of the running trees, in memory that the agent and its zygote share.
 //!
-//! The agent marks a tree before it asks for the command and clears it when the command has ended.
-//! When the agent dies, however it dies, the zygote reads here which trees nobody times out any
-//! more; a message could be lost with the agent, a store cannot.
+//! The agent marks a tree before it sends the launch and clears it when the command ended. When the
+//! agent dies, in whatever way, the zygote reads here which trees nobody times out any more: a
+//! message could be lost with the agent, a store to memory cannot.
 
 #![expect(unsafe_code, reason = "a shared mapping")]
 
@@ -17,13 +17,14 @@ use nix::sys::mman::{self, MapFlags, ProtFlags};
 use nix::sys::stat;
 use nix::unistd;
 
-/// The page: a byte for each tree, a word for the latest launch, and two for each of the last processes.
+/// The page: a byte for each tree, a word for the latest launch, and two words for each of the last
+/// processes.
 const PAGE: usize = 4096;
-/// Processes that are noted: more than a zygote makes before it answers.
+/// Processes that are noted: more than a zygote makes before it replies.
 const NOTED: usize = 64;
 /// The words behind the bytes.
 const WORDS: usize = 1 + 2 * NOTED;
-/// How many trees there can be.
+/// The highest number of trees.
 pub const TREES: usize = PAGE - WORDS * size_of::<u64>();
 
 /// The shared page. The descriptor lets a zygote map the same one.
@@ -31,18 +32,18 @@ pub const TREES: usize = PAGE - WORDS * size_of::<u64>();
 pub struct Running {
     page: NonNull<AtomicU8>,
     fd: OwnedFd,
-    /// Of this side, which is the zygote if it makes any.
+    /// Attempts of this side; only the zygote makes any.
     attempts: AtomicUsize,
 }
 
-/// What came of a launch.
+/// The result of a launch, as the zygote noted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// It is not noted, or not any more.
+    /// There is no note, or no longer.
     Unknown,
     /// No process was made.
     NotMade,
-    /// This one was.
+    /// This process was made.
     Made(i32),
 }
 
@@ -52,7 +53,7 @@ unsafe impl Send for Running {}
 unsafe impl Sync for Running {}
 
 impl Running {
-    /// A new page, no tree running.
+    /// Creates a page without running trees.
     ///
     /// # Errors
     /// No memory or descriptor left.
@@ -65,10 +66,10 @@ impl Running {
     /// Maps the page behind a descriptor that came from [`Running::fd`].
     ///
     /// # Errors
-    /// Not such a page.
+    /// It is no such page.
     pub fn map(fd: OwnedFd) -> io::Result<Self> {
         if usize::try_from(stat::fstat(&fd)?.st_size) != Ok(PAGE) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not the page of running trees"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the shared page of running trees has a wrong size"));
         }
         let length = NonZeroUsize::new(PAGE).ok_or(io::ErrorKind::InvalidInput)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
@@ -78,32 +79,33 @@ impl Running {
         Ok(Self { page: page.cast(), fd, attempts: AtomicUsize::new(0) })
     }
 
-    /// The descriptor to hand to a zygote.
+    /// Returns the descriptor to send to a zygote.
     #[must_use]
     pub fn fd(&self) -> impl AsFd {
         &self.fd
     }
 
-    /// Says whether a tree runs. A number of [`TREES`] or more is ignored.
+    /// Sets whether a tree runs. Ignores a number of [`TREES`] or more.
     pub fn set(&self, tree: usize, running: bool) {
         if let Some(byte) = self.bytes().get(tree) {
             byte.store(u8::from(running), Ordering::SeqCst);
         }
     }
 
-    /// The numbers of the running trees.
+    /// Returns the numbers of the running trees.
     pub fn trees(&self) -> impl Iterator<Item = usize> {
         let running = |byte: &AtomicU8| byte.load(Ordering::SeqCst) != 0;
         self.bytes().iter().enumerate().filter(move |(_, byte)| running(byte)).map(|(tree, _)| tree)
     }
 
-    /// Forgets what earlier zygotes have noted. Before a zygote attempts anything.
+    /// Clears the notes of earlier zygotes. A zygote calls it before its first attempt.
     pub fn forget_attempts(&self) {
         (0..WORDS).for_each(|index| self.word(index).store(0, Ordering::SeqCst));
     }
 
-    /// The zygote's note, right before it clones for a launch: from here on it may have begun. What comes back is where
-    /// the kernel is to put the number of the process (`CLONE_PARENT_SETTID`), so that no kill comes in between.
+    /// Notes a launch right before the zygote clones for it: from here on it may have begun.
+    /// Returns the place where the kernel puts the process's number (`CLONE_PARENT_SETTID`), so
+    /// that no kill can come in between.
     pub fn attempt(&self, launch: u64) -> &AtomicI32 {
         let (number, process) = self.place(self.attempts.fetch_add(1, Ordering::Relaxed));
         process.store(0, Ordering::SeqCst);
@@ -112,8 +114,8 @@ impl Running {
         process
     }
 
-    /// What came of a launch that was attempted, if it was among the last: for the agent, whose child the process is,
-    /// where the zygote died before it could answer.
+    /// Returns the result of a launch, if it was among the last attempts: for the agent, whose
+    /// child the process is, when the zygote died before it replied.
     #[must_use]
     pub fn attempted_process(&self, launch: u64) -> Attempt {
         let mut places = (0..NOTED).map(|at| self.place(at));
@@ -126,18 +128,18 @@ impl Running {
         }
     }
 
-    /// The launch that was attempted last. One that never was can be given to another zygote.
+    /// Returns the last launch that was attempted. A later launch can go to another zygote.
     #[must_use]
     pub fn attempted(&self) -> u64 {
         self.word(0).load(Ordering::SeqCst)
     }
 
-    /// Where the number of a launch and its process are noted.
+    /// Returns the places for the number of a launch and its process.
     fn place(&self, attempt: usize) -> (&AtomicU64, &AtomicI32) {
         let at = 1 + 2 * (attempt % NOTED);
         let process = NonNull::from(self.word(at + 1)).cast();
-        // SAFETY: the first four of the word's eight bytes, mapped and aligned as it is; nobody reaches this
-        // word but through here, as an atomic of this size.
+        // SAFETY: the first four of the word's eight bytes, mapped and aligned as it is; nobody
+        // reaches this word but through here, as an atomic of this size.
         (self.word(at), unsafe { process.as_ref() })
     }
 
@@ -151,8 +153,8 @@ impl Running {
     }
 
     fn bytes(&self) -> &[AtomicU8] {
-        // SAFETY: `map` mapped PAGE bytes there, which is more, mapped until drop; any byte is a valid AtomicU8,
-        // and both processes reach them through atomics only.
+        // SAFETY: `map` mapped PAGE bytes there, which is more, mapped until drop; any byte is a
+        // valid AtomicU8, and both processes reach them through atomics only.
         unsafe { std::slice::from_raw_parts(self.page.as_ptr(), TREES) }
     }
 }

@@ -1,12 +1,11 @@
 //! The zygote: a small process of one thread that clones commands, so that the agent, which has
 //! threads and grows, never forks.
 //!
-//! Started by the agent before it does anything else, by re-executing its own binary; serves one
-//! launch after the other until the agent is gone. The clone is made with `CLONE_PARENT`: the
-//! command is the agent's child, and only the agent reaps it. The zygote waits for nothing but its
-//! socket: neither for a command's exec, which its user may stop half-way, nor for its end. The
-//! supervisors of tasks, made here too, are not its business once they are cloned: when the agent is
-//! gone, they go on.
+//! The agent starts it before anything else, by re-executing its own binary; it serves one launch
+//! after the other until the agent is gone. It clones with `CLONE_PARENT`: the command is the
+//! agent's child, and only the agent reaps it. The zygote waits for nothing but its socket: neither
+//! for a command's exec, which the command's user may stop half-way, nor for its end. It also
+//! clones the supervisors of tasks, which go on when the agent is gone.
 
 #![expect(unsafe_code, reason = "it clones")]
 
@@ -30,15 +29,15 @@ use crate::pidfd::PidFd;
 use crate::running::Running;
 use crate::supervisor;
 
-/// Bytes of an answer: the launch's id, an errno or 0.
-const ANSWER: usize = 12;
-/// The most answers that go in one packet, each with its descriptor.
+/// Bytes of a reply: the launch's id, an errno or 0.
+const REPLY: usize = 12;
+/// The most replies in one packet, each with its descriptor.
 const TOGETHER: usize = packet::MAX_FDS;
 
-/// What is left to do when the agent is gone.
+/// What a zygote has to clean up once the agent is gone.
 #[derive(Debug)]
 pub struct Orphaned {
-    /// The trees nobody times out any more.
+    /// The trees that nobody times out any more.
     pub running: Running,
     /// The directory of their cgroups, where there is one.
     pub cgroups: Option<OwnedFd>,
@@ -48,7 +47,8 @@ pub struct Orphaned {
 /// output the pipe for [`child::Failure`]s. `nofile`: the soft limit of open files for commands.
 ///
 /// # Errors
-/// Standard input is not such a socket, or a packet on it is not what [`hello`] or [`request`] sends.
+/// Standard input is not such a socket, or a packet on it is not what [`hello`] or [`request`]
+/// sends.
 pub fn serve(nofile: u64) -> io::Result<Orphaned> {
     let (socket, failures) = settle(nofile)?;
     let mut buffer = vec![0; launch::MAX_PACKET];
@@ -58,16 +58,16 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
     let running = Running::map(first.pop().ok_or_else(lost)?)?;
     running.forget_attempts();
 
-    let mut answers = Answers::default();
+    let mut replies = Replies::default();
     loop {
-        let next = match answers.0.len() {
+        let next = match replies.0.len() {
             0 => Some(packet::receive(&socket, &mut buffer)?),
             TOGETHER => None,
-            // Whoever orders many at once is woken once for some of them.
+            // Batched: an agent that sends many launches wakes once for several replies.
             _ => packet::receive_at_hand(&socket, &mut buffer)?,
         };
         let Some((length, fds)) = next else {
-            answers.send(&socket)?;
+            replies.send(&socket)?;
             continue;
         };
         if length == 0 {
@@ -87,36 +87,36 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             // No `?` from here on: a child must never come back to serve.
             Ok(Side::Child) => match mem::replace(&mut launch.holder, OwnedHolder::None) {
                 OwnedHolder::Keeper(agent) => {
-                    // The zygote's own ends: a keeper that held them would outlive their meaning.
-                    drop((socket, running, cgroups, answers));
+                    // The zygote's own descriptors, which a keeper must not keep open.
+                    drop((socket, running, cgroups, replies));
                     keeper::keep(launch, agent, failures)
                 }
                 OwnedHolder::Supervisor(task) => {
-                    // Nor does it report to anybody.
-                    drop((socket, running, cgroups, failures, answers));
+                    // A supervisor reports failures in its slot instead.
+                    drop((socket, running, cgroups, failures, replies));
                     supervisor::supervise(launch, task)
                 }
                 OwnedHolder::Cgroup(_) | OwnedHolder::None => {
                     child::exec(&launch, &argv, &envp, failures.as_raw_fd())
                 }
             },
-            Ok(Side::Parent { pidfd, .. }) => answers.0.push((launch.id, Ok(pidfd.into()))),
-            Err(error) => answers.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO)))),
+            Ok(Side::Parent { pidfd, .. }) => replies.0.push((launch.id, Ok(pidfd.into()))),
+            Err(error) => replies.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO)))),
         }
         if !is_task {
-            // Somebody waits for a command.
-            answers.send(&socket)?;
+            // For a command, a caller waits.
+            replies.send(&socket)?;
         }
     }
 }
 
-/// What was made, or the errno of what could not be, and is not told yet.
+/// The replies not sent so far: the new processes, or an errno.
 #[derive(Default)]
-struct Answers(Vec<(u64, Result<PidFd, i32>)>);
+struct Replies(Vec<(u64, Result<PidFd, i32>)>);
 
-impl Answers {
+impl Replies {
     fn send(&mut self, socket: &OwnedFd) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(self.0.len() * ANSWER);
+        let mut bytes = Vec::with_capacity(self.0.len() * REPLY);
         let mut fds = Vec::with_capacity(self.0.len());
         for (id, made) in &self.0 {
             bytes.extend_from_slice(&id.to_ne_bytes());
@@ -126,14 +126,14 @@ impl Answers {
         let sent = packet::send(socket, &bytes, &fds);
         self.0.clear();
         match sent {
-            // The agent is gone; the next read says so, and the tree is marked as running.
+            // The agent is gone: the next read shows it, and the tree is marked as running.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             sent => sent,
         }
     }
 }
 
-/// The agent's first packet to a new zygote.
+/// Sends the agent's first packet to a new zygote.
 ///
 /// # Errors
 /// The zygote is gone.
@@ -143,7 +143,7 @@ pub fn hello(socket: impl AsFd, running: &Running, cgroups: Option<BorrowedFd<'_
     packet::send(socket, b"hello", &fds)
 }
 
-/// Asks a zygote for a command. The answer comes by [`receive_answers`], in order.
+/// Sends a launch to a zygote. The reply comes by [`receive_replies`], in order.
 ///
 /// # Errors
 /// EPIPE: the zygote is gone. EAGAIN on a non-blocking socket.
@@ -156,52 +156,52 @@ pub fn request(
     launch::send(socket, launch, files, holder)
 }
 
-/// One answer: its request's id, and the new child of ours, or why there is none.
-pub type Answer = (u64, io::Result<PidFd>);
+/// A reply: the launch's id, and our new child, or why there is none.
+pub type Reply = (u64, io::Result<PidFd>);
 
-/// The answers that have come together.
+/// Receives the replies of one packet.
 ///
 /// # Errors
 /// `UnexpectedEof`: the zygote is gone. EAGAIN on a non-blocking socket.
-pub fn receive_answers(socket: impl AsFd) -> io::Result<Vec<Answer>> {
-    let mut buffer = [0; TOGETHER * ANSWER];
+pub fn receive_replies(socket: impl AsFd) -> io::Result<Vec<Reply>> {
+    let mut buffer = [0; TOGETHER * REPLY];
     let (length, fds) = packet::receive(socket, &mut buffer)?;
     if length == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let mut fds = fds.into_iter();
-    let answers = buffer.get(..length).unwrap_or_default().chunks_exact(ANSWER).map(|answer| {
-        let id = answer.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
-        let child = match answer.last_chunk().map_or(libc::EIO, |errno| i32::from_ne_bytes(*errno)) {
+    let replies = buffer.get(..length).unwrap_or_default().chunks_exact(REPLY).map(|reply| {
+        let id = reply.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+        let child = match reply.last_chunk().map_or(libc::EIO, |errno| i32::from_ne_bytes(*errno)) {
             0 => fds.next().map(PidFd::from).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO)),
             errno => Err(io::Error::from_raw_os_error(errno)),
         };
         (id, child)
     });
-    Ok(answers.collect())
+    Ok(replies.collect())
 }
 
-/// Makes this process what a command's parent should be, so that each command need not be: a
-/// command inherits the rest. Gives the socket and the failure pipe numbers above 2.
+/// Prepares this process once for everything that commands inherit. Gives the socket and the
+/// failure pipe numbers above 2.
 fn settle(nofile: u64) -> io::Result<(OwnedFd, OwnedFd)> {
-    // What the agent was itself started with, unmarked: a supervisor would keep it open after the
-    // agent's end.
+    // Descriptors that the agent inherited without close-on-exec: a supervisor would keep them open
+    // after the agent's end.
     // SAFETY: closes the descriptors from 3 on, none of which anything in this process owns yet:
-    // it has opened none, and those it was given are 0, 1 and 2. An old kernel refuses, and then
-    // they stay open.
+    // it has opened none, and its own are 0, 1 and 2. It fails on an old kernel; then they stay
+    // open.
     let _ = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
-    // Its own session: a terminal's Ctrl-C is the agent's business.
+    // Its own session: a terminal's Ctrl-C is for the agent.
     unistd::setsid()?;
     let _ = prctl::set_name(c"basicagent-zyg");
     child::default_actions();
-    // All blocked here, so that only SIGKILL or the agent's end ends it; a command unblocks them.
+    // All blocked, so that only SIGKILL or the agent's end ends it; a command unblocks them.
     SigSet::all().thread_set_mask()?;
     stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
     unistd::chdir("/")?;
     if let Ok((_, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) {
         resource::setrlimit(Resource::RLIMIT_NOFILE, nofile.min(hard), hard)?;
     }
-    // The agent may be spared by the out-of-memory killer; commands are not to be.
+    // An operator may protect the agent from the out-of-memory killer, but not commands.
     if fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|value| value.starts_with('-')) {
         let _ = fs::write("/proc/self/oom_score_adj", "0");
     }

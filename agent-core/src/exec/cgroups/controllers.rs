@@ -1,9 +1,9 @@
-//! Which limits this host keeps, and the cgroups that keep them for one command.
+//! The cgroup controllers of this host, and the cgroups that keep one command's limits.
 //!
-//! Version 2 where its controllers can be had in the agent's own directory: the limits are then the leaf's. Else
-//! version 1: a directory beside the leaf for each limit, which the command joins before its first instruction. Else
-//! the command is refused: a limit is never silently left out. Looked into only when a request asks for a limit, so a
-//! host where none does has no controller enabled by us.
+//! Version 2, where its controllers can be enabled in the agent's own directory: then the leaf has
+//! the limits. Otherwise version 1: a directory beside the leaf for each limit, which the command
+//! joins before its first instruction. Otherwise the command is rejected: a limit is never silently
+//! ignored. Nothing is probed or enabled before the first request with a limit.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::fs::{self, File};
@@ -15,15 +15,15 @@ use std::sync::{Arc, OnceLock};
 use agent_sys::cgroup::remove;
 
 use super::leaves::{CommandLeaf, Leaves};
-use super::limits::{Controller, Limits, Setting, killed_for_memory};
+use super::limits::{self, Controller, Limits, Setting, killed_for_memory};
 use super::root::{Root, own_cgroup, sweep};
 use crate::exec::StartError;
 
-/// What this host has.
+/// The controllers of this host.
 #[derive(Debug)]
 pub(crate) struct Controllers {
     leaves: Option<Arc<Leaves>>,
-    /// Of version 2, those that leaves can have.
+    /// The version 2 controllers that leaves can have.
     unified: OnceLock<Vec<Controller>>,
     legacy: [Arc<Legacy>; 3],
 }
@@ -32,23 +32,24 @@ pub(crate) struct Controllers {
 #[derive(Debug)]
 struct Legacy {
     controller: Controller,
-    state: Mutex<State>,
+    state: Mutex<Directories>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// Our directory there, once a command needed it.
+struct Directories {
+    /// Our directory in the hierarchy, once a command needed it.
     root: Option<Root>,
-    /// Directories whose command is over and in which background processes live on.
+    /// Directories whose command ended and in which background processes live on.
     left: Vec<PathBuf>,
 }
 
-/// What keeps one command's limits, removed when dropped and not [kept](Limited::keep).
+/// The cgroups that keep one command's limits; removed when dropped, unless
+/// [kept](Limited::keep).
 #[derive(Debug, Default)]
 pub(crate) struct Limited {
     leaf: Vec<Setting>,
     joined: Vec<Joined>,
-    /// Tells whether the kernel has killed for memory.
+    /// The file that tells whether the kernel killed for memory.
     memory_events: Option<PathBuf>,
 }
 
@@ -61,7 +62,7 @@ struct Joined {
 }
 
 impl Controllers {
-    /// Also removes what dead agents have left in the version 1 hierarchies.
+    /// Creates it, and removes directories that dead agents left in the version 1 hierarchies.
     pub(crate) fn new(leaves: Option<Arc<Leaves>>) -> Self {
         for own in Controller::ALL.iter().filter_map(|controller| own_cgroup(Some(controller.name())).ok()) {
             sweep(&own);
@@ -71,10 +72,11 @@ impl Controllers {
         Self { leaves, unified: OnceLock::new(), legacy }
     }
 
-    /// Makes what version 1 needs for these limits, under this name, and notes what the leaf needs.
+    /// Makes the version 1 directories for these limits, under this name, and notes the settings
+    /// for the leaf.
     pub(crate) fn limit(&self, name: &str, limits: &Limits) -> Result<Limited, StartError> {
         let mut limited = Limited::default();
-        for (controller, limit) in limits.asked() {
+        for (controller, limit) in limits::set(limits) {
             if self.unified().contains(&controller) {
                 limited.leaf.extend(controller.settings(limit));
                 continue;
@@ -102,7 +104,7 @@ impl Controllers {
         Ok(limited)
     }
 
-    /// The leaf that these limits need; `None` where they need none of their own.
+    /// Returns the leaf for these limits; `None` when they need none of their own.
     pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<CommandLeaf>, StartError> {
         let Some(leaves) = self.leaves.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
         let leaf = leaves
@@ -112,7 +114,7 @@ impl Controllers {
         Ok(Some(leaf))
     }
 
-    /// Our directories in the version 1 hierarchies, as far as they are there.
+    /// Returns our directories in the version 1 hierarchies, as far as they exist.
     pub(crate) fn roots(&self) -> impl Iterator<Item = PathBuf> {
         self.legacy.iter().filter_map(|legacy| legacy.state().root.as_ref().map(|root| root.path.clone()))
     }
@@ -123,7 +125,7 @@ impl Controllers {
     }
 }
 
-/// Has the leaves below `root` get the controllers, as far as they can: which.
+/// Enables the controllers for the leaves below `root`; returns those that could be enabled.
 fn enable(root: &Path) -> Vec<Controller> {
     let offered = |controller: &Controller| {
         let list = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
@@ -147,7 +149,7 @@ fn enable(root: &Path) -> Vec<Controller> {
 }
 
 impl Legacy {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Directories> {
         self.state.lock()
     }
 
@@ -176,8 +178,8 @@ impl Legacy {
     }
 }
 
-impl State {
-    /// Removes what background processes have left at last.
+impl Directories {
+    /// Removes the directories whose background processes are gone by now.
     fn tidy(&mut self) {
         self.left.retain(|path| {
             remove(path);
@@ -197,12 +199,12 @@ impl Drop for Legacy {
 }
 
 impl Limited {
-    /// Whether a leaf of its own is needed.
+    /// Returns whether a leaf of its own is needed.
     pub(crate) fn needs_leaf(&self) -> bool {
         !self.leaf.is_empty()
     }
 
-    /// Puts the limits that a leaf keeps into its directory.
+    /// Writes the leaf's limits into its directory.
     pub(crate) fn write(&self, leaf: &Path) -> io::Result<()> {
         write(leaf, &self.leaf)
     }
@@ -213,19 +215,19 @@ impl Limited {
         }
     }
 
-    /// For the launch: where the command goes before it begins.
+    /// Returns the cgroups that the command joins before it begins, for the launch.
     pub(crate) fn joins(&self) -> Vec<BorrowedFd<'_>> {
         self.joined.iter().map(|joined| joined.procs.as_fd()).collect()
     }
 
-    /// Leaves the directories to a task, which may outlive us: whoever finds them empty removes them.
+    /// Leaves the directories to a task, which may outlive us; later they are removed once empty.
     pub(crate) fn keep(mut self) {
         for joined in &mut self.joined {
             joined.kept = true;
         }
     }
 
-    /// Whether the kernel has killed within the command because its memory was used up.
+    /// Returns whether the kernel killed one of the command's processes for memory.
     pub(crate) fn killed_for_memory(&self) -> bool {
         let events = self.memory_events.as_ref().and_then(|path| fs::read_to_string(path).ok());
         events.is_some_and(|events| killed_for_memory(&events))
@@ -244,7 +246,7 @@ impl Drop for Joined {
     }
 }
 
-/// Writes the settings; what is not required may be missing or refused.
+/// Writes the settings; a setting that is not required may fail.
 fn write(directory: &Path, settings: &[Setting]) -> io::Result<()> {
     for Setting { file, value, required } in settings {
         match fs::write(directory.join(file), value) {

@@ -1,19 +1,11 @@
-//! What one command and all it starts may take together, in the request's units and in the kernel's files.
+//! The limits of one command and everything it starts: from the request's units to the kernel's
+//! files.
 //!
-//! Pure: which host keeps which limit, and where, is [`super::controllers`]'s.
+//! Pure: [`super::controllers`] finds out which controllers the host has, and writes the files.
 
-/// Bounds for a command's whole tree; `None` is no bound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of memory; beyond it the kernel kills within the command.
-    pub memory: Option<u64>,
-    /// Percent of one processor.
-    pub cpu: Option<u64>,
-    /// Processes and threads; one more cannot be made.
-    pub pids: Option<u64>,
-}
+pub use agent_wire::message::CommandLimits as Limits;
 
-/// The kernel's part that keeps one kind of limit; named the same in both versions of cgroups.
+/// A cgroup controller, which keeps one kind of limit; named the same in both cgroup versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Controller {
     Memory,
@@ -21,25 +13,26 @@ pub(crate) enum Controller {
     Pids,
 }
 
-/// A file of a cgroup and what to write to it.
+/// A file of a cgroup, and the value to write to it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) file: &'static str,
     pub(crate) value: String,
-    /// Whether the limit is not kept without it.
+    /// Whether the limit depends on it.
     pub(crate) required: bool,
 }
 
-/// The stretch of time that a share of a processor is counted in, in microseconds; the kernel's default.
+/// The period over which a share of a processor is measured, in microseconds; the kernel's default.
 const PERIOD: u64 = 100_000;
 
-impl Limits {
-    /// What is limited, and to how much.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = (Controller, u64)> {
-        let all =
-            [(Controller::Memory, self.memory), (Controller::Cpu, self.cpu), (Controller::Pids, self.pids)];
-        all.into_iter().filter_map(|(controller, limit)| Some((controller, limit?)))
-    }
+/// Returns the limits that are set, each with its controller.
+pub(crate) fn set(limits: &Limits) -> impl Iterator<Item = (Controller, u64)> + use<> {
+    let all = [
+        (Controller::Memory, limits.memory),
+        (Controller::Cpu, limits.cpu),
+        (Controller::Pids, limits.pids),
+    ];
+    all.into_iter().filter_map(|(controller, limit)| Some((controller, limit?)))
 }
 
 impl Controller {
@@ -53,12 +46,12 @@ impl Controller {
         }
     }
 
-    /// For a cgroup v2 (the kernel's admin-guide/cgroup-v2).
+    /// Returns the settings for a cgroup v2 (the kernel's admin-guide/cgroup-v2).
     pub(crate) fn settings(self, limit: u64) -> Vec<Setting> {
         match self {
             Self::Memory => vec![
                 required("memory.max", limit),
-                // Not instead of memory, where there is swap; and all of the command, not a part of it.
+                // Swap must not replace memory; and the kernel kills the whole command, not a part.
                 optional("memory.swap.max", 0),
                 optional("memory.oom.group", 1),
             ],
@@ -70,12 +63,13 @@ impl Controller {
         }
     }
 
-    /// For a cgroup v1 (the kernel's admin-guide/cgroup-v1 and scheduler/sched-bwc).
+    /// Returns the settings for a cgroup v1 (the kernel's admin-guide/cgroup-v1 and
+    /// scheduler/sched-bwc).
     pub(crate) fn settings_v1(self, limit: u64) -> Vec<Setting> {
         match self {
             Self::Memory => vec![
                 required("memory.limit_in_bytes", limit),
-                // Memory and swap together; not there when swap is not counted.
+                // Memory and swap together; missing where the kernel does not count swap.
                 optional("memory.memsw.limit_in_bytes", limit),
             ],
             Self::Cpu => {
@@ -86,7 +80,7 @@ impl Controller {
     }
 }
 
-/// Microseconds of each period.
+/// Returns the microseconds of each period.
 fn quota(percent: u64) -> u64 {
     percent.saturating_mul(PERIOD / 100)
 }
@@ -99,7 +93,8 @@ fn optional(file: &'static str, value: u64) -> Setting {
     Setting { required: false, ..required(file, value) }
 }
 
-/// Whether the kernel has killed for memory, says `memory.events` (v2) or `memory.oom_control` (v1).
+/// Returns whether the kernel killed for memory, by `memory.events` (v2) or `memory.oom_control`
+/// (v1).
 pub(crate) fn killed_for_memory(events: &str) -> bool {
     let count = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
     count.is_some_and(|count| count.trim() != "0")
@@ -116,14 +111,14 @@ mod tests {
     #[test]
     fn each_limit_is_written_in_the_kernels_units() {
         let limits = Limits { memory: Some(1 << 20), cpu: Some(250), pids: Some(7) };
-        let all: Vec<_> = limits.asked().collect();
+        let all: Vec<_> = set(&limits).collect();
         assert_eq!(all, [(Controller::Memory, 1 << 20), (Controller::Cpu, 250), (Controller::Pids, 7)]);
         assert_eq!(written(&Controller::Memory.settings(1 << 20))[0], ("memory.max", "1048576"));
         assert_eq!(written(&Controller::Cpu.settings(250)), [("cpu.max", "250000 100000")]);
         assert_eq!(written(&Controller::Pids.settings(7)), [("pids.max", "7")]);
         let v1 = Controller::Cpu.settings_v1(1);
         assert_eq!(written(&v1), [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "1000")]);
-        assert_eq!(Limits::default().asked().count(), 0);
+        assert_eq!(set(&Limits::default()).count(), 0);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Where this host lets us keep cgroups, and the one directory of ours there.
+//! The agent's own directory of cgroups, and its place on this host.
 //!
-//! Only cgroup v2 serves: it alone can kill a whole tree at once and say when it is empty
-//! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed for that, so nothing of
-//! the host's own settings is touched; those that keep limits are [`super::controllers`]'. Used by
-//! the executor; what is done with a cgroup once it is there is [`agent_sys::cgroup`]'s.
+//! Leaves need cgroup v2: only that version can kill a whole tree at once and tell when it is empty
+//! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed for that, so none of
+//! the host's settings change; [`super::controllers`] handles the controllers that keep limits, and
+//! [`agent_sys::cgroup`] the operations on a single cgroup.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,7 +19,7 @@ const SUBGROUP: &str = "agent";
 const ATTEMPTS: u32 = 100;
 
 /// The agent's own directory of cgroups. Locked as long as the agent lives, so that another agent
-/// can tell what a dead one left behind from what is in use.
+/// recognizes the directories of dead ones.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) path: PathBuf,
@@ -27,10 +27,10 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Removes what dead agents left empty, then makes our directory.
+    /// Removes empty cgroups of dead agents, then makes our directory.
     ///
-    /// Fails where there is no cgroup v2, none that we may write, or one too old to kill by
-    /// (Linux before 5.14).
+    /// Fails without a cgroup v2 that we may write, and on kernels without `cgroup.kill` (before
+    /// Linux 5.14).
     pub(crate) fn create() -> io::Result<Self> {
         let root = Self::create_below(&base(own_cgroup(None)?))?;
         let usable = fs::exists(root.path.join("cgroup.kill"))?
@@ -39,10 +39,10 @@ impl Root {
             return Ok(root);
         }
         let _ = fs::remove_dir(&root.path);
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel's cgroups cannot be killed"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel has no cgroup.kill; Linux 5.14 has it"))
     }
 
-    /// The same below any cgroup, of either version.
+    /// Makes our directory below any cgroup, of either version.
     pub(crate) fn create_below(own: &Path) -> io::Result<Self> {
         sweep(own);
         for n in 0..ATTEMPTS {
@@ -52,7 +52,8 @@ impl Root {
                 made => made?,
             }
             let Ok(dir) = lock(&path) else { continue };
-            // Another agent's sweep may have come between: then this is a directory without a name.
+            // Another agent's sweep may have removed it meanwhile: then the lock is on a deleted
+            // one.
             let same = fs::metadata(&path).and_then(|now| Ok(now.ino() == dir.metadata()?.ino()));
             if same.unwrap_or(false) {
                 return Ok(Self { path, dir });
@@ -62,9 +63,9 @@ impl Root {
     }
 }
 
-/// Where our directory goes: beside the agent where systemd gave it a cgroup within its unit's (`Delegate=yes` and
-/// `DelegateSubgroup=agent`). The unit's own has no process then, and so may hand controllers on, which a cgroup with
-/// processes may not.
+/// Returns the parent of our directory: the unit's cgroup, where systemd put the agent into a
+/// subgroup of it (`Delegate=yes` and `DelegateSubgroup=agent`). The unit's own cgroup then has no
+/// process, and so may pass controllers on, which a cgroup with processes may not.
 fn base(own: PathBuf) -> PathBuf {
     let unit = own.parent().filter(|unit| unit.extension().is_some_and(|kind| kind == "service"));
     match unit {
@@ -73,7 +74,7 @@ fn base(own: PathBuf) -> PathBuf {
     }
 }
 
-/// Removes what agents that are gone have left below `own`.
+/// Removes directories that dead agents left below `own`.
 pub(crate) fn sweep(own: &Path) {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
@@ -83,7 +84,8 @@ pub(crate) fn sweep(own: &Path) {
     }
 }
 
-/// The directory of the cgroup this process is in: the one of version 2, or the one of version 1 with this controller.
+/// Returns the directory of this process's cgroup: of version 2, or of version 1 with this
+/// controller.
 pub(crate) fn own_cgroup(controller: Option<&str>) -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let cgroups = fs::read_to_string("/proc/self/cgroup")?;
@@ -93,7 +95,8 @@ pub(crate) fn own_cgroup(controller: Option<&str>) -> io::Result<PathBuf> {
     })
 }
 
-/// The directory for `0::/path`, or for `N:controllers:/path`, under its mount (proc_pid_mountinfo(5), cgroups(7)).
+/// Returns the directory for `0::/path`, or for `N:controllers:/path`, under its mount
+/// (proc_pid_mountinfo(5), cgroups(7)).
 fn locate(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathBuf> {
     let has = |list: &str, controller| list.split(',').any(|one| one == controller);
     let own = cgroups.lines().find_map(|line| {
@@ -110,14 +113,14 @@ fn locate(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathB
         if !wanted {
             return None;
         }
-        // A mount that shows only a part of the hierarchy, which must have us in it.
+        // The mount may show only a part of the hierarchy, which must include us.
         let below = Path::new(own).strip_prefix(&root).ok()?;
         let inside = below.components().all(|part| part.as_os_str() != "..");
         inside.then(|| Path::new(&point).join(below))
     })
 }
 
-/// Undoes mountinfo's `\040` for a space, and its like.
+/// Decodes mountinfo's escapes, such as `\040` for a space.
 fn unescape(text: &str) -> String {
     let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     codes.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_an_agent_in_its_units_subgroup_is_where_leaves_go() {
+    fn leaves_go_beside_an_agent_that_is_in_a_subgroup_of_its_unit() {
         let table = [
             (
                 "/sys/fs/cgroup/system.slice/basicagent.service/agent",

@@ -1,8 +1,8 @@
-//! Whom a command runs as: a request's names and numbers turned into ids by the host's own
+//! The account a command runs as: resolves a request's names and numbers to ids by the host's own
 //! accounts (NSS: files, LDAP, systemd, …).
 //!
 //! A look-up may wait for a server, so it runs on the blocking pool, a few at once, each with a
-//! time-out. Answers are kept for seconds, and only while the account files are the same.
+//! time-out. Results are cached for seconds, and only while the account files stay the same.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -29,25 +29,25 @@ const LOOKUP: &str = "account look-up";
 const MAX_LOOKUPS: usize = 4;
 /// How long a command waits for a look-up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer is good.
-const KEPT: Duration = Duration::from_secs(10);
-/// How long the state of the account files is taken to be as it was found: commands come in crowds.
-const LOOKED_AT: Duration = Duration::from_millis(5);
-/// How many answers are kept.
-const MAX_KEPT: usize = 256;
-/// The files whose change makes every kept answer void.
+/// How long a result is cached.
+const CACHED_FOR: Duration = Duration::from_secs(10);
+/// How long the account files are assumed unchanged after a check: commands come in crowds.
+const RECHECK: Duration = Duration::from_millis(5);
+/// How many accounts are cached.
+const MAX_CACHED: usize = 256;
+/// The files whose change makes every cached result void.
 const FILES: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"];
 
-/// A user as a command needs it.
+/// A user, with everything a command needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) home: PathBuf,
-    /// The ids to take; `gid` already the asked or default one.
+    /// The ids to take; `gid` is already the requested or default one.
     pub(crate) identity: Identity,
 }
 
-/// What a request says about the account.
+/// The account fields of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct AccountQuery {
     pub(crate) user: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) struct AccountQuery {
     pub(crate) default_group: DefaultGroup,
 }
 
-/// An account by what it is called, or by digits that are no name.
+/// The name of an account, or its number in digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AccountName {
     User(String),
@@ -65,26 +65,26 @@ pub(crate) enum AccountName {
 /// The accounts of this host.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    kept: Mutex<HashMap<AccountQuery, Kept<Arc<Account>>>>,
+    cached: Mutex<HashMap<AccountQuery, Cached<Arc<Account>>>>,
     numbers: Mutex<Option<Numbers>>,
     files: Mutex<Option<(Instant, Files)>>,
     lookups: Arc<Semaphore>,
 }
 
-/// A list of accounts and their numbers.
-type Numbers = (Arc<[AccountName]>, Kept<Arc<[Option<u32>]>>);
+/// A list of account names and their numbers.
+type Numbers = (Arc<[AccountName]>, Cached<Arc<[Option<u32>]>>);
 
-/// An answer, and until when it is good.
+/// A cached result of a look-up.
 #[derive(Debug)]
-struct Kept<T> {
+struct Cached<T> {
     answer: T,
     since: Instant,
     files: Files,
 }
 
-impl<T> Kept<T> {
+impl<T> Cached<T> {
     fn is_good(&self, files: &Files) -> bool {
-        self.since.elapsed() < KEPT && self.files == *files
+        self.since.elapsed() < CACHED_FOR && self.files == *files
     }
 }
 
@@ -103,52 +103,52 @@ struct Stamp {
 impl Accounts {
     pub(crate) fn new() -> Self {
         let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        Self { kept: Mutex::default(), numbers: Mutex::default(), files: Mutex::default(), lookups }
+        Self { cached: Mutex::default(), numbers: Mutex::default(), files: Mutex::default(), lookups }
     }
 
-    /// Finds the account. Without a wait and without a thread when it was found a moment ago.
-    pub(crate) async fn resolve(&self, asked: AccountQuery) -> Result<Arc<Account>, StartError> {
-        // Taken before the look-up: a change during it voids the answer.
+    /// Resolves an account; without a wait and without a thread when it is cached.
+    pub(crate) async fn resolve(&self, query: AccountQuery) -> Result<Arc<Account>, StartError> {
+        // Read before the look-up: a change during it voids the result.
         let files = self.files();
-        if let Some(account) = self.recall(&asked, &files) {
+        if let Some(account) = self.recall(&query, &files) {
             return Ok(account);
         }
-        let question = asked.clone();
-        let known = || self.recall(&asked, &files);
-        // In a box: the state of a look-up is large, and what is known already need not carry it.
+        let question = query.clone();
+        let known = || self.recall(&query, &files);
+        // Boxed: the state of a look-up is large, and cached results need not carry it.
         let keep = |account: &Arc<Account>| {
-            let mut kept = self.kept.lock();
-            if kept.len() >= MAX_KEPT {
-                kept.clear();
+            let mut cached = self.cached.lock();
+            if cached.len() >= MAX_CACHED {
+                cached.clear();
             }
-            kept.insert(asked.clone(), Kept { answer: Arc::clone(account), since: Instant::now(), files });
+            cached.insert(query.clone(), Cached { answer: Arc::clone(account), since: Instant::now(), files });
         };
         Box::pin(self.ask(known, move || look_up(&question).map(Arc::new), keep)).await
     }
 
-    /// The numbers of many accounts, in their order; `None` for one that does not exist. The last list's answer is kept
-    /// as an account is.
+    /// Returns the numbers of many accounts, in their order; `None` for one that does not exist.
+    /// The result for the last list is cached.
     pub(crate) async fn numbers(
         &self,
-        called: &Arc<[AccountName]>,
+        names: &Arc<[AccountName]>,
     ) -> Result<Arc<[Option<u32>]>, StartError> {
-        if called.is_empty() {
+        if names.is_empty() {
             return Ok(Arc::default());
         }
         let files = self.files();
         let known = || {
             let numbers = self.numbers.lock();
-            let (list, kept) = numbers.as_ref()?;
-            (Arc::ptr_eq(list, called) && kept.is_good(&files)).then(|| Arc::clone(&kept.answer))
+            let (list, cached) = numbers.as_ref()?;
+            (Arc::ptr_eq(list, names) && cached.is_good(&files)).then(|| Arc::clone(&cached.answer))
         };
         if let Some(answer) = known() {
             return Ok(answer);
         }
-        let question = Arc::clone(called);
+        let question = Arc::clone(names);
         let look_up = move || question.iter().map(number_of).collect::<Result<Arc<[_]>, _>>();
         let keep = |answer: &Arc<[Option<u32>]>| {
-            let kept = Kept { answer: Arc::clone(answer), since: Instant::now(), files };
-            *self.numbers.lock() = Some((Arc::clone(called), kept));
+            let cached = Cached { answer: Arc::clone(answer), since: Instant::now(), files };
+            *self.numbers.lock() = Some((Arc::clone(names), cached));
         };
         self.ask(known, look_up, keep).await
     }
@@ -156,31 +156,32 @@ impl Accounts {
     fn files(&self) -> Files {
         let mut files = self.files.lock();
         match *files {
-            Some((at, found)) if at.elapsed() < LOOKED_AT => found,
+            Some((at, found)) if at.elapsed() < RECHECK => found,
             _ => files.insert((Instant::now(), stamps())).1,
         }
     }
 
-    fn recall(&self, asked: &AccountQuery, files: &Files) -> Option<Arc<Account>> {
-        let kept = self.kept.lock();
-        let found = kept.get(asked)?;
+    fn recall(&self, query: &AccountQuery, files: &Files) -> Option<Arc<Account>> {
+        let cached = self.cached.lock();
+        let found = cached.get(query)?;
         found.is_good(files).then(|| Arc::clone(&found.answer))
     }
 
-    /// Has NSS asked on the blocking pool, unless the answer is known once it is this look-up's turn: when many ask at
-    /// once for the same, those who wait for their turn find what the first have kept.
+    /// Asks NSS on the blocking pool, unless the result is cached by the time it is this look-up's
+    /// turn: when many commands of the same account come at once, the waiting ones find the cached
+    /// result of the first ones.
     async fn ask<T: Send + 'static>(
         &self,
         known: impl FnOnce() -> Option<T>,
         look_up: impl FnOnce() -> Result<T, StartError> + Send + 'static,
         keep: impl FnOnce(&T),
     ) -> Result<T, StartError> {
-        let asked = async {
+        let query = async {
             let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(failed)?;
             if let Some(answer) = known() {
                 return Ok(answer);
             }
-            // The thread holds it also when nobody waits for the answer any more, and gives it back with that.
+            // The thread holds the permit until it is done, even if nobody waits for it any more.
             let lookup = task::spawn_blocking(move || (look_up(), permit));
             let (found, _permit) = lookup.await.map_err(failed)?;
             found.inspect(keep)
@@ -189,7 +190,7 @@ impl Accounts {
             let why = format!("NSS did not answer within {} s", LOOKUP_TIMEOUT.as_secs());
             StartError::step(LOOKUP, io::Error::new(io::ErrorKind::TimedOut, why))
         };
-        time::timeout(LOOKUP_TIMEOUT, asked).await.map_err(late)?
+        time::timeout(LOOKUP_TIMEOUT, query).await.map_err(late)?
     }
 }
 
@@ -210,14 +211,14 @@ fn stamps() -> Files {
     })
 }
 
-fn look_up(asked: &AccountQuery) -> Result<Account, StartError> {
-    let user = match &asked.user {
+fn look_up(query: &AccountQuery) -> Result<Account, StartError> {
+    let user = match &query.user {
         Some(text) => user(text)?,
         None => User::from_uid(Uid::effective())
             .map_err(failed)?
             .ok_or_else(|| StartError::NoSuchUser(Uid::effective().to_string()))?,
     };
-    let gid = match (&asked.group, asked.default_group) {
+    let gid = match (&query.group, query.default_group) {
         (Some(text), _) => group(text)?,
         (None, DefaultGroup::Primary) => user.gid,
         (None, DefaultGroup::Root) => Gid::from_raw(0),
@@ -235,8 +236,8 @@ fn look_up(asked: &AccountQuery) -> Result<Account, StartError> {
     })
 }
 
-fn number_of(called: &AccountName) -> Result<Option<u32>, StartError> {
-    let number = match called {
+fn number_of(names: &AccountName) -> Result<Option<u32>, StartError> {
+    let number = match names {
         AccountName::User(text) => user(text).map(|user| user.uid.as_raw()),
         AccountName::Group(text) => group(text).map(Gid::as_raw),
     };
@@ -247,7 +248,8 @@ fn number_of(called: &AccountName) -> Result<Option<u32>, StartError> {
     }
 }
 
-/// By name, else by number: a name may consist of digits, and names come first (POSIX chown).
+/// Looks a user up by name, else by number: a name may consist of digits, and names come first
+/// (POSIX chown).
 fn user(text: &str) -> Result<User, StartError> {
     let missing = || StartError::NoSuchUser(text.to_owned());
     if let Some(user) = User::from_name(text).map_err(failed)? {
@@ -266,7 +268,8 @@ fn group(text: &str) -> Result<Gid, StartError> {
     Group::from_gid(Gid::from_raw(gid)).map_err(failed)?.map(|group| group.gid).ok_or_else(missing)
 }
 
-/// An id in digits alone. The largest number is none: to the kernel it means "leave as it is".
+/// Parses an id of digits alone. The largest number is not an id: to the kernel it means
+/// "unchanged".
 fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|id| digits && *id != u32::MAX)
@@ -276,36 +279,36 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn asked(user: Option<&str>, group: Option<&str>, default_group: DefaultGroup) -> AccountQuery {
+    fn query(user: Option<&str>, group: Option<&str>, default_group: DefaultGroup) -> AccountQuery {
         AccountQuery { user: user.map(Into::into), group: group.map(Into::into), default_group }
     }
 
     #[test]
-    fn names_and_numbers_give_the_same_account_and_strangers_none() {
-        let root = look_up(&asked(Some("root"), None, DefaultGroup::Primary)).unwrap();
+    fn names_and_numbers_resolve_to_the_same_account_and_unknown_ones_fail() {
+        let root = look_up(&query(Some("root"), None, DefaultGroup::Primary)).unwrap();
         assert_eq!((root.name.as_str(), root.identity.uid, root.identity.gid), ("root", 0, 0));
-        assert_eq!(look_up(&asked(Some("0"), None, DefaultGroup::Primary)).unwrap(), root);
-        let nobody = look_up(&asked(Some("nobody"), None, DefaultGroup::Primary)).unwrap();
+        assert_eq!(look_up(&query(Some("0"), None, DefaultGroup::Primary)).unwrap(), root);
+        let nobody = look_up(&query(Some("nobody"), None, DefaultGroup::Primary)).unwrap();
         assert_ne!(nobody.identity.gid, 0);
-        let letter_of_the_seed = look_up(&asked(Some("nobody"), None, DefaultGroup::Root)).unwrap();
+        let letter_of_the_seed = look_up(&query(Some("nobody"), None, DefaultGroup::Root)).unwrap();
         assert_eq!(letter_of_the_seed.identity.gid, 0);
-        let other = look_up(&asked(Some("nobody"), Some("daemon"), DefaultGroup::Primary)).unwrap();
+        let other = look_up(&query(Some("nobody"), Some("daemon"), DefaultGroup::Primary)).unwrap();
         assert!(other.identity.gid != nobody.identity.gid && other.identity.groups[0] == other.identity.gid);
         for user in ["no-such-user", "", "+0", "-1", "4294967295", "3999999999", "a\0b"] {
-            let error = look_up(&asked(Some(user), None, DefaultGroup::Primary)).unwrap_err();
+            let error = look_up(&query(Some(user), None, DefaultGroup::Primary)).unwrap_err();
             assert!(
                 matches!(error, StartError::NoSuchUser(_) | StartError::NotStarted(_)),
                 "{user}: {error}"
             );
         }
-        let error = look_up(&asked(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
+        let error = look_up(&query(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
         assert!(matches!(error, StartError::NoSuchGroup(_)), "{error}");
     }
 
     #[tokio::test]
-    async fn an_answer_is_kept_and_void_when_a_file_changes() {
+    async fn a_result_is_cached_and_void_when_a_file_changes() {
         let accounts = Accounts::new();
-        let question = asked(Some("root"), None, DefaultGroup::Primary);
+        let question = query(Some("root"), None, DefaultGroup::Primary);
         let first = accounts.resolve(question.clone()).await.unwrap();
         assert!(Arc::ptr_eq(&first, &accounts.resolve(question.clone()).await.unwrap()));
         let mut changed = stamps();
@@ -314,13 +317,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_that_asks_for_the_same_has_it_looked_up_a_few_times() {
+    async fn a_crowd_with_the_same_account_causes_only_a_few_look_ups() {
         let accounts = Arc::new(Accounts::new());
         let mut crowd = task::JoinSet::new();
         for _ in 0..100 {
             let accounts = Arc::clone(&accounts);
             crowd.spawn(async move {
-                accounts.resolve(asked(Some("root"), None, DefaultGroup::Primary)).await.unwrap()
+                accounts.resolve(query(Some("root"), None, DefaultGroup::Primary)).await.unwrap()
             });
         }
         let mut answers: Vec<_> =
@@ -331,9 +334,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_of_accounts_becomes_numbers_and_strangers_none() {
+    async fn a_list_of_accounts_becomes_numbers_and_unknown_ones_none() {
         let accounts = Accounts::new();
-        let called: Arc<[AccountName]> = [
+        let names: Arc<[AccountName]> = [
             AccountName::User("root".into()),
             AccountName::User("0".into()),
             AccountName::User("no-such-user".into()),
@@ -341,8 +344,8 @@ mod tests {
             AccountName::Group("no-such-group".into()),
         ]
         .into();
-        let numbers = accounts.numbers(&called).await.unwrap();
+        let numbers = accounts.numbers(&names).await.unwrap();
         assert_eq!(*numbers, [Some(0), Some(0), None, Some(0), None]);
-        assert!(Arc::ptr_eq(&numbers, &accounts.numbers(&called).await.unwrap()));
+        assert!(Arc::ptr_eq(&numbers, &accounts.numbers(&names).await.unwrap()));
     }
 }

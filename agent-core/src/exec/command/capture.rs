@@ -1,12 +1,14 @@
-//! A bounded record of one output stream: its head and its tail, the middle dropped and counted.
+//! The bounded capture of one output stream: its head and its tail; the middle is dropped and
+//! counted.
 //!
-//! Filled as the output comes, so memory never passes the bound however much a command prints.
+//! It is filled as the output comes, so memory stays within the bound however much a command
+//! prints.
 
-/// What was kept of an output stream.
+/// The captured part of an output stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
-    /// The output; when some was dropped, its first and its last part joined, no UTF-8 character
-    /// cut in two at the seam.
+    /// The output; when some was dropped, its first and its last part joined, with no UTF-8
+    /// character cut in two at the seam.
     pub bytes: Vec<u8>,
     /// Bytes dropped from the middle.
     pub dropped: u64,
@@ -21,7 +23,7 @@ pub(crate) struct Capture {
     /// The head, then a ring for the tail once `max` bytes are there.
     bytes: Vec<u8>,
     max: usize,
-    /// Where in the ring, counted from its start, the next byte goes: over the oldest.
+    /// The ring position of the next byte, which replaces the oldest one.
     next: usize,
     dropped: u64,
 }
@@ -43,7 +45,7 @@ impl Capture {
         if ring.is_empty() || input.is_empty() {
             return;
         }
-        // More than a whole ring: only its last part can stay.
+        // More than a whole ring: only the last part can stay.
         input = input.get(input.len().saturating_sub(ring.len())..).unwrap_or_default();
         let (last, first) = ring.split_at_mut(self.next);
         let split = first.len().min(input.len());
@@ -65,8 +67,8 @@ impl Capture {
     }
 }
 
-/// Drops the parts of characters on both sides of a seam: they would turn a text into bytes that
-/// are none. Tells how many bytes they were.
+/// Drops the parts of characters on both sides of a seam, since they would make a text invalid
+/// UTF-8. Returns how many bytes it dropped.
 pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
     let (before, after) = bytes.split_at(seam);
     let tail_cut = after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
@@ -75,7 +77,7 @@ pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
     (head_cut + tail_cut) as u64
 }
 
-/// How many of the last bytes are the beginning of a character whose rest is to come.
+/// Returns how many of the last bytes begin a character that is incomplete.
 pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     match bytes.iter().rev().take(MAX_CHAR).position(|byte| !is_continuation(*byte)) {
         // The last character begins `back + 1` bytes before the end.
@@ -88,7 +90,7 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
 
-/// The bytes of the character that begins so.
+/// Returns the length of the character with this first byte.
 fn width(lead: u8) -> usize {
     match lead {
         0xc2..=0xdf => 2,
@@ -136,7 +138,8 @@ mod tests {
                 let kept = capture(max, &[text.as_bytes()]);
                 let length = kept.bytes.len() as u64;
                 let shown = String::from_utf8(kept.bytes).map(|text| text.len());
-                // With an odd bound the very end of the stream is whole, so only the seam is at stake.
+                // With an odd bound the very end of the stream is whole, so only the seam is at
+                // stake.
                 assert!(shown.is_ok(), "max {max} of {text}");
                 assert_eq!(length + kept.dropped, text.len() as u64);
             }
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_kept_as_they_are() {
+    fn bytes_that_are_not_text_are_kept_unchanged() {
         let kept = capture(4, &[&[0xff; 10]]);
         assert_eq!((kept.bytes, kept.dropped), (vec![0xff; 4], 6));
     }

@@ -1,6 +1,6 @@
-//! A running command and its tree: how it ended, and the ending of everything it started.
+//! The process of a running command, and its tree.
 //!
-//! The same four verbs whether a cgroup or a keeper holds the tree.
+//! Waits for its end, and ends everything it started, whether a cgroup or a keeper holds the tree.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,16 +15,16 @@ use tokio::io::unix::AsyncFd;
 
 use crate::exec::cgroups::leaves::CommandLeaf;
 
-/// What holds the tree.
+/// The thing that holds the tree.
 #[derive(Debug)]
 pub(crate) enum Tree {
     Cgroup(CommandLeaf),
-    /// The socket to the keeper. Once dropped, a keeper whose command runs kills the tree.
+    /// The socket to the keeper. When it is dropped, a keeper whose command runs kills the tree.
     Keeper(AsyncFd<OwnedFd>),
 }
 
-/// A child of ours: the command itself, or its keeper. Its tree is killed when this is dropped
-/// before the command's end.
+/// A child of ours: the command itself, or its keeper. Dropping this before the command's end kills
+/// the tree.
 #[derive(Debug)]
 pub(crate) struct Process {
     tree: Tree,
@@ -39,7 +39,7 @@ impl Process {
         Ok(Self { tree, child, child_ended: None, command_ended: None })
     }
 
-    /// Waits for the end of the command itself, whatever it left running.
+    /// Waits for the end of the command itself; background children may live on.
     pub(crate) async fn ended(&mut self) -> io::Result<ProcessEnd> {
         if let Some(ended) = self.command_ended {
             return Ok(ended);
@@ -48,7 +48,7 @@ impl Process {
             Tree::Cgroup(_) => self.child_ended().await?,
             Tree::Keeper(socket) => match report(socket).await {
                 Some(ended) => ended,
-                // The keeper was killed: its own end is all there is to say.
+                // The keeper was killed: its own end is all that is known.
                 None => self.child_ended().await?,
             },
         };
@@ -56,7 +56,7 @@ impl Process {
         Ok(ended)
     }
 
-    /// Asks the whole tree to end.
+    /// Sends SIGTERM to the whole tree.
     pub(crate) fn terminate(&self) -> io::Result<()> {
         match &self.tree {
             Tree::Cgroup(leaf) => leaf.terminate(),
@@ -64,7 +64,7 @@ impl Process {
         }
     }
 
-    /// Ends the whole tree.
+    /// Kills the whole tree.
     pub(crate) fn kill(&self) -> io::Result<()> {
         match &self.tree {
             Tree::Cgroup(leaf) => leaf.kill(),
@@ -72,7 +72,8 @@ impl Process {
         }
     }
 
-    /// After [`Process::terminate`] or [`Process::kill`]: waits until nothing of the tree is left.
+    /// After [`Process::terminate`] or [`Process::kill`]: waits until no process of the tree is
+    /// left.
     pub(crate) async fn gone(&mut self) -> io::Result<()> {
         if let Tree::Cgroup(leaf) = &self.tree {
             leaf.empty().await?;
@@ -82,7 +83,7 @@ impl Process {
         Ok(())
     }
 
-    /// After a normal end: reaps what of our own is still there.
+    /// After a normal end: reaps our child.
     pub(crate) async fn release(mut self) -> io::Result<()> {
         self.child_ended().await.map(drop)
     }
@@ -104,7 +105,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.command_ended.is_none() {
-            // Only when the runtime ends under a command. A keeper does the same by itself.
+            // Only when the runtime ends during a command. A keeper does this by itself.
             let _ = self.kill();
         }
     }
@@ -114,7 +115,7 @@ fn order(socket: &AsyncFd<OwnedFd>, order: &[u8]) -> io::Result<()> {
     packet::send(socket.get_ref(), order, &[])
 }
 
-/// The keeper's word on its command; `None` when there will be none.
+/// Receives the keeper's report on its command; `None` when there will be none.
 async fn report(socket: &AsyncFd<OwnedFd>) -> Option<ProcessEnd> {
     let mut bytes = [0; ProcessEnd::LEN];
     let receive = |socket: &OwnedFd| packet::receive(socket, &mut bytes);

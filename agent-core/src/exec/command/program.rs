@@ -1,5 +1,5 @@
-//! The program that a request's command comes to: the shell with its arguments, environment and
-//! directory, as the zygote wants them. Used for commands and tasks alike.
+//! The program of a request's command: the shell with its arguments, environment and directory, in
+//! the form of a launch. For commands and tasks.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use super::spec::Spec;
 use crate::config::ExecSettings;
 use crate::exec::StartError;
 
-/// Everything of a launch but its number and whom it runs as.
+/// A launch without its number and its identity.
 pub(crate) struct Program {
     shell: CString,
     cmd: CString,
@@ -39,13 +39,13 @@ impl Program {
     pub(crate) fn argv(&self) -> Vec<&CStr> {
         let mut argv = vec![self.shell.as_c_str(), c"-c", self.cmd.as_c_str()];
         if self.cmd.to_bytes().starts_with(b"-") || self.cmd.to_bytes().starts_with(b"+") {
-            // Else the shell would take it for one more option.
+            // Otherwise the shell would read it as one more option.
             argv.insert(2, c"--");
         }
         argv
     }
 
-    /// `argv` is this program's own.
+    /// Returns the launch; `argv` comes from [`Program::argv`].
     pub(crate) fn launch<'a>(
         &'a self,
         id: u64,
@@ -56,7 +56,7 @@ impl Program {
     }
 }
 
-/// Standard input as a descriptor; `None` for /dev/null.
+/// Returns standard input as a descriptor; `None` means /dev/null.
 pub(crate) fn stdin(spec: &Spec) -> Result<Option<OwnedFd>, StartError> {
     let file = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
     file.map(|file| file.map(OwnedFd::from)).map_err(|error| StartError::step("standard input", error))

@@ -1,8 +1,8 @@
-//! A command's output handed on as it comes: pieces of it, to whoever takes them, at that one's pace.
+//! Streams a command's output to a reader, piece by piece, at the reader's pace.
 //!
-//! Used by [`super::streams`] where the caller asked for it. A piece is read from the pipe only once there is a
-//! place for it, so a reader that is slow makes the command slow, and memory stays bounded. A reader that is gone
-//! makes nothing slow: what comes afterwards is read, counted and dropped.
+//! [`super::streams`] uses it when the request asks for streaming. A piece is read from the pipe
+//! only once the reader has a place for it: so a slow reader slows the command, and memory stays
+//! bounded. A reader that is gone slows nothing: later output is read, counted and dropped.
 
 use std::fmt;
 use std::mem;
@@ -15,10 +15,10 @@ use tokio::sync::mpsc::error::SendError;
 /// The most bytes of one piece.
 pub const MAX_PIECE: usize = 16 * 1024;
 
-/// Some of a command's output.
+/// A piece of a command's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Of standard error, when that was asked for apart.
+    /// Whether it is of standard error, when the request separates it.
     pub stderr: bool,
     /// At most [`MAX_PIECE`], at least one.
     pub bytes: Vec<u8>,
@@ -27,7 +27,7 @@ pub struct Piece {
 type Permit = mpsc::OwnedPermit<Piece>;
 type Waiting = Pin<Box<dyn Future<Output = Result<Permit, SendError<()>>> + Send>>;
 
-/// One output stream's way to the reader, and what did not get through.
+/// One output stream on its way to the reader, and the bytes that did not get through.
 pub(crate) struct Sink {
     stderr: bool,
     place: Place,
@@ -35,34 +35,34 @@ pub(crate) struct Sink {
 }
 
 enum Place {
-    /// Not asked for since the last piece.
-    Unasked(mpsc::Sender<Piece>),
-    /// The reader has to take a piece first.
+    /// Not requested since the last piece.
+    Idle(mpsc::Sender<Piece>),
+    /// The reader must take a piece first.
     Awaited(Waiting),
     Held(Permit),
     /// The reader is gone.
-    Nowhere,
+    Gone,
 }
 
 impl Sink {
     pub(crate) fn new(reader: mpsc::Sender<Piece>, stderr: bool) -> Self {
-        Self { stderr, place: Place::Unasked(reader), dropped: 0 }
+        Self { stderr, place: Place::Idle(reader), dropped: 0 }
     }
 
-    /// Ready when the next piece may be read from the pipe.
+    /// Becomes ready when the next piece may be read from the pipe.
     pub(crate) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.place = match mem::replace(&mut self.place, Place::Nowhere) {
-                Place::Unasked(reader) => Place::Awaited(Box::pin(reader.reserve_owned())),
+            self.place = match mem::replace(&mut self.place, Place::Gone) {
+                Place::Idle(reader) => Place::Awaited(Box::pin(reader.reserve_owned())),
                 Place::Awaited(mut waiting) => match waiting.as_mut().poll(cx) {
                     Poll::Ready(Ok(permit)) => Place::Held(permit),
-                    Poll::Ready(Err(_)) => Place::Nowhere,
+                    Poll::Ready(Err(_)) => Place::Gone,
                     Poll::Pending => {
                         self.place = Place::Awaited(waiting);
                         return Poll::Pending;
                     }
                 },
-                known @ (Place::Held(_) | Place::Nowhere) => {
+                known @ (Place::Held(_) | Place::Gone) => {
                     self.place = known;
                     return Poll::Ready(());
                 }
@@ -70,11 +70,11 @@ impl Sink {
         }
     }
 
-    /// Takes what was read from the pipe, into the place that [`Sink::poll_place`] has found.
+    /// Sends bytes from the pipe to the place that [`Sink::poll_place`] found.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.place = match mem::replace(&mut self.place, Place::Nowhere) {
+        self.place = match mem::replace(&mut self.place, Place::Gone) {
             Place::Held(permit) => {
-                Place::Unasked(permit.send(Piece { stderr: self.stderr, bytes: bytes.to_vec() }))
+                Place::Idle(permit.send(Piece { stderr: self.stderr, bytes: bytes.to_vec() }))
             }
             elsewhere => {
                 self.dropped += bytes.len() as u64;
@@ -83,20 +83,20 @@ impl Sink {
         };
     }
 
-    /// There was nothing to read after all: the place is free for the other stream.
+    /// Releases the place to the other stream, since there was nothing to read.
     pub(crate) fn release(&mut self) {
-        self.place = match mem::replace(&mut self.place, Place::Nowhere) {
-            Place::Held(permit) => Place::Unasked(permit.release()),
+        self.place = match mem::replace(&mut self.place, Place::Gone) {
+            Place::Held(permit) => Place::Idle(permit.release()),
             other => other,
         };
     }
 
-    /// Whether it is the reader that is waited for.
+    /// Returns whether the reader has no place.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.place, Place::Awaited(_))
     }
 
-    /// Bytes that came in when there was no place for them.
+    /// Returns how many bytes came after the reader was gone.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }

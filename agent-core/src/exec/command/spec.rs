@@ -1,13 +1,13 @@
-//! One command as asked for, and the bounds it has to keep.
+//! One command as requested, and its bounds.
 //!
-//! `dispatch` fills it from a request; [`Spec::check`] refuses what no host could run, before the
-//! command waits for a place.
+//! `dispatch` fills it from a request; [`Spec::check`] rejects a command that no host could run,
+//! before it waits for a place.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent_wire::message::{Bash, StderrMode};
+use agent_wire::message::{Bash, MAX_OUTPUT, StderrMode};
 
 use crate::exec::StartError;
 use crate::exec::cgroups::limits::Limits;
@@ -18,58 +18,56 @@ pub const MAX_CMD: usize = 131_071;
 pub const MAX_ENV: usize = 128 * 1024;
 /// Bytes of standard input.
 pub const MAX_STDIN: usize = 16 * 1024 * 1024;
-/// The most bytes of one output stream that a request may ask to keep.
-pub const MAX_OUTPUT: usize = 64 * 1024 * 1024;
-
 /// One command. `Debug` shows neither the command's environment nor its input.
 #[derive(Clone, Default)]
 pub struct Spec {
-    /// What the shell gets after `-c`.
+    /// The shell's argument after `-c`.
     pub cmd: String,
-    /// From its start to the killing of its tree; `None`: never.
+    /// After this time its tree is ended; `None`: never.
     pub timeout: Option<Duration>,
     /// A user's name or number; `None`: root, or the agent's own user where that is not root.
     pub user: Option<String>,
     /// A group's name or number; `None`: [`crate::exec::ExecSettings::default_group`].
     pub group: Option<String>,
-    /// Where it runs; absolute. `None`: the user's home, or `/` when that cannot be entered.
+    /// Its working directory; absolute. `None`: the user's home, or `/` when that cannot be
+    /// entered.
     pub cwd: Option<PathBuf>,
     /// Added to the clean environment, or in place of its variables.
     pub env: Vec<(String, String)>,
     /// Standard input; `None`: /dev/null.
     pub stdin: Option<Vec<u8>>,
-    /// Standard error on its own instead of within standard output.
+    /// Whether standard error is separate from standard output.
     pub separate_stderr: bool,
     /// Bytes kept of each stream; `None`: [`crate::exec::ExecSettings::max_output`].
     pub max_output: Option<usize>,
-    /// For the command and all it starts together.
+    /// For the command and everything it starts, together.
     pub limits: Limits,
 }
 
 impl Spec {
-    /// Refuses what cannot be run on any host.
+    /// Rejects a command that no host could run.
     ///
     /// # Errors
-    /// [`StartError::InvalidCommand`] with the field and what is wrong with it; [`StartError::OverBound`] for an environment that
-    /// is more than this agent takes.
+    /// [`StartError::InvalidCommand`] with the field and what is wrong with it;
+    /// [`StartError::OverBound`] for an environment larger than this agent accepts.
     pub fn check(&self) -> Result<(), StartError> {
         let refuse = |field, why: &str| Err(StartError::InvalidCommand { field, why: why.to_owned() });
         if self.cmd.is_empty() {
             return refuse("cmd", "is empty");
         }
         if self.cmd.contains('\0') {
-            return refuse("cmd", "holds a NUL character");
+            return refuse("cmd", "contains a NUL character");
         }
         if self.cmd.len() > MAX_CMD {
-            return refuse("cmd", &format!("has {} bytes; Linux takes {MAX_CMD}", self.cmd.len()));
+            return refuse("cmd", &format!("has {} bytes; Linux allows {MAX_CMD}", self.cmd.len()));
         }
         let mut env_bytes = 0_usize;
         for (name, value) in &self.env {
             if name.is_empty() || name.contains(['=', '\0']) {
-                return refuse("env", "has a name that is empty or holds = or NUL");
+                return refuse("env", "has a name that is empty or contains = or NUL");
             }
             if value.contains('\0') {
-                return refuse("env", &format!("{} holds a NUL character", name.escape_debug()));
+                return refuse("env", &format!("{} contains a NUL character", name.escape_debug()));
             }
             env_bytes = env_bytes.saturating_add(name.len() + value.len() + 2);
         }
@@ -81,13 +79,13 @@ impl Spec {
                 return refuse("cwd", "is not an absolute path");
             }
             if cwd.as_os_str().as_encoded_bytes().contains(&0) {
-                return refuse("cwd", "holds a NUL character");
+                return refuse("cwd", "contains a NUL character");
             }
         }
         if self.stdin.as_ref().is_some_and(|stdin| stdin.len() > MAX_STDIN) {
             return refuse("stdin", &format!("is longer than {MAX_STDIN} bytes"));
         }
-        if self.max_output.is_some_and(|max| max > MAX_OUTPUT) {
+        if self.max_output.is_some_and(|max| max as u64 > MAX_OUTPUT) {
             return refuse("max_output", &format!("is more than {MAX_OUTPUT} bytes"));
         }
         Ok(())
@@ -95,7 +93,7 @@ impl Spec {
 }
 
 impl Spec {
-    /// What it holds in memory, roughly.
+    /// Returns its approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         let env: usize = self.env.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.cmd.len() + env + self.stdin.as_ref().map_or(0, Vec::len)
@@ -103,7 +101,7 @@ impl Spec {
 }
 
 impl From<&Bash> for Spec {
-    /// The fields as a request has them; one without a time-out has none here either.
+    /// Copies the fields of a request; without a time-out there, there is none here.
     fn from(bash: &Bash) -> Self {
         Self {
             cmd: bash.cmd.clone(),
@@ -115,7 +113,7 @@ impl From<&Bash> for Spec {
             stdin: bash.stdin.as_ref().map(|text| text.clone().into_bytes()),
             separate_stderr: bash.stderr == StderrMode::Separate,
             max_output: bash.max_output.and_then(|bytes| usize::try_from(bytes).ok()),
-            limits: Limits { memory: bash.limits.memory, cpu: bash.limits.cpu, pids: bash.limits.pids },
+            limits: bash.limits,
         }
     }
 }
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_host_can_run_is_refused_with_the_field_named() {
+    fn a_command_that_no_host_can_run_is_rejected_with_the_field_named() {
         let cmd = |cmd: String| Spec { cmd, ..Spec::default() };
         let cwd = |cwd: &str| Spec { cmd: "true".into(), cwd: Some(cwd.into()), ..Spec::default() };
         let table = [
@@ -164,7 +162,7 @@ mod tests {
             (cwd("/tmp"), None),
             (cwd("tmp"), Some("cwd")),
             (cwd(""), Some("cwd")),
-            (Spec { max_output: Some(MAX_OUTPUT + 1), ..env("A", "1") }, Some("max_output")),
+            (Spec { max_output: usize::try_from(MAX_OUTPUT + 1).ok(), ..env("A", "1") }, Some("max_output")),
         ];
         for (spec, expected) in table {
             let field = match spec.check() {
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_neither_a_value_of_the_environment_nor_the_input() {
+    fn debug_output_has_neither_environment_values_nor_the_input() {
         let spec = Spec { stdin: Some(b"hidden-input".to_vec()), ..env("TOKEN", "hidden-value") };
         let shown = format!("{spec:?}");
         assert!(shown.contains("TOKEN") && !shown.contains("hidden"), "{shown}");

@@ -1,7 +1,8 @@
-//! The pipes a command writes to, read as it writes and never waited for.
+//! The pipes a command writes to.
 //!
-//! Kept up to a bound, and then a command never blocks on a full pipe: what does not fit is read and dropped. Or
-//! handed on in pieces, and then a command that writes faster than its reader reads waits, as on any pipe.
+//! Captured output is bounded, and the command never blocks: bytes beyond the bound are read and
+//! dropped. Streamed output goes to a reader, and a command that writes faster than the reader
+//! reads waits, as on any pipe.
 
 use std::cell::RefCell;
 use std::future;
@@ -20,15 +21,15 @@ use tokio::sync::mpsc;
 use super::capture::{Capture, Captured};
 use super::sink::{MAX_PIECE, Piece, Sink};
 
-/// Bytes read at once: what a pipe holds by default (pipe(7)).
+/// Bytes read at once: the default capacity of a pipe (pipe(7)).
 const READ: usize = 64 * 1024;
 
 thread_local! {
-    /// One buffer for all streams: used within a poll only. Untouched pages of it cost nothing.
+    /// One buffer for all streams, used only within a poll. Its untouched pages cost nothing.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Standard output and, when asked for apart, standard error.
+/// Standard output and, when the request separates it, standard error.
 #[derive(Debug)]
 pub(crate) struct Streams {
     stdout: Stream,
@@ -44,30 +45,30 @@ pub(crate) struct Writers {
 
 #[derive(Debug)]
 struct Stream {
-    /// `None` once it is at its end.
+    /// `None` once it reached its end.
     pipe: Option<AsyncFd<OwnedFd>>,
-    to: To,
+    to: Destination,
     /// Bytes read so far.
     read: u64,
 }
 
-/// Where output goes.
+/// The destination of output.
 #[derive(Debug)]
-enum To {
+enum Destination {
     Capture(Capture),
     Sink(Sink),
 }
 
 impl Streams {
-    /// New pipes; `max` bytes of each are kept, or with a `reader` all goes there and nothing is kept.
+    /// Opens pipes that capture `max` bytes each, or, with a `reader`, send everything there.
     pub(crate) fn open(
         separate_stderr: bool,
         max: usize,
         reader: Option<&mpsc::Sender<Piece>>,
     ) -> io::Result<(Self, Writers)> {
         let to = |stderr| match reader {
-            Some(reader) => To::Sink(Sink::new(reader.clone(), stderr)),
-            None => To::Capture(Capture::new(max)),
+            Some(reader) => Destination::Sink(Sink::new(reader.clone(), stderr)),
+            None => Destination::Capture(Capture::new(max)),
         };
         let (stdout, stdout_writer) = Stream::open(to(false))?;
         let (stderr, stderr_writer) = separate_stderr.then(|| Stream::open(to(true))).transpose()?.unzip();
@@ -75,16 +76,16 @@ impl Streams {
         Ok((Self { stdout, stderr }, writers))
     }
 
-    /// Reads until both are at their end: when no process holds them any more.
+    /// Reads until both reach their end, when no process holds them any more.
     pub(crate) async fn drain(&mut self) {
         future::poll_fn(|cx| self.poll(cx)).await;
     }
 
-    /// Reads while `other` goes on, and comes back with what that comes to.
+    /// Reads while `other` runs, and returns the result of `other`.
     pub(crate) async fn drain_during<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = std::pin::pin!(other);
         future::poll_fn(|cx| {
-            // The other first: a flood of output must not hold up a deadline.
+            // The other first: a flood of output must not delay a deadline.
             let done = other.as_mut().poll(cx);
             if done.is_pending() {
                 let _ = self.poll(cx);
@@ -94,8 +95,8 @@ impl Streams {
         .await
     }
 
-    /// After the command's end: comes back when what it has written is kept or on its way to the reader. What others
-    /// go on writing is not waited for.
+    /// After the command's end: returns when its output is captured or on its way to the reader.
+    /// Does not wait for output that background children go on writing.
     pub(crate) async fn deliver(&mut self) {
         let bounds = [Some(&self.stdout), self.stderr.as_ref()].map(|stream| stream.map_or(0, Stream::bound));
         future::poll_fn(|cx| {
@@ -109,7 +110,8 @@ impl Streams {
         .await;
     }
 
-    /// What was kept, and how much was not; what is still in the pipes because the reader did not take it counts.
+    /// Returns the captured output, and how much was dropped, including bytes left in the pipes
+    /// because the reader did not take them.
     pub(crate) fn finish(self) -> (Captured, Option<Captured>) {
         (self.stdout.finish(), self.stderr.map(Stream::finish))
     }
@@ -121,7 +123,7 @@ impl Streams {
     }
 }
 
-impl To {
+impl Destination {
     fn nothing_came(&mut self) {
         if let Self::Sink(sink) = self {
             sink.release();
@@ -130,7 +132,7 @@ impl To {
 }
 
 impl Stream {
-    fn open(to: To) -> io::Result<(Self, OwnedFd)> {
+    fn open(to: Destination) -> io::Result<(Self, OwnedFd)> {
         let (reader, writer) = unistd::pipe2(OFlag::O_CLOEXEC)?;
         // Ours only: the command's end blocks, as programs expect.
         fcntl::fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -146,8 +148,8 @@ impl Stream {
                 break;
             };
             let most = match &mut self.to {
-                To::Capture(_) => READ,
-                To::Sink(sink) => {
+                Destination::Capture(_) => READ,
+                Destination::Sink(sink) => {
                     ready!(sink.poll_place(cx));
                     MAX_PIECE
                 }
@@ -165,7 +167,7 @@ impl Stream {
                 Ok(length) => {
                     self.read += length as u64;
                     if length < most {
-                        // A pipe gives what it has; with the end not yet said, it is empty now.
+                        // A pipe returns everything it has; so it is empty now.
                         guard.clear_ready_matching(tokio::io::Ready::READABLE);
                     }
                 }
@@ -174,12 +176,12 @@ impl Stream {
         Poll::Ready(())
     }
 
-    /// Whether there is output that its reader has no place for.
+    /// Returns whether there is output for which the reader has no place.
     fn is_held_up(&self) -> bool {
-        self.pipe.is_some() && matches!(&self.to, To::Sink(sink) if sink.is_full())
+        self.pipe.is_some() && matches!(&self.to, Destination::Sink(sink) if sink.is_full())
     }
 
-    /// What `read` comes to, at most, when all that is in the pipe now has been read.
+    /// Returns the most that `read` can be after reading everything in the pipe now.
     fn bound(&self) -> u64 {
         let size = |pipe: &AsyncFd<OwnedFd>| fcntl::fcntl(pipe.get_ref(), FcntlArg::F_GETPIPE_SZ).ok();
         let in_pipe = self.pipe.as_ref().and_then(size).and_then(|size| u64::try_from(size).ok());
@@ -189,18 +191,19 @@ impl Stream {
     fn finish(mut self) -> Captured {
         let left = if self.is_held_up() { self.discard() } else { 0 };
         match self.to {
-            To::Capture(capture) => capture.finish(),
-            To::Sink(sink) => Captured { bytes: Vec::new(), dropped: sink.dropped() + left },
+            Destination::Capture(capture) => capture.finish(),
+            Destination::Sink(sink) => Captured { bytes: Vec::new(), dropped: sink.dropped() + left },
         }
     }
 
-    /// Reads what is in the pipe, for nobody: how much it was. Of what others write meanwhile, no more than a pipe holds.
+    /// Drops the bytes in the pipe and returns how many they were: of output written meanwhile, at
+    /// most the capacity of a pipe.
     fn discard(&mut self) -> u64 {
         let before = self.read;
         let bound = self.bound();
         let Some(pipe) = &self.pipe else { return 0 };
         while self.read < bound {
-            match read(pipe.get_ref(), READ, &mut To::Capture(Capture::new(0))) {
+            match read(pipe.get_ref(), READ, &mut Destination::Capture(Capture::new(0))) {
                 Ok(length @ 1..) => self.read += length as u64,
                 Err(Errno::EINTR) => {}
                 Ok(_) | Err(_) => break,
@@ -210,7 +213,7 @@ impl Stream {
     }
 }
 
-fn read(pipe: impl AsFd, most: usize, to: &mut To) -> Result<usize, Errno> {
+fn read(pipe: impl AsFd, most: usize, to: &mut Destination) -> Result<usize, Errno> {
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.is_empty() {
             *buffer = vec![0; READ];
@@ -218,10 +221,10 @@ fn read(pipe: impl AsFd, most: usize, to: &mut To) -> Result<usize, Errno> {
         let length = unistd::read(pipe, buffer.get_mut(..most).unwrap_or_default())?;
         let bytes = buffer.get(..length).unwrap_or_default();
         match to {
-            To::Capture(capture) => capture.push(bytes),
-            // At the end nothing goes to the reader.
-            To::Sink(_) if bytes.is_empty() => {}
-            To::Sink(sink) => sink.push(bytes),
+            Destination::Capture(capture) => capture.push(bytes),
+            // The end itself is not sent.
+            Destination::Sink(_) if bytes.is_empty() => {}
+            Destination::Sink(sink) => sink.push(bytes),
         }
         Ok(length)
     })

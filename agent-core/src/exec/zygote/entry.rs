@@ -1,7 +1,7 @@
-//! The other process of this binary: serves the agent's launches, and when the agent has died,
-//! ends what nobody will time out any more.
+//! The zygote's main: serves the agent's launches and, when the agent died, kills the commands that
+//! nobody times out any more.
 //!
-//! Keeps no log, runtime or TLS: what it touches, every host pays for in memory twice.
+//! It uses no log, runtime or TLS: every page it touches costs memory on every host.
 
 use std::fs;
 use std::io;
@@ -15,12 +15,13 @@ use agent_sys::zygote::{self, Orphaned};
 /// The agent's hidden first argument; the second is the soft limit of open files for commands.
 pub const ZYGOTE_FLAG: &str = "--zygote";
 
-/// How long a killed tree may take to be gone before its directory is left.
+/// How long a killed tree may take to be gone before its directory is left behind.
 const GONE: Duration = Duration::from_secs(2);
 /// A soft limit that every host grants.
 const DEFAULT_NOFILE: u64 = 1024;
 
-/// What the agent's main does, before anything else, when its first argument is [`ZYGOTE_FLAG`].
+/// Runs the zygote. The agent's main calls it before anything else when its first argument is
+/// [`ZYGOTE_FLAG`].
 #[must_use]
 pub fn zygote_main() -> ExitCode {
     let nofile = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_NOFILE);
@@ -36,14 +37,14 @@ pub fn zygote_main() -> ExitCode {
     }
 }
 
-/// Kills the trees that were running and removes the cgroups that are empty. Those of tasks are not
-/// among them: their supervisors go on.
+/// Kills the commands that were running and removes empty cgroups. Tasks are not among them: their
+/// supervisors go on.
 fn clean_up(orphaned: &Orphaned) -> io::Result<()> {
     let Some(cgroups) = &orphaned.cgroups else { return Ok(()) };
-    // By descriptor to its name: the agent that could tell it is gone.
+    // From the descriptor to its name: the agent that knew it is gone.
     let root = fs::read_link(format!("/proc/self/fd/{}", cgroups.as_raw_fd()))?;
     let leaves = orphaned.running.trees().map(|tree| root.join(tree.to_string()));
-    // Not there: the agent died before it made it.
+    // Some may be missing: the agent died before it made them.
     let killed: Vec<_> = leaves.filter_map(|leaf| fs::File::open(leaf).ok()).collect();
     for leaf in &killed {
         let _ = cgroup::kill(leaf);

@@ -27,7 +27,8 @@ impl Failures {
         Ok(Self { reader, writer, pending: Mutex::default() })
     }
 
-    /// Takes the report of a launch. The child wrote before it exited, so once its end is known its report is here.
+    /// Takes the report of a launch. The child wrote before it exited, so once its end is known its
+    /// report is here.
     pub(super) fn take(&self, id: u64) -> Option<StartFailure> {
         let mut pending = self.pending.lock();
         let mut buffer = [0; 64 * FailureReport::LEN];

@@ -82,7 +82,7 @@ impl Line {
     /// sense.
     pub(super) async fn take_answers(&self) -> bool {
         loop {
-            let received = self.socket.async_io(Interest::READABLE, |socket| zygote::receive_answers(socket));
+            let received = self.socket.async_io(Interest::READABLE, |socket| zygote::receive_replies(socket));
             match received.await.map(|answers| self.pass_on(answers)) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -99,7 +99,7 @@ impl Line {
     }
 
     /// Passes replies on; returns whether they are for the launches sent, in their order.
-    fn pass_on(&self, answers: Vec<zygote::Answer>) -> bool {
+    fn pass_on(&self, answers: Vec<zygote::Reply>) -> bool {
         let mut ordered = self.ordered();
         let Some(ordered) = &mut *ordered else { return false };
         answers.into_iter().all(|(id, made)| {
@@ -122,7 +122,7 @@ impl Line {
     /// the zygote's own notes, whether it may have begun.
     pub(super) fn give_up(&self, running: &Running) {
         for _ in 0..LAST_LOOKS {
-            match zygote::receive_answers(self.socket.get_ref()) {
+            match zygote::receive_replies(self.socket.get_ref()) {
                 Ok(answers) => {
                     self.pass_on(answers);
                 }

@@ -75,8 +75,8 @@ impl Spawner {
         let failures = Failures::open().map_err(|error| StartError::step("zygote", error))?;
         let current = Mutex::new(Current::None);
         let spawner = Arc::new(Self { program, nofile, running, leaves, failures, current });
-        // Nobody else has the spawner yet; and the first zygote's end, however early, is handled after
-        // this.
+        // Nobody else has the spawner yet; and the first zygote's end, however early, is handled
+        // after this.
         if let Ok(mut current) = spawner.current.try_lock() {
             let first = spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
             *current = Current::Alive(first);
@@ -118,7 +118,8 @@ impl Spawner {
                 Ok(Err(Lost::NoAnswer)) => break,
                 Err(_) => {
                     warn!("the zygote does not reply; starting another");
-                    // It may be stopped, and then would not see that its socket is closed. ESRCH: gone.
+                    // It may be stopped, and then would not see that its socket is closed. ESRCH:
+                    // gone.
                     let _ = line.process.get_ref().signal(Signal::SIGKILL);
                     break;
                 }

@@ -1,4 +1,4 @@
-//! The file of slots: taking one, writing into it, looking at it.
+//! The file of slots: takes, writes and reads them.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,33 +10,33 @@ use nix::fcntl::{self, FcntlArg};
 
 use super::record::{BEGUN, Begun, CLAIM, ENDED, Place, Record, TOTALS, Totals, seal, unseal};
 
-/// Bytes of a slot: a sector of every disk, so that it is written whole or not at all.
+/// Bytes of a slot: one disk sector, so that it is written completely or not at all.
 pub const STRIDE: u64 = 512;
 const SLOT: usize = 512;
 /// The most slots of a file.
 pub const MAX_SLOTS: u32 = 65_536;
 
-/// How often a record that changes under the reader is read again.
+/// How often a record that changes during the reading is read again.
 const RETRIES: usize = 100;
 
-/// What a slot says about one task.
+/// The state of one task, as its slot shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// Its supervisor lives, or is about to: the slot is held.
+    /// Its supervisor runs, or is about to start: the slot is held.
     Running {
-        /// `None`: it has not come so far yet.
+        /// `None`: it has not recorded its start yet.
         begun: Option<Begun>,
         /// Its output so far.
         totals: Totals,
     },
-    /// It has ended. Its supervisor may need a moment more to be gone, and holds the slot till then.
+    /// It ended. Its supervisor may exist, and hold the slot, for a moment more.
     Ended(Record),
-    /// Nobody holds the slot for it, and it says nothing of an end: the supervisor was killed, or
-    /// never came to be, or the machine went down.
+    /// Nobody holds the slot, and it has no record of an end: the supervisor was killed or never
+    /// started, or the machine went down.
     Lost {
-        /// `None`: there is no sign that it began.
+        /// `None`: nothing shows that it began.
         begun: Option<Begun>,
-        /// Its output up to there.
+        /// Its output until then.
         totals: Totals,
     },
 }
@@ -48,7 +48,7 @@ pub struct Slots {
     count: u32,
 }
 
-/// A slot in one's hands: locked as long as this, or a copy of its descriptor anywhere, is open.
+/// A slot that was taken: locked as long as this, or a copy of its descriptor anywhere, is open.
 #[derive(Debug)]
 pub struct Claim {
     file: File,
@@ -57,11 +57,11 @@ pub struct Claim {
 }
 
 impl Slots {
-    /// Opens the file, making it (mode 0600) or making it longer as needed, so that it has room for
-    /// at least `count` slots; what is in it stays. What is new is on the disk when this returns.
+    /// Opens the file; creates it (mode 0600) or extends it to at least `count` slots, and keeps
+    /// the slots it has. New slots are on the disk when this returns.
     ///
     /// # Errors
-    /// No space; or the file cannot be opened, and a symbolic link is refused.
+    /// No space; or the file cannot be opened, or is a symbolic link.
     pub fn open(path: &Path, count: u32) -> io::Result<Self> {
         let count = count.min(MAX_SLOTS);
         let mut options = OpenOptions::new();
@@ -69,10 +69,10 @@ impl Slots {
         let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
         let whole = file.metadata()?.len() / STRIDE;
         for index in whole..u64::from(count) {
-            // Zeros written, not a hole: the blocks are then there.
+            // Written zeros, not a hole: so the blocks are allocated.
             file.write_all_at(&[0; SLOT], index * STRIDE)?;
         }
-        // Always: what made it longer before may not have come so far.
+        // Always: an earlier agent may have extended it without getting this far.
         file.sync_all()?;
         if let Some(parent) = path.parent() {
             File::open(parent)?.sync_all()?;
@@ -81,7 +81,7 @@ impl Slots {
         Ok(Self { file, count })
     }
 
-    /// How many there are: those asked for, or more when the file was longer.
+    /// Returns the number of slots: as requested, or more when the file was longer.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
@@ -90,16 +90,16 @@ impl Slots {
     /// Takes a slot for task `n` and clears it.
     ///
     /// # Errors
-    /// `WouldBlock`: somebody holds it. `InvalidInput`: there is no such slot.
+    /// `WouldBlock`: it is held. `InvalidInput`: there is no such slot.
     pub fn take(&self, index: u32, n: u64) -> io::Result<Claim> {
         if index >= self.count {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        // Another open file of the same inode, whatever has become of its name.
+        // Another open file of the same inode, even if its name is gone.
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         fcntl::fcntl(&file, FcntlArg::F_OFD_SETLK(&range(index)?)).map_err(|errno| match errno {
-            // Either, says POSIX.
+            // POSIX allows either.
             nix::errno::Errno::EACCES => io::ErrorKind::WouldBlock.into(),
             errno => io::Error::from(errno),
         })?;
@@ -111,7 +111,7 @@ impl Slots {
         Ok(claim)
     }
 
-    /// Whether somebody holds a slot, for whatever task.
+    /// Returns whether a slot is held, for whatever task.
     ///
     /// # Errors
     /// `InvalidInput`: there is no such slot.
@@ -121,18 +121,18 @@ impl Slots {
         Ok(i32::from(range.l_type) != libc::F_UNLCK)
     }
 
-    /// What a slot says about task `n`.
+    /// Returns the state of task `n` as its slot shows it.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn look(&self, index: u32, n: u64) -> io::Result<Look> {
         let ended = |slot: &[u8]| Record::read(slot, n).map(Look::Ended);
-        // The last word, whoever holds it.
+        // Final, whoever holds the slot.
         if let Some(ended) = ended(&self.read(index)?) {
             return Ok(ended);
         }
-        // The lock first: once it is free, nothing of this task is written any more, so what is
-        // read then is the last word. The other way round, an end could come between.
+        // The lock first: once it is free, nobody writes for this task any more, so a later reading
+        // is final. In the other order, an end could come in between.
         let held = self.is_held(index)?;
         let slot = self.read(index)?;
         if let Some(ended) = ended(&slot) {
@@ -144,8 +144,8 @@ impl Slots {
         Ok(if held { Look::Running { begun, totals } } else { Look::Lost { begun, totals } })
     }
 
-    /// The output of task `n` so far; `None` when the slot says nothing of it. Cheap: for readers
-    /// that ask for each piece of output.
+    /// Returns the output of task `n` so far; `None` when the slot has none recorded. Cheap enough
+    /// to call for each piece of output.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -158,7 +158,7 @@ impl Slots {
             if let Some(totals) = Totals::read(&slot, n) {
                 return Ok(Some(totals));
             }
-            // No sign of one, or it was being written as it was read.
+            // No record, unless it was being written during the reading.
             if slot.get(TOTALS.at..TOTALS.at + 8) != Some(&TOTALS.tag[..]) {
                 break;
             }
@@ -174,35 +174,35 @@ impl Slots {
 }
 
 impl Claim {
-    /// What came with a launch.
+    /// Takes over the claim that came with a launch.
     pub(crate) fn received(file: OwnedFd, index: u32, n: u64) -> Self {
         Self { file: File::from(file), index, n }
     }
 
-    /// The slot's number.
+    /// Returns the slot's number.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// The task's number.
+    /// Returns the task's number.
     #[must_use]
     pub fn n(&self) -> u64 {
         self.n
     }
 
-    /// Says who supervises the task from now on.
+    /// Records which process supervises the task from now on.
     pub(crate) fn begin(&self, begun: &Begun) -> io::Result<()> {
         let pid = u64::from(begun.pid.unsigned_abs());
         self.write(BEGUN, &seal::<3, 48>(BEGUN, self.n, [pid, begun.ticks, begun.wall_ms]))
     }
 
-    /// Says what output there is. Not waited for by anyone, so not synced.
+    /// Records the output so far. Not synced, since nobody waits for it.
     pub(crate) fn count(&self, totals: &Totals) -> io::Result<()> {
         self.write(TOTALS, &seal::<8, 88>(TOTALS, self.n, totals.words()))
     }
 
-    /// Says how the task ended; on the disk when this returns.
+    /// Records how the task ended; on the disk when this returns.
     pub(crate) fn end(&self, record: &Record) -> io::Result<()> {
         self.write(ENDED, &record.seal(self.n))?;
         self.file.sync_data()
@@ -219,7 +219,7 @@ impl AsFd for Claim {
     }
 }
 
-/// A slot's bytes, for a lock by which others see that it is taken.
+/// Returns the lock on a slot's bytes that shows others that it is taken.
 fn range(index: u32) -> io::Result<libc::flock> {
     let number = |value: u64| libc::off_t::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
     let short = |value: i32| libc::c_short::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
@@ -234,97 +234,4 @@ fn range(index: u32) -> io::Result<libc::flock> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::child::{Stage, StartFailure};
-    use crate::end::{End, Usage};
-    use crate::slot::Rest;
-    use crate::spool::Extent;
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    fn path(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("basicagent-slots-{name}.{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        path
-    }
-
-    fn record(end: Result<End, StartFailure>) -> Record {
-        let usage =
-            Usage { user: Duration::from_micros(7), system: Duration::from_secs(3), max_rss_kib: 4096 };
-        let stdout = Extent { total: u64::MAX, written: 5, tail: 2, stopped: true };
-        let totals = Totals { stdout, stderr: Extent { total: 1, ..Extent::default() } };
-        let wall = Duration::from_secs(30 * 86_400);
-        Record { end, started_ms: 1, ended_ms: 2, wall, usage: Some(usage), rest: Rest::Survivors, totals }
-    }
-
-    #[test]
-    fn every_end_comes_back_as_it_was_written_and_no_torn_one() {
-        let path = path("ends");
-        let slots = Slots::open(&path, 3).unwrap();
-        let ends = [
-            Ok(End::Exited(0)),
-            Ok(End::Exited(255)),
-            Ok(End::Signaled { signal: 11, core: true }),
-            Ok(End::Signaled { signal: 9, core: false }),
-            Ok(End::TimedOut),
-            Ok(End::Cancelled),
-            Err(StartFailure { stage: Stage::Exec, errno: libc::ENOENT }),
-        ];
-        for (end, n) in ends.into_iter().zip(1..) {
-            let written = record(end);
-            let claim = slots.take(1, n).unwrap();
-            claim.end(&written).unwrap();
-            assert_eq!(slots.look(1, n).unwrap(), Look::Ended(written));
-            assert_eq!(slots.look(1, n + 1).unwrap(), Look::Lost { begun: None, totals: Totals::default() });
-            let whole = slots.read(1).unwrap();
-            for at in ENDED.at..ENDED.at + 168 {
-                let mut torn = whole;
-                torn[at..ENDED.at + 168].fill(0);
-                assert!(torn == whole || Record::read(&torn, n).is_none(), "torn at {at}");
-                let mut flipped = whole;
-                flipped[at] ^= 0x10;
-                assert_eq!(Record::read(&flipped, n), None, "flipped at {at}");
-            }
-        }
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_slot_is_held_until_the_last_copy_of_its_claim_is_closed() {
-        let path = path("held");
-        let slots = Slots::open(&path, 2).unwrap();
-        let claim = slots.take(0, 7).unwrap();
-        assert_eq!(slots.take(0, 8).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let begun = Begun { pid: 4, ticks: 5, wall_ms: 6 };
-        assert_eq!(slots.look(0, 7).unwrap(), Look::Running { begun: None, totals: Totals::default() });
-        claim.begin(&begun).unwrap();
-        let copy = claim.as_fd().try_clone_to_owned().unwrap();
-        drop(claim);
-        let totals = Totals { stdout: Extent { total: 9, ..Extent::default() }, ..Totals::default() };
-        Claim::received(copy.try_clone().unwrap(), 0, 7).count(&totals).unwrap();
-        let others = Slots::open(&path, 1).unwrap();
-        assert_eq!((others.count(), others.is_held(1).unwrap()), (2, false));
-        assert_eq!(others.look(0, 7).unwrap(), Look::Running { begun: Some(begun), totals });
-        assert_eq!(others.look(0, 6).unwrap(), Look::Lost { begun: None, totals: Totals::default() });
-        drop(copy);
-        assert_eq!(others.look(0, 7).unwrap(), Look::Lost { begun: Some(begun), totals });
-        assert_eq!(others.take(0, 8).unwrap().n(), 8);
-        assert_eq!(others.look(0, 7).unwrap(), Look::Lost { begun: None, totals: Totals::default() });
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_longer_file_keeps_what_was_in_it() {
-        let path = path("longer");
-        Slots::open(&path, 1).unwrap().take(0, 1).unwrap().end(&record(Ok(End::TimedOut))).unwrap();
-        // Torn while it was made longer.
-        File::options().append(true).open(&path).unwrap().set_len(STRIDE + 100).unwrap();
-        let slots = Slots::open(&path, 4).unwrap();
-        assert_eq!(slots.count(), 4);
-        assert!(matches!(slots.look(0, 1).unwrap(), Look::Ended(_)));
-        assert!(slots.take(4, 2).is_err());
-        assert_eq!(slots.take(3, 2).unwrap().index(), 3);
-        std::fs::remove_file(path).unwrap();
-    }
-}
+mod tests;

@@ -1,13 +1,13 @@
-//! The slot file: one sector for each running task, in which its supervisor leaves how it ended.
+//! The slot file: one sector for each running task, where its supervisor records its end.
 //!
-//! Laid out in full beforehand, so that a full disk keeps no result from being recorded. A slot is
-//! taken by a lock on its bytes, through an open file of its own that the agent hands on to the
-//! task's supervisor (`F_OFD_SETLK`, fcntl(2)): the lock is held without a gap from before the
-//! supervisor's start to its end, whoever else dies meanwhile. So whether a task can still be
-//! running is known from the slot alone.
+//! All slots are written in advance, so that a full disk loses no result. To take a slot means to
+//! lock its bytes through an open file of its own, which the agent passes on to the task's
+//! supervisor (`F_OFD_SETLK`, fcntl(2)): the lock is held without a gap from before the
+//! supervisor's start to its end, whatever else dies meanwhile. So the slot alone tells whether a
+//! task can still be running.
 //!
-//! A slot holds up to four records at fixed places: the claim, the beginning, the output counted so
-//! far, the end. `agent_core::task` takes slots and looks at them; a supervisor writes them.
+//! A slot has up to four records at fixed places: the claim, the beginning, the output so far, the
+//! end. `agent_core::task` takes and reads slots; a supervisor writes them.
 
 mod file;
 mod record;

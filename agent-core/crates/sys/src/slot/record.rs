@@ -1,8 +1,8 @@
-//! The records of a slot: what they hold, and their bytes.
+//! The records of a slot, and their bytes.
 //!
-//! Each is a run of little-endian 64-bit words at a fixed place: a tag with the format's version,
-//! the task's number, its own fields, and a checksum. A record that is torn, or of another task,
-//! counts as none. Pure: the file is [`super::Slots`]'.
+//! Each is a sequence of little-endian 64-bit words at a fixed place: a tag with the format's
+//! version, the task's number, its own fields, and a checksum (CRC-32). A record that is torn or
+//! belongs to another task does not count. Pure: [`super::Slots`] does the I/O.
 
 use std::time::Duration;
 
@@ -15,46 +15,46 @@ pub(super) const BEGUN: Place = Place { at: 32, tag: *b"BAbegun1" };
 pub(super) const TOTALS: Place = Place { at: 96, tag: *b"BAtotal1" };
 pub(super) const ENDED: Place = Place { at: 192, tag: *b"BAended1" };
 
-/// Where in a slot a kind of record is, and what it begins with.
+/// The place of a kind of record in a slot, and its tag.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) at: usize,
     pub(super) tag: [u8; 8],
 }
 
-/// The supervisor, as it says of itself.
+/// A supervisor's record of its own start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
     /// Its process number.
     pub pid: i32,
-    /// When it said so, in clock ticks since boot: a process of this number that started later
-    /// (proc_pid_stat(5), field 22) is another.
+    /// When it wrote this, in clock ticks since boot: a process of this number that started later
+    /// (proc_pid_stat(5), field 22) is another one.
     pub ticks: u64,
     /// The beginning by the wall clock, Unix time in ms.
     pub wall_ms: u64,
 }
 
-/// What has come of the two output streams.
+/// The extents of the two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Standard output, with standard error in it unless that was asked for apart.
+    /// Standard output, with standard error in it unless the request separates them.
     pub stdout: Extent,
-    /// Standard error, when asked for apart.
+    /// Standard error, when the request separates it.
     pub stderr: Extent,
 }
 
-/// What is left of a task's tree when its supervisor ends.
+/// The processes of a task's tree that are left when its supervisor ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
     /// No process.
     Nothing,
-    /// Processes in the background that were let live, if any.
+    /// Perhaps background processes, which were not killed.
     Background,
-    /// Processes that were killed and were still there when the supervisor stopped waiting for them.
+    /// Processes that were killed and still existed when the supervisor stopped waiting.
     Survivors,
 }
 
-/// The end of a task: what a supervisor leaves.
+/// The record of a task's end, which its supervisor leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// How it ended, or why it could not be started.
@@ -65,9 +65,9 @@ pub struct Record {
     pub ended_ms: u64,
     /// From beginning to end, time in suspend included.
     pub wall: Duration,
-    /// What the command used; `None` when it never began, or would not die.
+    /// What the command used; `None` when it never began, or did not die.
     pub usage: Option<Usage>,
-    /// What was left of its tree.
+    /// What is left of its tree.
     pub rest: Rest,
     /// The output.
     pub totals: Totals,
@@ -166,7 +166,7 @@ impl Record {
     }
 }
 
-/// A record of `FIELDS` words: its bytes, of which there are three words more.
+/// Returns the bytes of a record with `FIELDS` words, which has three words more.
 pub(super) fn seal<const FIELDS: usize, const BYTES: usize>(
     place: Place,
     n: u64,
@@ -183,7 +183,7 @@ pub(super) fn seal<const FIELDS: usize, const BYTES: usize>(
     bytes
 }
 
-/// The fields of a record that is whole and of task `n`.
+/// Returns the fields of a record if it is intact and belongs to task `n`.
 pub(super) fn unseal<const FIELDS: usize>(place: Place, slot: &[u8], n: u64) -> Option<[u64; FIELDS]> {
     let record = slot.get(place.at..place.at + (FIELDS + 3) * 8)?;
     let (body, sum) = record.split_last_chunk::<8>()?;

@@ -1,16 +1,16 @@
 //! Which bytes of a stream are in its file, and where.
 
-/// Which output.
+/// An output stream of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output, with standard error in it unless that was asked for apart.
+    /// Standard output, with standard error in it unless the request separates them.
     Stdout,
-    /// Standard error, when asked for apart.
+    /// Standard error, when the request separates it.
     Stderr,
 }
 
 impl Stream {
-    /// The file's name in the directory of tasks.
+    /// Returns the file's name in the directory of tasks.
     #[must_use]
     pub fn file_name(self, n: u64) -> String {
         match self {
@@ -20,18 +20,18 @@ impl Stream {
     }
 }
 
-/// Which bytes of a stream are in its file: the head up to `written`, and what of
-/// `tail..written` lies in the ring.
+/// The bytes of a stream that are in its file: the head up to `written`, and the part of
+/// `tail..written` that lies in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extent {
     /// Bytes the command has printed.
     pub total: u64,
-    /// Stream offset after the last byte that went into the file. Less than `total` only where
-    /// storing has stopped.
+    /// Stream offset after the last byte that was written to the file. Less than `total` only after
+    /// storing stopped.
     pub written: u64,
-    /// Stream offset of the oldest byte of the ring that is not overwritten, nor about to be.
+    /// Stream offset of the oldest byte of the ring that is neither overwritten nor about to be.
     pub tail: u64,
-    /// Whether the rest was dropped because the file took no more (no space, or an I/O error).
+    /// Whether the rest was dropped because writing failed (no space, or an I/O error).
     pub stopped: bool,
 }
 
@@ -44,7 +44,7 @@ impl Extent {
         Self { total, written, tail, stopped: stopped != 0 }
     }
 
-    /// Bytes in the file.
+    /// Returns the number of bytes in the file.
     #[must_use]
     pub fn stored(&self, max: u64) -> u64 {
         let head = half(max);
@@ -56,7 +56,7 @@ pub(super) fn half(max: u64) -> u64 {
     max / 2
 }
 
-/// Where in the file a stream offset is, and how many bytes follow there in one piece.
+/// Returns the place of a stream offset in the file, and how many bytes follow it contiguously.
 pub(super) fn place(max: u64, offset: u64) -> (u64, u64) {
     let head = half(max);
     if offset < head {

@@ -1,13 +1,13 @@
-//! A bounded output file, written as the output comes and readable meanwhile.
+//! A spool: a bounded output file, written as the output comes and readable meanwhile.
 //!
-//! It holds the head of a stream and its tail: the first half of the bound is filled once, the
-//! other half is a ring over which the newest output goes. The byte at stream offset `o` is at `o`
-//! in the head, and at `half + (o - half) % (max - half)` in the ring. What of it is there is said
-//! by an [`Extent`], kept in the task's slot.
+//! It has the head of a stream and its tail: the first half of the bound is filled once, the other
+//! half is a ring with the newest output. The byte at stream offset `o` is at `o` in the head, and
+//! at `half + (o - half) % (max - half)` in the ring. An [`Extent`], kept in the task's slot, tells
+//! which bytes are there.
 //!
-//! A supervisor writes; a disk that takes no more costs the output that came after, never the
-//! command. The agent reads, and asks for the extent again after each reading, since the ring may
-//! have gone round under it.
+//! A supervisor writes; when the disk is full, later output is lost, but the command goes on. The
+//! agent reads, and checks the extent again after each reading, since the ring may have overwritten
+//! the bytes during it.
 
 mod extent;
 mod read;

@@ -1,4 +1,4 @@
-//! The writing side of a spool: a supervisor's.
+//! The writing side of a spool, for a supervisor.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 
 use super::extent::{Extent, half, place};
 
-/// The writing side.
+/// A spool being written.
 #[derive(Debug)]
 pub(crate) struct Spool {
     name: String,
@@ -28,8 +28,8 @@ impl Spool {
         self.extent
     }
 
-    /// Takes a piece of output. `announce` is told before older output is overwritten; what is new
-    /// is for the caller to announce afterwards.
+    /// Stores a piece of output. Calls `announce` before older output is overwritten; the caller
+    /// announces the new output afterwards.
     pub(crate) fn push(&mut self, dir: BorrowedFd<'_>, piece: &[u8], announce: impl FnOnce(Extent)) {
         let before = self.extent;
         let end = before.total.saturating_add(piece.len() as u64);
@@ -50,15 +50,15 @@ impl Spool {
         if let Err(untouched) = self.store(dir, piece, before.total, tail) {
             self.extent.stopped = true;
             if untouched {
-                // Nothing was overwritten after all.
+                // Nothing was overwritten.
                 self.extent.tail = before.tail;
                 self.extent.written = self.extent.written.min(before.total.max(half(self.max)));
             }
         }
     }
 
-    /// Writes a piece that begins at a stream offset, but for what the ring would overwrite within
-    /// the piece itself. On failure: whether the ring is as it was.
+    /// Writes a piece that begins at a stream offset, except for the bytes that the ring would
+    /// overwrite within the piece itself. An error tells whether the ring is unchanged.
     fn store(&mut self, dir: BorrowedFd<'_>, piece: &[u8], begin: u64, tail: u64) -> Result<(), bool> {
         let head = half(self.max);
         let mut offset = begin;
@@ -84,7 +84,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The file, made at the first byte: most commands that say nothing cost no inode.
+    /// Returns the file, created at the first byte: a command without output costs no inode.
     fn file(&mut self, dir: BorrowedFd<'_>) -> io::Result<&File> {
         if self.file.is_none() {
             let new = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

@@ -18,12 +18,12 @@ use crate::launch::Received;
 /// A command that was cloned.
 pub(super) struct Command {
     pub(super) pid: i32,
-    /// Where it says why it could not be started, if so.
+    /// Where it reports why it could not be started, if so.
     pub(super) failure: OwnedFd,
 }
 
-/// Clones the command, its time-out begun, once its `turn` has come. Takes the launch, since its ends of the
-/// pipes must be nobody's but the command's.
+/// Clones the command once its `turn` has come, and starts its time-out. Consumes the launch, since
+/// only the command may hold its ends of the pipes.
 pub(super) fn start(
     mut launch: Received,
     leaf: Option<&OwnedFd>,
@@ -39,7 +39,7 @@ pub(super) fn start(
         }
     };
     let no_files = |errno: Errno| StartFailure { stage: Stage::Files, errno: errno as i32 };
-    // All that can fail comes before the clone.
+    // Everything that can fail comes before the clone.
     let wake = Wake::open().map_err(failed(Stage::Session))?;
     let stdout = output.open(0).map_err(failed(Stage::Files))?;
     let stderr = separate_stderr.then(|| output.open(1)).transpose().map_err(failed(Stage::Files))?;
@@ -52,7 +52,7 @@ pub(super) fn start(
     }
     launch.files.stdout = Some(stdout);
     launch.files.stderr = stderr;
-    // Killed with us: without a supervisor nobody would end it in time, or record its end.
+    // It dies with us: without a supervisor nobody would end it in time or record its end.
     launch.dies_with = Some(unistd::getpid().as_raw());
     let (failure, failures) = unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_files)?;
     let (argv, envp) = launch.pointers();
@@ -63,7 +63,8 @@ pub(super) fn start(
     // SAFETY: a supervisor is the copy of the zygote's only thread and starts no other.
     let mut side = unsafe { child::clone(None, leaf) };
     if side.is_err() && leaf.is_some() {
-        // The leaf was removed under us: by an agent that found it empty after its own crash, say.
+        // The leaf was removed meanwhile, for instance by an agent that found it empty after a
+        // crash.
         // SAFETY: the same.
         side = unsafe { child::clone(None, None) };
     }

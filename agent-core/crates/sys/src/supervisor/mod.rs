@@ -1,13 +1,13 @@
 //! The supervisor: one small process above one task, which outlives the agent.
 //!
-//! Cloned by the zygote, in a session of its own. It owns all that the task needs until its end:
+//! The zygote clones it into a session of its own. It owns everything the task needs until its end:
 //! the pipes, the bounded output files, the time-out, the ending of the tree, and the record in the
-//! task's slot. It takes one order, SIGTERM: cancel. It says nothing to anybody; the agent, this
-//! one or a later one, learns of it by the slot, whose lock it holds as long as it lives.
+//! task's slot. It accepts one order: SIGTERM cancels the task. It sends no messages; the agent,
+//! this one or a later one, follows it by the slot, whose lock it holds as long as it lives.
 //!
-//! It is a subreaper: all that its command leaves orphaned becomes its child. So nothing is left of
-//! the tree once there is no child left, in a cgroup or without. A command that ends by itself
-//! leaves its background children alone.
+//! It is a subreaper: every process that its command leaves orphaned becomes its child. So the tree
+//! is gone once the supervisor has no child left, with a cgroup or without. When a command ends by
+//! itself, its background children live on.
 
 mod command;
 mod output;

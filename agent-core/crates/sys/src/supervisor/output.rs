@@ -1,4 +1,5 @@
-//! The two streams of a task: from their pipes into their spools, counted in the slot.
+//! The two output streams of a task: read from their pipes, stored in their spools, counted in the
+//! slot.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -10,13 +11,13 @@ use nix::unistd;
 use crate::slot::{Claim, Totals};
 use crate::spool::{Spool, Stream};
 
-/// Bytes read at once. A supervisor's memory is mostly this.
+/// Bytes read at once: the largest part of a supervisor's memory.
 const READ: usize = 16 * 1024;
 /// The pipes and files of both streams.
 pub(super) struct Output<'a> {
     claim: &'a Claim,
     dir: BorrowedFd<'a>,
-    /// `None` once at its end.
+    /// `None` once a pipe reached its end.
     pub(super) pipes: [Option<OwnedFd>; 2],
     spools: [Spool; 2],
     buffer: Vec<u8>,
@@ -29,7 +30,7 @@ impl<'a> Output<'a> {
         Self { claim, dir, pipes: [None, None], spools, buffer: Vec::new() }
     }
 
-    /// A new pipe for a stream; the command's end of it.
+    /// Opens a pipe for a stream; returns the command's end of it.
     pub(super) fn open(&mut self, index: usize) -> io::Result<OwnedFd> {
         let (reader, writer) = unistd::pipe2(OFlag::O_CLOEXEC)?;
         // Ours only: the command's end blocks, as programs expect.
@@ -44,14 +45,14 @@ impl<'a> Output<'a> {
         self.pipes.iter().all(Option::is_none)
     }
 
-    /// Takes one piece of a pipe; true when there may be more at once.
+    /// Reads a pipe once; returns whether there may be more right away.
     pub(super) fn take(&mut self, index: usize) -> bool {
         let totals = self.totals();
         let (Some(pipe), Some(spool)) = (self.pipes.get_mut(index), self.spools.get_mut(index)) else {
             return false;
         };
         let Some(reader) = pipe else { return false };
-        // Not before the first output: most of what waits says nothing.
+        // Allocated at the first output: most waiting commands print nothing.
         self.buffer.resize(READ, 0);
         match unistd::read(reader, &mut self.buffer) {
             Ok(length @ 1..) => {
@@ -59,11 +60,11 @@ impl<'a> Output<'a> {
                 spool.push(self.dir, piece, |extent| {
                     let mut totals = totals;
                     *(if index == 0 { &mut totals.stdout } else { &mut totals.stderr }) = extent;
-                    // A reader that learns too late that bytes are overwritten would get others: no
-                    // way out but to tell it at the next chance.
+                    // When this fails, a reader may get bytes that are being overwritten; the next
+                    // count corrects it.
                     let _ = self.claim.count(&totals);
                 });
-                // What could not be counted now is counted with the next piece, or in the record.
+                // If this fails, the next count or the record has the numbers.
                 let _ = self.claim.count(&self.totals());
                 true
             }
@@ -87,8 +88,8 @@ impl<'a> Output<'a> {
             made |= spool.sync();
         }
         if made {
-            // A directory that cannot be synced loses a file's name in a power cut, and the reader
-            // of the record then finds no file: nothing more can be done about it from here.
+            // A directory that cannot be synced may lose the file's name in a power cut; nothing
+            // more can be done about that here.
             let _ = unistd::fsync(self.dir);
         }
     }

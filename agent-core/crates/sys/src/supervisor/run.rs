@@ -1,4 +1,4 @@
-//! A supervisor from its own beginning to its record.
+//! The life of a supervisor, from its own start to its record.
 
 #![expect(unsafe_code, reason = "it exits without unwinding into the zygote")]
 
@@ -24,11 +24,11 @@ use crate::{cgroup, descendants, priority};
 /// The name of a supervisor, as ps(1) shows it.
 pub const NAME: &CStr = c"basicagent-task";
 
-/// The longest wait for the moment at which a task is to be started: whoever started us thought it near.
+/// The longest wait for the moment at which the task is due: the agent starts us shortly before.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Finds a supervisor again by what its slot says of it; `None` when it is gone. SIGTERM by this
-/// descriptor cancels the task.
+/// Finds a supervisor again by its slot; returns `None` when it is gone. SIGTERM by this descriptor
+/// cancels the task.
 ///
 /// # Errors
 /// No descriptor left.
@@ -37,12 +37,12 @@ pub fn find(begun: &Begun) -> io::Result<Option<PidFd>> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => return Ok(None),
         opened => opened?,
     };
-    // Looked at after it was opened: the start time then vouches for the descriptor. One that was there already when the
-    // slot was written, under the number of the one that wrote it, is that one.
+    // Read after the descriptor was opened, so the start time vouches for it: a process that had
+    // this number when the slot was written, and still has it, is the one that wrote the slot.
     Ok(descendants::started(begun.pid).is_some_and(|started| started <= begun.ticks).then_some(process))
 }
 
-/// Runs the task to its record; never comes back.
+/// Runs the task to its record; never returns.
 ///
 /// Called in a fresh child of the zygote, which has one thread.
 pub(crate) fn supervise(launch: Received, task: OwnedSupervision) -> ! {
@@ -50,7 +50,7 @@ pub(crate) fn supervise(launch: Received, task: OwnedSupervision) -> ! {
         Ok(()) => 0,
         Err(_) => 1,
     };
-    // SAFETY: _exit(2) takes a number and ends the process; nothing of the zygote's is run.
+    // SAFETY: _exit(2) takes a number and ends the process; no code of the zygote runs after it.
     unsafe { libc::_exit(code) }
 }
 
@@ -58,8 +58,8 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     let mut clock = Clock::start()?;
     settle()?;
     let pid = unistd::getpid().as_raw();
-    // Before the command: what could not be recorded is not begun. The time is not looked up in /proc: whatever looks
-    // at a process there has its parent clear up after it.
+    // Before the command: a task that cannot be recorded does not begin. The start time is not read
+    // from /proc, since every reader there costs our parent a clean-up when we end.
     let begun = Begun { pid, ticks: ticks(clock.since_boot)?, wall_ms: clock.wall_ms.max(task.not_before) };
     task.claim.begin(&begun)?;
 
@@ -90,39 +90,39 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         Err(failure) => Watched { end: Err(failure), process: None, rest: Rest::Nothing },
     };
 
-    // The order: the output's bytes, the names of its files, and only then the record that vouches
-    // for both. Whoever reads the record after a power cut finds what it speaks of.
+    // In this order: the output's bytes, the names of its files, and only then the record that
+    // vouches for both. After a power cut, whatever a record mentions exists.
     output.sync();
     let Watched { end, process, rest } = watched;
     let usage = process.map(|process| process.usage);
     let (wall, ended_ms) = clock.stop()?;
     let totals = output.totals();
     claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, rest, totals })?;
-    // After the record: a supervisor that is killed before it leaves the leaf to be found by it.
+    // After the record: if we are killed earlier, the agent still finds the leaf.
     if let Some(leaf) = leaf {
         cgroup::leave(leaf);
     }
     Ok(())
 }
 
-/// Makes this copy of the zygote a process of its own.
+/// Detaches this copy of the zygote from the zygote and the agent.
 fn settle() -> io::Result<()> {
     prctl::set_name(NAME)?;
     unistd::setsid()?;
     prctl::set_child_subreaper(true)?;
-    // 0 and 1 are /dev/null already; 2 is the agent's, whose reader may wait for its end.
+    // 0 and 1 are /dev/null already; 2 is the agent's log, whose reader may wait for its end.
     unistd::dup2_stderr(io::stdin())?;
     Ok(())
 }
 
-/// How long it is until a moment in milliseconds since 1970; `None`: it has come. To be waited for by a clock that
-/// nobody sets: whatever is made of the other meanwhile.
+/// Returns the time until a moment in milliseconds since 1970; `None`: it has come. Wait for it by
+/// the monotonic clock, since somebody may set the other one.
 fn left(moment: u64) -> Option<Duration> {
     let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now()).ok()?;
     Some(left.min(MAX_WAIT)).filter(|left| !left.is_zero())
 }
 
-/// When the task began, by both clocks.
+/// The moment at which the task began, by both clocks.
 struct Clock {
     wall_ms: u64,
     since_boot: Duration,
@@ -133,7 +133,7 @@ impl Clock {
         Ok(Self { wall_ms: wall_ms(), since_boot: since_boot()? })
     }
 
-    /// How long it took, by a clock that nobody sets, and when it ended.
+    /// Returns how long the task took, by the monotonic clock, and the wall-clock time of its end.
     fn stop(&self) -> io::Result<(Duration, u64)> {
         Ok((since_boot()?.saturating_sub(self.since_boot), wall_ms()))
     }
@@ -148,7 +148,7 @@ fn since_boot() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into())
 }
 
-/// As proc(5) counts times.
+/// Converts to clock ticks, as proc(5) counts them.
 fn ticks(time: Duration) -> io::Result<u64> {
     let a_second = unistd::sysconf(SysconfVar::CLK_TCK)?.and_then(|ticks| u128::try_from(ticks).ok());
     let ticks = a_second.map(|a_second| time.as_nanos() * a_second / 1_000_000_000);

@@ -1,4 +1,4 @@
-//! What wakes a supervisor: signals, its one alarm, output.
+//! The events that wake a supervisor: signals, its one alarm, output.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use nix::sys::timerfd::{self, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags
 
 use super::output::Output;
 
-/// What a supervisor waits for beside output.
+/// The events beside output.
 pub(super) struct Wake {
     signals: SignalFd,
     timer: TimerFd,
@@ -25,10 +25,10 @@ pub(super) struct Woken {
 
 impl Wake {
     pub(super) fn open() -> io::Result<Self> {
-        // Every signal is blocked since the zygote began; these are read instead.
+        // The zygote blocked every signal; these are read from a descriptor instead.
         let mask: SigSet = [Signal::SIGCHLD, Signal::SIGTERM].into_iter().collect();
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        // Time in suspend counts: a deadline is one of the world's, not of the processor's.
+        // Time in suspend counts: a deadline is in real time.
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self { signals, timer: TimerFd::new(timerfd::ClockId::CLOCK_BOOTTIME, flags)? })
     }
@@ -40,7 +40,7 @@ impl Wake {
         Ok(self.timer.set(once, TimerSetTimeFlags::empty())?)
     }
 
-    /// Waits, and takes one piece of each output that is there: a flood delays no deadline.
+    /// Waits, and reads each pipe once: a flood of output delays no deadline.
     pub(super) fn wait(&self, output: &mut Output<'_>) -> io::Result<Woken> {
         let mut ready = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
