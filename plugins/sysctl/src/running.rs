@@ -1,39 +1,34 @@
-//! What the kernel runs with: the files below /proc/sys, each opened, read once and closed.
+//! The values that the kernel runs with: the files below /proc/sys, each opened, read once and
+//! closed.
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use nix::NixPath;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sched::{CloneFlags, sched_getaffinity, sched_getcpu, sched_setaffinity, unshare};
 use nix::sys::stat::Mode;
-use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::name;
 
-/// Keys in one answer. Each network interface has some hundred.
+/// The most keys in one answer. Each network interface has about a hundred.
 pub(crate) const MAX_KEYS: usize = 10_000;
-/// Of a longer value the beginning is told.
+/// The most bytes of a value in the answer.
 const MAX_VALUE: usize = 4096;
-/// The deepest key is six folders down.
+/// How deep folders are read; the deepest key is six folders down.
 const MAX_DEPTH: usize = 16;
-/// Reading it makes the kernel count anew, on every processor; it holds nothing.
+/// Reading this file makes the kernel count again, on every processor; it has no content.
 const SIDE_EFFECT: &str = "vm/stat_refresh";
-/// A file system of its own, which systemd has autofs mount when it is looked at.
+/// A file system of its own: looking at it can make autofs mount it for systemd.
 const OTHER_FILE_SYSTEM: &str = "fs/binfmt_misc";
-/// Bytes of the second thread's stack.
-const STACK: usize = 128 << 10;
-/// Keys of cryptography: nobody's to know, though root may read them.
+/// Cryptographic keys, which are never shown, although root may read them.
 const SECRETS: [&str; 2] = ["stable_secret", "tcp_fastopen_key"];
 
-/// Keys and values, in the order of their names.
+/// The keys and values read so far.
 #[derive(Default)]
 pub(crate) struct Running {
     pub(crate) values: Values,
@@ -41,7 +36,7 @@ pub(crate) struct Running {
     pub(crate) is_cut: bool,
 }
 
-/// Names and values; a map in JSON.
+/// Names and values: a map in JSON.
 #[derive(Default)]
 pub(crate) struct Values(pub(crate) Vec<(String, String)>);
 
@@ -51,33 +46,18 @@ impl Serialize for Values {
     }
 }
 
-/// The outcome of one look.
+/// The outcome of reading one key.
 enum Look {
     Value(String),
-    /// Its permissions or its kind forbid it.
+    /// Its permissions or its kind forbid reading it.
     Unreadable,
     /// There is no such key.
     Missing,
 }
 
-/// What the threads share.
-struct Queue {
-    found: Mutex<Found>,
-    changed: Condvar,
-}
-
-/// Folders that are still to be read.
-struct Found {
-    /// Their paths and depths.
-    folders: Vec<(String, usize)>,
-    /// Threads that are reading one, and may add others.
-    at_work: usize,
-    /// Keys that were found so far, read or not.
-    keys: usize,
-}
-
 impl Running {
-    /// Adds a key, or all keys of a folder, below `root`, which is /proc/sys. Whether there was any such.
+    /// Adds a key, or all keys of a folder, below `root`, which is /proc/sys. Returns whether it
+    /// exists.
     pub(crate) fn add(&mut self, root: &Path, path: &str) -> bool {
         let whole = root.join(path);
         match fs::symlink_metadata(&whole) {
@@ -94,7 +74,7 @@ impl Running {
         }
     }
 
-    /// Whether there is such a key.
+    /// Adds the outcome of reading a key. Returns whether the key exists.
     fn take(&mut self, look: Look, path: &str) -> bool {
         match look {
             Look::Value(value) => self.values.0.push((name::from_path(path), value)),
@@ -104,41 +84,17 @@ impl Running {
         true
     }
 
-    /// Reads a folder and all below it by two threads: it is the kernel that takes the time. The second is over when this
-    /// returns.
+    /// Reads all keys of a folder and of the folders below it.
     fn read(&mut self, root: &Path, path: &str) {
-        let found = Found { folders: vec![(path.to_owned(), 0)], at_work: 0, keys: self.values.0.len() };
-        let queue = Queue { found: Mutex::new(found), changed: Condvar::new() };
-        let work = || {
-            let mut part = Self::default();
-            while let Some((path, depth)) = queue.next() {
-                part.read_folder(root, &path, depth, &queue);
-                queue.change(|found| found.at_work -= 1);
-            }
-            part
-        };
-        let cpu = sched_getcpu();
-        let parts = thread::scope(|scope| {
-            // Where there can be no second thread, one does it all.
-            let second = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
-                leave(cpu);
-                work()
-            });
-            // It can only leave this processor once it has had it.
-            thread::yield_now();
-            let first = work();
-            [Some(first), second.ok().and_then(|second| second.join().ok())]
-        });
-        for part in parts.into_iter().flatten() {
-            self.values.0.extend(part.values.0);
-            self.unreadable += part.unreadable;
-            self.is_cut |= part.is_cut;
+        let mut folders = vec![(path.to_owned(), 0)];
+        while let Some((path, depth)) = folders.pop() {
+            self.read_folder(root, &path, depth, &mut folders);
         }
         self.values.0.sort_unstable();
     }
 
-    /// Reads the keys of a folder, after it has said which folders are in it.
-    fn read_folder(&mut self, root: &Path, path: &str, depth: usize, queue: &Queue) {
+    /// Reads the keys of a folder, and adds the folders in it to those that are still to be read.
+    fn read_folder(&mut self, root: &Path, path: &str, depth: usize, folders: &mut Vec<(String, usize)>) {
         if depth > MAX_DEPTH || path == OTHER_FILE_SYSTEM {
             return;
         }
@@ -147,71 +103,27 @@ impl Running {
             self.unreadable += 1;
             return;
         };
-        let (mut keys, mut below) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
         for entry in folder.iter().flatten() {
-            // What is not UTF-8 could not be asked for again: the kernel has no such key, but an interface may.
+            // A name that is not UTF-8 could not be asked for again. The kernel has no such key, but
+            // a network interface may be named so.
             match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
                 Ok(name) if entry.file_type() == Some(Type::Directory) => {
-                    below.push((join(path, name), depth + 1));
+                    folders.push((join(path, name), depth + 1));
                 }
                 Ok(name) => keys.push(name.to_owned()),
             }
         }
-        queue.change(|found| {
-            let room = MAX_KEYS.saturating_sub(found.keys);
-            if keys.len() > room {
-                self.is_cut = true;
-                keys.truncate(room);
-            }
-            found.keys += keys.len();
-            found.folders.append(&mut below);
-        });
-        // Each from its folder: to open it from / on would take most of the time.
+        // Each key is opened from its folder: the way from / would take most of the time.
         for key in &keys {
+            if self.values.0.len() + self.unreadable >= MAX_KEYS {
+                self.is_cut = true;
+                return;
+            }
             let path = join(path, key);
             self.take(look(&folder, key.as_str(), &path), &path);
         }
-    }
-}
-
-impl Queue {
-    /// The next folder; waits where there is none now, but a thread is at work that may find one.
-    fn next(&self) -> Option<(String, usize)> {
-        let mut found = self.lock();
-        loop {
-            if let Some(folder) = found.folders.pop() {
-                found.at_work += 1;
-                return Some(folder);
-            }
-            if found.at_work == 0 {
-                return None;
-            }
-            found = self.changed.wait(found).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Does something to it, and lets the other thread look.
-    fn change(&self, change: impl FnOnce(&mut Found)) {
-        change(&mut self.lock());
-        self.changed.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What makes a second thread worth having: descriptors of its own (in one table, each opening waits for the other's),
-/// and another processor than the first's, where the kernel often starts it and leaves it for milliseconds. What fails
-/// costs time only.
-fn leave(first: nix::Result<usize>) {
-    let _ = unshare(CloneFlags::CLONE_FILES);
-    let this = Pid::from_raw(0);
-    if let (Ok(first), Ok(mut others)) = (first, sched_getaffinity(this))
-        && others.unset(first).is_ok()
-    {
-        let _ = sched_setaffinity(this, &others);
     }
 }
 
@@ -219,7 +131,7 @@ fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { [folder, "/", name].concat() }
 }
 
-/// The value of one key; none where there is none, or it can't be read.
+/// Returns the value of one key; `None` if there is no such key or it cannot be read.
 pub(crate) fn value(root: &Path, path: &str) -> Option<String> {
     match look(AT_FDCWD, root.join(path).as_path(), path) {
         Look::Value(value) => Some(value),
@@ -252,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_is_read_in_order() {
+    fn a_tree_is_read_and_sorted() {
         let root = std::env::temp_dir().join(format!("getinfo-sysctl-running-{}", std::process::id()));
         for (path, content) in [
             ("kernel/b", &b"two\twords\n"[..]),

@@ -28,7 +28,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("0-59/30 18-23 * * *", "every 30 minutes from 18:00 to 23:30 every day"),
     ("*/30 18-23 * * *", "every 30 minutes from 18:00 to 23:30 every day"),
     ("* * * * * *", "every second"),
-    ("* * * * *", "at second 0 of every minute"),
+    ("* * * * *", "every minute"),
     ("30 * * * * *", "at second 30 of every minute"),
     ("15 * * * *", "at minute 15 of every hour"),
     ("30 15 * * * *", "at minute 15, second 30 of every hour"),

@@ -113,6 +113,7 @@ impl Steps {
         let all_day = |text: String| Said { text, needs_days: false };
         match (whole, step, first) {
             (true, 1, _) => all_day("every second".to_owned()),
+            (true, 60, 0) => all_day("every minute".to_owned()),
             (true, 60, second) => all_day(format!("at second {second} of every minute")),
             (true, 3600, 0) => all_day("every hour on the hour".to_owned()),
             (true, 3600, first) if first % 60 == 0 => {
