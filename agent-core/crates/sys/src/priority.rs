@@ -26,7 +26,7 @@ pub(crate) fn come_first_if_ordinary() -> bool {
     // SAFETY: so does getpriority(2).
     let niceness = unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, 0) };
     // The kernel gives 20 less the niceness (getpriority(2), "C library/kernel differences").
-    let is_ordinary = policy == libc::SCHED_OTHER.into() && niceness == 20;
+    let is_ordinary = policy == libc::c_long::from(libc::SCHED_OTHER) && niceness == 20;
     if is_ordinary {
         come_first();
     }
