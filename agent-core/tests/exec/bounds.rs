@@ -5,7 +5,7 @@ use crate::support::{BOTH, Marker, eventually, executors, is_root, run, spec};
 use agent_core::exec::{End, ExecSettings, StartError, Trees};
 
 #[tokio::test]
-async fn beyond_the_queue_a_command_is_refused_at_once() {
+async fn a_command_beyond_the_queue_is_rejected_at_once() {
     for (trees, executor) in
         executors(&ExecSettings { max_running: 1, max_queued: 1, ..ExecSettings::default() })
     {

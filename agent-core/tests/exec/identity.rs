@@ -50,7 +50,7 @@ fn supplementary_groups_of_the_target_are_set() {
 }
 
 #[tokio::test]
-async fn strangers_are_refused() {
+async fn unknown_users_and_groups_are_rejected() {
     for (_, executor) in executors(&ExecSettings::default()) {
         let user = run(&executor, as_user("no-such-user", "true")).await;
         assert!(matches!(user, Err(StartError::NoSuchUser(name)) if name == "no-such-user"));
@@ -82,7 +82,7 @@ async fn the_environment_is_built_from_nothing() {
 }
 
 #[tokio::test]
-async fn it_runs_at_home_or_where_asked_and_nowhere_else() {
+async fn a_command_runs_at_home_or_in_the_requested_directory_and_nowhere_else() {
     if !needs_root() {
         return;
     }

@@ -45,7 +45,7 @@ fn directories() -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_command_over_its_memory_is_killed_and_said_to_be() {
+async fn a_command_over_its_memory_limit_is_killed_and_reported_so() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(32 << 20), ..NONE };
         let greedy = Spec { limits, ..spec("x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}") };

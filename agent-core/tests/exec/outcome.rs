@@ -127,7 +127,7 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
 }
 
 #[tokio::test]
-async fn a_shell_that_is_missing_or_no_program_is_a_clear_error() {
+async fn a_shell_that_is_missing_or_not_a_program_is_a_clear_error() {
     for shell in ["/no/such/shell", "/etc/passwd"] {
         for (trees, executor) in executors(&ExecSettings { shell: shell.into(), ..ExecSettings::default() }) {
             for _ in 0..2 {

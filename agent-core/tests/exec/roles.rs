@@ -278,7 +278,7 @@ async fn sleeper(trees: Trees, markers: &str) {
     let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;
 }
 
-/// Not an agent: a command that traces its child, and so is told of the child's end before the
+/// Not an agent: a command that traces its child, and so learns of the child's end before the
 /// kernel lets it end.
 fn tracer() {
     let sleeper = || Command::new("sleep").arg("1000").spawn().unwrap();

@@ -42,7 +42,7 @@ async fn all_of_both_streams_reaches_the_reader_and_none_is_kept() {
 }
 
 #[tokio::test]
-async fn a_command_that_nobody_reads_waits_until_its_time_is_over_and_the_rest_is_counted() {
+async fn a_command_without_a_reader_waits_until_its_time_out_and_the_rest_is_counted() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
         let timeout = Some(Duration::from_secs(2));
@@ -104,7 +104,7 @@ async fn a_reader_that_is_gone_ends_no_command() {
 }
 
 #[tokio::test]
-async fn a_command_that_nobody_reads_can_be_cancelled_and_is_ended_at_shutdown() {
+async fn a_command_without_a_reader_can_be_cancelled_and_ends_at_shutdown() {
     for (trees, executor) in executors(&settings()) {
         let marker = Marker::new();
         let script = marker.script("sleep MARK & yes");

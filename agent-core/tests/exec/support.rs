@@ -1,14 +1,16 @@
-//! Executors, commands, and looking at processes from outside.
+//! Executors, commands, and processes seen from outside.
 
 use std::fs;
 use std::future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agent_core::exec::{ExecSettings, Executor, Outcome, Platform, Spec, StartError, Trees};
 
-/// What a condition may take to come true on a busy machine.
+/// The longest time that a command may take on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) use test_support::eventually;
 
 pub(crate) const BOTH: [Trees; 2] = [Trees::Cgroup, Trees::Keeper];
 
@@ -16,7 +18,7 @@ pub(crate) fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
 }
 
-/// Whether the test can go on; says so if not.
+/// Returns whether the test can run; prints that it is skipped if not.
 pub(crate) fn needs_root() -> bool {
     if !is_root() {
         println!("SKIPPED (needs root): changes users or writes cgroups");
@@ -102,15 +104,7 @@ pub(crate) fn children() -> Vec<(i32, char, String)> {
     processes().into_iter().filter_map(of_ours).collect()
 }
 
-/// Waits for a condition, watching it; fails the test after [`DEADLINE`].
-pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < DEADLINE, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
+/// Returns a number of this process's own /proc status.
 pub(crate) fn own_status(field: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();

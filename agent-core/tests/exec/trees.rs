@@ -88,7 +88,7 @@ async fn cancelling_ends_the_tree_and_so_does_losing_interest() {
 }
 
 #[tokio::test]
-async fn shutdown_ends_what_runs_and_waits_and_takes_nothing_more() {
+async fn shutdown_ends_running_and_waiting_commands_and_rejects_new_ones() {
     for (trees, executor) in executors(&ExecSettings { max_running: 1, ..settings() }) {
         let marker = Marker::new();
         let script = marker.script("trap '' TERM; setsid sleep MARK & sleep MARK; sleep MARK");

@@ -12,33 +12,30 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use test_support::Scratch;
 
 const SLOTS: u32 = 256;
 
-/// Where tasks leave their traces.
+/// The slots and output files of tasks.
 pub(crate) struct State {
     path: PathBuf,
     pub(crate) slots: Slots,
     pub(crate) dir: File,
-    remove: bool,
+    /// Removes the folder at the end; `None`: it belongs to another process.
+    _scratch: Option<Scratch>,
 }
 
 impl State {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("basicagent-tasks.{}.{n}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        let mut state = Self::open(&path);
-        state.remove = true;
-        state
+        let scratch = Scratch::new("tasks");
+        let state = Self::open(scratch.path());
+        Self { _scratch: Some(scratch), ..state }
     }
 
-    /// Of another process, or from before.
+    /// Opens the slots and files of another process.
     pub(crate) fn open(path: &Path) -> Self {
         let slots = Slots::open(&path.join("slots"), SLOTS).unwrap();
-        Self { path: path.to_owned(), slots, dir: File::open(path).unwrap(), remove: false }
+        Self { path: path.to_owned(), slots, dir: File::open(path).unwrap(), _scratch: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -74,14 +71,6 @@ impl State {
         match self.look(n) {
             Look::Ended(record) => record,
             other => panic!("no record of {n}: {other:?}"),
-        }
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if self.remove {
-            let _ = fs::remove_dir_all(&self.path);
         }
     }
 }

@@ -117,7 +117,7 @@ async fn input_environment_directory_and_umask_are_those_of_a_command() {
 }
 
 #[tokio::test]
-async fn why_a_command_could_not_be_started_is_recorded() {
+async fn the_record_says_why_a_command_could_not_be_started() {
     for host in hosts(&ExecSettings::default()) {
         let asked = Spec { cwd: Some("/no/such/directory".into()), ..spec("true") };
         let end = host.end(asked.clone()).await;
@@ -139,7 +139,7 @@ fn libc_enoent() -> i32 {
 }
 
 #[tokio::test]
-async fn a_task_that_cannot_be_begun_is_refused_at_once_and_leaves_nothing() {
+async fn a_task_that_cannot_begin_is_rejected_at_once_and_leaves_nothing() {
     for host in hosts(&ExecSettings::default()) {
         let stranger = Spec { user: Some("no-such-user".into()), ..spec("true") };
         assert!(matches!(host.executor.check(&stranger).await, Err(StartError::NoSuchUser(_))));
@@ -177,7 +177,7 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
 }
 
 #[tokio::test]
-async fn two_at_once_know_nothing_of_each_other() {
+async fn two_tasks_at_once_do_not_affect_each_other() {
     for host in hosts(&ExecSettings { max_running: 0, ..ExecSettings::default() }) {
         let marker = Marker::new();
         let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;

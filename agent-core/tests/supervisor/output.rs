@@ -36,7 +36,7 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
 }
 
 #[tokio::test]
-async fn of_more_output_than_the_bound_head_and_tail_are_kept_and_all_is_counted() {
+async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_everything() {
     let stream: Vec<u8> = (1..=400_000).flat_map(|n| format!("{n}\n").into_bytes()).collect();
     let total = stream.len() as u64;
     for host in hosts(&ExecSettings::default()) {
@@ -61,7 +61,7 @@ async fn of_more_output_than_the_bound_head_and_tail_are_kept_and_all_is_counted
 }
 
 #[tokio::test]
-async fn whoever_reads_while_the_ring_goes_round_gets_nothing_wrong() {
+async fn a_reader_gets_no_wrong_byte_while_the_ring_goes_round() {
     let line = |n: u64| format!("{n:07}\n").into_bytes();
     for host in hosts(&ExecSettings::default()) {
         for max in [1000, 100_000] {

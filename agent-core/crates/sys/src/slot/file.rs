@@ -127,7 +127,7 @@ impl Slots {
     /// The file cannot be read.
     pub fn look(&self, index: u32, n: u64) -> io::Result<Look> {
         let ended = |slot: &[u8]| Record::read(slot, n).map(Look::Ended);
-        // Final, whoever holds the slot.
+        // Final, even while the slot is held.
         if let Some(ended) = ended(&self.read(index)?) {
             return Ok(ended);
         }
