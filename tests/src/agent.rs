@@ -1,4 +1,4 @@
-//! A real BasicAgent process with a configuration, a log and an end.
+//! A real BasicAgent process with its configuration and log.
 
 use crate::{Pki, Scratch, binary, eventually, install_plugins};
 use nix::sys::signal::{Signal, kill};
@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 /// The name that test servers' certificates carry.
 const SERVER_NAME: &str = "config.cargo.com";
 
-/// What goes into the agent's file. `extra` is appended as it is, so tables may follow.
+/// The content of the agent's file. `extra` is appended unchanged, so it may contain tables.
 #[derive(Debug)]
 pub struct AgentConfig {
     /// `server`, as TOML.
@@ -23,7 +23,7 @@ pub struct AgentConfig {
     pub bootstrap: &'static str,
     /// `host_id`.
     pub host_id: String,
-    /// `tls.server_name`; `None` leaves it to the default.
+    /// `tls.server_name`; `None` leaves the default.
     pub server_name: Option<String>,
     /// Top-level keys.
     pub top: String,
@@ -36,7 +36,7 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// An agent that asks this server in plain TCP first.
+    /// Returns the configuration of an agent that asks this server in plain TCP first.
     pub fn new(server: SocketAddr) -> Self {
         Self {
             server: format!("\"{server}\""),
@@ -61,12 +61,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Writes the configuration and starts the agent. Its certificate is of `pki`, for its host id.
+    /// Writes the configuration and starts the agent, with a certificate from `pki` for its host id.
     pub fn start(pki: &Pki, config: AgentConfig) -> Self {
         Self::start_trusting(pki, pki, config)
     }
 
-    /// The same, with a CA to trust that is not the one that signed its certificate.
+    /// Starts an agent whose certificate comes from another CA than the one it trusts.
     pub fn start_trusting(trusted: &Pki, own: &Pki, config: AgentConfig) -> Self {
         let scratch = Scratch::new("agent");
         scratch.write("ca.pem", trusted.ca());
@@ -76,13 +76,13 @@ impl Agent {
         Self { child, scratch, config }
     }
 
-    /// Starts the same agent again, on the same state.
+    /// Kills the agent and restarts it on the same state.
     pub fn restart(&mut self) {
         self.kill();
         self.child = launch(&self.scratch, &self.config);
     }
 
-    /// Another agent, with a configuration file of the test's own; it logs where this one does.
+    /// Starts another agent with the test's own configuration file; it logs to the same file.
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     pub fn another(&self, config: &Path) -> Child {
         let log = File::options().append(true).open(self.scratch.file("log")).expect("made at the start");
@@ -90,30 +90,30 @@ impl Agent {
         command.arg("--config").arg(config).stderr(log).spawn().expect("the agent starts")
     }
 
-    /// Changes the configuration file; the agent reads it at its next start or on SIGHUP.
+    /// Changes the configuration file, which the agent reads at its next start or on SIGHUP.
     pub fn rewrite(&mut self, change: impl FnOnce(&mut AgentConfig)) {
         change(&mut self.config);
         write_config(&self.scratch, &self.config);
     }
 
-    /// The agent's process.
+    /// Returns the agent's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its directory: state, configuration, log.
+    /// Returns its folder: state, configuration, log.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
-    /// Everything it has logged.
+    /// Returns its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
     }
 
-    /// Waits until the log holds `text`.
+    /// Waits until the log contains `text`.
     pub async fn logged(&self, text: &str) {
-        eventually(&format!("the log says {text:?}"), || self.log().contains(text)).await;
+        eventually(&format!("the log contains {text:?}"), || self.log().contains(text)).await;
     }
 
     /// Sends a signal.
@@ -121,21 +121,21 @@ impl Agent {
         kill(Pid::from_raw(i32::try_from(self.pid()).expect("a pid")), signal).expect("our child");
     }
 
-    /// Whether it has ended, and how.
+    /// Returns its exit status, or `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our child")
     }
 
-    /// Ends it with SIGKILL and reaps it.
+    /// Kills it with SIGKILL and reaps it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has exited by itself.
     pub async fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        crate::eventually_some("the agent ends", || child.try_wait().expect("our child")).await
+        crate::eventually_some("the agent exits", || child.try_wait().expect("our child")).await
     }
 }
 
@@ -172,7 +172,7 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
         let _ = writeln!(text, "server_name = \"{name}\"");
     }
     text.push_str(&config.extra);
-    // Never the host's own.
+    // Never the host's own directory.
     let cron = scratch.file("cron.d");
     text.push_str(&format!("\n[cron]\ndir = \"{}\"\n", cron.display()));
     scratch.write("agent.toml", text)

@@ -1,4 +1,4 @@
-//! Where the built binaries are: beside the test's own executable, so that both are of one build.
+//! The built binaries, from the folder of the test's own executable, so that both are from one build.
 
 use crate::Scratch;
 use std::fs::Permissions;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 const PLUGINS: [&str; 2] = ["libgetinfo_kernel.so", "libgetinfo_users.so"];
 
-/// `target/debug` or `target/release`.
+/// Returns `target/debug` or `target/release`.
 pub(crate) fn target_dir() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
@@ -22,10 +22,10 @@ pub(crate) fn target_dir() -> &'static Path {
     })
 }
 
-/// One of ours.
+/// Returns the path of one of our binaries.
 ///
 /// # Panics
-/// When it is not built: `cargo build --workspace` comes before the tests (`make test` does it).
+/// When it is not built: run `cargo build --workspace` before the tests (`make test` does).
 pub fn binary(name: &str) -> PathBuf {
     let path = target_dir().join(name);
     assert!(
@@ -36,13 +36,13 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// Where cargo puts the plugins.
+/// Returns the folder in which cargo puts the plugins.
 pub fn plugin_dir() -> PathBuf {
     target_dir().to_owned()
 }
 
-/// Copies the plugins to a folder that the loader takes wherever the checkout lies: it refuses a folder above which others
-/// can write, as a checkout's may be.
+/// Copies the plugins to a folder that the loader accepts: it rejects a folder below one that others
+/// can write, as a checkout may be.
 pub fn install_plugins(scratch: &Scratch) -> PathBuf {
     let dir = scratch.file("plugins");
     std::fs::create_dir_all(&dir).expect("the directory is ours");

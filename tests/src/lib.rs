@@ -1,5 +1,5 @@
-//! What the end-to-end tests and benches stand on: the real binaries, certificates made on the spot, a server that can be
-//! told to misbehave. Nothing here decides what is right; the tests do.
+//! The base of the end-to-end tests and benches: the real binaries, generated certificates, and a
+//! server that can misbehave. It asserts nothing about the product; the tests do.
 
 mod agent;
 mod binaries;
@@ -14,5 +14,6 @@ pub use server::{Channel, Server, connected};
 pub use synced::Synced;
 pub use test_support::{
     DEADLINE, Identity, NetworkPair, Pki, Process, Scratch, alive, eventually, eventually_some,
-    eventually_within, in_mount_namespace, needs_root, processes_with, run,
+    eventually_within, in_mount_namespace, needs_root, processes_with, run, wait_some,
+    wait_some_within,
 };

@@ -8,21 +8,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// This host's root, or whoever runs the test, asking an agent directly.
+/// A connection of the user who runs the test.
 #[derive(Debug)]
 pub struct Local {
-    /// For tests that misbehave on it.
+    /// The stream, for tests that misbehave.
     pub stream: UnixStream,
     decoder: Decoder,
 }
 
 impl Local {
-    /// Where an agent's socket is.
+    /// Returns the path of an agent's socket.
     pub fn path(agent: &Agent) -> PathBuf {
         agent.scratch().file("run/agent.sock")
     }
 
-    /// Connects once the agent listens.
+    /// Waits until the agent listens, and connects.
     pub async fn connect(agent: &Agent) -> Self {
         let path = Self::path(agent);
         let connect = || std::os::unix::net::UnixStream::connect(&path).ok();
@@ -32,12 +32,12 @@ impl Local {
         Self { stream, decoder: Decoder::new(crate::server::ANSWER_LIMITS) }
     }
 
-    /// Sends text as it is.
+    /// Sends text unchanged.
     pub async fn send_text(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.expect("write");
     }
 
-    /// The next message, or `None` when the agent has closed.
+    /// Returns the next message, or `None` when the agent has closed the connection.
     pub async fn next(&mut self) -> Option<Value> {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -52,7 +52,7 @@ impl Local {
         }
     }
 
-    /// Sends a request and returns its answer.
+    /// Sends a request and returns the reply.
     pub async fn ask(&mut self, request: &Value) -> Value {
         self.send_text(&format!("{request}\n")).await;
         let answer = self.next().await.expect("an answer");

@@ -1,4 +1,4 @@
-//! The other end, in pieces that a test puts together: a listener, the plain exchange, TLS, messages.
+//! The server's end, in steps that a test combines: a listener, the plain exchange, TLS, messages.
 
 use crate::{Agent, AgentConfig, DEADLINE, Pki};
 use agent_wire::{Decoder, Limits};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Room for the largest answers.
+/// Limits for the largest replies.
 pub(crate) const ANSWER_LIMITS: Limits = Limits { max_message: 64 << 20, max_depth: 64 };
 
 /// A listener with a certificate.
@@ -22,10 +22,10 @@ pub struct Server {
     tls: Arc<ServerConfig>,
 }
 
-/// An open channel: what the controller sees of one agent.
+/// An open channel to one agent, from the server's end.
 #[derive(Debug)]
 pub struct Channel {
-    /// The TLS stream, for tests that misbehave on it.
+    /// The TLS stream, for tests that misbehave.
     pub stream: TlsStream<TcpStream>,
     decoder: Decoder,
     /// The `init` inside TLS.
@@ -38,23 +38,23 @@ impl Server {
         Self::start_at(pki, "127.0.0.1:0").await
     }
 
-    /// The same on a given address.
+    /// Listens on a given address.
     pub async fn start_at(pki: &Pki, address: &str) -> Self {
         let tls = pki.server(&pki.sign(&["config.cargo.com"]));
         Self { listener: TcpListener::bind(address).await.expect("a free port"), tls }
     }
 
-    /// The same with a TLS configuration of the test's own.
+    /// Listens with the test's own TLS configuration.
     pub async fn start_with(tls: Arc<ServerConfig>) -> Self {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port"), tls }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("bound")
     }
 
-    /// The next connection.
+    /// Accepts the next connection.
     pub async fn connection(&self) -> TcpStream {
         let (stream, _) =
             timeout(DEADLINE * 4, self.listener.accept()).await.expect("an agent comes").expect("accept");
@@ -62,14 +62,14 @@ impl Server {
         stream
     }
 
-    /// The next connection, up to its plain `init`.
+    /// Accepts the next connection and reads its plain `init`.
     pub async fn plain_init(&self) -> (TcpStream, Value) {
         let mut stream = self.connection().await;
         let init = read_line(&mut stream).await;
         (stream, init)
     }
 
-    /// Answers a plain `init` in the connection with this text and closes.
+    /// Accepts a connection, replies to its plain `init` with `answer`, and closes it.
     pub async fn answer_and_close(&self, answer: &str) {
         let (mut stream, _) = self.plain_init().await;
         stream.write_all(answer.as_bytes()).await.expect("write");
@@ -86,10 +86,10 @@ impl Server {
         channel
     }
 
-    /// TLS on a connection, and the `init` inside it.
+    /// Performs the TLS handshake on a connection and reads the `init` inside it.
     ///
     /// # Errors
-    /// What TLS says when the handshake or the agent's first message fails.
+    /// The error of TLS when the handshake or the agent's first message fails.
     pub async fn tls(&self, stream: TcpStream) -> std::io::Result<Channel> {
         let accepted = timeout(DEADLINE, TlsAcceptor::from(self.tls.clone()).accept(stream)).await;
         let stream = accepted.expect("a handshake")?;
@@ -99,7 +99,7 @@ impl Server {
     }
 }
 
-/// A server, an agent that trusts it, and the channel between them.
+/// Starts a server and an agent that trusts it, and returns both with their channel.
 pub async fn connected() -> (Server, Agent, Channel) {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
@@ -108,7 +108,7 @@ pub async fn connected() -> (Server, Agent, Channel) {
     (server, agent, channel)
 }
 
-/// One line of JSON, byte by byte so that nothing behind it is taken.
+/// Reads one line of JSON, byte by byte so that nothing after it is consumed.
 async fn read_line(stream: &mut TcpStream) -> Value {
     let mut line = Vec::new();
     while line.last() != Some(&b'\n') {
@@ -119,7 +119,7 @@ async fn read_line(stream: &mut TcpStream) -> Value {
 }
 
 impl Channel {
-    /// The next message, or `None` when the agent has closed.
+    /// Returns the next message, or `None` when the agent has closed the channel.
     pub async fn next(&mut self) -> Option<Value> {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -136,7 +136,7 @@ impl Channel {
         }
     }
 
-    /// Sends text as it is.
+    /// Sends text unchanged.
     pub async fn send_text(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.expect("write");
         self.stream.flush().await.expect("flush");
@@ -147,7 +147,8 @@ impl Channel {
         self.send_text(&format!("{message}\n")).await;
     }
 
-    /// The answer to a request; what comes before it is dropped: results that are not acknowledged come again.
+    /// Sends a request and returns its reply. Discards messages before it: the agent redelivers results
+    /// that were not acknowledged.
     pub async fn ask_past(&mut self, request: &Value) -> Value {
         self.send(request).await;
         loop {
@@ -158,7 +159,7 @@ impl Channel {
         }
     }
 
-    /// Sends a request and returns its answer; answers to others are not expected meanwhile.
+    /// Sends a request and returns its reply, which must be the next message.
     pub async fn ask(&mut self, request: &Value) -> Value {
         self.send(request).await;
         let answer = self.next().await.expect("an answer");
@@ -166,7 +167,7 @@ impl Channel {
         answer
     }
 
-    /// `sync.bash` with more fields.
+    /// Sends `sync.bash` with more fields and returns the reply.
     pub async fn bash(&mut self, cmd: &str, fields: Value) -> Value {
         let mut request = json!({"id": "bash", "method": "sync.bash", "cmd": cmd});
         let object = request.as_object_mut().expect("an object");
@@ -174,7 +175,7 @@ impl Channel {
         self.ask(&request).await
     }
 
-    /// Says goodbye as TLS has it.
+    /// Closes the channel with a TLS close_notify.
     pub async fn close(mut self) {
         let _ = self.stream.shutdown().await;
     }

@@ -1,17 +1,17 @@
-//! The floor of what is durable: one write and one fdatasync(2).
+//! The floor for durable work: one write and one fdatasync(2).
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// Bytes of one write: about what a task's record has.
+/// Bytes of one write: about the size of a task's record.
 const RECORD: usize = 256;
 
-/// Bytes of the file, written over and over.
+/// Bytes of the file, which is overwritten repeatedly.
 const LENGTH: usize = 8 << 20;
 
-/// A file laid out beforehand, so that a sync has nothing to bring to the disk but the write itself.
+/// A preallocated file, so that a sync has only the write itself to flush.
 #[derive(Debug)]
 pub struct Synced {
     file: File,
@@ -19,7 +19,7 @@ pub struct Synced {
 }
 
 impl Synced {
-    /// A new one in a directory.
+    /// Creates the file in a directory.
     ///
     /// # Errors
     /// No space.
@@ -31,7 +31,7 @@ impl Synced {
         Ok(Self { file, at: 0 })
     }
 
-    /// One record's write, on the disk when it comes back.
+    /// Writes one record; returns when it is on the disk.
     ///
     /// # Panics
     /// When the disk fails.

@@ -20,7 +20,7 @@ async fn settled(channel: &mut Channel) {
 }
 
 #[tokio::test]
-async fn each_request_has_its_line_and_none_tells_a_secret() {
+async fn each_request_has_a_line_without_secrets() {
     let (server, agent, mut channel) = connected().await;
     let file = agent.scratch().file("state/audit.log");
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
@@ -81,7 +81,7 @@ async fn each_request_has_its_line_and_none_tells_a_secret() {
 }
 
 #[tokio::test]
-async fn a_request_whose_channel_is_lost_has_its_line_all_the_same() {
+async fn a_request_whose_channel_is_lost_still_has_its_line() {
     let (server, agent, mut channel) = connected().await;
     let file = agent.scratch().file("state/audit.log");
     let go = agent.scratch().file("go");
@@ -98,7 +98,7 @@ async fn a_request_whose_channel_is_lost_has_its_line_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_there_with_its_rule() {
+async fn a_refused_request_is_logged_with_its_rule() {
     let scratch = Scratch::new("policy");
     let policy = scratch.write(
         "policy.toml",
@@ -122,7 +122,7 @@ async fn a_refused_request_is_there_with_its_rule() {
 }
 
 #[tokio::test]
-async fn it_turns_over_by_size_and_is_opened_anew_on_sighup() {
+async fn the_log_rotates_by_size_and_is_reopened_on_sighup() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
@@ -155,8 +155,8 @@ async fn it_turns_over_by_size_and_is_opened_anew_on_sighup() {
 }
 
 #[tokio::test]
-async fn a_full_disk_holds_no_request_up_and_what_was_lost_is_counted() {
-    if !needs_root("a_full_disk_holds_no_request_up_and_what_was_lost_is_counted") {
+async fn a_full_disk_delays_no_request_and_lost_lines_are_counted() {
+    if !needs_root("a_full_disk_delays_no_request_and_lost_lines_are_counted") {
         return;
     }
     let disk = Scratch::new("disk");
@@ -192,7 +192,7 @@ async fn a_full_disk_holds_no_request_up_and_what_was_lost_is_counted() {
 }
 
 #[tokio::test]
-async fn it_can_be_turned_off() {
+async fn the_audit_log_can_be_turned_off() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());

@@ -26,7 +26,7 @@ async fn the_exit_status_is_the_retcode_of_a_success() {
 }
 
 #[tokio::test]
-async fn a_signal_is_told_by_name_and_number() {
+async fn a_signal_is_reported_by_name_and_number() {
     let (_server, _agent, mut channel) = connected().await;
     let answer = channel.bash("echo before; kill -SEGV $$", json!({})).await;
     assert_eq!(
@@ -98,7 +98,7 @@ async fn the_environment_is_built_from_nothing() {
 }
 
 #[tokio::test]
-async fn output_is_merged_or_apart_text_or_base64_whole_or_bounded() {
+async fn output_is_merged_or_separate_text_or_base64_whole_or_truncated() {
     let (_server, _agent, mut channel) = connected().await;
     let both = "echo a; echo b >&2; echo c";
     assert_eq!(data(&channel.bash(both, json!({})).await), "a\nb\nc\n");
@@ -139,7 +139,7 @@ async fn a_time_out_leaves_no_process_behind() {
 }
 
 #[tokio::test]
-async fn a_background_child_that_holds_the_output_does_not_hold_the_answer() {
+async fn a_background_child_that_holds_the_output_does_not_delay_the_reply() {
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("{}", 60_000 + agent.pid());
     let answer = channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
@@ -152,7 +152,7 @@ async fn a_background_child_that_holds_the_output_does_not_hold_the_answer() {
 }
 
 #[tokio::test]
-async fn no_zombie_remains_of_many_commands() {
+async fn many_commands_leave_no_zombie() {
     let (_server, agent, mut channel) = connected().await;
     for _ in 0..50 {
         channel.bash("true", json!({})).await;
@@ -167,8 +167,8 @@ async fn no_zombie_remains_of_many_commands() {
 }
 
 #[tokio::test]
-async fn an_agent_without_root_runs_commands_as_itself_and_refuses_others() {
-    if !needs_root("an_agent_without_root_runs_commands_as_itself_and_refuses_others") {
+async fn an_agent_without_root_runs_commands_as_itself_and_rejects_other_users() {
+    if !needs_root("an_agent_without_root_runs_commands_as_itself_and_rejects_other_users") {
         return;
     }
     let pki = Pki::new();
@@ -188,7 +188,7 @@ async fn an_agent_without_root_runs_commands_as_itself_and_refuses_others() {
 }
 
 #[tokio::test]
-async fn limits_are_kept_or_the_command_is_refused() {
+async fn limits_are_enforced_or_the_command_is_rejected() {
     let (_server, _agent, mut channel) = connected().await;
     let greedy = "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}";
     let fields = json!({"limits": {"memory": 32 << 20, "cpu": 100, "pids": 20}});
@@ -218,7 +218,7 @@ async fn limits_are_kept_or_the_command_is_refused() {
 
 /// `cargo test -p e2e --test bash -- --nocapture flood` prints the figures.
 #[tokio::test]
-async fn a_flood_of_commands_delays_no_ping_and_what_is_too_much_is_refused_at_once() {
+async fn a_flood_of_commands_delays_no_ping_and_excess_commands_are_rejected_at_once() {
     const FLOOD: usize = 5_000;
     let (_server, agent, mut channel) = connected().await;
     channel.bash("true", json!({})).await;
@@ -262,7 +262,7 @@ async fn a_flood_of_commands_delays_no_ping_and_what_is_too_much_is_refused_at_o
 }
 
 #[tokio::test]
-async fn each_bound_of_a_request_is_refused_at_once_with_its_reason() {
+async fn a_request_beyond_a_bound_is_rejected_at_once_with_the_reason() {
     let (_server, _agent, mut channel) = connected().await;
     let long = "x".repeat(100_000);
     let table = [

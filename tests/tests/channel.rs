@@ -11,7 +11,7 @@ async fn still_answers(channel: &mut Channel) {
 }
 
 #[tokio::test]
-async fn the_founding_documents_command_works_as_printed() {
+async fn the_original_specifications_command_works_as_printed() {
     let (_server, _agent, mut channel) = connected().await;
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
     let group = nix::unistd::Group::from_gid(user.gid).unwrap().unwrap();
@@ -31,7 +31,7 @@ async fn the_founding_documents_command_works_as_printed() {
 }
 
 #[tokio::test]
-async fn messages_come_back_to_back_in_pieces_or_with_white_space() {
+async fn messages_may_arrive_back_to_back_in_pieces_or_with_white_space() {
     let (_server, _agent, mut channel) = connected().await;
     channel
         .send_text("{\"id\":\"1\",\"method\":\"agent.ping\"}{\"id\":\"2\",\"method\":\"agent.ping\"}\n\n\t {")
@@ -45,7 +45,7 @@ async fn messages_come_back_to_back_in_pieces_or_with_white_space() {
 }
 
 #[tokio::test]
-async fn a_bad_message_is_answered_and_the_next_one_is_served() {
+async fn a_bad_message_gets_an_error_and_the_next_message_is_served() {
     let (_server, _agent, mut channel) = connected().await;
     let table = [
         ("{\"id\":\"1\",\"method\":}".to_owned(), 3001),
@@ -69,7 +69,7 @@ async fn a_bad_message_is_answered_and_the_next_one_is_served() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_followed_is_answered_and_the_channel_closed() {
+async fn an_unparsable_stream_gets_an_error_and_the_channel_closes() {
     for garbage in ["GET / HTTP/1.1\r\n\r\n", "[1,2]", "\"text\"", "{]}"] {
         let (server, _agent, mut channel) = connected().await;
         channel.send_text(garbage).await;
@@ -81,7 +81,7 @@ async fn what_cannot_be_followed_is_answered_and_the_channel_closed() {
 }
 
 #[tokio::test]
-async fn an_unusable_request_says_why() {
+async fn an_invalid_request_gets_the_reason() {
     let (_server, _agent, mut channel) = connected().await;
     let table = [
         (json!({"id": "1", "method": "no.such"}), 3004, "no.such"),
@@ -135,7 +135,7 @@ async fn an_unusable_request_says_why() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_while_commands_run_and_an_id_is_taken_until_its_answer() {
+async fn a_ping_gets_its_reply_while_commands_run_and_an_id_is_in_use_until_its_reply() {
     let (_server, _agent, mut channel) = connected().await;
     channel.send(&json!({"id": "long", "method": "sync.bash", "cmd": "sleep 600", "timeout": 700})).await;
     still_answers(&mut channel).await;
@@ -152,7 +152,7 @@ async fn a_ping_is_answered_while_commands_run_and_an_id_is_taken_until_its_answ
 }
 
 #[tokio::test]
-async fn a_thousand_requests_in_flight_are_all_answered() {
+async fn a_thousand_requests_in_flight_all_get_replies() {
     let (_server, _agent, mut channel) = connected().await;
     let mut text = String::new();
     let mut wanted = HashSet::new();
@@ -181,7 +181,7 @@ async fn a_thousand_requests_in_flight_are_all_answered() {
 }
 
 #[tokio::test]
-async fn beyond_the_bound_of_commands_requests_are_refused_at_once() {
+async fn beyond_the_bound_of_commands_requests_are_rejected_at_once() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
@@ -199,7 +199,7 @@ async fn beyond_the_bound_of_commands_requests_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_lost_channel_drops_the_answer_and_not_the_command() {
+async fn a_lost_channel_discards_the_reply_but_not_the_command() {
     let (server, agent, mut channel) = connected().await;
     let done = agent.scratch().file("done");
     let gate = agent.scratch().file("gate");
@@ -220,7 +220,7 @@ async fn a_lost_channel_drops_the_answer_and_not_the_command() {
 }
 
 #[tokio::test]
-async fn the_agent_tells_of_itself_and_of_its_methods() {
+async fn agent_info_and_agent_methods_describe_the_agent() {
     let (_server, agent, mut channel) = connected().await;
     let info = channel.ask(&json!({"id": "1", "method": "agent.info"})).await;
     assert_eq!(info["data"]["host_id"], "host-1");
@@ -241,7 +241,7 @@ async fn the_agent_tells_of_itself_and_of_its_methods() {
 }
 
 #[tokio::test]
-async fn sigterm_lets_running_work_end_and_then_says_goodbye() {
+async fn sigterm_lets_running_work_finish_and_then_closes_the_channel() {
     let (_server, mut agent, mut channel) = connected().await;
     let gate = agent.scratch().file("gate");
     let cmd = format!("while [ ! -e {} ]; do sleep 0.05; done; echo finished", gate.display());
@@ -259,7 +259,7 @@ async fn sigterm_lets_running_work_end_and_then_says_goodbye() {
 }
 
 #[tokio::test]
-async fn sigterm_cancels_what_does_not_end_and_leaves_no_process() {
+async fn sigterm_cancels_unfinished_work_and_leaves_no_process() {
     let (_server, mut agent, mut channel) = connected().await;
     let marker = format!("{}", 900_000 + agent.pid());
     channel
@@ -286,7 +286,7 @@ async fn a_second_sigterm_does_not_wait() {
 }
 
 #[tokio::test]
-async fn sighup_brings_new_settings_into_force_and_bad_ones_change_nothing() {
+async fn sighup_applies_new_settings_and_invalid_settings_change_nothing() {
     let (server, mut agent, mut channel) = connected().await;
     agent.rewrite(|config| config.extra = "[exec]\nmax_output = \"lots\"\n".to_owned());
     agent.signal(Signal::SIGHUP);
@@ -308,7 +308,7 @@ async fn sighup_brings_new_settings_into_force_and_bad_ones_change_nothing() {
 }
 
 #[tokio::test]
-async fn what_work_took_is_given_back_when_it_is_over() {
+async fn memory_of_finished_work_is_released() {
     let (_server, agent, mut channel) = connected().await;
     // Of the program's own text, in kB: what is mapped of it now.
     let resident = || {
@@ -328,7 +328,7 @@ async fn what_work_took_is_given_back_when_it_is_over() {
 }
 
 #[tokio::test]
-async fn an_agent_killed_leaves_no_command_running() {
+async fn a_killed_agent_leaves_no_command_running() {
     let (_server, mut agent, mut channel) = connected().await;
     let marker = format!("{}", 800_000 + agent.pid());
     channel

@@ -67,7 +67,7 @@ fn append(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_job_of_every_second_is_started_once_a_second_and_told() {
+async fn a_job_due_every_second_runs_once_a_second_and_delivers_its_results() {
     let (_server, agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
     let answer = set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
@@ -94,7 +94,7 @@ async fn a_job_of_every_second_is_started_once_a_second_and_told() {
 }
 
 #[tokio::test]
-async fn jobs_run_without_a_controller_and_their_results_are_told_later() {
+async fn jobs_run_without_a_controller_and_their_results_are_delivered_later() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let address = server.address().to_string();
@@ -115,7 +115,7 @@ async fn jobs_run_without_a_controller_and_their_results_are_told_later() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_due_is_started_once_across_kill_9() {
+async fn a_due_run_starts_once_across_kill_9() {
     let (server, mut agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
     set(&mut channel, "tick", json!({"schedule": "* * * * * *", "overlap": "allow", "cmd": append(&path)}))
@@ -166,7 +166,7 @@ async fn overlap_skips_queues_or_allows() {
 }
 
 #[tokio::test]
-async fn a_job_keeps_what_it_was_told_across_a_restart_and_is_replaced_by_its_name() {
+async fn a_job_keeps_its_definition_across_a_restart_and_is_replaced_by_name() {
     let (server, mut agent, mut channel) = connected().await;
     let fields = json!({"schedule": "CRON_TZ=Europe/Berlin 0 30 2 * * *", "cmd": "true", "user": "nobody",
         "overlap": "queue", "missed": "once", "jitter": 30, "timeout": 5, "env": {"A": "b"}});
@@ -201,7 +201,7 @@ async fn the_one_line_form_names_user_and_command() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_job_is_refused_with_the_reason() {
+async fn an_invalid_job_is_rejected_with_the_reason() {
     let (_server, _agent, mut channel) = connected().await;
     let table = [
         (json!({"schedule": "60 * * * * *", "cmd": "true"}), 3021, "second"),
@@ -228,7 +228,7 @@ async fn what_cannot_be_a_job_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_asked_for_is_one_task_however_often_it_is_asked() {
+async fn a_requested_run_is_one_task_however_often_it_is_requested() {
     let (_server, agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
     set(&mut channel, "yearly", json!({"schedule": "@yearly", "cmd": append(&path)})).await;
@@ -244,7 +244,7 @@ async fn a_run_that_is_asked_for_is_one_task_however_often_it_is_asked() {
 }
 
 #[tokio::test]
-async fn results_that_nobody_takes_do_not_keep_jobs_from_running() {
+async fn unacknowledged_results_do_not_stop_jobs() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
@@ -287,7 +287,7 @@ async fn until_jobs(channel: &mut Channel, jobs: usize, problems: usize) -> Valu
 }
 
 #[tokio::test]
-async fn crontab_files_are_followed_as_they_come_change_and_go() {
+async fn created_changed_and_removed_crontabs_take_effect() {
     let (server, mut agent, mut channel) = connected().await;
     let (one, two) = (file(&agent, "one"), file(&agent, "two"));
     // The directory itself is not there when the agent starts.
@@ -322,7 +322,7 @@ async fn crontab_files_are_followed_as_they_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn what_is_to_run_at_boot_runs_once_a_boot_and_not_at_each_start() {
+async fn a_reboot_job_runs_once_per_boot_and_not_at_each_start() {
     let (server, mut agent, mut channel) = connected().await;
     agent.kill();
     let path = file(&agent, "boots");
@@ -340,7 +340,7 @@ async fn what_is_to_run_at_boot_runs_once_a_boot_and_not_at_each_start() {
 }
 
 #[tokio::test]
-async fn a_file_without_users_says_once_whose_it_is() {
+async fn a_crontab_without_user_fields_names_its_user_once() {
     let (_server, agent, mut channel) = connected().await;
     let seed = "CRON_USER=nobody\n*/10 * * * *     echo \"Ten minutes ago.\" >> /tmp/foo.txt\n\
         0 23-7/2,8 * * * echo \"Have a good dream.\" >> /tmp/foo.txt\n";
@@ -353,7 +353,7 @@ async fn a_file_without_users_says_once_whose_it_is() {
 }
 
 #[tokio::test]
-async fn a_directory_of_crontabs_that_goes_takes_its_jobs_and_brings_them_back() {
+async fn a_removed_crontab_directory_removes_its_jobs_until_it_returns() {
     let (_server, agent, mut channel) = connected().await;
     let (dir, away) = (file(&agent, "cron.d"), file(&agent, "away"));
     crontab(&agent, "daily", "@daily root true\n", 0o644);
@@ -371,7 +371,7 @@ async fn a_directory_of_crontabs_that_goes_takes_its_jobs_and_brings_them_back()
 }
 
 #[tokio::test]
-async fn the_settings_of_a_crontab_are_those_of_its_commands() {
+async fn a_crontabs_settings_apply_to_its_commands() {
     let (_server, agent, mut channel) = connected().await;
     let path = file(&agent, "seen");
     let text = format!(
@@ -391,8 +391,8 @@ async fn the_settings_of_a_crontab_are_those_of_its_commands() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_user_is_no_crontab() {
-    if !e2e::needs_root("a_file_of_another_user_is_no_crontab") {
+async fn a_crontab_of_another_user_is_rejected() {
+    if !e2e::needs_root("a_crontab_of_another_user_is_rejected") {
         return;
     }
     let (_server, agent, mut channel) = connected().await;

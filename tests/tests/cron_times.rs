@@ -46,7 +46,7 @@ async fn runs(channel: &mut Channel, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_was_due_while_the_agent_was_down_is_made_up_for_once_or_left_out() {
+async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
     let tools = Scratch::new("ahead");
     let (source, library) = (tools.write("ahead.c", AHEAD), tools.file("ahead.so"));
     #[expect(clippy::disallowed_methods, reason = "compiles a clock")]
@@ -125,7 +125,7 @@ async fn offsets(channel: &mut Channel, jobs: &[String]) -> BTreeMap<String, i64
 }
 
 #[tokio::test]
-async fn each_host_puts_a_job_off_by_its_own_time_and_always_the_same() {
+async fn each_host_delays_a_job_by_its_own_constant_offset() {
     const MOST: i64 = 3;
     let jobs: Vec<String> = (0..8).map(|number| format!("backup-{number}")).collect();
     let fields = json!({"schedule": "* * * * * *", "cmd": "true", "jitter": MOST, "overlap": "allow"});

@@ -8,8 +8,8 @@ use std::time::Duration;
 const NOTICED: Duration = Duration::from_secs(32);
 
 #[tokio::test]
-async fn a_server_that_vanished_without_a_fin_is_noticed_and_found_again() {
-    if !needs_root("a_server_that_vanished_without_a_fin_is_noticed_and_found_again") {
+async fn a_server_that_vanished_without_a_fin_is_noticed_and_reconnected() {
+    if !needs_root("a_server_that_vanished_without_a_fin_is_noticed_and_reconnected") {
         return;
     }
     let network = NetworkPair::lay();

@@ -20,7 +20,7 @@ fn said(words: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn the_kernel_over_the_channel_is_what_uname_says() {
+async fn getinfo_kernel_agrees_with_uname() {
     let (_server, _agent, mut channel) = connected().await;
     let answer = channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
@@ -37,8 +37,8 @@ async fn the_kernel_over_the_channel_is_what_uname_says() {
 }
 
 #[tokio::test]
-async fn a_users_answer_is_what_getent_says_and_never_holds_a_hash() {
-    if !needs_root("a_users_answer_is_what_getent_says_and_never_holds_a_hash") {
+async fn getinfo_users_agrees_with_getent_and_contains_no_hash() {
+    if !needs_root("getinfo_users_agrees_with_getent_and_contains_no_hash") {
         return;
     }
     let (_server, _agent, mut channel) = connected().await;
@@ -64,7 +64,7 @@ async fn a_users_answer_is_what_getent_says_and_never_holds_a_hash() {
 }
 
 #[tokio::test]
-async fn several_providers_answer_in_one_and_the_failed_ones_say_why() {
+async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
     let (_server, agent, mut channel) = connected().await;
     let asked = json!({"id": "1", "method": "getinfo.all",
         "methods": ["getinfo.kernel", "users -U 'no such user'", "nothing", "kernel -x", "getinfo.all", "../etc"]});
@@ -136,8 +136,8 @@ async fn the_command_line_prints_one_json_document() {
 }
 
 #[tokio::test]
-async fn ordinary_and_system_users_are_told_apart_by_login_defs() {
-    if !needs_root("ordinary_and_system_users_are_told_apart_by_login_defs") {
+async fn login_defs_separates_ordinary_and_system_users() {
+    if !needs_root("login_defs_separates_ordinary_and_system_users") {
         return;
     }
     let scratch = Scratch::new("defs");
@@ -176,8 +176,8 @@ async fn ordinary_and_system_users_are_told_apart_by_login_defs() {
 }
 
 #[tokio::test]
-async fn without_root_the_users_answer_says_so() {
-    if !needs_root("without_root_the_users_answer_says_so (it drops root)") {
+async fn without_root_getinfo_users_reports_it() {
+    if !needs_root("without_root_getinfo_users_reports_it (it drops root)") {
         return;
     }
     let scratch = Scratch::new("plain");

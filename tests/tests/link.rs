@@ -32,8 +32,8 @@ async fn the_agent_introduces_itself_before_and_inside_tls() {
 }
 
 #[tokio::test]
-async fn three_hosts_lines_are_three_addresses_without_multi_on() {
-    if !needs_root("three_hosts_lines_are_three_addresses_without_multi_on") {
+async fn three_lines_in_hosts_give_three_addresses_without_multi_on() {
+    if !needs_root("three_lines_in_hosts_give_three_addresses_without_multi_on") {
         return;
     }
     let pki = Pki::new();
@@ -73,7 +73,7 @@ async fn a_redirect_list_is_tried_in_order_with_ports_and_ipv6() {
 }
 
 #[tokio::test]
-async fn an_address_without_a_port_has_the_configured_one() {
+async fn an_address_without_a_port_uses_the_configured_port() {
     let pki = Pki::new();
     let first = Server::start_at(&pki, "127.0.0.1:0").await;
     let second = Server::start_at(&pki, &format!("127.0.10.1:{}", first.address().port())).await;
@@ -121,7 +121,7 @@ async fn a_redirect_loop_ends_after_five_and_the_agent_backs_off() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_what_is_no_address_is_refused() {
+async fn a_redirect_to_an_invalid_address_is_rejected() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
@@ -136,7 +136,7 @@ async fn a_redirect_to_what_is_no_address_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_who_it_should_be_gets_no_init_inside_tls() {
+async fn an_unverified_server_gets_no_init_inside_tls() {
     let (pki, other) = (Pki::new(), Pki::new());
     let name = &["config.cargo.com"];
     let table = [
@@ -168,7 +168,7 @@ async fn redirect_targets_are_verified_against_the_first_servers_name() {
 }
 
 #[tokio::test]
-async fn an_agent_of_another_ca_is_refused_by_the_server() {
+async fn the_server_rejects_an_agent_of_another_ca() {
     let (pki, other) = (Pki::new(), Pki::new());
     let server = Server::start(&pki).await;
     let _agent = Agent::start_trusting(&pki, &other, AgentConfig::new(server.address()));
@@ -178,7 +178,7 @@ async fn an_agent_of_another_ca_is_refused_by_the_server() {
 }
 
 #[tokio::test]
-async fn tls_1_2_is_refused_unless_it_is_allowed() {
+async fn tls_1_2_is_rejected_unless_allowed() {
     let pki = Pki::new();
     let tls = pki.server_with(&pki.sign(&["config.cargo.com"]), &[&rustls::version::TLS12]);
     let server = Server::start_with(tls).await;
@@ -192,7 +192,7 @@ async fn tls_1_2_is_refused_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn bytes_sent_in_the_clear_never_pass_for_bytes_of_the_channel() {
+async fn plaintext_bytes_are_never_taken_as_bytes_of_the_channel() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
@@ -208,7 +208,7 @@ async fn bytes_sent_in_the_clear_never_pass_for_bytes_of_the_channel() {
 }
 
 #[tokio::test]
-async fn a_newline_that_comes_late_does_not_disturb_tls() {
+async fn a_late_newline_does_not_disturb_tls() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let _agent = Agent::start(&pki, AgentConfig::new(server.address()));
@@ -253,7 +253,7 @@ async fn a_silent_or_slow_or_babbling_server_costs_one_attempt() {
 }
 
 #[tokio::test]
-async fn tls_from_the_first_byte_when_configured() {
+async fn tls_starts_with_the_first_byte_when_configured() {
     for bootstrap in ["tls", "direct"] {
         let pki = Pki::new();
         let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
@@ -288,7 +288,7 @@ async fn after_a_clean_close_within_a_redirect_the_same_server_is_tried_first() 
 }
 
 #[tokio::test]
-async fn a_lost_channel_begins_again_at_the_bootstrap() {
+async fn after_a_lost_channel_the_agent_starts_at_the_bootstrap() {
     let pki = Pki::new();
     let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
     let agent = Agent::start(&pki, AgentConfig::new(first.address()));
@@ -301,7 +301,7 @@ async fn a_lost_channel_begins_again_at_the_bootstrap() {
 }
 
 #[tokio::test]
-async fn an_init_refused_inside_tls_is_logged_and_the_agent_comes_back() {
+async fn an_init_rejected_inside_tls_is_logged_and_the_agent_reconnects() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
@@ -317,7 +317,7 @@ async fn an_init_refused_inside_tls_is_logged_and_the_agent_comes_back() {
 }
 
 #[tokio::test]
-async fn an_agent_killed_at_any_moment_comes_back_as_the_same_host() {
+async fn an_agent_killed_at_any_moment_returns_as_the_same_host() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
@@ -335,7 +335,7 @@ async fn an_agent_killed_at_any_moment_comes_back_as_the_same_host() {
 }
 
 #[tokio::test]
-async fn a_host_without_an_id_makes_one_and_keeps_it() {
+async fn a_host_without_an_id_generates_one_and_keeps_it() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());

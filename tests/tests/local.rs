@@ -19,7 +19,7 @@ fn ping(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn root_is_answered_with_no_controller_in_reach() {
+async fn root_gets_replies_without_a_reachable_controller() {
     let mut agent = alone();
     let mut local = Local::connect(&agent).await;
     assert_eq!(local.ask(&ping("1")).await["resp"], "success");
@@ -60,7 +60,7 @@ async fn results_of_tasks_go_to_the_controller_only() {
 }
 
 #[tokio::test]
-async fn the_policy_is_not_asked_and_the_audit_log_says_who_it_was() {
+async fn the_policy_does_not_apply_and_the_audit_log_names_the_user() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let scratch = e2e::Scratch::new("policy");
@@ -123,7 +123,7 @@ async fn another_user_is_refused() {
 }
 
 #[tokio::test]
-async fn garbage_and_messages_that_are_too_long_cost_their_sender_only() {
+async fn garbage_and_oversized_messages_affect_only_their_sender() {
     let agent = alone();
     let mut good = Local::connect(&agent).await;
     for (text, retcode) in [
@@ -148,7 +148,7 @@ async fn garbage_and_messages_that_are_too_long_cost_their_sender_only() {
 }
 
 #[tokio::test]
-async fn a_crowd_is_answered_some_at_a_time() {
+async fn a_crowd_of_connections_is_served_some_at_a_time() {
     let agent = alone();
     Local::connect(&agent).await;
     let path = Local::path(&agent);
@@ -174,7 +174,7 @@ async fn a_crowd_is_answered_some_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_agent_that_was_killed_listens_again_and_a_second_one_steals_nothing() {
+async fn a_restarted_agent_listens_again_and_a_second_agent_takes_nothing_over() {
     let mut agent = alone();
     let mut before = Local::connect(&agent).await;
     before.ask(&ping("1")).await;

@@ -72,7 +72,7 @@ async fn answered(library: &Path, plugins: &Path, method: &str, args: &str, chan
 }
 
 #[tokio::test]
-async fn a_new_plugin_in_rust_is_built_checked_installed_and_answers() {
+async fn a_new_rust_plugin_is_built_checked_installed_and_called() {
     let scratch = Scratch::new("kit-rust");
     let api = repository().join("plugin-api");
     let dir = scratch.file("fresh");
@@ -93,7 +93,7 @@ async fn a_new_plugin_in_rust_is_built_checked_installed_and_answers() {
 
 /// The three are of one name and of one answer: each takes the place of the one before.
 #[tokio::test]
-async fn the_examples_are_built_checked_installed_and_answer() {
+async fn the_examples_are_built_checked_installed_and_called() {
     let scratch = Scratch::new("kit-examples");
     let (_server, agent, mut channel) = connected().await;
     let plugins = agent.scratch().file("plugins");
@@ -163,7 +163,7 @@ fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
 
 /// What abi_stable's check is for, and what it would let pass.
 #[tokio::test]
-async fn a_rust_plugin_of_another_interface_is_refused_and_ends_nothing() {
+async fn a_rust_plugin_with_another_interface_is_refused_without_harm() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
     let table: [Case<'_>; 3] = [
         (
@@ -219,7 +219,7 @@ async fn a_rust_plugin_of_another_interface_is_refused_and_ends_nothing() {
 }
 
 #[test]
-fn each_of_our_own_plugins_is_fit() {
+fn each_of_our_own_plugins_passes_the_check() {
     let mut seen = 0;
     for entry in fs::read_dir(plugin_dir()).unwrap() {
         let path = entry.unwrap().path();

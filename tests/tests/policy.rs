@@ -61,7 +61,7 @@ fn check_config(config: &Path) -> Output {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_started_and_the_rule_is_named() {
+async fn a_refused_command_does_not_start_and_the_rule_is_named() {
     let mut host = Host::start(
         "default = 'deny'\n\
          [[rule]]\nname = 'no-touch'\nreason = 'ask the owner'\naction = 'deny'\ncommands = { prefix = ['touch'] }\n\
@@ -86,7 +86,7 @@ async fn what_is_refused_is_not_started_and_the_rule_is_named() {
 }
 
 #[tokio::test]
-async fn a_user_is_refused_under_every_name_also_the_one_that_goes_without_saying() {
+async fn a_user_is_refused_under_every_name_including_the_default() {
     let mut host = Host::start(&format!("[[rule]]\naction = 'deny'\nusers = [{}]", own_uid())).await;
     let name = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
     for fields in
@@ -100,8 +100,8 @@ async fn a_user_is_refused_under_every_name_also_the_one_that_goes_without_sayin
 }
 
 #[tokio::test]
-async fn two_names_of_one_user_and_groups_of_others_are_no_way_around() {
-    if !needs_root("two_names_of_one_user_and_groups_of_others_are_no_way_around") {
+async fn aliases_of_a_user_and_other_groups_do_not_bypass_the_policy() {
+    if !needs_root("aliases_of_a_user_and_other_groups_do_not_bypass_the_policy") {
         return;
     }
     let scratch = Scratch::new("accounts");
@@ -141,7 +141,7 @@ async fn two_names_of_one_user_and_groups_of_others_are_no_way_around() {
 }
 
 #[tokio::test]
-async fn an_allowed_text_runs_nothing_else() {
+async fn an_allowed_command_text_runs_nothing_else() {
     let mut host = Host::start(
         "default = 'deny'\n\
          [[rule]]\naction = 'allow'\ncommands = { exact = ['id'], prefix = ['echo'], regex = ['ls .*'] }\nenv = ['LANG']\n",
@@ -176,7 +176,7 @@ async fn an_allowed_text_runs_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_task_is_judged_before_it_is_taken() {
+async fn the_policy_applies_before_a_task_is_accepted() {
     let mut host = Host::start(
         "default = 'deny'\n\
          [[rule]]\naction = 'allow'\nmethods = ['async.*']\ncommands = { exact = ['true'] }\n\
@@ -201,7 +201,7 @@ async fn a_task_is_judged_before_it_is_taken() {
 }
 
 #[tokio::test]
-async fn a_controller_is_known_by_the_names_in_its_certificate() {
+async fn a_controller_is_identified_by_the_names_in_its_certificate() {
     let rule =
         |names: &str| format!("default = 'deny'\n[[rule]]\naction = 'allow'\ncontrollers = [{names}]\n");
     for (names, retcode) in
@@ -214,7 +214,7 @@ async fn a_controller_is_known_by_the_names_in_its_certificate() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_be_used_or_trusted_starts_no_agent() {
+async fn an_invalid_or_untrusted_policy_prevents_the_start() {
     let mut host = Host::start("").await;
     host.agent.kill();
     let (policy, config) = (host.policy.file("policy.toml"), host.agent.scratch().file("agent.toml"));
@@ -252,7 +252,7 @@ async fn a_policy_that_cannot_be_used_or_trusted_starts_no_agent() {
 }
 
 #[tokio::test]
-async fn a_changed_policy_is_taken_up_and_a_broken_one_leaves_the_old() {
+async fn a_changed_policy_takes_effect_and_an_invalid_one_keeps_the_old() {
     let mut host = Host::start("default = 'allow'").await;
     assert_eq!(host.run("true", json!({})).await, 0);
     host.policy.write("policy.toml", "default = 'deny'");
@@ -278,7 +278,7 @@ async fn a_changed_policy_is_taken_up_and_a_broken_one_leaves_the_old() {
 }
 
 #[tokio::test]
-async fn several_methods_in_one_request_are_refused_one_by_one() {
+async fn methods_in_one_getinfo_request_are_refused_individually() {
     let mut host = Host::start(
         "default = 'deny'\n[[rule]]\naction = 'allow'\nmethods = ['getinfo.all', 'getinfo.kernel']\n",
     )
@@ -300,7 +300,7 @@ async fn several_methods_in_one_request_are_refused_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_job_is_judged_when_it_is_set() {
+async fn the_policy_applies_when_a_job_is_set() {
     let mut host = Host::start(
         "default = 'deny'\n[[rule]]\naction = 'allow'\nmethods = ['cron.*']\ncommands = { exact = ['true'] }\n\
          [[rule]]\naction = 'allow'\nmethods = ['cron.list']\n",

@@ -63,7 +63,7 @@ async fn warm_up(channel: &mut Channel) {
 }
 
 #[tokio::test]
-async fn output_comes_while_the_command_runs_and_the_answer_after_it() {
+async fn output_arrives_while_the_command_runs_and_the_reply_after_it() {
     let (_server, agent, mut channel) = connected().await;
     let go = agent.scratch().file("go");
     let cmd = format!("echo first; until [ -e {} ]; do sleep 0.02; done; echo second; exit 3", go.display());
@@ -82,7 +82,7 @@ async fn output_comes_while_the_command_runs_and_the_answer_after_it() {
 }
 
 #[tokio::test]
-async fn all_output_arrives_in_order_whatever_it_is() {
+async fn all_output_arrives_in_order_whatever_its_bytes() {
     let (_server, _agent, mut channel) = connected().await;
     let seq: Vec<u8> = (1..=200_000).flat_map(|n: u32| format!("{n}\n").into_bytes()).collect();
     let table: [(&str, Value, Vec<u8>, &[u8]); 7] = [
@@ -109,7 +109,7 @@ async fn all_output_arrives_in_order_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn streams_share_the_channel_and_each_answer_comes_after_its_own_output() {
+async fn streams_share_the_channel_and_each_reply_follows_its_own_output() {
     let (_server, _agent, mut channel) = connected().await;
     const STREAMS: usize = 8;
     for id in 0..STREAMS {
@@ -129,7 +129,7 @@ async fn streams_share_the_channel_and_each_answer_comes_after_its_own_output() 
 }
 
 #[tokio::test]
-async fn a_command_waits_for_a_reader_that_is_slow_and_pings_do_not() {
+async fn a_command_waits_for_a_slow_reader_and_pings_do_not() {
     let (_server, agent, mut channel) = connected().await;
     warm_up(&mut channel).await;
     let start = start_of_peak(&agent);
@@ -154,7 +154,7 @@ async fn a_command_waits_for_a_reader_that_is_slow_and_pings_do_not() {
 }
 
 #[tokio::test]
-async fn a_controller_that_does_not_read_costs_little_and_holds_up_no_other_command() {
+async fn a_controller_that_does_not_read_costs_little_memory_and_delays_no_other_command() {
     let (server, agent, mut channel) = connected().await;
     warm_up(&mut channel).await;
     let start = start_of_peak(&agent);
@@ -226,7 +226,7 @@ async fn a_lost_channel_does_not_end_a_streaming_command() {
 }
 
 #[tokio::test]
-async fn a_background_child_that_prints_on_does_not_hold_the_answer() {
+async fn a_background_child_that_keeps_printing_does_not_delay_the_reply() {
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("{}", 30_000_000 + agent.pid());
     channel.send(&request("1", &format!("yes {marker} & echo started"), &json!({"timeout": 100}))).await;
@@ -238,7 +238,7 @@ async fn a_background_child_that_prints_on_does_not_hold_the_answer() {
 }
 
 #[tokio::test]
-async fn an_agent_told_to_end_does_not_wait_for_a_reader() {
+async fn a_stopping_agent_does_not_wait_for_a_reader() {
     let (_server, mut agent, mut channel) = connected().await;
     channel.send(&request("1", "yes", &json!({}))).await;
     assert_eq!(channel.next().await.unwrap()["resp"], "output");

@@ -120,7 +120,7 @@ fn has_open(process: &Path, below: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn a_result_comes_until_it_is_acknowledged_and_then_no_more() {
+async fn a_result_is_redelivered_until_it_is_acknowledged() {
     let (server, mut agent, mut channel) = connected().await;
     accept(&mut channel, "one", "echo out; echo err >&2; exit 3", json!({"stderr": "separate"})).await;
     let first = result(&mut channel, "one").await;
@@ -149,7 +149,7 @@ async fn a_result_comes_until_it_is_acknowledged_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn the_same_task_again_is_known_and_another_of_its_id_refused() {
+async fn a_repeated_task_is_known_and_another_task_with_its_id_is_rejected() {
     let (_server, agent, mut channel) = connected().await;
     let mark = agent.scratch().file("mark");
     let cmd = format!("echo x >> {}; sleep 0.2", mark.display());
@@ -196,7 +196,7 @@ async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
 }
 
 #[tokio::test]
-async fn a_task_that_ends_while_no_agent_runs_is_told_by_the_next() {
+async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
     let (server, mut agent, mut channel) = connected().await;
     accept(&mut channel, "one", "sleep 0.3; echo over; kill -SEGV $$", json!({})).await;
     until_state(&mut channel, "one", "running").await;
@@ -255,7 +255,7 @@ async fn an_adopted_task_is_cancelled_and_timed_out_like_any_other() {
 }
 
 #[tokio::test]
-async fn output_is_read_by_offset_while_it_comes_and_after() {
+async fn output_is_read_by_offset_while_the_task_runs_and_after() {
     let (_server, agent, mut channel) = connected().await;
     let go = agent.scratch().file("go");
     let cmd = format!("printf 'a\\303'; until [ -e {} ]; do sleep 0.02; done; printf '\\244b'", go.display());
@@ -282,7 +282,7 @@ async fn output_is_read_by_offset_while_it_comes_and_after() {
 }
 
 #[tokio::test]
-async fn a_flood_of_output_is_bounded_on_disk_and_its_head_and_tail_are_told() {
+async fn a_flood_of_output_is_bounded_on_disk_and_its_head_and_tail_are_reported() {
     let (_server, agent, mut channel) = connected().await;
     accept(&mut channel, "one", "seq 1 1000000", json!({"max_output": 1000})).await;
     let over = result(&mut channel, "one").await;
@@ -306,7 +306,7 @@ async fn a_flood_of_output_is_bounded_on_disk_and_its_head_and_tail_are_told() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_a_task_is_refused_and_nothing_is_kept_of_it() {
+async fn an_invalid_task_is_rejected_and_leaves_no_trace() {
     let (_server, _agent, mut channel) = connected().await;
     let table = [
         (task("a", "", json!({})), 3021),
@@ -336,7 +336,7 @@ async fn what_can_not_be_a_task_is_refused_and_nothing_is_kept_of_it() {
 }
 
 #[tokio::test]
-async fn beyond_its_bounds_a_task_is_refused_and_an_acknowledgement_makes_room() {
+async fn beyond_the_bounds_tasks_are_rejected_until_an_acknowledgement_makes_room() {
     let (_server, _agent, mut channel) =
         with("[tasks]\nmax_running = 1\nmax_kept = 3\nmax_bytes = 4000000\n").await;
     accept(&mut channel, "one", "true", json!({})).await;
@@ -359,7 +359,7 @@ async fn beyond_its_bounds_a_task_is_refused_and_an_acknowledgement_makes_room()
 }
 
 #[tokio::test]
-async fn limits_of_a_task_are_kept_or_it_is_refused() {
+async fn a_tasks_limits_are_enforced_or_the_task_is_rejected() {
     let (_server, _agent, mut channel) = connected().await;
     let many = "for i in {1..30}; do sleep 5 & done; echo never";
     let answer = ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}, "timeout": 1}))).await;
@@ -374,7 +374,7 @@ async fn limits_of_a_task_are_kept_or_it_is_refused() {
 }
 
 #[tokio::test]
-async fn commands_that_wait_have_a_bound_in_memory() {
+async fn waiting_commands_have_a_bound_in_memory() {
     let (_server, _agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
     accept(&mut channel, "first", "sleep 600", json!({})).await;
     let input = "x".repeat(900_000);
@@ -396,7 +396,7 @@ async fn commands_that_wait_have_a_bound_in_memory() {
 }
 
 #[tokio::test]
-async fn a_hundred_at_once_run_in_their_turn_and_each_is_told_once() {
+async fn a_hundred_tasks_at_once_run_in_turn_and_each_result_is_delivered_once() {
     let (_server, _agent, mut channel) = with("[tasks]\nmax_running = 8\n").await;
     for number in 0..100 {
         channel.send(&task(&format!("t-{number}"), &format!("echo {number}"), json!({}))).await;
@@ -421,8 +421,8 @@ async fn a_hundred_at_once_run_in_their_turn_and_each_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_go() {
-    if !needs_root("a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_go") {
+async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end() {
+    if !needs_root("a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end") {
         return;
     }
     let (_server, agent, mut channel) = connected().await;
@@ -436,8 +436,8 @@ async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_go()
 }
 
 #[tokio::test]
-async fn after_a_reboot_a_task_that_ran_is_interrupted_and_one_that_waited_runs() {
-    if !needs_root("after_a_reboot_a_task_that_ran_is_interrupted_and_one_that_waited_runs") {
+async fn after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs() {
+    if !needs_root("after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs") {
         return;
     }
     let (server, mut agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;

@@ -16,4 +16,4 @@ pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, process, processes, processes_with};
 pub use scratch::Scratch;
-pub use wait::{DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_until};
+pub use wait::{DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_some_within, wait_until};

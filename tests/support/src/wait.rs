@@ -55,13 +55,25 @@ async fn some_within<T>(
 ///
 /// # Panics
 /// With `what`, after [`DEADLINE`].
-pub fn wait_some<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + DEADLINE;
+pub fn wait_some<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_some_within(DEADLINE, what, condition)
+}
+
+/// Blocks the thread until `condition` returns something, where [`DEADLINE`] is too short.
+///
+/// # Panics
+/// With `what`, after `deadline`.
+pub fn wait_some_within<T>(
+    deadline: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let end = Instant::now() + deadline;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < end, "not within {} s: {what}", DEADLINE.as_secs());
+        assert!(Instant::now() < end, "not within {} s: {what}", deadline.as_secs());
         std::thread::sleep(LOOK);
     }
 }

@@ -1,12 +1,16 @@
-//! Nothing accepted is lost, nothing runs twice: agent and controller killed at random moments, the channel cut,
-//! the disk full. `make chaos` runs it longer; a seed repeats the same kills and commands (not the same timing).
+//! No accepted task is lost and none runs twice while agent and controller are killed at random, the
+//! channel is cut, and the disk is full. `make chaos` runs this longer; a seed repeats the same kills
+//! and commands (not the same timing).
 
 #![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
 
+mod cable;
+mod client;
 mod site;
 
+use e2e::{wait_some, wait_some_within};
 use serde_json::Value;
-use site::{Site, until, until_within};
+use site::Site;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -14,13 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Kills when `BASICAGENT_CHAOS_KILLS` does not say.
+/// The number of kills unless `BASICAGENT_CHAOS_KILLS` is set.
 const KILLS: u64 = 30;
 
 /// Threads that submit tasks.
 const SUBMITTERS: u64 = 3;
 
-/// After the last kill: the time for everything to be delivered.
+/// The time after the last kill for every result to arrive.
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Repeatable randomness (xorshift64*).
@@ -35,7 +39,7 @@ impl Random {
     }
 }
 
-/// One kind of task: what it does after it has left its mark, and what has to come of it.
+/// A kind of task: its command after it has written its mark, and the expected result.
 struct Kind {
     work: &'static str,
     retcode: u64,
@@ -70,7 +74,7 @@ fn command(marks: &Path, id: &str, kind: &Kind) -> String {
 }
 
 #[test]
-fn killed_and_cut_at_random_moments_nothing_is_lost_and_nothing_runs_twice() {
+fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
     let kills = variable("BASICAGENT_CHAOS_KILLS").unwrap_or(KILLS);
     let seed = variable("BASICAGENT_CHAOS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("{kills} kills; to repeat: BASICAGENT_CHAOS_SEED={seed}");
@@ -121,7 +125,7 @@ fn killed_and_cut_at_random_moments_nothing_is_lost_and_nothing_runs_twice() {
     let accepted = accepted.into_inner().unwrap();
     let mut results: HashMap<String, Vec<Value>> = HashMap::new();
     let mut after = 0;
-    until_within(SETTLE, "every accepted task has its result", || {
+    wait_some_within(SETTLE, "every accepted task has its result", || {
         let (more, last) = client.results(after)?;
         after = last;
         for result in more {
@@ -146,7 +150,7 @@ fn killed_and_cut_at_random_moments_nothing_is_lost_and_nothing_runs_twice() {
     assert_eq!(results.len(), accepted.len(), "a result of a task that nobody submitted");
     // The store is readable, and has no task that is not over.
     site.kill_agent();
-    let list = until("the agent answers", || {
+    let list = wait_some("the agent replies", || {
         client.ask(&serde_json::json!({"method": "async.list", "limit": 10_000}))
     });
     for task in list["data"].as_array().unwrap() {
@@ -172,8 +176,8 @@ fn small_disk(at: &Path) {
 }
 
 #[test]
-fn a_full_disk_refuses_new_tasks_and_loses_no_result() {
-    if !e2e::needs_root("a_full_disk_refuses_new_tasks_and_loses_no_result") {
+fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
+    if !e2e::needs_root("a_full_disk_rejects_new_tasks_and_loses_no_result") {
         return;
     }
     let mut site = Site::start(|scratch| {
@@ -206,7 +210,7 @@ fn a_full_disk_refuses_new_tasks_and_loses_no_result() {
     // Whatever was accepted comes through, and acknowledged results make room again.
     let mut results: HashMap<String, Value> = HashMap::new();
     let mut after = 0;
-    until_within(SETTLE, "every accepted task has its result", || {
+    wait_some_within(SETTLE, "every accepted task has its result", || {
         let (more, last) = client.results(after)?;
         after = last;
         results.extend(more.into_iter().map(|result| (result["id"].as_str().unwrap().to_owned(), result)));
@@ -230,7 +234,7 @@ fn a_full_disk_refuses_new_tasks_and_loses_no_result() {
         }
     }
     let body = serde_json::json!({"id": "after", "method": "async.bash", "cmd": "true"});
-    until("there is space again, by itself", || {
+    wait_some("there is space again, by itself", || {
         client.ask(&body).filter(|answer| answer["resp"] == "success")
     });
 }
