@@ -198,8 +198,9 @@ async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
 #[tokio::test]
 async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
     let (server, mut agent, mut channel) = connected().await;
-    accept(&mut channel, "one", "sleep 0.3; echo over; kill -SEGV $$", json!({})).await;
-    until_state(&mut channel, "one", "running").await;
+    accept(&mut channel, "one", "sleep 1; echo over; kill -SEGV $$", json!({})).await;
+    // "running" means that the intent is durable: the supervisor comes after it.
+    eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
     agent.kill();
     eventually("the task is over", || supervisors(&agent).is_empty()).await;
     agent.restart();
