@@ -9,7 +9,8 @@ use super::schema::Schema;
 use super::verdict::{Level, Verdict};
 use crate::error::Error;
 use crate::{exit, output};
-use plugin_api::host;
+use plugin_api::host::worker::Load;
+use plugin_api::host::{self, Trust};
 use plugin_api::{API_VERSION, Meta, MethodName, ProviderError};
 use serde_json::Value;
 use std::fs::{self, Permissions};
@@ -182,12 +183,13 @@ struct Probe<'a> {
 
 impl Probe<'_> {
     fn run(&self, calls: Option<Calls>, bound: Duration) -> std::io::Result<(Outcome, Vec<u8>)> {
-        let order = Order {
-            path: self.path.to_owned(),
+        let plugin = Load {
             method: self.method.to_owned(),
+            path: self.path.to_owned(),
+            trust: Trust::default(),
             keep_root: self.keep_root,
-            calls,
         };
+        let order = Order { plugin, calls };
         probe::run(&order, bound)
     }
 

@@ -1,21 +1,15 @@
 //! Runs a plugin in a process of its own, which the plugin may crash, hang or fill.
 //!
-//! Both ends are this binary. The task arrives on the child's standard input, a socket, and the report
-//! goes back over it; a pipe collects what the plugin prints.
+//! Both ends are this binary: the worker harness that the agent uses starts it again. The order and the
+//! report are one frame each.
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, dup2_stdin};
-use plugin_api::host::{self, HostError, LoadedProvider};
-use plugin_api::{Context, Meta, MethodName, ProviderError};
+use plugin_api::host::worker::{self, Frames, Load, Prepared};
+use plugin_api::host::{HostError, LoadedProvider};
+use plugin_api::{Context, Meta, ProviderError};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{self, Read, Write as _};
-use std::net::Shutdown;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::{Child, ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,18 +17,16 @@ use std::time::{Duration, Instant};
 pub(crate) const WORD: &str = "plugin-probe";
 
 /// The longest report, in bytes: a reply of 4 MiB with every byte escaped.
-const MAX_REPORT: u64 = 32 << 20;
+const MAX_REPORT: usize = 32 << 20;
 /// The most of a plugin's own output that is kept, in bytes.
-const MAX_NOISE: usize = 64 << 10;
+const MAX_OUTPUT: usize = 64 << 10;
 /// Calls before memory is first measured; one-time allocations are over by then.
 const WARM_UP: u32 = 200;
 
 /// The order for one child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
-    pub(super) path: PathBuf,
-    pub(super) method: String,
-    pub(super) keep_root: bool,
+    pub(super) plugin: Load,
     pub(super) calls: Option<Calls>,
 }
 
@@ -109,70 +101,41 @@ pub(super) enum Outcome {
 /// If no process can be started.
 pub(super) fn run(order: &Order, bound: Duration) -> io::Result<(Outcome, Vec<u8>)> {
     let deadline = Instant::now() + bound;
-    let (mut here, there) = UnixStream::pair()?;
-    let (mut noise, writer) = io::pipe()?;
-    #[expect(clippy::disallowed_methods, reason = "runs this program itself")]
-    let mut child = Command::new("/proc/self/exe")
-        .arg(WORD)
-        .env_clear()
-        .stdin(Stdio::from(OwnedFd::from(there)))
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        // A group of its own, so that the plugin's children end with it.
-        .process_group(0)
-        .spawn()?;
-    let noise = thread::spawn(move || {
+    let Prepared { mut command, channel, mut output } = worker::prepare(Path::new("/proc/self/exe"), [WORD])?;
+    let mut child = command.spawn()?;
+    drop(command);
+    let output = thread::spawn(move || {
         let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
-        while let Ok(read @ 1..) = noise.read(&mut piece) {
-            let room = MAX_NOISE - kept.len();
+        while let Ok(read @ 1..) = output.read(&mut piece) {
+            let room = MAX_OUTPUT - kept.len();
             kept.extend_from_slice(piece.get(..read.min(room)).unwrap_or_default());
         }
         kept
     });
-    let text = exchange(&mut here, order, deadline);
+    let mut frames = Frames::new(channel, MAX_REPORT);
+    frames.read_until(deadline);
+    let report = frames.send(order).and_then(|()| frames.receive::<Report>());
     // Not reaped yet, so the group id is still valid.
-    let status = match &text {
-        Ok(text) if text.is_empty() => wait_until(&mut child, deadline)?,
-        _ => None,
+    let status = match &report {
+        Ok(Some(_)) => None,
+        Err(error) if is_timeout(error) => None,
+        Ok(None) | Err(_) => wait_until(&mut child, deadline)?,
     };
-    end(&mut child);
+    worker::kill_group(child.id());
+    let _ = child.kill();
     let reaped = child.wait()?;
-    let noise = noise.join().unwrap_or_default();
-    let outcome = match text {
-        Ok(text) if text.is_empty() => status.map_or(Outcome::Hung, |_| Outcome::Died(ended(reaped))),
-        Ok(text) => match serde_json::from_slice(&text) {
-            Ok(report) => Outcome::Report(report),
-            // An incomplete report, or output of the plugin.
-            Err(_) => Outcome::Died(ended(reaped)),
-        },
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Outcome::Hung
-        }
-        Err(error) => return Err(error),
+    let output = output.join().unwrap_or_default();
+    let outcome = match (report, status) {
+        (Ok(Some(report)), _) => Outcome::Report(report),
+        // No report, or an incomplete one.
+        (_, Some(_)) => Outcome::Died(worker::how_ended(reaped)),
+        (_, None) => Outcome::Hung,
     };
-    Ok((outcome, noise))
+    Ok((outcome, output))
 }
 
-fn exchange(channel: &mut UnixStream, order: &Order, deadline: Instant) -> io::Result<Vec<u8>> {
-    channel.write_all(&serde_json::to_vec(order)?)?;
-    channel.shutdown(Shutdown::Write)?;
-    let mut text = Vec::new();
-    let mut piece = vec![0; 64 << 10];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        channel.set_read_timeout(Some(left))?;
-        let read = match channel.read(&mut piece) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
-            read => read?,
-        };
-        text.extend_from_slice(piece.get(..read).unwrap_or_default());
-        if read == 0 || text.len() as u64 > MAX_REPORT {
-            return Ok(text);
-        }
-    }
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Waits for the end of a process whose socket is closed. It comes at once unless a child of the
@@ -189,24 +152,6 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
     }
 }
 
-fn end(child: &mut Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // ESRCH: already gone.
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-    let _ = child.kill();
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => match Signal::try_from(signal) {
-            Ok(name) => format!("killed by signal {signal} ({name})"),
-            Err(_) => format!("killed by signal {signal}"),
-        },
-        (None, code) => format!("the plugin ended its process with status {}", code.unwrap_or_default()),
-    }
-}
-
 /// The child's main function.
 pub(crate) fn child() -> ExitCode {
     match work() {
@@ -216,31 +161,20 @@ pub(crate) fn child() -> ExitCode {
 }
 
 fn work() -> io::Result<()> {
-    // Moved away from descriptor 0, which the plugin may read.
-    let mut channel = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    dup2_stdin(File::open("/dev/null")?)?;
-    let mut text = Vec::new();
-    channel.read_to_end(&mut text)?;
-    let report = report(&serde_json::from_slice(&text)?);
-    channel.write_all(&serde_json::to_vec(&report)?)
+    let mut frames = Frames::new(worker::take_channel()?, MAX_REPORT);
+    let order = frames.receive()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    frames.send(&report(&order))
 }
 
 fn report(order: &Order) -> Report {
     let start = Instant::now();
-    let provider = match load(order) {
+    let provider = match order.plugin.open() {
         Ok(provider) => provider,
         Err(why) => return Report::Refused(why),
     };
     let load = start.elapsed();
     let called = order.calls.as_ref().map(|calls| call(&provider, calls));
     Report::Loaded { meta: Box::new(provider.describe().clone()), load, called }
-}
-
-fn load(order: &Order) -> Result<LoadedProvider, String> {
-    let method = MethodName::parse(&order.method).map_err(|why| why.to_string())?;
-    let checked = host::check(&order.path).map_err(|why| why.to_string())?;
-    host::confine(order.keep_root).map_err(|why| format!("cannot confine the process: {why}"))?;
-    host::load(checked, &method).map_err(|why| why.to_string())
 }
 
 fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
