@@ -1,0 +1,127 @@
+//! Tasks across restarts, kills, cancellation and reboots.
+
+use super::*;
+
+#[tokio::test]
+async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
+    let (server, mut agent, mut channel) = connected().await;
+    accept(&mut channel, "one", "echo begun; sleep 2; echo over", json!({})).await;
+    // "running" means that the intent is durable: the supervisor comes after it.
+    until_state(&mut channel, "one", "running").await;
+    eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
+    agent.restart();
+    let mut channel = server.channel().await;
+    until_state(&mut channel, "one", "running").await;
+    agent.signal(Signal::SIGTERM);
+    assert!(agent.wait().await.success());
+    assert_eq!(supervisors(&agent).len(), 1, "it goes on without an agent");
+    agent.restart();
+    let mut channel = server.channel().await;
+    let over = result(&mut channel, "one").await;
+    assert_eq!((&over["data"], &over["retcode"]), (&json!("begun\nover\n"), &json!(0)), "{over}");
+    eventually("its supervisor is gone", || supervisors(&agent).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
+    let (server, mut agent, mut channel) = connected().await;
+    accept(&mut channel, "one", "sleep 1; echo over; kill -SEGV $$", json!({})).await;
+    // "running" means that the intent is durable: the supervisor comes after it.
+    eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
+    agent.kill();
+    eventually("the task is over", || supervisors(&agent).is_empty()).await;
+    agent.restart();
+    let over = result(&mut server.channel().await, "one").await;
+    assert_eq!((&over["retcode"], &over["signal"]), (&json!(3032), &json!(11)), "{over}");
+    assert!(over["message"].as_str().unwrap().contains("SIGSEGV"), "{over}");
+    assert_eq!(over["data"], "over\n");
+}
+
+#[tokio::test]
+async fn a_waiting_task_is_cancelled_at_once_a_running_one_with_its_tree() {
+    let (_server, agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
+    let marker = format!("1{}.5", agent.pid());
+    let mark = agent.scratch().file("mark");
+    let running = format!("setsid sleep {marker} & sleep {marker}; sleep {marker}");
+    accept(&mut channel, "runs", &running, json!({})).await;
+    accept(&mut channel, "waits", &format!("touch {}", mark.display()), json!({})).await;
+    eventually("it runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
+    for _ in 0..2 {
+        let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "waits"})).await;
+        assert_eq!(answer["data"]["state"], "ended", "{answer}");
+    }
+    assert_eq!(result(&mut channel, "waits").await["retcode"], 3034);
+    let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "runs"})).await;
+    assert_eq!(answer["resp"], "success", "{answer}");
+    assert_eq!(result(&mut channel, "runs").await["retcode"], 3034);
+    assert_eq!(processes_with(&format!("sleep {marker}")), []);
+    assert!(!mark.exists(), "what was cancelled before its turn never ran");
+    let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "none"})).await;
+    assert_eq!(answer["retcode"], 3024, "{answer}");
+}
+
+#[tokio::test]
+async fn an_adopted_task_is_cancelled_and_timed_out_like_any_other() {
+    let (server, mut agent, mut channel) = connected().await;
+    let marker = format!("2{}.5", agent.pid());
+    let cmd = format!("trap '' TERM; (setsid sleep {marker} &); sleep {marker}; sleep {marker}");
+    accept(&mut channel, "cancelled", &cmd, json!({})).await;
+    accept(&mut channel, "timed", &cmd, json!({"timeout": 2})).await;
+    until_state(&mut channel, "cancelled", "running").await;
+    until_state(&mut channel, "timed", "running").await;
+    agent.restart();
+    let mut channel = server.channel().await;
+    ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "cancelled"})).await;
+    let mut retcodes = Vec::new();
+    for _ in 0..2 {
+        let over = next(&mut channel, is_event).await;
+        retcodes.push((over["id"].as_str().unwrap().to_owned(), over["retcode"].as_u64().unwrap()));
+    }
+    retcodes.sort();
+    assert_eq!(retcodes, [("cancelled".to_owned(), 3034), ("timed".to_owned(), 3031)]);
+    assert_eq!(processes_with(&format!("sleep {marker}")), []);
+}
+
+#[tokio::test]
+async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end() {
+    if !needs_root("a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end") {
+        return;
+    }
+    let (_server, agent, mut channel) = connected().await;
+    let marker = format!("3{}.5", agent.pid());
+    accept(&mut channel, "one", &format!("echo begun; sleep {marker}; true"), json!({})).await;
+    eventually("it runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
+    kill_supervisors(&agent);
+    let over = result(&mut channel, "one").await;
+    assert_eq!((&over["retcode"], &over["data"]), (&json!(3035), &json!("begun\n")), "{over}");
+    eventually("nothing of it is left", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+}
+
+#[tokio::test]
+async fn after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs() {
+    if !needs_root("after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs") {
+        return;
+    }
+    let (server, mut agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
+    let mark = agent.scratch().file("mark");
+    let cmd = format!("echo x >> {}; echo begun; sleep 600", mark.display());
+    accept(&mut channel, "runs", &cmd, json!({})).await;
+    accept(&mut channel, "waits", "echo over", json!({})).await;
+    eventually("it runs", || mark.exists()).await;
+    // What a reboot does: every process is gone, and the kernel has another boot id.
+    agent.kill();
+    kill_supervisors(&agent);
+    for process in processes_with("sleep 600") {
+        let _ = kill(Pid::from_raw(i32::try_from(process.pid).unwrap()), Signal::SIGKILL);
+    }
+    let boot = agent.scratch().write("boot_id", "00000000-0000-0000-0000-000000000000\n");
+    agent.rewrite(|config| {
+        config.wrapper = in_mount_namespace(&[(&boot, "/proc/sys/kernel/random/boot_id")]);
+    });
+    agent.restart();
+    let mut channel = server.channel().await;
+    let over = result(&mut channel, "runs").await;
+    assert_eq!(over["retcode"], 3035, "{over}");
+    assert_eq!(result(&mut channel, "waits").await["data"], "over\n");
+    assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "never run again");
+}
