@@ -1,13 +1,14 @@
 //! `getinfo.groups`: the groups of this host and their members.
 //!
-//! Everything comes through NSS, so LDAP and systemd groups are seen as `getent group` sees them; no root is needed.
+//! Everything comes through NSS, so LDAP and systemd groups appear as in `getent group`. Root is not
+//! needed.
 
 use std::ffi::CStr;
 use std::io;
 
 use agent_sys::accounts::{each_group, each_user};
 use nix::unistd::{Gid, Group as Entry};
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
 use serde::Serialize;
 
 struct Groups;
@@ -15,13 +16,13 @@ struct Groups;
 /// The most groups that one answer lists.
 const MAX_GROUPS: usize = 50_000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The groups. Field names are stable: new ones may be added, none changes.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// How many groups there are, or are chosen.
+    /// How many groups the arguments select.
     count: usize,
-    /// Those, in the database's order; 50,000 at the most.
+    /// The groups, in the database's order; at most 50,000.
     groups: Vec<Group>,
 }
 
@@ -29,13 +30,13 @@ struct Answer {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Group {
-    /// Its name.
+    /// The name of the group.
     name: String,
-    /// Its id.
+    /// The id of the group.
     gid: u32,
-    /// The users it is a supplementary group of (group(5)), in the database's order.
+    /// The users for whom it is a supplementary group (group(5)), in the database's order.
     members: Vec<String>,
-    /// The users it is the primary group of, in the database's order; null without `-p`.
+    /// The users for whom it is the primary group, in the database's order; null without `-p`.
     primary_members: Option<Vec<String>>,
 }
 
@@ -46,18 +47,25 @@ struct Selection {
     primary: bool,
 }
 
+const OPTIONS: Options<Selection> = Options::new(&[
+    Opt::value("-G NAME", "one group, by name or numeric gid", |chosen, value| {
+        chosen.one = Some(value.as_str().to_owned());
+        Ok(())
+    }),
+    Opt::flag("-p", "also list the users whose primary group each is", |chosen| chosen.primary = true),
+]);
+
 impl Provider for Groups {
     fn describe() -> Meta {
         Meta::new("getinfo.groups", env!("CARGO_PKG_VERSION"), "groups and their members")
-            .arg("-G NAME", "one group, by name or numeric gid")
-            .arg("-p", "also whose primary group each is")
+            .options(&OPTIONS)
             .output_schema(include_str!("../schema.json"))
             .example("", "all groups")
-            .example("-G root -p", "one group, and whose primary group it is")
+            .example("-G root -p", "one group, and the users whose primary group it is")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let selection = Selection::parse(args)?;
+        let selection = OPTIONS.parse(args)?;
         let mut groups = match &selection.one {
             Some(name) => vec![one(name)?],
             None => all().map_err(|error| nss(&error))?,
@@ -71,26 +79,6 @@ impl Provider for Groups {
     }
 }
 
-impl Selection {
-    fn parse(args: &Args) -> Result<Self, ProviderError> {
-        let mut chosen = Self::default();
-        let mut words = args.words();
-        while let Some(word) = words.next() {
-            match word {
-                "-p" => chosen.primary = true,
-                "-G" => {
-                    let name = words
-                        .next()
-                        .ok_or_else(|| ProviderError::usage("-G needs a NAME or gid after it"))?;
-                    chosen.one = Some(name.to_owned());
-                }
-                _ => return Err(ProviderError::usage(format!("{word:?} is none of -G NAME, -p"))),
-            }
-        }
-        Ok(chosen)
-    }
-}
-
 fn all() -> io::Result<Vec<Group>> {
     let mut groups = Vec::new();
     each_group(|group| {
@@ -101,7 +89,7 @@ fn all() -> io::Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// A name first: Linux has all-digit names too.
+/// Finds one group. The name is tried first: Linux has names of only digits too.
 fn one(name: &str) -> Result<Group, ProviderError> {
     let failed = |error: nix::Error| nss(&error.into());
     let mut entry = Entry::from_name(name).map_err(failed)?;
@@ -112,7 +100,8 @@ fn one(name: &str) -> Result<Group, ProviderError> {
     Ok(Group { name: entry.name, gid: entry.gid.as_raw(), members: entry.mem, primary_members: None })
 }
 
-/// One pass over the users, whose groups are found by their sorted ids.
+/// Adds the users of each primary group, in one pass over the users: groups are found by their sorted
+/// ids.
 fn add_primary_members(groups: &mut [Group]) -> io::Result<()> {
     let mut places: Vec<(u32, usize)> = Vec::with_capacity(groups.len());
     for (place, group) in groups.iter_mut().enumerate() {
@@ -121,7 +110,7 @@ fn add_primary_members(groups: &mut [Group]) -> io::Result<()> {
     }
     places.sort_unstable();
     each_user(|user| {
-        // Several groups may have one id.
+        // Several groups may share an id.
         let first = places.partition_point(|(gid, _)| *gid < user.gid);
         for (_, place) in places[first..].iter().take_while(|(gid, _)| *gid == user.gid) {
             groups[*place].primary_members.get_or_insert_default().push(text(user.name));
@@ -135,7 +124,7 @@ fn text(name: &CStr) -> String {
 }
 
 fn nss(error: &io::Error) -> ProviderError {
-    ProviderError::new("nss", format!("the account database can't be read: {error}"))
+    ProviderError::new("nss", format!("cannot read the account database: {error}"))
 }
 
 export_provider!(Groups);
@@ -145,13 +134,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
     }
 
     #[test]
     fn arguments_are_read() {
-        let parse = |line| Selection::parse(&Args::parse(line).unwrap());
+        let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         assert_eq!(parse("").unwrap(), Selection::default());
         assert_eq!(parse("-p -G 0").unwrap(), Selection { one: Some("0".to_owned()), primary: true });
         for bad in ["-G", "root", "-A"] {

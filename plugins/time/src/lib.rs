@@ -1,9 +1,8 @@
-//! `getinfo.time`: what time it is here, in which zone, who keeps the clock right, and since when it runs.
+//! `getinfo.time`: the time here, its zone, the programs that set the clock, and the time of the boot.
 //!
-//! Everything comes from clock_gettime(2) and files; no root is needed. Takes no arguments. What no file says is null.
+//! Everything comes from clock_gettime(2) and files; root is not needed. Takes no arguments. What no
+//! file says is null.
 
-mod calendar;
-mod file;
 mod rtc;
 mod synchronization;
 mod zone;
@@ -13,6 +12,7 @@ use std::path::Path;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::utc;
 use serde::Serialize;
 
 use rtc::Rtc;
@@ -21,33 +21,33 @@ use zone::Zone;
 
 struct Time;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The clock. Field names are stable: new ones may be added, none changes.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Now, in UTC, ISO 8601 with nanoseconds.
+    /// The time now, in UTC, ISO 8601 with nanoseconds.
     time: Option<String>,
-    /// Whole seconds since 1970.
+    /// The time now in whole seconds since 1970.
     epoch: i64,
-    /// Nanoseconds of the second that runs.
+    /// Nanoseconds of the current second.
     nanoseconds: i64,
-    /// Now, in the local zone, ISO 8601 with its offset, `2026-01-31T13:00:00+01:00`.
+    /// The time now in the local zone, ISO 8601 with its offset, `2026-01-31T13:00:00+01:00`.
     local_time: Option<String>,
-    /// The local zone, as it is now.
+    /// The local zone as it is now.
     zone: Zone,
-    /// Who keeps the clock right.
+    /// The synchronization of the clock.
     synchronization: Synchronization,
-    /// The clock that runs while the machine is off; null where there is none.
+    /// The clock that runs while the machine is off; null if there is none.
     rtc: Option<Rtc>,
-    /// What the kernel counts time by, `tsc`, `kvm-clock` (/sys/devices/system/clocksource).
+    /// The kernel's clock source, `tsc`, `kvm-clock` (/sys/devices/system/clocksource).
     clocksource: Option<String>,
-    /// What it could count time by.
+    /// The clock sources that the kernel could use.
     clocksources_available: Vec<String>,
-    /// Whole seconds since the kernel was started, sleep included.
+    /// Whole seconds since the kernel started, including suspended time.
     uptime_seconds: Option<i64>,
-    /// When it was started, in UTC, ISO 8601.
+    /// When the kernel started, in UTC, ISO 8601.
     boot_time: Option<String>,
-    /// The same in seconds since 1970. Moves when the clock is set.
+    /// When the kernel started, in seconds since 1970; changes when the clock is set.
     boot_epoch: Option<i64>,
 }
 
@@ -56,10 +56,10 @@ impl Provider for Time {
         Meta::new(
             "getinfo.time",
             env!("CARGO_PKG_VERSION"),
-            "the clock: time, zone, synchronisation, RTC, clock source, boot time",
+            "the clock: time, zone, synchronization, RTC, clock source, boot time",
         )
         .output_schema(include_str!("../schema.json"))
-        .example("", "everything known of the clock, as one object")
+        .example("", "all that is known about the clock, as one object")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -75,28 +75,29 @@ impl Answer {
         let (epoch, nanoseconds) = (now.tv_sec(), now.tv_nsec());
         let zone = zone::read(root, epoch);
         let clocks = root.join("sys/devices/system/clocksource/clocksource0");
-        let available = file::line(&clocks.join("available_clocksource")).unwrap_or_default();
+        let available = readers::file::line(&clocks.join("available_clocksource")).unwrap_or_default();
         let boot_epoch = uptime.map(|uptime| (now - uptime).tv_sec());
         Self {
-            time: calendar::iso(epoch).map(|time| format!("{time}.{nanoseconds:09}Z")),
+            time: utc::date_time(epoch).map(|time| format!("{time}.{nanoseconds:09}Z")),
             epoch,
             nanoseconds,
             local_time: zone.utc_offset_seconds.and_then(|offset| local(epoch, offset)),
             zone,
             synchronization: synchronization::read(root),
             rtc: rtc::read(root),
-            clocksource: file::line(&clocks.join("current_clocksource")),
+            clocksource: readers::file::line(&clocks.join("current_clocksource")),
             clocksources_available: available.split_ascii_whitespace().map(str::to_owned).collect(),
             uptime_seconds: uptime.map(|uptime| uptime.tv_sec()),
-            boot_time: boot_epoch.and_then(calendar::iso).map(|time| time + "Z"),
+            boot_time: boot_epoch.and_then(utc::date_time).map(|time| time + "Z"),
             boot_epoch,
         }
     }
 }
 
-/// Seconds of an offset, which zones of old times have, are left out of its text, as ISO 8601 has none.
+/// Formats a local time with its offset. ISO 8601 has no seconds of an offset, which zones of old
+/// times have; they are left out.
 fn local(epoch: i64, offset: i64) -> Option<String> {
-    let time = calendar::iso(epoch.checked_add(offset)?)?;
+    let time = utc::date_time(epoch.checked_add(offset)?)?;
     let (sign, size) = if offset < 0 { ('-', -offset) } else { ('+', offset) };
     Some(format!("{time}{sign}{:02}:{:02}", size / 3600, size / 60 % 60))
 }
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
     }
 

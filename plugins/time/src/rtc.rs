@@ -2,36 +2,34 @@
 
 use std::path::Path;
 
+use readers::{file, utc};
 use serde::Serialize;
-
-use crate::{calendar, file};
 
 /// The `rtc` object of the answer.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rtc {
-    /// Its driver, `rtc_cmos`.
+    /// The driver, such as `rtc_cmos`.
     pub(crate) name: Option<String>,
-    /// What it shows, ISO 8601 without a zone.
+    /// The time it shows, ISO 8601 without a zone.
     pub(crate) time: Option<String>,
-    /// What it shows in seconds since 1970, as if it ran in UTC.
+    /// The time it shows in seconds since 1970, as if it ran in UTC.
     pub(crate) epoch: Option<i64>,
-    /// Whether it runs in local time; null where no /etc/adjtime says so (hwclock(8)).
+    /// Whether it runs in local time; null if /etc/adjtime does not say (hwclock(8)).
     pub(crate) local: Option<bool>,
 }
 
-/// None where there is no such clock, as in most virtual machines and containers.
+/// Reads the clock; `None` if there is none, as in most virtual machines and containers.
 pub(crate) fn read(root: &Path) -> Option<Rtc> {
     let folder = root.join("sys/class/rtc/rtc0");
     if !folder.exists() {
         return None;
     }
     let epoch = file::line(&folder.join("since_epoch")).and_then(|text| text.parse().ok());
-    let adjtime = file::bytes(&root.join("etc/adjtime"), 4096).unwrap_or_default();
-    let adjtime = String::from_utf8_lossy(&adjtime);
+    let adjtime = file::beginning(&root.join("etc/adjtime"), 4096).unwrap_or_default();
     Some(Rtc {
         name: file::line(&folder.join("name")).and_then(|text| Some(text.split(' ').next()?.to_owned())),
-        time: epoch.and_then(calendar::iso),
+        time: epoch.and_then(utc::date_time),
         epoch,
         local: adjtime.lines().nth(2).and_then(|word| match word.trim() {
             "LOCAL" => Some(true),

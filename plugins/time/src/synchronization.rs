@@ -1,15 +1,14 @@
-//! Who keeps the clock right. The kernel's own word, adjtimex(2), has no file; so the daemons are looked for, and what
-//! the one of systemd leaves behind.
+//! The synchronization of the clock. The kernel's own state, adjtimex(2), has no file, so this looks
+//! for the daemons that set the clock, and for the marker that systemd's daemon leaves.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use readers::{file, utc};
 use serde::Serialize;
 
-use crate::{calendar, file};
-
-/// Processes that are looked at.
+/// The most processes that are looked at.
 const MAX_PROCESSES: usize = 5000;
 /// systemd-timesyncd sets its time at each synchronisation (systemd-timesyncd.service(8)).
 const MARKER: &str = "run/systemd/timesync/synchronized";
@@ -18,17 +17,17 @@ const MARKER: &str = "run/systemd/timesync/synchronized";
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Synchronization {
-    /// Programs that run here and set the clock: `chronyd`, `ntpd`, `systemd-timesyncd`, `ptp4l`, `phc2sys` and others.
+    /// The running programs that set the clock: `chronyd`, `ntpd`, `systemd-timesyncd`, `ptp4l`, `phc2sys` and others.
     pub(crate) daemons: Vec<&'static str>,
-    /// Whether the clock was set since boot; null where no file says so: systemd-timesyncd alone leaves one.
+    /// Whether the clock was set since boot; null if unknown: only systemd-timesyncd leaves a file.
     pub(crate) synchronized: Option<bool>,
-    /// When systemd-timesyncd set it last, in UTC, ISO 8601.
+    /// When systemd-timesyncd last set the clock, in UTC, ISO 8601.
     pub(crate) last_time: Option<String>,
-    /// The same in seconds since 1970.
+    /// When systemd-timesyncd last set the clock, in seconds since 1970.
     pub(crate) last_epoch: Option<i64>,
 }
 
-/// Names in /proc/PID/comm, which end after 15 bytes, and in full.
+/// The daemons: their names in /proc/PID/comm, which are cut after 15 bytes, and in full.
 const DAEMONS: [(&str, &str); 9] = [
     ("chronyd", "chronyd"),
     ("ntpd", "ntpd"),
@@ -41,15 +40,15 @@ const DAEMONS: [(&str, &str); 9] = [
     ("timemaster", "timemaster"),
 ];
 
-/// On the system whose root folder is `root`.
+/// Reads the state of the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Synchronization {
     let daemons = daemons(&root.join("proc"));
     let last_epoch = fs::metadata(root.join(MARKER)).ok().map(|marker| marker.mtime());
-    // Without the daemon, the file is of a time that is over.
+    // Without the daemon, the file is out of date.
     let has_word = daemons.contains(&"systemd-timesyncd");
     Synchronization {
         synchronized: has_word.then_some(last_epoch.is_some()),
-        last_time: last_epoch.and_then(calendar::iso).map(|time| time + "Z"),
+        last_time: last_epoch.and_then(utc::date_time).map(|time| time + "Z"),
         last_epoch,
         daemons,
     }

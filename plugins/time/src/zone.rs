@@ -4,21 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use agent_zone::{LocalTime, MAX_BYTES, ZoneFile};
+use readers::file;
 use serde::Serialize;
-
-use crate::file;
 
 /// The `zone` object of the answer.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Zone {
-    /// Its name, `Europe/Berlin`: where /etc/localtime points to, else what /etc/timezone says.
+    /// Its name, such as `Europe/Berlin`: the target of /etc/localtime, or the content of /etc/timezone.
     pub(crate) name: Option<String>,
-    /// `CET`, `CEST`; null where /etc/localtime can't be read.
+    /// Its abbreviation, such as `CET` or `CEST`; null if /etc/localtime cannot be read.
     pub(crate) abbreviation: Option<String>,
-    /// How far local time is ahead of UTC now; 0 where there is no /etc/localtime, as in libc.
+    /// How far local time is ahead of UTC now; 0 if there is no /etc/localtime, as in libc.
     pub(crate) utc_offset_seconds: Option<i64>,
-    /// Whether daylight saving time holds now.
+    /// Whether daylight saving time applies now.
     pub(crate) dst: Option<bool>,
 }
 
@@ -26,12 +25,12 @@ pub(crate) struct Zone {
 pub(crate) fn read(root: &Path, epoch: i64) -> Zone {
     let path = root.join("etc/localtime");
     let local = match file::bytes(&path, MAX_BYTES + 1) {
-        Some(bytes) => ZoneFile::parse(&bytes).ok().map(|zone| zone.at(epoch).clone()),
+        Ok(bytes) => ZoneFile::parse(&bytes).ok().map(|zone| zone.at(epoch).clone()),
         // As libc does, UTC where there is no file at all.
-        None if fs::symlink_metadata(&path).is_err() => {
+        Err(_) if fs::symlink_metadata(&path).is_err() => {
             Some(LocalTime { offset: 0, abbreviation: "UTC".to_owned(), is_dst: false })
         }
-        None => None,
+        Err(_) => None,
     };
     Zone {
         name: linked_name(&path).or_else(|| file::line(&root.join("etc/timezone"))),
