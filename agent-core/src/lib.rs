@@ -5,6 +5,7 @@
 
 mod audit;
 pub mod boot;
+mod caller;
 mod cli;
 mod clock;
 mod config;
@@ -20,6 +21,7 @@ mod logging;
 mod plugin;
 mod policy;
 mod schedule;
+mod session;
 mod shutdown;
 mod task;
 

@@ -2,8 +2,8 @@
 
 use super::file::LogFile;
 use super::line::Line;
+use crate::caller::Peer;
 use crate::config::AuditSettings;
-use crate::dispatch::Peer;
 use agent_wire::message::{Request, Resp, Response};
 use agent_wire::{Method, Params};
 use parking_lot::{Mutex, MutexGuard};

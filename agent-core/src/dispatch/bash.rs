@@ -1,9 +1,9 @@
 //! `sync.bash`: the request's fields to a command, the command's outcome to an answer (§5).
 
-use super::Caller;
 use super::frames::{Frames, MAX_WAITING_PIECES};
 use super::reply;
 use super::ticket::Cancelled;
+use crate::caller::Caller;
 use crate::exec::{Captured, End, Executor, Outcome, Spec, StartError};
 use crate::shutdown::Stopping;
 use agent_wire::Retcode;

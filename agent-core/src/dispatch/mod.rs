@@ -5,7 +5,6 @@
 
 mod agent;
 mod bash;
-mod caller;
 mod cron;
 mod frames;
 mod getinfo;
@@ -13,11 +12,11 @@ mod reply;
 mod task;
 mod ticket;
 
-pub(crate) use caller::{Caller, Outgoing, Peer};
 pub(crate) use task::Deliveries;
 
 use crate::Error;
 use crate::audit::{Audit, Entry, Gathering};
+use crate::caller::{Caller, Peer};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::{Admission, Asked, Gate};

@@ -1,7 +1,8 @@
 //! `async.*`: requests about tasks, and the events that bring their results (§6).
 
 use super::bash::encode;
-use super::{Caller, reply};
+use super::reply;
+use crate::caller::Caller;
 use crate::clock::{Millis, Seconds};
 use crate::exec::unfinished;
 use crate::shutdown::boxed;

@@ -8,9 +8,7 @@ mod bootstrap;
 mod plain;
 mod reconnect;
 mod resolve;
-mod session;
 mod tls;
 
 pub(crate) use reconnect::{Link, MAX_REDIRECTS};
-pub(crate) use session::{End, serve};
 pub(crate) use tls::client_config;

@@ -1,9 +1,10 @@
 //! Connections to the local socket: whose they are, how many, how long.
 
 use super::Socket;
+use crate::caller::Peer;
 use crate::config::Config;
-use crate::dispatch::{Dispatcher, Peer};
-use crate::link::{End, serve};
+use crate::dispatch::Dispatcher;
+use crate::session::{End, serve};
 use crate::shutdown::Stopping;
 use agent_wire::{Decoder, Limits};
 use nix::unistd::geteuid;

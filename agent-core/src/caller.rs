@@ -40,8 +40,8 @@ impl Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) peer: Arc<Peer>,
-    pub(super) answers: mpsc::Sender<Vec<u8>>,
-    pub(super) bulk: mpsc::Sender<Vec<u8>>,
+    pub(crate) answers: mpsc::Sender<Vec<u8>>,
+    pub(crate) bulk: mpsc::Sender<Vec<u8>>,
 }
 
 /// What the channel takes its lines from.
@@ -68,7 +68,7 @@ impl Caller {
     }
 
     /// The same, for a request whose answer must not overtake the lines it has sent before.
-    pub(super) fn in_order(&self) -> Self {
+    pub(crate) fn in_order(&self) -> Self {
         Self { answers: self.bulk.clone(), ..self.clone() }
     }
 }

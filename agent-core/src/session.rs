@@ -3,7 +3,8 @@
 //! One loop does both directions. What is ready to go out goes out together, as few TLS records as it fits
 //! in; a server that does not read stops being read, so what waits is bounded.
 
-use crate::dispatch::{Caller, Dispatcher, Outgoing, Peer};
+use crate::caller::{Caller, Outgoing, Peer};
+use crate::dispatch::Dispatcher;
 use crate::shutdown::Stopping;
 use agent_wire::{Decoder, Malformed};
 use std::future::poll_fn;
