@@ -3,7 +3,7 @@
 use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::dispatch::{Dispatcher, Parts};
+use crate::dispatch::{Dispatcher, Services};
 use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
@@ -233,9 +233,9 @@ impl Daemon<'_> {
         schedule::check(&cron.timezone, &cron.calendar).map_err(Error::part)?;
         let scheduler =
             Scheduler::new(&identity.host_id, task::boot_id().map_err(Error::part)?, &cron, tasks.clone(), executor.clone());
-        let gate = Arc::new(Gate::new(policy, executor.clone()));
+        let gate = Arc::new(Gate::new(policy));
         let audit = Audit::new(config.audit_file(), config.audit.clone());
-        let parts = Parts {
+        let services = Services {
             executor: executor.clone(),
             plugins: plugins.clone(),
             tasks: tasks.clone(),
@@ -243,7 +243,7 @@ impl Daemon<'_> {
             gate: gate.clone(),
             audit: audit.clone(),
         };
-        let dispatcher = Dispatcher::new(&identity.host_id, parts, stopping.clone());
+        let dispatcher = Dispatcher::new(&identity.host_id, services, stopping.clone());
         Ok(Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),

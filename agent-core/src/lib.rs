@@ -11,7 +11,6 @@ mod clock;
 mod config;
 pub mod daemon;
 mod dispatch;
-mod error;
 #[doc(hidden)]
 pub mod exec;
 mod identity;
@@ -24,5 +23,3 @@ mod schedule;
 mod session;
 mod shutdown;
 mod task;
-
-pub(crate) use error::Error;

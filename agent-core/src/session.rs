@@ -177,7 +177,7 @@ impl Channel<'_> {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent() == 0 && self.flushed && self.waiting.answers.is_empty() && self.waiting.bulk.is_empty()
+        self.unsent() == 0 && self.flushed && self.waiting.replies.is_empty() && self.waiting.bulk.is_empty()
     }
 
     /// Moves what can be moved, until neither direction can go on.
@@ -190,7 +190,7 @@ impl Channel<'_> {
             let more = self.take_lines(cx);
             let written = self.poll_write(cx, Pin::new(stream));
             // In the turn of the answers, and not between a server and what it waits for.
-            self.dispatcher.audit();
+            self.dispatcher.flush_audit();
             if let Poll::Ready(Err(error)) = written {
                 return Poll::Ready(End::Lost(error));
             }
@@ -217,7 +217,7 @@ impl Channel<'_> {
     /// Takes what waits to go out, answers first. Whether there may be more, which then wakes nobody.
     fn take_lines(&mut self, cx: &mut Context<'_>) -> bool {
         while self.unsent() < HIGH_WATER {
-            let Poll::Ready(Some(answer)) = self.waiting.answers.poll_recv(cx) else {
+            let Poll::Ready(Some(answer)) = self.waiting.replies.poll_recv(cx) else {
                 return self.take_bulk(cx);
             };
             match self.out.is_empty() {
@@ -279,7 +279,7 @@ impl Channel<'_> {
                 Ok(None) => return,
                 Ok(Some(text)) => {
                     (self.stirred, self.heard) = (true, true);
-                    self.dispatcher.take(text, &self.caller, &mut self.out);
+                    self.dispatcher.handle(text, &self.caller, &mut self.out);
                 }
                 Err(error) => {
                     self.dispatcher.malformed(&error, &self.caller, &mut self.out);

@@ -1,57 +1,62 @@
-//! `cron.*`: requests about scheduled jobs (§7).
+//! `cron.*`: requests about jobs (§7).
 
+use super::failure::Routed;
 use super::reply;
-use super::task::view;
+use super::route::Call;
+use super::tasks::status_of;
+use super::ticket::IdKind;
 use crate::clock::Seconds;
-use crate::schedule::{JobListing, Scheduler};
-use agent_wire::message::{CronHistory, CronList, JobDefinition, Response};
+use crate::schedule::{self, JobListing};
+use agent_wire::message::{Bash, CronHistory, CronList, CronSet, JobDefinition, Response};
 use agent_wire::reply::{JobPlan, JobStatus, SkippedRun, StartedRun};
 
 /// `cron.set`.
-pub(super) async fn set(id: &str, job: JobDefinition, scheduler: &Scheduler) -> Response {
-    match scheduler.set(job).await {
-        Ok(set) => {
-            let next = set.next.into_iter().map(|at| Seconds(at).to_string()).collect();
-            reply::with_data(id, &JobPlan { schedule: set.canonical, warnings: set.warnings, next })
-        }
-        Err(error) => reply::failed(id, &error.into()),
-    }
+pub(super) fn set(call: &mut Call<'_>) -> Routed {
+    let job = schedule::resolve(CronSet::parse(call.params())?)?;
+    let bash = Bash::clone(&job.bash);
+    let replies = &call.caller.replies;
+    call.later_if_admitted(IdKind::Request, bash, replies, move |id, _, services, _| async move {
+        let set = services.scheduler.set(job).await?;
+        let next = set.next.into_iter().map(|at| Seconds(at).to_string()).collect();
+        reply::with_data(&id, &JobPlan { schedule: set.canonical, warnings: set.warnings, next })
+    })
 }
 
 /// `cron.remove`.
-pub(super) async fn remove(id: &str, name: &str, scheduler: &Scheduler) -> Response {
-    match scheduler.remove(name).await {
-        Ok(()) => Response::success(id, 0),
-        Err(error) => reply::failed(id, &error.into()),
-    }
+pub(super) fn remove(call: &mut Call<'_>) -> Routed {
+    let name = CronSet::name(call.params())?;
+    call.later(IdKind::Request, move |id, services, _| async move {
+        services.scheduler.remove(&name).await?;
+        Ok(Response::success(&id, 0))
+    })
 }
 
 /// `cron.run`.
-pub(super) async fn run(id: &str, name: &str, scheduler: &Scheduler) -> Response {
-    match scheduler.run(name, id).await {
-        Ok(task) => reply::with_data(id, &StartedRun { task: task.into() }),
-        Err(error) => reply::failed(id, &error.into()),
-    }
+pub(super) fn run(call: &mut Call<'_>) -> Routed {
+    let name = CronSet::name(call.params())?;
+    call.later(IdKind::Request, move |id, services, _| async move {
+        let task = services.scheduler.run(&name, &id).await?;
+        reply::with_data(&id, &StartedRun { task: task.into() })
+    })
 }
 
 /// `cron.list`.
-pub(super) fn list(id: &str, asked: &CronList, scheduler: &Scheduler) -> Response {
-    let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
-    let jobs = scheduler.list(asked.after.as_deref(), limit);
-    reply::with_data(id, &jobs.iter().map(status).collect::<Vec<_>>())
+pub(super) fn list(call: &Call<'_>) -> Routed {
+    let CronList { after, limit } = CronList::parse(call.params())?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let jobs = call.services().scheduler.list(after.as_deref(), limit);
+    reply::with_data(call.id(), &jobs.iter().map(job_status).collect::<Vec<_>>()).map(Some)
 }
 
 /// `cron.history`.
-pub(super) fn history(id: &str, asked: &CronHistory, scheduler: &Scheduler) -> Response {
-    let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
-    match scheduler.history(&asked.name, limit) {
-        Ok(runs) => reply::with_data(id, &runs.iter().map(view).collect::<Vec<_>>()),
-        Err(error) => reply::failed(id, &error.into()),
-    }
+pub(super) fn history(call: &Call<'_>) -> Routed {
+    let CronHistory { name, limit } = CronHistory::parse(call.params())?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let runs = call.services().scheduler.history(&name, limit)?;
+    reply::with_data(call.id(), &runs.iter().map(status_of).collect::<Vec<_>>()).map(Some)
 }
 
-/// A job as `cron.list` shows it.
-fn status(listed: &JobListing) -> JobStatus<'_> {
+fn job_status(listed: &JobListing) -> JobStatus<'_> {
     let JobListing { definition, canonical, zone, file, next, open, last, skipped } = listed;
     let JobDefinition { name, bash, options, .. } = definition;
     JobStatus {
@@ -68,7 +73,9 @@ fn status(listed: &JobListing) -> JobStatus<'_> {
         file: file.as_deref().map(Into::into),
         next: next.iter().map(|at| Seconds(*at).to_string()).collect(),
         running: *open,
-        last: last.as_ref().map(view),
-        skipped: skipped.as_ref().map(|(at, why)| SkippedRun { due: Seconds(*at).to_string(), message: why.into() }),
+        last: last.as_ref().map(status_of),
+        skipped: skipped
+            .as_ref()
+            .map(|(at, why)| SkippedRun { due: Seconds(*at).to_string(), message: why.into() }),
     }
 }

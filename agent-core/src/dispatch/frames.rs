@@ -3,7 +3,7 @@
 //! Made by `bash` for a request with `stream`. Each line has its place in the channel's queue before the next piece
 //! is taken, so what waits is one piece and one line, however slow the reader.
 
-use super::bash::encode;
+use super::encode::encode;
 use crate::exec::{Piece, unfinished};
 use agent_wire::message::{Encoding, Output, line};
 use std::mem;

@@ -1,100 +1,129 @@
-//! `getinfo.*`: one provider's answer, and `getinfo.all`: those of several in one (§8).
+//! `getinfo.*`: one provider's facts, and `getinfo.all`: those of several in one reply (§8).
 
+use super::failure::{Finished, Routed};
 use super::reply;
+use super::route::Call;
+use super::ticket::IdKind;
 use crate::plugin::Plugins;
-use agent_wire::message::{GetInfo, Resp, Response};
+use crate::policy::Subject;
+use agent_wire::message::{Data, GetInfo, Resp, Response};
 use agent_wire::reply::FactReply;
-use agent_wire::{InvalidParams, Retcode};
+use agent_wire::{InvalidParams, Method, Retcode};
 use plugin_api::{Args, MethodName};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// The most calls in one `getinfo.all`.
 const MAX_CALLS: usize = 64;
-/// Of which so many run at once: a provider's first call starts a process.
+
+/// How many of them run at once: a provider's first call starts a process.
 const AT_ONCE: usize = 4;
-/// The most bytes of all their data together, as much as one provider may answer.
+
+/// The most bytes of all their data together, as much as one provider may return.
 const MAX_DATA: usize = 4 << 20;
 
-/// The method that asks several.
-pub(super) const ALL: &str = "getinfo.all";
+/// A method that one provider answers.
+pub(super) fn provider(call: &mut Call<'_>) -> Routed {
+    let args = GetInfo::parse(call.params())?.args;
+    let method = call.request.method.name().to_owned();
+    call.later(IdKind::Request, move |id, services, _| async move {
+        let data = services.plugins.call(&method, &args).await?;
+        Ok(Response::success(&id, 0).with_json(data))
+    })
+}
+
+/// `getinfo.all`.
+pub(super) fn all(call: &mut Call<'_>) -> Routed {
+    let request = GetInfo::parse(call.params())?;
+    let mut calls = calls(&request, &call.services().plugins)?;
+    reject_some(call, &mut calls);
+    call.later(IdKind::Request, move |id, services, _| async move {
+        make_all(&id, calls, &services.plugins).await
+    })
+}
 
 /// One call of several.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) method: String,
+struct FactCall {
+    method: String,
     args: String,
     /// Why it is not made.
-    refused: Option<Refused>,
+    rejected: Option<Rejected>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Refused {
+struct Rejected {
     retcode: u16,
     message: String,
 }
 
-/// A method of one provider.
-pub(super) async fn one(id: &str, method: &str, args: &str, plugins: &Plugins) -> Response {
-    match plugins.call(method, args).await {
-        Ok(data) => Response::success(id, 0).with_json(data),
-        Err(error) => reply::failed(id, &error.into()),
-    }
-}
-
-/// What `getinfo.all` is to call: each text of `methods` and each word of `args` is a method, with or without
-/// `getinfo.`, and its arguments after it; without any of them, every provider that is installed.
-pub(super) fn calls(asked: &GetInfo, plugins: &Plugins) -> Result<Vec<Call>, InvalidParams> {
+/// Returns what `getinfo.all` has to call: each text of `methods` and each word of `args` is a method, with or
+/// without `getinfo.`, followed by its arguments. Without any, it is every installed provider.
+fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidParams> {
     let words =
-        Args::parse(&asked.args).map_err(|error| InvalidParams(format!("args: {}", error.message())))?;
-    let mut calls: Vec<Call> =
-        asked.methods.iter().map(String::as_str).chain(words.words()).map(Call::parse).collect();
+        Args::parse(&request.args).map_err(|error| InvalidParams(format!("args: {}", error.message())))?;
+    let mut calls: Vec<FactCall> =
+        request.methods.iter().map(String::as_str).chain(words.words()).map(FactCall::parse).collect();
     if calls.is_empty() {
-        calls = plugins.installed().iter().map(|method| Call::parse(method.as_str())).collect();
+        calls = plugins.installed().iter().map(|method| FactCall::parse(method.as_str())).collect();
     }
     if calls.len() > MAX_CALLS {
-        return Err(InvalidParams(format!(
-            "{} methods, of which at most {MAX_CALLS} can be asked at once",
-            calls.len()
-        )));
+        let why = format!("methods has {} calls; at most {MAX_CALLS} fit in one request", calls.len());
+        return Err(InvalidParams(why));
     }
     Ok(calls)
 }
 
-impl Call {
-    fn parse(text: &str) -> Self {
-        let (method, args) = MethodName::split_call(text);
-        // It would call itself.
-        let refused = (method == ALL).then(|| Refused {
-            retcode: Retcode::InvalidParams.number(),
-            message: format!("{ALL} can't be among its own methods"),
-        });
-        Self { method, args: args.to_owned(), refused }
-    }
-
-    /// The call is not made, and its part is this answer's.
-    pub(super) fn refuse(&mut self, answer: &Response) {
-        self.refused = Some(Refused { retcode: answer.retcode, message: answer.message.clone() });
-    }
-
-    /// `id`: the request's, for the log.
-    async fn make(self, id: &str, plugins: &Plugins) -> FactReply {
-        let Self { method, args, refused } = self;
-        if let Some(Refused { retcode, message }) = refused {
-            return FactReply { method, args, resp: Resp::Failed, retcode, message, data: None };
+/// Asks the policy about each call: several methods in one request are several requests to it. Each that it
+/// rejects has its own audit line.
+fn reject_some(call: &Call<'_>, calls: &mut [FactCall]) {
+    let Some(controllers) = call.caller.peer.names() else { return };
+    let services = call.services();
+    for one in calls {
+        let subject = Subject { method: &one.method, controllers, bash: None };
+        if let Err(rejection) = services.gate.check(subject) {
+            let mut entry = services.audit.part(&call.caller.peer, call.id(), &one.method);
+            let reply = reply::failed(call.id(), &rejection.into(), entry.as_mut());
+            if let Some(entry) = entry {
+                entry.end(&reply);
+            }
+            one.rejected = Some(Rejected { retcode: reply.retcode, message: reply.message });
         }
-        let answer = one(id, &method, &args, plugins).await;
-        let data = match answer.data {
-            Some(agent_wire::message::Data::Json(data)) => Some(data),
-            Some(agent_wire::message::Data::Text(_)) | None => None,
-        };
-        FactReply { method, args, resp: answer.resp, retcode: answer.retcode, message: answer.message, data }
     }
 }
 
-/// Makes the calls, a few at once, and answers them in the order in which they were asked for. One that fails costs
-/// the others nothing.
-pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> Response {
+impl FactCall {
+    fn parse(text: &str) -> Self {
+        let (method, args) = MethodName::split_call(text);
+        // It would call itself.
+        let rejected = (Method::parse(&method) == Method::GetinfoAll).then(|| Rejected {
+            retcode: Retcode::InvalidParams.number(),
+            message: format!("{method} can't be among its own methods"),
+        });
+        Self { method, args: args.to_owned(), rejected }
+    }
+
+    /// Makes the call; `id` is the request's, for the log.
+    async fn make(self, id: &str, plugins: &Plugins) -> FactReply {
+        let Self { method, args, rejected } = self;
+        if let Some(Rejected { retcode, message }) = rejected {
+            return FactReply { method, args, resp: Resp::Failed, retcode, message, data: None };
+        }
+        let reply = match plugins.call(&method, &args).await {
+            Ok(data) => Response::success(id, 0).with_json(data),
+            Err(error) => reply::failed(id, &error.into(), None),
+        };
+        let data = match reply.data {
+            Some(Data::Json(data)) => Some(data),
+            Some(Data::Text(_)) | None => None,
+        };
+        FactReply { method, args, resp: reply.resp, retcode: reply.retcode, message: reply.message, data }
+    }
+}
+
+/// Makes the calls, a few at once, and returns their replies in the order of the request. A call that fails
+/// does not affect the others.
+async fn make_all(id: &str, calls: Vec<FactCall>, plugins: &Arc<Plugins>) -> Finished {
     let mut parts: Vec<Option<FactReply>> = calls.iter().map(|_| None).collect();
     let mut calls = calls.into_iter().enumerate();
     // Owned by this request: when it is dropped, so are its calls.
@@ -108,25 +137,11 @@ pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> R
             running.spawn(async move { (place, call.make(&id, &plugins).await) });
         }
         let Some(done) = running.join_next().await else { break };
-        let (place, mut part) = match done {
-            Ok(done) => done,
-            Err(error) => return reply::internal(id, &error),
-        };
+        let (place, mut part) = done.map_err(|error| super::failure::Failure::Internal(error.to_string()))?;
         let bytes = part.data.as_ref().map_or(0, |data| data.get().len());
         match left.checked_sub(bytes) {
             Some(rest) => left = rest,
-            None => {
-                let why = format!(
-                    "its {bytes} bytes are more than the {left} that all others have left of {MAX_DATA}"
-                );
-                part = FactReply {
-                    resp: Resp::Failed,
-                    retcode: Retcode::TooLarge.number(),
-                    message: why,
-                    data: None,
-                    ..part
-                };
-            }
+            None => part = too_large(part, bytes, left),
         }
         if let Some(slot) = parts.get_mut(place) {
             *slot = Some(part);
@@ -135,13 +150,20 @@ pub(super) async fn all(id: &str, calls: Vec<Call>, plugins: &Arc<Plugins>) -> R
     reply::with_data(id, &parts)
 }
 
+/// Returns the reply without its data, which does not fit.
+fn too_large(part: FactReply, bytes: usize, left: usize) -> FactReply {
+    let message = format!("its data has {bytes} bytes; the other methods have left {left} of {MAX_DATA}");
+    FactReply { resp: Resp::Failed, retcode: Retcode::TooLarge.number(), message, data: None, ..part }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn it_does_not_call_itself() {
-        assert!(Call::parse("all").refused.is_some() && Call::parse("getinfo.all x").refused.is_some());
-        assert!(Call::parse("allx").refused.is_none());
+        assert!(FactCall::parse("all").rejected.is_some());
+        assert!(FactCall::parse("getinfo.all x").rejected.is_some());
+        assert!(FactCall::parse("allx").rejected.is_none());
     }
 }

@@ -1,36 +1,29 @@
-//! The one place where an error becomes a retcode (§4). The peer is told what it can act on; the log has the rest.
+//! The one place where an error becomes a retcode (§4). The peer learns what it can act on; the log has the
+//! rest.
 
-use crate::Error;
+use super::failure::{Failure, Finished};
+use super::ticket::MAX_IN_FLIGHT;
+use crate::audit::Entry;
 use crate::exec::StartError;
-use crate::plugin;
-use crate::schedule;
+use crate::policy::Rejection;
 use crate::task::{self, CommitError};
+use crate::{plugin, schedule};
+use agent_wire::json::quote;
 use agent_wire::message::Response;
-use agent_wire::{InvalidParams, Retcode};
+use agent_wire::Retcode;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use std::fmt::Display;
 
-/// A field that is not as the protocol has it.
-pub(super) fn invalid(id: &str, why: &InvalidParams) -> Response {
-    Response::failed(Some(id), Retcode::InvalidParams, why)
-}
-
-/// A failure nobody but the agent's maintainers can act on.
-pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
-    log::error!("request {}: {error}", agent_wire::json::quote(id));
-    Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
-}
-
-/// A success that carries a value.
-pub(super) fn with_data(id: &str, data: &impl Serialize) -> Response {
+/// Returns a success that carries `data`.
+pub(super) fn with_data(id: &str, data: &impl Serialize) -> Finished {
     match to_raw_value(data) {
-        Ok(data) => Response::success(id, 0).with_json(data),
-        Err(error) => internal(id, &error),
+        Ok(data) => Ok(Response::success(id, 0).with_json(data)),
+        Err(error) => Err(Failure::Internal(error.to_string())),
     }
 }
 
-/// The failed answer for a command that a signal has ended, which it names.
+/// Returns the failed reply for a command that a signal killed, and names the signal.
 pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
     let name =
         nix::sys::signal::Signal::try_from(signal).map_or("an unnamed signal", |signal| signal.as_str());
@@ -40,23 +33,50 @@ pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
     response
 }
 
-/// The failed answer for an error. Where the retcode's phrase says it already, only the rest is told.
-pub(super) fn failed(id: &str, error: &Error) -> Response {
-    let (retcode, detail) = match error {
-        Error::Exec(error) => not_started(error),
-        Error::Plugin(error) => plugin_failed(error),
-        Error::Schedule(schedule::Error::Task(error)) | Error::Task(error) => match task_error(error) {
-            Some(reply) => reply,
-            None => return internal(id, error),
+/// Returns the failed reply for a bug, which only the agent's maintainers can act on.
+pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
+    log::error!("request {}: {error}", quote(id));
+    Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
+}
+
+/// Returns the failed reply for a failure. The audit entry learns the rule where the policy rejected the
+/// request.
+pub(super) fn failed(id: &str, failure: &Failure, entry: Option<&mut Entry>) -> Response {
+    if let (Failure::Rejected(Rejection::Refused(refusal)), Some(entry)) = (failure, entry) {
+        entry.refused_by(&refusal.rule);
+    }
+    match retcode(failure) {
+        Ok((retcode, detail)) => Response::failed(Some(id), retcode, detail),
+        Err(bug) => internal(id, bug),
+    }
+}
+
+/// Returns a failure's retcode and what follows its phrase in the message. A failure that the peer can't act
+/// on comes back for the log.
+fn retcode(failure: &Failure) -> Result<(Retcode, String), &dyn Display> {
+    Ok(match failure {
+        Failure::InvalidParams(why) => (Retcode::InvalidParams, why.to_string()),
+        Failure::NoSuchMethod(name) => (Retcode::NoSuchMethod, quote(name).to_string()),
+        Failure::NotRunning(target) => (Retcode::NotFound, format!("\"{}\" is not running", quote(target))),
+        Failure::TooManyRequests => (Retcode::Busy, format!("at most {MAX_IN_FLIGHT} requests run or wait")),
+        Failure::ShuttingDown => shutting_down(),
+        Failure::Rejected(rejection) => match rejection {
+            Rejection::Refused(_) => (Retcode::Refused, rejection.to_string()),
+            Rejection::CommandTooLong => (Retcode::InvalidParams, rejection.to_string()),
         },
-        Error::Schedule(schedule::Error::Invalid { .. } | schedule::Error::InFile { .. }) => {
-            (Retcode::InvalidParams, error.to_string())
-        }
-        Error::Schedule(schedule::Error::System { .. }) => return internal(id, error),
-        Error::RefusedByPolicy { .. } => (Retcode::Refused, error.to_string()),
-        other => return internal(id, other),
-    };
-    Response::failed(Some(id), retcode, detail)
+        Failure::Start(error) => not_started(error),
+        Failure::Task(error) | Failure::Schedule(schedule::Error::Task(error)) => return task_failed(error),
+        Failure::Schedule(
+            error @ (schedule::Error::Invalid { .. } | schedule::Error::InFile { .. }),
+        ) => (Retcode::InvalidParams, error.to_string()),
+        Failure::Schedule(error @ schedule::Error::System { .. }) => return Err(error),
+        Failure::Plugin(error) => plugin_failed(error),
+        Failure::Internal(why) => return Err(why),
+    })
+}
+
+fn shutting_down() -> (Retcode, String) {
+    (Retcode::ShuttingDown, "no new requests".to_owned())
 }
 
 /// Returns the retcode and message of a plugin's call that failed.
@@ -68,14 +88,12 @@ fn plugin_failed(error: &plugin::Error) -> (Retcode, String) {
         plugin::Error::Crashed { .. } => Retcode::PluginCrashed,
         plugin::Error::TimedOut { .. } => Retcode::PluginTimedOut,
         plugin::Error::Busy { .. } => Retcode::Busy,
-        plugin::Error::ShuttingDown => {
-            return (Retcode::ShuttingDown, "no new requests".to_owned());
-        }
+        plugin::Error::ShuttingDown => return shutting_down(),
     };
     (retcode, error.to_string())
 }
 
-/// The retcode of a command or task that was not started, and the rest of the message.
+/// Returns the retcode of a command or task that was not started, and the rest of the message.
 fn not_started(error: &StartError) -> (Retcode, String) {
     match error {
         StartError::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
@@ -83,15 +101,14 @@ fn not_started(error: &StartError) -> (Retcode, String) {
         StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
         StartError::OverBound { .. } | StartError::Busy { .. } => (Retcode::Busy, error.to_string()),
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
-        StartError::ShuttingDown => (Retcode::ShuttingDown, "no new requests".to_owned()),
+        StartError::ShuttingDown => shutting_down(),
     }
 }
 
-/// Returns the retcode of an error about a task or a job, and the rest of the message; `None` for a
-/// failure that the peer can do nothing about.
-fn task_error(error: &task::Error) -> Option<(Retcode, String)> {
+/// Returns the retcode of an error about a task or a job, and the rest of the message.
+fn task_failed(error: &task::Error) -> Result<(Retcode, String), &dyn Display> {
     use task::Error;
-    Some(match error {
+    Ok(match error {
         Error::Start(error) => not_started(error),
         Error::NoSuchTask(_) | Error::NoSuchJob(_) | Error::NotEnded(_) => {
             (Retcode::NotFound, error.to_string())
@@ -101,9 +118,9 @@ fn task_error(error: &task::Error) -> Option<(Retcode, String)> {
         Error::Busy(why) => (Retcode::Busy, why.clone()),
         Error::Journal(CommitError::NoSpace(_)) => (Retcode::NoSpace, error.to_string()),
         Error::Journal(CommitError::Busy) => (Retcode::Busy, error.to_string()),
-        Error::Journal(CommitError::Closed) => (Retcode::ShuttingDown, "no new requests".to_owned()),
+        Error::Journal(CommitError::Closed) => shutting_down(),
         Error::Journal(CommitError::Failed(_)) | Error::File { .. } | Error::System { .. } => {
-            return None;
+            return Err(error);
         }
     })
 }

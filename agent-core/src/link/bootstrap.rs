@@ -1,6 +1,6 @@
 //! `init` and its answer: before TLS (§2), where only addresses are believed, and inside it (§3).
 
-use crate::Error;
+use super::Error;
 use agent_wire::message::{Init, InitReply, line};
 use agent_wire::{Decoder, Limits, json, parse_list};
 use std::net::SocketAddr;

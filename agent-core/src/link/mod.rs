@@ -5,10 +5,12 @@
 
 mod backoff;
 mod bootstrap;
+mod error;
 mod plain;
 mod reconnect;
 mod resolve;
 mod tls;
 
-pub(crate) use reconnect::{Link, MAX_REDIRECTS};
+pub(crate) use error::Error;
+pub(crate) use reconnect::Link;
 pub(crate) use tls::client_config;

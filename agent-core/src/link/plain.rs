@@ -3,7 +3,7 @@
 //! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own after the agent has begun
 //! TLS. JSON lets it be there and TLS does not; anything else that comes before the server's hello is left for TLS to refuse.
 
-use crate::Error;
+use super::Error;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 use std::net::SocketAddr;

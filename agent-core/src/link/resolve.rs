@@ -3,9 +3,10 @@
 //! /etc/hosts is read here and not through getaddrinfo(3) alone: without `multi on` in /etc/host.conf glibc gives only the
 //! first of several lines for a name, and the several lines are how servers are configured.
 
-use crate::Error;
+use super::Error;
 use crate::config::{Config, Server};
 use rustls_pki_types::ServerName;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -57,11 +58,14 @@ async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>
     if !listed.is_empty() {
         return Ok(listed.into_iter().take(MAX_PER_NAME).map(|ip| SocketAddr::new(ip, port)).collect());
     }
-    let unresolved = |why: String| Error::Resolve { name: host.to_owned(), why };
+    let unresolved = |source| Error::Resolve { name: host.to_owned(), source };
     match tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port))).await {
         Ok(Ok(found)) => Ok(found.take(MAX_PER_NAME).collect()),
-        Ok(Err(error)) => Err(unresolved(error.to_string())),
-        Err(_) => Err(unresolved(format!("no answer in {} s", RESOLVE_TIMEOUT.as_secs()))),
+        Ok(Err(error)) => Err(unresolved(error)),
+        Err(_) => {
+            let why = format!("no answer in {} s", RESOLVE_TIMEOUT.as_secs());
+            Err(unresolved(io::Error::new(io::ErrorKind::TimedOut, why)))
+        }
     }
 }
 

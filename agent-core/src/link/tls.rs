@@ -2,9 +2,9 @@
 //!
 //! The files are read anew for each connection, so that a renewed certificate is in use without a restart.
 
+use super::Error;
 use super::plain::Plain;
 use super::resolve::Target;
-use crate::Error;
 use crate::config::{Config, TlsSettings, TlsVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -51,7 +51,7 @@ pub(super) fn names_of_peer(stream: &TlsStream<Plain>) -> Vec<String> {
 /// or none must be.
 ///
 /// # Errors
-/// [`Error::TlsFile`], naming the key of the setting and the file.
+/// The setting and the file that can't be used.
 pub(crate) fn client_config(tls: &TlsSettings) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca", &tls.ca)? {
@@ -63,7 +63,7 @@ pub(crate) fn client_config(tls: &TlsSettings) -> Result<ClientConfig, Error> {
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(versions)
-        .map_err(|error| Error::Config(format!("tls.min_version: {error}")))?
+        .map_err(Error::TlsVersion)?
         .with_root_certificates(roots);
     let mut config = if tls.cert.exists() || tls.key.exists() {
         let chain = certificates("cert", &tls.cert)?;
@@ -93,9 +93,9 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
         0..=MAX_PEM_BYTES => std::fs::read(path),
         _ => Err(io::Error::other("too large for a PEM file")),
     };
-    read().map_err(|error| bad(key, path, &error))
+    read().map_err(|source| Error::TlsFile { key, path: path.to_owned(), source })
 }
 
 fn bad(key: &'static str, path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::TlsFile { key, path: path.to_owned(), why: why.to_string() }
+    Error::TlsContent { key, path: path.to_owned(), why: why.to_string() }
 }

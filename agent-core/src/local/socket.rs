@@ -3,10 +3,10 @@
 //! The directory is locked for as long as the agent lives. Whoever has the lock knows that a socket found there is a
 //! dead agent's, with nobody asked whether he still listens.
 
-use crate::Error;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::unistd::geteuid;
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -18,6 +18,25 @@ const NAME: &str = "agent.sock";
 
 /// What it is called until it is complete.
 const FRESH: &str = "agent.sock.new";
+
+/// Why the agent has no local socket.
+#[derive(Debug)]
+pub(crate) struct Error {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
 
 /// A socket that listens; its file goes when it does.
 #[derive(Debug)]
@@ -31,11 +50,11 @@ impl Socket {
     /// Listens in this directory, making it where it is missing.
     ///
     /// # Errors
-    /// [`Error::File`]: another agent listens there, or others can write there, or what the system says.
+    /// When another agent listens there, others can write there, or the system fails.
     pub(crate) fn open(run_dir: &Path) -> Result<Self, Error> {
         let at = |path: &Path| {
             let path = path.to_owned();
-            move |source| Error::File { path, source }
+            move |source| Error { path, source }
         };
         let lock = locked(run_dir).map_err(at(run_dir))?;
         let (path, fresh) = (run_dir.join(NAME), run_dir.join(FRESH));

@@ -1,122 +1,127 @@
 //! The policy in force, asked about each request.
 
-use super::rules::{Asked, Name, Policy, RunAs, Verdict};
-use crate::Error;
-use crate::exec::{AccountName, Executor, MAX_CMD, StartError};
+use super::rules::{Name, Policy, Refusal, RunAs, Subject, Verdict};
+use agent_wire::message::{Bash, MAX_CMD};
 use parking_lot::Mutex;
+use std::fmt;
 use std::sync::Arc;
 
-/// Lets requests in or refuses them. Every part that starts something for a controller asks here first.
+/// Admits requests or rejects them. Every part that starts something for a controller asks here first.
 pub(crate) struct Gate {
-    in_force: Mutex<Arc<InForce>>,
-    executor: Arc<Executor>,
+    in_force: Mutex<Arc<Policy>>,
 }
 
-struct InForce {
-    policy: Policy,
-    /// The accounts that the policy names.
-    called: Arc<[AccountName]>,
+/// What the policy has to know of this host's accounts.
+pub(crate) trait Accounts {
+    /// Why a look-up failed, or a [`Rejection`].
+    type Error: From<Rejection>;
+
+    /// Looks up the account that a command would run as, and the numbers of `names`, in their order.
+    fn run_as(
+        &self,
+        bash: &Bash,
+        names: &Arc<[Name]>,
+    ) -> impl Future<Output = Result<RunAs, Self::Error>> + Send;
 }
 
-impl InForce {
-    fn new(policy: Policy) -> Arc<Self> {
-        let called = policy.names().iter().map(|name| match name {
-            Name::User(text) => AccountName::User(text.clone()),
-            Name::Group(text) => AccountName::Group(text.clone()),
-        });
-        Arc::new(Self { called: called.collect(), policy })
-    }
-}
-
-/// What is known of a request without a look at accounts.
+/// What the policy says of a request before any account is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It is let in.
+    /// The request is admitted.
     Granted,
-    /// It depends on whom its command would run as: [`Gate::check_account`] knows.
+    /// It depends on the account that the command would run as; [`Gate::check_account`] decides.
     DependsOnAccount,
 }
 
+/// Why a request is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// A rule, or the default, refuses it.
+    Refused(Refusal),
+    /// No host could run its command, so no rule is tried on it.
+    CommandTooLong,
+}
+
+impl fmt::Display for Rejection {
+    /// Names the rule, never its content, which is the host's own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(Refusal { rule, reason: Some(reason) }) => write!(f, "{rule}: {reason}"),
+            Self::Refused(Refusal { rule, reason: None }) => f.write_str(rule),
+            Self::CommandTooLong => write!(f, "cmd is longer than {MAX_CMD} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
 impl Gate {
-    /// A gate with this policy; the executor's accounts are asked whom commands would run as.
-    pub(crate) fn new(policy: Policy, executor: Arc<Executor>) -> Self {
-        Self { in_force: Mutex::new(InForce::new(policy)), executor }
+    /// Creates a gate with this policy in force.
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { in_force: Mutex::new(Arc::new(policy)) }
     }
 
-    /// Whether the policy is the one of a host without a policy file.
+    /// Returns whether everything is allowed, as on a host without a policy file.
     pub(crate) fn is_open(&self) -> bool {
-        self.in_force().policy.is_open()
+        self.in_force().is_open()
     }
 
-    /// From now on, this policy.
+    /// Puts another policy in force.
     pub(crate) fn replace(&self, policy: Policy) {
-        *self.in_force.lock() = InForce::new(policy);
+        *self.in_force.lock() = Arc::new(policy);
     }
 
-    /// For a request that brings no command.
+    /// Judges a request that brings no command.
     ///
     /// # Errors
-    /// [`Error::RefusedByPolicy`].
-    pub(crate) fn check(&self, asked: Asked<'_>) -> Result<(), Error> {
-        let asked = Asked { bash: None, ..asked };
-        answer(self.in_force().policy.check(asked, None))
+    /// [`Rejection::Refused`].
+    pub(crate) fn check(&self, subject: Subject<'_>) -> Result<(), Rejection> {
+        let subject = Subject { bash: None, ..subject };
+        decided(self.in_force().check(subject, None))
     }
 
-    /// For any request, as far as it can be said without a look at accounts.
+    /// Judges any request, as far as that is possible without looking up accounts.
     ///
     /// # Errors
-    /// [`Error::RefusedByPolicy`].
-    pub(crate) fn check_command(&self, asked: Asked<'_>) -> Result<Admission, Error> {
-        let in_force = self.in_force();
-        // What cannot run on any host (exec says so) is not worth a look at each rule.
-        if !in_force.policy.is_open() && asked.bash.is_some_and(|bash| bash.cmd.len() > MAX_CMD) {
-            let why = format!("is longer than {MAX_CMD} bytes");
-            return Err(StartError::InvalidCommand { field: "cmd", why }.into());
+    /// The reason why it is not admitted.
+    pub(crate) fn check_command(&self, subject: Subject<'_>) -> Result<Admission, Rejection> {
+        let policy = self.in_force();
+        if !policy.is_open() && subject.bash.is_some_and(|bash| bash.cmd.len() > MAX_CMD) {
+            return Err(Rejection::CommandTooLong);
         }
-        match in_force.policy.check(asked, None) {
-            Verdict::NeedsAccount if asked.bash.is_some() => Ok(Admission::DependsOnAccount),
-            verdict => answer(verdict).map(|()| Admission::Granted),
+        match policy.check(subject, None) {
+            Verdict::NeedsAccount if subject.bash.is_some() => Ok(Admission::DependsOnAccount),
+            verdict => decided(verdict).map(|()| Admission::Granted),
         }
     }
 
-    /// For a request that [`Gate::check_command`] could not judge: looks its command's account up.
+    /// Looks up the command's account and judges a request that [`Gate::check_command`] could not.
     ///
     /// # Errors
-    /// [`Error::RefusedByPolicy`]; those of the look-up, [`StartError::NoSuchUser`] and its like: what can't be judged is
-    /// not let in.
-    pub(crate) async fn check_account(&self, asked: Asked<'_>) -> Result<(), Error> {
-        let in_force = self.in_force();
-        let Some(bash) = asked.bash else { return self.check(asked) };
-        let account = self.executor.account(bash.user.clone(), bash.group.clone()).await?;
-        let identity = &account.identity;
-        let is_member = match &bash.group {
-            None => true,
-            // By themselves: the groups of `identity` have the one asked for among them.
-            Some(_) => self.executor.own_groups(bash.user.clone()).await?.contains(&identity.gid),
-        };
-        let numbers = self.executor.numbers(&in_force.called).await?;
-        let run_as = RunAs {
-            uid: identity.uid,
-            gid: identity.gid,
-            groups: &identity.groups,
-            is_member,
-            numbers: &numbers,
-        };
-        answer(in_force.policy.check(asked, Some(run_as)))
+    /// A [`Rejection`], or why the look-up failed: a request that can't be judged is not admitted.
+    pub(crate) async fn check_account<A: Accounts>(
+        &self,
+        subject: Subject<'_>,
+        accounts: &A,
+    ) -> Result<(), A::Error> {
+        let policy = self.in_force();
+        let Some(bash) = subject.bash else { return Ok(self.check(subject)?) };
+        let run_as = accounts.run_as(bash, policy.names()).await?;
+        Ok(decided(policy.check(subject, Some(&run_as)))?)
     }
 
-    fn in_force(&self) -> Arc<InForce> {
+    fn in_force(&self) -> Arc<Policy> {
         Arc::clone(&self.in_force.lock())
     }
 }
 
-fn answer(verdict: Verdict) -> Result<(), Error> {
+fn decided(verdict: Verdict) -> Result<(), Rejection> {
     match verdict {
         Verdict::Allowed => Ok(()),
-        Verdict::Refused(refusal) => {
-            Err(Error::RefusedByPolicy { rule: refusal.rule, reason: refusal.reason })
+        Verdict::Refused(refusal) => Err(Rejection::Refused(refusal)),
+        // The rules were given an account, so they never say this; if they did, nothing may pass.
+        Verdict::NeedsAccount => {
+            Err(Rejection::Refused(Refusal { rule: "default".to_owned(), reason: None }))
         }
-        // An account was given, so this is not said; and if it were, nothing is let in.
-        Verdict::NeedsAccount => Err(Error::RefusedByPolicy { rule: "default".to_owned(), reason: None }),
     }
 }

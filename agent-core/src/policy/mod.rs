@@ -8,5 +8,5 @@ mod gate;
 mod rules;
 
 pub(crate) use file::load;
-pub(crate) use gate::{Admission, Gate};
-pub(crate) use rules::{Asked, Policy};
+pub(crate) use gate::{Accounts, Admission, Gate, Rejection};
+pub(crate) use rules::{Name, Policy, RunAs, Subject};

@@ -29,5 +29,5 @@ pub(crate) use results::TaskResult;
 pub(crate) use runner::{boot_id, wait_until};
 pub(crate) use spool_dir::OutputChunk;
 pub(crate) use submit::{Submission, Submitted};
-pub(crate) use table::{Counts, Phase};
+pub(crate) use table::Phase;
 pub(crate) use tasks::{Status, Tasks};

@@ -9,7 +9,7 @@
 mod rules;
 
 use agent_wire::message::Bash;
-use rules::{Asked, Policy};
+use rules::{Policy, Subject};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -18,6 +18,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let names = ["ctl.example.com".to_owned()];
     let bash = Bash { cmd: command.to_owned(), ..Bash::default() };
     for (method, bash) in [("sync.bash", Some(&bash)), ("async.bash", Some(&bash)), ("agent.info", None)] {
-        let _ = policy.check(Asked { method, controllers: &names, bash }, None);
+        let _ = policy.check(Subject { method, controllers: &names, bash }, None);
     }
 });

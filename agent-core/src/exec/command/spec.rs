@@ -7,17 +7,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use agent_wire::message::MAX_CMD;
 use agent_wire::message::{Bash, MAX_OUTPUT, StderrMode};
 
 use crate::exec::StartError;
 use crate::exec::cgroups::limits::Limits;
 
-/// Linux's bound for one argument, its final NUL excluded (MAX_ARG_STRLEN, execve(2)).
-pub const MAX_CMD: usize = 131_071;
 /// Bytes of all requested variables, each as `NAME=value` and a NUL.
 pub const MAX_ENV: usize = 128 * 1024;
 /// Bytes of standard input.
 pub const MAX_STDIN: usize = 16 * 1024 * 1024;
+
 /// One command. `Debug` shows neither the command's environment nor its input.
 #[derive(Clone, Default)]
 pub struct Spec {

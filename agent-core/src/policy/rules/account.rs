@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
+use std::sync::Arc;
 
 /// An account that a policy names. The host's accounts turn it into a number when it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,16 +14,16 @@ pub(crate) enum Name {
 }
 
 /// What a command would run as, once the host's accounts have been asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RunAs<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct RunAs {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     /// Its supplementary groups.
-    pub(crate) groups: &'a [u32],
+    pub(crate) groups: Vec<u32>,
     /// Whether `gid` is the user's own: its primary group, one it is a member of, or the operator's default.
     pub(crate) is_member: bool,
     /// The numbers of [`Policy::names`](super::Policy::names), in that order; none for what the host does not know.
-    pub(crate) numbers: &'a [Option<u32>],
+    pub(crate) numbers: Arc<[Option<u32>]>,
 }
 
 /// One item of `users` or `groups` as the file has it: `"deploy"`, `"1001"` or `1001`.

@@ -11,4 +11,4 @@ mod policy;
 mod rule;
 
 pub(crate) use account::{Name, RunAs};
-pub(crate) use policy::{Asked, Policy, Verdict};
+pub(crate) use policy::{Policy, Refusal, Subject, Verdict};

@@ -74,19 +74,24 @@ impl Policy {
         if written.rule.len() > MAX_RULES {
             return Err(format!("{} rules; at most {MAX_RULES} are taken", written.rule.len()));
         }
-        let mut policy = Self { allows_by_default, rules: Vec::new(), names: Vec::new() };
+        let (mut rules, mut names) = (Vec::new(), Names::default());
         for (place, rule) in written.rule.into_iter().enumerate() {
             let number = format!("rule {}", place + 1);
             let place = rule.name.as_ref().map_or(number.clone(), |name| format!("{number} (\"{name}\")"));
-            let rule = policy.rule(rule, number).map_err(|why| format!("{place}: {why}"))?;
-            policy.rules.push(rule);
+            rules.push(names.rule(rule, number).map_err(|why| format!("{place}: {why}"))?);
         }
-        if policy.names.len() > MAX_NAMES {
-            return Err(format!("{} accounts are named; at most {MAX_NAMES} may be", policy.names.len()));
+        if names.0.len() > MAX_NAMES {
+            return Err(format!("{} accounts are named; at most {MAX_NAMES} may be", names.0.len()));
         }
-        Ok(policy)
+        Ok(Self { allows_by_default, rules, names: names.0.into() })
     }
+}
 
+/// The accounts that the rules have named so far.
+#[derive(Default)]
+struct Names(Vec<Name>);
+
+impl Names {
     fn rule(&mut self, written: WrittenRule, number: String) -> Result<Rule, String> {
         if written.name.as_ref().is_some_and(|name| !is_line(name, MAX_RULE_NAME)) {
             return Err(format!("name must be one line of 1 to {MAX_RULE_NAME} characters"));
@@ -140,9 +145,9 @@ impl Policy {
             account::Written::Number(number) => return Account::Number(number),
             account::Written::Name(text) => name(text),
         };
-        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
+        let place = self.0.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.0.push(name);
+            self.0.len() - 1
         });
         Account::Named(place)
     }

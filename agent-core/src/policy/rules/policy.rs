@@ -4,10 +4,11 @@ use super::account::{Name, RunAs};
 use super::command::Text;
 use super::rule::{Match, Rule};
 use agent_wire::message::Bash;
+use std::sync::Arc;
 
 /// What a request asks for, as far as a rule can look at it.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
     /// The DNS names in the certificate of the server that asks.
     pub(crate) controllers: &'a [String],
@@ -38,17 +39,17 @@ pub(crate) struct Refusal {
 pub(crate) struct Policy {
     pub(super) allows_by_default: bool,
     pub(super) rules: Vec<Rule>,
-    pub(super) names: Vec<Name>,
+    pub(super) names: Arc<[Name]>,
 }
 
 impl Policy {
     /// Everything is allowed: what an enrolled controller may do on a host without a policy file.
     pub(crate) fn allow_all() -> Self {
-        Self { allows_by_default: true, rules: Vec::new(), names: Vec::new() }
+        Self { allows_by_default: true, rules: Vec::new(), names: Arc::default() }
     }
 
     /// Every account that a rule names.
-    pub(crate) fn names(&self) -> &[Name] {
+    pub(crate) fn names(&self) -> &Arc<[Name]> {
         &self.names
     }
 
@@ -68,10 +69,10 @@ impl Policy {
     }
 
     /// Decides. Without `run_as`, a request with a command may come back as [`Verdict::NeedsAccount`]; with it, never.
-    pub(crate) fn check(&self, asked: Asked<'_>, run_as: Option<RunAs<'_>>) -> Verdict {
-        let text = Text::new(asked.bash.map_or("", |bash| bash.cmd.as_str()));
+    pub(crate) fn check(&self, subject: Subject<'_>, run_as: Option<&RunAs>) -> Verdict {
+        let text = Text::new(subject.bash.map_or("", |bash| bash.cmd.as_str()));
         for rule in &self.rules {
-            match rule.matches(asked, &text, run_as) {
+            match rule.matches(subject, &text, run_as) {
                 Match::No => {}
                 Match::Unknown => return Verdict::NeedsAccount,
                 Match::Yes if rule.is_allow() => return Verdict::Allowed,
@@ -93,7 +94,7 @@ mod tests {
     /// root 0, www-data 33, deploy 1000, docker 998: the host that the tests' policies are for.
     const HOST: [(&str, u32); 4] = [("root", 0), ("www-data", 33), ("deploy", 1000), ("docker", 998)];
 
-    fn numbers(policy: &Policy) -> Vec<Option<u32>> {
+    fn numbers(policy: &Policy) -> Arc<[Option<u32>]> {
         let number = |text: &str| {
             let named = HOST.iter().find(|(name, _)| *name == text).map(|(_, id)| *id);
             // toor is root by another name.
@@ -106,15 +107,15 @@ mod tests {
     /// What a policy says of a command of `uid` with `gid`, of which `own` are the user's groups.
     fn verdict(policy: &Policy, method: &str, bash: &Bash, uid: u32, gid: u32, own: &[u32]) -> String {
         let controllers = ["ctl-1.example.com".to_owned()];
-        let asked = Asked { method, controllers: &controllers, bash: Some(bash) };
+        let subject = Subject { method, controllers: &controllers, bash: Some(bash) };
         let mut groups = own.to_vec();
         groups.push(gid);
         let is_member = bash.group.is_none() || own.contains(&gid);
         let numbers = numbers(policy);
-        let run_as = RunAs { uid, gid, groups: &groups, is_member, numbers: &numbers };
-        let verdict = policy.check(asked, Some(run_as));
+        let run_as = RunAs { uid, gid, groups, is_member, numbers };
+        let verdict = policy.check(subject, Some(&run_as));
         // What is decided without the account is decided the same with it.
-        let early = policy.check(asked, None);
+        let early = policy.check(subject, None);
         assert!(early == Verdict::NeedsAccount || early == verdict, "{early:?} but {verdict:?}");
         match verdict {
             Verdict::Allowed => "allowed".to_owned(),
@@ -227,12 +228,12 @@ mod tests {
             [[rule]]\naction = 'allow'\nmethods = ['getinfo.*']\ncontrollers = ['*.example.com']\n";
         let policy = Policy::parse(policy).unwrap();
         let check = |method, controller: &str| {
-            policy.check(Asked { method, controllers: &[controller.to_owned()], bash: None }, None)
+            policy.check(Subject { method, controllers: &[controller.to_owned()], bash: None }, None)
         };
         assert_eq!(check("getinfo.kernel", "ctl.example.com"), Verdict::Allowed);
         assert!(matches!(check("getinfo.kernel", "ctl.example.org"), Verdict::Refused(_)));
         assert!(matches!(check("sync.cancel", "ctl.example.com"), Verdict::Refused(_)));
-        let nobody = Asked { method: "getinfo.kernel", controllers: &[], bash: None };
+        let nobody = Subject { method: "getinfo.kernel", controllers: &[], bash: None };
         assert!(matches!(policy.check(nobody, None), Verdict::Refused(_)));
     }
 

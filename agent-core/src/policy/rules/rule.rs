@@ -3,7 +3,7 @@
 use super::account::{Account, RunAs};
 use super::command::{Allowed, Denied, Text};
 use super::pattern::{Controller, MethodPattern};
-use super::policy::{Asked, Refusal};
+use super::policy::{Refusal, Subject};
 use agent_wire::message::Bash;
 
 /// What a rule says, with what only rules that say so look at.
@@ -57,13 +57,13 @@ impl Rule {
     }
 
     /// `text` is that of the command asked for.
-    pub(super) fn matches(&self, asked: Asked<'_>, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
+    pub(super) fn matches(&self, subject: Subject<'_>, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
         let is_method =
-            |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(asked.method));
+            |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(subject.method));
         let is_controller = |controllers: &Vec<Controller>| {
             controllers.iter().any(|controller| match self.is_allow() {
-                true => controller.covers(asked.controllers),
-                false => controller.could_be(asked.controllers),
+                true => controller.covers(subject.controllers),
+                false => controller.could_be(subject.controllers),
             })
         };
         if !self.methods.as_ref().is_none_or(is_method)
@@ -71,7 +71,7 @@ impl Rule {
         {
             return Match::No;
         }
-        match asked.bash {
+        match subject.bash {
             Some(bash) => self.matches_command(bash, text, run_as),
             None if self.is_about_commands() => Match::No,
             None => Match::Yes,
@@ -87,7 +87,7 @@ impl Rule {
         has_commands || self.users.is_some() || self.groups.is_some()
     }
 
-    fn matches_command(&self, bash: &Bash, text: &Text<'_>, run_as: Option<RunAs<'_>>) -> Match {
+    fn matches_command(&self, bash: &Bash, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
         if let Action::Allow { commands: Some(_), env, stdin } = &self.action {
             // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the directory,
             // a script for an interpreter's input.
@@ -113,8 +113,8 @@ impl Rule {
         self.users.is_some() || self.groups.is_some() || (self.is_allow() && bash.group.is_some())
     }
 
-    fn is_account(&self, run_as: RunAs<'_>) -> bool {
-        let among = |list: &[Account], id| list.iter().any(|account| account.is(id, run_as.numbers));
+    fn is_account(&self, run_as: &RunAs) -> bool {
+        let among = |list: &[Account], id| list.iter().any(|account| account.is(id, &run_as.numbers));
         let is_user = self.users.as_deref().is_none_or(|users| among(users, run_as.uid));
         let is_group = match (&self.groups, self.is_allow()) {
             (None, true) => run_as.is_member,

@@ -15,6 +15,9 @@ pub const MAX_SYNC_TIMEOUT: u64 = 86_400;
 /// The longest `async.bash`, in seconds: 30 days.
 pub const MAX_TASK_TIMEOUT: u64 = 30 * 86_400;
 
+/// The longest command, in bytes: Linux takes 128 KiB for one argument, its NUL included (MAX_ARG_STRLEN, execve(2)).
+pub const MAX_CMD: usize = 131_071;
+
 /// The most output, in bytes, that a request may ask to be kept: 16 MiB.
 pub const MAX_OUTPUT: u64 = 16 << 20;
 

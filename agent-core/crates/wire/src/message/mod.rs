@@ -12,7 +12,7 @@ mod schedule;
 mod task;
 
 pub use bash::{
-    Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
+    Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_CMD, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
     StderrMode,
 };
 pub use event::{Event, EventKind, Output};

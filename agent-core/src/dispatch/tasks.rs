@@ -1,0 +1,128 @@
+//! `async.*`: requests about tasks (§6).
+
+use super::encode::encode;
+use super::events::{encoding, outcome};
+use super::failure::Routed;
+use super::reply;
+use super::route::Call;
+use super::ticket::IdKind;
+use crate::clock::{Millis, Seconds};
+use crate::exec::unfinished;
+use crate::task::{OutputChunk, Phase, Status, Submission, Submitted};
+use agent_wire::InvalidParams;
+use agent_wire::message::{Ack, Bash, MAX_TASK_TIMEOUT, OutputFrom, Response, TaskId, TaskList};
+use agent_wire::reply::{TaskOutput, TaskState, TaskStatus};
+use std::borrow::Cow;
+
+/// `async.bash`.
+pub(super) fn submit(call: &mut Call<'_>) -> Routed {
+    let bash = Bash::parse(call.params(), MAX_TASK_TIMEOUT)?;
+    if bash.stream {
+        let why = "stream is for sync.bash; use async.output instead".to_owned();
+        return Err(InvalidParams(why).into());
+    }
+    let replies = &call.caller.replies;
+    call.later_if_admitted(IdKind::Task, bash, replies, |id, bash, services, _| {
+        let submission = Submission::new(bash);
+        async move {
+            match services.tasks.submit(&id, submission).await? {
+                Submitted::Accepted => Ok(Response::success(&id, 0).with_message(Response::ACCEPTED)),
+                Submitted::Known(status) => {
+                    Ok(reply::with_data(&id, &status_of(&status))?.with_message("Known"))
+                }
+            }
+        }
+    })
+}
+
+/// `async.status`.
+pub(super) fn status(call: &Call<'_>) -> Routed {
+    let task = TaskId::parse(call.params())?;
+    let status = call.services().tasks.status(&task.0)?;
+    reply::with_data(call.id(), &status_of(&status)).map(Some)
+}
+
+/// `async.list`.
+pub(super) fn list(call: &Call<'_>) -> Routed {
+    let TaskList { after, limit } = TaskList::parse(call.params())?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let tasks = call.services().tasks.list(after.as_deref(), limit)?;
+    reply::with_data(call.id(), &tasks.iter().map(status_of).collect::<Vec<_>>()).map(Some)
+}
+
+/// `async.cancel`: replies with the task's state of this moment; its result follows when it has ended.
+pub(super) fn cancel(call: &mut Call<'_>) -> Routed {
+    let task = TaskId::parse(call.params())?;
+    call.later(IdKind::Request, move |id, services, _| async move {
+        let status = services.tasks.cancel(&task.0).await?;
+        reply::with_data(&id, &status_of(&status))
+    })
+}
+
+/// `async.output`.
+pub(super) fn output(call: &mut Call<'_>) -> Routed {
+    let from = OutputFrom::parse(call.params())?;
+    call.later(IdKind::Request, move |id, services, _| async move {
+        let asked = services.tasks.output(&from.task.0, from.offset, from.stderr);
+        let OutputChunk { offset, mut bytes, ended, base64 } = asked?;
+        if !ended && !base64 {
+            // The rest of a character that is cut comes with the next part.
+            let cut = unfinished(&bytes);
+            if cut < bytes.len() {
+                bytes.truncate(bytes.len() - cut);
+            }
+        }
+        let next = offset + bytes.len() as u64;
+        let (text, base64) = match encode(bytes, encoding(base64)) {
+            (text, None) => (Some(text), None),
+            (encoded, Some(_)) => (None, Some(encoded)),
+        };
+        reply::with_data(&id, &TaskOutput { offset, next, ended, text, base64 })
+    })
+}
+
+/// `async.ack`: once this has its reply, the result is not redelivered.
+pub(super) fn acknowledge(call: &mut Call<'_>) -> Routed {
+    let ack = Ack::parse(call.params())?;
+    let id_kind = if ack.id.is_some() { IdKind::Request } else { IdKind::Acknowledgement };
+    call.later(id_kind, move |id, services, _| async move {
+        services.tasks.acknowledge(&ack.task.0).await?;
+        Ok(Response::success(&id, 0))
+    })
+}
+
+/// Returns a task's state for the wire.
+pub(super) fn status_of(status: &Status) -> TaskStatus<'_> {
+    let Status { id, accepted, shape, phase, run } = status;
+    let mut found = TaskStatus {
+        task: Cow::Borrowed(id),
+        state: TaskState::Waiting,
+        due: run.as_ref().and_then(|run| run.at).map(|at| Seconds(at).to_string()),
+        accepted: Some(Millis(*accepted).to_string()),
+        started: None,
+        ended: None,
+        acknowledged: None,
+        resp: None,
+        retcode: None,
+        message: None,
+    };
+    match phase {
+        Phase::Waiting(_) => {}
+        Phase::Running(begun) => {
+            found.state = TaskState::Running;
+            found.started = Some(Millis(begun.at).to_string());
+        }
+        Phase::Ended { ended, acked, .. } => {
+            let outcome = outcome(id, ended, *shape);
+            found.state = TaskState::Ended;
+            found.started = ended.started.map(|at| Millis(at).to_string());
+            found.ended = Some(Millis(ended.at).to_string());
+            found.acknowledged = Some(*acked);
+            found.resp = Some(outcome.resp);
+            found.retcode = Some(outcome.retcode);
+            found.message = Some(outcome.message.into());
+        }
+    }
+    found
+}
+
