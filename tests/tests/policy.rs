@@ -222,8 +222,8 @@ async fn an_invalid_or_untrusted_policy_prevents_the_start() {
     let table: [(&str, u32, &str); 5] = [
         ("default = 'deny'", 0o600, ""),
         ("default = 'deny'\nrules = []", 0o600, "line 2"),
-        ("default = 'deny'", 0o620, "can be written by others"),
-        ("default = 'deny'", 0o602, "can be written by others"),
+        ("default = 'deny'", 0o620, "writable by its group or others"),
+        ("default = 'deny'", 0o602, "writable by its group or others"),
         ("[[rule]]\naction = 'deny'\nname = 'n'\ncommands = { regex = ['('] }", 0o600, "rule 1 (\"n\")"),
     ];
     for (text, mode, word) in table {
