@@ -59,7 +59,7 @@ lint: lint-deps
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --all-features --no-deps
 	@if PATH="$$PWD/target/tools:$$PATH" command -v cargo-deny >/dev/null; then \
-	    PATH="$$PWD/target/tools:$$PATH" cargo-deny --offline --locked check bans licenses sources; \
+	    $(CARGO) fetch --locked --quiet && PATH="$$PWD/target/tools:$$PATH" cargo-deny --offline --locked check bans licenses sources; \
 	else \
 	    echo 'SKIPPED (needs cargo-deny: cargo install cargo-deny): licenses and sources of dependencies'; \
 	fi

@@ -21,7 +21,8 @@ impl Line {
 
     /// A text of which no more than `max` bytes stand here; then `KEY_bytes` says how many there were.
     pub(super) fn long_text(&mut self, key: &str, value: &str, max: usize) {
-        self.text(key, &value[..value.floor_char_boundary(max)]);
+        let end = (0..=max.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+        self.text(key, &value[..end]);
         if value.len() > max {
             self.key(key);
             self.0.truncate(self.0.len() - 2);

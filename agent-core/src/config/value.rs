@@ -30,7 +30,7 @@ pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 }
 
 /// Checks that a number lies in its range.
-pub(super) fn within<T: PartialOrd + Display>(
+pub(super) fn within<T: Copy + PartialOrd + Display>(
     key: &'static str,
     value: T,
     range: RangeInclusive<T>,
