@@ -1,5 +1,7 @@
 //! The daemon from start to stop: flags, configuration, log, the agent's parts, signals, shutdown.
 
+mod error;
+
 use crate::audit::Audit;
 use crate::cli::Cli;
 use crate::config::Config;
@@ -14,11 +16,10 @@ use crate::policy::{self, Gate, Policy};
 use crate::schedule::{self, Scheduler};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
-use crate::{exec, identity, plugin, task};
+use crate::{exec, plugin, task};
 use agent_wire::Method;
 use clap::Parser as _;
-use std::fmt;
-use std::io;
+use error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,52 +133,6 @@ fn announce(policy: Policy) -> Policy {
     policy
 }
 
-/// A daemon that could not start or run.
-#[derive(Debug)]
-enum Error {
-    /// The log file cannot be opened.
-    Log(logging::Error),
-    /// The state directory cannot be used.
-    Identity(identity::Error),
-    /// A system call failed.
-    System {
-        /// The call's name.
-        call: &'static str,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// A part of the agent did not start.
-    Part(Box<dyn std::error::Error>),
-}
-
-impl Error {
-    fn part(error: impl std::error::Error + 'static) -> Self {
-        Self::Part(Box::new(error))
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(error) => error.fmt(f),
-            Self::Identity(error) => error.fmt(f),
-            Self::System { call, source } => write!(f, "{call}: {source}"),
-            Self::Part(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Log(error) => error.source(),
-            Self::Identity(error) => error.source(),
-            Self::System { source, .. } => Some(source),
-            Self::Part(error) => error.source(),
-        }
-    }
-}
-
 /// The signals that the daemon handles.
 struct Signals {
     terminate: Signal,
@@ -221,18 +176,21 @@ impl Daemon<'_> {
         identity: Identity,
     ) -> Result<Daemon<'_>, Error> {
         // First, so that nothing starts with an invalid policy.
-        let policy = match policy::load(config.policy.as_deref()).map_err(Error::part)? {
+        let policy = match policy::load(config.policy.as_deref()).map_err(Error::Policy)? {
             Some(policy) => announce(policy),
             None => Policy::allow_all(),
         };
         let (shutdown, stopping) = Shutdown::new();
-        let executor = Arc::new(Executor::start(config.exec.clone(), exec::Platform::default()).map_err(Error::part)?);
+        let executor = Executor::start(config.exec.clone(), exec::Platform::default());
+        let executor = Arc::new(executor.map_err(Error::Exec)?);
         let plugins = Arc::new(Plugins::new(config.plugin_dirs.clone(), config.plugins.clone()));
-        let tasks = Arc::new(Tasks::open(&config.state_dir, config.tasks, executor.clone()).map_err(Error::part)?);
+        let tasks = Tasks::open(&config.state_dir, config.tasks, executor.clone());
+        let tasks = Arc::new(tasks.map_err(Error::Task)?);
         let cron = config.cron.clone();
-        schedule::check(&cron.timezone, &cron.calendar).map_err(Error::part)?;
+        schedule::check(&cron.timezone, &cron.calendar).map_err(Error::Schedule)?;
+        let boot_id = task::boot_id().map_err(Error::Task)?;
         let scheduler =
-            Scheduler::new(&identity.host_id, task::boot_id().map_err(Error::part)?, &cron, tasks.clone(), executor.clone());
+            Scheduler::new(&identity.host_id, boot_id, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy));
         let audit = Audit::new(config.audit_file(), config.audit.clone());
         let services = Services {
@@ -275,7 +233,7 @@ impl Daemon<'_> {
             self.dispatcher.clone(),
             self.stopping.clone(),
         );
-        self.scheduler.start().map_err(Error::part)?;
+        self.scheduler.start().map_err(Error::Schedule)?;
         let link = tokio::spawn(link.run());
         let local = self.local().map(|local| tokio::spawn(local.run()));
         let signal = loop {

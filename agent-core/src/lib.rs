@@ -1,7 +1,8 @@
-//! The host agent: `link → dispatch → {exec, plugin} → reply → link`; `local` is a link of this host's own root.
+//! The host agent: `link → dispatch → {exec, plugin, task, schedule} → reply → link`; `local` serves
+//! this host's own root in the same way.
 //!
-//! The two binaries are a few lines each; everything they do is here. Only `dispatch` replies,
-//! only `exec` starts commands, only `plugin` starts workers.
+//! The two binaries only call [`daemon::main`] and [`boot::main`]. Only `dispatch` replies to
+//! requests, and only `plugin` starts plugin workers.
 
 mod audit;
 pub mod boot;

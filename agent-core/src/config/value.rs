@@ -35,10 +35,11 @@ pub(super) fn within<T: Copy + PartialOrd + Display>(
     value: T,
     range: RangeInclusive<T>,
 ) -> Result<(), Error> {
-    if range.contains(&value) {
+    let (least, most) = range.into_inner();
+    if value >= least && value <= most {
         return Ok(());
     }
-    Err(Error::key(key, format!("must be from {} to {}, not {value}", range.start(), range.end())))
+    Err(Error::key(key, format!("must be from {least} to {most}, not {value}")))
 }
 
 /// Checks that a path is absolute.

@@ -7,6 +7,6 @@ mod file;
 mod gate;
 mod rules;
 
-pub(crate) use file::load;
+pub(crate) use file::{Error, load};
 pub(crate) use gate::{Accounts, Admission, Gate, Rejection};
 pub(crate) use rules::{Name, Policy, RunAs, Subject};

@@ -1,0 +1,59 @@
+//! Why the daemon could not start or run.
+
+use crate::exec::StartError;
+use crate::{identity, logging, policy, schedule, task};
+use std::fmt;
+use std::io;
+
+/// A daemon that could not start or run.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// The log file cannot be opened.
+    Log(logging::Error),
+    /// The state directory cannot be used.
+    Identity(identity::Error),
+    /// The policy cannot be used.
+    Policy(policy::Error),
+    /// Commands cannot be run.
+    Exec(StartError),
+    /// The tasks cannot be opened.
+    Task(task::Error),
+    /// Schedules cannot be read or timed.
+    Schedule(schedule::Error),
+    /// A system call failed.
+    System {
+        /// The call's name.
+        call: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Identity(error) => error.fmt(f),
+            Self::Policy(error) => error.fmt(f),
+            Self::Exec(error) => error.fmt(f),
+            Self::Task(error) => error.fmt(f),
+            Self::Schedule(error) => error.fmt(f),
+            Self::System { call, source } => write!(f, "{call}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // A part's message is this error's message, so its cause is this error's cause.
+        match self {
+            Self::Log(error) => error.source(),
+            Self::Identity(error) => error.source(),
+            Self::Policy(error) => error.source(),
+            Self::Exec(error) => error.source(),
+            Self::Task(error) => error.source(),
+            Self::Schedule(error) => error.source(),
+            Self::System { source, .. } => Some(source),
+        }
+    }
+}
