@@ -1,7 +1,9 @@
-//! The open channel: bytes in to the dispatcher, answers out, until one side ends it (§3).
+//! The loop that serves one channel or local connection: bytes in to the dispatcher, replies out, until one
+//! side ends it (§3).
 //!
-//! One loop does both directions. What is ready to go out goes out together, as few TLS records as it fits
-//! in; a server that does not read stops being read, so what waits is bounded.
+//! `link` and `local` call it. One loop does both directions. Lines that are ready go out together, in as
+//! few TLS records as they fit in. A caller that does not read is no longer read from, so what waits is
+//! bounded.
 
 use crate::caller::{Caller, Outgoing, Peer};
 use crate::dispatch::Dispatcher;
@@ -15,41 +17,42 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Bytes read at once: one TLS record's worth.
+/// Bytes read at once, the size of a TLS record.
 const READ_BYTES: usize = 16 << 10;
 
-/// Unsent bytes beyond which nothing more is read or taken from the handlers.
+/// Unsent bytes beyond which the loop reads nothing more and takes nothing more from the handlers.
 const HIGH_WATER: usize = 1 << 20;
 
-/// Unsent bytes beyond which pieces of output and results wait, so that an answer never has much before it.
+/// Unsent bytes beyond which output and results wait, so that a reply never waits behind much of them.
 const LOW_WATER: usize = 32 << 10;
 
-/// The buffer kept while nothing is going out.
+/// The largest buffer kept while nothing goes out.
 const IDLE_CAPACITY: usize = 16 << 10;
 
-/// After so long without a message in either direction, twice as long at most, what the work took is given back, once.
+/// The memory that work took is returned once, after this long without a message in either direction, or
+/// twice as long at most.
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// How long a goodbye may take.
+/// How long closing the stream may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a channel ended.
+/// How a session ended.
 #[derive(Debug)]
-pub(crate) enum End {
-    /// The server said goodbye (TLS close_notify).
+pub(crate) enum SessionEnd {
+    /// The other end closed it (TLS close_notify).
     Closed,
-    /// It broke.
+    /// The connection broke.
     Lost(io::Error),
-    /// The server's bytes could not be followed any more.
+    /// Its bytes could no longer be split into messages.
     Garbage(Malformed),
-    /// This agent is shutting down, or its configuration moved the link.
+    /// This agent shuts down, or its configuration moved the link.
     Left,
-    /// It asked for nothing for too long.
+    /// The other end sent no request for too long.
     Quiet,
 }
 
-/// Serves the channel. `decoder` may hold messages already; `moved` ends it from this side, and `patience` does where
-/// the other end keeps it open and asks for nothing.
+/// Serves a connection until it ends. `decoder` may hold messages already. `moved` ends the session from this
+/// side, and so does `patience` where the other end keeps it open and sends no request.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: Peer,
@@ -58,10 +61,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stopping: &mut Stopping,
     moved: impl Future<Output = ()>,
     patience: Option<Duration>,
-) -> End {
+) -> SessionEnd {
     let (caller, waiting) = Caller::new(peer);
     let _connected = dispatcher.connected(&caller);
-    let mut channel = Channel {
+    let mut session = Session {
         decoder,
         dispatcher,
         caller,
@@ -71,11 +74,11 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         flushed: true,
         garbage: None,
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
-        // What has been done so far (crontabs read, the handshake) is looked at once more when the channel has settled.
+        // The start and the handshake took memory, which is returned once the session has settled.
         stirred: true,
         heard: false,
     };
-    channel.take_messages();
+    session.take_messages();
     let mut settling = Settling::default();
     let mut patience = patience.map(Patience::new);
     let mut left = pin!(async {
@@ -87,45 +90,46 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let mut leaving = false;
     let end = poll_fn(|cx| {
         leaving = leaving || left.as_mut().poll(cx).is_ready();
-        let end = channel.poll(cx, &mut stream);
-        settling.poll(cx, &mut channel.stirred);
+        let end = session.poll(cx, &mut stream);
+        settling.poll(cx, &mut session.stirred);
         if end.is_pending()
-            && patience.as_mut().is_some_and(|patience| patience.poll(cx, &mut channel).is_ready())
+            && patience.as_mut().is_some_and(|patience| patience.poll(cx, &mut session).is_ready())
         {
-            return Poll::Ready(End::Quiet);
+            return Poll::Ready(SessionEnd::Quiet);
         }
         match end {
-            Poll::Pending if leaving && channel.is_sent() => Poll::Ready(End::Left),
+            Poll::Pending if leaving && session.is_sent() => Poll::Ready(SessionEnd::Left),
             other => other,
         }
     })
     .await;
-    if !matches!(end, End::Lost(_)) {
-        // Best effort: the peer may be gone, and the answers it did not take are lost with it either way.
+    if !matches!(end, SessionEnd::Lost(_)) {
+        // Best effort: the peer may be gone, and the replies that it did not take are lost either way.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
     }
     end
 }
 
-struct Channel<'a> {
+struct Session<'a> {
     decoder: Decoder,
     dispatcher: &'a Dispatcher,
     caller: Caller,
     waiting: Outgoing,
     out: Vec<u8>,
-    /// Of `out`, what TLS has taken.
+    /// How much of `out` the stream has taken.
     sent: usize,
     flushed: bool,
-    /// The stream can't be followed: what is in `out` goes, then the channel ends.
+    /// Why the bytes can't be split into messages: `out` is sent, then the session ends.
     garbage: Option<Malformed>,
     buffer: Box<[u8]>,
-    /// A message has come or gone since this was last looked at.
+    /// Whether a message has come or gone since the last check.
     stirred: bool,
-    /// A message has come since this was last looked at.
+    /// Whether a message has come since the last check.
     heard: bool,
 }
 
-/// Sees when the channel has settled. A timer stands only after something has moved: a quiet channel wakes nobody.
+/// Returns memory once the session has settled. Its timer runs only after something has moved, so a quiet
+/// session wakes nobody.
 #[derive(Default)]
 struct Settling(Option<Pin<Box<Sleep>>>);
 
@@ -149,7 +153,7 @@ impl Settling {
     }
 }
 
-/// Sees when the other end has asked for nothing for a whole while, and nothing is owed to it.
+/// Notices that the other end has sent no request for a while and waits for no reply.
 struct Patience {
     limit: Duration,
     timer: Pin<Box<Sleep>>,
@@ -160,10 +164,10 @@ impl Patience {
         Self { limit, timer: Box::pin(sleep(limit)) }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, channel: &mut Channel<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>, session: &mut Session<'_>) -> Poll<()> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            if !std::mem::take(&mut channel.heard) && channel.caller.is_idle() {
+            if !std::mem::take(&mut session.heard) && session.caller.is_idle() {
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(Instant::now() + self.limit);
@@ -171,7 +175,7 @@ impl Patience {
     }
 }
 
-impl Channel<'_> {
+impl Session<'_> {
     fn unsent(&self) -> usize {
         self.out.len() - self.sent
     }
@@ -180,23 +184,23 @@ impl Channel<'_> {
         self.unsent() == 0 && self.flushed && self.waiting.replies.is_empty() && self.waiting.bulk.is_empty()
     }
 
-    /// Moves what can be moved, until neither direction can go on.
+    /// Reads and writes until neither direction can go on.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    ) -> Poll<End> {
+    ) -> Poll<SessionEnd> {
         loop {
             let more = self.take_lines(cx);
             let written = self.poll_write(cx, Pin::new(stream));
-            // In the turn of the answers, and not between a server and what it waits for.
+            // In the same turn as the replies, and not before them.
             self.dispatcher.flush_audit();
             if let Poll::Ready(Err(error)) = written {
-                return Poll::Ready(End::Lost(error));
+                return Poll::Ready(SessionEnd::Lost(error));
             }
             if self.garbage.is_some() {
                 return match self.unsent() == 0 && self.flushed {
-                    true => Poll::Ready(End::Garbage(self.garbage.take().expect("checked above"))),
+                    true => Poll::Ready(SessionEnd::Garbage(self.garbage.take().expect("checked above"))),
                     false => Poll::Pending,
                 };
             }
@@ -207,23 +211,23 @@ impl Channel<'_> {
                 continue;
             }
             match ready!(self.poll_read(cx, Pin::new(stream))) {
-                Ok(0) => return Poll::Ready(End::Closed),
+                Ok(0) => return Poll::Ready(SessionEnd::Closed),
                 Ok(_) => self.take_messages(),
-                Err(error) => return Poll::Ready(End::Lost(error)),
+                Err(error) => return Poll::Ready(SessionEnd::Lost(error)),
             }
         }
     }
 
-    /// Takes what waits to go out, answers first. Whether there may be more, which then wakes nobody.
+    /// Takes the lines that wait, replies first. Returns whether more may be ready, which then wakes nobody.
     fn take_lines(&mut self, cx: &mut Context<'_>) -> bool {
         while self.unsent() < HIGH_WATER {
-            let Poll::Ready(Some(answer)) = self.waiting.replies.poll_recv(cx) else {
+            let Poll::Ready(Some(reply)) = self.waiting.replies.poll_recv(cx) else {
                 return self.take_bulk(cx);
             };
             match self.out.is_empty() {
-                // A large answer is not copied.
-                true => self.out = answer,
-                false => self.out.extend_from_slice(&answer),
+                // A large reply is not copied.
+                true => self.out = reply,
+                false => self.out.extend_from_slice(&reply),
             }
             self.stirred = true;
         }
@@ -272,7 +276,7 @@ impl Channel<'_> {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Hands every whole message to the dispatcher; what it answers at once goes straight to `out`.
+    /// Hands every whole message to the dispatcher; replies that are ready go straight to `out`.
     fn take_messages(&mut self) {
         loop {
             match self.decoder.next_message() {

@@ -115,7 +115,7 @@ async fn a_redirect_loop_ends_after_five_and_the_agent_backs_off() {
         server.answer_and_close(&redirect(server.address())).await;
     }
     agent.logged("more than 5 redirects in a row").await;
-    agent.logged("next round in").await;
+    agent.logged("no server reachable; retrying in").await;
     // And it is not the worse for it.
     server.channel().await;
 }
@@ -201,7 +201,7 @@ async fn plaintext_bytes_are_never_taken_as_bytes_of_the_channel() {
         .write_all(b"{\"method\":\"accept\"}\n{\"id\":\"1\",\"method\":\"sync.bash\",\"cmd\":\"true\"}\n")
         .await
         .unwrap();
-    agent.logged("more than an answer to init before TLS").await;
+    agent.logged("more than a reply to init before TLS").await;
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     assert!(rest.is_empty(), "the agent went on: {} bytes", rest.len());
@@ -249,7 +249,7 @@ async fn a_silent_or_slow_or_babbling_server_costs_one_attempt() {
     let _ = garbage.write_all(b"\x00\xff\x16").await;
     let mut channel = good.channel().await;
     assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
-    assert_eq!(agent.log().matches("the answer to init took too long").count(), 2);
+    assert_eq!(agent.log().matches("the reply to init took too long").count(), 2);
 }
 
 #[tokio::test]

@@ -118,7 +118,8 @@ async fn another_user_is_refused() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "b''\n", "{output:?}");
-    agent.logged("of uid 65534 is refused").await;
+    agent.logged("rejected a connection from process").await;
+    agent.logged("of uid 65534").await;
     assert_eq!(Local::connect(&agent).await.ask(&ping("1")).await["resp"], "success");
 }
 

@@ -1,4 +1,4 @@
-//! From a request to its line.
+//! From a request to its line, and from lines to the file.
 
 use super::file::LogFile;
 use super::line::Line;
@@ -11,50 +11,51 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// Bytes of a command, or of a plugin's arguments, that stand in a line.
+/// The most bytes of a command, or of a plugin's arguments, in a line.
 const MAX_TEXT: usize = 4 << 10;
 
-/// Bytes of an answer's message that stand in a line, and of the names in a list.
+/// The most bytes of a reply's message, or of the names in a list.
 const MAX_DETAIL: usize = 1 << 10;
 
-/// Bytes of a user's or group's name, and of an id, that stand in a line.
+/// The most bytes of a user's or group's name, or of an id.
 const MAX_NAME: usize = 256;
 
-/// The audit log of this agent. Cheap to clone; all clones are one.
+/// This agent's audit log. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Audit(Arc<Mutex<State>>);
+pub(crate) struct Audit(Arc<Mutex<Writer>>);
 
 #[derive(Debug)]
-struct State {
+struct Writer {
     /// `None`: there is no audit log.
     path: Option<PathBuf>,
     settings: AuditSettings,
     file: LogFile,
-    /// Whole lines that wait to be written together, and how many they are.
+    /// Whole lines that wait to be written together, and their number.
     gathered: String,
     count: u64,
-    /// Somebody sees to it that they are.
+    /// Whether a session flushes them.
     gathering: bool,
-    /// Lines that could not be written since one last could.
+    /// Lines lost since the last one that could be written.
     lost: u64,
 }
 
-/// Bytes of lines that are written together at most.
+/// The most bytes of lines that are written together.
 const MAX_GATHERED: usize = 16 << 10;
 
-/// While this is held lines are gathered, and its holder calls [`Audit::flush`] in the turn in which answers go out.
+/// While a session holds this, lines are gathered; the session calls [`Audit::flush`] in the turn in which
+/// replies go out.
 #[derive(Debug)]
 pub(crate) struct Gathering(Audit);
 
 impl Drop for Gathering {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.gathering = false;
-        state.flush();
+        let mut writer = self.0.writer();
+        writer.gathering = false;
+        writer.flush();
     }
 }
 
-/// A request that has come and has no answer yet. Dropped without one, it leaves no line.
+/// A request that has no reply yet. Dropped without one, it leaves no line.
 #[derive(Debug)]
 pub(crate) struct Entry {
     audit: Audit,
@@ -64,33 +65,33 @@ pub(crate) struct Entry {
 }
 
 impl Audit {
-    /// A log; its file is opened with the first line.
+    /// Creates a log; its file is opened for the first line.
     pub(crate) fn new(path: Option<PathBuf>, settings: AuditSettings) -> Self {
         let (file, gathered) = (LogFile::default(), String::new());
-        Self(Arc::new(Mutex::new(State { path, settings, file, gathered, count: 0, gathering: false, lost: 0 })))
+        Self(Arc::new(Mutex::new(Writer { path, settings, file, gathered, count: 0, gathering: false, lost: 0 })))
     }
 
-    /// New settings; the file is opened again, also when they are the same.
+    /// Takes over new settings and reopens the file, even if the settings are the same.
     pub(crate) fn reconfigure(&self, path: Option<PathBuf>, settings: AuditSettings) {
-        let mut state = self.state();
-        state.flush();
-        state.path = path;
-        state.settings = settings;
-        state.file.reopen();
+        let mut writer = self.writer();
+        writer.flush();
+        writer.path = path;
+        writer.settings = settings;
+        writer.file.reopen();
     }
 
-    /// Gathers lines from now on, so that a thousand requests that come together cost a few writes.
+    /// Gathers lines from now on, so that a thousand simultaneous requests cost a few writes.
     pub(crate) fn gather(&self) -> Gathering {
-        self.state().gathering = true;
+        self.writer().gathering = true;
         Gathering(self.clone())
     }
 
-    /// Writes what is gathered.
+    /// Writes the gathered lines.
     pub(crate) fn flush(&self) {
-        self.state().flush();
+        self.writer().flush();
     }
 
-    /// Opens the entry of a request; none where there is no audit log, and none for `agent.ping`.
+    /// Opens a request's entry; `None` without an audit log and for `agent.ping`.
     pub(crate) fn begin(&self, peer: &Peer, request: &Request) -> Option<Entry> {
         if request.method == Method::AgentPing {
             return None;
@@ -102,7 +103,7 @@ impl Audit {
         Some(entry)
     }
 
-    /// Opens the entry of one method of several that a request asks for.
+    /// Opens the entry of one of several methods in a request.
     pub(crate) fn part(&self, peer: &Peer, id: &str, method: &str) -> Option<Entry> {
         let mut entry = self.entry(peer)?;
         entry.line.text("id", id);
@@ -110,19 +111,19 @@ impl Audit {
         Some(entry)
     }
 
-    /// The line of a message that was no request; `answer` is what its sender was told.
-    pub(crate) fn unusable(&self, peer: &Peer, answer: &Response) {
+    /// Adds the line of a message that is not a request; `reply` goes to its sender.
+    pub(crate) fn unusable(&self, peer: &Peer, reply: &Response) {
         if let Some(mut entry) = self.entry(peer) {
-            match &answer.id {
+            match &reply.id {
                 Some(id) => entry.line.long_text("id", id, MAX_NAME),
                 None => entry.line.plain("id", "null"),
             }
-            entry.end(answer);
+            entry.end(reply);
         }
     }
 
     fn entry(&self, peer: &Peer) -> Option<Entry> {
-        self.state().path.as_ref()?;
+        self.writer().path.as_ref()?;
         let mut line = Line::new();
         line.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
         match peer {
@@ -139,35 +140,35 @@ impl Audit {
         Some(Entry { audit: self.clone(), line, since: Instant::now(), rule: None })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
         // Nothing under the lock can panic halfway through a change.
         self.0.lock()
     }
 }
 
 impl Entry {
-    /// Which rule of the policy refused the request.
+    /// Notes the policy's rule that rejected the request.
     pub(crate) fn refused_by(&mut self, rule: &str) {
         self.rule = Some(rule.to_owned());
     }
 
-    /// Adds the line. What is returned writes it, where no channel does so with the answer.
-    pub(crate) fn end(mut self, answer: &Response) -> Audit {
+    /// Adds the line. The caller flushes the returned log where no session does so with the reply.
+    pub(crate) fn end(mut self, reply: &Response) -> Audit {
         let line = &mut self.line;
-        line.plain("resp", if answer.resp == Resp::Success { "\"success\"" } else { "\"failed\"" });
-        line.plain("retcode", answer.retcode);
-        if answer.resp == Resp::Failed {
-            line.long_text("message", &answer.message, MAX_DETAIL);
+        line.plain("resp", if reply.resp == Resp::Success { "\"success\"" } else { "\"failed\"" });
+        line.plain("retcode", reply.retcode);
+        if reply.resp == Resp::Failed {
+            line.long_text("message", &reply.message, MAX_DETAIL);
         }
         if let Some(rule) = &self.rule {
             line.text("rule", rule);
         }
         line.plain("seconds", format_args!("{:.6}", self.since.elapsed().as_secs_f64()));
-        self.audit.state().append(&self.line.finish());
+        self.audit.writer().append(&self.line.finish());
         self.audit
     }
 
-    /// What was asked for: names and texts, no input and no variable's value.
+    /// Adds the request's names and texts, without input and values of variables.
     fn describe(&mut self, params: Params<'_>, brings_command: bool) {
         let line = &mut self.line;
         for name in ["user", "group"] {
@@ -176,7 +177,7 @@ impl Entry {
             }
         }
         if brings_command && !matches!(params.account("user"), Ok(Some(_))) {
-            // §5: root, or the agent's own user.
+            // The default of §5: root, or the agent's own user.
             match nix::unistd::geteuid() {
                 root if root.is_root() => line.text("user", "root"),
                 uid => line.text("user", &uid.to_string()),
@@ -195,7 +196,7 @@ impl Entry {
         if let Ok(Some(env)) = params.object("env") {
             line.list("env", env.keys().map(String::as_str), MAX_DETAIL);
         }
-        // Of the requests that are about another: sync.cancel, async.status and its kin, cron.remove.
+        // For requests about another one: sync.cancel, async.status and the like, cron.remove.
         for name in ["target", "task", "name"] {
             if let Ok(Some(text)) = params.text(name) {
                 line.long_text(name, text, MAX_NAME);
@@ -204,7 +205,7 @@ impl Entry {
     }
 }
 
-impl State {
+impl Writer {
     fn append(&mut self, line: &str) {
         self.gathered.push_str(line);
         self.count += 1;
@@ -220,26 +221,26 @@ impl State {
         let mut lines = std::mem::take(&mut self.gathered);
         let count = std::mem::take(&mut self.count);
         let Some(path) = &self.path else { return };
-        let told = (self.lost > 0).then(|| {
+        let after_gap = (self.lost > 0).then(|| {
             let mut gap = Line::new();
             gap.text("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string());
             gap.plain("lost_lines", self.lost);
             gap.finish() + &lines
         });
-        match self.file.append(path, &self.settings, told.as_deref().unwrap_or(&lines)) {
+        match self.file.append(path, &self.settings, after_gap.as_deref().unwrap_or(&lines)) {
             Ok(()) if self.lost > 0 => {
-                log::warn!("{}: written again; {} lines were lost", path.display(), self.lost);
+                log::warn!("{}: writable again; {} lines were lost", path.display(), self.lost);
                 self.lost = 0;
             }
             Ok(()) => {}
             Err(error) => {
                 if self.lost == 0 {
-                    log::error!("{}: no audit log while this lasts: {error}", path.display());
+                    log::error!("cannot write {}: {error}; lines are lost until this is fixed", path.display());
                 }
                 self.lost += count;
             }
         }
-        // Room for the next few lines; a flood's is given back.
+        // Keeps room for a few lines; the room of a flood is freed.
         lines.clear();
         lines.shrink_to(MAX_GATHERED / 16);
         self.gathered = lines;

@@ -1,8 +1,8 @@
-//! One line being written: fields of a JSON object, every text bounded.
+//! One line under construction: the fields of a JSON object, each text bounded.
 
 use std::fmt::{Display, Write as _};
 
-/// A JSON object in the making.
+/// A JSON object under construction.
 #[derive(Debug)]
 pub(super) struct Line(String);
 
@@ -13,13 +13,13 @@ impl Line {
         Self(text)
     }
 
-    /// A text, and what of it stands here.
+    /// Adds a text.
     pub(super) fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         self.quoted(value);
     }
 
-    /// A text of which no more than `max` bytes stand here; then `KEY_bytes` says how many there were.
+    /// Adds a text, cut to at most `max` bytes; `KEY_bytes` then holds its length.
     pub(super) fn long_text(&mut self, key: &str, value: &str, max: usize) {
         let end = (0..=max.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
         self.text(key, &value[..end]);
@@ -30,13 +30,13 @@ impl Line {
         }
     }
 
-    /// A number, or what else is JSON as it is displayed.
+    /// Adds a number, or another value whose `Display` is JSON.
     pub(super) fn plain(&mut self, key: &str, value: impl Display) {
         self.key(key);
         let _ = write!(self.0, "{value}");
     }
 
-    /// A list of texts, as many as fit into `max` bytes; when it is not all, `KEY_count` says how many there were.
+    /// Adds a list of texts, as many as fit into `max` bytes; if some don't, `KEY_count` holds their number.
     pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, max: usize) {
         self.key(key);
         self.0.push('[');
@@ -60,7 +60,7 @@ impl Line {
         }
     }
 
-    /// The whole line.
+    /// Returns the whole line.
     pub(super) fn finish(mut self) -> String {
         self.0.push_str("}\n");
         self.0
@@ -75,12 +75,12 @@ impl Line {
         self.0.push_str("\":");
     }
 
-    /// More is escaped than JSON asks for: the log is also read on terminals, and DEL and the C1 controls can be orders
-    /// to those, U+2028 and U+2029 ends of a line.
+    /// Adds a quoted text. More is escaped than JSON requires: the log is also read on terminals, where DEL and
+    /// the C1 controls can be commands, and U+2028 and U+2029 line ends.
     fn quoted(&mut self, text: &str) {
         self.0.push('"');
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
-        // As a rule that is all of it.
+        // Usually that is the whole text.
         let head = text.bytes().position(|byte| !plain(byte)).unwrap_or(text.len());
         let (head, rest) = text.split_at(head);
         self.0.push_str(head);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_one_line_of_json_whatever_is_in_it() {
+    fn hostile_texts_stay_one_line_of_json() {
         assert_eq!(value(Line::new()), json!({}));
         let hostile = "a\"b\\c\nd\te\r\u{0}\u{1b}[31m\u{7f}\u{9b}\u{2028}é😀";
         let mut line = Line::new();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_and_its_length_told() {
+    fn long_texts_are_cut_and_their_length_is_kept() {
         let mut line = Line::new();
         line.long_text("cmd", "aéé", 4);
         line.long_text("args", "abcd", 4);

@@ -1,8 +1,8 @@
-//! The audit log: one line of JSON for each request, with who asked, for what, when, and how it ended.
+//! The audit log: one line of JSON per request, with the caller, the request, the time and the outcome.
 //!
-//! `dispatch` opens an [`Entry`] when a request comes and closes it with the answer. A line never holds output, input or
-//! the value of a variable. `agent.ping` has none: it does nothing and tells nothing. A log that can't be written
-//! holds no request up: what is lost is counted and said.
+//! `dispatch` opens an [`Entry`] when a request comes and ends it with the reply. A line never holds output,
+//! input or the value of a variable. `agent.ping` has no line: it does nothing and returns nothing. A log
+//! that can't be written delays no request: lost lines are counted and reported.
 
 mod entry;
 mod file;

@@ -1,7 +1,7 @@
-//! A running command's output to its caller: pieces to lines of `"resp":"output"`, at the channel's pace (§5).
+//! A running command's output to its caller, as lines of `"resp":"output"` at the session's pace (§5).
 //!
-//! Made by `bash` for a request with `stream`. Each line has its place in the channel's queue before the next piece
-//! is taken, so what waits is one piece and one line, however slow the reader.
+//! `sync` uses it for a request with `stream`. Each line has its place in the session's queue before the next
+//! piece of output is taken, so one piece and one line wait, however slow the reader.
 
 use super::encode::encode;
 use crate::exec::{Piece, unfinished};
@@ -9,23 +9,23 @@ use agent_wire::message::{Encoding, Output, line};
 use std::mem;
 use tokio::sync::mpsc;
 
-/// Pieces that wait for their turn; the command waits with one more.
+/// Pieces of output that wait; the command waits with one more.
 pub(super) const MAX_WAITING_PIECES: usize = 1;
 
-/// The lines of one request.
+/// The output lines of one request.
 pub(super) struct Frames<'a> {
     id: &'a str,
     encoding: Encoding,
     pieces: mpsc::Receiver<Piece>,
     channel: &'a mpsc::Sender<Vec<u8>>,
-    /// Taken from the command, not yet by the channel.
+    /// Taken from the command and not yet queued.
     next: Option<Piece>,
-    /// Of each stream, the beginning of a character whose rest is in the piece to come.
+    /// The beginning, in each stream, of a character whose rest is in the next piece.
     held: [Vec<u8>; 2],
 }
 
 impl<'a> Frames<'a> {
-    /// `channel`: where the request's answer will go too, behind the last line.
+    /// Creates them; `channel` is the queue that the reply takes too, after the last line.
     pub(super) fn new(
         id: &'a str,
         encoding: Encoding,
@@ -35,8 +35,8 @@ impl<'a> Frames<'a> {
         Self { id, encoding, pieces, channel, next: None, held: Default::default() }
     }
 
-    /// Passes pieces on until the last one is in the channel's queue, or the channel is gone: then the command goes on
-    /// without a reader. May be dropped and called again; nothing is lost by that.
+    /// Forwards output until all of it is queued, or the session has ended: then the command goes on without a
+    /// reader. It may be dropped and called again without losing anything.
     pub(super) async fn forward(&mut self) {
         loop {
             if self.next.is_none() {
@@ -55,7 +55,7 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// The next piece that ends with a whole character, or at the very end what there is.
+    /// Returns the next piece that ends with a whole character, or at the very end the rest.
     async fn receive(&mut self) -> Option<Piece> {
         while let Some(Piece { stderr, bytes }) = self.pieces.recv().await {
             let held = &mut self.held[usize::from(stderr)];
@@ -74,7 +74,7 @@ impl<'a> Frames<'a> {
         Some(Piece { stderr: stderr == 1, bytes: mem::take(&mut self.held[stderr]) })
     }
 
-    /// Gives up on what the channel has not taken: how many bytes, of standard output and of standard error.
+    /// Discards the output that was not queued. Returns its bytes, of standard output and of standard error.
     pub(super) fn dropped(mut self) -> [u64; 2] {
         let mut dropped = self.held.map(|held| held.len() as u64);
         self.pieces.close();
@@ -113,7 +113,7 @@ mod tests {
         all
     }
 
-    /// The bytes of one stream, put together again.
+    /// Returns the bytes of one stream, joined.
     fn whole(frames: &[Value], stream: &Value) -> Vec<u8> {
         let of_stream = frames.iter().filter(|frame| frame["stream"] == *stream);
         let bytes = |frame: &Value| {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piece_that_is_no_text_is_base64_alone() {
+    async fn only_a_piece_that_is_not_text_is_base64() {
         let pieces = [&b"text"[..], b"\xff\xfe", b"more", b"a\0b", b"\xe2\x82"];
         let frames = frames(Encoding::Auto, pieces.map(|bytes| piece(false, bytes)).to_vec()).await;
         let encodings: Vec<_> = frames.iter().map(|frame| frame["encoding"].as_str()).collect();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn base64_that_was_asked_for_is_never_held_back() {
+    async fn requested_base64_is_never_held_back() {
         let frames = frames(Encoding::Base64, vec![piece(false, b"\xe2"), piece(false, b"\x82\xac")]).await;
         assert_eq!(frames.len(), 2);
         assert_eq!(whole(&frames, &Value::Null), "€".as_bytes());
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_stuck_channel_has_not_taken_is_counted() {
+    async fn output_that_a_stuck_session_does_not_take_is_counted() {
         let (reader, pieces) = mpsc::channel(1);
         let (channel, mut lines) = mpsc::channel(1);
         let mut frames = Frames::new("1", Encoding::Auto, pieces, &channel);

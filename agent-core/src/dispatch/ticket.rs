@@ -1,4 +1,4 @@
-//! Requests that are running: their ids, how to cancel them, how many there may be.
+//! The requests that run: their ids, their cancelation, their number.
 
 use super::failure::{Failure, Finished};
 use super::reply;
@@ -11,29 +11,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Requests that run or wait at once, whatever their kind.
+/// The most requests that run or wait at once.
 pub(super) const MAX_IN_FLIGHT: u32 = 4096;
 
 /// Bytes that most replies fit in.
-const SHORT_ANSWER: usize = 128;
+const SHORT_REPLY: usize = 128;
 
-/// Resolves when the request is to be given up; never, when the other end is gone without a word.
+/// Resolves when the request is canceled, or to an error when that can no longer happen.
 pub(super) type Cancelled = oneshot::Receiver<()>;
 
-/// What a request's id is, and whether it is answered.
+/// What a request's id names, and whether the request gets a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdKind {
-    /// Its own, while it runs; answered.
+    /// The request itself, while it runs; it gets a reply.
     Request,
-    /// That of a task, which may be asked for twice at once (§6); answered.
+    /// A task, for which two requests may come at once (§6); it gets a reply.
     Task,
-    /// That of a task; itself an answer, and so not answered.
+    /// A task whose result the request acknowledges; it gets no reply.
     Acknowledgement,
 }
 
 type Ids = HashMap<String, Option<oneshot::Sender<()>>>;
 
-/// Every request that has a task. An id stands here until its answer is about to go out.
+/// Every request whose handler runs. An id is in use until its reply is about to go out.
 pub(super) struct Running {
     ids: Arc<Mutex<Ids>>,
     places: Arc<Semaphore>,
@@ -51,17 +51,17 @@ impl Running {
         lock(&self.ids)
     }
 
-    /// Whether a request of this id is running.
+    /// Returns whether a request with this id runs.
     pub(super) fn has(&self, id: &str) -> bool {
         self.ids().contains_key(id)
     }
 
-    /// How many are running.
+    /// Returns how many run.
     pub(super) fn count(&self) -> usize {
         self.ids().len()
     }
 
-    /// Takes a place for a request whose id is not running.
+    /// Reserves a place for a request whose id is not in use.
     pub(super) fn enter(
         &self,
         id: &str,
@@ -85,11 +85,11 @@ impl Running {
         Ok((ticket, cancelled))
     }
 
-    /// Tells a request to give up. Whether there is one; telling twice is the same as once.
+    /// Cancels a request. Returns whether it runs; canceling twice is the same as once.
     pub(super) fn cancel(&self, id: &str) -> bool {
         match self.ids().get_mut(id) {
             Some(cancel) => {
-                // A request that ended in this moment no longer listens; its answer is on its way.
+                // A request that has just ended no longer listens; its reply is on the way.
                 cancel.take().map(|cancel| cancel.send(()));
                 true
             }
@@ -97,14 +97,14 @@ impl Running {
         }
     }
 
-    /// Tells every request to give up.
+    /// Cancels every request.
     pub(super) fn cancel_all(&self) {
         for cancel in self.ids().values_mut().filter_map(Option::take) {
             let _ = cancel.send(());
         }
     }
 
-    /// Returns once every ticket has been given back.
+    /// Returns once every ticket is back.
     pub(super) async fn drained(&self) {
         let _ = self.places.acquire_many(MAX_IN_FLIGHT).await;
     }
@@ -115,20 +115,20 @@ fn lock(ids: &Mutex<Ids>) -> MutexGuard<'_, Ids> {
     ids.lock()
 }
 
-/// One running request's right and duty to answer.
+/// A running request's right and duty to reply.
 pub(super) struct Ticket {
     id: String,
     ids: Arc<Mutex<Ids>>,
     replies: Replies,
     id_kind: IdKind,
-    /// The request's line in the audit log, which the answer ends.
+    /// The request's audit entry, which the reply ends.
     pub(super) entry: Option<Entry>,
     left: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Ticket {
-    /// Hands the answer over. The id is free for another request from here on.
+    /// Hands the reply over. From here on the id is free for another request.
     pub(super) async fn reply(mut self, finished: Finished) {
         let response = match finished {
             Ok(response) => response,
@@ -137,27 +137,28 @@ impl Ticket {
         let written = self.written(&response);
         drop(response);
         if let Some((bytes, replies)) = written {
-            // The channel is gone: the answer is dropped with it (§5).
+            // If the session has ended, the reply is dropped (§3).
             let _ = replies.send(bytes).await;
         }
     }
 
-    /// The answer's bytes and where they go. Apart from the waiting, so that what waits is no more than that.
+    /// Returns the reply's bytes and the queue for them. A function of its own, so that nothing else stays in
+    /// memory while the reply waits.
     fn written(mut self, response: &Response) -> Option<(Vec<u8>, Replies)> {
         self.audit(response);
         self.leave();
         if self.id_kind == IdKind::Acknowledgement {
             return None;
         }
-        let mut bytes = Vec::with_capacity(SHORT_ANSWER);
+        let mut bytes = Vec::with_capacity(SHORT_REPLY);
         response.line(&mut bytes);
         Some((bytes, self.replies.clone()))
     }
 
-    /// Before the answer goes out, and also when nobody is left to take it.
+    /// Ends the audit entry, before the reply goes out or when nobody is left to receive it.
     fn audit(&mut self, response: &Response) {
         let Some(entry) = self.entry.take() else { return };
-        // No channel will write the line before it sends the answer: there is none any more, or no answer.
+        // Without a session, or without a reply, no session will flush the line.
         let unattended = self.replies.is_closed() || self.id_kind == IdKind::Acknowledgement;
         let audit = entry.end(response);
         if unattended {
@@ -174,13 +175,13 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
-    /// A handler that panicked still owes an answer.
+    /// Replies for a handler that panicked.
     fn drop(&mut self) {
         if self.left {
             return;
         }
         self.leave();
-        log::error!("request {}: its handler ended without an answer", agent_wire::json::quote(&self.id));
+        log::error!("request {}: its handler ended without a reply", agent_wire::json::quote(&self.id));
         let response = Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id");
         self.audit(&response);
         if self.id_kind == IdKind::Acknowledgement {
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_handler_that_panics_still_replies() {
+    async fn a_handler_that_panics_still_gets_a_reply() {
         let running = Running::default();
         let (replies, mut waiting) = mpsc::channel(1);
         let (ticket, _cancelled) = running.enter("1", &replies, IdKind::Request).unwrap();
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_id_is_free_once_its_answer_goes_out() {
+    async fn an_id_is_free_once_its_reply_goes_out() {
         let running = Running::default();
         let (replies, mut waiting) = mpsc::channel(1);
         let (ticket, cancelled) = running.enter("1", &replies, IdKind::Request).unwrap();
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_the_bound_are_let_in() {
+    async fn requests_beyond_the_bound_are_rejected() {
         let running = Running::default();
         let (replies, _waiting) = mpsc::channel(1);
         let tickets: Vec<_> = (0..MAX_IN_FLIGHT)

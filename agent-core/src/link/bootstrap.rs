@@ -1,4 +1,4 @@
-//! `init` and its answer: before TLS (§2), where only addresses are believed, and inside it (§3).
+//! `init` and its reply: before TLS (§2), where only addresses are trusted, and inside it (§3).
 
 use super::Error;
 use agent_wire::message::{Init, InitReply, line};
@@ -7,22 +7,22 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// The whole exchange, from `init` to the last byte of the answer.
+/// The whole exchange, from `init` to the last byte of the reply.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// All that a server may say before TLS, white space included.
+/// The most bytes that a server may send before TLS, white space included.
 const MAX_PLAIN_BYTES: usize = 64 << 10;
 
-/// Where the server wants the agent.
+/// Where the server sends the agent.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Here.
+    /// It stays here.
     Stay,
-    /// At one of these, tried in order.
+    /// To one of these, tried in order.
     Go(Vec<SocketAddr>),
 }
 
-/// Sends `init` and reads the answer from `decoder`, which may hold more behind it afterwards.
+/// Sends `init` and reads the reply from `decoder`, which may hold more bytes afterwards.
 pub(super) async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     decoder: &mut Decoder,
@@ -33,7 +33,7 @@ pub(super) async fn ask(
     let exchange = exchange(stream, decoder, init, peer);
     let reply = tokio::time::timeout(EXCHANGE_TIMEOUT, exchange)
         .await
-        .map_err(|_| Error::TooSlow { peer, what: "the answer to init" })??;
+        .map_err(|_| Error::TooSlow { peer, what: "the reply to init" })??;
     let refused = |why: String| Error::Protocol { peer, why };
     match reply {
         InitReply::Accept => Ok(Answer::Stay),
@@ -47,8 +47,8 @@ pub(super) async fn ask(
     }
 }
 
-/// The plain exchange: a decoder of its own, and nothing but white space may follow the answer, or bytes sent in
-/// the clear could pass for bytes of the channel.
+/// Does the plain exchange, with a decoder of its own. Only white space may follow the reply, or plain bytes
+/// could pass for bytes of the channel.
 pub(super) async fn ask_plain(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     init: &Init,
@@ -59,7 +59,7 @@ pub(super) async fn ask_plain(
     let answer = ask(stream, &mut decoder, init, peer, port).await?;
     match decoder.is_drained() {
         true => Ok(answer),
-        false => Err(Error::Protocol { peer, why: "more than an answer to init before TLS".to_owned() }),
+        false => Err(Error::Protocol { peer, why: "sent more than a reply to init before TLS".to_owned() }),
     }
 }
 
@@ -84,7 +84,7 @@ async fn exchange(
                 return InitReply::parse(&map).map_err(|error| refused(error.to_string()));
             }
             None if total >= MAX_PLAIN_BYTES => {
-                return Err(refused(format!("no answer to init in {MAX_PLAIN_BYTES} bytes")));
+                return Err(refused(format!("sent no reply to init within {MAX_PLAIN_BYTES} bytes")));
             }
             None => {}
         }

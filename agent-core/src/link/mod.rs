@@ -1,7 +1,7 @@
-//! The way to the server and back: resolve → bootstrap → TLS → session → reconnect.
+//! The way to the server: resolve → bootstrap → TLS → session → reconnect.
 //!
-//! Owns the one connection an agent has. Bytes come in here and go to [`crate::dispatch`]; its answers go
-//! out here. Nothing a peer says before TLS has verified it is trusted with more than addresses (§2).
+//! Owns the agent's one channel and serves it with [`crate::session`]. Until TLS has verified a server,
+//! nothing it sends is trusted except addresses (§2).
 
 mod backoff;
 mod bootstrap;

@@ -1,7 +1,8 @@
-//! The connected socket, with the white space dropped that may stand between the plain exchange and TLS.
+//! The connected socket. It discards white space between the plain exchange and TLS.
 //!
-//! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own after the agent has begun
-//! TLS. JSON lets it be there and TLS does not; anything else that comes before the server's hello is left for TLS to refuse.
+//! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own after the
+//! agent has begun TLS. JSON allows it there and TLS does not. TLS rejects anything else that comes before
+//! the server's hello.
 
 use super::Error;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -13,28 +14,28 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// One connection attempt (§1).
+/// How long one connection attempt may take (§1).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Seconds of silence before the kernel asks whether the peer is there, and between asking again.
+/// Seconds of silence before the kernel probes the peer, and between probes.
 const KEEPALIVE_IDLE: u32 = 10;
 const KEEPALIVE_INTERVAL: u32 = 5;
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Milliseconds that sent bytes or probes may stay unanswered; with the idle time it keeps a vanished
-/// peer's notice within 30 s (§3).
+/// Milliseconds that sent bytes or probes may stay unacknowledged. Together with the idle time, a vanished
+/// peer is noticed within 30 s (§3).
 const USER_TIMEOUT: u32 = 20_000;
 
 /// A TCP connection to a server.
 #[derive(Debug)]
 pub(super) struct Plain {
     stream: TcpStream,
-    /// White space is dropped until the first other byte has come.
+    /// Whether white space is discarded, until the first other byte.
     skips_blanks: bool,
 }
 
 impl Plain {
-    /// Connects and sets what §3 asks: no delay, keep-alive, user time-out.
+    /// Connects and sets the options of §3: no delay, keep-alive, user timeout.
     pub(super) async fn connect(peer: SocketAddr) -> Result<Self, Error> {
         let failed = |source| Error::Connection { peer, source };
         let stream = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await {

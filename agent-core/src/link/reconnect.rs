@@ -1,4 +1,4 @@
-//! The outer loop: a round over all addresses, a wait, the next round, for ever (§1, §2).
+//! The outer loop: a round over all addresses, a wait, the next round, forever (§1, §2).
 
 use super::backoff::Backoff;
 use super::bootstrap::{Answer, ask, ask_plain};
@@ -8,7 +8,7 @@ use super::{Error, tls};
 use crate::caller::Peer;
 use crate::config::{Bootstrap, Config};
 use crate::dispatch::Dispatcher;
-use crate::session::{End, serve};
+use crate::session::{SessionEnd, serve};
 use crate::shutdown::Stopping;
 use agent_wire::message::Init;
 use agent_wire::{Decoder, Limits};
@@ -20,13 +20,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-/// Redirects in a row; one more ends the round.
-pub(crate) const MAX_REDIRECTS: usize = 5;
+/// The most redirects in a row; one more ends the round.
+pub(super) const MAX_REDIRECTS: usize = 5;
 
 /// Connections tried in one round, redirects and their lists included.
 const MAX_ATTEMPTS: usize = 64;
 
-/// A channel that stood this long ends the back-off; one that is accepted and closed at once does not.
+/// A channel that stays open this long resets the back-off; one that is accepted and closed at once does not.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// Keeps the agent connected.
@@ -35,23 +35,25 @@ pub(crate) struct Link {
     config: watch::Receiver<Arc<Config>>,
     dispatcher: Arc<Dispatcher>,
     stopping: Stopping,
+    /// Whether the last round had a channel.
+    served: bool,
 }
 
-/// What one connection came to.
+/// Where one connection led.
 enum Opened {
     Elsewhere(Vec<Target>),
     Channel(Box<TlsStream<Plain>>, Decoder),
 }
 
 impl Link {
-    /// A link for this host; it does nothing until [`Link::run`].
+    /// Creates this host's link; it does nothing until [`Link::run`].
     pub(crate) fn new(
         host_id: &str,
         config: watch::Receiver<Arc<Config>>,
         dispatcher: Arc<Dispatcher>,
         stopping: Stopping,
     ) -> Self {
-        Self { init: Init::new(host_id, env!("CARGO_PKG_VERSION")), config, dispatcher, stopping }
+        Self { init: Init::new(host_id, env!("CARGO_PKG_VERSION")), config, dispatcher, stopping, served: false }
     }
 
     /// Connects, serves and reconnects until the agent stops.
@@ -64,29 +66,28 @@ impl Link {
                 return;
             }
             let wait = backoff.next_wait();
-            log::info!("next round in {:.1} s", wait.as_secs_f32());
+            let why = if self.served { "reconnecting" } else { "no server reachable; retrying" };
+            log::info!("{why} in {:.1} s", wait.as_secs_f32());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                // A new configuration may be the cure: try it at once.
+                // A new configuration may help: try it at once.
                 _ = self.config.changed() => {}
                 () = self.stopping.begun() => return,
             }
         }
     }
 
-    /// Tries `first` and then every address until one has served a channel to its end. Returns the target
-    /// to begin the next round with, if any.
+    /// Tries `first` and then every address until a channel has been served to its end. Returns the target
+    /// that the next round begins with, if any.
     async fn round(&mut self, first: Option<Target>, backoff: &mut Backoff) -> Option<Target> {
+        self.served = false;
         let config = self.config.borrow_and_update().clone();
         let mut stopping = self.stopping.clone();
         let found = tokio::select! {
             found = targets(&config) => found,
             () = stopping.begun() => return None,
         };
-        if found.is_empty() {
-            log::warn!("no address of {} to try", config.server.join(", "));
-        }
-        // Each list came from the one before it: as many lists beyond the first, as many redirects in a row.
+        // Each list came from the one before it, so the lists beyond the first are the redirects in a row.
         let mut lists: Vec<VecDeque<Target>> = vec![first.into_iter().chain(found).collect()];
         let mut attempts = 0;
         while let Some(list) = lists.last_mut() {
@@ -96,10 +97,10 @@ impl Link {
             };
             attempts += 1;
             if attempts > MAX_ATTEMPTS {
-                log::error!("more than {MAX_ATTEMPTS} connections in one round");
+                log::error!("gave up after {MAX_ATTEMPTS} connections in one round");
                 return None;
             }
-            // Until a channel stands there is nothing to say goodbye to.
+            // Without a channel there is nothing to close.
             let opened = tokio::select! {
                 opened = self.open(&target, &config) => opened,
                 () = stopping.begun() => return None,
@@ -111,6 +112,7 @@ impl Link {
                     return None;
                 }
                 Ok(Opened::Channel(stream, decoder)) => {
+                    self.served = true;
                     let since = Instant::now();
                     let end = self.serve(stream, target.address, decoder, &config).await;
                     if since.elapsed() >= STEADY {
@@ -124,7 +126,7 @@ impl Link {
         None
     }
 
-    /// One connection: the plain exchange where it is configured, TLS, `init` inside it.
+    /// Opens one connection: the plain exchange if configured, TLS, `init` inside it.
     async fn open(&self, target: &Target, config: &Config) -> Result<Opened, Error> {
         let peer = target.address;
         log::debug!("{peer}: connecting");
@@ -146,14 +148,14 @@ impl Link {
         }
     }
 
-    /// The channel until it ends, or until a new configuration moves it.
+    /// Serves the channel until it ends or a new configuration moves it.
     async fn serve(
         &mut self,
         stream: Box<TlsStream<Plain>>,
         address: SocketAddr,
         decoder: Decoder,
         opened_under: &Config,
-    ) -> End {
+    ) -> SessionEnd {
         let peer = Peer::Controller { address, names: tls::names_of_peer(&stream) };
         let changes = &mut self.config;
         let moved = async move {
@@ -164,26 +166,27 @@ impl Link {
             }
             std::future::pending().await
         };
-        // What it took to get here (flags, configuration, handshake) is not needed while the channel stands; and what
-        // work takes is given back by the session whenever it has settled.
+        // The memory that flags, configuration and handshake took is not needed while the channel is open. The
+        // session returns what work takes whenever it has settled.
         agent_sys::memory::give_back();
         serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved, None).await
     }
 }
 
 fn elsewhere(list: Vec<SocketAddr>, from: &Target) -> Opened {
-    log::info!("{}: redirects to {list:?}", from.address);
+    log::info!("{} redirects to {list:?}", from.address);
     Opened::Elsewhere(list.into_iter().map(|address| Target { address, name: from.name.clone() }).collect())
 }
 
-/// Logs how a channel ended. After a clean close within a redirect the same server is tried first (§3).
-fn served(end: &End, target: Target, redirected: bool) -> Option<Target> {
+/// Logs how a channel ended. After a clean close by a server that a redirect led to, that server is tried
+/// first (§3).
+fn served(end: &SessionEnd, target: Target, redirected: bool) -> Option<Target> {
     let peer = target.address;
     match end {
-        End::Closed => log::info!("{peer}: closed the channel"),
-        End::Lost(error) => log::warn!("{peer}: channel lost: {error}"),
-        End::Garbage(error) => log::error!("{peer}: {error}; channel closed"),
-        End::Left | End::Quiet => log::info!("{peer}: channel left"),
+        SessionEnd::Closed => log::info!("{peer} closed the channel"),
+        SessionEnd::Lost(error) => log::warn!("{peer}: channel lost: {error}"),
+        SessionEnd::Garbage(error) => log::error!("{peer}: {error}; channel closed"),
+        SessionEnd::Left | SessionEnd::Quiet => log::info!("{peer}: connection closed by this agent"),
     }
-    (redirected && matches!(end, End::Closed)).then_some(target)
+    (redirected && matches!(end, SessionEnd::Closed)).then_some(target)
 }

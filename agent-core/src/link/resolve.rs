@@ -1,7 +1,7 @@
-//! Configured servers → addresses to try, in order (§1). Asked anew at each round.
+//! Configured servers → addresses to try, in order (§1), resolved again in each round.
 //!
-//! /etc/hosts is read here and not through getaddrinfo(3) alone: without `multi on` in /etc/host.conf glibc gives only the
-//! first of several lines for a name, and the several lines are how servers are configured.
+//! /etc/hosts is read here and not through getaddrinfo(3) alone: without `multi on` in /etc/host.conf glibc
+//! returns only the first of several lines for a name, and several lines are how servers are configured.
 
 use super::Error;
 use crate::config::{Config, Server};
@@ -12,13 +12,13 @@ use std::time::Duration;
 
 const HOSTS: &str = "/etc/hosts";
 
-/// The resolver's own time-outs add up to more; a round must not hang on a dead DNS server.
+/// Shorter than the sum of the resolver's own timeouts: a round must not hang on a dead DNS server.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Addresses taken of one name.
+/// The most addresses used of one name.
 const MAX_PER_NAME: usize = 16;
 
-/// Where to connect and whom to expect there.
+/// Where to connect, and the name expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
@@ -26,7 +26,7 @@ pub(super) struct Target {
     pub(super) name: ServerName<'static>,
 }
 
-/// Every address of every configured server. Names that do not resolve are logged and left out.
+/// Returns every address of every configured server. Names that do not resolve are logged and skipped.
 pub(super) async fn targets(config: &Config) -> Vec<Target> {
     let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
     let mut found: Vec<Target> = Vec::new();
@@ -69,7 +69,8 @@ async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>
     }
 }
 
-/// The addresses that hosts(5) lines give a name, in order of the lines; names compare without case.
+/// Returns the addresses that hosts(5) lines give a name, in the order of the lines. Names compare without
+/// case.
 fn in_hosts_file(text: &str, host: &str) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
     for line in text.lines() {

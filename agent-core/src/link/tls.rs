@@ -1,6 +1,6 @@
-//! TLS towards the server: who is trusted, who we are (§3).
+//! TLS to the server: the trusted CA and the agent's own certificate (§3).
 //!
-//! The files are read anew for each connection, so that a renewed certificate is in use without a restart.
+//! The files are read for each connection, so that a renewed certificate is used without a restart.
 
 use super::Error;
 use super::plain::Plain;
@@ -19,13 +19,13 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// From our hello to the end of the handshake.
+/// How long a handshake may take, from the agent's hello.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Larger TLS files are refused unread.
+/// Larger TLS files are rejected unread.
 const MAX_PEM_BYTES: u64 = 1 << 20;
 
-/// Shakes hands; the peer is verified against the configured CA and the target's name.
+/// Does the handshake and verifies the peer against the configured CA and the target's name.
 pub(super) async fn connect(
     stream: Plain,
     target: &Target,
@@ -40,15 +40,15 @@ pub(super) async fn connect(
     }
 }
 
-/// The DNS names in the certificate of the server, which the handshake has verified.
+/// Returns the DNS names in the server's certificate, which the handshake has verified.
 pub(super) fn names_of_peer(stream: &TlsStream<Plain>) -> Vec<String> {
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let leaf = certificates.first().and_then(|leaf| webpki::EndEntityCert::try_from(leaf).ok());
     leaf.map(|leaf| leaf.valid_dns_names().map(str::to_owned).collect()).unwrap_or_default()
 }
 
-/// Builds the client's side from the configured files. The certificate and key are used when they are there; both
-/// or none must be.
+/// Builds the client's side from the configured files. The certificate and key are used if they exist; both or
+/// neither must.
 ///
 /// # Errors
 /// The setting and the file that can't be used.
@@ -74,7 +74,7 @@ pub(crate) fn client_config(tls: &TlsSettings) -> Result<ClientConfig, Error> {
         builder.with_no_client_auth()
     };
     config.alpn_protocols = vec![agent_wire::ALPN.to_vec()];
-    // One connection that lasts: tickets kept for the next would only cost memory.
+    // The one connection lasts long: session tickets for the next would only cost memory.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
@@ -82,7 +82,7 @@ pub(crate) fn client_config(tls: &TlsSettings) -> Result<ClientConfig, Error> {
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(key, path)?).collect();
     match found {
-        Ok(list) if list.is_empty() => Err(bad(key, path, &"holds no certificate")),
+        Ok(list) if list.is_empty() => Err(bad(key, path, &"contains no certificate")),
         Ok(list) => Ok(list),
         Err(error) => Err(bad(key, path, &error)),
     }

@@ -1,10 +1,10 @@
-//! Connections to the local socket: whose they are, how many, how long.
+//! Connections to the local socket: who may connect, how many at once, and for how long.
 
 use super::Socket;
 use crate::caller::Peer;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
-use crate::session::{End, serve};
+use crate::session::{SessionEnd, serve};
 use crate::shutdown::Stopping;
 use agent_wire::{Decoder, Limits};
 use nix::unistd::geteuid;
@@ -16,13 +16,14 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Connections that are served at once; those beyond wait until the kernel's queue is full.
+/// Connections that are served at once; further ones wait until the kernel's queue is full.
 const MAX_CONNECTIONS: usize = 64;
 
-/// How long a connection to which no answer is owed may leave a message unfinished, or send none; twice as long at most.
+/// How long a connection that waits for no reply may send no message, or leave one unfinished; twice as long
+/// at most.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long to wait when a connection can't be taken, as for want of descriptors.
+/// How long to wait when a connection can't be accepted, as for lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves the local socket.
@@ -34,7 +35,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Over a socket that listens; nothing is taken until [`Local::run`].
+    /// Takes over a listening socket; nothing is accepted until [`Local::run`].
     pub(crate) fn new(
         socket: Socket,
         config: watch::Receiver<Arc<Config>>,
@@ -44,7 +45,7 @@ impl Local {
         Self { socket, config, dispatcher, stopping }
     }
 
-    /// Serves until the agent ends, and the last answers are out.
+    /// Serves until the agent stops and the last replies are sent.
     pub(crate) async fn run(self) {
         let mut sessions = JoinSet::new();
         let mut stopping = self.stopping.clone();
@@ -55,7 +56,7 @@ impl Local {
                         Ok((Some(peer), stream)) => drop(sessions.spawn(self.session(peer, stream))),
                         Ok((None, _)) => {}
                         Err(error) => {
-                            log::error!("local socket: {error}");
+                            log::error!("cannot accept a connection: {error}");
                             tokio::time::sleep(ACCEPT_PAUSE).await;
                         }
                     }
@@ -75,21 +76,21 @@ impl Local {
             let end =
                 serve(stream, peer, decoder, &dispatcher, &mut stopping, pending(), Some(PATIENCE)).await;
             match end {
-                End::Closed | End::Left => {}
-                End::Quiet => log::debug!("local socket: a connection that asked for nothing is closed"),
-                End::Lost(error) => log::debug!("local socket: {error}"),
-                End::Garbage(error) => log::warn!("local socket: {error}; connection closed"),
+                SessionEnd::Closed | SessionEnd::Left => {}
+                SessionEnd::Quiet => log::debug!("closed an idle connection"),
+                SessionEnd::Lost(error) => log::debug!("connection lost: {error}"),
+                SessionEnd::Garbage(error) => log::warn!("{error}; connection closed"),
             }
         }
     }
 }
 
-/// Who has connected; `None` if he may not.
+/// Returns the process that has connected; `None` if it may not.
 fn peer_of(stream: &UnixStream) -> io::Result<Option<Peer>> {
     let whose = stream.peer_cred()?;
     let (uid, pid) = (whose.uid(), whose.pid().unwrap_or(0));
     if uid != 0 && uid != geteuid().as_raw() {
-        log::warn!("local socket: process {pid} of uid {uid} is refused");
+        log::warn!("rejected a connection from process {pid} of uid {uid}");
         return Ok(None);
     }
     Ok(Some(Peer::Local { pid, uid }))

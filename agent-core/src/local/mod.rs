@@ -1,9 +1,9 @@
-//! The local socket: this host's root asks its own agent, in the words of the channel (§4 to §8), also with no
-//! controller in reach.
+//! The local socket: this host's root sends its own agent the requests of the channel (§4 to §8), also
+//! without a reachable controller.
 //!
-//! What comes in here goes to [`crate::dispatch`] as what comes in by the channel does. The policy is not asked, since
-//! whoever may connect may also edit it. No `init`, and no results of tasks: those are the controller's. It refuses
-//! everybody but root and the user the agent runs as.
+//! [`crate::session`] serves each connection as it does the channel. The policy does not apply, since anybody
+//! who may connect may also edit it. There is no `init`, and no results of tasks are sent: those are for the
+//! controller. The socket rejects everybody but root and the agent's own user.
 
 mod listener;
 mod socket;

@@ -1,7 +1,7 @@
 //! The socket's file: `agent.sock` in the run directory, of one agent at a time.
 //!
-//! The directory is locked for as long as the agent lives. Whoever has the lock knows that a socket found there is a
-//! dead agent's, with nobody asked whether he still listens.
+//! The agent locks the directory for as long as it runs. So the holder of the lock knows that a socket file
+//! found there belongs to an agent that is gone, without connecting to it.
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
@@ -16,7 +16,7 @@ use tokio::net::UnixListener;
 /// Its name in the run directory.
 const NAME: &str = "agent.sock";
 
-/// What it is called until it is complete.
+/// Its name until it is complete.
 const FRESH: &str = "agent.sock.new";
 
 /// Why the agent has no local socket.
@@ -38,7 +38,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// A socket that listens; its file goes when it does.
+/// A listening socket; its file is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(super) listener: UnixListener,
@@ -47,7 +47,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Listens in this directory, making it where it is missing.
+    /// Listens in this directory, which is created if it is missing.
     ///
     /// # Errors
     /// When another agent listens there, others can write there, or the system fails.
@@ -78,15 +78,16 @@ fn locked(run_dir: &Path) -> io::Result<Flock<File>> {
         return Err(io::Error::other(format!("belongs to uid {}", meta.uid())));
     }
     if meta.mode() & 0o022 != 0 {
-        return Err(io::Error::other("can be written by others"));
+        return Err(io::Error::other("writable by its group or others"));
     }
     Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => io::Error::other("another BasicAgent listens there"),
+        nix::errno::Errno::EWOULDBLOCK => io::Error::other("another BasicAgent uses this directory"),
         other => other.into(),
     })
 }
 
-/// Under its own name there is never a socket that others may open, and never none in a dead agent's place.
+/// Binds under a temporary name and renames: under its own name the socket is never open to others, and a
+/// dead agent's socket is replaced at once.
 fn listen(fresh: &Path, path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -102,31 +103,31 @@ fn listen(fresh: &Path, path: &Path) -> io::Result<UnixListener> {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
+    use test_support::Scratch;
 
     #[tokio::test]
     async fn a_dead_agents_socket_is_replaced_and_a_live_ones_is_not() {
-        let dir = std::env::temp_dir().join(format!("local-socket-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&dir);
-        let first = Socket::open(&dir).unwrap();
+        let scratch = Scratch::new("local-socket");
+        let dir = scratch.path();
+        let first = Socket::open(dir).unwrap();
         let path = dir.join(NAME);
         let mode = std::fs::metadata(&path).unwrap().mode();
         assert_eq!(mode & 0o7777, 0o600);
-        let refused = Socket::open(&dir).unwrap_err().to_string();
+        let refused = Socket::open(dir).unwrap_err().to_string();
         assert!(refused.contains("another BasicAgent"), "{refused}");
         UnixStream::connect(&path).unwrap();
         drop(first);
         assert!(!path.exists());
 
-        // Left behind by one that was killed, and by one killed at its start.
+        // Left behind by an agent that was killed, and by one killed while it started.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         drop(std::os::unix::net::UnixListener::bind(dir.join(FRESH)).unwrap());
-        let again = Socket::open(&dir).unwrap();
+        let again = Socket::open(dir).unwrap();
         UnixStream::connect(&path).unwrap();
         drop(again);
 
-        std::fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
-        let refused = Socket::open(&dir).unwrap_err().to_string();
-        assert!(refused.contains("written by others"), "{refused}");
-        std::fs::remove_dir_all(&dir).unwrap();
+        std::fs::set_permissions(dir, Permissions::from_mode(0o777)).unwrap();
+        let refused = Socket::open(dir).unwrap_err().to_string();
+        assert!(refused.contains("writable by its group"), "{refused}");
     }
 }

@@ -1,7 +1,8 @@
-//! The host's own word on what its controllers may do: `policy.toml`.
+//! What this host lets its controllers do: `policy.toml`.
 //!
-//! `dispatch` asks the [`Gate`] before it starts anything; what is refused is answered 3023. [`rules`] reads the text and
-//! decides, without I/O; [`load`] opens no file that others could have written; the gate adds the host's accounts.
+//! `dispatch` asks the [`Gate`] before it starts anything; a rejected request gets 3023. [`rules`] parses the
+//! text and decides, without I/O. [`load`] rejects a file that others could have written. The gate asks its
+//! user about the host's accounts, through [`Accounts`].
 
 mod file;
 mod gate;

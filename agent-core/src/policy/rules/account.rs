@@ -1,10 +1,10 @@
-//! Users and groups in a rule: compared by number, so that no second name of an account slips by.
+//! Users and groups in a rule, compared by number, so that a second name of an account does not slip by.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::sync::Arc;
 
-/// An account that a policy names. The host's accounts turn it into a number when it is asked for.
+/// An account that a policy names. It becomes a number when a request is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     /// A user, by name or by digits that are no name.
@@ -13,35 +13,35 @@ pub(crate) enum Name {
     Group(String),
 }
 
-/// What a command would run as, once the host's accounts have been asked.
+/// The account that a command would run as, looked up on this host.
 #[derive(Clone, Debug)]
 pub(crate) struct RunAs {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Its supplementary groups.
+    /// The supplementary groups.
     pub(crate) groups: Vec<u32>,
-    /// Whether `gid` is the user's own: its primary group, one it is a member of, or the operator's default.
+    /// Whether the user may have `gid`: its primary group, a group it is a member of, or the configured default.
     pub(crate) is_member: bool,
-    /// The numbers of [`Policy::names`](super::Policy::names), in that order; none for what the host does not know.
+    /// The numbers of [`Policy::names`](super::Policy::names), in that order; `None` for an unknown name.
     pub(crate) numbers: Arc<[Option<u32>]>,
 }
 
-/// One item of `users` or `groups` as the file has it: `"deploy"`, `"1001"` or `1001`.
+/// One item of `users` or `groups` in the file: `"deploy"`, `"1001"` or `1001`.
 pub(super) enum Written {
     Number(u32),
     Name(String),
 }
 
-/// One item of `users` or `groups` as it is compared.
+/// One item of `users` or `groups`, ready to compare.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Account {
     Number(u32),
-    /// Its place in [`Policy::names`](super::Policy::names).
+    /// The index in [`Policy::names`](super::Policy::names).
     Named(usize),
 }
 
 impl Account {
-    /// Whether this is that number. A name that the host does not know is no number.
+    /// Returns whether this is account `id`. A name that the host does not know is no account.
     pub(super) fn is(self, id: u32, numbers: &[Option<u32>]) -> bool {
         match self {
             Self::Number(number) => number == id,
@@ -69,12 +69,12 @@ impl<'de> Deserialize<'de> for Written {
             }
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<Written, E> {
-                // The largest number is none: to the kernel it means "leave as it is".
+                // The largest number is not an id: to the kernel it means "leave unchanged".
                 u32::try_from(number)
                     .ok()
                     .filter(|id| *id != u32::MAX)
                     .map(Written::Number)
-                    .ok_or_else(|| E::custom(format_args!("{number} is no id")))
+                    .ok_or_else(|| E::custom(format_args!("{number} is not an id")))
             }
         }
 

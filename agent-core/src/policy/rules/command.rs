@@ -1,28 +1,28 @@
 //! Command texts in a rule.
 //!
-//! To allow, a text must be plainly the one meant: the very text; or a beginning and then plain words; or a match of the
-//! whole, itself of plain words. Plain words hold nothing that the shell acts on, so they cannot start another command.
-//! To deny, it is enough that a text resembles what is meant. A shell can write any command in endless other ways
-//! (quoting, variables, `base64 -d | sh`), so only an allow list confines a controller.
+//! An allow rule needs a plain match: the same text; or its beginning, then plain words; or the whole text by
+//! an expression, itself of plain words. Plain words hold nothing that the shell acts on, so they cannot start
+//! another command. A deny rule matches texts that merely resemble its own. A shell can write any command in
+//! endless other ways (quoting, variables, `base64 -d | sh`), so only an allow list confines a controller.
 
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::cell::OnceCell;
 
-/// Bytes that one compiled expression may take. It bounds the work for one character of a command.
+/// The most bytes of one compiled expression. It bounds the work per character of a command.
 const MAX_REGEX: usize = 64 << 10;
 
-/// Bytes of a command that expressions are tried on: some milliseconds for the slowest. A longer one is taken as what a
-/// rule denies, and not as what it allows.
+/// The longest command that expressions are tried on: some milliseconds for the slowest. A longer one matches
+/// each deny rule with an expression and no allow rule with one.
 const MAX_SEARCHED: usize = 8 << 10;
 
-/// The text of one request's command, as the rules look at it one after the other.
+/// The text of one request's command, for one rule after the other.
 pub(super) struct Text<'a> {
     raw: &'a str,
     resembles: OnceCell<Resembles>,
 }
 
-/// What a text is to a rule that denies.
+/// A text as deny rules see it.
 struct Resembles {
     plain: String,
     steps: Vec<String>,
@@ -38,7 +38,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// `commands` as the file has it.
+/// `commands` in the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Written {
@@ -47,7 +47,7 @@ pub(super) struct Written {
     regex: Vec<String>,
 }
 
-/// `commands` of a rule that allows.
+/// `commands` of an allow rule.
 #[derive(Debug)]
 pub(super) struct Allowed {
     exact: Vec<String>,
@@ -56,10 +56,10 @@ pub(super) struct Allowed {
     regex: Vec<Regex>,
 }
 
-/// `commands` of a rule that denies.
+/// `commands` of a deny rule.
 #[derive(Debug)]
 pub(super) struct Denied {
-    /// As [`steps`] gives them out.
+    /// As [`steps`] returns them.
     exact: Vec<String>,
     prefix: Vec<String>,
     /// Each matches anywhere.
@@ -99,7 +99,7 @@ impl Written {
     }
 }
 
-/// `generous`: `^` and `$` at each line, `.` for a newline too.
+/// Compiles an expression. With `generous`, `^` and `$` match at each line and `.` matches a newline too.
 fn compile(pattern: &str, generous: bool) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(pattern);
     builder.size_limit(MAX_REGEX).multi_line(generous).dot_matches_new_line(generous);
@@ -138,23 +138,24 @@ impl Denied {
     }
 }
 
-/// Whether these are words and blanks to the shell and nothing more. Quotes may stand around words: what is within
-/// them is held to the same.
+/// Returns whether the text is only words and blanks to the shell. Words may be quoted; the same rule applies
+/// within the quotes.
 fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || " \t_-.,/:@%+='\"".contains(c))
 }
 
-/// Whether the first word sets a variable (`LD_PRELOAD=… ls`), which an expression that begins with `.*` would let by.
+/// Returns whether the first word sets a variable (`LD_PRELOAD=… ls`), which an expression that begins with
+/// `.*` would allow.
 fn sets_variable(cmd: &str) -> bool {
     cmd.split_whitespace().next().is_some_and(|word| word.contains('='))
 }
 
-/// The commands that a text is made of, roughly, each as [`plain`] has it.
+/// Returns the commands in a text, roughly, each in the form of [`plain`].
 fn steps(cmd: &str) -> impl Iterator<Item = String> {
     cmd.split([';', '&', '|', '\n', '\r', '(', ')', '{', '}', '`', '!']).map(plain)
 }
 
-/// A command without the variables that are set for it alone and stand before it.
+/// Returns a command without the variables set before it.
 fn without_variables(step: &str) -> &str {
     let mut rest = step;
     while let Some((_, behind)) = rest.split_once(' ').filter(|(word, _)| word.contains('=')) {
@@ -163,7 +164,7 @@ fn without_variables(step: &str) -> &str {
     rest
 }
 
-/// The text without what the shell takes away itself: quotes, and blanks but for one between words.
+/// Returns the text without quotes and with single blanks between words, as the shell reads it.
 fn plain(text: &str) -> String {
     let text = text.replace(['\'', '"', '\\'], "");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn to_allow_a_text_must_be_plainly_the_one_meant() {
+    fn an_allow_rule_matches_only_plain_texts() {
         let rule = "exact = ['systemctl reboot', 'a | b > c']\nprefix = ['ls', 'systemctl status ']\nregex = ['uptime( -[ps])?', 'cat /var/log/.*', 'x|y', '.* any']";
         let allowed = commands(rule).allowed().unwrap();
         let table = [
@@ -219,7 +220,7 @@ mod tests {
             ("cat /var/log/x\nrm -rf /", false),
             ("LD_PRELOAD=/tmp/x any", false),
             ("very any", true),
-            // An alternative at the top is still the whole text.
+            // An alternative at the top must still match the whole text.
             ("x", true),
             ("xz", false),
             ("zy", false),

@@ -1,5 +1,5 @@
-//! The text of `policy.toml` to a [`Policy`]. Everything that could be a slip is refused: an unknown key, an empty list, a
-//! condition that no request can meet.
+//! The text of `policy.toml` to a [`Policy`]. Everything that could be a mistake is rejected: an unknown key,
+//! an empty list, a condition that no request can meet.
 
 use super::account::{self, Account, Name};
 use super::command;
@@ -9,16 +9,16 @@ use super::rule::{Action, Rule};
 use agent_wire::Method;
 use serde::Deserialize;
 
-/// Rules that one policy may have.
+/// The most rules of one policy.
 const MAX_RULES: usize = 1024;
 
-/// Accounts that one policy may name.
+/// The most accounts that one policy may name.
 const MAX_NAMES: usize = 1024;
 
-/// Characters of a rule's name.
+/// The most characters of a rule's name.
 const MAX_RULE_NAME: usize = 64;
 
-/// Characters of a rule's reason.
+/// The most characters of a rule's reason.
 const MAX_REASON: usize = 512;
 
 /// Returns the names of the methods that bring a command.
@@ -67,12 +67,12 @@ impl Policy {
         let allows_any = written.rule.iter().any(|rule| rule.action == WrittenAction::Allow);
         let allows_by_default = match written.default {
             Some(default) => default == WrittenAction::Allow,
-            // Whoever lists what is allowed means the rest to be denied, or has forgotten to say.
+            // A policy with allow rules means to deny the rest, or has forgotten to say so.
             None if allows_any => return Err("default is missing: \"allow\" or \"deny\"".to_owned()),
             None => true,
         };
         if written.rule.len() > MAX_RULES {
-            return Err(format!("{} rules; at most {MAX_RULES} are taken", written.rule.len()));
+            return Err(format!("{} rules; at most {MAX_RULES} are allowed", written.rule.len()));
         }
         let (mut rules, mut names) = (Vec::new(), Names::default());
         for (place, rule) in written.rule.into_iter().enumerate() {
@@ -81,7 +81,7 @@ impl Policy {
             rules.push(names.rule(rule, number).map_err(|why| format!("{place}: {why}"))?);
         }
         if names.0.len() > MAX_NAMES {
-            return Err(format!("{} accounts are named; at most {MAX_NAMES} may be", names.0.len()));
+            return Err(format!("the rules name {} accounts; at most {MAX_NAMES} are allowed", names.0.len()));
         }
         Ok(Self { allows_by_default, rules, names: names.0.into() })
     }
@@ -108,15 +108,15 @@ impl Names {
         {
             let with_command = with_command().collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "users, groups and commands are about {with_command}; methods has none of them"
+                "users, groups and commands need a method that brings a command ({with_command})"
             ));
         }
         let beside = written.env.is_some() || written.stdin.is_some();
         if beside && (written.action == WrittenAction::Deny || written.commands.is_none()) {
-            return Err("env and stdin belong to a rule that allows commands".to_owned());
+            return Err("env and stdin belong to an allow rule with commands".to_owned());
         }
         let env = each("env", written.env, |name| match name.is_empty() || name.contains(['=', '\0']) {
-            true => Err("a variable's name is empty or holds = or NUL".to_owned()),
+            true => Err("a variable's name must not be empty or contain = or NUL".to_owned()),
             false => Ok(name),
         })?;
         let action = match written.action {
@@ -153,7 +153,7 @@ impl Names {
     }
 }
 
-/// Reads each item of a list that, when it is there, is not empty.
+/// Parses each item of a list, which must not be empty if present.
 fn each<T, U>(
     key: &str,
     list: Option<Vec<T>>,

@@ -1,11 +1,11 @@
-//! Names in a rule that may stand for many: methods (`async.*`) and controllers (`*.ops.example.com`).
+//! Patterns of names in a rule: methods (`async.*`) and controllers (`*.ops.example.com`).
 
 use agent_wire::Family;
 
 /// The longest DNS name (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 
-/// A method, or with `.*` at the end all that begin so.
+/// A method, or all methods that begin so.
 #[derive(Debug)]
 pub(super) enum MethodPattern {
     Exact(String),
@@ -27,17 +27,17 @@ impl MethodPattern {
         };
         if Family::parse(family).is_none() {
             let families = Family::ALL.map(Family::name).join(", ");
-            return Err(format!("\"{text}\" is of no family of methods ({families})"));
+            return Err(format!("\"{text}\" belongs to no family of methods ({families})"));
         }
         if !name.split('.').all(is_name) || (!is_family && name == family) {
             return Err(format!(
-                "\"{text}\" is no method's name, such as sync.bash, nor a family's, such as sync.*"
+                "\"{text}\" must be a method such as sync.bash, or a family such as sync.*"
             ));
         }
         Ok(if is_family { Self::Begins(format!("{name}.")) } else { Self::Exact(name.to_owned()) })
     }
 
-    /// The one method that it names, unless its provider is a plugin.
+    /// Returns the one method that it names, unless a plugin provides that.
     pub(super) fn own(&self) -> Option<&str> {
         match self {
             Self::Exact(name) => Some(name.as_str()).filter(|name| !name.starts_with("getinfo.")),
@@ -53,7 +53,7 @@ impl MethodPattern {
     }
 }
 
-/// A DNS name, or with `*.` before it all below it. Compared as DNS does: letters of either case are the same.
+/// A DNS name, or with `*.` before it every name below it. As in DNS, case does not matter.
 #[derive(Debug)]
 pub(super) struct Controller(String);
 
@@ -64,17 +64,18 @@ impl Controller {
             !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         };
         if name.len() > MAX_NAME || !name.split('.').all(is_label) {
-            return Err(format!("\"{text}\" is no DNS name, nor one with *. before it"));
+            return Err(format!("\"{text}\" must be a DNS name, or one with *. before it"));
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether one of the names in a certificate is among these.
+    /// Returns whether one of the names in a certificate matches.
     pub(super) fn covers(&self, names: &[String]) -> bool {
         names.iter().any(|name| below(&self.0, name))
     }
 
-    /// The same, and whether a certificate for a whole domain (`*.example.com`) could be one of these.
+    /// Returns whether one of the names matches, or is a whole domain (`*.example.com`) that could be one that
+    /// matches.
     pub(super) fn could_be(&self, names: &[String]) -> bool {
         self.covers(names) || names.iter().any(|name| below(name, &self.0))
     }
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_named_whole_or_by_its_beginning() {
+    fn a_pattern_names_one_method_or_all_that_begin_so() {
         let table = [
             ("sync.bash", "sync.bash", true),
             ("sync.bash", "sync.bashful", false),
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_controller_is_named_whole_or_by_its_domain() {
+    fn a_pattern_names_one_controller_or_all_of_a_domain() {
         let table = [
             ("ctl-1.example.com", "ctl-1.example.com", true, true),
             ("ctl-1.example.com", "CTL-1.Example.com", true, true),
@@ -142,7 +143,7 @@ mod tests {
             ("*.ops.example.com", "ops.example.com", false, false),
             ("*.ops.example.com", ".ops.example.com", false, false),
             ("*.ops.example.com", "devops.example.com", false, false),
-            // A certificate for a whole domain is not each of its hosts, but it could be.
+            // A certificate for a whole domain is not the certificate of each host, but could be used by it.
             ("ctl-1.example.com", "*.example.com", false, true),
             ("*.ops.example.com", "*.example.com", false, true),
             ("*.example.com", "*.ops.example.com", true, true),

@@ -1,4 +1,4 @@
-//! The rules in order and what they say of one request.
+//! The rules in order, and their verdict on one request.
 
 use super::account::{Name, RunAs};
 use super::command::Text;
@@ -6,31 +6,31 @@ use super::rule::{Match, Rule};
 use agent_wire::message::Bash;
 use std::sync::Arc;
 
-/// What a request asks for, as far as a rule can look at it.
+/// A request, as far as rules look at it.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
-    /// The DNS names in the certificate of the server that asks.
+    /// The DNS names in the controller's certificate.
     pub(crate) controllers: &'a [String],
-    /// The command, where the method runs or keeps one.
+    /// The command, where the method brings one.
     pub(crate) bash: Option<&'a Bash>,
 }
 
-/// What the policy says.
+/// What the policy decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allowed,
     Refused(Refusal),
-    /// It depends on whom the command runs as: ask again with a [`RunAs`].
+    /// It depends on the command's account: ask again with a [`RunAs`].
     NeedsAccount,
 }
 
-/// Which rule refused; never what it holds.
+/// The rule that refused, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// The rule's name, or `rule 3` for the third, or `default`.
     pub(crate) rule: String,
-    /// The operator's words for the one who asks.
+    /// The operator's explanation for the caller.
     pub(crate) reason: Option<String>,
 }
 
@@ -43,32 +43,32 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Everything is allowed: what an enrolled controller may do on a host without a policy file.
+    /// Returns the policy of a host without a policy file: everything is allowed.
     pub(crate) fn allow_all() -> Self {
         Self { allows_by_default: true, rules: Vec::new(), names: Arc::default() }
     }
 
-    /// Every account that a rule names.
+    /// Returns every account that a rule names.
     pub(crate) fn names(&self) -> &Arc<[Name]> {
         &self.names
     }
 
-    /// Whether it allows everything.
+    /// Returns whether it allows everything.
     pub(crate) fn is_open(&self) -> bool {
         self.allows_by_default && self.rules.is_empty()
     }
 
-    /// The methods that rules name one by one, but for `getinfo.*`.
+    /// Returns the methods that rules name one by one, except for `getinfo.*`.
     pub(crate) fn methods(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().flat_map(Rule::methods)
     }
 
-    /// How many rules there are.
+    /// Returns the number of rules.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
     }
 
-    /// Decides. Without `run_as`, a request with a command may come back as [`Verdict::NeedsAccount`]; with it, never.
+    /// Judges a request. Only without `run_as` may the verdict be [`Verdict::NeedsAccount`].
     pub(crate) fn check(&self, subject: Subject<'_>, run_as: Option<&RunAs>) -> Verdict {
         let text = Text::new(subject.bash.map_or("", |bash| bash.cmd.as_str()));
         for rule in &self.rules {
@@ -91,20 +91,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// root 0, www-data 33, deploy 1000, docker 998: the host that the tests' policies are for.
+    /// The accounts of the tests' host.
     const HOST: [(&str, u32); 4] = [("root", 0), ("www-data", 33), ("deploy", 1000), ("docker", 998)];
 
     fn numbers(policy: &Policy) -> Arc<[Option<u32>]> {
         let number = |text: &str| {
             let named = HOST.iter().find(|(name, _)| *name == text).map(|(_, id)| *id);
-            // toor is root by another name.
+            // toor is another name of root.
             named.or(text.parse().ok()).or((text == "toor").then_some(0))
         };
         let names = policy.names().iter();
         names.map(|(Name::User(text) | Name::Group(text))| number(text)).collect()
     }
 
-    /// What a policy says of a command of `uid` with `gid`, of which `own` are the user's groups.
+    /// Returns a policy's verdict on a command of `uid` with `gid`; `own` are the user's groups.
     fn verdict(policy: &Policy, method: &str, bash: &Bash, uid: u32, gid: u32, own: &[u32]) -> String {
         let controllers = ["ctl-1.example.com".to_owned()];
         let subject = Subject { method, controllers: &controllers, bash: Some(bash) };
@@ -114,7 +114,7 @@ mod tests {
         let numbers = numbers(policy);
         let run_as = RunAs { uid, gid, groups, is_member, numbers };
         let verdict = policy.check(subject, Some(&run_as));
-        // What is decided without the account is decided the same with it.
+        // A verdict without the account stays the same with it.
         let early = policy.check(subject, None);
         assert!(early == Verdict::NeedsAccount || early == verdict, "{early:?} but {verdict:?}");
         match verdict {
@@ -160,15 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_not_the_users_own_has_to_be_allowed_with_the_user() {
+    fn a_group_of_others_must_be_allowed_together_with_the_user() {
         let with_group = Bash { group: Some("docker".to_owned()), ..cmd("id") };
         let table = [
-            // Who is allowed, may use own groups and no others.
+            // An allowed user may use its own groups and no others.
             ("action = 'allow'\nusers = ['deploy']", &[1000][..], "default"),
             ("action = 'allow'\nusers = ['deploy']", &[1000, 998], "allowed"),
             ("action = 'allow'\nusers = ['deploy']\ngroups = ['docker']", &[1000], "allowed"),
             ("action = 'allow'\nusers = ['deploy']\ngroups = ['www-data']", &[1000], "default"),
-            // Groups alone are about their members.
+            // Groups alone match their members.
             ("action = 'allow'\ngroups = ['docker']", &[1000], "default"),
             ("action = 'allow'\ngroups = ['docker']", &[1000, 998], "allowed"),
             ("action = 'allow'", &[1000], "default"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_an_allowed_command_nothing_may_change_what_it_does() {
+    fn nothing_in_the_request_may_change_what_an_allowed_command_does() {
         let rule = |more: &str| {
             let text = format!(
                 "default = 'deny'\n[[rule]]\naction = 'allow'\ncommands = {{exact = ['id']}}\n{more}"
@@ -213,7 +213,7 @@ mod tests {
         for (more, bash, expected) in table {
             assert_eq!(verdict(&rule(more), "sync.bash", bash, 0, 0, &[0]), expected, "{more} {bash:?}");
         }
-        // To deny, none of them is a way out.
+        // None of them evades a deny rule.
         let deny = Policy::parse("[[rule]]\naction = 'deny'\ncommands = {exact = ['id']}").unwrap();
         for bash in [&cmd("id"), &env("A"), &cwd, &stdin] {
             assert_eq!(verdict(&deny, "sync.bash", bash, 0, 0, &[0]), "rule 1", "{bash:?}");
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_a_slip_is_refused_with_its_place() {
+    fn mistakes_are_rejected_with_their_place() {
         let table = [
             ("defualt = 'deny'", "line 1"),
             ("default = 'no'", "line 1"),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_example_says_what_its_comments_say() {
+    fn the_shipped_example_denies_other_commands() {
         let policy = Policy::parse(include_str!("../../../../examples/config/policy.toml")).unwrap();
         let run = |text| verdict(&policy, "sync.bash", &cmd(text), 1000, 1000, &[1000]);
         assert_eq!(run("id"), "default");

@@ -1,4 +1,4 @@
-//! One rule: whom and what it is about, and whether a request is that.
+//! One rule: its conditions, and whether a request meets them.
 
 use super::account::{Account, RunAs};
 use super::command::{Allowed, Denied, Text};
@@ -6,14 +6,14 @@ use super::pattern::{Controller, MethodPattern};
 use super::policy::{Refusal, Subject};
 use agent_wire::message::Bash;
 
-/// What a rule says, with what only rules that say so look at.
+/// What a rule does, with the conditions that only such rules have.
 #[derive(Debug)]
 pub(super) enum Action {
     Allow {
         commands: Option<Allowed>,
         /// Variables that a request may set beside an allowed command.
         env: Vec<String>,
-        /// Whether it may give it an input.
+        /// Whether the request may set stdin.
         stdin: bool,
     },
     Deny {
@@ -21,10 +21,10 @@ pub(super) enum Action {
     },
 }
 
-/// A rule. Of the conditions that it has, all must hold; a list holds when one of its items does.
+/// A rule. All of its conditions must hold; a list holds when one of its items does.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// Its name, or its number.
+    /// Its name, or its number as `rule 3`.
     pub(super) name: String,
     pub(super) reason: Option<String>,
     pub(super) action: Action,
@@ -34,12 +34,12 @@ pub(super) struct Rule {
     pub(super) groups: Option<Vec<Account>>,
 }
 
-/// Whether a rule is about a request.
+/// Whether a rule matches a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Match {
     Yes,
     No,
-    /// Not to be told before the account is known.
+    /// Unknown until the account is known.
     Unknown,
 }
 
@@ -56,7 +56,7 @@ impl Rule {
         Refusal { rule: self.name.clone(), reason: self.reason.clone() }
     }
 
-    /// `text` is that of the command asked for.
+    /// Returns whether the rule matches; `text` is the command's.
     pub(super) fn matches(&self, subject: Subject<'_>, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
         let is_method =
             |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(subject.method));
@@ -78,7 +78,7 @@ impl Rule {
         }
     }
 
-    /// Whether it has a condition that only a command can meet.
+    /// Returns whether it has a condition that only a command can meet.
     fn is_about_commands(&self) -> bool {
         let has_commands = match &self.action {
             Action::Allow { commands, .. } => commands.is_some(),
@@ -89,8 +89,8 @@ impl Rule {
 
     fn matches_command(&self, bash: &Bash, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
         if let Action::Allow { commands: Some(_), env, stdin } = &self.action {
-            // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the directory,
-            // a script for an interpreter's input.
+            // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the
+            // directory, a script as an interpreter's input.
             let sets_other = bash.env.iter().any(|(name, _)| !env.contains(name));
             if sets_other || bash.cwd.is_some() || (bash.stdin.is_some() && !stdin) {
                 return Match::No;
@@ -109,7 +109,7 @@ impl Rule {
     }
 
     fn needs_account(&self, bash: &Bash) -> bool {
-        // Without a group in the request it is the user's own.
+        // A request without a group gets the user's own.
         self.users.is_some() || self.groups.is_some() || (self.is_allow() && bash.group.is_some())
     }
 
@@ -119,9 +119,9 @@ impl Rule {
         let is_group = match (&self.groups, self.is_allow()) {
             (None, true) => run_as.is_member,
             (None, false) => true,
-            // A list of groups alone is about their members: root with such a group is root all the same.
+            // A list of groups alone matches their members: root with such a group is still root.
             (Some(groups), true) => among(groups, run_as.gid) && (self.users.is_some() || run_as.is_member),
-            // What a group may do, its supplementary members may.
+            // A deny rule for a group covers its supplementary members.
             (Some(groups), false) => {
                 among(groups, run_as.gid) || run_as.groups.iter().any(|gid| among(groups, *gid))
             }
