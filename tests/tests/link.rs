@@ -129,7 +129,7 @@ async fn a_redirect_to_an_invalid_address_is_rejected() {
         server.answer_and_close(&redirect(bad)).await;
     }
     for refused in
-        ["\"evil.example\" is no address", "\"127.0.0.1:0\" is", "must not be empty", "\"other.example\" is"]
+        ["\"evil.example\" is not an address", "\"127.0.0.1:0\" is", "must not be empty", "\"other.example\" is"]
     {
         agent.logged(refused).await;
     }

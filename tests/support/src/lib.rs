@@ -3,6 +3,7 @@
 //! about what is right; the tests do.
 
 mod command;
+mod corpus;
 mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
@@ -10,6 +11,7 @@ mod processes;
 mod scratch;
 mod wait;
 
+pub use corpus::check_corpus;
 pub use command::output;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 #[cfg(feature = "pki")]

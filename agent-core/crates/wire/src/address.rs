@@ -1,25 +1,25 @@
-//! Server addresses as a redirect or a setting writes them (§1).
+//! Server addresses in a redirect or a setting (§1).
 //!
-//! Only addresses are taken here, no names: a redirect to a name is refused, since the exchange before
-//! TLS is trusted with nothing that needs another look-up.
+//! Only addresses are accepted here, no names: a redirect to a name is rejected, since nothing in the
+//! exchange before TLS may cause another look-up.
 
 use crate::json::quote;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// How many addresses one list may hold; a longer one is refused whole.
+/// The most addresses in one list; a longer list is rejected.
 pub const MAX_ADDRESSES: usize = 16;
 
-/// An address with the port it named, if it named one.
+/// An address, with a port if it has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// IPv4 or IPv6.
     pub ip: IpAddr,
-    /// `None`: the port of the list's owner.
+    /// `None` stands for the default port.
     pub port: Option<u16>,
 }
 
-/// Why a text is no list of addresses.
+/// Why a text is not a list of addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError(String);
 
@@ -32,9 +32,9 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl Endpoint {
-    /// Parses `10.0.0.1`, `10.0.0.1:7443`, `fd00::1` or `[fd00::1]:7443`. `None` for anything else, and for
-    /// port 0 and the unspecified address, to which nothing can connect. An IPv6 scope (`%2`) is a number
-    /// of this host's own and means nothing in a list from elsewhere: refused too.
+    /// Parses `10.0.0.1`, `10.0.0.1:7443`, `fd00::1` or `[fd00::1]:7443`. Returns `None` for anything else,
+    /// and for port 0 and the unspecified address, to which nothing can connect. An IPv6 scope (`%2`) is
+    /// rejected too: its number has no meaning on another host.
     pub fn parse(text: &str) -> Option<Self> {
         if text.contains('%') {
             return None;
@@ -51,16 +51,16 @@ impl Endpoint {
         usable.then_some(endpoint)
     }
 
-    /// The socket address, with `default_port` where none was named.
+    /// Returns the socket address, with `default_port` if it has no port of its own.
     pub fn socket(self, default_port: u16) -> SocketAddr {
         SocketAddr::new(self.ip, self.port.unwrap_or(default_port))
     }
 }
 
-/// Parses a comma-separated list, in order, blanks around each address ignored.
+/// Parses a comma-separated list, in order; blanks around an address are ignored.
 ///
 /// # Errors
-/// When the list is empty or longer than [`MAX_ADDRESSES`], or an item is no address.
+/// When the list is empty or longer than [`MAX_ADDRESSES`], or an item is not an address.
 pub fn parse_list(text: &str) -> Result<Vec<Endpoint>, AddressError> {
     let items: Vec<&str> = text.split(',').map(str::trim).take(MAX_ADDRESSES + 1).collect();
     if items.len() > MAX_ADDRESSES {
@@ -69,7 +69,7 @@ pub fn parse_list(text: &str) -> Result<Vec<Endpoint>, AddressError> {
     items
         .into_iter()
         .map(|item| {
-            Endpoint::parse(item).ok_or_else(|| AddressError(format!("\"{}\" is no address", quote(item))))
+            Endpoint::parse(item).ok_or_else(|| AddressError(format!("\"{}\" is not an address", quote(item))))
         })
         .collect()
 }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             ",",
@@ -116,7 +116,7 @@ mod tests {
             "10.0.0.1 10.0.0.2",
             "http://10.0.0.1",
         ] {
-            assert!(parse_list(text).is_err(), "{text:?} was taken");
+            assert!(parse_list(text).is_err(), "{text:?} was accepted");
         }
         assert!(parse_list(&["10.0.0.1"; MAX_ADDRESSES].join(",")).is_ok());
         assert!(parse_list(&["10.0.0.1"; MAX_ADDRESSES + 1].join(",")).is_err());

@@ -1,23 +1,23 @@
 //! Bytes → the text of one JSON object after another (§3).
 //!
-//! Owns the bytes that have arrived and are not yet a whole message. Each byte is looked at once,
-//! however it arrives. Refuses: a first byte that opens no object, unbalanced brackets, text that is not
-//! UTF-8, and objects beyond the [`Limits`]. An object beyond a limit is skipped to its end and reported
-//! once, so the next message is read as if nothing had happened; where no end can be known the
-//! error is [fatal](Malformed::fatal) and the channel has to close.
+//! Owns the bytes that have arrived and are not yet a whole message. Each byte is scanned once, however it
+//! arrives. Rejects a first byte that opens no object, unbalanced brackets, text that is not UTF-8, and
+//! objects beyond the [`Limits`]. An object beyond a limit is skipped to its end and reported once, and the
+//! next message is read normally. Where the end is unknowable, the error is [fatal](Malformed::fatal) and
+//! the channel has to close.
 
 use crate::{Malformed, Retcode};
 
-/// Bytes of one message, unless a setting says otherwise: 1 MiB.
+/// The most bytes of one message, unless a setting says otherwise: 1 MiB.
 pub const DEFAULT_MAX_MESSAGE: usize = 1 << 20;
 
-/// Objects and arrays inside one another, the message itself included.
+/// The most levels of nested objects and arrays, the message itself included.
 pub const DEFAULT_MAX_DEPTH: u32 = 32;
 
-/// How many times the size bound a message may go on while it is skipped, before the channel is given up.
+/// A message that is skipped may be this many times as long as the bound; then the channel has to close.
 const MAX_SKIP_FACTOR: usize = 16;
 
-/// The buffer an idle decoder may keep; a larger one is given back once its message is done.
+/// The largest buffer of an idle decoder; a larger one is freed once its message is done.
 const IDLE_CAPACITY: usize = 16 << 10;
 
 /// What a peer may send in one message.
@@ -25,7 +25,7 @@ const IDLE_CAPACITY: usize = 16 << 10;
 pub struct Limits {
     /// Bytes from the opening brace to the closing one.
     pub max_message: usize,
-    /// Nesting, at most 64 (one bit of a word remembers each level's bracket).
+    /// Nested levels, at most 64 (one bit of a word stores each level's bracket).
     pub max_depth: u32,
 }
 
@@ -36,12 +36,12 @@ impl Default for Limits {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Between two messages: only white space and `{` are legal.
+enum DecoderState {
+    /// Between two messages: only white space and `{` are valid.
     Between,
     /// Inside a message that is kept.
     Keeping,
-    /// Inside a message that breaks a bound: only its end is looked for.
+    /// Inside a message that exceeds a bound: only its end is searched.
     Skipping { skipped: usize, why: Excess },
     /// After a fatal error: nothing more comes out.
     Broken,
@@ -53,11 +53,11 @@ enum Excess {
     Depth,
 }
 
-/// Where the scan stands inside one object.
+/// The position of the scan inside one object.
 #[derive(Clone, Copy, Debug, Default)]
 struct Scan {
     depth: u32,
-    /// Bit n: level n was opened by `[` (else by `{`). Levels beyond 64 are not remembered.
+    /// Bit n is set if `[` opened level n, and clear for `{`. Levels beyond 64 are not stored.
     brackets: u64,
     in_string: bool,
     escaped: bool,
@@ -70,7 +70,7 @@ enum Step {
 }
 
 impl Scan {
-    /// Takes the next byte into account.
+    /// Advances by one byte.
     fn step(&mut self, byte: u8) -> Step {
         if self.in_string {
             if self.escaped {
@@ -107,7 +107,7 @@ impl Scan {
     }
 }
 
-/// Takes bytes as they come and gives out one JSON object's text at a time.
+/// Splits a stream of bytes into the texts of JSON objects.
 ///
 /// ```
 /// let mut decoder = agent_wire::Decoder::new(agent_wire::Limits::default());
@@ -121,16 +121,16 @@ impl Scan {
 pub struct Decoder {
     limits: Limits,
     buffer: Vec<u8>,
-    /// Start of the message being read; what lies before has been given out.
+    /// The start of the message being read; everything before it was returned.
     start: usize,
-    /// The first byte not yet looked at.
+    /// The first byte that is not scanned yet.
     scanned: usize,
     scan: Scan,
-    state: State,
+    state: DecoderState,
 }
 
 impl Decoder {
-    /// An empty decoder; it allocates when bytes come.
+    /// Creates an empty decoder; it allocates when bytes come.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -138,18 +138,18 @@ impl Decoder {
             start: 0,
             scanned: 0,
             scan: Scan::default(),
-            state: State::Between,
+            state: DecoderState::Between,
         }
     }
 
-    /// Adds bytes from the peer. Take out every message before adding more: what is held is then at most
-    /// one message within the bound plus one `push`.
+    /// Adds bytes from the peer. Take every message before adding more: the decoder then holds at most one
+    /// message within the bound plus one `push`.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.state == State::Broken {
+        if self.state == DecoderState::Broken {
             return;
         }
         if self.start > 0 {
-            // At most one partial message is moved, and only when a read follows a given-out message.
+            // At most one partial message is moved, and only when a read follows a returned message.
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
             self.start = 0;
@@ -157,15 +157,15 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole message, or `None` until more bytes have come.
+    /// Returns the next whole message, or `None` until more bytes have come.
     ///
     /// # Errors
-    /// [`Malformed`] for what can't be a message. Unless it is fatal, the decoder goes on behind it.
+    /// [`Malformed`] for bytes that can't be a message. Unless it is fatal, the decoder continues after them.
     pub fn next_message(&mut self) -> Result<Option<&str>, Malformed> {
         loop {
             match self.state {
-                State::Broken => return Ok(None),
-                State::Between => {
+                DecoderState::Broken => return Ok(None),
+                DecoderState::Between => {
                     let rest = &self.buffer[self.scanned..];
                     let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
                     self.scanned += blanks;
@@ -177,23 +177,23 @@ impl Decoder {
                         }
                         Some(b'{') => {
                             self.scan = Scan::default();
-                            self.state = State::Keeping;
+                            self.state = DecoderState::Keeping;
                         }
                         Some(byte) => {
                             let found = byte.escape_ascii().to_string();
                             return Err(self.give_up(
                                 Retcode::Malformed,
-                                format!("a message starts with {{, not {found}"),
+                                format!("a message must start with {{, not {found}"),
                             ));
                         }
                     }
                 }
-                State::Keeping => match self.scan_kept()? {
-                    None if self.state == State::Keeping => return Ok(None),
+                DecoderState::Keeping => match self.scan_kept()? {
+                    None if self.state == DecoderState::Keeping => return Ok(None),
                     None => {}
                     Some(end) => {
                         let begin = std::mem::replace(&mut self.start, end);
-                        self.state = State::Between;
+                        self.state = DecoderState::Between;
                         return std::str::from_utf8(&self.buffer[begin..end]).map(Some).map_err(|error| {
                             Malformed::new(
                                 Retcode::Malformed,
@@ -202,7 +202,7 @@ impl Decoder {
                         });
                     }
                 },
-                State::Skipping { skipped, why } => {
+                DecoderState::Skipping { skipped, why } => {
                     self.scan_skipped(skipped, why)?;
                     return Ok(None);
                 }
@@ -210,12 +210,12 @@ impl Decoder {
         }
     }
 
-    /// Whether nothing but white space waits: a plain exchange is over here and TLS may begin.
+    /// Returns whether only white space is left, so that TLS may begin after a plain exchange.
     pub fn is_drained(&self) -> bool {
-        self.state == State::Between && self.buffer[self.scanned..].iter().all(|byte| is_blank(*byte))
+        self.state == DecoderState::Between && self.buffer[self.scanned..].iter().all(|byte| is_blank(*byte))
     }
 
-    /// Looks at the unseen bytes of a kept message. `Some(end)` when it is whole.
+    /// Scans the new bytes of a message that is kept. Returns its end once it is whole.
     fn scan_kept(&mut self) -> Result<Option<usize>, Malformed> {
         while let Some(&byte) = self.buffer.get(self.scanned) {
             self.scanned += 1;
@@ -225,13 +225,13 @@ impl Decoder {
                 }
                 Step::Ended => {
                     self.start = self.scanned;
-                    self.state = State::Between;
+                    self.state = DecoderState::Between;
                     return Err(self.excess(Excess::Size));
                 }
                 Step::Mismatch => {
                     return Err(self.give_up(
                         Retcode::Malformed,
-                        "a bracket closes what a brace opened, or the reverse",
+                        "a bracket closes a brace, or a brace closes a bracket",
                     ));
                 }
                 Step::Inside if self.scan.depth > self.limits.max_depth => {
@@ -246,9 +246,9 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Turns the message being read into one that is only skipped.
+    /// Skips the rest of the message being read.
     fn skip(&mut self, why: Excess) -> Option<usize> {
-        self.state = State::Skipping { skipped: self.scanned - self.start, why };
+        self.state = DecoderState::Skipping { skipped: self.scanned - self.start, why };
         self.start = self.scanned;
         None
     }
@@ -260,44 +260,44 @@ impl Decoder {
             match self.scan.step(byte) {
                 Step::Ended => {
                     self.start = self.scanned;
-                    self.state = State::Between;
+                    self.state = DecoderState::Between;
                     return Err(self.excess(why));
                 }
                 Step::Mismatch => {
                     return Err(self.give_up(
                         Retcode::Malformed,
-                        "a bracket closes what a brace opened, or the reverse",
+                        "a bracket closes a brace, or a brace closes a bracket",
                     ));
                 }
                 Step::Inside if skipped > self.limits.max_message.saturating_mul(MAX_SKIP_FACTOR) => {
-                    return Err(self.give_up(Retcode::TooLarge, "a message that does not end"));
+                    return Err(self.give_up(Retcode::TooLarge, "the message does not end"));
                 }
                 Step::Inside => {}
             }
         }
         self.start = self.scanned;
-        self.state = State::Skipping { skipped, why };
+        self.state = DecoderState::Skipping { skipped, why };
         self.release();
         Ok(())
     }
 
     fn excess(&self, why: Excess) -> Malformed {
         let message = match why {
-            Excess::Size => format!("a message has at most {} bytes", self.limits.max_message),
-            Excess::Depth => format!("a message nests at most {} levels", self.limits.max_depth),
+            Excess::Size => format!("a message may have at most {} bytes", self.limits.max_message),
+            Excess::Depth => format!("a message may nest at most {} levels", self.limits.max_depth),
         };
         Malformed::new(Retcode::TooLarge, message)
     }
 
     fn give_up(&mut self, retcode: Retcode, message: impl Into<String>) -> Malformed {
-        self.state = State::Broken;
+        self.state = DecoderState::Broken;
         self.buffer = Vec::new();
         self.start = 0;
         self.scanned = 0;
         Malformed::fatal_error(retcode, message)
     }
 
-    /// Everything has been given out: the buffer is emptied, and given back if one message made it big.
+    /// Empties the buffer once all of it was returned, and frees it if a message made it large.
     fn release(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(IDLE_CAPACITY);
@@ -306,7 +306,7 @@ impl Decoder {
     }
 }
 
-/// White space as JSON has it (RFC 8259 §2).
+/// Returns whether a byte is JSON's white space (RFC 8259 §2).
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

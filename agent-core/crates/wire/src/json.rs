@@ -1,25 +1,25 @@
 //! The text of one message → a map, strictly.
 //!
-//! serde_json's own `Value` takes the last of two equal keys; here a duplicate is refused at any depth, since two
-//! readers of one message must never see two commands. One leniency: a comma before a closing brace
-//! or bracket is taken, because the protocol's founding document prints its messages so.
+//! serde_json's own `Value` takes the last of two equal keys. Here a duplicate is rejected at any depth,
+//! since two readers of one message must never see two commands. A comma before a closing brace or bracket
+//! is accepted (§3).
 
 use crate::Retcode;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// How much of a peer's text an error message quotes, in characters.
+/// The most characters of a peer's text in an error message.
 const MAX_QUOTE: usize = 64;
 
-/// Bytes that are no message of this protocol. The answer to it is a failed response with `"id":null`.
+/// Bytes that are not a message of this protocol. The reply to them is failed and has `"id":null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// [`Retcode::Malformed`] or [`Retcode::TooLarge`].
     pub retcode: Retcode,
     /// What is wrong, for the peer's operator.
     pub message: String,
-    /// Where the next message begins can't be known: the channel has to close.
+    /// Whether the start of the next message is unknowable, so that the channel has to close.
     pub fatal: bool,
 }
 
@@ -41,13 +41,13 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Parses one JSON object, as [`Decoder`](crate::Decoder) gives it out.
+/// Parses one JSON object, as [`Decoder`](crate::Decoder) returns it.
 ///
 /// # Errors
-/// [`Malformed`], never fatal: not JSON, no object, or a key that stands twice in one object.
+/// [`Malformed`], never fatal: not JSON, not an object, or a duplicate key in an object.
 pub fn parse_object(text: &str) -> Result<Map<String, Value>, Malformed> {
     let parsed = serde_json::from_str::<Strict>(text).or_else(|error| match without_trailing_commas(text) {
-        Some(mended) => serde_json::from_str::<Strict>(&mended).map_err(|_| error),
+        Some(corrected) => serde_json::from_str::<Strict>(&corrected).map_err(|_| error),
         None => Err(error),
     });
     match parsed {
@@ -57,7 +57,7 @@ pub fn parse_object(text: &str) -> Result<Map<String, Value>, Malformed> {
     }
 }
 
-/// Shortens and escapes a peer's text so that it can stand in an error message or a log line.
+/// Shortens and escapes a peer's text for an error message or a log line.
 pub fn quote(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_QUOTE).flat_map(char::escape_debug).collect();
     if text.chars().nth(MAX_QUOTE).is_some() {
@@ -66,7 +66,7 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// The text with its control characters escaped: it stays one line of a log, and gives a terminal no orders.
+/// Escapes the control characters of a text: it stays one line of a log, and can't control a terminal.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -79,11 +79,11 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// The text without commas that stand right before `}` or `]`; `None` when there are none.
+/// Returns the text without commas right before `}` or `]`; `None` when there are none.
 fn without_trailing_commas(text: &str) -> Option<String> {
     let mut kept = String::with_capacity(text.len());
     let (mut in_string, mut escaped, mut found) = (false, false, false);
-    // Length of `kept` just before a comma with only white space since.
+    // The length of `kept` before a comma that only white space has followed so far.
     let mut comma: Option<usize> = None;
     let mut before = '{';
     for c in text.chars() {
@@ -102,7 +102,7 @@ fn without_trailing_commas(text: &str) -> Option<String> {
                 _ => {}
             }
             if c == ',' {
-                // A comma that follows nothing separates nothing: it stays, and stays an error.
+                // A comma after nothing separates nothing: it stays, and is an error.
                 comma = (!matches!(before, '{' | '[' | ',')).then_some(kept.len());
             } else if !c.is_ascii_whitespace() {
                 comma = None;
@@ -116,7 +116,7 @@ fn without_trailing_commas(text: &str) -> Option<String> {
     found.then_some(kept)
 }
 
-/// A JSON value in which no object has a key twice.
+/// A JSON value whose objects have no duplicate keys.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+    fn a_duplicate_key_is_rejected_at_any_depth() {
         for text in [
             r#"{"cmd":"ls","cmd":"rm"}"#,
             r#"{"env":{"A":"1","A":"2"}}"#,
@@ -203,14 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_before_a_closing_brace_is_taken() {
+    fn a_comma_before_a_closing_brace_is_accepted() {
         let with = "{\n \"a\": [1, 2 , ],\n \"b\": {\"c\": \",}\",\n },\n}";
         let without = r#"{"a":[1,2],"b":{"c":",}"}}"#;
         assert_eq!(parse_object(with), parse_object(without));
     }
 
     #[test]
-    fn what_is_no_json_object_is_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "{",
@@ -225,7 +225,7 @@ mod tests {
             "{\"a\":\"\t\"}",
             "{\"a\":\"\\ud800\"}",
         ] {
-            assert!(parse_object(text).is_err(), "{text:?} was taken");
+            assert!(parse_object(text).is_err(), "{text:?} was accepted");
         }
     }
 

@@ -1,12 +1,13 @@
 //! The wire protocol of BasicAgent as types: framing, messages, retcodes, addresses.
 //!
 //! Both ends of the channel use this crate. It does no I/O and reads no clock: bytes and text come in,
-//! values and text go out. PROTOCOL.md at the repository's root is the protocol in words; the
-//! sections named here (§) are its sections.
+//! values and text go out. PROTOCOL.md at the repository's root is the protocol in words; § names its
+//! sections.
 //!
-//! What comes from a peer goes through three steps, each with its own bounds:
-//! [`Decoder`] (bytes → one JSON object's text), [`json::parse_object`] (text → map; duplicate keys
-//! refused), and a message's own `parse` (map → typed message; every field checked).
+//! A peer's bytes go through three steps, each with its own bounds: [`Decoder`] (bytes → the text of one
+//! JSON object), [`json::parse_object`] (text → map; duplicate keys are rejected), and a message's own
+//! `parse` (map → typed message; every field is checked). [`Method`] lists the methods, [`reply`] the data
+//! of their replies.
 
 mod address;
 mod frame;
@@ -24,7 +25,7 @@ pub use method::{Family, Method};
 pub use params::{InvalidParams, Params};
 pub use retcode::Retcode;
 
-/// The version of the protocol that this crate speaks, as `init` tells it (§2).
+/// The version of the protocol that this crate speaks, as `init` carries it (§2).
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// The ALPN name that both ends offer inside TLS (§3).

@@ -1,11 +1,11 @@
-//! A request's fields, read one by one with errors that name the field and say what it may be.
+//! A request's fields, read one by one; errors name the field and what it may be.
 
 use crate::json::quote;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// A field that is missing, of the wrong kind, or out of its range ([`Retcode::InvalidParams`](crate::Retcode)).
+/// A field that is missing, of the wrong type or out of its range ([`Retcode::InvalidParams`](crate::Retcode)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidParams(pub String);
 
@@ -17,12 +17,12 @@ impl fmt::Display for InvalidParams {
 
 impl std::error::Error for InvalidParams {}
 
-/// The fields of one message. A field that is `null` counts as absent; fields nobody asks for are ignored (§3).
+/// The fields of one message. `null` equals absent, and unknown fields are ignored (§3).
 #[derive(Clone, Copy, Debug)]
 pub struct Params<'a>(&'a Map<String, Value>);
 
 impl<'a> Params<'a> {
-    /// Reads from a parsed message.
+    /// Wraps the fields of a parsed message.
     pub fn new(map: &'a Map<String, Value>) -> Self {
         Self(map)
     }
@@ -31,10 +31,10 @@ impl<'a> Params<'a> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// A string, or nothing.
+    /// Returns a string, or `None` if it is absent.
     ///
     /// # Errors
-    /// When the field is there and no string.
+    /// When the field is not a string.
     pub fn text(self, name: &str) -> Result<Option<&'a str>, InvalidParams> {
         match self.field(name) {
             None => Ok(None),
@@ -43,10 +43,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// A list of strings; empty when it is absent.
+    /// Returns a list of strings; an absent field is empty.
     ///
     /// # Errors
-    /// When the field is there and no list, or one of its items is no string.
+    /// When the field is not a list, or an item is not a string.
     pub fn texts(self, name: &str) -> Result<Vec<String>, InvalidParams> {
         let items = match self.field(name) {
             None => return Ok(Vec::new()),
@@ -60,10 +60,10 @@ impl<'a> Params<'a> {
         items.iter().map(text).collect()
     }
 
-    /// A string that has to be there and not be empty.
+    /// Returns a string that must be present and not empty.
     ///
     /// # Errors
-    /// When it is absent, empty or no string.
+    /// When it is absent, empty or not a string.
     pub fn required_text(self, name: &str) -> Result<&'a str, InvalidParams> {
         match self.text(name)? {
             Some("") => Err(InvalidParams(format!("{name} must not be empty"))),
@@ -72,21 +72,21 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// A string of 1 to `max` bytes, or nothing.
+    /// Returns a string of 1 to `max` bytes, or `None` if it is absent.
     ///
     /// # Errors
-    /// When the field is no string, empty, or longer.
+    /// When the field is not a string, empty, or longer.
     pub fn short_text(self, name: &str, max: usize) -> Result<Option<&'a str>, InvalidParams> {
         match self.text(name)? {
             Some(text) if text.is_empty() || text.len() > max => Err(InvalidParams(format!(
-                "{name} must be a string of 1 to {max} bytes, not of {}",
+                "{name} must be a string of 1 to {max} bytes, not {} bytes",
                 text.len()
             ))),
             other => Ok(other),
         }
     }
 
-    /// An account by name or by number: a string, or a whole number taken as its digits.
+    /// Returns an account by name or number: a string, or the digits of a whole number.
     ///
     /// # Errors
     /// When it is neither, or empty.
@@ -99,10 +99,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// A whole number in `range`, or nothing. `unit` completes the sentence "a whole number …".
+    /// Returns a whole number in `range`, or `None` if it is absent. `unit` completes "a whole number …".
     ///
     /// # Errors
-    /// When it is no whole number (a fraction, a string, an exponent) or out of range.
+    /// When it is not a whole number (a fraction, a string, an exponent) or out of range.
     pub fn whole(
         self,
         name: &str,
@@ -122,7 +122,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// `true` or `false`; absent is what it says.
+    /// Returns `true` or `false`, or the value of `absent`.
     ///
     /// # Errors
     /// When it is neither.
@@ -134,10 +134,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// An object, or nothing.
+    /// Returns an object, or `None` if it is absent.
     ///
     /// # Errors
-    /// When the field is there and no object.
+    /// When the field is not an object.
     pub fn object(self, name: &str) -> Result<Option<&'a Map<String, Value>>, InvalidParams> {
         match self.field(name) {
             None => Ok(None),
@@ -146,10 +146,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// One of a few words, or nothing.
+    /// Returns the meaning of one of a few words, or `None` if it is absent.
     ///
     /// # Errors
-    /// When it is any other; the message lists them.
+    /// When it is anything else; the message lists the words.
     pub fn one_of<T: Copy>(self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, InvalidParams> {
         let Some(value) = self.field(name) else { return Ok(None) };
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
@@ -162,10 +162,10 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// An object whose values are all strings, in order of its keys; absent is empty.
+    /// Returns an object whose values are all strings, in order of its keys; an absent field is empty.
     ///
     /// # Errors
-    /// When it is no object or a value is no string; values are never quoted, they may be secrets.
+    /// When it is not an object or a value is not a string. Values are never quoted: they may be secrets.
     pub fn text_map(self, name: &str) -> Result<Vec<(String, String)>, InvalidParams> {
         let entries = match self.field(name) {
             None => return Ok(Vec::new()),

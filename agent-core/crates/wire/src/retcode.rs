@@ -1,4 +1,7 @@
-//! The stable numbers of failed answers. A number, once given out, keeps its meaning for ever.
+//! The stable numbers of failed replies. A released number keeps its meaning forever.
+//!
+//! To add one: a variant here with its number and phrase, its place in `ALL`, its row in PROTOCOL §4, and the
+//! error that it stands for in the agent's `dispatch/reply.rs`.
 
 use std::fmt;
 
@@ -8,21 +11,21 @@ use std::fmt;
 #[repr(u16)]
 #[non_exhaustive]
 pub enum Retcode {
-    /// Not JSON, or no JSON object.
+    /// Not JSON, or not a JSON object.
     Malformed = 3001,
     /// Message too large or nested too deep.
     TooLarge = 3002,
     /// No such method.
     NoSuchMethod = 3004,
-    /// A field is missing, of the wrong kind or out of its range; the message names it.
+    /// A field is missing, of the wrong type or out of its range; the message names it.
     InvalidParams = 3021,
     /// No such user or group on this host.
     NoSuchUser = 3022,
     /// Refused by the host's policy.
     Refused = 3023,
-    /// No such task or schedule.
+    /// No such task, job or running request.
     NotFound = 3024,
-    /// The name or id exists already, with other content.
+    /// The name or id already exists with different parameters.
     AlreadyExists = 3025,
     /// Timed out; the whole process tree was killed.
     TimedOut = 3031,
@@ -30,9 +33,9 @@ pub enum Retcode {
     Signaled = 3032,
     /// The command could not be started.
     NotStarted = 3033,
-    /// Cancelled on request; the whole process tree was killed.
+    /// Canceled, by a request or by the agent's shutdown; the whole process tree was killed.
     Cancelled = 3034,
-    /// The agent or the machine went down while the task ran; it is not run again.
+    /// The outcome of a task is unknown; it is not run again.
     Interrupted = 3035,
     /// Too many requests at once.
     Busy = 3041,
@@ -40,15 +43,15 @@ pub enum Retcode {
     ShuttingDown = 3042,
     /// No space for another task.
     NoSpace = 3043,
-    /// The plugin was not found or was refused.
+    /// The plugin was not found or was rejected.
     PluginRefused = 3051,
-    /// The plugin answered with its own error.
+    /// The plugin returned its own error.
     PluginFailed = 3052,
     /// The plugin's process crashed.
     PluginCrashed = 3053,
-    /// The plugin did not answer in time.
+    /// The plugin took too long.
     PluginTimedOut = 3054,
-    /// An error inside the agent; its log has the rest.
+    /// An error inside the agent; its log has the details.
     Internal = 3099,
 }
 
@@ -78,12 +81,12 @@ impl Retcode {
         Self::Internal,
     ];
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub const fn number(self) -> u16 {
         self as u16
     }
 
-    /// The first words of the message that goes with the number.
+    /// Returns the first words of the message.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Malformed => "Not a JSON object",

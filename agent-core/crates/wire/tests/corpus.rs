@@ -1,38 +1,20 @@
-//! What fuzzing has found so far, through the decoders again: the kept inputs of tests/fuzz.
+//! Runs the decoders on the inputs that fuzzing has found: tests/fuzz/seeds and tests/fuzz/corpus.
 
 mod checks;
 
-use std::fs;
-use std::panic::{RefUnwindSafe, catch_unwind};
-use std::path::Path;
-
-/// Runs every kept input of a fuzz target and tells which one failed.
-fn repeat(target: &str, check: impl Fn(&[u8]) + RefUnwindSafe) {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fuzz");
-    let mut inputs = 0;
-    for kind in ["seeds", "corpus"] {
-        let folder = fuzz.join(kind).join(target);
-        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let path = entry.expect("the folder can be read").path();
-            let bytes = fs::read(&path).expect("a kept input can be read");
-            assert!(catch_unwind(|| check(&bytes)).is_ok(), "{} fails", path.display());
-            inputs += 1;
-        }
-    }
-    assert!(inputs > 10, "{inputs} inputs are no corpus");
-}
+use test_support::check_corpus;
 
 #[test]
 fn streams_decode_alike_however_they_are_cut() {
-    repeat("frame", checks::frame);
+    check_corpus("frame", checks::frame);
 }
 
 #[test]
 fn messages_read_back_as_they_were_written() {
-    repeat("message", checks::message);
+    check_corpus("message", checks::message);
 }
 
 #[test]
 fn addresses_read_back_as_they_were_printed() {
-    repeat("address", checks::address);
+    check_corpus("address", checks::address);
 }

@@ -1,4 +1,4 @@
-//! Framing: any split of any stream decodes alike, bounds hold, and the founding document's messages work.
+//! Framing: any split of any stream decodes alike, bounds hold, and hand-written messages work.
 
 use agent_wire::json::parse_object;
 use agent_wire::message::{
@@ -7,7 +7,7 @@ use agent_wire::message::{
 use agent_wire::{Decoder, Limits, Malformed, Retcode, parse_list};
 use proptest::prelude::*;
 
-/// Feeds `stream` in pieces that end at `cuts` and returns everything that comes out.
+/// Decodes `stream` in pieces that end at `cuts`.
 fn decode(stream: &[u8], cuts: &[usize], limits: Limits) -> Vec<Result<String, Malformed>> {
     let mut decoder = Decoder::new(limits);
     let mut out = Vec::new();
@@ -108,7 +108,7 @@ fn a_fraction_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn a_result_with_its_errors_apart_reads_back_as_it_was_written() {
+fn a_result_with_separate_stderr_reads_back_as_it_was_written() {
     let text = r#"{"method":"async.result","id":"1","resp":"success","retcode":0,"message":"m","data":"x","stderr":"eQ==","stderr_encoding":"base64","stderr_dropped":3,"started":"s","ended":"e"}"#;
     let event = Event::parse(&parse_object(text).unwrap()).unwrap().unwrap();
     assert_eq!(event.outcome.stderr.as_deref(), Some("eQ=="));
@@ -131,7 +131,7 @@ fn a_message_beyond_a_bound_is_skipped_and_the_next_one_is_read() {
 }
 
 #[test]
-fn a_message_of_exactly_the_bound_is_taken() {
+fn a_message_of_exactly_the_bound_is_accepted() {
     let exact = format!("{{\"a\":\"{}\"}}", "x".repeat(200 - 8));
     assert_eq!(exact.len(), 200);
     assert!(decode(exact.as_bytes(), &[], small())[0].is_ok());
@@ -149,7 +149,7 @@ fn garbage_is_fatal_and_nothing_comes_after_it() {
 }
 
 #[test]
-fn a_message_that_never_ends_is_given_up_with_little_held() {
+fn a_message_that_never_ends_is_fatal_and_not_kept() {
     let mut decoder = Decoder::new(small());
     decoder.push(b"{\"a\":\"");
     let mut errors = 0;
@@ -177,10 +177,9 @@ fn bytes_arriving_one_by_one_cost_linear_time() {
     assert_eq!(whole, Some(message.len()));
 }
 
-/// The document's messages as it prints them, multi-line and with its trailing commas; its `#` comments and
-/// the one missing comma are typing slips and are left out.
+/// Messages as a person writes them: on several lines, with trailing commas.
 #[test]
-fn the_founding_documents_messages_work_as_printed() {
+fn messages_on_several_lines_with_trailing_commas_are_read() {
     let stream = r#"
 {
     "method": "init",
@@ -264,7 +263,7 @@ fn invalid_fields_are_named_with_what_they_may_be() {
 }
 
 #[test]
-fn a_request_without_a_usable_id_is_answered_with_a_null_id() {
+fn a_request_without_a_usable_id_gets_a_reply_with_a_null_id() {
     for text in [r#"{"method":"agent.ping"}"#, r#"{"id":"","method":"x"}"#, r#"{"id":5,"method":"x"}"#] {
         let answer = Request::parse(parse_object(text).unwrap()).unwrap_err().answer();
         let mut line = Vec::new();

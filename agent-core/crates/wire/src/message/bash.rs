@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 
-/// Seconds a `sync.bash` may run when it does not say.
+/// The timeout of a `sync.bash` that has none, in seconds.
 pub const DEFAULT_TIMEOUT: u64 = 120;
 
 /// The longest `sync.bash`, in seconds: a day.
@@ -25,28 +25,28 @@ pub const MAX_OUTPUT: u64 = 16 << 20;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StderrMode {
-    /// Into the output, in the order it was written.
+    /// Into the output, in the order of writing.
     #[default]
     Merge,
     /// Into a field of its own.
     Separate,
 }
 
-/// How output travels.
+/// How output is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// As text; base64 where it is not valid UTF-8.
+    /// As text, or as base64 where it is not valid UTF-8.
     #[default]
     Auto,
     /// Always base64.
     Base64,
 }
 
-/// What a command and all it starts may take together, kept by cgroup controllers; `None` is no limit.
+/// Limits on a command and everything it starts, together, enforced by cgroup controllers; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CommandLimits {
-    /// Bytes of memory; beyond it the kernel kills within the command.
+    /// Bytes of memory; beyond them the kernel kills processes of the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// Percent of one processor; 250 is two and a half.
@@ -61,7 +61,7 @@ impl CommandLimits {
     fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         let Some(fields) = params.object("limits")? else { return Ok(Self::default()) };
         if let Some(other) = fields.keys().find(|key| !["memory", "cpu", "pids"].contains(&key.as_str())) {
-            // A limit that is not kept is worse than an error.
+            // An ignored limit is worse than an error.
             return Err(InvalidParams(format!(
                 "limits may hold memory, cpu and pids, not \"{}\"",
                 crate::json::quote(other)
@@ -76,13 +76,13 @@ impl CommandLimits {
         })
     }
 
-    /// Whether nothing is limited.
+    /// Returns whether nothing is limited.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One command as a request asks for it. Durations are whole seconds, sizes bytes.
+/// One command of a request. Durations are whole seconds, sizes are bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Bash {
     /// Given to the shell's `-c`; never empty.
@@ -91,7 +91,7 @@ pub struct Bash {
     pub timeout: Option<u64>,
     /// Name or uid; `None` is root.
     pub user: Option<String>,
-    /// Name or gid; `None` is the rule of §5.
+    /// Name or gid; `None` is the default of §5.
     pub group: Option<String>,
     /// An absolute path; `None` is the user's home.
     pub cwd: Option<String>,
@@ -99,20 +99,20 @@ pub struct Bash {
     pub env: Vec<(String, String)>,
     /// The command's input; `None` is /dev/null.
     pub stdin: Option<String>,
-    /// Merged or apart.
+    /// Merged or separate.
     pub stderr: StderrMode,
     /// Bytes of output to keep, each stream; `None` is the agent's setting.
     pub max_output: Option<u64>,
-    /// Output frames as they come, before the answer.
+    /// Whether output is sent in frames as it comes, before the reply.
     pub stream: bool,
     /// Text or base64.
     pub encoding: Encoding,
-    /// What it may take.
+    /// Limits on its resources.
     pub limits: CommandLimits,
 }
 
 impl Bash {
-    /// Its fields as JSON text, the same for the same command.
+    /// Returns its fields as JSON text, the same for the same command.
     #[must_use]
     pub fn to_fields(&self) -> Box<RawValue> {
         to_raw_value(self).expect("a command goes to memory")
@@ -121,7 +121,7 @@ impl Bash {
     /// Reads the fields of a `*.bash` request; `max_timeout` is the method's own bound in seconds.
     ///
     /// # Errors
-    /// The first field that is not as §5 has it.
+    /// The first field that is not as §5 describes.
     pub fn parse(params: Params<'_>, max_timeout: u64) -> Result<Self, InvalidParams> {
         let cwd = params.short_text("cwd", 4096)?.map(str::to_owned);
         if let Some(path) = cwd.as_deref().filter(|path| !path.starts_with('/')) {
@@ -137,7 +137,7 @@ impl Bash {
             group: params.account("group")?,
             cwd,
             env: params.text_map("env")?,
-            // Its error would quote what was given, which may be a secret.
+            // The usual error would quote the value, which may be a secret.
             stdin: params
                 .text("stdin")
                 .map_err(|_| InvalidParams("stdin must be a string".to_owned()))?
@@ -156,7 +156,7 @@ impl Bash {
 }
 
 impl Serialize for Bash {
-    /// The request's fields without `id` and `method`, absent ones left out.
+    /// Writes the request's fields without `id` and `method`; absent ones are left out.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.serialize_into(&mut map)?;
@@ -165,7 +165,7 @@ impl Serialize for Bash {
 }
 
 impl Bash {
-    /// Adds the fields to those of a message that has others.
+    /// Adds the fields to those of a larger message.
     pub(super) fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("cmd", &self.cmd)?;
         if let Some(timeout) = self.timeout {
@@ -205,7 +205,7 @@ impl Bash {
 }
 
 impl fmt::Debug for Bash {
-    /// Without the values of `env` and without `stdin`: both may be secrets.
+    /// Leaves out the values of `env` and `stdin`: both may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Bash")

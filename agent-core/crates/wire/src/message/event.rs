@@ -1,11 +1,11 @@
-//! What an agent says unasked: output as it comes, and results that wait for their `ack` (§5–§7).
+//! Messages that are not replies: output as it comes, and results until they are acknowledged (§5–§7).
 
 use super::Response;
 use crate::{InvalidParams, Params};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A piece of a running command's output (`"resp":"output"`), when the request asked for `stream`.
+/// A part of a running command's output (`"resp":"output"`), if the request has `stream`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Output {
     /// The request's id.
@@ -13,23 +13,23 @@ pub struct Output {
     resp: &'static str,
     /// Text, or base64 when `encoding` says so.
     pub data: String,
-    /// `base64` when `data` is that.
+    /// `base64` if `data` is base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
-    /// `stderr` for a piece of that, when it was asked for apart.
+    /// `stderr` for a part of the separate standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<&'static str>,
 }
 
 impl Output {
-    /// A frame for a request; `stderr`: of the standard error that was asked for apart.
+    /// Creates a frame of a request; `stderr` is for the separate standard error.
     pub fn new(id: &str, data: String, encoding: Option<&'static str>, stderr: bool) -> Self {
         let stream = stderr.then_some("stderr");
         Self { id: id.to_owned(), resp: "output", data, encoding, stream }
     }
 }
 
-/// Whose result an event brings.
+/// The kind of result that an event delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// `async.result` (§6).
@@ -39,7 +39,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The event's method on the wire.
+    /// Returns the event's method on the wire.
     pub const fn method(self) -> &'static str {
         match self {
             Self::Task => "async.result",
@@ -48,10 +48,10 @@ impl EventKind {
     }
 }
 
-/// The end of a task or of a scheduled run, sent until it is acknowledged.
+/// The result of a task or of a job's run, redelivered until it is acknowledged.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Task or scheduled run.
+    /// Task or job's run.
     pub kind: EventKind,
     /// The outcome; its id is the task's.
     pub outcome: Response,
@@ -59,17 +59,17 @@ pub struct Event {
     pub started: String,
     /// When it ended: RFC 3339, UTC.
     pub ended: String,
-    /// The job's name, for a scheduled run.
+    /// The job's name, for a run.
     pub name: Option<String>,
-    /// When the run was due: RFC 3339, UTC; `None` when it was asked for.
+    /// When the run was due: RFC 3339, UTC; `None` for a run by `cron.run`.
     pub due: Option<String>,
 }
 
 impl Event {
-    /// Reads an event; `None` when the message is none.
+    /// Reads an event; returns `None` for another message.
     ///
     /// # Errors
-    /// When it is an event with a field that is not as §6 has it.
+    /// When a field of an event is not as §6 describes.
     pub fn parse(map: &Map<String, Value>) -> Result<Option<Self>, InvalidParams> {
         let params = Params::new(map);
         let kind = match params.text("method")? {

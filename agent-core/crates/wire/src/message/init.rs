@@ -1,20 +1,21 @@
-//! `init` and its answers, before TLS and as the first message inside it (§2, §3).
+//! `init` and its replies, before TLS and as the first message inside it (§2, §3).
 
 use super::Response;
 use crate::{InvalidParams, Params};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Bytes of a host's identity. It also has to stand in a certificate as a DNS name: letters, digits, `.`, `_`, `-`.
+/// The most bytes of a host's identity. A certificate names it too, as a DNS name: letters, digits, `.`, `_`,
+/// `-`.
 pub const MAX_HOSTNAME: usize = 128;
 
-/// The agent introduces itself. Before TLS nobody may believe it.
+/// The agent's introduction. Before TLS it is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Init {
     method: &'static str,
     /// The host's stable identity (the `host_id` setting), not its DNS name.
     pub hostname: String,
-    /// The agent's version, for people; absent in the founding document's form.
+    /// The agent's version, for people; optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The protocol's version; absent means 1.
@@ -26,7 +27,7 @@ impl Init {
     /// The method's name on the wire.
     pub const METHOD: &'static str = "init";
 
-    /// An agent's own introduction.
+    /// Creates an agent's own introduction.
     pub fn new(hostname: &str, version: &str) -> Self {
         Self {
             method: Self::METHOD,
@@ -39,7 +40,7 @@ impl Init {
     /// Reads an `init`.
     ///
     /// # Errors
-    /// When `method` is not `init` or `hostname` is no identity.
+    /// When `method` is not `init` or `hostname` is not an identity.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
         if params.text("method")? != Some(Self::METHOD) {
@@ -60,14 +61,14 @@ impl Init {
         })
     }
 
-    /// Whether a text can be a host's identity.
+    /// Returns whether a text can be a host's identity.
     pub fn is_hostname(text: &str) -> bool {
         (1..=MAX_HOSTNAME).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     }
 }
 
-/// What a server says to `init`.
+/// A server's reply to `init`.
 #[derive(Clone, Debug)]
 pub enum InitReply {
     /// Stay: TLS starts on this connection, or, inside TLS, the channel is open.
@@ -77,29 +78,29 @@ pub enum InitReply {
         /// Comma-separated addresses, as they came.
         server: String,
     },
-    /// Not wanted: an error response, then the server closes.
+    /// The server refuses the agent with a failed reply, then closes.
     Refused(Response),
 }
 
 impl InitReply {
-    /// Reads the answer to `init`.
+    /// Reads the reply to `init`.
     ///
     /// # Errors
-    /// When it is neither `accept` nor `redirect` nor an error response.
+    /// When it is neither `accept` nor `redirect` nor a failed reply.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
         match params.text("method")? {
             Some("accept") => Ok(Self::Accept),
             Some("redirect") => Ok(Self::Redirect { server: params.required_text("server")?.to_owned() }),
             Some(other) => Err(InvalidParams(format!(
-                "the answer to init must be accept or redirect, not \"{}\"",
+                "the reply to init must be accept or redirect, not \"{}\"",
                 crate::json::quote(other)
             ))),
             None => Ok(Self::Refused(Response::parse(map)?)),
         }
     }
 
-    /// The answer as one line of JSON text, its `\n` included.
+    /// Returns the reply as one line of JSON text, `\n` included.
     pub fn to_line(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Written<'a> {

@@ -1,7 +1,7 @@
-//! Every message of the protocol as a type: what a peer may say, checked once, here.
+//! Every message of the protocol as a type, checked once, here.
 //!
-//! `parse` functions take the map of [`parse_object`](crate::json::parse_object); what is written
-//! goes through serde and [`line()`].
+//! `parse` functions take the map of [`parse_object`](crate::json::parse_object); messages are written
+//! through serde and [`line()`].
 
 mod bash;
 mod event;
@@ -24,7 +24,7 @@ pub use task::{Ack, DEFAULT_LIST, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;
 
-/// Appends a message as a writer must put it on the wire: one line, ended by `\n` (§3).
+/// Appends a message in the form of the wire: one line that ends with `\n` (§3).
 pub fn line(message: &impl Serialize, out: &mut Vec<u8>) {
     serde_json::to_writer(&mut *out, message).expect("messages have string keys and go to memory");
     out.push(b'\n');

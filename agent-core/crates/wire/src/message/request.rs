@@ -1,27 +1,27 @@
-//! What a controller asks: an id, a method, and the method's own fields (§3, §4, §8).
+//! A request: an id, a method, and the method's own fields (§3, §4, §8).
 
 use super::Response;
 use crate::{InvalidParams, Method, Params, Retcode};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Bytes of a request's id.
+/// The most bytes of a request's id.
 pub const MAX_ID: usize = 128;
 
-/// Bytes of a method's name; longer ones exist nowhere and are not looked up.
+/// The most bytes of a method's name; longer names are rejected without a look-up.
 const MAX_METHOD: usize = 128;
 
-/// One request; its fields wait in [`Request::params`] until the method's own type reads them.
+/// One request. The method's own type reads its fields from [`Request::params`].
 #[derive(Clone)]
 pub struct Request {
-    /// Names the answer; unique among the requests that are running.
+    /// Names the reply; unique among the running requests.
     pub id: String,
-    /// What it asks for.
+    /// The method.
     pub method: Method,
     fields: Map<String, Value>,
 }
 
-/// A message that can't be a request; [`Unusable::answer`] is what the peer gets.
+/// A message that can't be a request; the peer gets [`Unusable::answer`].
 #[derive(Clone, Debug)]
 pub struct Unusable {
     id: Option<String>,
@@ -29,7 +29,7 @@ pub struct Unusable {
 }
 
 impl Unusable {
-    /// The failed response, with the id where there was one.
+    /// Returns the failed reply, with the id if there was one.
     pub fn answer(&self) -> Response {
         Response::failed(self.id.as_deref(), Retcode::InvalidParams, &self.why)
     }
@@ -39,7 +39,7 @@ impl Request {
     /// Reads the envelope of a request.
     ///
     /// # Errors
-    /// When `id` is no string of 1 to [`MAX_ID`] bytes or `method` is missing.
+    /// When `id` is not a string of 1 to [`MAX_ID`] bytes or `method` is missing.
     pub fn parse(fields: Map<String, Value>) -> Result<Self, Unusable> {
         let params = Params::new(&fields);
         let id = match params.short_text("id", MAX_ID) {
@@ -54,14 +54,14 @@ impl Request {
         }
     }
 
-    /// The method's own fields.
+    /// Returns the method's own fields.
     pub fn params(&self) -> Params<'_> {
         Params::new(&self.fields)
     }
 }
 
 impl fmt::Debug for Request {
-    /// The id and method only: commands, environments and inputs may hold secrets.
+    /// Writes only the id and the method: commands, environments and inputs may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("id", &self.id).field("method", &self.method).finish_non_exhaustive()
     }
@@ -70,9 +70,9 @@ impl fmt::Debug for Request {
 /// `getinfo.*` (§8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetInfo {
-    /// One string, split by the provider's side as a shell splits words; empty when absent.
+    /// One string, which the provider splits into words as a shell does; empty when absent.
     pub args: String,
-    /// Of `getinfo.all`: methods, each with its arguments after it.
+    /// For `getinfo.all`: methods, each followed by its arguments.
     pub methods: Vec<String>,
 }
 
@@ -80,25 +80,25 @@ impl GetInfo {
     /// Reads the fields of a `getinfo.*` request.
     ///
     /// # Errors
-    /// When `args` is no string, or `methods` no list of strings.
+    /// When `args` is not a string, or `methods` is not a list of strings.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         let methods = params.texts("methods")?;
         Ok(Self { args: params.text("args")?.unwrap_or_default().to_owned(), methods })
     }
 }
 
-/// `sync.cancel` and `async.cancel`: end another request's command (§5, §6).
+/// `sync.cancel`: cancels another request's command (§5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancel {
-    /// The id of the request to end.
+    /// The id of the request to cancel.
     pub target: String,
 }
 
 impl Cancel {
-    /// Reads the fields of a cancel request.
+    /// Reads `target`.
     ///
     /// # Errors
-    /// When `target` is no id.
+    /// When `target` is not an id.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         match params.short_text("target", MAX_ID)? {
             Some(target) => Ok(Self { target: target.to_owned() }),

@@ -1,4 +1,4 @@
-//! Answers (§4): `success` with a command's own exit status, or `failed` with a stable retcode.
+//! Replies (§4): `success` with a command's own exit status, or `failed` with a stable retcode.
 
 use crate::{InvalidParams, Params, Retcode};
 use serde::{Deserialize, Serialize, Serializer};
@@ -6,25 +6,25 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::fmt::Display;
 
-/// The message of every answer that is a success.
+/// The message of every reply that is a success.
 pub const NORMAL: &str = "Normal termination";
 
-/// Whether the request did what it was asked.
+/// Whether a request succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resp {
-    /// For a command: that it ran and ended by itself, whatever its exit status.
+    /// It did; for a command, it ran and ended by itself, whatever its exit status.
     Success,
-    /// Anything else.
+    /// It did not.
     Failed,
 }
 
-/// What an answer carries.
+/// What a reply carries.
 #[derive(Clone, Debug)]
 pub enum Data {
     /// A command's output, or its base64.
     Text(String),
-    /// Any JSON value, written as it stands.
+    /// Any JSON value, written unchanged.
     Json(Box<RawValue>),
 }
 
@@ -37,7 +37,7 @@ impl Serialize for Data {
     }
 }
 
-/// What a command and the children it waited for took.
+/// The resources that a command and the children it waited for used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Usage {
     /// Seconds of processor time in user mode.
@@ -52,7 +52,7 @@ pub struct Usage {
 
 impl Usage {
     fn parse(map: &Map<String, Value>) -> Option<Self> {
-        // For people and graphs: one that can't be read is as good as none.
+        // It is for people and graphs: an unreadable one is ignored.
         let usage = map.get("usage")?.as_object()?;
         let seconds = |name| usage.get(name).and_then(Value::as_f64);
         Some(Self {
@@ -64,8 +64,8 @@ impl Usage {
     }
 }
 
-/// One answer. Fields that do not apply are left out on the wire, but for `id`, which is `null` when
-/// the message it answers had none.
+/// One reply. Fields that do not apply are left out on the wire, except for `id`, which is `null` if the
+/// message had none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Response {
     /// The request's id.
@@ -79,16 +79,16 @@ pub struct Response {
     /// Output or facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
-    /// `base64` when `data` is that.
+    /// `base64` if `data` is base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
     /// Bytes left out of the middle of `data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
-    /// The standard error, when it was asked for apart.
+    /// The standard error, when the request wanted it separate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
-    /// `base64` when `stderr` is that.
+    /// `base64` if `stderr` is base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr_encoding: Option<&'static str>,
     /// Bytes left out of the middle of `stderr`.
@@ -97,38 +97,38 @@ pub struct Response {
     /// The signal that killed the command (3032).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// What the command took, where one ran.
+    /// What the command used, if one ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }
 
 impl Response {
-    /// The message of a task that was taken (§6).
+    /// The message of an accepted task (§6).
     pub const ACCEPTED: &'static str = "Accepted";
 
-    /// A success without data; `retcode` is 0 or a command's exit status.
+    /// Returns a success without data; `retcode` is 0 or a command's exit status.
     pub fn success(id: &str, retcode: u16) -> Self {
         Self::bare(Some(id), Resp::Success, retcode, NORMAL.to_owned())
     }
 
-    /// A failure; the message is the retcode's phrase and then `detail`.
+    /// Returns a failure; the message is the retcode's phrase, then `detail`.
     pub fn failed(id: Option<&str>, retcode: Retcode, detail: impl Display) -> Self {
         Self::bare(id, Resp::Failed, retcode.number(), format!("{}: {detail}", retcode.phrase()))
     }
 
-    /// The same answer with a JSON value in it.
+    /// Returns the same reply with a JSON value in it.
     #[must_use]
     pub fn with_json(mut self, data: Box<RawValue>) -> Self {
         self.data = Some(Data::Json(data));
         self
     }
 
-    /// Appends the answer as one line. What [`super::line`] does for all messages, built here for speed.
+    /// Appends the reply as one line, like [`super::line`]; compiled here once, for speed.
     pub fn line(&self, out: &mut Vec<u8>) {
         super::line(self, out);
     }
 
-    /// The same answer with another message.
+    /// Returns the same reply with another message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
@@ -152,10 +152,10 @@ impl Response {
         }
     }
 
-    /// Reads an answer; fields this version does not know are ignored.
+    /// Reads a reply; unknown fields are ignored.
     ///
     /// # Errors
-    /// When `resp`, `retcode` or `message` are not as §4 has them.
+    /// When a field is not as §4 describes.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
         let base64 = |name| params.one_of(name, &[("base64", "base64")]);

@@ -7,10 +7,10 @@ use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Bytes of a schedule's name.
+/// The most bytes of a job's name.
 const MAX_NAME: usize = 128;
 
-/// Bytes of a schedule's text, or of a one-line form.
+/// The most bytes of a schedule.
 const MAX_SCHEDULE: usize = 1024;
 
 /// The largest `jitter`, in seconds: an hour.
@@ -23,10 +23,10 @@ const MAX_HORIZON: u64 = 30 * 86_400;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlap {
-    /// The due run is left out.
+    /// The due run is skipped.
     #[default]
     Skip,
-    /// It starts when the other has ended.
+    /// The due run starts when the other has ended.
     Queue,
     /// Both run.
     Allow,
@@ -36,10 +36,10 @@ pub enum Overlap {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missed {
-    /// They are left out.
+    /// They are skipped.
     #[default]
     Skip,
-    /// One run stands for all of them.
+    /// One run makes up for all of them.
     Once,
 }
 
@@ -153,7 +153,7 @@ impl CronSet {
     /// Reads the fields of `cron.set`.
     ///
     /// # Errors
-    /// The first field that is not as §7 has it; both or none of `schedule` and `line`.
+    /// The first field that is not as §7 describes; both or none of `schedule` and `line`.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         match (params.short_text("schedule", MAX_SCHEDULE)?, params.text("line")?) {
             (Some(schedule), None) => {
@@ -226,20 +226,20 @@ impl Serialize for JobDefinition {
     }
 }
 
-/// Jobs that one `cron.list` answers, and that it answers when `limit` is absent.
+/// The most jobs that one `cron.list` returns, and the `limit` of one that has none.
 const MAX_LISTED: u64 = 1000;
 const LISTED: u64 = 1000;
 
-/// Runs that one `cron.history` answers at most, and when `limit` is absent.
+/// The most runs that one `cron.history` returns, and the `limit` of one that has none.
 const MAX_HISTORY: u64 = 1000;
 const HISTORY: u64 = 20;
 
 /// `cron.list`: the jobs by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CronList {
-    /// Those after this name.
+    /// Lists only jobs after this name.
     pub after: Option<String>,
-    /// How many at most.
+    /// The most items in the reply.
     pub limit: u64,
 }
 
@@ -247,7 +247,7 @@ impl CronList {
     /// Reads the fields.
     ///
     /// # Errors
-    /// The first field that is not as §7 has it.
+    /// The first field that is not as §7 describes.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
             after: params.short_text("after", MAX_NAME)?.map(str::to_owned),
@@ -261,7 +261,7 @@ impl CronList {
 pub struct CronHistory {
     /// The job.
     pub name: String,
-    /// How many at most.
+    /// The most items in the reply.
     pub limit: u64,
 }
 
@@ -269,7 +269,7 @@ impl CronHistory {
     /// Reads the fields.
     ///
     /// # Errors
-    /// The first field that is not as §7 has it.
+    /// The first field that is not as §7 describes.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         let limit = params.whole("limit", "", 1..=MAX_HISTORY)?.unwrap_or(HISTORY);
         Ok(Self { name: CronSet::name(params)?, limit })

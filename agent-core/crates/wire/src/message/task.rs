@@ -9,12 +9,12 @@ use crate::{InvalidParams, Params};
 pub struct TaskId(pub String);
 
 impl TaskId {
-    /// Reads `task`, the id that `async.bash` was given.
+    /// Reads `task`, the id of the task's `async.bash`.
     ///
     /// # Errors
-    /// When it is no id.
+    /// When it is not an id.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
-        // `target` as in `sync.cancel`, for those who write both.
+        // `target`, as in `sync.cancel`, is accepted too.
         match params.short_text("task", MAX_ID)?.or(params.short_text("target", MAX_ID)?) {
             Some(task) => Ok(Self(task.to_owned())),
             None => Err(InvalidParams("task is missing".to_owned())),
@@ -27,8 +27,8 @@ impl TaskId {
 pub struct Ack {
     /// The task whose result it is.
     pub task: TaskId,
-    /// The request's own id, when it has one and so wants an answer: `{"id","method","task"}`. The bare form,
-    /// `{"method","id"}`, is itself an answer to `async.result` and gets none.
+    /// The request's own id, if it has one and so wants a reply: `{"id","method","task"}`. The bare form,
+    /// `{"method","id"}`, acknowledges without a reply.
     pub id: Option<String>,
 }
 
@@ -46,21 +46,21 @@ impl Ack {
             Some(task) => Ok(Self { task: TaskId(task.to_owned()), id: id.map(str::to_owned) }),
             None => match id {
                 Some(task) => Ok(Self { task: TaskId(task.to_owned()), id: None }),
-                None => Err(InvalidParams("id is missing: that of the task".to_owned())),
+                None => Err(InvalidParams("id is missing: the id of the task".to_owned())),
             },
         }
     }
 }
 
-/// Tasks that one `async.list` tells when it does not say how many.
+/// The `limit` of an `async.list` that has none.
 pub const DEFAULT_LIST: u64 = 1000;
 
 /// `async.list`: the tasks that the agent knows, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskList {
-    /// Only those taken after this one; `None` begins with the oldest.
+    /// Lists only tasks accepted after this one; `None` begins with the oldest.
     pub after: Option<String>,
-    /// How many at most.
+    /// The most tasks in the reply.
     pub limit: u64,
 }
 
@@ -68,7 +68,7 @@ impl TaskList {
     /// Reads `after` and `limit`.
     ///
     /// # Errors
-    /// When one of them is not as §6 has it.
+    /// When one of them is not as §6 describes.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
             after: params.short_text("after", MAX_ID)?.map(str::to_owned),
@@ -80,11 +80,11 @@ impl TaskList {
 /// `async.output`: what a task has printed so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFrom {
-    /// Which task.
+    /// The task.
     pub task: TaskId,
-    /// Bytes already known; 0 when absent.
+    /// The bytes already known; 0 when absent.
     pub offset: u64,
-    /// Of the standard error that was asked for apart.
+    /// Whether the separate standard error is wanted.
     pub stderr: bool,
 }
 
@@ -92,7 +92,7 @@ impl OutputFrom {
     /// Reads `task`, `offset` and `stream`.
     ///
     /// # Errors
-    /// When one of them is not as §6 has it.
+    /// When one of them is not as §6 describes.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
             task: TaskId::parse(params)?,

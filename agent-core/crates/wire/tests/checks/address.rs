@@ -1,4 +1,4 @@
-//! Addresses: what parses, printed, parses to the same; nothing that was written is dropped on the way.
+//! Addresses: a parsed one, printed, parses to the same; no part of the text is dropped.
 
 use agent_wire::{DEFAULT_PORT, Endpoint, MAX_ADDRESSES, parse_list};
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ fn one(text: &str, endpoint: Endpoint) {
     let with_port = Endpoint { port: Some(socket.port()), ..endpoint };
     assert_eq!(Endpoint::parse(&socket.to_string()), Some(with_port), "{text:?}");
     assert!(socket.port() != 0 && !socket.ip().to_canonical().is_unspecified(), "{text:?}");
-    // The standard library's own reading has all there is to an address, an IPv6 scope too.
+    // The standard library parses every part of an address, an IPv6 scope too.
     if let Ok(wanted) = text.parse::<SocketAddr>() {
         assert_eq!(socket, wanted, "{text:?}");
     }

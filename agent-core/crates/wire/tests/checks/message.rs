@@ -1,4 +1,4 @@
-//! Messages: what parses and can be written reads back equal; what does not parse says why in a line.
+//! Messages: one that parses reads back equal once written; one that does not parse has a one-line error.
 
 use agent_wire::json::parse_object;
 use agent_wire::message::{
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 
-/// `bytes` are the text of one message; what is not UTF-8 never comes out of the decoder.
+/// `bytes` are the text of one message; the decoder never returns bytes that are not UTF-8.
 pub(crate) fn message(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let map = match parse_object(text) {
@@ -69,7 +69,7 @@ fn request(map: Map<String, Value>) {
     }
 }
 
-/// What was parsed, or nothing and a look at the error.
+/// Returns the message, or checks the error.
 fn parsed<T>(result: Result<T, InvalidParams>) -> Option<T> {
     result.map_err(|error| super::fit_for_a_log_line(&error.0)).ok()
 }
@@ -115,7 +115,7 @@ impl Written for Line {
     }
 }
 
-/// Through the writer, the decoder and the parser, as the other end would have it.
+/// Returns the message after the writer, the decoder and the parser, as the other end sees it.
 fn reread(message: &impl Written) -> Map<String, Value> {
     let bytes = message.to_bytes();
     assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1), "not one line");
@@ -124,7 +124,7 @@ fn reread(message: &impl Written) -> Map<String, Value> {
     let text = match decoder.next_message() {
         Ok(text) => text.expect("a line is whole"),
         Err(error) => {
-            // Nothing nests so deep that has come out of a decoder, as the fuzzer's text has not.
+            // The decoder returns nothing that nests so deep, but the fuzzer's text is not from the decoder.
             assert_eq!(error.retcode, Retcode::TooLarge, "{error}");
             std::str::from_utf8(&bytes).expect("JSON is written in UTF-8")
         }

@@ -1,7 +1,7 @@
-//! What must hold for any bytes a peer sends: one function a decoder, each panics where it does not hold.
+//! Properties that hold for any bytes from a peer: one function per decoder, which panics where one fails.
 //!
-//! Two callers: the fuzz targets of the same names (tests/fuzz), which look for bytes that break a
-//! rule, and the `corpus` test, which repeats what they have found without the fuzzer.
+//! The fuzz targets of the same names (tests/fuzz) search for bytes that break a property; the `corpus` test
+//! repeats the inputs that they found.
 
 mod address;
 mod frame;
@@ -11,7 +11,7 @@ pub(crate) use address::address;
 pub(crate) use frame::frame;
 pub(crate) use message::message;
 
-/// An error goes to the peer and to the log: one line, and short whatever the peer sent.
+/// Checks that an error, which goes to the peer and to the log, is one short line whatever the peer sent.
 fn fit_for_a_log_line(error: &str) {
     assert!(!error.is_empty() && !error.chars().any(char::is_control), "not one line: {error:?}");
     // A quotation has at most 64 characters, `\u{10ffff}` each at the longest.
