@@ -1,8 +1,8 @@
-//! The other end of a session, a controller or a process of this host's root: its identity, and the two
-//! queues of lines for it.
+//! The other end of a session, a controller or a process of this host's root: its identity, and the
+//! two queues of lines for it.
 //!
-//! Replies go first. Output and results, which may be long and can wait, go when no reply waits, so that a
-//! flood of output delays no `agent.ping`.
+//! Replies go first. Output and results, which may be long and can wait, go when no reply waits, so
+//! that a flood of output delays no `agent.ping`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +31,8 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Returns the names by which the policy knows it; `None` for a process that could edit the policy.
+    /// Returns the names by which the policy knows it; `None` for a process that could edit the
+    /// policy.
     pub(crate) fn names(&self) -> Option<&[String]> {
         match self {
             Self::Controller { names, .. } => Some(names),

@@ -1,9 +1,9 @@
-//! The loop that serves one channel or local connection: bytes in to the dispatcher, replies out, until one
-//! side ends it (§3).
+//! The loop that serves one channel or local connection: bytes in to the dispatcher, replies out,
+//! until one side ends it (§3).
 //!
-//! `link` and `local` call it. One loop does both directions. Lines that are ready go out together, in as
-//! few TLS records as they fit in. A caller that does not read is no longer read from, so what waits is
-//! bounded.
+//! `link` and `local` call it. One loop does both directions. Lines that are ready go out together,
+//! in as few TLS records as they fit in. A caller that does not read is no longer read from, so
+//! what waits is bounded.
 
 use crate::caller::{Caller, Outgoing, Peer};
 use crate::dispatch::Dispatcher;
@@ -23,14 +23,15 @@ const READ_BYTES: usize = 16 << 10;
 /// Unsent bytes beyond which the loop reads nothing more and takes nothing more from the handlers.
 const HIGH_WATER: usize = 1 << 20;
 
-/// Unsent bytes beyond which output and results wait, so that a reply never waits behind much of them.
+/// Unsent bytes beyond which output and results wait, so that a reply never waits behind much of
+/// them.
 const LOW_WATER: usize = 32 << 10;
 
 /// The largest buffer kept while nothing goes out.
 const IDLE_CAPACITY: usize = 16 << 10;
 
-/// The memory that work took is returned once, after this long without a message in either direction, or
-/// twice as long at most.
+/// The memory that work took is returned once, after this long without a message in either
+/// direction, or twice as long at most.
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// How long closing the stream may take.
@@ -51,8 +52,8 @@ pub(crate) enum SessionEnd {
     Quiet,
 }
 
-/// Serves a connection until it ends. `decoder` may hold messages already. `moved` ends the session from this
-/// side, and so does `patience` where the other end keeps it open and sends no request.
+/// Serves a connection until it ends. `decoder` may hold messages already. `moved` ends the session
+/// from this side, and so does `patience` where the other end keeps it open and sends no request.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: Peer,
@@ -104,7 +105,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     })
     .await;
     if !matches!(end, SessionEnd::Lost(_)) {
-        // Best effort: the peer may be gone, and the replies that it did not take are lost either way.
+        // Best effort: the peer may be gone, and the replies that it did not take are lost either
+        // way.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
     }
     end
@@ -128,8 +130,8 @@ struct Session<'a> {
     heard: bool,
 }
 
-/// Returns memory once the session has settled. Its timer runs only after something has moved, so a quiet
-/// session wakes nobody.
+/// Returns memory once the session has settled. Its timer runs only after something has moved, so a
+/// quiet session wakes nobody.
 #[derive(Default)]
 struct Settling(Option<Pin<Box<Sleep>>>);
 
@@ -218,7 +220,8 @@ impl Session<'_> {
         }
     }
 
-    /// Takes the lines that wait, replies first. Returns whether more may be ready, which then wakes nobody.
+    /// Takes the lines that wait, replies first. Returns whether more may be ready, which then
+    /// wakes nobody.
     fn take_lines(&mut self, cx: &mut Context<'_>) -> bool {
         while self.unsent() < HIGH_WATER {
             let Poll::Ready(Some(reply)) = self.waiting.replies.poll_recv(cx) else {

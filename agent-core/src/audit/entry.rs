@@ -42,8 +42,8 @@ struct Writer {
 /// The most bytes of lines that are written together.
 const MAX_GATHERED: usize = 16 << 10;
 
-/// While a session holds this, lines are gathered; the session calls [`Audit::flush`] in the turn in which
-/// replies go out.
+/// While a session holds this, lines are gathered; the session calls [`Audit::flush`] in the turn
+/// in which replies go out.
 #[derive(Debug)]
 pub(crate) struct Gathering(Audit);
 

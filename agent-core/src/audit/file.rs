@@ -1,7 +1,8 @@
 //! The audit log's file: append, rotate by size, reopen.
 //!
-//! Lines are written with one write(2) to a file opened for appending, so that a line is either whole or
-//! missing whenever the agent is killed. A line that a full disk cuts short is removed again.
+//! Lines are written with one write(2) to a file opened for appending, so that a line is either
+//! whole or missing whenever the agent is killed. A line that a full disk cuts short is removed
+//! again.
 
 use crate::config::AuditSettings;
 use std::fs::{self, File, OpenOptions};
@@ -96,8 +97,8 @@ impl Open {
             }
         };
         if written < bytes.len() {
-            // Only the agent writes here, so the rest is the partial line. If this fails, the next opening finds
-            // the line torn.
+            // Only the agent writes here, so the rest is the partial line. If this fails, the next
+            // opening finds the line torn.
             let _ = self.file.set_len(self.length);
             return Err(io::ErrorKind::StorageFull.into());
         }

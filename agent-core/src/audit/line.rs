@@ -36,7 +36,8 @@ impl Line {
         let _ = write!(self.0, "{value}");
     }
 
-    /// Adds a list of texts, as many as fit into `max` bytes; if some don't, `KEY_count` holds their number.
+    /// Adds a list of texts, as many as fit into `max` bytes; if some don't, `KEY_count` holds
+    /// their number.
     pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, max: usize) {
         self.key(key);
         self.0.push('[');
@@ -75,8 +76,8 @@ impl Line {
         self.0.push_str("\":");
     }
 
-    /// Adds a quoted text. More is escaped than JSON requires: the log is also read on terminals, where DEL and
-    /// the C1 controls can be commands, and U+2028 and U+2029 line ends.
+    /// Adds a quoted text. More is escaped than JSON requires: the log is also read on terminals,
+    /// where DEL and the C1 controls can be commands, and U+2028 and U+2029 line ends.
     fn quoted(&mut self, text: &str) {
         self.0.push('"');
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';

@@ -1,4 +1,5 @@
-//! The policy's questions about accounts, answered by the executor, which keeps its look-ups for a while.
+//! The policy's questions about accounts, answered by the executor, which keeps its look-ups for a
+//! while.
 
 use super::failure::Failure;
 use crate::exec::{AccountName, Executor};
@@ -7,8 +8,8 @@ use agent_wire::message::Bash;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// The names of the policy in force and the same list in the executor's terms. The executor knows a list
-/// that it has looked up by its address, so it is made once per policy.
+/// The names of the policy in force and the same list in the executor's terms. The executor knows a
+/// list that it has looked up by its address, so it is made once per policy.
 type Named = (Arc<[Name]>, Arc<[AccountName]>);
 
 /// This host's accounts.

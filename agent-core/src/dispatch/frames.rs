@@ -1,7 +1,9 @@
-//! A running command's output to its caller, as lines of `"resp":"output"` at the session's pace (§5).
+//! A running command's output to its caller, as lines of `"resp":"output"` at the session's pace
+//! (§5).
 //!
-//! `sync` uses it for a request with `stream`. Each line has its place in the session's queue before the next
-//! piece of output is taken, so one piece and one line wait, however slow the reader.
+//! `sync` uses it for a request with `stream`. Each line has its place in the session's queue
+//! before the next piece of output is taken, so one piece and one line wait, however slow the
+//! reader.
 
 use super::encode::encode;
 use crate::exec::{Piece, unfinished};
@@ -35,8 +37,8 @@ impl<'a> Frames<'a> {
         Self { id, encoding, pieces, channel, next: None, held: Default::default() }
     }
 
-    /// Forwards output until all of it is queued, or the session has ended: then the command goes on without a
-    /// reader. It may be dropped and called again without losing anything.
+    /// Forwards output until all of it is queued, or the session has ended: then the command goes
+    /// on without a reader. It may be dropped and called again without losing anything.
     pub(super) async fn forward(&mut self) {
         loop {
             if self.next.is_none() {
@@ -74,7 +76,8 @@ impl<'a> Frames<'a> {
         Some(Piece { stderr: stderr == 1, bytes: mem::take(&mut self.held[stderr]) })
     }
 
-    /// Discards the output that was not queued. Returns its bytes, of standard output and of standard error.
+    /// Discards the output that was not queued. Returns its bytes, of standard output and of
+    /// standard error.
     pub(super) fn dropped(mut self) -> [u64; 2] {
         let mut dropped = self.held.map(|held| held.len() as u64);
         self.pieces.close();

@@ -57,8 +57,9 @@ struct Rejected {
     message: String,
 }
 
-/// Returns what `getinfo.all` has to call: each text of `methods` and each word of `args` is a method, with or
-/// without `getinfo.`, followed by its arguments. Without any, it is every installed provider.
+/// Returns what `getinfo.all` has to call: each text of `methods` and each word of `args` is a
+/// method, with or without `getinfo.`, followed by its arguments. Without any, it is every
+/// installed provider.
 fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidParams> {
     let words =
         Args::parse(&request.args).map_err(|error| InvalidParams(format!("args: {}", error.message())))?;
@@ -74,8 +75,8 @@ fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidP
     Ok(calls)
 }
 
-/// Asks the policy about each call: several methods in one request are several requests to it. Each that it
-/// rejects has its own audit line.
+/// Asks the policy about each call: several methods in one request are several requests to it. Each
+/// that it rejects has its own audit line.
 fn reject_some(call: &Call<'_>, calls: &mut [FactCall]) {
     let Some(controllers) = call.caller.peer.names() else { return };
     let services = call.services();
@@ -121,8 +122,8 @@ impl FactCall {
     }
 }
 
-/// Makes the calls, a few at once, and returns their replies in the order of the request. A call that fails
-/// does not affect the others.
+/// Makes the calls, a few at once, and returns their replies in the order of the request. A call
+/// that fails does not affect the others.
 async fn make_all(id: &str, calls: Vec<FactCall>, plugins: &Arc<Plugins>) -> Finished {
     let mut parts: Vec<Option<FactReply>> = calls.iter().map(|_| None).collect();
     let mut calls = calls.into_iter().enumerate();

@@ -1,9 +1,9 @@
 //! One message in, one handler, one reply out (§3, §4).
 //!
-//! A session hands each message to the [`Dispatcher`], which opens its audit entry, asks the policy and
-//! routes it to a handler: `agent`, `sync`, `tasks`, `cron` and `getinfo`, one file per family of methods.
-//! A handler that need not wait replies on the spot. Every other one runs in a task of its own, holds a
-//! [`Ticket`](ticket::Ticket) and replies through it.
+//! A session hands each message to the [`Dispatcher`], which opens its audit entry, asks the policy
+//! and routes it to a handler: `agent`, `sync`, `tasks`, `cron` and `getinfo`, one file per family
+//! of methods. A handler that need not wait replies on the spot. Every other one runs in a task of
+//! its own, holds a [`Ticket`](ticket::Ticket) and replies through it.
 
 mod accounts;
 mod agent;
@@ -70,8 +70,8 @@ impl Dispatcher {
         }
     }
 
-    /// Handles one message. A reply that is ready is appended to `out`; a later one goes to the caller. When
-    /// the caller has gone by then, its command goes on and the reply is dropped (§3).
+    /// Handles one message. A reply that is ready is appended to `out`; a later one goes to the
+    /// caller. When the caller has gone by then, its command goes on and the reply is dropped (§3).
     pub(crate) fn handle(&self, text: &str, caller: &Caller, out: &mut Vec<u8>) {
         self.received.fetch_add(1, Ordering::Relaxed);
         let fields = match json::parse_object(text) {
@@ -79,7 +79,8 @@ impl Dispatcher {
             Err(error) => return self.malformed(&error, caller, out),
         };
         if fields.contains_key("resp") {
-            // The agent asks a server nothing, so this reports an error. A reply to it could go on for ever.
+            // The agent asks a server nothing, so this reports an error. A reply to it could go on
+            // for ever.
             let message = fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
             return log::warn!("the server reports an error: {}", json::quote(message));
         }
@@ -114,7 +115,8 @@ impl Dispatcher {
         response.line(out);
     }
 
-    /// Starts delivering the results that wait for their acknowledgement, if the caller is a controller.
+    /// Starts delivering the results that wait for their acknowledgement, if the caller is a
+    /// controller.
     pub(crate) fn connected(&self, caller: &Caller) -> Option<(Deliveries, Gathering)> {
         caller.peer.names()?;
         Some((events::deliver(&self.services.tasks, caller), self.services.audit.gather()))

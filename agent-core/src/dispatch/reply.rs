@@ -1,5 +1,5 @@
-//! The one place where an error becomes a retcode (§4). The peer learns what it can act on; the log has the
-//! rest.
+//! The one place where an error becomes a retcode (§4). The peer learns what it can act on; the log
+//! has the rest.
 
 use super::failure::{Failure, Finished};
 use super::ticket::MAX_IN_FLIGHT;
@@ -39,8 +39,8 @@ pub(super) fn internal(id: &str, error: &dyn Display) -> Response {
     Response::failed(Some(id), Retcode::Internal, "see the agent's log for this id")
 }
 
-/// Returns the failed reply for a failure. The audit entry learns the rule where the policy rejected the
-/// request.
+/// Returns the failed reply for a failure. The audit entry learns the rule where the policy
+/// rejected the request.
 pub(super) fn failed(id: &str, failure: &Failure, entry: Option<&mut Entry>) -> Response {
     if let (Failure::Rejected(Rejection::Refused(refusal)), Some(entry)) = (failure, entry) {
         entry.refused_by(&refusal.rule);
@@ -51,8 +51,8 @@ pub(super) fn failed(id: &str, failure: &Failure, entry: Option<&mut Entry>) -> 
     }
 }
 
-/// Returns a failure's retcode and what follows its phrase in the message. A failure that the peer can't act
-/// on comes back for the log.
+/// Returns a failure's retcode and what follows its phrase in the message. A failure that the peer
+/// can't act on comes back for the log.
 fn retcode(failure: &Failure) -> Result<(Retcode, String), &dyn Display> {
     Ok(match failure {
         Failure::InvalidParams(why) => (Retcode::InvalidParams, why.to_string()),

@@ -1,4 +1,5 @@
-//! From a request to its handler: the policy's word, one line per method, and the three ways to reply.
+//! From a request to its handler: the policy's word, one line per method, and the three ways to
+//! reply.
 
 use super::accounts::HostAccounts;
 use super::failure::{Failure, Finished, Routed};
@@ -14,7 +15,8 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A handler at work. Boxed, so that the runtime's machinery for a task is compiled once and not per handler.
+/// A handler at work. Boxed, so that the runtime's machinery for a task is compiled once and not
+/// per handler.
 type Work = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// One request on the way to its handler.
@@ -80,8 +82,8 @@ impl Call<'_> {
 
     fn check_policy(&self) -> Result<(), Failure> {
         let method = &self.request.method;
-        // A ping does nothing and returns nothing, so everybody may see that the agent lives. A request that
-        // brings a command is checked together with it, by `later_if_admitted`.
+        // A ping does nothing and returns nothing, so everybody may see that the agent lives. A
+        // request that brings a command is checked together with it, by `later_if_admitted`.
         if *method == Method::AgentPing || method.brings_command() {
             return Ok(());
         }
@@ -104,8 +106,8 @@ impl Call<'_> {
         Ok(None)
     }
 
-    /// Does the same for a request that brings a command, if the policy admits the command. `replies` is the
-    /// way that the reply takes.
+    /// Does the same for a request that brings a command, if the policy admits the command.
+    /// `replies` is the way that the reply takes.
     pub(super) fn later_if_admitted<F>(
         &mut self,
         id_kind: IdKind,
@@ -155,7 +157,8 @@ impl Call<'_> {
     }
 }
 
-/// Runs a handler in a task. [`Running`](super::ticket::Running) owns it: shutdown waits for each ticket.
+/// Runs a handler in a task. [`Running`](super::ticket::Running) owns it: shutdown waits for each
+/// ticket.
 fn serve(ticket: Ticket, work: Work) {
     tokio::spawn(boxed(async move { ticket.reply(work.await).await }));
 }

@@ -43,8 +43,8 @@ pub(super) fn cancel(call: &Call<'_>) -> Routed {
     }
 }
 
-/// Runs the command until it ends, times out or is cancelled, and makes the reply. With `stream` the output
-/// goes to `channel` while it runs; the reply then takes the same way, behind it.
+/// Runs the command until it ends, times out or is cancelled, and makes the reply. With `stream`
+/// the output goes to `channel` while it runs; the reply then takes the same way, behind it.
 async fn run(
     id: &str,
     bash: Bash,
@@ -86,8 +86,8 @@ async fn run(
     Ok(response)
 }
 
-/// Runs the command and forwards its output. Returns the outcome, and how many bytes of each stream the
-/// session did not take in time.
+/// Runs the command and forwards its output. Returns the outcome, and how many bytes of each stream
+/// the session did not take in time.
 async fn streamed(
     id: &str,
     spec: Spec,

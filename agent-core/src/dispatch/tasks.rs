@@ -50,7 +50,8 @@ pub(super) fn list(call: &Call<'_>) -> Routed {
     reply::with_data(call.id(), &tasks.iter().map(status_of).collect::<Vec<_>>()).map(Some)
 }
 
-/// `async.cancel`: replies with the task's state of this moment; its result follows when it has ended.
+/// `async.cancel`: replies with the task's state of this moment; its result follows when it has
+/// ended.
 pub(super) fn cancel(call: &mut Call<'_>) -> Routed {
     let task = TaskId::parse(call.params())?;
     call.later(IdKind::Request, move |id, services, _| async move {

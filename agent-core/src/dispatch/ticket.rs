@@ -142,8 +142,8 @@ impl Ticket {
         }
     }
 
-    /// Returns the reply's bytes and the queue for them. A function of its own, so that nothing else stays in
-    /// memory while the reply waits.
+    /// Returns the reply's bytes and the queue for them. A function of its own, so that nothing
+    /// else stays in memory while the reply waits.
     fn written(mut self, response: &Response) -> Option<(Vec<u8>, Replies)> {
         self.audit(response);
         self.leave();

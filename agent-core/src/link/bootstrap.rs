@@ -47,8 +47,8 @@ pub(super) async fn ask(
     }
 }
 
-/// Does the plain exchange, with a decoder of its own. Only white space may follow the reply, or plain bytes
-/// could pass for bytes of the channel.
+/// Does the plain exchange, with a decoder of its own. Only white space may follow the reply, or
+/// plain bytes could pass for bytes of the channel.
 pub(super) async fn ask_plain(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     init: &Init,

@@ -6,7 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why a server can't be found, reached or trusted. Each message names the address, the name or the file.
+/// Why a server can't be found, reached or trusted. Each message names the address, the name or the
+/// file.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A server's name has no address.

@@ -1,7 +1,7 @@
 //! The way to the server: resolve → bootstrap → TLS → session → reconnect.
 //!
-//! Owns the agent's one channel and serves it with [`crate::session`]. Until TLS has verified a server,
-//! nothing it sends is trusted except addresses (§2).
+//! Owns the agent's one channel and serves it with [`crate::session`]. Until TLS has verified a
+//! server, nothing it sends is trusted except addresses (§2).
 
 mod backoff;
 mod bootstrap;

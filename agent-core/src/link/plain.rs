@@ -1,8 +1,8 @@
 //! The connected socket. It discards white space between the plain exchange and TLS.
 //!
-//! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own after the
-//! agent has begun TLS. JSON allows it there and TLS does not. TLS rejects anything else that comes before
-//! the server's hello.
+//! A server ends `{"method":"accept"}` with a newline, which may arrive in a packet of its own
+//! after the agent has begun TLS. JSON allows it there and TLS does not. TLS rejects anything else
+//! that comes before the server's hello.
 
 use super::Error;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -22,8 +22,8 @@ const KEEPALIVE_IDLE: u32 = 10;
 const KEEPALIVE_INTERVAL: u32 = 5;
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Milliseconds that sent bytes or probes may stay unacknowledged. Together with the idle time, a vanished
-/// peer is noticed within 30 s (§3).
+/// Milliseconds that sent bytes or probes may stay unacknowledged. Together with the idle time, a
+/// vanished peer is noticed within 30 s (§3).
 const USER_TIMEOUT: u32 = 20_000;
 
 /// A TCP connection to a server.

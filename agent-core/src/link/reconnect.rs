@@ -26,7 +26,8 @@ pub(super) const MAX_REDIRECTS: usize = 5;
 /// Connections tried in one round, redirects and their lists included.
 const MAX_ATTEMPTS: usize = 64;
 
-/// A channel that stays open this long resets the back-off; one that is accepted and closed at once does not.
+/// A channel that stays open this long resets the back-off; one that is accepted and closed at once
+/// does not.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// Keeps the agent connected.
@@ -77,8 +78,8 @@ impl Link {
         }
     }
 
-    /// Tries `first` and then every address until a channel has been served to its end. Returns the target
-    /// that the next round begins with, if any.
+    /// Tries `first` and then every address until a channel has been served to its end. Returns the
+    /// target that the next round begins with, if any.
     async fn round(&mut self, first: Option<Target>, backoff: &mut Backoff) -> Option<Target> {
         self.served = false;
         let config = self.config.borrow_and_update().clone();
@@ -87,7 +88,8 @@ impl Link {
             found = targets(&config) => found,
             () = stopping.begun() => return None,
         };
-        // Each list came from the one before it, so the lists beyond the first are the redirects in a row.
+        // Each list came from the one before it, so the lists beyond the first are the redirects in
+        // a row.
         let mut lists: Vec<VecDeque<Target>> = vec![first.into_iter().chain(found).collect()];
         let mut attempts = 0;
         while let Some(list) = lists.last_mut() {
@@ -166,8 +168,8 @@ impl Link {
             }
             std::future::pending().await
         };
-        // The memory that flags, configuration and handshake took is not needed while the channel is open. The
-        // session returns what work takes whenever it has settled.
+        // The memory that flags, configuration and handshake took is not needed while the channel
+        // is open. The session returns what work takes whenever it has settled.
         agent_sys::memory::give_back();
         serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved, None).await
     }
@@ -178,8 +180,8 @@ fn elsewhere(list: Vec<SocketAddr>, from: &Target) -> Opened {
     Opened::Elsewhere(list.into_iter().map(|address| Target { address, name: from.name.clone() }).collect())
 }
 
-/// Logs how a channel ended. After a clean close by a server that a redirect led to, that server is tried
-/// first (§3).
+/// Logs how a channel ended. After a clean close by a server that a redirect led to, that server is
+/// tried first (§3).
 fn served(end: &SessionEnd, target: Target, redirected: bool) -> Option<Target> {
     let peer = target.address;
     match end {

@@ -1,7 +1,8 @@
 //! Configured servers → addresses to try, in order (§1), resolved again in each round.
 //!
-//! /etc/hosts is read here and not through getaddrinfo(3) alone: without `multi on` in /etc/host.conf glibc
-//! returns only the first of several lines for a name, and several lines are how servers are configured.
+//! /etc/hosts is read here and not through getaddrinfo(3) alone: without `multi on` in
+//! /etc/host.conf glibc returns only the first of several lines for a name, and several lines are
+//! how servers are configured.
 
 use super::Error;
 use crate::config::{Config, Server};
@@ -26,7 +27,8 @@ pub(super) struct Target {
     pub(super) name: ServerName<'static>,
 }
 
-/// Returns every address of every configured server. Names that do not resolve are logged and skipped.
+/// Returns every address of every configured server. Names that do not resolve are logged and
+/// skipped.
 pub(super) async fn targets(config: &Config) -> Vec<Target> {
     let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
     let mut found: Vec<Target> = Vec::new();
@@ -69,8 +71,8 @@ async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>
     }
 }
 
-/// Returns the addresses that hosts(5) lines give a name, in the order of the lines. Names compare without
-/// case.
+/// Returns the addresses that hosts(5) lines give a name, in the order of the lines. Names compare
+/// without case.
 fn in_hosts_file(text: &str, host: &str) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
     for line in text.lines() {

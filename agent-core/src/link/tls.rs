@@ -47,8 +47,8 @@ pub(super) fn names_of_peer(stream: &TlsStream<Plain>) -> Vec<String> {
     leaf.map(|leaf| leaf.valid_dns_names().map(str::to_owned).collect()).unwrap_or_default()
 }
 
-/// Builds the client's side from the configured files. The certificate and key are used if they exist; both or
-/// neither must.
+/// Builds the client's side from the configured files. The certificate and key are used if they
+/// exist; both or neither must.
 ///
 /// # Errors
 /// The setting and the file that can't be used.

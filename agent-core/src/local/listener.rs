@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 /// Connections that are served at once; further ones wait until the kernel's queue is full.
 const MAX_CONNECTIONS: usize = 64;
 
-/// How long a connection that waits for no reply may send no message, or leave one unfinished; twice as long
-/// at most.
+/// How long a connection that waits for no reply may send no message, or leave one unfinished;
+/// twice as long at most.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait when a connection can't be accepted, as for lack of descriptors.

@@ -1,7 +1,7 @@
 //! The socket's file: `agent.sock` in the run directory, of one agent at a time.
 //!
-//! The agent locks the directory for as long as it runs. So the holder of the lock knows that a socket file
-//! found there belongs to an agent that is gone, without connecting to it.
+//! The agent locks the directory for as long as it runs. So the holder of the lock knows that a
+//! socket file found there belongs to an agent that is gone, without connecting to it.
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
@@ -86,8 +86,8 @@ fn locked(run_dir: &Path) -> io::Result<Flock<File>> {
     })
 }
 
-/// Binds under a temporary name and renames: under its own name the socket is never open to others, and a
-/// dead agent's socket is replaced at once.
+/// Binds under a temporary name and renames: under its own name the socket is never open to others,
+/// and a dead agent's socket is replaced at once.
 fn listen(fresh: &Path, path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -1,4 +1,5 @@
-//! The policy's file: it is read only if nobody but root or the agent's own user could have written it.
+//! The policy's file: it is read only if nobody but root or the agent's own user could have written
+//! it.
 
 use super::Policy;
 use nix::unistd::Uid;
@@ -54,7 +55,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// Reads the policy from `named`, or else from [`DEFAULT_PATH`]; `None` when there is none at the latter.
+/// Reads the policy from `named`, or else from [`DEFAULT_PATH`]; `None` when there is none at the
+/// latter.
 ///
 /// # Errors
 /// The reason why the file can't be used.
@@ -81,8 +83,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Checks who could have written the open file, or put another in its place.
 fn check(path: &Path, file: &File) -> Result<(), String> {
-    // The file was opened by a path through these folders. When they pass the check now, nobody else can
-    // have changed them in between.
+    // The file was opened by a path through these folders. When they pass the check now, nobody
+    // else can have changed them in between.
     let folder = path.parent().ok_or("it is not a file")?;
     check_folder(folder).map_err(|error| error.to_string())?;
     let data = file.metadata().map_err(|error| error.to_string())?;

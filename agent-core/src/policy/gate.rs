@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
-/// Admits requests or rejects them. Every part that starts something for a controller asks here first.
+/// Admits requests or rejects them. Every part that starts something for a controller asks here
+/// first.
 pub(crate) struct Gate {
     in_force: Mutex<Arc<Policy>>,
 }
@@ -16,7 +17,8 @@ pub(crate) trait Accounts {
     /// Why a look-up failed, or a [`Rejection`].
     type Error: From<Rejection>;
 
-    /// Looks up the account that a command would run as, and the numbers of `names`, in their order.
+    /// Looks up the account that a command would run as, and the numbers of `names`, in their
+    /// order.
     fn run_as(
         &self,
         bash: &Bash,

@@ -1,8 +1,8 @@
 //! What this host lets its controllers do: `policy.toml`.
 //!
-//! `dispatch` asks the [`Gate`] before it starts anything; a rejected request gets 3023. [`rules`] parses the
-//! text and decides, without I/O. [`load`] rejects a file that others could have written. The gate asks its
-//! user about the host's accounts, through [`Accounts`].
+//! `dispatch` asks the [`Gate`] before it starts anything; a rejected request gets 3023. [`rules`]
+//! parses the text and decides, without I/O. [`load`] rejects a file that others could have
+//! written. The gate asks its user about the host's accounts, through [`Accounts`].
 
 mod file;
 mod gate;

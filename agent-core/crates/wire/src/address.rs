@@ -1,7 +1,7 @@
 //! Server addresses in a redirect or a setting (§1).
 //!
-//! Only addresses are accepted here, no names: a redirect to a name is rejected, since nothing in the
-//! exchange before TLS may cause another look-up.
+//! Only addresses are accepted here, no names: a redirect to a name is rejected, since nothing in
+//! the exchange before TLS may cause another look-up.
 
 use crate::json::quote;
 use std::fmt;
@@ -32,9 +32,9 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl Endpoint {
-    /// Parses `10.0.0.1`, `10.0.0.1:7443`, `fd00::1` or `[fd00::1]:7443`. Returns `None` for anything else,
-    /// and for port 0 and the unspecified address, to which nothing can connect. An IPv6 scope (`%2`) is
-    /// rejected too: its number has no meaning on another host.
+    /// Parses `10.0.0.1`, `10.0.0.1:7443`, `fd00::1` or `[fd00::1]:7443`. Returns `None` for
+    /// anything else, and for port 0 and the unspecified address, to which nothing can connect. An
+    /// IPv6 scope (`%2`) is rejected too: its number has no meaning on another host.
     pub fn parse(text: &str) -> Option<Self> {
         if text.contains('%') {
             return None;

@@ -1,10 +1,10 @@
 //! Bytes → the text of one JSON object after another (§3).
 //!
-//! Owns the bytes that have arrived and are not yet a whole message. Each byte is scanned once, however it
-//! arrives. Rejects a first byte that opens no object, unbalanced brackets, text that is not UTF-8, and
-//! objects beyond the [`Limits`]. An object beyond a limit is skipped to its end and reported once, and the
-//! next message is read normally. Where the end is unknowable, the error is [fatal](Malformed::fatal) and
-//! the channel has to close.
+//! Owns the bytes that have arrived and are not yet a whole message. Each byte is scanned once,
+//! however it arrives. Rejects a first byte that opens no object, unbalanced brackets, text that is
+//! not UTF-8, and objects beyond the [`Limits`]. An object beyond a limit is skipped to its end and
+//! reported once, and the next message is read normally. Where the end is unknowable, the error is
+//! [fatal](Malformed::fatal) and the channel has to close.
 
 use crate::{Malformed, Retcode};
 
@@ -14,7 +14,8 @@ pub const DEFAULT_MAX_MESSAGE: usize = 1 << 20;
 /// The most levels of nested objects and arrays, the message itself included.
 pub const DEFAULT_MAX_DEPTH: u32 = 32;
 
-/// A message that is skipped may be this many times as long as the bound; then the channel has to close.
+/// A message that is skipped may be this many times as long as the bound; then the channel has to
+/// close.
 const MAX_SKIP_FACTOR: usize = 16;
 
 /// The largest buffer of an idle decoder; a larger one is freed once its message is done.
@@ -142,14 +143,15 @@ impl Decoder {
         }
     }
 
-    /// Adds bytes from the peer. Take every message before adding more: the decoder then holds at most one
-    /// message within the bound plus one `push`.
+    /// Adds bytes from the peer. Take every message before adding more: the decoder then holds at
+    /// most one message within the bound plus one `push`.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.state == DecoderState::Broken {
             return;
         }
         if self.start > 0 {
-            // At most one partial message is moved, and only when a read follows a returned message.
+            // At most one partial message is moved, and only when a read follows a returned
+            // message.
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
             self.start = 0;
@@ -160,7 +162,8 @@ impl Decoder {
     /// Returns the next whole message, or `None` until more bytes have come.
     ///
     /// # Errors
-    /// [`Malformed`] for bytes that can't be a message. Unless it is fatal, the decoder continues after them.
+    /// [`Malformed`] for bytes that can't be a message. Unless it is fatal, the decoder continues
+    /// after them.
     pub fn next_message(&mut self) -> Result<Option<&str>, Malformed> {
         loop {
             match self.state {

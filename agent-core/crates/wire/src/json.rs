@@ -1,8 +1,8 @@
 //! The text of one message → a map, strictly.
 //!
-//! serde_json's own `Value` takes the last of two equal keys. Here a duplicate is rejected at any depth,
-//! since two readers of one message must never see two commands. A comma before a closing brace or bracket
-//! is accepted (§3).
+//! serde_json's own `Value` takes the last of two equal keys. Here a duplicate is rejected at any
+//! depth, since two readers of one message must never see two commands. A comma before a closing
+//! brace or bracket is accepted (§3).
 
 use crate::Retcode;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -66,7 +66,8 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Escapes the control characters of a text: it stays one line of a log, and can't control a terminal.
+/// Escapes the control characters of a text: it stays one line of a log, and can't control a
+/// terminal.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,13 +1,13 @@
 //! The wire protocol of BasicAgent as types: framing, messages, retcodes, addresses.
 //!
-//! Both ends of the channel use this crate. It does no I/O and reads no clock: bytes and text come in,
-//! values and text go out. PROTOCOL.md at the repository's root is the protocol in words; § names its
-//! sections.
+//! Both ends of the channel use this crate. It does no I/O and reads no clock: bytes and text come
+//! in, values and text go out. PROTOCOL.md at the repository's root is the protocol in words; §
+//! names its sections.
 //!
-//! A peer's bytes go through three steps, each with its own bounds: [`Decoder`] (bytes → the text of one
-//! JSON object), [`json::parse_object`] (text → map; duplicate keys are rejected), and a message's own
-//! `parse` (map → typed message; every field is checked). [`Method`] lists the methods, [`reply`] the data
-//! of their replies.
+//! A peer's bytes go through three steps, each with its own bounds: [`Decoder`] (bytes → the text
+//! of one JSON object), [`json::parse_object`] (text → map; duplicate keys are rejected), and a
+//! message's own `parse` (map → typed message; every field is checked). [`Method`] lists the
+//! methods, [`reply`] the data of their replies.
 
 mod address;
 mod frame;

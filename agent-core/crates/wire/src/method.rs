@@ -1,7 +1,8 @@
-//! The methods that an agent answers: one enum for both ends, the policy, the audit log and dispatch.
+//! The methods that an agent answers: one enum for both ends, the policy, the audit log and
+//! dispatch.
 //!
-//! To add a method, add its line to `methods!` below. The compiler then names every exhaustive match
-//! that has to know it, and the drift tests name the tables of PROTOCOL.md.
+//! To add a method, add its line to `methods!` below. The compiler then names every exhaustive
+//! match that has to know it, and the drift tests name the tables of PROTOCOL.md.
 
 use std::fmt;
 
@@ -50,11 +51,11 @@ macro_rules! methods {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Method {
             $(#[doc = concat!("`", $name, "`: ", $summary, ".")] $variant,)+
-            /// A `getinfo.*` method that a plugin answers, by its whole name. Whether a plugin for it
-            /// is installed shows when it is called.
+            /// A `getinfo.*` method that a plugin answers, by its whole name. Whether a plugin for
+            /// it is installed shows when it is called.
             Provider(String),
-            /// A name that this version does not know. It is kept for the policy and the audit log; the
-            /// reply is 3004.
+            /// A name that this version does not know. It is kept for the policy and the audit log;
+            /// the reply is 3004.
             Unknown(String),
         }
 
@@ -120,8 +121,8 @@ methods! {
 }
 
 impl Method {
-    /// Returns whether a request for this method brings a command, which the policy judges together with
-    /// the user and group that it would run as.
+    /// Returns whether a request for this method brings a command, which the policy judges together
+    /// with the user and group that it would run as.
     pub const fn brings_command(&self) -> bool {
         match self {
             Self::AsyncBash | Self::CronSet | Self::SyncBash => true,

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// A field that is missing, of the wrong type or out of its range ([`Retcode::InvalidParams`](crate::Retcode)).
+/// A field that is missing, of the wrong type or out of its range
+/// ([`Retcode::InvalidParams`](crate::Retcode)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidParams(pub String);
 
@@ -99,7 +100,8 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Returns a whole number in `range`, or `None` if it is absent. `unit` completes "a whole number …".
+    /// Returns a whole number in `range`, or `None` if it is absent. `unit` completes "a whole
+    /// number …".
     ///
     /// # Errors
     /// When it is not a whole number (a fraction, a string, an exponent) or out of range.
@@ -162,10 +164,12 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Returns an object whose values are all strings, in order of its keys; an absent field is empty.
+    /// Returns an object whose values are all strings, in order of its keys; an absent field is
+    /// empty.
     ///
     /// # Errors
-    /// When it is not an object or a value is not a string. Values are never quoted: they may be secrets.
+    /// When it is not an object or a value is not a string. Values are never quoted: they may be
+    /// secrets.
     pub fn text_map(self, name: &str) -> Result<Vec<(String, String)>, InvalidParams> {
         let entries = match self.field(name) {
             None => return Ok(Vec::new()),

@@ -1,7 +1,7 @@
 //! The stable numbers of failed replies. A released number keeps its meaning forever.
 //!
-//! To add one: a variant here with its number and phrase, its place in `ALL`, its row in PROTOCOL §4, and the
-//! error that it stands for in the agent's `dispatch/reply.rs`.
+//! To add one: a variant here with its number and phrase, its place in `ALL`, its row in PROTOCOL
+//! §4, and the error that it stands for in the agent's `dispatch/reply.rs`.
 
 use std::fmt;
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 fn reads_back<T: Serialize + DeserializeOwned>(text: &str) -> T {
-    let value: T = serde_json::from_str(text).unwrap();
-    assert_eq!(serde_json::to_string(&value).unwrap(), text);
+    let value: T = serde_json::from_str(text).expect("the text is such data");
+    assert_eq!(serde_json::to_string(&value).expect("data goes to memory"), text);
     value
 }
 

@@ -1,4 +1,5 @@
-//! Users and groups in a rule, compared by number, so that a second name of an account does not slip by.
+//! Users and groups in a rule, compared by number, so that a second name of an account does not
+//! slip by.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
@@ -20,9 +21,11 @@ pub(crate) struct RunAs {
     pub(crate) gid: u32,
     /// The supplementary groups.
     pub(crate) groups: Vec<u32>,
-    /// Whether the user may have `gid`: its primary group, a group it is a member of, or the configured default.
+    /// Whether the user may have `gid`: its primary group, a group it is a member of, or the
+    /// configured default.
     pub(crate) is_member: bool,
-    /// The numbers of [`Policy::names`](super::Policy::names), in that order; `None` for an unknown name.
+    /// The numbers of [`Policy::names`](super::Policy::names), in that order; `None` for an unknown
+    /// name.
     pub(crate) numbers: Arc<[Option<u32>]>,
 }
 

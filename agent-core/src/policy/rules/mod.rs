@@ -1,7 +1,7 @@
 //! The language of `policy.toml`, without I/O: text to rules, rules and a request to a verdict.
 //!
-//! An allow rule matches strictly: it allows nothing that it does not plainly cover. A deny rule matches
-//! broadly: it denies everything that resembles its texts.
+//! An allow rule matches strictly: it allows nothing that it does not plainly cover. A deny rule
+//! matches broadly: it denies everything that resembles its texts.
 
 mod account;
 mod command;

@@ -1,5 +1,5 @@
-//! The text of `policy.toml` to a [`Policy`]. Everything that could be a mistake is rejected: an unknown key,
-//! an empty list, a condition that no request can meet.
+//! The text of `policy.toml` to a [`Policy`]. Everything that could be a mistake is rejected: an
+//! unknown key, an empty list, a condition that no request can meet.
 
 use super::account::{self, Account, Name};
 use super::command;

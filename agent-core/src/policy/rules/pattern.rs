@@ -74,8 +74,8 @@ impl Controller {
         names.iter().any(|name| below(&self.0, name))
     }
 
-    /// Returns whether one of the names matches, or is a whole domain (`*.example.com`) that could be one that
-    /// matches.
+    /// Returns whether one of the names matches, or is a whole domain (`*.example.com`) that could
+    /// be one that matches.
     pub(super) fn could_be(&self, names: &[String]) -> bool {
         self.covers(names) || names.iter().any(|name| below(name, &self.0))
     }
@@ -143,7 +143,8 @@ mod tests {
             ("*.ops.example.com", "ops.example.com", false, false),
             ("*.ops.example.com", ".ops.example.com", false, false),
             ("*.ops.example.com", "devops.example.com", false, false),
-            // A certificate for a whole domain is not the certificate of each host, but could be used by it.
+            // A certificate for a whole domain is not the certificate of each host, but could be
+            // used by it.
             ("ctl-1.example.com", "*.example.com", false, true),
             ("*.ops.example.com", "*.example.com", false, true),
             ("*.example.com", "*.ops.example.com", true, true),

@@ -89,8 +89,8 @@ impl Rule {
 
     fn matches_command(&self, bash: &Bash, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
         if let Action::Allow { commands: Some(_), env, stdin } = &self.action {
-            // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in the
-            // directory, a script as an interpreter's input.
+            // Each of these can make an allowed text do something else: BASH_ENV, PATH, a script in
+            // the directory, a script as an interpreter's input.
             let sets_other = bash.env.iter().any(|(name, _)| !env.contains(name));
             if sets_other || bash.cwd.is_some() || (bash.stdin.is_some() && !stdin) {
                 return Match::No;

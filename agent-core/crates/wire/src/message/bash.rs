@@ -15,7 +15,8 @@ pub const MAX_SYNC_TIMEOUT: u64 = 86_400;
 /// The longest `async.bash`, in seconds: 30 days.
 pub const MAX_TASK_TIMEOUT: u64 = 30 * 86_400;
 
-/// The longest command, in bytes: Linux takes 128 KiB for one argument, its NUL included (MAX_ARG_STRLEN, execve(2)).
+/// The longest command, in bytes: Linux takes 128 KiB for one argument, its NUL included
+/// (MAX_ARG_STRLEN, execve(2)).
 pub const MAX_CMD: usize = 131_071;
 
 /// The most output, in bytes, that a request may ask to be kept: 16 MiB.
@@ -43,7 +44,8 @@ pub enum Encoding {
     Base64,
 }
 
-/// Limits on a command and everything it starts, together, enforced by cgroup controllers; `None` is no limit.
+/// Limits on a command and everything it starts, together, enforced by cgroup controllers; `None`
+/// is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CommandLimits {
     /// Bytes of memory; beyond them the kernel kills processes of the command.

@@ -1,4 +1,5 @@
-//! Messages that are not replies: output as it comes, and results until they are acknowledged (§5–§7).
+//! Messages that are not replies: output as it comes, and results until they are acknowledged
+//! (§5–§7).
 
 use super::Response;
 use crate::{InvalidParams, Params};

@@ -5,8 +5,8 @@ use crate::{InvalidParams, Params};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The most bytes of a host's identity. A certificate names it too, as a DNS name: letters, digits, `.`, `_`,
-/// `-`.
+/// The most bytes of a host's identity. A certificate names it too, as a DNS name: letters, digits,
+/// `.`, `_`, `-`.
 pub const MAX_HOSTNAME: usize = 128;
 
 /// The agent's introduction. Before TLS it is not trusted.

@@ -1,7 +1,7 @@
 //! Every message of the protocol as a type, checked once, here.
 //!
-//! `parse` functions take the map of [`parse_object`](crate::json::parse_object); messages are written
-//! through serde and [`line()`].
+//! `parse` functions take the map of [`parse_object`](crate::json::parse_object); messages are
+//! written through serde and [`line()`].
 
 mod bash;
 mod event;

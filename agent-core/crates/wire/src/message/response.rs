@@ -64,8 +64,8 @@ impl Usage {
     }
 }
 
-/// One reply. Fields that do not apply are left out on the wire, except for `id`, which is `null` if the
-/// message had none.
+/// One reply. Fields that do not apply are left out on the wire, except for `id`, which is `null`
+/// if the message had none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Response {
     /// The request's id.

@@ -1,5 +1,5 @@
-//! The fields of `cron.set`, and the name that `cron.remove`, `cron.run` and `cron.history` take (§7).
-//! The schedule itself is text here; the schedule language is another crate's.
+//! The fields of `cron.set`, and the name that `cron.remove`, `cron.run` and `cron.history` take
+//! (§7). The schedule itself is text here; the schedule language is another crate's.
 
 use super::{Bash, MAX_TASK_TIMEOUT};
 use crate::{InvalidParams, Params, json};

@@ -1,5 +1,5 @@
-//! The fields of `async.status`, `async.cancel`, `async.output`, `async.list` and `async.ack` (§6); `async.bash` is
-//! [`Bash`](super::Bash).
+//! The fields of `async.status`, `async.cancel`, `async.output`, `async.list` and `async.ack` (§6);
+//! `async.bash` is [`Bash`](super::Bash).
 
 use super::MAX_ID;
 use crate::{InvalidParams, Params};
@@ -27,8 +27,8 @@ impl TaskId {
 pub struct Ack {
     /// The task whose result it is.
     pub task: TaskId,
-    /// The request's own id, if it has one and so wants a reply: `{"id","method","task"}`. The bare form,
-    /// `{"method","id"}`, acknowledges without a reply.
+    /// The request's own id, if it has one and so wants a reply: `{"id","method","task"}`. The bare
+    /// form, `{"method","id"}`, acknowledges without a reply.
     pub id: Option<String>,
 }
 

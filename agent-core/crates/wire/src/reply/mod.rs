@@ -1,8 +1,8 @@
-//! What the `data` of a successful reply holds, by method: the agent writes these types, the command
-//! line and the controller read them.
+//! What the `data` of a successful reply holds, by method: the agent writes these types, the
+//! command line and the controller read them.
 //!
-//! A field that does not apply is left out. A reader ignores fields it does not know (§3), so a later
-//! version may add some. Times are RFC 3339 in UTC.
+//! A field that does not apply is left out. A reader ignores fields it does not know (§3), so a
+//! later version may add some. Times are RFC 3339 in UTC.
 
 mod facts;
 mod info;

@@ -52,7 +52,8 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> Dec
     out
 }
 
-/// Messages are pieces of the stream, in its order and within the limits; a fatal error is the last word.
+/// Messages are pieces of the stream, in its order and within the limits; a fatal error is the last
+/// word.
 fn is_in_order(mut rest: &[u8], decoded: &Decoded, limits: Limits) {
     for (at, item) in decoded.iter().enumerate() {
         match item {
@@ -70,8 +71,8 @@ fn is_in_order(mut rest: &[u8], decoded: &Decoded, limits: Limits) {
     }
 }
 
-/// As long as a JSON parser finds objects one behind the other, the decoder finds the same ones, and
-/// skips those beyond a limit.
+/// As long as a JSON parser finds objects one behind the other, the decoder finds the same ones,
+/// and skips those beyond a limit.
 fn agrees_with_a_json_parser(stream: &[u8], decoded: &Decoded, limits: Limits) {
     let mut decoded = decoded.iter();
     for value in serde_json::Deserializer::from_slice(stream).into_iter::<&RawValue>() {

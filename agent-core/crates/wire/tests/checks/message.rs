@@ -1,4 +1,5 @@
-//! Messages: one that parses reads back equal once written; one that does not parse has a one-line error.
+//! Messages: one that parses reads back equal once written; one that does not parse has a one-line
+//! error.
 
 use agent_wire::json::parse_object;
 use agent_wire::message::{
@@ -124,7 +125,8 @@ fn reread(message: &impl Written) -> Map<String, Value> {
     let text = match decoder.next_message() {
         Ok(text) => text.expect("a line is whole"),
         Err(error) => {
-            // The decoder returns nothing that nests so deep, but the fuzzer's text is not from the decoder.
+            // The decoder returns nothing that nests so deep, but the fuzzer's text is not from the
+            // decoder.
             assert_eq!(error.retcode, Retcode::TooLarge, "{error}");
             std::str::from_utf8(&bytes).expect("JSON is written in UTF-8")
         }
