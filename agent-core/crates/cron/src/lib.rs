@@ -29,6 +29,9 @@ mod days;
 mod error;
 mod explain;
 mod expression;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod schedule;
 mod zone;
 

@@ -11,6 +11,9 @@
 
 mod address;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod json;
 pub mod message;
 mod method;

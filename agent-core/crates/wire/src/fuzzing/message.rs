@@ -1,24 +1,23 @@
-//! Messages: one that parses reads back equal once written; one that does not parse has a one-line
-//! error.
+//! Messages: a message that parses and can be written reads back equal; an error is one line.
 
-use agent_wire::json::parse_object;
-use agent_wire::message::{
+use crate::json::parse_object;
+use crate::message::{
     Bash, Cancel, CronSet, Event, GetInfo, Init, InitReply, MAX_ID, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
     MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId, line,
 };
-use agent_wire::{Decoder, InvalidParams, Limits, Params, Retcode};
+use crate::{Decoder, InvalidParams, Limits, Params, Retcode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 
-/// `bytes` are the text of one message; the decoder never returns bytes that are not UTF-8.
-pub(crate) fn message(bytes: &[u8]) {
+/// Checks the text of one message; bytes that are not UTF-8 never come out of the decoder.
+pub fn message(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let map = match parse_object(text) {
         Ok(map) => map,
         Err(error) => {
             assert!(!error.fatal && error.retcode == Retcode::Malformed, "{error:?}");
-            super::fit_for_a_log_line(&error.to_string());
+            super::fits_a_log_line(&error.to_string());
             return;
         }
     };
@@ -42,10 +41,10 @@ fn request(map: Map<String, Value>) {
     let request = match Request::parse(map) {
         Ok(request) => request,
         Err(unusable) => {
-            let answer = unusable.answer();
-            super::fit_for_a_log_line(&answer.message);
-            let back = Response::parse(&reread(&answer)).expect("an answer of ours is an answer");
-            assert_eq!((back.retcode, back.id), (Retcode::InvalidParams.number(), answer.id));
+            let reply = unusable.answer();
+            super::fits_a_log_line(&reply.message);
+            let back = Response::parse(&reread(&reply)).expect("our own reply is a reply");
+            assert_eq!((back.retcode, back.id), (Retcode::InvalidParams.number(), reply.id));
             return;
         }
     };
@@ -70,9 +69,9 @@ fn request(map: Map<String, Value>) {
     }
 }
 
-/// Returns the message, or checks the error.
+/// Returns the parsed message, or checks the error.
 fn parsed<T>(result: Result<T, InvalidParams>) -> Option<T> {
-    result.map_err(|error| super::fit_for_a_log_line(&error.0)).ok()
+    result.map_err(|error| super::fits_a_log_line(&error.0)).ok()
 }
 
 /// Compares by `Debug`, which shows every field of these types.
@@ -94,7 +93,7 @@ fn is_within_bounds(bash: &Bash, max_timeout: u64) {
     assert!(bash.cwd.as_ref().is_none_or(|cwd| cwd.starts_with('/')));
 }
 
-/// Something that goes on the wire.
+/// A message that can be written to the wire.
 trait Written {
     fn to_bytes(&self) -> Vec<u8>;
 }
@@ -116,7 +115,7 @@ impl Written for Line {
     }
 }
 
-/// Returns the message after the writer, the decoder and the parser, as the other end sees it.
+/// Returns a message as the other end reads it: through the writer, the decoder and the parser.
 fn reread(message: &impl Written) -> Map<String, Value> {
     let bytes = message.to_bytes();
     assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1), "not one line");
@@ -125,11 +124,10 @@ fn reread(message: &impl Written) -> Map<String, Value> {
     let text = match decoder.next_message() {
         Ok(text) => text.expect("a line is whole"),
         Err(error) => {
-            // The decoder returns nothing that nests so deep, but the fuzzer's text is not from the
-            // decoder.
+            // The fuzzer's text has not passed a decoder, so it may nest deeper than one allows.
             assert_eq!(error.retcode, Retcode::TooLarge, "{error}");
             std::str::from_utf8(&bytes).expect("JSON is written in UTF-8")
         }
     };
-    parse_object(text).expect("a message of ours is JSON")
+    parse_object(text).expect("our own message is JSON")
 }

@@ -1,10 +1,10 @@
-//! Addresses: a parsed one, printed, parses to the same; no part of the text is dropped.
+//! Addresses: an address that parses, printed, parses to the same; nothing written is dropped.
 
-use agent_wire::{DEFAULT_PORT, Endpoint, MAX_ADDRESSES, parse_list};
+use crate::{DEFAULT_PORT, Endpoint, MAX_ADDRESSES, parse_list};
 use std::net::SocketAddr;
 
-/// `bytes` are the text of a redirect or a setting.
-pub(crate) fn address(bytes: &[u8]) {
+/// Checks the text of a redirect or a setting.
+pub fn address(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Some(endpoint) = Endpoint::parse(text) {
         one(text, endpoint);
@@ -18,7 +18,7 @@ pub(crate) fn address(bytes: &[u8]) {
             let printed: Vec<String> = list.iter().map(|endpoint| print(*endpoint)).collect();
             assert_eq!(parse_list(&printed.join(" , ")), Ok(list));
         }
-        Err(error) => super::fit_for_a_log_line(&error.to_string()),
+        Err(error) => super::fits_a_log_line(&error.to_string()),
     }
 }
 
@@ -28,7 +28,7 @@ fn one(text: &str, endpoint: Endpoint) {
     let with_port = Endpoint { port: Some(socket.port()), ..endpoint };
     assert_eq!(Endpoint::parse(&socket.to_string()), Some(with_port), "{text:?}");
     assert!(socket.port() != 0 && !socket.ip().to_canonical().is_unspecified(), "{text:?}");
-    // The standard library parses every part of an address, an IPv6 scope too.
+    // The standard library reads all parts of an address, an IPv6 scope too.
     if let Ok(wanted) = text.parse::<SocketAddr>() {
         assert_eq!(socket, wanted, "{text:?}");
     }

@@ -1,9 +1,9 @@
 //! Framing: any split of any stream decodes alike, within any limits.
 
-use agent_wire::{DEFAULT_MAX_DEPTH, Decoder, Limits, Malformed, Retcode};
+use crate::{DEFAULT_MAX_DEPTH, Decoder, Limits, Malformed, Retcode};
 use serde_json::value::RawValue;
 
-/// From what an agent uses down to what nothing fits into.
+/// From an agent's own limits down to limits that nothing fits into.
 const LIMITS: [Limits; 4] = [
     Limits { max_message: 1 << 20, max_depth: DEFAULT_MAX_DEPTH },
     Limits { max_message: 300, max_depth: 64 },
@@ -14,8 +14,8 @@ const LIMITS: [Limits; 4] = [
 /// The longest piece that [`frame`] cuts, in bytes.
 const MAX_PIECE: usize = 64;
 
-/// `stream` is both the bytes of a stream and, by each piece's first byte, where it is cut.
-pub(crate) fn frame(stream: &[u8]) {
+/// Checks a stream; the first byte of each piece also says how long the piece is.
+pub fn frame(stream: &[u8]) {
     for limits in LIMITS {
         let whole = decode([stream], limits);
         assert_eq!(decode(stream.chunks(1), limits), whole, "byte by byte, {limits:?}");
@@ -52,8 +52,8 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> Dec
     out
 }
 
-/// Messages are pieces of the stream, in its order and within the limits; a fatal error is the last
-/// word.
+/// Checks that messages are pieces of the stream, in its order and within the limits, and that
+/// nothing follows a fatal error.
 fn is_in_order(mut rest: &[u8], decoded: &Decoded, limits: Limits) {
     for (at, item) in decoded.iter().enumerate() {
         match item {
@@ -65,14 +65,14 @@ fn is_in_order(mut rest: &[u8], decoded: &Decoded, limits: Limits) {
             Err(error) => {
                 assert!(matches!(error.retcode, Retcode::Malformed | Retcode::TooLarge));
                 assert!(!error.fatal || at + 1 == decoded.len(), "something came after {error:?}");
-                super::fit_for_a_log_line(&error.to_string());
+                super::fits_a_log_line(&error.to_string());
             }
         }
     }
 }
 
-/// As long as a JSON parser finds objects one behind the other, the decoder finds the same ones,
-/// and skips those beyond a limit.
+/// Checks that the decoder finds the same objects as a JSON parser, as long as that finds one after
+/// another, and skips objects beyond a limit.
 fn agrees_with_a_json_parser(stream: &[u8], decoded: &Decoded, limits: Limits) {
     let mut decoded = decoded.iter();
     for value in serde_json::Deserializer::from_slice(stream).into_iter::<&RawValue>() {
@@ -97,7 +97,7 @@ fn agrees_with_a_json_parser(stream: &[u8], decoded: &Decoded, limits: Limits) {
     }
 }
 
-/// How deep a JSON text nests.
+/// Returns how deep a JSON text nests.
 fn depth(text: &str) -> u32 {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0, 0, false, false);
     for byte in text.bytes() {

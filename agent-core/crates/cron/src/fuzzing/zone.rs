@@ -1,12 +1,12 @@
 //! Zone files: any bytes are a zone or an error, and a zone's times go forward.
 
-use agent_cron::{Expression, Schedule, Zone};
+use crate::{Expression, Schedule, Zone};
 
-/// The bytes of a TZif file.
-pub(crate) fn zone(bytes: &[u8]) {
+/// Checks the bytes of a TZif file.
+pub fn zone(bytes: &[u8]) {
     let zone = match Zone::from_tzif("Fuzzed/Zone", bytes) {
         Ok(zone) => zone,
-        Err(error) => return super::fit_for_a_log_line(&error.to_string()),
+        Err(error) => return super::fits_a_log_line(&error.to_string()),
     };
     assert_eq!(zone.name(), "Fuzzed/Zone");
     for instant in [i64::MIN, -4_000_000_000, -1, 0, 1_800_000_000, 4_133_980_799, i64::MAX] {

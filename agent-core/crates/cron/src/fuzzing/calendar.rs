@@ -1,13 +1,13 @@
-//! Calendars: what is taken excludes each day that a line names, asked in any way.
+//! Calendars: a calendar that parses excludes each day that a line names.
 
-use agent_cron::{Calendar, Date};
+use crate::{Calendar, Date};
 
-/// The text of a calendar.
-pub(crate) fn calendar(bytes: &[u8]) {
+/// Checks the text of a calendar.
+pub fn calendar(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let calendar = match Calendar::parse(text) {
         Ok(calendar) => calendar,
-        Err(error) => return super::fit_for_a_log_line(&error.to_string()),
+        Err(error) => return super::fits_a_log_line(&error.to_string()),
     };
     let days = || {
         (1999..=2001)
@@ -24,8 +24,8 @@ pub(crate) fn calendar(bytes: &[u8]) {
         let rule = line.split('#').next().unwrap_or_default().trim_matches([' ', '\t']);
         let parts: Vec<i32> = rule.split('-').filter_map(|part| part.parse().ok()).collect();
         if let ([year, month, day], 10) = (&parts[..], rule.len()) {
-            let small = |number: &i32| u8::try_from(*number).expect("taken as part of a date");
-            let date = Date::new(*year, small(month), small(day)).expect("taken as a date");
+            let small = |number: &i32| u8::try_from(*number).expect("parsed as part of a date");
+            let date = Date::new(*year, small(month), small(day)).expect("parsed as a date");
             assert!(calendar.excludes(date), "{text:?}: {rule}");
         }
     }

@@ -1,9 +1,9 @@
-//! Crontabs: each line is taken, told as a problem, or void; an entry is what a single line says.
+//! Crontabs: each line is an entry, a problem or empty; an entry means the same in a file and alone.
 
-use agent_cron::crontab::{self, Form, When};
+use crate::crontab::{self, Form, When};
 
-/// The bytes of a file.
-pub(crate) fn crontab(bytes: &[u8]) {
+/// Checks the bytes of a file.
+pub fn crontab(bytes: &[u8]) {
     for form in [Form::System, Form::User("root")] {
         let found = crontab::parse(bytes, form);
         let lines = bytes.split(|&byte| byte == b'\n').count();
@@ -32,7 +32,7 @@ pub(crate) fn crontab(bytes: &[u8]) {
         }
         for problem in found.problems.iter().chain(&found.warnings) {
             assert!((1..=lines).contains(&problem.line) && problem.column > 0);
-            super::fit_for_a_log_line(&problem.to_string());
+            super::fits_a_log_line(&problem.to_string());
         }
         assert!(found.problems.len() <= crontab::MAX_PROBLEMS + 1);
         assert!(found.warnings.len() <= crontab::MAX_PROBLEMS + 1);
@@ -42,7 +42,7 @@ pub(crate) fn crontab(bytes: &[u8]) {
             Ok(entry) => assert!(text.ends_with(&entry.command)),
             Err(problem) => {
                 assert!(problem.line == 1 && problem.column <= text.len() + 1, "{text:?}: {problem}");
-                super::fit_for_a_log_line(&problem.to_string());
+                super::fits_a_log_line(&problem.to_string());
             }
         }
     }

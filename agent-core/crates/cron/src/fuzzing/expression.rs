@@ -1,9 +1,9 @@
-//! Expressions: parsing ends, what is printed means the same, and time goes forward.
+//! Expressions: parsing ends, a printed expression means the same, and time goes forward.
 
-use agent_cron::{Expression, Schedule, Zone};
+use crate::{Expression, Schedule, Zone};
 
-/// The first eight bytes are an instant, the rest is an expression's text.
-pub(crate) fn expression(bytes: &[u8]) {
+/// Checks an expression: the first eight bytes are an instant, the rest is the text.
+pub fn expression(bytes: &[u8]) {
     let Some((instant, text)) = bytes.split_first_chunk() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let instant = i64::from_le_bytes(*instant);
@@ -11,7 +11,7 @@ pub(crate) fn expression(bytes: &[u8]) {
         Ok(expression) => expression,
         Err(error) => {
             assert!(error.offset() <= text.len(), "{text:?}: {error}");
-            return super::fit_for_a_log_line(&error.to_string());
+            return super::fits_a_log_line(&error.to_string());
         }
     };
     let canonical = expression.to_string();
@@ -20,10 +20,11 @@ pub(crate) fn expression(bytes: &[u8]) {
     assert_eq!(again.to_string(), canonical, "{text:?}");
     assert_eq!(again.zone_name(), expression.zone_name(), "{text:?}");
     assert_eq!(again.explain(), expression.explain(), "{text:?}");
-    let told = expression.explain();
-    assert!(!told.is_empty() && told.len() < 4000 && !told.chars().any(char::is_control), "{text:?}: {told}");
-    expression.warnings().iter().for_each(|warning| super::fit_for_a_log_line(&warning.to_string()));
-    // Near and far: fuzzers like extremes, time is mostly now.
+    let explained = expression.explain();
+    assert!(!explained.is_empty() && explained.len() < 4000, "{text:?}: {explained}");
+    assert!(!explained.chars().any(char::is_control), "{text:?}: {explained}");
+    expression.warnings().iter().for_each(|warning| super::fits_a_log_line(&warning.to_string()));
+    // Near and far: fuzzers like extremes, real instants are near.
     for instant in [instant, instant.rem_euclid(4_133_980_800)] {
         let schedule = Schedule::new(&expression, &Zone::utc(), None);
         let same = Schedule::new(&again, &Zone::utc(), None);
