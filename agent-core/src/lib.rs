@@ -14,6 +14,9 @@ pub mod daemon;
 mod dispatch;
 #[doc(hidden)]
 pub mod exec;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod link;
 mod local;

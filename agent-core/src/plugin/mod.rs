@@ -8,6 +8,8 @@
 
 mod channel;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod lane;
 mod launcher;
 mod message;

@@ -5,6 +5,8 @@
 //! written. The gate asks its user about the host's accounts, through [`Accounts`].
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gate;
 mod rules;
 

@@ -7,6 +7,8 @@
 //! Nothing here sends a reply, and only `exec` starts processes.
 
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod jobs;
 mod journal;
 mod record;

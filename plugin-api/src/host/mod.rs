@@ -15,6 +15,9 @@ mod confine;
 mod elf;
 mod error;
 mod find;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod load;
 mod vouch;
 pub mod worker;

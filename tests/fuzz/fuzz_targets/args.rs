@@ -1,4 +1,4 @@
-//! A call's `args` string → words; a method's name ↔ its file's name.
+//! The `args` of a call → words; a method's name ↔ its file's name.
 #![no_main]
 
 use plugin_api::{Args, MethodName};
@@ -8,7 +8,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         Ok(args) => {
             let words: Vec<&str> = args.words().collect();
             assert_eq!(args.is_empty(), words.is_empty());
-            // NUL is the one character that no quoting carries.
+            // No quoting carries a NUL.
             if let Ok(line) = shlex::try_join(words.iter().copied()) {
                 assert_eq!(Args::parse(&line).as_ref(), Ok(&args), "{line:?}");
             }

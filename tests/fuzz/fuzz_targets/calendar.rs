@@ -1,8 +1,4 @@
-//! The text of a calendar → its days. The rules are in agent-core/crates/cron/tests/checks.
+//! The text of a calendar → its days.
 #![no_main]
 
-#[path = "../../../agent-core/crates/cron/tests/checks/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "one target runs one check")]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::calendar(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agent_cron::fuzzing::calendar(bytes));

@@ -1,8 +1,4 @@
-//! The bytes of a crontab → its entries. The rules are in agent-core/crates/cron/tests/checks.
+//! The bytes of a crontab → its entries.
 #![no_main]
 
-#[path = "../../../agent-core/crates/cron/tests/checks/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "one target runs one check")]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::crontab(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agent_cron::fuzzing::crontab(bytes));

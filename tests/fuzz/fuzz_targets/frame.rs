@@ -1,8 +1,4 @@
-//! A peer's bytes, in any pieces → the texts of messages. The rules are in agent-core/crates/wire/tests/checks.
+//! A peer's bytes, in any pieces → the texts of messages.
 #![no_main]
 
-#[path = "../../../agent-core/crates/wire/tests/checks/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "one target runs one check")]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::frame(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agent_wire::fuzzing::frame(bytes));

@@ -1,8 +1,4 @@
-//! The text of a message → each type it could be. The rules are in agent-core/crates/wire/tests/checks.
+//! The text of a message → each type it could be.
 #![no_main]
 
-#[path = "../../../agent-core/crates/wire/tests/checks/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "one target runs one check")]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::message(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agent_wire::fuzzing::message(bytes));

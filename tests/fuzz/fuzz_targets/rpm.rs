@@ -1,4 +1,4 @@
-//! A header as the rpm database keeps it. The SQLite file around it is SQLite's to read.
+//! A header as the rpm database keeps it → a package. SQLite reads the file around it.
 #![no_main]
 
 #[path = "../../../plugins/packages/src/header.rs"]

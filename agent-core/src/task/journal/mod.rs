@@ -11,6 +11,8 @@
 
 mod committer;
 mod disk;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod log;
 mod segment;
 #[cfg(test)]

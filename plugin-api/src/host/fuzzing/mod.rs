@@ -1,0 +1,13 @@
+//! Checks of any bytes that a plugin or its host sends: a function for each fuzz target (tests/fuzz)
+//! of the same name, which panics where a rule does not hold.
+
+mod c_plugin;
+mod describe;
+mod elf;
+mod reply;
+mod request;
+
+pub use describe::describe;
+pub use elf::elf;
+pub use reply::reply;
+pub use request::request;
