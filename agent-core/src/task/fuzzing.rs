@@ -14,10 +14,10 @@ pub fn tasks(bytes: &[u8]) {
         table.apply(record);
     }
     let mut again = Table::default();
-    let live = table.live();
-    for record in &live {
+    let snapshot = table.snapshot();
+    for record in &snapshot {
         again.apply(Record::from_bytes(&record.to_bytes()).expect("our own record is a record"));
     }
-    assert_eq!(live, again.live());
+    assert_eq!(snapshot, again.snapshot());
     assert_eq!(table.counts(), again.counts());
 }
