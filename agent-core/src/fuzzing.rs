@@ -4,3 +4,16 @@
 pub use crate::plugin::fuzzing::worker;
 pub use crate::policy::fuzzing::policy;
 pub use crate::task::fuzzing::{journal, tasks};
+
+#[cfg(test)]
+mod tests {
+    use test_support::check_corpus;
+
+    #[test]
+    fn kept_inputs_pass() {
+        check_corpus("journal", super::journal);
+        check_corpus("policy", super::policy);
+        check_corpus("tasks", super::tasks);
+        check_corpus("worker", super::worker);
+    }
+}

@@ -14,7 +14,7 @@ pub mod daemon;
 mod dispatch;
 #[doc(hidden)]
 pub mod exec;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;

@@ -8,7 +8,7 @@
 
 mod channel;
 mod error;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod lane;
 mod launcher;

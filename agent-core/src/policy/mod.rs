@@ -5,7 +5,7 @@
 //! written. The gate asks its user about the host's accounts, through [`Accounts`].
 
 mod file;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod gate;
 mod rules;

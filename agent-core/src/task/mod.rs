@@ -7,7 +7,7 @@
 //! Nothing here sends a reply, and only `exec` starts processes.
 
 mod error;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod jobs;
 mod journal;

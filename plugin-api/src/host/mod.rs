@@ -15,7 +15,7 @@ mod confine;
 mod elf;
 mod error;
 mod find;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod load;

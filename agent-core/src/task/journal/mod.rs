@@ -11,7 +11,7 @@
 
 mod committer;
 mod disk;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzzing;
 mod log;
 mod segment;

@@ -11,3 +11,16 @@ pub use describe::describe;
 pub use elf::elf;
 pub use reply::reply;
 pub use request::request;
+
+#[cfg(test)]
+mod tests {
+    use test_support::check_corpus;
+
+    #[test]
+    fn kept_inputs_pass() {
+        check_corpus("describe", super::describe);
+        check_corpus("elf", super::elf);
+        check_corpus("reply", super::reply);
+        check_corpus("request", super::request);
+    }
+}
