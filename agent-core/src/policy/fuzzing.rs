@@ -2,7 +2,7 @@
 
 use agent_wire::message::Bash;
 
-use super::rules::{Asked, Policy};
+use super::rules::{Policy, Subject};
 
 /// Checks a policy, the text up to a NUL, against the command after it.
 pub fn policy(bytes: &[u8]) {
@@ -12,6 +12,6 @@ pub fn policy(bytes: &[u8]) {
     let names = ["ctl.example.com".to_owned()];
     let bash = Bash { cmd: command.to_owned(), ..Bash::default() };
     for (method, bash) in [("sync.bash", Some(&bash)), ("async.bash", Some(&bash)), ("agent.info", None)] {
-        let _ = policy.check(Asked { method, controllers: &names, bash }, None);
+        let _ = policy.check(Subject { method, controllers: &names, bash }, None);
     }
 }
