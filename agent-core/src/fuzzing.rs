@@ -11,9 +11,9 @@ mod tests {
 
     #[test]
     fn kept_inputs_pass() {
-        check_corpus("journal", super::journal);
-        check_corpus("policy", super::policy);
-        check_corpus("tasks", super::tasks);
-        check_corpus("worker", super::worker);
+        check_corpus("journal", 4, super::journal);
+        check_corpus("policy", 2, super::policy);
+        check_corpus("tasks", 2, super::tasks);
+        check_corpus("worker", 11, super::worker);
     }
 }

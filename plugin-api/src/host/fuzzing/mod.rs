@@ -18,9 +18,9 @@ mod tests {
 
     #[test]
     fn kept_inputs_pass() {
-        check_corpus("describe", super::describe);
-        check_corpus("elf", super::elf);
-        check_corpus("reply", super::reply);
-        check_corpus("request", super::request);
+        check_corpus("describe", 11, super::describe);
+        check_corpus("elf", 11, super::elf);
+        check_corpus("reply", 11, super::reply);
+        check_corpus("request", 11, super::request);
     }
 }
