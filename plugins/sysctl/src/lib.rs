@@ -5,6 +5,7 @@
 
 mod configured;
 mod name;
+mod queue;
 mod running;
 
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! A calendar of excluded days, for the items `nC` of an expression: holidays, weekends, closures.
 //!
-//! Who calls it: the scheduler with the file of a job's `calendar` setting, `cron next --calendar`, and the
-//! engine, which asks for one day after the other. It opens no file. It refuses a file that it does not
-//! understand to its last line: a holiday that is left out is a job that runs on it.
+//! The scheduler reads the file of a job's `calendar` setting with it, so does `cron next --calendar`;
+//! the engine asks it for one day after another. It opens no file. It rejects a file with any invalid
+//! line, because a job would run on a holiday that was skipped.
 //!
 //! ```text
 //! # comments and empty lines
@@ -28,8 +28,8 @@ const MAX_BYTES: usize = 256 << 10;
 
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// Days that are excluded. A calendar's text has at most 256 kB, some 20,000
-/// lines; 8 bytes are kept for each date or range.
+/// A set of excluded days. A calendar's text has at most 256 kB, some 20,000 lines; each date or range
+/// takes 8 bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
     /// Bit 0: Sundays.
@@ -44,7 +44,7 @@ impl Calendar {
     /// Reads a calendar's text.
     ///
     /// # Errors
-    /// [`Error::Calendar`] with the line and column of the first thing that is not understood.
+    /// [`Error::Calendar`] with the line and column of the first invalid rule.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_BYTES {
             return Err(flaw(1, 0, format!("the calendar is longer than {MAX_BYTES} bytes")));
@@ -65,13 +65,13 @@ impl Calendar {
         Ok(calendar)
     }
 
-    /// A calendar of these days.
+    /// Returns a calendar of these days.
     pub fn of_dates(dates: impl IntoIterator<Item = Date>) -> Self {
         let spans = dates.into_iter().map(|date| (date.days(), date.days())).collect();
         Self { spans: merged(spans), ..Self::default() }
     }
 
-    /// Whether the day is excluded.
+    /// Returns whether the day is excluded.
     pub fn excludes(&self, date: Date) -> bool {
         let days = date.days();
         let next = self.spans.partition_point(|&(first, _)| first <= days);
@@ -80,7 +80,7 @@ impl Calendar {
             || next.checked_sub(1).is_some_and(|index| days <= self.spans[index].1)
     }
 
-    /// The excluded ones of 64 days, those from `from` on (days since 1970-01-01): bit 0 for the first.
+    /// Returns which of the 64 days from `from` on (days since 1970-01-01) are excluded: bit 0 for the first.
     pub(crate) fn excluded_from(&self, from: i32) -> u64 {
         // Bit 0 for the weekday of the first day, then week after week.
         let weekdays = u64::from(self.weekdays);
@@ -92,11 +92,11 @@ impl Calendar {
         }
         if self.yearly != [0; 12] {
             let (mut year, mut month, day) = civil::date(from);
-            // Where the month's day 0 is; a month that has begun is shifted out.
+            // The position of the month's day 0; days before `from` are shifted out.
             let mut zero = -i32::from(day);
             while zero < 63 {
                 let days = u64::from(self.yearly[usize::from(month) - 1]);
-                // A date of other years is not one of this: 02-29.
+                // February 29 is not a date of this year.
                 let days = days & !(u64::MAX << (month_length(year, month) + 1));
                 excluded |= if zero < 0 { days >> -zero } else { days << zero };
                 zero += i32::from(month_length(year, month));
@@ -132,7 +132,7 @@ impl Calendar {
     }
 }
 
-/// How much it excludes: a calendar of years of holidays is no line of a log.
+/// Prints only counts: years of holidays do not fit a log line.
 impl fmt::Debug for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Calendar")
@@ -143,14 +143,14 @@ impl fmt::Debug for Calendar {
     }
 }
 
-/// The byte of a rule that is wrong, and why.
+/// The invalid byte of a rule, and the reason.
 type Flaw = (usize, String);
 
 fn flaw(line: usize, offset: usize, message: String) -> Error {
     Error::Calendar { line, column: offset + 1, message }
 }
 
-/// Sorts stretches and joins those that touch.
+/// Sorts stretches and joins adjacent ones.
 fn merged(mut spans: Vec<(i32, i32)>) -> Box<[(i32, i32)]> {
     spans.sort_unstable();
     spans.dedup_by(|later, earlier| {
@@ -163,7 +163,7 @@ fn merged(mut spans: Vec<(i32, i32)>) -> Box<[(i32, i32)]> {
     spans.into()
 }
 
-/// `2026-12-25` → days since 1970-01-01. `offset` is where the text stands in its rule.
+/// Reads `2026-12-25` as days since 1970-01-01. `offset` is the text's place in its rule.
 fn date(text: &str, offset: usize) -> Result<i32, Flaw> {
     if let Some((year, rest)) = text.split_once('-')
         && let Some(year) = digits::<4>(year)
@@ -173,15 +173,15 @@ fn date(text: &str, offset: usize) -> Result<i32, Flaw> {
         return Ok(date.days());
     }
     let expected = "expected 2026-12-25, 2026-12-24..2026-12-31, 12-25, SAT or SAT-SUN";
-    Err((offset, format!("\"{}\" is no day: {expected}", quoted(text))))
+    Err((offset, format!("\"{}\" is not a day: {expected}", quoted(text))))
 }
 
-/// `12-25`, in a year that decides how long February is.
+/// Reads `12-25`; the year decides the length of February.
 fn month_and_day(text: &str, offset: usize, year: i32) -> Result<(u8, u8), Flaw> {
     let small = |text| digits::<2>(text).and_then(|number| u8::try_from(number).ok());
     let parts = text.split_once('-').and_then(|(month, day)| Some((small(month)?, small(day)?)));
     let Some((month, day)) = parts else {
-        return Err((offset, format!("\"{}\" is no month and day, as 12-25", quoted(text))));
+        return Err((offset, format!("\"{}\" is not a month and day such as 12-25", quoted(text))));
     };
     if !(1..=12).contains(&month) {
         return Err((offset, format!("\"{month:02}\": months are 01 to 12")));
@@ -193,7 +193,7 @@ fn month_and_day(text: &str, offset: usize, year: i32) -> Result<(u8, u8), Flaw>
     Ok((month, day))
 }
 
-/// Exactly `N` digits.
+/// Reads exactly `N` digits.
 fn digits<const N: usize>(text: &str) -> Option<u16> {
     let fits = text.len() == N && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text.parse().ok() } else { None }
@@ -266,16 +266,16 @@ mod tests {
     #[test]
     fn what_is_no_day_is_told_with_its_place() {
         for (text, wanted) in [
-            ("SAT\n  Saturday\n", "line 2, column 3: \"Saturday\" is no day: expected 2026-12-25"),
+            ("SAT\n  Saturday\n", "line 2, column 3: \"Saturday\" is not a day: expected 2026-12-25"),
             ("2026-02-29", "line 1, column 9: \"29\": that month has the days 01 to 28"),
             ("2026-13-01", "line 1, column 6: \"13\": months are 01 to 12"),
             ("02-30", "line 1, column 4: \"30\": that month has the days 01 to 29"),
             ("00-01", "line 1, column 1: \"00\": months are 01 to 12"),
-            ("2026-1-1", "line 1, column 6: \"1-1\" is no month and day, as 12-25"),
+            ("2026-1-1", "line 1, column 6: \"1-1\" is not a month and day such as 12-25"),
             ("2026-12-24..2026-12-32", "line 1, column 21: \"32\""),
-            ("2026-12-24..", "line 1, column 13: \"\" is no day"),
+            ("2026-12-24..", "line 1, column 13: \"\" is not a day"),
             ("2026-12-31..2026-12-24", "line 1, column 1: 2026-12-24 is before 2026-12-31"),
-            ("12-24..12-31", "line 1, column 1: \"12-24\" is no day"),
+            ("12-24..12-31", "line 1, column 1: \"12-24\" is not a day"),
             ("SAT,SUN", "line 1, column 1"),
             ("SAT SUN", "line 1, column 1"),
             ("SAT-", "line 1, column 1"),

@@ -1,4 +1,5 @@
-//! Which days of a month match: rules 12 to 18 and 20, as a word with bit `d` for day `d`.
+//! The matching days of a month (docs/schedules.md rules 12 to 18 and 20), as a word with bit `d` for
+//! day `d`.
 
 use crate::calendar::Calendar;
 
@@ -6,8 +7,8 @@ use crate::expression::Expression;
 use agent_zone::civil::weekday;
 use std::iter;
 
-/// The matching days of a month of `length` days whose first is `first` days after 1970-01-01. The month field is
-/// not looked at (rule 19 is the caller's).
+/// Returns the matching days of a month of `length` days whose first is `first` days after 1970-01-01.
+/// The caller applies the month field (rule 19).
 pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar: Option<&Calendar>) -> u32 {
     let month = Month { first, length, weekday: weekday(first), calendar };
     let (days, week) = (&expression.month_days, &expression.week_days);
@@ -36,7 +37,7 @@ pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar
     all & if expression.either() { by_month | by_week } else { by_month & by_week }
 }
 
-/// Whether any day of the calendar's cycle matches, no day excluded (rule 20). Within its 400 years each month
+/// Returns whether any day of the Gregorian cycle matches, with no day excluded (rule 20). Within its 400 years each month
 /// begins on each weekday, and February does so in both lengths.
 pub(crate) fn exist(expression: &Expression) -> bool {
     const LENGTHS: [(u8, u16); 4] =
@@ -47,25 +48,25 @@ pub(crate) fn exist(expression: &Expression) -> bool {
     })
 }
 
-/// Days before day 1 that are looked at for `nC` in the week: day 1 may be the last of a week that began there.
+/// The days before day 1 that matter for `nC` in day-of-week: day 1 may end a week that began there.
 const BEFORE: i32 = 5;
 
 struct Month<'a> {
-    /// In days since 1970-01-01.
+    /// The first day, in days since 1970-01-01.
     first: i32,
     length: u8,
-    /// Of the first day.
+    /// The weekday of the first day.
     weekday: u8,
     calendar: Option<&'a Calendar>,
 }
 
 impl Month<'_> {
-    /// No bit for a day that is not in the month.
+    /// The days of the month: bits outside the month are 0.
     fn bit(&self, day: i32) -> u32 {
         if (1..=i32::from(self.length)).contains(&day) { 1 << day } else { 0 }
     }
 
-    /// The days with a weekday of the set; also some after the month's end.
+    /// Returns the days whose weekday is in the set; also some after the month's end.
     fn of_weekdays(&self, set: u8) -> u32 {
         let set = u32::from(set);
         // Bit 0 for the weekday of day 1, then week after week.
@@ -73,7 +74,7 @@ impl Month<'_> {
         (week | week << 7 | week << 14 | week << 21 | week << 28) << 1
     }
 
-    /// Monday to Friday nearest to a day of the month, inside it.
+    /// Returns the weekday (Monday to Friday) nearest to a day, within the month.
     fn nearest_working(&self, day: u8) -> u32 {
         let nearest = match (self.weekday + day - 1) % 7 {
             6 if day == 1 => 3,
@@ -85,17 +86,17 @@ impl Month<'_> {
         self.bit(nearest.into())
     }
 
-    /// Excluded days: bit [`BEFORE`] for day 0.
+    /// Returns the excluded days: bit [`BEFORE`] for day 0.
     fn excluded(&self) -> u64 {
         self.calendar.map_or(0, |calendar| calendar.excluded_from(self.first - 1 - BEFORE))
     }
 
-    /// For each day of the set the first from it on, inside the month, that is not excluded.
+    /// Returns, for each day of the set, the first day from it on within the month that is not excluded.
     fn open_from(&self, set: u32) -> u32 {
         self.first_open((u64::from(set)) << BEFORE, 31)
     }
 
-    /// For each such weekday that day or the first of the six after it that is not excluded.
+    /// Returns, for each such weekday, the first day of the seven from it on that is not excluded.
     fn open_after(&self, set: u8) -> u32 {
         let set = u64::from(set);
         // Bit 0 for the weekday of the first of the days before, which is a week before day 2.
@@ -103,7 +104,8 @@ impl Month<'_> {
         self.first_open((0..6).fold(0, |days, weeks| days | week << (7 * weeks)), 7)
     }
 
-    /// For each of the days the first of so many days from it on that is not excluded; days as [`Self::excluded`].
+    /// Returns, for each of the days, the first of `count` days from it on that is not excluded; days are
+/// numbered as in [`Self::excluded`].
     fn first_open(&self, mut days: u64, many: u8) -> u32 {
         let excluded = self.excluded();
         let mut open = 0;
@@ -118,7 +120,7 @@ impl Month<'_> {
     }
 }
 
-/// The numbers whose bits are set.
+/// Returns the numbers whose bits are set.
 fn members(mut set: u32) -> impl Iterator<Item = u8> {
     iter::from_fn(move || {
         let number = u8::try_from(set.trailing_zeros()).ok().filter(|_| set != 0)?;

@@ -1,50 +1,50 @@
-//! What can be wrong with a schedule, told to the one who wrote it.
+//! Errors in a schedule, worded for its author (docs/schedules.md rule 30).
 
 use std::fmt;
 
-/// How much of a text an error quotes, in bytes.
+/// The most bytes of a text that an error quotes.
 pub(crate) const MAX_QUOTED: usize = 64;
 
-/// Why something is not taken. One short line each, fit for a log.
+/// Why a schedule, calendar or zone is rejected; each error is one short line, fit for a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A part of an expression is not understood.
+    /// A part of an expression is invalid.
     Syntax {
-        /// The field it stands in, as `day-of-month`; `None` where it is no field's.
+        /// The part's field, such as `day-of-month`; `None` for a part outside the fields.
         field: Option<&'static str>,
-        /// The part, at most 64 bytes of it.
+        /// The part, up to 64 bytes of it.
         item: String,
-        /// Where it begins, in bytes from 0.
+        /// The byte at which the part begins, from 0.
         offset: usize,
-        /// What would be right.
+        /// The correct form.
         message: String,
     },
     /// No day of the calendar's 400 years matches.
     NeverFires {
-        /// Why, as "February has no day 30".
+        /// The reason, such as "February has no day 30".
         message: String,
     },
-    /// A line of a calendar is not understood.
+    /// A line of a calendar is invalid.
     Calendar {
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// In bytes, from 1.
+        /// The column, in bytes from 1.
         column: usize,
-        /// What would be right.
+        /// The correct form.
         message: String,
     },
-    /// A time zone is not known, or its file is none.
+    /// A time zone is unknown, or its file is invalid.
     Zone {
-        /// Its name, at most 64 bytes of it.
+        /// The zone's name, up to 64 bytes of it.
         name: String,
-        /// Why, and what to do.
+        /// The reason, and the remedy.
         message: String,
     },
 }
 
 impl Error {
-    /// Where in an expression's text it lies, in bytes from 0; 0 if it is about all of it.
+    /// Returns the error's place in an expression, in bytes from 0; 0 for the whole expression.
     pub fn offset(&self) -> usize {
         match self {
             Self::Syntax { offset, .. } => *offset,
@@ -75,7 +75,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The beginning of a text, fit for a line of a log.
+/// Returns the beginning of a text, fit for a log line.
 pub(crate) fn quoted(text: &str) -> String {
     let mut short = String::new();
     for part in text.chars().map(char::escape_debug) {

@@ -243,8 +243,8 @@ fn one_line_is_an_entry_of_the_system_form() {
         ("@reboot root x", "files only"),
         ("0 0 * * * * root a\nb", "column 19"),
         ("0 0 * * * * root", "no command"),
-        ("0 0 * * * /bin/x", "is no user name; the line names its user before the command"),
-        ("0 0 * * *", "behind the fields; the line names its user"),
+        ("0 0 * * * /bin/x", "is not a user name; the line names its user before the command"),
+        ("0 0 * * *", "after the fields; the line names its user"),
         ("0 0 31 2 * root x", "never"),
     ] {
         let problem = crontab::line(line).unwrap_err().to_string();

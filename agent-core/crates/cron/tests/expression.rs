@@ -21,7 +21,7 @@ fn an_error_names_the_place_and_what_would_be_right() {
         ("0 0 ?,5 * *", 4, "\"?\" at column 5: day-of-month must be 1–31, or ? as all of the field"),
         ("*/60 * * * *", 0, "\"*/60\" at column 1: minute has steps of 1–59: write 0 for once an hour"),
         ("0 */24 * * *", 2, "\"*/24\" at column 3: hour has steps of 1–23: write 0 for once a day"),
-        ("0 0 */0 * *", 4, "\"*/0\" at column 5: day-of-month has a step of 0: the least is 1"),
+        ("0 0 */0 * *", 4, "\"*/0\" at column 5: day-of-month has a step of 0: the smallest step is 1"),
         ("0 */ * * *", 2, "\"*/\" at column 3: hour has no number after the /: write a step as in */5"),
         ("0 1,,2 * * *", 4, "column 5: hour has an empty item: write a number on either side of each comma"),
         (
@@ -45,7 +45,7 @@ fn an_error_names_the_place_and_what_would_be_right() {
             "column 1: an expression has 6 fields (second minute hour day-of-month month day-of-week) or 5",
         ),
         ("0 0 * * * * *", 0, "(minute to day-of-week), not 7"),
-        (" @reboot", 1, "\"@reboot\" at column 2: @reboot has no times: it may stand in crontab files only"),
+        (" @reboot", 1, "\"@reboot\" at column 2: @reboot has no times: it is allowed in crontab files only"),
         ("@every 5m", 0, "\"@every\" at column 1: nicknames are @yearly, @annually, @monthly"),
         ("@daily 5", 7, "\"5\" at column 8: nothing follows @daily"),
         (

@@ -1,12 +1,12 @@
-//! `NAME=value` lines as crontab(5) has them: blanks around `=`, either quotes around name or value, nothing
-//! expanded.
+//! Reads `NAME=value` lines as in crontab(5): blanks around `=`, either kind of quotes around name or
+//! value, nothing expanded.
 
 use crate::blanks::BLANKS;
 
-/// What is wrong with an assignment, and at which byte of the line.
+/// The byte of the line at which an assignment is invalid, and the reason.
 pub(super) type Flaw = (usize, &'static str);
 
-/// Reads a line without leading blanks as name and value. `None`: it is no assignment, so an entry.
+/// Reads a line without leading blanks as name and value. `None` means that the line is an entry.
 pub(super) fn assignment(line: &str) -> Option<Result<(&str, &str), Flaw>> {
     let (name, rest) = match quote(line) {
         Some(mark) => {
@@ -22,7 +22,7 @@ pub(super) fn assignment(line: &str) -> Option<Result<(&str, &str), Flaw>> {
     let at = line.len() - value.len();
     let Some(mark) = quote(value) else {
         let value = value.trim_end_matches(BLANKS);
-        // A zone has no blanks: `TZ=Europe/Berlin 0 9 * * *` is an entry with a zone of its own.
+        // A zone contains no blanks: `TZ=Europe/Berlin 0 9 * * *` is an entry with its own zone.
         let prefix = matches!(name, "TZ" | "CRON_TZ") && value.contains(BLANKS);
         return (!prefix).then_some(Ok((name, value)));
     };

@@ -1,4 +1,4 @@
-//! What a line of a crontab says.
+//! The entries of a crontab.
 
 use crate::Expression;
 use std::fmt;
@@ -7,21 +7,21 @@ use std::sync::Arc;
 /// One entry of a crontab.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its line in the file, from 1; 1 for the one-line form.
+    /// The entry's line in the file, from 1; 1 for the one-line form.
     pub line: usize,
-    /// When it runs.
+    /// The schedule.
     pub when: When,
-    /// Who it runs as: a valid name, not known to exist.
+    /// The user that it runs as: a valid name; the account may not exist.
     pub user: String,
-    /// The rest of the line as it stands; never empty.
+    /// The command: the rest of the line, unchanged; never empty.
     pub command: String,
     /// The variables set above it.
     pub environment: Arc<Environment>,
-    /// The `CRON_TZ` line above it, not looked up.
+    /// The value of the `CRON_TZ` line above it; the caller looks it up.
     pub(super) file_zone: Option<Arc<str>>,
 }
 
-/// When an entry runs.
+/// The schedule of an entry.
 #[derive(Clone, Debug)]
 pub enum When {
     /// At the times of an expression.
@@ -31,7 +31,8 @@ pub enum When {
 }
 
 impl Entry {
-    /// The zone it names: its own prefix, else the `CRON_TZ` line above it; not looked up (rule 22).
+    /// Returns the name of the entry's zone: its own prefix, else the `CRON_TZ` line above it. The caller
+    /// looks it up (docs/schedules.md rule 22).
     pub fn zone_name(&self) -> Option<&str> {
         match &self.when {
             When::At(expression) => expression.zone_name().or(self.file_zone.as_deref()),
@@ -40,17 +41,17 @@ impl Entry {
     }
 }
 
-/// Variables set in a crontab, in the order of their first line. A name stands once, with its last value.
+/// Variables set in a crontab, in the order of their first line; each name once, with its last value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(Vec<(Arc<str>, Arc<str>)>);
 
 impl Environment {
-    /// Each name with its value.
+    /// Returns each name with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The value of a variable, if it is set.
+    /// Returns the value of a variable, if it is set.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
@@ -63,7 +64,7 @@ impl Environment {
     }
 }
 
-/// Names only: values may be secrets.
+/// Prints names only: values may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()

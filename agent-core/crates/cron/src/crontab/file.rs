@@ -1,4 +1,5 @@
-//! A crontab's text, line by line: assignments, comments, entries, and what is wrong with the others (rule 26).
+//! Reads a crontab line by line: assignments, comments, entries, and the problems of the other lines
+//! (docs/schedules.md rule 26).
 
 use super::assignment::assignment;
 use super::entry::{Entry, Environment, When};
@@ -9,23 +10,23 @@ use crate::error::quoted;
 use std::str;
 use std::sync::Arc;
 
-/// A longer file is not read at all.
+/// The longest file that is read, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
-/// How many entries a file may have; those behind are left out.
+/// The most entries of a file; further entries are skipped.
 pub const MAX_ENTRIES: usize = 100_000;
-/// How many lines of a file may set a variable; those behind are left out.
+/// The most lines of a file that set a variable; further lines are skipped.
 pub const MAX_VARIABLES: usize = 256;
-/// How many problems, and how many warnings, of a file are told one by one.
+/// The most problems, and the most warnings, of a file that are reported one by one.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// A crontab as read.
+/// A crontab's content.
 #[derive(Clone, Debug, Default)]
 pub struct Crontab {
-    /// What to run, in the order of the lines.
+    /// The entries, in the order of the lines.
     pub entries: Vec<Entry>,
-    /// Lines that are left out.
+    /// The skipped lines.
     pub problems: Vec<Problem>,
-    /// Lines that are taken but may not mean what was meant.
+    /// Lines that are used but may not mean what their author intended.
     pub warnings: Vec<Problem>,
 }
 
@@ -33,13 +34,13 @@ pub struct Crontab {
 pub fn parse<'a>(bytes: &'a [u8], form: Form<'a>) -> Crontab {
     let mut reader = Reader::new(form);
     if bytes.len() > MAX_BYTES {
-        reader.problem(1, 0, format!("the file is longer than {MAX_BYTES} bytes: nothing of it is taken"));
+        reader.problem(1, 0, format!("the file is longer than {MAX_BYTES} bytes: none of it is used"));
         return reader.finish();
     }
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let number = index + 1;
         if reader.crontab.entries.len() == MAX_ENTRIES && !is_void(line) {
-            let message = format!("more than {MAX_ENTRIES} entries: this line and those below are left out");
+            let message = format!("more than {MAX_ENTRIES} entries: this line and the lines below are skipped");
             reader.problem(number, 0, message);
             break;
         }
@@ -48,7 +49,7 @@ pub fn parse<'a>(bytes: &'a [u8], form: Form<'a>) -> Crontab {
     reader.finish()
 }
 
-/// Nothing but blanks or a comment.
+/// Returns whether a line is blank or a comment.
 fn is_void(line: &[u8]) -> bool {
     line.iter().find(|byte| !b" \t\r".contains(byte)).is_none_or(|&first| first == b'#')
 }
@@ -56,14 +57,14 @@ fn is_void(line: &[u8]) -> bool {
 struct Reader<'a> {
     crontab: Crontab,
     form: Form<'a>,
-    /// The value of `CRON_USER` was no user name: there is nobody to run the entries as.
+    /// `CRON_USER` was not a user name, so there is no user to run the entries as.
     nobody: bool,
     environment: Arc<Environment>,
     variables: usize,
     zone: Option<Arc<str>>,
     told_of_mail: bool,
     /// Problems and warnings beyond [`MAX_PROBLEMS`].
-    untold: [usize; 2],
+    unreported: [usize; 2],
 }
 
 impl<'a> Reader<'a> {
@@ -76,7 +77,7 @@ impl<'a> Reader<'a> {
             variables: 0,
             zone: None,
             told_of_mail: false,
-            untold: [0, 0],
+            unreported: [0, 0],
         }
     }
 
@@ -105,14 +106,14 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self, number: usize, text: &str) {
         if self.nobody {
-            return self.problem(number, 0, "left out: CRON_USER above names no user".to_owned());
+            return self.problem(number, 0, "skipped: CRON_USER above names no user".to_owned());
         }
         let reading = match read(text, self.form, NO_USER) {
             Ok(reading) => reading,
             Err(Refusal { offset, message }) => return self.problem(number, offset, message),
         };
         if reading.also_five {
-            let message = "taken as six fields, the first of them the second; it could be five fields too";
+            let message = "read as six fields, beginning with the second; it could also be five fields";
             self.warning(number, message.to_owned());
         }
         if let When::At(expression) = &reading.when {
@@ -141,7 +142,7 @@ impl<'a> Reader<'a> {
             "CRON_TZ" => self.zone = Some(value.into()),
             "CRON_USER" => self.set_user(number, indent, value),
             "LOGNAME" | "USER" => {
-                self.warning(number, format!("{name} is always the user an entry runs as: not set"));
+                self.warning(number, format!("{name} is always the user that an entry runs as; not set"));
             }
             _ => {
                 if name == "MAILTO" && !value.is_empty() && !self.told_of_mail {
@@ -156,31 +157,31 @@ impl<'a> Reader<'a> {
 
     fn set_user(&mut self, number: usize, indent: usize, name: &'a str) {
         if !self.crontab.entries.is_empty() {
-            let message = "CRON_USER stands above the first entry or not at all: not set";
+            let message = "CRON_USER must be above the first entry; not set";
             self.problem(number, indent, message.to_owned());
         } else if is_user_name(name) {
             self.nobody = false;
             self.form = Form::User(name);
         } else {
             self.nobody = true;
-            self.problem(number, indent, format!("CRON_USER: \"{}\" is no user name", quoted(name)));
+            self.problem(number, indent, format!("CRON_USER: \"{}\" is not a user name", quoted(name)));
         }
     }
 
     fn problem(&mut self, line: usize, offset: usize, message: String) {
         let problem = Problem { line, column: offset + 1, message };
-        tell(&mut self.crontab.problems, &mut self.untold[0], problem);
+        tell(&mut self.crontab.problems, &mut self.unreported[0], problem);
     }
 
     fn warning(&mut self, line: usize, message: String) {
-        tell(&mut self.crontab.warnings, &mut self.untold[1], Problem { line, column: 1, message });
+        tell(&mut self.crontab.warnings, &mut self.unreported[1], Problem { line, column: 1, message });
     }
 
     fn finish(mut self) -> Crontab {
         let lists = [&mut self.crontab.problems, &mut self.crontab.warnings];
-        for (list, untold) in lists.into_iter().zip(self.untold) {
-            if let (Some(last), 1..) = (list.last(), untold) {
-                let message = format!("{untold} more of this kind further down");
+        for (list, unreported) in lists.into_iter().zip(self.unreported) {
+            if let (Some(last), 1..) = (list.last(), unreported) {
+                let message = format!("{unreported} more of this kind further down");
                 list.push(Problem { line: last.line, column: 1, message });
             }
         }
@@ -188,10 +189,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn tell(list: &mut Vec<Problem>, untold: &mut usize, problem: Problem) {
+fn tell(list: &mut Vec<Problem>, unreported: &mut usize, problem: Problem) {
     if list.len() < MAX_PROBLEMS {
         list.push(problem);
     } else {
-        *untold += 1;
+        *unreported += 1;
     }
 }

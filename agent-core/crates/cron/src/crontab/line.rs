@@ -1,4 +1,4 @@
-//! One entry's line: fields, user, command (rule 27).
+//! Reads the line of an entry: fields, user, command (docs/schedules.md rule 27).
 
 use super::entry::{Entry, When};
 use super::problem::Problem;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 /// The longest line that is read, in bytes.
 pub const MAX_LINE: usize = 64 << 10;
 
-/// A longer user name is none: the limit of Linux' `LOGIN_NAME_MAX`, without its NUL.
+/// The longest user name, in bytes: Linux's `LOGIN_NAME_MAX`, without its NUL.
 const MAX_USER: usize = 255;
 
-/// What to do about a user that does not exist, in a file of the system form: the command's first word may have
-/// been taken for one.
+/// The hint for a user that does not exist, in a file of the system form: the command's first word may
+/// have been read as the user.
 pub const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
 
-/// Whether the entries of a file name their user.
+/// The form of a file: whether its entries name their user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form<'a> {
     /// Fields, user, command, unless the file has a line `CRON_USER=name` above its first entry.
@@ -26,16 +26,16 @@ pub enum Form<'a> {
     User(&'a str),
 }
 
-/// A line taken apart.
+/// The parts of a line.
 pub(super) struct Reading<'a> {
     pub(super) when: When,
     pub(super) user: &'a str,
     pub(super) command: &'a str,
-    /// It could have been read with five fields too.
+    /// The line could also have been read with five fields.
     pub(super) also_five: bool,
 }
 
-/// Why a line has no reading, and at which byte of it.
+/// Why a line cannot be read, and the byte of it.
 pub(super) struct Refusal {
     pub(super) offset: usize,
     pub(super) message: String,
@@ -44,7 +44,8 @@ pub(super) struct Refusal {
 /// Reads the one-line form of `cron.set`: fields, user, command, as in a system crontab.
 ///
 /// # Errors
-/// A [`Problem`] in line 1: what a file would report for this line, and `@reboot`, which is for files only.
+/// A [`Problem`] in line 1: the problems that a file would report for this line, and `@reboot`, which is
+/// for files only.
 pub fn line(text: &str) -> Result<Entry, Problem> {
     let problem = |offset: usize, message: String| Problem { line: 1, column: offset + 1, message };
     if text.len() > MAX_LINE {
@@ -75,7 +76,8 @@ impl Reading<'_> {
     }
 }
 
-/// Takes a line apart. Leading blanks are ignored. The `hint` is told where a user should be and is not.
+/// Splits a line into its parts. Leading blanks are ignored. Errors about a missing user contain the
+/// `hint`.
 pub(super) fn read<'a>(text: &'a str, form: Form<'a>, hint: &'a str) -> Result<Reading<'a>, Refusal> {
     let words = Words::new(text, hint);
     let prefixed =
@@ -96,18 +98,18 @@ pub(super) fn read<'a>(text: &'a str, form: Form<'a>, hint: &'a str) -> Result<R
     }
 }
 
-/// The first words of a line, as many as a reading has before its command, and where they stand.
+/// The first words of a line, up to its command, and their places.
 struct Words<'a> {
     line: &'a str,
     words: Vec<(usize, &'a str)>,
     hint: &'a str,
 }
 
-/// A reading whose command is not yet looked at.
+/// A reading of a line before its command is checked.
 struct Fields<'a> {
     when: When,
     user: &'a str,
-    /// The line behind fields and user.
+    /// The rest of the line after fields and user.
     rest: &'a str,
     line: &'a str,
 }
@@ -124,7 +126,7 @@ impl<'a> Words<'a> {
         self.words.get(index).map(|&(_, word)| word)
     }
 
-    /// Where word `index` ends; the line's end if there are fewer.
+    /// Returns the end of word `index`, or the line's end if there are fewer.
     fn end(&self, index: usize) -> usize {
         self.words.get(index).map_or(self.line.len(), |&(start, word)| start + word.len())
     }
@@ -159,11 +161,11 @@ impl<'a> Words<'a> {
             Some(&(_, word)) if is_user_name(word) => Ok(word),
             Some(&(offset, word)) => Err(Refusal {
                 offset,
-                message: format!("\"{}\" is no user name; {}", quoted(word), self.hint),
+                message: format!("\"{}\" is not a user name; {}", quoted(word), self.hint),
             }),
             None => Err(Refusal {
                 offset: self.line.trim_end_matches(BLANKS).len(),
-                message: format!("no user and no command behind the fields; {}", self.hint),
+                message: format!("no user and no command after the fields; {}", self.hint),
             }),
         }
     }
@@ -178,7 +180,7 @@ impl<'a> Words<'a> {
                 ),
             };
         }
-        // What both say is said once.
+        // A message that both readings share is reported once.
         let message = match six.message == five.message {
             true => six.message,
             false => format!("read with six fields: {}; read with five: {}", six.message, five.message),
@@ -198,8 +200,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Names that useradd, adduser and directory services give: a letter or `_`, then also digits, `.`, `-`, `@`, and
-/// a `$` at the end.
+/// Returns whether a word is a name as useradd, adduser and directory services give them: a letter or
+/// `_`, then also digits, `.`, `-`, `@`, and a `$` at the end.
 pub(super) fn is_user_name(text: &str) -> bool {
     let name = text.strip_suffix('$').unwrap_or(text);
     text.len() <= MAX_USER

@@ -1,23 +1,23 @@
-//! Crontab text → entries: rules 22, 26 and 27 of the language, and the one-line form of `cron.set`.
+//! Crontab text → entries: docs/schedules.md rules 22, 26 and 27, and the one-line form of `cron.set`.
 //!
-//! Who calls it: the scheduler with each file of `cron.d`, `cron.set` with its `line`, and `cron check`. It
-//! opens no file and asks for no account: whether a user or a zone exists is the caller's question. A broken
-//! line is told with its place and left out; all others are taken. It refuses what would have to be guessed:
-//! whether a file's lines name a user is said once for the whole file, never found out line by line.
+//! The scheduler calls it for each file of `cron.d`, `cron.set` for its `line`, and so does `cron check`.
+//! It opens no file and looks up no account: the caller finds out whether a user or a zone exists. An
+//! invalid line is reported with its place and skipped; the others are used. Whether the lines name a user
+//! is declared once for the whole file, never guessed line by line.
 //!
 //! ```text
 //! # a comment
-//! SHELL=/bin/sh                        environment of the entries below, as are all names but the two next
+//! SHELL=/bin/sh                        environment of the entries below, as for every name but the next two
 //! CRON_TZ=Europe/Berlin                time zone of the entries below; not in their environment
-//! CRON_USER=root                       only above the first entry: the lines name no user, all run as this one
+//! CRON_USER=root                       only above the first entry: lines name no user, all run as this user
 //! */10 * * * * *  root  echo hi        six fields, user, command: the first is the second
 //! 0 6 * * *       root  echo hi        five fields, user, command: at second 0
 //! @daily          root  echo hi        also @hourly, @weekly, @monthly, @yearly, and @reboot
 //! ```
 //!
-//! The command is the rest of the line as it stands. `%` and `\%` are passed on unchanged: other crons end the
-//! command at a `%` and write what follows to its standard input; here it is a character like any other, and a
-//! shell takes the backslash off a bare `\%`.
+//! The command is the rest of the line, unchanged, `%` and `\%` included. Other crons end the command at a
+//! `%` and write the rest to its standard input; here `%` is an ordinary character, and a shell removes the
+//! backslash of an unquoted `\%`.
 
 mod assignment;
 mod entry;

@@ -1,15 +1,15 @@
-//! What is wrong with a line of a crontab.
+//! Problems in the lines of a crontab.
 
 use std::fmt;
 
-/// What is wrong with a line.
+/// A problem in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In bytes, from 1.
+    /// The column, in bytes from 1.
     pub column: usize,
-    /// One short line, fit for a log.
+    /// The message: one short line, fit for a log.
     pub message: String,
 }
 

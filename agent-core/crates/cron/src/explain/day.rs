@@ -1,4 +1,4 @@
-//! The days in words.
+//! Describes days in words.
 
 use super::words::{count, items, join, members, ordinal};
 
@@ -45,19 +45,19 @@ pub(super) enum WeekDay {
     Open(usize),
 }
 
-/// Which days match: numbers as bits, special items in the order they were written.
+/// The matching days: numbers as bits, special items in the order of the text.
 pub(super) struct Days {
     pub(super) month_days: u64,
     pub(super) special_month_days: Vec<MonthDay>,
     pub(super) months: u64,
     pub(super) week_days: u64,
     pub(super) special_week_days: Vec<WeekDay>,
-    /// Either of the two fields is enough.
+    /// A match in either of the two fields is enough.
     pub(super) either: bool,
 }
 
 impl Days {
-    /// The days, to follow the time of day. `None`: every day.
+    /// Describes the days, to follow the time of day; `None` means every day.
     pub(super) fn say(&self) -> Option<String> {
         let by_month = self.month_days != ALL_MONTH_DAYS;
         let by_week = self.week_days != ALL_WEEK;
@@ -77,7 +77,7 @@ impl Days {
             (true, None, true) => None,
             (true, Some(month), _) => Some(format!("every day in {}", MONTHS[month])),
             (true, ..) => Some(format!("every day {}", self.say_months())),
-            // Its name stands in the text for "the month".
+            // The text names the month instead of saying "the month".
             (false, Some(_), _) | (false, None, true) => Some(said),
             (false, ..) => Some(format!("{said}, only {}", self.say_months())),
         }
@@ -100,7 +100,7 @@ impl Days {
         }
     }
 
-    /// `None` if the field names only days that its month does not have.
+    /// Returns `None` if the field names only days that its month does not have.
     fn say_month_days(&self) -> Option<String> {
         let month = self.one_month();
         let longest = match month {
@@ -118,9 +118,9 @@ impl Days {
         if let Some(first) = days.first_mut() {
             first.insert_str(0, "the ");
         }
-        let mut told = false;
+        let mut explained = false;
         let mut weekday =
-            || if std::mem::replace(&mut told, true) { "weekday" } else { "weekday (Monday to Friday)" };
+            || if std::mem::replace(&mut explained, true) { "weekday" } else { "weekday (Monday to Friday)" };
         let mut open = Vec::new();
         for item in &self.special_month_days {
             match *item {
@@ -153,7 +153,7 @@ impl Days {
         if let Some((first, last)) = run(self.week_days, WEEKDAYS.len()) {
             said.push(format!("{} to {}{within}", WEEKDAYS[first], WEEKDAYS[last]));
         } else if self.week_days != 0 {
-            // The week of most readers begins on Monday.
+            // For most readers the week begins on Monday.
             let days = (1..=7).map(|day| day % 7).filter(|day| (self.week_days >> day) & 1 != 0);
             let days: Vec<String> = days.map(|day| format!("{}s", WEEKDAYS[day])).collect();
             said.push(format!("on {}{within}", join(&days)));
@@ -172,7 +172,7 @@ impl Days {
             said.push(format!("on {} of {of}", join(&of_month)));
         }
         if !open.is_empty() {
-            // The month is that of the day it runs on.
+            // The month field applies to the day of the run.
             let within = month.map_or_else(String::new, |month| format!(", if that is in {month}"));
             said.push(format!(
                 "on each {} or, where the calendar excludes it, the first of the six days after it that is not \
@@ -193,7 +193,7 @@ fn before_the_last(days: u32) -> String {
     }
 }
 
-/// The first and last of three or more members in a row, past the end if need be; `None` if there are others.
+/// Returns the first and last of three or more members in a row, which may wrap; `None` if there are others.
 fn run(set: u64, size: usize) -> Option<(usize, usize)> {
     let member = |index: usize| (set >> (index % size)) & 1 != 0;
     let length = set.count_ones() as usize;

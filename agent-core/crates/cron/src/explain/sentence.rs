@@ -6,7 +6,7 @@ use super::words::members;
 use crate::Expression;
 
 impl Expression {
-    /// What the schedule means, without a full stop.
+    /// Explains the schedule in a sentence without a full stop.
     pub fn explain(&self) -> String {
         let said = self.time().say();
         let days = self.days().say();

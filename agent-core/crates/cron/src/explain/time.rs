@@ -1,25 +1,25 @@
-//! The time of day in words.
+//! Describes the time of day in words.
 
 use super::words::{count, items, join, members};
 
-/// At most so many times are told one by one, if they have equal steps; else [`MOST_LISTED`].
+/// The most times that are listed one by one if they have equal steps; else [`MOST_LISTED`].
 const LISTED: usize = 6;
 const MOST_LISTED: usize = 12;
 
 const SIXTY: u64 = (1 << 60) - 1;
 const DAY: u32 = 86_400;
 
-/// Which seconds, minutes and hours match: bit `n` for `n`.
+/// The matching seconds, minutes and hours: bit `n` for `n`.
 pub(super) struct Time {
     pub(super) seconds: u64,
     pub(super) minutes: u64,
     pub(super) hours: u64,
 }
 
-/// What is said of the time of day.
+/// A description of the time of day.
 pub(super) struct Said {
     pub(super) text: String,
-    /// It speaks of times of the day, so that days have to follow: "at 09:00" and then "every day".
+    /// It names times of the day, so days must follow: "at 09:00" and then "every day".
     pub(super) needs_days: bool,
 }
 
@@ -46,7 +46,7 @@ impl Time {
         Said { text: self.say_fields(), needs_days: false }
     }
 
-    /// Every matched second of a day, in order.
+    /// Returns every matching second of a day, in order.
     fn all(&self) -> impl Iterator<Item = u32> {
         members(self.hours).into_iter().flat_map(move |hour| {
             members(self.minutes).into_iter().flat_map(move |minute| {
@@ -55,14 +55,14 @@ impl Time {
         })
     }
 
-    /// The whole day's times, if they are at equal distances and more than one.
+    /// Returns the day's times, if there are several at equal distances.
     fn steps(&self) -> Option<Steps> {
         let seconds = Steps::of(self.seconds)?;
         let minutes = seconds.within(&Steps::of(self.minutes)?, 60)?;
         minutes.within(&Steps::of(self.hours)?, 3600).filter(|steps| steps.step > 0)
     }
 
-    /// Field by field, where the times have no simpler shape.
+    /// Describes the fields one by one, where the times have no simpler shape.
     fn say_fields(&self) -> String {
         let every_minute = self.minutes == SIXTY;
         let mut text = match interval(self.seconds, "second") {
@@ -95,7 +95,7 @@ impl Steps {
         even.then_some(Self { first, last, step })
     }
 
-    /// These, again in each of the `outer` units, are they at equal distances still?
+    /// Returns these, if repeating them in each of the `outer` units keeps equal distances.
     fn within(&self, outer: &Self, unit: u32) -> Option<Self> {
         let step = match (self.step, outer.step) {
             (step, 0) => step,
@@ -125,7 +125,7 @@ impl Steps {
             (true, ..3600, 0) => all_day(every(step)),
             _ => {
                 let on_the_hour = if step == 3600 && first % 3600 == 0 { " on the hour" } else { "" };
-                // Both ends in the same way.
+                // Both ends use the same format.
                 let show =
                     if first % 60 == 0 && last % 60 == 0 && step % 60 == 0 { clock } else { exact_clock };
                 let text = format!("{}{on_the_hour} from {} to {}", every(step), show(first), show(last));
@@ -145,7 +145,7 @@ fn every(step: u32) -> String {
     if amount == 1 { format!("every {unit}") } else { format!("every {} {unit}s", count(amount)) }
 }
 
-/// `every ten seconds`, if the set is that of each minute.
+/// Returns `every ten seconds`, if the set covers each minute.
 fn interval(set: u64, unit: &str) -> Option<String> {
     if set == SIXTY {
         return Some(format!("every {unit}"));

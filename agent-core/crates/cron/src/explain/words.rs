@@ -1,4 +1,4 @@
-//! Lists and numbers as a person writes them.
+//! Formats lists and numbers as a person writes them.
 
 /// A list of values with equal steps is shortened from this length on: `0, 2, 4, … 58`.
 const SHORTENED: usize = 6;
@@ -34,12 +34,13 @@ pub(super) fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
-/// The numbers whose bits are set.
+/// Returns the numbers whose bits are set.
 pub(super) fn members(set: u64) -> Vec<u32> {
     (0..64).filter(|bit| (set >> bit) & 1 != 0).collect()
 }
 
-/// The members of a set as items of a list: three or more in a row as `a to b`, long equal steps shortened.
+/// Returns the members of a set as items of a list: three or more in a row as `a to b`, long lists with
+/// equal steps shortened.
 pub(super) fn items(set: u64, show: impl Fn(u32) -> String) -> Vec<String> {
     let members = members(set);
     if let [first, second, third, .., last] = members[..]

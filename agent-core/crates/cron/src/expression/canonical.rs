@@ -1,10 +1,10 @@
-//! An expression as text again: six fields, each sorted, that mean the same.
+//! Prints an expression: six fields, each sorted, with the same meaning.
 
 use super::field::{FIELDS, Field};
 use super::sets::Expression;
 use std::fmt;
 
-/// The canonical text: it parses to the same meaning.
+/// Prints the canonical text, which parses to the same meaning.
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(zone) = &self.zone {
@@ -60,11 +60,11 @@ impl fmt::Debug for Expression {
 }
 
 impl Field {
-    /// A set's numbers; a field that had a star keeps one, for the rules that look at stars.
+    /// Lists a set's numbers; a field that had a star keeps one, for the rules about stars.
     fn items(&self, mut set: u64, star: bool) -> Vec<String> {
         let mut items = Vec::new();
         if star {
-            // The widest star that is inside the set; the one that was written is.
+            // The widest star within the set; the written star is within it.
             let within = |step: &u8| self.every(*step) & !set == 0;
             let step = (1..=self.steps()).find(within).expect("a star is a subset of its field");
             items.push(if step == 1 { "*".to_owned() } else { format!("*/{step}") });

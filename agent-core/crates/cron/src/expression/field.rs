@@ -1,17 +1,17 @@
-//! One field of an expression: what it counts, and its items → sets (rules 5 to 17).
+//! Reads one field of an expression into sets (docs/schedules.md rules 5 to 17).
 
 use super::sets::{MonthDays, WeekDays};
 use crate::error::{Error, quoted};
 
-/// What a field counts.
+/// The unit that a field counts.
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) first: u8,
-    /// In day-of-week 6; 7 is another number for 0.
+    /// The last number; 6 in day-of-week, where 7 is another number for 0.
     pub(super) last: u8,
     kind: Kind,
     pub(super) names: &'static [&'static str],
-    /// How often each of its numbers comes: "an hour".
+    /// The period in which each number occurs once: "an hour".
     cycle: &'static str,
 }
 
@@ -26,7 +26,7 @@ const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// In the order they are written.
+/// The fields in the order in which they are written.
 pub(super) const FIELDS: [Field; 6] = [
     Field { name: "second", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "a minute" },
     Field { name: "minute", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "an hour" },
@@ -36,7 +36,7 @@ pub(super) const FIELDS: [Field; 6] = [
     Field { name: "day-of-week", first: 0, last: 6, kind: Kind::WeekDay, names: &WEEK, cycle: "a week" },
 ];
 
-/// A field as read. Only one of the two kinds of days is filled.
+/// A field's content. Only one of the two kinds of days is filled.
 #[derive(Default)]
 pub(super) struct Items {
     /// Bit `n` for the number `n`.
@@ -70,7 +70,7 @@ impl Field {
         Ok(items)
     }
 
-    /// The numbers of `*/step`.
+    /// Returns the numbers of `*/step`.
     pub(super) fn every(&self, step: u8) -> u64 {
         (self.first..=self.last).step_by(step.into()).fold(0, |set, number| set | 1 << number)
     }
@@ -79,7 +79,7 @@ impl Field {
         self.greatest()
     }
 
-    /// The greatest number that may be written.
+    /// Returns the greatest number that may be written.
     fn greatest(&self) -> u8 {
         if self.kind == Kind::WeekDay { 7 } else { self.last }
     }
@@ -88,7 +88,7 @@ impl Field {
         self.last - self.first + 1
     }
 
-    /// What may stand where a number does.
+    /// Returns the numbers and names that the field accepts.
     fn allowed(&self) -> String {
         let names = match self.names {
             [first, .., last] => format!(" or {first}–{last}"),
@@ -144,7 +144,7 @@ impl Item<'_> {
             (field.first, field.last)
         } else if let Some((first, last)) = range.split_once('-') {
             let (first, last) = (self.value(first)?, self.value(last)?);
-            // Past the end it goes on at the beginning, the step with it.
+            // Past the end it continues at the beginning, keeping the step.
             (first, if first > last { last + field.size() } else { last })
         } else {
             let first = self.value(range)?;
@@ -163,7 +163,7 @@ impl Item<'_> {
         let field = self.field;
         match digits(text) {
             Some(step) if (1..=field.steps()).contains(&step) => Ok(step),
-            Some(0) => Err(self.wrong("has a step of 0: the least is 1")),
+            Some(0) => Err(self.wrong("has a step of 0: the smallest step is 1")),
             Some(_) => Err(self.wrong(&format!(
                 "has steps of 1–{}: write {} for once {}",
                 field.steps(),
@@ -174,7 +174,7 @@ impl Item<'_> {
         }
     }
 
-    /// A number or a name.
+    /// Reads a number or a name.
     fn value(&self, text: &str) -> Result<u8, Error> {
         let field = self.field;
         if let Some(index) = field.names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
@@ -193,7 +193,7 @@ impl Item<'_> {
         })
     }
 
-    /// L, W and C of a month's days. `false`: it is none of them.
+    /// Reads L, W and C in day-of-month; returns `false` for any other item.
     fn read_month_day(&self, days: &mut MonthDays) -> Result<bool, Error> {
         let (text, working) = match without_last(self.text, 'W') {
             Some(text) => (text, true),
@@ -219,7 +219,7 @@ impl Item<'_> {
         Ok(true)
     }
 
-    /// L, # and C of a week's days. `false`: it is none of them.
+    /// Reads L, # and C in day-of-week; returns `false` for any other item.
     fn read_week_day(&self, items: &mut Items) -> Result<bool, Error> {
         let days = &mut items.week_days;
         let day = |text| Ok::<u8, Error>(1 << (self.value(text)? % 7));
@@ -241,12 +241,12 @@ impl Item<'_> {
     }
 }
 
-/// What stands before the text's last letter, if that is the one wanted, in either case.
+/// Returns the text before its last letter, if that is the given letter in either case.
 fn without_last(text: &str, letter: char) -> Option<&str> {
     text.strip_suffix(letter).or_else(|| text.strip_suffix(letter.to_ascii_lowercase()))
 }
 
-/// A number without a sign. One that is greater than any field's is [`u8::MAX`].
+/// Reads a number without a sign; a number beyond every field's range becomes [`u8::MAX`].
 fn digits(text: &str) -> Option<u8> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u8::MAX))

@@ -1,4 +1,4 @@
-//! Schedule expressions: reading them, what they mean as sets of bits, and writing them again.
+//! Schedule expressions: parsing, the meaning as sets of bits, and printing.
 
 mod canonical;
 mod field;

@@ -1,4 +1,4 @@
-//! An expression's text → fields (rules 1 to 4, 18 and 20).
+//! Parses an expression's text into fields (docs/schedules.md rules 1 to 4, 18 and 20).
 
 use super::field::{FIELDS, Items};
 use super::sets::Expression;
@@ -20,17 +20,17 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@hourly", "0 0 * * * *"),
 ];
 
-/// A zone, six fields, and one more, which is one too many.
+/// A zone, six fields, and one more word, which is an error.
 const MAX_WORDS: usize = 8;
 
-/// A word of the text and where it begins.
+/// A word of the text and its first byte.
 type Word<'a> = (usize, &'a str);
 
 impl Expression {
-    /// Reads an expression: six fields, five (at second 0), or a nickname, after a zone or not.
+    /// Parses an expression: an optional zone, then six fields, five fields (at second 0), or a nickname.
     ///
     /// # Errors
-    /// [`Error::Syntax`] with the place and what would be right; [`Error::NeverFires`] if no date matches.
+    /// [`Error::Syntax`] with the place and a correct form; [`Error::NeverFires`] if no date matches.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_letters(text)?;
         let mut words = [(0, ""); MAX_WORDS];
@@ -84,7 +84,7 @@ impl Expression {
             return Self::of_fields(&fields, zone);
         }
         let message = if word.1.eq_ignore_ascii_case("@reboot") {
-            "@reboot has no times: it may stand in crontab files only".to_owned()
+            "@reboot has no times: it is allowed in crontab files only".to_owned()
         } else {
             let names = NICKNAMES.map(|(name, _)| name);
             format!("nicknames are {}", names.join(", "))
@@ -92,9 +92,9 @@ impl Expression {
         Err(syntax(word, message))
     }
 
-    /// Five or six fields.
+    /// Parses five or six fields.
     fn of_fields(words: &[Word<'_>], zone: Option<Box<str>>) -> Result<Self, Error> {
-        // Five fields have the second 0 before them.
+        // Five fields leave out the second, which is 0.
         let missing = FIELDS.len() - words.len();
         let mut read: [Items; 6] = Default::default();
         read[0].numbers = 1;
@@ -153,7 +153,7 @@ impl Expression {
     }
 }
 
-/// Rule 1: how long a text may be and of which characters.
+/// Checks a text's length and characters (rule 1).
 fn check_letters(text: &str) -> Result<(), Error> {
     let wrong = |offset, message| Error::Syntax { field: None, item: String::new(), offset, message };
     if text.len() > MAX_LEN {

@@ -1,8 +1,8 @@
-//! What an expression's six fields say, as sets of bits.
+//! The meaning of an expression's six fields, as sets of bits.
 
 use super::warning::Warning;
 
-/// A schedule as written, read and checked; about 90 bytes, and its zone's name if it has one.
+/// A parsed and checked schedule: about 90 bytes, plus its zone's name if it has one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Expression {
     /// Bits 0 to 59.
@@ -17,14 +17,14 @@ pub struct Expression {
     pub(crate) week_days: WeekDays,
     /// Some item of the field begins with `*`: bit 0 for the second, and so on.
     pub(super) stars: u8,
-    /// The field is `?`, the same bits.
+    /// The fields that are `?`, with the same bits.
     pub(super) questions: u8,
     /// The bit of each [`Warning`].
     pub(super) warnings: u8,
     pub(super) zone: Option<Box<str>>,
 }
 
-/// The day-of-month field: bit `n` for day `n`, or as said.
+/// The day-of-month field: bit `n` for day `n`, unless stated otherwise.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MonthDays {
     pub(crate) numbers: u32,
@@ -55,23 +55,24 @@ const MONTH_DAY: u8 = 0b00_1000;
 const WEEK_DAY: u8 = 0b10_0000;
 
 impl Expression {
-    /// The zone its `CRON_TZ=` or `TZ=` prefix names, not looked up.
+    /// Returns the name of the zone in its `CRON_TZ=` or `TZ=` prefix; the caller looks it up.
     pub fn zone_name(&self) -> Option<&str> {
         self.zone.as_deref()
     }
 
-    /// What is taken but may not mean what was meant.
+    /// Returns the warnings: parts that are valid but may not mean what their author intended.
     pub fn warnings(&self) -> Vec<Warning> {
         let all = [Warning::LastDayOfWeek, Warning::StepMeetsRestriction];
         all.into_iter().filter(|warning| self.warnings & warning.bit() != 0).collect()
     }
 
-    /// It runs at each instant whose wall time matches, else once for each wall time (rule 23).
+    /// Returns whether it runs at each instant whose wall time matches, rather than once per wall time
+    /// (docs/schedules.md rule 23).
     pub(crate) fn is_wild(&self) -> bool {
         self.stars & TIME_OF_DAY != 0
     }
 
-    /// Both day fields are restricted: a day matches if either does (rule 18).
+    /// Returns whether both day fields are restricted, so that a day matches if either does (rule 18).
     pub(crate) fn either(&self) -> bool {
         (self.stars | self.questions) & (MONTH_DAY | WEEK_DAY) == 0
     }

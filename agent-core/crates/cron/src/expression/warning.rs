@@ -1,12 +1,12 @@
-//! What is taken but may not mean what was meant.
+//! Warnings about valid expressions that may not mean what their author intended.
 
 use std::fmt;
 
-/// One of them, as a sentence.
+/// A warning; it displays as a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// `L` alone in day-of-week (rule 13).
+    /// `L` alone in day-of-week (docs/schedules.md rule 13).
     LastDayOfWeek,
     /// `*/n` in one day field, the other restricted (rule 18).
     StepMeetsRestriction,
@@ -25,7 +25,7 @@ impl fmt::Display for Warning {
                 "L alone in day-of-week is every Saturday; for the last Friday of the month write FRIL"
             }
             Self::StepMeetsRestriction => {
-                "a day field with * and a step narrows the other one: a day has to match both"
+                "a day field with * and a step narrows the other day field: a day must match both"
             }
         })
     }

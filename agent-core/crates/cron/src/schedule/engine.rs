@@ -1,30 +1,30 @@
-//! The crate `cron`, fenced in: it finds times of plain numbers on a clock that is never changed.
+//! The crate `cron`, limited to finding times of plain numbers on a clock that never changes.
 //!
-//! It is exact there, and wrong for us outside, so it never sees what a user wrote, nor a zone:
+//! It is exact for those and wrong for us elsewhere, so it never sees a user's text or a zone:
 //!
-//! - Its day 1 of the week is Sunday: `0 0 0 * * 1` would run on Sundays, not on Mondays. It is given lists of
-//!   numbers, its own.
-//! - It takes both day fields together: `0 0 0 13 * FRI` would wait for a Friday the 13th, where every 13th and
-//!   every Friday is meant. Such days, and L, W, # and C, are found by masks ([`crate::days`]), and it is asked
-//!   for a time on that day only.
-//! - It ignores blanks and refuses ranges that wrap: `******` would pass, `FRI-MON` would not. Our own parser
+//! - Its day 1 of the week is Sunday: `0 0 0 * * 1` would run on Sundays, not on Mondays. It gets lists of
+//!   numbers in its own counting.
+//! - It requires both day fields to match: `0 0 0 13 * FRI` would wait for a Friday the 13th instead of every
+//!   13th and every Friday. Masks find such days, and L, W, # and C ([`crate::days`]); the crate only finds a
+//!   time on that day.
+//! - It ignores blanks and rejects ranges that wrap: `******` would pass, `FRI-MON` would not. Our own parser
 //!   reads all text.
 //! - Where clocks go back, its times in a zone go back too: at 01:10 of the second pass in New York its next
 //!   `0 */30 * * * *` is 01:30 of the first pass, 40 minutes ago, and a loop that waits for it never sleeps
-//!   again in that hour. It gets wall times under the name of UTC; gaps and overlaps are [`super::Schedule`]'s.
-//! - It panics at the end of what chrono can tell, and ends in 2100: it is asked for 1970 to 2100 only.
+//!   again in that hour. It gets wall times as if they were UTC; [`super::Schedule`] handles gaps and overlaps.
+//! - It panics at the end of chrono's range, and ends in 2100: it gets instants of 1970 to 2100 only.
 
 use crate::expression::Expression;
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
-/// One expression's plain numbers.
+/// The plain numbers of one expression.
 #[derive(Clone, Debug)]
 pub(super) struct Engine(cron::Schedule);
 
 impl Engine {
-    /// Its times of day, on its days or on any day.
+    /// Returns the engine for its times of day, on its days or on any day.
     pub(super) fn new(expression: &Expression, with_days: bool) -> Self {
         let mut text = String::with_capacity(64);
         write_numbers(&mut text, expression.seconds, 0, 59);
@@ -40,12 +40,12 @@ impl Engine {
         Self(cron::Schedule::from_str(&text).expect("lists of numbers within their fields"))
     }
 
-    /// The first time not before `low`, a time of 1970 to 2100.
+    /// Returns the first time not before `low`, a time of 1970 to 2100.
     pub(super) fn at_or_after(&self, low: i64) -> Option<i64> {
         Some(self.0.after(&wall(low - 1)?).next()?.timestamp())
     }
 
-    /// The last time before `high`, a time of 1970 to 2100 or the end of that.
+    /// Returns the last time before `high`, a time of 1970 to 2100 or the end of that range.
     pub(super) fn before(&self, high: i64) -> Option<i64> {
         Some(self.0.after(&wall(high)?).next_back()?.timestamp())
     }
@@ -67,7 +67,7 @@ fn write_numbers(text: &mut String, set: u64, first: u32, last: u32) {
         let to = from + (rest >> from).trailing_ones() - 1;
         rest &= u64::MAX.checked_shl(to + 1).unwrap_or(0);
         let written = if from == to { write!(text, "{from}") } else { write!(text, "{from}-{to}") };
-        written.expect("a string takes all");
+        written.expect("writing to a string cannot fail");
         text.push(if rest == 0 { ' ' } else { ',' });
     }
 }

@@ -1,4 +1,4 @@
-//! From one matching day to the next, month by month: days that the engine cannot tell.
+//! Finds matching days month by month, where the engine cannot.
 
 use super::range::{FIRST_YEAR, LAST_YEAR};
 use crate::calendar::Calendar;
@@ -18,7 +18,7 @@ pub(super) struct Days {
 }
 
 impl Days {
-    /// `None` if they are the engine's: plain numbers, and one of the two fields lets all days pass.
+    /// Returns `None` if the engine finds the days: plain numbers, and one of the two fields matches all.
     pub(super) fn of(expression: &Expression, calendar: Option<&Arc<Calendar>>) -> Option<Self> {
         let (month, week) = (expression.month_days, expression.week_days);
         let plain = month == MonthDays { numbers: month.numbers, ..MonthDays::default() }
@@ -28,7 +28,7 @@ impl Days {
         (!plain).then(|| Self { expression: expression.clone(), calendar: calendar.cloned() })
     }
 
-    /// The first matching day not before `day`, one of 1970 or later.
+    /// Returns the first matching day not before `day`, which is in 1970 or later.
     pub(super) fn at_or_after(&self, day: i32) -> Option<i32> {
         let (mut year, mut month, from) = civil::date(day);
         let mut wanted = u32::MAX << from;
@@ -42,7 +42,7 @@ impl Days {
         None
     }
 
-    /// The last matching day not after `day`, one of 2100 or earlier.
+    /// Returns the last matching day not after `day`, which is in 2100 or earlier.
     pub(super) fn at_or_before(&self, day: i32) -> Option<i32> {
         let (mut year, mut month, to) = civil::date(day);
         let mut wanted = u32::MAX >> (31 - to);
@@ -56,7 +56,7 @@ impl Days {
         None
     }
 
-    /// A month's first day, and those of its wanted days that match, if there are any.
+    /// Returns a month's first day and its matching days, if there are any.
     fn month(&self, year: i32, month: u8, wanted: u32) -> Option<(i32, u32)> {
         if (self.expression.months >> month) & 1 == 0 {
             return None;

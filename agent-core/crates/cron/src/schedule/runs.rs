@@ -11,7 +11,7 @@ use crate::zone::Zone;
 use std::iter;
 use std::sync::Arc;
 
-/// No clock shows the first or the last day of all runs before or after these.
+/// Bounds beyond which no clock shows the first or the last day that has runs.
 const FIRST: i64 = -2 * DAY;
 const END: i64 = (LAST_DAY as i64 + 3) * DAY;
 
@@ -20,18 +20,19 @@ const END: i64 = (LAST_DAY as i64 + 3) * DAY;
 pub struct Schedule {
     wall: Wall,
     zone: Zone,
-    /// Every instant whose wall time matches counts (rule 25); else only the first of each wall time (rule 24).
+    /// Every instant whose wall time matches counts (docs/schedules.md rule 25); else only the first of each
+    /// wall time (rule 24).
     wild: bool,
 }
 
 impl Schedule {
-    /// An expression's times in a zone; without a calendar no day is excluded. The zone is the one to use:
-    /// [`Expression::zone_name`] is the caller's to look up.
+    /// Returns an expression's runs in a zone; without a calendar no day is excluded. The caller has looked up
+    /// [`Expression::zone_name`].
     pub fn new(expression: &Expression, zone: &Zone, calendar: Option<&Arc<Calendar>>) -> Self {
         Self { wall: Wall::new(expression, calendar), zone: zone.clone(), wild: expression.is_wild() }
     }
 
-    /// The first run later than `after`, in Unix seconds; `None` after the last of 2100.
+    /// Returns the first run later than `after`, in Unix seconds; `None` after the last of 2100.
     pub fn next(&self, after: i64) -> Option<i64> {
         if after >= END {
             return None;
@@ -45,7 +46,7 @@ impl Schedule {
             if low < asked || found < low {
                 (asked, found) = (low, self.wall.at_or_after(low));
             }
-            // A skipped time comes at the first instant after the gap.
+            // A skipped time runs at the first instant after the gap.
             let instant = (found - span.offset()).max(span.start);
             if instant < end.min(END) {
                 return Some(instant);
@@ -54,7 +55,7 @@ impl Schedule {
         None
     }
 
-    /// The last run earlier than `before`, in Unix seconds; `None` before the first of 1970.
+    /// Returns the last run earlier than `before`, in Unix seconds; `None` before the first of 1970.
     pub fn prev(&self, before: i64) -> Option<i64> {
         let before = before.min(END);
         if before <= FIRST {
@@ -69,7 +70,7 @@ impl Schedule {
         None
     }
 
-    /// The runs later than `from`, in order.
+    /// Returns the runs later than `from`, in order.
     pub fn after(&self, from: i64) -> impl Iterator<Item = i64> {
         iter::successors(self.next(from), |&last| self.next(last))
     }

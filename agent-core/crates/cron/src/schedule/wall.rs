@@ -1,7 +1,7 @@
-//! Wall times: the first match from a time on, and the last before it, where no clock is ever changed.
+//! Wall times: the first match from a time on, and the last before it, on a clock that never changes.
 //!
-//! Most expressions are the engine's alone. Where their days are not (rules 12 to 18), a mask finds the day and the
-//! engine is asked for a time inside that day, unless it is the day's first or last anyway.
+//! The engine alone handles most expressions. For special days (docs/schedules.md rules 12 to 18), a mask
+//! finds the day and the engine a time within it, unless the day's first or last time will do.
 
 use super::engine::Engine;
 use super::month::Days;
@@ -13,14 +13,14 @@ use std::sync::Arc;
 /// The end of that day.
 const END: i64 = (LAST_DAY as i64 + 1) * DAY;
 
-/// Later than all times, with room for an offset.
+/// A time later than all others, with room for an offset.
 const NEVER: i64 = i64::MAX / 2;
 
-/// The times of an expression, in seconds since 1970-01-01 00:00 on the wall.
+/// The times of an expression, in seconds since 1970-01-01 00:00 on the wall clock.
 #[derive(Clone, Debug)]
 pub(super) struct Wall {
     engine: Engine,
-    /// For days that are not the engine's.
+    /// The days, where the engine cannot find them.
     days: Option<Days>,
     /// The first and the last time of a matching day.
     first: i64,
@@ -43,7 +43,7 @@ impl Wall {
         }
     }
 
-    /// The first match not before `low`; centuries later than any if there is none.
+    /// Returns the first match not before `low`, or a time centuries later if there is none.
     pub(super) fn at_or_after(&self, low: i64) -> i64 {
         let low = low.max(0);
         if low >= END {
@@ -58,7 +58,7 @@ impl Wall {
         }
     }
 
-    /// The last match before `high`; `None` before the first.
+    /// Returns the last match before `high`; `None` before the first.
     pub(super) fn before(&self, high: i64) -> Option<i64> {
         let high = high.min(END);
         if high <= 0 {
@@ -74,7 +74,7 @@ impl Wall {
     }
 }
 
-/// A time of 1970 to 2100.
+/// Splits a time of 1970 to 2100 into day and second.
 fn day_and_time(wall: i64) -> (i32, i64) {
     (i32::try_from(wall / DAY).expect("a day up to 2100"), wall % DAY)
 }

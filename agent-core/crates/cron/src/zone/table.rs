@@ -22,11 +22,11 @@ struct Table {
 /// A stretch of time with one offset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    /// Its first instant, in Unix seconds.
+    /// The first instant, in Unix seconds.
     pub(crate) start: i64,
     /// Seconds east of UTC.
     offset: i32,
-    /// What is past by then, as an offset at the start: clocks have shown or skipped all times before it.
+    /// The wall time, as an offset at the start, before which clocks have shown or skipped all times.
     past: i32,
 }
 
@@ -36,9 +36,9 @@ impl Span {
         self.offset.into()
     }
 
-    /// The least wall time that is this span's to answer for: the first it shows, or the first that no clock
-    /// has shown or skipped before. The latter is earlier by the gap where clocks are put forward, so that a
-    /// skipped time is the span's, and later by the overlap where they are put back.
+    /// Returns the first wall time of this span: the first that it shows, or the first that no clock has
+    /// shown or skipped before. The latter is earlier by the gap where clocks go forward, so that a
+    /// skipped time belongs to the span, and later by the overlap where they go back.
     pub(crate) fn floor(&self, wild: bool) -> i64 {
         self.start.saturating_add(if wild { self.offset } else { self.past }.into())
     }
@@ -50,10 +50,10 @@ impl Zone {
         Self::utc_named("UTC")
     }
 
-    /// Reads a zone's file (RFC 9636, versions 1 to 4), its rule for the years to come included.
+    /// Reads a zone's file (RFC 9636, versions 1 to 4), including its rule for later years.
     ///
     /// # Errors
-    /// [`Error::Zone`] if it is none, or one that counts leap seconds.
+    /// [`Error::Zone`] if the bytes are not a zone file, or the file counts leap seconds.
     pub fn from_tzif(name: &str, bytes: &[u8]) -> Result<Self, Error> {
         let file = ZoneFile::parse(bytes).map_err(|error| Error::zone(name, error.to_string()))?;
         if file.has_leap_seconds() {
@@ -62,12 +62,12 @@ impl Zone {
         Ok(Self::of_offsets(name, &file.offsets(LAST_YEAR)))
     }
 
-    /// As it was loaded.
+    /// Returns the name under which the zone was loaded.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Seconds east of UTC at an instant; after 2100 those at its end.
+    /// Returns the seconds east of UTC at an instant; after 2100 the offset at its end.
     pub fn offset_at(&self, unix: i64) -> i32 {
         self.0.spans[self.span_at(unix)].offset
     }
@@ -76,10 +76,11 @@ impl Zone {
         Self::of_offsets(name, &[(i64::MIN, 0)])
     }
 
-    /// From which instant which offset holds: sorted, the first since ever.
+    /// Builds the spans: each offset with the instant from which it holds, sorted; the first begins at the
+    /// least instant.
     fn of_offsets(name: &str, offsets: &[(i64, i32)]) -> Self {
         let mut spans: Vec<Span> = Vec::with_capacity(offsets.len());
-        // The wall time up to which all is past.
+        // The wall time before which all times are past.
         let mut past = i64::MIN;
         for &(start, offset) in offsets {
             if let Some(last) = spans.last() {
@@ -88,7 +89,7 @@ impl Zone {
                 }
                 past = past.max(start.saturating_add(last.offset()));
             }
-            // Only in files that lie do they differ by more than a day or two.
+            // They differ by more than a day or two only in damaged files.
             let past = i32::try_from(past.saturating_sub(start)).unwrap_or(offset);
             spans.push(Span { start, offset, past });
         }
@@ -99,14 +100,14 @@ impl Zone {
         self.0.spans.partition_point(|span| span.start <= unix) - 1
     }
 
-    /// The span of an instant and those after it, each with its end (exclusive).
+    /// Returns the span of an instant and the later ones, each with its end (exclusive).
     pub(crate) fn spans_from(&self, unix: i64) -> impl Iterator<Item = (&Span, i64)> {
         let spans = &self.0.spans[self.span_at(unix)..];
         let ends = spans[1..].iter().map(|span| span.start);
         spans.iter().zip(ends.chain(iter::once(i64::MAX)))
     }
 
-    /// The span of an instant and those before it, the latest first.
+    /// Returns the span of an instant and the earlier ones, the latest first.
     pub(crate) fn spans_back_from(&self, unix: i64) -> impl Iterator<Item = (&Span, i64)> {
         let at = self.span_at(unix);
         let end = self.0.spans.get(at + 1).map_or(i64::MAX, |span| span.start);
