@@ -37,6 +37,17 @@ impl Reply {
         serde_json::to_string(value).map(Self).map_err(|err| ProviderError::new("serialize", err.to_string()))
     }
 
+    /// Wraps JSON text that the provider has written itself, for a reply so long that
+    /// [`Reply::json`] takes too much time. It must be one JSON value: debug builds panic otherwise,
+    /// and the agent's worker rejects the reply.
+    pub fn from_json_text(text: String) -> Self {
+        debug_assert!(
+            serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok(),
+            "the text that the provider wrote is not JSON"
+        );
+        Self(text)
+    }
+
     /// Returns the JSON text.
     pub fn as_str(&self) -> &str {
         &self.0
