@@ -6,14 +6,18 @@ use agent_sys::accounts::{User, each_group, group_by_gid};
 use nix::unistd::{Gid, getgrouplist};
 use rustc_hash::FxHashMap;
 
-/// Every group, by gid and by member. Made once per call, in time linear in the database.
+use crate::json;
+
+/// Every group, by gid and by member. Names are JSON strings, encoded once: most are written many
+/// times. Made once per call, in time linear in the database.
 #[derive(Default)]
 pub(crate) struct GroupMap {
     names: Vec<String>,
     by_gid: FxHashMap<u32, usize>,
     /// A member's first and last membership.
     by_member: FxHashMap<Box<[u8]>, (usize, usize)>,
-    /// Memberships in the database's order, chained per member: no vector for each of 100,000 users.
+    /// Memberships in the database's order, chained per member: no vector for each of 100,000
+    /// users.
     memberships: Vec<Membership>,
 }
 
@@ -28,7 +32,7 @@ impl GroupMap {
         let mut map = Self::default();
         each_group(|group| {
             let index = map.names.len();
-            map.names.push(group.name.to_string_lossy().into_owned());
+            map.names.push(json::string(group.name));
             // As with getgrgid(3), the first entry of a gid gives the group's name.
             map.by_gid.entry(group.gid).or_insert(index);
             for member in group.members {
@@ -51,8 +55,9 @@ impl GroupMap {
         }
     }
 
-    /// Replaces `names` by the names of a user's groups: the primary group first, if it has a name,
-    /// then the others in the database's order. Returns whether the primary group has a name.
+    /// Replaces `names` by the names of a user's groups, as JSON strings: the primary group first,
+    /// if it has a name, then the others in the database's order. Returns whether the primary group
+    /// has a name.
     pub(crate) fn list<'a>(&'a self, user: &User<'_>, names: &mut Vec<&'a str>) -> bool {
         let primary = self.by_gid.get(&user.gid).copied();
         names.clear();

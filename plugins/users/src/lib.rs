@@ -4,6 +4,7 @@
 //! needed to read the shadow database; no part of a password hash ever leaves `password`.
 
 mod groups;
+mod json;
 mod list;
 mod login_defs;
 mod password;
@@ -40,7 +41,9 @@ impl Provider for Users {
         need_root()?;
         match selection {
             Selection::One(name) => one(&name),
-            Selection::Many(many) => list::reply(&many),
+            Selection::Many(many) => {
+                list::json(&many).map(Reply::from_json_text).map_err(|error| nss(&error))
+            }
         }
     }
 }

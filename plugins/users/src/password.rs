@@ -3,6 +3,7 @@
 //! Only [`State::of_field`] looks at the hash, and it goes no further.
 
 use std::ffi::CStr;
+use std::fmt;
 use std::io;
 
 use agent_sys::accounts::{Shadow, shadow_by_name};
@@ -110,8 +111,27 @@ fn is_hash(field: &[u8]) -> bool {
     }
 }
 
+impl State {
+    /// Returns the word for it in an answer, the same as serde's.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Locked => "locked",
+            Self::Disabled => "disabled",
+            Self::None => "none",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Day {
-    fn from_epoch(days: i64) -> Option<Self> {
+    pub(crate) fn from_epoch(days: i64) -> Option<Self> {
         let julian = i32::try_from(days.checked_add(EPOCH)?).ok()?;
         Date::from_julian_day(julian).ok().map(Self)
     }
