@@ -7,7 +7,7 @@ use std::future;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use agent_core::exec::{End, ExecSettings, Executor, Platform, Spec, Trees};
+use agent_core::exec::{CommandEnd, ExecSettings, Executor, Platform, Spec, Trees};
 use tokio::process::Command;
 
 const ROUNDS: usize = 2_000;
@@ -23,7 +23,7 @@ async fn ours(executor: &Executor, user: Option<&str>) -> Duration {
     let spec = Spec { cmd: "true".into(), user: user.map(Into::into), ..Spec::default() };
     let start = Instant::now();
     let outcome = executor.run(spec, future::pending()).await.expect("it runs");
-    assert_eq!(outcome.end, End::Exited(0));
+    assert_eq!(outcome.end, CommandEnd::Exited(0));
     start.elapsed()
 }
 

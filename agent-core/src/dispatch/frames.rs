@@ -6,7 +6,7 @@
 //! reader.
 
 use super::encode::encode;
-use crate::exec::{Piece, unfinished};
+use crate::exec::{OutputPiece, unfinished};
 use agent_wire::message::{Encoding, Output, line};
 use std::mem;
 use tokio::sync::mpsc;
@@ -18,10 +18,10 @@ pub(super) const MAX_WAITING_PIECES: usize = 1;
 pub(super) struct Frames<'a> {
     id: &'a str,
     encoding: Encoding,
-    pieces: mpsc::Receiver<Piece>,
+    pieces: mpsc::Receiver<OutputPiece>,
     channel: &'a mpsc::Sender<Vec<u8>>,
     /// Taken from the command and not yet queued.
-    next: Option<Piece>,
+    next: Option<OutputPiece>,
     /// The beginning, in each stream, of a character whose rest is in the next piece.
     held: [Vec<u8>; 2],
 }
@@ -31,7 +31,7 @@ impl<'a> Frames<'a> {
     pub(super) fn new(
         id: &'a str,
         encoding: Encoding,
-        pieces: mpsc::Receiver<Piece>,
+        pieces: mpsc::Receiver<OutputPiece>,
         channel: &'a mpsc::Sender<Vec<u8>>,
     ) -> Self {
         Self { id, encoding, pieces, channel, next: None, held: Default::default() }
@@ -58,8 +58,8 @@ impl<'a> Frames<'a> {
     }
 
     /// Returns the next piece that ends with a whole character, or at the very end the rest.
-    async fn receive(&mut self) -> Option<Piece> {
-        while let Some(Piece { stderr, bytes }) = self.pieces.recv().await {
+    async fn receive(&mut self) -> Option<OutputPiece> {
+        while let Some(OutputPiece { stderr, bytes }) = self.pieces.recv().await {
             let held = &mut self.held[usize::from(stderr)];
             let mut bytes = match held.is_empty() {
                 true => bytes,
@@ -69,11 +69,11 @@ impl<'a> Frames<'a> {
                 *held = bytes.split_off(bytes.len() - unfinished(&bytes));
             }
             if !bytes.is_empty() {
-                return Some(Piece { stderr, bytes });
+                return Some(OutputPiece { stderr, bytes });
             }
         }
         let stderr = self.held.iter().position(|held| !held.is_empty())?;
-        Some(Piece { stderr: stderr == 1, bytes: mem::take(&mut self.held[stderr]) })
+        Some(OutputPiece { stderr: stderr == 1, bytes: mem::take(&mut self.held[stderr]) })
     }
 
     /// Discards the output that was not queued. Returns its bytes, of standard output and of
@@ -96,11 +96,11 @@ mod tests {
     use base64::Engine as _;
     use serde_json::Value;
 
-    fn piece(stderr: bool, bytes: &[u8]) -> Piece {
-        Piece { stderr, bytes: bytes.to_vec() }
+    fn piece(stderr: bool, bytes: &[u8]) -> OutputPiece {
+        OutputPiece { stderr, bytes: bytes.to_vec() }
     }
 
-    async fn frames(encoding: Encoding, pieces: Vec<Piece>) -> Vec<Value> {
+    async fn frames(encoding: Encoding, pieces: Vec<OutputPiece>) -> Vec<Value> {
         let (reader, received) = mpsc::channel(pieces.len());
         let (channel, mut lines) = mpsc::channel(pieces.len() + 2);
         for piece in pieces {

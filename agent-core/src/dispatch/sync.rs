@@ -7,7 +7,7 @@ use super::reply;
 use super::route::Call;
 use super::ticket::{Cancelled, IdKind};
 use crate::caller::Replies;
-use crate::exec::{Captured, End, Executor, Outcome, Spec, StartError};
+use crate::exec::{Captured, CommandEnd, Executor, Outcome, Spec, StartError};
 use crate::shutdown::Stopping;
 use agent_wire::Retcode;
 use agent_wire::message::{
@@ -108,7 +108,7 @@ async fn streamed(
         }
     };
     let patience = match &outcome {
-        Ok(Outcome { end: End::Exited(_) | End::Signaled { .. }, wall, .. }) => timeout.saturating_sub(*wall),
+        Ok(Outcome { end: CommandEnd::Exited(_) | CommandEnd::Signaled { .. }, wall, .. }) => timeout.saturating_sub(*wall),
         _ => Duration::ZERO,
     };
     tokio::select! {
@@ -128,21 +128,21 @@ async fn is_cancelled(cancelled: &mut Cancelled) {
 }
 
 /// Returns the reply to how a command ended, without its output.
-fn ended(id: &str, end: End, timeout: Duration, stopping: &Stopping) -> Response {
+fn ended(id: &str, end: CommandEnd, timeout: Duration, stopping: &Stopping) -> Response {
     match end {
-        End::Exited(status) => Response::success(id, u16::from(status)),
-        End::Signaled { signal, core } => reply::signaled(id, signal, core),
-        End::TimedOut => Response::failed(
+        CommandEnd::Exited(status) => Response::success(id, u16::from(status)),
+        CommandEnd::Signaled { signal, core } => reply::signaled(id, signal, core),
+        CommandEnd::TimedOut => Response::failed(
             Some(id),
             Retcode::TimedOut,
             format!("after {} s; the whole process tree was killed", timeout.as_secs()),
         ),
-        End::Cancelled if stopping.has_begun() => Response::failed(
+        CommandEnd::Cancelled if stopping.has_begun() => Response::failed(
             Some(id),
             Retcode::Cancelled,
             "the agent is shutting down; the whole process tree was killed",
         ),
-        End::Cancelled => {
+        CommandEnd::Cancelled => {
             Response::failed(Some(id), Retcode::Cancelled, "on request; the whole process tree was killed")
         }
     }

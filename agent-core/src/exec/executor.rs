@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use agent_sys::daemon;
-use agent_sys::end::End;
+use agent_sys::end::CommandEnd;
 use agent_sys::ending::KILL_BOUND;
 use agent_sys::running::Running;
 use log::{info, warn};
@@ -24,7 +24,7 @@ use super::command::account::{Account, AccountName, AccountQuery, Accounts};
 use super::command::host::Host;
 use super::command::outcome::{Began, Outcome};
 use super::command::running::RunningCommand;
-use super::command::sink::Piece;
+use super::command::sink::OutputPiece;
 use super::command::spec::Spec;
 use super::platform::{Platform, Trees};
 use super::zygote::spawner::Spawner;
@@ -119,7 +119,7 @@ impl Executor {
     pub async fn stream(
         &self,
         spec: Spec,
-        reader: mpsc::Sender<Piece>,
+        reader: mpsc::Sender<OutputPiece>,
         cancelled: impl Future<Output = ()>,
     ) -> Result<Outcome, StartError> {
         self.begin(spec, Some(reader), cancelled).await
@@ -128,7 +128,7 @@ impl Executor {
     async fn begin(
         &self,
         spec: Spec,
-        reader: Option<mpsc::Sender<Piece>>,
+        reader: Option<mpsc::Sender<OutputPiece>>,
         cancelled: impl Future<Output = ()>,
     ) -> Result<Outcome, StartError> {
         spec.check()?;
@@ -138,7 +138,7 @@ impl Executor {
         let alive = alive.ok_or(StartError::ShuttingDown)?;
         let place = tokio::select! {
             biased;
-            () = &mut cancelled => return Ok(Outcome::without_output(End::Cancelled, Began::now())),
+            () = &mut cancelled => return Ok(Outcome::without_output(CommandEnd::Cancelled, Began::now())),
             _ = shutdown.wait_for(|down| *down) => return Err(StartError::ShuttingDown),
             place = self.0.admission.enter(spec.bytes()) => place?,
         };

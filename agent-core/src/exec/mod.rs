@@ -20,13 +20,13 @@ mod task;
 mod zygote;
 
 pub use crate::config::{DefaultGroup, ExecSettings};
-pub use agent_sys::end::{End, Usage};
+pub use agent_sys::end::{CommandEnd, Usage};
 pub use cgroups::limits::Limits;
 pub(crate) use command::account::AccountName;
 pub use command::capture::Captured;
 pub(crate) use command::capture::unfinished;
 pub use command::outcome::Outcome;
-pub use command::sink::{MAX_PIECE, Piece};
+pub use command::sink::{MAX_PIECE, OutputPiece};
 pub use command::spec::{MAX_CMD, MAX_ENV, MAX_STDIN, Spec};
 pub use error::{FailedStep, StartError};
 pub use executor::Executor;

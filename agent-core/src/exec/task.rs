@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use agent_sys::ending::KILL_BOUND;
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Claim, Rest};
-use agent_sys::spool::Kept;
+use agent_sys::slot::{Claim, Leftovers};
+use agent_sys::spool::StoredOutput;
 use agent_sys::{Files, Holder, StartFailure, Supervision, cgroup};
 use log::warn;
 use nix::sys::statfs;
@@ -51,7 +51,7 @@ pub struct Lodging {
 impl Lodging {
     /// Gives them back when the task is over, with what is left of the task; `None`: some of it was
     /// killed, or may have been.
-    pub fn give_back(self, left: Option<Rest>) {
+    pub fn give_back(self, left: Option<Leftovers>) {
         if let Some(leaf) = self.leaf {
             leaf.give_back(left.filter(|_| !self.limited));
         }
@@ -224,10 +224,10 @@ fn kill(path: &Path) -> io::Result<()> {
     if empty { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
 }
 
-impl From<Kept> for Captured {
+impl From<StoredOutput> for Captured {
     /// Joins head and tail as in a command's output; bytes missing at the end count as dropped.
-    fn from(kept: Kept) -> Self {
-        let Kept { head: mut bytes, tail, dropped: between, missing } = kept;
+    fn from(kept: StoredOutput) -> Self {
+        let StoredOutput { head: mut bytes, tail, dropped: between, missing } = kept;
         let seam = bytes.len();
         bytes.extend_from_slice(&tail);
         let mut dropped = between + missing;
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn stored_output_is_joined_without_cutting_a_character_in_two() {
         let kept = |head: &[u8], tail: &[u8], dropped, missing| {
-            let kept = Kept { head: head.to_vec(), tail: tail.to_vec(), dropped, missing };
+            let kept = StoredOutput { head: head.to_vec(), tail: tail.to_vec(), dropped, missing };
             let Captured { bytes, dropped } = kept.into();
             (bytes, dropped)
         };

@@ -144,7 +144,7 @@ impl SpoolDir {
             streams.map(|(stream, stored)| {
                 let Some(stored) = stored else { return Captured::default() };
                 let source = Source { dir: dir.as_fd(), n, stream, max: shape.max_output };
-                source.kept(stored.extent()).map_or_else(
+                source.stored(stored.extent()).map_or_else(
                     |error| {
                         log::error!("{}: {error}", path.join(stream.file_name(n)).display());
                         Captured { bytes: Vec::new(), dropped: stored.total }

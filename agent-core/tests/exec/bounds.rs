@@ -2,7 +2,7 @@
 
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, executors, is_root, run, spec};
-use agent_core::exec::{End, ExecSettings, StartError, Trees};
+use agent_core::exec::{CommandEnd, ExecSettings, StartError, Trees};
 
 #[tokio::test]
 async fn a_command_beyond_the_queue_is_rejected_at_once() {
@@ -22,8 +22,8 @@ async fn a_command_beyond_the_queue_is_rejected_at_once() {
         let third = run(&executor, spec("true")).await;
         assert!(matches!(third, Err(StartError::Busy { running: 1, queued: 1 })), "{trees:?} {third:?}");
         marker.kill();
-        assert!(matches!(first.await.unwrap().end, End::Signaled { signal: 9, .. } | End::Exited(137)));
-        assert_eq!(second.await.unwrap().end, End::Exited(0), "{trees:?}");
+        assert!(matches!(first.await.unwrap().end, CommandEnd::Signaled { signal: 9, .. } | CommandEnd::Exited(137)));
+        assert_eq!(second.await.unwrap().end, CommandEnd::Exited(0), "{trees:?}");
         executor.shutdown().await;
     }
 }

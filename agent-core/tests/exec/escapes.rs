@@ -1,7 +1,7 @@
 //! Ten ways out of a time-out, none of which works: nothing is left when the answer comes.
 
 use crate::support::{DEADLINE, executors, is_root, processes, run, spec, state};
-use agent_core::exec::{End, ExecSettings, Executor, Spec, Trees};
+use agent_core::exec::{CommandEnd, ExecSettings, Executor, Spec, Trees};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,7 @@ async fn once(executor: Executor, script: &'static str, mark: String) -> Toll {
     let forks = forks() - before;
     let in_place = usize::from(count_marked(&mark).await > 0);
     let outcome = running.await.unwrap();
-    assert_eq!(outcome.end, End::TimedOut, "{script}");
+    assert_eq!(outcome.end, CommandEnd::TimedOut, "{script}");
     let slowest = begin.elapsed().saturating_sub(TIMEOUT);
     Toll { in_place, left: count_marked(&mark).await, slowest, forks }
 }

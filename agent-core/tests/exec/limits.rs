@@ -1,7 +1,7 @@
 //! Limits of one command's tree: kept, or the command is refused.
 
 use crate::support::{Marker, eventually, executors, is_root, output, run, spec};
-use agent_core::exec::{End, ExecSettings, FailedStep, Limits, Outcome, Spec, StartError};
+use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, Limits, Outcome, Spec, StartError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn a_command_over_its_memory_limit_is_killed_and_reported_so() {
         assert!(outcome.killed_for_memory, "{trees:?} {outcome:?}");
         let modest = Spec { limits, ..spec("x=$(head -c 1000000 /dev/zero | tr '\\0' x); echo ${#x}") };
         let outcome = run(&executor, modest).await.unwrap();
-        assert_eq!((outcome.end, outcome.killed_for_memory), (End::Exited(0), false), "{trees:?}");
+        assert_eq!((outcome.end, outcome.killed_for_memory), (CommandEnd::Exited(0), false), "{trees:?}");
         assert_eq!(outcome.stdout.bytes, b"1000000\n");
         executor.shutdown().await;
     }

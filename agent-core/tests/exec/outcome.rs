@@ -1,20 +1,20 @@
 //! What a command's end, output and input come to.
 
 use crate::support::{DEADLINE, eventually, executors, output, run, spec};
-use agent_core::exec::{End, ExecSettings, FailedStep, MAX_CMD, Spec, StartError};
+use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, MAX_CMD, Spec, StartError};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn an_end_by_status_or_signal_is_told_as_it_was() {
     let table = [
-        ("true", End::Exited(0)),
-        ("exit 3", End::Exited(3)),
-        ("exit 255", End::Exited(255)),
-        ("exit 127", End::Exited(127)),
-        ("no-such-program-anywhere", End::Exited(127)),
-        ("-x", End::Exited(127)),
-        ("kill -9 $$", End::Signaled { signal: 9, core: false }),
-        ("kill -TERM $$", End::Signaled { signal: 15, core: false }),
+        ("true", CommandEnd::Exited(0)),
+        ("exit 3", CommandEnd::Exited(3)),
+        ("exit 255", CommandEnd::Exited(255)),
+        ("exit 127", CommandEnd::Exited(127)),
+        ("no-such-program-anywhere", CommandEnd::Exited(127)),
+        ("-x", CommandEnd::Exited(127)),
+        ("kill -9 $$", CommandEnd::Signaled { signal: 9, core: false }),
+        ("kill -TERM $$", CommandEnd::Signaled { signal: 15, core: false }),
     ];
     for (trees, executor) in executors(&ExecSettings::default()) {
         for (cmd, end) in table {
@@ -113,11 +113,11 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
         let marker = crate::support::Marker::new();
         let start = Instant::now();
         let outcome = run(&executor, spec(&marker.script("sleep MARK & echo done"))).await.unwrap();
-        assert_eq!((outcome.end, &outcome.stdout.bytes[..]), (End::Exited(0), &b"done\n"[..]), "{trees:?}");
+        assert_eq!((outcome.end, &outcome.stdout.bytes[..]), (CommandEnd::Exited(0), &b"done\n"[..]), "{trees:?}");
         assert!(start.elapsed() < DEADLINE / 2);
         // Another command's end by force is not its end: it is in no other command's tree.
         let killed = Spec { timeout: Some(Duration::from_millis(50)), ..spec("sleep 100") };
-        assert_eq!(run(&executor, killed).await.unwrap().end, End::TimedOut);
+        assert_eq!(run(&executor, killed).await.unwrap().end, CommandEnd::TimedOut);
         assert_eq!(marker.sleepers().len(), 1, "{trees:?}");
         executor.shutdown().await;
         assert_eq!(marker.sleepers().len(), 1, "{trees:?}: shutdown leaves it alone too");

@@ -1,7 +1,7 @@
 //! Agents as processes of their own: what is measured or killed must not be this test binary.
 
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
-use agent_core::exec::{End, ExecSettings, FailedStep, Spec, StartError, Trees};
+use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, Spec, StartError, Trees};
 use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;
@@ -127,7 +127,7 @@ async fn crowd(trees: Trees) {
     let each = own_status("VmRSS").saturating_sub(before) / CROWD as u64;
     marker.kill();
     for one in all {
-        assert_eq!(one.await.unwrap(), End::Signaled { signal: 9, core: false });
+        assert_eq!(one.await.unwrap(), CommandEnd::Signaled { signal: 9, core: false });
     }
     say(each);
     executor.shutdown().await;
@@ -249,7 +249,7 @@ async fn zygote_killed_often(trees: Trees) {
     for (number, one) in all.into_iter().enumerate() {
         let end = one.await.unwrap().unwrap().end;
         let ran = log().lines().filter(|line| *line == number.to_string()).count();
-        assert_eq!((end, ran), (End::Exited(0), 1), "{number}");
+        assert_eq!((end, ran), (CommandEnd::Exited(0), 1), "{number}");
     }
     say("each ran once");
     executor.shutdown().await;

@@ -1,7 +1,7 @@
 //! Output to a reader, at the reader's pace.
 
 use crate::support::{Marker, eventually, executors, spec};
-use agent_core::exec::{End, ExecSettings, MAX_PIECE, Outcome, Piece, Spec};
+use agent_core::exec::{CommandEnd, ExecSettings, MAX_PIECE, Outcome, OutputPiece, Spec};
 use std::future;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -11,7 +11,7 @@ fn settings() -> ExecSettings {
 }
 
 /// Reads to the end: standard output and standard error.
-async fn read(mut pieces: mpsc::Receiver<Piece>) -> (Vec<u8>, Vec<u8>) {
+async fn read(mut pieces: mpsc::Receiver<OutputPiece>) -> (Vec<u8>, Vec<u8>) {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(piece) = pieces.recv().await {
         assert!((1..=MAX_PIECE).contains(&piece.bytes.len()));
@@ -36,7 +36,7 @@ async fn all_of_both_streams_reaches_the_reader_and_none_is_kept() {
         let all: Vec<u8> = (1..=50_000).flat_map(|n: u32| format!("{n}\n").into_bytes()).collect();
         assert!(stdout == all && stderr == [&all[..], b"last\n"].concat(), "{trees:?}");
         assert!(nothing_kept(&outcome) && outcome.stdout.dropped == 0, "{trees:?} {outcome:?}");
-        assert_eq!(outcome.end, End::Exited(0));
+        assert_eq!(outcome.end, CommandEnd::Exited(0));
         executor.shutdown().await;
     }
 }
@@ -48,7 +48,7 @@ async fn a_command_without_a_reader_waits_until_its_time_out_and_the_rest_is_cou
         let timeout = Some(Duration::from_secs(2));
         let flood = Spec { timeout, ..spec("trap '' TERM; yes") };
         let outcome = executor.stream(flood, reader, future::pending()).await.unwrap();
-        assert_eq!(outcome.end, End::TimedOut, "{trees:?}");
+        assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}");
         // One piece got through; at most a pipe full was left.
         let dropped = outcome.stdout.dropped;
         assert!((1..=64 * 1024).contains(&dropped), "{trees:?}: {dropped}");
@@ -80,7 +80,7 @@ async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
         };
         let (outcome, size) = tokio::join!(running, slow);
         let outcome = outcome.unwrap();
-        assert_eq!((outcome.end, outcome.stdout.dropped, size), (End::Exited(0), 0, 60_000), "{trees:?}");
+        assert_eq!((outcome.end, outcome.stdout.dropped, size), (CommandEnd::Exited(0), 0, 60_000), "{trees:?}");
         marker.kill();
         executor.shutdown().await;
     }
@@ -97,7 +97,7 @@ async fn a_reader_that_is_gone_ends_no_command() {
         };
         let (outcome, ()) = tokio::join!(running, leaves);
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.end, End::Exited(7), "{trees:?}");
+        assert_eq!(outcome.end, CommandEnd::Exited(7), "{trees:?}");
         assert!(outcome.stdout.dropped > 2_900_000, "{trees:?} {}", outcome.stdout.dropped);
         executor.shutdown().await;
     }
@@ -111,7 +111,7 @@ async fn a_command_without_a_reader_can_be_cancelled_and_ends_at_shutdown() {
         let (reader, _pieces) = mpsc::channel(1);
         let runs = eventually("it runs", || marker.sleepers().len() == 1);
         let outcome = executor.stream(spec(&script), reader, runs).await.unwrap();
-        assert_eq!((outcome.end, marker.sleepers()), (End::Cancelled, vec![]), "{trees:?}");
+        assert_eq!((outcome.end, marker.sleepers()), (CommandEnd::Cancelled, vec![]), "{trees:?}");
 
         let (reader, _pieces) = mpsc::channel(1);
         let running = executor.stream(spec(&script), reader, future::pending());
@@ -121,6 +121,6 @@ async fn a_command_without_a_reader_can_be_cancelled_and_ends_at_shutdown() {
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}");
         };
         let (outcome, ()) = tokio::join!(running, shutdown);
-        assert_eq!(outcome.unwrap().end, End::Cancelled, "{trees:?}");
+        assert_eq!(outcome.unwrap().end, CommandEnd::Cancelled, "{trees:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The end by time-out, cancelling and shutdown: nothing of the tree is left.
 
 use crate::support::{Marker, eventually, executors, run, spec};
-use agent_core::exec::{End, ExecSettings, Spec, StartError};
+use agent_core::exec::{CommandEnd, ExecSettings, Spec, StartError};
 use std::future;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
             let marker = Marker::new();
             let timeout = Some(Duration::from_millis(400));
             let outcome = run(&executor, Spec { timeout, ..spec(&marker.script(script)) }).await.unwrap();
-            assert_eq!(outcome.end, End::TimedOut, "{trees:?}: {name}");
+            assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}: {name}");
             assert_eq!(outcome.stdout.bytes, b"begun\n", "{trees:?}: {name}");
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}: {name}");
         }
@@ -45,7 +45,7 @@ async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
         let outcome = run(&executor, Spec { timeout, ..spec(cmd) }).await.unwrap();
         assert_eq!(
             (outcome.end, &outcome.stdout.bytes[..]),
-            (End::TimedOut, &b"begun\nbye\n"[..]),
+            (CommandEnd::TimedOut, &b"begun\nbye\n"[..]),
             "{trees:?}"
         );
         assert!(start.elapsed() < grace / 2, "{trees:?}");
@@ -62,7 +62,7 @@ async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
         let script = marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");
         let timeout = Some(Duration::from_millis(300));
         let outcome = run(&executor, Spec { timeout, ..spec(&script) }).await.unwrap();
-        assert_eq!(outcome.end, End::TimedOut, "{trees:?}");
+        assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}");
         assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}");
         executor.shutdown().await;
     }
@@ -75,7 +75,7 @@ async fn cancelling_ends_the_tree_and_so_does_losing_interest() {
         let script = marker.script("setsid sleep MARK & sleep MARK");
         let both_sleep = eventually("both sleep", || marker.sleepers().len() == 2);
         let outcome = executor.run(spec(&script), both_sleep).await.unwrap();
-        assert_eq!((outcome.end, marker.sleepers()), (End::Cancelled, vec![]), "{trees:?}");
+        assert_eq!((outcome.end, marker.sleepers()), (CommandEnd::Cancelled, vec![]), "{trees:?}");
 
         let running = executor.run(spec(&script), future::pending());
         tokio::select! {
@@ -100,7 +100,7 @@ async fn shutdown_ends_running_and_waiting_commands_and_rejects_new_ones() {
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}");
         };
         let (running, waiting, ()) = tokio::join!(running, waiting, shutdown);
-        assert_eq!(running.unwrap().end, End::Cancelled, "{trees:?}");
+        assert_eq!(running.unwrap().end, CommandEnd::Cancelled, "{trees:?}");
         assert!(matches!(waiting, Err(StartError::ShuttingDown)), "{trees:?}");
         assert!(matches!(run(&executor, spec("true")).await, Err(StartError::ShuttingDown)));
     }

@@ -1,18 +1,18 @@
 //! The agent's death and the supervisor's own.
 
-use crate::host::{State, hosts};
+use crate::host::{TaskFiles, hosts};
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, is_root, processes, spec, state};
-use agent_core::exec::{End, ExecSettings, Spec, Trees, kill_leaf};
+use agent_core::exec::{CommandEnd, ExecSettings, Spec, Trees, kill_leaf};
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::Look;
+use agent_sys::slot::SlotState;
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
 
 #[tokio::test]
 async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
     for trees in BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper) {
-        let tasks = State::new();
+        let tasks = TaskFiles::new();
         let marker = Marker::new();
         let script = marker.script("echo before; exec 2>&-; sleep MARK; echo after; exit 42");
         let mut agent = roles::begin("tasks", trees, tasks.path(), &script);
@@ -28,17 +28,17 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         let gone = |pid: &i32| name(*pid) != "basicagent-zyg" || state(*pid).is_none_or(|(s, _)| s == 'Z');
         eventually("the zygote is gone", || helpers.iter().all(gone)).await;
 
-        let next = State::open(tasks.path());
+        let next = TaskFiles::open(tasks.path());
         let (first, second) = (next.begun(1).unwrap(), next.begun(2).unwrap());
         assert!(next.is_held(1) && next.is_held(2));
         assert_eq!(next.slots.take(1, 9).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         assert_eq!(marker.sleepers().len(), 2, "{trees:?}: they go on");
         supervisor::find(&second).unwrap().unwrap().signal(Signal::SIGTERM).unwrap();
-        assert_eq!(next.record(2).await.end.unwrap(), End::Cancelled);
+        assert_eq!(next.record(2).await.end.unwrap(), CommandEnd::Cancelled);
         assert_eq!(marker.sleepers().len(), 1);
         marker.kill();
         let record = next.record(1).await;
-        assert_eq!((record.end.unwrap(), record.totals.stdout.total), (End::Exited(42), 13), "{trees:?}");
+        assert_eq!((record.end.unwrap(), record.totals.stdout.total), (CommandEnd::Exited(42), 13), "{trees:?}");
         assert!(supervisor::find(&first).unwrap().is_none());
         if trees == Trees::Cgroup {
             let root = roles::own_cgroup().join(format!("basicagent.{pid}.0"));
@@ -58,8 +58,8 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_r
         let begun = task.begun().await;
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();
         task.reaped().await;
-        assert!(!host.state.is_held(task.n));
-        let Look::Lost { begun: said, totals } = host.state.look(task.n) else { panic!("a record") };
+        assert!(!host.files.is_held(task.n));
+        let SlotState::Lost { begun: said, totals } = host.files.slot(task.n) else { panic!("a record") };
         assert_eq!((said, totals.stdout.total), (Some(begun), 6));
         assert_eq!(task.read(agent_sys::spool::Stream::Stdout, 0).bytes, b"begun\n");
         eventually("the command itself is gone", || marker.sleepers().len() <= 1).await;
@@ -82,9 +82,9 @@ async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
         let task = host.begin(spec(&marker.script("sleep MARK; exit 8"))).await;
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         host.executor.shutdown().await;
-        assert!(host.state.is_held(task.n) && marker.sleepers().len() == 1);
+        assert!(host.files.is_held(task.n) && marker.sleepers().len() == 1);
         marker.kill();
-        assert_eq!(task.record().await.end.unwrap(), End::Exited(8), "{:?}", host.trees);
+        assert_eq!(task.record().await.end.unwrap(), CommandEnd::Exited(8), "{:?}", host.trees);
     }
 }
 
@@ -97,11 +97,11 @@ async fn a_leaf_removed_before_the_command_came_costs_nothing() {
     let prepared = host.executor.prepare(&spec("echo there"), 1).await.unwrap();
     let leaf = prepared.leaf().unwrap();
     std::fs::remove_dir(&leaf).unwrap();
-    let claim = host.state.slots.take(1, 1).unwrap();
-    let dir = std::os::fd::AsFd::as_fd(&host.state.dir);
+    let claim = host.files.slots.take(1, 1).unwrap();
+    let dir = std::os::fd::AsFd::as_fd(&host.files.dir);
     let (supervisor, _lodging) =
         host.executor.supervise(prepared, &spec("echo there"), claim, dir, 0).await.unwrap();
-    assert_eq!(host.state.record(1).await.end.unwrap(), End::Exited(0));
+    assert_eq!(host.files.record(1).await.end.unwrap(), CommandEnd::Exited(0));
     eventually("it is reaped", || supervisor.reap().unwrap().is_some()).await;
     host.executor.shutdown().await;
 }

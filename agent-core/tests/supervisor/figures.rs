@@ -2,7 +2,7 @@
 
 use crate::host::{Host, Task, hosts};
 use crate::support::{eventually, run, spec};
-use agent_core::exec::{End, ExecSettings, Spec};
+use agent_core::exec::{CommandEnd, ExecSettings, Spec};
 use agent_sys::readiness;
 use agent_sys::spool::Stream;
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ async fn figures() {
 /// Interleaved, so that a noisy machine is noisy for all of them.
 async fn one_after_the_other(host: &Host) {
     let mut times: [Vec<Duration>; 6] = Default::default();
-    let sector = File::options().write(true).open(host.state.path().join("slots")).unwrap();
+    let sector = File::options().write(true).open(host.files.path().join("slots")).unwrap();
     for _ in 0..ROUNDS {
         let [call, begins, echo, silent, command, sync] = &mut times;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -85,7 +85,7 @@ async fn side_by_side(host: &Host) {
             tasks.push(host.begin(spec(cmd)).await);
         }
         for task in &tasks {
-            assert_eq!(task.record().await.end.unwrap(), End::Exited(0));
+            assert_eq!(task.record().await.end.unwrap(), CommandEnd::Exited(0));
         }
         println!("  {ROUNDS} x {cmd}: {:.0} a second", ROUNDS as f64 / start.elapsed().as_secs_f64());
     }
@@ -98,7 +98,7 @@ async fn memory(host: &Host) {
     }
     let (mut pss, mut private) = (0, 0);
     for task in &tasks {
-        eventually("it has said something", || host.state.totals(task.n).stdout.total > 0).await;
+        eventually("it has said something", || host.files.totals(task.n).stdout.total > 0).await;
         let pid = task.begun().await.pid;
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
         let field = |name: &str| -> u64 {
@@ -121,7 +121,7 @@ async fn flood(host: &Host) {
     let asked = Spec { timeout: None, ..spec("head -c 2000000000 /dev/zero") };
     let (record, task) = host.run(asked).await;
     assert_eq!(record.totals.stdout.total, 2_000_000_000);
-    assert_eq!(task.kept(Stream::Stdout).bytes.len() as u64, task.max);
+    assert_eq!(task.stored(Stream::Stdout).bytes.len() as u64, task.max);
     println!("  2 GB of output: {:?}", record.wall);
 }
 

@@ -1,10 +1,10 @@
 //! An executor with slots and a directory for tasks; tasks begun on it and looked at.
 
 use crate::support::{BOTH, eventually, is_root, start};
-use agent_core::exec::{Captured, End, ExecSettings, Executor, Lodging, Spec, StartError, Trees};
+use agent_core::exec::{Captured, CommandEnd, ExecSettings, Executor, Lodging, Spec, StartError, Trees};
 use agent_sys::StartFailure;
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Begun, Look, Record, Rest, Slots, Totals};
+use agent_sys::slot::{Begun, SlotState, Record, Leftovers, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
@@ -17,7 +17,7 @@ use test_support::Scratch;
 const SLOTS: u32 = 256;
 
 /// The slots and output files of tasks.
-pub(crate) struct State {
+pub(crate) struct TaskFiles {
     path: PathBuf,
     pub(crate) slots: Slots,
     pub(crate) dir: File,
@@ -25,11 +25,11 @@ pub(crate) struct State {
     _scratch: Option<Scratch>,
 }
 
-impl State {
+impl TaskFiles {
     pub(crate) fn new() -> Self {
         let scratch = Scratch::new("tasks");
-        let state = Self::open(scratch.path());
-        Self { _scratch: Some(scratch), ..state }
+        let files = Self::open(scratch.path());
+        Self { _scratch: Some(scratch), ..files }
     }
 
     /// Opens the slots and files of another process.
@@ -42,13 +42,13 @@ impl State {
         &self.path
     }
 
-    pub(crate) fn look(&self, n: u64) -> Look {
-        self.slots.look(index(n), n).unwrap()
+    pub(crate) fn slot(&self, n: u64) -> SlotState {
+        self.slots.state(index(n), n).unwrap()
     }
 
     pub(crate) fn begun(&self, n: u64) -> Option<Begun> {
-        match self.look(n) {
-            Look::Running { begun, .. } => begun,
+        match self.slot(n) {
+            SlotState::Running { begun, .. } => begun,
             _ => None,
         }
     }
@@ -68,8 +68,8 @@ impl State {
     /// The record of a task, once the slot is free.
     pub(crate) async fn record(&self, n: u64) -> Record {
         eventually("the slot is free", || !self.is_held(n)).await;
-        match self.look(n) {
-            Look::Ended(record) => record,
+        match self.slot(n) {
+            SlotState::Ended(record) => record,
             other => panic!("no record of {n}: {other:?}"),
         }
     }
@@ -82,7 +82,7 @@ fn index(n: u64) -> u32 {
 pub(crate) struct Host {
     pub(crate) trees: Trees,
     pub(crate) executor: Executor,
-    pub(crate) state: State,
+    pub(crate) files: TaskFiles,
     next: Cell<u64>,
 }
 
@@ -90,12 +90,12 @@ pub(crate) struct Host {
 pub(crate) fn hosts(settings: &ExecSettings) -> impl Iterator<Item = Host> + use<> {
     let settings = settings.clone();
     let ways = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
-    ways.map(move |trees| Host::start(trees, settings.clone(), State::new()))
+    ways.map(move |trees| Host::start(trees, settings.clone(), TaskFiles::new()))
 }
 
 impl Host {
-    pub(crate) fn start(trees: Trees, settings: ExecSettings, state: State) -> Self {
-        Self { trees, executor: start(trees, settings), state, next: Cell::new(1) }
+    pub(crate) fn start(trees: Trees, settings: ExecSettings, files: TaskFiles) -> Self {
+        Self { trees, executor: start(trees, settings), files, next: Cell::new(1) }
     }
 
     pub(crate) async fn begin(&self, spec: Spec) -> Task<'_> {
@@ -113,9 +113,9 @@ impl Host {
         let leaf = prepared.leaf();
         assert_eq!(leaf.is_some(), self.trees == Trees::Cgroup);
         let max = prepared.max_output(&spec);
-        let claim = self.state.slots.take(index(n), n).unwrap();
+        let claim = self.files.slots.take(index(n), n).unwrap();
         let (supervisor, lodging) =
-            self.executor.supervise(prepared, &spec, claim, self.state.dir.as_fd(), not_before).await?;
+            self.executor.supervise(prepared, &spec, claim, self.files.dir.as_fd(), not_before).await?;
         let lodging = Cell::new(Some(lodging));
         Ok(Task { host: self, n, supervisor, max, leaf, lodging })
     }
@@ -126,7 +126,7 @@ impl Host {
         (task.record().await, task)
     }
 
-    pub(crate) async fn end(&self, spec: Spec) -> Result<End, StartFailure> {
+    pub(crate) async fn end(&self, spec: Spec) -> Result<CommandEnd, StartFailure> {
         self.run(spec).await.0.end
     }
 }
@@ -144,8 +144,8 @@ impl Task<'_> {
     /// Waits for the supervisor's end, takes its record, and gives back what the task lodged in.
     pub(crate) async fn record(&self) -> Record {
         self.reaped().await;
-        let record = self.host.state.record(self.n).await;
-        self.give_back(record.is_by_itself().then_some(record.rest));
+        let record = self.host.files.record(self.n).await;
+        self.give_back(record.is_by_itself().then_some(record.leftovers));
         if let Some(leaf) = &self.leaf {
             let in_use = record.is_by_itself() || has_processes(leaf);
             assert!(!leaf.exists() || in_use, "an empty leaf is left");
@@ -158,7 +158,7 @@ impl Task<'_> {
     }
 
     /// As the agent does when a task is over.
-    pub(crate) fn give_back(&self, left: Option<Rest>) {
+    pub(crate) fn give_back(&self, left: Option<Leftovers>) {
         if let Some(lodging) = self.lodging.take() {
             lodging.give_back(left);
         }
@@ -169,8 +169,8 @@ impl Task<'_> {
     }
 
     pub(crate) async fn begun(&self) -> Begun {
-        eventually("it has begun", || self.host.state.begun(self.n).is_some()).await;
-        self.host.state.begun(self.n).unwrap()
+        eventually("it has begun", || self.host.files.begun(self.n).is_some()).await;
+        self.host.files.begun(self.n).unwrap()
     }
 
     pub(crate) fn cancel(&self) {
@@ -178,23 +178,23 @@ impl Task<'_> {
     }
 
     pub(crate) fn read(&self, stream: Stream, offset: u64) -> Part {
-        let state = &self.host.state;
+        let files = &self.host.files;
         let extent = || {
-            let totals = state.totals(self.n);
+            let totals = files.totals(self.n);
             Ok(if stream == Stream::Stdout { totals.stdout } else { totals.stderr })
         };
-        state.source(self.n, stream, self.max).read(extent, offset, 1 << 20).unwrap()
+        files.source(self.n, stream, self.max).read(extent, offset, 1 << 20).unwrap()
     }
 
-    /// All that is kept of a stream once the task is over.
-    pub(crate) fn kept(&self, stream: Stream) -> Captured {
-        let Look::Ended(record) = self.host.state.look(self.n) else { panic!("it is not over") };
+    /// Returns everything stored of a stream of a finished task.
+    pub(crate) fn stored(&self, stream: Stream) -> Captured {
+        let SlotState::Ended(record) = self.host.files.slot(self.n) else { panic!("it is not over") };
         let extent = if stream == Stream::Stdout { record.totals.stdout } else { record.totals.stderr };
-        self.host.state.source(self.n, stream, self.max).kept(extent).unwrap().into()
+        self.host.files.source(self.n, stream, self.max).stored(extent).unwrap().into()
     }
 
     pub(crate) fn stdout(&self) -> String {
-        String::from_utf8(self.kept(Stream::Stdout).bytes).unwrap()
+        String::from_utf8(self.stored(Stream::Stdout).bytes).unwrap()
     }
 
     pub(crate) fn find(&self, begun: &Begun) -> Option<PidFd> {

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::exec::{End, ExecSettings, Trees};
+use agent_core::exec::{CommandEnd, ExecSettings, Trees};
 
 fn host() -> Host {
     hosts(&ExecSettings::default()).find(|host| host.trees == Trees::Cgroup).expect("this host has cgroups")
@@ -16,7 +16,7 @@ async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
     let host = host();
     let (_, first) = host.run(spec("exit 3")).await;
     let (record, second) = host.run(spec("cat /proc/self/cgroup")).await;
-    assert_eq!((record.end.unwrap(), &second.leaf), (End::Exited(0), &first.leaf));
+    assert_eq!((record.end.unwrap(), &second.leaf), (CommandEnd::Exited(0), &first.leaf));
     let name = first.leaf.as_ref().and_then(|leaf| leaf.file_name()).and_then(|name| name.to_str()).unwrap();
     assert!(second.stdout().contains(&format!("/{name}\n")), "{}: {}", name, second.stdout());
     // At once, two are needed.
@@ -38,9 +38,9 @@ async fn a_leaf_that_was_killed_is_not_used_again() {
     let task = host.begin(spec("sleep 1000")).await;
     task.begun().await;
     task.cancel();
-    assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
+    assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
     let (record, next) = host.run(spec("true")).await;
-    assert_eq!(record.end.unwrap(), End::Exited(0));
+    assert_eq!(record.end.unwrap(), CommandEnd::Exited(0));
     assert_ne!(next.leaf, task.leaf);
     assert!(!task.leaf.as_ref().unwrap().exists());
     host.executor.shutdown().await;
@@ -60,7 +60,7 @@ async fn a_leaf_with_a_background_process_waits_until_that_is_gone() {
     let cancelled = host.begin(spec("sleep 1000")).await;
     cancelled.begun().await;
     cancelled.cancel();
-    assert_eq!(cancelled.record().await.end.unwrap(), End::Cancelled);
+    assert_eq!(cancelled.record().await.end.unwrap(), CommandEnd::Cancelled);
     assert_eq!(marker.sleepers().len(), 1, "and not killed with another task");
     marker.kill();
     eventually("it is gone", || marker.sleepers().is_empty()).await;

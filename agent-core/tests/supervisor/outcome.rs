@@ -2,8 +2,8 @@
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
-use agent_core::exec::{End, ExecSettings, Spec, StartError};
-use agent_sys::slot::{Look, Rest};
+use agent_core::exec::{CommandEnd, ExecSettings, Spec, StartError};
+use agent_sys::slot::{SlotState, Leftovers};
 use agent_sys::spool::Stream;
 use agent_sys::{Stage, StartFailure};
 use std::fs;
@@ -12,16 +12,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[tokio::test]
 async fn status_signal_and_core_flag_are_recorded() {
     let table = [
-        ("true", End::Exited(0)),
-        ("exit 3", End::Exited(3)),
-        ("exit 127", End::Exited(127)),
-        ("no-such-program-anywhere", End::Exited(127)),
-        ("kill -9 $$", End::Signaled { signal: 9, core: false }),
-        ("ulimit -c 0; kill -SEGV $$", End::Signaled { signal: 11, core: false }),
-        ("exec >&- 2>&-; exit 4", End::Exited(4)),
-        ("cat; exit 5", End::Exited(5)),
+        ("true", CommandEnd::Exited(0)),
+        ("exit 3", CommandEnd::Exited(3)),
+        ("exit 127", CommandEnd::Exited(127)),
+        ("no-such-program-anywhere", CommandEnd::Exited(127)),
+        ("kill -9 $$", CommandEnd::Signaled { signal: 9, core: false }),
+        ("ulimit -c 0; kill -SEGV $$", CommandEnd::Signaled { signal: 11, core: false }),
+        ("exec >&- 2>&-; exit 4", CommandEnd::Exited(4)),
+        ("cat; exit 5", CommandEnd::Exited(5)),
         // What a command does to its parent is its own affair, but it cannot make it cancel others.
-        ("kill -HUP $PPID; kill -INT $PPID; exit 6", End::Exited(6)),
+        ("kill -HUP $PPID; kill -INT $PPID; exit 6", CommandEnd::Exited(6)),
     ];
     for host in hosts(&ExecSettings::default()) {
         for (cmd, expected) in table {
@@ -45,9 +45,9 @@ async fn times_and_usage_are_those_of_the_command() {
         assert!(record.wall >= Duration::from_millis(200), "{:?}", record.wall);
         let usage = record.usage.unwrap();
         assert!(usage.user > Duration::from_millis(10) && usage.max_rss_kib > 500, "{usage:?}");
-        assert_eq!(record.rest, Rest::Nothing);
+        assert_eq!(record.leftovers, Leftovers::Nothing);
         assert_eq!(record.totals.stdout.total, 0);
-        let file = host.state.path().join(Stream::Stdout.file_name(task.n));
+        let file = host.files.path().join(Stream::Stdout.file_name(task.n));
         assert!(!file.exists(), "a task that says nothing has no file");
         host.executor.shutdown().await;
     }
@@ -67,7 +67,7 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
         assert!(task.begun().await.wall_ms >= moment, "it had begun before");
         let record = task.record().await;
         assert!(record.started_ms >= moment, "{} < {moment}", record.started_ms);
-        assert_eq!(record.end.unwrap(), End::TimedOut);
+        assert_eq!(record.end.unwrap(), CommandEnd::TimedOut);
         assert!(
             record.wall >= Duration::from_secs(1),
             "the time-out counts from the start: {:?}",
@@ -91,7 +91,7 @@ async fn a_task_can_be_cancelled_before_its_moment() {
             host.attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap()).await.unwrap();
         task.begun().await;
         task.cancel();
-        assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
+        assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
         host.executor.shutdown().await;
     }
 }
@@ -169,9 +169,9 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
         let (record, task) = host.run(Spec { user, stdin, separate_stderr: true, ..spec(cmd) }).await;
         assert_eq!(
             (record.end.unwrap(), &task.stdout()[..]),
-            (End::Exited(0), "nobody\nnogroup\nin\nalone\n")
+            (CommandEnd::Exited(0), "nobody\nnogroup\nin\nalone\n")
         );
-        assert!(task.kept(Stream::Stderr).bytes.starts_with(b"x\n"));
+        assert!(task.stored(Stream::Stderr).bytes.starts_with(b"x\n"));
         host.executor.shutdown().await;
     }
 }
@@ -182,11 +182,11 @@ async fn two_tasks_at_once_do_not_affect_each_other() {
         let marker = Marker::new();
         let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
         let (second, task) = host.run(spec("echo two; exit 2")).await;
-        assert_eq!((second.end.unwrap(), &task.stdout()[..]), (End::Exited(2), "two\n"));
-        assert!(matches!(host.state.look(first.n), Look::Running { .. }));
+        assert_eq!((second.end.unwrap(), &task.stdout()[..]), (CommandEnd::Exited(2), "two\n"));
+        assert!(matches!(host.files.slot(first.n), SlotState::Running { .. }));
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         marker.kill();
-        assert_eq!((first.record().await.end.unwrap(), &first.stdout()[..]), (End::Exited(1), "one\n"));
+        assert_eq!((first.record().await.end.unwrap(), &first.stdout()[..]), (CommandEnd::Exited(1), "one\n"));
         host.executor.shutdown().await;
     }
 }
@@ -196,10 +196,10 @@ async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
     for host in hosts(&ExecSettings::default()) {
         let task = host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
         let pid = task.begun().await.pid;
-        eventually("its output is there", || host.state.totals(task.n).stdout.total == 6).await;
+        eventually("its output is there", || host.files.totals(task.n).stdout.total == 6).await;
         let mut open = descriptors(pid);
         open.sort();
-        let path = |name: &str| host.state.path().join(name).display().to_string();
+        let path = |name: &str| host.files.path().join(name).display().to_string();
         let mut expected = vec![path("slots"), path("").trim_end_matches('/').into(), path("1.out")];
         expected.extend(["/dev/null"; 3].map(String::from));
         // Two streams and the pipe for a failure to exec.
@@ -211,7 +211,7 @@ async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(status.starts_with("Name:\tbasicagent-task\n"), "{status}");
         task.cancel();
-        assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
+        assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
         host.executor.shutdown().await;
     }
 }
@@ -232,7 +232,7 @@ async fn a_supervisor_is_found_by_its_start_time_and_no_other_process_is() {
     assert!(task.find(&agent_sys::slot::Begun { ticks: 0, ..begun }).is_none());
     let found = task.find(&begun).unwrap();
     found.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
+    assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
     assert!(task.find(&begun).is_none());
     host.executor.shutdown().await;
 }

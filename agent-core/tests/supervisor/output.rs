@@ -3,7 +3,7 @@
 use crate::host::hosts;
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, needs_root, spec};
-use agent_core::exec::{End, ExecSettings, Spec};
+use agent_core::exec::{CommandEnd, ExecSettings, Spec};
 use agent_sys::spool::Stream;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +16,7 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
         let task = host.begin(Spec { separate_stderr: true, ..spec(&script) }).await;
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         eventually("both lines are there", || {
-            let totals = host.state.totals(task.n);
+            let totals = host.files.totals(task.n);
             (totals.stdout.total, totals.stderr.total) == (6, 6)
         })
         .await;
@@ -29,7 +29,7 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
         task.record().await;
         assert_eq!(task.read(Stream::Stdout, 6).bytes, b"second\n");
         assert_eq!(task.stdout(), "first\nsecond\n");
-        let file = fs::metadata(host.state.path().join(Stream::Stdout.file_name(task.n))).unwrap();
+        let file = fs::metadata(host.files.path().join(Stream::Stdout.file_name(task.n))).unwrap();
         assert_eq!(file.mode() & 0o777, 0o600);
         host.executor.shutdown().await;
     }
@@ -42,7 +42,7 @@ async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_everything() {
     for host in hosts(&ExecSettings::default()) {
         for max in [0, 1, 7, 4096, 100_001, 1 << 20, 4 << 20] {
             let (record, task) = host.run(Spec { max_output: Some(max), ..spec("seq 400000") }).await;
-            let kept = task.kept(Stream::Stdout);
+            let kept = task.stored(Stream::Stdout);
             let (head, tail) = (max / 2, max - max / 2);
             let expected = if max as u64 >= total {
                 stream.clone()
@@ -53,7 +53,7 @@ async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_everything() {
             assert_eq!(kept.dropped, total - expected.len() as u64);
             let extent = record.totals.stdout;
             assert_eq!((extent.total, extent.stopped), (total, false));
-            let length = fs::metadata(host.state.path().join(Stream::Stdout.file_name(task.n)));
+            let length = fs::metadata(host.files.path().join(Stream::Stdout.file_name(task.n)));
             assert_eq!(length.map_or(0, |file| file.len()), expected.len() as u64);
         }
         host.executor.shutdown().await;
@@ -69,7 +69,7 @@ async fn a_reader_gets_no_wrong_byte_while_the_ring_goes_round() {
             let task = host.begin(Spec { max_output: Some(max), ..spec(cmd) }).await;
             let (mut next, mut seen, mut jumps) = (0, 0, 0);
             // However fast we read from then on, what was first is gone.
-            let written = || host.state.totals(task.n).stdout.total;
+            let written = || host.files.totals(task.n).stdout.total;
             eventually("the ring has gone round", || written() > 4 * max as u64).await;
             while next < 61 * 5000 * 8 {
                 let part = task.read(Stream::Stdout, next);
@@ -108,8 +108,8 @@ async fn a_background_child_that_holds_the_pipe_does_not_hold_back_the_record() 
         let marker = Marker::new();
         let task = host.begin(spec(&marker.script("echo begun; sleep MARK & exit 9"))).await;
         task.reaped().await;
-        let record = host.state.record(task.n).await;
-        assert_eq!((record.end.unwrap(), &task.stdout()[..]), (End::Exited(9), "begun\n"));
+        let record = host.files.record(task.n).await;
+        assert_eq!((record.end.unwrap(), &task.stdout()[..]), (CommandEnd::Exited(9), "begun\n"));
         assert_eq!(marker.sleepers().len(), 1, "it is left alone");
         task.give_back(None);
         if let Some(leaf) = &task.leaf {

@@ -1,6 +1,6 @@
 //! Agents as processes of their own: to be killed, or with a disk of their own.
 
-use crate::host::{Host, State};
+use crate::host::{Host, TaskFiles};
 use crate::support::{DEADLINE, spec};
 use agent_core::exec::{ExecSettings, Spec, Trees};
 use agent_sys::spool::Stream;
@@ -26,8 +26,8 @@ pub(crate) fn begin(role: &str, trees: Trees, state: &Path, script: &str) -> Chi
 
 /// Plays a role whose state directory is a file system of 1 MiB: what it said.
 pub(crate) fn play_on_full_disk(role: &str, trees: Trees) -> String {
-    let state = State::new();
-    let inner = command(role, trees, state.path(), "");
+    let files = TaskFiles::new();
+    let inner = command(role, trees, files.path(), "");
     let mut outer = Command::new("unshare");
     let script = r#"mount -t tmpfs -o size=1m tmpfs "$STATE" && exec "$@""#;
     outer.args(["-m", "--propagation", "private", "sh", "-c", script, "sh"]);
@@ -52,8 +52,8 @@ pub(crate) fn own_cgroup() -> PathBuf {
 async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
     let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
-    let state = State::open(Path::new(&std::env::var_os("STATE").unwrap()));
-    let host = Host::start(trees, ExecSettings::default(), state);
+    let files = TaskFiles::open(Path::new(&std::env::var_os("STATE").unwrap()));
+    let host = Host::start(trees, ExecSettings::default(), files);
     match role.as_str() {
         "tasks" => tasks(&host, &std::env::var("SCRIPT").unwrap()).await,
         "full-disk" => full_disk(&host).await,
@@ -75,7 +75,7 @@ async fn full_disk(host: &Host) {
     let asked = Spec { max_output: Some(8 << 20), ..spec("yes 123456789 | head -c 3000000") };
     let (record, task) = host.run(asked).await;
     let extent = record.totals.stdout;
-    let kept = task.kept(Stream::Stdout).bytes;
+    let kept = task.stored(Stream::Stdout).bytes;
     let line = b"123456789\n".iter().cycle();
     let whole = kept.len() > 500_000 && kept.iter().zip(line).all(|(kept, printed)| kept == printed);
     let prefix = if whole { "whole prefix" } else { "broken" };
@@ -84,11 +84,11 @@ async fn full_disk(host: &Host) {
 
     let (record, task) = host.run(spec("echo small; exit 7")).await;
     let extent = record.totals.stdout;
-    let kept = if task.kept(Stream::Stdout).bytes.is_empty() { "none" } else { "some" };
+    let kept = if task.stored(Stream::Stdout).bytes.is_empty() { "none" } else { "some" };
     let stopped = if extent.stopped { "stopped" } else { "stored" };
     say(format!("small {:?} total {} {stopped} {kept}", record.end.unwrap(), extent.total));
 
-    fs::remove_file(host.state.path().join(Stream::Stdout.file_name(1))).unwrap();
+    fs::remove_file(host.files.path().join(Stream::Stdout.file_name(1))).unwrap();
     let (record, _) = host.run(spec("echo again")).await;
     let extent = record.totals.stdout;
     let stopped = if extent.stopped { "stopped" } else { "stored" };

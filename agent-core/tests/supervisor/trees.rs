@@ -3,8 +3,8 @@
 use crate::host::hosts;
 use crate::roles;
 use crate::support::{DEADLINE, Marker, eventually, needs_root, processes, spec};
-use agent_core::exec::{End, ExecSettings, Spec};
-use agent_sys::slot::Rest;
+use agent_core::exec::{CommandEnd, ExecSettings, Spec};
+use agent_sys::slot::Leftovers;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -40,8 +40,8 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
             let timeout = Some(Duration::from_millis(400));
             let (record, task) = host.run(Spec { timeout, ..spec(&marker.script(script)) }).await;
             assert_eq!(
-                (record.end.unwrap(), record.rest),
-                (End::TimedOut, Rest::Nothing),
+                (record.end.unwrap(), record.leftovers),
+                (CommandEnd::TimedOut, Leftovers::Nothing),
                 "{:?}: {name}",
                 host.trees
             );
@@ -76,8 +76,8 @@ async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
             task.cancel();
             let record = task.record().await;
             assert_eq!(
-                (record.end.unwrap(), record.rest),
-                (End::Cancelled, Rest::Nothing),
+                (record.end.unwrap(), record.leftovers),
+                (CommandEnd::Cancelled, Leftovers::Nothing),
                 "{:?}: {name}",
                 host.trees
             );
@@ -99,13 +99,13 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
         for (name, script) in SCRIPTS.into_iter().filter(|(name, _)| *name != "bomb") {
             let marker = Marker::new();
             let task = host.begin(Spec { timeout: None, ..spec(&marker.script(script)) }).await;
-            eventually("it has begun", || host.state.totals(task.n).stdout.total >= 6).await;
+            eventually("it has begun", || host.files.totals(task.n).stdout.total >= 6).await;
             task.cancel();
             task.cancel();
             let record = task.record().await;
             assert_eq!(
-                (record.end.unwrap(), record.rest),
-                (End::Cancelled, Rest::Nothing),
+                (record.end.unwrap(), record.leftovers),
+                (CommandEnd::Cancelled, Leftovers::Nothing),
                 "{:?}: {name}",
                 host.trees
             );
@@ -114,7 +114,7 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
         // Before it could even begin.
         let task = host.begin(Spec { timeout: None, ..spec("sleep 1000") }).await;
         task.cancel();
-        assert_eq!(task.record().await.end.unwrap(), End::Cancelled);
+        assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
         host.executor.shutdown().await;
     }
 }
@@ -129,7 +129,7 @@ async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
         let (record, task) = host.run(Spec { timeout, ..spec(cmd) }).await;
         assert_eq!(
             (record.end.unwrap(), &task.stdout()[..]),
-            (End::TimedOut, "begun\nbye\n"),
+            (CommandEnd::TimedOut, "begun\nbye\n"),
             "{:?}",
             host.trees
         );
@@ -145,7 +145,7 @@ async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
         let script = marker.script("bash -c 'yes; :' flood-MARK & sleep 0.1; exit 3");
         let task = host.begin(Spec { max_output: Some(100), ..spec(&script) }).await;
         task.reaped().await;
-        assert_eq!(host.state.record(task.n).await.end.unwrap(), End::Exited(3));
+        assert_eq!(host.files.record(task.n).await.end.unwrap(), CommandEnd::Exited(3));
         // Its pipe is closed now.
         let flood = || processes().into_iter().any(|pid| has_argument(pid, &format!("flood-{}", marker.0)));
         eventually("the flood has ended by SIGPIPE", || !flood()).await;
@@ -172,7 +172,7 @@ async fn a_flood_of_output_holds_up_no_time_out() {
         let asked =
             Spec { timeout, max_output: Some(10_000), separate_stderr: true, ..spec("yes >&2 & yes") };
         let (record, _) = host.run(asked).await;
-        assert_eq!((record.end.unwrap(), record.rest), (End::TimedOut, Rest::Nothing));
+        assert_eq!((record.end.unwrap(), record.leftovers), (CommandEnd::TimedOut, Leftovers::Nothing));
         assert!(record.totals.stdout.total > 10_000 && record.totals.stderr.total > 10_000);
         assert!(record.wall < DEADLINE, "{:?}", record.wall);
         host.executor.shutdown().await;

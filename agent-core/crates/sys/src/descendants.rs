@@ -18,7 +18,7 @@ const STOP_ROUNDS: usize = 16;
 
 /// A process as /proc showed it: the start time distinguishes it from a later one of its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Seen {
+struct Descendant {
     pid: i32,
     started: u64,
 }
@@ -27,7 +27,7 @@ struct Seen {
 pub(crate) fn terminate_all() {
     let all = find();
     for signal in [Signal::SIGTERM, Signal::SIGCONT] {
-        all.iter().for_each(|seen| send(*seen, signal));
+        all.iter().for_each(|descendant| send(*descendant, signal));
     }
 }
 
@@ -37,13 +37,13 @@ pub(crate) fn kill_all() {
     hurry();
     let mut stopped = HashSet::new();
     for _ in 0..STOP_ROUNDS {
-        let fresh: Vec<Seen> = find().into_iter().filter(|seen| stopped.insert(*seen)).collect();
+        let fresh: Vec<Descendant> = find().into_iter().filter(|descendant| stopped.insert(*descendant)).collect();
         if fresh.is_empty() {
             break;
         }
-        fresh.iter().for_each(|seen| send(*seen, Signal::SIGSTOP));
+        fresh.iter().for_each(|descendant| send(*descendant, Signal::SIGSTOP));
     }
-    stopped.iter().for_each(|seen| send(*seen, Signal::SIGKILL));
+    stopped.iter().for_each(|descendant| send(*descendant, Signal::SIGKILL));
 }
 
 /// Raises this process's priority above those it kills: among a thousand processes that fork, an
@@ -55,10 +55,10 @@ fn hurry() {
 }
 
 /// Signals the process that was seen, never another that has its number by now.
-fn send(seen: Seen, signal: Signal) {
+fn send(descendant: Descendant, signal: Signal) {
     // Opened first, checked afterwards: the start time then vouches for the descriptor.
-    if let Ok(process) = PidFd::open(seen.pid)
-        && stat(seen.pid).is_some_and(|stat| stat.started == seen.started)
+    if let Ok(process) = PidFd::open(descendant.pid)
+        && stat(descendant.pid).is_some_and(|stat| stat.started == descendant.started)
     {
         // It fails when the process is gone, or is another user's (a set-user-id program under an
         // agent that is not root): nothing more can be done here.
@@ -67,19 +67,19 @@ fn send(seen: Seen, signal: Signal) {
 }
 
 /// Returns all processes below this one, zombies included.
-fn find() -> Vec<Seen> {
-    let mut children: HashMap<i32, Vec<Seen>> = HashMap::new();
+fn find() -> Vec<Descendant> {
+    let mut children: HashMap<i32, Vec<Descendant>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         if let Some(Stat { parent, started, .. }) = stat(pid) {
-            children.entry(parent).or_default().push(Seen { pid, started });
+            children.entry(parent).or_default().push(Descendant { pid, started });
         }
     }
     let mut found = Vec::new();
     let mut next = vec![nix::unistd::getpid().as_raw()];
     while let Some(parent) = next.pop() {
         let below = children.remove(&parent).unwrap_or_default();
-        next.extend(below.iter().map(|seen| seen.pid));
+        next.extend(below.iter().map(|descendant| descendant.pid));
         found.extend(below);
     }
     found

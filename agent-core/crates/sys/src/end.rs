@@ -18,7 +18,7 @@ pub enum Exit {
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum CommandEnd {
     /// It exited with this status.
     Exited(u8),
     /// A signal ended it that neither the agent nor a supervisor sent.
@@ -63,7 +63,7 @@ pub struct ProcessEnd {
     pub usage: Usage,
 }
 
-impl End {
+impl CommandEnd {
     /// Returns whether nothing of the command's tree was killed.
     #[must_use]
     pub fn is_by_itself(self) -> bool {
@@ -74,7 +74,7 @@ impl End {
     }
 }
 
-impl From<Exit> for End {
+impl From<Exit> for CommandEnd {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Exited(status) => Self::Exited(status),
@@ -83,7 +83,7 @@ impl From<Exit> for End {
     }
 }
 
-impl From<StopReason> for End {
+impl From<StopReason> for CommandEnd {
     fn from(reason: StopReason) -> Self {
         match reason {
             StopReason::TimedOut => Self::TimedOut,

@@ -66,6 +66,16 @@ pub struct Launch<'a> {
     pub env: &'a [CString],
 }
 
+impl Launch<'_> {
+    /// Appends the working directory, the arguments and the environment to a body.
+    fn put_strings(&self, body: &mut Vec<u8>) {
+        let env = self.env.iter().map(CString::as_c_str);
+        for string in [self.cwd].into_iter().chain(self.argv.iter().copied()).chain(env) {
+            body.extend_from_slice(string.to_bytes_with_nul());
+        }
+    }
+}
+
 /// The thing that holds the started processes together, so that they can be found and ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Holder<'a> {
@@ -98,6 +108,16 @@ pub struct Supervision<'a> {
     pub max_output: u64,
     /// Standard error on its own instead of within standard output.
     pub separate_stderr: bool,
+}
+
+impl Supervision<'_> {
+    /// Returns the beginning of the body; [`OwnedSupervision::parse`] reads it.
+    fn words(&self) -> [u64; SUPERVISION] {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let index = u64::from(self.claim.index());
+        let timeout = self.timeout.map_or(u64::MAX, millis);
+        [self.claim.n(), index, timeout, millis(self.grace), self.not_before, self.max_output]
+    }
 }
 
 /// The descriptors a command gets.
@@ -195,22 +215,13 @@ pub(crate) fn send(
             flag(task.separate_stderr, SEPARATE_STDERR);
             fds.extend(task.leaf);
             fds.extend([task.claim.as_fd(), task.dir]);
-            let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            let index = u64::from(task.claim.index());
-            let timeout = task.timeout.map_or(u64::MAX, millis);
-            let grace = millis(task.grace);
-            let words = [task.claim.n(), index, timeout, grace, task.not_before, task.max_output];
-            body.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+            body.extend(task.words().iter().flat_map(|word| word.to_ne_bytes()));
         }
     }
     let (uid, gid, groups) =
         launch.identity.map_or((0, 0, &[][..]), |identity| (identity.uid, identity.gid, &identity.groups));
-
     body.extend(groups.iter().flat_map(|group| group.to_ne_bytes()));
-    let arguments = launch.argv.iter().copied();
-    for string in [launch.cwd].into_iter().chain(arguments).chain(launch.env.iter().map(CString::as_c_str)) {
-        body.extend_from_slice(string.to_bytes_with_nul());
-    }
+    launch.put_strings(&mut body);
     let in_file =
         (HEADER + body.len() > MAX_PACKET).then(|| file_of(c"basicagent-launch", &body)).transpose()?;
     flag(in_file.is_some(), BODY_IN_FILE);
@@ -246,31 +257,87 @@ pub fn file_of(name: &CStr, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads what [`send`] wrote; anything else is `InvalidData`.
-pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
-    let bad = || io::Error::new(io::ErrorKind::InvalidData, "not a launch");
-    let (header, rest) = packet.split_at_checked(HEADER).ok_or_else(bad)?;
-    let (id, numbers) = header.split_at_checked(8).ok_or_else(bad)?;
-    let id = id.try_into().map(u64::from_ne_bytes).map_err(|_| bad())?;
-    let mut numbers = numbers.chunks_exact(4).map(|number| number.try_into().map_or(0, u32::from_ne_bytes));
-    let mut number = || numbers.next().unwrap_or(0);
-    let (flags, uid, gid, groups, argc, envc) = (number(), number(), number(), number(), number(), number());
-    if argc == 0 || argc > MAX_STRINGS || envc > MAX_STRINGS || groups > MAX_GROUPS {
-        return Err(bad());
+/// The fixed beginning of a packet.
+struct Header {
+    id: u64,
+    flags: u32,
+    uid: u32,
+    gid: u32,
+    groups: u32,
+    argc: u32,
+    envc: u32,
+}
+
+impl Header {
+    /// Splits the header off a packet.
+    fn parse(packet: &[u8]) -> io::Result<(Self, &[u8])> {
+        let (header, rest) = packet.split_at_checked(HEADER).ok_or_else(invalid)?;
+        let (id, numbers) = header.split_at_checked(8).ok_or_else(invalid)?;
+        let id = id.try_into().map(u64::from_ne_bytes).map_err(|_| invalid())?;
+        let mut numbers =
+            numbers.chunks_exact(4).map(|number| number.try_into().map_or(0, u32::from_ne_bytes));
+        let mut number = || numbers.next().unwrap_or(0);
+        let (flags, uid, gid) = (number(), number(), number());
+        let (groups, argc, envc) = (number(), number(), number());
+        if argc == 0 || argc > MAX_STRINGS || envc > MAX_STRINGS || groups > MAX_GROUPS {
+            return Err(invalid());
+        }
+        Ok((Self { id, flags, uid, gid, groups, argc, envc }, rest))
     }
 
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl OwnedSupervision {
+    /// Reads the words at the beginning of `body` and moves it past them.
+    fn parse(
+        header: &Header,
+        body: &mut &[u8],
+        slot: OwnedFd,
+        dir: OwnedFd,
+        leaf: Option<OwnedFd>,
+    ) -> io::Result<Self> {
+        let (words, rest) = body.split_first_chunk::<{ SUPERVISION * 8 }>().ok_or_else(invalid)?;
+        *body = rest;
+        let mut words = words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
+        let mut word = || words.next().unwrap_or(0);
+        let (n, index, timeout, grace) = (word(), word(), word(), word());
+        let (not_before, max_output) = (word(), word());
+        let index = u32::try_from(index).map_err(|_| invalid())?;
+        Ok(Self {
+            claim: Claim::received(slot, index, n),
+            dir,
+            leaf,
+            timeout: (timeout != u64::MAX).then_some(Duration::from_millis(timeout)),
+            grace: Duration::from_millis(grace),
+            not_before,
+            max_output,
+            separate_stderr: header.has(SEPARATE_STDERR),
+        })
+    }
+}
+
+fn invalid() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not a launch")
+}
+
+/// Reads what [`send`] wrote; anything else is `InvalidData`.
+pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
+    let (header, rest) = Header::parse(packet)?;
     let mut fds = fds.into_iter();
-    let mut take = |condition: bool| condition.then(|| fds.next().ok_or_else(bad)).transpose();
-    let stdout = take(flags & STDOUT != 0)?;
-    let cgroup = take(flags & CGROUP != 0)?;
-    let keeper = take(flags & KEEPER != 0)?;
-    let (slot, dir) = (take(flags & SUPERVISOR != 0)?, take(flags & SUPERVISOR != 0)?);
-    let stdin = take(flags & STDIN != 0)?;
-    let stderr = take(flags & STDERR != 0)?;
-    let joins = (flags & JOINS) >> JOINS_SHIFT;
-    let joins = (0..joins).map(|_| take(true)?.ok_or_else(bad)).collect::<Result<_, _>>()?;
+    let mut take = |condition: bool| condition.then(|| fds.next().ok_or_else(invalid)).transpose();
+    let stdout = take(header.has(STDOUT))?;
+    let cgroup = take(header.has(CGROUP))?;
+    let keeper = take(header.has(KEEPER))?;
+    let (slot, dir) = (take(header.has(SUPERVISOR))?, take(header.has(SUPERVISOR))?);
+    let stdin = take(header.has(STDIN))?;
+    let stderr = take(header.has(STDERR))?;
+    let joins = (header.flags & JOINS) >> JOINS_SHIFT;
+    let joins = (0..joins).map(|_| take(true)?.ok_or_else(invalid)).collect::<Result<_, _>>()?;
     let mut long_body = Vec::new();
-    let mut body = match take(flags & BODY_IN_FILE != 0)? {
+    let mut body = match take(header.has(BODY_IN_FILE))? {
         Some(file) => {
             File::from(file).read_to_end(&mut long_body)?;
             &long_body[..]
@@ -283,46 +350,21 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
         (Some(cgroup), None, None, None) => OwnedHolder::Cgroup(cgroup),
         (None, Some(keeper), None, None) => OwnedHolder::Keeper(keeper),
         (leaf, None, Some(slot), Some(dir)) => {
-            let (words, rest) = body.split_first_chunk::<{ SUPERVISION * 8 }>().ok_or_else(bad)?;
-            body = rest;
-            let mut words = words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
-            let mut word = || words.next().unwrap_or(0);
-            let (n, index, timeout, grace) = (word(), word(), word(), word());
-            let (not_before, max_output) = (word(), word());
-            let index = u32::try_from(index).map_err(|_| bad())?;
-            OwnedHolder::Supervisor(OwnedSupervision {
-                claim: Claim::received(slot, index, n),
-                dir,
-                leaf,
-                timeout: (timeout != u64::MAX).then_some(Duration::from_millis(timeout)),
-                grace: Duration::from_millis(grace),
-                not_before,
-                max_output,
-                separate_stderr: flags & SEPARATE_STDERR != 0,
-            })
+            OwnedHolder::Supervisor(OwnedSupervision::parse(&header, &mut body, slot, dir, leaf)?)
         }
-        _ => return Err(bad()),
+        _ => return Err(invalid()),
     };
 
-    let mut list = Vec::new();
-    for _ in 0..groups {
-        let (group, rest) = body.split_at_checked(4).ok_or_else(bad)?;
-        list.push(group.try_into().map(u32::from_ne_bytes).map_err(|_| bad())?);
-        body = rest;
-    }
-    let mut string = || {
-        let string = CStr::from_bytes_until_nul(body).map_err(|_| bad())?;
-        body = body.get(string.to_bytes_with_nul().len()..).unwrap_or_default();
-        Ok::<_, io::Error>(string.to_owned())
-    };
-    let cwd = string()?;
-    let argv = (0..argc).map(|_| string()).collect::<Result<_, _>>()?;
-    let env = (0..envc).map(|_| string()).collect::<Result<_, _>>()?;
+    let groups = (0..header.groups).map(|_| take_group(&mut body)).collect::<Result<_, _>>()?;
+    let cwd = take_string(&mut body)?;
+    let argv = (0..header.argc).map(|_| take_string(&mut body)).collect::<Result<_, _>>()?;
+    let env = (0..header.envc).map(|_| take_string(&mut body)).collect::<Result<_, _>>()?;
+    let identity = Identity { uid: header.uid, gid: header.gid, groups };
     Ok(Received {
-        id,
-        identity: (flags & IDENTITY != 0).then_some(Identity { uid, gid, groups: list }),
+        id: header.id,
+        identity: header.has(IDENTITY).then_some(identity),
         cwd,
-        cwd_required: flags & CWD_REQUIRED != 0,
+        cwd_required: header.has(CWD_REQUIRED),
         argv,
         env,
         files: OwnedFiles { stdin, stdout, stderr },
@@ -330,6 +372,20 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
         holder,
         dies_with: None,
     })
+}
+
+/// Splits a group id off a body.
+fn take_group(body: &mut &[u8]) -> io::Result<u32> {
+    let (group, rest) = body.split_first_chunk().ok_or_else(invalid)?;
+    *body = rest;
+    Ok(u32::from_ne_bytes(*group))
+}
+
+/// Splits a NUL-terminated string off a body.
+fn take_string(body: &mut &[u8]) -> io::Result<CString> {
+    let string = CStr::from_bytes_until_nul(body).map_err(|_| invalid())?;
+    *body = body.get(string.to_bytes_with_nul().len()..).unwrap_or_default();
+    Ok(string.to_owned())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agent_sys::running::Running;
-use agent_sys::slot::Rest;
+use agent_sys::slot::Leftovers;
 use agent_sys::{cgroup, readiness};
 use tokio::io::Interest;
 
@@ -209,11 +209,11 @@ impl TaskLeaf {
     /// Gives it back when its task is over, with what is left of the task; `None`: some of it was
     /// killed, or may have been, or it has limits. Such a leaf is removed, now or by a
     /// [sweep](Leaves::sweep_tasks).
-    pub(crate) fn give_back(mut self, rest: Option<Rest>) {
+    pub(crate) fn give_back(mut self, leftovers: Option<Leftovers>) {
         let Some(leaf) = self.leaf.take() else { return };
-        let condition = match rest {
-            Some(Rest::Nothing) => Condition::Empty,
-            Some(Rest::Background | Rest::Survivors) => Condition::Unknown,
+        let condition = match leftovers {
+            Some(Leftovers::Nothing) => Condition::Empty,
+            Some(Leftovers::Background | Leftovers::Survivors) => Condition::Unknown,
             None => Condition::Spent,
         };
         self.leaves.tasks.lock().give_back(leaf, condition);

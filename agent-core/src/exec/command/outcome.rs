@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use agent_sys::end::{End, Usage};
+use agent_sys::end::{CommandEnd, Usage};
 
 use super::capture::Captured;
 
@@ -10,7 +10,7 @@ use super::capture::Captured;
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// How it ended.
-    pub end: End,
+    pub end: CommandEnd,
     /// Standard output, with standard error in it unless the request separates them.
     pub stdout: Captured,
     /// Standard error, when the request separates it.
@@ -40,7 +40,7 @@ impl Began {
 
 impl Outcome {
     /// Returns the outcome of a command that ended before it started.
-    pub(crate) fn without_output(end: End, began: Began) -> Self {
+    pub(crate) fn without_output(end: CommandEnd, began: Began) -> Self {
         Self {
             end,
             stdout: Captured::default(),

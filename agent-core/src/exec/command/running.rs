@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sys::FailureReport;
-use agent_sys::end::{End, Exit, StopReason};
+use agent_sys::end::{CommandEnd, Exit, StopReason};
 use agent_sys::ending::{Ending, Event, KILL_BOUND, Step};
 use log::warn;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ use tokio::time;
 use super::host::Host;
 use super::outcome::{Began, Outcome};
 use super::process::Process;
-use super::sink::Piece;
+use super::sink::OutputPiece;
 use super::spec::Spec;
 use super::start::{Started, explain, start};
 use super::streams::Streams;
@@ -30,7 +30,7 @@ pub(crate) struct RunningCommand {
     pub(crate) settings: Arc<ExecSettings>,
     pub(crate) spec: Spec,
     /// Receives the output as it comes; `None`: the outcome has it.
-    pub(crate) reader: Option<mpsc::Sender<Piece>>,
+    pub(crate) reader: Option<mpsc::Sender<OutputPiece>>,
     pub(crate) id: u64,
     /// Resolves, also by being dropped, when nobody wants the command any more.
     pub(crate) cancelled: oneshot::Receiver<()>,
@@ -47,7 +47,7 @@ impl RunningCommand {
         let account = tokio::select! {
             biased;
             event = &mut stop => {
-                let end = if event == Event::TimeUp { End::TimedOut } else { End::Cancelled };
+                let end = if event == Event::TimeUp { CommandEnd::TimedOut } else { CommandEnd::Cancelled };
                 let _ = outcome.send(Ok(Outcome::without_output(end, began)));
                 return;
             }
@@ -108,7 +108,7 @@ impl RunningCommand {
             (Some(reason), _) => reason.into(),
             (None, Some(ended)) => ended.exit.into(),
             // Not reached: a command that was not stopped has ended.
-            (None, None) => End::Cancelled,
+            (None, None) => CommandEnd::Cancelled,
         };
         let (stdout, stderr) = streams.finish();
         // Nobody may want it any more; then this fails.

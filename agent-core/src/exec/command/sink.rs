@@ -17,26 +17,26 @@ pub const MAX_PIECE: usize = 16 * 1024;
 
 /// A piece of a command's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct OutputPiece {
     /// Whether it is of standard error, when the request separates it.
     pub stderr: bool,
     /// At most [`MAX_PIECE`], at least one.
     pub bytes: Vec<u8>,
 }
 
-type Permit = mpsc::OwnedPermit<Piece>;
+type Permit = mpsc::OwnedPermit<OutputPiece>;
 type Waiting = Pin<Box<dyn Future<Output = Result<Permit, SendError<()>>> + Send>>;
 
 /// One output stream on its way to the reader, and the bytes that did not get through.
 pub(crate) struct Sink {
     stderr: bool,
-    place: Place,
+    place: Reservation,
     dropped: u64,
 }
 
-enum Place {
+enum Reservation {
     /// Not requested since the last piece.
-    Idle(mpsc::Sender<Piece>),
+    Idle(mpsc::Sender<OutputPiece>),
     /// The reader must take a piece first.
     Awaited(Waiting),
     Held(Permit),
@@ -45,24 +45,24 @@ enum Place {
 }
 
 impl Sink {
-    pub(crate) fn new(reader: mpsc::Sender<Piece>, stderr: bool) -> Self {
-        Self { stderr, place: Place::Idle(reader), dropped: 0 }
+    pub(crate) fn new(reader: mpsc::Sender<OutputPiece>, stderr: bool) -> Self {
+        Self { stderr, place: Reservation::Idle(reader), dropped: 0 }
     }
 
     /// Becomes ready when the next piece may be read from the pipe.
     pub(crate) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.place = match mem::replace(&mut self.place, Place::Gone) {
-                Place::Idle(reader) => Place::Awaited(Box::pin(reader.reserve_owned())),
-                Place::Awaited(mut waiting) => match waiting.as_mut().poll(cx) {
-                    Poll::Ready(Ok(permit)) => Place::Held(permit),
-                    Poll::Ready(Err(_)) => Place::Gone,
+            self.place = match mem::replace(&mut self.place, Reservation::Gone) {
+                Reservation::Idle(reader) => Reservation::Awaited(Box::pin(reader.reserve_owned())),
+                Reservation::Awaited(mut waiting) => match waiting.as_mut().poll(cx) {
+                    Poll::Ready(Ok(permit)) => Reservation::Held(permit),
+                    Poll::Ready(Err(_)) => Reservation::Gone,
                     Poll::Pending => {
-                        self.place = Place::Awaited(waiting);
+                        self.place = Reservation::Awaited(waiting);
                         return Poll::Pending;
                     }
                 },
-                known @ (Place::Held(_) | Place::Gone) => {
+                known @ (Reservation::Held(_) | Reservation::Gone) => {
                     self.place = known;
                     return Poll::Ready(());
                 }
@@ -72,9 +72,9 @@ impl Sink {
 
     /// Sends bytes from the pipe to the place that [`Sink::poll_place`] found.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.place = match mem::replace(&mut self.place, Place::Gone) {
-            Place::Held(permit) => {
-                Place::Idle(permit.send(Piece { stderr: self.stderr, bytes: bytes.to_vec() }))
+        self.place = match mem::replace(&mut self.place, Reservation::Gone) {
+            Reservation::Held(permit) => {
+                Reservation::Idle(permit.send(OutputPiece { stderr: self.stderr, bytes: bytes.to_vec() }))
             }
             elsewhere => {
                 self.dropped += bytes.len() as u64;
@@ -85,15 +85,15 @@ impl Sink {
 
     /// Releases the place to the other stream, since there was nothing to read.
     pub(crate) fn release(&mut self) {
-        self.place = match mem::replace(&mut self.place, Place::Gone) {
-            Place::Held(permit) => Place::Idle(permit.release()),
+        self.place = match mem::replace(&mut self.place, Reservation::Gone) {
+            Reservation::Held(permit) => Reservation::Idle(permit.release()),
             other => other,
         };
     }
 
     /// Returns whether the reader has no place.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self.place, Place::Awaited(_))
+        matches!(self.place, Reservation::Awaited(_))
     }
 
     /// Returns how many bytes came after the reader was gone.

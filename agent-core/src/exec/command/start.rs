@@ -14,7 +14,7 @@ use super::account::Account;
 use super::host::Host;
 use super::process::{Process, Tree};
 use super::program::{self, Program};
-use super::sink::Piece;
+use super::sink::OutputPiece;
 use super::spec::Spec;
 use super::streams::{Streams, Writers};
 use crate::config::ExecSettings;
@@ -35,7 +35,7 @@ pub(super) async fn start(
     host: &Host,
     settings: &ExecSettings,
     spec: &Spec,
-    reader: Option<&mpsc::Sender<Piece>>,
+    reader: Option<&mpsc::Sender<OutputPiece>>,
     id: u64,
     account: &Account,
 ) -> Result<Started, StartError> {

@@ -19,7 +19,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use super::capture::{Capture, Captured};
-use super::sink::{MAX_PIECE, Piece, Sink};
+use super::sink::{MAX_PIECE, OutputPiece, Sink};
 
 /// Bytes read at once: the default capacity of a pipe (pipe(7)).
 const READ: usize = 64 * 1024;
@@ -64,7 +64,7 @@ impl Streams {
     pub(crate) fn open(
         separate_stderr: bool,
         max: usize,
-        reader: Option<&mpsc::Sender<Piece>>,
+        reader: Option<&mpsc::Sender<OutputPiece>>,
     ) -> io::Result<(Self, Writers)> {
         let to = |stderr| match reader {
             Some(reader) => Destination::Sink(Sink::new(reader.clone(), stderr)),

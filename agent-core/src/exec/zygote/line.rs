@@ -23,13 +23,13 @@ pub(super) struct Line {
     socket: AsyncFd<OwnedFd>,
     pub(super) process: AsyncFd<PidFd>,
     /// Launches without a reply so far, in their order; `None` once the zygote is gone.
-    ordered: Mutex<Option<VecDeque<Ordered>>>,
+    pending: Mutex<Option<VecDeque<PendingLaunch>>>,
     /// Becomes true once the zygote is gone and launches go to another one, or to none.
     replaced: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct Ordered {
+struct PendingLaunch {
     id: u64,
     answer: oneshot::Sender<Result<io::Result<PidFd>, Lost>>,
 }
@@ -45,8 +45,8 @@ pub(super) enum Lost {
 
 impl Line {
     pub(super) fn new(socket: AsyncFd<OwnedFd>, process: AsyncFd<PidFd>) -> Self {
-        let ordered = Mutex::new(Some(VecDeque::new()));
-        Self { socket, process, ordered, replaced: watch::Sender::new(false) }
+        let pending = Mutex::new(Some(VecDeque::new()));
+        Self { socket, process, pending, replaced: watch::Sender::new(false) }
     }
 
     /// Sends a launch; the receiver returned gets its reply.
@@ -60,10 +60,10 @@ impl Line {
         let mut answer = Some(answer);
         let mut order = |socket: &OwnedFd| -> io::Result<()> {
             // Locked over both: replies come in the order in which launches were sent.
-            let mut ordered = self.ordered();
-            let Some(ordered) = &mut *ordered else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            let mut pending = self.pending();
+            let Some(pending) = &mut *pending else { return Err(io::ErrorKind::BrokenPipe.into()) };
             zygote::request(socket, launch, files, holder)?;
-            ordered.extend(answer.take().map(|answer| Ordered { id: launch.id, answer }));
+            pending.extend(answer.take().map(|answer| PendingLaunch { id: launch.id, answer }));
             Ok(())
         };
         match order(self.socket.get_ref()) {
@@ -73,7 +73,7 @@ impl Line {
                 let socket = readiness::watch(socket, Interest::WRITABLE)?;
                 Box::pin(socket.async_io(Interest::WRITABLE, order)).await?;
             }
-            ordered => ordered?,
+            pending => pending?,
         }
         Ok(answered)
     }
@@ -100,17 +100,17 @@ impl Line {
 
     /// Passes replies on; returns whether they are for the launches sent, in their order.
     fn pass_on(&self, answers: Vec<zygote::Reply>) -> bool {
-        let mut ordered = self.ordered();
-        let Some(ordered) = &mut *ordered else { return false };
+        let mut pending = self.pending();
+        let Some(pending) = &mut *pending else { return false };
         answers.into_iter().all(|(id, made)| {
-            match ordered.pop_front() {
+            match pending.pop_front() {
                 Some(first) if first.id == id => {
                     // At shutdown the receiver may be gone.
                     let _ = first.answer.send(Ok(made));
                     true
                 }
                 Some(other) => {
-                    ordered.push_front(other);
+                    pending.push_front(other);
                     false
                 }
                 None => false,
@@ -131,9 +131,9 @@ impl Line {
                 Err(_) => break,
             }
         }
-        let ordered = self.ordered().take().unwrap_or_default();
-        let attempted = ordered.iter().position(|ordered| ordered.id == running.attempted());
-        for (at, Ordered { id, answer }) in ordered.into_iter().enumerate() {
+        let pending = self.pending().take().unwrap_or_default();
+        let attempted = pending.iter().position(|pending| pending.id == running.attempted());
+        for (at, PendingLaunch { id, answer }) in pending.into_iter().enumerate() {
             let process = match attempted {
                 Some(attempted) if at <= attempted => running.attempted_process(id),
                 _ => Attempt::NotMade,
@@ -175,8 +175,8 @@ impl Line {
         let _ = socket::shutdown(self.socket.get_ref().as_raw_fd(), Shutdown::Both);
     }
 
-    fn ordered(&self) -> MutexGuard<'_, Option<VecDeque<Ordered>>> {
-        self.ordered.lock()
+    fn pending(&self) -> MutexGuard<'_, Option<VecDeque<PendingLaunch>>> {
+        self.pending.lock()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Runner;
 use crate::clock;
-use crate::exec::{End, Spec, StartError};
+use crate::exec::{CommandEnd, Spec, StartError};
 use crate::task::record::{Ended, Ending, Record, ResourceUsage, Shape, StoredStream};
 use agent_sys::slot;
 use agent_wire::Retcode;
@@ -23,17 +23,17 @@ impl Runner {
     pub(super) fn read_end(&self, n: u64, shape: Shape, record: &slot::Record, spec: &Spec) -> Ended {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let ending = match record.end {
-            Ok(End::Exited(status)) => Ending::Exited(status),
-            Ok(End::Signaled { signal, core }) => Ending::Signaled { signal, core },
-            Ok(End::TimedOut) => Ending::TimedOut,
-            Ok(End::Cancelled) if self.is_cancelled(n) => Ending::Cancelled,
+            Ok(CommandEnd::Exited(status)) => Ending::Exited(status),
+            Ok(CommandEnd::Signaled { signal, core }) => Ending::Signaled { signal, core },
+            Ok(CommandEnd::TimedOut) => Ending::TimedOut,
+            Ok(CommandEnd::Cancelled) if self.is_cancelled(n) => Ending::Cancelled,
             // As when the host shuts down, which sends every process a SIGTERM.
-            Ok(End::Cancelled) => {
+            Ok(CommandEnd::Cancelled) => {
                 Ending::Interrupted("its supervisor got a SIGTERM that the agent did not send".to_owned())
             }
             Err(failure) => not_started(&self.executor.explain(failure, spec)),
         };
-        if record.rest == slot::Rest::Survivors {
+        if record.leftovers == slot::Leftovers::Survivors {
             let id = self.store.label(n);
             log::error!("task {id}: some of its processes survived the kill");
         }

@@ -8,7 +8,7 @@ use crate::exec::{self, Lodging, Spec};
 use crate::task::record::{Begun, Ended, Ending, Shape};
 use crate::task::table::Phase;
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::Look;
+use agent_sys::slot::SlotState;
 use agent_sys::supervisor;
 use std::io;
 use std::path::Path;
@@ -60,9 +60,9 @@ impl Runner {
         } else {
             // Nothing of it runs any more, but it may have ended, and its supervisor have said so,
             // before the host went down.
-            match self.slots.look(begun.slot, begun.n) {
-                Ok(Look::Ended(record)) => self.read_end(begun.n, shape, &record, &Spec::default()),
-                Ok(Look::Lost { begun: signed, totals } | Look::Running { begun: signed, totals }) => {
+            match self.slots.state(begun.slot, begun.n) {
+                Ok(SlotState::Ended(record)) => self.read_end(begun.n, shape, &record, &Spec::default()),
+                Ok(SlotState::Lost { begun: signed, totals } | SlotState::Running { begun: signed, totals }) => {
                     lost(begun.n, shape, signed, totals, "the host went down while it ran")
                 }
                 Err(error) => slot_unreadable(begun.n, &error),
@@ -95,10 +95,10 @@ impl Runner {
             // The sender is never lost: the loop that owns it stops together with this.
             let _ = ended.await;
         }
-        let last = self.slots.look(slot, n);
+        let last = self.slots.state(slot, n);
         let ended = match &last {
-            Ok(Look::Ended(record)) => self.read_end(n, shape, record, spec),
-            Ok(Look::Lost { begun, totals } | Look::Running { begun, totals }) => {
+            Ok(SlotState::Ended(record)) => self.read_end(n, shape, record, spec),
+            Ok(SlotState::Lost { begun, totals } | SlotState::Running { begun, totals }) => {
                 self.kill_rest(n).await;
                 let why = match begun {
                     Some(_) => "its supervisor was killed, and its processes after it",
@@ -109,8 +109,8 @@ impl Runner {
             Err(error) => slot_unreadable(n, error),
         };
         lodging.give_back(match last {
-            Ok(Look::Ended(record)) if record.is_by_itself() => Some(record.rest),
-            Ok(Look::Ended(_) | Look::Lost { .. } | Look::Running { .. }) | Err(_) => None,
+            Ok(SlotState::Ended(record)) if record.is_by_itself() => Some(record.leftovers),
+            Ok(SlotState::Ended(_) | SlotState::Lost { .. } | SlotState::Running { .. }) | Err(_) => None,
         });
         ended
     }
@@ -133,17 +133,17 @@ impl Runner {
     async fn find_supervisor(&self, n: u64, slot: u32) -> Option<PidFd> {
         let mut wait = SIGNATURE_POLL;
         loop {
-            match self.slots.look(slot, n) {
-                Ok(Look::Running { begun: Some(begun), .. }) => {
+            match self.slots.state(slot, n) {
+                Ok(SlotState::Running { begun: Some(begun), .. }) => {
                     // Where it is gone in this moment, or no descriptor is left, the next look
                     // tells.
                     if let Ok(Some(supervisor)) = supervisor::find(&begun) {
                         return Some(supervisor);
                     }
                 }
-                Ok(Look::Running { begun: None, .. }) => {}
+                Ok(SlotState::Running { begun: None, .. }) => {}
                 // The supervisor may still hold the slot, but an end is the last it writes there.
-                Ok(Look::Ended(_) | Look::Lost { .. }) | Err(_) => return None,
+                Ok(SlotState::Ended(_) | SlotState::Lost { .. }) | Err(_) => return None,
             }
             time::sleep(wait).await;
             if wait < MAX_SIGNATURE_POLL && wait * 2 >= MAX_SIGNATURE_POLL {

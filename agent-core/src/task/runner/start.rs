@@ -9,7 +9,7 @@ use crate::task::Error;
 use crate::task::record::{Begun, Ended, Ending, JobRun, Record, Shape};
 use crate::task::table::{Phase, Table};
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Claim, Look};
+use agent_sys::slot::{Claim, SlotState};
 use agent_wire::message::Bash;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -178,10 +178,10 @@ impl Runner {
         match self.executor.supervise(prepared, spec, claim, self.spool.fd(), not_before).await {
             Ok(supervised) => Ok(Some(supervised)),
             // The zygote may have died before or after the supervisor came to be.
-            Err(error) => match self.slots.look(slot, n) {
-                Ok(Look::Running { .. } | Look::Ended(_)) => Ok(None),
-                Ok(Look::Lost { begun: None, .. }) | Err(_) => Err(NotStarted::Failed(error)),
-                Ok(Look::Lost { begun: Some(_), .. }) => Ok(None),
+            Err(error) => match self.slots.state(slot, n) {
+                Ok(SlotState::Running { .. } | SlotState::Ended(_)) => Ok(None),
+                Ok(SlotState::Lost { begun: None, .. }) | Err(_) => Err(NotStarted::Failed(error)),
+                Ok(SlotState::Lost { begun: Some(_), .. }) => Ok(None),
             },
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::fcntl::{self, FcntlArg};
 
-use super::record::{BEGUN, Begun, CLAIM, ENDED, Place, Record, TOTALS, Totals, seal, unseal};
+use super::record::{BEGUN, Begun, CLAIM, ENDED, RecordLayout, Record, TOTALS, Totals, seal, unseal};
 
 /// Bytes of a slot: one disk sector, so that it is written completely or not at all.
 pub const STRIDE: u64 = 512;
@@ -21,7 +21,7 @@ const RETRIES: usize = 100;
 
 /// The state of one task, as its slot shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum SlotState {
     /// Its supervisor runs, or is about to start: the slot is held.
     Running {
         /// `None`: it has not recorded its start yet.
@@ -125,8 +125,8 @@ impl Slots {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn look(&self, index: u32, n: u64) -> io::Result<Look> {
-        let ended = |slot: &[u8]| Record::read(slot, n).map(Look::Ended);
+    pub fn state(&self, index: u32, n: u64) -> io::Result<SlotState> {
+        let ended = |slot: &[u8]| Record::read(slot, n).map(SlotState::Ended);
         // Final, even while the slot is held.
         if let Some(ended) = ended(&self.read(index)?) {
             return Ok(ended);
@@ -141,7 +141,7 @@ impl Slots {
         let begun = Begun::read(&slot, n);
         let totals = self.totals(index, n)?.unwrap_or_default();
         let held = held && unseal::<0>(CLAIM, &slot, n).is_some();
-        Ok(if held { Look::Running { begun, totals } } else { Look::Lost { begun, totals } })
+        Ok(if held { SlotState::Running { begun, totals } } else { SlotState::Lost { begun, totals } })
     }
 
     /// Returns the output of task `n` so far; `None` when the slot has none recorded. Cheap enough
@@ -208,7 +208,7 @@ impl Claim {
         self.file.sync_data()
     }
 
-    fn write(&self, place: Place, record: &[u8]) -> io::Result<()> {
+    fn write(&self, place: RecordLayout, record: &[u8]) -> io::Result<()> {
         self.file.write_all_at(record, u64::from(self.index) * STRIDE + place.at as u64)
     }
 }

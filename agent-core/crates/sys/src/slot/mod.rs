@@ -12,5 +12,5 @@
 mod file;
 mod record;
 
-pub use file::{Claim, Look, MAX_SLOTS, STRIDE, Slots};
-pub use record::{Begun, Record, Rest, Totals};
+pub use file::{Claim, SlotState, MAX_SLOTS, STRIDE, Slots};
+pub use record::{Begun, Record, Leftovers, Totals};

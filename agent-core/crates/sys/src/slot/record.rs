@@ -7,17 +7,17 @@
 use std::time::Duration;
 
 use crate::child::{Stage, StartFailure};
-use crate::end::{End, Usage};
+use crate::end::{CommandEnd, Usage};
 use crate::spool::Extent;
 
-pub(super) const CLAIM: Place = Place { at: 0, tag: *b"BAclaim1" };
-pub(super) const BEGUN: Place = Place { at: 32, tag: *b"BAbegun1" };
-pub(super) const TOTALS: Place = Place { at: 96, tag: *b"BAtotal1" };
-pub(super) const ENDED: Place = Place { at: 192, tag: *b"BAended1" };
+pub(super) const CLAIM: RecordLayout = RecordLayout { at: 0, tag: *b"BAclaim1" };
+pub(super) const BEGUN: RecordLayout = RecordLayout { at: 32, tag: *b"BAbegun1" };
+pub(super) const TOTALS: RecordLayout = RecordLayout { at: 96, tag: *b"BAtotal1" };
+pub(super) const ENDED: RecordLayout = RecordLayout { at: 192, tag: *b"BAended1" };
 
 /// The place of a kind of record in a slot, and its tag.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RecordLayout {
     pub(super) at: usize,
     pub(super) tag: [u8; 8],
 }
@@ -45,7 +45,7 @@ pub struct Totals {
 
 /// The processes of a task's tree that are left when its supervisor ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rest {
+pub enum Leftovers {
     /// No process.
     Nothing,
     /// Perhaps background processes, which were not killed.
@@ -58,7 +58,7 @@ pub enum Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// How it ended, or why it could not be started.
-    pub end: Result<End, StartFailure>,
+    pub end: Result<CommandEnd, StartFailure>,
     /// The beginning by the wall clock, Unix time in ms.
     pub started_ms: u64,
     /// The end by the wall clock, Unix time in ms.
@@ -68,7 +68,7 @@ pub struct Record {
     /// What the command used; `None` when it never began, or did not die.
     pub usage: Option<Usage>,
     /// What is left of its tree.
-    pub rest: Rest,
+    pub leftovers: Leftovers,
     /// The output.
     pub totals: Totals,
 }
@@ -104,15 +104,15 @@ impl Record {
     /// Returns whether nothing of the task's tree was killed.
     #[must_use]
     pub fn is_by_itself(&self) -> bool {
-        self.end.is_ok_and(End::is_by_itself) || self.end.is_err()
+        self.end.is_ok_and(CommandEnd::is_by_itself) || self.end.is_err()
     }
 
     pub(super) fn seal(&self, n: u64) -> [u8; 168] {
         let (kind, a, b) = match self.end {
-            Ok(End::Exited(status)) => (0, u64::from(status), 0),
-            Ok(End::Signaled { signal, core }) => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
-            Ok(End::TimedOut) => (2, 0, 0),
-            Ok(End::Cancelled) => (3, 0, 0),
+            Ok(CommandEnd::Exited(status)) => (0, u64::from(status), 0),
+            Ok(CommandEnd::Signaled { signal, core }) => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
+            Ok(CommandEnd::TimedOut) => (2, 0, 0),
+            Ok(CommandEnd::Cancelled) => (3, 0, 0),
             Err(StartFailure { stage, errno }) => (4, stage as u64, u64::from(errno.unsigned_abs())),
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -120,10 +120,10 @@ impl Record {
             .usage
             .map_or((0, 0, 0), |usage| (micros(usage.user), micros(usage.system), usage.max_rss_kib));
         let flags = if self.usage.is_some() { Self::HAS_USAGE } else { 0 }
-            | match self.rest {
-                Rest::Nothing => Self::NOTHING_LEFT,
-                Rest::Background => 0,
-                Rest::Survivors => Self::SURVIVORS,
+            | match self.leftovers {
+                Leftovers::Nothing => Self::NOTHING_LEFT,
+                Leftovers::Background => 0,
+                Leftovers::Survivors => Self::SURVIVORS,
             };
         let [o1, o2, o3, o4, e1, e2, e3, e4] = self.totals.words();
         let (started, ended, wall) = (self.started_ms, self.ended_ms, micros(self.wall));
@@ -138,10 +138,10 @@ impl Record {
         let [kind, a, b, started_ms, ended_ms, wall, user, system, max_rss_kib, flags, totals @ ..] =
             unseal::<18>(ENDED, slot, n)?;
         let end = match kind {
-            0 => Ok(End::Exited(u8::try_from(a).ok()?)),
-            1 => Ok(End::Signaled { signal: i32::try_from(a).ok()?, core: b == 1 }),
-            2 => Ok(End::TimedOut),
-            3 => Ok(End::Cancelled),
+            0 => Ok(CommandEnd::Exited(u8::try_from(a).ok()?)),
+            1 => Ok(CommandEnd::Signaled { signal: i32::try_from(a).ok()?, core: b == 1 }),
+            2 => Ok(CommandEnd::TimedOut),
+            3 => Ok(CommandEnd::Cancelled),
             4 => Err(StartFailure {
                 stage: Stage::from_number(u32::try_from(a).ok()?)?,
                 errno: i32::try_from(b).ok()?,
@@ -156,10 +156,10 @@ impl Record {
             ended_ms,
             wall: Duration::from_micros(wall),
             usage: (flags & Self::HAS_USAGE != 0).then_some(usage),
-            rest: match flags & (Self::SURVIVORS | Self::NOTHING_LEFT) {
-                0 => Rest::Background,
-                Self::NOTHING_LEFT => Rest::Nothing,
-                _ => Rest::Survivors,
+            leftovers: match flags & (Self::SURVIVORS | Self::NOTHING_LEFT) {
+                0 => Leftovers::Background,
+                Self::NOTHING_LEFT => Leftovers::Nothing,
+                _ => Leftovers::Survivors,
             },
             totals: Totals::from_words(totals),
         })
@@ -168,7 +168,7 @@ impl Record {
 
 /// Returns the bytes of a record with `FIELDS` words, which has three words more.
 pub(super) fn seal<const FIELDS: usize, const BYTES: usize>(
-    place: Place,
+    place: RecordLayout,
     n: u64,
     fields: [u64; FIELDS],
 ) -> [u8; BYTES] {
@@ -184,7 +184,7 @@ pub(super) fn seal<const FIELDS: usize, const BYTES: usize>(
 }
 
 /// Returns the fields of a record if it is intact and belongs to task `n`.
-pub(super) fn unseal<const FIELDS: usize>(place: Place, slot: &[u8], n: u64) -> Option<[u64; FIELDS]> {
+pub(super) fn unseal<const FIELDS: usize>(place: RecordLayout, slot: &[u8], n: u64) -> Option<[u64; FIELDS]> {
     let record = slot.get(place.at..place.at + (FIELDS + 3) * 8)?;
     let (body, sum) = record.split_last_chunk::<8>()?;
     let (tag, body_after_tag) = body.split_first_chunk::<8>()?;

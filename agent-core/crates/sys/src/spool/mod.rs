@@ -14,5 +14,5 @@ mod read;
 mod write;
 
 pub use extent::{Extent, Stream};
-pub use read::{Kept, Part, Source};
+pub use read::{StoredOutput, Part, Source};
 pub(crate) use write::Spool;

@@ -82,10 +82,10 @@ impl Source<'_> {
     ///
     /// # Errors
     /// The file cannot be read, or is shorter than the extent says.
-    pub fn kept(&self, extent: Extent) -> io::Result<Kept> {
+    pub fn stored(&self, extent: Extent) -> io::Result<StoredOutput> {
         let head_end = extent.written.min(half(self.max));
         let tail_start = extent.tail.max(head_end).min(extent.written);
-        Ok(Kept {
+        Ok(StoredOutput {
             head: self.collect(extent, 0, head_end)?,
             tail: self.collect(extent, tail_start, extent.written)?,
             dropped: tail_start - head_end,
@@ -117,7 +117,7 @@ impl Source<'_> {
 
 /// Everything stored of a stream that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct StoredOutput {
     /// Its beginning.
     pub head: Vec<u8>,
     /// Its last part, which follows the head directly when nothing was dropped in between.

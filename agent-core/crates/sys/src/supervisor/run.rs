@@ -18,7 +18,7 @@ use super::tree::Tree;
 use super::watch::{self, Watched};
 use crate::launch::{OwnedSupervision, Received};
 use crate::pidfd::PidFd;
-use crate::slot::{Begun, Record, Rest};
+use crate::slot::{Begun, Record, Leftovers};
 use crate::{cgroup, descendants, priority};
 
 /// The name of a supervisor, as ps(1) shows it.
@@ -87,17 +87,17 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
             tree.kill();
             return Err(error);
         }
-        Err(failure) => Watched { end: Err(failure), process: None, rest: Rest::Nothing },
+        Err(failure) => Watched { end: Err(failure), process: None, leftovers: Leftovers::Nothing },
     };
 
     // In this order: the output's bytes, the names of its files, and only then the record that
     // vouches for both. After a power cut, whatever a record mentions exists.
     output.sync();
-    let Watched { end, process, rest } = watched;
+    let Watched { end, process, leftovers } = watched;
     let usage = process.map(|process| process.usage);
     let (wall, ended_ms) = clock.stop()?;
     let totals = output.totals();
-    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, rest, totals })?;
+    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, leftovers, totals })?;
     // After the record: if we are killed earlier, the agent still finds the leaf.
     if let Some(leaf) = leaf {
         cgroup::leave(leaf);

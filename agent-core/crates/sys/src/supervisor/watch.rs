@@ -10,17 +10,17 @@ use super::output::Output;
 use super::tree::Tree;
 use super::wake::{Wake, Woken};
 use crate::child::{FailureReport, StartFailure};
-use crate::end::{End, Exit, ProcessEnd};
+use crate::end::{CommandEnd, Exit, ProcessEnd};
 use crate::ending::{Ending, Event, Step};
 use crate::pidfd;
-use crate::slot::Rest;
+use crate::slot::Leftovers;
 
 /// What a supervisor knows once it stops waiting.
 pub(super) struct Watched {
-    pub(super) end: Result<End, StartFailure>,
+    pub(super) end: Result<CommandEnd, StartFailure>,
     /// `None`: the command itself does not die.
     pub(super) process: Option<ProcessEnd>,
-    pub(super) rest: Rest,
+    pub(super) leftovers: Leftovers,
 }
 
 /// Follows the command to its end; the driver of [`Ending`] for tasks.
@@ -63,10 +63,10 @@ pub(super) fn follow(
             step = ending.on(Event::OutputEnded);
         }
         if step == Step::Finish {
-            let rest = match (none_left, ending.stopped()) {
-                (true, _) => Rest::Nothing,
-                (false, None) => Rest::Background,
-                (false, Some(_)) => Rest::Survivors,
+            let leftovers = match (none_left, ending.stopped()) {
+                (true, _) => Leftovers::Nothing,
+                (false, None) => Leftovers::Background,
+                (false, Some(_)) => Leftovers::Survivors,
             };
             let end = match (ending.stopped(), process) {
                 (Some(reason), _) => Ok(reason.into()),
@@ -74,13 +74,13 @@ pub(super) fn follow(
                 // Not reached: without a reason only the command's end leads here.
                 (None, None) => return Err(io::ErrorKind::NotFound.into()),
             };
-            return Ok(Watched { end, process, rest });
+            return Ok(Watched { end, process, leftovers });
         }
     }
 }
 
 /// Returns how a command ended by itself, or why it never became its program.
-fn own_end(command: &Command, process: ProcessEnd) -> Result<End, StartFailure> {
+fn own_end(command: &Command, process: ProcessEnd) -> Result<CommandEnd, StartFailure> {
     if process.exit == Exit::Exited(FailureReport::STATUS) {
         let mut report = [0; FailureReport::LEN];
         let complete = unistd::read(&command.failure, &mut report) == Ok(FailureReport::LEN);

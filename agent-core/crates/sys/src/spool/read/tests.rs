@@ -41,9 +41,9 @@ fn head_and_tail_are_kept_in_any_split_of_the_stream() {
                 check_running(scratch.source(n, max), spool.extent());
             }
             let extent = spool.extent();
-            let kept = scratch.source(n, max).kept(extent).unwrap();
+            let kept = scratch.source(n, max).stored(extent).unwrap();
             // With no room at all everything counts as dropped in the middle.
-            let expected = Kept { head: head.into(), tail: tail.into(), dropped, missing: 0 };
+            let expected = StoredOutput { head: head.into(), tail: tail.into(), dropped, missing: 0 };
             let both = [&kept.head[..], &kept.tail].concat();
             assert_eq!(both, [&expected.head[..], &expected.tail].concat(), "max {max}, by {size}");
             assert_eq!((kept.dropped, kept.missing), (expected.dropped, 0), "max {max}, by {size}");
@@ -108,8 +108,8 @@ fn where_no_file_can_be_made_the_command_only_loses_output() {
         spool.push(scratch.1.as_fd(), b"abcdefgh", |_| {});
     }
     assert_eq!(spool.extent(), Extent { total: 24, written: 0, tail: 0, stopped: true });
-    let kept = scratch.source(1, 8).kept(spool.extent()).unwrap();
-    assert_eq!(kept, Kept { missing: 24, ..Kept::default() });
+    let kept = scratch.source(1, 8).stored(spool.extent()).unwrap();
+    assert_eq!(kept, StoredOutput { missing: 24, ..StoredOutput::default() });
     let part = scratch.source(1, 8).read(|| Ok(spool.extent()), 0, 100).unwrap();
     assert_eq!((part.offset, part.next), (24, 24));
 }
