@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// The name that test servers' certificates carry.
+/// The name in test servers' certificates.
 const SERVER_NAME: &str = "config.cargo.com";
 
-/// The content of the agent's file. `extra` is appended unchanged, so it may contain tables.
+/// The content of the agent's configuration file. `extra` is appended unchanged, so it may contain
+/// tables.
 #[derive(Debug)]
 pub struct AgentConfig {
     /// `server`, as TOML.
@@ -36,7 +37,7 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// Returns the configuration of an agent that asks this server in plain TCP first.
+    /// Returns the configuration of an agent that contacts this server over plain TCP first.
     pub fn new(server: SocketAddr) -> Self {
         Self {
             server: format!("\"{server}\""),
@@ -61,7 +62,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Writes the configuration and starts the agent, with a certificate from `pki` for its host id.
+    /// Writes the configuration and starts the agent, with a certificate from `pki` for its host
+    /// id.
     pub fn start(pki: &Pki, config: AgentConfig) -> Self {
         Self::start_trusting(pki, pki, config)
     }
@@ -85,7 +87,7 @@ impl Agent {
     /// Starts another agent with the test's own configuration file; it logs to the same file.
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     pub fn another(&self, config: &Path) -> Child {
-        let log = File::options().append(true).open(self.scratch.file("log")).expect("made at the start");
+        let log = File::options().append(true).open(self.scratch.file("log")).expect("created at the start");
         let mut command = Command::new(binary("BasicAgent"));
         command.arg("--config").arg(config).stderr(log).spawn().expect("the agent starts")
     }
@@ -101,12 +103,12 @@ impl Agent {
         self.child.id()
     }
 
-    /// Returns its folder: state, configuration, log.
+    /// Returns the agent's folder: state, configuration, log.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
-    /// Returns its log.
+    /// Returns the agent's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
     }
@@ -116,23 +118,23 @@ impl Agent {
         eventually(&format!("the log contains {text:?}"), || self.log().contains(text)).await;
     }
 
-    /// Sends a signal.
+    /// Sends the agent a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.pid()).expect("a pid")), signal).expect("our child");
     }
 
-    /// Returns its exit status, or `None` while it runs.
+    /// Returns the agent's exit status, or `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our child")
     }
 
-    /// Kills it with SIGKILL and reaps it.
+    /// Kills the agent with SIGKILL and reaps it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits until it has exited by itself.
+    /// Waits until the agent exits by itself.
     pub async fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
         crate::eventually_some("the agent exits", || child.try_wait().expect("our child")).await
@@ -172,7 +174,7 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
         let _ = writeln!(text, "server_name = \"{name}\"");
     }
     text.push_str(&config.extra);
-    // Never the host's own directory.
+    // Never the host's own crontab directory.
     let cron = scratch.file("cron.d");
     text.push_str(&format!("\n[cron]\ndir = \"{}\"\n", cron.display()));
     scratch.write("agent.toml", text)

@@ -1,4 +1,5 @@
-//! The built binaries, from the folder of the test's own executable, so that both are from one build.
+//! The built binaries, taken from the folder of the test's own executable, so that both are from
+//! the same build.
 
 use crate::Scratch;
 use std::fs::Permissions;
@@ -41,16 +42,16 @@ pub fn plugin_dir() -> PathBuf {
     target_dir().to_owned()
 }
 
-/// Copies the plugins to a folder that the loader accepts: it rejects a folder below one that others
-/// can write, as a checkout may be.
+/// Copies the plugins to a folder that the loader accepts: it rejects a folder below one that other
+/// users can write to, as a checkout may be.
 pub fn install_plugins(scratch: &Scratch) -> PathBuf {
     let dir = scratch.file("plugins");
     std::fs::create_dir_all(&dir).expect("the directory is ours");
-    std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).expect("it is ours");
+    std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).expect("the directory is ours");
     for name in PLUGINS {
         let copy = dir.join(name);
-        std::fs::copy(binary(name), &copy).expect("space for a copy");
-        std::fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("it is ours");
+        std::fs::copy(binary(name), &copy).expect("there is space for a copy");
+        std::fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("the copy is ours");
     }
     dir
 }

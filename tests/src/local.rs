@@ -22,7 +22,7 @@ impl Local {
         agent.scratch().file("run/agent.sock")
     }
 
-    /// Waits until the agent listens, and connects.
+    /// Waits until the agent listens, then connects.
     pub async fn connect(agent: &Agent) -> Self {
         let path = Self::path(agent);
         let connect = || std::os::unix::net::UnixStream::connect(&path).ok();
@@ -55,7 +55,7 @@ impl Local {
     /// Sends a request and returns the reply.
     pub async fn ask(&mut self, request: &Value) -> Value {
         self.send_text(&format!("{request}\n")).await;
-        let answer = self.next().await.expect("an answer");
+        let answer = self.next().await.expect("a reply");
         assert_eq!(answer["id"], request["id"], "{answer}");
         answer
     }

@@ -1,4 +1,5 @@
-//! The server's end, in steps that a test combines: a listener, the plain exchange, TLS, messages.
+//! The server's end, in steps that a test can combine: a listener, the plain exchange, TLS,
+//! messages.
 
 use crate::{Agent, AgentConfig, DEADLINE, Pki};
 use agent_wire::{Decoder, Limits};
@@ -49,7 +50,7 @@ impl Server {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port"), tls }
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("bound")
     }
@@ -57,7 +58,7 @@ impl Server {
     /// Accepts the next connection.
     pub async fn connection(&self) -> TcpStream {
         let (stream, _) =
-            timeout(DEADLINE * 4, self.listener.accept()).await.expect("an agent comes").expect("accept");
+            timeout(DEADLINE * 4, self.listener.accept()).await.expect("an agent connects").expect("accept");
         stream.set_nodelay(true).expect("a socket");
         stream
     }
@@ -89,7 +90,7 @@ impl Server {
     /// Performs the TLS handshake on a connection and reads the `init` inside it.
     ///
     /// # Errors
-    /// The error of TLS when the handshake or the agent's first message fails.
+    /// The TLS error when the handshake or the agent's first message fails.
     pub async fn tls(&self, stream: TcpStream) -> std::io::Result<Channel> {
         let accepted = timeout(DEADLINE, TlsAcceptor::from(self.tls.clone()).accept(stream)).await;
         let stream = accepted.expect("a handshake")?;
@@ -147,12 +148,12 @@ impl Channel {
         self.send_text(&format!("{message}\n")).await;
     }
 
-    /// Sends a request and returns its reply. Discards messages before it: the agent redelivers results
-    /// that were not acknowledged.
+    /// Sends a request and returns its reply. Discards messages before it: the agent redelivers
+    /// results that were not acknowledged.
     pub async fn ask_past(&mut self, request: &Value) -> Value {
         self.send(request).await;
         loop {
-            let message = self.next().await.expect("an answer");
+            let message = self.next().await.expect("a reply");
             if message["id"] == request["id"] && message["method"].is_null() {
                 return message;
             }
@@ -162,7 +163,7 @@ impl Channel {
     /// Sends a request and returns its reply, which must be the next message.
     pub async fn ask(&mut self, request: &Value) -> Value {
         self.send(request).await;
-        let answer = self.next().await.expect("an answer");
+        let answer = self.next().await.expect("a reply");
         assert_eq!(answer["id"], request["id"], "{answer}");
         answer
     }

@@ -1,4 +1,4 @@
-//! The floor for durable work: one write and one fdatasync(2).
+//! The floor for durable work: one write(2) and one fdatasync(2).
 
 use std::fs::File;
 use std::io;
@@ -22,7 +22,7 @@ impl Synced {
     /// Creates the file in a directory.
     ///
     /// # Errors
-    /// No space.
+    /// The error of the file system, such as no space.
     pub fn new(directory: &Path) -> io::Result<Self> {
         let path = directory.join("floor");
         let file = File::options().create(true).truncate(true).write(true).open(path)?;

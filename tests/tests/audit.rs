@@ -1,11 +1,11 @@
-//! The audit log on the real agent: a line for each request, whatever becomes of it, and nothing secret in one.
+//! The audit log on the real agent: one line per request, whatever its outcome, and no secrets.
 
 use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Scratch, Server, connected, eventually, needs_root};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Every line, parsed.
+/// Returns every line, parsed.
 fn lines(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     assert!(text.is_empty() || text.ends_with('\n'), "a torn line: {text}");
@@ -14,7 +14,8 @@ fn lines(file: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// A line is written in the turn in which its answer goes out: by the time of another answer it is there.
+/// Waits until the lines of earlier replies are written: the agent writes a line in the turn in
+/// which it sends the reply, so the next reply comes after it.
 async fn settled(channel: &mut Channel) {
     channel.ask(&json!({"id": "settled", "method": "agent.ping"})).await;
 }
@@ -37,8 +38,8 @@ async fn each_request_has_a_line_without_secrets() {
     for _ in 0..4 {
         channel.next().await.unwrap();
     }
-    // The channel is closed after the last of them.
-    eventually("each has its line", || lines(&file).len() >= 10).await;
+    // The agent closes the channel after the last message.
+    eventually("each request has its line", || lines(&file).len() >= 10).await;
     let found = lines(&file);
     let methods: Vec<&str> = found.iter().map(|line| line["method"].as_str().unwrap_or("-")).collect();
     assert_eq!(
@@ -91,7 +92,7 @@ async fn a_request_whose_channel_is_lost_still_has_its_line() {
     let _again = server.channel().await;
     assert!(lines(&file).is_empty());
     std::fs::write(go, "").unwrap();
-    eventually("the line is there", || {
+    eventually("the line is written", || {
         lines(&file).first().is_some_and(|line| line["id"] == "lost" && line["retcode"] == 3)
     })
     .await;
@@ -114,9 +115,9 @@ async fn a_refused_request_is_logged_with_its_rule() {
     channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
     settled(&mut channel).await;
     let found = lines(&agent.scratch().file("state/audit.log"));
-    let told: Vec<_> = found.iter().map(|line| (&line["rule"], &line["retcode"], &line["cmd"])).collect();
+    let logged: Vec<_> = found.iter().map(|line| (&line["rule"], &line["retcode"], &line["cmd"])).collect();
     assert_eq!(
-        told,
+        logged,
         [(&json!("no-ls"), &json!(3023), &json!("ls")), (&json!("default"), &json!(3023), &Value::Null)]
     );
 }
@@ -141,7 +142,7 @@ async fn the_log_rotates_by_size_and_is_reopened_on_sighup() {
         .flat_map(|name| lines(&file(name)))
         .map(|line| line["id"].as_str().unwrap().parse().unwrap())
         .collect();
-    assert_eq!(numbers, (numbers[0]..80).collect::<Vec<_>>(), "in order and none missing");
+    assert_eq!(numbers, (numbers[0]..80).collect::<Vec<_>>(), "lines are missing or out of order");
     assert!(numbers.len() > 2 * 14 && !file(".3").exists());
     for name in ["", ".1", ".2"] {
         assert!(std::fs::metadata(file(name)).unwrap().len() <= 65_536);

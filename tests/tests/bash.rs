@@ -1,6 +1,6 @@
-//! `sync.bash` over the channel, field by field, and what a time-out leaves behind.
+//! `sync.bash` over the channel, field by field, and its time-out.
 
-#![expect(clippy::print_stdout, reason = "a test left out says so, and figures are printed")]
+#![expect(clippy::print_stdout, reason = "a skipped test says so, and a measurement prints its figures")]
 
 use e2e::{
     Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root, processes_with,
@@ -45,7 +45,7 @@ async fn a_command_runs_as_the_user_with_the_users_own_groups() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
-    // An account of the test's own, seen by this agent alone.
+    // A test account that only this agent sees.
     let scratch = e2e::Scratch::new("accounts");
     let passwd =
         std::fs::read_to_string("/etc/passwd").unwrap() + "carol:x:4321:4321:Carol:/:/usr/sbin/nologin\n";
@@ -85,7 +85,7 @@ async fn a_command_runs_as_the_user_with_the_users_own_groups() {
 async fn the_environment_is_built_from_nothing() {
     let (_server, _agent, mut channel) = connected().await;
     let answer = channel.bash("env -0 | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '", json!({})).await;
-    // PWD, SHLVL and _ are bash's own.
+    // bash itself sets PWD, SHLVL and _.
     assert_eq!(data(&answer), "HOME LANG LOGNAME PATH PWD SHELL SHLVL USER _ ");
     let fields = json!({"env": {"GREETING": "hello world", "LANG": "C"}, "cwd": "/usr", "stdin": "line\n"});
     let answer = channel.bash("echo $GREETING $LANG $PWD; cat", fields).await;
@@ -144,11 +144,11 @@ async fn a_background_child_that_holds_the_output_does_not_delay_the_reply() {
     let marker = format!("{}", 60_000 + agent.pid());
     let answer = channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
     assert_eq!((data(&answer), &answer["retcode"]), ("started\n", &json!(0)));
-    // It lives on, as it does under ssh; and is ours to end.
+    // The child lives on, as under ssh, so this test kills it.
     let left = processes_with(&format!("sleep {marker}"));
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(channel.bash(&format!("kill {}", left[0].pid), json!({})).await["retcode"], 0);
-    eventually("it ends", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+    eventually("the child ends", || processes_with(&format!("sleep {marker}")).is_empty()).await;
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn limits_are_enforced_or_the_command_is_rejected() {
         return;
     }
     assert!(!data(&answer).contains("300000000"), "{answer}");
-    // The shell is what takes the memory, so it is what the kernel kills.
+    // The shell takes the memory, so the kernel kills the shell.
     assert_eq!((&answer["retcode"], &answer["signal"]), (&json!(3032), &json!(9)), "{answer}");
     assert!(answer["message"].as_str().unwrap().contains("memory limit"), "{answer}");
     let answer = channel
@@ -255,7 +255,7 @@ async fn a_flood_of_commands_delays_no_ping_and_excess_commands_are_rejected_at_
         at(99),
         at(100)
     );
-    // 64 run and 1,024 wait; places that come free meanwhile go to others.
+    // 64 run and 1,024 wait; places that become free meanwhile go to other commands.
     assert!(answered >= 64 + 1024 && refused > 0, "{answered} {refused}");
     assert!(at(99) < Duration::from_secs(2), "{:?}", at(99));
     assert!(processes_with(&marker).is_empty());

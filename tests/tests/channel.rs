@@ -1,4 +1,4 @@
-//! The open channel: framing, bounds, many requests at once, methods, the end.
+//! The open channel: framing, bounds, many requests at once, methods, closing.
 
 use e2e::{Agent, AgentConfig, Channel, Pki, Server, alive, connected, eventually, processes_with};
 use nix::sys::signal::Signal;
@@ -172,7 +172,7 @@ async fn a_thousand_requests_in_flight_all_get_replies() {
         let answer = channel.next().await.unwrap();
         let id = answer["id"].as_str().unwrap();
         assert_eq!(answer["resp"], "success", "{answer}");
-        assert!(wanted.remove(id), "{id} was answered twice");
+        assert!(wanted.remove(id), "{id} got two replies");
         let number: u32 = id[1..].parse().unwrap();
         if number.is_multiple_of(4) {
             assert_eq!(answer["data"], format!("{number}\n"));
@@ -270,7 +270,7 @@ async fn sigterm_cancels_unfinished_work_and_leaves_no_process() {
     let answer = channel.next().await.unwrap();
     assert_eq!(answer["retcode"], 3034, "{answer}");
     assert_eq!(agent.wait().await.code(), Some(0));
-    eventually("nothing is left", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+    eventually("no process is left", || processes_with(&format!("sleep {marker}")).is_empty()).await;
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn sighup_applies_new_settings_and_invalid_settings_change_nothing() {
     let answer = channel.bash("seq 100", json!({})).await;
     assert_eq!(answer["data"].as_str().unwrap().len(), 10, "{answer}");
     assert_eq!(answer["dropped"], 282);
-    // A server that moved: the agent leaves this one and goes there.
+    // The bootstrap mode changes: the agent closes this channel and connects again.
     let pki_port = server.address().port();
     assert_eq!(pki_port, server.address().port());
     agent.rewrite(|config| config.bootstrap = "direct");
@@ -310,7 +310,7 @@ async fn sighup_applies_new_settings_and_invalid_settings_change_nothing() {
 #[tokio::test]
 async fn memory_of_finished_work_is_released() {
     let (_server, agent, mut channel) = connected().await;
-    // Of the program's own text, in kB: what is mapped of it now.
+    // The resident part of the program's own file, in kB.
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("RssFile:")).unwrap();

@@ -1,6 +1,7 @@
-//! When jobs are started that were due while the agent was down, and those that a fleet has in common.
+//! Start times of jobs that were due while the agent was down, and of jobs that a fleet has in
+//! common.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use e2e::{Agent, AgentConfig, Channel, Pki, Scratch, Server};
 use nix::sys::signal::Signal;
@@ -11,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const HOUR: u64 = 3600;
 
-/// A wall clock that is ahead, for one process: nobody's else is set. What the kernel's timers do stays as it is.
+/// A wall clock that is ahead for one process only. The kernel's timers are not affected.
 const AHEAD: &str = r#"
     #define _GNU_SOURCE
     #include <dlfcn.h>
@@ -37,7 +38,7 @@ async fn set(channel: &mut Channel, name: &str, fields: &Value) {
     assert_eq!(answer["resp"], "success", "{answer}");
 }
 
-/// The instants of a job's runs.
+/// Returns the due times of a job's runs.
 async fn runs(channel: &mut Channel, name: &str) -> Vec<String> {
     let request = json!({"id": "history", "method": "cron.history", "name": name});
     let answer = channel.ask_past(&request).await;
@@ -71,7 +72,7 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
         agent.signal(signal);
         agent.wait().await;
 
-        // Two full hours are missed, and it is half past.
+        // The runs of two full hours are missed, and it is half past the hour.
         let ahead = 2 * HOUR + (HOUR / 2 + HOUR - now() % HOUR) % HOUR;
         agent.rewrite(|config| {
             config.wrapper =
@@ -88,26 +89,27 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
         assert_eq!((&result["name"], &result["resp"]), (&json!("once"), &json!("success")), "{result}");
         for _ in 0..2 {
             let last = (now() + ahead) / HOUR * HOUR;
-            let last = told(last);
+            let last = rfc3339(last);
             assert_eq!(runs(&mut channel, "once").await, std::slice::from_ref(&last), "after {signal}");
             for name in ["near", "skip"] {
                 assert_eq!(runs(&mut channel, name).await, Vec::<String>::new(), "{name} after {signal}");
                 let skipped = format!("job {name}: skipped the missed runs that were due until {last}");
                 agent.logged(&skipped).await;
             }
-            // Once, however often the agent is started.
+            // Caught up once, however often the agent is restarted.
             agent.restart();
             channel = server.channel().await;
         }
     }
 }
 
-fn told(seconds: u64) -> String {
+fn rfc3339(seconds: u64) -> String {
     let time = chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap();
     time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// By how much the runs of each job are put off, in whole seconds: the least of two, since a busy machine starts one later.
+/// Returns the delay of each job's runs in whole seconds: the least of two, because a busy machine
+/// may start a run later.
 async fn offsets(channel: &mut Channel, jobs: &[String]) -> BTreeMap<String, i64> {
     let mut seen: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     while seen.len() < jobs.len() || seen.values().any(|offsets| offsets.len() < 2) {

@@ -1,10 +1,10 @@
-//! A server that vanished without a word.
+//! A server that vanishes without closing the connection.
 
 use e2e::{Agent, AgentConfig, NetworkPair, Pki, Server, eventually_within, needs_root};
 use serde_json::json;
 use std::time::Duration;
 
-/// PROTOCOL.md §3: noticed within 30 s; two more for a slow machine.
+/// PROTOCOL.md §3: the loss is noticed within 30 s; two more seconds for a slow machine.
 const NOTICED: Duration = Duration::from_secs(32);
 
 #[tokio::test]

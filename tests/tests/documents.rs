@@ -1,11 +1,11 @@
-//! The Markdown files of the repository: every relative link leads to a file, and to a heading of
-//! it where it names one.
+//! The Markdown files of the repository: every relative link resolves to a file, and to a heading
+//! of that file if the link names one.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Documents of other projects that our comments cite, each named with its project.
+/// Documents of other projects that our comments cite, each with the name of its project.
 const ELSEWHERE: [&str; 2] = ["format_header.md", "CGROUP_DELEGATION.md"];
 
 fn root() -> PathBuf {
@@ -56,7 +56,7 @@ fn relative_links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns the anchors of a document's headings, as the forges that render it make them.
+/// Returns the anchors of a document's headings, in the form that forges generate.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings

@@ -1,4 +1,4 @@
-//! Facts: over the channel and on the command line, from the same plugins.
+//! Facts over the channel and on the command line, from the same plugins.
 
 use e2e::{Scratch, binary, connected, in_mount_namespace, install_plugins, needs_root};
 use serde_json::{Value, json};
@@ -10,12 +10,12 @@ fn ctl(wrapper: &[String], scratch: &Scratch, args: &[&str]) -> Output {
     words.push(binary("BasicAgentCtl").display().to_string());
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg("--plugin-dir").arg(scratch.file("plugins")).args(args);
-    command.output().expect("it starts")
+    command.output().expect("the program starts")
 }
 
 #[expect(clippy::disallowed_methods, reason = "an independent source on the machine")]
-fn said(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output().expect("it is installed");
+fn stdout_of(words: &[&str]) -> String {
+    let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is installed");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -28,12 +28,12 @@ async fn getinfo_kernel_agrees_with_uname() {
     for (field, flag) in
         [("sysname", "-s"), ("release", "-r"), ("version", "-v"), ("machine", "-m"), ("hostname", "-n")]
     {
-        assert_eq!(kernel[field], said(&["uname", flag]), "{field}");
+        assert_eq!(kernel[field], stdout_of(&["uname", flag]), "{field}");
     }
-    assert_eq!(kernel["page_size_bytes"].to_string(), said(&["getconf", "PAGESIZE"]));
-    assert_eq!(kernel["command_line"], said(&["cat", "/proc/cmdline"]));
-    assert_eq!(kernel["boot"]["id"], said(&["cat", "/proc/sys/kernel/random/boot_id"]));
-    assert_eq!(kernel["taint"]["value"].to_string(), said(&["cat", "/proc/sys/kernel/tainted"]));
+    assert_eq!(kernel["page_size_bytes"].to_string(), stdout_of(&["getconf", "PAGESIZE"]));
+    assert_eq!(kernel["command_line"], stdout_of(&["cat", "/proc/cmdline"]));
+    assert_eq!(kernel["boot"]["id"], stdout_of(&["cat", "/proc/sys/kernel/random/boot_id"]));
+    assert_eq!(kernel["taint"]["value"].to_string(), stdout_of(&["cat", "/proc/sys/kernel/tainted"]));
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn getinfo_users_agrees_with_getent_and_contains_no_hash() {
     let (_server, _agent, mut channel) = connected().await;
     let answer = channel.ask(&json!({"id": "1", "method": "getinfo.users", "args": "-A"})).await;
     let users = answer["data"].as_array().unwrap();
-    let getent = said(&["getent", "passwd"]);
+    let getent = stdout_of(&["getent", "passwd"]);
     assert_eq!(users.len(), getent.lines().count());
     for line in getent.lines() {
         let fields: Vec<&str> = line.split(':').collect();
@@ -71,7 +71,7 @@ async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
     let answer = channel.ask(&asked).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     let parts = answer["data"].as_array().unwrap();
-    // A missing privilege or a missing user: both are the provider's own error.
+    // A missing privilege and a missing user are both the provider's own error.
     let expected = [
         ("getinfo.kernel", "", 0),
         ("getinfo.users", "-U 'no such user'", 3052),
@@ -91,8 +91,8 @@ async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
         assert_eq!(part["resp"] == "success", retcode == 0 && part["data"].is_object(), "{part}");
         assert!(retcode == 0 || !part["message"].as_str().unwrap().is_empty(), "{part}");
     }
-    assert_eq!(parts[0]["data"]["release"], said(&["uname", "-r"]));
-    // As words of one string, as the command line has it; and everything that is installed.
+    assert_eq!(parts[0]["data"]["release"], stdout_of(&["uname", "-r"]));
+    // The methods as words of one string, as on the command line; then every installed method.
     let words =
         channel.ask(&json!({"id": "2", "method": "getinfo.all", "args": "kernel 'users -U root'"})).await;
     assert_eq!(words["data"][0]["retcode"], 0, "{words}");
@@ -205,5 +205,5 @@ async fn without_root_getinfo_users_reports_it() {
 
 #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
 fn output_of(words: &[&str]) -> Output {
-    Command::new(words[0]).args(&words[1..]).output().expect("it starts")
+    Command::new(words[0]).args(&words[1..]).output().expect("the program starts")
 }

@@ -1,4 +1,5 @@
-//! The way to the server: addresses, the exchange before TLS, redirects, verification, and coming back.
+//! The connection to the server: addresses, the exchange before TLS, redirects, verification and
+//! reconnecting.
 
 use e2e::{Agent, AgentConfig, Pki, Scratch, Server, eventually, in_mount_namespace, needs_root};
 use serde_json::json;
@@ -52,7 +53,7 @@ async fn three_lines_in_hosts_give_three_addresses_without_multi_on() {
     config.server_name = None;
     config.wrapper = in_mount_namespace(&[(&hosts, "/etc/hosts"), (&host_conf, "/etc/host.conf")]);
     let _agent = Agent::start(&pki, config);
-    // In order: the first closes at once, the second babbles, the third is the one.
+    // In order: the first closes at once, the second sends garbage, the third is the server.
     drop(first.accept().await.unwrap());
     let (mut babbler, _) = second.accept().await.unwrap();
     babbler.write_all(b"220 ready\r\n").await.unwrap();
@@ -116,7 +117,7 @@ async fn a_redirect_loop_ends_after_five_and_the_agent_backs_off() {
     }
     agent.logged("more than 5 redirects in a row").await;
     agent.logged("no server reachable; retrying in").await;
-    // And it is not the worse for it.
+    // The agent still connects afterwards.
     server.channel().await;
 }
 
@@ -128,9 +129,12 @@ async fn a_redirect_to_an_invalid_address_is_rejected() {
     for bad in ["evil.example", "127.0.0.1:0", "", "127.0.0.1,other.example"] {
         server.answer_and_close(&redirect(bad)).await;
     }
-    for refused in
-        ["\"evil.example\" is not an address", "\"127.0.0.1:0\" is", "must not be empty", "\"other.example\" is"]
-    {
+    for refused in [
+        "\"evil.example\" is not an address",
+        "\"127.0.0.1:0\" is",
+        "must not be empty",
+        "\"other.example\" is",
+    ] {
         agent.logged(refused).await;
     }
 }
@@ -164,7 +168,10 @@ async fn redirect_targets_are_verified_against_the_first_servers_name() {
     first.answer_and_close(&redirect(by_address.address())).await;
     let (mut stream, _) = by_address.plain_init().await;
     stream.write_all(ACCEPT).await.unwrap();
-    assert!(by_address.tls(stream).await.is_err(), "the redirected address was taken for the name");
+    assert!(
+        by_address.tls(stream).await.is_err(),
+        "the agent verified the redirect's address instead of the name"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +211,7 @@ async fn plaintext_bytes_are_never_taken_as_bytes_of_the_channel() {
     agent.logged("more than a reply to init before TLS").await;
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.is_empty(), "the agent went on: {} bytes", rest.len());
+    assert!(rest.is_empty(), "the agent continued: {} bytes", rest.len());
 }
 
 #[tokio::test]
@@ -214,7 +221,7 @@ async fn a_late_newline_does_not_disturb_tls() {
     let _agent = Agent::start(&pki, AgentConfig::new(server.address()));
     let (mut stream, _) = server.plain_init().await;
     stream.write_all(b"{\"method\":\n \"accept\"\n}").await.unwrap();
-    // The agent has begun TLS: its first byte is a handshake record's.
+    // The agent has begun TLS: the first byte is the type of a handshake record.
     let mut first = [0];
     stream.peek(&mut first).await.unwrap();
     assert_eq!(first, [0x16]);
@@ -282,7 +289,7 @@ async fn after_a_clean_close_within_a_redirect_the_same_server_is_tried_first() 
     first.answer_and_close(&redirect(second.address())).await;
     second.channel().await.close().await;
     agent.logged("closed the channel").await;
-    // Nobody asks the first server again.
+    // The agent does not contact the first server again.
     drop(first);
     second.channel().await;
 }
@@ -339,7 +346,7 @@ async fn a_host_without_an_id_generates_one_and_keeps_it() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
-    // An empty variable would be refused: the key is taken out of the file instead.
+    // An empty value would be rejected, so the key is removed from the file instead.
     config.host_id = "unused".to_owned();
     let mut agent = Agent::start(&pki, config);
     let text = std::fs::read_to_string(agent.scratch().file("agent.toml")).unwrap();
@@ -365,13 +372,13 @@ async fn a_host_without_an_id_generates_one_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_second_agent_on_the_same_state_is_refused() {
+async fn a_second_agent_on_the_same_state_is_rejected() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
     server.channel().await;
     let mut second = agent.another(&agent.scratch().file("agent.toml"));
-    eventually("the second ends", || second.try_wait().unwrap().is_some()).await;
+    eventually("the second agent exits", || second.try_wait().unwrap().is_some()).await;
     assert_eq!(second.wait().unwrap().code(), Some(1));
     agent.logged("another BasicAgent is running with state_dir").await;
 }

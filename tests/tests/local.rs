@@ -1,4 +1,4 @@
-//! The local socket of the real agent: who may ask, what is answered, what misuse costs.
+//! The local socket of the real agent: permitted users, replies, and misuse.
 
 #![expect(clippy::disallowed_methods, reason = "a test starts a client as another user")]
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 
-/// An agent whose server is out of reach.
+/// Starts an agent whose server is unreachable.
 fn alone() -> Agent {
     let nowhere = "127.0.0.1:1".parse().expect("an address");
     Agent::start(&Pki::new(), AgentConfig::new(nowhere))
@@ -55,7 +55,7 @@ async fn results_of_tasks_go_to_the_controller_only() {
     assert_eq!(local.ask(&task).await["message"], "Accepted");
     let event = channel.next().await.unwrap();
     assert_eq!((&event["method"], &event["id"]), (&json!("async.result"), &json!("task")));
-    // What comes next here is what was asked for here.
+    // The next message on the local connection is the reply to its own request.
     assert_eq!(local.ask(&ping("1")).await["resp"], "success");
 }
 
@@ -77,7 +77,7 @@ async fn the_policy_does_not_apply_and_the_audit_log_names_the_user() {
     assert_eq!(channel.ask(&list).await["retcode"], 3023);
     assert_eq!(local.ask(&list).await["retcode"], 0);
 
-    // The line of an answer is there by the time of the next one.
+    // The audit line of a reply is written by the time of the next reply.
     local.ask(&ping("3")).await;
     let text = std::fs::read_to_string(agent.scratch().file("state/audit.log")).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -94,14 +94,14 @@ async fn the_policy_does_not_apply_and_the_audit_log_names_the_user() {
 }
 
 #[tokio::test]
-async fn another_user_is_refused() {
-    if !needs_root("another_user_is_refused") {
+async fn another_user_is_rejected() {
+    if !needs_root("another_user_is_rejected") {
         return;
     }
     let agent = alone();
     Local::connect(&agent).await;
     let path = Local::path(&agent);
-    // Even where the file lets him in.
+    // Even if the file's mode lets the user in.
     for dir in [agent.scratch().path().to_owned(), path.clone()] {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
@@ -135,7 +135,7 @@ async fn garbage_and_oversized_messages_affect_only_their_sender() {
         ("{\"a\":".repeat(40) + "1" + &"}".repeat(40) + "\n", 3002),
     ] {
         let mut local = Local::connect(&agent).await;
-        // The agent may close before it has all.
+        // The agent may close the connection before it has read everything.
         let (mut reader, mut writer) = local.stream.split();
         let write = tokio::io::AsyncWriteExt::write_all(&mut writer, text.as_bytes());
         let mut line = String::new();
@@ -155,7 +155,7 @@ async fn a_crowd_of_connections_is_served_some_at_a_time() {
     let path = Local::path(&agent);
     let mut crowd = tokio::task::JoinSet::new();
     for number in 0..200 {
-        // Every one of them is connected before the first is done.
+        // All clients are connected before the first is served.
         let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
         stream.set_nonblocking(true).unwrap();
         crowd.spawn(async move {
@@ -186,7 +186,7 @@ async fn a_restarted_agent_listens_again_and_a_second_agent_takes_nothing_over()
     let mut after = Local::connect(&agent).await;
     after.ask(&ping("2")).await;
 
-    // Another agent in the same run directory goes on without a socket.
+    // Another agent in the same run directory continues without a socket.
     let text = std::fs::read_to_string(agent.scratch().file("agent.toml")).unwrap();
     let state = agent.scratch().file("state").display().to_string();
     let text = text.replace(&state, &format!("{state}-2"));
@@ -197,7 +197,7 @@ async fn a_restarted_agent_listens_again_and_a_second_agent_takes_nothing_over()
     assert!(second.try_wait().unwrap().is_none());
     second.kill().unwrap();
     second.wait().unwrap();
-    eventually("the first one's socket is still there", || Local::path(&agent).exists()).await;
+    eventually("the first agent's socket still exists", || Local::path(&agent).exists()).await;
     assert_eq!(after.ask(&ping("4")).await["resp"], "success");
 }
 

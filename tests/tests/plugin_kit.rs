@@ -1,7 +1,7 @@
-//! The way of a plugin's author: from nothing to an answer over the channel, in Rust, in C and in Go; and our own plugins by the
-//! same check.
+//! The steps of a plugin's author, from an empty folder to a reply over the channel, in Rust, C and
+//! Go; and the same check for our own plugins.
 
-#![expect(clippy::print_stdout, reason = "a test left out says so")]
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 use e2e::{Channel, Scratch, binary, connected, plugin_dir};
 use serde_json::{Value, json};
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in it").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
-#[expect(clippy::disallowed_methods, reason = "what an author runs")]
+#[expect(clippy::disallowed_methods, reason = "runs the commands that an author runs")]
 fn run(program: impl AsRef<Path>, args: &[&str], dir: &Path) -> Output {
     let mut command = Command::new(program.as_ref());
-    // Built once for all tests here, and again only when something has changed.
+    // All tests here share one build, which is repeated only after a change.
     command.args(args).current_dir(dir).env("CARGO_TARGET_DIR", plugin_dir().join("kit"));
-    command.output().expect("it starts")
+    command.output().expect("the program starts")
 }
 
 fn succeeded(output: &Output) {
@@ -31,7 +31,7 @@ fn ctl(args: &[&str], dir: &Path) -> Output {
     run(binary("BasicAgentCtl"), args, dir)
 }
 
-/// What `check` says of a library; as root, with root.
+/// Returns the verdict of `check` on a library; run by root, the check keeps root.
 fn check(library: &Path) -> Value {
     let mut args = vec!["check", "--json", library.to_str().expect("UTF-8")];
     if nix::unistd::geteuid().is_root() {
@@ -41,31 +41,31 @@ fn check(library: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// Builds a crate as it is, with the versions that this checkout has: nothing is downloaded.
+/// Builds a crate unchanged, with the versions in this checkout's Cargo.lock, without downloads.
 fn cargo(words: &[&str], dir: &Path) {
-    fs::copy(repository().join("Cargo.lock"), dir.join("Cargo.lock")).expect("it can be written");
+    fs::copy(repository().join("Cargo.lock"), dir.join("Cargo.lock")).expect("the folder is ours");
     let args: Vec<&str> = words.iter().copied().chain(["--offline"]).collect();
     succeeded(&run(env!("CARGO"), &args, dir));
 }
 
-/// A folder of the checkout, apart, so that nothing is built in that.
+/// Copies a folder of the checkout, so that nothing is built in the checkout itself.
 fn copy(folder: &str, scratch: &Scratch) -> PathBuf {
     let from = repository().join(folder);
     let to = scratch.path().join(from.file_name().expect("a folder"));
     #[expect(clippy::disallowed_methods, reason = "copies a folder")]
     let copied = Command::new("cp").arg("-r").arg(&from).arg(&to).status();
-    assert!(copied.expect("cp is there").success());
+    assert!(copied.expect("cp is installed").success());
     to
 }
 
-/// Puts a library among an agent's plugins, and asks it over the channel.
+/// Installs a library among an agent's plugins, and returns its data over the channel.
 async fn answered(library: &Path, plugins: &Path, method: &str, args: &str, channel: &mut Channel) -> Value {
     let installed = plugins.join(library.file_name().expect("a file"));
-    // Beside it first, then in its place: as install(1) does.
+    // Copied under another name, then renamed, as install(1) does.
     let new = plugins.join("new");
-    fs::copy(library, &new).expect("it is copied");
-    fs::set_permissions(&new, Permissions::from_mode(0o644)).expect("it is ours");
-    fs::rename(&new, installed).expect("it is ours");
+    fs::copy(library, &new).expect("there is space for a copy");
+    fs::set_permissions(&new, Permissions::from_mode(0o644)).expect("the copy is ours");
+    fs::rename(&new, installed).expect("the folder is ours");
     let answer = channel.ask(&json!({"id": method, "method": method, "args": args})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     answer["data"].clone()
@@ -91,7 +91,7 @@ async fn a_new_rust_plugin_is_built_checked_installed_and_called() {
     assert!(data["uptime_seconds"].as_f64().unwrap() > 0.0 && data["load"]["one"].is_number(), "{data}");
 }
 
-/// The three are of one name and of one answer: each takes the place of the one before.
+/// The three examples have the same name and reply: each replaces the previous plugin.
 #[tokio::test]
 async fn the_examples_are_built_checked_installed_and_called() {
     let scratch = Scratch::new("kit-examples");
@@ -111,10 +111,10 @@ async fn the_examples_are_built_checked_installed_and_called() {
     succeeded(&run("make", &["-B", &include], &c));
     let library = c.join("libgetinfo_uptime.so");
     let size = fs::metadata(&library).unwrap().len();
-    assert!(size <= 20 * 1024, "the plugin in C has {size} bytes");
+    assert!(size <= 20 * 1024, "the plugin in C is too large: {size} bytes");
     libraries.push(("C", library));
 
-    #[expect(clippy::disallowed_methods, reason = "asks whether Go is there")]
+    #[expect(clippy::disallowed_methods, reason = "checks whether Go is installed")]
     let go = Command::new("go").arg("version").output();
     if go.is_ok_and(|output| output.status.success()) {
         let dir = copy("examples/plugin-go", &scratch);
@@ -128,7 +128,7 @@ async fn the_examples_are_built_checked_installed_and_called() {
         succeeded(&run("make", &["-B"], &dir));
         libraries.push(("Go", dir.join("libgetinfo_uptime.so")));
     } else {
-        println!("SKIPPED (needs Go): the example in Go");
+        println!("SKIPPED (needs Go): the Go example");
     }
     for (language, library) in libraries {
         let verdict = check(&library);
@@ -138,32 +138,33 @@ async fn the_examples_are_built_checked_installed_and_called() {
     }
 }
 
-/// The crate of plugin authors with its Rust entry changed, in a workspace of its own.
+/// Copies plugin-api to a separate workspace, changes its Rust entry, and returns the crate's
+/// folder.
 fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
     let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the checkout has one");
     let (_, package) = root.split_once("[workspace.package]").expect("a workspace");
     let workspace =
         format!("[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}");
-    fs::write(scratch.file("Cargo.toml"), workspace).expect("it can be written");
+    fs::write(scratch.file("Cargo.toml"), workspace).expect("the folder is ours");
     let api = copy("plugin-api", scratch);
-    // Its tests are not copied, and neither are the crates that only they use.
+    // The crate that only its tests use is not in that workspace.
     let manifest = api.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).expect("it was copied");
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("test-support")).collect();
-    fs::write(&manifest, text.join("\n")).expect("it can be written");
+    fs::write(&manifest, text.join("\n")).expect("the folder is ours");
     let entry = api.join("src/entry_rust.rs");
     let mut code = fs::read_to_string(&entry).expect("it was copied");
     for (from, to) in changes {
         assert!(code.contains(from), "{from}");
         code = code.replace(from, to);
     }
-    fs::write(entry, code).expect("it can be written");
+    fs::write(entry, code).expect("the folder is ours");
     api
 }
 
-/// What abi_stable's check is for, and what it would let pass.
+/// Covers layouts that abi_stable's check rejects, and a layout that it would accept.
 #[tokio::test]
-async fn a_rust_plugin_with_another_interface_is_refused_without_harm() {
+async fn a_rust_plugin_with_another_interface_is_rejected_without_harm() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
     let table: [Case<'_>; 3] = [
         (
@@ -236,5 +237,5 @@ fn each_of_our_own_plugins_passes_the_check() {
         };
         assert!(has("ok", "schema"), "{name} has no schema: {verdict}");
     }
-    assert!(seen >= 2, "the plugins are not built: make test builds them");
+    assert!(seen >= 2, "the plugins are not built; run make test, or cargo build --workspace first");
 }

@@ -1,4 +1,5 @@
-//! The host's policy, on the real agent: what it lets in, what it refuses, and ways around it.
+//! The host's policy on the real agent: allowed requests, refused requests, and attempts to bypass
+//! it.
 
 use e2e::{Agent, AgentConfig, Channel, Pki, Scratch, Server, binary, in_mount_namespace, needs_root};
 use nix::sys::signal::Signal;
@@ -34,12 +35,12 @@ impl Host {
         Self { agent, channel, policy: scratch, _server: server }
     }
 
-    /// The retcode of a command.
+    /// Runs a command and returns its retcode.
     async fn run(&mut self, cmd: &str, fields: Value) -> i64 {
         self.channel.bash(cmd, fields).await["retcode"].as_i64().expect("a number")
     }
 
-    /// The retcode of a request without fields.
+    /// Sends a request without fields and returns its retcode.
     async fn ask(&mut self, method: &str) -> i64 {
         let answer = self.channel.ask(&json!({"id": "1", "method": method})).await;
         answer["retcode"].as_i64().expect("a number")
@@ -57,7 +58,7 @@ fn check_config(config: &Path) -> Output {
         .arg("--config")
         .arg(config)
         .output()
-        .expect("it starts")
+        .expect("the agent starts")
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn a_refused_command_does_not_start_and_the_rule_is_named() {
     {
         assert_eq!(host.ask(method).await, 3023, "{method}");
     }
-    // An id that was refused is free again.
+    // The id of a refused request is free again.
     assert_eq!(host.run("true", json!({})).await, 0);
 }
 
@@ -191,7 +192,7 @@ async fn the_policy_applies_before_a_task_is_accepted() {
         (&json!(3023), &json!("Refused by policy: default"))
     );
     let status = json!({"id": "1", "method": "async.status", "task": "refused"});
-    assert_eq!(host.channel.ask(&status).await["retcode"], 3024, "it was not taken");
+    assert_eq!(host.channel.ask(&status).await["retcode"], 3024, "the refused task was accepted");
     let list = json!({"id": "2", "method": "async.list"});
     assert_eq!(host.channel.ask(&list).await["retcode"], 3023);
     assert_eq!(host.channel.ask(&task("allowed", "true")).await["retcode"], 0);
@@ -230,29 +231,29 @@ async fn an_invalid_or_untrusted_policy_prevents_the_start() {
         std::fs::write(&policy, text).unwrap();
         set_permissions(&policy, Permissions::from_mode(mode)).unwrap();
         let output = check_config(&config);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.success(), word.is_empty(), "{text} {mode:o}: {said}");
-        assert!(said.contains(word), "{text} {mode:o}: {said}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.success(), word.is_empty(), "{text} {mode:o}: {errors}");
+        assert!(errors.contains(word), "{text} {mode:o}: {errors}");
         if !word.is_empty() {
-            assert!(said.contains("policy.toml"), "{said}");
+            assert!(errors.contains("policy.toml"), "{errors}");
             let ended = host.agent.another(&config).wait().unwrap();
             assert_eq!(ended.code(), Some(1), "{text} {mode:o}");
         }
     }
     std::fs::remove_file(&policy).unwrap();
-    assert!(!check_config(&config).status.success(), "a named file has to be there");
+    assert!(!check_config(&config).status.success(), "a missing policy file was accepted");
     symlink(&target, &policy).unwrap();
-    assert!(!check_config(&config).status.success(), "a link is not followed");
+    assert!(!check_config(&config).status.success(), "a link was followed");
     std::fs::remove_file(&policy).unwrap();
     std::fs::rename(&target, &policy).unwrap();
     set_permissions(&policy, Permissions::from_mode(0o600)).unwrap();
     assert!(check_config(&config).status.success());
     set_permissions(host.policy.path(), Permissions::from_mode(0o777)).unwrap();
-    assert!(!check_config(&config).status.success(), "others could put another file in its place");
+    assert!(!check_config(&config).status.success(), "a folder that others can write to was accepted");
 }
 
 #[tokio::test]
-async fn a_changed_policy_takes_effect_and_an_invalid_one_keeps_the_old() {
+async fn a_changed_policy_takes_effect_and_an_invalid_policy_keeps_the_old() {
     let mut host = Host::start("default = 'allow'").await;
     assert_eq!(host.run("true", json!({})).await, 0);
     host.policy.write("policy.toml", "default = 'deny'");
@@ -317,5 +318,5 @@ async fn the_policy_applies_when_a_job_is_set() {
     assert_eq!(set(json!({"line": format!("0 0 0 * * * {user} rm -rf /tmp/x")})).await, 3023);
     let jobs = host.channel.ask(&json!({"id": "list", "method": "cron.list"})).await;
     assert_eq!(jobs["data"], json!([]), "{jobs}");
-    assert_eq!(host.run("true", json!({})).await, 3023, "it is cron's alone");
+    assert_eq!(host.run("true", json!({})).await, 3023, "a rule for cron allowed a command");
 }

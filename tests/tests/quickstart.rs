@@ -1,10 +1,10 @@
-//! The demonstration a newcomer runs first, on the binaries under test: all parts at once.
+//! The demonstration that a newcomer runs first, with all parts, on the binaries under test.
 
 use e2e::{Scratch, binary, needs_root};
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What it starts, and the plugins it asks.
+/// The programs that the demonstration starts, and the plugins that it calls.
 const BINARIES: [&str; 9] = [
     "BasicAgent",
     "boot",
@@ -42,7 +42,7 @@ fn the_quickstart_passes_without_root() {
         return;
     }
     use std::os::unix::fs::PermissionsExt as _;
-    // The checkout may lie where nobody but root can look.
+    // The checkout may be in a folder that only root can read.
     let scratch = Scratch::new("quickstart");
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     for name in BINARIES {

@@ -1,4 +1,5 @@
-//! `sync.bash` with `stream`: output as it comes, in order, at the reader's pace, and a bounded agent meanwhile.
+//! `sync.bash` with `stream`: output arrives as it is written, in order and at the reader's pace,
+//! while the agent's memory stays bounded.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
@@ -9,7 +10,7 @@ use e2e::{Agent, Channel, connected, eventually, processes_with};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// What the agent may grow by, however much a command prints.
+/// The agent's largest permitted growth, however much a command prints.
 const MAX_GROWTH_KIB: u64 = 4 * 1024;
 
 fn request(id: &str, cmd: &str, fields: &Value) -> Value {
@@ -18,7 +19,7 @@ fn request(id: &str, cmd: &str, fields: &Value) -> Value {
     request
 }
 
-/// What a frame carries.
+/// Returns a frame's output.
 fn bytes(frame: &Value) -> Vec<u8> {
     let data = frame["data"].as_str().unwrap_or_else(|| panic!("no data: {frame}"));
     match frame["encoding"].as_str() {
@@ -27,11 +28,12 @@ fn bytes(frame: &Value) -> Vec<u8> {
     }
 }
 
-/// Reads to the answer of one request: the output of each stream, and the answer. No other may come meanwhile.
+/// Reads messages up to a request's reply; messages of other requests may not arrive meanwhile.
+/// Returns the output of each stream and the reply.
 async fn collect(channel: &mut Channel, id: &str) -> (Vec<u8>, Vec<u8>, Value) {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
-        let message = channel.next().await.expect("the agent goes on");
+        let message = channel.next().await.expect("a message from the agent");
         assert_eq!(message["id"], id, "{message}");
         match (message["resp"].as_str(), message["stream"].as_str()) {
             (Some("output"), None) => stdout.extend(bytes(&message)),
@@ -47,7 +49,7 @@ fn status_kib(agent: &Agent, field: &str) -> u64 {
     line.trim_start_matches(':').trim_end_matches("kB").trim().parse().unwrap()
 }
 
-/// The agent's resident size now; its peak counts from here.
+/// Resets the agent's peak resident size, and returns its current size.
 fn start_of_peak(agent: &Agent) -> u64 {
     std::fs::write(format!("/proc/{}/clear_refs", agent.pid()), "5").unwrap();
     status_kib(agent, "VmRSS")
@@ -148,7 +150,7 @@ async fn a_command_waits_for_a_slow_reader_and_pings_do_not() {
         }
     };
     assert_eq!((size, &answer["retcode"], &answer["dropped"]), (200_000_000, &json!(0), &Value::Null));
-    assert_eq!(pings, 50, "they were answered while the output came");
+    assert_eq!(pings, 50, "pings got no reply during the output");
     let grown = growth(&agent, start);
     assert!(grown < MAX_GROWTH_KIB, "{grown} KiB");
 }
@@ -163,23 +165,27 @@ async fn a_controller_that_does_not_read_costs_little_memory_and_delays_no_other
         let cmd = format!("head -c 3000000000 /dev/zero; : {marker}");
         channel.send(&request(id, &cmd, &json!({"timeout": 3}))).await;
     }
-    // Nothing is read from here on; that another runs is seen on the host.
+    // From here on, the test reads nothing from the channel; files show that the other command
+    // runs.
     let done = agent.scratch().file("done");
     let other = format!("head -c 200000000 /dev/zero; touch {}", done.display());
     channel.send(&json!({"id": "other", "method": "sync.bash", "cmd": other})).await;
     eventually("the other command ends", || done.exists()).await;
-    eventually("the time-out ends those that nobody reads", || processes_with(&marker).is_empty()).await;
+    eventually("the time-out ends the commands whose output is not read", || {
+        processes_with(&marker).is_empty()
+    })
+    .await;
     let grown = growth(&agent, start);
     assert!(grown < MAX_GROWTH_KIB, "{grown} KiB");
 
-    // Read at last: what got through, then each answer.
+    // Then read the delivered output and each reply.
     let mut answers = Vec::new();
     while answers.len() < 3 {
         let message = channel.next().await.unwrap();
         if message["resp"] == "output" {
             assert!(
                 !answers.iter().any(|answer: &Value| answer["id"] == message["id"]),
-                "output after the answer"
+                "output after the reply"
             );
         } else {
             answers.push(message);
@@ -198,9 +204,9 @@ async fn a_stream_that_nobody_reads_can_be_cancelled() {
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("{}", 40_000_000 + agent.pid());
     channel.send(&request("1", &format!("yes {marker}"), &json!({}))).await;
-    eventually("it runs", || !processes_with(&marker).is_empty()).await;
+    eventually("the command runs", || !processes_with(&marker).is_empty()).await;
     channel.send(&json!({"id": "2", "method": "sync.cancel", "target": "1"})).await;
-    eventually("it is ended", || processes_with(&marker).is_empty()).await;
+    eventually("the command is ended", || processes_with(&marker).is_empty()).await;
     let mut answers = Vec::new();
     while answers.len() < 2 {
         let message = channel.next().await.unwrap();
@@ -220,7 +226,7 @@ async fn a_lost_channel_does_not_end_a_streaming_command() {
     channel.send(&request("1", &cmd, &json!({}))).await;
     assert_eq!(channel.next().await.unwrap()["data"], "begun\n");
     drop(channel);
-    eventually("it goes on to its end", || done.exists()).await;
+    eventually("the command runs to its end", || done.exists()).await;
     let mut channel = server.channel().await;
     assert_eq!(channel.bash("echo again", json!({})).await["data"], "again\n");
 }
@@ -234,7 +240,7 @@ async fn a_background_child_that_keeps_printing_does_not_delay_the_reply() {
     let (_, _, answer) = collect(&mut channel, "1").await;
     assert_eq!(answer["retcode"], 0, "{answer}");
     assert!(start.elapsed() < Duration::from_secs(50));
-    eventually("the pipe's end ends it", || processes_with(&marker).is_empty()).await;
+    eventually("the closed pipe ends the child", || processes_with(&marker).is_empty()).await;
 }
 
 #[tokio::test]
@@ -247,9 +253,10 @@ async fn a_stopping_agent_does_not_wait_for_a_reader() {
     assert!(agent.wait().await.success());
 }
 
-/// `cargo test --release -p e2e --test stream -- --ignored --nocapture` (the binaries built with --release too).
+/// Run `cargo build --workspace --release` first, then
+/// `cargo test --release -p e2e --test stream -- --ignored --nocapture`.
 #[tokio::test]
-#[ignore = "a measurement of some minutes, not a test"]
+#[ignore = "a measurement that takes some minutes, not a test"]
 async fn ten_gigabytes() {
     const SIZE: usize = 10_000_000_000;
     let (_server, agent, mut channel) = connected().await;

@@ -1,4 +1,5 @@
-//! `sync.bash` of `true` beside TLS and tokio's own process type with the same shell.
+//! Compares `sync.bash` of `true` with tokio's own process type, over the same TLS and with the
+//! same shell.
 
 use crate::line::Line;
 use crate::peers::Controller;
@@ -9,21 +10,21 @@ use serde_json::json;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Requests to each, one after the other.
+/// Requests to each side, one after the other.
 const REQUESTS: usize = 2_500;
 
 /// Requests in flight for the rate.
 const IN_FLIGHT: usize = 8;
 
-/// Requests to each in one turn of the rate, and turns.
+/// Requests to each side in one turn of the rate, and the number of turns.
 const RATE_REQUESTS: usize = 400;
 const RATE_TURNS: usize = 7;
 
-/// Requests whose output fills the agent's heap, and bytes of each.
+/// Requests whose output fills the agent's heap, and the bytes of output of each.
 const PARKED: usize = 8;
 const PARKED_BYTES: usize = 14 << 20;
 
-/// The agent with them holds at least this.
+/// The least memory of the agent that holds this output, in bytes.
 const HEAP: u64 = 100 << 20;
 
 fn request(id: usize, user: Option<&str>) -> Vec<u8> {
@@ -38,7 +39,7 @@ fn succeeded(answer: &[u8]) {
     assert!(answer.windows(9).any(|part| part == b"\"success\""), "{}", String::from_utf8_lossy(answer));
 }
 
-/// As the agent's own user, as another one, and with a large heap.
+/// Measures commands as the agent's own user, as another user, and with a large heap.
 pub(crate) fn run() {
     let controller = Controller::new();
     let (agent, mut ours) = controller.agent(Vec::new());
@@ -58,7 +59,7 @@ pub(crate) fn run() {
 }
 
 fn sequential(ours: &mut Line, floor: &mut Line, user: Option<&str>) -> Pair {
-    // The floor answers whatever it is asked; that it runs as the user is its command line's.
+    // The floor ignores the request's user; its command line sets the user.
     let request = request(0, user);
     let (mut ask_ours, mut ask_floor) = (|| succeeded(ours.ask(&request)), || succeeded(floor.ask(&request)));
     take_turns(100, &mut ask_ours, &mut ask_floor);
@@ -88,7 +89,7 @@ fn both(name: &str, ours: &mut Line, floor: &mut Line, user: Option<&str>) {
     table::ratio(&what, &per_second(rates_ours), &per_second(rates_floor), &ratio, Bar::AtLeast(0.9));
 }
 
-/// Requests a second with some always in flight.
+/// Returns the requests per second while [`IN_FLIGHT`] are always in flight.
 fn rate(line: &mut Line, user: Option<&str>) -> f64 {
     let requests: Vec<_> = (0..IN_FLIGHT).map(|id| request(id, user)).collect();
     let start = Instant::now();
@@ -99,7 +100,7 @@ fn rate(line: &mut Line, user: Option<&str>) -> f64 {
             succeeded(&answer);
             answered += 1;
             if sent < RATE_REQUESTS {
-                // {"id":"N": its place is free for the next one.
+                // {"id":"N": the next request can use this id.
                 line.send(&requests[usize::from(answer[7] - b'0')]);
                 sent += 1;
             }
@@ -109,7 +110,7 @@ fn rate(line: &mut Line, user: Option<&str>) -> f64 {
     answered as f64 / start.elapsed().as_secs_f64()
 }
 
-/// A second agent with requests parked in it, their output collected, beside the first.
+/// Compares a second agent, which holds the output of unfinished requests, with the first.
 fn large_heap(controller: &Controller, small: &Agent, ours: &mut Line) {
     let (large, mut line) = controller.agent(Vec::new());
     for number in 0..PARKED {

@@ -1,6 +1,10 @@
-//! Small requests over the open channel, beside a TLS peer that only answers lines of the same size.
+//! Compares small requests over the open channel with a TLS peer that only replies with lines of
+//! the same size.
 
-#![expect(clippy::disallowed_methods, reason = "what keeps a CPU awake is no command of the agent's")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the process that keeps a CPU awake is not one of the agent's commands"
+)]
 
 use crate::line::Line;
 use crate::peers::Controller;
@@ -12,39 +16,40 @@ use nix::unistd::Pid;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// Requests to each, one after the other.
+/// Requests to each side, one after the other.
 const REQUESTS: usize = 10_000;
 
 /// Requests in flight for the rate.
 const DEPTH: usize = 32;
 
-/// One turn of the rate, and turns.
+/// The length of one turn of the rate, and the number of turns.
 const WINDOW: Duration = Duration::from_millis(300);
 const TURNS: usize = 9;
 
 const PING: &[u8] = b"{\"id\":\"ping-1\",\"method\":\"agent.ping\"}\n";
 const KERNEL: &[u8] = b"{\"id\":\"kernel-1\",\"method\":\"getinfo.kernel\"}\n";
 
-/// What a plugin may add to a round trip.
+/// The time that a plugin may add to a round trip, in microseconds.
 const PLUGIN_BAR: Bar = Bar::AtMost(60.0);
 
-/// The longest that a CPU is kept awake, should nobody end it.
+/// The longest that a CPU is kept awake if the process is not killed.
 const AWAKE: Duration = Duration::from_secs(120);
 
-/// Where the two ends are. Ends on one CPU answer up to three times as fast, for nobody has to be woken on the other one;
-/// which it is would be chance, so each is measured.
+/// The CPUs of the two ends. Ends on one CPU reply up to three times as fast, because no process on
+/// another CPU has to be woken. The scheduler would choose at random, so each case is measured.
 #[derive(Clone, Copy, PartialEq)]
 enum Placement {
-    /// The bench has one CPU, the peers (with the agent's plugin worker) the other. Ratios are judged here.
+    /// The bench has one CPU; the peers, with the agent's plugin worker, have the other. The bars
+    /// of ratios apply here.
     Apart,
-    /// The same while neither CPU is ever halted: without the time that the machine takes to wake one, which grows with the
-    /// time that it slept.
+    /// The same, but neither CPU ever halts. This leaves out the time that the machine takes to
+    /// wake a CPU, which grows with the time that the CPU slept.
     Awake,
-    /// Everything on one CPU: what a request costs in CPU time.
+    /// Everything on one CPU: shows the CPU time of a request.
     Together,
 }
 
-/// `agent.ping`, `getinfo.kernel`, and pings a second.
+/// Measures `agent.ping`, `getinfo.kernel`, and pings per second.
 pub(crate) fn run() {
     let controller = Controller::new();
     let (agent, mut ours) = controller.agent(Vec::new());
@@ -85,7 +90,7 @@ pub(crate) fn run() {
     }
 }
 
-/// A process that has a CPU whenever nobody else wants it. Ended when it is dropped.
+/// A process that uses a CPU whenever no other process wants it; killed when dropped.
 struct KeptAwake(Child);
 
 fn keep_awake(cpu: usize) -> KeptAwake {
@@ -113,7 +118,7 @@ fn rates(name: &str, ours: &mut Line, floor: &mut Line, bar: Bar) {
     table::rates(&what, ours, floor, &ratio, bar);
 }
 
-/// Rows for the median and the 99th percentile. Our median, in seconds.
+/// Prints rows for the median and the 99th percentile. Returns our median, in seconds.
 fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: Bar) -> f64 {
     let mut ask_ours = || {
         ours.ask(request);
@@ -130,7 +135,8 @@ fn latency(what: &str, request: &[u8], ours: &mut Line, floor: &mut Line, bar: B
     pair.at(50).0.as_secs_f64()
 }
 
-/// Answers a second with [`DEPTH`] always asked for. What has been answered is asked for again in one write.
+/// Returns the replies per second while [`DEPTH`] requests are always in flight. One write sends a
+/// new request for each reply of one read.
 fn rate(line: &mut Line) -> f64 {
     let requests = PING.repeat(DEPTH);
     let start = Instant::now();
@@ -148,7 +154,8 @@ fn rate(line: &mut Line) -> f64 {
     answered as f64 / start.elapsed().as_secs_f64()
 }
 
-/// Keeps a process's main thread on one CPU; pid 0 is the bench itself. On a single CPU nothing is changed.
+/// Pins a process's main thread to one CPU; pid 0 is the bench itself. Changes nothing on a machine
+/// with a single CPU.
 fn pin(pid: u32, cpu: usize) {
     let mut set = CpuSet::new();
     set.set(cpu).expect("a small number");

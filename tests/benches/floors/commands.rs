@@ -1,4 +1,4 @@
-//! BasicAgentCtl beside the system's own commands, from spawn to exit.
+//! Compares BasicAgentCtl with the system's own commands, from spawn to exit.
 
 use crate::sample::{Pair, ms, take_turns};
 use crate::sizes;
@@ -7,13 +7,13 @@ use e2e::{Scratch, binary, needs_root, plugin_dir, run};
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
-/// Spawns of each for the quick ones.
+/// Spawns of each quick command.
 const QUICK: usize = 500;
 
 /// Spawns of each provider.
 const PROVIDER: usize = 40;
 
-/// Spawns of each for the slow ones.
+/// Spawns of each slow command.
 const SLOW: usize = 25;
 
 /// Entries of the generated /etc/passwd.
@@ -25,7 +25,8 @@ fn spawn(program: &std::path::Path, words: &[&str]) {
 
 #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
 fn started(program: &std::path::Path, words: &[&str]) -> std::process::ExitStatus {
-    // No uid, no hook: std spawns with vfork's semantics, so the bench's own size does not count.
+    // Without a uid or a hook, std spawns with vfork semantics, so the bench's own size does not
+    // count.
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().expect("it starts")
@@ -46,24 +47,24 @@ fn row(what: &str, pair: &Pair, bar: Bar) {
     table::ratio(what, &ms(ours), &ms(floor), &pair.ratio(50), bar);
 }
 
-/// `getinfo.kernel` beside `uname -a`.
+/// Compares `getinfo.kernel` with `uname -a`.
 pub(crate) fn kernel() {
     table::ratios();
     let pair = beside(&["-c", "getinfo.kernel"], &["uname", "-a"], QUICK);
     row("`BasicAgentCtl -c getinfo.kernel` : `uname -a`", &pair, Bar::AtMost(3.0));
 }
 
-/// The facts that facter and ohai tell without being asked for more, as far as they have them.
+/// The facts that facter and ohai report by default, as far as they support them.
 const FACTS: &str = "os kernel cpu memory disks mounts network hardware time";
 
-/// Every provider by itself, and all facts in one beside the programs that operators know.
+/// Measures each provider by itself, and compares all facts in one call with facter and ohai.
 pub(crate) fn providers() {
     let (program, plugins) = (binary("BasicAgentCtl"), plugin_dir());
     let dir = plugins.to_str().expect("a path of ours");
     table::figures();
     for name in sizes::plugins() {
         let method = name.trim_start_matches("lib").trim_end_matches(".so").replace('_', ".");
-        // It tells about one user or a group of them, and has to be told which.
+        // This provider requires an option that selects users.
         let args = if method == "getinfo.users" { "-A" } else { "" };
         let call = || spawn(&program, &["--plugin-dir", dir, "-c", &method, "-a", args]);
         let (ours, _) = take_turns(PROVIDER, call, || ()).at(50);
@@ -82,13 +83,13 @@ pub(crate) fn providers() {
             continue;
         }
         let ours = || spawn(&program, &["--plugin-dir", dir, "-c", "getinfo.all", "-a", FACTS]);
-        // Some fact that it can't tell here makes it fail, after it has told the others.
+        // The peer fails if it cannot find some fact on this host, but reports the others first.
         let theirs = || {
             started(peer.as_ref(), &[]);
         };
         take_turns(1, ours, theirs);
         let pair = take_turns(SLOW, ours, theirs);
-        // Twenty times as fast.
+        // The bar: twenty times as fast.
         row(&format!("`BasicAgentCtl -c getinfo.all -a \"{FACTS}\"` : `{peer}`"), &pair, Bar::AtMost(0.05));
     }
 }
@@ -100,12 +101,13 @@ fn is_there(program: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// `getinfo.users -A` beside `getent passwd`, on a long /etc/passwd in a mount namespace of its own.
+/// Compares `getinfo.users -A` with `getent passwd`, on a long /etc/passwd in a separate mount
+/// namespace.
 pub(crate) fn users() {
     if !needs_root("users") {
         return;
     }
-    // The namespace is this thread's and its children's.
+    // Only this thread and its children are in the namespace.
     let thread = std::thread::spawn(|| {
         let files = Scratch::new("passwd");
         let mut text = std::fs::read_to_string("/etc/passwd").expect("a system with users");

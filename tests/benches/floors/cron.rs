@@ -1,7 +1,8 @@
-//! What it takes to find the next run and to read an expression, beside the other crates that can.
+//! Compares the time to find the next run and to parse an expression with other crates' times.
 //!
-//! All are asked from the same instants of four years. Each is given them as what it takes, made beforehand, and its
-//! answers are added up as Unix seconds. A dash: the crate does not know the expression, or no zones.
+//! All crates search from the same instants of four years. Each gets them in its own type,
+//! converted beforehand, and its results are added up as Unix seconds. A dash means that the crate
+//! does not support the expression, or does not support zones.
 
 use crate::sample::{Pair, take_turns};
 use crate::table::{self, Bar};
@@ -13,19 +14,20 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Calls that are timed as one.
+/// Calls that are timed together.
 const BATCH: usize = 256;
 
 /// Batches of each side.
 const BATCHES: usize = 100;
 
-/// From 2026-01-01 on, in seconds.
+/// 2026-01-01 in Unix seconds, and the length of the period in seconds.
 const BEGIN: i64 = 1_767_225_600;
 const FOUR_YEARS: u64 = 126_230_400;
 
 const NEW_YORK: &str = "America/New_York";
 
-/// Expressions that mean the same to all that know them, the bare `cron` too; then those it does not know.
+/// Expressions with the same meaning in every crate that supports them, including the bare `cron`;
+/// then expressions that `cron` does not support.
 const SHARED: [&str; 12] = [
     "* * * * * *",
     "*/10 * * * * *",
@@ -43,7 +45,7 @@ const SHARED: [&str; 12] = [
 const SPARSE: [&str; 6] =
     ["0 0 0 29 2 ?", "0 0 0 ? * FRI#5", "0 0 0 L * ?", "0 0 0 15W * ?", "0 0 0 ? * FRIL", "0 0 0 13 * FRI"];
 
-/// Expressions, and zones, where much has to be looked at.
+/// Expressions and zones whose search takes many steps.
 const AWKWARD: [&str; 10] = [
     "59 59 23 29 2 ?",
     "0 0 0 29 2 */7",
@@ -60,7 +62,7 @@ const HOLIDAYS: &str =
     "SAT-SUN\n01-01\n05-01\n12-25\n12-26\n2027-03-26..2027-03-29\n2028-04-14..2028-04-17\n";
 const ZONES: [&str; 5] = ["UTC", NEW_YORK, "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"];
 
-/// Finds the next run after the instant of this place.
+/// Finds the next run after the instant at this index.
 type Next = Box<dyn Fn(usize) -> i64>;
 
 pub(crate) fn run() {
@@ -77,13 +79,13 @@ pub(crate) fn run() {
     table::ratios();
     for text in SHARED {
         for zoned in [false, true] {
-            let pair = turns(&ours(text, zoned), &bare(text, zoned).expect("it knows them"));
+            let pair = turns(&ours(text, zoned), &bare(text, zoned).expect("the crate supports it"));
             ratio(&format!("next of `{text}`, {} : `cron`", zone_name(zoned)), &pair, BATCH, 1.3);
         }
     }
     for text in SPARSE {
         for zoned in [false, true] {
-            let pair = turns(&ours(text, zoned), &croner(text, zoned).expect("it knows them"));
+            let pair = turns(&ours(text, zoned), &croner(text, zoned).expect("the crate supports it"));
             ratio(&format!("next of `{text}`, {} : `croner`", zone_name(zoned)), &pair, BATCH, 0.2);
         }
     }
@@ -103,7 +105,7 @@ pub(crate) fn run() {
     );
 }
 
-/// All crates on one expression.
+/// Prints the times of all crates for one expression.
 fn row(text: &str, zoned: bool) {
     let mine = ours(text, zoned);
     let others = [
@@ -147,7 +149,7 @@ fn ratio(what: &str, pair: &Pair, calls: usize, bar: f64) {
     table::ratio(what, &each(ours), &each(other), &pair.ratio(50), Bar::AtMost(bar));
 }
 
-/// Text to something that can be asked for times, beside croner's text to the same.
+/// Compares the time from text to a schedule that can search with croner's time for the same.
 fn reading(text: &str) {
     const READINGS: usize = 32;
     let utc = Zone::utc();
@@ -162,14 +164,14 @@ fn reading(text: &str) {
         },
         || {
             repeat(&|| {
-                black_box(croner_of(black_box(text)).expect("it knows them"));
+                black_box(croner_of(black_box(text)).expect("the crate supports it"));
             });
         },
     );
     ratio(&format!("reading `{text}` : `croner`"), &pair, READINGS, 1.0);
 }
 
-/// The least time of the slowest call.
+/// Returns the least time of the slowest call, in microseconds.
 fn slowest() -> f64 {
     let zones = Zones::system();
     let calendar = Arc::new(Calendar::parse(HOLIDAYS).expect("a calendar"));
@@ -207,7 +209,7 @@ fn zone_name(zoned: bool) -> &'static str {
     if zoned { "New York" } else { "UTC" }
 }
 
-/// Instants without order, the same in each run.
+/// Returns an instant of a pseudo-random sequence that is the same in each run.
 fn instant(place: usize) -> i64 {
     let mixed = (place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     BEGIN + (mixed % FOUR_YEARS).cast_signed()
@@ -224,7 +226,7 @@ fn ours(text: &str, zoned: bool) -> Next {
     Box::new(move |place| schedule.next(from[place]).expect("a run"))
 }
 
-/// With a start of its own type in either zone.
+/// Wraps a schedule that searches from a chrono time in either zone.
 fn by_chrono<S: 'static>(
     schedule: S,
     zoned: bool,
@@ -242,7 +244,7 @@ fn by_chrono<S: 'static>(
 }
 
 fn bare(text: &str, zoned: bool) -> Option<Next> {
-    // It takes both fields of days together, and knows nothing of special days.
+    // This crate requires both day fields to match, and does not support special days.
     if !SHARED.contains(&text) {
         return None;
     }
@@ -254,7 +256,7 @@ fn bare(text: &str, zoned: bool) -> Option<Next> {
         |schedule, from| schedule.after(from).next().expect("a run"),
     );
     let ours = ours(text, zoned);
-    assert!((0..BATCH).all(|place| next(place) == ours(place)), "{text}: not the same");
+    assert!((0..BATCH).all(|place| next(place) == ours(place)), "{text}: the results differ");
     Some(next)
 }
 
@@ -273,7 +275,7 @@ fn croner(text: &str, zoned: bool) -> Option<Next> {
 }
 
 fn cron_lite(text: &str, zoned: bool) -> Option<Next> {
-    // It includes the start, which costs the same.
+    // This crate includes the start itself, which takes the same time.
     Some(by_chrono(
         cron_lite::Schedule::new(text).ok()?,
         zoned,
@@ -282,14 +284,14 @@ fn cron_lite(text: &str, zoned: bool) -> Option<Next> {
     ))
 }
 
-/// Five fields, UTC only.
+/// Supports five fields, in UTC only.
 fn saffron(text: &str, zoned: bool) -> Option<Next> {
     let cron: saffron::Cron = text.strip_prefix("0 ").filter(|_| !zoned)?.parse().ok()?;
     let from = instants(|instant| DateTime::from_timestamp(instant, 0).expect("an instant"));
     Some(Box::new(move |place| cron.next_after(from[place]).expect("a run").timestamp()))
 }
 
-/// Five fields and a zone; no `?`.
+/// Supports five fields and a zone, but no `?`.
 fn cronexpr(text: &str, zoned: bool) -> Option<Next> {
     let fields = text.strip_prefix("0 ")?.replace('?', "*");
     let crontab =

@@ -1,4 +1,4 @@
-//! What the agent costs while nothing is asked of it.
+//! The costs of an idle agent.
 
 use crate::peers::Controller;
 use crate::table::{self, Bar};
@@ -6,13 +6,14 @@ use e2e::{binary, processes_with};
 use std::fs;
 use std::time::Duration;
 
-/// From the connection to the first look: start-up's helpers (threads that wait for more) are gone by then.
+/// The time from the connection to the first look: by then, the idle threads that start-up left
+/// behind have exited.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Between the two looks at wake-ups and CPU time.
+/// The time between the two looks at wake-ups and CPU time.
 const WATCH: Duration = Duration::from_secs(30);
 
-/// A process and everything below it, at one moment.
+/// The resources of some processes at one moment.
 #[derive(Default)]
 pub(crate) struct Look {
     pub(crate) rss: u64,
@@ -44,13 +45,13 @@ impl Look {
     }
 }
 
-/// The number behind a name at the start of a line.
+/// Returns the number that follows a name at the start of a line.
 pub(crate) fn field(text: &str, name: &str) -> u64 {
     let rest = text.lines().find_map(|line| line.strip_prefix(name)).expect("a field of /proc");
     rest.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
-/// The process and its descendants.
+/// Returns the ids of a process and its descendants.
 pub(crate) fn tree(root: u32) -> Vec<u32> {
     let all = processes_with("");
     let mut pids = vec![root];
@@ -66,14 +67,16 @@ pub(crate) fn megabytes(kilobytes: u64) -> f64 {
     kilobytes as f64 * 1024.0 / 1e6
 }
 
-/// Memory, threads, wake-ups: under boot, alone, and the floor's.
+/// Measures memory, threads and wake-ups of the agent under boot, of the agent alone, and of the
+/// floor.
 pub(crate) fn run() {
     let controller = Controller::new();
     table::figures();
     let bytes_of_floor = ["64"];
     let (floor, _floor_line) = controller.floor("answer", &bytes_of_floor);
     {
-        // boot gives its agent the rest of its command line; the harness puts the agent's own path first.
+        // boot passes the rest of its command line to its agent; the harness puts the agent's path
+        // first.
         let script = format!("shift; exec '{}' -f -- \"$@\"", binary("boot").display());
         let (boot, _line) = controller.agent(["sh", "-c", &script, "sh"].map(str::to_owned).to_vec());
         std::thread::sleep(SETTLE);
@@ -102,7 +105,7 @@ pub(crate) fn run() {
         table::figure("all processes, CPU in 30 s", cpu, "ms", Bar::AtMost(0.5));
         let floor_switches = (Look::at(&[floor.pid()]).switches - floor_look.switches) as f64;
         table::figure("floor, wake-ups in 30 s", floor_switches, "", Bar::None);
-        assert_eq!(tree(boot.pid()), pids, "a process came or went");
+        assert_eq!(tree(boot.pid()), pids, "a process started or exited");
     }
     let (agent, _line) = controller.agent(Vec::new());
     std::thread::sleep(SETTLE);

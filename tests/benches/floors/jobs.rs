@@ -1,5 +1,6 @@
-//! What scheduled jobs cost: many that are not due, and a hundred that are due each second; beside them the barest program
-//! that starts the same hundred commands each second, one after the other, and nothing else.
+//! The costs of scheduled jobs: many that are not due, and a hundred that are due each second,
+//! compared with the barest program, which only starts the same hundred commands each second, one
+//! after the other.
 
 #![expect(clippy::disallowed_methods, reason = "the barest program starts its commands itself")]
 
@@ -12,30 +13,30 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Jobs that are loaded, and how many are asked for at once.
+/// The number of loaded jobs, and the number of requests sent at once.
 const JOBS: usize = 100_000;
 const AT_ONCE: usize = 500;
 
-/// Jobs that are due each second, and seconds that are looked at.
+/// The number of jobs due each second, and the number of measured seconds.
 const A_SECOND: usize = 100;
 const SECONDS: usize = 30;
 
-/// The journal's thread is gone by then, and what work took is given back.
+/// The time after which the journal's thread has exited and memory of finished work is released.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// Between two looks at wake-ups.
+/// The time between two looks at wake-ups.
 const WATCH: Duration = Duration::from_secs(60);
 
 fn rss(pid: u32) -> f64 {
     megabytes(Look::at(&[pid]).rss)
 }
 
-/// The largest that it has been.
+/// Returns a process's peak resident size, in megabytes.
 fn peak(pid: u32) -> f64 {
     megabytes(field(&fs::read_to_string(format!("/proc/{pid}/status")).expect("our process"), "VmHWM:"))
 }
 
-/// Jobs as fleets have them: of many expressions, zones and commands.
+/// Returns a request for a job as fleets have them: with various expressions, zones and commands.
 fn job(number: usize) -> Vec<u8> {
     let (minute, hour, day) = (number % 60, number / 60 % 24, number / 1440 % 28 + 1);
     let schedule = match number % 4 {
@@ -89,13 +90,13 @@ pub(crate) fn loaded() {
     table::figure("– wake-ups in a minute, all processes", wakes, "", Bar::AtMost(0.0));
 }
 
-/// Milliseconds since 1970 of an RFC 3339 time of today.
+/// Returns the milliseconds since 1970 of an RFC 3339 time.
 fn instant(text: &str) -> i64 {
     let time = chrono::DateTime::parse_from_rfc3339(text).expect("RFC 3339");
     time.timestamp_millis()
 }
 
-/// Takes results and says so, until `wanted` have come. Each is given to `look`.
+/// Receives and acknowledges results until `wanted` have arrived. Passes each to `look`.
 fn take(line: &mut Line, wanted: usize, mut look: impl FnMut(&Value)) {
     let mut taken = 0;
     while taken < wanted {
@@ -125,7 +126,7 @@ pub(crate) fn due() {
             "schedule": "* * * * * *", "cmd": ":", "overlap": "allow"});
         line.send(format!("{request}\n").as_bytes());
     }
-    // What comes first starts threads and is not what is looked at.
+    // The first runs start threads, so they are not measured.
     take(&mut line, 3 * A_SECOND, |_| {});
     let pids = tree(agent.pid());
     let (daemon, others) = pids.split_at(1);
@@ -158,7 +159,8 @@ pub(crate) fn due() {
     table::figure("– p99 of the barest program", floor_late[floor_late.len() * 99 / 100], "ms", Bar::None);
 }
 
-/// CPU of this process, in percent, and how late each command was started, in milliseconds.
+/// Runs the barest program. Returns its CPU use in percent, and the delay of each start in
+/// milliseconds.
 fn barest() -> (f64, Vec<f64>) {
     let since_epoch = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let pid = [std::process::id()];

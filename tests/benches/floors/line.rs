@@ -1,5 +1,5 @@
-//! The controller's end of one channel, blocking and without a runtime, so that it costs as little as it can beside what
-//! it measures. The agent and the floor get the same.
+//! The controller's end of one channel, blocking and without a runtime, so that it costs as little
+//! as possible compared with the measured program. The agent and the floor get the same end.
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read as _, Write as _};
@@ -9,23 +9,23 @@ use std::time::Duration;
 
 const ACCEPT: &[u8] = b"{\"method\":\"accept\"}\n";
 
-/// A peer that says nothing for so long will not.
+/// The longest wait for a peer's message.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// An open channel of lines.
 pub(crate) struct Line {
     stream: StreamOwned<ServerConnection, TcpStream>,
     buffer: Box<[u8]>,
-    /// The last single answer.
+    /// The last reply that [`Line::answer`] read.
     last: Vec<u8>,
-    /// Of many, one of which more is to come.
+    /// The beginning of a reply whose end has not arrived.
     partial: Vec<u8>,
 }
 
 impl Line {
-    /// The next peer: plain exchange, TLS, `init` inside it.
+    /// Accepts the next peer: the plain exchange, TLS, and `init` inside it.
     pub(crate) fn accept(listener: &TcpListener, tls: &Arc<ServerConfig>) -> Self {
-        let (mut socket, _) = listener.accept().expect("a peer comes");
+        let (mut socket, _) = listener.accept().expect("a peer connects");
         socket.set_nodelay(true).expect("a socket");
         socket.set_read_timeout(Some(SILENCE)).expect("a socket");
         let mut byte = [0];
@@ -51,14 +51,14 @@ impl Line {
         self.stream.write_all(lines).expect("write");
     }
 
-    /// What has come, at least a byte.
+    /// Reads the bytes that have arrived, at least one, and returns their number.
     fn read(&mut self) -> usize {
-        let count = self.stream.read(&mut self.buffer).expect("an answer");
+        let count = self.stream.read(&mut self.buffer).expect("a reply");
         assert!(count > 0, "the peer has closed");
         count
     }
 
-    /// The next answer; no other is on its way.
+    /// Returns the next reply; no other may be under way.
     pub(crate) fn answer(&mut self) -> &[u8] {
         self.last.clear();
         while self.last.last() != Some(&b'\n') {
@@ -68,19 +68,19 @@ impl Line {
         &self.last
     }
 
-    /// One request, one answer.
+    /// Sends one request and returns its reply.
     pub(crate) fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.send(request);
         self.answer()
     }
 
-    /// How many answers end in what has come.
+    /// Reads once and returns the number of replies that end in these bytes.
     pub(crate) fn count_answers(&mut self) -> usize {
         let count = self.read();
         self.buffer[..count].iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// Every whole answer of what has come.
+    /// Reads once and returns every complete reply.
     pub(crate) fn answers(&mut self) -> Vec<Vec<u8>> {
         let count = self.read();
         self.partial.extend_from_slice(&self.buffer[..count]);
@@ -90,8 +90,11 @@ impl Line {
         whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
     }
 
-    /// From here on no answer is under way.
+    /// Checks that no reply is incomplete.
+    ///
+    /// # Panics
+    /// When there is a part of one.
     pub(crate) fn settled(&mut self) {
-        assert!(self.partial.is_empty(), "an answer too many");
+        assert!(self.partial.is_empty(), "more replies than requests");
     }
 }

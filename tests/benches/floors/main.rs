@@ -1,7 +1,8 @@
-//! What BasicAgent costs beside the barest program that does the same, in one run: `make bench`.
+//! Compares BasicAgent's costs with those of the barest program that does the same: `make bench`.
 //!
-//! Ours and the floor take turns, so that a machine that speeds up or slows down does so for both, and each bar is a
-//! ratio. `cargo bench -p e2e -- --bar NAME` measures one table; a missed bar is printed and changes no exit status.
+//! BasicAgent and the floor take turns, so that a machine that speeds up or slows down affects
+//! both, and each bar is a ratio. `cargo bench -p e2e -- --bar NAME` measures one table. A missed
+//! bar is printed and does not change the exit status.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its tables")]
 
@@ -20,7 +21,7 @@ mod tasks;
 
 use std::time::Instant;
 
-/// One table.
+/// A function that measures and prints one table.
 type Bars = fn();
 
 const TABLES: [(&str, Bars); 11] = [
@@ -41,7 +42,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let wanted = words.iter().position(|word| word == "--bar").and_then(|at| words.get(at + 1));
     let known = |name: &String| TABLES.iter().any(|(table, _)| table == name);
-    assert!(wanted.is_none_or(known), "--bar is one of {:?}", TABLES.map(|(name, _)| name));
+    assert!(wanted.is_none_or(known), "--bar must be one of {:?}", TABLES.map(|(name, _)| name));
     let start = Instant::now();
     for (name, run) in TABLES {
         if wanted.is_none_or(|wanted| wanted == name) {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-/// Where peers connect to.
+/// The listener that peers connect to.
 pub(crate) struct Controller {
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
@@ -20,28 +20,28 @@ pub(crate) struct Floor {
 }
 
 impl Controller {
-    /// On a port of 127.0.0.1.
+    /// Listens on a port of 127.0.0.1.
     pub(crate) fn new() -> Self {
         let pki = Pki::new();
         let tls = pki.server(&pki.sign(&["config.cargo.com"]));
         Self { listener: TcpListener::bind("127.0.0.1:0").expect("a free port"), tls, pki }
     }
 
-    /// An agent as it is installed, `wrapper` before its command line.
+    /// Starts an agent with default settings, with `wrapper` before its command line.
     pub(crate) fn agent(&self, wrapper: Vec<String>) -> (Agent, Line) {
         let mut config = AgentConfig::new(self.listener.local_addr().expect("bound"));
         config.wrapper = wrapper;
         self.start(config)
     }
 
-    /// An agent with these tables in its configuration.
+    /// Starts an agent with these tables in its configuration.
     pub(crate) fn agent_with(&self, extra: &str) -> (Agent, Line) {
         let mut config = AgentConfig::new(self.listener.local_addr().expect("bound"));
         config.extra = extra.to_owned();
         self.start(config)
     }
 
-    /// The channel of an agent that was started again.
+    /// Accepts the channel of a restarted agent.
     pub(crate) fn again(&self) -> Line {
         Line::accept(&self.listener, &self.tls)
     }
@@ -53,7 +53,7 @@ impl Controller {
         (agent, line)
     }
 
-    /// A floor of this mode.
+    /// Starts a floor in this mode.
     #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
     pub(crate) fn floor(&self, mode: &str, more: &[&str]) -> (Floor, Line) {
         let files = Scratch::new("floor");
@@ -72,7 +72,7 @@ impl Controller {
 }
 
 impl Floor {
-    /// Its process.
+    /// Returns the floor's process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -1,20 +1,21 @@
-//! Times taken in turns, and what they say of each other.
+//! Times of two sides that take turns, and the ratios between them.
 
 use std::time::{Duration, Instant};
 
-/// Stretches of a run that are compared on their own; the median of them is the run's ratio.
+/// The number of stretches of a run that are compared separately; the run's ratio is their median.
 const STRETCHES: usize = 5;
 
-/// Measurements of one side before the other side's turn. What a side does after its answer falls into its own turn.
+/// Measurements of one side before the other side's turn. Work that a side does after its reply
+/// thus falls mostly into its own turn.
 const TURN: usize = 10;
 
-/// Two sides' times, in nanoseconds, in the order they were taken.
+/// The times of two sides in nanoseconds, in the order of measurement.
 pub(crate) struct Pair {
     ours: Vec<u64>,
     floor: Vec<u64>,
 }
 
-/// Ours by the floor's.
+/// Our figure divided by the floor's.
 #[derive(Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) median: f64,
@@ -22,7 +23,7 @@ pub(crate) struct Ratio {
     pub(crate) most: f64,
 }
 
-/// Lets the two take turns, `count` measurements each.
+/// Measures both sides in turns, `count` times each.
 pub(crate) fn take_turns(count: usize, mut ours: impl FnMut(), mut floor: impl FnMut()) -> Pair {
     let mut pair = Pair { ours: Vec::with_capacity(count), floor: Vec::with_capacity(count) };
     let mut ours_first = true;
@@ -49,12 +50,12 @@ fn repeat(count: usize, action: &mut impl FnMut(), into: &mut Vec<u64>) {
 }
 
 impl Pair {
-    /// The time below which `percent` of ours and of the floor's lie.
+    /// Returns the percentile of our times and of the floor's.
     pub(crate) fn at(&self, percent: usize) -> (Duration, Duration) {
         (percentile(&self.ours, percent), percentile(&self.floor, percent))
     }
 
-    /// The ratio of that.
+    /// Returns the ratio between these percentiles.
     pub(crate) fn ratio(&self, percent: usize) -> Ratio {
         let stretch = self.ours.len().div_ceil(STRETCHES);
         let both = self.ours.chunks(stretch).zip(self.floor.chunks(stretch));
@@ -66,7 +67,7 @@ impl Pair {
 }
 
 impl Ratio {
-    /// Of at least one ratio.
+    /// Summarizes at least one ratio.
     pub(crate) fn of(mut all: Vec<f64>) -> Self {
         all.sort_unstable_by(f64::total_cmp);
         Self { median: all[all.len() / 2], least: all[0], most: all[all.len() - 1] }
@@ -79,12 +80,12 @@ fn percentile(times: &[u64], percent: usize) -> Duration {
     Duration::from_nanos(sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)])
 }
 
-/// In milliseconds.
+/// Formats a time in milliseconds.
 pub(crate) fn ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
-/// In microseconds.
+/// Formats a time in microseconds.
 pub(crate) fn us(time: Duration) -> String {
     format!("{:.1} µs", time.as_secs_f64() * 1e6)
 }

@@ -3,7 +3,7 @@
 use crate::table::{self, Bar};
 use e2e::{binary, plugin_dir};
 
-/// The programs, each with the megabytes it may have; the controller has no bar.
+/// The programs, each with its bar in megabytes; the controller has none.
 const PROGRAMS: [(&str, Bar); 4] = [
     ("BasicAgent", Bar::AtMost(5.0)),
     ("boot", Bar::AtMost(5.0)),
@@ -11,12 +11,12 @@ const PROGRAMS: [(&str, Bar); 4] = [
     ("BasicAgentController", Bar::None),
 ];
 
-/// Megabytes of all plugins together.
+/// The bar for all plugins together, in megabytes.
 const PLUGINS: Bar = Bar::AtMost(14.0);
 
 /// Returns the file name of every built plugin, sorted.
 pub(crate) fn plugins() -> Vec<String> {
-    let entries = std::fs::read_dir(plugin_dir()).expect("it is built");
+    let entries = std::fs::read_dir(plugin_dir()).expect("the workspace is built");
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> =
         names.filter(|name| name.starts_with("libgetinfo_") && name.ends_with(".so")).collect();
@@ -27,7 +27,8 @@ pub(crate) fn plugins() -> Vec<String> {
 /// Prints the megabytes of each program, the kilobytes of each plugin and their sum.
 pub(crate) fn run() {
     table::figures();
-    let bytes = |path: std::path::PathBuf| std::fs::metadata(path).expect("it is built").len() as f64;
+    let bytes =
+        |path: std::path::PathBuf| std::fs::metadata(path).expect("the workspace is built").len() as f64;
     for (name, bar) in PROGRAMS {
         table::figure(name, bytes(binary(name)) / 1e6, "MB", bar);
     }

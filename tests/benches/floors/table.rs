@@ -1,16 +1,16 @@
-//! Rows as they are printed and kept in BENCHMARKS.md.
+//! Prints tables in the form that BENCHMARKS.md keeps.
 
 use crate::sample::Ratio;
 use std::fmt;
 
-/// What a figure has to keep.
+/// The bar of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Bar {
     /// No more than this.
     AtMost(f64),
     /// No less than this.
     AtLeast(f64),
-    /// Told, not judged.
+    /// The figure is printed, but has no bar.
     None,
 }
 
@@ -35,13 +35,13 @@ impl fmt::Display for Bar {
     }
 }
 
-/// The head of a table of ratios.
+/// Prints the head of a table of ratios.
 pub(crate) fn ratios() {
     println!("| what | ours | floor | ratio: median (least–most) | bar | |");
     println!("|---|---|---|---|---|---|");
 }
 
-/// One row of it; `ours` and `floor` are told with their unit.
+/// Prints a row of ratios; `ours` and `floor` include their unit.
 pub(crate) fn ratio(what: &str, ours: &str, floor: &str, ratio: &Ratio, bar: Bar) {
     let Ratio { median, least, most } = ratio;
     let bar_text = if matches!(bar, Bar::None) { String::new() } else { format!("{bar} ×") };
@@ -49,7 +49,7 @@ pub(crate) fn ratio(what: &str, ours: &str, floor: &str, ratio: &Ratio, bar: Bar
     println!("| {what} | {ours} | {floor} | {median:.2} × ({least:.2}–{most:.2}) | {bar_text} | {verdict} |");
 }
 
-/// A row of rates, in a table of ratios; the bar is for our own figure.
+/// Prints a row of rates in a table of ratios; the bar applies to our own figure.
 pub(crate) fn rates(what: &str, ours: f64, floor: f64, ratio: &Ratio, bar: Bar) {
     let Ratio { median, least, most } = ratio;
     let bar_text = if matches!(bar, Bar::None) { String::new() } else { format!("{bar}/s") };
@@ -59,13 +59,13 @@ pub(crate) fn rates(what: &str, ours: f64, floor: f64, ratio: &Ratio, bar: Bar) 
     );
 }
 
-/// The head of a table of figures.
+/// Prints the head of a table of figures.
 pub(crate) fn figures() {
     println!("| what | figure | bar | |");
     println!("|---|---|---|---|");
 }
 
-/// One row of it.
+/// Prints a row of figures.
 pub(crate) fn figure(what: &str, figure: f64, unit: &str, bar: Bar) {
     let shown = if figure.fract() == 0.0 { format!("{figure:.0}") } else { format!("{figure:.2}") };
     println!("| {what} | {shown} {unit} | {bar} | {} |", bar.verdict(figure));

@@ -1,4 +1,4 @@
-//! What it takes to accept a task, beside the one thing that can't be left out: a write that is on the disk.
+//! Compares the time to accept a task with its one unavoidable step: a write that reaches the disk.
 
 use crate::line::Line;
 use crate::peers::Controller;
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 /// Tasks accepted one after the other.
 const TASKS: usize = 1_000;
 
-/// Tasks submitted at once, as many syncs in turn, and turns of both.
+/// The number of tasks submitted at once and of syncs in turn, and the number of turns of both.
 const AT_ONCE: usize = 1_000;
 const TURNS: usize = 7;
 
-/// One task runs, and sleeps; all others wait.
+/// One task runs and sleeps; all others wait.
 const ONE_PLACE: &str = "[tasks]\nmax_running = 1\n";
 
 const CANCEL: &[u8] = b"{\"id\":\"cancel\",\"method\":\"async.cancel\",\"task\":\"first\"}\n";
@@ -29,7 +29,7 @@ fn accepted(answer: &[u8]) {
     assert!(answer.windows(10).any(|part| part == b"\"Accepted\""), "{}", String::from_utf8_lossy(answer));
 }
 
-/// Accepting alone: the one place to run has a task that sleeps.
+/// Measures accepting alone: a task that sleeps occupies the only place to run.
 pub(crate) fn run() {
     let controller = Controller::new();
     let (agent, mut line) = controller.agent_with(ONE_PLACE);
@@ -57,7 +57,7 @@ pub(crate) fn run() {
 
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
     for turn in 0..TURNS {
-        // An agent each, so that none has the tasks of the turn before.
+        // Each turn has its own agent, so that none has the tasks of the previous turn.
         let (agent, mut line) = controller.agent_with(ONE_PLACE);
         accepted(line.ask(first.as_bytes()));
         let mut floor = Synced::new(agent.scratch().path()).expect("space");

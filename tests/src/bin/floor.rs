@@ -1,9 +1,11 @@
-//! The floor that the benches measure the agent against: the barest program that does the same over the same TLS.
+//! The floor that the benches measure the agent against: the barest program that does the same work
+//! over the same TLS.
 //!
-//! `floor answer ADDRESS DIR BYTES` answers each line with one of that many bytes; `floor sync ADDRESS DIR BYTES` does so when
-//! it has written a record for it and synced that, one after the other; `floor bash ADDRESS DIR [UID GID]` runs
-//! each request's command by tokio's own means. DIR holds `ca.pem`, `agent.pem`, `agent.key`. It checks nothing, bounds
-//! nothing and is not for use.
+//! `floor answer ADDRESS DIR BYTES` replies to each line with a line of that many bytes. `floor
+//! sync ADDRESS DIR BYTES` does the same, but first writes and syncs one record per line, one after
+//! the other. `floor bash ADDRESS DIR [UID GID]` runs each request's command with tokio's own
+//! process type. DIR holds `ca.pem`, `agent.pem` and `agent.key`. The program checks nothing,
+//! bounds nothing and serves no other purpose.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -69,14 +71,15 @@ async fn connect(address: &str, dir: &Path) -> io::Result<TlsStream<TcpStream>> 
     Ok(stream)
 }
 
-/// All lines of one read are answered by one write, as the agent does it, once `each` is done for each of them.
+/// Replies to all lines of one read with one write, as the agent does, after calling `each` once
+/// per line.
 async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32, mut each: impl FnMut()) -> io::Result<()> {
     let mut line = vec![b'x'; bytes as usize];
-    *line.last_mut().expect("BYTES is no zero") = b'\n';
+    *line.last_mut().expect("BYTES is not zero") = b'\n';
     let mut buffer = vec![0; 16 << 10];
     let mut out = Vec::new();
     loop {
-        // The bench has ended: without a goodbye, as far as TLS is concerned.
+        // The bench has ended; it sends no TLS close_notify.
         let Ok(count @ 1..) = stream.read(&mut buffer).await else { return Ok(()) };
         out.clear();
         for _ in buffer[..count].iter().filter(|byte| **byte == b'\n') {

@@ -1,8 +1,8 @@
-//! No accepted task is lost and none runs twice while agent and controller are killed at random, the
-//! channel is cut, and the disk is full. `make chaos` runs this longer; a seed repeats the same kills
-//! and commands (not the same timing).
+//! No accepted task is lost and none runs twice while agent and controller are killed at random,
+//! the channel is cut, and the disk is full. `make chaos` runs this longer; a seed repeats the same
+//! kills and commands (not the same timing).
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod cable;
 mod client;
@@ -64,7 +64,7 @@ fn mark(marks: &Path, id: &str) -> PathBuf {
     marks.join(id)
 }
 
-/// How often a task was started.
+/// Returns how often a task was started.
 fn starts(marks: &Path, id: &str) -> usize {
     std::fs::read_to_string(mark(marks, id)).unwrap_or_default().lines().count()
 }
@@ -104,7 +104,8 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
             });
         }
         for _ in 0..kills {
-            // Now and then two in quick succession: killed while it recovers from the last.
+            // Sometimes two kills in quick succession: the second hits a program that is
+            // recovering.
             let pause = if random.below(4) == 0 { random.below(40) } else { 100 + random.below(700) };
             thread::sleep(Duration::from_millis(pause));
             match random.below(10) {
@@ -140,15 +141,15 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
         let [result] = &results[id][..] else { panic!("{id}: stored more than once: {:?}", results[id]) };
         if result["retcode"] == 3035 {
             interrupted += 1;
-            assert!(starts <= 1, "{id} was interrupted and yet ran {starts} times");
+            assert!(starts <= 1, "{id} was interrupted but ran {starts} times");
             continue;
         }
         assert_eq!(starts, 1, "{id} ran {starts} times: {result}");
         assert_eq!(result["retcode"], kind.retcode, "{id}: {result}");
         assert_eq!(result["data"].as_str().unwrap_or_default(), kind.output, "{id}: {result}");
     }
-    assert_eq!(results.len(), accepted.len(), "a result of a task that nobody submitted");
-    // The store is readable, and has no task that is not over.
+    assert_eq!(results.len(), accepted.len(), "a result of a task that was not accepted");
+    // The store is readable, and every task in it has ended.
     site.kill_agent();
     let list = wait_some("the agent replies", || {
         client.ask(&serde_json::json!({"method": "async.list", "limit": 10_000}))
@@ -157,7 +158,7 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
         assert_eq!(task["state"], "ended", "{task}");
     }
     let log = site.agent_log();
-    assert!(!log.contains("damaged"), "the journal was damaged by a mere kill:\n{log}");
+    assert!(!log.contains("damaged"), "a kill damaged the journal:\n{log}");
     eprintln!(
         "{kills} kills ({agents} of the agent), {} tasks, {interrupted} interrupted, 0 lost, 0 doubled, {:.0} s",
         accepted.len(),
@@ -165,7 +166,7 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
     );
 }
 
-/// A tmpfs of 1 MB, seen by this thread and what it starts.
+/// Mounts a tmpfs of 1 MB that only this thread and its child processes see.
 fn small_disk(at: &Path) {
     use nix::mount::{MsFlags, mount};
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("we are root");
@@ -194,7 +195,7 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
         }
         answer
     };
-    // Long ones first: they run when the disk is full, and end while it is.
+    // Long tasks first: they end while the disk is full.
     for number in 0..4 {
         assert_eq!(submit(format!("long-{number}"), "sleep 3; seq 1 100000")["resp"], "success");
     }
@@ -207,7 +208,7 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
     site.kill_agent();
     let again = submit("refused".to_owned(), "true");
     assert!(matches!(again["retcode"].as_u64(), Some(0 | 3043)), "{again}");
-    // Whatever was accepted comes through, and acknowledged results make room again.
+    // Every accepted task delivers its result, and acknowledged results make room again.
     let mut results: HashMap<String, Value> = HashMap::new();
     let mut after = 0;
     wait_some_within(SETTLE, "every accepted task has its result", || {
@@ -220,21 +221,25 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
     for id in &accepted {
         let result = &results[id];
         if id.starts_with("fill") && result["retcode"] == 3035 {
-            // Its intent was on the disk and its supervisor not yet there when the agent was killed.
+            // The agent was killed after it recorded the intent, before the supervisor started.
             assert_eq!(starts(&marks, id), 0, "{id}: {result}");
             continue;
         }
         assert_eq!((starts(&marks, id), &result["retcode"]), (1, &Value::from(0)), "{id}: {result}");
         if id.starts_with("long") {
             let text = result["data"].as_str().unwrap();
-            // The four compete for what is left: one may find nothing.
-            assert!(whole.starts_with(text), "{id}: what is kept is its head");
+            // The four compete for the remaining space: one may get none.
+            assert!(whole.starts_with(text), "{id}: the kept output is not the beginning");
             let dropped = result["dropped"].as_u64().unwrap_or_default();
-            assert_eq!(text.len() as u64 + dropped, whole.len() as u64, "{id}: what is not kept is counted");
+            assert_eq!(
+                text.len() as u64 + dropped,
+                whole.len() as u64,
+                "{id}: discarded bytes are not counted"
+            );
         }
     }
     let body = serde_json::json!({"id": "after", "method": "async.bash", "cmd": "true"});
-    wait_some("there is space again, by itself", || {
+    wait_some("there is space again without intervention", || {
         client.ask(&body).filter(|answer| answer["resp"] == "success")
     });
 }

@@ -6,7 +6,7 @@ use super::*;
 async fn created_changed_and_removed_crontabs_take_effect() {
     let (server, mut agent, mut channel) = connected().await;
     let (one, two) = (file(&agent, "one"), file(&agent, "two"));
-    // The directory itself is not there when the agent starts.
+    // The directory does not exist when the agent starts.
     crontab(&agent, "first", &format!("* * * * * * root echo x >> {}\n", one.display()), 0o644);
     until_lines(&one, 2).await;
     let jobs = list(&mut channel).await;
@@ -14,7 +14,7 @@ async fn created_changed_and_removed_crontabs_take_effect() {
     assert_eq!(jobs[0]["file"], file(&agent, "cron.d/first").to_str().unwrap(), "{jobs:?}");
     let name = jobs[0]["name"].clone();
     let refused = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": name})).await;
-    assert_eq!(refused["retcode"], 3021, "a crontab's job is changed there: {refused}");
+    assert_eq!(refused["retcode"], 3021, "a crontab's job was removed by request: {refused}");
     let broken = format!(
         "SHELL=/bin/sh\nGREETING=hello\n61 * * * * * root true\n* * * * * * nobody-such true\n\
          * * * * * * root echo $GREETING $0 >> {}\n",

@@ -17,7 +17,11 @@ async fn a_job_due_every_second_runs_once_a_second_and_delivers_its_results() {
     let second = result(&mut channel, "tick").await;
     assert!(second["due"].as_str().unwrap() > due.as_str(), "{second}");
     let seconds = until_lines(&path, 4).await;
-    assert_eq!(seconds.iter().collect::<BTreeSet<_>>().len(), seconds.len(), "no second twice: {seconds:?}");
+    assert_eq!(
+        seconds.iter().collect::<BTreeSet<_>>().len(),
+        seconds.len(),
+        "two runs in one second: {seconds:?}"
+    );
     let jobs = list(&mut channel).await;
     assert_eq!((&jobs[0]["name"], &jobs[0]["enabled"]), (&json!("tick"), &json!(true)), "{jobs:?}");
     assert_eq!(jobs[0]["last"]["resp"], "success", "{jobs:?}");
@@ -26,7 +30,7 @@ async fn a_job_due_every_second_runs_once_a_second_and_delivers_its_results() {
     assert_eq!(gone["resp"], "success", "{gone}");
     assert!(list(&mut channel).await.is_empty());
     let again = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
-    assert_eq!(again["resp"], "success", "removing is idempotent: {again}");
+    assert_eq!(again["resp"], "success", "removing is not idempotent: {again}");
 }
 
 #[tokio::test]
@@ -64,7 +68,7 @@ async fn a_due_run_starts_once_across_kill_9() {
     until_lines(&path, 10).await;
     let gone = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
     assert_eq!(gone["resp"], "success", "{gone}");
-    // Every run that is known has an instant of its own; no instant has two.
+    // Each known run has a different due time.
     let listed = ask(&mut channel, json!({"id": "l", "method": "async.list", "limit": 1000})).await;
     let runs: Vec<&Value> = listed["data"].as_array().unwrap().iter().collect();
     let due: BTreeSet<&str> = runs.iter().filter_map(|run| run["due"].as_str()).collect();
@@ -75,7 +79,7 @@ async fn a_due_run_starts_once_across_kill_9() {
         assert!(Instant::now() < end, "{} of {started} runs wrote", lines(&path).len());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(lines(&path).len() <= runs.len(), "more was started than is known");
+    assert!(lines(&path).len() <= runs.len(), "the agent started more runs than it knows");
 }
 
 #[tokio::test]
@@ -89,10 +93,10 @@ async fn overlap_skips_queues_or_allows() {
         assert_eq!(answer["resp"], "success", "{answer}");
     }
     let allowed = until_lines(&file(&agent, "allow"), 3).await;
-    assert_eq!(allowed[..2], ["start", "start"], "two at once");
+    assert_eq!(allowed[..2], ["start", "start"], "two runs did not overlap");
     for overlap in ["skip", "queue"] {
         let found = until_lines(&file(&agent, overlap), 4).await;
-        assert_eq!(found[..4], ["start", "end", "start", "end"], "{overlap}: one after the other");
+        assert_eq!(found[..4], ["start", "end", "start", "end"], "{overlap}: two runs overlapped");
     }
     let jobs = list(&mut channel).await;
     let skipped = jobs.iter().find(|job| job["name"] == "skip").unwrap();
@@ -108,17 +112,17 @@ async fn a_job_keeps_its_definition_across_a_restart_and_is_replaced_by_name() {
         "overlap": "queue", "missed": "once", "jitter": 30, "timeout": 5, "env": {"A": "b"}});
     let answer = set(&mut channel, "nightly", fields.clone()).await;
     assert_eq!(answer["resp"], "success", "{answer}");
-    let told = list(&mut channel).await;
-    assert_eq!(told[0]["timezone"], "Europe/Berlin", "{told:?}");
+    let listed = list(&mut channel).await;
+    assert_eq!(listed[0]["timezone"], "Europe/Berlin", "{listed:?}");
     agent.restart();
     let mut channel = server.channel().await;
-    assert_eq!(list(&mut channel).await, told);
+    assert_eq!(list(&mut channel).await, listed);
     set(&mut channel, "nightly", fields).await;
-    assert_eq!(list(&mut channel).await, told, "the same again changes nothing");
+    assert_eq!(list(&mut channel).await, listed, "repeating the request changed the job");
     set(&mut channel, "nightly", json!({"schedule": "@daily", "cmd": "false", "enabled": false})).await;
     let changed = list(&mut channel).await;
     assert_eq!((changed.len(), &changed[0]["cmd"]), (1, &json!("false")), "{changed:?}");
-    assert_eq!(changed[0]["next"], json!([]), "a job that is switched off is due no more");
+    assert_eq!(changed[0]["next"], json!([]), "a disabled job is still due");
 }
 
 #[tokio::test]
@@ -193,5 +197,5 @@ async fn unacknowledged_results_do_not_stop_jobs() {
     set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
     until_lines(&path, 5).await;
     let mine = ask(&mut channel, json!({"id": "s", "method": "async.status", "task": "mine"})).await;
-    assert_eq!(mine["data"]["state"], "ended", "a task's own result never gives way: {mine}");
+    assert_eq!(mine["data"]["state"], "ended", "a requested task's result was dropped: {mine}");
 }

@@ -1,6 +1,6 @@
 //! Scheduled jobs on the real agent: each due run starts once, and its result is delivered.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod crontabs;
 mod jobs;
@@ -74,7 +74,7 @@ fn crontab(agent: &Agent, name: &str, text: &str, mode: u32) {
     let dir = file(agent, "cron.d");
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
-    // Written to another name and renamed, as an editor does, so that the agent never sees half.
+    // Written under another name and renamed, as an editor does, so that the agent never sees half.
     let beside = file(agent, &format!("{name}.new"));
     std::fs::write(&beside, text).unwrap();
     std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(mode)).unwrap();

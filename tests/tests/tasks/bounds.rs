@@ -45,7 +45,11 @@ async fn beyond_the_bounds_tasks_are_rejected_until_an_acknowledgement_makes_roo
     assert!(full["message"].as_str().unwrap().contains("max_kept"), "{full}");
     acknowledge(&mut channel, "one").await;
     accept(&mut channel, "four", "true", json!({})).await;
-    assert_eq!(status(&mut channel, "one").await, Value::Null, "the oldest acknowledged one is forgotten");
+    assert_eq!(
+        status(&mut channel, "one").await,
+        Value::Null,
+        "the oldest acknowledged task was not forgotten"
+    );
     for id in ["two", "three", "four"] {
         result(&mut channel, id).await;
         acknowledge(&mut channel, id).await;

@@ -1,6 +1,7 @@
-//! Durable tasks on the real agent: accepted once, run at most once, redelivered until acknowledged.
+//! Durable tasks on the real agent: accepted once, run at most once, redelivered until
+//! acknowledged.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what fails shall panic")]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod bounds;
 mod results;
@@ -24,7 +25,7 @@ fn task(id: &str, cmd: &str, mut fields: Value) -> Value {
 }
 
 thread_local! {
-    /// Messages that arrived while a test waited for another one.
+    /// Messages that arrived while a test waited for another message.
     static PENDING: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -97,7 +98,8 @@ async fn with(extra: &str) -> (Server, Agent, Channel) {
     (server, agent, channel)
 }
 
-/// Returns the supervisors of an agent's tasks: processes of that name with open files of the agent.
+/// Returns the supervisors of an agent's tasks: processes with that name and open files of the
+/// agent.
 fn supervisors(agent: &Agent) -> Vec<i32> {
     let tasks = agent.scratch().file("state/tasks");
     std::fs::read_dir("/proc")

@@ -14,11 +14,11 @@ async fn a_result_is_redelivered_until_it_is_acknowledged() {
     assert!(first["started"].as_str().unwrap() <= first["ended"].as_str().unwrap(), "{first}");
     drop(channel);
     let mut channel = server.channel().await;
-    assert_eq!(result(&mut channel, "one").await, first, "after a reconnect it is the same");
+    assert_eq!(result(&mut channel, "one").await, first, "the result changed after a reconnect");
     agent.restart();
     let mut channel = server.channel().await;
-    assert_eq!(result(&mut channel, "one").await, first, "after a kill -9 too");
-    // The bare form is an answer itself and has none.
+    assert_eq!(result(&mut channel, "one").await, first, "the result changed after a kill -9");
+    // The bare form is itself a reply and gets none.
     channel.send(&json!({"method": "async.ack", "id": "one"})).await;
     let state = status(&mut channel, "one").await;
     assert_eq!((&state["state"], &state["retcode"]), (&json!("ended"), &json!(3)), "{state}");
@@ -27,7 +27,7 @@ async fn a_result_is_redelivered_until_it_is_acknowledged() {
     let mut channel = server.channel().await;
     accept(&mut channel, "two", "true", json!({})).await;
     let next = next(&mut channel, is_event).await;
-    assert_eq!(next["id"], "two", "the acknowledged one is not told again: {next}");
+    assert_eq!(next["id"], "two", "the acknowledged result was redelivered: {next}");
     assert_eq!(status(&mut channel, "one").await["acknowledged"], true);
 }
 
@@ -37,7 +37,7 @@ async fn a_repeated_task_is_known_and_another_task_with_its_id_is_rejected() {
     let mark = agent.scratch().file("mark");
     let cmd = format!("echo x >> {}; sleep 0.2", mark.display());
     let fields = json!({"env": {"A": "1", "B": "2"}, "timeout": 60});
-    // All at once: the second comes while the first is on its way to the disk.
+    // All at once: the second arrives before the first is on the disk.
     let request = task("one", &cmd, fields.clone());
     for _ in 0..20 {
         channel.send(&request).await;
@@ -55,7 +55,7 @@ async fn a_repeated_task_is_known_and_another_task_with_its_id_is_rejected() {
     acknowledge(&mut channel, "one").await;
     let known = ask(&mut channel, &request).await;
     assert_eq!((&known["message"], &known["data"]["state"]), (&json!("Known"), &json!("ended")), "{known}");
-    assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "it ran once");
+    assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "the task did not run exactly once");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn output_is_read_by_offset_while_the_task_runs_and_after() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     let wanted = json!({"offset": 0, "next": 1, "ended": false, "text": "a"});
-    assert_eq!(first["data"], wanted, "half a character is not told");
+    assert_eq!(first["data"], wanted, "half a character was sent");
     std::fs::write(go, "").unwrap();
     result(&mut channel, "one").await;
     let rest = ask(&mut channel, &read(1)).await;
@@ -99,14 +99,14 @@ async fn a_flood_of_output_is_bounded_on_disk_and_its_head_and_tail_are_reported
         .map(|file| file.metadata().unwrap().len())
         .sum();
     assert_eq!(size, 1000);
-    // What is between head and tail is passed over.
+    // The discarded output between head and tail is skipped.
     let read = json!({"id": "r", "method": "async.output", "task": "one", "offset": 600});
     let piece = ask(&mut channel, &read).await;
     assert!(piece["data"]["offset"].as_u64().unwrap() > 6_888_000, "{piece}");
     acknowledge(&mut channel, "one").await;
     let left = std::fs::read_dir(agent.scratch().file("state/tasks")).unwrap().flatten();
     let outputs = left.filter(|file| file.file_name().to_string_lossy().ends_with(".out")).count();
-    assert_eq!(outputs, 0, "with its acknowledgement its output goes");
+    assert_eq!(outputs, 0, "the acknowledgement did not remove the output");
 }
 
 #[tokio::test]
@@ -115,14 +115,14 @@ async fn a_hundred_tasks_at_once_run_in_turn_and_each_result_is_delivered_once()
     for number in 0..100 {
         channel.send(&task(&format!("t-{number}"), &format!("echo {number}"), json!({}))).await;
     }
-    let (mut accepted, mut told) = (0, std::collections::BTreeMap::new());
-    while accepted < 100 || told.len() < 100 {
+    let (mut accepted, mut delivered) = (0, std::collections::BTreeMap::new());
+    while accepted < 100 || delivered.len() < 100 {
         let message = channel.next().await.unwrap();
         if message["method"] == "async.result" {
             let id = message["id"].as_str().unwrap().to_owned();
             let number = id.strip_prefix("t-").unwrap().to_owned();
             assert_eq!(message["data"], format!("{number}\n"));
-            assert_eq!(told.insert(id, message), None, "told twice");
+            assert_eq!(delivered.insert(id, message), None, "delivered twice");
         } else {
             assert_eq!(message["message"], "Accepted", "{message}");
             accepted += 1;

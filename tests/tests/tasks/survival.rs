@@ -3,10 +3,10 @@
 use super::*;
 
 #[tokio::test]
-async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
+async fn a_task_continues_when_its_agent_is_stopped_or_killed() {
     let (server, mut agent, mut channel) = connected().await;
     accept(&mut channel, "one", "echo begun; sleep 2; echo over", json!({})).await;
-    // "running" means that the intent is durable: the supervisor comes after it.
+    // "running" means that the intent is durable; the supervisor starts after that.
     until_state(&mut channel, "one", "running").await;
     eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
     agent.restart();
@@ -14,7 +14,7 @@ async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
     until_state(&mut channel, "one", "running").await;
     agent.signal(Signal::SIGTERM);
     assert!(agent.wait().await.success());
-    assert_eq!(supervisors(&agent).len(), 1, "it goes on without an agent");
+    assert_eq!(supervisors(&agent).len(), 1, "the task did not continue without an agent");
     agent.restart();
     let mut channel = server.channel().await;
     let over = result(&mut channel, "one").await;
@@ -26,7 +26,7 @@ async fn a_task_goes_on_when_its_agent_is_stopped_or_killed() {
 async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
     let (server, mut agent, mut channel) = connected().await;
     accept(&mut channel, "one", "sleep 1; echo over; kill -SEGV $$", json!({})).await;
-    // "running" means that the intent is durable: the supervisor comes after it.
+    // "running" means that the intent is durable; the supervisor starts after that.
     eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
     agent.kill();
     eventually("the task is over", || supervisors(&agent).is_empty()).await;
@@ -38,14 +38,14 @@ async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_waiting_task_is_cancelled_at_once_a_running_one_with_its_tree() {
+async fn a_waiting_task_is_cancelled_at_once_and_a_running_task_with_its_process_tree() {
     let (_server, agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
     let marker = format!("1{}.5", agent.pid());
     let mark = agent.scratch().file("mark");
     let running = format!("setsid sleep {marker} & sleep {marker}; sleep {marker}");
     accept(&mut channel, "runs", &running, json!({})).await;
     accept(&mut channel, "waits", &format!("touch {}", mark.display()), json!({})).await;
-    eventually("it runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
+    eventually("the task runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
     for _ in 0..2 {
         let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "waits"})).await;
         assert_eq!(answer["data"]["state"], "ended", "{answer}");
@@ -55,7 +55,7 @@ async fn a_waiting_task_is_cancelled_at_once_a_running_one_with_its_tree() {
     assert_eq!(answer["resp"], "success", "{answer}");
     assert_eq!(result(&mut channel, "runs").await["retcode"], 3034);
     assert_eq!(processes_with(&format!("sleep {marker}")), []);
-    assert!(!mark.exists(), "what was cancelled before its turn never ran");
+    assert!(!mark.exists(), "a task cancelled before its turn ran");
     let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "none"})).await;
     assert_eq!(answer["retcode"], 3024, "{answer}");
 }
@@ -90,11 +90,12 @@ async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end(
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("3{}.5", agent.pid());
     accept(&mut channel, "one", &format!("echo begun; sleep {marker}; true"), json!({})).await;
-    eventually("it runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
+    eventually("the task runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
     kill_supervisors(&agent);
     let over = result(&mut channel, "one").await;
     assert_eq!((&over["retcode"], &over["data"]), (&json!(3035), &json!("begun\n")), "{over}");
-    eventually("nothing of it is left", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+    eventually("no process of the task is left", || processes_with(&format!("sleep {marker}")).is_empty())
+        .await;
 }
 
 #[tokio::test]
@@ -107,8 +108,8 @@ async fn after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs() 
     let cmd = format!("echo x >> {}; echo begun; sleep 600", mark.display());
     accept(&mut channel, "runs", &cmd, json!({})).await;
     accept(&mut channel, "waits", "echo over", json!({})).await;
-    eventually("it runs", || mark.exists()).await;
-    // What a reboot does: every process is gone, and the kernel has another boot id.
+    eventually("the task runs", || mark.exists()).await;
+    // A reboot ends every process and gives the kernel another boot id.
     agent.kill();
     kill_supervisors(&agent);
     for process in processes_with("sleep 600") {
@@ -123,5 +124,5 @@ async fn after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs() 
     let over = result(&mut channel, "runs").await;
     assert_eq!(over["retcode"], 3035, "{over}");
     assert_eq!(result(&mut channel, "waits").await["data"], "over\n");
-    assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "never run again");
+    assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "the interrupted task ran again");
 }
