@@ -37,7 +37,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `BasicAgent`.
 pub fn main() -> ExitCode {
-    // The same binary is the zygote and the plugin worker, which must stay small, so this comes first.
+    // The same binary is the zygote and the plugin worker, which must stay small, so this comes
+    // first.
     match std::env::args_os().nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(exec::ZYGOTE_FLAG) => return exec::zygote_main(),
         Some(plugin::WORKER_FLAG) => return plugin::worker_main(),
@@ -100,8 +101,8 @@ fn check(config: &Config) -> ExitCode {
 }
 
 fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error> {
-    let identity = Identity::open(&config.state_dir, config.host_id.as_deref())
-        .map_err(Error::Identity)?;
+    let identity =
+        Identity::open(&config.state_dir, config.host_id.as_deref()).map_err(Error::Identity)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -118,8 +119,8 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
     result
 }
 
-/// Returns the methods in rules that this agent does not have: misspelled, or of another version. They
-/// are accepted, so that one policy can serve agents of different versions.
+/// Returns the methods in rules that this agent does not have: misspelled, or of another version.
+/// They are accepted, so that one policy can serve agents of different versions.
 fn unknown_methods(policy: &Policy) -> impl Iterator<Item = &str> {
     policy.methods().filter(|method| matches!(Method::parse(method), Method::Unknown(_)))
 }
@@ -219,8 +220,8 @@ impl Daemon<'_> {
         })
     }
 
-    /// Serves until a stop signal, then shuts down in order: rejects new work, finishes running work,
-    /// closes the channel.
+    /// Serves until a stop signal, then shuts down in order: rejects new work, finishes running
+    /// work, closes the channel.
     async fn serve(self, mut signals: Signals) -> Result<(), Error> {
         log::info!(
             "BasicAgent {} started; host id {}",
@@ -269,7 +270,8 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// Opens the local socket. If the run directory cannot be used, the agent runs without a socket.
+    /// Opens the local socket. If the run directory cannot be used, the agent runs without a
+    /// socket.
     fn local(&self) -> Option<Local> {
         let config = self.config.subscribe();
         let opened = Socket::open(&config.borrow().run_dir);
@@ -287,7 +289,8 @@ impl Daemon<'_> {
         }
     }
 
-    /// Handles SIGHUP: reopens the log file and reloads the configuration. Invalid input changes nothing.
+    /// Handles SIGHUP: reopens the log file and reloads the configuration. Invalid input changes
+    /// nothing.
     async fn reload(&self) {
         if let Some(file) = &self.log_file
             && let Err(error) = file.reopen()
@@ -317,13 +320,15 @@ impl Daemon<'_> {
         log::info!("configuration reloaded");
     }
 
-    /// Reloads the policy. If the file is invalid or missing, the old policy stays in effect: a mistake
-    /// must not open the host.
+    /// Reloads the policy. If the file is invalid or missing, the old policy stays in effect: a
+    /// mistake must not open the host.
     fn reload_policy(&self, config: &Config) {
         match policy::load(config.policy.as_deref()) {
             Ok(Some(policy)) => self.gate.replace(announce(policy)),
             Ok(None) if self.gate.is_open() => {}
-            Ok(None) => log::error!("policy: the file is missing; its rules stay in effect until a restart"),
+            Ok(None) => {
+                log::error!("policy: the file is missing; its rules stay in effect until a restart")
+            }
             Err(error) => log::error!("policy not reloaded: {error}"),
         }
     }

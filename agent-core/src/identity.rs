@@ -2,8 +2,8 @@
 //! `state_dir`.
 //!
 //! The file also stores the machine id: a cloned image has another machine id and therefore gets a
-//! new host id. The state directory is locked for the life of the process, since two agents must not
-//! share one identity and one journal.
+//! new host id. The state directory is locked for the life of the process, since two agents must
+//! not share one identity and one journal.
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,8 @@ impl std::error::Error for Error {
 }
 
 impl Identity {
-    /// Opens the state directory, creates it (0700) if it is missing, locks it, and reads or generates
-    /// the host id.
+    /// Opens the state directory, creates it (0700) if it is missing, locks it, and reads or
+    /// generates the host id.
     ///
     /// # Errors
     /// [`Error::AlreadyRunning`], or [`Error::File`] when the directory cannot be used.
@@ -90,9 +90,13 @@ impl Identity {
             .open(&lock_path)
             .map_err(at(&lock_path))?;
         let lock =
-            Flock::lock(lock_file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-                nix::errno::Errno::EWOULDBLOCK => Error::AlreadyRunning { state_dir: state_dir.to_owned() },
-                other => Error::File { path: lock_path.clone(), source: other.into() },
+            Flock::lock(lock_file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+                match errno {
+                    nix::errno::Errno::EWOULDBLOCK => {
+                        Error::AlreadyRunning { state_dir: state_dir.to_owned() }
+                    }
+                    other => Error::File { path: lock_path.clone(), source: other.into() },
+                }
             })?;
         if let Some(id) = configured {
             return Ok(Self { host_id: id.to_owned(), _lock: lock });
@@ -116,7 +120,9 @@ fn read_or_generate(path: &Path, machine_id: Option<String>) -> io::Result<Strin
             Ok(kept) if !agent_wire::message::Init::is_hostname(&kept.host_id) => {
                 log::warn!("{}: contains no valid host id; generating a new one", path.display());
             }
-            Ok(kept) if kept.machine_id == machine_id || machine_id.is_none() => return Ok(kept.host_id),
+            Ok(kept) if kept.machine_id == machine_id || machine_id.is_none() => {
+                return Ok(kept.host_id);
+            }
             Ok(_) => {
                 log::info!("{}: from another machine; generating a new host id", path.display());
             }

@@ -1,5 +1,5 @@
-//! The host agent: `link → dispatch → {exec, plugin, task, schedule} → reply → link`; `local` serves
-//! this host's own root in the same way.
+//! The host agent: `link → dispatch → {exec, plugin, task, schedule} → reply → link`; `local`
+//! serves this host's own root in the same way.
 //!
 //! The two binaries only call [`daemon::main`] and [`boot::main`]. Only `dispatch` replies to
 //! requests, and only `plugin` starts plugin workers.

@@ -81,11 +81,15 @@ impl Write for LogFile {
 ///
 /// # Errors
 /// When the log file cannot be opened.
-pub(crate) fn start(level: log::LevelFilter, file: Option<&Path>) -> Result<Option<LogFile>, Error> {
+pub(crate) fn start(
+    level: log::LevelFilter,
+    file: Option<&Path>,
+) -> Result<Option<LogFile>, Error> {
     let file = match file {
-        Some(path) => {
-            Some(LogFile { path: path.to_owned(), file: Arc::new(Mutex::new(LogFile::open(path)?)) })
-        }
+        Some(path) => Some(LogFile {
+            path: path.to_owned(),
+            file: Arc::new(Mutex::new(LogFile::open(path)?)),
+        }),
         None => None,
     };
     let journal = file.is_none() && std::env::var_os("JOURNAL_STREAM").is_some();
@@ -124,5 +128,7 @@ fn severity(level: Level) -> u8 {
 
 /// Returns the part of the agent that a record comes from: `link`, `exec`, …
 fn area(target: &str) -> &str {
-    target.strip_prefix("agent_core::").map_or(target, |path| path.split("::").next().unwrap_or(path))
+    target
+        .strip_prefix("agent_core::")
+        .map_or(target, |path| path.split("::").next().unwrap_or(path))
 }

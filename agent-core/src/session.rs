@@ -183,7 +183,10 @@ impl Session<'_> {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent() == 0 && self.flushed && self.waiting.replies.is_empty() && self.waiting.bulk.is_empty()
+        self.unsent() == 0
+            && self.flushed
+            && self.waiting.replies.is_empty()
+            && self.waiting.bulk.is_empty()
     }
 
     /// Reads and writes until neither direction can go on.
@@ -202,7 +205,9 @@ impl Session<'_> {
             }
             if self.garbage.is_some() {
                 return match self.unsent() == 0 && self.flushed {
-                    true => Poll::Ready(SessionEnd::Garbage(self.garbage.take().expect("checked above"))),
+                    true => Poll::Ready(SessionEnd::Garbage(
+                        self.garbage.take().expect("checked above"),
+                    )),
                     false => Poll::Pending,
                 };
             }

@@ -63,7 +63,12 @@ fn compare(name: &str, ours: &Sample, other: &Sample) {
     );
 }
 
-async fn sequential(executor: &Executor, name: &str, user: Option<&str>, id: Option<u32>) -> Sample {
+async fn sequential(
+    executor: &Executor,
+    name: &str,
+    user: Option<&str>,
+    id: Option<u32>,
+) -> Sample {
     let (mut a, mut b) = (Sample(Vec::new()), Sample(Vec::new()));
     for round in 0..ROUNDS / BLOCK {
         for half in 0..2 {
@@ -80,7 +85,12 @@ async fn sequential(executor: &Executor, name: &str, user: Option<&str>, id: Opt
     a
 }
 
-async fn eight_in_flight(executor: &Executor, name: &str, user: Option<&'static str>, id: Option<u32>) {
+async fn eight_in_flight(
+    executor: &Executor,
+    name: &str,
+    user: Option<&'static str>,
+    id: Option<u32>,
+) {
     let mut spent = [Duration::ZERO; 2];
     for round in 0..20 {
         for half in 0..2 {

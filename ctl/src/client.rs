@@ -49,7 +49,12 @@ impl Controller {
     ///
     /// # Errors
     /// Any [`Error`] but [`Error::Failed`].
-    pub(crate) fn result(&self, host: &str, task: &str, wait: Duration) -> Result<Option<String>, Error> {
+    pub(crate) fn result(
+        &self,
+        host: &str,
+        task: &str,
+        wait: Duration,
+    ) -> Result<Option<String>, Error> {
         let path = format!("{}?wait={}", path::result(checked(host)?, task), wait.as_secs());
         let reply = self.get(&path, wait)?;
         match reply.status() {
@@ -58,7 +63,8 @@ impl Controller {
         }
     }
 
-    /// Sends a request to a host and returns the reply as JSON text. `timeout` is the request's own.
+    /// Sends a request to a host and returns the reply as JSON text. `timeout` is the request's
+    /// own.
     ///
     /// # Errors
     /// Any [`Error`] but [`Error::Failed`].
@@ -75,7 +81,12 @@ impl Controller {
     ///
     /// # Errors
     /// Any [`Error`] but [`Error::Failed`].
-    pub(crate) fn stream(&self, host: &str, request: &str, timeout: Duration) -> Result<Lines<'_>, Error> {
+    pub(crate) fn stream(
+        &self,
+        host: &str,
+        request: &str,
+        timeout: Duration,
+    ) -> Result<Lines<'_>, Error> {
         let mut reply = self.post(host, request, timeout)?;
         if reply.status() != StatusCode::OK {
             return Err(self.refusal(&mut reply));
@@ -125,9 +136,10 @@ impl Controller {
             ));
         };
         match reply.status() {
-            StatusCode::UNAUTHORIZED => {
-                Error::unavailable(format!("the controller rejected the token from {}", self.token_source()))
-            }
+            StatusCode::UNAUTHORIZED => Error::unavailable(format!(
+                "the controller rejected the token from {}",
+                self.token_source()
+            )),
             StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => Error::unreachable(detail),
             StatusCode::CONFLICT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
                 Error::no_reply(detail)
@@ -140,7 +152,9 @@ impl Controller {
     /// have.
     fn not_sent(&self, error: ureq::Error) -> Error {
         match error {
-            ureq::Error::Io(ref why) if why.kind() != ErrorKind::ConnectionRefused => self.lost(error),
+            ureq::Error::Io(ref why) if why.kind() != ErrorKind::ConnectionRefused => {
+                self.lost(error)
+            }
             ureq::Error::Io(_)
             | ureq::Error::ConnectionFailed
             | ureq::Error::HostNotFound
@@ -157,17 +171,22 @@ impl Controller {
 
     /// Returns the URL of a path, after checking that the API is on loopback.
     fn url_of(&self, path: &str) -> Result<String, Error> {
-        let wrong = |why: &str| Error::unavailable(format!("--controller {}: {why}", quote(&self.url)));
+        let wrong =
+            |why: &str| Error::unavailable(format!("--controller {}: {why}", quote(&self.url)));
         const EXPECTED: &str = "expected http://127.0.0.1:PORT";
         let uri: Uri = self.url.parse().map_err(|_| wrong(EXPECTED))?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(wrong(EXPECTED));
         };
-        if authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        if authority.as_str().contains('@')
+            || !matches!(uri.path(), "" | "/")
+            || uri.query().is_some()
+        {
             return Err(wrong(EXPECTED));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let is_loopback =
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if !is_loopback {
             return Err(wrong(
                 "refused: plain HTTP would expose the token; for a remote controller use \
@@ -190,7 +209,9 @@ impl Controller {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let source = self.token_source();
-            return Err(Error::unavailable(format!("the token from {source} is empty or contains spaces")));
+            return Err(Error::unavailable(format!(
+                "the token from {source} is empty or contains spaces"
+            )));
         }
         Ok(format!("Bearer {token}"))
     }

@@ -24,8 +24,8 @@ pub(crate) fn bash(command: &Command) -> Result<Bash, Error> {
     })
 }
 
-/// Returns a single word as a shell command line; quotes several words so that the shell passes them
-/// on unchanged.
+/// Returns a single word as a shell command line; quotes several words so that the shell passes
+/// them on unchanged.
 fn line(words: &[String]) -> Result<String, Error> {
     match words {
         [line] => Ok(line.clone()),
@@ -39,7 +39,9 @@ fn standard_input() -> Result<String, Error> {
     let read = io::stdin().lock().take(MAX_STDIN + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::unavailable_by("cannot read standard input", error))?;
     if bytes.len() as u64 > MAX_STDIN {
-        return Err(Error::unavailable(format!("standard input exceeds the limit of {MAX_STDIN} bytes")));
+        return Err(Error::unavailable(format!(
+            "standard input exceeds the limit of {MAX_STDIN} bytes"
+        )));
     }
     String::from_utf8(bytes).map_err(|_| Error::unavailable("standard input is not UTF-8 text"))
 }

@@ -1,5 +1,5 @@
-//! `exec`: runs a command on a host as if it ran locally: with its input, its two outputs and its exit
-//! status.
+//! `exec`: runs a command on a host as if it ran locally: with its input, its two outputs and its
+//! exit status.
 
 use crate::cli::{Exec, Remote};
 use crate::error::Error;

@@ -1,5 +1,5 @@
-//! `hosts`: lists the hosts that are connected to the controller, as a table or as the controller's own
-//! JSON.
+//! `hosts`: lists the hosts that are connected to the controller, as a table or as the controller's
+//! own JSON.
 
 use crate::client::Controller;
 use crate::error::Error;
@@ -17,7 +17,8 @@ pub(crate) fn run(controller: &Controller, json: bool) -> Result<ExitCode, Error
     if json {
         output::json(&text)?;
     } else {
-        let list: HostList = serde_json::from_str(&text).map_err(|error| query::unreadable(&error))?;
+        let list: HostList =
+            serde_json::from_str(&text).map_err(|error| query::unreadable(&error))?;
         let head = ["HOST", "ADDRESS", "VERSION", "CONNECTED SINCE", "RUNNING"];
         output::bytes(table::text(head, &rows(&list.hosts)).as_bytes())?;
     }

@@ -1,9 +1,10 @@
-//! BasicAgentCtl: queries this machine's plugins and agent, or other machines through their controller.
+//! BasicAgentCtl: queries this machine's plugins and agent, or other machines through their
+//! controller.
 //!
-//! `cli` parses the flags. `local` and `list` load plugins into this process; `plugin` is the kit for
-//! plugin authors. `client` sends requests to the controller for `query`, `exec`, `stream`, `task` and
-//! `hosts`; `socket` sends requests to this machine's agent for `cron`. `outcome`, `table` and `output`
-//! print; `exit` has the exit statuses.
+//! `cli` parses the flags. `local` and `list` load plugins into this process; `plugin` is the kit
+//! for plugin authors. `client` sends requests to the controller for `query`, `exec`, `stream`,
+//! `task` and `hosts`; `socket` sends requests to this machine's agent for `cron`. `outcome`,
+//! `table` and `output` print; `exit` has the exit statuses.
 
 mod cli;
 mod client;

@@ -1,5 +1,5 @@
-//! `list`: lists the methods of this machine's plugins. Checks and loads each plugin; prints those that
-//! fail on standard error, and then exits with status 1.
+//! `list`: lists the methods of this machine's plugins. Checks and loads each plugin; prints those
+//! that fail on standard error, and then exits with status 1.
 
 use crate::error::Error;
 use crate::{exit, output};
@@ -36,7 +36,8 @@ struct Refused<'a> {
 /// # Errors
 /// [`Error::Unavailable`] if a folder cannot be read.
 pub(crate) fn run(dirs: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
-    let found = host::list(dirs).map_err(|why| Error::unavailable_by("cannot list the plugins", why))?;
+    let found =
+        host::list(dirs).map_err(|why| Error::unavailable_by("cannot list the plugins", why))?;
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (method, path) in &found {
         match host::check(path).and_then(|checked| host::load(checked, method)) {
@@ -53,15 +54,19 @@ pub(crate) fn run(dirs: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
             path,
             about: provider.describe(),
         });
-        let refused =
-            bad.iter().map(|(method, path, error)| Refused { method: method.as_str(), path, error });
+        let refused = bad.iter().map(|(method, path, error)| Refused {
+            method: method.as_str(),
+            path,
+            error,
+        });
         let listing = Listing { methods: methods.collect(), refused: refused.collect() };
         let text = serde_json::to_string(&listing)
             .map_err(|error| Error::failed_by("a path cannot be written as JSON", error))?;
         output::json(&text)?;
     } else {
         let width = good.iter().map(|(method, ..)| method.as_str().len()).max().unwrap_or(0);
-        let lines = good.iter().map(|(method, _, provider)| line(method, provider.describe(), width));
+        let lines =
+            good.iter().map(|(method, _, provider)| line(method, provider.describe(), width));
         output::bytes(lines.collect::<String>().as_bytes())?;
         if found.is_empty() {
             let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();

@@ -13,13 +13,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The longest reply, in bytes. There is no agent to protect here, so only absurd sizes are rejected.
+/// The longest reply, in bytes. There is no agent to protect here, so only absurd sizes are
+/// rejected.
 const MAX_REPLY: usize = 1 << 30;
 
 /// Calls `method` and prints its data.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if the plugin cannot be loaded, [`Error::Failed`] with the plugin's own error.
+/// [`Error::Unavailable`] if the plugin cannot be loaded, [`Error::Failed`] with the plugin's own
+/// error.
 pub(crate) fn run(dirs: &[PathBuf], method: &str, args: &str) -> Result<ExitCode, Error> {
     if Method::parse(method) == Method::GetinfoAll {
         return all(dirs, args);
@@ -41,8 +43,8 @@ enum Failure {
 
 fn call(dirs: &[PathBuf], method: &str, args: &str) -> Result<Json, Failure> {
     let not_loaded = |why: &dyn std::fmt::Display| Failure::NotLoaded(why.to_string());
-    let method =
-        MethodName::parse(method).map_err(|why| not_loaded(&format_args!("{}: {why}", one_line(method))))?;
+    let method = MethodName::parse(method)
+        .map_err(|why| not_loaded(&format_args!("{}: {why}", one_line(method))))?;
     let provider = host::open(dirs, &method).map_err(|why| not_loaded(&why))?;
     // No deadline: the user can interrupt the call.
     let context = Context::new(nix::unistd::getuid().as_raw(), Duration::ZERO, MAX_REPLY);
@@ -52,13 +54,14 @@ fn call(dirs: &[PathBuf], method: &str, args: &str) -> Result<Json, Failure> {
     })
 }
 
-/// Calls each word of `args`, a method with its arguments; without words, every installed plugin. Prints
-/// the reply that an agent sends, and returns whether all calls succeeded as exit status.
+/// Calls each word of `args`, a method with its arguments; without words, every installed plugin.
+/// Prints the reply that an agent sends, and returns whether all calls succeeded as exit status.
 fn all(dirs: &[PathBuf], args: &str) -> Result<ExitCode, Error> {
     let words = Args::parse(args).map_err(|why| Error::failed_by("invalid arguments", why))?;
     let mut texts: Vec<String> = words.words().map(str::to_owned).collect();
     if texts.is_empty() {
-        let found = host::list(dirs).map_err(|why| Error::unavailable_by("cannot list the plugins", why))?;
+        let found = host::list(dirs)
+            .map_err(|why| Error::unavailable_by("cannot list the plugins", why))?;
         texts = found.into_iter().map(|(method, _)| method.to_string()).collect();
     }
     let mut parts = Vec::with_capacity(texts.len());
@@ -83,8 +86,9 @@ fn all(dirs: &[PathBuf], args: &str) -> Result<ExitCode, Error> {
 fn part(method: String, args: &str, reply: Result<Json, Failure>) -> Result<FactReply, Error> {
     let (retcode, message) = match reply {
         Ok(data) => {
-            let data = serde_json::from_str(&data)
-                .map_err(|error| Error::failed_by(format!("{method}: its reply is not JSON"), error))?;
+            let data = serde_json::from_str(&data).map_err(|error| {
+                Error::failed_by(format!("{method}: its reply is not JSON"), error)
+            })?;
             return Ok(FactReply {
                 method,
                 args: args.to_owned(),

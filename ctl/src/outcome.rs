@@ -45,12 +45,19 @@ pub(crate) fn print_outputs(response: &Response) -> Result<(), Error> {
         Some(Data::Json(value)) => value.get(),
     };
     output::bytes(&decoded(text, response.encoding.is_some())?)?;
-    let errors = decoded(response.stderr.as_deref().unwrap_or_default(), response.stderr_encoding.is_some())?;
+    let errors = decoded(
+        response.stderr.as_deref().unwrap_or_default(),
+        response.stderr_encoding.is_some(),
+    )?;
     // A closed standard error is not an error.
     let _ = io::stderr().write_all(&errors);
-    for (name, dropped) in [("output", response.dropped), ("standard error", response.stderr_dropped)] {
+    for (name, dropped) in
+        [("output", response.dropped), ("standard error", response.stderr_dropped)]
+    {
         if let Some(dropped) = dropped {
-            output::error(&format_args!("{dropped} bytes are missing from the middle of the {name}"));
+            output::error(&format_args!(
+                "{dropped} bytes are missing from the middle of the {name}"
+            ));
         }
     }
     Ok(())

@@ -83,7 +83,8 @@ fn for_people(text: &str) -> Option<String> {
     }
     let mut laid_out = Vec::with_capacity(text.len() * 2);
     let mut reader = serde_json::Deserializer::from_str(text);
-    serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::pretty(&mut laid_out)).ok()?;
+    serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::pretty(&mut laid_out))
+        .ok()?;
     reader.end().ok()?;
     String::from_utf8(laid_out).ok()
 }
@@ -95,7 +96,10 @@ mod tests {
     #[test]
     fn formatted_json_keeps_order_and_numbers() {
         let laid_out = for_people(r#"{"b":1,"a":[18446744073709551615,{}]}"#).unwrap();
-        assert_eq!(laid_out, "{\n  \"b\": 1,\n  \"a\": [\n    18446744073709551615,\n    {}\n  ]\n}");
+        assert_eq!(
+            laid_out,
+            "{\n  \"b\": 1,\n  \"a\": [\n    18446744073709551615,\n    {}\n  ]\n}"
+        );
         assert_eq!(for_people(r#"{"usage":"a\n\u001bb"}"#).unwrap(), "a\n\\u{1b}b");
         assert_eq!(for_people("{} x"), None);
     }

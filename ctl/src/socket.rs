@@ -18,13 +18,16 @@ const MAX_REPLY: u64 = 65 << 20;
 /// Sends a request and returns the reply as JSON text.
 ///
 /// # Errors
-/// [`Error::Unavailable`] with advice, or [`Error::NoReply`] if the connection ends before the reply.
+/// [`Error::Unavailable`] with advice, or [`Error::NoReply`] if the connection ends before the
+/// reply.
 pub(crate) fn request(path: &Path, request: &str) -> Result<String, Error> {
     let stream = UnixStream::connect(path).map_err(|error| unreachable(path, error))?;
-    let lost = |error: io::Error| Error::no_reply_by(format!("the agent at {}", path.display()), error);
+    let lost =
+        |error: io::Error| Error::no_reply_by(format!("the agent at {}", path.display()), error);
     stream.set_read_timeout(Some(WAIT)).map_err(lost)?;
     stream.set_write_timeout(Some(WAIT)).map_err(lost)?;
-    // An agent that rejects us may have closed the connection: its reply, or the lack of one, says more.
+    // An agent that rejects us may have closed the connection: its reply, or the lack of one, says
+    // more.
     let sent = (&stream).write_all(format!("{request}\n").as_bytes());
     let mut reply = String::new();
     match BufReader::new(&stream).take(MAX_REPLY).read_line(&mut reply) {

@@ -1,5 +1,5 @@
-//! `exec --stream`: prints both outputs as they arrive. Ending this process kills the command, because the
-//! controller cancels a request whose client is gone.
+//! `exec --stream`: prints both outputs as they arrive. Ending this process kills the command,
+//! because the controller cancels a request whose client is gone.
 
 use crate::cli::Remote;
 use crate::error::Error;
@@ -17,7 +17,12 @@ use std::time::Duration;
 ///
 /// # Errors
 /// [`Error::Failed`] if the command did not exit by itself; any other [`Error`] without a reply.
-pub(crate) fn run(remote: &Remote, request: &str, timeout: Duration, json: bool) -> Result<ExitCode, Error> {
+pub(crate) fn run(
+    remote: &Remote,
+    request: &str,
+    timeout: Duration,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let mut lines = remote.controller.stream(&remote.host, request, timeout)?;
     while let Some(line) = lines.next_line()? {
         let map = parse_object(&line).map_err(|error| query::unreadable(&error))?;

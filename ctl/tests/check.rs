@@ -16,7 +16,14 @@ impl Folder {
     }
 
     /// Compiles `getinfo.NAME` from these parts.
-    fn plugin(&self, name: &str, more: &str, describe: &str, call: &str, flags: &[&str]) -> PathBuf {
+    fn plugin(
+        &self,
+        name: &str,
+        more: &str,
+        describe: &str,
+        call: &str,
+        flags: &[&str],
+    ) -> PathBuf {
         let source = self.0.file(&format!("{name}.c"));
         let code = format!(
             r#"#include "getinfo_provider.h"
@@ -80,15 +87,22 @@ fn a_good_plugin_passes() {
     let (fit, text) = check(&file);
     assert!(fit && !text.contains("FAULT"), "{text}");
     for step in ["name", "file", "load", "schema", "example", "arguments", "bound", "memory"] {
-        assert!(text.lines().any(|line| line.starts_with("ok") && line.contains(step)), "{step}: {text}");
+        assert!(
+            text.lines().any(|line| line.starts_with("ok") && line.contains(step)),
+            "{step}: {text}"
+        );
     }
     let output = ctl(&["check", "--json", file.to_str().unwrap()]);
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["fit"], true);
-    assert!(json["findings"].as_array().unwrap().iter().all(|finding| finding["level"] != "fault"), "{json}");
+    assert!(
+        json["findings"].as_array().unwrap().iter().all(|finding| finding["level"] != "fault"),
+        "{json}"
+    );
 }
 
-/// The name, the code before the functions, their bodies, the compiler's flags, and words of the fault.
+/// The name, the code before the functions, their bodies, the compiler's flags, and words of the
+/// fault.
 type Bad<'a> = (&'a str, String, String, &'a str, &'a [&'a str], &'a str);
 
 /// The author of each bad plugin gets one line that names the fault.
@@ -103,7 +117,8 @@ fn each_fault_gets_a_line() {
         ("missing", String::new(), fit.into(), one, &["-DNONE"], "entry"),
         (
             "both",
-            "__attribute__((visibility(\"default\"))) int _1as_0lib_1header_0root_bmodule_bloader;".into(),
+            "__attribute__((visibility(\"default\"))) int _1as_0lib_1header_0root_bmodule_bloader;"
+                .into(),
             fit.into(),
             one,
             &[],
@@ -156,7 +171,8 @@ fn each_fault_gets_a_line() {
         ("exit", String::new(), fit.into(), "exit(0);", &[], "status 0"),
         (
             "deep",
-            "int deep(int n) { volatile char a[65536]; a[0] = n; return deep(n + 1) + a[0]; }".into(),
+            "int deep(int n) { volatile char a[65536]; a[0] = n; return deep(n + 1) + a[0]; }"
+                .into(),
             fit.into(),
             "deep(1);",
             &[],
@@ -183,7 +199,14 @@ fn each_fault_gets_a_line() {
             &[],
             "the reply: expected type integer, got string",
         ),
-        ("leak", String::new(), fit.into(), "memset(malloc(500), 1, 500); SAY(\"1\");", &[], "memory leak"),
+        (
+            "leak",
+            String::new(),
+            fit.into(),
+            "memset(malloc(500), 1, 500); SAY(\"1\");",
+            &[],
+            "memory leak",
+        ),
         (
             "thread",
             "static void *run(void *x) { for (;;) pause(); }".into(),
@@ -198,7 +221,10 @@ fn each_fault_gets_a_line() {
         let file = folder.plugin(name, more, describe, call, flags);
         let (fit, text) = check(&file);
         let faults: Vec<&str> = text.lines().filter(|line| line.starts_with("FAULT")).collect();
-        assert!(!fit && faults.iter().any(|fault| fault.contains(words)), "{name}: no {words:?} in\n{text}");
+        assert!(
+            !fit && faults.iter().any(|fault| fault.contains(words)),
+            "{name}: no {words:?} in\n{text}"
+        );
     }
 }
 
@@ -228,11 +254,15 @@ fn files_that_are_not_plugins_are_faults() {
 fn minor_shortcomings_are_warnings() {
     let folder = Folder::new();
     let plain = r#"SAY("{\"api\":1,\"method\":\"getinfo.warn\",\"version\":\"1\",\"summary\":\"x\",\"examples\":[{\"args\":\"\",\"help\":\"x\"}]}");"#;
-    let file = folder.plugin("warn", "", plain, "puts(\"noise\"); fflush(stdout); SAY(\"1\");", &[]);
+    let file =
+        folder.plugin("warn", "", plain, "puts(\"noise\"); fflush(stdout); SAY(\"1\");", &[]);
     let (fit, text) = check(&file);
     assert!(fit, "{text}");
     for words in ["no output_schema", "it prints", "noise"] {
-        assert!(text.lines().any(|line| line.starts_with("warn") && line.contains(words)), "{words}: {text}");
+        assert!(
+            text.lines().any(|line| line.starts_with("warn") && line.contains(words)),
+            "{words}: {text}"
+        );
     }
 }
 
@@ -260,5 +290,8 @@ fn a_new_plugin_is_written_into_an_empty_folder_only() {
     let (fit, text) = check(&Path::new(dir).join("libgetinfo_disk_smart.so"));
     assert!(fit && text.contains("the file name stands for getinfo.disk.smart"), "{text}");
     let again = ctl(&["new", "getinfo.x", dir]);
-    assert!(again.status.code() == Some(3) && String::from_utf8(again.stderr).unwrap().contains("not empty"));
+    assert!(
+        again.status.code() == Some(3)
+            && String::from_utf8(again.stderr).unwrap().contains("not empty")
+    );
 }

@@ -117,7 +117,8 @@ fn a_plugins_own_error_is_one_line_and_exits_with_1() {
 
 #[test]
 fn a_missing_or_refused_plugin_exits_with_3_and_a_reason() {
-    let nowhere = ctl().args(["--plugin-dir", "/nonexistent", "-c", "getinfo.kernel"]).output().unwrap();
+    let nowhere =
+        ctl().args(["--plugin-dir", "/nonexistent", "-c", "getinfo.kernel"]).output().unwrap();
     let (status, out, err) = outcome(&nowhere);
     assert_eq!((status, out.as_str()), (3, ""));
     assert!(err.contains("libgetinfo_kernel.so") && err.contains("/nonexistent"), "{err}");
@@ -162,13 +163,22 @@ fn a_closed_pipe_is_not_an_error() {
     plugins.add("getinfo.big", call);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let child =
-        plugins.command(&["-c", "getinfo.big"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let child = plugins
+        .command(&["-c", "getinfo.big"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let (status, _, err) = outcome(&child.wait_with_output().unwrap());
     assert_eq!((status, err.as_str()), (0, ""));
     // A full disk is an error.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let child = plugins.command(&["-c", "getinfo.big"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let child = plugins
+        .command(&["-c", "getinfo.big"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let (status, _, err) = outcome(&child.wait_with_output().unwrap());
     assert!(status == 1 && err.contains("standard output"), "{status} {err}");
 }

@@ -1,4 +1,5 @@
-//! The real binary against a stand-in for the controller's API: its requests, output and exit status.
+//! The real binary against a stand-in for the controller's API: its requests, output and exit
+//! status.
 
 mod support;
 
@@ -7,10 +8,10 @@ use support::{TOKEN, controller, run};
 
 #[test]
 fn a_query_prints_the_data_unchanged() {
-    let reply =
-        r#"{"id":"1","resp":"success","retcode":0,"message":"m","data":{"z":1,"a":[18446744073709551615]}}"#;
+    let reply = r#"{"id":"1","resp":"success","retcode":0,"message":"m","data":{"z":1,"a":[18446744073709551615]}}"#;
     let (url, serving) = controller(200, reply);
-    let (status, out, err) = run(&url, &["--host", "h-1", "-c", "getinfo.users", "-a", "-U root"], "");
+    let (status, out, err) =
+        run(&url, &["--host", "h-1", "-c", "getinfo.users", "-a", "-U root"], "");
     let seen = serving.join().unwrap();
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(String::from_utf8(out).unwrap(), "{\"z\":1,\"a\":[18446744073709551615]}\n");
@@ -25,7 +26,12 @@ fn a_failed_reply_exits_with_1_and_a_missing_reply_with_3() {
     for (http, body, wanted, line) in [
         (200, failed, 1, "3004 No such\\nmethod"),
         (404, r#"{"detail":"no host \"h\" is connected"}"#, 3, "no host \"h\" is connected"),
-        (401, r#"{"detail":"unauthorized"}"#, 3, "rejected the token from the variable BASICAGENT_TOKEN"),
+        (
+            401,
+            r#"{"detail":"unauthorized"}"#,
+            3,
+            "rejected the token from the variable BASICAGENT_TOKEN",
+        ),
         (502, r#"{"detail":"disconnected"}"#, 3, "disconnected"),
         (500, "<html>", 3, "is it the API of a controller?"),
         (302, "", 3, "is it the API of a controller?"),
@@ -44,8 +50,19 @@ fn a_failed_reply_exits_with_1_and_a_missing_reply_with_3() {
 fn exec_prints_both_outputs_exactly_and_exits_with_the_commands_status() {
     let reply = r#"{"id":"1","resp":"success","retcode":7,"message":"m","data":"/wAKYQ==","encoding":"base64","stderr":"oops\n","dropped":3}"#;
     let (url, serving) = controller(200, reply);
-    let flags =
-        ["--host", "h", "exec", "--user", "nobody", "--group", "adm", "--timeout", "9", "--cwd", "/x"];
+    let flags = [
+        "--host",
+        "h",
+        "exec",
+        "--user",
+        "nobody",
+        "--group",
+        "adm",
+        "--timeout",
+        "9",
+        "--cwd",
+        "/x",
+    ];
     let rest = ["--env", "A=b=c", "--stdin", "--", "ls", "a b"];
     let (status, out, err) = run(&url, &[&flags[..], &rest].concat(), "in\n");
     let seen = serving.join().unwrap();
@@ -60,7 +77,8 @@ fn exec_prints_both_outputs_exactly_and_exits_with_the_commands_status() {
 
 #[test]
 fn exec_exits_with_255_without_an_exit_status_of_the_command() {
-    let timed_out = r#"{"id":"1","resp":"failed","retcode":3031,"message":"Timed out","data":"so far"}"#;
+    let timed_out =
+        r#"{"id":"1","resp":"failed","retcode":3031,"message":"Timed out","data":"so far"}"#;
     let (url, serving) = controller(200, timed_out);
     let (status, out, err) = run(&url, &["--host", "h", "exec", "sleep 9"], "");
     serving.join().unwrap();
@@ -72,7 +90,8 @@ fn exec_exits_with_255_without_an_exit_status_of_the_command() {
     assert_eq!(run(&url, &["--host", "h", "exec", "ls"], "").0, 255);
     serving.join().unwrap();
     let big = "x".repeat((1 << 20) + 1);
-    let (status, _, err) = run("http://127.0.0.1:9", &["--host", "h", "exec", "--stdin", "cat"], &big);
+    let (status, _, err) =
+        run("http://127.0.0.1:9", &["--host", "h", "exec", "--stdin", "cat"], &big);
     assert!(status == 255 && err.contains("standard input"), "{err}");
     let (url, serving) = controller(200, timed_out);
     let (status, out, _) = run(&url, &["--host", "h", "exec", "--json", "ls"], "");
@@ -112,15 +131,18 @@ fn an_unreachable_controller_or_one_beyond_loopback_exits_with_3() {
 
 #[test]
 fn jobs_of_another_host_are_listed_through_its_controller() {
-    let jobs =
-        r#"[{"name":"n","schedule":"@daily","cmd":"x","enabled":true,"next":["2026-01-05T00:00:00Z"]}]"#;
-    let reply =
-        format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"Normal termination","data":{jobs}}}"#);
+    let jobs = r#"[{"name":"n","schedule":"@daily","cmd":"x","enabled":true,"next":["2026-01-05T00:00:00Z"]}]"#;
+    let reply = format!(
+        r#"{{"id":"1","resp":"success","retcode":0,"message":"Normal termination","data":{jobs}}}"#
+    );
     let (url, serving) = controller(200, &reply);
     let (status, out, err) = run(&url, &["--host", "h", "cron", "list"], "");
     assert_eq!((status, err.as_str()), (0, ""));
     let out = String::from_utf8(out).unwrap();
-    assert!(out.ends_with("n     @daily    root  yes      Mon 2026-01-05 00:00:00 +00:00  -\n"), "{out}");
+    assert!(
+        out.ends_with("n     @daily    root  yes      Mon 2026-01-05 00:00:00 +00:00  -\n"),
+        "{out}"
+    );
     let seen = serving.join().unwrap();
     assert!(seen.line.starts_with("POST /api/v1/hosts/h/requests "), "{}", seen.line);
     assert_eq!(seen.body["method"], "cron.list");

@@ -20,7 +20,8 @@ fn task(url: &str, args: &[&str]) -> (i32, String, String) {
 fn submit_sends_the_command_with_an_id_and_prints_the_id() {
     let accepted = r#"{"id":"t","resp":"success","retcode":0,"message":"Accepted"}"#;
     let (url, serving) = controller(200, accepted);
-    let flags = ["submit", "--id", "t", "--user", "nobody", "--timeout", "2592000", "--separate-stderr"];
+    let flags =
+        ["submit", "--id", "t", "--user", "nobody", "--timeout", "2592000", "--separate-stderr"];
     let found = task(&url, &[&flags[..], &["--env", "A=b", "--stdin", "--", "ls", "a b"]].concat());
     assert_eq!(found, (0, "t\n".to_owned(), String::new()));
     let wanted = json!({
@@ -68,11 +69,16 @@ fn status_cancel_and_list_are_a_table_or_the_agents_json() {
         serving.join().unwrap();
     }
     // A full page is followed by a question for the next.
-    let states: Vec<_> = (0..1001).map(|n| format!(r#"{{"task":"t{n}","state":"waiting"}}"#)).collect();
+    let states: Vec<_> =
+        (0..1001).map(|n| format!(r#"{{"task":"t{n}","state":"waiting"}}"#)).collect();
     let page = |states: &[String]| {
-        format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":[{}]}}"#, states.join(","))
+        format!(
+            r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":[{}]}}"#,
+            states.join(",")
+        )
     };
-    let (url, serving) = controller_of(&[(200, &page(&states[..1000])), (200, &page(&states[1000..]))]);
+    let (url, serving) =
+        controller_of(&[(200, &page(&states[..1000])), (200, &page(&states[1000..]))]);
     let (status, out, _) = task(&url, &["list"]);
     let seen = serving.join().unwrap();
     assert_eq!((status, out.lines().count()), (0, 1002));
@@ -84,8 +90,9 @@ fn status_cancel_and_list_are_a_table_or_the_agents_json() {
 
 #[test]
 fn output_is_assembled_from_its_pieces() {
-    let piece =
-        |text: &str| format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":{text}}}"#);
+    let piece = |text: &str| {
+        format!(r#"{{"id":"1","resp":"success","retcode":0,"message":"","data":{text}}}"#)
+    };
     let pieces = [
         piece(r#"{"offset":0,"next":3,"ended":false,"text":"a\nb"}"#),
         piece(r#"{"offset":5,"next":7,"ended":false,"base64":"/wA="}"#),
@@ -118,13 +125,14 @@ fn output_is_assembled_from_its_pieces() {
 #[test]
 fn output_that_the_host_no_longer_has_comes_from_the_result() {
     let reply = |text: &str| format!(r#"{{"id":"1","message":"",{text}}}"#);
-    let first =
-        reply(r#""resp":"success","retcode":0,"data":{"offset":0,"next":3,"ended":false,"text":"abc"}"#);
-    let emptied =
-        reply(r#""resp":"success","retcode":0,"data":{"offset":6,"next":6,"ended":true,"text":""}"#);
+    let first = reply(
+        r#""resp":"success","retcode":0,"data":{"offset":0,"next":3,"ended":false,"text":"abc"}"#,
+    );
+    let emptied = reply(
+        r#""resp":"success","retcode":0,"data":{"offset":6,"next":6,"ended":true,"text":""}"#,
+    );
     let failed = reply(r#""resp":"failed","retcode":3024"#);
-    let event =
-        r#"{"method":"async.result","id":"t","resp":"success","retcode":7,"message":"m","data":"abcdef"}"#;
+    let event = r#"{"method":"async.result","id":"t","resp":"success","retcode":7,"message":"m","data":"abcdef"}"#;
     let output = [&HOST[..], &["task", "output", "t"]].concat();
     for gone in [(200, emptied.as_str()), (200, &failed), (404, r#"{"detail":"away"}"#)] {
         for flags in [&[][..], &["--follow"], &["--json"]] {
@@ -134,7 +142,10 @@ fn output_that_the_host_no_longer_has_comes_from_the_result() {
             assert_eq!((status, err.as_str()), (0, ""), "{gone:?}");
             let out = String::from_utf8(out).unwrap();
             if flags.contains(&"--json") {
-                assert_eq!(out.lines().last(), Some(r#"{"offset":3,"next":6,"ended":true,"text":"def"}"#));
+                assert_eq!(
+                    out.lines().last(),
+                    Some(r#"{"offset":3,"next":6,"ended":true,"text":"def"}"#)
+                );
             } else {
                 assert_eq!(out, "abcdef");
             }
@@ -149,13 +160,13 @@ fn output_that_the_host_no_longer_has_comes_from_the_result() {
 fn result_prints_and_exits_like_exec() {
     let event = r#"{"method":"async.result","id":"a/b","resp":"success","retcode":7,"message":"m","data":"/wA=","encoding":"base64","stderr":"oops\n","dropped":3}"#;
     let (url, serving) = controller(200, event);
-    let (status, out, err) = run(&url, &[&HOST[..], &["task", "result", "a/b", "--wait", "5"]].concat(), "");
+    let (status, out, err) =
+        run(&url, &[&HOST[..], &["task", "result", "a/b", "--wait", "5"]].concat(), "");
     let line = serving.join().unwrap().line;
     assert!(line.starts_with("GET /api/v1/hosts/h/results/a%2Fb?wait="), "{line}");
     assert_eq!((status, out.as_slice()), (7, b"\xff\0".as_slice()));
     assert!(err.starts_with("oops\n") && err.contains("3 bytes"), "{err}");
-    let interrupted =
-        r#"{"method":"async.result","id":"t","resp":"failed","retcode":3035,"message":"Interrupted"}"#;
+    let interrupted = r#"{"method":"async.result","id":"t","resp":"failed","retcode":3035,"message":"Interrupted"}"#;
     let (url, serving) = controller(200, interrupted);
     assert_eq!(
         task(&url, &["result", "t", "--json"]),
@@ -175,7 +186,10 @@ fn result_prints_and_exits_like_exec() {
         none,
         (200, event),
     ]);
-    assert_eq!(run(&url, &[&HOST[..], &["task", "result", "t", "--wait", "600"]].concat(), "").0, 7);
+    assert_eq!(
+        run(&url, &[&HOST[..], &["task", "result", "t", "--wait", "600"]].concat(), "").0,
+        7
+    );
     assert!(serving.join().unwrap().iter().all(|seen| seen.line.contains("wait=60")));
 }
 
@@ -196,7 +210,10 @@ fn a_streamed_command_prints_its_output_and_exits_with_its_status() {
     let (url, serving) = controller(200, &format!("{frames}{reply}\n"));
     let (status, out, err) = run(&url, &[&stream[..], &["ls"]].concat(), "");
     assert_eq!((status, out.as_slice()), (7, b"a\n\xff\0".as_slice()));
-    assert!(err.starts_with("oops\n") && err.contains("5 bytes of output are missing here"), "{err}");
+    assert!(
+        err.starts_with("oops\n") && err.contains("5 bytes of output are missing here"),
+        "{err}"
+    );
     let body = serving.join().unwrap().body;
     assert_eq!((&body["stream"], &body["stderr"]), (&json!(true), &json!("separate")));
 

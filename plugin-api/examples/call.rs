@@ -1,6 +1,6 @@
 //! The smallest host: `call DIR METHOD [ARGS]` loads one plugin from DIR and prints its reply, so
-//! that authors can try their plugin. `call DIR METHOD ARGS N` makes N more calls and prints how long
-//! each took.
+//! that authors can try their plugin. `call DIR METHOD ARGS N` makes N more calls and prints how
+//! long each took.
 
 use std::error::Error;
 use std::io::Write as _;

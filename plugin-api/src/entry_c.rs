@@ -6,7 +6,8 @@ use std::ffi::{c_char, c_int, c_void};
 pub(crate) const SYMBOL: &str = "getinfo_provider_v1";
 
 /// Receives the next piece of a reply. Returns 0 to continue, or another value to stop.
-pub(crate) type Emit = unsafe extern "C" fn(sink: *mut c_void, piece: *const c_char, len: usize) -> c_int;
+pub(crate) type Emit =
+    unsafe extern "C" fn(sink: *mut c_void, piece: *const c_char, len: usize) -> c_int;
 
 /// `struct getinfo_provider_v1`. Frozen: new fields go to the end, and `size` reveals them.
 #[repr(C)]
@@ -24,6 +25,11 @@ pub(crate) struct ProviderV1 {
     pub(crate) describe: Option<unsafe extern "C" fn(emit: Emit, sink: *mut c_void) -> c_int>,
     /// Emits a JSON value and returns 0, or emits `{"code","message"}` and returns 1.
     pub(crate) call: Option<
-        unsafe extern "C" fn(request: *const c_char, len: usize, emit: Emit, sink: *mut c_void) -> c_int,
+        unsafe extern "C" fn(
+            request: *const c_char,
+            len: usize,
+            emit: Emit,
+            sink: *mut c_void,
+        ) -> c_int,
     >,
 }

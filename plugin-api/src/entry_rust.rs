@@ -60,7 +60,9 @@ pub const fn is_symbol(name: &str) -> bool {
 pub const fn header<P: Provider>() -> LibHeader {
     // SAFETY: the constructor must return a `PrefixRef` of the named module: `constructor::<P>`
     // passes `module::<P>`, which returns `ProviderModuleRef`, to abi_stable's own wrapper.
-    unsafe { LibHeader::from_constructor::<ProviderModuleRef>(constructor::<P>, CheckTypeLayout::Yes) }
+    unsafe {
+        LibHeader::from_constructor::<ProviderModuleRef>(constructor::<P>, CheckTypeLayout::Yes)
+    }
 }
 
 extern "C" fn constructor<P: Provider>() -> RootModuleResult {
@@ -116,8 +118,8 @@ fn usage_reply(meta: &Meta) -> Result<Reply, ProviderError> {
 }
 
 /// Exports `$provider`, a type that implements [`Provider`](crate::Provider), as the method of this
-/// library. The crate must be a `cdylib` and must unwind on panic: with `panic = "abort"` a panic in
-/// a call would end the host, so such a build fails to compile.
+/// library. The crate must be a `cdylib` and must unwind on panic: with `panic = "abort"` a panic
+/// in a call would end the host, so such a build fails to compile.
 #[macro_export]
 macro_rules! export_provider {
     ($provider:ty) => {

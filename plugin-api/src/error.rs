@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The error of a provider. It crosses the boundary as `{"code":…,"message":…}`.
 ///
-/// A code is lower-case words joined by `_`. The host treats `usage` (wrong arguments) specially; the
-/// SDK itself uses `bad_request`, `panic`, `reply_too_large` and `serialize`; a provider chooses all
-/// others.
+/// A code is lower-case words joined by `_`. The host treats `usage` (wrong arguments) specially;
+/// the SDK itself uses `bad_request`, `panic`, `reply_too_large` and `serialize`; a provider
+/// chooses all others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderError {
     code: Cow<'static, str>,

@@ -22,16 +22,16 @@
 //! export_provider!(Greeting);
 //! ```
 //!
-//! A provider with options declares them once, as [`Options`]; the help and the parser both come from
-//! that table. `BasicAgentCtl new` writes a complete plugin to start from, and the module `guide` of
-//! this documentation leads from there to an installed plugin.
+//! A provider with options declares them once, as [`Options`]; the help and the parser both come
+//! from that table. `BasicAgentCtl new` writes a complete plugin to start from, and the module
+//! `guide` of this documentation leads from there to an installed plugin.
 //!
 //! The library is a `cdylib` named after its method: `getinfo.greeting` is
 //! `libgetinfo_greeting.so`. The `host` module (feature `host`), which the agent's worker and
 //! `BasicAgentCtl` share, finds it in the plugin folders, checks it, loads it and calls it.
 //!
-//! The boundary is frozen: two functions whose arguments are JSON text. Additions go into that JSON,
-//! where unknown keys are ignored. A plugin in C, or in any other language with a C ABI, uses
+//! The boundary is frozen: two functions whose arguments are JSON text. Additions go into that
+//! JSON, where unknown keys are ignored. A plugin in C, or in any other language with a C ABI, uses
 //! `include/getinfo_provider.h` instead.
 //!
 //! An `abort`, an endless loop or a segmentation fault in a plugin is *not* contained here: that is
@@ -41,7 +41,10 @@ mod args;
 mod context;
 #[cfg(feature = "host")]
 mod entry_c;
-#[cfg_attr(not(feature = "host"), expect(dead_code, reason = "a plugin does not call its own root module"))]
+#[cfg_attr(
+    not(feature = "host"),
+    expect(dead_code, reason = "a plugin does not call its own root module")
+)]
 mod entry_rust;
 mod error;
 #[cfg(any(doc, doctest))]
@@ -69,7 +72,8 @@ pub const API_VERSION: u32 = 1;
 
 #[doc(hidden)]
 pub mod __private {
-    //! Used by the expansion of [`export_provider!`](crate::export_provider); not part of the interface.
+    //! Used by the expansion of [`export_provider!`](crate::export_provider); not part of the
+    //! interface.
     pub use crate::entry_rust::{SYMBOL, header, is_symbol};
     pub use abi_stable::library::LibHeader;
 }

@@ -29,7 +29,8 @@ pub struct Meta {
     /// How the arguments combine, in one line; if empty, `args` determines it.
     #[serde(default)]
     pub usage: String,
-    /// Whether a useful reply requires root. The plugin runs as root only if the operator allows it.
+    /// Whether a useful reply requires root. The plugin runs as root only if the operator allows
+    /// it.
     #[serde(default)]
     pub needs_root: bool,
     /// A JSON Schema of the reply.
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_of_a_newer_plugin_are_ignored() {
-        let meta: Meta = serde_json::from_str(r#"{"method":"getinfo.x","api":1,"mood":{"a":[]}}"#).unwrap();
+        let meta: Meta =
+            serde_json::from_str(r#"{"method":"getinfo.x","api":1,"mood":{"a":[]}}"#).unwrap();
         assert_eq!(meta.method, "getinfo.x");
         assert!(!meta.needs_root);
     }

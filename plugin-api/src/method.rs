@@ -37,8 +37,8 @@ impl MethodName {
         if well_formed { Ok(Self(name.to_owned())) } else { Err(InvalidMethodName) }
     }
 
-    /// Splits a call such as `os -x` into its method, with `getinfo.` added if it lacks that prefix,
-    /// and its arguments. Does not check the method.
+    /// Splits a call such as `os -x` into its method, with `getinfo.` added if it lacks that
+    /// prefix, and its arguments. Does not check the method.
     pub fn split_call(text: &str) -> (String, &str) {
         let text = text.trim();
         let (method, args) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -51,8 +51,8 @@ impl MethodName {
         &self.0
     }
 
-    /// Returns the file name of the method's plugin (`libgetinfo_kernel.so`). Only `getinfo.*` methods
-    /// have one.
+    /// Returns the file name of the method's plugin (`libgetinfo_kernel.so`). Only `getinfo.*`
+    /// methods have one.
     pub fn file_name(&self) -> Option<String> {
         self.0.starts_with(PREFIX).then(|| format!("lib{}.so", self.0.replace('.', "_")))
     }
@@ -76,7 +76,9 @@ impl fmt::Display for MethodName {
 
 impl fmt::Display for InvalidMethodName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a method name: expected lower-case words joined by dots, such as getinfo.kernel")
+        f.write_str(
+            "not a method name: expected lower-case words joined by dots, such as getinfo.kernel",
+        )
     }
 }
 
@@ -105,8 +107,8 @@ mod tests {
         }
         let long = format!("a.{}", "b".repeat(MethodName::MAX_LEN));
         for bad in [
-            "", "getinfo", ".", "a.", ".a", "a..b", "a_b.c", "A.b", "a.1b", "a.b/c", "../a.b", "a.b ", "a.é",
-            &long,
+            "", "getinfo", ".", "a.", ".a", "a..b", "a_b.c", "A.b", "a.1b", "a.b/c", "../a.b",
+            "a.b ", "a.é", &long,
         ] {
             assert!(MethodName::parse(bad).is_err(), "{bad:?}");
         }

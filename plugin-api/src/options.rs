@@ -148,9 +148,9 @@ impl<S> Options<S> {
             let option = self.find(word, only_words).ok_or_else(|| self.unknown(word))?;
             let name = option.name();
             let mut value = || {
-                let text = words
-                    .next()
-                    .ok_or_else(|| ProviderError::usage(format!("{name} needs a value: {}", option.form)))?;
+                let text = words.next().ok_or_else(|| {
+                    ProviderError::usage(format!("{name} needs a value: {}", option.form))
+                })?;
                 Ok(OptValue { name, text })
             };
             match option.kind {
@@ -216,7 +216,8 @@ impl<S> Options<S> {
         let mut usage = String::new();
         if self.all.iter().any(Opt::is_words) {
             for (at, option) in self.all.iter().enumerate() {
-                let (space, more) = (if at > 0 { " " } else { "" }, if option.is_words() { "…" } else { "" });
+                let (space, more) =
+                    (if at > 0 { " " } else { "" }, if option.is_words() { "…" } else { "" });
                 let _ = write!(usage, "{space}[{}{more}]", option.form);
             }
         }
@@ -246,11 +247,9 @@ impl<'a> OptValue<'a> {
     where
         T: FromStr + PartialOrd + Display,
     {
-        self.text
-            .parse()
-            .ok()
-            .filter(|number| bounds.contains(number))
-            .ok_or_else(|| self.must_be(&format!("a number from {} to {}", bounds.start(), bounds.end())))
+        self.text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
+            self.must_be(&format!("a number from {} to {}", bounds.start(), bounds.end()))
+        })
     }
 
     /// Returns what stands beside the text in `choices`.

@@ -13,7 +13,8 @@ use crate::{Args, Context, Meta, ProviderError};
 /// `-h` and `--help` never reach `call`: the SDK replies to them from [`Meta`], with success and
 /// `{"usage":"…"}`.
 pub trait Provider {
-    /// Describes the method. The host calls this at load; do no work here, and require no privilege.
+    /// Describes the method. The host calls this at load; do no work here, and require no
+    /// privilege.
     fn describe() -> Meta;
 
     /// Handles one call.
@@ -34,12 +35,14 @@ impl Reply {
     /// Code `serialize` if the value cannot be serialized, for example a map whose keys are not
     /// strings.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, ProviderError> {
-        serde_json::to_string(value).map(Self).map_err(|err| ProviderError::new("serialize", err.to_string()))
+        serde_json::to_string(value)
+            .map(Self)
+            .map_err(|err| ProviderError::new("serialize", err.to_string()))
     }
 
     /// Wraps JSON text that the provider has written itself, for a reply so long that
-    /// [`Reply::json`] takes too much time. It must be one JSON value: debug builds panic otherwise,
-    /// and the agent's worker rejects the reply.
+    /// [`Reply::json`] takes too much time. It must be one JSON value: debug builds panic
+    /// otherwise, and the agent's worker rejects the reply.
     pub fn from_json_text(text: String) -> Self {
         debug_assert!(
             serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok(),

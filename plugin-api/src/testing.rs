@@ -1,5 +1,5 @@
-//! For the tests of plugins (feature `testing`): loads the built library as a host does, and compares
-//! the schema with the types that it describes.
+//! For the tests of plugins (feature `testing`): loads the built library as a host does, and
+//! compares the schema with the types that it describes.
 
 #![expect(
     clippy::disallowed_methods,
@@ -45,13 +45,19 @@ pub fn load(package: &str) -> Option<LoadedProvider> {
         .expect("a package is named like its method, getinfo-NAME");
     let home = std::env::var_os("HOME").map(PathBuf::from);
     for place in [Some(target.clone()), home].into_iter().flatten() {
-        let dir = place.join(format!(".{package}-{}-{:?}", std::process::id(), std::thread::current().id()));
-        let made =
-            fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
+        let dir = place.join(format!(
+            ".{package}-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        let made = fs::create_dir_all(&dir)
+            .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
         let provider = (made.is_ok() && host::check_folder(&dir).is_ok()).then(|| {
             let copy = dir.join(&library);
-            fs::copy(target.join("debug").join(&library), &copy).expect("the library can be copied");
-            fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("the copy belongs to this user");
+            fs::copy(target.join("debug").join(&library), &copy)
+                .expect("the library can be copied");
+            fs::set_permissions(&copy, Permissions::from_mode(0o755))
+                .expect("the copy belongs to this user");
             host::open(std::slice::from_ref(&dir), &method)
         });
         let _ = fs::remove_dir_all(&dir);
@@ -80,7 +86,9 @@ fn target() -> PathBuf {
 pub fn call(provider: &LoadedProvider, args: &str) -> Result<Value, ProviderError> {
     let context = Context::new(nix::unistd::geteuid().as_raw(), Duration::from_secs(60), 1 << 30);
     match provider.call(args, &context) {
-        Ok(text) => Ok(serde_json::from_str(&text).expect("the host checked that the reply is JSON")),
+        Ok(text) => {
+            Ok(serde_json::from_str(&text).expect("the host checked that the reply is JSON"))
+        }
         Err(HostError::Provider(error)) => Err(error),
         Err(error) => panic!("{error}"),
     }

@@ -87,7 +87,10 @@ impl Agent {
     /// Starts another agent with the test's own configuration file; it logs to the same file.
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     pub fn another(&self, config: &Path) -> Child {
-        let log = File::options().append(true).open(self.scratch.file("log")).expect("created at the start");
+        let log = File::options()
+            .append(true)
+            .open(self.scratch.file("log"))
+            .expect("created at the start");
         let mut command = Command::new(binary("BasicAgent"));
         command.arg("--config").arg(config).stderr(log).spawn().expect("the agent starts")
     }
@@ -183,8 +186,11 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
 fn launch(scratch: &Scratch, config: &AgentConfig) -> Child {
     let file = write_config(scratch, config);
-    let log =
-        File::options().append(true).create(true).open(scratch.file("log")).expect("the directory is ours");
+    let log = File::options()
+        .append(true)
+        .create(true)
+        .open(scratch.file("log"))
+        .expect("the directory is ours");
     let mut words: Vec<String> = config.wrapper.clone();
     words.push(binary("BasicAgent").display().to_string());
     Command::new(&words[0])

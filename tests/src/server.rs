@@ -57,8 +57,10 @@ impl Server {
 
     /// Accepts the next connection.
     pub async fn connection(&self) -> TcpStream {
-        let (stream, _) =
-            timeout(DEADLINE * 4, self.listener.accept()).await.expect("an agent connects").expect("accept");
+        let (stream, _) = timeout(DEADLINE * 4, self.listener.accept())
+            .await
+            .expect("an agent connects")
+            .expect("accept");
         stream.set_nodelay(true).expect("a socket");
         stream
     }
@@ -94,7 +96,8 @@ impl Server {
     pub async fn tls(&self, stream: TcpStream) -> std::io::Result<Channel> {
         let accepted = timeout(DEADLINE, TlsAcceptor::from(self.tls.clone()).accept(stream)).await;
         let stream = accepted.expect("a handshake")?;
-        let mut channel = Channel { stream, decoder: Decoder::new(ANSWER_LIMITS), init: Value::Null };
+        let mut channel =
+            Channel { stream, decoder: Decoder::new(ANSWER_LIMITS), init: Value::Null };
         channel.init = channel.next().await.ok_or(std::io::ErrorKind::UnexpectedEof)?;
         Ok(channel)
     }

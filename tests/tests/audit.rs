@@ -1,6 +1,8 @@
 //! The audit log on the real agent: one line per request, whatever its outcome, and no secrets.
 
-use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Scratch, Server, connected, eventually, needs_root};
+use e2e::{
+    Agent, AgentConfig, Channel, DEADLINE, Pki, Scratch, Server, connected, eventually, needs_root,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -25,8 +27,7 @@ async fn each_request_has_a_line_without_secrets() {
     let (server, agent, mut channel) = connected().await;
     let file = agent.scratch().file("state/audit.log");
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    let secret =
-        json!({"user": user, "env": {"TOKEN": "hidden-1"}, "stdin": "hidden-2", "cwd": "/", "timeout": 9});
+    let secret = json!({"user": user, "env": {"TOKEN": "hidden-1"}, "stdin": "hidden-2", "cwd": "/", "timeout": 9});
     channel.bash("cat; echo $TOKEN hidden-$((2+1)); exit 7", secret).await;
     channel.bash(&format!("true {}\n", "é".repeat(4000)), json!({})).await;
     channel.ask(&json!({"id": "2", "method": "getinfo.kernel", "args": "-x"})).await;
@@ -41,7 +42,8 @@ async fn each_request_has_a_line_without_secrets() {
     // The agent closes the channel after the last message.
     eventually("each request has its line", || lines(&file).len() >= 10).await;
     let found = lines(&file);
-    let methods: Vec<&str> = found.iter().map(|line| line["method"].as_str().unwrap_or("-")).collect();
+    let methods: Vec<&str> =
+        found.iter().map(|line| line["method"].as_str().unwrap_or("-")).collect();
     assert_eq!(
         methods,
         [
@@ -76,7 +78,10 @@ async fn each_request_has_a_line_without_secrets() {
     assert_eq!((&found[6]["id"], &found[6]["retcode"]), (&json!("7"), &json!(3021)));
     assert_eq!((&found[7]["id"], &found[7]["retcode"]), (&Value::Null, &json!(3001)));
     let text = std::fs::read_to_string(&file).unwrap();
-    assert!(!text.contains("hidden-1") && !text.contains("hidden-2") && !text.contains("hidden-3"), "{text}");
+    assert!(
+        !text.contains("hidden-1") && !text.contains("hidden-2") && !text.contains("hidden-3"),
+        "{text}"
+    );
     assert!(!text.contains("740174"), "{text}");
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
@@ -115,10 +120,14 @@ async fn a_refused_request_is_logged_with_its_rule() {
     channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
     settled(&mut channel).await;
     let found = lines(&agent.scratch().file("state/audit.log"));
-    let logged: Vec<_> = found.iter().map(|line| (&line["rule"], &line["retcode"], &line["cmd"])).collect();
+    let logged: Vec<_> =
+        found.iter().map(|line| (&line["rule"], &line["retcode"], &line["cmd"])).collect();
     assert_eq!(
         logged,
-        [(&json!("no-ls"), &json!(3023), &json!("ls")), (&json!("default"), &json!(3023), &Value::Null)]
+        [
+            (&json!("no-ls"), &json!(3023), &json!("ls")),
+            (&json!("default"), &json!(3023), &Value::Null)
+        ]
     );
 }
 
@@ -164,9 +173,11 @@ async fn a_full_disk_delays_no_request_and_lost_lines_are_counted() {
     let pki = Pki::new();
     let server = Server::start(&pki).await;
     let mut config = AgentConfig::new(server.address());
-    let script = format!("mount -t tmpfs -o size=64k tmpfs '{}'; exec \"$@\"", disk.path().display());
-    config.wrapper =
-        ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+    let script =
+        format!("mount -t tmpfs -o size=64k tmpfs '{}'; exec \"$@\"", disk.path().display());
+    config.wrapper = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"]
+        .map(str::to_owned)
+        .to_vec();
     config.extra = format!("[audit]\nfile = \"{}\"\n", disk.file("audit.log").display());
     let agent = Agent::start(&pki, config);
     let mut channel = server.channel().await;
@@ -175,8 +186,9 @@ async fn a_full_disk_delays_no_request_and_lost_lines_are_counted() {
     let seen = |name: &str| seen.join(disk.file(name).strip_prefix("/").unwrap());
     let args = "x".repeat(3000);
     for number in 0..40 {
-        let answer =
-            channel.ask(&json!({"id": number.to_string(), "method": "getinfo.nothing", "args": args})).await;
+        let answer = channel
+            .ask(&json!({"id": number.to_string(), "method": "getinfo.nothing", "args": args}))
+            .await;
         assert_eq!(answer["retcode"], 3051, "{answer}");
     }
     settled(&mut channel).await;

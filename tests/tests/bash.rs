@@ -1,9 +1,13 @@
 //! `sync.bash` over the channel, field by field, and its time-out.
 
-#![expect(clippy::print_stdout, reason = "a skipped test says so, and a measurement prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a skipped test says so, and a measurement prints its figures"
+)]
 
 use e2e::{
-    Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root, processes_with,
+    Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root,
+    processes_with,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -47,8 +51,8 @@ async fn a_command_runs_as_the_user_with_the_users_own_groups() {
     let mut config = AgentConfig::new(server.address());
     // A test account that only this agent sees.
     let scratch = e2e::Scratch::new("accounts");
-    let passwd =
-        std::fs::read_to_string("/etc/passwd").unwrap() + "carol:x:4321:4321:Carol:/:/usr/sbin/nologin\n";
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap()
+        + "carol:x:4321:4321:Carol:/:/usr/sbin/nologin\n";
     let group = std::fs::read_to_string("/etc/group").unwrap()
         + "carol:x:4321:\nfirst:x:5001:carol\nsecond:x:5002:x,carol\n";
     let (passwd, group) = (scratch.write("passwd", passwd), scratch.write("group", group));
@@ -84,14 +88,20 @@ async fn a_command_runs_as_the_user_with_the_users_own_groups() {
 #[tokio::test]
 async fn the_environment_is_built_from_nothing() {
     let (_server, _agent, mut channel) = connected().await;
-    let answer = channel.bash("env -0 | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '", json!({})).await;
+    let answer = channel
+        .bash("env -0 | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' '", json!({}))
+        .await;
     // bash itself sets PWD, SHLVL and _.
     assert_eq!(data(&answer), "HOME LANG LOGNAME PATH PWD SHELL SHLVL USER _ ");
-    let fields = json!({"env": {"GREETING": "hello world", "LANG": "C"}, "cwd": "/usr", "stdin": "line\n"});
+    let fields =
+        json!({"env": {"GREETING": "hello world", "LANG": "C"}, "cwd": "/usr", "stdin": "line\n"});
     let answer = channel.bash("echo $GREETING $LANG $PWD; cat", fields).await;
     assert_eq!(data(&answer), "hello world C /usr\nline\n");
     let answer = channel
-        .bash("umask; ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/$$/status", json!({}))
+        .bash(
+            "umask; ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/$$/status",
+            json!({}),
+        )
         .await;
     assert!(data(&answer).starts_with("0022\n0 1 2 3 "), "{answer}");
     assert_eq!(data(&answer).matches("0000000000000000").count(), 2, "{answer}");
@@ -112,8 +122,9 @@ async fn output_is_merged_or_separate_text_or_base64_whole_or_truncated() {
     assert_eq!(data(&answer).len(), 20);
     assert!(data(&answer).starts_with("1\n2\n") && data(&answer).ends_with("100000\n"), "{answer}");
     assert_eq!(answer["dropped"], 588_895 - 20);
-    let answer =
-        channel.bash("head -c 5000000 /dev/zero | tr '\\0' x", json!({"max_output": 6_000_000})).await;
+    let answer = channel
+        .bash("head -c 5000000 /dev/zero | tr '\\0' x", json!({"max_output": 6_000_000}))
+        .await;
     assert_eq!(data(&answer).len(), 5_000_000);
 }
 
@@ -142,7 +153,8 @@ async fn a_time_out_leaves_no_process_behind() {
 async fn a_background_child_that_holds_the_output_does_not_delay_the_reply() {
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("{}", 60_000 + agent.pid());
-    let answer = channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
+    let answer =
+        channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
     assert_eq!((data(&answer), &answer["retcode"]), ("started\n", &json!(0)));
     // The child lives on, as under ssh, so this test kills it.
     let left = processes_with(&format!("sleep {marker}"));
@@ -194,7 +206,10 @@ async fn limits_are_enforced_or_the_command_is_rejected() {
     let fields = json!({"limits": {"memory": 32 << 20, "cpu": 100, "pids": 20}});
     let answer = channel.bash(greedy, fields.clone()).await;
     if answer["retcode"] == 3033 {
-        assert!(answer["message"].as_str().unwrap().contains("cannot be limited on this host"), "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains("cannot be limited on this host"),
+            "{answer}"
+        );
         println!("SKIPPED (needs root): {answer}");
         return;
     }
@@ -203,13 +218,18 @@ async fn limits_are_enforced_or_the_command_is_rejected() {
     assert_eq!((&answer["retcode"], &answer["signal"]), (&json!(3032), &json!(9)), "{answer}");
     assert!(answer["message"].as_str().unwrap().contains("memory limit"), "{answer}");
     let answer = channel
-        .bash("for i in {1..30}; do sleep 5 & done; echo never", json!({"limits": {"pids": 8}, "timeout": 1}))
+        .bash(
+            "for i in {1..30}; do sleep 5 & done; echo never",
+            json!({"limits": {"pids": 8}, "timeout": 1}),
+        )
         .await;
     assert!(answer.to_string().contains("Resource temporarily unavailable"), "{answer}");
     assert_eq!(data(&channel.bash("echo fine", fields).await), "fine\n");
-    for (limits, word) in
-        [(json!({"memory": 5}), "limits.memory"), (json!({"disk": 5}), "disk"), (json!(5), "limits")]
-    {
+    for (limits, word) in [
+        (json!({"memory": 5}), "limits.memory"),
+        (json!({"disk": 5}), "disk"),
+        (json!(5), "limits"),
+    ] {
         let answer = channel.bash("true", json!({"limits": limits})).await;
         assert_eq!(answer["retcode"], 3021, "{answer}");
         assert!(answer["message"].as_str().unwrap().contains(word), "{answer}");

@@ -7,7 +7,10 @@ use std::collections::HashSet;
 use tokio::io::AsyncWriteExt as _;
 
 async fn still_answers(channel: &mut Channel) {
-    assert_eq!(channel.ask(&json!({"id": "still", "method": "agent.ping"})).await["resp"], "success");
+    assert_eq!(
+        channel.ask(&json!({"id": "still", "method": "agent.ping"})).await["resp"],
+        "success"
+    );
 }
 
 #[tokio::test]
@@ -137,7 +140,9 @@ async fn an_invalid_request_gets_the_reason() {
 #[tokio::test]
 async fn a_ping_gets_its_reply_while_commands_run_and_an_id_is_in_use_until_its_reply() {
     let (_server, _agent, mut channel) = connected().await;
-    channel.send(&json!({"id": "long", "method": "sync.bash", "cmd": "sleep 600", "timeout": 700})).await;
+    channel
+        .send(&json!({"id": "long", "method": "sync.bash", "cmd": "sleep 600", "timeout": 700}))
+        .await;
     still_answers(&mut channel).await;
     for method in ["agent.ping", "sync.bash"] {
         let answer = channel.ask(&json!({"id": "long", "method": method, "cmd": "true"})).await;
@@ -148,7 +153,10 @@ async fn a_ping_gets_its_reply_while_commands_run_and_an_id_is_in_use_until_its_
     let of = |id: &str| answers.iter().find(|answer| answer["id"] == id).unwrap();
     assert_eq!(of("stop")["resp"], "success");
     assert_eq!(of("long")["retcode"], 3034);
-    assert_eq!(channel.ask(&json!({"id": "long", "method": "agent.ping"})).await["resp"], "success");
+    assert_eq!(
+        channel.ask(&json!({"id": "long", "method": "agent.ping"})).await["resp"],
+        "success"
+    );
 }
 
 #[tokio::test]
@@ -203,8 +211,11 @@ async fn a_lost_channel_discards_the_reply_but_not_the_command() {
     let (server, agent, mut channel) = connected().await;
     let done = agent.scratch().file("done");
     let gate = agent.scratch().file("gate");
-    let cmd =
-        format!("while [ ! -e {} ]; do sleep 0.05; done; echo yes > {}", gate.display(), done.display());
+    let cmd = format!(
+        "while [ ! -e {} ]; do sleep 0.05; done; echo yes > {}",
+        gate.display(),
+        done.display()
+    );
     channel.send(&json!({"id": "1", "method": "sync.bash", "cmd": cmd})).await;
     still_answers(&mut channel).await;
     drop(channel);
@@ -226,8 +237,12 @@ async fn agent_info_and_agent_methods_describe_the_agent() {
     assert_eq!(info["data"]["host_id"], "host-1");
     assert_eq!(info["data"]["pid"], agent.pid());
     let methods = channel.ask(&json!({"id": "2", "method": "agent.methods"})).await;
-    let names: Vec<&str> =
-        methods["data"].as_array().unwrap().iter().map(|method| method["method"].as_str().unwrap()).collect();
+    let names: Vec<&str> = methods["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|method| method["method"].as_str().unwrap())
+        .collect();
     for name in ["agent.ping", "sync.bash", "getinfo.kernel", "getinfo.users"] {
         assert!(names.contains(&name), "{names:?}");
     }
@@ -270,13 +285,16 @@ async fn sigterm_cancels_unfinished_work_and_leaves_no_process() {
     let answer = channel.next().await.unwrap();
     assert_eq!(answer["retcode"], 3034, "{answer}");
     assert_eq!(agent.wait().await.code(), Some(0));
-    eventually("no process is left", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+    eventually("no process is left", || processes_with(&format!("sleep {marker}")).is_empty())
+        .await;
 }
 
 #[tokio::test]
 async fn a_second_sigterm_does_not_wait() {
     let (_server, mut agent, mut channel) = connected().await;
-    channel.send(&json!({"id": "1", "method": "sync.bash", "timeout": 1000, "cmd": "sleep 900"})).await;
+    channel
+        .send(&json!({"id": "1", "method": "sync.bash", "timeout": 1000, "cmd": "sleep 900"}))
+        .await;
     still_answers(&mut channel).await;
     agent.signal(Signal::SIGTERM);
     agent.logged("no new work").await;
@@ -322,7 +340,8 @@ async fn memory_of_finished_work_is_released() {
             channel.ask(&json!({"id": "1", "method": "agent.info"})).await;
         }
         let busy = resident();
-        eventually(&format!("round {round}: less than {busy} kB"), || resident() < busy * 3 / 4).await;
+        eventually(&format!("round {round}: less than {busy} kB"), || resident() < busy * 3 / 4)
+            .await;
         still_answers(&mut channel).await;
     }
 }
@@ -338,5 +357,6 @@ async fn a_killed_agent_leaves_no_command_running() {
     let pid = agent.pid();
     agent.kill();
     eventually("the agent is gone", || !alive(pid)).await;
-    eventually("its commands are gone", || processes_with(&format!("sleep {marker}")).is_empty()).await;
+    eventually("its commands are gone", || processes_with(&format!("sleep {marker}")).is_empty())
+        .await;
 }

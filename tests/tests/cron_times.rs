@@ -51,7 +51,8 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
     let tools = Scratch::new("ahead");
     let (source, library) = (tools.write("ahead.c", AHEAD), tools.file("ahead.so"));
     #[expect(clippy::disallowed_methods, reason = "compiles a clock")]
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
     assert!(compiled.unwrap().success());
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         let pki = Pki::new();
@@ -75,8 +76,11 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
         // The runs of two full hours are missed, and it is half past the hour.
         let ahead = 2 * HOUR + (HOUR / 2 + HOUR - now() % HOUR) % HOUR;
         agent.rewrite(|config| {
-            config.wrapper =
-                vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display()), format!("AHEAD={ahead}")];
+            config.wrapper = vec![
+                "env".to_owned(),
+                format!("LD_PRELOAD={}", library.display()),
+                format!("AHEAD={ahead}"),
+            ];
         });
         agent.restart();
         let mut channel = server.channel().await;
@@ -86,14 +90,27 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
                 break message;
             }
         };
-        assert_eq!((&result["name"], &result["resp"]), (&json!("once"), &json!("success")), "{result}");
+        assert_eq!(
+            (&result["name"], &result["resp"]),
+            (&json!("once"), &json!("success")),
+            "{result}"
+        );
         for _ in 0..2 {
             let last = (now() + ahead) / HOUR * HOUR;
             let last = rfc3339(last);
-            assert_eq!(runs(&mut channel, "once").await, std::slice::from_ref(&last), "after {signal}");
+            assert_eq!(
+                runs(&mut channel, "once").await,
+                std::slice::from_ref(&last),
+                "after {signal}"
+            );
             for name in ["near", "skip"] {
-                assert_eq!(runs(&mut channel, name).await, Vec::<String>::new(), "{name} after {signal}");
-                let skipped = format!("job {name}: skipped the missed runs that were due until {last}");
+                assert_eq!(
+                    runs(&mut channel, name).await,
+                    Vec::<String>::new(),
+                    "{name} after {signal}"
+                );
+                let skipped =
+                    format!("job {name}: skipped the missed runs that were due until {last}");
                 agent.logged(&skipped).await;
             }
             // Caught up once, however often the agent is restarted.
@@ -117,8 +134,9 @@ async fn offsets(channel: &mut Channel, jobs: &[String]) -> BTreeMap<String, i64
         if message["method"] != "cron.result" {
             continue;
         }
-        let time =
-            |field: &str| chrono::DateTime::parse_from_rfc3339(message[field].as_str().unwrap()).unwrap();
+        let time = |field: &str| {
+            chrono::DateTime::parse_from_rfc3339(message[field].as_str().unwrap()).unwrap()
+        };
         let offset = (time("started") - time("due")).num_seconds();
         seen.entry(message["name"].as_str().unwrap().to_owned()).or_default().push(offset);
         channel.send(&json!({"id": "ack", "method": "async.ack", "task": message["id"]})).await;
@@ -130,7 +148,8 @@ async fn offsets(channel: &mut Channel, jobs: &[String]) -> BTreeMap<String, i64
 async fn each_host_delays_a_job_by_its_own_constant_offset() {
     const MOST: i64 = 3;
     let jobs: Vec<String> = (0..8).map(|number| format!("backup-{number}")).collect();
-    let fields = json!({"schedule": "* * * * * *", "cmd": "true", "jitter": MOST, "overlap": "allow"});
+    let fields =
+        json!({"schedule": "* * * * * *", "cmd": "true", "jitter": MOST, "overlap": "allow"});
     let mut hosts = Vec::new();
     for host in ["host-1", "host-2"] {
         let pki = Pki::new();

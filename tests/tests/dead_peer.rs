@@ -21,7 +21,8 @@ async fn a_server_that_vanished_without_a_fin_is_noticed_and_reconnected() {
     let mut channel = server.channel().await;
     assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
     network.swallow_packets();
-    eventually_within(NOTICED, "the loss is noticed", || agent.log().contains("channel lost")).await;
+    eventually_within(NOTICED, "the loss is noticed", || agent.log().contains("channel lost"))
+        .await;
     network.deliver_packets();
     let mut channel = server.channel().await;
     assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");

@@ -62,7 +62,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings
         .map(|line| {
             let title = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            let kept =
+                title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
@@ -98,13 +99,16 @@ fn every_relative_link_in_a_markdown_file_resolves() {
 #[test]
 fn no_document_cites_a_paper_that_is_not_in_the_repository() {
     let root = root();
-    let ours: BTreeSet<String> =
-        documents(&root).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    let ours: BTreeSet<String> = documents(&root)
+        .iter()
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect();
     let mut unknown = Vec::new();
     for source in sources(&root) {
         let text = fs::read_to_string(&source).expect("a source file is UTF-8");
         for (number, line) in text.lines().enumerate() {
-            for word in line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))) {
+            for word in line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_')))
+            {
                 let cited = word.trim_end_matches('.');
                 if cited.len() > 3
                     && cited.ends_with(".md")
@@ -126,9 +130,15 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         let path = entry.path();
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if path.is_dir() && !name.starts_with('.') && !["target", "corpus", "seeds"].contains(&&*name) {
+        if path.is_dir()
+            && !name.starts_with('.')
+            && !["target", "corpus", "seeds"].contains(&&*name)
+        {
             found.extend(sources(&path));
-        } else if [".rs", ".md", ".toml", ".h", ".sh", ".service"].iter().any(|end| name.ends_with(end)) {
+        } else if [".rs", ".md", ".toml", ".h", ".sh", ".service"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             found.push(path);
         }
     }

@@ -15,7 +15,8 @@ fn ctl(wrapper: &[String], scratch: &Scratch, args: &[&str]) -> Output {
 
 #[expect(clippy::disallowed_methods, reason = "an independent source on the machine")]
 fn stdout_of(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is installed");
+    let output =
+        Command::new(words[0]).args(&words[1..]).output().expect("the program is installed");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -25,15 +26,22 @@ async fn getinfo_kernel_agrees_with_uname() {
     let answer = channel.ask(&json!({"id": "1", "method": "getinfo.kernel"})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     let kernel = &answer["data"];
-    for (field, flag) in
-        [("sysname", "-s"), ("release", "-r"), ("version", "-v"), ("machine", "-m"), ("hostname", "-n")]
-    {
+    for (field, flag) in [
+        ("sysname", "-s"),
+        ("release", "-r"),
+        ("version", "-v"),
+        ("machine", "-m"),
+        ("hostname", "-n"),
+    ] {
         assert_eq!(kernel[field], stdout_of(&["uname", flag]), "{field}");
     }
     assert_eq!(kernel["page_size_bytes"].to_string(), stdout_of(&["getconf", "PAGESIZE"]));
     assert_eq!(kernel["command_line"], stdout_of(&["cat", "/proc/cmdline"]));
     assert_eq!(kernel["boot"]["id"], stdout_of(&["cat", "/proc/sys/kernel/random/boot_id"]));
-    assert_eq!(kernel["taint"]["value"].to_string(), stdout_of(&["cat", "/proc/sys/kernel/tainted"]));
+    assert_eq!(
+        kernel["taint"]["value"].to_string(),
+        stdout_of(&["cat", "/proc/sys/kernel/tainted"])
+    );
 }
 
 #[tokio::test]
@@ -54,11 +62,14 @@ async fn getinfo_users_agrees_with_getent_and_contains_no_hash() {
         assert_eq!(user["home"], fields[5]);
         assert_eq!(user["shell"], fields[6]);
     }
-    let one = channel.ask(&json!({"id": "2", "method": "getinfo.users", "args": "-U \"root\""})).await;
+    let one =
+        channel.ask(&json!({"id": "2", "method": "getinfo.users", "args": "-U \"root\""})).await;
     assert_eq!(one["data"]["uid"], 0);
-    let table = [("", 3021), ("-X", 3021), ("-U", 3021), ("-U no-such-user", 3052), ("-U 'unclosed", 3021)];
+    let table =
+        [("", 3021), ("-X", 3021), ("-U", 3021), ("-U no-such-user", 3052), ("-U 'unclosed", 3021)];
     for (args, retcode) in table {
-        let answer = channel.ask(&json!({"id": "3", "method": "getinfo.users", "args": args})).await;
+        let answer =
+            channel.ask(&json!({"id": "3", "method": "getinfo.users", "args": args})).await;
         assert_eq!(answer["retcode"], retcode, "{args}: {answer}");
     }
 }
@@ -93,16 +104,22 @@ async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
     }
     assert_eq!(parts[0]["data"]["release"], stdout_of(&["uname", "-r"]));
     // The methods as words of one string, as on the command line; then every installed method.
-    let words =
-        channel.ask(&json!({"id": "2", "method": "getinfo.all", "args": "kernel 'users -U root'"})).await;
+    let words = channel
+        .ask(&json!({"id": "2", "method": "getinfo.all", "args": "kernel 'users -U root'"}))
+        .await;
     assert_eq!(words["data"][0]["retcode"], 0, "{words}");
     assert_eq!(words["data"][1]["method"], "getinfo.users");
     let installed = channel.ask(&json!({"id": "3", "method": "getinfo.all"})).await;
-    let methods: Vec<&str> =
-        installed["data"].as_array().unwrap().iter().map(|part| part["method"].as_str().unwrap()).collect();
+    let methods: Vec<&str> = installed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["method"].as_str().unwrap())
+        .collect();
     assert_eq!(methods, ["getinfo.kernel", "getinfo.users"]);
     for bad in [json!("os"), json!([1]), json!(vec!["kernel"; 65])] {
-        let answer = channel.ask(&json!({"id": "4", "method": "getinfo.all", "methods": bad})).await;
+        let answer =
+            channel.ask(&json!({"id": "4", "method": "getinfo.all", "methods": bad})).await;
         assert_eq!(answer["retcode"], 3021, "{answer}");
     }
     drop(agent);
@@ -151,20 +168,31 @@ async fn login_defs_separates_ordinary_and_system_users() {
         "root:$6$salt$SECRETHASH:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nann:!$6$salt$SECRETHASH:19000:0:99999:7:::\nbob::19000:0:90:7::20000:\n",
     );
     let defs = scratch.write("login.defs", "UID_MIN 2000\n# UID_MIN 1\nUID_MAX\t2500\n");
-    let binds = [(passwd.as_path(), "/etc/passwd"), (&shadow, "/etc/shadow"), (&defs, "/etc/login.defs")];
+    let binds =
+        [(passwd.as_path(), "/etc/passwd"), (&shadow, "/etc/shadow"), (&defs, "/etc/login.defs")];
     let wrapper = in_mount_namespace(&binds);
     let names = |flag: &str| -> Vec<String> {
         let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", flag]);
         assert!(output.status.success(), "{output:?}");
         assert!(!String::from_utf8_lossy(&output.stdout).contains("SECRETHASH"));
         let users: Value = serde_json::from_slice(&output.stdout).unwrap();
-        users.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
+        users
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = names("-A");
-    assert!(["root", "daemon", "ann", "bob"].iter().all(|name| all.contains(&(*name).to_owned())), "{all:?}");
+    assert!(
+        ["root", "daemon", "ann", "bob"].iter().all(|name| all.contains(&(*name).to_owned())),
+        "{all:?}"
+    );
     assert!(names("-u").contains(&"ann".to_owned()) && !names("-u").contains(&"bob".to_owned()));
     assert!(names("-S").contains(&"daemon".to_owned()) && !names("-S").contains(&"ann".to_owned()));
-    for (name, state) in [("root", "set"), ("daemon", "disabled"), ("ann", "locked"), ("bob", "none")] {
+    for (name, state) in
+        [("root", "set"), ("daemon", "disabled"), ("ann", "locked"), ("bob", "none")]
+    {
         let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", &format!("-U {name}")]);
         let user: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(user["password"], state, "{user}");
@@ -186,7 +214,8 @@ async fn without_root_getinfo_users_reports_it() {
     for dir in [scratch.path(), &scratch.file("plugins")] {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let wrapper = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"].map(str::to_owned);
+    let wrapper =
+        ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"].map(str::to_owned);
     let program = scratch.file("BasicAgentCtl");
     std::fs::copy(binary("BasicAgentCtl"), &program).unwrap();
     let mut words = wrapper.to_vec();

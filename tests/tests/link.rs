@@ -29,7 +29,10 @@ async fn the_agent_introduces_itself_before_and_inside_tls() {
     assert!(channel.stream.get_ref().1.peer_certificates().is_some(), "mutual TLS");
     channel.send_text("{\"method\":\"accept\"}").await;
     let pong = channel.ask(&json!({"id": "1", "method": "agent.ping"})).await;
-    assert_eq!(pong, json!({"id": "1", "resp": "success", "retcode": 0, "message": "Normal termination"}));
+    assert_eq!(
+        pong,
+        json!({"id": "1", "resp": "success", "retcode": 0, "message": "Normal termination"})
+    );
 }
 
 #[tokio::test]
@@ -79,7 +82,9 @@ async fn an_address_without_a_port_uses_the_configured_port() {
     let first = Server::start_at(&pki, "127.0.0.1:0").await;
     let second = Server::start_at(&pki, &format!("127.0.10.1:{}", first.address().port())).await;
     let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
-    first.answer_and_close("{\n  \"method\": \"redirect\",\n  \"server\": \"127.0.10.1\",\n}\n").await;
+    first
+        .answer_and_close("{\n  \"method\": \"redirect\",\n  \"server\": \"127.0.10.1\",\n}\n")
+        .await;
     second.channel().await;
 }
 
@@ -205,7 +210,9 @@ async fn plaintext_bytes_are_never_taken_as_bytes_of_the_channel() {
     let agent = Agent::start(&pki, AgentConfig::new(server.address()));
     let (mut stream, _) = server.plain_init().await;
     stream
-        .write_all(b"{\"method\":\"accept\"}\n{\"id\":\"1\",\"method\":\"sync.bash\",\"cmd\":\"true\"}\n")
+        .write_all(
+            b"{\"method\":\"accept\"}\n{\"id\":\"1\",\"method\":\"sync.bash\",\"cmd\":\"true\"}\n",
+        )
         .await
         .unwrap();
     agent.logged("more than a reply to init before TLS").await;
@@ -239,11 +246,15 @@ async fn a_silent_or_slow_or_babbling_server_costs_one_attempt() {
     let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endless = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let garbage = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let list: Vec<SocketAddr> =
-        [&silent, &slow, &endless, &garbage].iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let list: Vec<SocketAddr> = [&silent, &slow, &endless, &garbage]
+        .iter()
+        .map(|listener| listener.local_addr().unwrap())
+        .collect();
     let mut config = AgentConfig::new(good.address());
-    config.server =
-        format!("{:?}", list.iter().chain([&good.address()]).map(ToString::to_string).collect::<Vec<_>>());
+    config.server = format!(
+        "{:?}",
+        list.iter().chain([&good.address()]).map(ToString::to_string).collect::<Vec<_>>()
+    );
     let agent = Agent::start(&pki, config);
     let (_silent, _) = silent.accept().await.unwrap();
     let (mut slow, _) = slow.accept().await.unwrap();
@@ -351,8 +362,11 @@ async fn a_host_without_an_id_generates_one_and_keeps_it() {
     let mut agent = Agent::start(&pki, config);
     let text = std::fs::read_to_string(agent.scratch().file("agent.toml")).unwrap();
     agent.kill();
-    let without: String =
-        text.lines().filter(|line| !line.starts_with("host_id")).map(|line| format!("{line}\n")).collect();
+    let without: String = text
+        .lines()
+        .filter(|line| !line.starts_with("host_id"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let mut ids = Vec::new();
     for _ in 0..2 {
         let file = agent.scratch().write("without.toml", &without);

@@ -23,9 +23,11 @@ async fn root_gets_replies_without_a_reachable_controller() {
     let mut agent = alone();
     let mut local = Local::connect(&agent).await;
     assert_eq!(local.ask(&ping("1")).await["resp"], "success");
-    let answer = local.ask(&json!({"id": "2", "method": "sync.bash", "cmd": "echo out; exit 3"})).await;
+    let answer =
+        local.ask(&json!({"id": "2", "method": "sync.bash", "cmd": "echo out; exit 3"})).await;
     assert_eq!((&answer["retcode"], &answer["data"]), (&json!(3), &json!("out\n")));
-    let request = json!({"id": "3", "method": "sync.bash", "cmd": "echo a; echo b", "stream": true});
+    let request =
+        json!({"id": "3", "method": "sync.bash", "cmd": "echo a; echo b", "stream": true});
     local.send_text(&request.to_string()).await;
     let mut output = String::new();
     let last = loop {
@@ -143,7 +145,11 @@ async fn garbage_and_oversized_messages_affect_only_their_sender() {
         let read = tokio::io::AsyncBufReadExt::read_line(&mut reader, &mut line);
         let _ = tokio::join!(write, tokio::time::timeout(e2e::DEADLINE, read));
         let answer: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{text:.40}"));
-        assert_eq!((&answer["id"], &answer["retcode"]), (&Value::Null, &json!(retcode)), "{text:.40}");
+        assert_eq!(
+            (&answer["id"], &answer["retcode"]),
+            (&Value::Null, &json!(retcode)),
+            "{text:.40}"
+        );
     }
     assert_eq!(good.ask(&ping("1")).await["resp"], "success");
 }
@@ -207,21 +213,39 @@ async fn an_operator_schedules_lists_and_removes_a_job() {
     Local::connect(&agent).await;
     let ctl = |args: &[&str]| {
         let mut command = std::process::Command::new(e2e::binary("BasicAgentCtl"));
-        let output =
-            command.arg("cron").args(args).arg("--socket").arg(Local::path(&agent)).output().unwrap();
+        let output = command
+            .arg("cron")
+            .args(args)
+            .arg("--socket")
+            .arg(Local::path(&agent))
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
     let socket = Local::path(&agent);
     let mut set = std::process::Command::new(e2e::binary("BasicAgentCtl"));
-    set.args(["cron", "set", "nightly", "30 2 * * *", "--tz", "Europe/Berlin", "--user", &user, "--socket"]);
+    set.args([
+        "cron",
+        "set",
+        "nightly",
+        "30 2 * * *",
+        "--tz",
+        "Europe/Berlin",
+        "--user",
+        &user,
+        "--socket",
+    ]);
     let set = set.arg(&socket).args(["--", "echo", "ran"]).output().unwrap();
     assert!(set.status.success(), "{set:?}");
     assert!(String::from_utf8_lossy(&set.stdout).starts_with("at 02:30 every day\n"), "{set:?}");
 
     let task = ctl(&["run", "nightly"]);
-    eventually("its run has ended", || ctl(&["history", "nightly"]).contains("0 Normal termination")).await;
+    eventually("its run has ended", || {
+        ctl(&["history", "nightly"]).contains("0 Normal termination")
+    })
+    .await;
     assert!(ctl(&["history", "nightly"]).contains(task.trim()));
     let table = ctl(&["list"]);
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();

@@ -59,7 +59,13 @@ fn copy(folder: &str, scratch: &Scratch) -> PathBuf {
 }
 
 /// Installs a library among an agent's plugins, and returns its data over the channel.
-async fn answered(library: &Path, plugins: &Path, method: &str, args: &str, channel: &mut Channel) -> Value {
+async fn answered(
+    library: &Path,
+    plugins: &Path,
+    method: &str,
+    args: &str,
+    channel: &mut Channel,
+) -> Value {
     let installed = plugins.join(library.file_name().expect("a file"));
     // Copied under another name, then renamed, as install(1) does.
     let new = plugins.join("new");
@@ -76,10 +82,14 @@ async fn a_new_rust_plugin_is_built_checked_installed_and_called() {
     let scratch = Scratch::new("kit-rust");
     let api = repository().join("plugin-api");
     let dir = scratch.file("fresh");
-    let words = ["new", "getinfo.fresh", dir.to_str().unwrap(), "--api-path", api.to_str().unwrap()];
+    let words =
+        ["new", "getinfo.fresh", dir.to_str().unwrap(), "--api-path", api.to_str().unwrap()];
     let written = ctl(&words, &repository());
     succeeded(&written);
-    assert!(String::from_utf8_lossy(&written.stdout).contains("BasicAgentCtl check"), "{written:?}");
+    assert!(
+        String::from_utf8_lossy(&written.stdout).contains("BasicAgentCtl check"),
+        "{written:?}"
+    );
     cargo(&["build"], &dir);
     cargo(&["test"], &dir);
     let library = plugin_dir().join("kit/debug/libgetinfo_fresh.so");
@@ -87,8 +97,12 @@ async fn a_new_rust_plugin_is_built_checked_installed_and_called() {
     assert_eq!(verdict["fit"], true, "{verdict}");
     let (_server, agent, mut channel) = connected().await;
     let data =
-        answered(&library, &agent.scratch().file("plugins"), "getinfo.fresh", "-l", &mut channel).await;
-    assert!(data["uptime_seconds"].as_f64().unwrap() > 0.0 && data["load"]["one"].is_number(), "{data}");
+        answered(&library, &agent.scratch().file("plugins"), "getinfo.fresh", "-l", &mut channel)
+            .await;
+    assert!(
+        data["uptime_seconds"].as_f64().unwrap() > 0.0 && data["load"]["one"].is_number(),
+        "{data}"
+    );
 }
 
 /// The three examples have the same name and reply: each replaces the previous plugin.
@@ -102,7 +116,8 @@ async fn the_examples_are_built_checked_installed_and_called() {
     let rust = copy("examples/plugin-rust", &scratch);
     let manifest = fs::read_to_string(rust.join("Cargo.toml")).unwrap();
     let api = repository().join("plugin-api");
-    fs::write(rust.join("Cargo.toml"), manifest.replace("../../plugin-api", api.to_str().unwrap())).unwrap();
+    fs::write(rust.join("Cargo.toml"), manifest.replace("../../plugin-api", api.to_str().unwrap()))
+        .unwrap();
     cargo(&["build"], &rust);
     libraries.push(("Rust", plugin_dir().join("kit/debug/libgetinfo_uptime.so")));
 
@@ -143,8 +158,9 @@ async fn the_examples_are_built_checked_installed_and_called() {
 fn changed_api(changes: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
     let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the checkout has one");
     let (_, package) = root.split_once("[workspace.package]").expect("a workspace");
-    let workspace =
-        format!("[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}");
+    let workspace = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\"]\n[workspace.package]{package}"
+    );
     fs::write(scratch.file("Cargo.toml"), workspace).expect("the folder is ours");
     let api = copy("plugin-api", scratch);
     // The crate that only its tests use is not in that workspace.
@@ -170,8 +186,14 @@ async fn a_rust_plugin_with_another_interface_is_rejected_without_harm() {
         (
             "changed",
             &[
-                ("describe: extern \"C\" fn() -> RString", "describe: extern \"C\" fn(u32) -> RString"),
-                ("fn describe<P: Provider>() -> RString", "fn describe<P: Provider>(_: u32) -> RString"),
+                (
+                    "describe: extern \"C\" fn() -> RString",
+                    "describe: extern \"C\" fn(u32) -> RString",
+                ),
+                (
+                    "fn describe<P: Provider>() -> RString",
+                    "fn describe<P: Provider>(_: u32) -> RString",
+                ),
             ],
             "another layout",
         ),
@@ -186,7 +208,11 @@ async fn a_rust_plugin_with_another_interface_is_rejected_without_harm() {
             ],
             "another layout",
         ),
-        ("unlaid", &[("CheckTypeLayout::Yes", "CheckTypeLayout::No")], "without the layout of its interface"),
+        (
+            "unlaid",
+            &[("CheckTypeLayout::Yes", "CheckTypeLayout::No")],
+            "without the layout of its interface",
+        ),
     ];
     let (_server, mut agent, mut channel) = connected().await;
     for (name, changes, words) in table {
@@ -205,7 +231,10 @@ async fn a_rust_plugin_with_another_interface_is_rejected_without_harm() {
             .filter(|finding| finding["level"] == "fault")
             .filter_map(|finding| finding["text"].as_str())
             .collect();
-        assert!(matches!(&faults[..], [one] if one.contains(words) && !one.contains('\n')), "{verdict}");
+        assert!(
+            matches!(&faults[..], [one] if one.contains(words) && !one.contains('\n')),
+            "{verdict}"
+        );
         assert_eq!(verdict["fit"], false);
 
         let installed = agent.scratch().file("plugins").join(library.file_name().unwrap());
@@ -237,5 +266,8 @@ fn each_of_our_own_plugins_passes_the_check() {
         };
         assert!(has("ok", "schema"), "{name} has no schema: {verdict}");
     }
-    assert!(seen >= 2, "the plugins are not built; run make test, or cargo build --workspace first");
+    assert!(
+        seen >= 2,
+        "the plugins are not built; run make test, or cargo build --workspace first"
+    );
 }

@@ -1,7 +1,9 @@
 //! The host's policy on the real agent: allowed requests, refused requests, and attempts to bypass
 //! it.
 
-use e2e::{Agent, AgentConfig, Channel, Pki, Scratch, Server, binary, in_mount_namespace, needs_root};
+use e2e::{
+    Agent, AgentConfig, Channel, Pki, Scratch, Server, binary, in_mount_namespace, needs_root,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs::{Permissions, set_permissions};
@@ -78,7 +80,8 @@ async fn a_refused_command_does_not_start_and_the_rule_is_named() {
     assert!(!file.exists());
     assert_eq!(host.run("true", json!({})).await, 0);
     assert_eq!(host.ask("agent.ping").await, 0);
-    for method in ["getinfo.kernel", "getinfo.users", "agent.info", "agent.methods", "sync.cancel", "no.such"]
+    for method in
+        ["getinfo.kernel", "getinfo.users", "agent.info", "agent.methods", "sync.cancel", "no.such"]
     {
         assert_eq!(host.ask(method).await, 3023, "{method}");
     }
@@ -88,11 +91,15 @@ async fn a_refused_command_does_not_start_and_the_rule_is_named() {
 
 #[tokio::test]
 async fn a_user_is_refused_under_every_name_including_the_default() {
-    let mut host = Host::start(&format!("[[rule]]\naction = 'deny'\nusers = [{}]", own_uid())).await;
+    let mut host =
+        Host::start(&format!("[[rule]]\naction = 'deny'\nusers = [{}]", own_uid())).await;
     let name = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    for fields in
-        [json!({}), json!({"user": name}), json!({"user": own_uid()}), json!({"user": own_uid().to_string()})]
-    {
+    for fields in [
+        json!({}),
+        json!({"user": name}),
+        json!({"user": own_uid()}),
+        json!({"user": own_uid().to_string()}),
+    ] {
         assert_eq!(host.run("id", fields.clone()).await, 3023, "{fields}");
     }
     let leading_zeros = host.run("id", json!({"user": format!("00{}", own_uid())})).await;
@@ -116,7 +123,9 @@ async fn aliases_of_a_user_and_other_groups_do_not_bypass_the_policy() {
          [[rule]]\nname = 'root'\naction = 'deny'\nusers = ['toor']\n\
          [[rule]]\naction = 'allow'\nusers = ['lorac']\n\
          [[rule]]\naction = 'allow'\nusers = ['carol']\ngroups = ['alias']\n",
-        |config| config.wrapper = in_mount_namespace(&[(&passwd, "/etc/passwd"), (&group, "/etc/group")]),
+        |config| {
+            config.wrapper = in_mount_namespace(&[(&passwd, "/etc/passwd"), (&group, "/etc/group")])
+        },
     )
     .await;
     let table = [
@@ -197,17 +206,24 @@ async fn the_policy_applies_before_a_task_is_accepted() {
     assert_eq!(host.channel.ask(&list).await["retcode"], 3023);
     assert_eq!(host.channel.ask(&task("allowed", "true")).await["retcode"], 0);
     let result = host.channel.next().await.unwrap();
-    assert_eq!((&result["method"], &result["id"]), (&json!("async.result"), &json!("allowed")), "{result}");
+    assert_eq!(
+        (&result["method"], &result["id"]),
+        (&json!("async.result"), &json!("allowed")),
+        "{result}"
+    );
     assert!(!file.exists());
 }
 
 #[tokio::test]
 async fn a_controller_is_identified_by_the_names_in_its_certificate() {
-    let rule =
-        |names: &str| format!("default = 'deny'\n[[rule]]\naction = 'allow'\ncontrollers = [{names}]\n");
-    for (names, retcode) in
-        [("'config.cargo.com'", 0), ("'*.cargo.com'", 0), ("'ctl.cargo.com', '*.com.example'", 3023)]
-    {
+    let rule = |names: &str| {
+        format!("default = 'deny'\n[[rule]]\naction = 'allow'\ncontrollers = [{names}]\n")
+    };
+    for (names, retcode) in [
+        ("'config.cargo.com'", 0),
+        ("'*.cargo.com'", 0),
+        ("'ctl.cargo.com', '*.com.example'", 3023),
+    ] {
         let mut host = Host::start(&rule(names)).await;
         assert_eq!(host.ask("agent.info").await, retcode, "{names}");
         assert_eq!(host.run("true", json!({})).await, retcode, "{names}");
@@ -218,14 +234,19 @@ async fn a_controller_is_identified_by_the_names_in_its_certificate() {
 async fn an_invalid_or_untrusted_policy_prevents_the_start() {
     let mut host = Host::start("").await;
     host.agent.kill();
-    let (policy, config) = (host.policy.file("policy.toml"), host.agent.scratch().file("agent.toml"));
+    let (policy, config) =
+        (host.policy.file("policy.toml"), host.agent.scratch().file("agent.toml"));
     let target = host.policy.write("target", "default = 'deny'");
     let table: [(&str, u32, &str); 5] = [
         ("default = 'deny'", 0o600, ""),
         ("default = 'deny'\nrules = []", 0o600, "line 2"),
         ("default = 'deny'", 0o620, "writable by its group or others"),
         ("default = 'deny'", 0o602, "writable by its group or others"),
-        ("[[rule]]\naction = 'deny'\nname = 'n'\ncommands = { regex = ['('] }", 0o600, "rule 1 (\"n\")"),
+        (
+            "[[rule]]\naction = 'deny'\nname = 'n'\ncommands = { regex = ['('] }",
+            0o600,
+            "rule 1 (\"n\")",
+        ),
     ];
     for (text, mode, word) in table {
         std::fs::write(&policy, text).unwrap();
@@ -249,7 +270,10 @@ async fn an_invalid_or_untrusted_policy_prevents_the_start() {
     set_permissions(&policy, Permissions::from_mode(0o600)).unwrap();
     assert!(check_config(&config).status.success());
     set_permissions(host.policy.path(), Permissions::from_mode(0o777)).unwrap();
-    assert!(!check_config(&config).status.success(), "a folder that others can write to was accepted");
+    assert!(
+        !check_config(&config).status.success(),
+        "a folder that others can write to was accepted"
+    );
 }
 
 #[tokio::test]
@@ -284,17 +308,21 @@ async fn methods_in_one_getinfo_request_are_refused_individually() {
         "default = 'deny'\n[[rule]]\naction = 'allow'\nmethods = ['getinfo.all', 'getinfo.kernel']\n",
     )
     .await;
-    let asked =
-        json!({"id": "1", "method": "getinfo.all", "methods": ["kernel", "users -A", "getinfo.users"]});
+    let asked = json!({"id": "1", "method": "getinfo.all", "methods": ["kernel", "users -A", "getinfo.users"]});
     let answer = host.channel.ask(&asked).await;
-    let retcodes: Vec<i64> =
-        answer["data"].as_array().unwrap().iter().map(|part| part["retcode"].as_i64().unwrap()).collect();
+    let retcodes: Vec<i64> = answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["retcode"].as_i64().unwrap())
+        .collect();
     assert_eq!(retcodes, [0, 3023, 3023], "{answer}");
     assert_eq!(host.ask("getinfo.users").await, 3023);
     let log = host.agent.scratch().file("state/audit.log");
     e2e::eventually("each refusal has its line", || {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let of_users = |line: &&str| line.contains(r#""method":"getinfo.users""#) && line.contains("3023");
+        let of_users =
+            |line: &&str| line.contains(r#""method":"getinfo.users""#) && line.contains("3023");
         text.lines().filter(of_users).count() == 3 && text.contains(r#""methods":["kernel""#)
     })
     .await;
@@ -309,12 +337,16 @@ async fn the_policy_applies_when_a_job_is_set() {
     .await;
     let mut set = async |fields: Value| {
         let mut request = json!({"id": "set", "method": "cron.set", "name": "job"});
-        request.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        request
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
         host.channel.ask(&request).await["retcode"].as_i64().expect("a number")
     };
     assert_eq!(set(json!({"schedule": "@daily", "cmd": "rm -rf /tmp/x"})).await, 3023);
     // The one-line form is the same command.
-    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).expect("accounts").expect("ours").name;
+    let user =
+        nix::unistd::User::from_uid(nix::unistd::geteuid()).expect("accounts").expect("ours").name;
     assert_eq!(set(json!({"line": format!("0 0 0 * * * {user} rm -rf /tmp/x")})).await, 3023);
     let jobs = host.channel.ask(&json!({"id": "list", "method": "cron.list"})).await;
     assert_eq!(jobs["data"], json!([]), "{jobs}");

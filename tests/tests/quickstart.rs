@@ -49,8 +49,11 @@ fn the_quickstart_passes_without_root() {
         std::fs::copy(binary(name), scratch.file(name)).unwrap();
     }
     let script = scratch.file("demo.sh");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh"), &script)
-        .unwrap();
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh"),
+        &script,
+    )
+    .unwrap();
     let wrapper = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"];
     as_it_should_be(&demo(&wrapper, scratch.path(), &script));
 }

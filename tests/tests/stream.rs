@@ -68,7 +68,10 @@ async fn warm_up(channel: &mut Channel) {
 async fn output_arrives_while_the_command_runs_and_the_reply_after_it() {
     let (_server, agent, mut channel) = connected().await;
     let go = agent.scratch().file("go");
-    let cmd = format!("echo first; until [ -e {} ]; do sleep 0.02; done; echo second; exit 3", go.display());
+    let cmd = format!(
+        "echo first; until [ -e {} ]; do sleep 0.02; done; echo second; exit 3",
+        go.display()
+    );
     channel.send(&request("1", &cmd, &json!({}))).await;
     let frame = channel.next().await.unwrap();
     assert_eq!(frame, json!({"id": "1", "resp": "output", "data": "first\n"}));
@@ -91,7 +94,12 @@ async fn all_output_arrives_in_order_whatever_its_bytes() {
         ("seq 1 200000", json!({}), seq.clone(), b""),
         ("seq 1 200000", json!({"encoding": "base64"}), seq, b""),
         ("echo out; echo err >&2", json!({"stderr": "separate"}), b"out\n".to_vec(), b"err\n"),
-        ("exec >&-; sleep 0.1; echo err >&2; sleep 0.1", json!({"stderr": "separate"}), vec![], b"err\n"),
+        (
+            "exec >&-; sleep 0.1; echo err >&2; sleep 0.1",
+            json!({"stderr": "separate"}),
+            vec![],
+            b"err\n",
+        ),
         ("printf 'a\\xff\\0b\\xe2'", json!({}), b"a\xff\0b\xe2".to_vec(), b""),
         (
             "for ((i = 0; i < 30000; i++)); do printf '\\xe2\\x82\\xac'; done",
@@ -115,7 +123,9 @@ async fn streams_share_the_channel_and_each_reply_follows_its_own_output() {
     let (_server, _agent, mut channel) = connected().await;
     const STREAMS: usize = 8;
     for id in 0..STREAMS {
-        channel.send(&request(&id.to_string(), &format!("yes {id} | head -c 300000"), &json!({}))).await;
+        channel
+            .send(&request(&id.to_string(), &format!("yes {id} | head -c 300000"), &json!({})))
+            .await;
     }
     let (mut sizes, mut answered) = ([0; STREAMS], 0);
     while answered < STREAMS {
@@ -149,7 +159,10 @@ async fn a_command_waits_for_a_slow_reader_and_pings_do_not() {
             _ => break message,
         }
     };
-    assert_eq!((size, &answer["retcode"], &answer["dropped"]), (200_000_000, &json!(0), &Value::Null));
+    assert_eq!(
+        (size, &answer["retcode"], &answer["dropped"]),
+        (200_000_000, &json!(0), &Value::Null)
+    );
     assert_eq!(pings, 50, "pings got no reply during the output");
     let grown = growth(&agent, start);
     assert!(grown < MAX_GROWTH_KIB, "{grown} KiB");
@@ -222,7 +235,8 @@ async fn a_stream_that_nobody_reads_can_be_cancelled() {
 async fn a_lost_channel_does_not_end_a_streaming_command() {
     let (server, agent, mut channel) = connected().await;
     let done = agent.scratch().file("done");
-    let cmd = format!("echo begun; sleep 0.3; head -c 50000000 /dev/zero; touch {}", done.display());
+    let cmd =
+        format!("echo begun; sleep 0.3; head -c 50000000 /dev/zero; touch {}", done.display());
     channel.send(&request("1", &cmd, &json!({}))).await;
     assert_eq!(channel.next().await.unwrap()["data"], "begun\n");
     drop(channel);
@@ -235,7 +249,9 @@ async fn a_lost_channel_does_not_end_a_streaming_command() {
 async fn a_background_child_that_keeps_printing_does_not_delay_the_reply() {
     let (_server, agent, mut channel) = connected().await;
     let marker = format!("{}", 30_000_000 + agent.pid());
-    channel.send(&request("1", &format!("yes {marker} & echo started"), &json!({"timeout": 100}))).await;
+    channel
+        .send(&request("1", &format!("yes {marker} & echo started"), &json!({"timeout": 100})))
+        .await;
     let start = Instant::now();
     let (_, _, answer) = collect(&mut channel, "1").await;
     assert_eq!(answer["retcode"], 0, "{answer}");
@@ -274,7 +290,12 @@ async fn ten_gigabytes() {
         }
     };
     assert_eq!((size, &answer["retcode"]), (SIZE, &json!(0)));
-    println!("streamed, read: peak RSS {} + {} KiB, {:?}", start, growth(&agent, start), began.elapsed());
+    println!(
+        "streamed, read: peak RSS {} + {} KiB, {:?}",
+        start,
+        growth(&agent, start),
+        began.elapsed()
+    );
 
     let (start, began) = (start_of_peak(&agent), Instant::now());
     let kept = 1 << 20;
@@ -283,7 +304,12 @@ async fn ten_gigabytes() {
         .await;
     let answer = channel.next().await.unwrap();
     assert_eq!(answer["dropped"], SIZE - kept);
-    println!("kept 1 MiB of it: peak RSS {} + {} KiB, {:?}", start, growth(&agent, start), began.elapsed());
+    println!(
+        "kept 1 MiB of it: peak RSS {} + {} KiB, {:?}",
+        start,
+        growth(&agent, start),
+        began.elapsed()
+    );
 
     let (start, began) = (start_of_peak(&agent), Instant::now());
     channel.send(&request("3", &cmd, &json!({"timeout": 20}))).await;
@@ -291,5 +317,10 @@ async fn ten_gigabytes() {
     while began.elapsed() < Duration::from_secs(10) || !processes_with(&marker).is_empty() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    println!("streamed, not read: peak RSS {} + {} KiB, {:?}", start, growth(&agent, start), began.elapsed());
+    println!(
+        "streamed, not read: peak RSS {} + {} KiB, {:?}",
+        start,
+        growth(&agent, start),
+        began.elapsed()
+    );
 }

@@ -68,7 +68,15 @@ impl Audit {
     /// Creates a log; its file is opened for the first line.
     pub(crate) fn new(path: Option<PathBuf>, settings: AuditSettings) -> Self {
         let (file, gathered) = (LogFile::default(), String::new());
-        Self(Arc::new(Mutex::new(Writer { path, settings, file, gathered, count: 0, gathering: false, lost: 0 })))
+        Self(Arc::new(Mutex::new(Writer {
+            path,
+            settings,
+            file,
+            gathered,
+            count: 0,
+            gathering: false,
+            lost: 0,
+        })))
     }
 
     /// Takes over new settings and reopens the file, even if the settings are the same.
@@ -235,7 +243,10 @@ impl Writer {
             Ok(()) => {}
             Err(error) => {
                 if self.lost == 0 {
-                    log::error!("cannot write {}: {error}; lines are lost until this is fixed", path.display());
+                    log::error!(
+                        "cannot write {}: {error}; lines are lost until this is fixed",
+                        path.display()
+                    );
                 }
                 self.lost += count;
             }

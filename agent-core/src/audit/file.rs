@@ -31,7 +31,12 @@ impl LogFile {
     }
 
     /// Appends whole lines, rotating first if they would exceed the limit.
-    pub(super) fn append(&mut self, path: &Path, settings: &AuditSettings, line: &str) -> io::Result<()> {
+    pub(super) fn append(
+        &mut self,
+        path: &Path,
+        settings: &AuditSettings,
+        line: &str,
+    ) -> io::Result<()> {
         let size = line.len() as u64;
         if let Some(open) = &self.open
             && open.length > 0
@@ -64,14 +69,22 @@ impl Open {
         // O_NONBLOCK: a FIFO in its place must not block the agent.
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
         let mut options = OpenOptions::new();
-        let mut file =
-            options.read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(flags)
+            .open(path)?;
         let data = file.metadata()?;
         if !data.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
         if data.uid() != nix::unistd::Uid::effective().as_raw() {
-            return Err(io::Error::other(format!("belongs to uid {}, not to the agent's user", data.uid())));
+            return Err(io::Error::other(format!(
+                "belongs to uid {}, not to the agent's user",
+                data.uid()
+            )));
         }
         let mut last = [b'\n'];
         if data.len() > 0 {
@@ -152,7 +165,12 @@ mod tests {
         let folder = Scratch::new("audit-turn");
         let mut log = LogFile::default();
         for number in 0..9 {
-            log.append(&folder.path().join("audit.log"), &settings(8, 2), &format!("{number:03}\n")).unwrap();
+            log.append(
+                &folder.path().join("audit.log"),
+                &settings(8, 2),
+                &format!("{number:03}\n"),
+            )
+            .unwrap();
             if number % 4 == 3 {
                 // Also when the file is reopened in between.
                 log.reopen();
@@ -162,8 +180,16 @@ mod tests {
         assert_eq!(read(&folder, "audit.log.1"), "006\n007\n");
         assert_eq!(read(&folder, "audit.log.2"), "004\n005\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
-        assert_eq!(fs::metadata(folder.path().join("audit.log")).unwrap().permissions().mode() & 0o777, 0o600);
-        log.append(&folder.path().join("audit.log"), &settings(8, 0), "a line larger than the bound\n").unwrap();
+        assert_eq!(
+            fs::metadata(folder.path().join("audit.log")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        log.append(
+            &folder.path().join("audit.log"),
+            &settings(8, 0),
+            "a line larger than the bound\n",
+        )
+        .unwrap();
         assert_eq!(read(&folder, "audit.log"), "a line larger than the bound\n");
         assert_eq!(read(&folder, "audit.log.1"), "006\n007\n");
     }
@@ -193,7 +219,8 @@ mod tests {
         symlink(&target, folder.path().join("audit.log")).unwrap();
         assert!(log.append(&folder.path().join("audit.log"), &settings(1000, 5), "x\n").is_err());
         fs::remove_file(folder.path().join("audit.log")).unwrap();
-        nix::unistd::mkfifo(&folder.path().join("audit.log"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(&folder.path().join("audit.log"), nix::sys::stat::Mode::S_IRWXU)
+            .unwrap();
         assert!(log.append(&folder.path().join("audit.log"), &settings(1000, 5), "x\n").is_err());
         assert_eq!(read(&folder, "target"), "");
     }

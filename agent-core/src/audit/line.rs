@@ -21,7 +21,8 @@ impl Line {
 
     /// Adds a text, cut to at most `max` bytes; `KEY_bytes` then holds its length.
     pub(super) fn long_text(&mut self, key: &str, value: &str, max: usize) {
-        let end = (0..=max.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+        let end =
+            (0..=max.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
         self.text(key, &value[..end]);
         if value.len() > max {
             self.key(key);
@@ -38,7 +39,12 @@ impl Line {
 
     /// Adds a list of texts, as many as fit into `max` bytes; if some don't, `KEY_count` holds
     /// their number.
-    pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, max: usize) {
+    pub(super) fn list<'a>(
+        &mut self,
+        key: &str,
+        values: impl Iterator<Item = &'a str>,
+        max: usize,
+    ) {
         self.key(key);
         self.0.push('[');
         let (mut count, mut bytes, mut cut) = (0_usize, 0_usize, false);
@@ -80,7 +86,8 @@ impl Line {
     /// where DEL and the C1 controls can be commands, and U+2028 and U+2029 line ends.
     fn quoted(&mut self, text: &str) {
         self.0.push('"');
-        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
+        let plain =
+            |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
         // Usually that is the whole text.
         let head = text.bytes().position(|byte| !plain(byte)).unwrap_or(text.len());
         let (head, rest) = text.split_at(head);

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn the_documented_command_line_parses() {
-        let cli = Cli::parse_from(["./boot", "-L", "/tmp/booter.log", "-P", "/tmp/booter.pid", "-f"]);
+        let cli =
+            Cli::parse_from(["./boot", "-L", "/tmp/booter.log", "-P", "/tmp/booter.pid", "-f"]);
         let options = cli.options().unwrap();
         assert_eq!(options.log.unwrap(), Path::new("/tmp/booter.log"));
         assert_eq!(options.pid_file.unwrap(), Path::new("/tmp/booter.pid"));

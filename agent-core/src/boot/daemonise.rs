@@ -12,8 +12,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
-use super::cli::Status;
 use super::Error;
+use super::cli::Status;
 
 /// Bytes that are read of a daemon's report.
 const REPORT_MAX: u64 = 8 * 1024;
@@ -101,7 +101,9 @@ fn verdict(reader: PipeReader) -> Status {
         Some((_, message)) => (Status::NotStarted, String::from_utf8_lossy(message)),
         None => match read {
             Ok(_) => (Status::NotStarted, "the daemon exited before it was ready".into()),
-            Err(error) => (Status::NotStarted, format!("no report from the daemon: {error}").into()),
+            Err(error) => {
+                (Status::NotStarted, format!("no report from the daemon: {error}").into())
+            }
         },
     };
     eprintln!("boot: {message}");

@@ -66,9 +66,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::File { source, .. } | Self::Start { source, .. } | Self::System { source, .. } => {
-                Some(source)
-            }
+            Self::File { source, .. }
+            | Self::Start { source, .. }
+            | Self::System { source, .. } => Some(source),
             Self::AlreadyRunning { .. } | Self::Refused { .. } => None,
         }
     }

@@ -11,8 +11,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::own_file;
 use super::Error;
+use super::own_file;
 use crate::clock;
 
 pub(super) use log::Level;
@@ -39,8 +39,8 @@ struct Lost {
 }
 
 impl Log {
-    /// Opens the file at `path` for appending, and creates it if it is missing; without a path, uses
-    /// standard error.
+    /// Opens the file at `path` for appending, and creates it if it is missing; without a path,
+    /// uses standard error.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::File`].
@@ -66,7 +66,10 @@ impl Log {
                 self.say(Level::Info, format_args!("log reopened"));
             }
             Err(error) => {
-                self.say(Level::Error, format_args!("cannot reopen the log; still writing to the old file: {error}"));
+                self.say(
+                    Level::Error,
+                    format_args!("cannot reopen the log; still writing to the old file: {error}"),
+                );
             }
         }
     }
@@ -80,8 +83,10 @@ impl Log {
     pub(super) fn append(&mut self, lines: &[u8]) {
         if self.lost.lines > 0 {
             let error = self.lost.error.as_ref().map_or_else(String::new, ToString::to_string);
-            let notice =
-                own_line(Level::Error, format_args!("{} lines were lost here: {error}", self.lost.lines));
+            let notice = own_line(
+                Level::Error,
+                format_args!("{} lines were lost here: {error}", self.lost.lines),
+            );
             match self.write(notice.as_bytes()) {
                 Ok(()) => self.lost.lines = 0,
                 Err(_) => return self.lose(lines),
@@ -106,7 +111,8 @@ impl Log {
                 Ok(written @ 1..) => rest = &rest[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 failed => {
-                    self.lost.error = Some(failed.err().unwrap_or_else(|| ErrorKind::WriteZero.into()));
+                    self.lost.error =
+                        Some(failed.err().unwrap_or_else(|| ErrorKind::WriteZero.into()));
                     let written = lines.len() - rest.len();
                     self.lost.torn |= written > 0 && lines[written - 1] != b'\n';
                     return Err(rest.len());

@@ -8,8 +8,8 @@ use std::process::Stdio;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use super::log::Log;
 use super::Error;
+use super::log::Log;
 
 /// Bytes that are held of a line; a longer line is split.
 const LINE_MAX: usize = 8 * 1024;
@@ -36,7 +36,8 @@ impl Output {
         let failed = |source| Error::System { call: "pipe", source };
         let (reader, writer) = io::pipe().map_err(failed)?;
         // Only this end: a writer with O_NONBLOCK would lose lines whenever boot is slower.
-        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| failed(errno.into()))?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| failed(errno.into()))?;
         Ok(Self { reader, writer, held: Box::new([0; LINE_MAX]), length: 0 })
     }
 

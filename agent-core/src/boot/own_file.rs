@@ -1,7 +1,8 @@
 //! Opens a file that must be our own: the pid file and the log, which may lie in /tmp, where anyone
 //! can create a file or link of the same name.
 //!
-//! Refuses hard and symbolic links, everything that is not a regular file, and files of other users.
+//! Refuses hard and symbolic links, everything that is not a regular file, and files of other
+//! users.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -18,7 +19,8 @@ use super::Error;
 /// Never blocks, not even on a FIFO: O_NONBLOCK prevents that, and has no effect on a regular file.
 ///
 /// # Errors
-/// [`Error::Refused`] for the cases in the module's documentation, [`Error::File`] for other failures.
+/// [`Error::Refused`] for the cases in the module's documentation, [`Error::File`] for other
+/// failures.
 pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
     let refused = |why: String| Err(Error::Refused { path: path.into(), why });
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;

@@ -1,5 +1,5 @@
-//! The pid file: a lock held for boot's whole life (flock(2)), containing the holder's pid for people
-//! and scripts. [`super::supervise`] owns it.
+//! The pid file: a lock held for boot's whole life (flock(2)), containing the holder's pid for
+//! people and scripts. [`super::supervise`] owns it.
 //!
 //! Only the lock counts, never the number: a file that no process holds is stale, whatever it says.
 
@@ -11,8 +11,8 @@ use std::{io, process};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::own_file;
 use super::Error;
+use super::own_file;
 
 /// The file's mode: everyone may read which process to signal.
 const MODE: u32 = 0o644;
@@ -45,9 +45,14 @@ impl PidFile {
             let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((file, Errno::EWOULDBLOCK)) => {
-                    return Err(Error::AlreadyRunning { pid_file: path.into(), pid: pid_in(&file) });
+                    return Err(Error::AlreadyRunning {
+                        pid_file: path.into(),
+                        pid: pid_in(&file),
+                    });
                 }
-                Err((_, errno)) => return Err(Error::File { path: path.into(), source: errno.into() }),
+                Err((_, errno)) => {
+                    return Err(Error::File { path: path.into(), source: errno.into() });
+                }
             };
             let held = Self { path: path.into(), file };
             // The last holder may have removed the file before unlocking it: such a lock guards

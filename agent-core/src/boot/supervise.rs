@@ -17,12 +17,12 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
+use super::Error;
 use super::backoff::Backoff;
 use super::cli::{Options, Status};
 use super::log::{Level, Log};
 use super::output::Output;
 use super::pid_file::PidFile;
-use super::Error;
 
 /// The signals that boot handles, all read from one descriptor.
 const HANDLED: [Signal; 7] = [
@@ -113,7 +113,8 @@ impl<'a> Supervisor<'a> {
         };
         let timeout = due.map_or(PollTimeout::NONE, |due| {
             // Rounded up: waking just before the due time would only mean waking twice.
-            let left = due.saturating_duration_since(Instant::now()) + Duration::from_nanos(999_999);
+            let left =
+                due.saturating_duration_since(Instant::now()) + Duration::from_nanos(999_999);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
         });
         let signals = PollFd::new(self.signals.as_fd(), PollFlags::POLLIN);
@@ -145,7 +146,9 @@ impl<'a> Supervisor<'a> {
     fn on_signal(&mut self, signal: Signal) -> Result<Option<Status>, Error> {
         match signal {
             Signal::SIGCHLD => {
-                while let Some((pid, status)) = daemon::reap().map_err(|error| failed("waitpid", error))? {
+                while let Some((pid, status)) =
+                    daemon::reap().map_err(|error| failed("waitpid", error))?
+                {
                     if let Agent::Running { pid: agent, since } = self.agent
                         && pid == agent
                         && let Some(status) = self.on_end(status, since.elapsed())
@@ -213,7 +216,10 @@ impl<'a> Supervisor<'a> {
         match (self.phase, self.agent) {
             (Phase::Stopping { kill_at }, Agent::Running { pid, .. }) if kill_at <= now => {
                 let timeout = self.options.stop_timeout.as_secs();
-                self.log.say(Level::Error, format_args!("agent still running after {timeout} s; killing it"));
+                self.log.say(
+                    Level::Error,
+                    format_args!("agent still running after {timeout} s; killing it"),
+                );
                 // Its whole process group: its workers must not outlive it.
                 let _ = killpg(pid, Signal::SIGKILL);
                 self.phase = Phase::Killed;
@@ -236,7 +242,10 @@ impl<'a> Supervisor<'a> {
     fn start_agent(&mut self) -> Result<(), Error> {
         let path = &self.options.agent;
         let failed = |source| Error::Start { program: path.clone(), source };
-        #[expect(clippy::disallowed_methods, reason = "the agent itself, not a command it was sent")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the agent itself, not a command it was sent"
+        )]
         let mut command = Command::new(path);
         command.args(&self.options.agent_args).stdin(Stdio::null());
         if let Some(output) = &self.output {
@@ -259,7 +268,8 @@ fn failed(call: &'static str, source: io::Error) -> Error {
 fn signals() -> nix::Result<SignalFd> {
     let handled: SigSet = HANDLED.into_iter().collect();
     let mut blocked = handled;
-    // With SIGXFSZ blocked, a log at its size limit (setrlimit(2)) is a failed write, like a full disk.
+    // With SIGXFSZ blocked, a log at its size limit (setrlimit(2)) is a failed write, like a full
+    // disk.
     blocked.add(Signal::SIGXFSZ);
     blocked.thread_block()?;
     SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)

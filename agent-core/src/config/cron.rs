@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// The `[cron]` section. Its values are checked by the schedule module, which can read zones and calendars.
+/// The `[cron]` section. Its values are checked by the schedule module, which can read zones and
+/// calendars.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CronSettings {

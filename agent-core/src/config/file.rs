@@ -2,8 +2,8 @@
 
 use super::server::one_or_many;
 use super::{
-    AuditSettings, Bootstrap, CronSettings, Error, ExecSettings, LogSettings, PluginSettings, Server,
-    TaskSettings, TlsSettings, value,
+    AuditSettings, Bootstrap, CronSettings, Error, ExecSettings, LogSettings, PluginSettings,
+    Server, TaskSettings, TlsSettings, value,
 };
 use agent_wire::message::Init;
 use serde::Deserialize;

@@ -1,7 +1,8 @@
 //! The configuration: the file, flags and environment, checked once.
 //!
-//! Each section is a type of its own that holds its defaults and its checks, and the module that the
-//! section is for uses that type as its settings. This folder imports no other module of the agent.
+//! Each section is a type of its own that holds its defaults and its checks, and the module that
+//! the section is for uses that type as its settings. This folder imports no other module of the
+//! agent.
 
 mod audit;
 mod cron;

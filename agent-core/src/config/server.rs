@@ -48,7 +48,8 @@ impl Server {
         }
     }
 
-    /// Returns the name that the server's certificate must carry, unless `tls.server_name` overrides it.
+    /// Returns the name that the server's certificate must carry, unless `tls.server_name`
+    /// overrides it.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Address(endpoint) => endpoint.ip.to_string(),

@@ -57,8 +57,10 @@ pub(super) fn methods(call: &mut Call<'_>) -> Routed {
             summary: method.summary().unwrap_or_default().into(),
         });
         let provided = services.plugins.methods().await.into_iter();
-        let provided = provided
-            .map(|(method, summary)| MethodSummary { method: method.into(), summary: summary.into() });
+        let provided = provided.map(|(method, summary)| MethodSummary {
+            method: method.into(),
+            summary: summary.into(),
+        });
         let all: Vec<MethodSummary<'_>> = own.chain(provided).collect();
         reply::with_data(&id, &all)
     })

@@ -82,11 +82,19 @@ pub(super) fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
         Ending::Signaled { signal, core } => reply::signaled(id, *signal, *core),
         Ending::TimedOut => failed(
             Retcode::TimedOut,
-            format!("after {} s; the whole process tree was killed", shape.timeout.unwrap_or_default()),
+            format!(
+                "after {} s; the whole process tree was killed",
+                shape.timeout.unwrap_or_default()
+            ),
         ),
-        Ending::Cancelled => failed(Retcode::Cancelled, "on request; the whole process tree was killed".to_owned()),
+        Ending::Cancelled => {
+            failed(Retcode::Cancelled, "on request; the whole process tree was killed".to_owned())
+        }
         Ending::NotStarted { retcode, why } => failed(
-            Retcode::ALL.into_iter().find(|known| known.number() == *retcode).unwrap_or(Retcode::NotStarted),
+            Retcode::ALL
+                .into_iter()
+                .find(|known| known.number() == *retcode)
+                .unwrap_or(Retcode::NotStarted),
             why.clone(),
         ),
         Ending::Interrupted(why) => failed(Retcode::Interrupted, why.clone()),

@@ -135,7 +135,10 @@ mod tests {
         for size in 1..=12 {
             let pieces = text.as_bytes().chunks(size).map(|bytes| piece(false, bytes)).collect();
             let frames = frames(Encoding::Auto, pieces).await;
-            assert!(frames.iter().all(|frame| frame["encoding"].is_null()), "by {size}: {frames:?}");
+            assert!(
+                frames.iter().all(|frame| frame["encoding"].is_null()),
+                "by {size}: {frames:?}"
+            );
             assert_eq!(whole(&frames, &Value::Null), text.as_bytes(), "by {size}");
         }
     }
@@ -151,7 +154,8 @@ mod tests {
 
     #[tokio::test]
     async fn requested_base64_is_never_held_back() {
-        let frames = frames(Encoding::Base64, vec![piece(false, b"\xe2"), piece(false, b"\x82\xac")]).await;
+        let frames =
+            frames(Encoding::Base64, vec![piece(false, b"\xe2"), piece(false, b"\x82\xac")]).await;
         assert_eq!(frames.len(), 2);
         assert_eq!(whole(&frames, &Value::Null), "€".as_bytes());
     }

@@ -61,15 +61,21 @@ struct Rejected {
 /// method, with or without `getinfo.`, followed by its arguments. Without any, it is every
 /// installed provider.
 fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidParams> {
-    let words =
-        Args::parse(&request.args).map_err(|error| InvalidParams(format!("args: {}", error.message())))?;
-    let mut calls: Vec<FactCall> =
-        request.methods.iter().map(String::as_str).chain(words.words()).map(FactCall::parse).collect();
+    let words = Args::parse(&request.args)
+        .map_err(|error| InvalidParams(format!("args: {}", error.message())))?;
+    let mut calls: Vec<FactCall> = request
+        .methods
+        .iter()
+        .map(String::as_str)
+        .chain(words.words())
+        .map(FactCall::parse)
+        .collect();
     if calls.is_empty() {
         calls = plugins.installed().iter().map(|method| FactCall::parse(method.as_str())).collect();
     }
     if calls.len() > MAX_CALLS {
-        let why = format!("methods has {} calls; at most {MAX_CALLS} fit in one request", calls.len());
+        let why =
+            format!("methods has {} calls; at most {MAX_CALLS} fit in one request", calls.len());
         return Err(InvalidParams(why));
     }
     Ok(calls)
@@ -118,7 +124,14 @@ impl FactCall {
             Some(Data::Json(data)) => Some(data),
             Some(Data::Text(_)) | None => None,
         };
-        FactReply { method, args, resp: reply.resp, retcode: reply.retcode, message: reply.message, data }
+        FactReply {
+            method,
+            args,
+            resp: reply.resp,
+            retcode: reply.retcode,
+            message: reply.message,
+            data,
+        }
     }
 }
 
@@ -138,7 +151,8 @@ async fn make_all(id: &str, calls: Vec<FactCall>, plugins: &Arc<Plugins>) -> Fin
             running.spawn(async move { (place, call.make(&id, &plugins).await) });
         }
         let Some(done) = running.join_next().await else { break };
-        let (place, mut part) = done.map_err(|error| super::failure::Failure::Internal(error.to_string()))?;
+        let (place, mut part) =
+            done.map_err(|error| super::failure::Failure::Internal(error.to_string()))?;
         let bytes = part.data.as_ref().map_or(0, |data| data.get().len());
         match left.checked_sub(bytes) {
             Some(rest) => left = rest,
@@ -153,8 +167,15 @@ async fn make_all(id: &str, calls: Vec<FactCall>, plugins: &Arc<Plugins>) -> Fin
 
 /// Returns the reply without its data, which does not fit.
 fn too_large(part: FactReply, bytes: usize, left: usize) -> FactReply {
-    let message = format!("its data has {bytes} bytes; the other methods have left {left} of {MAX_DATA}");
-    FactReply { resp: Resp::Failed, retcode: Retcode::TooLarge.number(), message, data: None, ..part }
+    let message =
+        format!("its data has {bytes} bytes; the other methods have left {left} of {MAX_DATA}");
+    FactReply {
+        resp: Resp::Failed,
+        retcode: Retcode::TooLarge.number(),
+        message,
+        data: None,
+        ..part
+    }
 }
 
 #[cfg(test)]

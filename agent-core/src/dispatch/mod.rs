@@ -81,7 +81,8 @@ impl Dispatcher {
         if fields.contains_key("resp") {
             // The agent asks a server nothing, so this reports an error. A reply to it could go on
             // for ever.
-            let message = fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
+            let message =
+                fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
             return log::warn!("the server reports an error: {}", json::quote(message));
         }
         match Request::parse(fields) {

@@ -8,9 +8,9 @@ use crate::exec::StartError;
 use crate::policy::Rejection;
 use crate::task::{self, CommitError};
 use crate::{plugin, schedule};
+use agent_wire::Retcode;
 use agent_wire::json::quote;
 use agent_wire::message::Response;
-use agent_wire::Retcode;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use std::fmt::Display;
@@ -25,10 +25,11 @@ pub(super) fn with_data(id: &str, data: &impl Serialize) -> Finished {
 
 /// Returns the failed reply for a command that a signal killed, and names the signal.
 pub(super) fn signaled(id: &str, signal: i32, core: bool) -> Response {
-    let name =
-        nix::sys::signal::Signal::try_from(signal).map_or("an unnamed signal", |signal| signal.as_str());
+    let name = nix::sys::signal::Signal::try_from(signal)
+        .map_or("an unnamed signal", |signal| signal.as_str());
     let dumped = if core { ", core dumped" } else { "" };
-    let mut response = Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
+    let mut response =
+        Response::failed(Some(id), Retcode::Signaled, format!("{name} ({signal}){dumped}"));
     response.signal = Some(signal);
     response
 }
@@ -57,15 +58,21 @@ fn retcode(failure: &Failure) -> Result<(Retcode, String), &dyn Display> {
     Ok(match failure {
         Failure::InvalidParams(why) => (Retcode::InvalidParams, why.to_string()),
         Failure::NoSuchMethod(name) => (Retcode::NoSuchMethod, quote(name).to_string()),
-        Failure::NotRunning(target) => (Retcode::NotFound, format!("\"{}\" is not running", quote(target))),
-        Failure::TooManyRequests => (Retcode::Busy, format!("at most {MAX_IN_FLIGHT} requests run or wait")),
+        Failure::NotRunning(target) => {
+            (Retcode::NotFound, format!("\"{}\" is not running", quote(target)))
+        }
+        Failure::TooManyRequests => {
+            (Retcode::Busy, format!("at most {MAX_IN_FLIGHT} requests run or wait"))
+        }
         Failure::ShuttingDown => shutting_down(),
         Failure::Rejected(rejection) => match rejection {
             Rejection::Refused(_) => (Retcode::Refused, rejection.to_string()),
             Rejection::CommandTooLong => (Retcode::InvalidParams, rejection.to_string()),
         },
         Failure::Start(error) => not_started(error),
-        Failure::Task(error) | Failure::Schedule(schedule::Error::Task(error)) => return task_failed(error),
+        Failure::Task(error) | Failure::Schedule(schedule::Error::Task(error)) => {
+            return task_failed(error);
+        }
         Failure::Schedule(
             error @ (schedule::Error::Invalid { .. } | schedule::Error::InFile { .. }),
         ) => (Retcode::InvalidParams, error.to_string()),
@@ -99,7 +106,9 @@ fn not_started(error: &StartError) -> (Retcode, String) {
         StartError::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
         StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
         StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
-        StartError::OverBound { .. } | StartError::Busy { .. } => (Retcode::Busy, error.to_string()),
+        StartError::OverBound { .. } | StartError::Busy { .. } => {
+            (Retcode::Busy, error.to_string())
+        }
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
         StartError::ShuttingDown => shutting_down(),
     }

@@ -88,7 +88,11 @@ impl Call<'_> {
             return Ok(());
         }
         let Some(controllers) = self.caller.peer.names() else { return Ok(()) };
-        Ok(self.services().gate.check(Subject { method: method.name(), controllers, bash: None })?)
+        Ok(self.services().gate.check(Subject {
+            method: method.name(),
+            controllers,
+            bash: None,
+        })?)
     }
 
     /// Runs a handler in a task of its own; the reply follows when it has finished.
@@ -139,7 +143,8 @@ impl Call<'_> {
                     method: self.request.method.clone(),
                     bash,
                 };
-                let start = move |bash| -> Work { Box::pin(handler(id, bash, services, cancelled)) };
+                let start =
+                    move |bash| -> Work { Box::pin(handler(id, bash, services, cancelled)) };
                 tokio::spawn(boxed(admit(question, ticket, Box::new(start))));
             }
         }
@@ -147,11 +152,16 @@ impl Call<'_> {
     }
 
     /// Reserves a place for one more request; the audit entry goes with it.
-    fn ticket(&mut self, id_kind: IdKind, replies: &Replies) -> Result<(Ticket, Cancelled), Failure> {
+    fn ticket(
+        &mut self,
+        id_kind: IdKind,
+        replies: &Replies,
+    ) -> Result<(Ticket, Cancelled), Failure> {
         if self.dispatcher.stopping.has_begun() {
             return Err(Failure::ShuttingDown);
         }
-        let (mut ticket, cancelled) = self.dispatcher.running.enter(&self.request.id, replies, id_kind)?;
+        let (mut ticket, cancelled) =
+            self.dispatcher.running.enter(&self.request.id, replies, id_kind)?;
         ticket.entry = self.entry.take();
         Ok((ticket, cancelled))
     }

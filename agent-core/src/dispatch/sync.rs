@@ -29,9 +29,14 @@ pub(super) fn bash(call: &mut Call<'_>) -> Routed {
     let channel = caller.bulk.clone();
     // A reply must not overtake its own output.
     let replies = if bash.stream { &caller.bulk } else { &caller.replies };
-    call.later_if_admitted(IdKind::Request, bash, replies, |id, bash, services, cancelled| async move {
-        run(&id, bash, &services.executor, &channel, cancelled, &stopping).await
-    })
+    call.later_if_admitted(
+        IdKind::Request,
+        bash,
+        replies,
+        |id, bash, services, cancelled| async move {
+            run(&id, bash, &services.executor, &channel, cancelled, &stopping).await
+        },
+    )
 }
 
 /// `sync.cancel`.
@@ -100,7 +105,8 @@ async fn streamed(
     let (reader, pieces) = mpsc::channel(MAX_WAITING_PIECES);
     let mut frames = Frames::new(id, encoding, pieces, channel);
     let outcome = {
-        let mut running = std::pin::pin!(executor.stream(spec, reader, is_cancelled(&mut cancelled)));
+        let mut running =
+            std::pin::pin!(executor.stream(spec, reader, is_cancelled(&mut cancelled)));
         tokio::select! {
             biased;
             outcome = &mut running => outcome,
@@ -108,7 +114,9 @@ async fn streamed(
         }
     };
     let patience = match &outcome {
-        Ok(Outcome { end: CommandEnd::Exited(_) | CommandEnd::Signaled { .. }, wall, .. }) => timeout.saturating_sub(*wall),
+        Ok(Outcome { end: CommandEnd::Exited(_) | CommandEnd::Signaled { .. }, wall, .. }) => {
+            timeout.saturating_sub(*wall)
+        }
         _ => Duration::ZERO,
     };
     tokio::select! {
@@ -142,9 +150,11 @@ fn ended(id: &str, end: CommandEnd, timeout: Duration, stopping: &Stopping) -> R
             Retcode::Cancelled,
             "the agent is shutting down; the whole process tree was killed",
         ),
-        CommandEnd::Cancelled => {
-            Response::failed(Some(id), Retcode::Cancelled, "on request; the whole process tree was killed")
-        }
+        CommandEnd::Cancelled => Response::failed(
+            Some(id),
+            Retcode::Cancelled,
+            "on request; the whole process tree was killed",
+        ),
     }
 }
 

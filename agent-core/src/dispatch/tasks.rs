@@ -26,7 +26,9 @@ pub(super) fn submit(call: &mut Call<'_>) -> Routed {
         let submission = Submission::new(bash);
         async move {
             match services.tasks.submit(&id, submission).await? {
-                Submitted::Accepted => Ok(Response::success(&id, 0).with_message(Response::ACCEPTED)),
+                Submitted::Accepted => {
+                    Ok(Response::success(&id, 0).with_message(Response::ACCEPTED))
+                }
                 Submitted::Known(status) => {
                     Ok(reply::with_data(&id, &status_of(&status))?.with_message("Known"))
                 }
@@ -126,4 +128,3 @@ pub(super) fn status_of(status: &Status) -> TaskStatus<'_> {
     }
     found
 }
-

@@ -68,7 +68,8 @@ impl Running {
         replies: &Replies,
         id_kind: IdKind,
     ) -> Result<(Ticket, Cancelled), Failure> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| Failure::TooManyRequests)?;
+        let place =
+            self.places.clone().try_acquire_owned().map_err(|_| Failure::TooManyRequests)?;
         let (cancel, cancelled) = oneshot::channel();
         if id_kind == IdKind::Request {
             self.ids().insert(id.to_owned(), Some(cancel));
@@ -181,8 +182,12 @@ impl Drop for Ticket {
             return;
         }
         self.leave();
-        log::error!("request {}: its handler ended without a reply", agent_wire::json::quote(&self.id));
-        let response = Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id");
+        log::error!(
+            "request {}: its handler ended without a reply",
+            agent_wire::json::quote(&self.id)
+        );
+        let response =
+            Response::failed(Some(&self.id), Retcode::Internal, "see the agent's log for this id");
         self.audit(&response);
         if self.id_kind == IdKind::Acknowledgement {
             return;

@@ -79,7 +79,10 @@ impl Admission {
                 state.waiting.retain(|waiting| !waiting.place.is_closed());
             }
             if !state.has_room(bytes) {
-                return Err(StartError::Busy { running: state.running, queued: state.waiting.len() });
+                return Err(StartError::Busy {
+                    running: state.running,
+                    queued: state.waiting.len(),
+                });
             }
             let (place, waiter) = oneshot::channel();
             state.waiting.push_back(Waiting { place, bytes });
@@ -135,7 +138,10 @@ mod tests {
 
         drop(first);
         let mut third = Box::pin(admission.enter(0));
-        assert!(poll(third.as_mut()).is_pending(), "the place in the queue of a command that gave up is free");
+        assert!(
+            poll(third.as_mut()).is_pending(),
+            "the place in the queue of a command that gave up is free"
+        );
         drop(running);
         let Poll::Ready(Ok(running)) = poll(second.as_mut()) else { panic!("second is next") };
         assert!(poll(third.as_mut()).is_pending());

@@ -74,7 +74,9 @@ impl Executor {
             Trees::Cgroup => Some(Root::create().map_err(failed("cgroup"))?),
             Trees::Auto => Root::create()
                 .inspect_err(|why| {
-                    info!("cgroup v2 not usable ({why}); using a helper process per command instead");
+                    info!(
+                        "cgroup v2 not usable ({why}); using a helper process per command instead"
+                    );
                 })
                 .ok(),
         };
@@ -104,7 +106,11 @@ impl Executor {
     /// The command did not run: [`StartError::InvalidCommand`], [`StartError::NoSuchUser`],
     /// [`StartError::NoSuchGroup`], [`StartError::Busy`], [`StartError::NotStarted`],
     /// [`StartError::ShuttingDown`].
-    pub async fn run(&self, spec: Spec, cancelled: impl Future<Output = ()>) -> Result<Outcome, StartError> {
+    pub async fn run(
+        &self,
+        spec: Spec,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<Outcome, StartError> {
         self.begin(spec, None, cancelled).await
     }
 
@@ -206,7 +212,10 @@ impl Executor {
     }
 
     /// Returns the numbers of many accounts, in their order; `None` for one that does not exist.
-    pub(crate) async fn numbers(&self, names: &Arc<[AccountName]>) -> Result<Arc<[Option<u32>]>, StartError> {
+    pub(crate) async fn numbers(
+        &self,
+        names: &Arc<[AccountName]>,
+    ) -> Result<Arc<[Option<u32>]>, StartError> {
         self.0.host.accounts.numbers(names).await
     }
 

@@ -202,7 +202,9 @@ impl Executor {
 /// not die.
 pub async fn kill_leaf(path: &Path) -> io::Result<()> {
     let path = path.to_owned();
-    task::spawn_blocking(move || kill(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    task::spawn_blocking(move || kill(&path))
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 fn kill(path: &Path) -> io::Result<()> {
@@ -265,8 +267,13 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_tasks_cgroup_is_killed() {
-        let foreign =
-            ["/", "/sys/fs/cgroup", "/x/basicagent.1.0/7", "/x/other/task.7", "basicagent.1.0/task.7"];
+        let foreign = [
+            "/",
+            "/sys/fs/cgroup",
+            "/x/basicagent.1.0/7",
+            "/x/other/task.7",
+            "basicagent.1.0/task.7",
+        ];
         for path in foreign {
             assert!(kill_leaf(Path::new(path)).await.is_err(), "{path}");
         }

@@ -23,7 +23,8 @@ impl Backoff {
     /// Counts one more failure and says how long to wait: a random part of a bound that doubles
     /// each time, so that a fleet that lost its server at once does not come back at once.
     pub(super) fn next_wait(&mut self) -> Duration {
-        let bound = CAP.min(BASE.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)));
+        let bound =
+            CAP.min(BASE.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)));
         self.failures = self.failures.saturating_add(1);
         bound.mul_f64(random_fraction())
     }

@@ -38,12 +38,15 @@ pub(super) async fn ask(
     match reply {
         InitReply::Accept => Ok(Answer::Stay),
         InitReply::Redirect { server } => {
-            let list = parse_list(&server).map_err(|error| refused(format!("redirect refused: {error}")))?;
+            let list = parse_list(&server)
+                .map_err(|error| refused(format!("redirect refused: {error}")))?;
             Ok(Answer::Go(list.into_iter().map(|endpoint| endpoint.socket(port)).collect()))
         }
-        InitReply::Refused(response) => {
-            Err(refused(format!("init refused: {} {}", response.retcode, json::quote(&response.message))))
-        }
+        InitReply::Refused(response) => Err(refused(format!(
+            "init refused: {} {}",
+            response.retcode,
+            json::quote(&response.message)
+        ))),
     }
 }
 
@@ -59,7 +62,10 @@ pub(super) async fn ask_plain(
     let answer = ask(stream, &mut decoder, init, peer, port).await?;
     match decoder.is_drained() {
         true => Ok(answer),
-        false => Err(Error::Protocol { peer, why: "sent more than a reply to init before TLS".to_owned() }),
+        false => Err(Error::Protocol {
+            peer,
+            why: "sent more than a reply to init before TLS".to_owned(),
+        }),
     }
 }
 
@@ -84,7 +90,9 @@ async fn exchange(
                 return InitReply::parse(&map).map_err(|error| refused(error.to_string()));
             }
             None if total >= MAX_PLAIN_BYTES => {
-                return Err(refused(format!("sent no reply to init within {MAX_PLAIN_BYTES} bytes")));
+                return Err(refused(format!(
+                    "sent no reply to init within {MAX_PLAIN_BYTES} bytes"
+                )));
             }
             None => {}
         }

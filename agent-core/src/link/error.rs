@@ -72,7 +72,9 @@ impl fmt::Display for Error {
             Self::TlsFile { key, path, source } => {
                 write!(f, "tls.{key}: cannot read {}: {source}", path.display())
             }
-            Self::TlsContent { key, path, why } => write!(f, "tls.{key}: {}: {why}", path.display()),
+            Self::TlsContent { key, path, why } => {
+                write!(f, "tls.{key}: {}: {why}", path.display())
+            }
             Self::TlsVersion(source) => write!(f, "tls.min_version: {source}"),
             Self::Connection { peer, source } => write!(f, "{peer}: {source}"),
             Self::Protocol { peer, why } => write!(f, "{peer}: {why}"),

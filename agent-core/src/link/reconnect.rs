@@ -54,7 +54,13 @@ impl Link {
         dispatcher: Arc<Dispatcher>,
         stopping: Stopping,
     ) -> Self {
-        Self { init: Init::new(host_id, env!("CARGO_PKG_VERSION")), config, dispatcher, stopping, served: false }
+        Self {
+            init: Init::new(host_id, env!("CARGO_PKG_VERSION")),
+            config,
+            dispatcher,
+            stopping,
+            served: false,
+        }
     }
 
     /// Connects, serves and reconnects until the agent stops.
@@ -108,7 +114,9 @@ impl Link {
                 () = stopping.begun() => return None,
             };
             match opened {
-                Ok(Opened::Elsewhere(list)) if lists.len() <= MAX_REDIRECTS => lists.push(list.into()),
+                Ok(Opened::Elsewhere(list)) if lists.len() <= MAX_REDIRECTS => {
+                    lists.push(list.into())
+                }
                 Ok(Opened::Elsewhere(_)) => {
                     log::error!("{}", Error::RedirectLoop { peer: target.address });
                     return None;
@@ -140,7 +148,8 @@ impl Link {
             plain.skip_blanks();
         }
         let mut stream = tls::connect(plain, target, config).await?;
-        let mut decoder = Decoder::new(Limits { max_message: config.max_message, ..Limits::default() });
+        let mut decoder =
+            Decoder::new(Limits { max_message: config.max_message, ..Limits::default() });
         match ask(&mut stream, &mut decoder, &self.init, peer, config.port).await? {
             Answer::Go(list) => Ok(elsewhere(list, target)),
             Answer::Stay => {
@@ -177,7 +186,9 @@ impl Link {
 
 fn elsewhere(list: Vec<SocketAddr>, from: &Target) -> Opened {
     log::info!("{} redirects to {list:?}", from.address);
-    Opened::Elsewhere(list.into_iter().map(|address| Target { address, name: from.name.clone() }).collect())
+    Opened::Elsewhere(
+        list.into_iter().map(|address| Target { address, name: from.name.clone() }).collect(),
+    )
 }
 
 /// Logs how a channel ended. After a clean close by a server that a redirect led to, that server is
@@ -188,7 +199,9 @@ fn served(end: &SessionEnd, target: Target, redirected: bool) -> Option<Target> 
         SessionEnd::Closed => log::info!("{peer} closed the channel"),
         SessionEnd::Lost(error) => log::warn!("{peer}: channel lost: {error}"),
         SessionEnd::Garbage(error) => log::error!("{peer}: {error}; channel closed"),
-        SessionEnd::Left | SessionEnd::Quiet => log::info!("{peer}: connection closed by this agent"),
+        SessionEnd::Left | SessionEnd::Quiet => {
+            log::info!("{peer}: connection closed by this agent")
+        }
     }
     (redirected && matches!(end, SessionEnd::Closed)).then_some(target)
 }

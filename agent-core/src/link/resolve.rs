@@ -37,13 +37,15 @@ pub(super) async fn targets(config: &Config) -> Vec<Target> {
         let Ok(name) = ServerName::try_from(text) else { continue };
         let addresses = match &server {
             Server::Address(endpoint) => vec![endpoint.socket(config.port)],
-            Server::Name(host, port) => match addresses(host, port.unwrap_or(config.port), &hosts).await {
-                Ok(addresses) => addresses,
-                Err(error) => {
-                    log::warn!("{error}");
-                    continue;
+            Server::Name(host, port) => {
+                match addresses(host, port.unwrap_or(config.port), &hosts).await {
+                    Ok(addresses) => addresses,
+                    Err(error) => {
+                        log::warn!("{error}");
+                        continue;
+                    }
                 }
-            },
+            }
         };
         for address in addresses {
             let target = Target { address, name: name.clone() };
@@ -58,7 +60,11 @@ pub(super) async fn targets(config: &Config) -> Vec<Target> {
 async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>, Error> {
     let listed = in_hosts_file(hosts, host);
     if !listed.is_empty() {
-        return Ok(listed.into_iter().take(MAX_PER_NAME).map(|ip| SocketAddr::new(ip, port)).collect());
+        return Ok(listed
+            .into_iter()
+            .take(MAX_PER_NAME)
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect());
     }
     let unresolved = |source| Error::Resolve { name: host.to_owned(), source };
     match tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port))).await {

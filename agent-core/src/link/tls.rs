@@ -33,7 +33,9 @@ pub(super) async fn connect(
 ) -> Result<TlsStream<Plain>, Error> {
     let peer = target.address;
     let connector = TlsConnector::from(Arc::new(client_config(&config.tls)?));
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(target.name.clone(), stream)).await {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(target.name.clone(), stream))
+        .await
+    {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(source)) => Err(Error::Connection { peer, source }),
         Err(_) => Err(Error::TooSlow { peer, what: "the TLS handshake" }),

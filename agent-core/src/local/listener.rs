@@ -74,7 +74,8 @@ impl Local {
         let (dispatcher, mut stopping) = (self.dispatcher.clone(), self.stopping.clone());
         async move {
             let end =
-                serve(stream, peer, decoder, &dispatcher, &mut stopping, pending(), Some(PATIENCE)).await;
+                serve(stream, peer, decoder, &dispatcher, &mut stopping, pending(), Some(PATIENCE))
+                    .await;
             match end {
                 SessionEnd::Closed | SessionEnd::Left => {}
                 SessionEnd::Quiet => log::debug!("closed an idle connection"),

@@ -9,7 +9,9 @@ use nix::unistd::geteuid;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
@@ -81,7 +83,9 @@ fn locked(run_dir: &Path) -> io::Result<Flock<File>> {
         return Err(io::Error::other("writable by its group or others"));
     }
     Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => io::Error::other("another BasicAgent uses this directory"),
+        nix::errno::Errno::EWOULDBLOCK => {
+            io::Error::other("another BasicAgent uses this directory")
+        }
         other => other.into(),
     })
 }

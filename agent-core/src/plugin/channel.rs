@@ -33,7 +33,11 @@ impl Channel {
     /// Takes the daemon's end of a pair of stream sockets.
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: watch(stream.into(), Interest::READABLE)?, room: None, buffer: Vec::new() })
+        Ok(Self {
+            stream: watch(stream.into(), Interest::READABLE)?,
+            room: None,
+            buffer: Vec::new(),
+        })
     }
 
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
@@ -72,13 +76,14 @@ impl Channel {
             let free = self.buffer.spare_capacity_mut().len().min(KEPT_BUFFER);
             let held = self.buffer.len();
             self.buffer.resize(held + free, 0);
-            let read = ready.try_io(|stream| Ok(nix::unistd::read(stream, &mut self.buffer[held..])?));
+            let read =
+                ready.try_io(|stream| Ok(nix::unistd::read(stream, &mut self.buffer[held..])?));
             let count = read.as_ref().map_or(0, |read| *read.as_ref().unwrap_or(&0));
             self.buffer.truncate(held + count);
             match read {
                 Ok(Ok(count)) => {
-                    // Less than there was room for: the socket is empty, and another read would only
-                    // confirm that.
+                    // Less than there was room for: the socket is empty, and another read would
+                    // only confirm that.
                     if count < free {
                         ready.clear_ready();
                     }
@@ -133,9 +138,13 @@ mod tests {
         let got: Call = worker.receive().unwrap().unwrap();
         assert_eq!((got.args.as_str(), got.caller_uid, got.deadline_ms), ("-U 'a b'", 7, 9));
 
-        for (reply, fits) in
-            [("{\"a\":1}", true), ("1},{\"ok\":2", false), ("1,\"ok\":2", false), ("", false), ("\"", false)]
-        {
+        for (reply, fits) in [
+            ("{\"a\":1}", true),
+            ("1},{\"ok\":2", false),
+            ("1,\"ok\":2", false),
+            ("", false),
+            ("\"", false),
+        ] {
             worker.send_frame(&reply_frame(reply).unwrap()).unwrap();
             match channel.receive().await {
                 Ok(Answer::Ok(value)) => assert!(fits && value.get() == reply, "{reply}"),
@@ -156,7 +165,9 @@ mod tests {
         assert_eq!(got.get(), big);
         let mut worker = sender.join().unwrap();
         assert!(matches!(channel.receive().await, Ok(Answer::Refused(_))));
-        assert!(matches!(channel.receive().await, Err(error) if error.kind() == io::ErrorKind::InvalidData));
+        assert!(
+            matches!(channel.receive().await, Err(error) if error.kind() == io::ErrorKind::InvalidData)
+        );
         drop(channel);
         assert!(worker.receive::<Call>().unwrap().is_none());
     }

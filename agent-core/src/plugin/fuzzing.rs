@@ -25,7 +25,10 @@ pub fn worker(bytes: &[u8]) {
             let mut daemon = Channel::new(stream_of(bytes)).expect("a socket");
             while let Ok(answer) = daemon.receive().await {
                 let again = received(|worker| worker.send(&answer)).await;
-                assert_eq!(format!("{:?}", again.expect("an answer reads back")), format!("{answer:?}"));
+                assert_eq!(
+                    format!("{:?}", again.expect("an answer reads back")),
+                    format!("{answer:?}")
+                );
             }
             if let Ok(reply) = std::str::from_utf8(bytes) {
                 a_reply_arrives_unchanged_or_not_at_all(reply).await;

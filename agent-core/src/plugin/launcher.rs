@@ -89,7 +89,8 @@ impl Launcher {
         method: &MethodName,
         file: &PluginFile,
     ) -> Result<Worker, Error> {
-        // Always without root first: a plugin that does not declare that it needs root never gets it.
+        // Always without root first: a plugin that does not declare that it needs root never gets
+        // it.
         let worker = self.start_confined(method, file).await?;
         let allowed = self.settings.roots.iter().any(|root| root == method.as_str());
         if !self.uid.is_root() || !allowed || !worker.meta().needs_root {

@@ -38,8 +38,9 @@ fn log_whole_lines(method: &str, pending: &mut Vec<u8>, all: bool) {
     loop {
         let end = pending.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
         let whole = pending.len().min(MAX_LINE);
-        let Some(end) =
-            end.filter(|end| *end <= MAX_LINE).or((all && whole > 0 || whole == MAX_LINE).then_some(whole))
+        let Some(end) = end
+            .filter(|end| *end <= MAX_LINE)
+            .or((all && whole > 0 || whole == MAX_LINE).then_some(whole))
         else {
             return;
         };

@@ -60,8 +60,7 @@ impl Plugins {
     /// JSON value. If this future is dropped, a waiting call is discarded; a running call is
     /// completed without a receiver.
     pub(crate) async fn call(&self, method: &str, args: &str) -> CallResult {
-        let name =
-            MethodName::parse(method).map_err(|error| Error::Refused(error.to_string()))?;
+        let name = MethodName::parse(method).map_err(|error| Error::Refused(error.to_string()))?;
         if args.len() > MAX_ARGS {
             let why = format!("args has {} bytes; at most {MAX_ARGS} are allowed", args.len());
             return Err(Error::Args { method: method.to_owned(), why });

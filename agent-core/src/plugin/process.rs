@@ -49,7 +49,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it has loaded the plugin in `file`, if `trust` vouches for it.
+    /// Starts a worker and waits until it has loaded the plugin in `file`, if `trust` vouches for
+    /// it.
     pub(super) async fn start(
         program: &Program,
         trust: &Trust,
@@ -101,8 +102,8 @@ impl Worker {
     /// Closes the channel and kills the worker if it does not exit soon.
     pub(super) async fn end(mut self) {
         self.channel.close();
-        // After the worker's own exit, the rest of its process group is killed: before the worker is
-        // reaped, so that the group's number is still its own.
+        // After the worker's own exit, the rest of its process group is killed: before the worker
+        // is reaped, so that the group's number is still its own.
         let _ = timeout(EXIT_TIMEOUT, self.ended.readable()).await;
         kill(&mut self.child);
         let _ = timeout(EXIT_TIMEOUT, self.child.wait()).await;
@@ -141,7 +142,9 @@ impl Worker {
                 kill(&mut self.child);
                 Err(Error::TimedOut { method: self.method.clone(), after: bound })
             }
-            Some(Err(err)) if err.kind() == io::ErrorKind::InvalidData => Err(self.broken(&err.to_string())),
+            Some(Err(err)) if err.kind() == io::ErrorKind::InvalidData => {
+                Err(self.broken(&err.to_string()))
+            }
             Some(Err(err)) => Err(self.crashed(&err).await),
             Some(Ok(Answer::Ok(value))) => Ok(value),
             Some(Ok(Answer::Refused(why))) => Err(Error::Refused(why)),

@@ -17,7 +17,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// before it is quarantined for this long.
 const QUARANTINE: Duration = Duration::from_secs(5 * 60);
 
-/// Recent crashes by method. Bounded by the number of plugin files: only a started plugin can crash.
+/// Recent crashes by method. Bounded by the number of plugin files: only a started plugin can
+/// crash.
 #[derive(Debug, Default)]
 pub(super) struct Quarantine(HashMap<MethodName, CrashRecord>);
 
@@ -42,7 +43,8 @@ impl Quarantine {
         now: Instant,
     ) -> bool {
         self.0.retain(|_, record| !record.is_over(now));
-        let fresh = || CrashRecord { identity, crashes: Vec::new(), how: String::new(), until: None };
+        let fresh =
+            || CrashRecord { identity, crashes: Vec::new(), how: String::new(), until: None };
         let record = self.0.entry(method.clone()).or_insert_with(fresh);
         if record.identity != identity {
             *record = fresh();
@@ -81,7 +83,10 @@ impl CrashRecord {
     fn is_over(&self, now: Instant) -> bool {
         match self.until {
             Some(until) => until <= now,
-            None => self.crashes.last().is_none_or(|last| now.saturating_duration_since(*last) >= WITHIN),
+            None => self
+                .crashes
+                .last()
+                .is_none_or(|last| now.saturating_duration_since(*last) >= WITHIN),
         }
     }
 }
@@ -107,7 +112,11 @@ mod tests {
                 quarantined,
                 "{second}"
             );
-            assert_eq!(quarantine.reason(&method, file, at(second)).is_some(), quarantined, "{second}");
+            assert_eq!(
+                quarantine.reason(&method, file, at(second)).is_some(),
+                quarantined,
+                "{second}"
+            );
         }
         let reason = quarantine.reason(&method, file, at(119)).unwrap();
         assert!(reason.contains("for another 299 s") && reason.contains("crash 118"), "{reason}");
@@ -128,7 +137,12 @@ mod tests {
         }
         assert!(quarantine.reason(&method, file, now).is_some());
         assert!(quarantine.reason(&method, other, now).is_none());
-        assert!(quarantine.reason(&MethodName::parse("getinfo.good").unwrap(), file, now).is_none());
-        assert!(!quarantine.add_crash(&method, other, String::new(), now), "a new file has no crashes yet");
+        assert!(
+            quarantine.reason(&MethodName::parse("getinfo.good").unwrap(), file, now).is_none()
+        );
+        assert!(
+            !quarantine.add_crash(&method, other, String::new(), now),
+            "a new file has no crashes yet"
+        );
     }
 }

@@ -20,26 +20,19 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) enum Error {
     /// It can't be read.
-    Read {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// Somebody else could have written it, or it is not a regular file.
-    Untrusted {
-        path: PathBuf,
-        why: String,
-    },
+    Untrusted { path: PathBuf, why: String },
     /// Its text is not a policy.
-    Invalid {
-        path: PathBuf,
-        why: String,
-    },
+    Invalid { path: PathBuf, why: String },
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { path, source } => write!(f, "cannot read the policy {}: {source}", path.display()),
+            Self::Read { path, source } => {
+                write!(f, "cannot read the policy {}: {source}", path.display())
+            }
             Self::Untrusted { path, why } => write!(f, "policy {} rejected: {why}", path.display()),
             Self::Invalid { path, why } => write!(f, "policy {}: {why}", path.display()),
         }
@@ -65,7 +58,9 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Option<Policy>, Error> {
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
     let file = match open(path) {
         Ok(file) => file,
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
         Err(source) => return Err(unreadable(source)),
     };
     check(path, &file).map_err(|why| Error::Untrusted { path: path.to_owned(), why })?;
@@ -96,7 +91,9 @@ fn check(path: &Path, file: &File) -> Result<(), String> {
     }
     if data.mode() & 0o022 != 0 {
         let mode = data.mode() & 0o7777;
-        return Err(format!("it is writable by its group or others (mode {mode:04o}); use chmod go-w"));
+        return Err(format!(
+            "it is writable by its group or others (mode {mode:04o}); use chmod go-w"
+        ));
     }
     if data.len() >= MAX_BYTES {
         return Err(format!("it has {} bytes; it must have fewer than {MAX_BYTES}", data.len()));

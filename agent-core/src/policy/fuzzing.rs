@@ -11,7 +11,9 @@ pub fn policy(bytes: &[u8]) {
     let Ok(policy) = Policy::parse(policy) else { return };
     let names = ["ctl.example.com".to_owned()];
     let bash = Bash { cmd: command.to_owned(), ..Bash::default() };
-    for (method, bash) in [("sync.bash", Some(&bash)), ("async.bash", Some(&bash)), ("agent.info", None)] {
+    for (method, bash) in
+        [("sync.bash", Some(&bash)), ("async.bash", Some(&bash)), ("agent.info", None)]
+    {
         let _ = policy.check(Subject { method, controllers: &names, bash }, None);
     }
 }

@@ -67,9 +67,10 @@ impl Crontabs {
         }
         if names.len() > MAX_FILES {
             let left = names.len() - MAX_FILES;
-            crontabs
-                .problems
-                .push(format!("{}: ignored {left} files beyond the first {MAX_FILES}", dir.display()));
+            crontabs.problems.push(format!(
+                "{}: ignored {left} files beyond the first {MAX_FILES}",
+                dir.display()
+            ));
         }
         crontabs
     }
@@ -92,13 +93,20 @@ impl Crontabs {
         let mut alike: HashMap<String, usize> = HashMap::new();
         for entry in &crontab.entries {
             let mut job = job(entry);
-            let name = format!("{file}:{}:{:08x}", entry.user, crc32(job.to_fields().get().as_bytes()));
+            let name =
+                format!("{file}:{}:{:08x}", entry.user, crc32(job.to_fields().get().as_bytes()));
             let count = alike.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };
             // The agent must not store a job that it could not read back.
             match JobDefinition::from_fields(job.to_fields().get()) {
-                Ok(_) => self.jobs.push(FileJob { definition: job, file: path.to_owned(), line: entry.line }),
-                Err(error) => self.problems.push(format!("{}:{}: {error}", path.display(), entry.line)),
+                Ok(_) => self.jobs.push(FileJob {
+                    definition: job,
+                    file: path.to_owned(),
+                    line: entry.line,
+                }),
+                Err(error) => {
+                    self.problems.push(format!("{}:{}: {error}", path.display(), entry.line))
+                }
             }
         }
     }
@@ -115,7 +123,11 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
         if name.chars().all(is_plain) && name.len() <= MAX_FILE_NAME {
             names.push(name);
         } else {
-            log::debug!("{}/{}: ignored, not a name for a crontab file", dir.display(), name.escape_debug());
+            log::debug!(
+                "{}/{}: ignored, not a name for a crontab file",
+                dir.display(),
+                name.escape_debug()
+            );
         }
     }
     names.sort_unstable();
@@ -139,7 +151,10 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 fn trusted(meta: &std::fs::Metadata) -> io::Result<()> {
     let own = nix::unistd::geteuid().as_raw();
     if meta.uid() != own {
-        return Err(io::Error::other(format!("ignored: it belongs to uid {}, not to uid {own}", meta.uid())));
+        return Err(io::Error::other(format!(
+            "ignored: it belongs to uid {}, not to uid {own}",
+            meta.uid()
+        )));
     }
     if meta.mode() & 0o022 != 0 {
         let mode = meta.mode() & 0o7777;
@@ -157,7 +172,9 @@ fn job(entry: &Entry) -> JobDefinition {
         When::Reboot => REBOOT.to_owned(),
     };
     let timezone = match &entry.when {
-        When::At(expression) if expression.zone_name().is_none() => entry.zone_name().map(str::to_owned),
+        When::At(expression) if expression.zone_name().is_none() => {
+            entry.zone_name().map(str::to_owned)
+        }
         When::At(_) | When::Reboot => None,
     };
     let environment = &entry.environment;

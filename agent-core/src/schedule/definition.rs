@@ -35,9 +35,13 @@ pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
     };
     let entry = crontab::line(&line).map_err(|problem| Error::invalid("line", problem))?;
     let crontab::When::At(expression) = &entry.when else {
-        return Err(Error::invalid("line", format_args!("{REBOOT} is only allowed in crontab files")));
+        return Err(Error::invalid(
+            "line",
+            format_args!("{REBOOT} is only allowed in crontab files"),
+        ));
     };
-    let bash = Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
+    let bash =
+        Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
     Ok(JobDefinition { name, schedule: expression.to_string(), bash: Box::new(bash), options })
 }
 
@@ -152,7 +156,8 @@ impl Reader {
         }
         let options = &job.options;
         let schedule = Arc::new(self.read(job)?.schedule);
-        let horizon = (options.missed == Missed::Once).then(|| i64::try_from(options.horizon).unwrap_or(i64::MAX));
+        let horizon = (options.missed == Missed::Once)
+            .then(|| i64::try_from(options.horizon).unwrap_or(i64::MAX));
         Ok(Some(Times { schedule, jitter: jitter(&self.host, &job.name, options.jitter), horizon }))
     }
 

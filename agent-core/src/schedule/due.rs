@@ -39,7 +39,9 @@ impl Scheduler {
         self.load(&dir, true).await;
         let now = last.now;
         if self.tasks.any_job(|at, last| is_ahead(now, Millis(at).seconds().0, last)) {
-            log::warn!("the clock was set back while the agent was down: planning all jobs from now");
+            log::warn!(
+                "the clock was set back while the agent was down: planning all jobs from now"
+            );
             self.set_clock(now).await;
         } else {
             self.plan_all(|base| base).await;
@@ -102,7 +104,10 @@ impl Scheduler {
                     }
                 }
                 Fate::Missed(at) => {
-                    log::info!("job {name}: skipped the missed runs that were due until {}", Seconds(at));
+                    log::info!(
+                        "job {name}: skipped the missed runs that were due until {}",
+                        Seconds(at)
+                    );
                 }
             }
             if count.is_multiple_of(BATCH) {

@@ -83,7 +83,9 @@ impl Scheduler {
 
     fn times(&self, definition: &JobDefinition) -> Option<Times> {
         let times = self.reader.times(definition);
-        times.inspect_err(|error| log::error!("job {}: not planned: {error}", definition.name)).ok()?
+        times
+            .inspect_err(|error| log::error!("job {}: not planned: {error}", definition.name))
+            .ok()?
     }
 
     /// Returns a job that is due. A job that is due often is not parsed each time.

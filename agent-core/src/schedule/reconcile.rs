@@ -137,7 +137,9 @@ impl Scheduler {
             match known {
                 Some((Some(old), true)) if *old == *file => continue,
                 Some((None, _)) => {
-                    log::error!("{file}: ignored job {name}: a request has set a job with this name");
+                    log::error!(
+                        "{file}: ignored job {name}: a request has set a job with this name"
+                    );
                     continue;
                 }
                 Some((Some(_), _)) | None => {}

@@ -104,7 +104,8 @@ impl Scheduler {
         self.executor.check(&spec).await?;
         let fields = definition.to_fields();
         let name = &definition.name;
-        let known = self.tasks.job(name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+        let known =
+            self.tasks.job(name, |job| (job.file.clone(), job.fields.get() == fields.get()));
         match known {
             Some((Some(file), _)) => {
                 return Err(Error::InFile { job: definition.name, file: file.to_string() });
@@ -131,9 +132,7 @@ impl Scheduler {
     pub(crate) async fn remove(&self, name: &str) -> Result<(), Error> {
         match self.tasks.job(name, |job| job.file.clone()) {
             None => Ok(()),
-            Some(Some(file)) => {
-                Err(Error::InFile { job: name.to_owned(), file: file.to_string() })
-            }
+            Some(Some(file)) => Err(Error::InFile { job: name.to_owned(), file: file.to_string() }),
             Some(None) => {
                 self.tasks.remove_jobs(vec![name.to_owned()]).await?;
                 self.plan().remove(name);
@@ -144,7 +143,11 @@ impl Scheduler {
 
     /// Returns the jobs whose names sort after one, at most `limit`.
     pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Vec<JobListing> {
-        self.tasks.jobs(after, limit).into_iter().filter_map(|status| self.listing(status)).collect()
+        self.tasks
+            .jobs(after, limit)
+            .into_iter()
+            .filter_map(|status| self.listing(status))
+            .collect()
     }
 
     fn listing(&self, status: JobStatus) -> Option<JobListing> {

@@ -105,7 +105,9 @@ const KINDS: [Kind; 8] = [
     Kind {
         expression: "0 0 9 ? * MON-FRI",
         is_wild: false,
-        matches: |wall| (wall.hour, wall.minute, wall.second) == (9, 0, 0) && (1..=5).contains(&wall.weekday),
+        matches: |wall| {
+            (wall.hour, wall.minute, wall.second) == (9, 0, 0) && (1..=5).contains(&wall.weekday)
+        },
         jitter: 3,
         horizon: Some(DAY),
     },
@@ -217,12 +219,20 @@ impl World {
                 outages.insert(at, Outage { until: at + long, killed });
             }
         }
-        Self { zone: zone.clone(), begin, offsets, outages, luck: random.below(i64::from(u16::MAX)) }
+        Self {
+            zone: zone.clone(),
+            begin,
+            offsets,
+            outages,
+            luck: random.below(i64::from(u16::MAX)),
+        }
     }
 
     /// Returns the time that the clock shows.
     fn now(&self, passed: i64) -> i64 {
-        self.begin + passed + self.offsets.range(..=passed).next_back().map_or(0, |(_, offset)| *offset)
+        self.begin
+            + passed
+            + self.offsets.range(..=passed).next_back().map_or(0, |(_, offset)| *offset)
     }
 
     fn is_durable(&self, job: usize, at: i64) -> bool {
@@ -253,7 +263,8 @@ impl Schedules {
     fn new(zone: &Zone) -> Self {
         let compile = |(job, kind): (usize, &Kind)| {
             let schedule = Schedule::new(&Expression::parse(kind.expression).unwrap(), zone, None);
-            let times = Times { schedule: Arc::new(schedule), jitter: kind.jitter, horizon: kind.horizon };
+            let times =
+                Times { schedule: Arc::new(schedule), jitter: kind.jitter, horizon: kind.horizon };
             (job.to_string(), times)
         };
         Self(KINDS.iter().enumerate().map(compile).collect())
@@ -322,7 +333,8 @@ fn planned(world: &World) -> Vec<Run> {
 /// Applies docs/schedules.md rule 28 by the letter: every second, every job, a list of its times.
 fn brute_force(world: &World) -> Vec<Run> {
     let span = (world.begin - 40 * DAY, world.begin + 80 * DAY);
-    let all: Vec<Vec<i64>> = KINDS.iter().map(|kind| kind.all(&world.zone, span.0, span.1)).collect();
+    let all: Vec<Vec<i64>> =
+        KINDS.iter().map(|kind| kind.all(&world.zone, span.0, span.1)).collect();
     // The instant after which a job's times count, the same as far as a kill preserves it, and the
     // first start after it.
     let mut after = [world.begin; KINDS.len()];
@@ -366,7 +378,10 @@ fn brute_force(world: &World) -> Vec<Run> {
                 after[job] = newest;
                 let late = now - newest - kind.jitter;
                 let is_due = late <= GRACE || kind.horizon.is_some_and(|horizon| late <= horizon);
-                if is_due && (!outage.is_some_and(|outage| outage.killed) || world.is_durable(job, newest)) {
+                if is_due
+                    && (!outage.is_some_and(|outage| outage.killed)
+                        || world.is_durable(job, newest))
+                {
                     durable[job] = newest;
                     runs.push((passed, job, newest));
                 }
@@ -416,8 +431,10 @@ fn without_trouble_every_run_starts_in_its_second() {
             };
             let mut wanted: Vec<Run> = Vec::new();
             for (job, kind) in KINDS.iter().enumerate() {
-                let starts =
-                    kind.all(&zone, begin, begin + DAYS * DAY).into_iter().skip_while(|at| *at == begin);
+                let starts = kind
+                    .all(&zone, begin, begin + DAYS * DAY)
+                    .into_iter()
+                    .skip_while(|at| *at == begin);
                 let starts = starts.map(|at| (at + kind.jitter - begin, job, at));
                 wanted.extend(starts.filter(|(passed, ..)| *passed < DAYS * DAY));
             }

@@ -35,9 +35,8 @@ impl Moment {
     /// # Errors
     /// [`Error::System`], which Linux never reports here.
     pub(crate) fn now() -> Result<Self, Error> {
-        let read = |clock| {
-            clock_gettime(clock).map_err(|errno| Error::system("clock_gettime", errno))
-        };
+        let read =
+            |clock| clock_gettime(clock).map_err(|errno| Error::system("clock_gettime", errno));
         let now = read(Clock::CLOCK_REALTIME)?;
         Ok(Self {
             now: now.tv_sec(),
@@ -48,7 +47,9 @@ impl Moment {
 
     /// Returns the seconds by which the wall clock was set between an earlier moment and this one.
     pub(crate) fn set_since(self, earlier: Self) -> i64 {
-        self.now.saturating_sub(earlier.now).saturating_sub(self.uptime.saturating_sub(earlier.uptime))
+        self.now
+            .saturating_sub(earlier.now)
+            .saturating_sub(self.uptime.saturating_sub(earlier.uptime))
     }
 }
 
@@ -87,7 +88,8 @@ impl Timer {
         let Some(at) = at.map(|at| TimeSpec::new(at.max(1), 0) - LEAD) else {
             return timer.unset().map(|()| true).map_err(failed);
         };
-        let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
+        let flags =
+            TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
         match timer.set(Expiration::OneShot(at), flags) {
             Ok(()) => Ok(true),
             // The timer is set all the same, and reports the change only once.
@@ -100,7 +102,9 @@ impl Timer {
     pub(crate) async fn expired(&self) {
         loop {
             // The descriptor is the timer's own: this only fails when the event loop stops.
-            let Ok(mut ready) = self.watched.readable().await else { return std::future::pending().await };
+            let Ok(mut ready) = self.watched.readable().await else {
+                return std::future::pending().await;
+            };
             let mut count = [0; 8];
             match nix::unistd::read(&self.timer, &mut count) {
                 Err(Errno::EAGAIN) => ready.clear_ready(),

@@ -35,7 +35,8 @@ impl Watch {
     /// [`Error::System`]: the host has no more inotify instances or watches.
     pub(crate) fn new(dir: &Path) -> Result<Self, Error> {
         let failed = |errno: Errno| Error::system("inotify_init1", errno);
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+        let inotify =
+            Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
         let second = inotify.as_fd().try_clone_to_owned();
         let watched = second
             .and_then(|second| readiness::watch(second, Interest::READABLE))
@@ -51,7 +52,9 @@ impl Watch {
     /// As [`Watch::new`].
     pub(crate) async fn changed(&mut self) -> Result<(), Error> {
         loop {
-            let Ok(mut ready) = self.watched.readable().await else { return std::future::pending().await };
+            let Ok(mut ready) = self.watched.readable().await else {
+                return std::future::pending().await;
+            };
             match self.inotify.read_events() {
                 Err(Errno::EAGAIN) => ready.clear_ready(),
                 // Lost events are changes too.
@@ -85,7 +88,8 @@ impl Watch {
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ATTRIB;
-        let itself = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_ONLYDIR;
+        let itself =
+            AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_ONLYDIR;
         let above = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
         for (depth, dir) in self.dir.ancestors().enumerate() {
             let flags = itself | if depth == 0 { content } else { above };

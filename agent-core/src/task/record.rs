@@ -66,7 +66,8 @@ pub(crate) struct Job {
 
 impl PartialEq for Job {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |job: &Self| (job.name.clone(), job.at, job.file.clone(), job.last, job.boot.clone());
+        let parts =
+            |job: &Self| (job.name.clone(), job.at, job.file.clone(), job.last, job.boot.clone());
         parts(self) == parts(other) && self.fields.get() == other.fields.get()
     }
 }
@@ -160,7 +161,8 @@ impl Serialize for Command {
 impl<'de> Deserialize<'de> for Command {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = Map::deserialize(deserializer)?;
-        let bash = Bash::parse(Params::new(&fields), MAX_TASK_TIMEOUT).map_err(de::Error::custom)?;
+        let bash =
+            Bash::parse(Params::new(&fields), MAX_TASK_TIMEOUT).map_err(de::Error::custom)?;
         Ok(Self::new(bash))
     }
 }

@@ -78,8 +78,8 @@ impl SpoolDir {
         {
             return Ok(found);
         }
-        let found = statvfs::fstatvfs(&*self.dir)
-            .map_err(|errno| Error::file(&self.path, errno))?;
+        let found =
+            statvfs::fstatvfs(&*self.dir).map_err(|errno| Error::file(&self.path, errno))?;
         let found = FreeSpace {
             bytes: found.blocks_available().saturating_mul(found.fragment_size()),
             files: if found.files() == 0 { u64::MAX } else { found.files_available() },

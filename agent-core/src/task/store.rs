@@ -83,7 +83,10 @@ impl Store {
             log::error!("{path} is not a journal: renamed it to {name} and started a new one");
         }
         if recovered.damaged > 0 {
-            log::error!("{path}: {} bytes are damaged; the records in them are lost", recovered.damaged);
+            log::error!(
+                "{path}: {} bytes are damaged; the records in them are lost",
+                recovered.damaged
+            );
         }
         Ok(Arc::new(Self { live, committer, since: Instant::now() }))
     }
@@ -128,7 +131,8 @@ impl Store {
         let is_new = records.iter().any(|record| matches!(record, Record::Accepted(_)));
         // Nor may records that are only informative take that room: a job that is due every second
         // would, on a full disk.
-        let is_job = records.iter().any(|record| matches!(record, Record::Job(_) | Record::Skipped(_)));
+        let is_job =
+            records.iter().any(|record| matches!(record, Record::Job(_) | Record::Skipped(_)));
         let priority = match (is_new, is_job) {
             (true, _) => Priority::New { follow_up: RESERVED },
             (false, true) => Priority::New { follow_up: 0 },

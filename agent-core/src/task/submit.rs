@@ -61,7 +61,11 @@ impl Tasks {
     /// # Errors
     /// [`Error::Differs`], [`Error::Start`], [`Error::NoSpace`], [`Error::Busy`],
     /// [`Error::Journal`].
-    pub(crate) async fn submit(&self, id: &str, submission: Submission) -> Result<Submitted, Error> {
+    pub(crate) async fn submit(
+        &self,
+        id: &str,
+        submission: Submission,
+    ) -> Result<Submitted, Error> {
         if let Some(status) = self.known(id, &submission.digest)? {
             return Ok(Submitted::Known(status));
         }
@@ -109,7 +113,8 @@ impl Tasks {
         let settings = self.runner.settings();
         let shape = Shape::of(&bash, self.executor.settings().max_output as u64);
         let job = run.as_deref().map(|run| run.job.as_str());
-        let forgotten = self.make_room(&settings, shape.most_bytes(), size_of_command(&bash), job)?;
+        let forgotten =
+            self.make_room(&settings, shape.most_bytes(), size_of_command(&bash), job)?;
         let mut records: Vec<Record> = forgotten.iter().map(|n| Record::Forgotten(*n)).collect();
         let (n, with_files) = {
             let mut table = self.store.table();
@@ -118,7 +123,15 @@ impl Tasks {
             (table.take_number(), with_files)
         };
         let (id, at) = (id.to_owned(), clock::now().0);
-        records.push(Record::Accepted(Accepted { n, id, at, digest, shape, bash: Some(command), run }));
+        records.push(Record::Accepted(Accepted {
+            n,
+            id,
+            at,
+            digest,
+            shape,
+            bash: Some(command),
+            run,
+        }));
         let records = match job_run {
             // Boxed: tasks that are not a job's run need not carry its state.
             Some(run) => {

@@ -63,10 +63,16 @@ impl Supervisors {
     ///
     /// # Errors
     /// epoll_ctl(2): no memory, or too many watches.
-    pub(super) fn add(&self, n: u64, process: PidFd, urgent: bool) -> io::Result<oneshot::Receiver<()>> {
+    pub(super) fn add(
+        &self,
+        n: u64,
+        process: PidFd,
+        urgent: bool,
+    ) -> io::Result<oneshot::Receiver<()>> {
         let (ended, end) = oneshot::channel();
         let mut waiting = self.waiting();
-        self.epoll.add(&process, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, n))?;
+        self.epoll
+            .add(&process, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, n))?;
         waiting.urgent += usize::from(urgent);
         waiting.by_task.insert(n, Supervisor { process, urgent, ended });
         Ok(end)

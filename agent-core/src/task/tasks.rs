@@ -116,7 +116,9 @@ impl Tasks {
                     (task.n, task.may_have_files(), task.run.is_some())
                 }
                 Phase::Ended { acked: true, .. } => return Ok(()),
-                Phase::Waiting(_) | Phase::Running(_) => return Err(Error::NotEnded(id.to_owned())),
+                Phase::Waiting(_) | Phase::Running(_) => {
+                    return Err(Error::NotEnded(id.to_owned()));
+                }
             },
         };
         let acked = vec![Record::Acked(n)];
@@ -144,7 +146,12 @@ impl Tasks {
             (task.n, task.shape, task.phase.clone())
         };
         if let Phase::Ended { acked: true, .. } = phase {
-            return Ok(OutputChunk { offset, bytes: Vec::new(), ended: true, base64: shape.base64 });
+            return Ok(OutputChunk {
+                offset,
+                bytes: Vec::new(),
+                ended: true,
+                base64: shape.base64,
+            });
         }
         self.runner.output(n, shape, &phase, offset, stderr, MAX_CHUNK)
     }
@@ -161,7 +168,11 @@ impl Tasks {
     }
 
     fn number(&self, id: &str) -> Result<u64, Error> {
-        self.store.table().find(id).map(|task| task.n).ok_or_else(|| Error::NoSuchTask(id.to_owned()))
+        self.store
+            .table()
+            .find(id)
+            .map(|task| task.n)
+            .ok_or_else(|| Error::NoSuchTask(id.to_owned()))
     }
 }
 

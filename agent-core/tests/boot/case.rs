@@ -10,7 +10,8 @@ use nix::unistd::Pid;
 use test_support::{Scratch, wait_some, wait_until};
 
 /// An agent that runs until SIGTERM, and then exits at once.
-pub(crate) const CALM: &str = "trap 'echo bye; exit 0' TERM; echo up $$; while :; do sleep 60 & wait; done";
+pub(crate) const CALM: &str =
+    "trap 'echo bye; exit 0' TERM; echo up $$; while :; do sleep 60 & wait; done";
 
 /// One line of the flood tests: 32 bytes with its newline.
 pub(crate) const FLOOD_LINE: &str = "0123456789abcdef012345678901234";
@@ -87,14 +88,17 @@ impl Case {
 
     /// Waits until the log contains `text`, and returns the log.
     pub(crate) fn log_until(&self, text: &str) -> String {
-        wait_some(&format!("`{text}` in the log"), || Some(self.log()).filter(|log| log.contains(text)))
+        wait_some(&format!("`{text}` in the log"), || {
+            Some(self.log()).filter(|log| log.contains(text))
+        })
     }
 
     /// Returns the pid that the `number`th agent printed after `up`.
     pub(crate) fn agent_pid(&self, number: usize) -> Pid {
         wait_some("the agent's pid in the log", || {
             let log = self.log();
-            let line = log.split_inclusive('\n').filter(|line| line.starts_with("up ")).nth(number)?;
+            let line =
+                log.split_inclusive('\n').filter(|line| line.starts_with("up ")).nth(number)?;
             line.strip_suffix('\n')?[3..].parse().ok().map(Pid::from_raw)
         })
     }

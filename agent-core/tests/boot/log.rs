@@ -11,7 +11,8 @@ use crate::case::{CALM, Case, FLOOD_LINE, proc_status};
 
 #[test]
 fn hup_reopens_the_log_and_reaches_the_agent() {
-    let mut case = Case::new("trap 'echo got HUP' HUP; echo up $$; while :; do sleep 60 & wait; done");
+    let mut case =
+        Case::new("trap 'echo got HUP' HUP; echo up $$; while :; do sleep 60 & wait; done");
     let boot = case.foreground();
     fs::rename(case.path("log"), case.path("log.1")).unwrap();
     kill(boot, Signal::SIGHUP).unwrap();
@@ -56,7 +57,8 @@ fn a_flood_of_output_arrives_whole_and_boot_stays_small() {
 
 #[test]
 fn a_long_line_without_end_is_split() {
-    let mut case = Case::new("head -c 1000000 /dev/zero | tr '\\0' Q; echo; echo up; exec sleep 60");
+    let mut case =
+        Case::new("head -c 1000000 /dev/zero | tr '\\0' Q; echo; echo up; exec sleep 60");
     case.foreground();
     let log = case.log();
     assert_eq!(log.bytes().filter(|&byte| byte == b'Q').count(), 1_000_000);
@@ -84,7 +86,9 @@ fn a_full_disk_costs_lines_but_never_stops_the_agent() {
         until [ -e agent.said ]; do sleep 0.02; done
         kill $boot; wait $boot; status=$?; cp small/log after; exit $status"#;
     let mut shell = Command::new("unshare");
-    shell.args(["-m", "--propagation", "private", "/bin/bash", "-c", script]).current_dir(case.dir());
+    shell
+        .args(["-m", "--propagation", "private", "/bin/bash", "-c", script])
+        .current_dir(case.dir());
     let status = shell.env("BOOT", env!("CARGO_BIN_EXE_boot")).status().unwrap();
     assert!(status.success(), "{status}");
     let after = fs::read_to_string(case.path("after")).unwrap();
@@ -92,7 +96,8 @@ fn a_full_disk_costs_lines_but_never_stops_the_agent() {
     let lost: usize = notice.expect(&after).split(' ').nth(3).unwrap().parse().unwrap();
     let full = fs::read(case.path("full")).unwrap();
     assert!(full.len() >= 128 * 1024);
-    let whole = full.split(|&byte| byte == b'\n').filter(|&line| line == FLOOD_LINE.as_bytes()).count();
+    let whole =
+        full.split(|&byte| byte == b'\n').filter(|&line| line == FLOOD_LINE.as_bytes()).count();
     assert_eq!(whole + lost, 4_000_000 / 32, "every line is in the log or in the count");
     assert!(after.contains("\nagain\n"), "{after}");
 }

@@ -29,7 +29,8 @@ fn a_second_boot_is_refused_with_the_pid_of_the_first() {
 #[test]
 fn only_one_of_many_simultaneous_boots_runs() {
     let case = Case::new(CALM);
-    let launchers: Vec<Child> = (0..8).map(|_| case.boot().stderr(Stdio::null()).spawn().unwrap()).collect();
+    let launchers: Vec<Child> =
+        (0..8).map(|_| case.boot().stderr(Stdio::null()).spawn().unwrap()).collect();
     let ends = launchers.into_iter().map(|mut child| child.wait().unwrap().code().unwrap());
     let mut ends: Vec<i32> = ends.collect();
     ends.sort_unstable();
@@ -40,7 +41,8 @@ fn only_one_of_many_simultaneous_boots_runs() {
 #[test]
 fn a_stale_pid_file_is_replaced_whatever_its_content() {
     // Our own pid: the number of a live process proves nothing without the lock.
-    for stale in [std::process::id().to_string(), "99999999999999999999 junk".into(), String::new()] {
+    for stale in [std::process::id().to_string(), "99999999999999999999 junk".into(), String::new()]
+    {
         let mut case = Case::new(CALM);
         fs::write(case.path("pid"), stale).unwrap();
         let boot = case.foreground();
@@ -66,7 +68,11 @@ fn links_and_special_files_are_refused_as_pid_file_and_log() {
         ("a dangling link", |path| symlink("/nowhere/at/all", path).unwrap(), "symbolic link"),
         ("a FIFO", |path| mkfifo(path, Mode::S_IRWXU).unwrap(), "not a regular file"),
         ("a directory", |path| fs::create_dir(path).unwrap(), "directory"),
-        ("a hard link", |path| fs::hard_link(path.with_file_name("victim"), path).unwrap(), "hard link"),
+        (
+            "a hard link",
+            |path| fs::hard_link(path.with_file_name("victim"), path).unwrap(),
+            "hard link",
+        ),
     ];
     for file in ["pid", "log"] {
         for (what, plant, expected) in plants {

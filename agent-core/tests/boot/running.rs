@@ -39,7 +39,10 @@ fn without_a_log_the_agent_writes_to_boots_own_output() {
     assert_eq!(output.status.code(), Some(0), "dying from TERM is a clean stop");
     assert_eq!(output.stdout, b"out\n");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("err\n") && stderr.contains("INFO boot: SIGTERM: stopping"), "{stderr}");
+    assert!(
+        stderr.contains("err\n") && stderr.contains("INFO boot: SIGTERM: stopping"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -49,17 +52,25 @@ fn the_agent_gets_its_arguments_but_no_descriptor_or_signal_state() {
         // With an open descriptor and ignored signals, as a careless launcher leaves them.
         let mut shell = Command::new("/bin/bash");
         shell.args(["-c", "trap '' HUP TERM CHLD; exec 7</etc/passwd; exec \"$0\" \"$@\""]);
-        shell.args([env!("CARGO_BIN_EXE_boot"), "-f", "--agent", agent, "-L"]).arg(case.path("log"));
+        shell
+            .args([env!("CARGO_BIN_EXE_boot"), "-f", "--agent", agent, "-L"])
+            .arg(case.path("log"));
         case.boots.push(shell.arg("--").args(arguments).spawn().unwrap());
         case.log_until(last);
-        assert_eq!(case.stop(Signal::SIGTERM).code(), Some(0), "TERM and CHLD work although they were ignored");
+        assert_eq!(
+            case.stop(Signal::SIGTERM).code(),
+            Some(0),
+            "TERM and CHLD work although they were ignored"
+        );
         case.log()
     };
     let log = run("/bin/ls", &["-l", "/proc/self/fd"], "agent exited (exit status: 0)");
     let targets: Vec<&str> = log.lines().filter(|line| line.contains(" -> ")).collect();
     // The fourth is the directory that ls itself reads.
     assert_eq!(targets.len(), 4, "{log}");
-    for (line, target) in targets.iter().zip(["0 -> /dev/null", "1 -> pipe:", "2 -> pipe:", "3 -> /proc/"]) {
+    for (line, target) in
+        targets.iter().zip(["0 -> /dev/null", "1 -> pipe:", "2 -> pipe:", "3 -> /proc/"])
+    {
         assert!(line.contains(target), "{log}");
     }
     let log = run("/bin/grep", &["-E", "^Sig(Blk|Ign):", "/proc/self/status"], "SigIgn");
@@ -75,7 +86,8 @@ fn the_agent_gets_its_arguments_but_no_descriptor_or_signal_state() {
 fn a_daemon_outlives_its_launcher_away_from_the_terminal() {
     let case = Case::new(CALM);
     let boot = case.daemon();
-    for (name, target) in [("cwd", "/"), ("fd/0", "/dev/null"), ("fd/1", "/dev/null"), ("fd/2", "/dev/null")]
+    for (name, target) in
+        [("cwd", "/"), ("fd/0", "/dev/null"), ("fd/1", "/dev/null"), ("fd/2", "/dev/null")]
     {
         let link = fs::read_link(format!("/proc/{boot}/{name}")).unwrap();
         assert_eq!(link, Path::new(target), "{name}");
@@ -116,7 +128,8 @@ fn a_missing_agent_is_reported_at_the_start() {
 
 #[test]
 fn wrong_usage_is_status_2() {
-    for arguments in [&["-L", "/nowhere/log"][..], &["--nonsense"], &["-f", "--stop-timeout", "0"]] {
+    for arguments in [&["-L", "/nowhere/log"][..], &["--nonsense"], &["-f", "--stop-timeout", "0"]]
+    {
         let output = Command::new(env!("CARGO_BIN_EXE_boot")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     }

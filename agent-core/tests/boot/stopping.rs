@@ -16,8 +16,9 @@ fn stopping_while_a_restart_is_due_is_immediate_and_clean() {
 
 #[test]
 fn an_agent_that_ignores_term_is_killed_with_its_group_after_the_bound() {
-    let mut case =
-        Case::new("trap '' TERM; sleep 600 & echo child $!; echo up $$; while :; do wait; sleep 1; done");
+    let mut case = Case::new(
+        "trap '' TERM; sleep 600 & echo child $!; echo up $$; while :; do wait; sleep 1; done",
+    );
     case.spawn(&["--stop-timeout", "1"]);
     let agent = case.agent_pid(0);
     let log = case.log();

@@ -20,9 +20,15 @@ async fn a_command_beyond_the_queue_is_rejected_at_once() {
             () = eventually("the first runs", || marker.sleepers().len() == 1) => {}
         }
         let third = run(&executor, spec("true")).await;
-        assert!(matches!(third, Err(StartError::Busy { running: 1, queued: 1 })), "{trees:?} {third:?}");
+        assert!(
+            matches!(third, Err(StartError::Busy { running: 1, queued: 1 })),
+            "{trees:?} {third:?}"
+        );
         marker.kill();
-        assert!(matches!(first.await.unwrap().end, CommandEnd::Signaled { signal: 9, .. } | CommandEnd::Exited(137)));
+        assert!(matches!(
+            first.await.unwrap().end,
+            CommandEnd::Signaled { signal: 9, .. } | CommandEnd::Exited(137)
+        ));
         assert_eq!(second.await.unwrap().end, CommandEnd::Exited(0), "{trees:?}");
         executor.shutdown().await;
     }

@@ -46,8 +46,9 @@ async fn an_agent_killed_with_kill_9_leaves_no_running_command_and_no_cgroup() {
         })
         .await;
         let pid = i32::try_from(agent.id()).unwrap();
-        let of_agent =
-            |pid: &i32| state(*pid).is_some_and(|(_, parent)| parent == i32::try_from(agent.id()).unwrap());
+        let of_agent = |pid: &i32| {
+            state(*pid).is_some_and(|(_, parent)| parent == i32::try_from(agent.id()).unwrap())
+        };
         let helpers: Vec<i32> = processes().into_iter().filter(of_agent).collect();
         agent.kill().unwrap();
         agent.wait().unwrap();
@@ -60,8 +61,10 @@ async fn an_agent_killed_with_kill_9_leaves_no_running_command_and_no_cgroup() {
         kept.kill();
         if trees == Trees::Cgroup {
             let leaves = || leaves_of(pid);
-            eventually("the leaves are gone but the one kept", || leaves().is_none_or(|leaves| leaves <= 1))
-                .await;
+            eventually("the leaves are gone but the one kept", || {
+                leaves().is_none_or(|leaves| leaves <= 1)
+            })
+            .await;
             // The next agent sweeps what could not be removed.
             eventually("the sleeper is gone", || kept.sleepers().is_empty()).await;
             roles::play("zombies", trees);

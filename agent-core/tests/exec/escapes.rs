@@ -20,8 +20,16 @@ const TRICKS: [(&str, &str, usize); 10] = [
         "(setsid bash -c 'trap \"\" TERM HUP; sleep 1000 & sleep 1000; sleep 1000' &); sleep 1000",
         25,
     ),
-    ("closed output", "exec <&- >&- 2>&-; setsid sleep 1000 & trap '' TERM; sleep 1000; sleep 1000", 25),
-    ("pipe-holding grandchild", "bash -c '(trap \"\" TERM HUP; setsid sleep 1000 &)'; sleep 1000", 25),
+    (
+        "closed output",
+        "exec <&- >&- 2>&-; setsid sleep 1000 & trap '' TERM; sleep 1000; sleep 1000",
+        25,
+    ),
+    (
+        "pipe-holding grandchild",
+        "bash -c '(trap \"\" TERM HUP; setsid sleep 1000 &)'; sleep 1000",
+        25,
+    ),
     ("ignores TERM", "trap '' TERM HUP INT QUIT; sleep 1000 & sleep 1000; sleep 1000", 25),
     (
         "fork bomb",
@@ -169,7 +177,8 @@ async fn no_trick_survives_a_time_out() {
 async fn a_hundred_runs_of_each_trick() {
     let mut tolls = Vec::new();
     for (trees, executor) in executors(&ExecSettings::default()) {
-        for (number, (name, ..)) in TRICKS.iter().enumerate().filter(|(_, trick)| applies(trick.0)) {
+        for (number, (name, ..)) in TRICKS.iter().enumerate().filter(|(_, trick)| applies(trick.0))
+        {
             tolls.push((trees, *name, tally(trees, &executor, number, 100).await));
         }
         executor.shutdown().await;
@@ -177,6 +186,10 @@ async fn a_hundred_runs_of_each_trick() {
     for (trees, name, toll) in tolls {
         assert_eq!(toll.left, 0, "{trees:?}: {name}");
         assert!(toll.slowest < PROMISE, "{trees:?}: {name}: {:?}", toll.slowest);
-        assert!(name != "fork bomb" || toll.forks >= BOMB * 9 / 10, "{trees:?}: {} forks", toll.forks);
+        assert!(
+            name != "fork bomb" || toll.forks >= BOMB * 9 / 10,
+            "{trees:?}: {} forks",
+            toll.forks
+        );
     }
 }

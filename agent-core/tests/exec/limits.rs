@@ -48,14 +48,20 @@ fn directories() -> Vec<PathBuf> {
 async fn a_command_over_its_memory_limit_is_killed_and_reported_so() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(32 << 20), ..NONE };
-        let greedy = Spec { limits, ..spec("x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}") };
+        let greedy =
+            Spec { limits, ..spec("x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}") };
         let Some(outcome) = kept(run(&executor, greedy).await) else { return };
         // Where the kernel kills a part of the command, its shell may live to tell.
         assert_ne!(outcome.stdout.bytes, b"200000000\n", "{trees:?}");
         assert!(outcome.killed_for_memory, "{trees:?} {outcome:?}");
-        let modest = Spec { limits, ..spec("x=$(head -c 1000000 /dev/zero | tr '\\0' x); echo ${#x}") };
+        let modest =
+            Spec { limits, ..spec("x=$(head -c 1000000 /dev/zero | tr '\\0' x); echo ${#x}") };
         let outcome = run(&executor, modest).await.unwrap();
-        assert_eq!((outcome.end, outcome.killed_for_memory), (CommandEnd::Exited(0), false), "{trees:?}");
+        assert_eq!(
+            (outcome.end, outcome.killed_for_memory),
+            (CommandEnd::Exited(0), false),
+            "{trees:?}"
+        );
         assert_eq!(outcome.stdout.bytes, b"1000000\n");
         executor.shutdown().await;
     }
@@ -78,7 +84,8 @@ async fn a_command_cannot_have_more_processes_than_its_limit() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let outcome = tokio::select! { outcome = running => outcome, () = watching => panic!("endless") };
+        let outcome =
+            tokio::select! { outcome = running => outcome, () = watching => panic!("endless") };
         let Some(outcome) = kept(outcome) else { return };
         assert!(most <= 4, "{trees:?}: {most} beside the shell");
         let printed = String::from_utf8(outcome.stdout.bytes).unwrap();
@@ -96,7 +103,8 @@ async fn a_command_gets_its_share_of_a_processor_and_no_more() {
         let limits = Limits { cpu: Some(20), ..NONE };
         let timeout = Some(Duration::from_secs(2));
         let outcome =
-            run(&executor, Spec { limits, timeout, ..spec("trap '' TERM; while :; do :; done") }).await;
+            run(&executor, Spec { limits, timeout, ..spec("trap '' TERM; while :; do :; done") })
+                .await;
         let Some(outcome) = kept(outcome) else { return };
         let usage = outcome.usage.unwrap();
         let share = (usage.user + usage.system).as_secs_f64() / outcome.wall.as_secs_f64();
@@ -134,7 +142,9 @@ async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_le
 
         // A background child stays within them; when it is gone they are.
         let marker = Marker::new();
-        run(&executor, Spec { limits, ..spec(&marker.script("sleep MARK >&- 2>&- &")) }).await.unwrap();
+        run(&executor, Spec { limits, ..spec(&marker.script("sleep MARK >&- 2>&- &")) })
+            .await
+            .unwrap();
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         marker.kill();
         eventually("it ends", || marker.sleepers().is_empty()).await;
@@ -145,6 +155,7 @@ async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_le
         let holds_one = |path: &PathBuf| {
             fs::read_dir(path).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
         };
-        eventually("no directory of a command is left", || !directories().iter().any(holds_one)).await;
+        eventually("no directory of a command is left", || !directories().iter().any(holds_one))
+            .await;
     }
 }

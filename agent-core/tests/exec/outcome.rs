@@ -27,7 +27,8 @@ async fn an_end_by_status_or_signal_is_told_as_it_was() {
 #[tokio::test]
 async fn what_a_command_used_is_told() {
     for (trees, executor) in executors(&ExecSettings::default()) {
-        let outcome = run(&executor, spec("i=0; while ((i < 50000)); do ((i++)); done")).await.unwrap();
+        let outcome =
+            run(&executor, spec("i=0; while ((i < 50000)); do ((i++)); done")).await.unwrap();
         let usage = outcome.usage.unwrap();
         assert!(usage.user > Duration::ZERO && usage.max_rss_kib > 500, "{trees:?} {usage:?}");
         assert!(outcome.wall >= usage.user, "{trees:?}");
@@ -43,9 +44,13 @@ async fn what_a_command_used_is_told_however_it_was_ended() {
     {
         for rest in ["kill -9 $$", "sleep 100", "trap '' TERM; sleep 100; sleep 100"] {
             let timeout = Some(Duration::from_secs(1));
-            let outcome = run(&executor, Spec { timeout, ..spec(&format!("{busy} {rest}")) }).await.unwrap();
+            let outcome =
+                run(&executor, Spec { timeout, ..spec(&format!("{busy} {rest}")) }).await.unwrap();
             let usage = outcome.usage.unwrap();
-            assert!(usage.user > Duration::ZERO && usage.max_rss_kib > 500, "{trees:?} {rest}: {usage:?}");
+            assert!(
+                usage.user > Duration::ZERO && usage.max_rss_kib > 500,
+                "{trees:?} {rest}: {usage:?}"
+            );
         }
         executor.shutdown().await;
     }
@@ -53,7 +58,8 @@ async fn what_a_command_used_is_told_however_it_was_ended() {
 
 #[tokio::test]
 async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_the_rest() {
-    for (trees, executor) in executors(&ExecSettings { max_output: 20, ..ExecSettings::default() }) {
+    for (trees, executor) in executors(&ExecSettings { max_output: 20, ..ExecSettings::default() })
+    {
         let outcome = run(&executor, spec("seq 100000 199999")).await.unwrap();
         assert_eq!(outcome.stdout.bytes, b"100000\n10098\n199999\n", "{trees:?}");
         assert_eq!(outcome.stdout.dropped, 700_000 - 20);
@@ -113,7 +119,11 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
         let marker = crate::support::Marker::new();
         let start = Instant::now();
         let outcome = run(&executor, spec(&marker.script("sleep MARK & echo done"))).await.unwrap();
-        assert_eq!((outcome.end, &outcome.stdout.bytes[..]), (CommandEnd::Exited(0), &b"done\n"[..]), "{trees:?}");
+        assert_eq!(
+            (outcome.end, &outcome.stdout.bytes[..]),
+            (CommandEnd::Exited(0), &b"done\n"[..]),
+            "{trees:?}"
+        );
         assert!(start.elapsed() < DEADLINE / 2);
         // Another command's end by force is not its end: it is in no other command's tree.
         let killed = Spec { timeout: Some(Duration::from_millis(50)), ..spec("sleep 100") };
@@ -129,7 +139,9 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
 #[tokio::test]
 async fn a_shell_that_is_missing_or_not_a_program_is_a_clear_error() {
     for shell in ["/no/such/shell", "/etc/passwd"] {
-        for (trees, executor) in executors(&ExecSettings { shell: shell.into(), ..ExecSettings::default() }) {
+        for (trees, executor) in
+            executors(&ExecSettings { shell: shell.into(), ..ExecSettings::default() })
+        {
             for _ in 0..2 {
                 match run(&executor, spec("true")).await {
                     Err(StartError::NotStarted(step @ FailedStep { stage: "shell", .. })) => {

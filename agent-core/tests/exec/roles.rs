@@ -17,7 +17,10 @@ const SAID: &str = "ROLE SAYS ";
 fn command(role: &str, trees: Trees, arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "roles::agent_process", "--ignored", "--nocapture"]);
-    command.env("ROLE", role).env("TREES", format!("{trees:?}")).env("ARGUMENTS", arguments.join(" "));
+    command
+        .env("ROLE", role)
+        .env("TREES", format!("{trees:?}"))
+        .env("ARGUMENTS", arguments.join(" "));
     command.stdin(Stdio::null());
     command
 }
@@ -40,7 +43,9 @@ pub(crate) fn play_with_groups(role: &str, trees: Trees, lines: &str) -> String 
     let mut outer = Command::new("unshare");
     outer.args(["-m", "bash", "-c", r#"mount --bind "$0" /etc/group && exec "$@""#]).arg(&file);
     outer.arg(inner.get_program()).args(inner.get_args());
-    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    outer
+        .envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
     let said = said(&mut outer);
     fs::remove_file(file).unwrap();
     said
@@ -55,15 +60,22 @@ fn said(command: &mut Command) -> String {
 
 pub(crate) fn own_cgroup() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let point = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    let point = mounts
+        .lines()
+        .find(|line| line.contains(" - cgroup2 "))
+        .unwrap()
+        .split(' ')
+        .nth(4)
+        .unwrap();
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
     PathBuf::from(point).join(path)
 }
 
 fn zygote() -> Option<Pid> {
-    let (pid, ..) =
-        children().into_iter().find(|(_, state, name)| name == "basicagent-zyg" && *state != 'Z')?;
+    let (pid, ..) = children()
+        .into_iter()
+        .find(|(_, state, name)| name == "basicagent-zyg" && *state != 'Z')?;
     Some(Pid::from_raw(pid))
 }
 
@@ -74,7 +86,8 @@ async fn agent_process() {
     if role == "tracer" {
         return tracer();
     }
-    let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
+    let trees =
+        if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
     let arguments = std::env::var("ARGUMENTS").unwrap();
     match role.as_str() {
         "groups" => groups(trees).await,
@@ -153,8 +166,14 @@ async fn crowd_figures(trees: Trees) {
     let named = |wanted: &str| -> Vec<i32> {
         children().into_iter().filter(|(_, _, name)| name == wanted).map(|(pid, ..)| pid).collect()
     };
-    let now =
-        || (own_status("VmRSS"), pss(&own), pss(&named("basicagent-zyg")), pss(&named("basicagent-keep")));
+    let now = || {
+        (
+            own_status("VmRSS"),
+            pss(&own),
+            pss(&named("basicagent-zyg")),
+            pss(&named("basicagent-keep")),
+        )
+    };
     let before = now();
     let all: Vec<_> = (0..CROWD)
         .map(|_| {
@@ -180,7 +199,8 @@ async fn crowd_figures(trees: Trees) {
 }
 
 async fn zombies(trees: Trees) {
-    let executor = start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
+    let executor =
+        start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
     for cmd in ["true", "sleep 0.2 & true", "(sleep 0.1 &); exit 3", "kill -9 $$"] {
         run(&executor, spec(cmd)).await.unwrap();
     }
@@ -188,7 +208,8 @@ async fn zombies(trees: Trees) {
         let timeout = Some(Duration::from_millis(100));
         run(&executor, Spec { timeout, ..spec(cmd) }).await.unwrap();
     }
-    executor.reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
+    executor
+        .reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap_err();
     // A keeper is reaped right after the answer.
     eventually("only the zygote", || children().len() == 1).await;
@@ -201,8 +222,11 @@ async fn zombies(trees: Trees) {
 }
 
 async fn zygote_killed(trees: Trees) {
-    let executor = start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
-    let end = |outcome: Result<agent_core::exec::Outcome, StartError>| format!("{:?}", outcome.unwrap().end);
+    let executor =
+        start(trees, ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() });
+    let end = |outcome: Result<agent_core::exec::Outcome, StartError>| {
+        format!("{:?}", outcome.unwrap().end)
+    };
     let marker = Marker::new();
     let timed = Marker::new();
     let timeout = Some(Duration::from_secs(3));
@@ -210,15 +234,19 @@ async fn zygote_killed(trees: Trees) {
         eventually("both run", || marker.sleepers().len() + timed.sleepers().len() == 2).await;
         let old = zygote().unwrap();
         signal::kill(old, Signal::SIGKILL).unwrap();
-        let (first, second) = (run(&executor, spec("true")).await, run(&executor, spec("true")).await);
+        let (first, second) =
+            (run(&executor, spec("true")).await, run(&executor, spec("true")).await);
         assert_ne!(zygote().unwrap(), old);
         marker.kill();
         (first, second)
     };
     let cmd = marker.script("sleep MARK; exit 7");
     let timed_cmd = timed.script("(setsid sleep MARK &) ; sleep 100");
-    let (before, (first, second), timed_out) =
-        tokio::join!(run(&executor, spec(&cmd)), kill, run(&executor, Spec { timeout, ..spec(&timed_cmd) }),);
+    let (before, (first, second), timed_out) = tokio::join!(
+        run(&executor, spec(&cmd)),
+        kill,
+        run(&executor, Spec { timeout, ..spec(&timed_cmd) }),
+    );
     for outcome in [before, first, second, timed_out] {
         say(end(outcome));
     }
@@ -236,12 +264,14 @@ async fn zygote_killed_often(trees: Trees) {
     let log = || fs::read_to_string(&path).unwrap_or_default();
     let all: Vec<_> = (0..COMMANDS)
         .map(|number| {
-            let (executor, cmd) = (executor.clone(), format!("echo {number} >> {}", path.display()));
+            let (executor, cmd) =
+                (executor.clone(), format!("echo {number} >> {}", path.display()));
             tokio::spawn(async move { run(&executor, spec(&cmd)).await })
         })
         .collect();
     for kill in 1..=KILLS {
-        eventually("some have begun", || log().lines().count() >= kill * COMMANDS / (KILLS + 2)).await;
+        eventually("some have begun", || log().lines().count() >= kill * COMMANDS / (KILLS + 2))
+            .await;
         if let Some(zygote) = zygote() {
             let _ = signal::kill(zygote, Signal::SIGKILL);
         }
@@ -274,7 +304,9 @@ async fn sleeper(trees: Trees, markers: &str) {
     let (marker, kept) = markers.split_once(' ').unwrap();
     let executor = start(trees, ExecSettings::default());
     run(&executor, spec(&format!("sleep {kept} >/dev/null 2>&1 &"))).await.unwrap();
-    let cmd = format!("setsid sleep {marker} & exec >&- 2>&-; trap '' TERM; sleep {marker}; sleep {marker}");
+    let cmd = format!(
+        "setsid sleep {marker} & exec >&- 2>&-; trap '' TERM; sleep {marker}; sleep {marker}"
+    );
     let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;
 }
 

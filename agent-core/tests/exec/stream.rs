@@ -21,7 +21,8 @@ async fn read(mut pieces: mpsc::Receiver<OutputPiece>) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn nothing_kept(outcome: &Outcome) -> bool {
-    outcome.stdout.bytes.is_empty() && outcome.stderr.as_ref().is_none_or(|stderr| stderr.bytes.is_empty())
+    outcome.stdout.bytes.is_empty()
+        && outcome.stderr.as_ref().is_none_or(|stderr| stderr.bytes.is_empty())
 }
 
 #[tokio::test]
@@ -80,7 +81,11 @@ async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
         };
         let (outcome, size) = tokio::join!(running, slow);
         let outcome = outcome.unwrap();
-        assert_eq!((outcome.end, outcome.stdout.dropped, size), (CommandEnd::Exited(0), 0, 60_000), "{trees:?}");
+        assert_eq!(
+            (outcome.end, outcome.stdout.dropped, size),
+            (CommandEnd::Exited(0), 0, 60_000),
+            "{trees:?}"
+        );
         marker.kill();
         executor.shutdown().await;
     }
@@ -90,7 +95,8 @@ async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
 async fn a_reader_that_is_gone_ends_no_command() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
-        let running = executor.stream(spec("yes | head -c 3000000; exit 7"), reader, future::pending());
+        let running =
+            executor.stream(spec("yes | head -c 3000000; exit 7"), reader, future::pending());
         let leaves = async {
             pieces.recv().await.unwrap();
             drop(pieces);

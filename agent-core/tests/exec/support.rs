@@ -97,10 +97,12 @@ pub(crate) fn state(pid: i32) -> Option<(char, i32)> {
 /// Our children, zombies included, with their names.
 pub(crate) fn children() -> Vec<(i32, char, String)> {
     let own = i32::try_from(std::process::id()).unwrap();
-    let name =
-        |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-    let of_ours =
-        |pid| state(pid).filter(|(_, parent)| *parent == own).map(|(state, _)| (pid, state, name(pid)));
+    let name = |pid: i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+    };
+    let of_ours = |pid| {
+        state(pid).filter(|(_, parent)| *parent == own).map(|(state, _)| (pid, state, name(pid)))
+    };
     processes().into_iter().filter_map(of_ours).collect()
 }
 

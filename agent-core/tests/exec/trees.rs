@@ -10,7 +10,10 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("closed output, own session", "echo begun; setsid sleep MARK & exec >&- 2>&-; sleep MARK"),
     ("double fork", "echo begun; (setsid bash -c 'sleep MARK & exec sleep MARK' &) ; sleep MARK"),
     ("orphan of an ended shell", "echo begun; bash -c '(setsid sleep MARK &)'; sleep MARK"),
-    ("ignores TERM", "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK"),
+    (
+        "ignores TERM",
+        "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK",
+    ),
     ("stopped child", "echo begun; sleep MARK & kill -STOP $!; sleep MARK"),
     ("stopped shell", "echo begun; sleep MARK & kill -STOP $$"),
     ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
@@ -26,7 +29,8 @@ async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
         for (name, script) in SCRIPTS {
             let marker = Marker::new();
             let timeout = Some(Duration::from_millis(400));
-            let outcome = run(&executor, Spec { timeout, ..spec(&marker.script(script)) }).await.unwrap();
+            let outcome =
+                run(&executor, Spec { timeout, ..spec(&marker.script(script)) }).await.unwrap();
             assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}: {name}");
             assert_eq!(outcome.stdout.bytes, b"begun\n", "{trees:?}: {name}");
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{trees:?}: {name}");
@@ -59,7 +63,8 @@ async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
         executors(&ExecSettings { grace: Duration::from_millis(50), ..ExecSettings::default() })
     {
         let marker = Marker::new();
-        let script = marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");
+        let script =
+            marker.script("trap '' TERM; while :; do setsid sleep MARK & sleep 0.01; done");
         let timeout = Some(Duration::from_millis(300));
         let outcome = run(&executor, Spec { timeout, ..spec(&script) }).await.unwrap();
         assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}");

@@ -18,14 +18,16 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         let mut agent = roles::begin("tasks", trees, tasks.path(), &script);
         // The second is to be cancelled by the next agent.
         eventually("both run", || marker.sleepers().len() == 2).await;
-        eventually("both have begun", || tasks.begun(1).is_some() && tasks.begun(2).is_some()).await;
+        eventually("both have begun", || tasks.begun(1).is_some() && tasks.begun(2).is_some())
+            .await;
         let pid = i32::try_from(agent.id()).unwrap();
         let of_agent = |child: &i32| state(*child).is_some_and(|(_, parent)| parent == pid);
         let helpers: Vec<i32> = processes().into_iter().filter(of_agent).collect();
         assert_eq!(helpers.len(), 3, "the zygote and two supervisors");
         agent.kill().unwrap();
         agent.wait().unwrap();
-        let gone = |pid: &i32| name(*pid) != "basicagent-zyg" || state(*pid).is_none_or(|(s, _)| s == 'Z');
+        let gone =
+            |pid: &i32| name(*pid) != "basicagent-zyg" || state(*pid).is_none_or(|(s, _)| s == 'Z');
         eventually("the zygote is gone", || helpers.iter().all(gone)).await;
 
         let next = TaskFiles::open(tasks.path());
@@ -38,11 +40,16 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         assert_eq!(marker.sleepers().len(), 1);
         marker.kill();
         let record = next.record(1).await;
-        assert_eq!((record.end.unwrap(), record.totals.stdout.total), (CommandEnd::Exited(42), 13), "{trees:?}");
+        assert_eq!(
+            (record.end.unwrap(), record.totals.stdout.total),
+            (CommandEnd::Exited(42), 13),
+            "{trees:?}"
+        );
         assert!(supervisor::find(&first).unwrap().is_none());
         if trees == Trees::Cgroup {
             let root = roles::own_cgroup().join(format!("basicagent.{pid}.0"));
-            eventually("the last one has removed the dead agent's directory", || !root.exists()).await;
+            eventually("the last one has removed the dead agent's directory", || !root.exists())
+                .await;
         }
     }
 }
@@ -59,7 +66,9 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_r
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();
         task.reaped().await;
         assert!(!host.files.is_held(task.n));
-        let SlotState::Lost { begun: said, totals } = host.files.slot(task.n) else { panic!("a record") };
+        let SlotState::Lost { begun: said, totals } = host.files.slot(task.n) else {
+            panic!("a record")
+        };
         assert_eq!((said, totals.stdout.total), (Some(begun), 6));
         assert_eq!(task.read(agent_sys::spool::Stream::Stdout, 0).bytes, b"begun\n");
         eventually("the command itself is gone", || marker.sleepers().len() <= 1).await;

@@ -87,7 +87,10 @@ async fn side_by_side(host: &Host) {
         for task in &tasks {
             assert_eq!(task.record().await.end.unwrap(), CommandEnd::Exited(0));
         }
-        println!("  {ROUNDS} x {cmd}: {:.0} a second", ROUNDS as f64 / start.elapsed().as_secs_f64());
+        println!(
+            "  {ROUNDS} x {cmd}: {:.0} a second",
+            ROUNDS as f64 / start.elapsed().as_secs_f64()
+        );
     }
 }
 
@@ -108,7 +111,11 @@ async fn memory(host: &Host) {
         pss += field("Pss:");
         private += field("Private_Dirty:");
     }
-    println!("  {IDLE} idle: PSS {} KiB each, private {} KiB", pss / IDLE as u64, private / IDLE as u64);
+    println!(
+        "  {IDLE} idle: PSS {} KiB each, private {} KiB",
+        pss / IDLE as u64,
+        private / IDLE as u64
+    );
     for task in &tasks {
         task.cancel();
     }

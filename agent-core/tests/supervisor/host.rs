@@ -1,10 +1,12 @@
 //! An executor with slots and a directory for tasks; tasks begun on it and looked at.
 
 use crate::support::{BOTH, eventually, is_root, start};
-use agent_core::exec::{Captured, CommandEnd, ExecSettings, Executor, Lodging, Spec, StartError, Trees};
+use agent_core::exec::{
+    Captured, CommandEnd, ExecSettings, Executor, Lodging, Spec, StartError, Trees,
+};
 use agent_sys::StartFailure;
 use agent_sys::pidfd::PidFd;
-use agent_sys::slot::{Begun, SlotState, Record, Leftovers, Slots, Totals};
+use agent_sys::slot::{Begun, Leftovers, Record, SlotState, Slots, Totals};
 use agent_sys::spool::{Part, Source, Stream};
 use agent_sys::supervisor;
 use nix::sys::signal::Signal;
@@ -107,15 +109,21 @@ impl Host {
     }
 
     /// One that is not to be started before a moment in milliseconds since 1970.
-    pub(crate) async fn attempt_at(&self, spec: Spec, not_before: u64) -> Result<Task<'_>, StartError> {
+    pub(crate) async fn attempt_at(
+        &self,
+        spec: Spec,
+        not_before: u64,
+    ) -> Result<Task<'_>, StartError> {
         let n = self.next.replace(self.next.get() + 1);
         let prepared = self.executor.prepare(&spec, n).await?;
         let leaf = prepared.leaf();
         assert_eq!(leaf.is_some(), self.trees == Trees::Cgroup);
         let max = prepared.max_output(&spec);
         let claim = self.files.slots.take(index(n), n).unwrap();
-        let (supervisor, lodging) =
-            self.executor.supervise(prepared, &spec, claim, self.files.dir.as_fd(), not_before).await?;
+        let (supervisor, lodging) = self
+            .executor
+            .supervise(prepared, &spec, claim, self.files.dir.as_fd(), not_before)
+            .await?;
         let lodging = Cell::new(Some(lodging));
         Ok(Task { host: self, n, supervisor, max, leaf, lodging })
     }
@@ -188,8 +196,11 @@ impl Task<'_> {
 
     /// Returns everything stored of a stream of a finished task.
     pub(crate) fn stored(&self, stream: Stream) -> Captured {
-        let SlotState::Ended(record) = self.host.files.slot(self.n) else { panic!("it is not over") };
-        let extent = if stream == Stream::Stdout { record.totals.stdout } else { record.totals.stderr };
+        let SlotState::Ended(record) = self.host.files.slot(self.n) else {
+            panic!("it is not over")
+        };
+        let extent =
+            if stream == Stream::Stdout { record.totals.stdout } else { record.totals.stderr };
         self.host.files.source(self.n, stream, self.max).stored(extent).unwrap().into()
     }
 

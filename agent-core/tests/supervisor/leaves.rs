@@ -5,7 +5,9 @@ use crate::support::{Marker, eventually, needs_root, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, Trees};
 
 fn host() -> Host {
-    hosts(&ExecSettings::default()).find(|host| host.trees == Trees::Cgroup).expect("this host has cgroups")
+    hosts(&ExecSettings::default())
+        .find(|host| host.trees == Trees::Cgroup)
+        .expect("this host has cgroups")
 }
 
 #[tokio::test]
@@ -17,10 +19,16 @@ async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
     let (_, first) = host.run(spec("exit 3")).await;
     let (record, second) = host.run(spec("cat /proc/self/cgroup")).await;
     assert_eq!((record.end.unwrap(), &second.leaf), (CommandEnd::Exited(0), &first.leaf));
-    let name = first.leaf.as_ref().and_then(|leaf| leaf.file_name()).and_then(|name| name.to_str()).unwrap();
+    let name = first
+        .leaf
+        .as_ref()
+        .and_then(|leaf| leaf.file_name())
+        .and_then(|name| name.to_str())
+        .unwrap();
     assert!(second.stdout().contains(&format!("/{name}\n")), "{}: {}", name, second.stdout());
     // At once, two are needed.
-    let (third, fourth) = (host.begin(spec("sleep 0.1")).await, host.begin(spec("sleep 0.1")).await);
+    let (third, fourth) =
+        (host.begin(spec("sleep 0.1")).await, host.begin(spec("sleep 0.1")).await);
     assert_eq!(third.leaf, first.leaf);
     assert_ne!(fourth.leaf, first.leaf);
     third.record().await;

@@ -3,7 +3,7 @@
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, Spec, StartError};
-use agent_sys::slot::{SlotState, Leftovers};
+use agent_sys::slot::{Leftovers, SlotState};
 use agent_sys::spool::Stream;
 use agent_sys::{Stage, StartFailure};
 use std::fs;
@@ -34,13 +34,17 @@ async fn status_signal_and_core_flag_are_recorded() {
 #[tokio::test]
 async fn times_and_usage_are_those_of_the_command() {
     for host in hosts(&ExecSettings::default()) {
-        let now =
-            || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let now = || {
+            u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
+                .unwrap()
+        };
         let before = now();
         let cmd = "for ((i = 0; i < 100000; i++)); do :; done; sleep 0.2";
         let (record, task) = host.run(spec(cmd)).await;
         assert!(
-            before <= record.started_ms && record.started_ms < record.ended_ms && record.ended_ms <= now()
+            before <= record.started_ms
+                && record.started_ms < record.ended_ms
+                && record.ended_ms <= now()
         );
         assert!(record.wall >= Duration::from_millis(200), "{:?}", record.wall);
         let usage = record.usage.unwrap();
@@ -86,9 +90,12 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
 #[tokio::test]
 async fn a_task_can_be_cancelled_before_its_moment() {
     for host in hosts(&ExecSettings::default()) {
-        let moment = (SystemTime::now() + Duration::from_millis(300)).duration_since(UNIX_EPOCH).unwrap();
-        let task =
-            host.attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap()).await.unwrap();
+        let moment =
+            (SystemTime::now() + Duration::from_millis(300)).duration_since(UNIX_EPOCH).unwrap();
+        let task = host
+            .attempt_at(spec("sleep 1000"), u64::try_from(moment.as_millis()).unwrap())
+            .await
+            .unwrap();
         task.begun().await;
         task.cancel();
         assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
@@ -127,7 +134,10 @@ async fn the_record_says_why_a_command_could_not_be_started() {
             .explain(StartFailure { stage: Stage::Directory, errno: libc_enoent() }, &asked)
             .to_string();
         assert!(said.contains("/no/such/directory"), "{said}");
-        host.executor.reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
+        host.executor.reconfigure(ExecSettings {
+            shell: "/no/such/shell".into(),
+            ..ExecSettings::default()
+        });
         let end = host.end(spec("true")).await;
         assert_eq!(end, Err(StartFailure { stage: Stage::Exec, errno: libc_enoent() }));
         host.executor.shutdown().await;
@@ -145,7 +155,10 @@ async fn a_task_that_cannot_begin_is_rejected_at_once_and_leaves_nothing() {
         assert!(matches!(host.executor.check(&stranger).await, Err(StartError::NoSuchUser(_))));
         assert!(matches!(host.attempt(stranger).await.err(), Some(StartError::NoSuchUser(_))));
         let empty = Spec { cmd: String::new(), ..Spec::default() };
-        assert!(matches!(host.executor.check(&empty).await, Err(StartError::InvalidCommand { .. })));
+        assert!(matches!(
+            host.executor.check(&empty).await,
+            Err(StartError::InvalidCommand { .. })
+        ));
         host.executor.check(&spec("true")).await.unwrap();
         let prepared = host.executor.prepare(&spec("true"), 77).await.unwrap();
         let leaf = prepared.leaf();
@@ -163,10 +176,12 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
         return;
     }
     for host in hosts(&ExecSettings::default()) {
-        let cmd = "id -un; id -gn; echo x > /dev/stderr; cat /dev/stdin; kill -0 $PPID || echo alone";
+        let cmd =
+            "id -un; id -gn; echo x > /dev/stderr; cat /dev/stdin; kill -0 $PPID || echo alone";
         let stdin = Some(b"in\n".to_vec());
         let user = Some("nobody".into());
-        let (record, task) = host.run(Spec { user, stdin, separate_stderr: true, ..spec(cmd) }).await;
+        let (record, task) =
+            host.run(Spec { user, stdin, separate_stderr: true, ..spec(cmd) }).await;
         assert_eq!(
             (record.end.unwrap(), &task.stdout()[..]),
             (CommandEnd::Exited(0), "nobody\nnogroup\nin\nalone\n")
@@ -180,13 +195,17 @@ async fn a_task_runs_as_its_user_and_can_open_its_own_output_by_name() {
 async fn two_tasks_at_once_do_not_affect_each_other() {
     for host in hosts(&ExecSettings { max_running: 0, ..ExecSettings::default() }) {
         let marker = Marker::new();
-        let first = host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
+        let first =
+            host.begin(spec(&marker.script("echo one; exec 2>&-; sleep MARK; exit 1"))).await;
         let (second, task) = host.run(spec("echo two; exit 2")).await;
         assert_eq!((second.end.unwrap(), &task.stdout()[..]), (CommandEnd::Exited(2), "two\n"));
         assert!(matches!(host.files.slot(first.n), SlotState::Running { .. }));
         eventually("it sleeps", || marker.sleepers().len() == 1).await;
         marker.kill();
-        assert_eq!((first.record().await.end.unwrap(), &first.stdout()[..]), (CommandEnd::Exited(1), "one\n"));
+        assert_eq!(
+            (first.record().await.end.unwrap(), &first.stdout()[..]),
+            (CommandEnd::Exited(1), "one\n")
+        );
         host.executor.shutdown().await;
     }
 }
@@ -194,13 +213,15 @@ async fn two_tasks_at_once_do_not_affect_each_other() {
 #[tokio::test]
 async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
     for host in hosts(&ExecSettings::default()) {
-        let task = host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
+        let task =
+            host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
         let pid = task.begun().await.pid;
         eventually("its output is there", || host.files.totals(task.n).stdout.total == 6).await;
         let mut open = descriptors(pid);
         open.sort();
         let path = |name: &str| host.files.path().join(name).display().to_string();
-        let mut expected = vec![path("slots"), path("").trim_end_matches('/').into(), path("1.out")];
+        let mut expected =
+            vec![path("slots"), path("").trim_end_matches('/').into(), path("1.out")];
         expected.extend(["/dev/null"; 3].map(String::from));
         // Two streams and the pipe for a failure to exec.
         expected.extend(["pipe"; 3].map(String::from));

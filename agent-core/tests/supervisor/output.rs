@@ -24,7 +24,11 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
         assert_eq!(task.read(Stream::Stderr, 2).bytes, b"ide\n");
         let end = task.read(Stream::Stdout, 6);
         assert_eq!((end.next, &end.bytes[..]), (6, &b""[..]));
-        assert_eq!(task.read(Stream::Stdout, 600).next, 6, "an offset beyond the end is brought back");
+        assert_eq!(
+            task.read(Stream::Stdout, 600).next,
+            6,
+            "an offset beyond the end is brought back"
+        );
         marker.kill();
         task.record().await;
         assert_eq!(task.read(Stream::Stdout, 6).bytes, b"second\n");
@@ -41,7 +45,8 @@ async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_everything() {
     let total = stream.len() as u64;
     for host in hosts(&ExecSettings::default()) {
         for max in [0, 1, 7, 4096, 100_001, 1 << 20, 4 << 20] {
-            let (record, task) = host.run(Spec { max_output: Some(max), ..spec("seq 400000") }).await;
+            let (record, task) =
+                host.run(Spec { max_output: Some(max), ..spec("seq 400000") }).await;
             let kept = task.stored(Stream::Stdout);
             let (head, tail) = (max / 2, max - max / 2);
             let expected = if max as u64 >= total {

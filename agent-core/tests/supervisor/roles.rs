@@ -14,7 +14,11 @@ const SAID: &str = "ROLE SAYS ";
 fn command(role: &str, trees: Trees, state: &Path, script: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "roles::agent_process", "--ignored", "--nocapture"]);
-    command.env("ROLE", role).env("TREES", format!("{trees:?}")).env("STATE", state).env("SCRIPT", script);
+    command
+        .env("ROLE", role)
+        .env("TREES", format!("{trees:?}"))
+        .env("STATE", state)
+        .env("SCRIPT", script);
     command.stdin(Stdio::null());
     command
 }
@@ -32,7 +36,9 @@ pub(crate) fn play_on_full_disk(role: &str, trees: Trees) -> String {
     let script = r#"mount -t tmpfs -o size=1m tmpfs "$STATE" && exec "$@""#;
     outer.args(["-m", "--propagation", "private", "sh", "-c", script, "sh"]);
     outer.arg(inner.get_program()).args(inner.get_args());
-    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    outer
+        .envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
     let output = outer.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -41,7 +47,13 @@ pub(crate) fn play_on_full_disk(role: &str, trees: Trees) -> String {
 
 pub(crate) fn own_cgroup() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let point = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    let point = mounts
+        .lines()
+        .find(|line| line.contains(" - cgroup2 "))
+        .unwrap()
+        .split(' ')
+        .nth(4)
+        .unwrap();
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
     PathBuf::from(point).join(path)
@@ -51,7 +63,8 @@ pub(crate) fn own_cgroup() -> PathBuf {
 #[ignore = "not a test: the process that others start as their agent"]
 async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
-    let trees = if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
+    let trees =
+        if std::env::var("TREES").unwrap() == "Cgroup" { Trees::Cgroup } else { Trees::Keeper };
     let files = TaskFiles::open(Path::new(&std::env::var_os("STATE").unwrap()));
     let host = Host::start(trees, ExecSettings::default(), files);
     match role.as_str() {
@@ -77,7 +90,8 @@ async fn full_disk(host: &Host) {
     let extent = record.totals.stdout;
     let kept = task.stored(Stream::Stdout).bytes;
     let line = b"123456789\n".iter().cycle();
-    let whole = kept.len() > 500_000 && kept.iter().zip(line).all(|(kept, printed)| kept == printed);
+    let whole =
+        kept.len() > 500_000 && kept.iter().zip(line).all(|(kept, printed)| kept == printed);
     let prefix = if whole { "whole prefix" } else { "broken" };
     let stopped = if extent.stopped { "stopped" } else { "stored" };
     say(format!("big {:?} total {} {stopped} {prefix}", record.end.unwrap(), extent.total));

@@ -13,7 +13,10 @@ const SCRIPTS: [(&str, &str); 10] = [
     ("closed output, own session", "echo begun; setsid sleep MARK & exec >&- 2>&-; sleep MARK"),
     ("double fork", "echo begun; (setsid bash -c 'sleep MARK & exec sleep MARK' &) ; sleep MARK"),
     ("orphan of an ended shell", "echo begun; bash -c '(setsid sleep MARK &)'; sleep MARK"),
-    ("ignores TERM", "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK"),
+    (
+        "ignores TERM",
+        "trap '' TERM; echo begun; setsid sleep MARK & sleep MARK; sleep MARK; sleep MARK",
+    ),
     (
         "another name",
         "echo begun; (setsid bash -c 'echo sshd > /proc/$BASHPID/comm; sleep MARK; :' &); sleep MARK",
@@ -48,7 +51,11 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
             assert!(record.wall >= Duration::from_millis(400));
             // On a busy host its time may be over before it says anything.
             let stdout = task.stdout();
-            assert!(stdout.is_empty() || stdout.starts_with("begun\n"), "{:?}: {name}: {stdout}", host.trees);
+            assert!(
+                stdout.is_empty() || stdout.starts_with("begun\n"),
+                "{:?}: {name}: {stdout}",
+                host.trees
+            );
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
             assert!(task.leaf.is_none_or(|leaf| !leaf.exists()), "{name}");
         }
@@ -62,10 +69,19 @@ async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
         return;
     }
     let scripts = [
-        ("another user", "setpriv --reuid 65534 --clear-groups setsid sleep MARK & sleep MARK".to_owned()),
+        (
+            "another user",
+            "setpriv --reuid 65534 --clear-groups setsid sleep MARK & sleep MARK".to_owned(),
+        ),
         ("another cgroup", format!("(echo 0 > {}; setsid sleep MARK &); sleep MARK", elsewhere())),
-        ("a namespace", "unshare --pid --fork --mount-proc setsid sleep MARK & sleep MARK".to_owned()),
-        ("out of memory's reach", "echo -1000 > /proc/self/oom_score_adj; nice -n -20 sleep MARK".to_owned()),
+        (
+            "a namespace",
+            "unshare --pid --fork --mount-proc setsid sleep MARK & sleep MARK".to_owned(),
+        ),
+        (
+            "out of memory's reach",
+            "echo -1000 > /proc/self/oom_score_adj; nice -n -20 sleep MARK".to_owned(),
+        ),
     ];
     for host in hosts(&settings()) {
         for (name, script) in &scripts {
@@ -147,7 +163,8 @@ async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
         task.reaped().await;
         assert_eq!(host.files.record(task.n).await.end.unwrap(), CommandEnd::Exited(3));
         // Its pipe is closed now.
-        let flood = || processes().into_iter().any(|pid| has_argument(pid, &format!("flood-{}", marker.0)));
+        let flood =
+            || processes().into_iter().any(|pid| has_argument(pid, &format!("flood-{}", marker.0)));
         eventually("the flood has ended by SIGPIPE", || !flood()).await;
         task.give_back(None);
         let left = || task.leaf.as_ref().is_some_and(|leaf| leaf.exists());
@@ -169,10 +186,17 @@ fn has_argument(pid: i32, argument: &str) -> bool {
 async fn a_flood_of_output_holds_up_no_time_out() {
     for host in hosts(&settings()) {
         let timeout = Some(Duration::from_millis(300));
-        let asked =
-            Spec { timeout, max_output: Some(10_000), separate_stderr: true, ..spec("yes >&2 & yes") };
+        let asked = Spec {
+            timeout,
+            max_output: Some(10_000),
+            separate_stderr: true,
+            ..spec("yes >&2 & yes")
+        };
         let (record, _) = host.run(asked).await;
-        assert_eq!((record.end.unwrap(), record.leftovers), (CommandEnd::TimedOut, Leftovers::Nothing));
+        assert_eq!(
+            (record.end.unwrap(), record.leftovers),
+            (CommandEnd::TimedOut, Leftovers::Nothing)
+        );
         assert!(record.totals.stdout.total > 10_000 && record.totals.stderr.total > 10_000);
         assert!(record.wall < DEADLINE, "{:?}", record.wall);
         host.executor.shutdown().await;

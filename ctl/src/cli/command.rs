@@ -46,7 +46,8 @@ pub(crate) struct Exec {
     #[arg(long)]
     pub(crate) stream: bool,
 
-    /// Print the agent's whole reply as JSON instead of the output; with --stream, one line per frame
+    /// Print the agent's whole reply as JSON instead of the output; with --stream, one line per
+    /// frame
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -58,9 +58,9 @@ impl Cron {
             None => Err(Conflict(
                 "cron next, explain and check read schedules locally; they cannot be combined with --controller",
             )),
-            Some(At { socket: Some(_) }) => {
-                Err(Conflict("--socket names this machine's agent; it cannot be combined with --controller"))
-            }
+            Some(At { socket: Some(_) }) => Err(Conflict(
+                "--socket names this machine's agent; it cannot be combined with --controller",
+            )),
             Some(At { socket: None }) => target.remote().map(Some),
         }
     }
@@ -149,7 +149,8 @@ pub(crate) struct CronWhen {
     #[arg(value_name = "EXPR", required = true)]
     words: Vec<String>,
 
-    /// The time zone, such as Europe/Berlin; CRON_TZ= in EXPR takes precedence [default: this machine's]
+    /// The time zone, such as Europe/Berlin; CRON_TZ= in EXPR takes precedence [default: this
+    /// machine's]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
 

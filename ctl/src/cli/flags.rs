@@ -9,7 +9,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Queries this machine, or other machines through their controller.
 ///
-/// Without --controller, -c loads the method's plugin into this process and prints its data as JSON.
+/// Without --controller, -c loads the method's plugin into this process and prints its data as
+/// JSON.
 #[derive(Debug, Parser)]
 #[command(name = "BasicAgentCtl", version, after_help = exit::HELP, max_term_width = 100)]
 #[command(arg_required_else_help = true)]
@@ -72,8 +73,9 @@ enum Sub {
 impl Cli {
     /// Returns the action. If the flags conflict, prints why and exits with status 2.
     pub(crate) fn into_action(self) -> Action {
-        self.action()
-            .unwrap_or_else(|conflict| Self::command().error(ErrorKind::ArgumentConflict, conflict).exit())
+        self.action().unwrap_or_else(|conflict| {
+            Self::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+        })
     }
 
     fn action(self) -> Result<Action, Conflict> {
@@ -87,13 +89,19 @@ impl Cli {
                 return Ok(Action::Local { dirs: target.plugin_dirs()?, method, args });
             }
             (None, Some(method)) => {
-                return Ok(Action::Query { remote: target.remote()?, method, args: self.arguments });
+                return Ok(Action::Query {
+                    remote: target.remote()?,
+                    method,
+                    args: self.arguments,
+                });
             }
             (Some(sub), None) => sub,
         };
         Ok(match sub {
             Sub::List { json } => Action::List { dirs: target.plugin_dirs()?, json },
-            Sub::Describe { method, json } => Action::Describe { dirs: target.plugin_dirs()?, method, json },
+            Sub::Describe { method, json } => {
+                Action::Describe { dirs: target.plugin_dirs()?, method, json }
+            }
             Sub::New(new) => {
                 target.plugin_dirs()?;
                 Action::New(new)

@@ -25,7 +25,9 @@ impl Agent<'_> {
                 request["id"] = Uuid::new_v4().to_string().into();
                 socket::request(path, &request.to_string())?
             }
-            Self::Remote(remote) => remote.controller.request(&remote.host, &request.to_string(), None)?,
+            Self::Remote(remote) => {
+                remote.controller.request(&remote.host, &request.to_string(), None)?
+            }
         };
         let response = query::response(&text)?;
         if response.resp == Resp::Failed { Err(query::failed(&response)) } else { Ok(text) }

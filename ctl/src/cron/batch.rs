@@ -1,8 +1,8 @@
-//! `cron next -`: reads queries from standard input, one JSON object per line, and prints one reply per
-//! line in order.
+//! `cron next -`: reads queries from standard input, one JSON object per line, and prints one reply
+//! per line in order.
 //!
-//! Replies are batched while more input is buffered, and flushed before the next read that may block, so
-//! a program that writes one query and waits gets its reply.
+//! Replies are batched while more input is buffered, and flushed before the next read that may
+//! block, so a program that writes one query and waits gets its reply.
 
 use super::instant::{self, Given};
 use super::plan::{calendar, now};
@@ -75,7 +75,9 @@ pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
             out.clear();
         }
         let read = read_line(&mut input, &mut line);
-        let Some(whole) = read.map_err(|error| Error::failed_by("cannot read standard input", error))? else {
+        let Some(whole) =
+            read.map_err(|error| Error::failed_by("cannot read standard input", error))?
+        else {
             break;
         };
         let reply = match whole {
@@ -87,8 +89,8 @@ pub(super) fn run(next: &CronNext) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// Reads the next line without its end; `None` after the last. `false`: the line was too long and was
-/// skipped.
+/// Reads the next line without its end; `None` after the last. `false`: the line was too long and
+/// was skipped.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
     line.clear();
     let (mut any, mut whole) = (false, true);
@@ -147,7 +149,9 @@ fn days(lines: &[String]) -> Result<Calendar, String> {
         return Err("calendar: a day contains a line break".to_owned());
     }
     Calendar::parse(&lines.join("\n")).map_err(|error| match error {
-        agent_cron::Error::Calendar { line, message, .. } => format!("calendar, day {line}: {message}"),
+        agent_cron::Error::Calendar { line, message, .. } => {
+            format!("calendar, day {line}: {message}")
+        }
         other => format!("calendar: {other}"),
     })
 }
@@ -186,6 +190,9 @@ mod tests {
         while let Some(whole) = read_line(&mut input, &mut line).unwrap() {
             found.push((whole, if whole { line.len() } else { 0 }));
         }
-        assert_eq!(found, [(true, 1), (true, 0), (false, 0), (true, 1), (true, MAX_LINE), (true, 1)]);
+        assert_eq!(
+            found,
+            [(true, 1), (true, 0), (false, 0), (true, 1), (true, MAX_LINE), (true, 1)]
+        );
     }
 }

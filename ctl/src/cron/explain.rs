@@ -25,7 +25,8 @@ pub(super) fn run(explain: &CronExplain) -> Result<ExitCode, Error> {
     };
     let times = plan.next(usize::from(explain.count));
     if explain.json {
-        let warnings: Vec<String> = plan.expression.warnings().iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> =
+            plan.expression.warnings().iter().map(ToString::to_string).collect();
         let value = serde_json::json!({
             "explain": plan.expression.explain(),
             "schedule": plan.expression.to_string(),

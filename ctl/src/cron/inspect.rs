@@ -1,8 +1,8 @@
 //! Inspects one crontab file as the agent sees it: whether the agent reads it, its entries, and its
 //! problems.
 //!
-//! The rules are the same as for the agent's crontab directory. The file is read once, and nothing in it
-//! runs.
+//! The rules are the same as for the agent's crontab directory. The file is read once, and nothing
+//! in it runs.
 
 use super::plan::now;
 use super::zone::Choice;
@@ -50,9 +50,19 @@ pub(super) struct Inspector {
 }
 
 impl Inspector {
-    /// Reads entries without a zone in `tz`, or in this host's zone. With `user`, entries name no user.
-    pub(super) fn new(tz: Option<&str>, calendar: Option<Arc<Calendar>>, user: Option<&str>) -> Self {
-        Self { zones: Choice::new(tz), calendar, user: user.map(str::to_owned), users: HashMap::new() }
+    /// Reads entries without a zone in `tz`, or in this host's zone. With `user`, entries name no
+    /// user.
+    pub(super) fn new(
+        tz: Option<&str>,
+        calendar: Option<Arc<Calendar>>,
+        user: Option<&str>,
+    ) -> Self {
+        Self {
+            zones: Choice::new(tz),
+            calendar,
+            user: user.map(str::to_owned),
+            users: HashMap::new(),
+        }
     }
 
     /// Inspects one file, or standard input if the path is `-`.
@@ -93,7 +103,9 @@ impl Inspector {
         if let Some(why) = self.unknown(&entry.user) {
             return Err(wrong(why));
         }
-        let When::At(expression) = &entry.when else { return Ok(Reading { entry, zone: None, next: None }) };
+        let When::At(expression) = &entry.when else {
+            return Ok(Reading { entry, zone: None, next: None });
+        };
         let zone = self.zones.of(entry.zone_name()).map_err(|error| wrong(error.to_string()))?;
         let next = Schedule::new(expression, &zone, self.calendar.as_ref()).next(now());
         Ok(Reading { entry, zone: Some(zone), next })
@@ -129,8 +141,7 @@ fn content(path: &Path, report: &mut Report) -> io::Result<Vec<u8>> {
     }
     report.problems.extend(distrust(&meta).map(about_file));
     if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_read) {
-        let why =
-            "in its directory, the agent reads only files whose names consist of letters, digits, - and _";
+        let why = "in its directory, the agent reads only files whose names consist of letters, digits, - and _";
         report.warnings.push(about_file(why.to_owned()));
     }
     bytes(file)
@@ -147,12 +158,14 @@ fn is_read(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// Returns why the agent would not trust the file: a user who can write a crontab is as good as root. A
-/// draft may belong to the current user.
+/// Returns why the agent would not trust the file: a user who can write a crontab is as good as
+/// root. A draft may belong to the current user.
 fn distrust(meta: &Metadata) -> Option<String> {
     let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
     if uid != 0 && uid != geteuid().as_raw() {
-        return Some(format!("belongs to uid {uid}, not to root: the agent rejects it (chown root)"));
+        return Some(format!(
+            "belongs to uid {uid}, not to root: the agent rejects it (chown root)"
+        ));
     }
     (mode & 0o022 != 0).then(|| {
         format!("is writable by others than its owner (mode {mode:04o}): the agent rejects it (chmod go-w)")

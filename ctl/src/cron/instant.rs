@@ -1,14 +1,15 @@
 //! Instants as text: parses RFC 3339, prints UTC for programs and a zone's clock for people.
 //!
-//! No crate: humantime supports neither offsets nor times before 1970, and a whole time library is more
-//! than these functions need.
+//! No crate: humantime supports neither offsets nor times before 1970, and a whole time library is
+//! more than these functions need.
 
 use agent_cron::{Date, Zone};
 use std::fmt::Write as _;
 
 const DAY: i64 = 86_400;
 
-const EXPECTED: &str = "expected a time such as 2026-03-29, 2026-03-29T09:30, 2026-03-29T09:30:00Z or +02:00";
+const EXPECTED: &str =
+    "expected a time such as 2026-03-29, 2026-03-29T09:30, 2026-03-29T09:30:00Z or +02:00";
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
@@ -22,8 +23,8 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Parses RFC 3339. The seconds, the time of day and the offset are optional; fractions of seconds
-    /// are dropped.
+    /// Parses RFC 3339. The seconds, the time of day and the offset are optional; fractions of
+    /// seconds are dropped.
     ///
     /// # Errors
     /// The expected form.
@@ -31,8 +32,8 @@ impl Given {
         read(text).ok_or(EXPECTED)
     }
 
-    /// Returns the instant in Unix seconds. A time without an offset is in `zone`: the first instant if
-    /// the zone's clocks show it twice; if they skip it, later by the length of the gap.
+    /// Returns the instant in Unix seconds. A time without an offset is in `zone`: the first
+    /// instant if the zone's clocks show it twice; if they skip it, later by the length of the gap.
     pub(crate) fn unix(self, zone: &Zone) -> i64 {
         let Self { wall, offset: None } = self else { return self.wall - self.offset.unwrap_or(0) };
         let offset = |at: i64| i64::from(zone.offset_at(at));
@@ -50,7 +51,8 @@ fn read(text: &str) -> Option<Given> {
     let mut parts = date.splitn(3, '-');
     let mut part = |digits| number(parts.next()?, digits);
     let (year, month, day) = (part(4)?, part(2)?, part(2)?);
-    let date = Date::new(i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?;
+    let date =
+        Date::new(i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?;
     let midnight = i64::from(date.days()) * DAY;
     if rest.is_empty() {
         return Some(Given { wall: midnight, offset: None });

@@ -55,7 +55,8 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
     if set.json {
         output::json(text)?;
     } else {
-        let plan: JobPlan = serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
+        let plan: JobPlan =
+            serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
         for warning in &plan.warnings {
             output::error(&format_args!("warning: {warning}"));
         }

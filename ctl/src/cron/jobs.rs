@@ -1,5 +1,5 @@
-//! `cron list` and `cron history`: print an agent's jobs and their runs, as tables or as the agent's own
-//! JSON.
+//! `cron list` and `cron history`: print an agent's jobs and their runs, as tables or as the
+//! agent's own JSON.
 
 use super::agent::Agent;
 use super::instant::{self, Given};
@@ -32,7 +32,8 @@ pub(super) fn list(agent: &Agent<'_>, list: &CronList) -> Result<ExitCode, Error
             request["after"] = (*last.name).into();
         }
         let reply = agent.request(request)?;
-        let page: Vec<Box<RawValue>> = serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
+        let page: Vec<Box<RawValue>> =
+            serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
         let count = page.len();
         for text in page {
             jobs.push(serde_json::from_str(text.get()).map_err(unreadable)?);

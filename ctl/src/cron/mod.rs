@@ -1,8 +1,8 @@
 //! `cron`: schedules, and the jobs of an agent.
 //!
-//! `next`, `explain` and `check` read schedules locally, with the same crate as the agent. The other
-//! subcommands send requests to this machine's agent over its local socket, or to another machine's
-//! through its controller.
+//! `next`, `explain` and `check` read schedules locally, with the same crate as the agent. The
+//! other subcommands send requests to this machine's agent over its local socket, or to another
+//! machine's through its controller.
 
 mod agent;
 mod batch;

@@ -1,11 +1,11 @@
-//! The zone of a schedule: the zone that it names itself, or `--tz`, or this machine's (rule 22 of the
-//! schedule language).
+//! The zone of a schedule: the zone that it names itself, or `--tz`, or this machine's (rule 22 of
+//! the schedule language).
 
 use agent_cron::{Error, Zone, Zones};
 use std::collections::HashMap;
 
-/// The most zones in the cache, about 6 kB each. There are fewer names, so even a list of many hosts'
-/// schedules reads each zone once.
+/// The most zones in the cache, about 6 kB each. There are fewer names, so even a list of many
+/// hosts' schedules reads each zone once.
 const MAX_KEPT: usize = 1024;
 
 /// Finds zones, and reads each once.

@@ -1,8 +1,8 @@
-//! `check FILE.so`: checks whether a plugin is ready to ship. Each step prints a line that its author can
-//! act on.
+//! `check FILE.so`: checks whether a plugin is ready to ship. Each step prints a line that its
+//! author can act on.
 //!
-//! The bounds are the agent's. Requirements that only an installed file can satisfy (owners and modes of
-//! folders) are warnings here.
+//! The bounds are the agent's. Requirements that only an installed file can satisfy (owners and
+//! modes of folders) are warnings here.
 
 use super::probe::{self, Answer, Called, Calls, Order, Outcome, Report};
 use super::schema::Schema;
@@ -28,7 +28,8 @@ const SLOW: Duration = Duration::from_millis(100);
 const MAX_REPLY: usize = 4 << 20;
 const SMALL_REPLY: usize = 1;
 
-/// The number of calls in the leak test, the growth of memory it allows, in bytes, and its duration.
+/// The number of calls in the leak test, the growth of memory it allows, in bytes, and its
+/// duration.
 const CALLS: u32 = 1000;
 const MAX_GROWTH: i64 = 64 << 10;
 const CALLS_TIME: Duration = Duration::from_secs(20);
@@ -224,7 +225,10 @@ impl Probe<'_> {
                 let took = load.as_secs_f64() * 1e3;
                 verdict.ok(
                     "load",
-                    format!("loaded and described in {took:.1} ms: {} {}", meta.method, meta.version),
+                    format!(
+                        "loaded and described in {took:.1} ms: {} {}",
+                        meta.method, meta.version
+                    ),
                 );
                 warn_of_output("load", &noise, verdict);
                 return Ok(Some(*meta));
@@ -234,7 +238,10 @@ impl Probe<'_> {
                 format!("{how} while loading, in a constructor or in describe")
             }
             Outcome::Hung => {
-                format!("loading took more than {} s: a constructor or describe blocks", LOAD.as_secs())
+                format!(
+                    "loading took more than {} s: a constructor or describe blocks",
+                    LOAD.as_secs()
+                )
             }
         };
         verdict.fault("load", why);
@@ -287,10 +294,15 @@ impl Probe<'_> {
                 }
             };
             match schema.and_then(|schema| schema.mismatch(&value)) {
-                Some(found) => verdict
-                    .fault("example", format!("{args:?}: the reply does not match output_schema: {found}")),
+                Some(found) => verdict.fault(
+                    "example",
+                    format!("{args:?}: the reply does not match output_schema: {found}"),
+                ),
                 None if called.took > SLOW => {
-                    verdict.warn("example", format!("{args:?}: slow, {} bytes in {took}", reply.len()));
+                    verdict.warn(
+                        "example",
+                        format!("{args:?}: slow, {} bytes in {took}", reply.len()),
+                    );
                 }
                 None => verdict.ok("example", format!("{args:?}: {} bytes in {took}", reply.len())),
             }
@@ -332,8 +344,10 @@ impl Probe<'_> {
                 verdict.ok(step, "the reply is short")
             }
             Some(Answer::Reply(reply)) => {
-                verdict
-                    .fault(step, format!("{} bytes for a caller with a limit of {SMALL_REPLY}", reply.len()));
+                verdict.fault(
+                    step,
+                    format!("{} bytes for a caller with a limit of {SMALL_REPLY}", reply.len()),
+                );
             }
             Some(Answer::Broken(why)) => verdict.fault(step, why),
         }
@@ -344,16 +358,21 @@ impl Probe<'_> {
     fn many_calls(&self, args: &str, verdict: &mut Verdict) -> std::io::Result<()> {
         let step = "memory";
         let (max_reply, at_most) = (MAX_REPLY, CALLS_TIME);
-        let calls = Calls { args: args.to_owned(), max_reply, more: CALLS, at_most, growth: MAX_GROWTH };
+        let calls =
+            Calls { args: args.to_owned(), max_reply, more: CALLS, at_most, growth: MAX_GROWTH };
         let (outcome, _) = self.run(Some(calls), LOAD + CALLS_TIME + CALL)?;
         let why = match outcome {
-            Outcome::Report(Report::Loaded { called: Some(Called { drift: Some(drift), .. }), .. }) => {
+            Outcome::Report(Report::Loaded {
+                called: Some(Called { drift: Some(drift), .. }),
+                ..
+            }) => {
                 let each = drift.took.as_secs_f64() * 1e6 / f64::from(drift.calls.max(1));
                 let per_call = |calls: u32, grown: i64| grown / i64::from(calls.max(1));
                 let grown = drift.grown;
                 let leak = per_call(drift.calls, grown);
                 // Growth that halves over ten times as many calls is not a leak.
-                let goes_on = drift.later.is_some_and(|(calls, grown)| 2 * per_call(calls, grown) >= leak);
+                let goes_on =
+                    drift.later.is_some_and(|(calls, grown)| 2 * per_call(calls, grown) >= leak);
                 let made = drift.calls;
                 if goes_on {
                     verdict.fault(step, format!("memory leak with {args:?}: {grown} bytes after {made} calls ({leak} per call), still growing"));
@@ -366,8 +385,10 @@ impl Probe<'_> {
                         ),
                     );
                 } else {
-                    verdict
-                        .ok(step, format!("{made} calls, {each:.0} µs each; memory grew by {grown} bytes"));
+                    verdict.ok(
+                        step,
+                        format!("{made} calls, {each:.0} µs each; memory grew by {grown} bytes"),
+                    );
                 }
                 return Ok(());
             }

@@ -20,7 +20,8 @@ pub(crate) fn run(dirs: &[PathBuf], method: &str, json: bool) -> Result<ExitCode
     let (method, _) = MethodName::split_call(method);
     let name = MethodName::parse(&method)
         .map_err(|why| Error::unavailable(format!("{}: {why}", one_line(&method))))?;
-    let provider = host::open(dirs, &name).map_err(|why| Error::unavailable_by(method.clone(), why))?;
+    let provider =
+        host::open(dirs, &name).map_err(|why| Error::unavailable_by(method.clone(), why))?;
     let meta = provider.describe();
     if json {
         let text = serde_json::to_string(meta)
@@ -40,16 +41,20 @@ fn for_people(meta: &Meta) -> String {
     }
     let root = if meta.needs_root { ", needs root" } else { "" };
     text.push_str(&format!("\nversion {}{root}\n", one_line(&meta.version)));
-    let schema =
-        meta.output_schema.as_ref().and_then(|schema| serde_json::from_str::<Value>(schema.get()).ok());
+    let schema = meta
+        .output_schema
+        .as_ref()
+        .and_then(|schema| serde_json::from_str::<Value>(schema.get()).ok());
     let Some(schema) = schema else {
         return text + "\nThe plugin does not describe the fields of its reply.\n";
     };
     let mut rows = Vec::new();
     fields(&schema, &schema, 0, &mut rows);
     let wide = |column: fn(&Row) -> usize| rows.iter().map(column).max().unwrap_or(0);
-    let (names, kinds) =
-        (wide(|row| 2 * row.depth + row.name.chars().count()), wide(|row| row.kind.chars().count()));
+    let (names, kinds) = (
+        wide(|row| 2 * row.depth + row.name.chars().count()),
+        wide(|row| row.kind.chars().count()),
+    );
     text.push_str("\nreply:\n");
     for Row { depth, name, kind, about } in &rows {
         let name = format!("{:1$}{name}", "", 2 * depth);
@@ -84,26 +89,39 @@ fn fields(root: &Value, schema: &Value, depth: usize, rows: &mut Vec<Row>) {
         let field = referred(root, field);
         let about = field.get("description").and_then(Value::as_str).unwrap_or_default();
         let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
-        rows.push(Row { depth, name: one_line(name), kind: kind(root, field), about: one_line(&about) });
+        rows.push(Row {
+            depth,
+            name: one_line(name),
+            kind: kind(root, field),
+            about: one_line(&about),
+        });
         fields(root, field, depth + 1, rows);
     }
     if let Some(more @ Value::Object(_)) = schema.get("additionalProperties") {
         rows.push(Row {
-            depth, name: "…".to_owned(), kind: kind(root, more), about: "any name".to_owned()
+            depth,
+            name: "…".to_owned(),
+            kind: kind(root, more),
+            about: "any name".to_owned(),
         });
         fields(root, more, depth + 1, rows);
     }
 }
 
 fn referred<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let to = schema.get("$ref").and_then(Value::as_str).and_then(|to| root.pointer(to.strip_prefix('#')?));
+    let to = schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|to| root.pointer(to.strip_prefix('#')?));
     to.unwrap_or(schema)
 }
 
 fn kind(root: &Value, schema: &Value) -> String {
     let mut kinds: Vec<String> = match schema.get("type") {
         Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     };
     for key in ["anyOf", "oneOf"] {
@@ -113,7 +131,10 @@ fn kind(root: &Value, schema: &Value) -> String {
     if kinds.is_empty() && schema.get("enum").is_some() {
         kinds.push("word".to_owned());
     }
-    let of = schema.get("items").map(|items| kind(root, referred(root, items))).filter(|of| !of.is_empty());
+    let of = schema
+        .get("items")
+        .map(|items| kind(root, referred(root, items)))
+        .filter(|of| !of.is_empty());
     for kind in &mut kinds {
         if kind == "array" {
             *kind = of.as_ref().map_or_else(|| "list".to_owned(), |of| format!("list of {of}"));
@@ -132,7 +153,9 @@ mod tests {
         let schema = r##"{"properties":{"a":{"type":["string","null"],"description":"an\na"},
             "list":{"type":"array","items":{"$ref":"#/$defs/item"},"description":"items"}},
             "$defs":{"item":{"type":"object","properties":{"n":{"type":"integer"}}}}}"##;
-        let meta = Meta::new("getinfo.x", "1.2.3", "does x").output_schema(schema).example("", "all of it");
+        let meta = Meta::new("getinfo.x", "1.2.3", "does x")
+            .output_schema(schema)
+            .example("", "all of it");
         assert_eq!(
             for_people(&meta),
             "usage: getinfo.x\ndoes x\n\nexample: getinfo.x     all of it\n\nversion 1.2.3\n\nreply:\n  a     string | null   an a\n  \

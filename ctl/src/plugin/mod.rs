@@ -1,8 +1,8 @@
-//! The kit for plugin authors: `new` writes a plugin to start from, `check` tests whether a plugin is ready
-//! to ship, `describe` prints a plugin's description.
+//! The kit for plugin authors: `new` writes a plugin to start from, `check` tests whether a plugin
+//! is ready to ship, `describe` prints a plugin's description.
 //!
-//! `check` never loads a plugin into its own process: [`probe`] does so in a child, confined like an
-//! agent's worker. [`schema`] compares replies with a plugin's schema.
+//! `check` never loads a plugin into its own process: [`probe`] does so in a child, confined like
+//! an agent's worker. [`schema`] compares replies with a plugin's schema.
 
 mod check;
 mod describe;

@@ -1,7 +1,7 @@
 //! Runs a plugin in a process of its own, which the plugin may crash, hang or fill.
 //!
-//! Both ends are this binary: the worker harness that the agent uses starts it again. The order and the
-//! report are one frame each.
+//! Both ends are this binary: the worker harness that the agent uses starts it again. The order and
+//! the report are one frame each.
 
 use plugin_api::host::worker::{self, Frames, Load, Prepared};
 use plugin_api::host::{HostError, LoadedProvider};
@@ -69,8 +69,8 @@ pub(super) struct Drift {
     /// The bytes that the process's private memory grew by.
     pub(super) grown: i64,
     pub(super) took: Duration,
-    /// The same over ten times as many further calls, if the growth exceeded [`Calls::growth`]: a heap
-    /// with a garbage collector grows for a while, then stops.
+    /// The same over ten times as many further calls, if the growth exceeded [`Calls::growth`]: a
+    /// heap with a garbage collector grows for a while, then stops.
     pub(super) later: Option<(u32, i64)>,
 }
 
@@ -101,7 +101,8 @@ pub(super) enum Outcome {
 /// If no process can be started.
 pub(super) fn run(order: &Order, bound: Duration) -> io::Result<(Outcome, Vec<u8>)> {
     let deadline = Instant::now() + bound;
-    let Prepared { mut command, channel, mut output } = worker::prepare(Path::new("/proc/self/exe"), [WORD])?;
+    let Prepared { mut command, channel, mut output } =
+        worker::prepare(Path::new("/proc/self/exe"), [WORD])?;
     let mut child = command.spawn()?;
     drop(command);
     let output = thread::spawn(move || {

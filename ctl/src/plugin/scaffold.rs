@@ -1,5 +1,5 @@
-//! `new getinfo.NAME DIR`: writes a plugin to start from, which builds and passes its tests and `check`
-//! unchanged.
+//! `new getinfo.NAME DIR`: writes a plugin to start from, which builds and passes its tests and
+//! `check` unchanged.
 
 use crate::error::Error;
 use crate::{exit, output};
@@ -66,10 +66,11 @@ pub(crate) struct New {
 /// [`Error::Unavailable`] if the name is invalid, or the folder is not empty or cannot be written.
 pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
     let (method, _) = MethodName::split_call(&new.method);
-    let name = MethodName::parse(&method).map_err(|why| Error::unavailable(format!("{method:?}: {why}")))?;
-    let library = name
-        .file_name()
-        .ok_or_else(|| Error::unavailable(format!("{method}: a plugin provides a getinfo.* method")))?;
+    let name = MethodName::parse(&method)
+        .map_err(|why| Error::unavailable(format!("{method:?}: {why}")))?;
+    let library = name.file_name().ok_or_else(|| {
+        Error::unavailable(format!("{method}: a plugin provides a getinfo.* method"))
+    })?;
     let dir = &new.dir;
     let failed = |path: &Path| {
         let path = path.display().to_string();
@@ -96,7 +97,8 @@ pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
     };
     let package = method.replace('.', "-");
     let fill = |text: &str| {
-        let text = text.replace(METHOD, &method).replace(PACKAGE, &package).replace(LIBRARY, &library);
+        let text =
+            text.replace(METHOD, &method).replace(PACKAGE, &package).replace(LIBRARY, &library);
         text.replace(API, &api).replace(HEADER_DIR, ".")
     };
     for (file, text) in templates {
@@ -107,7 +109,9 @@ pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
         fs::write(&path, fill(text)).map_err(failed(&path))?;
     }
     let (build, built) = match new.language {
-        Language::Rust => ("cargo build --release && cargo test", format!("target/release/{library}")),
+        Language::Rust => {
+            ("cargo build --release && cargo test", format!("target/release/{library}"))
+        }
         Language::C => ("make", library),
     };
     let next = format!(

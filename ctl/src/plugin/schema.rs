@@ -1,7 +1,7 @@
 //! Compares a plugin's replies with the JSON Schema in its description.
 //!
-//! `boon` implements the whole of JSON Schema and passes its test suite. It loads no other document:
-//! a schema must be complete in itself.
+//! `boon` implements the whole of JSON Schema and passes its test suite. It loads no other
+//! document: a schema must be complete in itself.
 
 use boon::{Compiler, ErrorKind, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use serde_json::Value;
@@ -33,8 +33,8 @@ impl Schema {
         }
     }
 
-    /// Returns the first place where `value` does not match, as a JSON pointer, and why; `None` if it
-    /// matches.
+    /// Returns the first place where `value` does not match, as a JSON pointer, and why; `None` if
+    /// it matches.
     pub(super) fn mismatch(&self, value: &Value) -> Option<String> {
         self.schemas.validate(value, self.index).err().map(|error| first(&error, "the reply"))
     }
@@ -56,7 +56,9 @@ fn first(error: &ValidationError<'_, '_>, root: &str) -> String {
     format!("{place}: {}", describe(&cause.kind))
 }
 
-fn deepest<'e, 's, 'v>(error: &'e ValidationError<'s, 'v>) -> (String, &'e ValidationError<'s, 'v>) {
+fn deepest<'e, 's, 'v>(
+    error: &'e ValidationError<'s, 'v>,
+) -> (String, &'e ValidationError<'s, 'v>) {
     let depth = |place: &str| place.matches('/').count();
     let mut found: Option<(String, &ValidationError<'_, '_>)> = None;
     for cause in &error.causes {

@@ -66,7 +66,10 @@ impl Verdict {
         let warnings = count(Level::Warn, "warning", "warnings");
         text + &match verdict.fit {
             true => format!("verdict: fit, {warnings}\n"),
-            false => format!("verdict: not fit, {}, {warnings}\n", count(Level::Fault, "fault", "faults")),
+            false => format!(
+                "verdict: not fit, {}, {warnings}\n",
+                count(Level::Fault, "fault", "faults")
+            ),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `task output`: prints a task's output piece by piece. The host has the output until the task's result
-//! is delivered; from then on it is in the result, which the controller stores.
+//! `task output`: prints a task's output piece by piece. The host has the output until the task's
+//! result is delivered; from then on it is in the result, which the controller stores.
 
 use crate::cli::{Output, Remote};
 use crate::error::Error;
@@ -25,7 +25,9 @@ pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
     loop {
         let reply = piece(remote, wanted, offset);
         let gone = !matches!(&reply, Ok(piece) if !piece.ended || piece.offset <= offset);
-        if gone && let Ok(Some(event)) = remote.controller.result(&remote.host, &wanted.task, Duration::ZERO)
+        if gone
+            && let Ok(Some(event)) =
+                remote.controller.result(&remote.host, &wanted.task, Duration::ZERO)
         {
             for piece in rest(&query::response(&event)?, wanted.stderr, offset)? {
                 if !print(&piece, &mut offset, wanted.json)? {
@@ -37,7 +39,9 @@ pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
         let piece = match reply {
             Ok(piece) => piece,
             // An agent that replied before is expected back.
-            Err(error @ (Error::Unreachable(_) | Error::NoReply(_))) if wanted.follow && replied => {
+            Err(error @ (Error::Unreachable(_) | Error::NoReply(_)))
+                if wanted.follow && replied =>
+            {
                 if !std::mem::replace(&mut is_lost, true) {
                     output::error(&format_args!("{}; retrying", error.chain()));
                 }
@@ -64,7 +68,8 @@ pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
 /// Returns the host's output from `offset` on.
 fn piece(remote: &Remote, wanted: &Output, offset: u64) -> Result<TaskOutput, Error> {
     let method = Method::AsyncOutput.name();
-    let mut request = serde_json::json!({ "method": method, "task": wanted.task, "offset": offset });
+    let mut request =
+        serde_json::json!({ "method": method, "task": wanted.task, "offset": offset });
     if wanted.stderr {
         request["stream"] = "stderr".into();
     }

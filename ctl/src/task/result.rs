@@ -24,7 +24,8 @@ pub(super) fn run(remote: &Remote, wanted: &TaskResult) -> Result<ExitCode, Erro
     loop {
         let left = end.saturating_duration_since(Instant::now());
         // Whole seconds, rounded up, so that the last request waits for the remaining fraction.
-        let wait = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)).min(MAX_WAIT);
+        let wait =
+            Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)).min(MAX_WAIT);
         let found = match remote.controller.result(&remote.host, &wanted.task, wait) {
             Ok(found) => found,
             // A controller that replied before is expected back.

@@ -1,5 +1,5 @@
-//! `task status`, `task cancel` and `task list`: print the states of tasks, as a table or as the agent's
-//! own JSON.
+//! `task status`, `task cancel` and `task list`: print the states of tasks, as a table or as the
+//! agent's own JSON.
 
 use crate::cli::{About, Remote};
 use crate::error::Error;
@@ -42,7 +42,8 @@ pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
             request["after"] = (*last.task).into();
         }
         let reply = super::request(remote, &request)?;
-        let page: Vec<Box<RawValue>> = serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
+        let page: Vec<Box<RawValue>> =
+            serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
         let count = page.len();
         for text in page {
             states.push(serde_json::from_str(text.get()).map_err(unreadable)?);

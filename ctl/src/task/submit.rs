@@ -1,5 +1,5 @@
-//! `task submit`. Chooses the task's id before sending, so that a retry after a lost reply does not start
-//! the command twice.
+//! `task submit`. Chooses the task's id before sending, so that a retry after a lost reply does not
+//! start the command twice.
 
 use crate::cli::{Remote, Submit};
 use crate::error::Error;

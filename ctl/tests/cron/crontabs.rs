@@ -32,16 +32,24 @@ fn a_crontab_is_checked_line_by_line() {
     let good = write(&folder, "good", &good, 0o644);
     let (status, out, err) = run(&["check", &good], "");
     assert_eq!((status, err.as_str()), (0, ""), "{out}");
-    assert!(out.contains("at 09:30, Monday to Friday") && out.contains(" 09:30:00 +09:00"), "{out}");
+    assert!(
+        out.contains("at 09:30, Monday to Friday") && out.contains(" 09:30:00 +09:00"),
+        "{out}"
+    );
     assert!(out.ends_with("\n1 file, 2 entries, 0 problems, 0 warnings\n"), "{out}");
 
     let bad = write(&folder, "bad", text, 0o644);
     let (status, out, err) = run(&["check", &bad], "");
     assert_eq!(status, 1);
-    let places: Vec<&str> =
-        err.lines().map(|line| line.strip_prefix(&bad).unwrap().split(' ').next().unwrap()).collect();
+    let places: Vec<&str> = err
+        .lines()
+        .map(|line| line.strip_prefix(&bad).unwrap().split(' ').next().unwrap())
+        .collect();
     assert_eq!(places, [":5:3:", ":7:1:", ":9:1:", ":10:1:", ":10:1:"], "{err}");
-    assert!(err.contains("nosuchuser_") && err.contains("Mars/Base") && err.contains("minute"), "{err}");
+    assert!(
+        err.contains("nosuchuser_") && err.contains("Mars/Base") && err.contains("minute"),
+        "{err}"
+    );
     assert!(out.contains("once after the host has started"), "{out}");
     assert!(out.ends_with("\n1 file, 3 entries, 4 problems, 1 warning\n"), "{out}");
 
@@ -72,7 +80,8 @@ fn a_file_that_the_agent_rejects_is_a_problem() {
     let lines: Vec<&str> = err.lines().collect();
     assert_eq!(lines.len(), 2, "{err}");
     assert!(
-        lines[0].contains("draft.bak: warning: ") && lines[1].contains("shared: is writable by others"),
+        lines[0].contains("draft.bak: warning: ")
+            && lines[1].contains("shared: is writable by others"),
         "{err}"
     );
     if nix::unistd::geteuid().is_root() {

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use test_support::Scratch;
 
-/// Stands in for an agent: replies to each request with the next reply, after inserting the request's id.
+/// Stands in for an agent: replies to each request with the next reply, after inserting the
+/// request's id.
 fn agent(path: &Path, replies: &[&str]) -> JoinHandle<Vec<Value>> {
     let listener = UnixListener::bind(path).unwrap();
     let replies: Vec<String> = replies.iter().map(|reply| (*reply).to_owned()).collect();
@@ -28,7 +29,8 @@ fn agent(path: &Path, replies: &[&str]) -> JoinHandle<Vec<Value>> {
     })
 }
 
-const DONE: &str = r#"{"id":"ID","resp":"success","retcode":0,"message":"Normal termination","data":"#;
+const DONE: &str =
+    r#"{"id":"ID","resp":"success","retcode":0,"message":"Normal termination","data":"#;
 
 #[test]
 fn the_jobs_of_an_agent_are_listed() {
@@ -55,7 +57,10 @@ fn the_jobs_of_an_agent_are_listed() {
     let (status, out, _) = run(&["list", "--json", "--socket", socket], "");
     assert_eq!((status, serde_json::from_str::<Value>(&out).unwrap()), (0, jobs));
     let received = serving.join().unwrap();
-    assert_eq!((&received[0]["method"], &received[0]["limit"]), (&json!("cron.list"), &json!(1000)));
+    assert_eq!(
+        (&received[0]["method"], &received[0]["limit"]),
+        (&json!("cron.list"), &json!(1000))
+    );
 }
 
 #[test]
@@ -67,7 +72,8 @@ fn a_job_is_set_run_and_removed() {
         "\n"
     );
     let started = format!("{DONE}{{\"task\":\"cron:backup:run:1\"}}}}\n");
-    let refused = "{\"id\":\"ID\",\"resp\":\"failed\",\"retcode\":3024,\"message\":\"No such job: x\"}\n";
+    let refused =
+        "{\"id\":\"ID\",\"resp\":\"failed\",\"retcode\":3024,\"message\":\"No such job: x\"}\n";
     let serving = agent(&path, &[&planned, &started, &format!("{DONE}null}}\n"), refused]);
     let socket = path.to_str().unwrap();
     let set = [
@@ -93,10 +99,16 @@ fn a_job_is_set_run_and_removed() {
     ];
     let (status, out, err) = run(&set, "");
     assert_eq!((status, err.as_str()), (0, "BasicAgentCtl: warning: odd\n"));
-    assert_eq!(out, "at 02:30 every day\n\nschedule  0 30 2 * * *\nnext      2026-03-30T00:30:00Z\n");
+    assert_eq!(
+        out,
+        "at 02:30 every day\n\nschedule  0 30 2 * * *\nnext      2026-03-30T00:30:00Z\n"
+    );
     let (status, out, _) = run(&["run", "backup", "--socket", socket], "");
     assert_eq!((status, out.as_str()), (0, "cron:backup:run:1\n"));
-    assert_eq!(run(&["remove", "backup", "--socket", socket], ""), (0, String::new(), String::new()));
+    assert_eq!(
+        run(&["remove", "backup", "--socket", socket], ""),
+        (0, String::new(), String::new())
+    );
     let (status, _, err) = run(&["history", "x", "--socket", socket], "");
     assert_eq!((status, err.as_str()), (1, "BasicAgentCtl: 3024 No such job: x\n"));
 
@@ -109,7 +121,8 @@ fn a_job_is_set_run_and_removed() {
             "enabled": false})
     );
     // An invalid schedule is reported before a request is sent.
-    let (status, _, err) = run(&["set", "x", "61 * * * *", "--socket", "/no/such", "--", "true"], "");
+    let (status, _, err) =
+        run(&["set", "x", "61 * * * *", "--socket", "/no/such", "--", "true"], "");
     assert!(status == 1 && err.ends_with("  61 * * * *\n  ^\n"), "{err}");
 }
 

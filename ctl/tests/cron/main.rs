@@ -1,4 +1,5 @@
-//! `cron` with the real binary: every vector of the schedule language, batches, and text for people.
+//! `cron` with the real binary: every vector of the schedule language, batches, and text for
+//! people.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
 
 mod crontabs;
@@ -43,8 +44,11 @@ fn every_vector_gets_the_same_reply_as_from_other_implementations() {
     assert_eq!(out.lines().count(), VECTORS.lines().count());
     let mut wrong = Vec::new();
     for (vector, reply) in VECTORS.lines().zip(out.lines()) {
-        let [vector, reply]: [Value; 2] = [vector, reply].map(|line| serde_json::from_str(line).unwrap());
-        if reply["error"].is_string() != (vector["error"] == json!(true)) || reply["next"] != vector["next"] {
+        let [vector, reply]: [Value; 2] =
+            [vector, reply].map(|line| serde_json::from_str(line).unwrap());
+        if reply["error"].is_string() != (vector["error"] == json!(true))
+            || reply["next"] != vector["next"]
+        {
             wrong.push(format!("{vector}: {reply}"));
         }
     }
@@ -100,7 +104,8 @@ fn a_client_that_waits_gets_its_reply() {
     let mut input = child.stdin.take().unwrap();
     let mut replies = BufReader::new(child.stdout.take().unwrap()).lines();
     for year in 2026..2036 {
-        writeln!(input, r#"{{"expr":"@yearly","tz":"UTC","n":1,"from":"{year}-01-01T00:00:00Z"}}"#).unwrap();
+        writeln!(input, r#"{{"expr":"@yearly","tz":"UTC","n":1,"from":"{year}-01-01T00:00:00Z"}}"#)
+            .unwrap();
         let wanted = format!(r#"{{"next":["{}-01-01T00:00:00Z"]}}"#, year + 1);
         assert_eq!(replies.next().unwrap().unwrap(), wanted);
     }
@@ -125,8 +130,10 @@ fn a_closed_pipe_is_not_an_error() {
 
 #[test]
 fn times_have_weekday_and_offset() {
-    let (status, out, err) =
-        run(&["next", "0 30 2 * * *", "--from", "2026-03-28", "-n", "3", "--tz", "America/New_York"], "");
+    let (status, out, err) = run(
+        &["next", "0 30 2 * * *", "--from", "2026-03-28", "-n", "3", "--tz", "America/New_York"],
+        "",
+    );
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(
         out,
@@ -135,7 +142,8 @@ fn times_have_weekday_and_offset() {
     // In the zone of this host; a skipped time comes right after the gap.
     let (_, out, _) = run(&["next", "30 2 * * *", "--from", "2026-03-28T12:00", "-n", "2"], "");
     assert_eq!(out, "Sun 2026-03-29 03:00:00 +02:00\nMon 2026-03-30 02:30:00 +02:00\n");
-    let (_, out, _) = run(&["next", "30 2 * * *", "--from", "2026-03-28T12:00Z", "-n", "1", "--json"], "");
+    let (_, out, _) =
+        run(&["next", "30 2 * * *", "--from", "2026-03-28T12:00Z", "-n", "1", "--json"], "");
     assert_eq!(out, "{\"next\":[\"2026-03-29T01:00:00Z\"]}\n");
     let (status, out, err) = run(&["next", "@yearly", "--from", "2099-06-01"], "");
     assert_eq!((status, out.as_str()), (0, "Fri 2100-01-01 00:00:00 +01:00\n"));
@@ -182,7 +190,8 @@ fn a_schedule_is_explained() {
     );
     let (_, out, err) = run(&["explain", "0 0 0 */2 * MON"], "");
     assert!(err.contains("warning: ") && out.starts_with("at 00:00 on the 1st"), "{out}{err}");
-    let (_, out, _) = run(&["explain", "0 0 0 */2 * MON", "--json", "--from", "2026-01-01", "-n", "1"], "");
+    let (_, out, _) =
+        run(&["explain", "0 0 0 */2 * MON", "--json", "--from", "2026-01-01", "-n", "1"], "");
     let value: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(value["warnings"].as_array().unwrap().len(), 1, "{out}");
     assert_eq!(

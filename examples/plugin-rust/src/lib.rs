@@ -1,6 +1,8 @@
 //! `getinfo.uptime`: how long this machine has been up.
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 struct Uptime;
@@ -48,7 +50,8 @@ impl Provider for Uptime {
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         let chosen = OPTIONS.parse(args)?;
-        let uptime_seconds = *numbers("/proc/uptime")?.first().ok_or_else(|| unreadable("/proc/uptime"))?;
+        let uptime_seconds =
+            *numbers("/proc/uptime")?.first().ok_or_else(|| unreadable("/proc/uptime"))?;
         let load = if chosen.load { Some(Load::read()?) } else { None };
         Reply::json(&Reading { uptime_seconds, load })
     }
@@ -65,8 +68,9 @@ impl Load {
 
 /// Returns the numbers at the beginning of a file.
 fn numbers(path: &str) -> Result<Vec<f64>, ProviderError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ProviderError::new("unreadable", format!("cannot read {path}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ProviderError::new("unreadable", format!("cannot read {path}: {error}"))
+    })?;
     Ok(text.split_whitespace().map_while(|word| word.parse().ok()).collect())
 }
 

@@ -59,7 +59,11 @@ pub(super) fn describe(provider: &ProviderV1, limit: usize) -> Result<String, St
 
 /// Makes one call. Returns the reply and whether it is an error; a reply beyond `limit` becomes the
 /// error `reply_too_large`.
-pub(super) fn call(provider: &ProviderV1, request: &str, limit: usize) -> Result<(String, bool), String> {
+pub(super) fn call(
+    provider: &ProviderV1,
+    request: &str,
+    limit: usize,
+) -> Result<(String, bool), String> {
     let call = provider.call.ok_or("its entry has no call function")?;
     let mut sink = Sink { bytes: Vec::new(), limit, overflowed: false };
     let sink_ptr = ptr::from_mut(&mut sink).cast();

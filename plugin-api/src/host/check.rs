@@ -43,8 +43,8 @@ impl CheckedFile {
     }
 }
 
-/// Distinguishes one version of a plugin file from the next: a replaced or rewritten file differs in
-/// at least one of these.
+/// Distinguishes one version of a plugin file from the next: a replaced or rewritten file differs
+/// in at least one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     dev: u64,
@@ -95,7 +95,11 @@ fn open_file(path: &Path) -> Result<(File, FileStat), String> {
     };
     let folder = open_folder(parent)?;
     // O_NONBLOCK: the open must not hang on a FIFO planted under this name.
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let flags = OFlag::O_RDONLY
+        | OFlag::O_NOFOLLOW
+        | OFlag::O_CLOEXEC
+        | OFlag::O_NONBLOCK
+        | OFlag::O_NOCTTY;
     let fd = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, path))?;
     let stat = fstat(&fd).map_err(|err| describe(err, path))?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
@@ -105,7 +109,8 @@ fn open_file(path: &Path) -> Result<(File, FileStat), String> {
     Ok((File::from(fd), stat))
 }
 
-/// Checks a plugin folder by the same rules, for a configuration check. A missing folder is refused.
+/// Checks a plugin folder by the same rules, for a configuration check. A missing folder is
+/// refused.
 ///
 /// # Errors
 /// [`HostError::Refused`], naming the component and the rule.
@@ -128,7 +133,8 @@ fn open_folder(dir: &Path) -> Result<OwnedFd, String> {
             return Err("its path contains `..`".to_owned());
         };
         walked.push(name);
-        folder = openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
+        folder =
+            openat(&folder, name, flags, Mode::empty()).map_err(|err| describe(err, &walked))?;
         trusted_fd(&folder, &walked, components.peek().is_some())?;
     }
     Ok(folder)
@@ -136,14 +142,18 @@ fn open_folder(dir: &Path) -> Result<OwnedFd, String> {
 
 fn trusted_fd(fd: &OwnedFd, path: &Path, is_above_plugins: bool) -> Result<(), String> {
     let stat = fstat(fd).map_err(|err| describe(err, path))?;
-    let is_sticky = Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_ISVTX) && stat.st_uid == 0;
+    let is_sticky =
+        Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_ISVTX) && stat.st_uid == 0;
     if is_above_plugins && is_sticky { Ok(()) } else { trusted(&stat, path) }
 }
 
 fn trusted(stat: &FileStat, path: &Path) -> Result<(), String> {
     let owner = Uid::from_raw(stat.st_uid);
     if !owner.is_root() && owner != Uid::effective() {
-        return Err(format!("{} belongs to uid {owner}; expected root or this user", path.display()));
+        return Err(format!(
+            "{} belongs to uid {owner}; expected root or this user",
+            path.display()
+        ));
     }
     if Mode::from_bits_truncate(stat.st_mode).intersects(WRITABLE_BY_OTHERS) {
         let mode = stat.st_mode & 0o7777;

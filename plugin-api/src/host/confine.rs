@@ -26,8 +26,10 @@ pub fn confine(keep_root: bool) -> std::io::Result<()> {
     setrlimit(Resource::RLIMIT_AS, space, space)?;
     if Uid::effective().is_root() && !keep_root {
         let nobody = User::from_name(NOBODY.0).ok().flatten();
-        let (uid, gid) =
-            nobody.map_or((Uid::from_raw(NOBODY.1), Gid::from_raw(NOBODY.1)), |user| (user.uid, user.gid));
+        let (uid, gid) = nobody
+            .map_or((Uid::from_raw(NOBODY.1), Gid::from_raw(NOBODY.1)), |user| {
+                (user.uid, user.gid)
+            });
         setgroups(&[])?;
         setresgid(gid, gid, gid)?;
         setresuid(uid, uid, uid)?;

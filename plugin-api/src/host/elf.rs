@@ -51,7 +51,8 @@ pub(super) enum EntryKind {
 /// search path is built in, and that the file exports exactly one entry symbol.
 pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
     let data = ReadCache::new(file);
-    let broken = |err: object::Error| format!("it is not a valid shared library for this machine: {err}");
+    let broken =
+        |err: object::Error| format!("it is not a valid shared library for this machine: {err}");
     let header = Header::parse(&data).map_err(broken)?;
     let endian = header.endian().map_err(broken)?;
     if header.e_machine(endian) != MACHINE || header.e_type(endian) != elf::ET_DYN {
@@ -76,7 +77,8 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
             })
         {
             return Err(
-                "it has its own library search path (RPATH or RUNPATH); link it without -rpath".to_owned()
+                "it has its own library search path (RPATH or RUNPATH); link it without -rpath"
+                    .to_owned(),
             );
         }
     }
@@ -95,6 +97,8 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
         (true, false) => Ok(EntryKind::Rust),
         (false, true) => Ok(EntryKind::C),
         (false, false) => Err("it is not a plugin: it exports no plugin entry".to_owned()),
-        (true, true) => Err("it exports both a Rust and a C entry; a plugin has exactly one".to_owned()),
+        (true, true) => {
+            Err("it exports both a Rust and a C entry; a plugin has exactly one".to_owned())
+        }
     }
 }

@@ -70,7 +70,9 @@ impl fmt::Display for HostError {
                 }
             },
             Self::Refused { path, why } => write!(f, "plugin {} refused: {why}", path.display()),
-            Self::Load { path, why } => write!(f, "plugin {} cannot be loaded: {why}", path.display()),
+            Self::Load { path, why } => {
+                write!(f, "plugin {} cannot be loaded: {why}", path.display())
+            }
             Self::WrongMethod { path, described } => {
                 write!(f, "plugin {} refused: it describes itself as {described:?}", path.display())
             }

@@ -10,9 +10,9 @@ use crate::MethodName;
 /// Entries read from one folder at most.
 const MAX_ENTRIES: usize = 4096;
 
-/// Returns the file of `method` in the first of `dirs` that holds it, and the file's identity. Finds
-/// a bad file too, so that [`check`](super::check) refuses it: falling back to a later folder would
-/// hide the problem.
+/// Returns the file of `method` in the first of `dirs` that holds it, and the file's identity.
+/// Finds a bad file too, so that [`check`](super::check) refuses it: falling back to a later folder
+/// would hide the problem.
 ///
 /// # Errors
 /// [`HostError::RelativeFolder`]; [`HostError::NotFound`]; [`HostError::Refused`] when a folder
@@ -24,7 +24,11 @@ pub fn find(dirs: &[PathBuf], method: &MethodName) -> Result<(PathBuf, FileIdent
             let path = dir.join(&file);
             match FileIdentity::of(&path) {
                 Ok(identity) => return Ok((path, identity)),
-                Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(err)
+                    if matches!(
+                        err.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) => {}
                 Err(err) => return Err(HostError::Refused { path, why: err.to_string() }),
             }
         }
@@ -42,7 +46,8 @@ pub fn list(dirs: &[PathBuf]) -> Result<Vec<(MethodName, PathBuf)>, HostError> {
     let mut found = BTreeMap::new();
     for dir in dirs {
         absolute(dir)?;
-        let refused = |err: io::Error| HostError::Refused { path: dir.clone(), why: err.to_string() };
+        let refused =
+            |err: io::Error| HostError::Refused { path: dir.clone(), why: err.to_string() };
         let entries = match dir.read_dir() {
             Ok(entries) => entries,
             Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
@@ -70,7 +75,8 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("plugin-api-find-{name}-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("plugin-api-find-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
         dir
@@ -98,7 +104,10 @@ mod tests {
     fn the_error_for_a_missing_method_names_the_file_and_the_folders() {
         let dirs = [PathBuf::from("/nonexistent/a"), PathBuf::from("/nonexistent/b")];
         let err = find(&dirs, &MethodName::parse("getinfo.zz").unwrap()).unwrap_err();
-        assert_eq!(err.to_string(), "getinfo.zz: no libgetinfo_zz.so in /nonexistent/a, /nonexistent/b");
+        assert_eq!(
+            err.to_string(),
+            "getinfo.zz: no libgetinfo_zz.so in /nonexistent/a, /nonexistent/b"
+        );
         let err = find(&dirs, &MethodName::parse("agent.ping").unwrap()).unwrap_err();
         assert!(err.to_string().contains("getinfo.* methods only"), "{err}");
     }

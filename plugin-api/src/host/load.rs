@@ -87,8 +87,8 @@ impl LoadedProvider {
 
     /// Makes one call and returns the reply, a JSON value as text.
     ///
-    /// Checks that a C plugin's reply is UTF-8 and JSON. Does not parse a Rust plugin's reply again:
-    /// its SDK produces it by serializing.
+    /// Checks that a C plugin's reply is UTF-8 and JSON. Does not parse a Rust plugin's reply
+    /// again: its SDK produces it by serializing.
     ///
     /// # Errors
     /// [`HostError::Provider`] with the plugin's own error; [`HostError::BadReply`] when it breaks
@@ -102,8 +102,8 @@ impl LoadedProvider {
                 RResult::RErr(text) => (Json(Text::Plugin(text)), true),
             },
             Entry::C(provider) => {
-                let (text, is_error) =
-                    call_c::call(provider, &request, ctx.max_reply).map_err(|why| self.broken(why))?;
+                let (text, is_error) = call_c::call(provider, &request, ctx.max_reply)
+                    .map_err(|why| self.broken(why))?;
                 (Json(Text::Host(text)), is_error)
             }
         };
@@ -113,9 +113,15 @@ impl LoadedProvider {
             return Err(HostError::Provider(error));
         }
         if answer.len() > ctx.max_reply {
-            let message =
-                format!("the reply has {} bytes; the caller's limit is {}", answer.len(), ctx.max_reply);
-            return Err(HostError::Provider(ProviderError::new(ProviderError::REPLY_TOO_LARGE, message)));
+            let message = format!(
+                "the reply has {} bytes; the caller's limit is {}",
+                answer.len(),
+                ctx.max_reply
+            );
+            return Err(HostError::Provider(ProviderError::new(
+                ProviderError::REPLY_TOO_LARGE,
+                message,
+            )));
         }
         if let Entry::C(_) = self.entry {
             serde_json::from_str::<IgnoredAny>(&answer)
@@ -161,13 +167,14 @@ impl From<Json> for String {
 
 fn dlopen(file: &std::fs::File) -> Result<Library, String> {
     let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // SAFETY: opening a library runs its constructors, which must be sound. That cannot be proved of
-    // foreign code; the file was checked to come from root or from our own user, who can run any
+    // SAFETY: opening a library runs its constructors, which must be sound. That cannot be proved
+    // of foreign code; the file was checked to come from root or from our own user, who can run any
     // code in this process by other means as well.
     let opened = unsafe { Library::open(Some(&name), RTLD_NOW | RTLD_LOCAL) };
     opened.map_err(|err| {
         // The linker's own message is in the source; the descriptor that it names helps nobody.
-        let why = std::error::Error::source(&err).map_or_else(|| err.to_string(), ToString::to_string);
+        let why =
+            std::error::Error::source(&err).map_or_else(|| err.to_string(), ToString::to_string);
         one_line(why.trim_start_matches(&name).trim_start_matches(": "))
     })
 }
@@ -201,7 +208,10 @@ fn describe(entry: &Entry) -> Result<Meta, String> {
         Entry::C(provider) => call_c::describe(provider, MAX_DESCRIPTION)?,
     };
     if text.is_empty() || text.len() > MAX_DESCRIPTION {
-        return Err(format!("its description has {} bytes; expected 1 to {MAX_DESCRIPTION}", text.len()));
+        return Err(format!(
+            "its description has {} bytes; expected 1 to {MAX_DESCRIPTION}",
+            text.len()
+        ));
     }
     serde_json::from_str(&text).map_err(|err| format!("its description is invalid: {err}"))
 }
@@ -211,7 +221,11 @@ fn summary(err: &LibraryError) -> String {
     let own = ProviderModuleRef::VERSION_STRINGS;
     match err {
         LibraryError::IncompatibleVersionNumber { actual_version, .. } => {
-            format!("it was built for plugin API {}; this host supports {}", actual_version.major, major(own))
+            format!(
+                "it was built for plugin API {}; this host supports {}",
+                actual_version.major,
+                major(own)
+            )
         }
         LibraryError::AbiInstability(_) => {
             "its interface has another layout than this host's: it was built with another \

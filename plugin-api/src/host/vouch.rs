@@ -50,7 +50,9 @@ impl Trust {
         }
         for key in keys {
             PublicKey::from_base64(key.trim()).map_err(|_| {
-                format!("{key:?} is not a minisign public key: expected the second line of a .pub file")
+                format!(
+                    "{key:?} is not a minisign public key: expected the second line of a .pub file"
+                )
             })?;
         }
         let sha256 = sha256.iter().map(|sum| sum.to_ascii_lowercase()).collect();
@@ -107,7 +109,10 @@ impl Trust {
 }
 
 /// Starts verifying with the key that made the signature.
-fn verifier<'a>(keys: &'a [PublicKey], signature: &'a Signature) -> Result<StreamVerifier<'a>, Error> {
+fn verifier<'a>(
+    keys: &'a [PublicKey],
+    signature: &'a Signature,
+) -> Result<StreamVerifier<'a>, Error> {
     for key in keys {
         match key.verify_stream(signature) {
             Err(Error::UnexpectedKeyId) => {}
@@ -122,7 +127,9 @@ fn describe(error: &Error) -> String {
         Error::InvalidEncoding => "not a minisign signature".to_owned(),
         Error::InvalidSignature => "does not match this file".to_owned(),
         Error::UnexpectedKeyId => "made with a key that is not trusted".to_owned(),
-        Error::UnsupportedLegacyMode => "signs the file and not its sum: sign without -l".to_owned(),
+        Error::UnsupportedLegacyMode => {
+            "signs the file and not its sum: sign without -l".to_owned()
+        }
         other => other.to_string(),
     }
 }

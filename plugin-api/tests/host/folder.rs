@@ -31,7 +31,8 @@ impl Folder {
     /// Copies an example plugin into the folder.
     pub(crate) fn example(&self, name: &str) -> PathBuf {
         let file = format!("libgetinfo_{name}.so");
-        let examples = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples");
+        let examples =
+            std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples");
         let copy = self.file(&file);
         fs::copy(examples.join(&file), &copy)
             .expect("the example plugins are built: run cargo test without --test");
@@ -40,7 +41,13 @@ impl Folder {
     }
 
     /// Compiles a plugin in C from the bodies of its two functions.
-    pub(crate) fn c_plugin(&self, name: &str, describe: &str, call: &str, version: &str) -> PathBuf {
+    pub(crate) fn c_plugin(
+        &self,
+        name: &str,
+        describe: &str,
+        call: &str,
+        version: &str,
+    ) -> PathBuf {
         let source = self.file(&format!("{name}.c"));
         let code = format!(
             r#"#include "getinfo_provider.h"
@@ -67,7 +74,10 @@ impl Folder {
     }
 
     pub(crate) fn open(&self, method: &str) -> Result<LoadedProvider, HostError> {
-        host::open(std::slice::from_ref(&self.path().to_owned()), &MethodName::parse(method).unwrap())
+        host::open(
+            std::slice::from_ref(&self.path().to_owned()),
+            &MethodName::parse(method).unwrap(),
+        )
     }
 
     pub(crate) fn refusal(&self, method: &str) -> String {

@@ -1,5 +1,5 @@
-//! The loader against real files: the example plugins, copies of them that break a rule, and plugins
-//! in C.
+//! The loader against real files: the example plugins, copies of them that break a rule, and
+//! plugins in C.
 #![expect(clippy::print_stdout, reason = "tests print that they are skipped")]
 
 mod folder;
@@ -32,7 +32,10 @@ fn a_panic_fails_only_its_own_call() {
     folder.example("panics");
     let provider = folder.open("getinfo.panics").unwrap();
     for _ in 0..2 {
-        assert_eq!(call(&provider, "now").unwrap_err(), "panic: the plugin panicked: got an argument");
+        assert_eq!(
+            call(&provider, "now").unwrap_err(),
+            "panic: the plugin panicked: got an argument"
+        );
         assert_eq!(call(&provider, "").unwrap(), "true");
     }
 }
@@ -44,7 +47,10 @@ fn every_provider_replies_to_help() {
     let provider = folder.open("getinfo.greeting").unwrap();
     for args in ["-h", "--help", "x -h"] {
         let answer = call(&provider, args).unwrap();
-        assert!(answer.starts_with(r#"{"usage":"usage: getinfo.greeting [NAME]\nsays hello\n"#), "{answer}");
+        assert!(
+            answer.starts_with(r#"{"usage":"usage: getinfo.greeting [NAME]\nsays hello\n"#),
+            "{answer}"
+        );
     }
 }
 
@@ -70,7 +76,11 @@ fn method(name: &str) -> String {
 fn replies_of_plugins_in_c_are_checked() {
     let Some(folder) = Folder::new("c") else { return };
     let table = [
-        ("good", "say(emit, sink, \"{\\\"a\\\":\"); say(emit, sink, \"1}\"); return 0;", Ok(r#"{"a":1}"#)),
+        (
+            "good",
+            "say(emit, sink, \"{\\\"a\\\":\"); say(emit, sink, \"1}\"); return 0;",
+            Ok(r#"{"a":1}"#),
+        ),
         (
             "error",
             "say(emit, sink, \"{\\\"code\\\":\\\"usage\\\",\\\"message\\\":\\\"no\\\"}\"); return 1;",
@@ -84,7 +94,9 @@ fn replies_of_plugins_in_c_are_checked() {
         (
             "echo",
             "emit(sink, request, len); return 0;",
-            Ok(r#"{"args":"-x","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4096}}"#),
+            Ok(
+                r#"{"args":"-x","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4096}}"#,
+            ),
         ),
     ];
     for (name, body, want) in table {

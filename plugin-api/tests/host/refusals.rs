@@ -28,7 +28,10 @@ fn files_that_others_could_have_written_are_refused() {
     folder.open("getinfo.greeting").unwrap();
     set_mode(folder.path(), 0o775);
     let refusal = folder.refusal("getinfo.greeting");
-    assert!(refusal.contains(&format!("{} is writable by others", folder.path().display())), "{refusal}");
+    assert!(
+        refusal.contains(&format!("{} is writable by others", folder.path().display())),
+        "{refusal}"
+    );
     set_mode(folder.path(), 0o755);
 }
 
@@ -62,13 +65,16 @@ fn links_and_special_files_are_refused() {
     set_mode(&folder.file("real"), 0o755);
     fs::copy(&file, folder.file("real/libgetinfo_greeting.so")).unwrap();
     symlink(folder.file("real"), folder.file("link")).unwrap();
-    for (method, want) in
-        [("linked", "is a symbolic link"), ("folder", "not a regular file"), ("fifo", "not a regular file")]
-    {
+    for (method, want) in [
+        ("linked", "is a symbolic link"),
+        ("folder", "not a regular file"),
+        ("fifo", "not a regular file"),
+    ] {
         let refusal = folder.refusal(&format!("getinfo.{method}"));
         assert!(refusal.contains(want), "{refusal}");
     }
-    let through_link = host::check(&folder.file("link/libgetinfo_greeting.so")).unwrap_err().to_string();
+    let through_link =
+        host::check(&folder.file("link/libgetinfo_greeting.so")).unwrap_err().to_string();
     assert!(through_link.contains("link is a symbolic link"), "{through_link}");
     let dots = host::check(&folder.file("real/../libgetinfo_greeting.so")).unwrap_err().to_string();
     assert!(dots.contains("`..`"), "{dots}");
@@ -111,7 +117,8 @@ fn broken_libraries_are_refused_before_they_are_mapped() {
         folder.refusal("getinfo.broken")
     };
     assert!(cc(&["-Wl,-rpath,/tmp"]).contains("its own library search path"));
-    // The same with the type of its dynamic section (SHT_DYNAMIC, 6) changed: the linker reads segments only.
+    // The same with the type of its dynamic section (SHT_DYNAMIC, 6) changed: the linker reads
+    // segments only.
     let mut disguised = fs::read(&run_path).unwrap();
     let sections = usize::from_le_bytes(disguised[40..48].try_into().unwrap());
     let kind = (sections + 4..disguised.len()).step_by(64).find(|at| disguised[*at] == 6).unwrap();
@@ -119,7 +126,8 @@ fn broken_libraries_are_refused_before_they_are_mapped() {
     assert!(write(&disguised).contains("its own library search path"));
     fs::write(&source, "int nothing;").unwrap();
     assert!(cc(&[]).contains("exports no plugin entry"));
-    fs::write(&source, "int getinfo_provider_v1, _1as_0lib_1header_0root_bmodule_bloader;").unwrap();
+    fs::write(&source, "int getinfo_provider_v1, _1as_0lib_1header_0root_bmodule_bloader;")
+        .unwrap();
     assert!(cc(&[]).contains("exports both a Rust and a C entry"));
 }
 

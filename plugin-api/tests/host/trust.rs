@@ -31,9 +31,15 @@ fn with_a_list_of_sums_only_listed_files_are_accepted() {
     let checked = host::check(&greeting).unwrap();
     Trust::default().vouch(&checked).unwrap();
     let other = "0".repeat(64);
-    Trust::new(&[other.clone(), sum(&greeting).to_uppercase()], &[]).unwrap().vouch(&checked).unwrap();
+    Trust::new(&[other.clone(), sum(&greeting).to_uppercase()], &[])
+        .unwrap()
+        .vouch(&checked)
+        .unwrap();
     let refused = Trust::new(&[other], &[]).unwrap().vouch(&checked).unwrap_err().to_string();
-    assert!(refused.contains(&sum(&greeting)) && refused.contains("not among the trusted"), "{refused}");
+    assert!(
+        refused.contains(&sum(&greeting)) && refused.contains("not among the trusted"),
+        "{refused}"
+    );
     // Vouching leaves the descriptor usable: the plugin can be loaded.
     host::load(checked, &MethodName::parse("getinfo.greeting").unwrap()).unwrap();
 }
@@ -48,7 +54,9 @@ fn with_trusted_keys_only_signed_files_are_accepted() {
         let keys: Vec<String> = pairs.iter().map(|pair| pair.pk.to_base64()).collect();
         Trust::new(&[], &keys).unwrap()
     };
-    let vouch = |trust: &Trust| trust.vouch(&host::check(&greeting).unwrap()).map_err(|err| err.to_string());
+    let vouch = |trust: &Trust| {
+        trust.vouch(&host::check(&greeting).unwrap()).map_err(|err| err.to_string())
+    };
     let refused = vouch(&trust(&[&keys])).unwrap_err();
     assert!(
         refused.contains("libgetinfo_greeting.so.minisig") && refused.contains("No such file"),

@@ -50,7 +50,8 @@ struct Entry {
     position: usize,
     /// The other files that hold it too; links to the first file do not count.
     other_paths: Vec<String>,
-    /// The subject, as `C=DE, O=Example, CN=example.org`: escaped as RFC 4514 says, in the certificate's order.
+    /// The subject, as `C=DE, O=Example, CN=example.org`: escaped as RFC 4514 says, in the
+    /// certificate's order.
     subject: String,
     /// The issuer, which signed it, in the same form.
     issuer: String,
@@ -72,7 +73,8 @@ struct Entry {
     is_ca: bool,
     /// Whether issuer and subject are the same; the signature is not verified.
     self_signed: bool,
-    /// The type of its key: `rsa`, `ec`, `ed25519`, `ed448`, `dsa`, or the object identifier of another type.
+    /// The type of its key: `rsa`, `ec`, `ed25519`, `ed448`, `dsa`, or the object identifier of
+    /// another type.
     key_type: String,
     /// The size of its key in bits; null where unknown.
     key_bits: Option<usize>,
@@ -92,7 +94,8 @@ struct Problem {
     message: String,
 }
 
-/// The certificates found so far, by the end of their bytes, sorted: the place of each in the answer.
+/// The certificates found so far, by the end of their bytes, sorted: the place of each in the
+/// answer.
 #[derive(Default)]
 struct Known(Vec<([u8; TAIL], usize)>);
 
@@ -101,8 +104,12 @@ impl Answer {
     /// certificates that expire within so many days.
     pub(crate) fn collect(paths: &[PathBuf], within: Option<i64>) -> Result<Self, ProviderError> {
         let mut files = find(paths)?;
-        let mut answer =
-            Self { count: 0, certificates: Vec::new(), problems: Vec::new(), unreadable: Vec::new() };
+        let mut answer = Self {
+            count: 0,
+            certificates: Vec::new(),
+            problems: Vec::new(),
+            unreadable: Vec::new(),
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let now = i64::try_from(now).unwrap_or(0);
         let (mut known, mut ders) = (Known::default(), Vec::new());
@@ -120,7 +127,8 @@ impl Answer {
         if let Some(days) = within {
             answer.certificates.retain(|entry| entry.days_left <= days);
         }
-        answer.unreadable = files.unreadable.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        answer.unreadable =
+            files.unreadable.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         Ok(answer)
     }
 
@@ -149,7 +157,10 @@ impl Answer {
         for (index, der) in found.into_iter().enumerate() {
             let position = index + 1;
             let Some(der) = der else {
-                self.problem(path, format!("certificate {position} is not valid base64, or is truncated"));
+                self.problem(
+                    path,
+                    format!("certificate {position} is not valid base64, or is truncated"),
+                );
                 continue;
             };
             let tail = tail(&der);
@@ -161,7 +172,10 @@ impl Answer {
                 continue;
             }
             let Some(certificate) = Certificate::parse(&der) else {
-                self.problem(path, format!("certificate {position} is not a valid X.509 certificate"));
+                self.problem(
+                    path,
+                    format!("certificate {position} is not a valid X.509 certificate"),
+                );
                 continue;
             };
             if self.certificates.len() >= MAX_CERTIFICATES {

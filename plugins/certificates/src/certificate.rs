@@ -90,7 +90,9 @@ impl Certificate {
             issuer: name::text(certificate.issuer()),
             self_signed: certificate.subject().as_raw() == certificate.issuer().as_raw(),
             // A leading 0 only says that the number is positive.
-            serial: hex::upper(serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial)),
+            serial: hex::upper(
+                serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial),
+            ),
             sans: Vec::new(),
             not_before: Time::of(certificate.validity().not_before)?,
             not_after: Time::of(certificate.validity().not_after)?,
@@ -106,12 +108,14 @@ impl Certificate {
             match extension.oid.to_id_string().as_str() {
                 SUBJECT_ALTERNATIVE_NAME => {
                     let names = SubjectAlternativeName::from_der(extension.value);
-                    found.sans = names
-                        .map_or_else(|_| Vec::new(), |(_, names)| names.general_names.iter().map(san).collect());
+                    found.sans = names.map_or_else(
+                        |_| Vec::new(),
+                        |(_, names)| names.general_names.iter().map(san).collect(),
+                    );
                 }
                 BASIC_CONSTRAINTS => {
-                    found.is_ca =
-                        BasicConstraints::from_der(extension.value).is_ok_and(|(_, constraints)| constraints.ca);
+                    found.is_ca = BasicConstraints::from_der(extension.value)
+                        .is_ok_and(|(_, constraints)| constraints.ca);
                 }
                 _ => {}
             }
@@ -127,8 +131,15 @@ fn key_of(key: &SubjectPublicKeyInfo<'_>) -> (String, Option<usize>) {
     let (name, bits) = match algorithm.as_str() {
         "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => ("rsa", modulus_bits(key)),
         "1.2.840.10045.2.1" => {
-            let curve = parameters.and_then(|curve| curve.as_oid().ok()).map(|curve| curve.to_id_string());
-            ("ec", CURVES.iter().find(|(number, _)| Some(*number) == curve.as_deref()).map(|(_, bits)| *bits))
+            let curve =
+                parameters.and_then(|curve| curve.as_oid().ok()).map(|curve| curve.to_id_string());
+            (
+                "ec",
+                CURVES
+                    .iter()
+                    .find(|(number, _)| Some(*number) == curve.as_deref())
+                    .map(|(_, bits)| *bits),
+            )
         }
         // Its parameters are a sequence that begins with the prime.
         "1.2.840.10040.4.1" => ("dsa", parameters.and_then(|numbers| integer_bits(numbers.data))),
@@ -230,7 +241,11 @@ mod tests {
             (UTC_TIME, "70010100000xZ", None),
             (GENERALIZED_TIME, "Z", None),
         ] {
-            assert_eq!(time(tag, text), want.map(|(text, epoch)| (text.to_owned(), epoch)), "{text}");
+            assert_eq!(
+                time(tag, text),
+                want.map(|(text, epoch)| (text.to_owned(), epoch)),
+                "{text}"
+            );
         }
     }
 

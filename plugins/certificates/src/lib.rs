@@ -11,7 +11,9 @@ mod pem;
 
 use std::path::PathBuf;
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 
 use answer::Answer;
 
@@ -26,10 +28,14 @@ struct Selection {
 }
 
 const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::value("-e DAYS", "only certificates that have expired or expire within DAYS days", |chosen, value| {
-        chosen.within = Some(value.number(0..=u32::MAX)?);
-        Ok(())
-    }),
+    Opt::value(
+        "-e DAYS",
+        "only certificates that have expired or expire within DAYS days",
+        |chosen, value| {
+            chosen.within = Some(value.number(0..=u32::MAX)?);
+            Ok(())
+        },
+    ),
     Opt::words(
         "PATH",
         "search these files and folders instead of /etc/ssl, /etc/pki and /etc/letsencrypt/live",
@@ -68,13 +74,17 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     /// Real certificates, where this machine has any, truncated and changed everywhere.
     #[test]
     fn damaged_certificates_are_rejected_without_a_panic() {
-        let text = std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default();
+        let text =
+            std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default();
         for der in pem::certificates(&text).into_iter().flatten().step_by(7) {
             assert!(Certificate::parse(&der).is_some());
             for end in 0..der.len() {

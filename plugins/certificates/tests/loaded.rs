@@ -1,6 +1,11 @@
-//! `getinfo.certificates` as a host sees it, compared with `openssl x509` on certificates that openssl makes.
+//! `getinfo.certificates` as a host sees it, compared with `openssl x509` on certificates that
+//! openssl makes.
 #![expect(clippy::disallowed_methods, reason = "openssl is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fs;
 use std::io::Write as _;
@@ -43,13 +48,24 @@ fn epoch(text: &str) -> i64 {
 
 /// Compares an entry with all that openssl shows of the same certificate in PEM.
 fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
-    let fields =
-        ["-noout", "-serial", "-startdate", "-enddate", "-fingerprint", "-sha256", "-subject", "-issuer"];
+    let fields = [
+        "-noout",
+        "-serial",
+        "-startdate",
+        "-enddate",
+        "-fingerprint",
+        "-sha256",
+        "-subject",
+        "-issuer",
+    ];
     let names = ["-nameopt", "esc_2253,utf8,sep_comma_plus_space,sname"];
     let text = openssl(&[&["x509"][..], &fields, &names].concat(), pem)?;
     let value = |key: &str| {
         let line = text.lines().find(|line| line.to_ascii_lowercase().starts_with(key));
-        line.and_then(|line| line.split_once('=')).unwrap_or_else(|| panic!("{key} in {text}")).1.trim_start()
+        line.and_then(|line| line.split_once('='))
+            .unwrap_or_else(|| panic!("{key} in {text}"))
+            .1
+            .trim_start()
     };
     assert_eq!(entry["serial"].as_str().unwrap(), value("serial").trim_start_matches('-'));
     assert_eq!(entry["sha256"], value("sha256 fingerprint").replace(':', ""));
@@ -59,21 +75,24 @@ fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
     let end = epoch(value("notafter"));
     assert_eq!(entry["not_after_epoch"], end);
     let iso = |text: &str| {
-        let output = Command::new("date").args(["-u", "-d", text, "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+        let output =
+            Command::new("date").args(["-u", "-d", text, "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     assert_eq!(
         (&entry["not_before"], &entry["not_after"]),
         (&iso(value("notbefore")).into(), &iso(value("notafter")).into())
     );
-    let now =
-        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs())
-            .unwrap();
+    let now = i64::try_from(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
+    )
+    .unwrap();
     assert!((entry["days_left"].as_i64().unwrap() - (end - now).div_euclid(86_400)).abs() <= 1);
     assert_eq!(entry["expired"], end < now);
 
     let whole = openssl(&["x509", "-noout", "-text"], pem)?;
-    let after = |key: &str| whole.lines().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
+    let after =
+        |key: &str| whole.lines().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
     assert_eq!(entry["signature_algorithm"].as_str(), after("Signature Algorithm:"), "{whole}");
     assert_eq!(entry["is_ca"], whole.contains("CA:TRUE"));
     if let Some(bits) = after("Public-Key:") {
@@ -166,11 +185,15 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
             "subjectAltName=email:x@example.org",
         ),
     ] {
-        let (file, secret) = (path(&folder, &format!("{name}.pem")), path(&folder, &format!("{name}.key")));
+        let (file, secret) =
+            (path(&folder, &format!("{name}.pem")), path(&folder, &format!("{name}.key")));
         let args = [
             &["req", "-x509", "-nodes", "-utf8", "-newkey"][..],
             key,
-            &["-keyout", &secret, "-out", &file, "-days", days, "-subj", subject, "-addext", extension],
+            &[
+                "-keyout", &secret, "-out", &file, "-days", days, "-subj", subject, "-addext",
+                extension,
+            ],
         ]
         .concat();
         if openssl(&args, b"").is_none() {
@@ -178,7 +201,10 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
         }
         let pem = fs::read(&file).unwrap();
         let entry = only(&provider, &file);
-        assert_eq!((&entry["path"], entry["position"].as_u64()), (&Value::from(file.as_str()), Some(1)));
+        assert_eq!(
+            (&entry["path"], entry["position"].as_u64()),
+            (&Value::from(file.as_str()), Some(1))
+        );
         compare(&entry, &pem);
         // The same as DER.
         let der = path(&folder, "some.der");
@@ -194,18 +220,27 @@ fn certificates_of_every_kind_are_as_openssl_shows_them() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| Path::new(entry["path"].as_str().unwrap()).file_stem().unwrap().to_str().unwrap())
+        .map(|entry| {
+            Path::new(entry["path"].as_str().unwrap()).file_stem().unwrap().to_str().unwrap()
+        })
         .collect();
     names.sort_unstable();
-    assert_eq!((names, ending["count"].as_u64()), (vec!["ec521", "ed25519", "ed448", "rsa1024"], Some(7)));
+    assert_eq!(
+        (names, ending["count"].as_u64()),
+        (vec!["ec521", "ed25519", "ed448", "rsa1024"], Some(7))
+    );
 }
 
 #[test]
 fn an_issued_and_expired_certificate_is_shown() {
     let Some(provider) = load("getinfo-certificates") else { return };
     let folder = Scratch::new("certificates-issued");
-    let (ca, key, request, leaf) =
-        (path(&folder, "ca.pem"), path(&folder, "ca.key"), path(&folder, "leaf.csr"), path(&folder, "leaf.pem"));
+    let (ca, key, request, leaf) = (
+        path(&folder, "ca.pem"),
+        path(&folder, "ca.key"),
+        path(&folder, "leaf.csr"),
+        path(&folder, "leaf.pem"),
+    );
     let made = openssl(
         &[
             "req",
@@ -284,7 +319,8 @@ fn an_issued_and_expired_certificate_is_shown() {
         (&"CN=Own CA".into(), &true.into(), &"2020-02-29T12:00:00Z".into())
     );
 
-    // A chain in one file, with things that do not belong there; the same certificates by other names.
+    // A chain in one file, with things that do not belong there; the same certificates by other
+    // names.
     let chain = [
         &b"Some words\n"[..],
         &pem,
@@ -304,7 +340,9 @@ fn an_issued_and_expired_certificate_is_shown() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| (entry["subject"].as_str().unwrap().to_owned(), entry["position"].as_u64().unwrap()))
+        .map(|entry| {
+            (entry["subject"].as_str().unwrap().to_owned(), entry["position"].as_u64().unwrap())
+        })
         .collect();
     assert_eq!(rows, [("CN=leaf".to_owned(), 1), ("CN=Own CA".to_owned(), 3)]);
     assert_eq!(
@@ -312,7 +350,12 @@ fn an_issued_and_expired_certificate_is_shown() {
         Value::from(vec![path(&folder, "live/deep/cert.pem")])
     );
     assert_eq!(answer["problems"].as_array().unwrap().len(), 1);
-    assert!(answer["problems"][0]["message"].as_str().unwrap().starts_with("certificate 2 is not valid"));
+    assert!(
+        answer["problems"][0]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("certificate 2 is not valid")
+    );
     assert!(Command::new("mkfifo").arg(path(&folder, "live/pipe")).status().unwrap().success());
     assert_eq!(call(&provider, &path(&folder, "live")).unwrap()["count"], 2);
     assert_eq!(call(&provider, &path(&folder, "live/pipe")).unwrap_err().code(), "unreadable");
@@ -330,8 +373,11 @@ fn the_systems_certificates_are_as_openssl_shows_them() {
     let answer = call(&provider, bundle).unwrap();
     let entries = answer["certificates"].as_array().unwrap();
     let end = "-----END CERTIFICATE-----";
-    let pems: Vec<String> =
-        text.split_inclusive(end).filter(|part| part.contains("BEGIN")).map(str::to_owned).collect();
+    let pems: Vec<String> = text
+        .split_inclusive(end)
+        .filter(|part| part.contains("BEGIN"))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(entries.len(), pems.len());
     // openssl runs twice for each certificate, so only every third is compared.
     for (entry, pem) in entries.iter().zip(&pems).step_by(3) {

@@ -13,7 +13,9 @@ mod vulnerability;
 use std::path::Path;
 
 use nix::unistd::{SysconfVar, sysconf};
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use readers::{cpu_list, file};
 use serde::Serialize;
 
@@ -91,7 +93,9 @@ struct Selection {
 }
 
 const OPTIONS: Options<Selection> =
-    Options::new(&[Opt::flag("-p", "also list each logical processor", |selection| selection.each = true)]);
+    Options::new(&[Opt::flag("-p", "also list each logical processor", |selection| {
+        selection.each = true
+    })]);
 
 impl Provider for Cpu {
     fn describe() -> Meta {
@@ -116,11 +120,14 @@ impl Answer {
     fn read(root: &Path, each: bool) -> Self {
         let cpus = root.join("sys/devices/system/cpu");
         let line = |name: &str| file::line(&cpus.join(name));
-        let cpuinfo = file::beginning(&root.join("proc/cpuinfo"), model::CPUINFO_BYTES).unwrap_or_default();
+        let cpuinfo =
+            file::beginning(&root.join("proc/cpuinfo"), model::CPUINFO_BYTES).unwrap_or_default();
         let model = model::parse(&cpuinfo);
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-        let ticks =
-            ticks.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100);
+        let ticks = ticks
+            .and_then(|ticks| u64::try_from(ticks).ok())
+            .filter(|ticks| *ticks > 0)
+            .unwrap_or(100);
         let stat = times::stat(&file::text(&root.join("proc/stat")).unwrap_or_default(), ticks);
         // Without sysfs, /proc/stat has a line for each online processor.
         let (online, numbers) = match line("online") {
@@ -132,7 +139,8 @@ impl Answer {
         let mut frequency = processor::frequency(&first);
         frequency.current_hz = frequency.current_hz.or(model.current_hz);
         let numa_nodes = numa::read(&root.join("sys/devices/system/node"));
-        let processors = each.then(|| processor::read(&cpus, &numbers, &numa_nodes, stat.by_processor));
+        let processors =
+            each.then(|| processor::read(&cpus, &numbers, &numa_nodes, stat.by_processor));
         Self {
             vendor: model.vendor,
             model: model.name,
@@ -172,7 +180,10 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]

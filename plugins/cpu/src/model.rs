@@ -118,15 +118,20 @@ mod tests {
             "processor\t: 0\nBogoMIPS\t: 243.75\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\nCPU architecture: 8\n\
              CPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n",
         );
-        assert_eq!((arm.vendor.as_deref(), arm.name.as_deref()), (Some("ARM"), Some("Neoverse-N1")));
+        assert_eq!(
+            (arm.vendor.as_deref(), arm.name.as_deref()),
+            (Some("ARM"), Some("Neoverse-N1"))
+        );
         assert_eq!(
             (arm.flags, arm.stepping.as_deref()),
             (vec!["fp".to_owned(), "asimd".to_owned()], Some("1"))
         );
-        let power = parse("processor\t: 0\ncpu\t\t: POWER9 (architected)\nclock\t\t: 3000.000000MHz\n");
+        let power =
+            parse("processor\t: 0\ncpu\t\t: POWER9 (architected)\nclock\t\t: 3000.000000MHz\n");
         assert_eq!(power.name.as_deref(), Some("POWER9 (architected)"));
         assert_eq!(power.current_hz, Some(3_000_000_000));
-        let riscv = parse("processor\t: 0\nisa\t\t: rv64imafdc\nmmu\t\t: sv39\nuarch\t\t: sifive,u74-mc\n");
+        let riscv =
+            parse("processor\t: 0\nisa\t\t: rv64imafdc\nmmu\t\t: sv39\nuarch\t\t: sifive,u74-mc\n");
         assert_eq!(riscv.name.as_deref(), Some("sifive,u74-mc"));
         for text in [
             "",

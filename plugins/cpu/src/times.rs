@@ -105,7 +105,8 @@ fn times<'a>(words: impl Iterator<Item = &'a str>, ticks: u64) -> Times {
     let others = [next(), next(), next(), next(), next(), next()];
     let (guest, guest_nice) = (next(), next());
     // The kernel counts guest time as user time too.
-    let without = |all: Option<u64>, part: Option<u64>| all.map(|all| all.saturating_sub(part.unwrap_or(0)));
+    let without =
+        |all: Option<u64>, part: Option<u64>| all.map(|all| all.saturating_sub(part.unwrap_or(0)));
     let seconds = |count: Option<u64>| Decimal::fraction(count?, ticks);
     let [system, idle, iowait, irq, softirq, steal] = others.map(seconds);
     Times {
@@ -148,13 +149,22 @@ mod tests {
             100,
         );
         let times = new.times.unwrap();
-        assert_eq!((text(&times.user_seconds), text(&times.nice_seconds)), (Some("9"), Some("1.8")));
+        assert_eq!(
+            (text(&times.user_seconds), text(&times.nice_seconds)),
+            (Some("9"), Some("1.8"))
+        );
         assert_eq!(
             (text(&times.guest_nice_seconds), text(&times.steal_seconds)),
             (Some("0.2"), Some("0.08"))
         );
-        assert_eq!((new.by_processor[0].0, text(&new.by_processor[0].1.idle_seconds)), (3, Some("0.04")));
-        assert_eq!((new.counters.interrupts, new.counters.forks, new.blocked), (Some(99), Some(6), Some(2)));
+        assert_eq!(
+            (new.by_processor[0].0, text(&new.by_processor[0].1.idle_seconds)),
+            (3, Some("0.04"))
+        );
+        assert_eq!(
+            (new.counters.interrupts, new.counters.forks, new.blocked),
+            (Some(99), Some(6), Some(2))
+        );
         let old = stat("cpu 1 2 3 4\n", 100).times.unwrap();
         assert_eq!((text(&old.idle_seconds), text(&old.iowait_seconds)), (Some("0.04"), None));
         assert!(stat("", 100).times.is_none());

@@ -80,7 +80,8 @@ fn caches(cpus: &Path, online: &[u32]) -> Vec<Cache> {
         let shared = format!("cache/index{index}/shared_cpu_list");
         each_group(cpus, online, &shared, |folder| {
             let folder = folder.join(format!("cache/index{index}"));
-            let Some(size_bytes) = file::line(&folder.join("size")).and_then(|text| size(&text)) else {
+            let Some(size_bytes) = file::line(&folder.join("size")).and_then(|text| size(&text))
+            else {
                 return;
             };
             match caches[before..].iter_mut().find(|known| known.size_bytes == size_bytes) {

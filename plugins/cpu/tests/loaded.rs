@@ -1,5 +1,9 @@
 //! `getinfo.cpu` as a host sees it, beside lscpu(1), nproc(1) and /proc.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::fs;
 
@@ -16,7 +20,9 @@ fn trimmed(program: &str, args: &[&str]) -> Option<String> {
 fn lscpu() -> Option<Vec<(String, String)>> {
     fn collect(entries: &Value, fields: &mut Vec<(String, String)>) {
         for entry in entries.as_array().into_iter().flatten() {
-            let text = |key: &str| entry[key].as_str().unwrap_or_default().trim_end_matches(':').to_owned();
+            let text = |key: &str| {
+                entry[key].as_str().unwrap_or_default().trim_end_matches(':').to_owned()
+            };
             fields.push((text("field"), text("data")));
             collect(&entry["children"], fields);
         }
@@ -32,7 +38,9 @@ fn processors_are_those_of_lscpu() {
     let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "").unwrap();
     let Some(fields) = lscpu() else { return };
-    let field = |label: &str| fields.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str());
+    let field = |label: &str| {
+        fields.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str())
+    };
     for (name, label) in [
         ("vendor", "Vendor ID"),
         ("model", "Model name"),
@@ -53,7 +61,10 @@ fn processors_are_those_of_lscpu() {
     let flags: Vec<&str> =
         answer["flags"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()).collect();
     assert_eq!(Some(flags.join(" ").as_str()), field("Flags"));
-    assert_eq!(answer["numa_nodes"].as_array().unwrap().len() as u64, number("NUMA node(s)").unwrap_or(0));
+    assert_eq!(
+        answer["numa_nodes"].as_array().unwrap().len() as u64,
+        number("NUMA node(s)").unwrap_or(0)
+    );
     for weakness in answer["vulnerabilities"].as_array().unwrap() {
         // lscpu writes `Vulnerability Spec store bypass` and leaves some punctuation out.
         let name = weakness["name"].as_str().unwrap().replace('_', " ");
@@ -129,8 +140,18 @@ fn times_lie_between_two_looks_at_proc_stat() {
     let (times, switches, forks) = (numbers("cpu"), numbers("ctxt"), numbers("processes"));
     let answer = call(&provider, "").unwrap();
     let ticks: f64 = trimmed("getconf", &["CLK_TCK"]).map_or(100.0, |text| text.parse().unwrap());
-    let names =
-        ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"];
+    let names = [
+        "user",
+        "nice",
+        "system",
+        "idle",
+        "iowait",
+        "irq",
+        "softirq",
+        "steal",
+        "guest",
+        "guest_nice",
+    ];
     for ((name, before), after) in names.iter().zip(&times).zip(numbers("cpu")) {
         let mut seconds = answer["times"][format!("{name}_seconds")].as_f64().unwrap();
         // The kernel counts guests twice.

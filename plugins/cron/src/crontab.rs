@@ -61,8 +61,11 @@ pub(crate) fn parse(line: &str, names_users: bool) -> Line<'_> {
         return Line::Bad("it names no user".to_owned());
     }
     if command.is_empty() {
-        let hint =
-            if names_users { "it has no command: a user comes before it here" } else { "it has no command" };
+        let hint = if names_users {
+            "it has no command: a user comes before it here"
+        } else {
+            "it has no command"
+        };
         return Line::Bad(hint.to_owned());
     }
     Line::Job { schedule, user, command }
@@ -117,7 +120,8 @@ fn check(field: &str, least: u32, most: u32, names: &[&str]) -> Result<(), Strin
         return Err("is missing".to_owned());
     }
     for item in field.split(',') {
-        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        let (range, step) =
+            item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
         if step.is_some_and(|step| {
             step.parse::<u32>().is_ok_and(|step| step == 0) || step.parse::<u32>().is_err()
         }) {
@@ -131,7 +135,8 @@ fn check(field: &str, least: u32, most: u32, names: &[&str]) -> Result<(), Strin
         let number = |text: &str| {
             // Cronie takes `0~` as the beginning of a range to its end.
             let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-            let by_name = by_name.and_then(|index| u32::try_from(index).ok()).map(|index| index + least);
+            let by_name =
+                by_name.and_then(|index| u32::try_from(index).ok()).map(|index| index + least);
             by_name.or_else(|| text.parse().ok()).filter(|number| (least..=most).contains(number))
         };
         let ordered = match (number(first), last) {

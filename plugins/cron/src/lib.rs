@@ -1,7 +1,8 @@
-//! `getinfo.cron`: what this host starts by time: crontabs, anacron, the folders of run-parts, systemd's timers.
+//! `getinfo.cron`: what this host starts by time: crontabs, anacron, the folders of run-parts,
+//! systemd's timers.
 //!
-//! Everything comes from the files that cron(8), anacron(8) and systemd.timer(5) read; nothing is run. Users' crontabs
-//! can be read by root alone, and are said to be unreadable otherwise.
+//! Everything comes from the files that cron(8), anacron(8) and systemd.timer(5) read; nothing is
+//! run. Users' crontabs can be read by root alone, and are said to be unreadable otherwise.
 
 mod crontab;
 mod timer;
@@ -70,10 +71,11 @@ struct Entry {
     kind: Kind,
     /// The file that says so; of a script, the script.
     file: String,
-    /// The line in it, from 1; of a timer with drop-ins counted through all of them. Null of a script.
+    /// The line in it, from 1; of a timer with drop-ins counted through all of them. Null of a
+    /// script.
     line: Option<usize>,
-    /// Five fields or `@…` of cron; period in days and delay in minutes of anacron; `hourly`, …; `OnCalendar=…` of a
-    /// timer.
+    /// Five fields or `@…` of cron; period in days and delay in minutes of anacron; `hourly`, …;
+    /// `OnCalendar=…` of a timer.
     schedule: String,
     /// Who runs it; null of a timer.
     user: Option<String>,
@@ -139,7 +141,8 @@ impl Answer {
                 answer.problem(
                     &file,
                     None,
-                    "Debian's cron leaves out names with other than letters, digits, - and _".to_owned(),
+                    "Debian's cron leaves out names with other than letters, digits, - and _"
+                        .to_owned(),
                 );
             } else {
                 answer.read(&file, Kind::Crontab, None);
@@ -167,7 +170,9 @@ impl Answer {
     fn read(&mut self, file: &Path, kind: Kind, user: Option<&str>) {
         let text = match read_bounded(file) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => return self.unreadable(file),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return self.unreadable(file);
+            }
             Err(_) => return,
         };
         let mut environment = Vec::new();
@@ -181,8 +186,11 @@ impl Answer {
                 Line::Setting(setting) => environment.push(setting),
                 Line::Bad(why) => self.problem(file, Some(index + 1), why),
                 Line::Job { schedule, user: second, command } => {
-                    let (name, user) =
-                        if kind == Kind::Anacron { (second, user) } else { (None, second.or(user)) };
+                    let (name, user) = if kind == Kind::Anacron {
+                        (second, user)
+                    } else {
+                        (None, second.or(user))
+                    };
                     self.entries.push(Entry {
                         kind,
                         file: file.to_string_lossy().into_owned(),
@@ -214,7 +222,8 @@ impl Answer {
                 self.problem(
                     &file,
                     None,
-                    "run-parts leaves out names with other than letters, digits, - and _".to_owned(),
+                    "run-parts leaves out names with other than letters, digits, - and _"
+                        .to_owned(),
                 );
             } else if data.permissions().mode() & 0o111 == 0 {
                 self.problem(&file, None, "it is not executable, so it is not run".to_owned());
@@ -252,15 +261,28 @@ impl Answer {
 
     fn problem(&mut self, file: &Path, line: Option<usize>, message: String) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { file: file.to_string_lossy().into_owned(), line, message });
+            self.problems.push(Problem {
+                file: file.to_string_lossy().into_owned(),
+                line,
+                message,
+            });
         }
     }
 }
 
 /// Of an editor or a package manager, or hidden: all kinds of cron leave it out.
 fn is_left_over(name: &str) -> bool {
-    let ends =
-        ["~", ".rpmsave", ".rpmnew", ".rpmorig", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".swp"];
+    let ends = [
+        "~",
+        ".rpmsave",
+        ".rpmnew",
+        ".rpmorig",
+        ".dpkg-old",
+        ".dpkg-dist",
+        ".dpkg-new",
+        ".dpkg-tmp",
+        ".swp",
+    ];
     name.starts_with(['.', '#']) || ends.iter().any(|end| name.ends_with(end))
 }
 
@@ -270,7 +292,8 @@ fn is_plain(name: &str) -> bool {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_FILES);
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
 }

@@ -27,7 +27,8 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
                 continue;
             }
             let file = folder.join(&name);
-            let is_masked = fs::read_link(&file).is_ok_and(|target| target == Path::new("/dev/null"));
+            let is_masked =
+                fs::read_link(&file).is_ok_and(|target| target == Path::new("/dev/null"));
             // A template is none until it has an instance.
             if !is_masked && !stem.ends_with('@') {
                 let text = with_drop_ins(&file, &name, &folders);
@@ -120,6 +121,9 @@ mod tests {
             [(Some(4), "OnCalendar=daily".to_owned()), (Some(6), "OnBootSec=15min".to_owned())]
         );
         assert_eq!(found(&format!("{text}\n[Timer]\nOnCalendar=\nOnCalendar=weekly")).len(), 1);
-        assert_eq!(parse(text, "a", Path::new("/a.timer"), true)[0].unit.as_deref(), Some("other.service"));
+        assert_eq!(
+            parse(text, "a", Path::new("/a.timer"), true)[0].unit.as_deref(),
+            Some("other.service")
+        );
     }
 }

@@ -1,5 +1,10 @@
-//! `getinfo.cron` as a host sees it, compared with files that the test writes, and with this machine's by hand.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+//! `getinfo.cron` as a host sees it, compared with files that the test writes, and with this
+//! machine's by hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -95,8 +100,9 @@ fn every_kind_of_entry_is_found() {
     );
 
     let answer = call(&provider, &root.args()).unwrap();
-    let short =
-        |path: &Value| path.as_str().unwrap().strip_prefix(root.0.to_str().unwrap()).unwrap().to_owned();
+    let short = |path: &Value| {
+        path.as_str().unwrap().strip_prefix(root.0.to_str().unwrap()).unwrap().to_owned()
+    };
     let entries: Vec<Value> = answer["entries"]
         .as_array()
         .unwrap()
@@ -115,9 +121,25 @@ fn every_kind_of_entry_is_found() {
         .collect();
     let want = [
         json!(["crontab", "/etc/crontab", 3, "17 * * * *", "root", null, ["SHELL=/bin/sh"]]),
-        json!(["crontab", "/etc/crontab", 6, "@reboot", "amy", null, ["SHELL=/bin/sh", "MAILTO=joe"]]),
+        json!([
+            "crontab",
+            "/etc/crontab",
+            6,
+            "@reboot",
+            "amy",
+            null,
+            ["SHELL=/bin/sh", "MAILTO=joe"]
+        ]),
         json!(["crontab", "/etc/cron.d/php", 1, "09,39 * * * *", "root", null, []]),
-        json!(["user_crontab", "/var/spool/cron/crontabs/joe", 3, "*/5 * * * 1-5", "joe", null, ["A=b c"]]),
+        json!([
+            "user_crontab",
+            "/var/spool/cron/crontabs/joe",
+            3,
+            "*/5 * * * 1-5",
+            "joe",
+            null,
+            ["A=b c"]
+        ]),
         json!(["user_crontab", "/var/spool/cron/amy", 1, "0 0 * * *", "amy", null, []]),
         json!(["anacron", "/etc/anacrontab", 2, "1 5", "root", "cron.daily", ["SHELL=/bin/sh"]]),
         json!(["anacron", "/etc/anacrontab", 3, "@monthly 45", "root", "m", ["SHELL=/bin/sh"]]),
@@ -140,8 +162,24 @@ fn every_kind_of_entry_is_found() {
             "changed.timer",
             []
         ]),
-        json!(["timer", "/usr/lib/systemd/system/off.timer", 2, "OnBootSec=15min", null, "off.timer", []]),
-        json!(["timer", "/usr/lib/systemd/system/off.timer", 3, "OnUnitActiveSec=1d", null, "off.timer", []]),
+        json!([
+            "timer",
+            "/usr/lib/systemd/system/off.timer",
+            2,
+            "OnBootSec=15min",
+            null,
+            "off.timer",
+            []
+        ]),
+        json!([
+            "timer",
+            "/usr/lib/systemd/system/off.timer",
+            3,
+            "OnUnitActiveSec=1d",
+            null,
+            "off.timer",
+            []
+        ]),
     ];
     for (entry, want) in entries.iter().zip(&want) {
         assert_eq!(entry, want);
@@ -149,7 +187,10 @@ fn every_kind_of_entry_is_found() {
     assert_eq!(entries.len(), want.len());
     let all = answer["entries"].as_array().unwrap();
     assert_eq!(all[0]["command"], "cd / && run-parts /etc/cron.hourly");
-    assert_eq!((&all[1]["command"], &all[3]["command"]), (&json!("echo 100%"), &json!("/home/joe/work")));
+    assert_eq!(
+        (&all[1]["command"], &all[3]["command"]),
+        (&json!("echo 100%"), &json!("/home/joe/work"))
+    );
     assert_eq!((&all[8]["enabled"], &all[8]["unit"]), (&json!(true), &json!("apt-daily.service")));
     assert_eq!(
         (&all[10]["enabled"], &all[10]["unit"], &all[0]["enabled"]),
@@ -178,8 +219,12 @@ fn every_kind_of_entry_is_found() {
 fn this_machines_crontabs_are_read() {
     let Some(provider) = load("getinfo-cron") else { return };
     let answer = call(&provider, "").unwrap();
-    let mut files: Vec<PathBuf> =
-        fs::read_dir("/etc/cron.d").into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir("/etc/cron.d")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     files.push(PathBuf::from("/etc/crontab"));
     for file in files {
         let name = file.file_name().unwrap().to_str().unwrap();

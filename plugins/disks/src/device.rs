@@ -96,8 +96,10 @@ impl Device {
     pub(crate) fn read(root: &Path, name: &str, mounted: &Mounted) -> Self {
         let folder = folder_of(root, name);
         let uevent = file::text(&folder.join("uevent")).unwrap_or_default();
-        let value = |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        let device = value("MAJOR").zip(value("MINOR")).map(|(major, minor)| format!("{major}:{minor}"));
+        let value =
+            |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let device =
+            value("MAJOR").zip(value("MINOR")).map(|(major, minor)| format!("{major}:{minor}"));
         let is_partition = value("DEVTYPE") == Some("partition");
         // The folder is a link into /sys/devices, where a partition is inside its disk.
         let place = fs::read_link(&folder).unwrap_or_default();
@@ -108,7 +110,8 @@ impl Device {
         let bytes = |path: PathBuf| file::number(&path)?.checked_mul(SECTOR_BYTES);
         let udev = Properties::read(root, device.as_deref().unwrap_or_default());
         // A partition doesn't repeat its disk's identity, although it does in udev.
-        let identity = if is_partition { Identity::default() } else { Identity::read(&disk, &udev) };
+        let identity =
+            if is_partition { Identity::default() } else { Identity::read(&disk, &udev) };
         let mapped = file::line(&folder.join("dm/name"));
         // `DEVNAME` has a slash where the kernel's name has `!`.
         let node = format!("/dev/{}", value("DEVNAME").unwrap_or(name));
@@ -195,7 +198,11 @@ fn kind(folder: &Path, name: &str, is_partition: bool) -> String {
         // `LVM-…`, `CRYPT-LUKS2-…`, `part1-mpath-…`.
         let (prefix, rest) = uuid.split_once('-').unwrap_or(("dm", ""));
         let prefix = prefix.to_ascii_lowercase();
-        return if prefix.starts_with("part") && !rest.is_empty() { "part".to_owned() } else { prefix };
+        return if prefix.starts_with("part") && !rest.is_empty() {
+            "part".to_owned()
+        } else {
+            prefix
+        };
     }
     if folder.join("dm").exists() {
         return "dm".to_owned();

@@ -81,13 +81,22 @@ mod tests {
 
     #[test]
     fn old_and_new_kernels_are_read() {
-        let new = parse("  10 1 100 2500  20 2 200 1  3 593556 10099775  7 1 8 9  11 12\n").unwrap();
-        assert_eq!((new.reads, new.read_bytes, new.written_bytes), (Some(10), Some(51_200), Some(102_400)));
+        let new =
+            parse("  10 1 100 2500  20 2 200 1  3 593556 10099775  7 1 8 9  11 12\n").unwrap();
+        assert_eq!(
+            (new.reads, new.read_bytes, new.written_bytes),
+            (Some(10), Some(51_200), Some(102_400))
+        );
         assert_eq!(new.read_seconds.as_ref().map(Decimal::text), Some("2.5"));
-        assert_eq!((new.in_flight, new.discarded_bytes, new.flushes), (Some(3), Some(4096), Some(11)));
+        assert_eq!(
+            (new.in_flight, new.discarded_bytes, new.flushes),
+            (Some(3), Some(4096), Some(11))
+        );
         let old = parse("1 2 3 4 5 6 7 8 9 10 11").unwrap();
         assert_eq!((old.in_flight, old.discards, old.flushes), (Some(9), None, None));
-        for text in ["", "1 2 3", "1 2 3 4 5 6 7 8 9 10 x", "99999999999999999999 1 1 1 1 1 1 1 1 1 1"] {
+        for text in
+            ["", "1 2 3", "1 2 3 4 5 6 7 8 9 10 x", "99999999999999999999 1 1 1 1 1 1 1 1 1 1"]
+        {
             assert!(parse(text).is_none(), "{text:?}");
         }
     }

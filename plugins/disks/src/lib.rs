@@ -11,7 +11,9 @@ mod udev;
 
 use std::path::Path;
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use readers::{file, folder};
 use serde::Serialize;
 
@@ -58,8 +60,9 @@ impl Provider for Disks {
         let devices = read(Path::new("/"), selection.with_empty, selection.name.as_deref());
         match (&selection.name, devices.is_empty()) {
             (Some(name), true) => {
-                let message =
-                    format!("no such block device: {name:?}; ls /sys/class/block lists their names");
+                let message = format!(
+                    "no such block device: {name:?}; ls /sys/class/block lists their names"
+                );
                 Err(ProviderError::new("no_such_device", message))
             }
             _ => Reply::json(&Answer { devices }),
@@ -68,15 +71,21 @@ impl Provider for Disks {
 }
 
 const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::flag("-a", "also list loop devices without a file", |selection| selection.with_empty = true),
-    Opt::value("-d NAME", "show this device only, by its name or its path below /dev", |selection, value| {
-        let name = value.text()?;
-        match name.strip_prefix("/dev/").unwrap_or(name) {
-            "" => return Err(value.must_be("the name of a device, such as sda")),
-            name => selection.name = Some(name.to_owned()),
-        }
-        Ok(())
+    Opt::flag("-a", "also list loop devices without a file", |selection| {
+        selection.with_empty = true
     }),
+    Opt::value(
+        "-d NAME",
+        "show this device only, by its name or its path below /dev",
+        |selection, value| {
+            let name = value.text()?;
+            match name.strip_prefix("/dev/").unwrap_or(name) {
+                "" => return Err(value.must_be("the name of a device, such as sda")),
+                name => selection.name = Some(name.to_owned()),
+            }
+            Ok(())
+        },
+    ),
 ]);
 
 /// Reads the devices of the system whose root folder is `root`.
@@ -90,8 +99,10 @@ fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
             match names.iter().find(|name| is_it(name)) {
                 Some(name) => names = vec![name.clone()],
                 None => names.retain(|name| {
-                    let mapped = file::line(&root.join("sys/class/block").join(name).join("dm/name"));
-                    mapped.is_some_and(|mapped| only.strip_prefix("mapper/") == Some(mapped.as_str()))
+                    let mapped =
+                        file::line(&root.join("sys/class/block").join(name).join("dm/name"));
+                    mapped
+                        .is_some_and(|mapped| only.strip_prefix("mapper/") == Some(mapped.as_str()))
                 }),
             }
         }
@@ -109,7 +120,10 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
@@ -119,8 +133,9 @@ mod tests {
 
     #[test]
     fn arguments_select() {
-        let parse =
-            |line| OPTIONS.parse(&Args::parse(line).unwrap()).map(|found| (found.with_empty, found.name));
+        let parse = |line| {
+            OPTIONS.parse(&Args::parse(line).unwrap()).map(|found| (found.with_empty, found.name))
+        };
         assert_eq!(parse("-a -d /dev/sda").unwrap(), (true, Some("sda".to_owned())));
         for bad in ["-d", "-d ''", "-d /dev/", "sda", "-x"] {
             assert_eq!(parse(bad).unwrap_err().code(), ProviderError::USAGE, "{bad:?}");

@@ -17,7 +17,8 @@ impl Properties {
 
     /// Returns a property; `None` if it is missing or empty.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let mut properties = self.0.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
+        let mut properties =
+            self.0.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
         let (_, value) = properties.find(|(known, _)| *known == name)?;
         let value = hex_text(value);
         let value = value.trim();

@@ -26,7 +26,8 @@ fn devices_are_those_of_lsblk() {
     assert!(!theirs.is_empty());
     for their in theirs {
         let name = their["kname"].as_str().unwrap();
-        let our = devices.iter().find(|our| our["name"] == *name).unwrap_or_else(|| panic!("no {name}"));
+        let our =
+            devices.iter().find(|our| our["name"] == *name).unwrap_or_else(|| panic!("no {name}"));
         for (ours, field) in [
             ("type", "type"),
             ("path", "path"),
@@ -77,15 +78,21 @@ fn counters_lie_between_two_looks() {
         stat.split_ascii_whitespace().map(|word| word.parse().unwrap()).collect()
     };
     let names: Vec<String> = fs::read_dir("/sys/class/block")
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .map(|entries| {
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        })
         .unwrap_or_default();
     let before: Vec<Vec<u64>> = names.iter().map(|name| look(name)).collect();
     let answer = call(&provider, "-a").unwrap();
     assert_eq!(answer["devices"].as_array().unwrap().len(), names.len());
     for (name, before) in names.iter().zip(before) {
         let after = look(name);
-        let our =
-            answer["devices"].as_array().unwrap().iter().find(|our| our["name"] == name.as_str()).unwrap();
+        let our = answer["devices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|our| our["name"] == name.as_str())
+            .unwrap();
         for (at, field, unit) in [
             (0, "reads", 1.0),
             (2, "read_bytes", 512.0),

@@ -1,14 +1,16 @@
 //! `getinfo.groups`: the groups of this host and their members.
 //!
-//! Everything comes through NSS, so LDAP and systemd groups appear as in `getent group`. Root is not
-//! needed.
+//! Everything comes through NSS, so LDAP and systemd groups appear as in `getent group`. Root is
+//! not needed.
 
 use std::ffi::CStr;
 use std::io;
 
 use agent_sys::accounts::{each_group, each_user};
 use nix::unistd::{Gid, Group as Entry};
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 struct Groups;
@@ -52,7 +54,9 @@ const OPTIONS: Options<Selection> = Options::new(&[
         chosen.one = Some(value.as_str().to_owned());
         Ok(())
     }),
-    Opt::flag("-p", "also list the users whose primary group each is", |chosen| chosen.primary = true),
+    Opt::flag("-p", "also list the users whose primary group each is", |chosen| {
+        chosen.primary = true
+    }),
 ]);
 
 impl Provider for Groups {
@@ -83,7 +87,12 @@ fn all() -> io::Result<Vec<Group>> {
     let mut groups = Vec::new();
     each_group(|group| {
         let members = group.members.map(text).collect();
-        groups.push(Group { name: text(group.name), gid: group.gid, members, primary_members: None });
+        groups.push(Group {
+            name: text(group.name),
+            gid: group.gid,
+            members,
+            primary_members: None,
+        });
         io::Result::Ok(())
     })?;
     Ok(groups)
@@ -96,12 +105,18 @@ fn one(name: &str) -> Result<Group, ProviderError> {
     if let (None, Ok(gid)) = (&entry, name.parse()) {
         entry = Entry::from_gid(Gid::from_raw(gid)).map_err(failed)?;
     }
-    let entry = entry.ok_or_else(|| ProviderError::new("no_such_group", format!("no such group: {name}")))?;
-    Ok(Group { name: entry.name, gid: entry.gid.as_raw(), members: entry.mem, primary_members: None })
+    let entry = entry
+        .ok_or_else(|| ProviderError::new("no_such_group", format!("no such group: {name}")))?;
+    Ok(Group {
+        name: entry.name,
+        gid: entry.gid.as_raw(),
+        members: entry.mem,
+        primary_members: None,
+    })
 }
 
-/// Adds the users of each primary group, in one pass over the users: groups are found by their sorted
-/// ids.
+/// Adds the users of each primary group, in one pass over the users: groups are found by their
+/// sorted ids.
 fn add_primary_members(groups: &mut [Group]) -> io::Result<()> {
     let mut places: Vec<(u32, usize)> = Vec::with_capacity(groups.len());
     for (place, group) in groups.iter_mut().enumerate() {
@@ -135,14 +150,20 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
     fn arguments_are_read() {
         let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         assert_eq!(parse("").unwrap(), Selection::default());
-        assert_eq!(parse("-p -G 0").unwrap(), Selection { one: Some("0".to_owned()), primary: true });
+        assert_eq!(
+            parse("-p -G 0").unwrap(),
+            Selection { one: Some("0".to_owned()), primary: true }
+        );
         for bad in ["-G", "root", "-A"] {
             assert_eq!(parse(bad).unwrap_err().code(), "usage", "{bad}");
         }

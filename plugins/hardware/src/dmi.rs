@@ -144,8 +144,10 @@ pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
         asset_tag: line("board_asset_tag"),
     };
     // The highest bit says whether there is a lock.
-    let type_id = line("chassis_type").and_then(|text| text.parse::<u64>().ok()).map(|number| number & 0x7f);
-    let known = type_id.and_then(|number| CHASSIS.get(usize::try_from(number.checked_sub(1)?).ok()?));
+    let type_id =
+        line("chassis_type").and_then(|text| text.parse::<u64>().ok()).map(|number| number & 0x7f);
+    let known =
+        type_id.and_then(|number| CHASSIS.get(usize::try_from(number.checked_sub(1)?).ok()?));
     let chassis = Chassis {
         name: known.map(|(name, _)| *name),
         type_id,

@@ -91,7 +91,8 @@ fn memory(root: &Path) -> Option<u64> {
     let folder = root.join("sys/devices/system/memory");
     let size = u64::from_str_radix(&file::line(&folder.join("block_size_bytes"))?, 16).ok()?;
     let is_block = |name: &&String| {
-        name.strip_prefix("memory").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        name.strip_prefix("memory")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };
     let blocks = folder::names(&folder, MAX_MEMORY_BLOCKS).iter().filter(is_block).count();
     u64::try_from(blocks).ok().filter(|blocks| *blocks > 0)?.checked_mul(size)
@@ -106,14 +107,19 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
     fn a_machine_without_firmware_has_an_answer() {
         let answer = Answer::read(Path::new("/nonexistent"));
         assert!(
-            answer.system.vendor.is_none() && answer.chassis.kind.is_none() && answer.pci_devices.is_empty()
+            answer.system.vendor.is_none()
+                && answer.chassis.kind.is_none()
+                && answer.pci_devices.is_empty()
         );
         assert_eq!(answer.memory_bytes, None);
     }
@@ -159,7 +165,10 @@ mod tests {
             (system.vendor.as_deref(), system.product.as_deref()),
             (Some("Dell Inc."), Some("PowerEdge R640"))
         );
-        assert_eq!((system.version, system.serial.as_deref(), system.uuid), (None, Some("ABC1234"), None));
+        assert_eq!(
+            (system.version, system.serial.as_deref(), system.uuid),
+            (None, Some("ABC1234"), None)
+        );
         let chassis = answer.chassis;
         assert_eq!(
             (chassis.type_id, chassis.name, chassis.kind),

@@ -74,7 +74,8 @@ pub(crate) fn read(root: &Path) -> Vec<Pci> {
 }
 
 fn device(address: String, uevent: &str, revision: Option<String>) -> Pci {
-    let value = |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let value =
+        |key: &str| uevent.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let pair = |key: &str| {
         let (vendor, device) = value(key).and_then(|ids| ids.split_once(':')).unzip();
         (vendor.map(str::to_ascii_lowercase), device.map(str::to_ascii_lowercase))
@@ -103,10 +104,12 @@ mod tests {
 
     #[test]
     fn devices_are_read() {
-        let uevent =
-            "DRIVER=ahci\nPCI_CLASS=10601\nPCI_ID=8086:A102\nPCI_SUBSYS_ID=1028:06B9\nPCI_SLOT_NAME=x\n";
+        let uevent = "DRIVER=ahci\nPCI_CLASS=10601\nPCI_ID=8086:A102\nPCI_SUBSYS_ID=1028:06B9\nPCI_SLOT_NAME=x\n";
         let found = device("0000:00:17.0".to_owned(), uevent, None);
-        assert_eq!((found.vendor_id.as_deref(), found.device_id.as_deref()), (Some("8086"), Some("a102")));
+        assert_eq!(
+            (found.vendor_id.as_deref(), found.device_id.as_deref()),
+            (Some("8086"), Some("a102"))
+        );
         assert_eq!(
             (found.class_id.as_deref(), found.class),
             (Some("010601"), Some("mass storage controller"))
@@ -115,9 +118,15 @@ mod tests {
             (found.subsystem_device_id.as_deref(), found.driver.as_deref()),
             (Some("06b9"), Some("ahci"))
         );
-        for uevent in ["", "PCI_CLASS=x\nPCI_ID=8086\n", "PCI_CLASS=ffffffff\n", "PCI_CLASS=990000\n"] {
+        for uevent in
+            ["", "PCI_CLASS=x\nPCI_ID=8086\n", "PCI_CLASS=ffffffff\n", "PCI_CLASS=990000\n"]
+        {
             let found = device(String::new(), uevent, None);
-            assert_eq!((found.class, found.vendor_id, found.driver), (None, None, None), "{uevent:?}");
+            assert_eq!(
+                (found.class, found.vendor_id, found.driver),
+                (None, None, None),
+                "{uevent:?}"
+            );
         }
     }
 }

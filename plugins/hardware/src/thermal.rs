@@ -25,13 +25,18 @@ pub(crate) struct Zone {
 /// Reads the sensors, sorted by name.
 pub(crate) fn read(root: &Path) -> Vec<Zone> {
     let folder = root.join("sys/class/thermal");
-    let names =
-        folder::names(&folder, MAX_ENTRIES).into_iter().filter(|name| name.starts_with("thermal_zone"));
+    let names = folder::names(&folder, MAX_ENTRIES)
+        .into_iter()
+        .filter(|name| name.starts_with("thermal_zone"));
     names
         .map(|name| {
             let line = |file: &str| file::line(&folder.join(&name).join(file));
             let temperature = line("temp").and_then(|text| text.parse::<i64>().ok());
-            Zone { kind: line("type"), temperature_celsius: temperature.and_then(Decimal::thousandths), name }
+            Zone {
+                kind: line("type"),
+                temperature_celsius: temperature.and_then(Decimal::thousandths),
+                name,
+            }
         })
         .collect()
 }

@@ -1,6 +1,10 @@
 //! `getinfo.hardware` as a host sees it, beside the files of /sys as a shell reads them.
 #![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::process::Command;
 
@@ -63,8 +67,10 @@ fn memory_is_near_what_the_kernel_manages() {
     let bytes = shell(script);
     assert_eq!(answer["memory_bytes"].as_u64(), bytes.trim().parse().ok());
     if let Some(bytes) = answer["memory_bytes"].as_u64() {
-        let total: u64 =
-            shell("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo").trim().parse().unwrap();
+        let total: u64 = shell("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")
+            .trim()
+            .parse()
+            .unwrap();
         assert!(bytes >= total * 1024, "{bytes} {total}");
     }
 }
@@ -85,9 +91,14 @@ fn firmware_values_are_those_of_sysfs() {
             Value::Number(number) => number.to_string(),
             other => text(other).to_owned(),
         };
-        assert_eq!(found, shell(&format!("cat /sys/class/dmi/id/{file} 2>/dev/null")).trim(), "{field}");
+        assert_eq!(
+            found,
+            shell(&format!("cat /sys/class/dmi/id/{file} 2>/dev/null")).trim(),
+            "{field}"
+        );
     }
-    let uefi = shell("test -d /sys/firmware && { test -d /sys/firmware/efi && echo true || echo false; }");
+    let uefi =
+        shell("test -d /sys/firmware && { test -d /sys/firmware/efi && echo true || echo false; }");
     assert_eq!(answer["bios"]["uefi"].as_bool(), uefi.trim().parse().ok());
     if shell("test -d /sys/class/dmi/id && echo yes").is_empty() {
         println!("SKIPPED (no DMI on this machine)");

@@ -24,7 +24,8 @@ pub(crate) struct Boot {
 }
 
 /// The boot id, which is fixed while this kernel runs.
-static BOOT_ID: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/sys/kernel/random/boot_id"));
+static BOOT_ID: LazyLock<Option<String>> =
+    LazyLock::new(|| line("/proc/sys/kernel/random/boot_id"));
 
 impl Boot {
     pub(crate) fn read() -> Self {

@@ -30,7 +30,8 @@ struct Kernel;
 // Values that cannot change while this kernel runs are read once: most of a call is opening files.
 static PROC_VERSION: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/version"));
 static COMMAND_LINE: LazyLock<Option<String>> = LazyLock::new(|| line("/proc/cmdline"));
-static PROCESSORS_CONFIGURED: LazyLock<Option<i64>> = LazyLock::new(|| number(SysconfVar::_NPROCESSORS_CONF));
+static PROCESSORS_CONFIGURED: LazyLock<Option<i64>> =
+    LazyLock::new(|| number(SysconfVar::_NPROCESSORS_CONF));
 
 static TAINTED: Source = Source::new(|| File::open("/proc/sys/kernel/tainted").ok());
 
@@ -90,7 +91,8 @@ impl Provider for Kernel {
 
 impl Answer {
     fn collect() -> Result<Self, ProviderError> {
-        let names = uname().map_err(|err| ProviderError::new("uname", format!("uname: {}", err.desc())))?;
+        let names =
+            uname().map_err(|err| ProviderError::new("uname", format!("uname: {}", err.desc())))?;
         let text = |name: &std::ffi::OsStr| name.to_string_lossy().into_owned();
         Ok(Self {
             sysname: text(names.sysname()),
@@ -99,7 +101,8 @@ impl Answer {
             machine: text(names.machine()),
             architecture: std::env::consts::ARCH,
             hostname: text(names.nodename()),
-            domainname: Some(text(names.domainname())).filter(|name| !name.is_empty() && name != "(none)"),
+            domainname: Some(text(names.domainname()))
+                .filter(|name| !name.is_empty() && name != "(none)"),
             proc_version: PROC_VERSION.clone(),
             boot: Boot::read(),
             command_line: COMMAND_LINE.clone(),

@@ -44,9 +44,11 @@ fn parse(line: &str) -> Option<Module> {
     let name = words.next()?.to_owned();
     let size_bytes = words.next()?.parse().ok()?;
     let refcount = words.next()?.parse().ok();
-    let users: Vec<&str> = words.next()?.split(',').filter(|user| !user.is_empty() && *user != "-").collect();
+    let users: Vec<&str> =
+        words.next()?.split(',').filter(|user| !user.is_empty() && *user != "-").collect();
     let state = words.next()?.to_ascii_lowercase();
-    let taint = words.last().and_then(|word| word.strip_prefix('(')?.strip_suffix(')')).unwrap_or_default();
+    let taint =
+        words.last().and_then(|word| word.strip_prefix('(')?.strip_suffix(')')).unwrap_or_default();
     let mut used_by: Vec<String> =
         users.iter().filter(|user| !user.starts_with('[')).map(ToString::to_string).collect();
     used_by.sort_unstable();
@@ -67,10 +69,17 @@ mod tests {
 
     #[test]
     fn each_form_of_line_is_read() {
-        let module = parse("nf_nat 49152 2 xt_MASQUERADE,nft_chain_nat, Live 0xffffffffc0a00000").unwrap();
-        assert_eq!((module.name.as_str(), module.size_bytes, module.refcount), ("nf_nat", 49152, Some(2)));
+        let module =
+            parse("nf_nat 49152 2 xt_MASQUERADE,nft_chain_nat, Live 0xffffffffc0a00000").unwrap();
+        assert_eq!(
+            (module.name.as_str(), module.size_bytes, module.refcount),
+            ("nf_nat", 49152, Some(2))
+        );
         assert_eq!(module.used_by, ["nft_chain_nat", "xt_MASQUERADE"]);
-        assert_eq!((module.permanent, module.state.as_str(), module.taint.as_str()), (false, "live", ""));
+        assert_eq!(
+            (module.permanent, module.state.as_str(), module.taint.as_str()),
+            (false, "live", "")
+        );
 
         let module = parse("zfs 4000000 1 - Loading 0x0000000000000000 (POE)").unwrap();
         assert_eq!(

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn bits_are_decoded_lowest_first() {
-        let letters = |value| Taint::decode(value).flags.iter().map(|flag| flag.letter).collect::<String>();
+        let letters =
+            |value| Taint::decode(value).flags.iter().map(|flag| flag.letter).collect::<String>();
         for (value, want) in [
             (0, ""),
             (1, "P"),

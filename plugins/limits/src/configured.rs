@@ -44,7 +44,8 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
     for path in files {
         let text = file::text(&root.join(&path)).unwrap_or_default();
         let name = format!("/{path}");
-        let parsed = text.lines().enumerate().filter_map(|(index, text)| parse(&name, index + 1, text));
+        let parsed =
+            text.lines().enumerate().filter_map(|(index, text)| parse(&name, index + 1, text));
         entries.extend(parsed.take(MAX_ENTRIES - entries.len()));
     }
     entries
@@ -92,7 +93,9 @@ mod tests {
         let entries = read(root.path());
         let found: Vec<_> = entries
             .iter()
-            .map(|entry| (entry.line, entry.domain.as_str(), entry.kind.as_str(), entry.value.as_deref()))
+            .map(|entry| {
+                (entry.line, entry.domain.as_str(), entry.kind.as_str(), entry.value.as_deref())
+            })
             .collect();
         let want = [
             (2, "*", "soft", Some("0")),

@@ -10,7 +10,9 @@ mod system;
 
 use std::path::Path;
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 use configured::Entry;
@@ -56,7 +58,11 @@ impl Provider for Limits {
                 ProviderError::new("no_such_process", message)
             })?),
         };
-        Reply::json(&Answer { system: system::read(root), process, configured: configured::read(root) })
+        Reply::json(&Answer {
+            system: system::read(root),
+            process,
+            configured: configured::read(root),
+        })
     }
 }
 
@@ -80,7 +86,10 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]

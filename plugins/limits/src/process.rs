@@ -62,8 +62,9 @@ const LIMITS: [(&str, &str, Option<&str>); 16] = [
 pub(crate) fn read(root: &Path, pid: u32) -> Option<Process> {
     let folder = root.join("proc").join(pid.to_string());
     let limits = parse(&file::text(&folder.join("limits"))?);
-    let descriptors =
-        fs::read_dir(folder.join("fd")).ok().map(|entries| entries.take(MAX_DESCRIPTORS + 1).count());
+    let descriptors = fs::read_dir(folder.join("fd"))
+        .ok()
+        .map(|entries| entries.take(MAX_DESCRIPTORS + 1).count());
     Some(Process {
         pid,
         name: file::line(&folder.join("comm")),
@@ -75,8 +76,9 @@ pub(crate) fn read(root: &Path, pid: u32) -> Option<Process> {
 /// Parses lines such as `Max open files   20000   20000   files`, in columns.
 fn parse(text: &str) -> Vec<Limit> {
     let line = |line: &str| {
-        let (name, unit, rest) =
-            LIMITS.iter().find_map(|(text, name, unit)| Some((*name, *unit, line.strip_prefix(text)?)))?;
+        let (name, unit, rest) = LIMITS
+            .iter()
+            .find_map(|(text, name, unit)| Some((*name, *unit, line.strip_prefix(text)?)))?;
         let mut words = rest.split_ascii_whitespace();
         let mut value = || match words.next()? {
             "unlimited" => Some(None),
@@ -101,9 +103,13 @@ mod tests {
                     Max open files            x                    1                    files     \n\
                     Max file locks            1\n";
         let limits = parse(text);
-        let want =
-            [("cpu", None, Some(10)), ("rttime", Some(u64::MAX - 1), None), ("nice", Some(0), Some(0))];
-        let found: Vec<_> = limits.iter().map(|limit| (limit.name, limit.soft, limit.hard)).collect();
+        let want = [
+            ("cpu", None, Some(10)),
+            ("rttime", Some(u64::MAX - 1), None),
+            ("nice", Some(0), Some(0)),
+        ];
+        let found: Vec<_> =
+            limits.iter().map(|limit| (limit.name, limit.soft, limit.hard)).collect();
         assert_eq!(found, want);
         assert_eq!((limits[1].unit, limits[2].unit), (Some("microseconds"), None));
         assert!(parse("").is_empty());

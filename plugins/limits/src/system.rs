@@ -68,8 +68,9 @@ pub(crate) fn read(root: &Path) -> System {
     let at = |path: &str, index: usize| {
         file::line(&sys.join(path))?.split_ascii_whitespace().nth(index)?.parse::<u64>().ok()
     };
-    let threads =
-        || file::line(&root.join("proc/loadavg"))?.split_once('/')?.1.split(' ').next()?.parse().ok();
+    let threads = || {
+        file::line(&root.join("proc/loadavg"))?.split_once('/')?.1.split(' ').next()?.parse().ok()
+    };
     System {
         open_files: at("fs/file-nr", 0),
         open_files_max: number("fs/file-max"),

@@ -11,8 +11,9 @@ use test_support::output;
 
 /// Compares the `process` object with what prlimit prints of the same process.
 fn is_as_prlimit_says(answer: &Value, pid: u32) {
-    let columns = ["--raw", "--noheadings", "-o", "RESOURCE,SOFT,HARD,UNITS", "--pid", &pid.to_string()]
-        .map(str::to_owned);
+    let columns =
+        ["--raw", "--noheadings", "-o", "RESOURCE,SOFT,HARD,UNITS", "--pid", &pid.to_string()]
+            .map(str::to_owned);
     let Some(table) = output("prlimit", &columns.each_ref().map(String::as_str)) else { return };
     let limits = answer["process"]["limits"].as_array().unwrap();
     assert_eq!(answer["process"]["pid"], pid);
@@ -33,7 +34,12 @@ fn is_as_prlimit_says(answer: &Value, pid: u32) {
 
 /// A process that waits until its input ends.
 fn waiting(script: &str) -> Child {
-    Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+    Command::new("sh")
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -45,8 +51,9 @@ fn own_limits_are_those_of_prlimit() {
 #[test]
 fn another_process_has_its_own() {
     let Some(provider) = load("getinfo-limits") else { return };
-    let mut child =
-        waiting("ulimit -n 123; ulimit -c 0; ulimit -t 7777; ulimit -S -s 1024; echo set; exec cat");
+    let mut child = waiting(
+        "ulimit -n 123; ulimit -c 0; ulimit -t 7777; ulimit -S -s 1024; echo set; exec cat",
+    );
     // Waits for that word.
     let mut word = [0; 4];
     std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut word).unwrap();
@@ -56,7 +63,10 @@ fn another_process_has_its_own() {
         let limits = answer["process"]["limits"].as_array().unwrap();
         limits.iter().find(|limit| limit["name"] == name).unwrap()["soft"].as_u64()
     };
-    assert_eq!((limit("nofile"), limit("cpu"), limit("stack")), (Some(123), Some(7777), Some(1 << 20)));
+    assert_eq!(
+        (limit("nofile"), limit("cpu"), limit("stack")),
+        (Some(123), Some(7777), Some(1 << 20))
+    );
     let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
     assert_eq!(answer["process"]["open_files"], open);
     drop(child.stdin.take());
@@ -98,7 +108,12 @@ fn the_systems_limits_are_those_of_sysctl() {
 fn usage_is_close_to_what_the_kernel_reports() {
     let Some(provider) = load("getinfo-limits") else { return };
     let number = |path: &str, at: usize| -> Option<u64> {
-        fs::read_to_string(path).ok()?.split(|c: char| c.is_whitespace() || c == '/').nth(at)?.parse().ok()
+        fs::read_to_string(path)
+            .ok()?
+            .split(|c: char| c.is_whitespace() || c == '/')
+            .nth(at)?
+            .parse()
+            .ok()
     };
     for (field, path, at, tolerance) in [
         ("open_files", "/proc/sys/fs/file-nr", 0, 200),

@@ -86,7 +86,10 @@ fn hierarchy(mounts: Vec<Line>, version: u8) -> Option<(String, String)> {
 /// Returns the lowest limit from `folder` up to `top`.
 fn least(top: &Path, folder: &Path, name: &str) -> Option<u64> {
     let groups = folder.ancestors().take(MAX_DEPTH).take_while(|group| group.starts_with(top));
-    groups.filter_map(|group| file::number(&group.join(name))).filter(|limit| *limit < NO_LIMIT).min()
+    groups
+        .filter_map(|group| file::number(&group.join(name)))
+        .filter(|limit| *limit < NO_LIMIT)
+        .min()
 }
 
 #[cfg(test)]
@@ -136,7 +139,10 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
         ]);
         let found = read(root.path()).unwrap();
-        assert_eq!((found.version, found.limit_bytes, found.swap_limit_bytes), (1, Some(2048), None));
+        assert_eq!(
+            (found.version, found.limit_bytes, found.swap_limit_bytes),
+            (1, Some(2048), None)
+        );
         assert_eq!(found.used_bytes, None);
     }
 

@@ -201,13 +201,18 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
     fn a_system_without_proc_has_an_answer() {
         let answer = Answer::read(Path::new("/nonexistent"));
-        assert!(answer.total_bytes.is_none() && answer.swaps.is_empty() && answer.pressure.is_none());
+        assert!(
+            answer.total_bytes.is_none() && answer.swaps.is_empty() && answer.pressure.is_none()
+        );
     }
 
     #[test]

@@ -34,8 +34,9 @@ impl<'a> Meminfo<'a> {
         if let Some(available) = self.get("MemAvailable") {
             return Some(total.saturating_sub(available));
         }
-        let caches =
-            ["MemFree", "Buffers", "Cached", "SReclaimable"].iter().filter_map(|name| self.get(name));
+        let caches = ["MemFree", "Buffers", "Cached", "SReclaimable"]
+            .iter()
+            .filter_map(|name| self.get(name));
         Some(caches.fold(total, u64::saturating_sub))
     }
 }
@@ -48,7 +49,10 @@ mod tests {
     fn lines_have_units_or_none() {
         let text = "MemTotal:  100 kB\nMemFree: 40 kB\nHugePages_Total:  7\nBuffers: 10 kB\nCached: 20 kB\nOdd: 5 MB\n";
         let meminfo = Meminfo::parse(text);
-        assert_eq!((meminfo.get("MemTotal"), meminfo.get("HugePages_Total")), (Some(102_400), Some(7)));
+        assert_eq!(
+            (meminfo.get("MemTotal"), meminfo.get("HugePages_Total")),
+            (Some(102_400), Some(7))
+        );
         assert_eq!((meminfo.get("Odd"), meminfo.get("MemAvailable")), (None, None));
         assert_eq!(meminfo.used(), Some(30 * 1024));
         let newer = Meminfo::parse("MemTotal: 100 kB\nMemFree: 1 kB\nMemAvailable: 60 kB\n");

@@ -30,7 +30,8 @@ pub(crate) struct Stall {
 pub(crate) fn parse(text: &str) -> Pressure {
     let stall = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        let value = |key: &str| line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let value =
+            |key: &str| line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         Some(Stall {
             avg10_percent: Decimal::parse(value("avg10")?)?,
             avg60_percent: Decimal::parse(value("avg60")?)?,

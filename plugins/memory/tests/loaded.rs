@@ -1,5 +1,9 @@
 //! `getinfo.memory` as a host sees it, beside /proc/meminfo read by hand, free(1) and swapon(8).
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::fs;
 
@@ -85,9 +89,11 @@ fn usage_is_what_free_prints() {
     let Some(provider) = load("getinfo-memory") else { return };
     let Some(version) = output("free", &["--version"]) else { return };
     // Before 4.0, `used` did not count cached memory that is not available.
-    let is_new =
-        version.split_ascii_whitespace().last().and_then(|text| text.split('.').next()?.parse().ok())
-            >= Some(4);
+    let is_new = version
+        .split_ascii_whitespace()
+        .last()
+        .and_then(|text| text.split('.').next()?.parse().ok())
+        >= Some(4);
     let found = (0..LOOKS).any(|_| {
         let answer = call(&provider, "").unwrap();
         let free = output("free", &["-b"]).unwrap();

@@ -82,12 +82,16 @@ struct Mount {
 
 impl Provider for Mounts {
     fn describe() -> Meta {
-        Meta::new("getinfo.mounts", env!("CARGO_PKG_VERSION"), "mounts, their options, and how full they are")
-            .options(&OPTIONS)
-            .output_schema(include_str!("../schema.json"))
-            .example("", "all mounts")
-            .example("-p /", "the root file system")
-            .example("-t ext4,xfs,btrfs", "file systems of these types")
+        Meta::new(
+            "getinfo.mounts",
+            env!("CARGO_PKG_VERSION"),
+            "mounts, their options, and how full they are",
+        )
+        .options(&OPTIONS)
+        .output_schema(include_str!("../schema.json"))
+        .example("", "all mounts")
+        .example("-p /", "the root file system")
+        .example("-t ext4,xfs,btrfs", "file systems of these types")
     }
 
     fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
@@ -108,17 +112,22 @@ impl Provider for Mounts {
 impl Answer {
     fn select(lines: &[Line], selection: &Selection, deadline: Instant) -> Self {
         let mounts = MountTree::new(lines);
-        let has_type = |line: &&Line| selection.types.is_empty() || selection.types.contains(&line.kind);
+        let has_type =
+            |line: &&Line| selection.types.is_empty() || selection.types.contains(&line.kind);
         let mut selected: Vec<&Line> = lines.iter().collect();
         if let Some(path) = &selection.path {
-            selected.retain(|line| is_within(path.as_bytes(), &line.mountpoint) && mounts.is_visible(line));
+            selected.retain(|line| {
+                is_within(path.as_bytes(), &line.mountpoint) && mounts.is_visible(line)
+            });
             let longest = selected.iter().map(|line| line.mountpoint.len()).max().unwrap_or(0);
             selected.retain(|line| line.mountpoint.len() == longest);
         }
         selected.retain(has_type);
         let answered = selected.iter().take(MAX_ANSWERED);
         Self {
-            mounts: answered.map(|line| Mount::new(line, &mounts, selection.with_slow, deadline)).collect(),
+            mounts: answered
+                .map(|line| Mount::new(line, &mounts, selection.with_slow, deadline))
+                .collect(),
             count: selected.len(),
         }
     }
@@ -129,9 +138,12 @@ impl Mount {
         let visible = mounts.is_visible(line);
         let remote = mounts.leads_through(line, |line| usage::is_slow(&line.kind));
         // Querying autofs would make it mount.
-        let may_ask = visible && line.kind != "autofs" && (with_slow || !remote) && Instant::now() < deadline;
+        let may_ask =
+            visible && line.kind != "autofs" && (with_slow || !remote) && Instant::now() < deadline;
         let path = Path::new(OsStr::from_bytes(&line.mountpoint));
-        let group = |name: &str| line.tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok());
+        let group = |name: &str| {
+            line.tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok())
+        };
         let (peer_group, master_group) = (group("shared:"), group("master:"));
         let is_readonly = |options: &[String]| options.iter().any(|option| option == "ro");
         Self {
@@ -173,7 +185,10 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
@@ -184,8 +199,11 @@ mod tests {
               5 1 0:4 / /e rw - autofs a rw\n",
         );
         let answer = Answer::select(&lines, &Selection::default(), Instant::now());
-        let found: Vec<_> =
-            answer.mounts.iter().map(|mount| (mount.propagation.as_str(), mount.readonly)).collect();
+        let found: Vec<_> = answer
+            .mounts
+            .iter()
+            .map(|mount| (mount.propagation.as_str(), mount.readonly))
+            .collect();
         let want = [
             ("shared", true),
             ("slave,shared", true),
@@ -194,7 +212,10 @@ mod tests {
             ("private", false),
         ];
         assert_eq!(found, want);
-        assert_eq!((answer.mounts[1].peer_group, answer.mounts[1].master_group), (Some(2), Some(1)));
+        assert_eq!(
+            (answer.mounts[1].peer_group, answer.mounts[1].master_group),
+            (Some(2), Some(1))
+        );
         // The deadline had passed before the first query.
         assert!(answer.mounts.iter().all(|mount| mount.usage.is_none()));
     }

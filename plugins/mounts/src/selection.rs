@@ -65,7 +65,10 @@ mod tests {
         let parse = |line| OPTIONS.parse(&Args::parse(line).unwrap());
         assert_eq!(parse(""), Ok(Selection::default()));
         let all = parse("-t ext4,xfs -t btrfs -n -p /a//b/./c/").unwrap();
-        assert_eq!((all.types.len(), all.path.as_deref(), all.with_slow), (3, Some("/a/b/c"), true));
+        assert_eq!(
+            (all.types.len(), all.path.as_deref(), all.with_slow),
+            (3, Some("/a/b/c"), true)
+        );
         assert_eq!(parse("-p /").unwrap().path.as_deref(), Some("/"));
         for bad in ["-t", "-t ''", "-p", "-p a", "-p ''", "-p /a/../b", "-p / -p /", "-x", "ext4"] {
             assert_eq!(parse(bad).unwrap_err().code(), ProviderError::USAGE, "{bad:?}");

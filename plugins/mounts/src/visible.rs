@@ -28,7 +28,8 @@ impl<'a> MountTree<'a> {
         let mut above = Vec::new();
         let mut parent = mount.parent;
         while above.len() < MAX_DEPTH {
-            let Ok(found) = self.by_id.binary_search_by_key(&parent, |index| self.lines[*index].id) else {
+            let Ok(found) = self.by_id.binary_search_by_key(&parent, |index| self.lines[*index].id)
+            else {
                 break;
             };
             let line = &self.lines[self.by_id[found]];
@@ -48,7 +49,9 @@ impl<'a> MountTree<'a> {
     /// `path`.
     fn covers(&self, parent: u64, path: &[u8], except: u64) -> bool {
         prefixes(path).any(|prefix| {
-            let start = self.by_place.partition_point(|index| place(&self.lines[*index]) < (parent, prefix));
+            let start = self
+                .by_place
+                .partition_point(|index| place(&self.lines[*index]) < (parent, prefix));
             let at = self.by_place[start..].iter().map(|index| &self.lines[*index]);
             at.take_while(|line| place(line) == (parent, prefix))
                 .any(|line| line.id != except && line.id != parent)
@@ -88,7 +91,8 @@ fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Returns whether `path` is the folder or inside it.
 pub(crate) fn is_within(path: &[u8], folder: &[u8]) -> bool {
-    folder == b"/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    folder == b"/"
+        || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 #[cfg(test)]
@@ -115,8 +119,11 @@ mod tests {
             lines.iter().filter(|line| mounts.is_visible(line)).map(|line| line.id).collect();
         assert_eq!(visible, [1, 2, 4, 6, 7, 9, 10]);
         let is_slow = |line: &Line| line.kind == "nfs";
-        let slow: Vec<u64> =
-            lines.iter().filter(|line| mounts.leads_through(line, is_slow)).map(|line| line.id).collect();
+        let slow: Vec<u64> = lines
+            .iter()
+            .filter(|line| mounts.leads_through(line, is_slow))
+            .map(|line| line.id)
+            .collect();
         assert_eq!(slow, [9, 10]);
     }
 

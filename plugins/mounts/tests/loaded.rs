@@ -1,6 +1,10 @@
 //! `getinfo.mounts` as a host sees it, beside findmnt(8) and df(1).
 #![expect(clippy::disallowed_methods, reason = "the answers are compared with what commands print")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::process::Command;
 
@@ -10,7 +14,8 @@ use test_support::output;
 
 /// Returns findmnt's table as a flat list.
 fn findmnt(args: &[&str]) -> Option<Vec<Value>> {
-    let columns = "ID,PARENT,TARGET,SOURCE,FSTYPE,VFS-OPTIONS,FS-OPTIONS,PROPAGATION,FSROOT,MAJ:MIN";
+    let columns =
+        "ID,PARENT,TARGET,SOURCE,FSTYPE,VFS-OPTIONS,FS-OPTIONS,PROPAGATION,FSROOT,MAJ:MIN";
     let text = output("findmnt", &[&["-J", "-b", "-l", "-v", "-o", columns], args].concat())?;
     let json: Value = serde_json::from_str(&text).unwrap();
     Some(json["filesystems"].as_array().unwrap().clone())
@@ -51,7 +56,8 @@ fn mounts_are_those_of_findmnt() {
             our["propagation"],
             their["propagation"].as_str().unwrap().replace("private,slave", "slave")
         );
-        let has_ro = |name: &str| their[name].as_str().unwrap().split(',').any(|option| option == "ro");
+        let has_ro =
+            |name: &str| their[name].as_str().unwrap().split(',').any(|option| option == "ro");
         assert_eq!(our["readonly"], has_ro("vfs-options") || has_ro("fs-options"));
     }
 }
@@ -63,7 +69,9 @@ fn usage_is_what_df_prints() {
     let mut compared = 0;
     // Other processes write to the disks meanwhile: one of these looks must match.
     let answer = call(&provider, "").unwrap();
-    for mount in answer["mounts"].as_array().unwrap().iter().filter(|mount| !mount["usage"].is_null()) {
+    for mount in
+        answer["mounts"].as_array().unwrap().iter().filter(|mount| !mount["usage"].is_null())
+    {
         let target = mount["target"].as_str().unwrap();
         let is_same = |_| {
             let answer = call(&provider, &format!("-p '{target}'")).unwrap();
@@ -74,8 +82,9 @@ fn usage_is_what_df_prints() {
             let words: Vec<&str> =
                 words.iter().flat_map(|word| word.split_ascii_whitespace().rev()).take(7).collect();
             let usage = &answer["mounts"][0]["usage"];
-            let number =
-                |at: usize| words[at].trim_end_matches('%').parse::<u64>().ok().filter(|number| *number > 0);
+            let number = |at: usize| {
+                words[at].trim_end_matches('%').parse::<u64>().ok().filter(|number| *number > 0)
+            };
             let ours = |name: &str| usage[name].as_u64().filter(|number| *number > 0);
             let names = [
                 "inodes_free",
@@ -166,11 +175,17 @@ fn odd_mounts_are_reported_exactly() {
     assert_eq!(below.len(), 3);
     let odd = below.iter().find(|mount| mount["source"] == "odd source").unwrap();
     assert_eq!(odd["target"], format!("{folder}/a b\\c"));
-    assert_eq!((odd["readonly"].as_bool(), odd["usage"]["size_bytes"].as_u64()), (Some(true), Some(65_536)));
+    assert_eq!(
+        (odd["readonly"].as_bool(), odd["usage"]["size_bytes"].as_u64()),
+        (Some(true), Some(65_536))
+    );
     let one = below.iter().find(|mount| mount["source"] == "one").unwrap();
     let two = below.iter().find(|mount| mount["source"] == "two").unwrap();
     assert_eq!((one["visible"].as_bool(), one["usage"].is_null()), (Some(false), true));
-    assert_eq!((two["visible"].as_bool(), two["usage"]["size_bytes"].as_u64()), (Some(true), Some(131_072)));
+    assert_eq!(
+        (two["visible"].as_bool(), two["usage"]["size_bytes"].as_u64()),
+        (Some(true), Some(131_072))
+    );
     assert_eq!((two["propagation"].as_str(), two["peer_group"].is_u64()), (Some("shared"), true));
     assert_eq!(call(&provider, &format!("-p {folder}/é/x")).unwrap()["mounts"][0]["source"], "two");
 }

@@ -26,7 +26,8 @@ pub(crate) struct Dns {
 impl Dns {
     pub(crate) fn read() -> Self {
         let mut dns = parse(&file::text(Path::new(FILE)).unwrap_or_default());
-        dns.resolved_nameservers = file::text(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
+        dns.resolved_nameservers =
+            file::text(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
         dns
     }
 }
@@ -34,8 +35,12 @@ impl Dns {
 /// Parses one keyword and its values per line; the last `domain` or `search` counts, options add
 /// up.
 fn parse(text: &str) -> Dns {
-    let mut dns =
-        Dns { nameservers: Vec::new(), search: Vec::new(), options: Vec::new(), resolved_nameservers: None };
+    let mut dns = Dns {
+        nameservers: Vec::new(),
+        search: Vec::new(),
+        options: Vec::new(),
+        resolved_nameservers: None,
+    };
     for line in text.lines() {
         // A comment begins in the first column; some resolvers allow it after a value, too.
         let line = line.split([';', '#']).next().unwrap_or_default();

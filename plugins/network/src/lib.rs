@@ -11,7 +11,9 @@ mod route;
 use std::io;
 
 use nix::sys::socket::SockProtocol;
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use readers::netlink::{Limits, Netlink};
 use serde::Serialize;
 
@@ -101,7 +103,9 @@ impl Answer {
         let mut netlink = Netlink::open(SockProtocol::NetlinkRoute)?;
         let mut interfaces = link::read(&mut netlink)?;
         for (index, address) in address::read(&mut netlink)? {
-            if let Some(interface) = interfaces.iter_mut().find(|interface| interface.index == index) {
+            if let Some(interface) =
+                interfaces.iter_mut().find(|interface| interface.index == index)
+            {
                 interface.addresses.push(address);
             }
         }
@@ -129,11 +133,15 @@ impl Answer {
     fn keep(&mut self, name: &str) -> Result<(), ProviderError> {
         self.interfaces.retain(|interface| interface.name == name);
         if self.interfaces.is_empty() {
-            return Err(ProviderError::new("no_such_interface", format!("no such interface: {name}")));
+            return Err(ProviderError::new(
+                "no_such_interface",
+                format!("no such interface: {name}"),
+            ));
         }
         let is_it = |device: &Option<String>| device.as_deref() == Some(name);
-        self.routes
-            .retain(|route| is_it(&route.device) || route.nexthops.iter().any(|hop| is_it(&hop.device)));
+        self.routes.retain(|route| {
+            is_it(&route.device) || route.nexthops.iter().any(|hop| is_it(&hop.device))
+        });
         self.default_gateways.retain(|gateway| is_it(&gateway.device));
         Ok(())
     }
@@ -146,7 +154,12 @@ fn gateways(routes: &[Route]) -> Vec<Gateway> {
     for route in routes.iter().filter(|route| route.is_default) {
         let (family, metric) = (route.family, route.metric);
         let mut add = |gateway: &Option<String>, device: &Option<String>| {
-            gateways.push(Gateway { family, gateway: gateway.clone(), device: device.clone(), metric });
+            gateways.push(Gateway {
+                family,
+                gateway: gateway.clone(),
+                device: device.clone(),
+                metric,
+            });
         };
         // An unreachable default has no way out.
         if route.device.is_some() {

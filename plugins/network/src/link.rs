@@ -112,7 +112,8 @@ const FLAGS: [&str; 19] = [
     "ECHO",
 ];
 
-const OPERSTATES: [&str; 7] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+const OPERSTATES: [&str; 7] =
+    ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
 /// Reads the interfaces in the kernel's order: by index.
 pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
@@ -168,7 +169,8 @@ fn parse(message: &[u8]) -> Option<Interface> {
             10 => interface.master_index = ne_u32(value, 0),
             16 => {
                 let state = value.first().copied().unwrap_or_default();
-                interface.operstate = OPERSTATES.get(usize::from(state)).copied().unwrap_or(OPERSTATES[0]);
+                interface.operstate =
+                    OPERSTATES.get(usize::from(state)).copied().unwrap_or(OPERSTATES[0]);
             }
             18 => interface.info(value),
             20 => interface.alias = Some(until_nul(value)).filter(|alias| !alias.is_empty()),
@@ -187,8 +189,9 @@ impl Interface {
             match kind {
                 1 => self.kind = until_nul(value),
                 2 if self.kind == "vlan" => {
-                    self.vlan_id =
-                        attributes(value).find(|(kind, _)| *kind == 1).and_then(|(_, id)| ne_u16(id, 0));
+                    self.vlan_id = attributes(value)
+                        .find(|(kind, _)| *kind == 1)
+                        .and_then(|(_, id)| ne_u16(id, 0));
                 }
                 _ => {}
             }
@@ -208,9 +211,11 @@ impl Interface {
         }
         if self.state == "up" {
             let text = |name| file::text(&folder.join(name));
-            self.speed_mbps =
-                text("speed").and_then(|speed| speed.trim().parse().ok()).filter(|speed| *speed != 0);
-            self.duplex = text("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
+            self.speed_mbps = text("speed")
+                .and_then(|speed| speed.trim().parse().ok())
+                .filter(|speed| *speed != 0);
+            self.duplex =
+                text("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
         }
     }
 }
@@ -282,13 +287,18 @@ mod tests {
     #[test]
     fn a_message_of_any_length_is_read_without_a_panic() {
         let mut message = vec![0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
-        message.extend_from_slice(b"\x09\0\x03\0eth0\0\0\0\0\x05\0\x10\0\x06\0\0\0\x08\0\x04\0\xdc\x05\0\0");
+        message.extend_from_slice(
+            b"\x09\0\x03\0eth0\0\0\0\0\x05\0\x10\0\x06\0\0\0\x08\0\x04\0\xdc\x05\0\0",
+        );
         for end in 0..message.len() {
             let _ = parse(&message[..end]);
         }
         if cfg!(target_endian = "little") {
             let interface = parse(&message).unwrap();
-            assert_eq!((interface.name.as_str(), interface.index, interface.mtu), ("eth0", 2, Some(1500)));
+            assert_eq!(
+                (interface.name.as_str(), interface.index, interface.mtu),
+                ("eth0", 2, Some(1500))
+            );
             assert_eq!(
                 (interface.state, interface.operstate, interface.kind.as_str()),
                 ("up", "up", "ethernet")

@@ -87,7 +87,9 @@ pub(crate) fn read(
     let mut body = [0; HEADER];
     body[0] = family;
     let limits = Limits { items: MAX_ROUTES, bytes: MAX_DUMP_BYTES };
-    netlink.dump(Request { kind: GET, reply: NEW, body: &body }, limits, |message| parse(message, name))
+    netlink.dump(Request { kind: GET, reply: NEW, body: &body }, limits, |message| {
+        parse(message, name)
+    })
 }
 
 fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> {
@@ -104,7 +106,9 @@ fn parse(message: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Option<Route> 
         device: None,
         metric: 0,
         source: None,
-        kind: KINDS.get(usize::from(header[7])).map_or_else(|| header[7].to_string(), ToString::to_string),
+        kind: KINDS
+            .get(usize::from(header[7]))
+            .map_or_else(|| header[7].to_string(), ToString::to_string),
         scope: scope(header[6]),
         protocol: protocol(header[5]),
         nexthops: Vec::new(),
@@ -138,8 +142,11 @@ fn nexthops(mut bytes: &[u8], name: &dyn Fn(u32) -> Option<String>) -> Vec<Nexth
     let next = || {
         let length = usize::from(ne_u16(bytes, 0)?);
         let hop = bytes.get(..length)?;
-        let mut nexthop =
-            Nexthop { gateway: None, device: name(ne_u32(hop, 4)?), weight: u16::from(*hop.get(3)?) + 1 };
+        let mut nexthop = Nexthop {
+            gateway: None,
+            device: name(ne_u32(hop, 4)?),
+            weight: u16::from(*hop.get(3)?) + 1,
+        };
         for (kind, value) in attributes(hop.get(8..)?) {
             match kind {
                 5 => nexthop.gateway = ip_text(value),
@@ -195,8 +202,8 @@ mod tests {
         let name = |index: u32| (index == 2).then(|| "eth0".to_owned());
         let head = |table: u8| [2, 8, 0, 0, table, 16, 0, 1, 0, 0, 0, 0];
         let rest = [
-            8, 0, 1, 0, 10, 0, 0, 0, 8, 0, 4, 0, 2, 0, 0, 0, 8, 0, 5, 0, 192, 168, 1, 1, 8, 0, 6, 0, 100, 0,
-            0, 0,
+            8, 0, 1, 0, 10, 0, 0, 0, 8, 0, 4, 0, 2, 0, 0, 0, 8, 0, 5, 0, 192, 168, 1, 1, 8, 0, 6,
+            0, 100, 0, 0, 0,
         ];
         let message = [&head(254)[..], &rest].concat();
         for end in 0..message.len() {

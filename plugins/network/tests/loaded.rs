@@ -1,7 +1,11 @@
 //! `getinfo.network` as a host sees it, compared with ip(8): the host's own network, and one made
 //! for the test.
 #![expect(clippy::disallowed_methods, reason = "ip has the answers to compare with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::process::Command;
 
@@ -48,8 +52,10 @@ fn compare(provider: &LoadedProvider) -> Option<Value> {
             assert_eq!(interface["mac"], link["address"]);
         }
         assert_eq!(interface["operstate"], lower(&link["operstate"]), "{name}");
-        let flags: Vec<&Value> = list(&link["flags"]).iter().filter(|flag| *flag != "NO-CARRIER").collect();
-        let ours: Vec<&Value> = list(&interface["flags"]).iter().filter(|flag| *flag != "RUNNING").collect();
+        let flags: Vec<&Value> =
+            list(&link["flags"]).iter().filter(|flag| *flag != "NO-CARRIER").collect();
+        let ours: Vec<&Value> =
+            list(&interface["flags"]).iter().filter(|flag| *flag != "RUNNING").collect();
         assert_eq!(sorted(&ours), sorted(&flags), "{name}");
         assert_eq!(interface["state"] == "up", flags.contains(&&Value::from("UP")));
         if let Some(kind) = link["linkinfo"]["info_kind"].as_str() {
@@ -57,7 +63,8 @@ fn compare(provider: &LoadedProvider) -> Option<Value> {
         } else if link["link_type"] == "loopback" {
             assert_eq!(interface["kind"], "loopback");
         }
-        if let Some(id) = link["linkinfo"]["info_data"]["id"].as_u64().filter(|_| interface["kind"] == "vlan")
+        if let Some(id) =
+            link["linkinfo"]["info_data"]["id"].as_u64().filter(|_| interface["kind"] == "vlan")
         {
             assert_eq!(interface["vlan_id"], id);
         }
@@ -95,7 +102,10 @@ fn compare(provider: &LoadedProvider) -> Option<Value> {
                 let has = list(&ours["flags"]).contains(&Value::from(flag));
                 assert_eq!(has, theirs[flag] == true, "{flag}: {theirs}");
             }
-            assert_eq!(list(&ours["flags"]).contains(&Value::from("permanent")), theirs["dynamic"] != true);
+            assert_eq!(
+                list(&ours["flags"]).contains(&Value::from("permanent")),
+                theirs["dynamic"] != true
+            );
         }
     }
     for (family, option) in [("inet", "-4"), ("inet6", "-6")] {
@@ -112,7 +122,8 @@ fn compare(provider: &LoadedProvider) -> Option<Value> {
                 host => format!("{host}/{bits}"),
             };
             assert_eq!(ours["destination"], destination);
-            let via = if theirs["via"].is_object() { &theirs["via"]["host"] } else { &theirs["gateway"] };
+            let via =
+                if theirs["via"].is_object() { &theirs["via"]["host"] } else { &theirs["gateway"] };
             assert_eq!(&ours["gateway"], via, "{theirs}");
             assert_eq!(ours["metric"], theirs["metric"].as_u64().unwrap_or(0), "{theirs}");
             assert_eq!(ours["source"], theirs["prefsrc"]);
@@ -152,7 +163,8 @@ fn the_hosts_network_is_as_ip_shows_it() {
         let file = |file| std::fs::read_to_string(format!("/sys/class/net/{name}/{file}")).ok();
         let speed = file("speed").and_then(|text| text.trim().parse::<u32>().ok());
         assert_eq!(interface["speed_mbps"].as_u64(), speed.map(u64::from), "{name}");
-        let duplex = file("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
+        let duplex =
+            file("duplex").map(|text| text.trim().to_owned()).filter(|text| text != "unknown");
         assert_eq!(interface["duplex"].as_str(), duplex.as_deref(), "{name}");
     }
     let file = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
@@ -230,13 +242,19 @@ fn a_network_of_every_kind_is_as_ip_shows_it() {
         );
     }
     let one = call(&provider, "-i v0").unwrap();
-    assert_eq!((list(&one["interfaces"]).len(), &one["interfaces"][0]["name"]), (1, &Value::from("v0")));
+    assert_eq!(
+        (list(&one["interfaces"]).len(), &one["interfaces"][0]["name"]),
+        (1, &Value::from("v0"))
+    );
     assert!(
         list(&one["routes"])
             .iter()
             .all(|route| route["device"] == "v0" || !list(&route["nexthops"]).is_empty())
     );
-    assert_eq!(list(&one["interfaces"][0]["addresses"]).iter().filter(|a| a["family"] == "inet").count(), 2);
+    assert_eq!(
+        list(&one["interfaces"][0]["addresses"]).iter().filter(|a| a["family"] == "inet").count(),
+        2
+    );
 }
 
 #[test]

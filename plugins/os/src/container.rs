@@ -52,7 +52,8 @@ fn manager(root: &Path) -> Option<(String, &'static str)> {
         return Some(("openvz".to_owned(), "proc/vz"));
     }
     let release = "proc/sys/kernel/osrelease";
-    if file::line(&root.join(release)).is_some_and(|text| text.contains("Microsoft") || text.contains("WSL"))
+    if file::line(&root.join(release))
+        .is_some_and(|text| text.contains("Microsoft") || text.contains("WSL"))
     {
         return Some(("wsl".to_owned(), release));
     }
@@ -81,13 +82,16 @@ fn manager(root: &Path) -> Option<(String, &'static str)> {
     // A cgroup namespace hides the path; the layers of the root folder still show it.
     let path = "proc/self/mountinfo";
     let mounts = file::text(&root.join(path))?;
-    let overlay = mounts.lines().find(|line| line.contains(" / / ") && line.contains(" - overlay "))?;
+    let overlay =
+        mounts.lines().find(|line| line.contains(" / / ") && line.contains(" - overlay "))?;
     Some((named(overlay)?.to_owned(), path))
 }
 
 /// Returns `container=` of process 1.
 fn container_variable(environ: &[u8]) -> Option<String> {
-    let value = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(b"container="))?;
+    let value = environ
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(b"container="))?;
     (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
 }
 
@@ -97,8 +101,11 @@ fn named(text: &str) -> Option<&'static str> {
 
 /// Returns whether the kubelet left its files, which it does in almost every container.
 fn is_pod(root: &Path) -> bool {
-    ["run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"].iter().any(|path| root.join(path).exists())
-        || file::line(&root.join("etc/hosts")).is_some_and(|line| line.starts_with("# Kubernetes-managed"))
+    ["run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"]
+        .iter()
+        .any(|path| root.join(path).exists())
+        || file::line(&root.join("etc/hosts"))
+            .is_some_and(|line| line.starts_with("# Kubernetes-managed"))
         || file::text(&root.join("proc/1/cgroup")).is_some_and(|text| text.contains("/kubepods"))
 }
 
@@ -110,7 +117,8 @@ mod tests {
     #[test]
     fn leftovers_identify_the_container_manager() {
         let nspawn = "0::/machine.slice/machine-qemu.scope\n";
-        let overlay = "1 0 0:9 / / rw - overlay overlay rw,upperdir=/var/lib/containerd/io/1/fs,workdir=/w\n";
+        let overlay =
+            "1 0 0:9 / / rw - overlay overlay rw,upperdir=/var/lib/containerd/io/1/fs,workdir=/w\n";
         for (path, content, kind, kubernetes) in [
             ("etc/nothing", "", "none", false),
             (".dockerenv", "", "docker", false),
@@ -136,7 +144,11 @@ mod tests {
             let root = Scratch::new("getinfo-os-container");
             root.write(path, content);
             let found = read(root.path());
-            assert_eq!((found.kind.as_str(), found.kubernetes), (kind, kubernetes), "{path} {content:?}");
+            assert_eq!(
+                (found.kind.as_str(), found.kubernetes),
+                (kind, kubernetes),
+                "{path} {content:?}"
+            );
             assert_eq!(found.found_by.is_none(), kind == "none");
         }
     }

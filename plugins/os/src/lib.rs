@@ -95,13 +95,20 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
     fn an_empty_system_has_an_answer() {
         let answer = Answer::read(Path::new("/nonexistent"));
-        assert!(answer.release.is_none() && answer.machine_id.is_none() && answer.init.process.is_none());
+        assert!(
+            answer.release.is_none()
+                && answer.machine_id.is_none()
+                && answer.init.process.is_none()
+        );
         assert_eq!((answer.container.kind.as_str(), answer.virtualization.cloud), ("none", None));
     }
 }

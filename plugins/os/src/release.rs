@@ -142,7 +142,10 @@ fn parse(text: &str) -> Release {
 fn assignment(line: &str) -> Option<(&str, String)> {
     let (name, value) = line.trim().split_once('=')?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_word) {
+    if name.is_empty()
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || !name.chars().all(is_word)
+    {
         return None;
     }
     Some((name, unquote(value)))
@@ -159,7 +162,9 @@ fn unquote(text: &str) -> String {
             (None, '"' | '\'') => quote = Some(c),
             (None, c) if c.is_ascii_whitespace() || c == ';' => break,
             // In double quotes a backslash is literal unless one of these follows.
-            (Some('"'), '\\') if !matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => value.push('\\'),
+            (Some('"'), '\\') if !matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => {
+                value.push('\\')
+            }
             (None | Some('"'), '\\') => value.extend(chars.next()),
             (_, c) => value.push(c),
         }
@@ -187,7 +192,10 @@ mod tests {
     #[test]
     fn fields_are_found_under_their_names() {
         let ubuntu = parse(SAMPLES[0]);
-        assert_eq!((ubuntu.id.as_deref(), ubuntu.version_id.as_deref()), (Some("ubuntu"), Some("22.04")));
+        assert_eq!(
+            (ubuntu.id.as_deref(), ubuntu.version_id.as_deref()),
+            (Some("ubuntu"), Some("22.04"))
+        );
         assert_eq!(
             (ubuntu.codename.as_deref(), ubuntu.id_like.as_slice()),
             (Some("jammy"), &["debian".to_owned()][..])
@@ -214,15 +222,27 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a shell is the definition of what the file says")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a shell is the definition of what the file says"
+    )]
     fn values_are_those_a_shell_finds() {
         for sample in SAMPLES {
             for (name, value) in sample.lines().filter_map(assignment) {
-                let last =
-                    sample.lines().filter_map(assignment).rfind(|(other, _)| *other == name).unwrap().1;
+                let last = sample
+                    .lines()
+                    .filter_map(assignment)
+                    .rfind(|(other, _)| *other == name)
+                    .unwrap()
+                    .1;
                 let script = format!("{sample}\nprintf %s \"${{{name}}}\"");
-                let shell = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-                assert_eq!(String::from_utf8_lossy(&shell.stdout), last, "{name} in {sample:?}: {value:?}");
+                let shell =
+                    std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+                assert_eq!(
+                    String::from_utf8_lossy(&shell.stdout),
+                    last,
+                    "{name} in {sample:?}: {value:?}"
+                );
             }
         }
     }

@@ -184,7 +184,8 @@ fn kind(evidence: &Evidence) -> &'static str {
     let cpuid = evidence.cpuid_vendor.as_deref().and_then(|vendor| by_beginning(&CPUID, vendor));
     // Bare-metal machines of clouds have the vendor names too: on x86 the flag decides.
     let may_be_guest = evidence.hypervisor_flag || !cfg!(target_arch = "x86_64");
-    let dmi = evidence.dmi.iter().filter(|_| may_be_guest).find_map(|text| by_beginning(&DMI, text));
+    let dmi =
+        evidence.dmi.iter().filter(|_| may_be_guest).find_map(|text| by_beginning(&DMI, text));
     let named = match (cpuid, dmi) {
         // These use KVM's or another hypervisor's interface but are what the machine is.
         (_, Some(kind @ ("virtualbox" | "xen" | "parallels"))) => Some(kind),
@@ -217,7 +218,10 @@ fn other_architecture(evidence: &Evidence) -> Option<&'static str> {
 }
 
 fn by_beginning(table: &[(&str, &'static str)], text: &str) -> Option<&'static str> {
-    table.iter().find(|(beginning, _)| text.starts_with(beginning.trim_end())).map(|(_, kind)| *kind)
+    table
+        .iter()
+        .find(|(beginning, _)| text.starts_with(beginning.trim_end()))
+        .map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]

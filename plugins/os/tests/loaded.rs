@@ -54,7 +54,10 @@ fn the_machine_is_what_systemd_detects() {
             kind => kind,
         };
         // systemd's `amazon` and `google` are clouds here.
-        assert!(vm == kind || matches!(vm.as_str(), "amazon" | "google") && kind == "kvm", "{vm} {kind}");
+        assert!(
+            vm == kind || matches!(vm.as_str(), "amazon" | "google") && kind == "kvm",
+            "{vm} {kind}"
+        );
     }
     if let Some(container) = trimmed("systemd-detect-virt", &["--container"]) {
         assert_eq!(answer["container"]["kind"], container.as_str());

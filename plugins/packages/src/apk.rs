@@ -1,4 +1,5 @@
-//! Packages of apk: /lib/apk/db/installed (apk's installed database, version 2 of its package index format).
+//! Packages of apk: /lib/apk/db/installed (apk's installed database, version 2 of its package index
+//! format).
 
 use readers::regular;
 
@@ -14,14 +15,20 @@ pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let path = FILES.iter().map(|file| selection.root.join(file)).find(|path| path.exists())?;
     let text = regular::text(&path, MAX_TEXT_BYTES);
     let error = text.as_ref().err().map(ToString::to_string);
-    Some(Read { manager: "apk", path, error, packages: parse(&text.unwrap_or_default(), selection) })
+    Some(Read {
+        manager: "apk",
+        path,
+        error,
+        packages: parse(&text.unwrap_or_default(), selection),
+    })
 }
 
 /// Reads records separated by empty lines. Each line is a letter, `:` and a value.
 fn parse(text: &str, selection: &Selection) -> Vec<Package> {
     let mut packages = Vec::new();
     for record in text.split("\n\n") {
-        let mut package = Package { manager: "apk", status: "installed".to_owned(), ..Package::default() };
+        let mut package =
+            Package { manager: "apk", status: "installed".to_owned(), ..Package::default() };
         for line in record.lines() {
             let Some((key, value)) = line.split_once(':') else { continue };
             match key {

@@ -27,7 +27,9 @@ pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let mut packages = parse(&text.unwrap_or_default(), selection);
     if !selection.count_only {
         let info = selection.root.join("var/lib/dpkg/info");
-        packages.iter_mut().for_each(|(package, multi_arch)| installed(package, *multi_arch, &info));
+        packages
+            .iter_mut()
+            .for_each(|(package, multi_arch)| installed(package, *multi_arch, &info));
     }
     let packages = packages.into_iter().map(|(package, _)| package).collect();
     Some(Read { manager: "dpkg", path, error, packages })
@@ -95,7 +97,8 @@ fn paragraph_of(name: &str, paragraph: &str) -> Option<(Package, bool)> {
             "Multi-Arch" => multi_arch = value == "same",
             // In KiB.
             "Installed-Size" => {
-                package.size_bytes = value.parse::<u64>().ok().and_then(|size| size.checked_mul(1024))
+                package.size_bytes =
+                    value.parse::<u64>().ok().and_then(|size| size.checked_mul(1024))
             }
             "Source" => package.source = value.split(' ').next().map(str::to_owned),
             "Maintainer" => package.maintainer = Some(value.to_owned()),
@@ -108,7 +111,9 @@ fn paragraph_of(name: &str, paragraph: &str) -> Option<(Package, bool)> {
 }
 
 fn field<'a>(paragraph: &'a str, key: &str) -> Option<&'a str> {
-    let line = paragraph.lines().find(|line| line.starts_with(key) && line[key.len()..].starts_with(':'))?;
+    let line = paragraph
+        .lines()
+        .find(|line| line.starts_with(key) && line[key.len()..].starts_with(':'))?;
     Some(line[key.len() + 1..].trim())
 }
 
@@ -138,14 +143,20 @@ mod tests {
             (adduser.status.as_str(), adduser.version.as_str(), *multi_arch),
             ("installed", "3.134", false)
         );
-        assert_eq!((adduser.size_bytes, adduser.source.as_deref()), (Some(686 * 1024), Some("adduser")));
+        assert_eq!(
+            (adduser.size_bytes, adduser.source.as_deref()),
+            (Some(686 * 1024), Some("adduser"))
+        );
         assert_eq!(adduser.summary.as_deref(), Some("add: and remove"));
         let (libc, multi_arch) = &packages[1];
         assert_eq!(
             (libc.status.as_str(), libc.source.as_deref(), *multi_arch),
             ("half-installed", Some("glibc"), true)
         );
-        assert_eq!((packages[2].0.status.as_str(), packages[2].0.size_bytes), ("config-files", None));
+        assert_eq!(
+            (packages[2].0.status.as_str(), packages[2].0.size_bytes),
+            ("config-files", None)
+        );
         assert_eq!(parse_all(STATUS, "'lib*'").len(), 1);
     }
 

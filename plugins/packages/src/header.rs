@@ -99,7 +99,9 @@ mod tests {
         let (mut index, mut data) = (Vec::new(), Vec::new());
         for (tag, kind, value) in tags {
             let offset = u32::try_from(data.len()).unwrap();
-            [*tag, *kind, offset, 1].iter().for_each(|word| index.extend_from_slice(&word.to_be_bytes()));
+            [*tag, *kind, offset, 1]
+                .iter()
+                .for_each(|word| index.extend_from_slice(&word.to_be_bytes()));
             data.extend_from_slice(value);
         }
         let lengths = [u32::try_from(tags.len()).unwrap(), u32::try_from(data.len()).unwrap()];
@@ -121,7 +123,10 @@ mod tests {
         ]);
         let package = parse(&blob).unwrap();
         assert_eq!((package.name.as_str(), package.version.as_str()), ("bash", "2:5.2-1.el9"));
-        assert_eq!((package.summary.as_deref(), package.size_bytes), (Some("The shell"), Some(1 << 40)));
+        assert_eq!(
+            (package.summary.as_deref(), package.size_bytes),
+            (Some("The shell"), Some(1 << 40))
+        );
         assert_eq!(package.installed.as_deref(), Some("2023-11-14T22:13:20Z"));
         for end in 0..blob.len() {
             assert_eq!(parse(&blob[..end]), None, "{end}");
@@ -132,8 +137,11 @@ mod tests {
     fn lengths_and_offsets_beyond_the_end_are_rejected() {
         assert_eq!(parse(&[0xff; 64]), None);
         assert_eq!(parse(&[0; 64]), None);
-        let mut odd =
-            blob(&[(NAME, STRING, b"a\0"), (VERSION, STRING, b"1\0"), (SIZE, INT32, &[0, 0, 0, 1])]);
+        let mut odd = blob(&[
+            (NAME, STRING, b"a\0"),
+            (VERSION, STRING, b"1\0"),
+            (SIZE, INT32, &[0, 0, 0, 1]),
+        ]);
         // The offset of SIZE.
         odd[8 + 32 + 8..8 + 32 + 12].copy_from_slice(&[0xff; 4]);
         assert_eq!(parse(&odd).unwrap().size_bytes, None);

@@ -1,5 +1,5 @@
-//! `getinfo.packages`: the packages that dpkg, rpm and apk have installed here or below another root
-//! folder.
+//! `getinfo.packages`: the packages that dpkg, rpm and apk have installed here or below another
+//! root folder.
 //!
 //! Everything comes from the managers' own databases; nothing is run and root is not needed.
 
@@ -43,11 +43,15 @@ struct Answer {
 
 impl Provider for Packages {
     fn describe() -> Meta {
-        Meta::new("getinfo.packages", env!("CARGO_PKG_VERSION"), "installed packages of dpkg, rpm and apk")
-            .options(&OPTIONS)
-            .output_schema(include_str!("../schema.json"))
-            .example("-c", "how many packages are installed")
-            .example("bash 'openssl*'", "these packages, if they are installed")
+        Meta::new(
+            "getinfo.packages",
+            env!("CARGO_PKG_VERSION"),
+            "installed packages of dpkg, rpm and apk",
+        )
+        .options(&OPTIONS)
+        .output_schema(include_str!("../schema.json"))
+        .example("-c", "how many packages are installed")
+        .example("bash 'openssl*'", "these packages, if they are installed")
     }
 
     fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {

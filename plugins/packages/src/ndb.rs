@@ -20,7 +20,8 @@ const MAX_BLOB_BYTES: usize = 64 << 20;
 /// Room for a million packages.
 const MAX_SLOT_PAGES: usize = 4096;
 
-/// Calls `visit` with each package's header, in the order of the slots. Damaged entries are skipped.
+/// Calls `visit` with each package's header, in the order of the slots. Damaged entries are
+/// skipped.
 pub(crate) fn each_blob(path: &Path, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
     let file = regular::open(path)?;
     let mut header = [0; HEADER];

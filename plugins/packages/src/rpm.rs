@@ -15,11 +15,15 @@ const FOLDERS: [&str; 3] = ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rp
 /// Reads the database; `None` where there is none.
 pub(crate) fn read(selection: &Selection, deadline: Option<Instant>) -> Option<Read> {
     let find = |name: &str| -> Option<PathBuf> {
-        FOLDERS.iter().map(|folder| selection.root.join(folder).join(name)).find(|path| path.exists())
+        FOLDERS
+            .iter()
+            .map(|folder| selection.root.join(folder).join(name))
+            .find(|path| path.exists())
     };
     let mut packages: Vec<Package> = Vec::new();
-    let mut add =
-        |blob: &[u8]| packages.extend(header::parse(blob).filter(|package| selection.wants(&package.name)));
+    let mut add = |blob: &[u8]| {
+        packages.extend(header::parse(blob).filter(|package| selection.wants(&package.name)))
+    };
     let (path, outcome) = if let Some(path) = find("rpmdb.sqlite") {
         let outcome = sqlite::each_blob(&path, deadline, &mut add);
         (path, outcome)
@@ -27,8 +31,14 @@ pub(crate) fn read(selection: &Selection, deadline: Option<Instant>) -> Option<R
         let outcome = ndb::each_blob(&path, &mut add);
         (path, outcome)
     } else {
-        let old = "Berkeley DB is not supported; rpm 4.16 or later converts it with rpm --rebuilddb";
+        let old =
+            "Berkeley DB is not supported; rpm 4.16 or later converts it with rpm --rebuilddb";
         (find("Packages")?, Err(io::Error::other(old)))
     };
-    Some(Read { manager: "rpm", path, error: outcome.err().map(|error| error.to_string()), packages })
+    Some(Read {
+        manager: "rpm",
+        path,
+        error: outcome.err().map(|error| error.to_string()),
+        packages,
+    })
 }

@@ -34,10 +34,14 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
         Ok(())
     }),
     Opt::flag("-c", "count only", |chosen| chosen.count_only = true),
-    Opt::value("-r ROOT", "read the system below this folder, such as a container image", |chosen, value| {
-        chosen.root = value.absolute_path()?.to_owned();
-        Ok(())
-    }),
+    Opt::value(
+        "-r ROOT",
+        "read the system below this folder, such as a container image",
+        |chosen, value| {
+            chosen.root = value.absolute_path()?.to_owned();
+            Ok(())
+        },
+    ),
     Opt::words("NAME", "only these packages; * matches any text", |chosen, value| {
         chosen.names.push(value.as_str().to_owned());
         Ok(())

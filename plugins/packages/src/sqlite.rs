@@ -38,9 +38,10 @@ enum Access {
     Locked,
     /// With rpm's locks and its write-ahead log, through the log's index (`-shm`) that rpm made.
     LockedLog,
-    /// With the write-ahead log and an index of it in this process's memory. That needs the database
-    /// for itself, which only a VFS without locks grants to a file that is open for reading. It is
-    /// right where no other process has the log open, and the index is missing or left over then.
+    /// With the write-ahead log and an index of it in this process's memory. That needs the
+    /// database for itself, which only a VFS without locks grants to a file that is open for
+    /// reading. It is right where no other process has the log open, and the index is missing or
+    /// left over then.
     PrivateLog,
     /// As a file that does not change, without locks and log. A database of the WAL mode has to be
     /// opened this way while it has no log: any other way SQLite creates `-wal` and `-shm` next to
@@ -103,12 +104,14 @@ fn read(database: &Connection, visit: &mut dyn FnMut(&[u8])) -> rusqlite::Result
 
 /// Opens a database and reads its schema, so that a lock or a log that cannot be used shows here.
 fn open(path: &Path, access: Access, deadline: Option<Instant>) -> rusqlite::Result<Connection> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut database = Connection::open_with_flags(uri(path, access), flags)?;
     database.busy_timeout(LOCK_WAIT)?;
     database.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)?;
-    // The file may come from a foreign image: nothing in its schema runs, and its pages are checked.
+    // The file may come from a foreign image: nothing in its schema runs, and its pages are
+    // checked.
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -127,12 +130,15 @@ fn open(path: &Path, access: Access, deadline: Option<Instant>) -> rusqlite::Res
     Ok(database)
 }
 
-/// Writes a path as a URI with the parameters that `access` needs (<https://www.sqlite.org/uri.html>).
+/// Writes a path as a URI with the parameters that `access` needs
+/// (<https://www.sqlite.org/uri.html>).
 fn uri(path: &Path, access: Access) -> String {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_bytes() {
         match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(byte.into()),
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(byte.into())
+            }
             _ => {
                 let _ = write!(uri, "%{byte:02X}");
             }

@@ -1,9 +1,14 @@
-//! `getinfo.packages` as a host sees it, compared with dpkg-query, and with databases that sqlite3 and the test write.
+//! `getinfo.packages` as a host sees it, compared with dpkg-query, and with databases that sqlite3
+//! and the test write.
 #![expect(
     clippy::disallowed_methods,
     reason = "dpkg-query and sqlite3 are what the answers are compared with"
 )]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -38,7 +43,9 @@ fn dpkgs_packages_are_those_of_dpkg_query() {
     let mut ours: Vec<&Value> = list(&answer).iter().collect();
     assert_eq!((ours.len(), answer["count"].as_u64()), (want.len(), Some(want.len() as u64)));
     want.sort_unstable_by_key(|row| (row[0].to_owned(), row[2].to_owned()));
-    ours.sort_unstable_by_key(|row| (row["name"].as_str().unwrap(), row["architecture"].as_str().unwrap()));
+    ours.sort_unstable_by_key(|row| {
+        (row["name"].as_str().unwrap(), row["architecture"].as_str().unwrap())
+    });
     let mut dated = 0;
     for (our, row) in ours.iter().zip(&want) {
         for (key, index) in [
@@ -52,21 +59,29 @@ fn dpkgs_packages_are_those_of_dpkg_query() {
         ] {
             assert_eq!(our[key], row[index].trim_end(), "{key}: {row:?}");
         }
-        assert_eq!(our["size_bytes"].as_u64(), row[3].parse::<u64>().ok().map(|kib| kib * 1024), "{row:?}");
+        assert_eq!(
+            our["size_bytes"].as_u64(),
+            row[3].parse::<u64>().ok().map(|kib| kib * 1024),
+            "{row:?}"
+        );
         dated += usize::from(our["installed"].is_string());
     }
     assert!(dated > want.len() * 9 / 10, "{dated}");
     assert_eq!(call(&provider, "-c -m dpkg").unwrap()["count"], answer["count"]);
     assert!(list(&call(&provider, "-c").unwrap()).is_empty());
     let bash = call(&provider, "bash").unwrap();
-    assert_eq!((bash["count"].as_u64(), &bash["packages"][0]["name"]), (Some(1), &Value::from("bash")));
+    assert_eq!(
+        (bash["count"].as_u64(), &bash["packages"][0]["name"]),
+        (Some(1), &Value::from("bash"))
+    );
     let info = fs::metadata("/var/lib/dpkg/info/bash.list").unwrap();
     let mtime = info.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(bash["packages"][0]["installed_epoch"], mtime);
 }
 
-/// An rpm header by rpm's docs/manual/format_header.md: number of entries and length of the data, entries of tag, type,
-/// offset and count, data. Numbers are aligned. `padding` is a binary value between the other tags.
+/// An rpm header by rpm's docs/manual/format_header.md: number of entries and length of the data,
+/// entries of tag, type, offset and count, data. Numbers are aligned. `padding` is a binary value
+/// between the other tags.
 fn header(
     name: &str,
     version: &str,
@@ -118,7 +133,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Has sqlite3 run `sql`; false, and said, where there is none.
 fn sqlite(path: &Path, sql: &str) -> bool {
-    let child = Command::new("sqlite3").arg(path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let child =
+        Command::new("sqlite3").arg(path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
     let Ok(mut child) = child else {
         println!("SKIPPED (needs sqlite3)");
         return false;
@@ -146,7 +162,8 @@ fn an_rpm_database_of_sqlite_is_read() {
         fs::remove_file(&path).unwrap();
         let mut sql = format!("PRAGMA page_size={page_size}; BEGIN; {TABLES}");
         // Of every length around a page's, and far beyond: chains of overflow pages.
-        let lengths: Vec<usize> = (0..600).map(|index| index * 37).chain([100_000, 1_000_000]).collect();
+        let lengths: Vec<usize> =
+            (0..600).map(|index| index * 37).chain([100_000, 1_000_000]).collect();
         for (index, padding) in lengths.iter().enumerate() {
             let index = u32::try_from(index).unwrap();
             let epoch = (index.is_multiple_of(3)).then_some(index);
@@ -183,7 +200,9 @@ fn an_rpm_database_of_sqlite_is_read() {
         want.extend((0..80).map(|index| format!("late-{index}")));
         assert_eq!(names, want, "{page_size}");
         for package in list(&answer) {
-            let Some(index) = package["name"].as_str().unwrap().strip_prefix("name-") else { continue };
+            let Some(index) = package["name"].as_str().unwrap().strip_prefix("name-") else {
+                continue;
+            };
             let number: u64 = index.parse().unwrap();
             let epoch = if number.is_multiple_of(3) { format!("{number}:") } else { String::new() };
             assert_eq!(package["version"], format!("{epoch}1.2-3.el9"));
@@ -233,7 +252,9 @@ fn a_write_ahead_log_is_read() {
     let target = copy.file("var/lib/rpm");
     fs::create_dir_all(&target).unwrap();
     let second: String = (0..40)
-        .map(|index| insert(&header(&format!("second-{index}"), "2", "2", None, 2, 2, index * 1000)))
+        .map(|index| {
+            insert(&header(&format!("second-{index}"), "2", "2", None, 2, 2, index * 1000))
+        })
         .collect();
     let sql = format!(
         "PRAGMA journal_mode=WAL; {TABLES} {first} PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint=0; {second}
@@ -248,7 +269,8 @@ fn a_write_ahead_log_is_read() {
     }
     assert!(fs::metadata(target.join("rpmdb.sqlite-wal")).unwrap().len() > 100_000);
     let answer = call(&provider, &args(&copy, "")).unwrap();
-    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     let want: Vec<String> = (0..40).map(|index| format!("second-{index}")).collect();
     assert_eq!(names, want);
     // As a crash or a copied image leaves it: the log without its index.
@@ -281,7 +303,8 @@ fn a_write_ahead_log_is_read() {
     bad[32 + 24 + 100] ^= 1;
     fs::write(target.join("rpmdb.sqlite-wal"), bad).unwrap();
     let answer = call(&provider, &args(&copy, "")).unwrap();
-    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["first"]);
 }
 
@@ -332,7 +355,15 @@ fn a_database_of_suse_is_read() {
     bytes[..4].copy_from_slice(b"RpmP");
     bytes[12..16].copy_from_slice(&word(1));
     for index in 0..10 {
-        let blob = header(&format!("name-{index}"), "1.0", "lp155.1", None, 1_600_000_000, 7, index * 1000);
+        let blob = header(
+            &format!("name-{index}"),
+            "1.0",
+            "lp155.1",
+            None,
+            1_600_000_000,
+            7,
+            index * 1000,
+        );
         let block = bytes.len() / 16;
         let slot = 32 + index * 16;
         bytes[slot..slot + 4].copy_from_slice(b"Slot");
@@ -348,7 +379,10 @@ fn a_database_of_suse_is_read() {
     }
     let path = root.write("usr/lib/sysimage/rpm/Packages.db", &bytes);
     let answer = call(&provider, &args(&root, "-m rpm")).unwrap();
-    assert_eq!((answer["count"].as_u64(), &answer["databases"][0]["error"]), (Some(9), &Value::Null));
+    assert_eq!(
+        (answer["count"].as_u64(), &answer["databases"][0]["error"]),
+        (Some(9), &Value::Null)
+    );
     assert_eq!(answer["packages"][0]["version"], "1.0-lp155.1");
     for end in (0..bytes.len()).step_by(509) {
         fs::write(&path, &bytes[..end]).unwrap();
@@ -371,11 +405,15 @@ fn other_roots_and_managers_are_told_apart() {
     );
     root.write("var/lib/rpm/Packages", [0; 100]);
     let answer = call(&provider, &args(&root, "")).unwrap();
-    let names: Vec<&str> = list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        list(&answer).iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["base-files", "musl", "zlib"]);
     let rpm = &answer["databases"][1];
     assert!(rpm["error"].as_str().unwrap().contains("Berkeley DB"), "{rpm}");
-    assert_eq!(call(&provider, &args(&root, "-m apk 'z*'")).unwrap()["packages"][0]["name"], "zlib");
+    assert_eq!(
+        call(&provider, &args(&root, "-m apk 'z*'")).unwrap()["packages"][0]["name"],
+        "zlib"
+    );
     let pipes = Scratch::new("packages-pipes");
     for path in ["lib/apk/db/installed", "var/lib/dpkg/status", "var/lib/rpm/rpmdb.sqlite"] {
         pipes.write(path, "");

@@ -1,4 +1,5 @@
-//! The files of a process besides stat. Each is read only for a process in the reply, or to select it.
+//! The files of a process besides stat. Each is read only for a process in the reply, or to select
+//! it.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -50,8 +51,8 @@ impl Files {
     }
 }
 
-/// Returns the effective ids, which own the folder /proc/PID. Unlike for the files in it, this holds
-/// whatever the process has done (task_dump_owner in the kernel's fs/proc/base.c). Reading
+/// Returns the effective ids, which own the folder /proc/PID. Unlike for the files in it, this
+/// holds whatever the process has done (task_dump_owner in the kernel's fs/proc/base.c). Reading
 /// /proc/PID/status takes five times as long.
 pub(crate) fn ids(pid: u32) -> Option<Ids> {
     let folder = fs::metadata(format!("/proc/{pid}")).ok()?;
@@ -68,13 +69,15 @@ fn parse_cmdline(bytes: &[u8]) -> Cmdline {
     if shown.is_empty() {
         return Cmdline::default();
     }
-    let words =
-        shown.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let words = shown
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect();
     Cmdline { words, truncated }
 }
 
-/// Selects one of the lines `ID:CONTROLLERS:PATH` (cgroups(7)): of the unified hierarchy, or of systemd's,
-/// or the first.
+/// Selects one of the lines `ID:CONTROLLERS:PATH` (cgroups(7)): of the unified hierarchy, or of
+/// systemd's, or the first.
 fn parse_cgroup(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
@@ -110,7 +113,10 @@ mod tests {
         for (text, want) in [
             ("0::/system.slice/ssh.service\n", Some("/system.slice/ssh.service")),
             ("0::/\n", Some("/")),
-            ("12:cpu:/a\n1:name=systemd:/system.slice/x.service\n0::/\n", Some("/system.slice/x.service")),
+            (
+                "12:cpu:/a\n1:name=systemd:/system.slice/x.service\n0::/\n",
+                Some("/system.slice/x.service"),
+            ),
             ("4:memory:/docker/1\n3:cpu:/b\n", Some("/docker/1")),
             ("0::/with:colon\n", Some("/with:colon")),
             ("", None),

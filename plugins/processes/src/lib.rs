@@ -1,7 +1,8 @@
 //! `getinfo.processes`: the running processes with their owners, start times and resource usage.
 //!
-//! Reads /proc/PID (proc(5)); runs no program, and requires root only for `exe` of other users' processes.
-//! Counts all processes by their stat files; reads the other files only for the processes in the reply.
+//! Reads /proc/PID (proc(5)); runs no program, and requires root only for `exe` of other users'
+//! processes. Counts all processes by their stat files; reads the other files only for the
+//! processes in the reply.
 
 mod files;
 mod selection;
@@ -36,7 +37,8 @@ const DELETED: &str = " (deleted)";
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// The number of processes visible to the plugin's user (`hidepid=` of /proc hides other users').
+    /// The number of processes visible to the plugin's user (`hidepid=` of /proc hides other
+    /// users').
     total: usize,
     /// The number of threads of all processes.
     threads: u64,
@@ -82,8 +84,8 @@ struct Process {
     process_group: u32,
     /// The session's id.
     session: u32,
-    /// The kernel's name for the process: the first 15 bytes of the program's name, or a name that the
-    /// process has set.
+    /// The kernel's name for the process: the first 15 bytes of the program's name, or a name that
+    /// the process has set.
     name: String,
     /// The arguments, at most 4,096 bytes; empty for kernel threads and zombies.
     cmdline: Vec<String>,
@@ -93,7 +95,8 @@ struct Process {
     exe: Option<String>,
     /// Whether that file has been deleted or replaced since the start.
     exe_deleted: bool,
-    /// `running`, `sleeping`, `disk_sleep`, `stopped`, `traced`, `zombie`, `dead`, `idle`, `parked` or `other`.
+    /// `running`, `sleeping`, `disk_sleep`, `stopped`, `traced`, `zombie`, `dead`, `idle`, `parked`
+    /// or `other`.
     state: &'static str,
     /// Whether the process is a kernel thread.
     kernel_thread: bool,
@@ -119,8 +122,8 @@ struct Process {
     virtual_bytes: u64,
     /// The nice value, from -20 (most favored) to 19.
     nice: i64,
-    /// The control group in the unified hierarchy, or in systemd's, or in the first hierarchy listed; null
-    /// for kernel threads.
+    /// The control group in the unified hierarchy, or in systemd's, or in the first hierarchy
+    /// listed; null for kernel threads.
     cgroup: Option<String>,
     /// The terminal below /dev, such as `pts/0`; null without one.
     tty: Option<String>,
@@ -187,8 +190,10 @@ impl Answer {
         chosen.truncate(selection.top.unwrap_or(MAX_LISTED).min(MAX_LISTED));
 
         let mut host = Host::new(files);
-        let processes =
-            chosen.into_iter().map(|(stat, ids, cmdline)| host.process(&stat, ids, cmdline)).collect();
+        let processes = chosen
+            .into_iter()
+            .map(|(stat, ids, cmdline)| host.process(&stat, ids, cmdline))
+            .collect();
         Ok(Self { total, threads, states, matched, processes })
     }
 }
@@ -234,7 +239,11 @@ struct Host {
 impl Host {
     fn new(files: Files) -> Self {
         let number = |var, otherwise| {
-            sysconf(var).ok().flatten().and_then(|value| u64::try_from(value).ok()).unwrap_or(otherwise)
+            sysconf(var)
+                .ok()
+                .flatten()
+                .and_then(|value| u64::try_from(value).ok())
+                .unwrap_or(otherwise)
         };
         let ticks_per_second = number(SysconfVar::CLK_TCK, 100).max(1);
         Self {
@@ -251,7 +260,11 @@ impl Host {
         let pid = stat.pid;
         let kernel_thread = stat.flags & KERNEL_THREAD != 0;
         // Kernel threads belong to root: on an idle machine this saves opening half the files.
-        let ids = if kernel_thread { Some(Ids { uid: 0, gid: 0 }) } else { ids.or_else(|| files::ids(pid)) };
+        let ids = if kernel_thread {
+            Some(Ids { uid: 0, gid: 0 })
+        } else {
+            ids.or_else(|| files::ids(pid))
+        };
         let exe = if kernel_thread { None } else { fs::read_link(format!("/proc/{pid}/exe")).ok() };
         let exe = exe.map(|path| path.to_string_lossy().into_owned());
         let exe_deleted = exe.as_ref().is_some_and(|path| path.ends_with(DELETED));
@@ -260,8 +273,9 @@ impl Host {
             None if kernel_thread => Cmdline::default(),
             None => self.files.cmdline(pid),
         };
-        let started_epoch =
-            self.boot_ticks.map(|boot| boot.saturating_add(stat.start_ticks) / self.ticks_per_second);
+        let started_epoch = self
+            .boot_ticks
+            .map(|boot| boot.saturating_add(stat.start_ticks) / self.ticks_per_second);
         Process {
             pid,
             ppid: stat.ppid,
@@ -320,7 +334,8 @@ fn cached(
     name
 }
 
-/// Returns a terminal's name. The device number is encoded as by new_encode_dev in the kernel's kdev_t.h.
+/// Returns a terminal's name. The device number is encoded as by new_encode_dev in the kernel's
+/// kdev_t.h.
 fn terminal(device: u32) -> Option<String> {
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
     if PTY_MAJORS.contains(&major) {
@@ -334,7 +349,8 @@ fn terminal(device: u32) -> Option<String> {
 fn boot_ticks(ticks_per_second: u64) -> Option<u64> {
     let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
     let since = now - clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?;
-    let (seconds, nanos) = (u64::try_from(since.tv_sec()).ok()?, u64::try_from(since.tv_nsec()).ok()?);
+    let (seconds, nanos) =
+        (u64::try_from(since.tv_sec()).ok()?, u64::try_from(since.tv_nsec()).ok()?);
     Some(seconds * ticks_per_second + nanos * ticks_per_second / 1_000_000_000)
 }
 
@@ -346,7 +362,10 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]

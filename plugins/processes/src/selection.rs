@@ -35,14 +35,22 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
         chosen.pid = Some(value.number(0..=u32::MAX)?);
         Ok(())
     }),
-    Opt::value("-n NAME", "show processes of this name (its first 15 bytes count)", |chosen, value| {
-        chosen.name = Some(value.as_str().to_owned());
-        Ok(())
-    }),
-    Opt::value("-u USER", "show processes of this effective user, a name or uid", |chosen, value| {
-        chosen.uid = Some(uid(value.as_str())?);
-        Ok(())
-    }),
+    Opt::value(
+        "-n NAME",
+        "show processes of this name (its first 15 bytes count)",
+        |chosen, value| {
+            chosen.name = Some(value.as_str().to_owned());
+            Ok(())
+        },
+    ),
+    Opt::value(
+        "-u USER",
+        "show processes of this effective user, a name or uid",
+        |chosen, value| {
+            chosen.uid = Some(uid(value.as_str())?);
+            Ok(())
+        },
+    ),
     Opt::value("-c TEXT", "show processes with TEXT in their arguments", |chosen, value| {
         chosen.text = Some(value.as_str().to_owned());
         Ok(())
@@ -51,11 +59,15 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
         chosen.top = Some(value.number(0..=u32::MAX)? as usize);
         Ok(())
     }),
-    Opt::value("-s cpu|rss|pid", "sort by processor time, memory or process id", |chosen, value| {
-        let orders = [("cpu", Order::Cpu), ("rss", Order::Rss), ("pid", Order::Pid)];
-        chosen.order = Some(value.choice(&orders)?);
-        Ok(())
-    }),
+    Opt::value(
+        "-s cpu|rss|pid",
+        "sort by processor time, memory or process id",
+        |chosen, value| {
+            let orders = [("cpu", Order::Cpu), ("rss", Order::Rss), ("pid", Order::Pid)];
+            chosen.order = Some(value.choice(&orders)?);
+            Ok(())
+        },
+    ),
 ]);
 
 impl Selection {

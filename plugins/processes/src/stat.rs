@@ -85,16 +85,22 @@ pub(crate) fn state_name(letter: u8) -> &'static str {
 mod tests {
     use super::*;
 
-    const REST: &str =
-        " S 1 7 8 34816 7 4194560 1 2 3 4 500 600 9 10 20 -5 3 0 12345 8192 77 18446744073709551615 1";
+    const REST: &str = " S 1 7 8 34816 7 4194560 1 2 3 4 500 600 9 10 20 -5 3 0 12345 8192 77 18446744073709551615 1";
 
     #[test]
     fn names_of_any_kind_are_parsed() {
         for name in ["sshd", "a b", "(sd-pam)", ") R 1 (", "", "tab\there", "new\nline"] {
             let stat = Stat::parse(format!("42 ({name}){REST}\n").as_bytes()).unwrap();
-            assert_eq!((stat.pid, stat.name.as_slice(), stat.state), (42, name.as_bytes(), b'S'), "{name:?}");
+            assert_eq!(
+                (stat.pid, stat.name.as_slice(), stat.state),
+                (42, name.as_bytes(), b'S'),
+                "{name:?}"
+            );
             assert_eq!((stat.ppid, stat.process_group, stat.session, stat.tty), (1, 7, 8, 34816));
-            assert_eq!((stat.user_ticks, stat.system_ticks, stat.nice, stat.threads), (500, 600, -5, 3));
+            assert_eq!(
+                (stat.user_ticks, stat.system_ticks, stat.nice, stat.threads),
+                (500, 600, -5, 3)
+            );
             assert_eq!((stat.start_ticks, stat.virtual_bytes, stat.rss_pages), (12345, 8192, 77));
         }
         let mut line = b"1 (Jos\xe9)".to_vec();

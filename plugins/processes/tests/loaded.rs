@@ -1,6 +1,10 @@
 //! `getinfo.processes` as a host sees it, compared with ps(1) and with children of known arguments.
 #![expect(clippy::disallowed_methods, reason = "ps is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -22,8 +26,9 @@ impl Drop for Running {
 
 /// A shell that has begun its work: it says so, then waits for its input to end.
 fn running(command: &mut Command) -> Running {
-    let mut child =
-        Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut child = Running(
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap(),
+    );
     let mut said = [0; 1];
     child.0.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
     child
@@ -51,7 +56,10 @@ fn children_are_as_they_were_started() {
     ]));
     let pid = child.0.id();
     let answer = call(&provider, &format!("-p {pid}")).unwrap();
-    assert_eq!((answer["matched"].as_u64(), answer["processes"].as_array().unwrap().len()), (Some(1), 1));
+    assert_eq!(
+        (answer["matched"].as_u64(), answer["processes"].as_array().unwrap().len()),
+        (Some(1), 1)
+    );
     let process = &answer["processes"][0];
     assert_eq!(process["pid"], pid);
     assert_eq!(process["ppid"], std::process::id());
@@ -70,7 +78,10 @@ fn children_are_as_they_were_started() {
         assert!(pids.contains(&pid.into()), "{found}");
     }
     assert!(!pids(&call(&provider, "-n ash").unwrap()).contains(&pid.into()));
-    assert_eq!(pids(&call(&provider, &format!("-p {pid} -u {}", nix_uid())).unwrap()), [u64::from(pid)]);
+    assert_eq!(
+        pids(&call(&provider, &format!("-p {pid} -u {}", nix_uid())).unwrap()),
+        [u64::from(pid)]
+    );
     assert!(pids(&call(&provider, &format!("-p {pid} -u 4000000001")).unwrap()).is_empty());
 }
 
@@ -82,7 +93,12 @@ fn nix_uid() -> u64 {
 }
 
 fn pids(answer: &Value) -> Vec<u64> {
-    answer["processes"].as_array().unwrap().iter().map(|process| process["pid"].as_u64().unwrap()).collect()
+    answer["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|process| process["pid"].as_u64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -100,7 +116,8 @@ fn each_field_is_as_ps_shows_it() {
     for pid in [1, own, u64::from(child.0.id())] {
         let answer = call(&provider, &format!("-p {pid}")).unwrap();
         let process = &answer["processes"][0];
-        let columns = "pid=,ppid=,pgid=,sess=,euid=,egid=,euser:64=,nlwp=,ni=,vsz=,rss=,tty=,etimes=,comm=";
+        let columns =
+            "pid=,ppid=,pgid=,sess=,euid=,egid=,euser:64=,nlwp=,ni=,vsz=,rss=,tty=,etimes=,comm=";
         let Some(line) = ps(pid, columns) else { return };
         let words: Vec<&str> = line.split_whitespace().collect();
         for (key, index) in [
@@ -130,19 +147,21 @@ fn each_field_is_as_ps_shows_it() {
         close(&process["virtual_bytes"], words[9], 64 << 20);
         // The kernel counts in batches: 64 pages or so on each processor.
         close(&process["rss_bytes"], words[10], 8 << 20);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let started = process["started_epoch"].as_u64().unwrap();
         assert!((now - words[12].parse::<u64>().unwrap()).abs_diff(started) <= 2, "{line}");
-        let date =
-            Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{started}")]).output();
+        let date = Command::new("date")
+            .args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{started}")])
+            .output();
         assert_eq!(process["started"], String::from_utf8_lossy(&date.unwrap().stdout).trim());
         compared += 1;
     }
     assert_eq!(compared, 3);
 }
 
-/// One that has given up root without exec(2), as web servers' workers do, may not be looked into: the files of its
-/// folder are root's. It is its new user's all the same.
+/// One that has given up root without exec(2), as web servers' workers do, may not be looked into:
+/// the files of its folder are root's. It is its new user's all the same.
 #[test]
 fn the_user_is_known_of_a_process_that_changed_it() {
     let Some(provider) = load("getinfo-processes") else { return };
@@ -163,7 +182,9 @@ fn the_user_is_known_of_a_process_that_changed_it() {
 #[test]
 fn processor_time_state_and_cgroup_are_those_of_proc() {
     let Some(provider) = load("getinfo-processes") else { return };
-    let child = running(Command::new("bash").args(["-c", "for i in {1..100000}; do :; done; echo; read x"]));
+    let child = running(
+        Command::new("bash").args(["-c", "for i in {1..100000}; do :; done; echo; read x"]),
+    );
     let pid = child.0.id();
     // Asleep, once it waits for its input.
     let stat = loop {
@@ -176,12 +197,22 @@ fn processor_time_state_and_cgroup_are_those_of_proc() {
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     let seconds = |index: usize| fields[index].parse::<f64>().unwrap() / 100.0;
     let process = call(&provider, &format!("-p {pid}")).unwrap()["processes"][0].clone();
-    assert!((process["cpu_user_seconds"].as_f64().unwrap() - seconds(11)).abs() < 0.001, "{process}");
-    assert!((process["cpu_system_seconds"].as_f64().unwrap() - seconds(12)).abs() < 0.001, "{process}");
+    assert!(
+        (process["cpu_user_seconds"].as_f64().unwrap() - seconds(11)).abs() < 0.001,
+        "{process}"
+    );
+    assert!(
+        (process["cpu_system_seconds"].as_f64().unwrap() - seconds(12)).abs() < 0.001,
+        "{process}"
+    );
     assert!(seconds(11) > 0.0);
     assert_eq!(process["state"], "sleeping");
     let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    assert!(cgroup.lines().any(|line| line.ends_with(&format!(":{}", process["cgroup"].as_str().unwrap()))));
+    assert!(
+        cgroup
+            .lines()
+            .any(|line| line.ends_with(&format!(":{}", process["cgroup"].as_str().unwrap())))
+    );
 }
 
 #[test]
@@ -202,14 +233,21 @@ fn stopped_and_ended_ones_are_counted() {
     state(zombie_pid);
     let answer = call(&provider, "").unwrap();
     let find = |pid: u32| {
-        answer["processes"].as_array().unwrap().iter().find(|process| process["pid"] == pid).unwrap().clone()
+        answer["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|process| process["pid"] == pid)
+            .unwrap()
+            .clone()
     };
     assert_eq!(find(stopped_pid)["state"], "stopped");
     let zombie = find(zombie_pid);
     assert_eq!((&zombie["state"], &zombie["exe"]), (&Value::from("zombie"), &Value::Null));
     assert!(zombie["cmdline"].as_array().unwrap().is_empty());
     assert!(
-        answer["states"]["stopped"].as_u64() >= Some(1) && answer["states"]["zombie"].as_u64() >= Some(1)
+        answer["states"]["stopped"].as_u64() >= Some(1)
+            && answer["states"]["zombie"].as_u64() >= Some(1)
     );
     let states: u64 =
         answer["states"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
@@ -256,7 +294,8 @@ fn the_top_is_sorted() {
     assert!(rss.len() == 3 && rss.is_sorted_by(|a, b| a >= b), "{rss:?}");
     assert!(answer["matched"].as_u64().unwrap() >= 3);
     let cpu = |process: &Value| {
-        process["cpu_user_seconds"].as_f64().unwrap() + process["cpu_system_seconds"].as_f64().unwrap()
+        process["cpu_user_seconds"].as_f64().unwrap()
+            + process["cpu_system_seconds"].as_f64().unwrap()
     };
     let answer = call(&provider, "-t 3").unwrap();
     let times: Vec<f64> = answer["processes"].as_array().unwrap().iter().map(cpu).collect();

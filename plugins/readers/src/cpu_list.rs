@@ -42,6 +42,10 @@ mod tests {
         ] {
             assert_eq!(parse(list).as_deref(), want, "{list:?}");
         }
-        assert_eq!(parse(&vec!["0-65535"; 100_000].join(",")), None, "a list that would fill the memory");
+        assert_eq!(
+            parse(&vec!["0-65535"; 100_000].join(",")),
+            None,
+            "a list that would fill the memory"
+        );
     }
 }

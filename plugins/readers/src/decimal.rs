@@ -65,7 +65,11 @@ mod tests {
             (1, 0, None),
             (u64::MAX - 1, u64::MAX, None),
         ] {
-            assert_eq!(Decimal::fraction(count, each).as_ref().map(Decimal::text), want, "{count} {each}");
+            assert_eq!(
+                Decimal::fraction(count, each).as_ref().map(Decimal::text),
+                want,
+                "{count} {each}"
+            );
         }
     }
 

@@ -34,7 +34,9 @@ pub fn hex_text(text: &str) -> String {
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match after {
-            [b'x', a, b, after @ ..] if *first == b'\\' && [a, b].iter().all(|c| c.is_ascii_hexdigit()) => {
+            [b'x', a, b, after @ ..]
+                if *first == b'\\' && [a, b].iter().all(|c| c.is_ascii_hexdigit()) =>
+            {
                 bytes.push(hex_digit(*a) << 4 | hex_digit(*b));
                 rest = after;
             }

@@ -9,7 +9,8 @@ use std::path::Path;
 #[must_use]
 pub fn names(folder: &Path, max: usize) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(max);
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
 }

@@ -61,7 +61,10 @@ mod tests {
     fn integers_are_never_read_past_the_end() {
         let bytes = [1, 2, 3, 4, 5, 6, 7, 8];
         assert_eq!((be_u16(&bytes, 6), be_u32(&bytes, 4)), (Some(0x0708), Some(0x0506_0708)));
-        assert_eq!((be_u64(&bytes, 0), le_u32(&bytes, 0)), (Some(0x0102_0304_0506_0708), Some(0x0403_0201)));
+        assert_eq!(
+            (be_u64(&bytes, 0), le_u32(&bytes, 0)),
+            (Some(0x0102_0304_0506_0708), Some(0x0403_0201))
+        );
         assert_eq!(ne_u64(&bytes, 0), Some(u64::from_ne_bytes(bytes)));
         assert_eq!(ne_i32(&[0xff; 4], 0), Some(-1));
         for at in [5, 8, 9, usize::MAX - 1, usize::MAX] {

@@ -23,9 +23,13 @@ mod tests {
 
     #[test]
     fn fields_end_at_nul() {
-        for (bytes, want) in
-            [(&b"eth0\0x"[..], "eth0"), (b"eth0", "eth0"), (b"", ""), (b"\0", ""), (b"\xff\0", "\u{fffd}")]
-        {
+        for (bytes, want) in [
+            (&b"eth0\0x"[..], "eth0"),
+            (b"eth0", "eth0"),
+            (b"", ""),
+            (b"\0", ""),
+            (b"\xff\0", "\u{fffd}"),
+        ] {
             assert_eq!(until_nul(bytes), want, "{bytes:?}");
         }
         assert_eq!((lossy(b"a\xe9".to_vec()), lossy("é".into())), ("a\u{fffd}".into(), "é".into()));

@@ -18,7 +18,8 @@ pub fn iso_utc(epoch: u64) -> Option<String> {
 /// to 9999.
 #[must_use]
 pub fn date_time(epoch: i64) -> Option<String> {
-    let days = i32::try_from(epoch.div_euclid(DAY)).ok().filter(|_| (FIRST..=LAST).contains(&epoch))?;
+    let days =
+        i32::try_from(epoch.div_euclid(DAY)).ok().filter(|_| (FIRST..=LAST).contains(&epoch))?;
     let (year, month, day) = civil::date(days);
     let second = epoch.rem_euclid(DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

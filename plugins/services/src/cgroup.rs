@@ -1,6 +1,6 @@
 //! Finds the services with processes: systemd creates a control group with the name of each service
-//! (systemd's CGROUP_DELEGATION.md). A request to systemd itself would use its bus, which may reject a
-//! plugin that runs as nobody.
+//! (systemd's CGROUP_DELEGATION.md). A request to systemd itself would use its bus, which may
+//! reject a plugin that runs as nobody.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,9 @@ fn walk(folder: &Path, depth: usize, services: &mut Vec<(String, Vec<u32>)>) {
         }
         if name.ends_with(".slice") {
             walk(&entry.path(), depth - 1, services);
-        } else if let Some((_, "service" | "socket" | "mount" | "swap" | "scope")) = name.rsplit_once('.') {
+        } else if let Some((_, "service" | "socket" | "mount" | "swap" | "scope")) =
+            name.rsplit_once('.')
+        {
             let mut pids = Vec::new();
             processes(&entry.path(), depth, &mut pids);
             if !pids.is_empty() {
@@ -62,7 +64,8 @@ mod tests {
     /// The groups of systemd 252.
     #[test]
     fn services_in_slices_are_found() {
-        let mount = std::env::temp_dir().join(format!("getinfo-services-cgroup-{}", std::process::id()));
+        let mount =
+            std::env::temp_dir().join(format!("getinfo-services-cgroup-{}", std::process::id()));
         for (group, pids) in [
             ("init.scope", "1\n"),
             ("system.slice", ""),

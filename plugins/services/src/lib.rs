@@ -1,7 +1,7 @@
 //! `getinfo.services`: the services of this host, how they start, and whether they are running.
 //!
-//! Reads unit files and scripts, the links that enable them, and control groups; runs no program, uses no
-//! bus and requires no root.
+//! Reads unit files and scripts, the links that enable them, and control groups; runs no program,
+//! uses no bus and requires no root.
 
 mod cgroup;
 mod scripts;
@@ -13,7 +13,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 use service::Service;
@@ -47,15 +49,25 @@ struct Selection {
 }
 
 const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::value("-n NAME", "show this service only; the suffix .service is optional", |chosen, value| {
-        chosen.name = Some(value.as_str().to_owned());
-        Ok(())
+    Opt::value(
+        "-n NAME",
+        "show this service only; the suffix .service is optional",
+        |chosen, value| {
+            chosen.name = Some(value.as_str().to_owned());
+            Ok(())
+        },
+    ),
+    Opt::flag("-a", "show systemd units of all kinds, not only services", |chosen| {
+        chosen.all = true
     }),
-    Opt::flag("-a", "show systemd units of all kinds, not only services", |chosen| chosen.all = true),
-    Opt::value("-r ROOT", "read the system below this folder, such as a container image", |chosen, value| {
-        chosen.root = Some(value.absolute_path()?.to_owned());
-        Ok(())
-    }),
+    Opt::value(
+        "-r ROOT",
+        "read the system below this folder, such as a container image",
+        |chosen, value| {
+            chosen.root = Some(value.absolute_path()?.to_owned());
+            Ok(())
+        },
+    ),
 ]);
 
 impl Provider for Services {
@@ -80,7 +92,8 @@ impl Selection {
     /// Returns whether `name` is selected. An instance selects its template.
     fn is_named(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
-            let full = if systemd::is_unit(wanted) { wanted.clone() } else { format!("{wanted}.service") };
+            let full =
+                if systemd::is_unit(wanted) { wanted.clone() } else { format!("{wanted}.service") };
             name == wanted || name == full || template_of(&full).as_deref() == Some(name)
         })
     }
@@ -96,7 +109,8 @@ impl Answer {
             selection.all || name.ends_with(".service") || selection.name.is_some()
         });
         services.retain(|unit| {
-            selection.is_named(&unit.name) || unit.aliases.iter().any(|alias| selection.is_named(alias))
+            selection.is_named(&unit.name)
+                || unit.aliases.iter().any(|alias| selection.is_named(alias))
         });
         if manager == Some("systemd") {
             mark_running(&mut services);
@@ -116,7 +130,8 @@ impl Answer {
             } else {
                 None
             },
-            default_target: target.and_then(|link| Some(link.file_name()?.to_string_lossy().into_owned())),
+            default_target: target
+                .and_then(|link| Some(link.file_name()?.to_string_lossy().into_owned())),
             services,
         }
     }
@@ -155,7 +170,8 @@ fn manager() -> &'static str {
     }
 }
 
-/// Returns the beginning of a regular file. Below a foreign root any kind of file can be in its place.
+/// Returns the beginning of a regular file. Below a foreign root any kind of file can be in its
+/// place.
 fn read_bounded(path: &Path) -> io::Result<String> {
     readers::regular::text(path, MAX_FILE_BYTES)
 }

@@ -18,14 +18,19 @@ pub(crate) fn read(root: &Path) -> Vec<Service> {
     let openrc = names(&root.join("etc/runlevels"));
     for name in names(&root.join("etc/init.d")) {
         let path = root.join("etc/init.d").join(&name);
-        let runs =
-            fs::metadata(&path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
+        let runs = fs::metadata(&path)
+            .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         if !runs || NO_SERVICES.contains(&name.as_str()) || name.ends_with(".sh") {
             continue;
         }
         let text = read_bounded(&path).unwrap_or_default();
         let (manager, enabled) = if text.starts_with("#!/sbin/openrc-run") {
-            ("openrc", openrc.iter().any(|level| root.join("etc/runlevels").join(level).join(&name).exists()))
+            (
+                "openrc",
+                openrc
+                    .iter()
+                    .any(|level| root.join("etc/runlevels").join(level).join(&name).exists()),
+            )
         } else {
             ("sysv", is_started(root, &name))
         };
@@ -51,8 +56,8 @@ fn is_started(root: &Path, name: &str) -> bool {
     })
 }
 
-/// Returns the description: `# Short-Description:` of LSB, `description=` of OpenRC, `# description:` of
-/// chkconfig.
+/// Returns the description: `# Short-Description:` of LSB, `description=` of OpenRC, `#
+/// description:` of chkconfig.
 fn description(text: &str) -> Option<String> {
     let value = |prefix: &str| text.lines().find_map(|line| line.trim().strip_prefix(prefix));
     let found = value("# Short-Description:")
@@ -89,7 +94,8 @@ fn service(
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
 }
@@ -101,7 +107,10 @@ mod tests {
     #[test]
     fn descriptions_of_each_kind_are_found() {
         for (text, want) in [
-            ("#!/bin/sh\n### BEGIN INIT INFO\n# Short-Description: OpenBSD server\n", Some("OpenBSD server")),
+            (
+                "#!/bin/sh\n### BEGIN INIT INFO\n# Short-Description: OpenBSD server\n",
+                Some("OpenBSD server"),
+            ),
             ("#!/sbin/openrc-run\ndescription=\"Runs it\"\n", Some("Runs it")),
             ("# chkconfig: 2345 90 10\n# description: Does \\\n#  more\n", Some("Does")),
             ("#!/bin/sh\n", None),

@@ -14,8 +14,8 @@ pub(crate) struct Service {
     pub(crate) path: String,
     /// Whether the service starts at boot because it is enabled.
     pub(crate) enabled: bool,
-    /// The state in systemctl(1)'s words: `enabled`, `disabled`, `static`, `masked`, `indirect`, `linked`,
-    /// `generated`, …
+    /// The state in systemctl(1)'s words: `enabled`, `disabled`, `static`, `masked`, `indirect`,
+    /// `linked`, `generated`, …
     pub(crate) state: &'static str,
     /// Other names, sorted.
     pub(crate) aliases: Vec<String>,
@@ -31,8 +31,8 @@ pub(crate) struct Service {
     pub(crate) user: Option<String>,
     /// The drop-in files that change the unit, in the order in which systemd reads them.
     pub(crate) drop_ins: Vec<String>,
-    /// Whether the service's control group has processes; a oneshot service that has finished has none.
-    /// Null if systemd is not running.
+    /// Whether the service's control group has processes; a oneshot service that has finished has
+    /// none. Null if systemd is not running.
     pub(crate) running: Option<bool>,
     /// The service's processes; for a template, the processes of all its instances.
     pub(crate) pids: Vec<u32>,

@@ -1,5 +1,5 @@
-//! systemd's unit files and their states, by the rules of `systemctl list-unit-files` (systemd.unit(5),
-//! systemctl(1), unit_file_lookup_state in systemd's src/shared/install.c).
+//! systemd's unit files and their states, by the rules of `systemctl list-unit-files`
+//! (systemd.unit(5), systemctl(1), unit_file_lookup_state in systemd's src/shared/install.c).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -101,7 +101,8 @@ pub(crate) fn read(root: &Path, wants: &dyn Fn(&str) -> bool) -> Vec<Service> {
 
 /// Returns whether a name ends in one of the known suffixes.
 pub(crate) fn is_unit(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
+    name.rsplit_once('.')
+        .is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
 }
 
 impl Folders {
@@ -111,7 +112,9 @@ impl Folders {
             let path = entry.path();
             if let Some((unit, suffix)) = name.rsplit_once('.') {
                 match suffix {
-                    "wants" | "requires" | "upholds" if folder == PERSISTENT || folder == RUNTIME => {
+                    "wants" | "requires" | "upholds"
+                        if folder == PERSISTENT || folder == RUNTIME =>
+                    {
                         self.read_links(folder, &path);
                         continue;
                     }
@@ -126,10 +129,12 @@ impl Folders {
                 continue;
             }
             // Sorted by name; a unit of an earlier folder is already in the list.
-            if let Err(place) = self.units.binary_search_by(|found| found.name.as_str().cmp(&name)) {
+            if let Err(place) = self.units.binary_search_by(|found| found.name.as_str().cmp(&name))
+            {
                 let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 let target = if is_link { fs::read_link(&path).ok() } else { None };
-                self.units.insert(place, Found { name, path, folder, target, drop_ins: Vec::new() });
+                self.units
+                    .insert(place, Found { name, path, folder, target, drop_ins: Vec::new() });
             }
         }
     }
@@ -137,10 +142,11 @@ impl Folders {
     fn read_links(&mut self, folder: &'static str, path: &Path) {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let place = self.links.iter().position(|links| links.name == name).unwrap_or_else(|| {
-                self.links.push(Links { name, ..Links::default() });
-                self.links.len() - 1
-            });
+            let place =
+                self.links.iter().position(|links| links.name == name).unwrap_or_else(|| {
+                    self.links.push(Links { name, ..Links::default() });
+                    self.links.len() - 1
+                });
             self.links[place].persistent |= folder == PERSISTENT;
             self.links[place].runtime |= folder == RUNTIME;
         }
@@ -150,7 +156,8 @@ impl Folders {
     fn find_aliases(&mut self) {
         let aliases = &mut self.aliases;
         self.units.retain(|found| {
-            let other = found.target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+            let other =
+                found.target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
             match other {
                 Some(other) if other != found.name && is_unit(other) => {
                     aliases.push((found.name.clone(), other.to_owned(), found.folder));
@@ -195,10 +202,15 @@ impl Folders {
         } else {
             self.state(name, found, &unit)
         };
-        let mut aliases: Vec<String> =
-            self.aliases.iter().filter(|(_, of, _)| of == name).map(|(alias, ..)| alias.clone()).collect();
+        let mut aliases: Vec<String> = self
+            .aliases
+            .iter()
+            .filter(|(_, of, _)| of == name)
+            .map(|(alias, ..)| alias.clone())
+            .collect();
         aliases.sort_unstable();
-        let mut instances: Vec<String> = self.links.iter().map(|links| links.name.clone()).collect();
+        let mut instances: Vec<String> =
+            self.links.iter().map(|links| links.name.clone()).collect();
         instances.retain(|link| template_of(link).as_deref() == Some(name));
         instances.sort_unstable();
         Service {
@@ -213,7 +225,11 @@ impl Folders {
             service_type: unit.kind,
             exec_start: unit.exec_start,
             user: unit.user,
-            drop_ins: found.drop_ins.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            drop_ins: found
+                .drop_ins
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect(),
             running: None,
             pids: Vec::new(),
             error,
@@ -224,14 +240,19 @@ impl Folders {
     fn state(&self, name: &str, found: &Found, unit: &Unit) -> &'static str {
         match found.folder {
             "run/systemd/transient" => return "transient",
-            "run/systemd/generator" | "run/systemd/generator.early" | "run/systemd/generator.late" => {
+            "run/systemd/generator"
+            | "run/systemd/generator.early"
+            | "run/systemd/generator.late" => {
                 return "generated";
             }
             _ => {}
         }
-        // Enabling creates links with the unit's name (for a template, its default instance) and its aliases.
-        let default =
-            unit.default_instance.as_ref().map(|instance| name.replacen('@', &format!("@{instance}"), 1));
+        // Enabling creates links with the unit's name (for a template, its default instance) and
+        // its aliases.
+        let default = unit
+            .default_instance
+            .as_ref()
+            .map(|instance| name.replacen('@', &format!("@{instance}"), 1));
         let own = default.filter(|_| name.contains("@.")).unwrap_or_else(|| name.to_owned());
         let mut enabled = Links::default();
         let mut other = false;
@@ -262,13 +283,16 @@ impl Folders {
     }
 }
 
-/// Adds the drop-ins of one folder, sorted by file name. A file of an earlier folder takes precedence.
+/// Adds the drop-ins of one folder, sorted by file name. A file of an earlier folder takes
+/// precedence.
 fn add_drop_ins(files: &mut Vec<PathBuf>, folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "conf") {
-            let place =
-                files.iter().position(|file| file.file_name() >= path.file_name()).unwrap_or(files.len());
+            let place = files
+                .iter()
+                .position(|file| file.file_name() >= path.file_name())
+                .unwrap_or(files.len());
             if files.get(place).is_none_or(|file| file.file_name() != path.file_name()) {
                 files.insert(place, path);
             }

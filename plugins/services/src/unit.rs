@@ -1,4 +1,5 @@
-//! The relevant settings of a systemd unit file (systemd.syntax(7), systemd.unit(5), systemd.service(5)).
+//! The relevant settings of a systemd unit file (systemd.syntax(7), systemd.unit(5),
+//! systemd.service(5)).
 
 /// The settings, with specifiers such as `%i` unreplaced.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,7 +89,10 @@ mod tests {
         assert_eq!(unit.description.as_deref(), Some("Its = name"));
         assert_eq!(unit.exec_start, ["/usr/bin/d --one --two"]);
         assert_eq!(unit.wanted_by, ["multi-user.target", "graphical.target"]);
-        assert_eq!((unit.aliases.as_slice(), unit.has_also), (&["other.service".to_owned()][..], true));
+        assert_eq!(
+            (unit.aliases.as_slice(), unit.has_also),
+            (&["other.service".to_owned()][..], true)
+        );
         unit.read("[Service]\nExecStart=\nExecStart=/bin/e\nUser=\n[Unit]\nDescription=new\\");
         assert_eq!((unit.exec_start, unit.user), (vec!["/bin/e".to_owned()], None));
         assert_eq!(unit.description.as_deref(), Some("new"));

@@ -1,6 +1,10 @@
 //! `getinfo.services` as a host sees it, compared with `systemctl --root=… list-unit-files`.
 #![expect(clippy::disallowed_methods, reason = "systemctl is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,7 +19,8 @@ struct Root(PathBuf);
 
 impl Root {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("getinfo-services-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("getinfo-services-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -48,7 +53,8 @@ impl Drop for Root {
 fn units() -> Root {
     let root = Root::new("units");
     let unit = |name: &str, install: &str| {
-        let text = format!("[Unit]\nDescription=The {name}\n[Service]\nExecStart=/bin/true %n\n{install}");
+        let text =
+            format!("[Unit]\nDescription=The {name}\n[Service]\nExecStart=/bin/true %n\n{install}");
         root.write(&format!("usr/lib/systemd/system/{name}"), &text);
     };
     let wanted = "[Install]\nWantedBy=multi-user.target\n";
@@ -106,7 +112,10 @@ fn units() -> Root {
         "etc/systemd/system/over.service",
         "[Service]\nExecStart=/bin/over\nUser=nobody\nType=notify\n",
     );
-    root.write("etc/systemd/system/own.service", &format!("[Service]\nExecStart=/bin/own\n{wanted}"));
+    root.write(
+        "etc/systemd/system/own.service",
+        &format!("[Service]\nExecStart=/bin/own\n{wanted}"),
+    );
     root.write("opt/away/away.service", &format!("[Service]\nExecStart=/bin/away\n{wanted}"));
     root.link("etc/systemd/system/away.service", "/opt/away/away.service");
     root.write(
@@ -140,7 +149,11 @@ fn listed(answer: &Value) -> Vec<(String, String)> {
     for service in services(answer).iter().filter(|service| service["manager"] == "systemd") {
         all.push((text(&service["name"]), text(&service["state"])));
         all.extend(
-            service["aliases"].as_array().unwrap().iter().map(|alias| (text(alias), "alias".to_owned())),
+            service["aliases"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|alias| (text(alias), "alias".to_owned())),
         );
     }
     all.sort_unstable();
@@ -185,9 +198,13 @@ fn this_machines_units_are_those_of_systemctl() {
     let Some(want) = systemctl("/") else { return };
     let answer = call(&provider, "-a").unwrap();
     let ours = listed(&answer);
-    let differ: Vec<_> = want.iter().filter(|row| !ours.contains(row) && row.1 != "generated").collect();
+    let differ: Vec<_> =
+        want.iter().filter(|row| !ours.contains(row) && row.1 != "generated").collect();
     assert!(differ.is_empty(), "{differ:?}");
-    assert_eq!(answer["manager"] == "systemd", std::path::Path::new("/run/systemd/system").exists());
+    assert_eq!(
+        answer["manager"] == "systemd",
+        std::path::Path::new("/run/systemd/system").exists()
+    );
     let comm = fs::read_to_string("/proc/1/comm").unwrap();
     assert_eq!(answer["init"], comm.trim_end());
 }
@@ -197,7 +214,11 @@ fn what_a_unit_starts_is_shown() {
     let Some(provider) = load("getinfo-services") else { return };
     let root = units();
     let answer = call(&provider, &root.args("")).unwrap();
-    assert!(services(&answer).iter().all(|service| service["name"].as_str().unwrap().ends_with(".service")));
+    assert!(
+        services(&answer)
+            .iter()
+            .all(|service| service["name"].as_str().unwrap().ends_with(".service"))
+    );
     assert_eq!(
         (&answer["manager"], &answer["default_target"]),
         (&Value::Null, &Value::from("multi-user.target"))
@@ -209,13 +230,22 @@ fn what_a_unit_starts_is_shown() {
     );
     assert_eq!((&off["enabled"], &off["running"]), (&Value::Bool(false), &Value::Null));
     let on = find(&answer, "on.service");
-    assert_eq!((&on["description"], &on["user"]), (&Value::from("vendor's"), &Value::from("first")));
+    assert_eq!(
+        (&on["description"], &on["user"]),
+        (&Value::from("vendor's"), &Value::from("first"))
+    );
     assert_eq!(on["exec_start"], Value::from(vec!["/bin/changed"]));
     assert_eq!((on["drop_ins"].as_array().unwrap().len(), &on["enabled"]), (2, &Value::Bool(true)));
     let over = find(&answer, "over.service");
-    assert_eq!((&over["user"], &over["service_type"]), (&Value::from("nobody"), &Value::from("notify")));
+    assert_eq!(
+        (&over["user"], &over["service_type"]),
+        (&Value::from("nobody"), &Value::from("notify"))
+    );
     assert_eq!(over["path"], root.0.join("etc/systemd/system/over.service").to_str().unwrap());
-    assert_eq!(find(&answer, "getty@.service")["instances"], Value::from(vec!["getty@tty1.service"]));
+    assert_eq!(
+        find(&answer, "getty@.service")["instances"],
+        Value::from(vec!["getty@tty1.service"])
+    );
     for (name, found) in [
         ("on", "on.service"),
         ("nick.service", "named.service"),
@@ -223,7 +253,11 @@ fn what_a_unit_starts_is_shown() {
         ("a.socket", "a.socket"),
     ] {
         let one = call(&provider, &root.args(&format!("-n {name}"))).unwrap();
-        assert_eq!((services(&one).len(), &one["services"][0]["name"]), (1, &Value::from(found)), "{name}");
+        assert_eq!(
+            (services(&one).len(), &one["services"][0]["name"]),
+            (1, &Value::from(found)),
+            "{name}"
+        );
     }
     assert!(services(&call(&provider, &root.args("-n nothing")).unwrap()).is_empty());
 }
@@ -261,7 +295,12 @@ fn services_of_other_managers_are_found() {
         .collect();
     assert_eq!(
         rows,
-        [("cron", "sysv", false), ("net", "openrc", true), ("ssh", "sysv", true), ("web", "runit", true)]
+        [
+            ("cron", "sysv", false),
+            ("net", "openrc", true),
+            ("ssh", "sysv", true),
+            ("web", "runit", true)
+        ]
     );
     assert_eq!(find(&answer, "net")["description"], "The network");
     for args in ["-n", "-r relative", "-x", "ssh"] {

@@ -1,7 +1,7 @@
 //! `getinfo.sessions`: the logged-in users and, with `-l`, past logins.
 //!
-//! Reads utmp and wtmp (utmp(5)) and systemd-logind's files; runs no program and requires no root. On a
-//! system without utmp, only logind's sessions are listed.
+//! Reads utmp and wtmp (utmp(5)) and systemd-logind's files; runs no program and requires no root.
+//! On a system without utmp, only logind's sessions are listed.
 
 mod login;
 mod logind;
@@ -9,7 +9,9 @@ mod utmp;
 
 use std::path::{Path, PathBuf};
 
-use plugin_api::{Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use readers::utc::iso_utc;
 use serde::Serialize;
 
@@ -92,11 +94,15 @@ const OPTIONS: Options<Selection> = Options::new(&[
 
 impl Provider for Sessions {
     fn describe() -> Meta {
-        Meta::new("getinfo.sessions", env!("CARGO_PKG_VERSION"), "logged-in users, and the latest logins")
-            .options(&OPTIONS)
-            .output_schema(include_str!("../schema.json"))
-            .example("", "the logged-in users")
-            .example("-l 10", "the latest ten logins as well")
+        Meta::new(
+            "getinfo.sessions",
+            env!("CARGO_PKG_VERSION"),
+            "logged-in users, and the latest logins",
+        )
+        .options(&OPTIONS)
+        .output_schema(include_str!("../schema.json"))
+        .example("", "the logged-in users")
+        .example("-l 10", "the latest ten logins as well")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
@@ -117,7 +123,8 @@ impl Answer {
         let records = records(selection.file.as_deref(), UTMP)?.unwrap_or_default();
         let boot = records.iter().find(|record| record.kind == BOOT);
         answer.boot = boot.and_then(|record| iso_utc(record.time));
-        let users = records.iter().filter(|record| record.kind == USER_PROCESS && !record.user.is_empty());
+        let users =
+            records.iter().filter(|record| record.kind == USER_PROCESS && !record.user.is_empty());
         answer.sessions = users.map(Session::of_record).collect();
         if selection.file.is_none() {
             logind::read().unwrap_or_default().into_iter().for_each(|known| answer.add(known));
@@ -173,14 +180,16 @@ impl Session {
     }
 }
 
-/// Returns the records of `file` or of the default file; `None` if the system has no such default file.
+/// Returns the records of `file` or of the default file; `None` if the system has no such default
+/// file.
 fn records(file: Option<&Path>, default: &str) -> Result<Option<Vec<Record>>, ProviderError> {
     match (file, utmp::read(file.unwrap_or(Path::new(default)))) {
         (_, Ok(records)) => Ok(Some(records)),
         (None, Err(_)) => Ok(None),
-        (Some(path), Err(error)) => {
-            Err(ProviderError::new("unreadable", format!("cannot read {}: {error}", path.display())))
-        }
+        (Some(path), Err(error)) => Err(ProviderError::new(
+            "unreadable",
+            format!("cannot read {}: {error}", path.display()),
+        )),
     }
 }
 
@@ -196,20 +205,30 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
     fn logind_completes_the_sessions_of_utmp() {
-        let session =
-            |tty: &str, pid| Session { tty: Some(tty.to_owned()), pid: Some(pid), ..Session::default() };
-        let mut answer =
-            Answer { sessions: vec![session("pts/0", 10), session("pts/1", 20)], logins: None, boot: None };
+        let session = |tty: &str, pid| Session {
+            tty: Some(tty.to_owned()),
+            pid: Some(pid),
+            ..Session::default()
+        };
+        let mut answer = Answer {
+            sessions: vec![session("pts/0", 10), session("pts/1", 20)],
+            logins: None,
+            boot: None,
+        };
         for (id, tty, leader) in [("1", Some("pts/1"), 99), ("2", None, 10), ("3", None, 30)] {
             let tty = tty.map(str::to_owned);
             answer.add(Known { id: id.to_owned(), tty, leader: Some(leader), ..Known::default() });
         }
-        let ids: Vec<_> = answer.sessions.iter().map(|session| session.session_id.as_deref()).collect();
+        let ids: Vec<_> =
+            answer.sessions.iter().map(|session| session.session_id.as_deref()).collect();
         assert_eq!(ids, [Some("2"), Some("1"), Some("3")]);
     }
 }

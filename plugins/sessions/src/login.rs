@@ -25,8 +25,8 @@ pub(crate) struct Login {
     until: Option<String>,
     /// The end of the session in seconds since 1970.
     until_epoch: Option<u64>,
-    /// How the session ended: `logout`, `down` (shutdown) or `crash` (a boot without a shutdown); null if
-    /// it lasts or its end is not recorded.
+    /// How the session ended: `logout`, `down` (shutdown) or `crash` (a boot without a shutdown);
+    /// null if it lasts or its end is not recorded.
     ended_by: Option<&'static str>,
 }
 

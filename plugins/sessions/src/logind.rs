@@ -1,6 +1,6 @@
-//! The sessions of systemd-logind, from its files in /run/systemd/sessions. systemd does not promise this
-//! interface, but every user can read the files, and their format is stable since 2011 (systemd's
-//! src/login/logind-session.c).
+//! The sessions of systemd-logind, from its files in /run/systemd/sessions. systemd does not
+//! promise this interface, but every user can read the files, and their format is stable since 2011
+//! (systemd's src/login/logind-session.c).
 
 use std::fs;
 use std::path::Path;
@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn sessions_are_read_from_their_files() {
-        let folder = std::env::temp_dir().join(format!("getinfo-sessions-logind-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("getinfo-sessions-logind-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("7"), FILE).unwrap();
         let sessions = read_below(&folder).unwrap();

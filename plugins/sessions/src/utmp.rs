@@ -1,5 +1,5 @@
-//! The records of utmp and wtmp (utmp(5)), in either of glibc's layouts: 384 bytes with 32-bit times
-//! (x86), 400 bytes with 64-bit times (ARM, RISC-V).
+//! The records of utmp and wtmp (utmp(5)), in either of glibc's layouts: 384 bytes with 32-bit
+//! times (x86), 400 bytes with 64-bit times (ARM, RISC-V).
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -133,7 +133,11 @@ mod tests {
                 (found.kind, found.pid, found.user.as_str(), found.host.as_str()),
                 (7, 77, "root", "h\u{fffd}")
             );
-            assert_eq!((found.line.len(), found.time), (32, 1_700_000_000), "a field without a NUL");
+            assert_eq!(
+                (found.line.len(), found.time),
+                (32, 1_700_000_000),
+                "a field without a NUL"
+            );
             assert_eq!(found.address, Some(IpAddr::from([192, 0, 2, 1])));
             let file = record(*length).repeat(3);
             assert_eq!(record_length(file.len() as u64, &file), *length);

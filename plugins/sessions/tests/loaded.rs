@@ -1,6 +1,13 @@
 //! `getinfo.sessions` as a host sees it, compared with who(1), last(1) and utmpdump(1).
-#![expect(clippy::disallowed_methods, reason = "who and last are what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "who and last are what the answers are compared with"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +24,8 @@ struct Temporary(PathBuf);
 
 impl Temporary {
     fn new(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("getinfo-sessions-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("getinfo-sessions-{name}-{}", std::process::id()));
         fs::write(&path, bytes).unwrap();
         Self(path)
     }
@@ -30,7 +38,15 @@ impl Drop for Temporary {
 }
 
 /// struct utmp of x86: 384 bytes.
-fn record(kind: u16, pid: u32, line: &str, user: &str, host: &str, time: u32, address: [u8; 4]) -> Vec<u8> {
+fn record(
+    kind: u16,
+    pid: u32,
+    line: &str,
+    user: &str,
+    host: &str,
+    time: u32,
+    address: [u8; 4],
+) -> Vec<u8> {
     let mut bytes = vec![0; 384];
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     put(0, &kind.to_ne_bytes());
@@ -44,13 +60,15 @@ fn record(kind: u16, pid: u32, line: &str, user: &str, host: &str, time: u32, ad
     bytes
 }
 
-/// What a program of this machine says in UTC; none, and said, where there is none, or where its layout is another.
+/// What a program of this machine says in UTC; none, and said, where there is none, or where its
+/// layout is another.
 fn output(program: &str, args: &[&str], file: &Path) -> Option<String> {
     if !cfg!(target_arch = "x86_64") {
         println!("SKIPPED (needs x86: the file has its layout)");
         return None;
     }
-    let Ok(output) = Command::new(program).args(args).arg(file).env("TZ", "UTC").env("LC_ALL", "C").output()
+    let Ok(output) =
+        Command::new(program).args(args).arg(file).env("TZ", "UTC").env("LC_ALL", "C").output()
     else {
         println!("SKIPPED (needs {program})");
         return None;
@@ -75,14 +93,23 @@ fn sessions_are_those_of_who() {
     let answer = call(&provider, &format!("-f {}", file.0.display())).unwrap();
     let sessions = answer["sessions"].as_array().unwrap();
     assert_eq!((sessions.len(), &answer["boot"]), (3, &Value::from("2023-11-14T22:13:20Z")));
-    assert_eq!((&sessions[0]["alive"], &sessions[1]["alive"]), (&Value::Bool(true), &Value::Bool(false)));
-    assert_eq!((&sessions[0]["host"], &sessions[1]["address"]), (&Value::Null, &Value::from("192.0.2.9")));
+    assert_eq!(
+        (&sessions[0]["alive"], &sessions[1]["alive"]),
+        (&Value::Bool(true), &Value::Bool(false))
+    );
+    assert_eq!(
+        (&sessions[0]["host"], &sessions[1]["address"]),
+        (&Value::Null, &Value::from("192.0.2.9"))
+    );
     let Some(who) = output("who", &["-u"], &file.0) else { return };
     let lines: Vec<&str> = who.lines().collect();
     assert_eq!(lines.len(), sessions.len(), "{who}");
     for (session, line) in sessions.iter().zip(lines) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!((&session["user"], &session["tty"]), (&Value::from(words[0]), &Value::from(words[1])));
+        assert_eq!(
+            (&session["user"], &session["tty"]),
+            (&Value::from(words[0]), &Value::from(words[1]))
+        );
         let since = session["since"].as_str().unwrap();
         // `root tty2 Nov 14 22:14 IDLE PID (HOST)`.
         assert_eq!(format!("Nov {} {}", &since[8..10], &since[11..16]), words[2..5].join(" "));
@@ -115,7 +142,8 @@ fn logins_are_those_of_last() {
     let answer = call(&provider, &format!("-l 100 -f {}", file.0.display())).unwrap();
     let logins = answer["logins"].as_array().unwrap();
     let Some(last) = output("last", &["-F", "-w", "-f"], &file.0) else { return };
-    // `joe pts/3 d.example Tue Nov 14 22:28:20 2023 - Tue Nov 14 22:30:00 2023 (00:01)`, ends also `down` and `crash`.
+    // `joe pts/3 d.example Tue Nov 14 22:28:20 2023 - Tue Nov 14 22:30:00 2023 (00:01)`, ends also
+    // `down` and `crash`.
     let lines: Vec<&str> = last
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with("reboot") && !line.contains("begins"))

@@ -26,7 +26,12 @@ const INET6: u8 = 10;
 ///
 /// # Errors
 /// The kernel has no sock_diag, or doesn't reply.
-pub(crate) fn tcp(netlink: &mut Netlink, family: u8, states: u32, most: usize) -> io::Result<Vec<Row>> {
+pub(crate) fn tcp(
+    netlink: &mut Netlink,
+    family: u8,
+    states: u32,
+    most: usize,
+) -> io::Result<Vec<Row>> {
     let mut body = [0; REQUEST];
     (body[0], body[1]) = (family, TCP);
     body[4..8].copy_from_slice(&states.to_ne_bytes());
@@ -88,7 +93,10 @@ mod tests {
         let bytes = message(4711);
         let row = parse(&bytes).unwrap();
         assert_eq!((row.local, row.remote.1), ((IpAddr::from([127, 0, 0, 1]), 8080), 0));
-        assert_eq!((row.state, row.rx_queue, row.tx_queue, row.uid, row.inode), (10, 3, 0, 33, 4711));
+        assert_eq!(
+            (row.state, row.rx_queue, row.tx_queue, row.uid, row.inode),
+            (10, 3, 0, 33, 4711)
+        );
         for end in 0..REPLY {
             assert_eq!(parse(&bytes[..end]), None);
         }

@@ -97,7 +97,10 @@ mod tests {
     fn lines_are_read() {
         assert_eq!(Row::parse("  sl  local_address rem_address   st tx_queue rx_queue"), None);
         let row = Row::parse(TCP).unwrap();
-        assert_eq!((row.state, row.tx_queue, row.rx_queue, row.uid, row.inode), (10, 0, 5, 1000, 1113));
+        assert_eq!(
+            (row.state, row.tx_queue, row.rx_queue, row.uid, row.inode),
+            (10, 0, 5, 1000, 1113)
+        );
         assert!(row.listens(false) && !row.listens(true));
         let udp = Row::parse(UDP6).unwrap();
         assert_eq!((udp.state, udp.tx_queue, udp.rx_queue), (1, 1, 0xffff_ffff));
@@ -113,9 +116,12 @@ mod tests {
         for end in 0..TCP.find("1113").unwrap() {
             assert_eq!(Row::parse(&TCP[..end]), None);
         }
-        for bad in
-            ["", "é: é:é", "0: 0100007é:0016 0:0 0A", "0: 0100007F:10000 00000000:0000 0A 0:0 0:0 0 0 0 1"]
-        {
+        for bad in [
+            "",
+            "é: é:é",
+            "0: 0100007é:0016 0:0 0A",
+            "0: 0100007F:10000 00000000:0000 0A 0:0 0:0 0 0 0 1",
+        ] {
             assert_eq!(Row::parse(bad), None);
         }
     }

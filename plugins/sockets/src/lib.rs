@@ -124,7 +124,8 @@ impl Answer {
             if protocol == Protocol::Tcp {
                 let states = if selection.all { u32::MAX } else { 1 << inet::LISTEN };
                 let number = if family == "inet" { 2 } else { 10 };
-                let rows = netlink.as_mut().map(|netlink| diag::tcp(netlink, number, states, MAX_READ));
+                let rows =
+                    netlink.as_mut().map(|netlink| diag::tcp(netlink, number, states, MAX_READ));
                 if let Some(Ok(rows)) = rows {
                     rows.iter().for_each(|row| add(of_inet(row, protocol, family, selection)));
                     continue;
@@ -177,9 +178,16 @@ impl Answer {
     }
 }
 
-fn of_inet(row: &Row, protocol: Protocol, family: &'static str, selection: &Selection) -> Option<Socket> {
+fn of_inet(
+    row: &Row,
+    protocol: Protocol,
+    family: &'static str,
+    selection: &Selection,
+) -> Option<Socket> {
     let is_udp = protocol == Protocol::Udp;
-    if !(selection.all || row.listens(is_udp)) || selection.port.is_some_and(|port| port != row.local.1) {
+    if !(selection.all || row.listens(is_udp))
+        || selection.port.is_some_and(|port| port != row.local.1)
+    {
         return None;
     }
     let address = |ip: IpAddr| Some(ip.to_string());

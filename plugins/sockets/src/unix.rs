@@ -58,15 +58,22 @@ mod tests {
     fn lines_are_read() {
         assert_eq!(Row::parse("Num       RefCount Protocol Flags    Type St Inode Path"), None);
         let row =
-            Row::parse("00000000b8c21948: 00000002 00000000 00010000 0001 01 12345 /run/a b.sock").unwrap();
-        assert_eq!((row.listens, row.kind, row.state, row.inode), (true, "stream", "listen", 12345));
+            Row::parse("00000000b8c21948: 00000002 00000000 00010000 0001 01 12345 /run/a b.sock")
+                .unwrap();
+        assert_eq!(
+            (row.listens, row.kind, row.state, row.inode),
+            (true, "stream", "listen", 12345)
+        );
         assert_eq!(row.path.as_deref(), Some("/run/a b.sock"));
         let row = Row::parse("0000000000000000: 00000003 00000000 00000000 0002 03   582").unwrap();
         assert_eq!(
             (row.listens, row.kind, row.state, row.inode, row.path),
             (false, "dgram", "established", 582, None)
         );
-        assert_eq!(Row::parse("0: 2 0 0 0005 01 7 @abstract").unwrap().path.as_deref(), Some("@abstract"));
+        assert_eq!(
+            Row::parse("0: 2 0 0 0005 01 7 @abstract").unwrap().path.as_deref(),
+            Some("@abstract")
+        );
         for bad in ["", "0:", "0: 2 0 x 0001 01 7", "0: 2 0 0 0001 01", "0: 2 0 0 0001 01 seven"] {
             assert_eq!(Row::parse(bad), None, "{bad}");
         }

@@ -1,6 +1,10 @@
 //! `getinfo.sockets` as a host sees it, compared with ss(8) and with sockets of the test's own.
 #![expect(clippy::disallowed_methods, reason = "ss has the answers to compare with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test helpers, outside of test functions"
+)]
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -41,9 +45,15 @@ fn listening_sockets_are_found_with_their_process() {
             .collect();
         assert_eq!(found.len(), 1, "{address}");
         let socket = found[0];
-        assert_eq!((&socket["family"], &socket["state"]), (&Value::from(family), &Value::from(state)));
+        assert_eq!(
+            (&socket["family"], &socket["state"]),
+            (&Value::from(family), &Value::from(state))
+        );
         assert_eq!(socket["local_address"], address.ip().to_string());
-        assert_eq!((&socket["remote_address"], &socket["remote_port"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&socket["remote_address"], &socket["remote_port"]),
+            (&Value::Null, &Value::Null)
+        );
         assert_eq!(socket["pid"], std::process::id());
         assert_eq!(socket["process"], own_name());
         assert!(socket["inode"].as_u64() > Some(0));
@@ -96,7 +106,10 @@ fn unix_domain_sockets_are_listed_on_request() {
     let path = path.to_str().unwrap();
     assert!(find("", path).is_none());
     let socket = find("-x", path).unwrap();
-    assert_eq!((&socket["state"], &socket["unix_type"]), (&Value::from("listen"), &Value::from("stream")));
+    assert_eq!(
+        (&socket["state"], &socket["unix_type"]),
+        (&Value::from("listen"), &Value::from("stream"))
+    );
     assert_eq!(socket["pid"], std::process::id());
     assert!(find("-p unix", &format!("@{name}")).is_some());
     let datagrams = datagram_path.to_str().unwrap();
@@ -154,7 +167,10 @@ fn the_lists_are_those_of_ss() {
         let one = ss_args[1] == "-tane";
         let is_ours = |row: &(String, String, u16, u64)| {
             ours.iter().any(|our| {
-                our.1 == row.1 && our.2 == row.2 && our.3 == row.3 && (one || our.0 == protocol(row))
+                our.1 == row.1
+                    && our.2 == row.2
+                    && our.3 == row.3
+                    && (one || our.0 == protocol(row))
             })
         };
         let mut compared = 0;
@@ -172,8 +188,8 @@ fn listening_sockets_are_those_of_proc() {
     let Some(provider) = load("getinfo-sockets") else { return };
     let held = [TcpListener::bind("[::]:0").unwrap(), TcpListener::bind("127.0.0.3:0").unwrap()];
     let table = || -> Vec<String> {
-        let files =
-            ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        let files = ["/proc/net/tcp", "/proc/net/tcp6"]
+            .map(|file| std::fs::read_to_string(file).unwrap_or_default());
         let lines = files.iter().flat_map(|file| file.lines().skip(1));
         let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
         words.filter(|words| words[3] == "0A").map(|words| words[9].to_owned()).collect()
@@ -181,11 +197,15 @@ fn listening_sockets_are_those_of_proc() {
     let before = table();
     let answer = call(&provider, "-p tcp").unwrap();
     let after = table();
-    let ours: Vec<String> = sockets(&answer).iter().map(|socket| socket["inode"].to_string()).collect();
+    let ours: Vec<String> =
+        sockets(&answer).iter().map(|socket| socket["inode"].to_string()).collect();
     let stayed: Vec<&String> = before.iter().filter(|inode| after.contains(inode)).collect();
     assert!(stayed.len() >= held.len());
     assert!(stayed.iter().all(|inode| ours.contains(inode)), "{stayed:?} {ours:?}");
-    assert!(ours.iter().all(|inode| before.contains(inode) || after.contains(inode)), "{before:?} {ours:?}");
+    assert!(
+        ours.iter().all(|inode| before.contains(inode) || after.contains(inode)),
+        "{before:?} {ours:?}"
+    );
 }
 
 #[test]

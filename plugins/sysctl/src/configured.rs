@@ -1,6 +1,7 @@
-//! What the kernel is to run with: sysctl.d(5). A file of an earlier folder hides those of its name in later ones;
-//! files are read in the order of their names, whatever their folder, and the last assignment of a key counts. Last of
-//! all comes /etc/sysctl.conf, as sysctl(8) reads it (systemd-sysctl(8) does by a link in /etc/sysctl.d alone).
+//! What the kernel is to run with: sysctl.d(5). A file of an earlier folder hides those of its name
+//! in later ones; files are read in the order of their names, whatever their folder, and the last
+//! assignment of a key counts. Last of all comes /etc/sysctl.conf, as sysctl(8) reads it
+//! (systemd-sysctl(8) does by a link in /etc/sysctl.d alone).
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -45,19 +46,23 @@ pub(crate) fn read(root: &Path, is_asked: impl Fn(&str) -> bool) -> Vec<Entry> {
     let mut entries: Vec<(String, Entry)> = Vec::new();
     for path in files(root) {
         let mut bytes = Vec::new();
-        let read = File::open(root.join(&path)).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+        let read = File::open(root.join(&path))
+            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
         if read.is_err() {
             continue;
         }
         let text = String::from_utf8_lossy(&bytes);
         for (index, line) in text.lines().enumerate() {
-            let Some((path_of_key, mut entry)) = parse(line).filter(|(key, _)| is_asked(key)) else {
+            let Some((path_of_key, mut entry)) = parse(line).filter(|(key, _)| is_asked(key))
+            else {
                 continue;
             };
             entry.file = format!("/{}", path.display());
             entry.line = index + 1;
             let place = entries.partition_point(|(known, _)| *known < path_of_key);
-            if let Some((_, known)) = entries.get_mut(place).filter(|(known, _)| *known == path_of_key) {
+            if let Some((_, known)) =
+                entries.get_mut(place).filter(|(known, _)| *known == path_of_key)
+            {
                 *known = entry;
             } else if entries.len() < MAX_ENTRIES {
                 entries.insert(place, (path_of_key, entry));
@@ -77,7 +82,8 @@ pub(crate) fn read(root: &Path, is_asked: impl Fn(&str) -> bool) -> Vec<Entry> {
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS.map(Path::new) {
-        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten().take(MAX_FILES) {
+        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten().take(MAX_FILES)
+        {
             let path = folder.join(entry.file_name());
             let is_hidden = files.iter().any(|known| known.file_name() == path.file_name());
             if path.extension().is_some_and(|extension| extension == "conf") && !is_hidden {
@@ -89,15 +95,16 @@ fn files(root: &Path) -> Vec<PathBuf> {
     // Debian's 99-sysctl.conf is a link to it.
     let real = |path: &Path| fs::canonicalize(root.join(path)).ok();
     let own = PathBuf::from(OWN_FILE);
-    let is_linked =
-        real(&own).is_some_and(|target| files.iter().any(|path| real(path).as_ref() == Some(&target)));
+    let is_linked = real(&own)
+        .is_some_and(|target| files.iter().any(|path| real(path).as_ref() == Some(&target)));
     if !is_linked {
         files.push(own);
     }
     files
 }
 
-/// `key = value`, a `-` before it if it may fail. The key's path, and an entry whose place is still to be said.
+/// `key = value`, a `-` before it if it may fail. The key's path, and an entry whose place is still
+/// to be said.
 fn parse(line: &str) -> Option<(String, Entry)> {
     let line = line.trim();
     if line.starts_with(['#', ';']) {
@@ -129,7 +136,8 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("getinfo-sysctl-{name}-{}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("getinfo-sysctl-{name}-{}", std::process::id()));
         for (path, content) in files {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -163,7 +171,13 @@ mod tests {
         let found: Vec<_> = entries
             .iter()
             .map(|entry| {
-                (entry.name.as_str(), entry.value.as_str(), entry.file.as_str(), entry.line, entry.differs)
+                (
+                    entry.name.as_str(),
+                    entry.value.as_str(),
+                    entry.file.as_str(),
+                    entry.line,
+                    entry.differs,
+                )
             })
             .collect();
         let want = [
@@ -192,7 +206,8 @@ mod tests {
         symlink("/dev/null", root.join("etc/sysctl.d/10-off.conf")).unwrap();
         let entries = read(&root, |_| true);
         fs::remove_dir_all(&root).unwrap();
-        let found: Vec<_> = entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_str())).collect();
+        let found: Vec<_> =
+            entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_str())).collect();
         assert_eq!(found, [("kernel.a", "2")]);
     }
 }

@@ -1,7 +1,7 @@
 //! `getinfo.sysctl`: the kernel's parameters as they are, and as they are configured.
 //!
-//! Values come from /proc/sys, where each name is a file; what is configured comes from sysctl.d(5). No root is needed:
-//! what only root may read is counted.
+//! Values come from /proc/sys, where each name is a file; what is configured comes from
+//! sysctl.d(5). No root is needed: what only root may read is counted.
 
 mod configured;
 mod name;
@@ -25,7 +25,8 @@ const MAX_ASKED: usize = 1000;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Values by name, as the kernel writes them but for the last line end; 4,096 bytes of each, 10,000 keys.
+    /// Values by name, as the kernel writes them but for the last line end; 4,096 bytes of each,
+    /// 10,000 keys.
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     values: Values,
     /// How many there are in `values`.
@@ -48,7 +49,10 @@ impl Provider for Sysctl {
             "kernel parameters as they are and as they are configured",
         )
         .usage("[NAME]...")
-        .arg("NAME", "a key (kernel.pid_max), or all below a folder (net.ipv4.); without any, all keys")
+        .arg(
+            "NAME",
+            "a key (kernel.pid_max), or all below a folder (net.ipv4.); without any, all keys",
+        )
         .output_schema(include_str!("../schema.json"))
         .example("kernel.pid_max vm.", "one key, and all of the memory management")
         .example("", "all keys")
@@ -72,7 +76,9 @@ impl Provider for Sysctl {
 fn parse(word: &str) -> Result<String, ProviderError> {
     let path = name::to_path(word).filter(|_| !word.starts_with('-'));
     path.ok_or_else(|| {
-        ProviderError::usage(format!("{word:?} is no name of a key, such as kernel.pid_max or net.ipv4."))
+        ProviderError::usage(format!(
+            "{word:?} is no name of a key, such as kernel.pid_max or net.ipv4."
+        ))
     })
 }
 
@@ -96,10 +102,12 @@ impl Answer {
             running.values.0.dedup_by(|a, b| a.0 == b.0);
         }
         let is_below = |key: &str, path: &String| {
-            key.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            key.strip_prefix(path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let configured =
-            configured::read(root, |key| asked.is_empty() || asked.iter().any(|path| is_below(key, path)));
+        let configured = configured::read(root, |key| {
+            asked.is_empty() || asked.iter().any(|path| is_below(key, path))
+        });
         Self {
             count: running.values.0.len(),
             values: running.values,
@@ -119,7 +127,10 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Names of kernel parameters: `net.ipv4.ip_forward` is the file net/ipv4/ip_forward of /proc/sys. A dot that is part
-//! of a file's name stands as a slash, as in `net.ipv4.conf.eth0/100.forwarding` (sysctl(8)).
+//! Names of kernel parameters: `net.ipv4.ip_forward` is the file net/ipv4/ip_forward of /proc/sys.
+//! A dot that is part of a file's name stands as a slash, as in `net.ipv4.conf.eth0/100.forwarding`
+//! (sysctl(8)).
 
-/// The file of a name, which may be written with slashes too (sysctl.d(5)): the first separator tells. None for what
-/// would lead out of /proc/sys.
+/// The file of a name, which may be written with slashes too (sysctl.d(5)): the first separator
+/// tells. None for what would lead out of /proc/sys.
 pub(crate) fn to_path(name: &str) -> Option<String> {
     let name = name.strip_suffix(['.', '/']).unwrap_or(name);
     let has_dots = name.find(['.', '/']).is_some_and(|at| name.as_bytes()[at] == b'.');
@@ -45,6 +46,9 @@ mod tests {
         ] {
             assert_eq!(to_path(name).as_deref(), want, "{name}");
         }
-        assert_eq!(from_path("net/ipv4/conf/eth0.100/forwarding"), "net.ipv4.conf.eth0/100.forwarding");
+        assert_eq!(
+            from_path("net/ipv4/conf/eth0.100/forwarding"),
+            "net.ipv4.conf.eth0/100.forwarding"
+        );
     }
 }

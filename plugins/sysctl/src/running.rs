@@ -93,8 +93,8 @@ impl Running {
         true
     }
 
-    /// Reads all keys of a folder and of the folders below it. The second thread has ended when this
-    /// returns.
+    /// Reads all keys of a folder and of the folders below it. The second thread has ended when
+    /// this returns.
     fn read(&mut self, root: &Path, path: &str) {
         let queue = Queue::new(path.to_owned(), self.values.0.len());
         let work = || {
@@ -137,8 +137,8 @@ impl Running {
         };
         let (mut keys, mut folders) = (Vec::new(), Vec::new());
         for entry in folder.iter().flatten() {
-            // A name that is not UTF-8 could not be asked for again. The kernel has no such key, but
-            // a network interface may be named so.
+            // A name that is not UTF-8 could not be asked for again. The kernel has no such key,
+            // but a network interface may be named so.
             match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
                 Ok(name) if entry.file_type() == Some(Type::Directory) => {
@@ -157,9 +157,9 @@ impl Running {
     }
 }
 
-/// Makes the second thread worth having: gives it a descriptor table of its own (in a shared one, each
-/// open waits for the other's), and another processor than `first`, on which the kernel often leaves it
-/// for milliseconds. A failure costs time only.
+/// Makes the second thread worth having: gives it a descriptor table of its own (in a shared one,
+/// each open waits for the other's), and another processor than `first`, on which the kernel often
+/// leaves it for milliseconds. A failure costs time only.
 fn leave(first: nix::Result<usize>) {
     let _ = unshare(CloneFlags::CLONE_FILES);
     let this = Pid::from_raw(0);
@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_tree_is_read_and_sorted() {
-        let root = std::env::temp_dir().join(format!("getinfo-sysctl-running-{}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("getinfo-sysctl-running-{}", std::process::id()));
         for (path, content) in [
             ("kernel/b", &b"two\twords\n"[..]),
             ("kernel/a", b"1\nlines\n"),
@@ -241,7 +242,10 @@ mod tests {
             ("kernel.odd", "\u{fffd}"),
             ("net.ipv4.conf.eth0/5.x", "0"),
         ];
-        assert_eq!((is_found, pairs.as_slice(), all.unreadable, all.is_cut), (true, &want[..], 2, false));
+        assert_eq!(
+            (is_found, pairs.as_slice(), all.unreadable, all.is_cut),
+            (true, &want[..], 2, false)
+        );
         assert_eq!((found, kernel.values.0.len(), secret), ([true, true, false], 5, None));
     }
 }

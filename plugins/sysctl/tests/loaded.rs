@@ -44,7 +44,8 @@ fn all_values_are_those_of_sysctl() {
     // sysctl writes a line for each line of a value.
     let mut theirs: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
-        let Some((name, value)) = line.split_once(" = ").or(line.strip_suffix(" =").map(|name| (name, "")))
+        let Some((name, value)) =
+            line.split_once(" = ").or(line.strip_suffix(" =").map(|name| (name, "")))
         else {
             continue;
         };
@@ -66,7 +67,11 @@ fn all_values_are_those_of_sysctl() {
         }
         let our = values.get(name).unwrap_or_else(|| panic!("no {name}")).as_str().unwrap();
         let plain = |text: &str| {
-            text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+            text.lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
         };
         assert!(plain(our) == plain(value) || moves(name), "{name}: {our:?} {value:?}");
         same += 1;
@@ -78,7 +83,9 @@ fn all_values_are_those_of_sysctl() {
         .map(|(name, _)| name)
         .collect();
     assert!(
-        extra.iter().all(|name| name.ends_with("base_reachable_time") || name.ends_with("retrans_time")),
+        extra
+            .iter()
+            .all(|name| name.ends_with("base_reachable_time") || name.ends_with("retrans_time")),
         "{extra:?}"
     );
     println!("{same} values are the same");
@@ -131,7 +138,8 @@ fn configured_values_are_those_of_the_files() {
         ours.push((name.to_owned(), entry["value"].as_str().unwrap().to_owned()));
         if let (Some(running), Some(theirs)) = (entry["running"].as_str(), sysctl(&["-n", name])) {
             assert_eq!(running.trim(), theirs.trim(), "{name}");
-            let is_same = running.split_whitespace().eq(entry["value"].as_str().unwrap().split_whitespace());
+            let is_same =
+                running.split_whitespace().eq(entry["value"].as_str().unwrap().split_whitespace());
             assert_eq!(entry["differs"], !is_same, "{name}");
         }
     }

@@ -1,7 +1,8 @@
-//! `getinfo.time`: the time here, its zone, the programs that set the clock, and the time of the boot.
+//! `getinfo.time`: the time here, its zone, the programs that set the clock, and the time of the
+//! boot.
 //!
-//! Everything comes from clock_gettime(2) and files; root is not needed. Takes no arguments. What no
-//! file says is null.
+//! Everything comes from clock_gettime(2) and files; root is not needed. Takes no arguments. What
+//! no file says is null.
 
 mod rtc;
 mod synchronization;
@@ -64,8 +65,9 @@ impl Provider for Time {
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         args.none()?;
-        let now = clock_gettime(ClockId::CLOCK_REALTIME)
-            .map_err(|error| ProviderError::new("clock", format!("clock_gettime: {}", error.desc())))?;
+        let now = clock_gettime(ClockId::CLOCK_REALTIME).map_err(|error| {
+            ProviderError::new("clock", format!("clock_gettime: {}", error.desc()))
+        })?;
         Reply::json(&Answer::read(Path::new("/"), now, clock_gettime(ClockId::CLOCK_BOOTTIME).ok()))
     }
 }
@@ -75,7 +77,8 @@ impl Answer {
         let (epoch, nanoseconds) = (now.tv_sec(), now.tv_nsec());
         let zone = zone::read(root, epoch);
         let clocks = root.join("sys/devices/system/clocksource/clocksource0");
-        let available = readers::file::line(&clocks.join("available_clocksource")).unwrap_or_default();
+        let available =
+            readers::file::line(&clocks.join("available_clocksource")).unwrap_or_default();
         let boot_epoch = uptime.map(|uptime| (now - uptime).tv_sec());
         Self {
             time: utc::date_time(epoch).map(|time| format!("{time}.{nanoseconds:09}Z")),
@@ -110,7 +113,10 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The clock that runs while the machine is off: /sys/class/rtc/rtc0 (Documentation/ABI/testing/sysfs-class-rtc).
+//! The clock that runs while the machine is off: /sys/class/rtc/rtc0
+//! (Documentation/ABI/testing/sysfs-class-rtc).
 
 use std::path::Path;
 
@@ -28,7 +29,8 @@ pub(crate) fn read(root: &Path) -> Option<Rtc> {
     let epoch = file::line(&folder.join("since_epoch")).and_then(|text| text.parse().ok());
     let adjtime = file::beginning(&root.join("etc/adjtime"), 4096).unwrap_or_default();
     Some(Rtc {
-        name: file::line(&folder.join("name")).and_then(|text| Some(text.split(' ').next()?.to_owned())),
+        name: file::line(&folder.join("name"))
+            .and_then(|text| Some(text.split(' ').next()?.to_owned())),
         time: epoch.and_then(utc::date_time),
         epoch,
         local: adjtime.lines().nth(2).and_then(|word| match word.trim() {
@@ -59,7 +61,13 @@ mod tests {
         }
         let found = read(&root).unwrap();
         fs::remove_dir_all(&root).unwrap();
-        assert_eq!((none, found.name.as_deref(), found.local), (None, Some("rtc_cmos"), Some(true)));
-        assert_eq!((found.epoch, found.time.as_deref()), (Some(1_700_000_000), Some("2023-11-14T22:13:20")));
+        assert_eq!(
+            (none, found.name.as_deref(), found.local),
+            (None, Some("rtc_cmos"), Some(true))
+        );
+        assert_eq!(
+            (found.epoch, found.time.as_deref()),
+            (Some(1_700_000_000), Some("2023-11-14T22:13:20"))
+        );
     }
 }

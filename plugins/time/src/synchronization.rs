@@ -1,5 +1,5 @@
-//! The synchronization of the clock. The kernel's own state, adjtimex(2), has no file, so this looks
-//! for the daemons that set the clock, and for the marker that systemd's daemon leaves.
+//! The synchronization of the clock. The kernel's own state, adjtimex(2), has no file, so this
+//! looks for the daemons that set the clock, and for the marker that systemd's daemon leaves.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,7 +17,8 @@ const MARKER: &str = "run/systemd/timesync/synchronized";
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Synchronization {
-    /// The running programs that set the clock: `chronyd`, `ntpd`, `systemd-timesyncd`, `ptp4l`, `phc2sys` and others.
+    /// The running programs that set the clock: `chronyd`, `ntpd`, `systemd-timesyncd`, `ptp4l`,
+    /// `phc2sys` and others.
     pub(crate) daemons: Vec<&'static str>,
     /// Whether the clock was set since boot; null if unknown: only systemd-timesyncd leaves a file.
     pub(crate) synchronized: Option<bool>,
@@ -75,7 +76,8 @@ mod tests {
 
     #[test]
     fn daemons_are_found_among_processes() {
-        let root = std::env::temp_dir().join(format!("getinfo-time-daemons-{}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("getinfo-time-daemons-{}", std::process::id()));
         for (path, content) in [
             ("proc/1/comm", "systemd\n"),
             ("proc/77/comm", "systemd-timesyn\n"),

@@ -11,7 +11,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Zone {
-    /// Its name, such as `Europe/Berlin`: the target of /etc/localtime, or the content of /etc/timezone.
+    /// Its name, such as `Europe/Berlin`: the target of /etc/localtime, or the content of
+    /// /etc/timezone.
     pub(crate) name: Option<String>,
     /// Its abbreviation, such as `CET` or `CEST`; null if /etc/localtime cannot be read.
     pub(crate) abbreviation: Option<String>,
@@ -60,8 +61,12 @@ mod tests {
         let root = Scratch::new("time-zone-name");
         root.write("etc/timezone", "Asia/Tokyo\n");
         let without = read(root.path(), 0);
-        assert_eq!((without.name.as_deref(), without.utc_offset_seconds), (Some("Asia/Tokyo"), Some(0)));
-        symlink("../usr/share/zoneinfo/America/Argentina/Ushuaia", root.file("etc/localtime")).unwrap();
+        assert_eq!(
+            (without.name.as_deref(), without.utc_offset_seconds),
+            (Some("Asia/Tokyo"), Some(0))
+        );
+        symlink("../usr/share/zoneinfo/America/Argentina/Ushuaia", root.file("etc/localtime"))
+            .unwrap();
         let dangling = read(root.path(), 0);
         assert_eq!(
             (dangling.name.as_deref(), dangling.utc_offset_seconds),

@@ -10,7 +10,8 @@ use plugin_api::testing::{call, load};
 
 /// What date prints by libc, without TZ, as the plugin has none.
 fn date(format: &str) -> String {
-    let output = Command::new("date").arg(format).env_remove("TZ").env("LC_ALL", "C").output().unwrap();
+    let output =
+        Command::new("date").arg(format).env_remove("TZ").env("LC_ALL", "C").output().unwrap();
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
@@ -22,11 +23,15 @@ fn now_lies_between_two_looks_at_date() {
     let answer = call(&provider, "").unwrap();
     let after = nanoseconds();
     let epoch = answer["epoch"].as_i64().unwrap();
-    let ours = i128::from(epoch) * 1_000_000_000 + i128::from(answer["nanoseconds"].as_i64().unwrap());
+    let ours =
+        i128::from(epoch) * 1_000_000_000 + i128::from(answer["nanoseconds"].as_i64().unwrap());
     assert!((before..=after).contains(&ours), "{before} {ours} {after}");
     let text = |args: &[&str]| {
-        let output =
-            Command::new("date").args(args).args(["-d", &format!("@{epoch}")]).env_remove("TZ").output();
+        let output = Command::new("date")
+            .args(args)
+            .args(["-d", &format!("@{epoch}")])
+            .env_remove("TZ")
+            .output();
         String::from_utf8_lossy(&output.unwrap().stdout).trim_end().to_owned()
     };
     let fraction = format!(".{:09}Z", answer["nanoseconds"].as_i64().unwrap());
@@ -42,7 +47,10 @@ fn the_zone_is_that_of_date() {
     let offset = answer["zone"]["utc_offset_seconds"].as_i64().unwrap();
     let sign = if offset < 0 { '-' } else { '+' };
     let size = offset.abs();
-    assert_eq!(format!("{sign}{:02}:{:02}:{:02}", size / 3600, size / 60 % 60, size % 60), date("+%::z"));
+    assert_eq!(
+        format!("{sign}{:02}:{:02}:{:02}", size / 3600, size / 60 % 60, size % 60),
+        date("+%::z")
+    );
     let link = fs::read_link("/etc/localtime").unwrap_or_default().to_string_lossy().into_owned();
     match link.split_once("zoneinfo/") {
         Some((_, name)) => assert_eq!(answer["zone"]["name"], name),
@@ -64,13 +72,22 @@ fn boot_and_clock_source_are_those_of_the_kernel() {
     let answer = call(&provider, "").unwrap();
     assert!((before..=uptime()).contains(&answer["uptime_seconds"].as_i64().unwrap()));
     let stat = fs::read_to_string("/proc/stat").unwrap();
-    let btime: i64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().parse().unwrap();
+    let btime: i64 =
+        stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().parse().unwrap();
     // The kernel rounds in its own way.
-    assert!((btime - answer["boot_epoch"].as_i64().unwrap()).abs() <= 1, "{btime} {}", answer["boot_epoch"]);
+    assert!(
+        (btime - answer["boot_epoch"].as_i64().unwrap()).abs() <= 1,
+        "{btime} {}",
+        answer["boot_epoch"]
+    );
     let clock = |file: &str| {
-        fs::read_to_string(format!("/sys/devices/system/clocksource/clocksource0/{file}")).unwrap_or_default()
+        fs::read_to_string(format!("/sys/devices/system/clocksource/clocksource0/{file}"))
+            .unwrap_or_default()
     };
-    assert_eq!(answer["clocksource"].as_str().unwrap_or_default(), clock("current_clocksource").trim());
+    assert_eq!(
+        answer["clocksource"].as_str().unwrap_or_default(),
+        clock("current_clocksource").trim()
+    );
     let available: Vec<&str> = answer["clocksources_available"]
         .as_array()
         .unwrap()
@@ -106,7 +123,8 @@ fn a_daemon_is_found_by_its_name() {
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("ptp4l");
     fs::copy("/bin/cat", &program).unwrap();
-    let mut child = Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It has its name before it answers.
     child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();

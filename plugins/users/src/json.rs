@@ -57,7 +57,9 @@ pub(crate) fn string(text: &CStr) -> String {
 
 /// Returns whether no byte needs escaping. The loop has no early exit, so that it is vectorized.
 fn is_plain(bytes: &[u8]) -> bool {
-    !bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
+    !bytes
+        .iter()
+        .fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
 }
 
 #[cfg(test)]

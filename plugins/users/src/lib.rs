@@ -28,12 +28,16 @@ struct Users;
 
 impl Provider for Users {
     fn describe() -> Meta {
-        Meta::new("getinfo.users", env!("CARGO_PKG_VERSION"), "accounts, their groups and password states")
-            .options(&OPTIONS)
-            .needs_root()
-            .output_schema(include_str!("../schema.json"))
-            .example("-U root", "one object")
-            .example("-u", "a list of objects")
+        Meta::new(
+            "getinfo.users",
+            env!("CARGO_PKG_VERSION"),
+            "accounts, their groups and password states",
+        )
+        .options(&OPTIONS)
+        .needs_root()
+        .output_schema(include_str!("../schema.json"))
+        .example("-U root", "one object")
+        .example("-u", "a list of objects")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {

@@ -101,9 +101,11 @@ impl State {
     }
 }
 
-/// Returns whether a field is a hash: `$id$…`, BSDi's `_…` of 20 characters, or traditional DES of 13.
+/// Returns whether a field is a hash: `$id$…`, BSDi's `_…` of 20 characters, or traditional DES of
+/// 13.
 fn is_hash(field: &[u8]) -> bool {
-    let plain = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.' || *b == b'/');
+    let plain =
+        |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.' || *b == b'/');
     match field {
         [b'$', rest @ ..] => rest.contains(&b'$'),
         [b'_', rest @ ..] => rest.len() == 19 && plain(rest),

@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer<'_>>(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json"));
+        plugin_api::testing::assert_schema::<Answer<'_>>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schema.json"
+        ));
     }
 
     #[test]
@@ -225,10 +228,13 @@ mod tests {
         let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
         let encoded = groups.map(json::string);
         let encoded: Vec<&str> = encoded.iter().map(String::as_str).collect();
-        let texts = [c"plain", c"", c"a\"b\\c", c"tab\tbell\x07", c"Jos\xc3\xa9", c"Jos\xe9", c"\x7f"];
+        let texts =
+            [c"plain", c"", c"a\"b\\c", c"tab\tbell\x07", c"Jos\xc3\xa9", c"Jos\xe9", c"\x7f"];
         let compared = user_by_uid(0, |mut user| {
             let mut compared = 0;
-            for (text, password) in texts.iter().flat_map(|text| passwords.iter().map(move |p| (text, p))) {
+            for (text, password) in
+                texts.iter().flat_map(|text| passwords.iter().map(move |p| (text, p)))
+            {
                 (user.name, user.gecos, user.home, user.shell) = (text, text, text, text);
                 (user.uid, user.gid) = (u32::MAX, 0);
                 for (count, has_primary) in

@@ -77,7 +77,10 @@ mod tests {
     fn root_and_nobody_are_system_users() {
         let system = Many::System(1000..=60000);
         assert!(
-            system.contains(0) && system.contains(65534) && !system.contains(1000) && !system.contains(60000)
+            system.contains(0)
+                && system.contains(65534)
+                && !system.contains(1000)
+                && !system.contains(60000)
         );
     }
 }

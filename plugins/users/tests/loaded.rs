@@ -1,6 +1,10 @@
 //! `getinfo.users` as a host sees them: the built library, loaded and called.
 #![expect(clippy::disallowed_methods, reason = "getent is what the answers are compared with")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside of test functions"
+)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,13 +39,14 @@ fn users(name: &str) -> Option<LoadedProvider> {
     ];
     for place in places.into_iter().flatten() {
         let dir = place.join(format!(".getinfo-users-{name}-{}", std::process::id()));
-        let made =
-            fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
+        let made = fs::create_dir_all(&dir)
+            .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)));
         let provider = (made.is_ok() && host::check_folder(&dir).is_ok()).then(|| {
             let copy = dir.join("libgetinfo_users.so");
             fs::copy(&built, &copy).unwrap();
             fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
-            host::open(std::slice::from_ref(&dir), &MethodName::parse("getinfo.users").unwrap()).unwrap()
+            host::open(std::slice::from_ref(&dir), &MethodName::parse("getinfo.users").unwrap())
+                .unwrap()
         });
         let _ = fs::remove_dir_all(&dir);
         if provider.is_some() {
@@ -104,7 +109,11 @@ fn the_lists_are_getents_and_split_it() {
         return;
     }
     let names = |list: &Value| -> Vec<String> {
-        list.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = call(&users, "-A").unwrap();
     let getent = output("getent", &["passwd"]);
@@ -112,7 +121,10 @@ fn the_lists_are_getents_and_split_it() {
     assert_eq!(names(&all), want);
     let (ordinary, system) = (call(&users, "-u").unwrap(), call(&users, "-S").unwrap());
     assert_eq!(names(&ordinary).len() + names(&system).len(), want.len());
-    assert!(names(&system).contains(&"root".to_owned()) && !names(&ordinary).contains(&"root".to_owned()));
+    assert!(
+        names(&system).contains(&"root".to_owned())
+            && !names(&ordinary).contains(&"root".to_owned())
+    );
     for user in all.as_array().unwrap() {
         let one = call(&users, &format!("-U {}", user["name"])).unwrap();
         assert_eq!(one["uid"], user["uid"]);

@@ -36,7 +36,11 @@ fn request(id: usize, user: Option<&str>) -> Vec<u8> {
 }
 
 fn succeeded(answer: &[u8]) {
-    assert!(answer.windows(9).any(|part| part == b"\"success\""), "{}", String::from_utf8_lossy(answer));
+    assert!(
+        answer.windows(9).any(|part| part == b"\"success\""),
+        "{}",
+        String::from_utf8_lossy(answer)
+    );
 }
 
 /// Measures commands as the agent's own user, as another user, and with a large heap.
@@ -61,7 +65,8 @@ pub(crate) fn run() {
 fn sequential(ours: &mut Line, floor: &mut Line, user: Option<&str>) -> Pair {
     // The floor ignores the request's user; its command line sets the user.
     let request = request(0, user);
-    let (mut ask_ours, mut ask_floor) = (|| succeeded(ours.ask(&request)), || succeeded(floor.ask(&request)));
+    let (mut ask_ours, mut ask_floor) =
+        (|| succeeded(ours.ask(&request)), || succeeded(floor.ask(&request)));
     take_turns(100, &mut ask_ours, &mut ask_floor);
     take_turns(REQUESTS, ask_ours, ask_floor)
 }
@@ -86,7 +91,13 @@ fn both(name: &str, ours: &mut Line, floor: &mut Line, user: Option<&str>) {
     let ratio = Ratio::of(rates_ours.iter().zip(&rates_floor).map(|(a, b)| a / b).collect());
     let per_second = |rates: Vec<f64>| format!("{:.0}/s", Ratio::of(rates).median);
     let what = format!("`sync.bash` true as {name}, {IN_FLIGHT} in flight");
-    table::ratio(&what, &per_second(rates_ours), &per_second(rates_floor), &ratio, Bar::AtLeast(0.9));
+    table::ratio(
+        &what,
+        &per_second(rates_ours),
+        &per_second(rates_floor),
+        &ratio,
+        Bar::AtLeast(0.9),
+    );
 }
 
 /// Returns the requests per second while [`IN_FLIGHT`] are always in flight.
@@ -128,12 +139,15 @@ fn large_heap(controller: &Controller, small: &Agent, ours: &mut Line) {
     for (percent, bar) in [(50, Bar::AtMost(1.1)), (99, Bar::None)] {
         let (a, b) = pair.at(percent);
         let sizes = [rss(&large), rss(small)].map(|bytes| bytes / 1_000_000);
-        let what =
-            format!("`sync.bash` true, agent of {} MB : agent of {} MB, p{percent}", sizes[0], sizes[1]);
+        let what = format!(
+            "`sync.bash` true, agent of {} MB : agent of {} MB, p{percent}",
+            sizes[0], sizes[1]
+        );
         table::ratio(&what, &ms(a), &ms(b), &pair.ratio(percent), bar);
     }
     for number in 0..PARKED {
-        let request = json!({"id": "cancel", "method": "sync.cancel", "target": format!("parked{number}")});
+        let request =
+            json!({"id": "cancel", "method": "sync.cancel", "target": format!("parked{number}")});
         line.send(format!("{request}\n").as_bytes());
         line.answer();
     }
@@ -141,6 +155,7 @@ fn large_heap(controller: &Controller, small: &Agent, ours: &mut Line) {
 
 fn rss(agent: &Agent) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).expect("our process");
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a field of /proc");
+    let rss =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a field of /proc");
     rss.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
 }

@@ -57,7 +57,8 @@ pub(crate) fn run() {
     let kernel = ours.ask(KERNEL).len();
     let (floor_of_ping, mut echo_ping) = controller.floor("answer", &[&ping.to_string()]);
     let (floor_of_kernel, mut echo_kernel) = controller.floor("answer", &[&kernel.to_string()]);
-    let workers = processes_with("--plugin-worker").into_iter().filter(|worker| worker.parent == agent.pid());
+    let workers =
+        processes_with("--plugin-worker").into_iter().filter(|worker| worker.parent == agent.pid());
     let mut peers = vec![agent.pid(), floor_of_ping.pid(), floor_of_kernel.pid()];
     peers.extend(workers.map(|worker| worker.pid));
 
@@ -77,7 +78,8 @@ pub(crate) fn run() {
         let what = format!("`agent.ping`, {ping} bytes, {name}");
         let of_ping = latency(&what, PING, &mut ours, &mut echo_ping, judged(Bar::AtMost(1.5)));
         let what = format!("`getinfo.kernel`, warm, {kernel} bytes, {name}");
-        let of_kernel = latency(&what, KERNEL, &mut ours, &mut echo_kernel, judged(Bar::AtMost(2.0)));
+        let of_kernel =
+            latency(&what, KERNEL, &mut ours, &mut echo_kernel, judged(Bar::AtMost(2.0)));
         added.push((name, (of_kernel - of_ping) * 1e6));
         if placement != Placement::Awake {
             rates(name, &mut ours, &mut echo_ping, judged(Bar::AtLeast(150_000.0)));
@@ -86,7 +88,12 @@ pub(crate) fn run() {
     pin_free();
     table::figures();
     for (name, added) in added {
-        table::figure(&format!("`getinfo.kernel` above `agent.ping`, {name}, p50"), added, "µs", PLUGIN_BAR);
+        table::figure(
+            &format!("`getinfo.kernel` above `agent.ping`, {name}, p50"),
+            added,
+            "µs",
+            PLUGIN_BAR,
+        );
     }
 }
 

@@ -90,7 +90,11 @@ pub(crate) fn providers() {
         take_turns(1, ours, theirs);
         let pair = take_turns(SLOW, ours, theirs);
         // The bar: twenty times as fast.
-        row(&format!("`BasicAgentCtl -c getinfo.all -a \"{FACTS}\"` : `{peer}`"), &pair, Bar::AtMost(0.05));
+        row(
+            &format!("`BasicAgentCtl -c getinfo.all -a \"{FACTS}\"` : `{peer}`"),
+            &pair,
+            Bar::AtMost(0.05),
+        );
     }
 }
 

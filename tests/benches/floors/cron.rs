@@ -42,8 +42,14 @@ const SHARED: [&str; 12] = [
     "0 0 0 1 1 *",
     "0 0 0 29 2 ?",
 ];
-const SPARSE: [&str; 6] =
-    ["0 0 0 29 2 ?", "0 0 0 ? * FRI#5", "0 0 0 L * ?", "0 0 0 15W * ?", "0 0 0 ? * FRIL", "0 0 0 13 * FRI"];
+const SPARSE: [&str; 6] = [
+    "0 0 0 29 2 ?",
+    "0 0 0 ? * FRI#5",
+    "0 0 0 L * ?",
+    "0 0 0 15W * ?",
+    "0 0 0 ? * FRIL",
+    "0 0 0 13 * FRI",
+];
 
 /// Expressions and zones whose search takes many steps.
 const AWKWARD: [&str; 10] = [
@@ -60,7 +66,8 @@ const AWKWARD: [&str; 10] = [
 ];
 const HOLIDAYS: &str =
     "SAT-SUN\n01-01\n05-01\n12-25\n12-26\n2027-03-26..2027-03-29\n2028-04-14..2028-04-17\n";
-const ZONES: [&str; 5] = ["UTC", NEW_YORK, "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"];
+const ZONES: [&str; 5] =
+    ["UTC", NEW_YORK, "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"];
 
 /// Finds the next run after the instant at this index.
 type Next = Box<dyn Fn(usize) -> i64>;
@@ -79,13 +86,15 @@ pub(crate) fn run() {
     table::ratios();
     for text in SHARED {
         for zoned in [false, true] {
-            let pair = turns(&ours(text, zoned), &bare(text, zoned).expect("the crate supports it"));
+            let pair =
+                turns(&ours(text, zoned), &bare(text, zoned).expect("the crate supports it"));
             ratio(&format!("next of `{text}`, {} : `cron`", zone_name(zoned)), &pair, BATCH, 1.3);
         }
     }
     for text in SPARSE {
         for zoned in [false, true] {
-            let pair = turns(&ours(text, zoned), &croner(text, zoned).expect("the crate supports it"));
+            let pair =
+                turns(&ours(text, zoned), &croner(text, zoned).expect("the crate supports it"));
             ratio(&format!("next of `{text}`, {} : `croner`", zone_name(zoned)), &pair, BATCH, 0.2);
         }
     }
@@ -94,8 +103,9 @@ pub(crate) fn run() {
     }
     println!();
     table::figures();
-    let never =
-        (0..BATCH).map(|_| time(|| assert!(black_box(Expression::parse("0 0 0 31 2 ?")).is_err()))).min();
+    let never = (0..BATCH)
+        .map(|_| time(|| assert!(black_box(Expression::parse("0 0 0 31 2 ?")).is_err())))
+        .min();
     table::figure("\"never fires\" said", micros(never), "µs", Bar::AtMost(20.0));
     table::figure(
         "the slowest next of awkward ones, five zones, a calendar",
@@ -131,7 +141,8 @@ fn row(text: &str, zoned: bool) {
 }
 
 fn turns(ours: &Next, other: &Next) -> Pair {
-    let batch = |next: &Next| black_box((0..BATCH).map(|place| next(black_box(place))).sum::<i64>());
+    let batch =
+        |next: &Next| black_box((0..BATCH).map(|place| next(black_box(place))).sum::<i64>());
     take_turns(
         BATCHES,
         || {
@@ -179,8 +190,11 @@ fn slowest() -> f64 {
     for name in ZONES {
         let zone = zones.load(name).expect("a zone of this host");
         for text in AWKWARD.iter().chain(&SHARED).chain(&SPARSE) {
-            let schedule =
-                Schedule::new(&Expression::parse(text).expect("an expression"), &zone, Some(&calendar));
+            let schedule = Schedule::new(
+                &Expression::parse(text).expect("an expression"),
+                &zone,
+                Some(&calendar),
+            );
             for place in 0..2_000 {
                 let instant = instant(place) * 3 / 2 - BEGIN / 2;
                 let least = (0..7).map(|_| time(|| schedule.next(black_box(instant)))).min();
@@ -220,7 +234,11 @@ fn instants<T>(make: impl Fn(i64) -> T) -> Vec<T> {
 }
 
 fn ours(text: &str, zoned: bool) -> Next {
-    let zone = if zoned { Zones::system().load(NEW_YORK).expect("a zone of this host") } else { Zone::utc() };
+    let zone = if zoned {
+        Zones::system().load(NEW_YORK).expect("a zone of this host")
+    } else {
+        Zone::utc()
+    };
     let schedule = Schedule::new(&Expression::parse(text).expect("an expression"), &zone, None);
     let from = instants(|instant| instant);
     Box::new(move |place| schedule.next(from[place]).expect("a run"))
@@ -261,7 +279,8 @@ fn bare(text: &str, zoned: bool) -> Option<Next> {
 }
 
 fn croner_of(text: &str) -> Option<croner::Cron> {
-    let parser = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build();
+    let parser =
+        croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build();
     parser.parse(text).ok()
 }
 
@@ -295,7 +314,10 @@ fn saffron(text: &str, zoned: bool) -> Option<Next> {
 fn cronexpr(text: &str, zoned: bool) -> Option<Next> {
     let fields = text.strip_prefix("0 ")?.replace('?', "*");
     let crontab =
-        cronexpr::parse_crontab(&format!("{fields} {}", if zoned { NEW_YORK } else { "UTC" })).ok()?;
+        cronexpr::parse_crontab(&format!("{fields} {}", if zoned { NEW_YORK } else { "UTC" }))
+            .ok()?;
     let from = instants(|instant| MakeTimestamp::from_second(instant).expect("an instant"));
-    Some(Box::new(move |place| crontab.find_next(from[place]).expect("a run").timestamp().as_second()))
+    Some(Box::new(move |place| {
+        crontab.find_next(from[place]).expect("a run").timestamp().as_second()
+    }))
 }

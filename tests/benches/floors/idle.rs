@@ -28,7 +28,8 @@ impl Look {
     pub(crate) fn at(pids: &[u32]) -> Self {
         let mut all = Self::default();
         for pid in pids {
-            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("our process");
+            let rollup =
+                fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("our process");
             all.rss += field(&rollup, "Rss:");
             all.pss += field(&rollup, "Pss:");
             for task in fs::read_dir(format!("/proc/{pid}/task")).expect("our process") {
@@ -38,7 +39,8 @@ impl Look {
                 all.switches += field(&status, "voluntary_ctxt_switches:");
                 all.switches += field(&status, "nonvoluntary_ctxt_switches:");
                 let times = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-                all.cpu += times.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+                all.cpu +=
+                    times.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
             }
         }
         all
@@ -78,7 +80,8 @@ pub(crate) fn run() {
         // boot passes the rest of its command line to its agent; the harness puts the agent's path
         // first.
         let script = format!("shift; exec '{}' -f -- \"$@\"", binary("boot").display());
-        let (boot, _line) = controller.agent(["sh", "-c", &script, "sh"].map(str::to_owned).to_vec());
+        let (boot, _line) =
+            controller.agent(["sh", "-c", &script, "sh"].map(str::to_owned).to_vec());
         std::thread::sleep(SETTLE);
         let pids = tree(boot.pid());
         let daemon = pids[1];
@@ -91,7 +94,11 @@ pub(crate) fn run() {
         for pid in &pids {
             let name = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let mut words = name.split('\0');
-            let first = words.next().and_then(|word| word.rsplit('/').next()).unwrap_or_default().to_owned();
+            let first = words
+                .next()
+                .and_then(|word| word.rsplit('/').next())
+                .unwrap_or_default()
+                .to_owned();
             let what = format!("– {first} {}, PSS", words.next().unwrap_or_default());
             table::figure(&what, megabytes(Look::at(&[*pid]).pss), "MB", Bar::None);
         }

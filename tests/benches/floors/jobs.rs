@@ -33,7 +33,10 @@ fn rss(pid: u32) -> f64 {
 
 /// Returns a process's peak resident size, in megabytes.
 fn peak(pid: u32) -> f64 {
-    megabytes(field(&fs::read_to_string(format!("/proc/{pid}/status")).expect("our process"), "VmHWM:"))
+    megabytes(field(
+        &fs::read_to_string(format!("/proc/{pid}/status")).expect("our process"),
+        "VmHWM:",
+    ))
 }
 
 /// Returns a request for a job as fleets have them: with various expressions, zones and commands.
@@ -51,7 +54,11 @@ fn job(number: usize) -> Vec<u8> {
 }
 
 fn success(answer: &[u8]) {
-    assert!(answer.windows(9).any(|part| part == b"\"success\""), "{}", String::from_utf8_lossy(answer));
+    assert!(
+        answer.windows(9).any(|part| part == b"\"success\""),
+        "{}",
+        String::from_utf8_lossy(answer)
+    );
 }
 
 pub(crate) fn loaded() {
@@ -74,7 +81,12 @@ pub(crate) fn loaded() {
     table::figure(&format!("{JOBS} jobs set"), start.elapsed().as_secs_f64(), "s", Bar::None);
     let most = peak(agent.pid());
     std::thread::sleep(SETTLE);
-    table::figure(&format!("{JOBS} jobs, RSS more"), rss(agent.pid()) - before, "MB", Bar::AtMost(60.0));
+    table::figure(
+        &format!("{JOBS} jobs, RSS more"),
+        rss(agent.pid()) - before,
+        "MB",
+        Bar::AtMost(60.0),
+    );
     table::figure("– at most meanwhile", most - before, "MB", Bar::None);
     drop(line);
     agent.restart();
@@ -150,13 +162,33 @@ pub(crate) fn due() {
     floor_late.sort_unstable_by(f64::total_cmp);
     let rate = late.len() as f64 / took;
     table::figure("jobs started a second", rate, "", Bar::None);
-    table::figure("– the agent's CPU, results delivered and acknowledged", daemon_cpu, "%", Bar::AtMost(1.0));
-    table::figure("– the barest program's CPU, nothing kept, nothing isolated", floor_cpu, "%", Bar::None);
+    table::figure(
+        "– the agent's CPU, results delivered and acknowledged",
+        daemon_cpu,
+        "%",
+        Bar::AtMost(1.0),
+    );
+    table::figure(
+        "– the barest program's CPU, nothing kept, nothing isolated",
+        floor_cpu,
+        "%",
+        Bar::None,
+    );
     table::figure("– its helper that starts commands, CPU", others_cpu, "%", Bar::None);
-    table::figure("– start after the second it was due, p50", late[late.len() / 2], "ms", Bar::None);
+    table::figure(
+        "– start after the second it was due, p50",
+        late[late.len() / 2],
+        "ms",
+        Bar::None,
+    );
     table::figure("– p99", late[late.len() * 99 / 100], "ms", Bar::AtMost(20.0));
     table::figure("– p50 of the barest program", floor_late[floor_late.len() / 2], "ms", Bar::None);
-    table::figure("– p99 of the barest program", floor_late[floor_late.len() * 99 / 100], "ms", Bar::None);
+    table::figure(
+        "– p99 of the barest program",
+        floor_late[floor_late.len() * 99 / 100],
+        "ms",
+        Bar::None,
+    );
 }
 
 /// Runs the barest program. Returns its CPU use in percent, and the delay of each start in
@@ -172,12 +204,15 @@ fn barest() -> (f64, Vec<f64>) {
         let mut children: Vec<Child> = (0..A_SECOND)
             .map(|_| {
                 let mut command = Command::new("/bin/bash");
-                let child = command.args(["-c", ":"]).stdin(Stdio::null()).spawn().expect("bash starts");
+                let child =
+                    command.args(["-c", ":"]).stdin(Stdio::null()).spawn().expect("bash starts");
                 late.push(f64::from(since_epoch().subsec_micros()) / 1e3);
                 child
             })
             .collect();
-        children.iter_mut().for_each(|child| assert!(child.wait().is_ok_and(|status| status.success())));
+        children
+            .iter_mut()
+            .for_each(|child| assert!(child.wait().is_ok_and(|status| status.success())));
     }
     ((Look::at(&pid).cpu - before) as f64 / 1e7 / start.elapsed().as_secs_f64(), late)
 }

@@ -27,8 +27,9 @@ pub(crate) fn plugins() -> Vec<String> {
 /// Prints the megabytes of each program, the kilobytes of each plugin and their sum.
 pub(crate) fn run() {
     table::figures();
-    let bytes =
-        |path: std::path::PathBuf| std::fs::metadata(path).expect("the workspace is built").len() as f64;
+    let bytes = |path: std::path::PathBuf| {
+        std::fs::metadata(path).expect("the workspace is built").len() as f64
+    };
     for (name, bar) in PROGRAMS {
         table::figure(name, bytes(binary(name)) / 1e6, "MB", bar);
     }

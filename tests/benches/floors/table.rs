@@ -46,7 +46,9 @@ pub(crate) fn ratio(what: &str, ours: &str, floor: &str, ratio: &Ratio, bar: Bar
     let Ratio { median, least, most } = ratio;
     let bar_text = if matches!(bar, Bar::None) { String::new() } else { format!("{bar} ×") };
     let verdict = bar.verdict(*median);
-    println!("| {what} | {ours} | {floor} | {median:.2} × ({least:.2}–{most:.2}) | {bar_text} | {verdict} |");
+    println!(
+        "| {what} | {ours} | {floor} | {median:.2} × ({least:.2}–{most:.2}) | {bar_text} | {verdict} |"
+    );
 }
 
 /// Prints a row of rates in a table of ratios; the bar applies to our own figure.

@@ -26,7 +26,11 @@ fn request(id: &str) -> Vec<u8> {
 }
 
 fn accepted(answer: &[u8]) {
-    assert!(answer.windows(10).any(|part| part == b"\"Accepted\""), "{}", String::from_utf8_lossy(answer));
+    assert!(
+        answer.windows(10).any(|part| part == b"\"Accepted\""),
+        "{}",
+        String::from_utf8_lossy(answer)
+    );
 }
 
 /// Measures accepting alone: a task that sleeps occupies the only place to run.
@@ -46,7 +50,8 @@ pub(crate) fn run() {
         request(&format!("task-{number}"))
     };
     let other = request("other");
-    let pair = take_turns(TASKS, || accepted(line.ask(&next())), || assert!(!peer.ask(&other).is_empty()));
+    let pair =
+        take_turns(TASKS, || accepted(line.ask(&next())), || assert!(!peer.ask(&other).is_empty()));
     rows("`async.bash` accepted : the same TLS, one write and fdatasync", &pair, Bar::AtMost(1.5));
     let pair = take_turns(TASKS, || accepted(line.ask(&next())), || floor.write());
     rows("`async.bash` accepted, TLS and all : one write and fdatasync alone", &pair, Bar::None);
@@ -71,7 +76,10 @@ pub(crate) fn run() {
         line.answer();
     }
     let ratio = Ratio::of(
-        ours.iter().zip(&floors).map(|(ours, floor)| floor.as_secs_f64() / ours.as_secs_f64()).collect(),
+        ours.iter()
+            .zip(&floors)
+            .map(|(ours, floor)| floor.as_secs_f64() / ours.as_secs_f64())
+            .collect(),
     );
     let (ours, floor) = (median(&mut ours), median(&mut floors));
     let what = format!("{AT_ONCE} tasks accepted at once : {AT_ONCE} syncs in turn, times faster");
@@ -82,7 +90,13 @@ pub(crate) fn run() {
 fn rows(what: &str, pair: &Pair, bar: Bar) {
     for (percent, bar) in [(50, bar), (99, Bar::None)] {
         let (ours, floor) = pair.at(percent);
-        table::ratio(&format!("{what}, p{percent}"), &us(ours), &us(floor), &pair.ratio(percent), bar);
+        table::ratio(
+            &format!("{what}, p{percent}"),
+            &us(ours),
+            &us(floor),
+            &pair.ratio(percent),
+            bar,
+        );
     }
 }
 

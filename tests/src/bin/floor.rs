@@ -24,7 +24,8 @@ use tokio_rustls::client::TlsStream;
 
 use e2e::Synced;
 
-const INIT: &[u8] = b"{\"method\":\"init\",\"hostname\":\"floor\",\"version\":\"0\",\"protocol\":1}\n";
+const INIT: &[u8] =
+    b"{\"method\":\"init\",\"hostname\":\"floor\",\"version\":\"0\",\"protocol\":1}\n";
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -51,17 +52,19 @@ async fn connect(address: &str, dir: &Path) -> io::Result<TlsStream<TcpStream>> 
     while stream.read_u8().await? != b'\n' {}
 
     let pem = |name: &str| std::fs::read(dir.join(name));
-    let certificate = |name: &str| CertificateDer::from_pem_slice(&pem(name)?).map_err(io::Error::other);
+    let certificate =
+        |name: &str| CertificateDer::from_pem_slice(&pem(name)?).map_err(io::Error::other);
     let mut roots = RootCertStore::empty();
     roots.add(certificate("ca.pem")?).map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_slice(&pem("agent.key")?).map_err(io::Error::other)?;
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .and_then(|builder| {
-            let chain = vec![certificate("agent.pem").expect("PEM")];
-            builder.with_root_certificates(roots).with_client_auth_cert(chain, key)
-        })
-        .map_err(io::Error::other)?;
+    let mut config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .and_then(|builder| {
+                let chain = vec![certificate("agent.pem").expect("PEM")];
+                builder.with_root_certificates(roots).with_client_auth_cert(chain, key)
+            })
+            .map_err(io::Error::other)?;
     config.alpn_protocols = vec![agent_wire::ALPN.to_vec()];
     let name = ServerName::try_from("config.cargo.com").expect("a name");
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
@@ -73,7 +76,11 @@ async fn connect(address: &str, dir: &Path) -> io::Result<TlsStream<TcpStream>> 
 
 /// Replies to all lines of one read with one write, as the agent does, after calling `each` once
 /// per line.
-async fn answer(mut stream: TlsStream<TcpStream>, bytes: u32, mut each: impl FnMut()) -> io::Result<()> {
+async fn answer(
+    mut stream: TlsStream<TcpStream>,
+    bytes: u32,
+    mut each: impl FnMut(),
+) -> io::Result<()> {
     let mut line = vec![b'x'; bytes as usize];
     *line.last_mut().expect("BYTES is not zero") = b'\n';
     let mut buffer = vec![0; 16 << 10];

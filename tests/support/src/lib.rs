@@ -11,11 +11,14 @@ mod processes;
 mod scratch;
 mod wait;
 
-pub use corpus::check_corpus;
 pub use command::output;
+pub use corpus::check_corpus;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, process, processes, processes_with};
 pub use scratch::Scratch;
-pub use wait::{DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_some_within, wait_until};
+pub use wait::{
+    DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_some_within,
+    wait_until,
+};

@@ -20,7 +20,9 @@ pub fn in_mount_namespace(binds: &[(&Path, &str)]) -> Vec<String> {
         script.push_str(&format!("mount --bind '{}' '{over}'\n", from.display()));
     }
     script.push_str("exec \"$@\"");
-    ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
+    ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// Runs a command and waits for its success.
@@ -53,8 +55,11 @@ impl NetworkPair {
     pub fn lay() -> Self {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("we are root");
         // The agent's namespace lives as long as this process waits for input.
-        let holder =
-            Command::new("unshare").args(["-n", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let holder = Command::new("unshare")
+            .args(["-n", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
         let pair = Self { holder: holder.expect("unshare is installed") };
         let pid = pair.holder.id().to_string();
         let own = std::fs::read_link("/proc/thread-self/ns/net").expect("/proc");
@@ -115,7 +120,8 @@ impl NetworkPair {
 
     fn on_agents_side(&self, words: &[&str]) {
         let wrapper = self.wrapper();
-        let all: Vec<&str> = wrapper.iter().map(String::as_str).chain(words.iter().copied()).collect();
+        let all: Vec<&str> =
+            wrapper.iter().map(String::as_str).chain(words.iter().copied()).collect();
         run(&all);
     }
 }

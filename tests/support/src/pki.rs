@@ -97,10 +97,12 @@ impl Pki {
         let mut roots = RootCertStore::empty();
         roots.add(self.ca.der().clone()).expect("our CA");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            .expect("a verifier");
-        let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("PEM")];
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .expect("a verifier");
+        let chain =
+            vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("PEM")];
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("PEM");
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)

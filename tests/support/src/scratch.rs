@@ -30,7 +30,8 @@ impl Scratch {
     /// # Panics
     /// When a folder that was created cannot be removed again.
     pub fn where_accepted(name: &str, accepts: impl Fn(&Path) -> bool) -> Option<Self> {
-        let executable = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+        let executable =
+            std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").canonicalize().ok();
         for place in [executable, home, target].into_iter().flatten() {

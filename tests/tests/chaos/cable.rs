@@ -21,8 +21,12 @@ impl Cable {
         let target: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
         let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
         let over: Arc<AtomicBool> = Arc::default();
-        let (port, to, streams, ended) =
-            (listener.try_clone().expect("a descriptor"), target.clone(), open.clone(), over.clone());
+        let (port, to, streams, ended) = (
+            listener.try_clone().expect("a descriptor"),
+            target.clone(),
+            open.clone(),
+            over.clone(),
+        );
         let accepting = thread::spawn(move || {
             for near in port.incoming() {
                 if ended.load(Ordering::SeqCst) {

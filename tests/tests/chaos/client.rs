@@ -54,7 +54,8 @@ impl Client {
         let body = answer.body_mut().with_config().limit(1 << 30).read_to_string().ok()?;
         let value: Value = serde_json::from_str(&body).ok()?;
         let results = value["results"].as_array()?.clone();
-        let last = results.iter().filter_map(|result| result["sequence"].as_u64()).max().unwrap_or(after);
+        let last =
+            results.iter().filter_map(|result| result["sequence"].as_u64()).max().unwrap_or(after);
         Some((results.into_iter().map(|result| result["result"].clone()).collect(), last))
     }
 }

@@ -106,7 +106,8 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
         for _ in 0..kills {
             // Sometimes two kills in quick succession: the second hits a program that is
             // recovering.
-            let pause = if random.below(4) == 0 { random.below(40) } else { 100 + random.below(700) };
+            let pause =
+                if random.below(4) == 0 { random.below(40) } else { 100 + random.below(700) };
             thread::sleep(Duration::from_millis(pause));
             match random.below(10) {
                 0..=5 => {
@@ -138,7 +139,9 @@ fn random_kills_and_cuts_lose_no_task_and_run_none_twice() {
     let mut interrupted = 0;
     for (id, kind) in &accepted {
         let (kind, starts) = (&KINDS[*kind], starts(&marks, id));
-        let [result] = &results[id][..] else { panic!("{id}: stored more than once: {:?}", results[id]) };
+        let [result] = &results[id][..] else {
+            panic!("{id}: stored more than once: {:?}", results[id])
+        };
         if result["retcode"] == 3035 {
             interrupted += 1;
             assert!(starts <= 1, "{id} was interrupted but ran {starts} times");
@@ -171,9 +174,11 @@ fn small_disk(at: &Path) {
     use nix::mount::{MsFlags, mount};
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("we are root");
     let none: Option<&str> = None;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("a namespace of our own");
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .expect("a namespace of our own");
     std::fs::create_dir_all(at).unwrap();
-    mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("size=1m,mode=0700")).expect("a tmpfs");
+    mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("size=1m,mode=0700"))
+        .expect("a tmpfs");
 }
 
 #[test]
@@ -189,7 +194,8 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
     let (client, marks) = (site.client(), site.marks());
     let mut accepted = Vec::new();
     let mut submit = |id: String, work: &str| {
-        let answer = client.submit(&id, &format!("echo {id} >> {}; {work}", mark(&marks, &id).display()));
+        let answer =
+            client.submit(&id, &format!("echo {id} >> {}; {work}", mark(&marks, &id).display()));
         if answer["resp"] == "success" {
             accepted.push(id);
         }
@@ -214,7 +220,9 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
     wait_some_within(SETTLE, "every accepted task has its result", || {
         let (more, last) = client.results(after)?;
         after = last;
-        results.extend(more.into_iter().map(|result| (result["id"].as_str().unwrap().to_owned(), result)));
+        results.extend(
+            more.into_iter().map(|result| (result["id"].as_str().unwrap().to_owned(), result)),
+        );
         accepted.iter().all(|id| results.contains_key(id)).then_some(())
     });
     let whole: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
@@ -225,7 +233,11 @@ fn a_full_disk_rejects_new_tasks_and_loses_no_result() {
             assert_eq!(starts(&marks, id), 0, "{id}: {result}");
             continue;
         }
-        assert_eq!((starts(&marks, id), &result["retcode"]), (1, &Value::from(0)), "{id}: {result}");
+        assert_eq!(
+            (starts(&marks, id), &result["retcode"]),
+            (1, &Value::from(0)),
+            "{id}: {result}"
+        );
         if id.starts_with("long") {
             let text = result["data"].as_str().unwrap();
             // The four compete for the remaining space: one may get none.

@@ -30,8 +30,14 @@ impl Site {
         let scratch = Scratch::new("chaos");
         let state = state(scratch.path());
         std::fs::create_dir_all(scratch.file("marks")).expect("the directory is ours");
-        let mut site =
-            Self { scratch, state, ports: None, controller: None, agent: None, cable: Cable::new() };
+        let mut site = Self {
+            scratch,
+            state,
+            ports: None,
+            controller: None,
+            agent: None,
+            cable: Cable::new(),
+        };
         site.start_controller();
         site.start_agent();
         site
@@ -49,7 +55,14 @@ impl Site {
         let any = "127.0.0.1:0".parse().expect("an address");
         let (listen, http) = self.ports.unwrap_or((any, any));
         let child = Command::new(binary("BasicAgentController"))
-            .args(["--listen", &listen.to_string(), "--http", &http.to_string(), "--dev-host", HOST])
+            .args([
+                "--listen",
+                &listen.to_string(),
+                "--http",
+                &http.to_string(),
+                "--dev-host",
+                HOST,
+            ])
             .arg("--dev")
             .arg(self.scratch.file("dev"))
             .arg("--ready-file")
@@ -61,7 +74,8 @@ impl Site {
         self.controller = Some(child);
         let text = wait_some("the controller is ready", || std::fs::read_to_string(&ready).ok());
         let ready: Value = serde_json::from_str(&text).expect("the ready file is JSON");
-        let address = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let address =
+            |value: &Value| value.as_str().and_then(|text| text.parse().ok()).expect("an address");
         let ports = (address(&ready["listen"][0]), address(&ready["http"]));
         self.cable.lay_to(ports.0);
         self.ports = Some(ports);
@@ -130,7 +144,8 @@ impl Drop for Site {
                 lines[lines.len().saturating_sub(60)..].join("\n")
             };
             eprintln!("--- the agent's log ---\n{}", tail(self.agent_log()));
-            let log = std::fs::read_to_string(self.scratch.file("controller.log")).unwrap_or_default();
+            let log =
+                std::fs::read_to_string(self.scratch.file("controller.log")).unwrap_or_default();
             eprintln!("--- the controller's log ---\n{}", tail(log));
         }
     }

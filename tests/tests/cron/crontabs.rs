@@ -13,7 +13,8 @@ async fn created_changed_and_removed_crontabs_take_effect() {
     assert!(jobs[0]["name"].as_str().unwrap().starts_with("first:root:"), "{jobs:?}");
     assert_eq!(jobs[0]["file"], file(&agent, "cron.d/first").to_str().unwrap(), "{jobs:?}");
     let name = jobs[0]["name"].clone();
-    let refused = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": name})).await;
+    let refused =
+        ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": name})).await;
     assert_eq!(refused["retcode"], 3021, "a crontab's job was removed by request: {refused}");
     let broken = format!(
         "SHELL=/bin/sh\nGREETING=hello\n61 * * * * * root true\n* * * * * * nobody-such true\n\

@@ -6,7 +6,8 @@ use super::*;
 async fn a_job_due_every_second_runs_once_a_second_and_delivers_its_results() {
     let (_server, agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
-    let answer = set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
+    let answer =
+        set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     assert_eq!(answer["data"]["next"].as_array().unwrap().len(), 5, "{answer}");
     assert_eq!(answer["data"]["schedule"], "* * * * * *", "{answer}");
@@ -29,7 +30,8 @@ async fn a_job_due_every_second_runs_once_a_second_and_delivers_its_results() {
     let gone = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
     assert_eq!(gone["resp"], "success", "{gone}");
     assert!(list(&mut channel).await.is_empty());
-    let again = ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
+    let again =
+        ask(&mut channel, json!({"id": "r", "method": "cron.remove", "name": "tick"})).await;
     assert_eq!(again["resp"], "success", "removing is not idempotent: {again}");
 }
 
@@ -58,8 +60,12 @@ async fn jobs_run_without_a_controller_and_their_results_are_delivered_later() {
 async fn a_due_run_starts_once_across_kill_9() {
     let (server, mut agent, mut channel) = connected().await;
     let path = file(&agent, "runs");
-    set(&mut channel, "tick", json!({"schedule": "* * * * * *", "overlap": "allow", "cmd": append(&path)}))
-        .await;
+    set(
+        &mut channel,
+        "tick",
+        json!({"schedule": "* * * * * *", "overlap": "allow", "cmd": append(&path)}),
+    )
+    .await;
     for round in 1..=4 {
         until_lines(&path, 2 * round).await;
         agent.restart();
@@ -85,7 +91,8 @@ async fn a_due_run_starts_once_across_kill_9() {
 #[tokio::test]
 async fn overlap_skips_queues_or_allows() {
     let (_server, agent, mut channel) = connected().await;
-    let command = |path: &Path| format!("echo start >> {0}; sleep 2.5; echo end >> {0}", path.display());
+    let command =
+        |path: &Path| format!("echo start >> {0}; sleep 2.5; echo end >> {0}", path.display());
     for overlap in ["skip", "queue", "allow"] {
         let path = file(&agent, overlap);
         let fields = json!({"schedule": "* * * * * *", "overlap": overlap, "cmd": command(&path)});
@@ -119,7 +126,8 @@ async fn a_job_keeps_its_definition_across_a_restart_and_is_replaced_by_name() {
     assert_eq!(list(&mut channel).await, listed);
     set(&mut channel, "nightly", fields).await;
     assert_eq!(list(&mut channel).await, listed, "repeating the request changed the job");
-    set(&mut channel, "nightly", json!({"schedule": "@daily", "cmd": "false", "enabled": false})).await;
+    set(&mut channel, "nightly", json!({"schedule": "@daily", "cmd": "false", "enabled": false}))
+        .await;
     let changed = list(&mut channel).await;
     assert_eq!((changed.len(), &changed[0]["cmd"]), (1, &json!("false")), "{changed:?}");
     assert_eq!(changed[0]["next"], json!([]), "a disabled job is still due");
@@ -191,11 +199,13 @@ async fn unacknowledged_results_do_not_stop_jobs() {
     config.extra = "[tasks]\nmax_kept = 3\n".to_owned();
     let agent = Agent::start(&pki, config);
     let mut channel = server.channel().await;
-    let asked = ask(&mut channel, json!({"id": "mine", "method": "async.bash", "cmd": "true"})).await;
+    let asked =
+        ask(&mut channel, json!({"id": "mine", "method": "async.bash", "cmd": "true"})).await;
     assert_eq!(asked["message"], "Accepted", "{asked}");
     let path = file(&agent, "runs");
     set(&mut channel, "tick", json!({"schedule": "* * * * * *", "cmd": append(&path)})).await;
     until_lines(&path, 5).await;
-    let mine = ask(&mut channel, json!({"id": "s", "method": "async.status", "task": "mine"})).await;
+    let mine =
+        ask(&mut channel, json!({"id": "s", "method": "async.status", "task": "mine"})).await;
     assert_eq!(mine["data"]["state"], "ended", "a requested task's result was dropped: {mine}");
 }

@@ -29,7 +29,8 @@ async fn list(channel: &mut Channel) -> Vec<Value> {
 }
 
 async fn history(channel: &mut Channel, name: &str) -> Vec<Value> {
-    let answer = ask(channel, json!({"id": "history", "method": "cron.history", "name": name})).await;
+    let answer =
+        ask(channel, json!({"id": "history", "method": "cron.history", "name": name})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     answer["data"].as_array().unwrap().clone()
 }
@@ -85,7 +86,8 @@ fn crontab(agent: &Agent, name: &str, text: &str, mode: u32) {
 async fn until_jobs(channel: &mut Channel, jobs: usize, problems: usize) -> Value {
     let end = Instant::now() + DEADLINE;
     loop {
-        let info = ask(channel, json!({"id": "info", "method": "agent.info"})).await["data"].clone();
+        let info =
+            ask(channel, json!({"id": "info", "method": "agent.info"})).await["data"].clone();
         let found = info["crontab_problems"].as_array().map_or(0, Vec::len);
         if info["jobs"] == jobs && found == problems {
             return info;

@@ -22,7 +22,11 @@ async fn an_invalid_task_is_rejected_and_leaves_no_trace() {
     ];
     for (request, retcode) in table {
         let answer = ask(&mut channel, &request).await;
-        assert_eq!((&answer["resp"], &answer["retcode"]), (&json!("failed"), &json!(retcode)), "{answer}");
+        assert_eq!(
+            (&answer["resp"], &answer["retcode"]),
+            (&json!("failed"), &json!(retcode)),
+            "{answer}"
+        );
     }
     let list = ask(&mut channel, &json!({"id": "l", "method": "async.list"})).await;
     assert_eq!(list["data"], json!([]));
@@ -63,9 +67,13 @@ async fn beyond_the_bounds_tasks_are_rejected_until_an_acknowledgement_makes_roo
 async fn a_tasks_limits_are_enforced_or_the_task_is_rejected() {
     let (_server, _agent, mut channel) = connected().await;
     let many = "for i in {1..30}; do sleep 5 & done; echo never";
-    let answer = ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}, "timeout": 1}))).await;
+    let answer =
+        ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}, "timeout": 1}))).await;
     if answer["retcode"] == 3033 {
-        assert!(answer["message"].as_str().unwrap().contains("cannot be limited on this host"), "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains("cannot be limited on this host"),
+            "{answer}"
+        );
         eprintln!("SKIPPED (needs root): {answer}");
         return;
     }

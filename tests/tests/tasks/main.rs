@@ -8,8 +8,8 @@ mod results;
 mod survival;
 
 use e2e::{
-    Agent, AgentConfig, Channel, Pki, Server, connected, eventually, in_mount_namespace, needs_root,
-    processes_with,
+    Agent, AgentConfig, Channel, Pki, Server, connected, eventually, in_mount_namespace,
+    needs_root, processes_with,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -62,7 +62,11 @@ async fn ask(channel: &mut Channel, request: &Value) -> Value {
 
 async fn accept(channel: &mut Channel, id: &str, cmd: &str, fields: Value) {
     let answer = ask(channel, &task(id, cmd, fields)).await;
-    assert_eq!((&answer["resp"], &answer["message"]), (&json!("success"), &json!("Accepted")), "{answer}");
+    assert_eq!(
+        (&answer["resp"], &answer["message"]),
+        (&json!("success"), &json!("Accepted")),
+        "{answer}"
+    );
 }
 
 async fn result(channel: &mut Channel, id: &str) -> Value {

@@ -5,12 +5,16 @@ use super::*;
 #[tokio::test]
 async fn a_result_is_redelivered_until_it_is_acknowledged() {
     let (server, mut agent, mut channel) = connected().await;
-    accept(&mut channel, "one", "echo out; echo err >&2; exit 3", json!({"stderr": "separate"})).await;
+    accept(&mut channel, "one", "echo out; echo err >&2; exit 3", json!({"stderr": "separate"}))
+        .await;
     let first = result(&mut channel, "one").await;
     assert_eq!((&first["resp"], &first["retcode"]), (&json!("success"), &json!(3)), "{first}");
     assert_eq!((&first["data"], &first["stderr"]), (&json!("out\n"), &json!("err\n")), "{first}");
     let usage = &first["usage"];
-    assert!(usage["wall"].as_f64().unwrap() > 0.0 && usage["max_rss_kib"].as_u64().unwrap() > 100, "{first}");
+    assert!(
+        usage["wall"].as_f64().unwrap() > 0.0 && usage["max_rss_kib"].as_u64().unwrap() > 100,
+        "{first}"
+    );
     assert!(first["started"].as_str().unwrap() <= first["ended"].as_str().unwrap(), "{first}");
     drop(channel);
     let mut channel = server.channel().await;
@@ -54,7 +58,11 @@ async fn a_repeated_task_is_known_and_another_task_with_its_id_is_rejected() {
     result(&mut channel, "one").await;
     acknowledge(&mut channel, "one").await;
     let known = ask(&mut channel, &request).await;
-    assert_eq!((&known["message"], &known["data"]["state"]), (&json!("Known"), &json!("ended")), "{known}");
+    assert_eq!(
+        (&known["message"], &known["data"]["state"]),
+        (&json!("Known"), &json!("ended")),
+        "{known}"
+    );
     assert_eq!(std::fs::read_to_string(mark).unwrap(), "x\n", "the task did not run exactly once");
 }
 
@@ -62,9 +70,13 @@ async fn a_repeated_task_is_known_and_another_task_with_its_id_is_rejected() {
 async fn output_is_read_by_offset_while_the_task_runs_and_after() {
     let (_server, agent, mut channel) = connected().await;
     let go = agent.scratch().file("go");
-    let cmd = format!("printf 'a\\303'; until [ -e {} ]; do sleep 0.02; done; printf '\\244b'", go.display());
+    let cmd = format!(
+        "printf 'a\\303'; until [ -e {} ]; do sleep 0.02; done; printf '\\244b'",
+        go.display()
+    );
     accept(&mut channel, "one", &cmd, json!({})).await;
-    let read = |offset: u64| json!({"id": "r", "method": "async.output", "task": "one", "offset": offset});
+    let read =
+        |offset: u64| json!({"id": "r", "method": "async.output", "task": "one", "offset": offset});
     let first = loop {
         let answer = ask(&mut channel, &read(0)).await;
         if answer["data"]["next"] != 0 {
@@ -79,10 +91,18 @@ async fn output_is_read_by_offset_while_the_task_runs_and_after() {
     let rest = ask(&mut channel, &read(1)).await;
     assert_eq!(rest["data"], json!({"offset": 1, "next": 4, "ended": true, "text": "äb"}));
     let behind = ask(&mut channel, &read(100)).await;
-    assert_eq!((&behind["data"]["text"], &behind["data"]["ended"]), (&json!(""), &json!(true)), "{behind}");
+    assert_eq!(
+        (&behind["data"]["text"], &behind["data"]["ended"]),
+        (&json!(""), &json!(true)),
+        "{behind}"
+    );
     acknowledge(&mut channel, "one").await;
     let gone = ask(&mut channel, &read(0)).await;
-    assert_eq!((&gone["data"]["text"], &gone["data"]["ended"]), (&json!(""), &json!(true)), "{gone}");
+    assert_eq!(
+        (&gone["data"]["text"], &gone["data"]["ended"]),
+        (&json!(""), &json!(true)),
+        "{gone}"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +111,10 @@ async fn a_flood_of_output_is_bounded_on_disk_and_its_head_and_tail_are_reported
     accept(&mut channel, "one", "seq 1 1000000", json!({"max_output": 1000})).await;
     let over = result(&mut channel, "one").await;
     let text = over["data"].as_str().unwrap();
-    assert!(text.starts_with("1\n2\n") && text.ends_with("1000000\n") && text.len() <= 1000, "{text}");
+    assert!(
+        text.starts_with("1\n2\n") && text.ends_with("1000000\n") && text.len() <= 1000,
+        "{text}"
+    );
     assert_eq!(over["dropped"].as_u64().unwrap() + text.len() as u64, 6_888_896);
     let files = std::fs::read_dir(agent.scratch().file("state/tasks")).unwrap().flatten();
     let size: u64 = files
@@ -129,7 +152,8 @@ async fn a_hundred_tasks_at_once_run_in_turn_and_each_result_is_delivered_once()
         }
     }
     let list =
-        ask(&mut channel, &json!({"id": "l", "method": "async.list", "after": "t-9", "limit": 5})).await;
+        ask(&mut channel, &json!({"id": "l", "method": "async.list", "after": "t-9", "limit": 5}))
+            .await;
     let ids: Vec<_> = list["data"].as_array().unwrap().iter().map(|task| &task["task"]).collect();
     assert_eq!(ids, ["t-10", "t-11", "t-12", "t-13", "t-14"]);
 }

@@ -47,16 +47,19 @@ async fn a_waiting_task_is_cancelled_at_once_and_a_running_task_with_its_process
     accept(&mut channel, "waits", &format!("touch {}", mark.display()), json!({})).await;
     eventually("the task runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
     for _ in 0..2 {
-        let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "waits"})).await;
+        let answer =
+            ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "waits"})).await;
         assert_eq!(answer["data"]["state"], "ended", "{answer}");
     }
     assert_eq!(result(&mut channel, "waits").await["retcode"], 3034);
-    let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "runs"})).await;
+    let answer =
+        ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "runs"})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     assert_eq!(result(&mut channel, "runs").await["retcode"], 3034);
     assert_eq!(processes_with(&format!("sleep {marker}")), []);
     assert!(!mark.exists(), "a task cancelled before its turn ran");
-    let answer = ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "none"})).await;
+    let answer =
+        ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "none"})).await;
     assert_eq!(answer["retcode"], 3024, "{answer}");
 }
 
@@ -94,8 +97,10 @@ async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end(
     kill_supervisors(&agent);
     let over = result(&mut channel, "one").await;
     assert_eq!((&over["retcode"], &over["data"]), (&json!(3035), &json!("begun\n")), "{over}");
-    eventually("no process of the task is left", || processes_with(&format!("sleep {marker}")).is_empty())
-        .await;
+    eventually("no process of the task is left", || {
+        processes_with(&format!("sleep {marker}")).is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! A calendar of excluded days, for the items `nC` of an expression: holidays, weekends, closures.
 //!
-//! The scheduler reads the file of a job's `calendar` setting with it, so does `cron next --calendar`;
-//! the engine asks it for one day after another. It opens no file. It rejects a file with any invalid
-//! line, because a job would run on a holiday that was skipped.
+//! The scheduler reads the file of a job's `calendar` setting with it, so does `cron next
+//! --calendar`; the engine asks it for one day after another. It opens no file. It rejects a file
+//! with any invalid line, because a job would run on a holiday that was skipped.
 //!
 //! ```text
 //! # comments and empty lines
@@ -14,8 +14,8 @@
 //! 2026-05-01  # Labour Day   a comment may follow
 //! ```
 //!
-//! A day is excluded if any line says so. Years have four digits, months and days two; weekdays are SUN, MON,
-//! TUE, WED, THU, FRI, SAT in any case.
+//! A day is excluded if any line says so. Years have four digits, months and days two; weekdays are
+//! SUN, MON, TUE, WED, THU, FRI, SAT in any case.
 
 use crate::blanks::BLANKS;
 use crate::date::Date;
@@ -28,8 +28,8 @@ const MAX_BYTES: usize = 256 << 10;
 
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// A set of excluded days. A calendar's text has at most 256 kB, some 20,000 lines; each date or range
-/// takes 8 bytes.
+/// A set of excluded days. A calendar's text has at most 256 kB, some 20,000 lines; each date or
+/// range takes 8 bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
     /// Bit 0: Sundays.
@@ -80,15 +80,18 @@ impl Calendar {
             || next.checked_sub(1).is_some_and(|index| days <= self.spans[index].1)
     }
 
-    /// Returns which of the 64 days from `from` on (days since 1970-01-01) are excluded: bit 0 for the first.
+    /// Returns which of the 64 days from `from` on (days since 1970-01-01) are excluded: bit 0 for
+    /// the first.
     pub(crate) fn excluded_from(&self, from: i32) -> u64 {
         // Bit 0 for the weekday of the first day, then week after week.
         let weekdays = u64::from(self.weekdays);
         let week = ((weekdays | weekdays << 7) >> civil::weekday(from)) & 0x7f;
         let mut excluded = (0..64).step_by(7).fold(0, |days, week_begin| days | week << week_begin);
         let next = self.spans.partition_point(|&(_, last)| last < from);
-        for &(first, last) in self.spans[next..].iter().take_while(|&&(first, _)| first - from < 64) {
-            excluded |= u64::MAX << (first - from).max(0) & u64::MAX >> (63 - (last - from).min(63));
+        for &(first, last) in self.spans[next..].iter().take_while(|&&(first, _)| first - from < 64)
+        {
+            excluded |=
+                u64::MAX << (first - from).max(0) & u64::MAX >> (63 - (last - from).min(63));
         }
         if self.yearly != [0; 12] {
             let (mut year, mut month, day) = civil::date(from);
@@ -232,13 +235,21 @@ mod tests {
         ] {
             assert!(calendar.excludes(date), "{date:?}");
         }
-        for date in [day(2026, 12, 24), day(2025, 12, 25), day(2027, 2, 26), day(2027, 3, 5), day(2027, 3, 8)]
-        {
+        for date in [
+            day(2026, 12, 24),
+            day(2025, 12, 25),
+            day(2027, 2, 26),
+            day(2027, 3, 5),
+            day(2027, 3, 8),
+        ] {
             assert!(!calendar.excludes(date), "{date:?}");
         }
         assert_eq!(calendar.spans.len(), 2);
         assert_eq!(Calendar::parse("").unwrap(), Calendar::default());
-        assert_eq!(Calendar::parse("FRI-MON").unwrap(), Calendar::parse("MON\nFRI\nSUN\nSAT").unwrap());
+        assert_eq!(
+            Calendar::parse("FRI-MON").unwrap(),
+            Calendar::parse("MON\nFRI\nSUN\nSAT").unwrap()
+        );
     }
 
     #[test]
@@ -266,7 +277,10 @@ mod tests {
     #[test]
     fn what_is_no_day_is_told_with_its_place() {
         for (text, wanted) in [
-            ("SAT\n  Saturday\n", "line 2, column 3: \"Saturday\" is not a day: expected 2026-12-25"),
+            (
+                "SAT\n  Saturday\n",
+                "line 2, column 3: \"Saturday\" is not a day: expected 2026-12-25",
+            ),
             ("2026-02-29", "line 1, column 9: \"29\": that month has the days 01 to 28"),
             ("2026-13-01", "line 1, column 6: \"13\": months are 01 to 12"),
             ("02-30", "line 1, column 4: \"30\": that month has the days 01 to 29"),
@@ -328,6 +342,8 @@ mod tests {
     fn following(date: Date) -> Date {
         let (year, month) = (date.year(), date.month());
         let next_month = || Date::new(year, month + 1, 1);
-        Date::new(year, month, date.day() + 1).or_else(next_month).unwrap_or_else(|| day(year + 1, 1, 1))
+        Date::new(year, month, date.day() + 1)
+            .or_else(next_month)
+            .unwrap_or_else(|| day(year + 1, 1, 1))
     }
 }

@@ -1,5 +1,5 @@
-//! The matching days of a month (docs/schedules.md rules 12 to 18 and 20), as a word with bit `d` for
-//! day `d`.
+//! The matching days of a month (docs/schedules.md rules 12 to 18 and 20), as a word with bit `d`
+//! for day `d`.
 
 use crate::calendar::Calendar;
 
@@ -7,18 +7,26 @@ use crate::expression::Expression;
 use agent_zone::civil::weekday;
 use std::iter;
 
-/// Returns the matching days of a month of `length` days whose first is `first` days after 1970-01-01.
-/// The caller applies the month field (rule 19).
-pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar: Option<&Calendar>) -> u32 {
+/// Returns the matching days of a month of `length` days whose first is `first` days after
+/// 1970-01-01. The caller applies the month field (rule 19).
+pub(crate) fn matching(
+    expression: &Expression,
+    first: i32,
+    length: u8,
+    calendar: Option<&Calendar>,
+) -> u32 {
     let month = Month { first, length, weekday: weekday(first), calendar };
     let (days, week) = (&expression.month_days, &expression.week_days);
     let all = (u32::MAX >> (31 - length)) & !1;
     let mut by_month = days.numbers;
-    members(days.last).for_each(|before| by_month |= month.bit(i32::from(length) - i32::from(before)));
+    members(days.last)
+        .for_each(|before| by_month |= month.bit(i32::from(length) - i32::from(before)));
     members(days.last_working)
         .filter(|&before| before < length)
         .for_each(|before| by_month |= month.nearest_working(length - before));
-    members(days.working).filter(|&day| day <= length).for_each(|day| by_month |= month.nearest_working(day));
+    members(days.working)
+        .filter(|&day| day <= length)
+        .for_each(|day| by_month |= month.nearest_working(day));
     if days.open != 0 {
         by_month |= month.open_from(days.open & all);
     }
@@ -37,8 +45,8 @@ pub(crate) fn matching(expression: &Expression, first: i32, length: u8, calendar
     all & if expression.either() { by_month | by_week } else { by_month & by_week }
 }
 
-/// Returns whether any day of the Gregorian cycle matches, with no day excluded (rule 20). Within its 400 years each month
-/// begins on each weekday, and February does so in both lengths.
+/// Returns whether any day of the Gregorian cycle matches, with no day excluded (rule 20). Within
+/// its 400 years each month begins on each weekday, and February does so in both lengths.
 pub(crate) fn exist(expression: &Expression) -> bool {
     const LENGTHS: [(u8, u16); 4] =
         [(31, 0b1_0101_1010_1010), (30, 0b0_1010_0101_0000), (29, 0b100), (28, 0b100)];
@@ -48,7 +56,8 @@ pub(crate) fn exist(expression: &Expression) -> bool {
     })
 }
 
-/// The days before day 1 that matter for `nC` in day-of-week: day 1 may end a week that began there.
+/// The days before day 1 that matter for `nC` in day-of-week: day 1 may end a week that began
+/// there.
 const BEFORE: i32 = 5;
 
 struct Month<'a> {
@@ -91,7 +100,8 @@ impl Month<'_> {
         self.calendar.map_or(0, |calendar| calendar.excluded_from(self.first - 1 - BEFORE))
     }
 
-    /// Returns, for each day of the set, the first day from it on within the month that is not excluded.
+    /// Returns, for each day of the set, the first day from it on within the month that is not
+    /// excluded.
     fn open_from(&self, set: u32) -> u32 {
         self.first_open((u64::from(set)) << BEFORE, 31)
     }
@@ -104,8 +114,9 @@ impl Month<'_> {
         self.first_open((0..6).fold(0, |days, weeks| days | week << (7 * weeks)), 7)
     }
 
-    /// Returns, for each of the days, the first of `count` days from it on that is not excluded; days are
-/// numbered as in [`Self::excluded`].
+    /// Returns, for each of the days, the first of `count` days from it on that is not excluded;
+    /// days are
+    /// numbered as in [`Self::excluded`].
     fn first_open(&self, mut days: u64, many: u8) -> u32 {
         let excluded = self.excluded();
         let mut open = 0;

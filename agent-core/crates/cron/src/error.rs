@@ -67,7 +67,9 @@ impl fmt::Display for Error {
                 write!(f, "\"{item}\" at column {}: {message}", offset + 1)
             }
             Self::NeverFires { message } => write!(f, "never fires: {message}"),
-            Self::Calendar { line, column, message } => write!(f, "line {line}, column {column}: {message}"),
+            Self::Calendar { line, column, message } => {
+                write!(f, "line {line}, column {column}: {message}")
+            }
             Self::Zone { name, message } => write!(f, "time zone \"{name}\": {message}"),
         }
     }
@@ -79,7 +81,9 @@ impl std::error::Error for Error {}
 pub(crate) fn quoted(text: &str) -> String {
     let mut short = String::new();
     for part in text.chars().map(char::escape_debug) {
-        if short.len() + part.len() * 4 > MAX_QUOTED && short.len() + part.to_string().len() > MAX_QUOTED {
+        if short.len() + part.len() * 4 > MAX_QUOTED
+            && short.len() + part.to_string().len() > MAX_QUOTED
+        {
             break;
         }
         short.extend(part);

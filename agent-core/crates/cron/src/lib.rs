@@ -1,13 +1,16 @@
 //! Schedules: when a job runs next, and when it ran before, by the rules of docs/schedules.md.
 //!
-//! The agent's scheduler and `BasicAgentCtl cron` call it. It is pure: time comes in
-//! as Unix seconds and goes out as Unix seconds, and the only files it opens are those of the zone database
-//! ([`Zones`]). It rejects text whose meaning it would have to guess, with the place and a correct form.
+//! The agent's scheduler and `BasicAgentCtl cron` call it. It is pure: time comes in as Unix
+//! seconds and goes out as Unix seconds, and the only files it opens are those of the zone database
+//! ([`Zones`]). It rejects text whose meaning it would have to guess, with the place and a correct
+//! form.
 //!
-//! The engine is the crate `cron`, used only where it is exact: for plain numbers on a clock that never changes. In a zone its times go back when clocks do: in New York, at 01:10 after the clocks went back
-//! from 02:00 to 01:00, its next `0 */30 * * * *` is 01:30 of the first pass, 40 minutes ago, so that a loop that
-//! waits for the next time runs 36,002 times in that hour. Our own parser, days as masks of a month, and offsets as
-//! a table surround it (`schedule/engine.rs` lists the reasons, and tests that each still holds).
+//! The engine is the crate `cron`, used only where it is exact: for plain numbers on a clock that
+//! never changes. In a zone its times go back when clocks do: in New York, at 01:10 after the
+//! clocks went back from 02:00 to 01:00, its next `0 */30 * * * *` is 01:30 of the first pass, 40
+//! minutes ago, so that a loop that waits for the next time runs 36,002 times in that hour. Our own
+//! parser, days as masks of a month, and offsets as a table surround it (`schedule/engine.rs` lists
+//! the reasons, and tests that each still holds).
 //!
 //! ```
 //! use agent_cron::{Expression, Schedule, Zone};

@@ -1,6 +1,8 @@
 //! Crontabs as operators write them, whole and broken.
 
-use agent_cron::crontab::{self, Crontab, Form, MAX_ENTRIES, MAX_LINE, MAX_PROBLEMS, MAX_VARIABLES, When};
+use agent_cron::crontab::{
+    self, Crontab, Form, MAX_ENTRIES, MAX_LINE, MAX_PROBLEMS, MAX_VARIABLES, When,
+};
 
 /// A file of the system form with everything that may stand in one.
 const SYSTEM: &str = "\
@@ -158,7 +160,8 @@ fn a_broken_line_is_told_with_its_place_and_the_others_run() {
 
 #[test]
 fn line_ends_and_blanks_do_not_matter() {
-    let text = b"\r\n \t# comment\r\nA=b\r\n  0  6 *\t* * \t root \t echo  x \r\n\n0 7 * * * root y";
+    let text =
+        b"\r\n \t# comment\r\nA=b\r\n  0  6 *\t* * \t root \t echo  x \r\n\n0 7 * * * root y";
     let crontab = crontab::parse(text, Form::System);
     assert_eq!(
         told(&crontab),
@@ -170,7 +173,8 @@ fn line_ends_and_blanks_do_not_matter() {
 
 #[test]
 fn mail_is_not_sent_and_that_is_told_once() {
-    let crontab = crontab::parse(b"MAILTO=\"\"\nMAILTO=a\n0 6 * * * root x\nMAILTO=b\n", Form::System);
+    let crontab =
+        crontab::parse(b"MAILTO=\"\"\nMAILTO=a\n0 6 * * * root x\nMAILTO=b\n", Form::System);
     let [warning] = &warnings(&crontab)[..] else { panic!("{:?}", crontab.warnings) };
     assert!(warning.contains("line 2") && warning.contains("no mail is sent"), "{warning}");
     assert_eq!(crontab.entries[0].environment.value("MAILTO"), Some("a"));
@@ -178,7 +182,8 @@ fn mail_is_not_sent_and_that_is_told_once() {
 
 #[test]
 fn the_user_of_an_entry_cannot_be_renamed_by_a_variable() {
-    let crontab = crontab::parse(b"LOGNAME=other\nUSER=other\nHOME=/h\n0 6 * * * root x\n", Form::System);
+    let crontab =
+        crontab::parse(b"LOGNAME=other\nUSER=other\nHOME=/h\n0 6 * * * root x\n", Form::System);
     assert_eq!(crontab.warnings.len(), 2);
     assert_eq!(crontab.entries[0].environment.iter().collect::<Vec<_>>(), [("HOME", "/h")]);
 }
@@ -199,7 +204,9 @@ fn values_of_variables_are_not_in_debug_output() {
 
 #[test]
 fn everything_that_grows_has_its_end() {
-    let long = [b"0 6 * * * root ".to_vec(), vec![b'x'; MAX_LINE], b"\n0 7 * * * root y\n".to_vec()].concat();
+    let long =
+        [b"0 6 * * * root ".to_vec(), vec![b'x'; MAX_LINE], b"\n0 7 * * * root y\n".to_vec()]
+            .concat();
     let crontab = crontab::parse(&long, Form::System);
     assert_eq!((crontab.entries.len(), crontab.problems.len()), (1, 1));
 
@@ -235,7 +242,10 @@ fn one_line_is_an_entry_of_the_system_form() {
     assert_eq!(expression.to_string(), "0 */10 * * * *");
     assert_eq!((entry.line, &*entry.user, &*entry.command), (1, "root", "cmd  a "));
     assert_eq!(crontab::line(" 0 0 * * * * root echo hi").unwrap().command, "echo hi");
-    assert_eq!(crontab::line("CRON_TZ=Asia/Tokyo @daily root x").unwrap().zone_name(), Some("Asia/Tokyo"));
+    assert_eq!(
+        crontab::line("CRON_TZ=Asia/Tokyo @daily root x").unwrap().zone_name(),
+        Some("Asia/Tokyo")
+    );
     for (line, wanted) in [
         ("", "five or six fields"),
         ("# 0 0 * * * * root echo hi", "column"),

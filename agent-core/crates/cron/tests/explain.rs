@@ -20,7 +20,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("0 */2 * * *", "every two hours from 00:00 to 22:00 every day"),
     ("45 4 1,10,22 * *", "at 04:45 on the 1st, 10th and 22nd of the month"),
     ("0 23-7/2,8 * * *", "at 01:00, 03:00, 05:00, 07:00, 08:00 and 23:00 every day"),
-    ("0 11 4 * 1-3", "at 11:00 on the 4th of the month, and also Monday to Wednesday (either is enough)"),
+    (
+        "0 11 4 * 1-3",
+        "at 11:00 on the 4th of the month, and also Monday to Wednesday (either is enough)",
+    ),
     ("45 11 * * 0,6", "at 11:45 on Saturdays and Sundays"),
     ("0 9 * * 1-5", "at 09:00, Monday to Friday"),
     ("2 8-16/3 * * *", "at 08:02, 11:02 and 14:02 every day"),
@@ -61,7 +64,10 @@ const SENTENCES: &[(&str, &str)] = &[
         "0 0 0 L-3W * ?",
         "at 00:00 on the weekday (Monday to Friday) nearest to the day three days before the last of the month",
     ),
-    ("0 0 0 15W * ?", "at 00:00 on the weekday (Monday to Friday) nearest to the 15th of the month"),
+    (
+        "0 0 0 15W * ?",
+        "at 00:00 on the weekday (Monday to Friday) nearest to the 15th of the month",
+    ),
     (
         "0 0 0 1W,15W * ?",
         "at 00:00 on the weekday (Monday to Friday) nearest to the 1st and the weekday nearest to the 15th of the month",
@@ -115,13 +121,19 @@ const SENTENCES: &[(&str, &str)] = &[
         "0 0 0 LW 3,6,9,12 SUN#1",
         "at 00:00 on the last weekday (Monday to Friday) of the month, and also on the first Sunday of the month (either is enough), only in March, June, September and December",
     ),
-    ("30 0 22-3 * * *", "at 00:00:30, 01:00:30, 02:00:30, 03:00:30, 22:00:30 and 23:00:30 every day"),
+    (
+        "30 0 22-3 * * *",
+        "at 00:00:30, 01:00:30, 02:00:30, 03:00:30, 22:00:30 and 23:00:30 every day",
+    ),
     (
         "0 */30 22-3 * * *",
         "at 00:00, 00:30, 01:00, 01:30, 02:00, 02:30, 03:00, 03:30, 22:00, 22:30, 23:00 and 23:30 every day",
     ),
     ("0 0-29 9 * * *", "every minute from 09:00 to 09:29 every day"),
-    ("0 0,1,2,10,20,35 9,10,14 * * *", "at minutes 0 to 2, 10, 20 and 35 of the hours 9, 10 and 14"),
+    (
+        "0 0,1,2,10,20,35 9,10,14 * * *",
+        "at minutes 0 to 2, 10, 20 and 35 of the hours 9, 10 and 14",
+    ),
     ("0 0 0 ? 6 MON", "at 00:00 on Mondays in June"),
     ("0 0 0 10 6 MON", "at 00:00 on 10 June, and also on Mondays in June (either is enough)"),
     (
@@ -155,7 +167,8 @@ const SENTENCES: &[(&str, &str)] = &[
 fn schedules_are_told_in_words() {
     let mut wrong = String::new();
     for (text, wanted) in SENTENCES {
-        let told = Expression::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).explain();
+        let told =
+            Expression::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).explain();
         if told != *wanted {
             wrong += &format!("    ({text:?}, {told:?}),\n");
         }
@@ -197,7 +210,9 @@ fn read(sentence: &str) -> BTreeSet<i64> {
     }
     let all = |end: i64| (0..end).collect::<Vec<_>>();
     let (mut seconds, mut minutes, mut hours) = (vec![0], all(60), all(24));
-    for part in told.split(" of ").flat_map(|part| part.split(", second ").map(move |piece| (part, piece))) {
+    for part in
+        told.split(" of ").flat_map(|part| part.split(", second ").map(move |piece| (part, piece)))
+    {
         let (part, piece) = part;
         if part != piece && !part.starts_with(piece) {
             seconds = vec![piece.parse().expect("a number")];
@@ -213,8 +228,9 @@ fn read(sentence: &str) -> BTreeSet<i64> {
             ("every", "hour on the hour") => minutes = vec![0],
             ("every", rest) => {
                 let step = interval(piece);
-                let every =
-                    |unit: i64| (0..60).step_by(usize::try_from(step / unit).expect("a number")).collect();
+                let every = |unit: i64| {
+                    (0..60).step_by(usize::try_from(step / unit).expect("a number")).collect()
+                };
                 match rest {
                     rest if rest.ends_with("seconds") => seconds = every(1),
                     rest if rest.ends_with("minutes") => minutes = every(60),
@@ -225,7 +241,8 @@ fn read(sentence: &str) -> BTreeSet<i64> {
         }
     }
     let (seconds, minutes) = (&seconds, &minutes);
-    let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| hour * 3600 + minute * 60));
+    let times =
+        hours.iter().flat_map(|hour| minutes.iter().map(move |minute| hour * 3600 + minute * 60));
     times.flat_map(|time| seconds.iter().map(move |second| time + second)).collect()
 }
 
@@ -259,8 +276,10 @@ fn clock(text: &str) -> i64 {
 
 /// `every ten seconds` → 10.
 fn interval(text: &str) -> i64 {
-    const WORDS: [&str; 12] =
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    const WORDS: [&str; 12] = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
     let words: Vec<&str> = text.split(' ').collect();
     let (amount, unit) = match words[..] {
         ["every", unit] => (1, unit),

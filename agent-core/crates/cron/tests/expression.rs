@@ -16,14 +16,38 @@ fn an_error_names_the_place_and_what_would_be_right() {
         ("60 * * * * *", 0, "\"60\" at column 1: second must be 0–59"),
         ("0 0 24 * * *", 4, "\"24\" at column 5: hour must be 0–23"),
         ("0 0 0 1 13 *", 8, "\"13\" at column 9: month must be 1–12 or JAN–DEC"),
-        ("0 0 * * 5,8", 10, "\"8\" at column 11: day-of-week must be 0–7 or SUN–SAT, FRIL, FRI#2 or FRIC"),
+        (
+            "0 0 * * 5,8",
+            10,
+            "\"8\" at column 11: day-of-week must be 0–7 or SUN–SAT, FRIL, FRI#2 or FRIC",
+        ),
         ("0 0 5X * ?", 4, "\"5X\" at column 5: day-of-month must be 1–31, L, L-3, LW, 15W or 5C"),
-        ("0 0 ?,5 * *", 4, "\"?\" at column 5: day-of-month must be 1–31, or ? as all of the field"),
-        ("*/60 * * * *", 0, "\"*/60\" at column 1: minute has steps of 1–59: write 0 for once an hour"),
+        (
+            "0 0 ?,5 * *",
+            4,
+            "\"?\" at column 5: day-of-month must be 1–31, or ? as all of the field",
+        ),
+        (
+            "*/60 * * * *",
+            0,
+            "\"*/60\" at column 1: minute has steps of 1–59: write 0 for once an hour",
+        ),
         ("0 */24 * * *", 2, "\"*/24\" at column 3: hour has steps of 1–23: write 0 for once a day"),
-        ("0 0 */0 * *", 4, "\"*/0\" at column 5: day-of-month has a step of 0: the smallest step is 1"),
-        ("0 */ * * *", 2, "\"*/\" at column 3: hour has no number after the /: write a step as in */5"),
-        ("0 1,,2 * * *", 4, "column 5: hour has an empty item: write a number on either side of each comma"),
+        (
+            "0 0 */0 * *",
+            4,
+            "\"*/0\" at column 5: day-of-month has a step of 0: the smallest step is 1",
+        ),
+        (
+            "0 */ * * *",
+            2,
+            "\"*/\" at column 3: hour has no number after the /: write a step as in */5",
+        ),
+        (
+            "0 1,,2 * * *",
+            4,
+            "column 5: hour has an empty item: write a number on either side of each comma",
+        ),
         (
             "0 0 ? * MON,FRI#6",
             12,
@@ -45,7 +69,11 @@ fn an_error_names_the_place_and_what_would_be_right() {
             "column 1: an expression has 6 fields (second minute hour day-of-month month day-of-week) or 5",
         ),
         ("0 0 * * * * *", 0, "(minute to day-of-week), not 7"),
-        (" @reboot", 1, "\"@reboot\" at column 2: @reboot has no times: it is allowed in crontab files only"),
+        (
+            " @reboot",
+            1,
+            "\"@reboot\" at column 2: @reboot has no times: it is allowed in crontab files only",
+        ),
         ("@every 5m", 0, "\"@every\" at column 1: nicknames are @yearly, @annually, @monthly"),
         ("@daily 5", 7, "\"5\" at column 8: nothing follows @daily"),
         (

@@ -1,7 +1,8 @@
 //! The crate against trying all: random expressions, zones, calendars and instants.
 //!
-//! `make cron-soak` runs it at length. `BASICAGENT_CRON_SOAK_TRIPLES` says how many (expression, zone, instant)
-//! triples, `BASICAGENT_CRON_SOAK_SEED` repeats a run, whatever the number of processors.
+//! `make cron-soak` runs it at length. `BASICAGENT_CRON_SOAK_TRIPLES` says how many (expression,
+//! zone, instant) triples, `BASICAGENT_CRON_SOAK_SEED` repeats a run, whatever the number of
+//! processors.
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -38,12 +39,13 @@ struct World {
 #[expect(clippy::print_stdout, reason = "what a soak is run for")]
 fn next_and_prev_are_what_trying_all_finds() {
     let setting = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let number =
-        |name: &str| setting(name).map(|value| value.parse().unwrap_or_else(|_| panic!("{name}: a number")));
+    let number = |name: &str| {
+        setting(name).map(|value| value.parse().unwrap_or_else(|_| panic!("{name}: a number")))
+    };
     let wanted: u64 = number("BASICAGENT_CRON_SOAK_TRIPLES").unwrap_or(TRIPLES);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
-    let seed: u64 =
-        number("BASICAGENT_CRON_SOAK_SEED").unwrap_or_else(|| Random::new(now.as_secs()).bits() >> 32);
+    let seed: u64 = number("BASICAGENT_CRON_SOAK_SEED")
+        .unwrap_or_else(|| Random::new(now.as_secs()).bits() >> 32);
     let world = World::new(seed);
     let chunks = wanted.div_ceil(CHUNK * OF_ONE);
     let taken = AtomicU64::new(0);
@@ -139,16 +141,19 @@ impl World {
             let (name, changes, zone) = random.pick(&self.zones);
             let with_calendar = random.one_in(2);
             let (days, calendar) = random.pick(&self.calendars);
-            let (days, calendar) = if with_calendar { (&days[..], Some(calendar)) } else { (&[][..], None) };
+            let (days, calendar) =
+                if with_calendar { (&days[..], Some(calendar)) } else { (&[][..], None) };
             let instant = random.instant(changes);
             // What is printed means the same: asked in turn.
             let asked = if turn % 2 == 0 { expression } else { printed };
             let schedule = Schedule::new(asked, zone, calendar);
-            let wanted = (next(oracle, changes, days, instant), prev(oracle, changes, days, instant));
+            let wanted =
+                (next(oracle, changes, days, instant), prev(oracle, changes, days, instant));
             let found = (schedule.next(instant), schedule.prev(instant));
             self.triples.fetch_add(1, Ordering::Relaxed);
             if wanted != found {
-                let mut told = format!("{text:?} ({canonical:?}) {name} from {instant}: next, prev: ");
+                let mut told =
+                    format!("{text:?} ({canonical:?}) {name} from {instant}: next, prev: ");
                 let _ = write!(told, "oracle {wanted:?}, crate {found:?}");
                 if with_calendar {
                     let near: Vec<_> = days

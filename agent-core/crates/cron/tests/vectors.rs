@@ -1,5 +1,6 @@
-//! Schedules with the times that independent implementations give: Quartz, croniter, cron-parser, and answers
-//! worked out by hand (vectors.jsonl). Both the crate and its oracle have to agree with all.
+//! Schedules with the times that independent implementations give: Quartz, croniter, cron-parser,
+//! and answers worked out by hand (vectors.jsonl). Both the crate and its oracle have to agree with
+//! all.
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -25,10 +26,18 @@ fn dates(vector: &Value) -> Vec<Date> {
     let list = vector["calendar"].as_array().map_or(&[][..], Vec::as_slice);
     list.iter()
         .map(|date| {
-            let parts: Vec<i32> =
-                date.as_str().expect("a date").split('-').map(|part| part.parse().expect("a date")).collect();
-            Date::new(parts[0], parts[1].try_into().expect("a date"), parts[2].try_into().expect("a date"))
+            let parts: Vec<i32> = date
+                .as_str()
                 .expect("a date")
+                .split('-')
+                .map(|part| part.parse().expect("a date"))
+                .collect();
+            Date::new(
+                parts[0],
+                parts[1].try_into().expect("a date"),
+                parts[2].try_into().expect("a date"),
+            )
+            .expect("a date")
         })
         .collect()
 }
@@ -109,7 +118,8 @@ fn the_oracle_agrees_with_other_implementations() {
 fn same_offsets(name: &str, bytes: &[u8], random: &mut Random) {
     let changes = Changes::read(name, bytes);
     let zone = Zone::from_tzif(name, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let same = |at: i64| assert_eq!(i64::from(zone.offset_at(at)), changes.offset(at), "{name} at {at}");
+    let same =
+        |at: i64| assert_eq!(i64::from(zone.offset_at(at)), changes.offset(at), "{name} at {at}");
     for &(start, _) in &changes.0[1..] {
         [-1, 0, 1].into_iter().for_each(|beside| same(start + beside));
     }

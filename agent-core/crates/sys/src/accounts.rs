@@ -89,7 +89,9 @@ pub struct Shadow<'a> {
 ///
 /// # Errors
 /// The visitor's; NSS's own as [`io::Error`].
-pub fn each_user<E: From<io::Error>>(mut visit: impl FnMut(User<'_>) -> Result<(), E>) -> Result<(), E> {
+pub fn each_user<E: From<io::Error>>(
+    mut visit: impl FnMut(User<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     // SAFETY: setpwent and endpwent have no condition but that no other thread enumerates, which
     // the lock in `enumerate` sees to.
     let (rewind, end) = (|| unsafe { libc::setpwent() }, || unsafe { libc::endpwent() });
@@ -107,7 +109,9 @@ pub fn each_user<E: From<io::Error>>(mut visit: impl FnMut(User<'_>) -> Result<(
 ///
 /// # Errors
 /// As [`each_user`].
-pub fn each_group<E: From<io::Error>>(mut visit: impl FnMut(Group<'_>) -> Result<(), E>) -> Result<(), E> {
+pub fn each_group<E: From<io::Error>>(
+    mut visit: impl FnMut(Group<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     // SAFETY: as in `each_user`, of the group database.
     let (rewind, end) = (|| unsafe { libc::setgrent() }, || unsafe { libc::endgrent() });
     enumerate(
@@ -123,7 +127,9 @@ pub fn each_group<E: From<io::Error>>(mut visit: impl FnMut(Group<'_>) -> Result
 ///
 /// # Errors
 /// As [`each_user`].
-pub fn each_shadow<E: From<io::Error>>(mut visit: impl FnMut(Shadow<'_>) -> Result<(), E>) -> Result<(), E> {
+pub fn each_shadow<E: From<io::Error>>(
+    mut visit: impl FnMut(Shadow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     // SAFETY: as in `each_user`, of the shadow database.
     let (rewind, end) = (|| unsafe { libc::setspent() }, || unsafe { libc::endspent() });
     enumerate(
@@ -142,7 +148,9 @@ pub fn each_shadow<E: From<io::Error>>(mut visit: impl FnMut(Shadow<'_>) -> Resu
 pub fn user_by_name<T>(name: &CStr, found: impl FnOnce(User<'_>) -> T) -> io::Result<Option<T>> {
     look_up(
         // SAFETY: `name` is a C string; the rest as `look_up` promises.
-        |record, buffer, len, result| unsafe { libc::getpwnam_r(name.as_ptr(), record, buffer, len, result) },
+        |record, buffer, len, result| unsafe {
+            libc::getpwnam_r(name.as_ptr(), record, buffer, len, result)
+        },
         |record| found(user(record)),
     )
 }
@@ -175,10 +183,15 @@ pub fn group_by_gid<T>(gid: u32, found: impl FnOnce(Group<'_>) -> T) -> io::Resu
 ///
 /// # Errors
 /// As [`user_by_name`].
-pub fn shadow_by_name<T>(name: &CStr, found: impl FnOnce(Shadow<'_>) -> T) -> io::Result<Option<T>> {
+pub fn shadow_by_name<T>(
+    name: &CStr,
+    found: impl FnOnce(Shadow<'_>) -> T,
+) -> io::Result<Option<T>> {
     look_up(
         // SAFETY: `name` is a C string; the rest as `look_up` promises.
-        |record, buffer, len, result| unsafe { libc::getspnam_r(name.as_ptr(), record, buffer, len, result) },
+        |record, buffer, len, result| unsafe {
+            libc::getspnam_r(name.as_ptr(), record, buffer, len, result)
+        },
         |record| found(shadow(record)),
     )
 }
@@ -208,8 +221,12 @@ impl<R: Record> Entry<R> {
     ) -> Result<Option<&R>, c_int> {
         loop {
             let mut result = ptr::null_mut();
-            match read(self.record.as_mut_ptr(), self.buffer.as_mut_ptr(), self.buffer.len(), &raw mut result)
-            {
+            match read(
+                self.record.as_mut_ptr(),
+                self.buffer.as_mut_ptr(),
+                self.buffer.len(),
+                &raw mut result,
+            ) {
                 libc::ERANGE if self.buffer.len() < MAX_BUFFER => {
                     let len = self.buffer.len() * 2;
                     // Not resize: the old contents need no copy.
@@ -336,13 +353,19 @@ mod tests {
         let mut seen = None;
         each_user(|user| {
             if user.uid == 0 && seen.is_none() {
-                seen = Some((user.name.to_owned(), user.gid, user.home.to_owned(), user.shell.to_owned()));
+                seen = Some((
+                    user.name.to_owned(),
+                    user.gid,
+                    user.home.to_owned(),
+                    user.shell.to_owned(),
+                ));
             }
             io::Result::Ok(())
         })
         .unwrap();
-        let take =
-            |user: User<'_>| (user.name.to_owned(), user.gid, user.home.to_owned(), user.shell.to_owned());
+        let take = |user: User<'_>| {
+            (user.name.to_owned(), user.gid, user.home.to_owned(), user.shell.to_owned())
+        };
         assert_eq!(user_by_uid(0, take).unwrap(), seen);
         assert_eq!(user_by_name(c"root", take).unwrap(), seen);
         assert_eq!(user_by_name(c"no such user", |_| ()).unwrap(), None);

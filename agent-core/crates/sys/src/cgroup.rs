@@ -120,7 +120,10 @@ pub(crate) fn leave(leaf: OwnedFd) {
     let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", leaf.as_raw_fd())) else { return };
     drop(leaf);
     let Some(root) = path.parent() else { return };
-    let ours = root.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    let ours = root
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(PREFIX));
     if ours {
         remove(&path);
         let _ = fs::remove_dir(root);

@@ -110,7 +110,10 @@ pub(crate) enum Side {
 ///
 /// # Safety
 /// The process has one thread, so that the child finds no lock held by a thread it lacks.
-pub(crate) unsafe fn clone(sibling: Option<&AtomicI32>, cgroup: Option<&OwnedFd>) -> io::Result<Side> {
+pub(crate) unsafe fn clone(
+    sibling: Option<&AtomicI32>,
+    cgroup: Option<&OwnedFd>,
+) -> io::Result<Side> {
     let mut pidfd: c_int = -1;
     let args = MaybeUninit::<libc::clone_args>::zeroed();
     // SAFETY: clone_args is plain numbers, for which zero is both a value and clone3's default.
@@ -132,7 +135,8 @@ pub(crate) unsafe fn clone(sibling: Option<&AtomicI32>, cgroup: Option<&OwnedFd>
     // both live here, and one to `args.parent_tid`, which is an atomic that we have a reference to.
     // Without CLONE_VM the child goes on in a copy of this memory on a copy of this stack; that it
     // is the only thread is our caller's promise.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match i32::try_from(pid).unwrap_or(-1) {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Side::Child),
@@ -159,7 +163,12 @@ pub(crate) fn default_actions() {
 }
 
 /// Becomes the command, or reports why not and exits.
-pub(crate) fn exec(launch: &Received, argv: &[*const c_char], envp: &[*const c_char], failures: RawFd) -> ! {
+pub(crate) fn exec(
+    launch: &Received,
+    argv: &[*const c_char],
+    envp: &[*const c_char],
+    failures: RawFd,
+) -> ! {
     let (stage, errno) = attempt(launch, argv, envp);
     report(failures, launch.id, StartFailure { stage, errno });
     // SAFETY: _exit(2) takes a number and runs nothing of this process's copied state.
@@ -182,7 +191,9 @@ pub(crate) fn report(failures: RawFd, id: u64, StartFailure { stage, errno }: St
 fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) -> (Stage, i32) {
     for procs in &launch.joins {
         // 0 means the writing process itself (the kernel's admin-guide/cgroup-v1).
-        if let Err(errno) = call(libc::SYS_write, [procs.as_raw_fd().into(), c"0".as_ptr() as c_long, 1]) {
+        if let Err(errno) =
+            call(libc::SYS_write, [procs.as_raw_fd().into(), c"0".as_ptr() as c_long, 1])
+        {
             return (Stage::Limits, errno);
         }
     }

@@ -156,7 +156,8 @@ mod tests {
         let text = String::from_utf8(output.join().unwrap().stdout).unwrap();
         // 32 and 33 belong to libc, whose posix_spawn may leave them ignored.
         let ours = !(0b11 << 31);
-        let sets = text.lines().map(|line| u64::from_str_radix(line.split_once('\t').unwrap().1, 16));
+        let sets =
+            text.lines().map(|line| u64::from_str_radix(line.split_once('\t').unwrap().1, 16));
         let sets: Vec<u64> = sets.map(|set| set.unwrap() & ours).collect();
         assert_eq!(sets, [0, 0], "{text}");
     }

@@ -37,7 +37,8 @@ pub(crate) fn kill_all() {
     hurry();
     let mut stopped = HashSet::new();
     for _ in 0..STOP_ROUNDS {
-        let fresh: Vec<Descendant> = find().into_iter().filter(|descendant| stopped.insert(*descendant)).collect();
+        let fresh: Vec<Descendant> =
+            find().into_iter().filter(|descendant| stopped.insert(*descendant)).collect();
         if fresh.is_empty() {
             break;
         }
@@ -70,7 +71,9 @@ fn send(descendant: Descendant, signal: Signal) {
 fn find() -> Vec<Descendant> {
     let mut children: HashMap<i32, Vec<Descendant>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         if let Some(Stat { parent, started, .. }) = stat(pid) {
             children.entry(parent).or_default().push(Descendant { pid, started });
         }

@@ -101,7 +101,9 @@ impl ProcessEnd {
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         let (kind, value) = match self.exit {
             Exit::Exited(status) => (0, u64::from(status)),
-            Exit::Signaled { signal, core } => (1 + u64::from(core), u64::from(signal.unsigned_abs())),
+            Exit::Signaled { signal, core } => {
+                (1 + u64::from(core), u64::from(signal.unsigned_abs()))
+            }
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let Usage { user, system, max_rss_kib } = self.usage;
@@ -117,7 +119,8 @@ impl ProcessEnd {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
-        let mut words = bytes.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
+        let mut words =
+            bytes.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
         let mut next = || words.next().unwrap_or(0);
         let (kind, value) = (next(), next());
         let exit = match kind {

@@ -7,7 +7,10 @@
 //! ends everything below itself; when to order what is the agent's decision ([`crate::ending`]).
 //! After a normal end it leaves background children alone and exits.
 
-#![expect(unsafe_code, reason = "it clones the command and exits without unwinding into the zygote")]
+#![expect(
+    unsafe_code,
+    reason = "it clones the command and exits without unwinding into the zygote"
+)]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -136,7 +139,11 @@ fn start(launch: &Received, agent: &OwnedFd, failures: &OwnedFd) -> io::Result<i
         Ok(Side::Parent { pid, .. }) => Ok(pid),
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or(0);
-            child::report(failures.as_raw_fd(), launch.id, StartFailure { stage: Stage::Clone, errno });
+            child::report(
+                failures.as_raw_fd(),
+                launch.id,
+                StartFailure { stage: Stage::Clone, errno },
+            );
             let exit = Exit::Exited(FailureReport::STATUS);
             let ended = ProcessEnd { exit, usage: Usage::default() };
             packet::send(agent, &ended.to_bytes(), &[])?;

@@ -218,23 +218,32 @@ pub(crate) fn send(
             body.extend(task.words().iter().flat_map(|word| word.to_ne_bytes()));
         }
     }
-    let (uid, gid, groups) =
-        launch.identity.map_or((0, 0, &[][..]), |identity| (identity.uid, identity.gid, &identity.groups));
+    let (uid, gid, groups) = launch
+        .identity
+        .map_or((0, 0, &[][..]), |identity| (identity.uid, identity.gid, &identity.groups));
     body.extend(groups.iter().flat_map(|group| group.to_ne_bytes()));
     launch.put_strings(&mut body);
-    let in_file =
-        (HEADER + body.len() > MAX_PACKET).then(|| file_of(c"basicagent-launch", &body)).transpose()?;
+    let in_file = (HEADER + body.len() > MAX_PACKET)
+        .then(|| file_of(c"basicagent-launch", &body))
+        .transpose()?;
     flag(in_file.is_some(), BODY_IN_FILE);
 
-    let count =
-        |length: usize| u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let count = |length: usize| {
+        u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+    };
     let joins = count(files.joins.len())?;
     if joins > JOINS >> JOINS_SHIFT {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     flags |= joins << JOINS_SHIFT;
-    let numbers =
-        [flags, uid, gid, count(groups.len())?, count(launch.argv.len())?, count(launch.env.len())?];
+    let numbers = [
+        flags,
+        uid,
+        gid,
+        count(groups.len())?,
+        count(launch.argv.len())?,
+        count(launch.env.len())?,
+    ];
     let mut packet = Vec::with_capacity(HEADER + body.len());
     packet.extend_from_slice(&launch.id.to_ne_bytes());
     packet.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
@@ -301,7 +310,8 @@ impl OwnedSupervision {
     ) -> io::Result<Self> {
         let (words, rest) = body.split_first_chunk::<{ SUPERVISION * 8 }>().ok_or_else(invalid)?;
         *body = rest;
-        let mut words = words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
+        let mut words =
+            words.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_ne_bytes));
         let mut word = || words.next().unwrap_or(0);
         let (n, index, timeout, grace) = (word(), word(), word(), word());
         let (not_before, max_output) = (word(), word());

@@ -42,8 +42,9 @@ impl PidFd {
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let none = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: pidfd_send_signal(2) reads `info` only if it is not null; the rest are numbers.
-        let done =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal as i32, none, 0) };
+        let done = unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal as i32, none, 0)
+        };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
@@ -100,8 +101,9 @@ fn wait(kind: libc::idtype_t, id: libc::id_t) -> io::Result<Option<(i32, Process
     let options = libc::WEXITED | libc::WNOHANG;
     // SAFETY: waitid(2) writes at most one siginfo_t and one rusage; both point to such, alive
     // here.
-    let done =
-        unsafe { libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, usage.as_mut_ptr()) };
+    let done = unsafe {
+        libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, usage.as_mut_ptr())
+    };
     if done != 0 {
         return Err(io::Error::last_os_error());
     }

@@ -43,5 +43,6 @@ fn set(policy: c_int, sched_priority: c_int) {
     // Not by libc's function, which not every libc has.
     // SAFETY: sched_setscheduler(2) reads one sched_param, which `parameters` is and which lives
     // over the call; 0 is this process, the rest are numbers. It changes no memory of ours.
-    let _ = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const parameters) };
+    let _ =
+        unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const parameters) };
 }

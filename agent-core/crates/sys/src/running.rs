@@ -69,7 +69,10 @@ impl Running {
     /// It is no such page.
     pub fn map(fd: OwnedFd) -> io::Result<Self> {
         if usize::try_from(stat::fstat(&fd)?.st_size) != Ok(PAGE) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the shared page of running trees has a wrong size"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the shared page of running trees has a wrong size",
+            ));
         }
         let length = NonZeroUsize::new(PAGE).ok_or(io::ErrorKind::InvalidInput)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;

@@ -101,7 +101,9 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
                 }
             },
             Ok(Side::Parent { pidfd, .. }) => replies.0.push((launch.id, Ok(pidfd.into()))),
-            Err(error) => replies.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO)))),
+            Err(error) => {
+                replies.0.push((launch.id, Err(error.raw_os_error().unwrap_or(libc::EIO))))
+            }
         }
         if !is_task {
             // For a command, a caller waits.
@@ -137,7 +139,11 @@ impl Replies {
 ///
 /// # Errors
 /// The zygote is gone.
-pub fn hello(socket: impl AsFd, running: &Running, cgroups: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub fn hello(
+    socket: impl AsFd,
+    running: &Running,
+    cgroups: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
     let page = running.fd();
     let fds: Vec<_> = [page.as_fd()].into_iter().chain(cgroups).collect();
     packet::send(socket, b"hello", &fds)

@@ -69,7 +69,8 @@ pub fn parse_list(text: &str) -> Result<Vec<Endpoint>, AddressError> {
     items
         .into_iter()
         .map(|item| {
-            Endpoint::parse(item).ok_or_else(|| AddressError(format!("\"{}\" is not an address", quote(item))))
+            Endpoint::parse(item)
+                .ok_or_else(|| AddressError(format!("\"{}\" is not an address", quote(item))))
         })
         .collect()
 }

@@ -94,7 +94,8 @@ impl Scan {
             }
             b'}' | b']' => {
                 self.depth -= 1;
-                let opened_by_bracket = self.depth < u64::BITS && self.brackets >> self.depth & 1 == 1;
+                let opened_by_bracket =
+                    self.depth < u64::BITS && self.brackets >> self.depth & 1 == 1;
                 if self.depth < u64::BITS && opened_by_bracket != (byte == b']') {
                     return Step::Mismatch;
                 }
@@ -197,12 +198,14 @@ impl Decoder {
                     Some(end) => {
                         let begin = std::mem::replace(&mut self.start, end);
                         self.state = DecoderState::Between;
-                        return std::str::from_utf8(&self.buffer[begin..end]).map(Some).map_err(|error| {
-                            Malformed::new(
-                                Retcode::Malformed,
-                                format!("not UTF-8 at byte {}", error.valid_up_to()),
-                            )
-                        });
+                        return std::str::from_utf8(&self.buffer[begin..end]).map(Some).map_err(
+                            |error| {
+                                Malformed::new(
+                                    Retcode::Malformed,
+                                    format!("not UTF-8 at byte {}", error.valid_up_to()),
+                                )
+                            },
+                        );
                     }
                 },
                 DecoderState::Skipping { skipped, why } => {
@@ -215,7 +218,8 @@ impl Decoder {
 
     /// Returns whether only white space is left, so that TLS may begin after a plain exchange.
     pub fn is_drained(&self) -> bool {
-        self.state == DecoderState::Between && self.buffer[self.scanned..].iter().all(|byte| is_blank(*byte))
+        self.state == DecoderState::Between
+            && self.buffer[self.scanned..].iter().all(|byte| is_blank(*byte))
     }
 
     /// Scans the new bytes of a message that is kept. Returns its end once it is whole.
@@ -272,7 +276,9 @@ impl Decoder {
                         "a bracket closes a brace, or a brace closes a bracket",
                     ));
                 }
-                Step::Inside if skipped > self.limits.max_message.saturating_mul(MAX_SKIP_FACTOR) => {
+                Step::Inside
+                    if skipped > self.limits.max_message.saturating_mul(MAX_SKIP_FACTOR) =>
+                {
                     return Err(self.give_up(Retcode::TooLarge, "the message does not end"));
                 }
                 Step::Inside => {}

@@ -46,10 +46,11 @@ impl std::error::Error for Malformed {}
 /// # Errors
 /// [`Malformed`], never fatal: not JSON, not an object, or a duplicate key in an object.
 pub fn parse_object(text: &str) -> Result<Map<String, Value>, Malformed> {
-    let parsed = serde_json::from_str::<Strict>(text).or_else(|error| match without_trailing_commas(text) {
-        Some(corrected) => serde_json::from_str::<Strict>(&corrected).map_err(|_| error),
-        None => Err(error),
-    });
+    let parsed =
+        serde_json::from_str::<Strict>(text).or_else(|error| match without_trailing_commas(text) {
+            Some(corrected) => serde_json::from_str::<Strict>(&corrected).map_err(|_| error),
+            None => Err(error),
+        });
     match parsed {
         Ok(Strict(Value::Object(map))) => Ok(map),
         Ok(_) => Err(Malformed::new(Retcode::Malformed, "not a JSON object")),

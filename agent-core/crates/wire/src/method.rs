@@ -24,8 +24,7 @@ pub enum Family {
 
 impl Family {
     /// Every family, in alphabetical order.
-    pub const ALL: [Self; 5] =
-        [Self::Agent, Self::Async, Self::Cron, Self::Getinfo, Self::Sync];
+    pub const ALL: [Self; 5] = [Self::Agent, Self::Async, Self::Cron, Self::Getinfo, Self::Sync];
 
     /// Returns the family's word, without the dot.
     pub const fn name(self) -> &'static str {
@@ -177,7 +176,10 @@ mod tests {
         for name in ["", "sync", "sync.bashful", "getinfo", "Sync.bash"] {
             let method = Method::parse(name);
             assert_eq!((&method, method.family()), (&Method::Unknown(name.to_owned()), None));
-            assert_eq!((method.name(), method.summary(), method.brings_command()), (name, None, false));
+            assert_eq!(
+                (method.name(), method.summary(), method.brings_command()),
+                (name, None, false)
+            );
         }
     }
 }

@@ -116,8 +116,11 @@ impl<'a> Params<'a> {
             Some(value) => match value.as_u64() {
                 Some(number) if range.contains(&number) => Ok(Some(number)),
                 _ => {
-                    let must =
-                        format!("must be a whole number{unit} from {} to {}", range.start(), range.end());
+                    let must = format!(
+                        "must be a whole number{unit} from {} to {}",
+                        range.start(),
+                        range.end()
+                    );
                     Err(wrong(name, &must, value))
                 }
             },
@@ -152,13 +155,18 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// When it is anything else; the message lists the words.
-    pub fn one_of<T: Copy>(self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, InvalidParams> {
+    pub fn one_of<T: Copy>(
+        self,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, InvalidParams> {
         let Some(value) = self.field(name) else { return Ok(None) };
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
         match found {
             Some((_, meaning)) => Ok(Some(*meaning)),
             None => {
-                let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+                let list: Vec<String> =
+                    words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
                 Err(wrong(name, &format!("must be {}", list.join(" or ")), value))
             }
         }

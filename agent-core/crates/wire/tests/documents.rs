@@ -18,7 +18,11 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
 }
 
 fn own_methods(only: impl Fn(&Method) -> bool) -> BTreeSet<String> {
-    Method::OWN.iter().filter(|method| only(method)).map(|method| method.name().to_owned()).collect()
+    Method::OWN
+        .iter()
+        .filter(|method| only(method))
+        .map(|method| method.name().to_owned())
+        .collect()
 }
 
 #[test]
@@ -87,7 +91,10 @@ fn protocol_md_documents_each_field_of_agent_info_and_of_a_task() {
     ];
     for (row, quote, value) in documents {
         for field in value.as_object().unwrap().keys() {
-            assert!(row.contains(&format!("{quote}{field}{quote}")), "{field} is missing in: {row}");
+            assert!(
+                row.contains(&format!("{quote}{field}{quote}")),
+                "{field} is missing in: {row}"
+            );
         }
     }
 }

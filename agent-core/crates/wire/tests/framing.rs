@@ -44,14 +44,21 @@ fn object() -> impl Strategy<Value = String> {
     let value = leaf.prop_recursive(6, 40, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-            prop::collection::btree_map("[a-z]{1,6}", inner, 0..4)
-                .prop_map(|map| serde_json::Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())),
+            prop::collection::btree_map("[a-z]{1,6}", inner, 0..4).prop_map(|map| {
+                serde_json::Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())
+            }),
         ]
     });
-    (prop::collection::btree_map("[a-z]{1,6}", value, 0..4), any::<bool>()).prop_map(|(map, pretty)| {
-        let text = if pretty { serde_json::to_string_pretty(&map) } else { serde_json::to_string(&map) };
-        text.expect("a map of strings")
-    })
+    (prop::collection::btree_map("[a-z]{1,6}", value, 0..4), any::<bool>()).prop_map(
+        |(map, pretty)| {
+            let text = if pretty {
+                serde_json::to_string_pretty(&map)
+            } else {
+                serde_json::to_string(&map)
+            };
+            text.expect("a map of strings")
+        },
+    )
 }
 
 proptest! {
@@ -141,7 +148,9 @@ fn a_message_of_exactly_the_bound_is_accepted() {
 
 #[test]
 fn garbage_is_fatal_and_nothing_comes_after_it() {
-    for garbage in ["GET / HTTP/1.1\r\n", "\u{16}\u{3}\u{1}", "[1]", "\"x\"", "1", "}", "{\"a\":]}", "{[}]"] {
+    for garbage in
+        ["GET / HTTP/1.1\r\n", "\u{16}\u{3}\u{1}", "[1]", "\"x\"", "1", "}", "{\"a\":]}", "{[}]"]
+    {
         let out = decode(format!("{garbage}{{\"id\":\"1\"}}").as_bytes(), &[], Limits::default());
         assert_eq!(out.len(), 1, "{garbage:?}: {out:?}");
         assert!(out[0].as_ref().unwrap_err().fatal, "{garbage:?}");
@@ -223,11 +232,16 @@ fn messages_on_several_lines_with_trailing_commas_are_read() {
         .collect();
     assert_eq!(maps.len(), 6);
     assert_eq!(Init::parse(&maps[0]).unwrap().hostname, "edd6c192-52cb-4133-a17a-e7d8aec03de7");
-    let InitReply::Redirect { server } = InitReply::parse(&maps[1]).unwrap() else { panic!("no redirect") };
+    let InitReply::Redirect { server } = InitReply::parse(&maps[1]).unwrap() else {
+        panic!("no redirect")
+    };
     assert_eq!(parse_list(&server).unwrap().len(), 2);
     let request = Request::parse(maps[2].clone()).unwrap();
     let bash = Bash::parse(request.params(), MAX_SYNC_TIMEOUT).unwrap();
-    assert_eq!((bash.cmd.as_str(), bash.timeout, bash.user.as_deref()), ("ls", Some(10), Some("root")));
+    assert_eq!(
+        (bash.cmd.as_str(), bash.timeout, bash.user.as_deref()),
+        ("ls", Some(10), Some("root"))
+    );
     assert_eq!(bash.group.as_deref(), Some("root"));
     let success = Response::parse(&maps[3]).unwrap();
     assert_eq!((success.resp, success.retcode), (Resp::Success, 2));
@@ -252,7 +266,10 @@ fn invalid_fields_are_named_with_what_they_may_be() {
         (r#"{"id":"1","method":"m","cmd":"x","timeout":18446744073709551617}"#, "timeout must be"),
         (r#"{"id":"1","method":"m","cmd":"x","user":[]}"#, "user must be a name or a number"),
         (r#"{"id":"1","method":"m","cmd":"x","env":{"A":1}}"#, "env.A must be a string"),
-        (r#"{"id":"1","method":"m","cmd":"x","stderr":"both"}"#, "stderr must be \"merge\" or \"separate\""),
+        (
+            r#"{"id":"1","method":"m","cmd":"x","stderr":"both"}"#,
+            "stderr must be \"merge\" or \"separate\"",
+        ),
         (r#"{"id":"1","method":"m","cmd":"x","cwd":"tmp"}"#, "cwd must be an absolute path"),
     ];
     for (text, wanted) in table {
@@ -264,7 +281,9 @@ fn invalid_fields_are_named_with_what_they_may_be() {
 
 #[test]
 fn a_request_without_a_usable_id_gets_a_reply_with_a_null_id() {
-    for text in [r#"{"method":"agent.ping"}"#, r#"{"id":"","method":"x"}"#, r#"{"id":5,"method":"x"}"#] {
+    for text in
+        [r#"{"method":"agent.ping"}"#, r#"{"id":"","method":"x"}"#, r#"{"id":5,"method":"x"}"#]
+    {
         let answer = Request::parse(parse_object(text).unwrap()).unwrap_err().answer();
         let mut line = Vec::new();
         agent_wire::message::line(&answer, &mut line);

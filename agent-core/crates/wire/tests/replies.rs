@@ -1,7 +1,8 @@
 //! The data of replies reads back as the agent writes it, field by field in this order.
 
 use agent_wire::reply::{
-    AgentInfo, FactReply, JobPlan, JobStatus, MethodSummary, StartedRun, TaskOutput, TaskState, TaskStatus,
+    AgentInfo, FactReply, JobPlan, JobStatus, MethodSummary, StartedRun, TaskOutput, TaskState,
+    TaskStatus,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,7 @@ fn each_reply_is_written_as_it_was_read() {
 
 #[test]
 fn a_task_state_of_a_later_version_does_not_hide_the_task() {
-    let task: TaskStatus<'_> = serde_json::from_str(r#"{"task":"t","state":"paused","new":1}"#).unwrap();
+    let task: TaskStatus<'_> =
+        serde_json::from_str(r#"{"task":"t","state":"paused","new":1}"#).unwrap();
     assert_eq!((&*task.task, task.state), ("t", TaskState::Unknown));
 }

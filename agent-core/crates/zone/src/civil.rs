@@ -23,7 +23,8 @@ pub const fn month_length(year: i32, month: u8) -> u8 {
 /// -10,000 to 10,000.
 pub const fn first_of_month(year: i32, month: u8) -> i32 {
     // Counted from March, the leap day is the last day of its year and moves no month after it.
-    let (year, month) = if month < 3 { (year - 1, month as i32 + 9) } else { (year, month as i32 - 3) };
+    let (year, month) =
+        if month < 3 { (year - 1, month as i32 + 9) } else { (year, month as i32 - 3) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (153 * month + 2) / 5 - 719_468
 }

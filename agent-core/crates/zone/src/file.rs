@@ -41,7 +41,8 @@ impl ZoneFile {
         let (_, rest) = rest.split_at_checked(header.length(4)).ok_or(Error::Truncated)?;
         let (header, rest) = Header::read(rest)?;
         let (mut file, footer) = header.data::<8>(rest)?;
-        let rule = footer.strip_prefix(b"\n").and_then(|rest| rest.split(|&byte| byte == b'\n').next());
+        let rule =
+            footer.strip_prefix(b"\n").and_then(|rest| rest.split(|&byte| byte == b'\n').next());
         let rule = rule.and_then(|rule| str::from_utf8(rule).ok()).ok_or(Error::NoFooter)?;
         if !rule.is_empty() {
             file.rule = Some(Rule::parse(rule).ok_or(Error::BadRule)?);
@@ -152,7 +153,8 @@ impl Header {
             }
             transitions.push((start, kind.into()));
         }
-        let file = ZoneFile { local_times, transitions, rule: None, has_leap_seconds: self.leaps > 0 };
+        let file =
+            ZoneFile { local_times, transitions, rule: None, has_leap_seconds: self.leaps > 0 };
         Ok((file, footer))
     }
 }

@@ -57,8 +57,11 @@ impl Rule {
             return Some(Self { standard, summer: None });
         }
         let (abbreviation, rest) = name(rest)?;
-        let (offset, rest) =
-            if rest.starts_with(',') { (standard.offset + 3600, rest) } else { self::offset(rest)? };
+        let (offset, rest) = if rest.starts_with(',') {
+            (standard.offset + 3600, rest)
+        } else {
+            self::offset(rest)?
+        };
         let (begin, end) = rest.strip_prefix(',')?.split_once(',')?;
         let local_time = LocalTime { offset, abbreviation: abbreviation.to_owned(), is_dst: true };
         let summer = Summer { local_time, begin: Change::parse(begin)?, end: Change::parse(end)? };
@@ -92,8 +95,8 @@ impl Rule {
         for year in date(day).0.max(FIRST_YEAR)..=last_year {
             let (begin, end) = self.changes(summer, year);
             for change in [(begin, summer.local_time.offset), (end, self.standard.offset)] {
-                // In the south, a year's summer ends before the next one begins. Equal instants keep
-                // their order.
+                // In the south, a year's summer ends before the next one begins. Equal instants
+                // keep their order.
                 let at = later.partition_point(|&(instant, _)| instant <= change.0);
                 later.insert(at, change);
             }
@@ -128,8 +131,9 @@ impl Change {
             Day::WithoutLeap(number(day, 1, 365)?)
         } else if let Some(day) = day.strip_prefix('M') {
             let mut parts = day.split('.');
-            let mut part =
-                |least, most| u8::try_from(parts.next().and_then(|part| number(part, least, most))?).ok();
+            let mut part = |least, most| {
+                u8::try_from(parts.next().and_then(|part| number(part, least, most))?).ok()
+            };
             let day = Day::OfMonth { month: part(1, 12)?, week: part(1, 5)?, weekday: part(0, 6)? };
             parts.next().is_none().then_some(day)?
         } else {
@@ -142,7 +146,8 @@ impl Change {
     fn at(&self, year: i32) -> i64 {
         let day = match self.day {
             Day::WithoutLeap(day) => {
-                first_of_month(year, 1) + day - 1 + i32::from(day >= 60 && month_length(year, 2) == 29)
+                first_of_month(year, 1) + day - 1
+                    + i32::from(day >= 60 && month_length(year, 2) == 29)
             }
             Day::WithLeap(day) => first_of_month(year, 1) + day,
             Day::OfMonth { month, week, weekday: wanted } => {
@@ -176,7 +181,8 @@ fn time(text: &str) -> Option<(i32, &str)> {
         Some(text) => (-1, text),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let end = text.find(|letter: char| letter != ':' && !letter.is_ascii_digit()).unwrap_or(text.len());
+    let end =
+        text.find(|letter: char| letter != ':' && !letter.is_ascii_digit()).unwrap_or(text.len());
     let (parts, rest) = text.split_at(end);
     let mut parts = parts.split(':');
     let mut seconds = number(parts.next()?, 0, 167)? * 3600;

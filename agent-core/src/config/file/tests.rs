@@ -31,7 +31,9 @@ fn the_example_documents_every_key() {
         .collect();
     let documented: toml::Table = uncommented.join("\n").parse().unwrap();
     assert_eq!(documented.keys().cloned().collect::<BTreeSet<_>>(), accepted_keys(""));
-    for (section, keys) in documented.iter().filter_map(|(key, value)| Some((key, value.as_table()?))) {
+    for (section, keys) in
+        documented.iter().filter_map(|(key, value)| Some((key, value.as_table()?)))
+    {
         let documented: BTreeSet<String> = keys.keys().cloned().collect();
         assert_eq!(documented, accepted_keys(&format!("[{section}]\n")), "[{section}]");
     }
@@ -46,7 +48,8 @@ fn accepted_keys(section: &str) -> BTreeSet<String> {
 
 #[test]
 fn server_takes_one_or_many_names_or_addresses() {
-    let config = parse("server = ['a.example', 'b.example:81', '10.0.0.1', '[fd00::1]:82']").unwrap();
+    let config =
+        parse("server = ['a.example', 'b.example:81', '10.0.0.1', '[fd00::1]:82']").unwrap();
     let names: Vec<String> = config.servers().iter().map(Server::name).collect();
     assert_eq!(names, ["a.example", "b.example", "10.0.0.1", "fd00::1"]);
     assert_eq!(parse("server = 'a.example'").unwrap().servers().len(), 1);

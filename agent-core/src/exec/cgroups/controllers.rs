@@ -64,11 +64,13 @@ struct Joined {
 impl Controllers {
     /// Creates it, and removes directories that dead agents left in the version 1 hierarchies.
     pub(crate) fn new(leaves: Option<Arc<Leaves>>) -> Self {
-        for own in Controller::ALL.iter().filter_map(|controller| own_cgroup(Some(controller.name())).ok()) {
+        for own in
+            Controller::ALL.iter().filter_map(|controller| own_cgroup(Some(controller.name())).ok())
+        {
             sweep(&own);
         }
-        let legacy =
-            Controller::ALL.map(|controller| Arc::new(Legacy { controller, state: Mutex::default() }));
+        let legacy = Controller::ALL
+            .map(|controller| Arc::new(Legacy { controller, state: Mutex::default() }));
         Self { leaves, unified: OnceLock::new(), legacy }
     }
 
@@ -99,14 +101,19 @@ impl Controllers {
                  cgroup v1: {why}",
                 controller.name()
             );
-            return Err(StartError::step("limits", io::Error::new(io::ErrorKind::Unsupported, why)));
+            return Err(StartError::step(
+                "limits",
+                io::Error::new(io::ErrorKind::Unsupported, why),
+            ));
         }
         Ok(limited)
     }
 
     /// Returns the leaf for these limits; `None` when they need none of their own.
     pub(crate) fn leaf(&self, limited: &mut Limited) -> Result<Option<CommandLeaf>, StartError> {
-        let Some(leaves) = self.leaves.as_ref().filter(|_| limited.needs_leaf()) else { return Ok(None) };
+        let Some(leaves) = self.leaves.as_ref().filter(|_| limited.needs_leaf()) else {
+            return Ok(None);
+        };
         let leaf = leaves
             .make_for_command(|leaf| limited.write(leaf))
             .map_err(|error| StartError::step("limits", error))?;
@@ -116,12 +123,15 @@ impl Controllers {
 
     /// Returns our directories in the version 1 hierarchies, as far as they exist.
     pub(crate) fn roots(&self) -> impl Iterator<Item = PathBuf> {
-        self.legacy.iter().filter_map(|legacy| legacy.state().root.as_ref().map(|root| root.path.clone()))
+        self.legacy
+            .iter()
+            .filter_map(|legacy| legacy.state().root.as_ref().map(|root| root.path.clone()))
     }
 
     fn unified(&self) -> &[Controller] {
-        self.unified
-            .get_or_init(|| self.leaves.as_ref().map(|leaves| enable(&leaves.root.path)).unwrap_or_default())
+        self.unified.get_or_init(|| {
+            self.leaves.as_ref().map(|leaves| enable(&leaves.root.path)).unwrap_or_default()
+        })
     }
 }
 

@@ -92,8 +92,9 @@ impl Leaves {
         write: impl FnOnce(&Path) -> io::Result<()>,
     ) -> io::Result<CommandLeaf> {
         let leaf = self.commands.lock().make(write)?;
-        let leaf = leaf
-            .ok_or_else(|| io::Error::other(format!("all {MAX_LEAVES} cgroups for commands are in use")))?;
+        let leaf = leaf.ok_or_else(|| {
+            io::Error::other(format!("all {MAX_LEAVES} cgroups for commands are in use"))
+        })?;
         Ok(self.hand_out(leaf, true))
     }
 

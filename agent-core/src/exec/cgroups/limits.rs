@@ -73,7 +73,10 @@ impl Controller {
                 optional("memory.memsw.limit_in_bytes", limit),
             ],
             Self::Cpu => {
-                vec![required("cpu.cfs_period_us", PERIOD), required("cpu.cfs_quota_us", quota(limit))]
+                vec![
+                    required("cpu.cfs_period_us", PERIOD),
+                    required("cpu.cfs_quota_us", quota(limit)),
+                ]
             }
             Self::Pids => vec![required("pids.max", limit)],
         }
@@ -112,7 +115,10 @@ mod tests {
     fn each_limit_is_written_in_the_kernels_units() {
         let limits = Limits { memory: Some(1 << 20), cpu: Some(250), pids: Some(7) };
         let all: Vec<_> = set(&limits).collect();
-        assert_eq!(all, [(Controller::Memory, 1 << 20), (Controller::Cpu, 250), (Controller::Pids, 7)]);
+        assert_eq!(
+            all,
+            [(Controller::Memory, 1 << 20), (Controller::Cpu, 250), (Controller::Pids, 7)]
+        );
         assert_eq!(written(&Controller::Memory.settings(1 << 20))[0], ("memory.max", "1048576"));
         assert_eq!(written(&Controller::Cpu.settings(250)), [("cpu.max", "250000 100000")]);
         assert_eq!(written(&Controller::Pids.settings(7)), [("pids.max", "7")]);

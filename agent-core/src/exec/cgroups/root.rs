@@ -39,7 +39,10 @@ impl Root {
             return Ok(root);
         }
         let _ = fs::remove_dir(&root.path);
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel has no cgroup.kill; Linux 5.14 has it"))
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this kernel has no cgroup.kill; Linux 5.14 has it",
+        ))
     }
 
     /// Makes our directory below any cgroup, of either version.
@@ -90,7 +93,8 @@ pub(crate) fn own_cgroup(controller: Option<&str>) -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let cgroups = fs::read_to_string("/proc/self/cgroup")?;
     locate(&mounts, &cgroups, controller).ok_or_else(|| {
-        let version = if controller.is_none() { "cgroup v2" } else { "cgroup v1 with that controller" };
+        let version =
+            if controller.is_none() { "cgroup v2" } else { "cgroup v1 with that controller" };
         io::Error::new(io::ErrorKind::Unsupported, format!("no {version} is mounted"))
     })
 }
@@ -109,7 +113,8 @@ fn locate(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathB
         let (root, point) = (unescape(left.next()?), unescape(left.next()?));
         let mut right = right.split(' ');
         let (kind, options) = (right.next()?, right.nth(1)?);
-        let wanted = controller.map_or(kind == "cgroup2", |one| kind == "cgroup" && has(options, one));
+        let wanted =
+            controller.map_or(kind == "cgroup2", |one| kind == "cgroup" && has(options, one));
         if !wanted {
             return None;
         }
@@ -155,7 +160,13 @@ mod tests {
                 Some("/sys/fs/cgroup/unified/"),
             ),
             // a container that sees its own part, with and without a namespace
-            ("/docker/7", "/sys/fs/cgroup", "cgroup2", "0::/docker/7/a\n", Some("/sys/fs/cgroup/a")),
+            (
+                "/docker/7",
+                "/sys/fs/cgroup",
+                "cgroup2",
+                "0::/docker/7/a\n",
+                Some("/sys/fs/cgroup/a"),
+            ),
             ("/docker/7", "/sys/fs/cgroup", "cgroup2", "0::/other\n", None),
             ("/", "/sys/fs/cgroup", "cgroup2", "0::/../../other\n", None),
             ("/", "/with\\040space", "cgroup2", "0::/a\n", Some("/with space/a")),
@@ -185,7 +196,11 @@ mod tests {
             (None, Some("/sys/fs/cgroup/unified/d")),
         ];
         for (controller, expected) in table {
-            assert_eq!(locate(mounts, cgroups, controller), expected.map(PathBuf::from), "{controller:?}");
+            assert_eq!(
+                locate(mounts, cgroups, controller),
+                expected.map(PathBuf::from),
+                "{controller:?}"
+            );
         }
     }
 

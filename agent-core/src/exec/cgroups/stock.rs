@@ -53,7 +53,12 @@ pub(crate) enum Condition {
 }
 
 impl Stock {
-    pub(crate) fn new(root: PathBuf, prefix: &'static str, max_idle: usize, reuses_numbers: bool) -> Self {
+    pub(crate) fn new(
+        root: PathBuf,
+        prefix: &'static str,
+        max_idle: usize,
+        reuses_numbers: bool,
+    ) -> Self {
         let free = reuses_numbers.then(Vec::new);
         Self { root, prefix, max_idle, idle: VecDeque::new(), condemned: Vec::new(), free }
     }

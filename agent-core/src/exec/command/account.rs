@@ -103,7 +103,12 @@ struct Stamp {
 impl Accounts {
     pub(crate) fn new() -> Self {
         let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        Self { cached: Mutex::default(), numbers: Mutex::default(), files: Mutex::default(), lookups }
+        Self {
+            cached: Mutex::default(),
+            numbers: Mutex::default(),
+            files: Mutex::default(),
+            lookups,
+        }
     }
 
     /// Resolves an account; without a wait and without a thread when it is cached.
@@ -121,7 +126,10 @@ impl Accounts {
             if cached.len() >= MAX_CACHED {
                 cached.clear();
             }
-            cached.insert(query.clone(), Cached { answer: Arc::clone(account), since: Instant::now(), files });
+            cached.insert(
+                query.clone(),
+                Cached { answer: Arc::clone(account), since: Instant::now(), files },
+            );
         };
         Box::pin(self.ask(known, move || look_up(&question).map(Arc::new), keep)).await
     }
@@ -293,7 +301,10 @@ mod tests {
         let letter_of_the_seed = look_up(&query(Some("nobody"), None, DefaultGroup::Root)).unwrap();
         assert_eq!(letter_of_the_seed.identity.gid, 0);
         let other = look_up(&query(Some("nobody"), Some("daemon"), DefaultGroup::Primary)).unwrap();
-        assert!(other.identity.gid != nobody.identity.gid && other.identity.groups[0] == other.identity.gid);
+        assert!(
+            other.identity.gid != nobody.identity.gid
+                && other.identity.groups[0] == other.identity.gid
+        );
         for user in ["no-such-user", "", "+0", "-1", "4294967295", "3999999999", "a\0b"] {
             let error = look_up(&query(Some(user), None, DefaultGroup::Primary)).unwrap_err();
             assert!(
@@ -301,7 +312,8 @@ mod tests {
                 "{user}: {error}"
             );
         }
-        let error = look_up(&query(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
+        let error =
+            look_up(&query(None, Some("no-such-group"), DefaultGroup::Primary)).unwrap_err();
         assert!(matches!(error, StartError::NoSuchGroup(_)), "{error}");
     }
 

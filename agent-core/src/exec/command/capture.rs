@@ -71,7 +71,8 @@ impl Capture {
 /// UTF-8. Returns how many bytes it dropped.
 pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
     let (before, after) = bytes.split_at(seam);
-    let tail_cut = after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
+    let tail_cut =
+        after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
     let head_cut = unfinished(before);
     bytes.drain(seam - head_cut..seam + tail_cut);
     (head_cut + tail_cut) as u64
@@ -81,7 +82,9 @@ pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
 pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     match bytes.iter().rev().take(MAX_CHAR).position(|byte| !is_continuation(*byte)) {
         // The last character begins `back + 1` bytes before the end.
-        Some(back) if bytes.iter().rev().nth(back).is_some_and(|lead| width(*lead) > back + 1) => back + 1,
+        Some(back) if bytes.iter().rev().nth(back).is_some_and(|lead| width(*lead) > back + 1) => {
+            back + 1
+        }
         _ => 0,
     }
 }
@@ -126,14 +129,19 @@ mod tests {
             for size in 1..=26 {
                 let pieces: Vec<&[u8]> = stream.chunks(size).collect();
                 let kept = capture(max, &pieces);
-                assert_eq!((kept.bytes, kept.dropped), (expected.into(), dropped), "max {max}, by {size}");
+                assert_eq!(
+                    (kept.bytes, kept.dropped),
+                    (expected.into(), dropped),
+                    "max {max}, by {size}"
+                );
             }
         }
     }
 
     #[test]
     fn no_character_is_cut_in_two_at_the_seam() {
-        for text in ["ä".repeat(50), "€".repeat(50), "🦀".repeat(50), "aä€🦀".repeat(20)] {
+        for text in ["ä".repeat(50), "€".repeat(50), "🦀".repeat(50), "aä€🦀".repeat(20)]
+        {
             for max in 0..text.len() {
                 let kept = capture(max, &[text.as_bytes()]);
                 let length = kept.bytes.len() as u64;

@@ -46,7 +46,8 @@ mod tests {
     fn the_requests_value_wins_and_each_name_appears_once() {
         let identity = Identity { uid: 65_534, gid: 65_534, groups: vec![] };
         let account = Account { name: "nobody".into(), home: "/nonexistent".into(), identity };
-        let requested = [("LANG", "de"), ("A", "1"), ("A", "2")].map(|(name, value)| (name.into(), value.into()));
+        let requested = [("LANG", "de"), ("A", "1"), ("A", "2")]
+            .map(|(name, value)| (name.into(), value.into()));
         let env = of(&account, Path::new("/bin/bash"), &requested);
         let env: Vec<&str> = env.iter().map(|pair| pair.to_str().unwrap()).collect();
         let expected = [

@@ -40,8 +40,12 @@ impl Host {
                 && (account.identity.gid == Gid::effective().as_raw() || spec.group.is_none())
         };
         if !uid.is_root() && !is_ours() {
-            let why = format!("the agent runs as user {uid}; only root can run commands as other users");
-            return Err(StartError::step("user", io::Error::new(io::ErrorKind::PermissionDenied, why)));
+            let why =
+                format!("the agent runs as user {uid}; only root can run commands as other users");
+            return Err(StartError::step(
+                "user",
+                io::Error::new(io::ErrorKind::PermissionDenied, why),
+            ));
         }
         Ok(account)
     }

@@ -23,7 +23,11 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn of(account: &Account, settings: &ExecSettings, spec: &Spec) -> Result<Self, StartError> {
+    pub(crate) fn of(
+        account: &Account,
+        settings: &ExecSettings,
+        spec: &Spec,
+    ) -> Result<Self, StartError> {
         let text = |bytes: &OsStr| {
             CString::new(bytes.as_bytes()).map_err(|error| StartError::step("arguments", error))
         };
@@ -52,12 +56,20 @@ impl Program {
         identity: Option<&'a Identity>,
         argv: &'a [&'a CStr],
     ) -> Launch<'a> {
-        Launch { id, identity, cwd: &self.cwd, cwd_required: self.cwd_required, argv, env: &self.env }
+        Launch {
+            id,
+            identity,
+            cwd: &self.cwd,
+            cwd_required: self.cwd_required,
+            argv,
+            env: &self.env,
+        }
     }
 }
 
 /// Returns standard input as a descriptor; `None` means /dev/null.
 pub(crate) fn stdin(spec: &Spec) -> Result<Option<OwnedFd>, StartError> {
     let file = spec.stdin.as_deref().map(|bytes| agent_sys::file_of(c"stdin", bytes)).transpose();
-    file.map(|file| file.map(OwnedFd::from)).map_err(|error| StartError::step("standard input", error))
+    file.map(|file| file.map(OwnedFd::from))
+        .map_err(|error| StartError::step("standard input", error))
 }

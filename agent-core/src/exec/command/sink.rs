@@ -73,9 +73,9 @@ impl Sink {
     /// Sends bytes from the pipe to the place that [`Sink::poll_place`] found.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.place = match mem::replace(&mut self.place, Reservation::Gone) {
-            Reservation::Held(permit) => {
-                Reservation::Idle(permit.send(OutputPiece { stderr: self.stderr, bytes: bytes.to_vec() }))
-            }
+            Reservation::Held(permit) => Reservation::Idle(
+                permit.send(OutputPiece { stderr: self.stderr, bytes: bytes.to_vec() }),
+            ),
             elsewhere => {
                 self.dropped += bytes.len() as u64;
                 elsewhere
@@ -104,6 +104,9 @@ impl Sink {
 
 impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sink").field("full", &self.is_full()).field("dropped", &self.dropped).finish()
+        f.debug_struct("Sink")
+            .field("full", &self.is_full())
+            .field("dropped", &self.dropped)
+            .finish()
     }
 }

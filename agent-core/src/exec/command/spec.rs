@@ -51,7 +51,8 @@ impl Spec {
     /// [`StartError::InvalidCommand`] with the field and what is wrong with it;
     /// [`StartError::OverBound`] for an environment larger than this agent accepts.
     pub fn check(&self) -> Result<(), StartError> {
-        let refuse = |field, why: &str| Err(StartError::InvalidCommand { field, why: why.to_owned() });
+        let refuse =
+            |field, why: &str| Err(StartError::InvalidCommand { field, why: why.to_owned() });
         if self.cmd.is_empty() {
             return refuse("cmd", "is empty");
         }
@@ -162,13 +163,16 @@ mod tests {
             (cwd("/tmp"), None),
             (cwd("tmp"), Some("cwd")),
             (cwd(""), Some("cwd")),
-            (Spec { max_output: usize::try_from(MAX_OUTPUT + 1).ok(), ..env("A", "1") }, Some("max_output")),
+            (
+                Spec { max_output: usize::try_from(MAX_OUTPUT + 1).ok(), ..env("A", "1") },
+                Some("max_output"),
+            ),
         ];
         for (spec, expected) in table {
             let field = match spec.check() {
-                Err(StartError::InvalidCommand { field, .. } | StartError::OverBound { field, .. }) => {
-                    Some(field)
-                }
+                Err(
+                    StartError::InvalidCommand { field, .. } | StartError::OverBound { field, .. },
+                ) => Some(field),
                 Err(other) => panic!("{other}"),
                 Ok(()) => None,
             };

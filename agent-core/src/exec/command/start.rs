@@ -42,7 +42,8 @@ pub(super) async fn start(
     let failed = |stage| move |error: io::Error| StartError::step(stage, error);
     let identity = Uid::effective().is_root().then_some(&account.identity);
     let max = spec.max_output.unwrap_or(settings.max_output);
-    let (streams, writers) = Streams::open(spec.separate_stderr, max, reader).map_err(failed("pipes"))?;
+    let (streams, writers) =
+        Streams::open(spec.separate_stderr, max, reader).map_err(failed("pipes"))?;
     let stdin = program::stdin(spec)?;
     if let Some(identity) = identity {
         give(identity, &writers, stdin.as_ref()).map_err(failed("pipes"))?;

@@ -71,7 +71,8 @@ impl Streams {
             None => Destination::Capture(Capture::new(max)),
         };
         let (stdout, stdout_writer) = Stream::open(to(false))?;
-        let (stderr, stderr_writer) = separate_stderr.then(|| Stream::open(to(true))).transpose()?.unzip();
+        let (stderr, stderr_writer) =
+            separate_stderr.then(|| Stream::open(to(true))).transpose()?.unzip();
         let writers = Writers { stdout: stdout_writer, stderr: stderr_writer };
         Ok((Self { stdout, stderr }, writers))
     }
@@ -98,7 +99,8 @@ impl Streams {
     /// After the command's end: returns when its output is captured or on its way to the reader.
     /// Does not wait for output that background children go on writing.
     pub(crate) async fn deliver(&mut self) {
-        let bounds = [Some(&self.stdout), self.stderr.as_ref()].map(|stream| stream.map_or(0, Stream::bound));
+        let bounds = [Some(&self.stdout), self.stderr.as_ref()]
+            .map(|stream| stream.map_or(0, Stream::bound));
         future::poll_fn(|cx| {
             let _ = self.poll(cx);
             let streams = [Some(&self.stdout), self.stderr.as_ref()].into_iter().zip(bounds);
@@ -183,7 +185,8 @@ impl Stream {
 
     /// Returns the most that `read` can be after reading everything in the pipe now.
     fn bound(&self) -> u64 {
-        let size = |pipe: &AsyncFd<OwnedFd>| fcntl::fcntl(pipe.get_ref(), FcntlArg::F_GETPIPE_SZ).ok();
+        let size =
+            |pipe: &AsyncFd<OwnedFd>| fcntl::fcntl(pipe.get_ref(), FcntlArg::F_GETPIPE_SZ).ok();
         let in_pipe = self.pipe.as_ref().and_then(size).and_then(|size| u64::try_from(size).ok());
         self.read + in_pipe.unwrap_or_default()
     }
@@ -192,7 +195,9 @@ impl Stream {
         let left = if self.is_held_up() { self.discard() } else { 0 };
         match self.to {
             Destination::Capture(capture) => capture.finish(),
-            Destination::Sink(sink) => Captured { bytes: Vec::new(), dropped: sink.dropped() + left },
+            Destination::Sink(sink) => {
+                Captured { bytes: Vec::new(), dropped: sink.dropped() + left }
+            }
         }
     }
 

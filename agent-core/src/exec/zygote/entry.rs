@@ -24,7 +24,8 @@ const DEFAULT_NOFILE: u64 = 1024;
 /// [`ZYGOTE_FLAG`].
 #[must_use]
 pub fn zygote_main() -> ExitCode {
-    let nofile = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_NOFILE);
+    let nofile =
+        std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_NOFILE);
     agent_sys::memory::give_back();
     match zygote::serve(nofile) {
         Ok(orphaned) => {

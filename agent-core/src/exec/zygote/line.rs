@@ -82,7 +82,8 @@ impl Line {
     /// sense.
     pub(super) async fn take_answers(&self) -> bool {
         loop {
-            let received = self.socket.async_io(Interest::READABLE, |socket| zygote::receive_replies(socket));
+            let received =
+                self.socket.async_io(Interest::READABLE, |socket| zygote::receive_replies(socket));
             match received.await.map(|answers| self.pass_on(answers)) {
                 Ok(true) => {}
                 Ok(false) => {

@@ -78,7 +78,8 @@ impl Spawner {
         // Nobody else has the spawner yet; and the first zygote's end, however early, is handled
         // after this.
         if let Ok(mut current) = spawner.current.try_lock() {
-            let first = spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
+            let first =
+                spawner.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
             *current = Current::Alive(first);
         }
         Ok(spawner)
@@ -136,7 +137,8 @@ impl Spawner {
             Current::Closed => Err(StartError::ShuttingDown),
             Current::Alive(zygote) => Ok(Arc::clone(&zygote.line)),
             Current::None => {
-                let zygote = self.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
+                let zygote =
+                    self.launch_zygote().map_err(|error| StartError::step("zygote", error))?;
                 let line = Arc::clone(&zygote.line);
                 *current = Current::Alive(zygote);
                 Ok(line)
@@ -202,7 +204,9 @@ impl Spawner {
         if old_enough {
             match self.launch_zygote() {
                 Ok(zygote) => *current = Current::Alive(zygote),
-                Err(error) => error!("cannot start a new zygote: {error}; retrying with the next command"),
+                Err(error) => {
+                    error!("cannot start a new zygote: {error}; retrying with the next command")
+                }
             }
         }
     }

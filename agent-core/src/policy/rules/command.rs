@@ -35,7 +35,8 @@ impl<'a> Text<'a> {
     }
 
     fn resembles(&self) -> &Resembles {
-        self.resembles.get_or_init(|| Resembles { plain: plain(self.raw), steps: steps(self.raw).collect() })
+        self.resembles
+            .get_or_init(|| Resembles { plain: plain(self.raw), steps: steps(self.raw).collect() })
     }
 }
 
@@ -95,7 +96,11 @@ impl Written {
         Ok(Denied {
             exact: self.exact.iter().map(|text| plain(text)).collect(),
             prefix: self.prefix.iter().map(|text| plain(text)).collect(),
-            regex: self.regex.iter().map(|pattern| compile(pattern, true)).collect::<Result<_, _>>()?,
+            regex: self
+                .regex
+                .iter()
+                .map(|pattern| compile(pattern, true))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -113,7 +118,9 @@ impl Allowed {
         let cmd = text.raw;
         let begins = |prefix: &String| {
             let rest = cmd.strip_prefix(prefix.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with([' ', '\t']) && is_plain(rest)))
+            rest.is_some_and(|rest| {
+                rest.is_empty() || (rest.starts_with([' ', '\t']) && is_plain(rest))
+            })
         };
         self.exact.iter().any(|exact| exact == cmd)
             || self.prefix.iter().any(begins)

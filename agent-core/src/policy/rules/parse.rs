@@ -68,7 +68,9 @@ impl Policy {
         let allows_by_default = match written.default {
             Some(default) => default == WrittenAction::Allow,
             // A policy with allow rules means to deny the rest, or has forgotten to say so.
-            None if allows_any => return Err("default is missing: \"allow\" or \"deny\"".to_owned()),
+            None if allows_any => {
+                return Err("default is missing: \"allow\" or \"deny\"".to_owned());
+            }
             None => true,
         };
         if written.rule.len() > MAX_RULES {
@@ -77,11 +79,15 @@ impl Policy {
         let (mut rules, mut names) = (Vec::new(), Names::default());
         for (place, rule) in written.rule.into_iter().enumerate() {
             let number = format!("rule {}", place + 1);
-            let place = rule.name.as_ref().map_or(number.clone(), |name| format!("{number} (\"{name}\")"));
+            let place =
+                rule.name.as_ref().map_or(number.clone(), |name| format!("{number} (\"{name}\")"));
             rules.push(names.rule(rule, number).map_err(|why| format!("{place}: {why}"))?);
         }
         if names.0.len() > MAX_NAMES {
-            return Err(format!("the rules name {} accounts; at most {MAX_NAMES} are allowed", names.0.len()));
+            return Err(format!(
+                "the rules name {} accounts; at most {MAX_NAMES} are allowed",
+                names.0.len()
+            ));
         }
         Ok(Self { allows_by_default, rules, names: names.0.into() })
     }
@@ -101,7 +107,8 @@ impl Names {
         }
         let is_about_commands =
             written.users.is_some() || written.groups.is_some() || written.commands.is_some();
-        let methods: Option<Vec<_>> = each("methods", written.methods, |text| MethodPattern::parse(&text))?;
+        let methods: Option<Vec<_>> =
+            each("methods", written.methods, |text| MethodPattern::parse(&text))?;
         if is_about_commands
             && let Some(methods) = &methods
             && !methods.iter().any(|method| with_command().any(|name| method.matches(name)))
@@ -115,19 +122,20 @@ impl Names {
         if beside && (written.action == WrittenAction::Deny || written.commands.is_none()) {
             return Err("env and stdin belong to an allow rule with commands".to_owned());
         }
-        let env = each("env", written.env, |name| match name.is_empty() || name.contains(['=', '\0']) {
-            true => Err("a variable's name must not be empty or contain = or NUL".to_owned()),
-            false => Ok(name),
-        })?;
+        let env =
+            each("env", written.env, |name| match name.is_empty() || name.contains(['=', '\0']) {
+                true => Err("a variable's name must not be empty or contain = or NUL".to_owned()),
+                false => Ok(name),
+            })?;
         let action = match written.action {
             WrittenAction::Allow => Action::Allow {
                 commands: written.commands.map(command::Written::allowed).transpose()?,
                 env: env.unwrap_or_default(),
                 stdin: written.stdin.unwrap_or_default(),
             },
-            WrittenAction::Deny => {
-                Action::Deny { commands: written.commands.map(command::Written::denied).transpose()? }
-            }
+            WrittenAction::Deny => Action::Deny {
+                commands: written.commands.map(command::Written::denied).transpose()?,
+            },
         };
         Ok(Rule {
             name: written.name.unwrap_or(number),

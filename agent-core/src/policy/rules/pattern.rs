@@ -61,7 +61,8 @@ impl Controller {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let name = text.strip_prefix("*.").unwrap_or(text);
         let is_label = |label: &str| {
-            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            !label.is_empty()
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         };
         if name.len() > MAX_NAME || !name.split('.').all(is_label) {
             return Err(format!("\"{text}\" must be a DNS name, or one with *. before it"));
@@ -87,7 +88,9 @@ fn below(pattern: &str, name: &str) -> bool {
         return true;
     }
     let Some(domain) = pattern.strip_prefix('*') else { return false };
-    let Some(host) = name.len().checked_sub(domain.len()).filter(|length| *length > 0) else { return false };
+    let Some(host) = name.len().checked_sub(domain.len()).filter(|length| *length > 0) else {
+        return false;
+    };
     name.is_char_boundary(host) && name[host..].eq_ignore_ascii_case(domain)
 }
 

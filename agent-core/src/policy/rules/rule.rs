@@ -57,9 +57,15 @@ impl Rule {
     }
 
     /// Returns whether the rule matches; `text` is the command's.
-    pub(super) fn matches(&self, subject: Subject<'_>, text: &Text<'_>, run_as: Option<&RunAs>) -> Match {
-        let is_method =
-            |methods: &Vec<MethodPattern>| methods.iter().any(|method| method.matches(subject.method));
+    pub(super) fn matches(
+        &self,
+        subject: Subject<'_>,
+        text: &Text<'_>,
+        run_as: Option<&RunAs>,
+    ) -> Match {
+        let is_method = |methods: &Vec<MethodPattern>| {
+            methods.iter().any(|method| method.matches(subject.method))
+        };
         let is_controller = |controllers: &Vec<Controller>| {
             controllers.iter().any(|controller| match self.is_allow() {
                 true => controller.covers(subject.controllers),
@@ -102,8 +108,12 @@ impl Rule {
             _ => {}
         }
         let is_command = match &self.action {
-            Action::Allow { commands, .. } => commands.as_ref().is_none_or(|allowed| allowed.matches(text)),
-            Action::Deny { commands } => commands.as_ref().is_none_or(|denied| denied.matches(text)),
+            Action::Allow { commands, .. } => {
+                commands.as_ref().is_none_or(|allowed| allowed.matches(text))
+            }
+            Action::Deny { commands } => {
+                commands.as_ref().is_none_or(|denied| denied.matches(text))
+            }
         };
         if is_command { Match::Yes } else { Match::No }
     }
@@ -114,13 +124,16 @@ impl Rule {
     }
 
     fn is_account(&self, run_as: &RunAs) -> bool {
-        let among = |list: &[Account], id| list.iter().any(|account| account.is(id, &run_as.numbers));
+        let among =
+            |list: &[Account], id| list.iter().any(|account| account.is(id, &run_as.numbers));
         let is_user = self.users.as_deref().is_none_or(|users| among(users, run_as.uid));
         let is_group = match (&self.groups, self.is_allow()) {
             (None, true) => run_as.is_member,
             (None, false) => true,
             // A list of groups alone matches their members: root with such a group is still root.
-            (Some(groups), true) => among(groups, run_as.gid) && (self.users.is_some() || run_as.is_member),
+            (Some(groups), true) => {
+                among(groups, run_as.gid) && (self.users.is_some() || run_as.is_member)
+            }
             // A deny rule for a group covers its supplementary members.
             (Some(groups), false) => {
                 among(groups, run_as.gid) || run_as.groups.iter().any(|gid| among(groups, *gid))

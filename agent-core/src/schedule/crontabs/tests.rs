@@ -57,7 +57,8 @@ fn files_that_others_may_write_or_that_are_not_crontabs_are_ignored() {
     std::os::unix::fs::symlink(folder.path().join("good"), folder.path().join("link")).unwrap();
     nix::unistd::mkfifo(&folder.path().join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     let read = Crontabs::read(folder.path());
-    let files: Vec<&str> = read.jobs.iter().filter_map(|job| job.file.file_name()?.to_str()).collect();
+    let files: Vec<&str> =
+        read.jobs.iter().filter_map(|job| job.file.file_name()?.to_str()).collect();
     assert_eq!(files, ["good", "link"]);
     assert_eq!(read.problems.len(), 3, "{:?}", read.problems);
     assert!(Crontabs::read(&folder.path().join("none")).problems.is_empty());

@@ -79,10 +79,20 @@ impl<D: Disk> Log<D> {
                 }
             }
         }
-        let ((file, salt, end), capacity) = make_ample(&disk, disk.ample().max(SMALLEST), SMALLEST, &[])?;
+        let ((file, salt, end), capacity) =
+            make_ample(&disk, disk.ample().max(SMALLEST), SMALLEST, &[])?;
         install(&disk)?;
         disk.sync_names()?;
-        let log = Self { disk, file, salt, sequence: 0, end, capacity, pending: Vec::new(), poisoned: false };
+        let log = Self {
+            disk,
+            file,
+            salt,
+            sequence: 0,
+            end,
+            capacity,
+            pending: Vec::new(),
+            poisoned: false,
+        };
         Ok((log, found))
     }
 
@@ -136,8 +146,10 @@ impl<D: Disk> Log<D> {
         if frames.is_empty() {
             return Ok(());
         }
-        let written =
-            self.disk.write(&self.file, self.end, &frames).and_then(|()| self.disk.sync(&self.file));
+        let written = self
+            .disk
+            .write(&self.file, self.end, &frames)
+            .and_then(|()| self.disk.sync(&self.file));
         match written {
             Ok(()) => {
                 self.end += frames.len() as u64;

@@ -56,7 +56,9 @@ pub(crate) fn put_frame(salt: u64, sequence: u64, record: &[u8], out: &mut Vec<u
 /// other out.
 fn checksum(salt: u64, sequence: u64, record: &[u8]) -> u32 {
     let length = record.len() as u64;
-    crc32(&[&salt.to_le_bytes()[..], &sequence.to_le_bytes(), &length.to_le_bytes(), record].concat())
+    crc32(
+        &[&salt.to_le_bytes()[..], &sequence.to_le_bytes(), &length.to_le_bytes(), record].concat(),
+    )
 }
 
 /// The content of a file.
@@ -82,7 +84,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
     if *magic != MAGIC || bytes.get(..HEADER)? != header(salt) {
         return None;
     }
-    let mut found = Read { salt, records: Vec::new(), sequence: 0, end: HEADER, damaged: 0, torn: 0 };
+    let mut found =
+        Read { salt, records: Vec::new(), sequence: 0, end: HEADER, damaged: 0, torn: 0 };
     let mut at = HEADER;
     while at < bytes.len() {
         match frame(bytes, at, salt, found.sequence) {

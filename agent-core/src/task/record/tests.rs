@@ -24,10 +24,15 @@ fn every_record_reads_back_as_it_was_written() {
         })),
     };
     let fields = RawValue::from_string("{\"schedule\":\"@daily\"}".to_owned()).unwrap();
-    let job =
-        |last| Job { name: "j".into(), at: 1, file: None, fields: fields.clone(), last, boot: None };
-    let ended =
-        |ending| Ended { started: Some(3), ..Ended::unstarted(1, 4, ending) };
+    let job = |last| Job {
+        name: "j".into(),
+        at: 1,
+        file: None,
+        fields: fields.clone(),
+        last,
+        boot: None,
+    };
+    let ended = |ending| Ended { started: Some(3), ..Ended::unstarted(1, 4, ending) };
     let table = [
         Record::Used(9),
         Record::Accepted(accepted),
@@ -38,7 +43,13 @@ fn every_record_reads_back_as_it_was_written() {
         Record::Ended(ended(Ending::NotStarted { retcode: 3033, why: "no".into() })),
         Record::Ended(Ended {
             usage: Some(ResourceUsage { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kib: 4 }),
-            stdout: Some(StoredStream { total: u64::MAX, written: 9, tail: 6, stopped: true, stored: 3 }),
+            stdout: Some(StoredStream {
+                total: u64::MAX,
+                written: 9,
+                tail: 6,
+                stopped: true,
+                stored: 3,
+            }),
             ..ended(Ending::Interrupted("the machine".into()))
         }),
         Record::Cancelled(1),

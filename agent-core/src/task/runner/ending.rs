@@ -20,7 +20,13 @@ const MAX_WHY: usize = 200;
 
 impl Runner {
     /// Makes a journal record of what a supervisor recorded.
-    pub(super) fn read_end(&self, n: u64, shape: Shape, record: &slot::Record, spec: &Spec) -> Ended {
+    pub(super) fn read_end(
+        &self,
+        n: u64,
+        shape: Shape,
+        record: &slot::Record,
+        spec: &Spec,
+    ) -> Ended {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let ending = match record.end {
             Ok(CommandEnd::Exited(status)) => Ending::Exited(status),
@@ -28,9 +34,9 @@ impl Runner {
             Ok(CommandEnd::TimedOut) => Ending::TimedOut,
             Ok(CommandEnd::Cancelled) if self.is_cancelled(n) => Ending::Cancelled,
             // As when the host shuts down, which sends every process a SIGTERM.
-            Ok(CommandEnd::Cancelled) => {
-                Ending::Interrupted("its supervisor got a SIGTERM that the agent did not send".to_owned())
-            }
+            Ok(CommandEnd::Cancelled) => Ending::Interrupted(
+                "its supervisor got a SIGTERM that the agent did not send".to_owned(),
+            ),
             Err(failure) => not_started(&self.executor.explain(failure, spec)),
         };
         if record.leftovers == slot::Leftovers::Survivors {

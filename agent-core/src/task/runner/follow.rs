@@ -44,7 +44,10 @@ impl Runner {
             }
             Err(NotStarted::Later(error)) => {
                 let id = self.store.label(n);
-                log::error!("task {id} cannot start yet, retrying in {} s: {error}", RETRY.as_secs());
+                log::error!(
+                    "task {id} cannot start yet, retrying in {} s: {error}",
+                    RETRY.as_secs()
+                );
                 time::sleep(RETRY).await;
                 self.active().remove(&n);
                 return self.wake();
@@ -61,10 +64,13 @@ impl Runner {
             // Nothing of it runs any more, but it may have ended, and its supervisor have said so,
             // before the host went down.
             match self.slots.state(begun.slot, begun.n) {
-                Ok(SlotState::Ended(record)) => self.read_end(begun.n, shape, &record, &Spec::default()),
-                Ok(SlotState::Lost { begun: signed, totals } | SlotState::Running { begun: signed, totals }) => {
-                    lost(begun.n, shape, signed, totals, "the host went down while it ran")
+                Ok(SlotState::Ended(record)) => {
+                    self.read_end(begun.n, shape, &record, &Spec::default())
                 }
+                Ok(
+                    SlotState::Lost { begun: signed, totals }
+                    | SlotState::Running { begun: signed, totals },
+                ) => lost(begun.n, shape, signed, totals, "the host went down while it ran"),
                 Err(error) => slot_unreadable(begun.n, &error),
             }
         };
@@ -110,7 +116,8 @@ impl Runner {
         };
         lodging.give_back(match last {
             Ok(SlotState::Ended(record)) if record.is_by_itself() => Some(record.leftovers),
-            Ok(SlotState::Ended(_) | SlotState::Lost { .. } | SlotState::Running { .. }) | Err(_) => None,
+            Ok(SlotState::Ended(_) | SlotState::Lost { .. } | SlotState::Running { .. })
+            | Err(_) => None,
         });
         ended
     }
@@ -148,7 +155,9 @@ impl Runner {
             time::sleep(wait).await;
             if wait < MAX_SIGNATURE_POLL && wait * 2 >= MAX_SIGNATURE_POLL {
                 let id = self.store.label(n);
-                log::warn!("task {id}: slot {slot} is held, but its supervisor cannot be found yet");
+                log::warn!(
+                    "task {id}: slot {slot} is held, but its supervisor cannot be found yet"
+                );
             }
             wait = (wait * 2).min(MAX_SIGNATURE_POLL);
         }
@@ -157,5 +166,9 @@ impl Runner {
 
 /// Returns the end of a task whose slot cannot be read.
 fn slot_unreadable(n: u64, error: &io::Error) -> Ended {
-    Ended::unstarted(n, clock::now().0, Ending::Interrupted(format!("its slot cannot be read: {error}")))
+    Ended::unstarted(
+        n,
+        clock::now().0,
+        Ending::Interrupted(format!("its slot cannot be read: {error}")),
+    )
 }

@@ -93,7 +93,10 @@ impl Runner {
         let mut work = JoinSet::new();
         let begun: Vec<(Begun, Shape, bool)> = {
             let table = runner.store.table();
-            table.running().map(|(task, begun)| (begun.clone(), task.shape, task.cancelled)).collect()
+            table
+                .running()
+                .map(|(task, begun)| (begun.clone(), task.shape, task.cancelled))
+                .collect()
         };
         for (begun, shape, cancelled) in begun {
             runner.active().insert(begun.n, ActiveTask { slot: Some(begun.slot), cancelled });

@@ -125,7 +125,11 @@ impl Runner {
         let started = match self.prepare(&turn, &spec).await {
             Ok(intent) => self.begin(&turn, &spec, intent, accepted).await,
             Err(NotStarted::Failed(error)) => {
-                accepted.push(Record::Ended(Ended::unstarted(n, clock::now().0, not_started(&error))));
+                accepted.push(Record::Ended(Ended::unstarted(
+                    n,
+                    clock::now().0,
+                    not_started(&error),
+                )));
                 let recorded = self.store.record(accepted).await;
                 self.active().remove(&n);
                 return recorded.map(|()| None);

@@ -47,7 +47,8 @@ impl Table {
             }
             None => {
                 let boot = boot.map(Into::into);
-                let job = StoredJob { at, file, fields, last, boot, runs: Vec::new(), skipped: None };
+                let job =
+                    StoredJob { at, file, fields, last, boot, runs: Vec::new(), skipped: None };
                 self.jobs.insert(name.into(), job);
             }
         }

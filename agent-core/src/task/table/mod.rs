@@ -94,7 +94,8 @@ impl Table {
             run.orphan = true;
         }
         let phase = Phase::Waiting(command);
-        self.tasks.insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, phase, run });
+        self.tasks
+            .insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, phase, run });
     }
 
     fn begin(&mut self, begun: Begun) {
@@ -186,7 +187,8 @@ impl Table {
     /// Returns the oldest task that waits, except the tasks in `but` and runs that wait for another
     /// run of their job.
     pub(crate) fn next_waiting(&self, but: impl Fn(u64) -> bool) -> Option<&Task> {
-        let candidates = self.waiting.keys().filter(|n| !but(**n)).filter_map(|n| self.tasks.get(n));
+        let candidates =
+            self.waiting.keys().filter(|n| !but(**n)).filter_map(|n| self.tasks.get(n));
         candidates.into_iter().find(|task| match task.run.as_deref() {
             Some(run) if run.queue => {
                 !self.runs_before(&run.job, task.n).any(|before| !before.has_ended())

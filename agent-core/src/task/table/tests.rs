@@ -67,7 +67,9 @@ fn describe(table: &Table) -> String {
     let jobs: Vec<String> = table
         .jobs
         .iter()
-        .map(|(name, job)| format!("{name} {} {:?} {:?} {}", job.fields, job.last, job.skipped, job.at))
+        .map(|(name, job)| {
+            format!("{name} {} {:?} {:?} {}", job.fields, job.last, job.skipped, job.at)
+        })
         .collect();
     format!("{tasks:?} {order:?} {jobs:?} {:?} {}", table.counts(), table.used)
 }

@@ -147,7 +147,8 @@ mod tests {
                 "detail": "try again",
             })
         );
-        let later = r#"{"type":"urn:basicagent:problem:new","title":"t","status":418,"detail":"d","x":1}"#;
+        let later =
+            r#"{"type":"urn:basicagent:problem:new","title":"t","status":418,"detail":"d","x":1}"#;
         let read: Problem = serde_json::from_str(later).unwrap();
         assert_eq!((read.kind(), read.status, read.detail.as_str()), (None, 418, "d"));
         let bare: Problem = serde_json::from_str(r#"{"detail":"d"}"#).unwrap();

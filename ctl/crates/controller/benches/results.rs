@@ -3,7 +3,11 @@
 //!
 //! Run `cargo bench -p controller`. This process plays the agents of a real controller.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that prints its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that prints its figures"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -16,9 +20,12 @@ use support::{Agent, Controller};
 const OUTPUT: usize = 200;
 
 fn main() {
-    for (sessions, window, each) in [(1, 1, 5_000), (1, 64, 100_000), (50, 1, 1_000), (50, 64, 4_000)] {
+    for (sessions, window, each) in
+        [(1, 1, 5_000), (1, 64, 100_000), (50, 1, 1_000), (50, 64, 4_000)]
+    {
         let names: Vec<String> = (0..sessions).map(|number| format!("bench-{number}")).collect();
-        let flags: Vec<&str> = names.iter().flat_map(|name| ["--dev-host", name.as_str()]).collect();
+        let flags: Vec<&str> =
+            names.iter().flat_map(|name| ["--dev-host", name.as_str()]).collect();
         let controller = Controller::start(&flags);
         let agents: Vec<Agent> = names.iter().map(|name| controller.agent(name)).collect();
         let start = Barrier::new(sessions + 1);

@@ -137,7 +137,9 @@ impl Flags {
     /// # Errors
     /// When the flag is missing.
     pub(crate) fn token_file(&self) -> Result<PathBuf, Error> {
-        self.token_file.clone().ok_or_else(|| Error::Flags("--token-file FILE is required".to_owned()))
+        self.token_file
+            .clone()
+            .ok_or_else(|| Error::Flags("--token-file FILE is required".to_owned()))
     }
 }
 

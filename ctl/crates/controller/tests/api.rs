@@ -43,7 +43,10 @@ fn every_error_is_a_problem_that_says_what_to_do() {
     ] {
         let (status, response) = controller.ask(host, body);
         assert_eq!(status, wanted, "{response}");
-        assert!(!response["detail"].as_str().unwrap().is_empty() && response["status"] == status, "{response}");
+        assert!(
+            !response["detail"].as_str().unwrap().is_empty() && response["status"] == status,
+            "{response}"
+        );
     }
     assert_eq!(controller.get("/hosts/nobody").0, 404);
     assert_eq!(controller.get("/nothing").0, 404);
@@ -66,7 +69,8 @@ fn a_request_to_an_agent_that_vanishes_fails_with_502_at_once() {
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
     let (status, response) = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"sync.bash","cmd":"sleep 100"}"#));
+        let asking =
+            scope.spawn(|| controller.ask("host-1", r#"{"method":"sync.bash","cmd":"sleep 100"}"#));
         agent.receive().unwrap();
         assert_eq!(controller.get("/hosts/host-1").1["requests_running"], 1);
         drop(agent);
@@ -130,7 +134,8 @@ fn a_reply_of_sixteen_mebibytes_passes() {
     controller.wait_for_hosts(&["host-1"]);
     let data = "x".repeat(16 << 20);
     let (status, length) = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"sync.bash","cmd":"x"}"#));
+        let asking =
+            scope.spawn(|| controller.ask("host-1", r#"{"method":"sync.bash","cmd":"x"}"#));
         let id = agent.receive().unwrap()["id"].to_string();
         agent.send(&format!(
             "{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",\"data\":\"{data}\"}}"
@@ -165,7 +170,10 @@ fn an_agent_that_does_not_read_costs_only_its_own_clients_a_503() {
     assert_eq!(status, 200);
     drop(slow);
     let statuses: Vec<u16> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    assert!(statuses.contains(&503) && statuses.iter().all(|s| matches!(s, 404 | 502..=504)), "{statuses:?}");
+    assert!(
+        statuses.contains(&503) && statuses.iter().all(|s| matches!(s, 404 | 502..=504)),
+        "{statuses:?}"
+    );
 }
 
 #[test]

@@ -15,10 +15,14 @@ fn an_agent_connects_and_replies_to_a_request() {
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
     let answered = std::thread::scope(|scope| {
-        let asking = scope
-            .spawn(|| controller.ask_text("host-1", r#"{"method":"sync.bash", "cmd":"ls", "timeout":10}"#));
+        let asking = scope.spawn(|| {
+            controller.ask_text("host-1", r#"{"method":"sync.bash", "cmd":"ls", "timeout":10}"#)
+        });
         let request = agent.receive().unwrap();
-        assert_eq!((request["method"].as_str(), request["cmd"].as_str()), (Some("sync.bash"), Some("ls")));
+        assert_eq!(
+            (request["method"].as_str(), request["cmd"].as_str()),
+            (Some("sync.bash"), Some("ls"))
+        );
         let id = request["id"].as_str().unwrap();
         // Frames for a request without `stream`, results without an outcome, unknown messages and
         // replies to no request are skipped.
@@ -60,7 +64,10 @@ fn tls_may_start_with_the_first_byte() {
     assert!(matches!(agent.init("host-1"), InitReply::Accept));
     controller.wait_for_hosts(&["host-1"]);
     let session = controller.get("/hosts/host-1").1;
-    assert_eq!((session["version"].as_str(), session["requests_running"].as_u64()), (Some("9.9.9"), Some(0)));
+    assert_eq!(
+        (session["version"].as_str(), session["requests_running"].as_u64()),
+        (Some("9.9.9"), Some(0))
+    );
     drop(agent);
     controller.wait_for_hosts(&[]);
 }
@@ -141,8 +148,9 @@ fn garbage_gets_a_failed_reply_or_none_and_then_the_end() {
     for (bytes, wanted) in table {
         let mut peer = connect(controller.agents);
         let _ = peer.stream.write_all(bytes);
-        let reply =
-            peer.receive().unwrap_or_else(|| panic!("{:?}: no reply", bytes.escape_ascii().to_string()));
+        let reply = peer
+            .receive()
+            .unwrap_or_else(|| panic!("{:?}: no reply", bytes.escape_ascii().to_string()));
         assert!(reply["id"].is_null());
         assert!(wanted.contains(&reply["retcode"].as_u64().unwrap()), "{reply:?}");
         assert!(peer.receive().is_none());
@@ -217,7 +225,8 @@ fn bytes_that_are_not_a_message_end_a_session_but_a_message_too_deep_does_not() 
         let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.ping"}"#));
         let id = agent.receive().unwrap()["id"].to_string();
         // The protocol permits a trailing comma, HTTP clients need not.
-        agent.send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",}}"));
+        agent
+            .send(&format!("{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\",}}"));
         asking.join().unwrap().0
     });
     assert_eq!(status, 200);

@@ -19,7 +19,8 @@ fn an_idle_session_costs_little_memory() {
     let controller = Controller::start(&flags);
     let count = || controller.get("/hosts").1["hosts"].as_array().unwrap().len();
     // Memory that is allocated once, or with the first sessions, does not count.
-    let mut agents: Vec<_> = names[..SESSIONS / 4].iter().map(|name| controller.agent(name)).collect();
+    let mut agents: Vec<_> =
+        names[..SESSIONS / 4].iter().map(|name| controller.agent(name)).collect();
     wait_until("the first sessions", || count() == agents.len());
     let before = controller.resident();
     agents.extend(names[SESSIONS / 4..].iter().map(|name| controller.agent(name)));

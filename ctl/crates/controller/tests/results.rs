@@ -36,8 +36,7 @@ fn a_result_is_stored_once_and_acknowledged_each_time() {
         agent.send(&again);
         assert_eq!(acknowledged(&mut agent), "t/1");
     }
-    let run =
-        json!({"method": "cron.result", "id": "t2", "name": "nightly", "resp": "success", "retcode": 7});
+    let run = json!({"method": "cron.result", "id": "t2", "name": "nightly", "resp": "success", "retcode": 7});
     agent.send(&run.to_string());
     assert_eq!(acknowledged(&mut agent), "t2");
     // The same id on another host is another task.
@@ -49,7 +48,8 @@ fn a_result_is_stored_once_and_acknowledged_each_time() {
     controller.wait_for_hosts(&[]);
 
     let url = format!("{}/hosts/host-1/results/t%2F1", controller.api);
-    let mut response = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
+    let mut response =
+        support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
     assert_eq!(response.body_mut().read_to_string().unwrap(), first);
     assert_eq!(controller.get("/hosts/host-1/results/t2"), (200, run));
     assert_eq!(controller.get("/hosts/host-2/results/t2").1["data"], "x");
@@ -62,12 +62,15 @@ fn the_results_of_a_host_are_read_in_pages() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     let sent: Vec<String> = (0..25).map(|number| format!("t{number}")).collect();
-    agent.send(&sent.iter().map(|task| result(task, "x").to_string()).collect::<Vec<_>>().join("\n"));
+    agent.send(
+        &sent.iter().map(|task| result(task, "x").to_string()).collect::<Vec<_>>().join("\n"),
+    );
     let acked: Vec<String> = sent.iter().map(|_| acknowledged(&mut agent)).collect();
     assert_eq!(acked, sent);
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
-        let (status, page) = controller.get(&format!("/hosts/host-1/results?limit=10&after={after}"));
+        let (status, page) =
+            controller.get(&format!("/hosts/host-1/results?limit=10&after={after}"));
         assert_eq!(status, 200, "{page}");
         let page = page["results"].as_array().unwrap().clone();
         assert!(page.len() <= 10);
@@ -87,14 +90,18 @@ fn the_results_of_a_host_are_read_in_pages() {
         assert_eq!(acknowledged(&mut agent), task);
     }
     let url = format!("{}/hosts/host-1/results?after={after}", controller.api);
-    let mut response = support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
+    let mut response =
+        support::http().get(url).header("Authorization", controller.bearer()).call().unwrap();
     let text = response.body_mut().with_config().limit(100 << 20).read_to_string().unwrap();
     let page: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(page["results"].as_array().unwrap().len(), 1);
     assert_eq!(page["results"][0]["task"], "big-1");
     for query in ["limit=0", "limit=1001", "limit=x", "after=", "nonsense=1"] {
         let (status, response) = controller.get(&format!("/hosts/host-1/results?{query}"));
-        assert!(status == 400 && !response["detail"].as_str().unwrap().is_empty(), "{query}: {response}");
+        assert!(
+            status == 400 && !response["detail"].as_str().unwrap().is_empty(),
+            "{query}: {response}"
+        );
     }
     assert_eq!(controller.get("/hosts/host-1/results/x?wait=61").0, 400);
 }
@@ -105,8 +112,9 @@ fn a_client_that_waits_for_a_result_gets_it_at_once() {
     let mut agent = controller.agent("host-1");
     let begun = Instant::now();
     std::thread::scope(|scope| {
-        let waiting: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| controller.get("/hosts/host-1/results/t?wait=60"))).collect();
+        let waiting: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| controller.get("/hosts/host-1/results/t?wait=60")))
+            .collect();
         let other = scope.spawn(|| controller.get("/hosts/host-1/results/u?wait=1"));
         agent.send(&result("not-t", "x").to_string());
         assert_eq!(acknowledged(&mut agent), "not-t");
@@ -156,7 +164,10 @@ fn every_acknowledged_result_survives_a_kill_of_the_controller() {
         after = last["sequence"].as_i64().unwrap();
         for item in &page {
             assert_eq!(item["result"]["data"], "output");
-            assert!(stored.insert(item["task"].as_str().unwrap().to_owned()), "stored twice: {item}");
+            assert!(
+                stored.insert(item["task"].as_str().unwrap().to_owned()),
+                "stored twice: {item}"
+            );
         }
     }
     println!("{} acknowledged, {} stored", acked.len(), stored.len());
@@ -182,7 +193,11 @@ fn an_invalid_result_is_not_acknowledged_and_does_not_end_the_session() {
         r#"{"method":"async.result","id":"a","resp":"perhaps","retcode":0}"#.to_owned(),
         r#"{"method":"async.result","id":"a","resp":"success","retcode":-1}"#.to_owned(),
         result(&"a".repeat(129), "x").to_string(),
-        format!("{{\"method\":\"async.result\",\"id\":\"a\",\"x\":{}1{}}}", "[".repeat(40), "]".repeat(40)),
+        format!(
+            "{{\"method\":\"async.result\",\"id\":\"a\",\"x\":{}1{}}}",
+            "[".repeat(40),
+            "]".repeat(40)
+        ),
         result("a", &"x".repeat(65 << 20)).to_string(),
     ] {
         agent.send(&broken);

@@ -34,19 +34,26 @@ fn dev_creates_its_files_once_and_reuses_them() {
         "agents/web.one.key",
         "agents/web.one.toml",
     ];
-    let read =
-        || names.map(|name| fs::read(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")));
+    let read = || {
+        names.map(|name| fs::read(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
     let first = read();
     for name in names.iter().filter(|name| name.ends_with("key") || **name == "token") {
         assert_eq!(fs::metadata(dir.join(name)).unwrap().mode() & 0o777, 0o600, "{name}");
     }
     let config = fs::read_to_string(dir.join("agent.toml")).unwrap();
-    for wanted in
-        ["server = \"127.0.0.1\"", "port = 7999", "host_id = ", "server_name = \"config.cargo.com\""]
-    {
+    for wanted in [
+        "server = \"127.0.0.1\"",
+        "port = 7999",
+        "host_id = ",
+        "server_name = \"config.cargo.com\"",
+    ] {
         assert!(config.contains(wanted), "{config}");
     }
-    assert_eq!(init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]).0, Some(0));
+    assert_eq!(
+        init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]).0,
+        Some(0)
+    );
     assert!(first == read(), "a second start changed the files");
 
     // A config that was edited stays.
@@ -122,7 +129,14 @@ fn it_serves_several_ports_with_files_named_by_flags() {
     let ready = scratch.file("ready");
     let mut child = binary()
         .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--http", "127.0.0.1:0"])
-        .args(["--cert", &file("server.pem"), "--key", &file("server.key"), "--client-ca", &file("ca.pem")])
+        .args([
+            "--cert",
+            &file("server.pem"),
+            "--key",
+            &file("server.key"),
+            "--client-ca",
+            &file("ca.pem"),
+        ])
         .args(["--token-file", &file("token"), "--state-dir", &file("new/state"), "--ready-file"])
         .arg(&ready)
         .spawn()

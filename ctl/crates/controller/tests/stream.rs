@@ -30,7 +30,8 @@ fn frame(agent: &mut Agent, id: &Value, data: &str) {
 }
 
 fn reply(agent: &mut Agent, id: &Value) {
-    agent.send(&format!("{}\n", json!({"id": id, "resp": "success", "retcode": 3, "message": "m"})));
+    agent
+        .send(&format!("{}\n", json!({"id": id, "resp": "success", "retcode": 3, "message": "m"})));
 }
 
 #[test]
@@ -44,14 +45,19 @@ fn each_frame_is_a_line_as_it_arrives_and_the_reply_the_last() {
         assert_eq!(request["stream"], true);
         let id = &request["id"];
         // A line break within a message does not end the line here.
-        agent.send(&format!("{{\"id\":{id},\n\"resp\":\"output\",\r\n\"data\":\"a\\nb\",\"new\":1}}"));
+        agent.send(&format!(
+            "{{\"id\":{id},\n\"resp\":\"output\",\r\n\"data\":\"a\\nb\",\"new\":1}}"
+        ));
         let response = client.join().unwrap();
         assert_eq!(
             (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()),
             (200, "application/x-ndjson")
         );
         let mut lines = lines(response);
-        assert_eq!(lines.next(), Some(json!({"id": id, "resp": "output", "data": "a\nb", "new": 1})));
+        assert_eq!(
+            lines.next(),
+            Some(json!({"id": id, "resp": "output", "data": "a\nb", "new": 1}))
+        );
         frame(&mut agent, id, "second");
         assert_eq!(lines.next().unwrap()["data"], "second");
         reply(&mut agent, id);
@@ -84,7 +90,11 @@ fn a_client_that_does_not_read_loses_frames_and_blocks_no_other() {
         reply(&mut agent, &ping);
         assert_eq!(other.join().unwrap(), 200);
         let grown = controller.resident().saturating_sub(before);
-        assert!(grown < 16 << 10, "{grown} KiB for {} KiB that the client does not read", (FRAMES * FRAME) >> 10);
+        assert!(
+            grown < 16 << 10,
+            "{grown} KiB for {} KiB that the client does not read",
+            (FRAMES * FRAME) >> 10
+        );
         reply(&mut agent, &id);
         let (mut read, mut dropped, mut last) = (0, 0, None);
         for line in lines(response) {
@@ -119,7 +129,11 @@ fn a_client_that_disconnects_cancels_the_command() {
         }
         drop(client);
         let cancel = agent.receive().unwrap();
-        assert_eq!((cancel["method"].as_str(), &cancel["target"]), (Some("sync.cancel"), &id), "{cancel:?}");
+        assert_eq!(
+            (cancel["method"].as_str(), &cancel["target"]),
+            (Some("sync.cancel"), &id),
+            "{cancel:?}"
+        );
         reply(&mut agent, &id);
         reply(&mut agent, &cancel["id"]);
         controller.wait_for_no_requests();
@@ -167,7 +181,11 @@ fn a_task_keeps_its_clients_id_and_two_replies_are_never_confused() {
         let again = wait_some("the id", || {
             let asking = scope.spawn(|| controller.ask("host-1", body));
             wait_until("either", || {
-                agent.stream.sock.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+                agent
+                    .stream
+                    .sock
+                    .set_read_timeout(Some(std::time::Duration::from_millis(20)))
+                    .unwrap();
                 if let Ok(Some(request)) = agent.try_receive() {
                     reply(&mut agent, &request["id"]);
                 }

@@ -1,7 +1,8 @@
 use super::*;
 
 fn action(line: &[&str]) -> Result<Action, String> {
-    let cli = Cli::try_parse_from([&["BasicAgentCtl"], line].concat()).map_err(|error| error.to_string())?;
+    let cli = Cli::try_parse_from([&["BasicAgentCtl"], line].concat())
+        .map_err(|error| error.to_string())?;
     cli.action().map_err(|error| error.to_string())
 }
 
@@ -23,7 +24,11 @@ fn arguments_may_begin_with_a_dash() {
         (&["-cgetinfo.users"], ""),
     ] {
         let Ok(Action::Local { method, args, dirs }) = action(line) else { panic!("{line:?}") };
-        assert_eq!((method.as_str(), args.as_str(), dirs.len()), ("getinfo.users", wanted, 2), "{line:?}");
+        assert_eq!(
+            (method.as_str(), args.as_str(), dirs.len()),
+            ("getinfo.users", wanted, 2),
+            "{line:?}"
+        );
     }
 }
 
@@ -94,7 +99,10 @@ fn cron_reads_schedules_locally_and_sends_requests_about_jobs_to_one_agent() {
             needs_agent,
             "{line:?}: {found:?}"
         );
-        assert!(action(&[&remote[..2], line].concat()).is_err(), "{line:?} was accepted without a host");
+        assert!(
+            action(&[&remote[..2], line].concat()).is_err(),
+            "{line:?} was accepted without a host"
+        );
     }
     for line in [
         &["cron"][..],

@@ -26,8 +26,14 @@ thread_local! {
     static SCRIPT: RefCell<Script> = RefCell::default();
 }
 
-const PLUGIN: ProviderV1 =
-    ProviderV1 { size: 0, abi_major: 1, abi_minor: 0, flags: 0, describe: Some(describe), call: Some(call) };
+const PLUGIN: ProviderV1 = ProviderV1 {
+    size: 0,
+    abi_major: 1,
+    abi_minor: 0,
+    flags: 0,
+    describe: Some(describe),
+    call: Some(call),
+};
 
 /// Returns the description that the host takes from a plugin with this script.
 pub(super) fn describe_as(script: Script, limit: usize) -> Result<String, String> {
@@ -35,7 +41,8 @@ pub(super) fn describe_as(script: Script, limit: usize) -> Result<String, String
     call_c::describe(&PLUGIN, limit)
 }
 
-/// Returns the reply that the host takes from a plugin with this script, and whether it is an error.
+/// Returns the reply that the host takes from a plugin with this script, and whether it is an
+/// error.
 pub(super) fn call_as(script: Script, limit: usize) -> Result<(String, bool), String> {
     SCRIPT.set(script);
     call_c::call(&PLUGIN, "{}", limit)

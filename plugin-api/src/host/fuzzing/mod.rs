@@ -1,5 +1,5 @@
-//! Checks of any bytes that a plugin or its host sends: a function for each fuzz target (tests/fuzz)
-//! of the same name, which panics where a rule does not hold.
+//! Checks of any bytes that a plugin or its host sends: a function for each fuzz target
+//! (tests/fuzz) of the same name, which panics where a rule does not hold.
 
 mod c_plugin;
 mod describe;

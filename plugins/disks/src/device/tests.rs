@@ -63,14 +63,29 @@ fn a_partition_has_its_disks_properties() {
     let mounted = Mounted::read(root);
     let (disk, part) = (Device::read(root, "sda", &mounted), Device::read(root, "sda1", &mounted));
     assert_eq!((disk.kind.as_str(), disk.parent, disk.size_bytes), ("disk", None, Some(1_024_000)));
-    assert_eq!((disk.vendor.as_deref(), disk.model.as_deref()), (Some("ATA"), Some("ST1000DM010 2EP102")));
-    assert_eq!((disk.serial.as_deref(), disk.wwn.as_deref()), (Some("Z1"), Some("0x5000c500a1b2c3d4")));
+    assert_eq!(
+        (disk.vendor.as_deref(), disk.model.as_deref()),
+        (Some("ATA"), Some("ST1000DM010 2EP102"))
+    );
+    assert_eq!(
+        (disk.serial.as_deref(), disk.wwn.as_deref()),
+        (Some("Z1"), Some("0x5000c500a1b2c3d4"))
+    );
     assert_eq!((disk.firmware.as_deref(), part.model, part.vendor), (Some("CC43"), None, None));
     assert_eq!((disk.transport, disk.scheduler.as_deref()), (Some("sata"), Some("bfq")));
-    assert_eq!((part.kind.as_str(), part.parent.as_deref(), part.partition), ("part", Some("sda"), Some(1)));
-    assert_eq!((part.rotational, part.removable, part.read_only), (Some(true), Some(false), Some(true)));
+    assert_eq!(
+        (part.kind.as_str(), part.parent.as_deref(), part.partition),
+        ("part", Some("sda"), Some(1))
+    );
+    assert_eq!(
+        (part.rotational, part.removable, part.read_only),
+        (Some(true), Some(false), Some(true))
+    );
     assert_eq!((part.start_bytes, part.physical_block_bytes), (Some(1 << 20), Some(4096)));
-    assert_eq!((part.holders, part.filesystem.as_deref()), (vec!["dm-0".to_owned()], Some("LVM2_member")));
+    assert_eq!(
+        (part.holders, part.filesystem.as_deref()),
+        (vec!["dm-0".to_owned()], Some("LVM2_member"))
+    );
     assert_eq!(part.partition_uuid.as_deref(), Some("u-1"));
 }
 
@@ -97,6 +112,9 @@ fn kinds_are_those_of_lsblk() {
 fn a_device_that_disappeared_has_null_fields() {
     let root = Path::new("/nonexistent");
     let gone = Device::read(root, "cciss!c0d0", &Mounted::read(root));
-    assert_eq!((gone.name.as_str(), gone.size_bytes, gone.io.is_none()), ("cciss/c0d0", None, true));
+    assert_eq!(
+        (gone.name.as_str(), gone.size_bytes, gone.io.is_none()),
+        ("cciss/c0d0", None, true)
+    );
     assert!(!Device::is_empty_loop(root, "loop0"));
 }

@@ -12,7 +12,10 @@ fn lines_are_decoded() {
     );
     assert_eq!(lines.len(), 4);
     assert_eq!((lines[0].id, lines[0].parent, lines[0].device.as_str()), (36, 35, "98:0"));
-    assert_eq!((lines[0].root.as_slice(), lines[0].mountpoint.as_slice()), (&b"/mnt1"[..], &b"/mnt 2"[..]));
+    assert_eq!(
+        (lines[0].root.as_slice(), lines[0].mountpoint.as_slice()),
+        (&b"/mnt1"[..], &b"/mnt 2"[..])
+    );
     assert_eq!(
         (lines[0].tags.as_slice(), lines[0].kind.as_str()),
         (&["master:1".to_owned(), "shared:7".to_owned()][..], "ext3")

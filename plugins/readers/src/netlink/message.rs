@@ -82,8 +82,9 @@ mod tests {
         let mut two = one.clone();
         two.push(0);
         two.extend_from_slice(&one);
-        let found: Vec<(u16, u32, &[u8])> =
-            messages(&two).map(|message| (message.kind, message.sequence, message.payload)).collect();
+        let found: Vec<(u16, u32, &[u8])> = messages(&two)
+            .map(|message| (message.kind, message.sequence, message.payload))
+            .collect();
         assert_eq!(found, [(7, 42, &b"abc"[..]); 2]);
         for end in 0..two.len() {
             assert!(messages(&two[..end]).count() <= 1);

@@ -64,8 +64,9 @@ impl Reply {
 /// This machine has no socket pairs.
 #[must_use]
 pub fn netlink(script: Vec<Vec<Reply>>) -> Netlink {
-    let (ours, kernel) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-        .expect("a socket pair");
+    let (ours, kernel) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .expect("a socket pair");
     setsockopt(&ours, sockopt::ReceiveTimeout, &TimeVal::new(2, 0)).expect("a timeout");
     thread::spawn(move || play(&kernel, script));
     Netlink::over(ours)
@@ -75,12 +76,15 @@ fn play(socket: &OwnedFd, script: Vec<Vec<Reply>>) {
     let mut request = [0; 4096];
     for replies in script {
         let Ok(length) = recv(socket.as_raw_fd(), &mut request, MsgFlags::empty()) else { return };
-        let Some(sequence) = messages(&request[..length]).next().map(|message| message.sequence) else {
+        let Some(sequence) = messages(&request[..length]).next().map(|message| message.sequence)
+        else {
             return;
         };
         for reply in replies {
             let sequence = sequence.wrapping_sub(reply.age);
-            let Some(message) = encode(reply.kind, reply.flags, sequence, &reply.body) else { return };
+            let Some(message) = encode(reply.kind, reply.flags, sequence, &reply.body) else {
+                return;
+            };
             if send(socket.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).is_err() {
                 return;
             }

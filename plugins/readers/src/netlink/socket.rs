@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
+    sockopt,
 };
 use nix::sys::time::TimeVal;
 
@@ -72,7 +73,12 @@ impl Netlink {
     /// # Errors
     /// The kernel doesn't have this family, or a filter of system calls forbids it.
     pub fn open(protocol: SockProtocol) -> io::Result<Self> {
-        Ok(Self { socket: connect(protocol)?, protocol: Some(protocol), sequence: 0, has_unread: false })
+        Ok(Self {
+            socket: connect(protocol)?,
+            protocol: Some(protocol),
+            sequence: 0,
+            has_unread: false,
+        })
     }
 
     /// A socket whose other end a test plays.
@@ -116,7 +122,8 @@ impl Netlink {
         mut parse: impl FnMut(&[u8]) -> Option<T>,
     ) -> io::Result<(Dump<T>, bool)> {
         self.sequence += 1;
-        let message = encode(request.kind, DUMP, self.sequence, request.body).ok_or(Errno::EMSGSIZE)?;
+        let message =
+            encode(request.kind, DUMP, self.sequence, request.body).ok_or(Errno::EMSGSIZE)?;
         send(self.socket.as_raw_fd(), &message, MsgFlags::empty())?;
 
         let mut dump = Dump { items: Vec::new(), truncated: false };
@@ -134,16 +141,20 @@ impl Netlink {
                 dump.truncated = true;
             }
             // A reply to an earlier request has another sequence number.
-            for message in messages(&datagram[..length]).filter(|reply| reply.sequence == self.sequence) {
+            for message in
+                messages(&datagram[..length]).filter(|reply| reply.sequence == self.sequence)
+            {
                 interrupted |= message.flags & INTERRUPTED != 0;
                 match message.kind {
                     DONE => return Ok((dump, interrupted)),
                     ERROR => return Err(error(&message)),
-                    kind if kind == request.reply && !dump.truncated => match parse(message.payload) {
-                        Some(item) if dump.items.len() < limits.items => dump.items.push(item),
-                        Some(_) => dump.truncated = true,
-                        None => {}
-                    },
+                    kind if kind == request.reply && !dump.truncated => {
+                        match parse(message.payload) {
+                            Some(item) if dump.items.len() < limits.items => dump.items.push(item),
+                            Some(_) => dump.truncated = true,
+                            None => {}
+                        }
+                    }
                     _ => {}
                 }
             }

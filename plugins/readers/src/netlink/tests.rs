@@ -54,8 +54,12 @@ fn replies_to_an_earlier_request_are_ignored() {
 
 #[test]
 fn messages_of_other_kinds_and_unparsed_ones_are_left_out() {
-    let script =
-        vec![vec![Reply::object(KIND + 1, &[1]), Reply::object(KIND, &[]), object(2), Reply::done()]];
+    let script = vec![vec![
+        Reply::object(KIND + 1, &[1]),
+        Reply::object(KIND, &[]),
+        object(2),
+        Reply::done(),
+    ]];
     let dump = dump(script, LIMITS).unwrap();
     assert_eq!((dump.items.as_slice(), dump.truncated), (&[2][..], false));
 }

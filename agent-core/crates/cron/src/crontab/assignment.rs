@@ -1,5 +1,5 @@
-//! Reads `NAME=value` lines as in crontab(5): blanks around `=`, either kind of quotes around name or
-//! value, nothing expanded.
+//! Reads `NAME=value` lines as in crontab(5): blanks around `=`, either kind of quotes around name
+//! or value, nothing expanded.
 
 use crate::blanks::BLANKS;
 

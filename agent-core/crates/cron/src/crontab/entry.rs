@@ -31,8 +31,8 @@ pub enum When {
 }
 
 impl Entry {
-    /// Returns the name of the entry's zone: its own prefix, else the `CRON_TZ` line above it. The caller
-    /// looks it up (docs/schedules.md rule 22).
+    /// Returns the name of the entry's zone: its own prefix, else the `CRON_TZ` line above it. The
+    /// caller looks it up (docs/schedules.md rule 22).
     pub fn zone_name(&self) -> Option<&str> {
         match &self.when {
             When::At(expression) => expression.zone_name().or(self.file_zone.as_deref()),
@@ -41,7 +41,8 @@ impl Entry {
     }
 }
 
-/// Variables set in a crontab, in the order of their first line; each name once, with its last value.
+/// Variables set in a crontab, in the order of their first line; each name once, with its last
+/// value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(Vec<(Arc<str>, Arc<str>)>);
 

@@ -1,5 +1,5 @@
-//! Reads a crontab line by line: assignments, comments, entries, and the problems of the other lines
-//! (docs/schedules.md rule 26).
+//! Reads a crontab line by line: assignments, comments, entries, and the problems of the other
+//! lines (docs/schedules.md rule 26).
 
 use super::assignment::assignment;
 use super::entry::{Entry, Environment, When};
@@ -34,13 +34,19 @@ pub struct Crontab {
 pub fn parse<'a>(bytes: &'a [u8], form: Form<'a>) -> Crontab {
     let mut reader = Reader::new(form);
     if bytes.len() > MAX_BYTES {
-        reader.problem(1, 0, format!("the file is longer than {MAX_BYTES} bytes: none of it is used"));
+        reader.problem(
+            1,
+            0,
+            format!("the file is longer than {MAX_BYTES} bytes: none of it is used"),
+        );
         return reader.finish();
     }
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let number = index + 1;
         if reader.crontab.entries.len() == MAX_ENTRIES && !is_void(line) {
-            let message = format!("more than {MAX_ENTRIES} entries: this line and the lines below are skipped");
+            let message = format!(
+                "more than {MAX_ENTRIES} entries: this line and the lines below are skipped"
+            );
             reader.problem(number, 0, message);
             break;
         }
@@ -86,7 +92,11 @@ impl<'a> Reader<'a> {
             return;
         }
         if line.len() > MAX_LINE {
-            return self.problem(number, MAX_LINE, format!("the line is longer than {MAX_LINE} bytes"));
+            return self.problem(
+                number,
+                MAX_LINE,
+                format!("the line is longer than {MAX_LINE} bytes"),
+            );
         }
         let text = match str::from_utf8(line) {
             Ok(text) => text,
@@ -99,7 +109,9 @@ impl<'a> Reader<'a> {
         let indent = text.len() - trimmed.len();
         match assignment(trimmed) {
             Some(Ok((name, value))) => self.set(number, indent, name, value),
-            Some(Err((offset, message))) => self.problem(number, indent + offset, message.to_owned()),
+            Some(Err((offset, message))) => {
+                self.problem(number, indent + offset, message.to_owned())
+            }
             None => self.entry(number, text),
         }
     }
@@ -113,7 +125,8 @@ impl<'a> Reader<'a> {
             Err(Refusal { offset, message }) => return self.problem(number, offset, message),
         };
         if reading.also_five {
-            let message = "read as six fields, beginning with the second; it could also be five fields";
+            let message =
+                "read as six fields, beginning with the second; it could also be five fields";
             self.warning(number, message.to_owned());
         }
         if let When::At(expression) = &reading.when {
@@ -131,8 +144,10 @@ impl<'a> Reader<'a> {
     fn set(&mut self, number: usize, indent: usize, name: &str, value: &'a str) {
         self.variables += 1;
         if self.variables > MAX_VARIABLES {
-            let message =
-                format!("more than {MAX_VARIABLES} lines set a variable: \"{}\" is not set", quoted(name));
+            let message = format!(
+                "more than {MAX_VARIABLES} lines set a variable: \"{}\" is not set",
+                quoted(name)
+            );
             return self.problem(number, indent, message);
         }
         match name {
@@ -142,7 +157,10 @@ impl<'a> Reader<'a> {
             "CRON_TZ" => self.zone = Some(value.into()),
             "CRON_USER" => self.set_user(number, indent, value),
             "LOGNAME" | "USER" => {
-                self.warning(number, format!("{name} is always the user that an entry runs as; not set"));
+                self.warning(
+                    number,
+                    format!("{name} is always the user that an entry runs as; not set"),
+                );
             }
             _ => {
                 if name == "MAILTO" && !value.is_empty() && !self.told_of_mail {
@@ -164,7 +182,11 @@ impl<'a> Reader<'a> {
             self.form = Form::User(name);
         } else {
             self.nobody = true;
-            self.problem(number, indent, format!("CRON_USER: \"{}\" is not a user name", quoted(name)));
+            self.problem(
+                number,
+                indent,
+                format!("CRON_USER: \"{}\" is not a user name", quoted(name)),
+            );
         }
     }
 
@@ -174,7 +196,11 @@ impl<'a> Reader<'a> {
     }
 
     fn warning(&mut self, line: usize, message: String) {
-        tell(&mut self.crontab.warnings, &mut self.unreported[1], Problem { line, column: 1, message });
+        tell(
+            &mut self.crontab.warnings,
+            &mut self.unreported[1],
+            Problem { line, column: 1, message },
+        );
     }
 
     fn finish(mut self) -> Crontab {

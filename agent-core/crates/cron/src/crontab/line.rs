@@ -13,8 +13,8 @@ pub const MAX_LINE: usize = 64 << 10;
 /// The longest user name, in bytes: Linux's `LOGIN_NAME_MAX`, without its NUL.
 const MAX_USER: usize = 255;
 
-/// The hint for a user that does not exist, in a file of the system form: the command's first word may
-/// have been read as the user.
+/// The hint for a user that does not exist, in a file of the system form: the command's first word
+/// may have been read as the user.
 pub const NO_USER: &str = "if the lines of this file name no user, put CRON_USER=root above them";
 
 /// The form of a file: whether its entries name their user.
@@ -44,8 +44,8 @@ pub(super) struct Refusal {
 /// Reads the one-line form of `cron.set`: fields, user, command, as in a system crontab.
 ///
 /// # Errors
-/// A [`Problem`] in line 1: the problems that a file would report for this line, and `@reboot`, which is
-/// for files only.
+/// A [`Problem`] in line 1: the problems that a file would report for this line, and `@reboot`,
+/// which is for files only.
 pub fn line(text: &str) -> Result<Entry, Problem> {
     let problem = |offset: usize, message: String| Problem { line: 1, column: offset + 1, message };
     if text.len() > MAX_LINE {
@@ -57,7 +57,8 @@ pub fn line(text: &str) -> Result<Entry, Problem> {
     let reading = read(text, Form::System, "the line names its user before the command")
         .map_err(|refusal| problem(refusal.offset, refusal.message))?;
     if matches!(reading.when, When::Reboot) {
-        let message = "@reboot is for crontab files only: a job set by cron.set has times".to_owned();
+        let message =
+            "@reboot is for crontab files only: a job set by cron.set has times".to_owned();
         return Err(problem(0, message));
     }
     Ok(reading.entry(1))
@@ -76,12 +77,17 @@ impl Reading<'_> {
     }
 }
 
-/// Splits a line into its parts. Leading blanks are ignored. Errors about a missing user contain the
-/// `hint`.
-pub(super) fn read<'a>(text: &'a str, form: Form<'a>, hint: &'a str) -> Result<Reading<'a>, Refusal> {
+/// Splits a line into its parts. Leading blanks are ignored. Errors about a missing user contain
+/// the `hint`.
+pub(super) fn read<'a>(
+    text: &'a str,
+    form: Form<'a>,
+    hint: &'a str,
+) -> Result<Reading<'a>, Refusal> {
     let words = Words::new(text, hint);
-    let prefixed =
-        usize::from(words.get(0).is_some_and(|word| word.starts_with("CRON_TZ=") || word.starts_with("TZ=")));
+    let prefixed = usize::from(
+        words.get(0).is_some_and(|word| word.starts_with("CRON_TZ=") || word.starts_with("TZ=")),
+    );
     if words.get(prefixed).is_some_and(|word| word.starts_with('@')) {
         return words.with_fields(prefixed + 1, prefixed, form)?.command();
     }
@@ -132,7 +138,12 @@ impl<'a> Words<'a> {
     }
 
     /// Reads the first `count` words as the schedule.
-    fn with_fields(&self, count: usize, prefixed: usize, form: Form<'a>) -> Result<Fields<'a>, Refusal> {
+    fn with_fields(
+        &self,
+        count: usize,
+        prefixed: usize,
+        form: Form<'a>,
+    ) -> Result<Fields<'a>, Refusal> {
         let first = self.words.first().map_or(0, |&(start, _)| start);
         if self.words.len() < count {
             let found = self.words.len().saturating_sub(prefixed);
@@ -140,15 +151,14 @@ impl<'a> Words<'a> {
             return Err(Refusal { offset: self.line.trim_end_matches(BLANKS).len(), message });
         }
         let schedule = &self.line[first..self.end(count - 1)];
-        let when =
-            if schedule.eq_ignore_ascii_case("@reboot") {
-                When::Reboot
-            } else {
-                When::At(Expression::parse(schedule).map_err(|error| Refusal {
-                    offset: first + error.offset(),
-                    message: error.to_string(),
-                })?)
-            };
+        let when = if schedule.eq_ignore_ascii_case("@reboot") {
+            When::Reboot
+        } else {
+            When::At(Expression::parse(schedule).map_err(|error| Refusal {
+                offset: first + error.offset(),
+                message: error.to_string(),
+            })?)
+        };
         let (user, last) = match form {
             Form::User(name) => (name, count - 1),
             Form::System => (self.user(count)?, count),
@@ -183,7 +193,9 @@ impl<'a> Words<'a> {
         // A message that both readings share is reported once.
         let message = match six.message == five.message {
             true => six.message,
-            false => format!("read with six fields: {}; read with five: {}", six.message, five.message),
+            false => {
+                format!("read with six fields: {}; read with five: {}", six.message, five.message)
+            }
         };
         Refusal { offset: six.offset.min(five.offset), message }
     }
@@ -200,8 +212,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns whether a word is a name as useradd, adduser and directory services give them: a letter or
-/// `_`, then also digits, `.`, `-`, `@`, and a `$` at the end.
+/// Returns whether a word is a name as useradd, adduser and directory services give them: a letter
+/// or `_`, then also digits, `.`, `-`, `@`, and a `$` at the end.
 pub(super) fn is_user_name(text: &str) -> bool {
     let name = text.strip_suffix('$').unwrap_or(text);
     text.len() <= MAX_USER

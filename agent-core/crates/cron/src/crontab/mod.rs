@@ -1,9 +1,10 @@
-//! Crontab text → entries: docs/schedules.md rules 22, 26 and 27, and the one-line form of `cron.set`.
+//! Crontab text → entries: docs/schedules.md rules 22, 26 and 27, and the one-line form of
+//! `cron.set`.
 //!
-//! The scheduler calls it for each file of `cron.d`, `cron.set` for its `line`, and so does `cron check`.
-//! It opens no file and looks up no account: the caller finds out whether a user or a zone exists. An
-//! invalid line is reported with its place and skipped; the others are used. Whether the lines name a user
-//! is declared once for the whole file, never guessed line by line.
+//! The scheduler calls it for each file of `cron.d`, `cron.set` for its `line`, and so does `cron
+//! check`. It opens no file and looks up no account: the caller finds out whether a user or a zone
+//! exists. An invalid line is reported with its place and skipped; the others are used. Whether the
+//! lines name a user is declared once for the whole file, never guessed line by line.
 //!
 //! ```text
 //! # a comment
@@ -15,9 +16,9 @@
 //! @daily          root  echo hi        also @hourly, @weekly, @monthly, @yearly, and @reboot
 //! ```
 //!
-//! The command is the rest of the line, unchanged, `%` and `\%` included. Other crons end the command at a
-//! `%` and write the rest to its standard input; here `%` is an ordinary character, and a shell removes the
-//! backslash of an unquoted `\%`.
+//! The command is the rest of the line, unchanged, `%` and `\%` included. Other crons end the
+//! command at a `%` and write the rest to its standard input; here `%` is an ordinary character,
+//! and a shell removes the backslash of an unquoted `\%`.
 
 mod assignment;
 mod entry;

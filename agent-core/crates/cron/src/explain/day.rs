@@ -16,7 +16,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const WEEKDAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const WHICH: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 
 const ALL_MONTH_DAYS: u64 = (1 << 32) - 2;
@@ -65,7 +66,10 @@ impl Days {
         let said = if every_day {
             String::new()
         } else {
-            match (self.say_month_days().filter(|_| by_month), self.say_week_days().filter(|_| by_week)) {
+            match (
+                self.say_month_days().filter(|_| by_month),
+                self.say_week_days().filter(|_| by_week),
+            ) {
                 (Some(month), Some(week)) if self.either => {
                     format!("{month}, and also {week} (either is enough)")
                 }
@@ -93,8 +97,10 @@ impl Days {
         match run(self.months >> 1, MONTHS.len()) {
             Some((first, last)) => format!("from {} to {}", name(first), name(last)),
             None => {
-                let months: Vec<_> =
-                    (0..12).filter(|month| (self.months >> 1 >> month) & 1 != 0).map(name).collect();
+                let months: Vec<_> = (0..12)
+                    .filter(|month| (self.months >> 1 >> month) & 1 != 0)
+                    .map(name)
+                    .collect();
                 format!("in {}", join(&months))
             }
         }
@@ -109,7 +115,9 @@ impl Days {
             _ => 31,
         };
         let numbers = self.month_days & ((1 << (longest + 1)) - 1);
-        if let (Some(month), [], 1..=3) = (month, &self.special_month_days[..], numbers.count_ones()) {
+        if let (Some(month), [], 1..=3) =
+            (month, &self.special_month_days[..], numbers.count_ones())
+        {
             let days: Vec<String> = members(numbers).iter().map(u32::to_string).collect();
             return Some(format!("on {} {}", join(&days), MONTHS[month]));
         }
@@ -119,8 +127,13 @@ impl Days {
             first.insert_str(0, "the ");
         }
         let mut explained = false;
-        let mut weekday =
-            || if std::mem::replace(&mut explained, true) { "weekday" } else { "weekday (Monday to Friday)" };
+        let mut weekday = || {
+            if std::mem::replace(&mut explained, true) {
+                "weekday"
+            } else {
+                "weekday (Monday to Friday)"
+            }
+        };
         let mut open = Vec::new();
         for item in &self.special_month_days {
             match *item {
@@ -193,10 +206,12 @@ fn before_the_last(days: u32) -> String {
     }
 }
 
-/// Returns the first and last of three or more members in a row, which may wrap; `None` if there are others.
+/// Returns the first and last of three or more members in a row, which may wrap; `None` if there
+/// are others.
 fn run(set: u64, size: usize) -> Option<(usize, usize)> {
     let member = |index: usize| (set >> (index % size)) & 1 != 0;
     let length = set.count_ones() as usize;
     let first = (0..size).find(|&index| member(index) && !member(index + size - 1))?;
-    (length >= 3 && (first..first + length).all(member)).then(|| (first, (first + length - 1) % size))
+    (length >= 3 && (first..first + length).all(member))
+        .then(|| (first, (first + length - 1) % size))
 }

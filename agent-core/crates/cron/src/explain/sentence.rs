@@ -16,8 +16,11 @@ impl Expression {
             None => {}
             Some(days) => {
                 // "every ten seconds every day in June" says "every" once too often.
-                let days =
-                    if said.needs_days { days } else { days.strip_prefix("every day ").unwrap_or(days) };
+                let days = if said.needs_days {
+                    days
+                } else {
+                    days.strip_prefix("every day ").unwrap_or(days)
+                };
                 text.push_str(if days.starts_with(char::is_uppercase) { ", " } else { " " });
                 text.push_str(days);
             }

@@ -50,7 +50,9 @@ impl Time {
     fn all(&self) -> impl Iterator<Item = u32> {
         members(self.hours).into_iter().flat_map(move |hour| {
             members(self.minutes).into_iter().flat_map(move |minute| {
-                members(self.seconds).into_iter().map(move |second| hour * 3600 + minute * 60 + second)
+                members(self.seconds)
+                    .into_iter()
+                    .map(move |second| hour * 3600 + minute * 60 + second)
             })
         })
     }
@@ -104,7 +106,11 @@ impl Steps {
             (step, 1) if unit + self.first - self.last == step => step,
             _ => return None,
         };
-        Some(Self { first: outer.first * unit + self.first, last: outer.last * unit + self.last, step })
+        Some(Self {
+            first: outer.first * unit + self.first,
+            last: outer.last * unit + self.last,
+            step,
+        })
     }
 
     fn say(&self) -> Said {
@@ -124,11 +130,16 @@ impl Steps {
             }
             (true, ..3600, 0) => all_day(every(step)),
             _ => {
-                let on_the_hour = if step == 3600 && first % 3600 == 0 { " on the hour" } else { "" };
+                let on_the_hour =
+                    if step == 3600 && first % 3600 == 0 { " on the hour" } else { "" };
                 // Both ends use the same format.
-                let show =
-                    if first % 60 == 0 && last % 60 == 0 && step % 60 == 0 { clock } else { exact_clock };
-                let text = format!("{}{on_the_hour} from {} to {}", every(step), show(first), show(last));
+                let show = if first % 60 == 0 && last % 60 == 0 && step % 60 == 0 {
+                    clock
+                } else {
+                    exact_clock
+                };
+                let text =
+                    format!("{}{on_the_hour} from {} to {}", every(step), show(first), show(last));
                 Said { text, needs_days: true }
             }
         }

@@ -15,8 +15,8 @@ pub(super) fn join(items: &[String]) -> String {
 /// Small numbers as words.
 pub(super) fn count(number: u32) -> String {
     const WORDS: [&str; 13] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-        "twelve",
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
     ];
     let word = usize::try_from(number).ok().and_then(|index| WORDS.get(index));
     word.map_or_else(|| number.to_string(), |&word| word.to_owned())
@@ -39,8 +39,8 @@ pub(super) fn members(set: u64) -> Vec<u32> {
     (0..64).filter(|bit| (set >> bit) & 1 != 0).collect()
 }
 
-/// Returns the members of a set as items of a list: three or more in a row as `a to b`, long lists with
-/// equal steps shortened.
+/// Returns the members of a set as items of a list: three or more in a row as `a to b`, long lists
+/// with equal steps shortened.
 pub(super) fn items(set: u64, show: impl Fn(u32) -> String) -> Vec<String> {
     let members = members(set);
     if let [first, second, third, .., last] = members[..]
@@ -48,11 +48,19 @@ pub(super) fn items(set: u64, show: impl Fn(u32) -> String) -> Vec<String> {
         && second - first > 1
         && members.windows(2).all(|pair| pair[1] - pair[0] == second - first)
     {
-        return vec![format!("{}, {}, {}, … {}", show(first), show(second), show(third), show(last))];
+        return vec![format!(
+            "{}, {}, {}, … {}",
+            show(first),
+            show(second),
+            show(third),
+            show(last)
+        )];
     }
     let runs = members.chunk_by(|a, b| b - a == 1);
     runs.flat_map(|run| match run {
-        [first, _, .., last] if run.len() > 2 => vec![format!("{} to {}", show(*first), show(*last))],
+        [first, _, .., last] if run.len() > 2 => {
+            vec![format!("{} to {}", show(*first), show(*last))]
+        }
         _ => run.iter().map(|&member| show(member)).collect(),
     })
     .collect()
@@ -87,8 +95,8 @@ mod tests {
         assert_eq!(
             spoken,
             [
-                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "20th", "21st", "22nd", "23rd", "30th",
-                "31st"
+                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "20th", "21st", "22nd", "23rd",
+                "30th", "31st"
             ]
         );
     }

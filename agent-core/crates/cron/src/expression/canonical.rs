@@ -28,11 +28,13 @@ impl fmt::Display for Expression {
                 continue;
             }
             let mut items = field.items(numbers, (self.stars >> place) & 1 != 0);
-            let mut add = |set: u32, show: &dyn Fn(u8) -> String| items.extend(members(set.into()).map(show));
+            let mut add =
+                |set: u32, show: &dyn Fn(u8) -> String| items.extend(members(set.into()).map(show));
             let day = |day: u8| FIELDS[5].name_of(day);
             match place {
                 3 => {
-                    let last = |before| if before == 0 { "L".to_owned() } else { format!("L-{before}") };
+                    let last =
+                        |before| if before == 0 { "L".to_owned() } else { format!("L-{before}") };
                     add(month.last, &last);
                     add(month.last_working, &|before| last(before) + "W");
                     add(month.working, &|day| format!("{day}W"));

@@ -31,9 +31,23 @@ pub(super) const FIELDS: [Field; 6] = [
     Field { name: "second", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "a minute" },
     Field { name: "minute", first: 0, last: 59, kind: Kind::Plain, names: &[], cycle: "an hour" },
     Field { name: "hour", first: 0, last: 23, kind: Kind::Plain, names: &[], cycle: "a day" },
-    Field { name: "day-of-month", first: 1, last: 31, kind: Kind::MonthDay, names: &[], cycle: "a month" },
+    Field {
+        name: "day-of-month",
+        first: 1,
+        last: 31,
+        kind: Kind::MonthDay,
+        names: &[],
+        cycle: "a month",
+    },
     Field { name: "month", first: 1, last: 12, kind: Kind::Plain, names: &MONTHS, cycle: "a year" },
-    Field { name: "day-of-week", first: 0, last: 6, kind: Kind::WeekDay, names: &WEEK, cycle: "a week" },
+    Field {
+        name: "day-of-week",
+        first: 0,
+        last: 6,
+        kind: Kind::WeekDay,
+        names: &WEEK,
+        cycle: "a week",
+    },
 ];
 
 /// A field's content. Only one of the two kinds of days is filled.
@@ -118,7 +132,9 @@ impl Item<'_> {
 
     fn read(&self, items: &mut Items) -> Result<(), Error> {
         if self.text.is_empty() {
-            return Err(self.wrong("has an empty item: write a number on either side of each comma"));
+            return Err(
+                self.wrong("has an empty item: write a number on either side of each comma")
+            );
         }
         let special = match self.field.kind {
             Kind::Plain => false,
@@ -156,7 +172,9 @@ impl Item<'_> {
             }
         };
         let numbers = (first..=last).step_by(step.unwrap_or(1).into());
-        Ok(numbers.fold(0, |set, number| set | 1 << ((number - field.first) % field.size() + field.first)))
+        Ok(numbers.fold(0, |set, number| {
+            set | 1 << ((number - field.first) % field.size() + field.first)
+        }))
     }
 
     fn step(&self, text: &str) -> Result<u8, Error> {
@@ -180,7 +198,8 @@ impl Item<'_> {
         if let Some(index) = field.names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
             return Ok(field.first + u8::try_from(index).expect("there are at most twelve names"));
         }
-        let number = digits(text).filter(|number| (field.first..=field.greatest()).contains(number));
+        let number =
+            digits(text).filter(|number| (field.first..=field.greatest()).contains(number));
         number.ok_or_else(|| {
             let special = match field.kind {
                 Kind::Plain => "",
@@ -205,8 +224,9 @@ impl Item<'_> {
                 None if rest.is_empty() => Some(0),
                 None => None,
             };
-            let before = before
-                .ok_or_else(|| self.wrong("counts from the month's end as L, L-0 to L-30, LW or L-3W"))?;
+            let before = before.ok_or_else(|| {
+                self.wrong("counts from the month's end as L, L-0 to L-30, LW or L-3W")
+            })?;
             let set = if working { &mut days.last_working } else { &mut days.last };
             *set |= 1 << before;
         } else if working {
@@ -228,7 +248,8 @@ impl Item<'_> {
             items.numbers |= 1 << 6;
         } else if let Some((text, which)) = self.text.split_once('#') {
             let which = digits(which).filter(|which| (1..=5).contains(which));
-            let which = which.ok_or_else(|| self.wrong("has #1 to #5: the first to the fifth of a month"))?;
+            let which = which
+                .ok_or_else(|| self.wrong("has #1 to #5: the first to the fifth of a month"))?;
             days.nth[usize::from(which) - 1] |= day(text)?;
         } else if let Some(text) = without_last(self.text, 'L') {
             days.last |= day(text)?;

@@ -27,10 +27,12 @@ const MAX_WORDS: usize = 8;
 type Word<'a> = (usize, &'a str);
 
 impl Expression {
-    /// Parses an expression: an optional zone, then six fields, five fields (at second 0), or a nickname.
+    /// Parses an expression: an optional zone, then six fields, five fields (at second 0), or a
+    /// nickname.
     ///
     /// # Errors
-    /// [`Error::Syntax`] with the place and a correct form; [`Error::NeverFires`] if no date matches.
+    /// [`Error::Syntax`] with the place and a correct form; [`Error::NeverFires`] if no date
+    /// matches.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_letters(text)?;
         let mut words = [(0, ""); MAX_WORDS];
@@ -78,7 +80,9 @@ impl Expression {
     }
 
     fn of_nickname(word: Word<'_>, zone: Option<Box<str>>) -> Result<Self, Error> {
-        if let Some((_, meaning)) = NICKNAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word.1)) {
+        if let Some((_, meaning)) =
+            NICKNAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word.1))
+        {
             let mut fields = [word; 6];
             fields.iter_mut().zip(meaning.split(' ')).for_each(|(field, text)| field.1 = text);
             return Self::of_fields(&fields, zone);
@@ -101,17 +105,19 @@ impl Expression {
         for ((field, items), word) in FIELDS.iter().zip(&mut read).skip(missing).zip(words) {
             *items = field.read(word.1, word.0)?;
         }
-        let bits =
-            |is: fn(&Items) -> bool| read.iter().rev().fold(0, |bits, items| bits << 1 | u8::from(is(items)));
+        let bits = |is: fn(&Items) -> bool| {
+            read.iter().rev().fold(0, |bits, items| bits << 1 | u8::from(is(items)))
+        };
         let (stars, questions) = (bits(|items| items.star), bits(|items| items.question));
         let [second, minute, hour, month_day, month, week_day] = &read;
         if month_day.question && week_day.question {
-            let message = "day-of-month and day-of-week cannot both be ?: write * for one of them".to_owned();
+            let message =
+                "day-of-month and day-of-week cannot both be ?: write * for one of them".to_owned();
             return Err(syntax(words[words.len() - 1], message));
         }
         let restricted = |items: &Items| !items.star && !items.question;
-        let narrows =
-            month_day.star_step && restricted(week_day) || week_day.star_step && restricted(month_day);
+        let narrows = month_day.star_step && restricted(week_day)
+            || week_day.star_step && restricted(month_day);
         let mut warnings = 0;
         if week_day.bare_last {
             warnings |= Warning::LastDayOfWeek.bit();
@@ -155,16 +161,22 @@ impl Expression {
 
 /// Checks a text's length and characters (rule 1).
 fn check_letters(text: &str) -> Result<(), Error> {
-    let wrong = |offset, message| Error::Syntax { field: None, item: String::new(), offset, message };
+    let wrong =
+        |offset, message| Error::Syntax { field: None, item: String::new(), offset, message };
     if text.len() > MAX_LEN {
-        return Err(wrong(MAX_LEN, format!("an expression has at most {MAX_LEN} bytes, not {}", text.len())));
+        return Err(wrong(
+            MAX_LEN,
+            format!("an expression has at most {MAX_LEN} bytes, not {}", text.len()),
+        ));
     }
     match text.char_indices().find(|(_, letter)| !matches!(letter, '\t' | ' '..='~')) {
         None => Ok(()),
         Some((offset, letter)) => {
             let code = u32::from(letter);
-            let message =
-                format!("the character '{}' (U+{code:04X}) has no meaning here", letter.escape_debug());
+            let message = format!(
+                "the character '{}' (U+{code:04X}) has no meaning here",
+                letter.escape_debug()
+            );
             Err(wrong(offset, message))
         }
     }

@@ -66,13 +66,14 @@ impl Expression {
         all.into_iter().filter(|warning| self.warnings & warning.bit() != 0).collect()
     }
 
-    /// Returns whether it runs at each instant whose wall time matches, rather than once per wall time
-    /// (docs/schedules.md rule 23).
+    /// Returns whether it runs at each instant whose wall time matches, rather than once per wall
+    /// time (docs/schedules.md rule 23).
     pub(crate) fn is_wild(&self) -> bool {
         self.stars & TIME_OF_DAY != 0
     }
 
-    /// Returns whether both day fields are restricted, so that a day matches if either does (rule 18).
+    /// Returns whether both day fields are restricted, so that a day matches if either does (rule
+    /// 18).
     pub(crate) fn either(&self) -> bool {
         (self.stars | self.questions) & (MONTH_DAY | WEEK_DAY) == 0
     }

@@ -10,8 +10,9 @@ pub fn calendar(bytes: &[u8]) {
         Err(error) => return super::fits_a_log_line(&error.to_string()),
     };
     let days = || {
-        (1999..=2001)
-            .flat_map(|year| (1..=12).flat_map(move |month| (1..=31).map(move |day| (year, month, day))))
+        (1999..=2001).flat_map(|year| {
+            (1..=12).flat_map(move |month| (1..=31).map(move |day| (year, month, day)))
+        })
     };
     let days = || days().filter_map(|(year, month, day)| Date::new(year, month, day));
     let excluded: Vec<Date> = days().filter(|&day| calendar.excludes(day)).collect();

@@ -1,4 +1,5 @@
-//! Crontabs: each line is an entry, a problem or empty; an entry means the same in a file and alone.
+//! Crontabs: each line is an entry, a problem or empty; an entry means the same in a file and
+//! alone.
 
 use crate::crontab::{self, Form, When};
 
@@ -12,11 +13,15 @@ pub fn crontab(bytes: &[u8]) {
             assert!(entry.line > last && entry.line <= lines, "line {} of {lines}", entry.line);
             last = entry.line;
             assert!(!entry.command.is_empty() && !entry.user.is_empty());
-            assert!(!entry.command.contains(['\0', '\n']) && !entry.command.starts_with([' ', '\t']));
-            let line = bytes.split(|&byte| byte == b'\n').nth(entry.line - 1).expect("a line of the file");
+            assert!(
+                !entry.command.contains(['\0', '\n']) && !entry.command.starts_with([' ', '\t'])
+            );
+            let line =
+                bytes.split(|&byte| byte == b'\n').nth(entry.line - 1).expect("a line of the file");
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             assert!(line.ends_with(entry.command.as_bytes()), "the command is not the line's end");
-            if let (When::At(when), Form::System, Ok(line)) = (&entry.when, form, std::str::from_utf8(line))
+            if let (When::At(when), Form::System, Ok(line)) =
+                (&entry.when, form, std::str::from_utf8(line))
                 && !line.contains('\r')
                 && !bytes.windows(9).any(|window| window == b"CRON_USER")
             {
@@ -41,7 +46,10 @@ pub fn crontab(bytes: &[u8]) {
         match crontab::line(text) {
             Ok(entry) => assert!(text.ends_with(&entry.command)),
             Err(problem) => {
-                assert!(problem.line == 1 && problem.column <= text.len() + 1, "{text:?}: {problem}");
+                assert!(
+                    problem.line == 1 && problem.column <= text.len() + 1,
+                    "{text:?}: {problem}"
+                );
                 super::fits_a_log_line(&problem.to_string());
             }
         }

@@ -15,8 +15,8 @@ pub fn expression(bytes: &[u8]) {
         }
     };
     let canonical = expression.to_string();
-    let again =
-        Expression::parse(&canonical).unwrap_or_else(|error| panic!("{text:?} {canonical:?}: {error}"));
+    let again = Expression::parse(&canonical)
+        .unwrap_or_else(|error| panic!("{text:?} {canonical:?}: {error}"));
     assert_eq!(again.to_string(), canonical, "{text:?}");
     assert_eq!(again.zone_name(), expression.zone_name(), "{text:?}");
     assert_eq!(again.explain(), expression.explain(), "{text:?}");
@@ -33,7 +33,10 @@ pub fn expression(bytes: &[u8]) {
         if let Some(next) = next {
             assert!(next > instant, "{text:?} {instant}");
             assert_eq!(schedule.next(next - 1), Some(next), "{text:?} {instant}");
-            assert!(schedule.prev(next).is_none_or(|before| before <= instant), "{text:?} {instant}");
+            assert!(
+                schedule.prev(next).is_none_or(|before| before <= instant),
+                "{text:?} {instant}"
+            );
         }
         if let Some(prev) = prev {
             assert!(prev < instant, "{text:?} {instant}");

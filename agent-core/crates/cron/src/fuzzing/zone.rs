@@ -20,9 +20,15 @@ pub fn zone(bytes: &[u8]) {
         for instant in [i64::MIN, 0, 1_000_000_000, 1_800_000_000, 4_133_980_799, i64::MAX] {
             if let Some(next) = schedule.next(instant) {
                 assert!(next > instant, "{text} from {instant}");
-                assert!(schedule.prev(next).is_none_or(|before| before <= instant), "{text} from {instant}");
+                assert!(
+                    schedule.prev(next).is_none_or(|before| before <= instant),
+                    "{text} from {instant}"
+                );
             }
-            assert!(schedule.prev(instant).is_none_or(|before| before < instant), "{text} from {instant}");
+            assert!(
+                schedule.prev(instant).is_none_or(|before| before < instant),
+                "{text} from {instant}"
+            );
         }
         assert!(schedule.after(1_700_000_000).take(50).is_sorted_by(|a, b| a < b), "{text}");
     }

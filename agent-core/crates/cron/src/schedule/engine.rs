@@ -2,17 +2,19 @@
 //!
 //! It is exact for those and wrong for us elsewhere, so it never sees a user's text or a zone:
 //!
-//! - Its day 1 of the week is Sunday: `0 0 0 * * 1` would run on Sundays, not on Mondays. It gets lists of
-//!   numbers in its own counting.
-//! - It requires both day fields to match: `0 0 0 13 * FRI` would wait for a Friday the 13th instead of every
-//!   13th and every Friday. Masks find such days, and L, W, # and C ([`crate::days`]); the crate only finds a
-//!   time on that day.
-//! - It ignores blanks and rejects ranges that wrap: `******` would pass, `FRI-MON` would not. Our own parser
-//!   reads all text.
-//! - Where clocks go back, its times in a zone go back too: at 01:10 of the second pass in New York its next
-//!   `0 */30 * * * *` is 01:30 of the first pass, 40 minutes ago, and a loop that waits for it never sleeps
-//!   again in that hour. It gets wall times as if they were UTC; [`super::Schedule`] handles gaps and overlaps.
-//! - It panics at the end of chrono's range, and ends in 2100: it gets instants of 1970 to 2100 only.
+//! - Its day 1 of the week is Sunday: `0 0 0 * * 1` would run on Sundays, not on Mondays. It gets
+//!   lists of numbers in its own counting.
+//! - It requires both day fields to match: `0 0 0 13 * FRI` would wait for a Friday the 13th
+//!   instead of every 13th and every Friday. Masks find such days, and L, W, # and C
+//!   ([`crate::days`]); the crate only finds a time on that day.
+//! - It ignores blanks and rejects ranges that wrap: `******` would pass, `FRI-MON` would not. Our
+//!   own parser reads all text.
+//! - Where clocks go back, its times in a zone go back too: at 01:10 of the second pass in New York
+//!   its next `0 */30 * * * *` is 01:30 of the first pass, 40 minutes ago, and a loop that waits
+//!   for it never sleeps again in that hour. It gets wall times as if they were UTC;
+//!   [`super::Schedule`] handles gaps and overlaps.
+//! - It panics at the end of chrono's range, and ends in 2100: it gets instants of 1970 to 2100
+//!   only.
 
 use crate::expression::Expression;
 use chrono::{DateTime, Utc};
@@ -126,13 +128,20 @@ mod tests {
         // 2026-01-05 00:00, a Monday.
         let monday = wall(1_767_571_200).unwrap();
         assert!(!bare("0 0 0 * * 1").includes(monday), "its day 1 is Monday now: simpler lists");
-        assert!(!bare("0 0 0 13 * FRI").includes(monday + TimeDelta::days(8)), "it takes either day now");
+        assert!(
+            !bare("0 0 0 13 * FRI").includes(monday + TimeDelta::days(8)),
+            "it takes either day now"
+        );
         assert!(cron::Schedule::from_str("******").is_ok(), "it wants blanks now");
         assert!(cron::Schedule::from_str("0 0 0 * * FRI-MON").is_err(), "it wraps ranges now");
 
         let second_pass = (back() + TimeDelta::minutes(10)).and_utc().with_timezone(&NewYork);
         let next = bare("0 */30 * * * *").after(&second_pass).next().unwrap();
-        assert_eq!(second_pass - next, TimeDelta::minutes(40), "its times in a zone are in order now");
+        assert_eq!(
+            second_pass - next,
+            TimeDelta::minutes(40),
+            "its times in a zone are in order now"
+        );
     }
 
     proptest! {

@@ -18,7 +18,8 @@ pub(super) struct Days {
 }
 
 impl Days {
-    /// Returns `None` if the engine finds the days: plain numbers, and one of the two fields matches all.
+    /// Returns `None` if the engine finds the days: plain numbers, and one of the two fields
+    /// matches all.
     pub(super) fn of(expression: &Expression, calendar: Option<&Arc<Calendar>>) -> Option<Self> {
         let (month, week) = (expression.month_days, expression.week_days);
         let plain = month == MonthDays { numbers: month.numbers, ..MonthDays::default() }
@@ -63,7 +64,8 @@ impl Days {
         }
         let first = first_of_month(year, month);
         let days =
-            matching(&self.expression, first, month_length(year, month), self.calendar.as_deref()) & wanted;
+            matching(&self.expression, first, month_length(year, month), self.calendar.as_deref())
+                & wanted;
         (days != 0).then_some((first, days))
     }
 }

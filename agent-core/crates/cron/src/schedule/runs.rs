@@ -20,16 +20,20 @@ const END: i64 = (LAST_DAY as i64 + 3) * DAY;
 pub struct Schedule {
     wall: Wall,
     zone: Zone,
-    /// Every instant whose wall time matches counts (docs/schedules.md rule 25); else only the first of each
-    /// wall time (rule 24).
+    /// Every instant whose wall time matches counts (docs/schedules.md rule 25); else only the
+    /// first of each wall time (rule 24).
     wild: bool,
 }
 
 impl Schedule {
-    /// Returns an expression's runs in a zone; without a calendar no day is excluded. The caller has looked up
-    /// [`Expression::zone_name`].
+    /// Returns an expression's runs in a zone; without a calendar no day is excluded. The caller
+    /// has looked up [`Expression::zone_name`].
     pub fn new(expression: &Expression, zone: &Zone, calendar: Option<&Arc<Calendar>>) -> Self {
-        Self { wall: Wall::new(expression, calendar), zone: zone.clone(), wild: expression.is_wild() }
+        Self {
+            wall: Wall::new(expression, calendar),
+            zone: zone.clone(),
+            wild: expression.is_wild(),
+        }
     }
 
     /// Returns the first run later than `after`, in Unix seconds; `None` after the last of 2100.
@@ -55,7 +59,8 @@ impl Schedule {
         None
     }
 
-    /// Returns the last run earlier than `before`, in Unix seconds; `None` before the first of 1970.
+    /// Returns the last run earlier than `before`, in Unix seconds; `None` before the first of
+    /// 1970.
     pub fn prev(&self, before: i64) -> Option<i64> {
         let before = before.min(END);
         if before <= FIRST {
@@ -63,7 +68,9 @@ impl Schedule {
         }
         for (span, end) in self.zone.spans_back_from(before - 1) {
             let high = before.min(end).saturating_add(span.offset());
-            if let Some(found) = self.wall.before(high).filter(|&found| found >= span.floor(self.wild)) {
+            if let Some(found) =
+                self.wall.before(high).filter(|&found| found >= span.floor(self.wild))
+            {
                 return Some((found - span.offset()).max(span.start));
             }
         }
@@ -108,14 +115,20 @@ mod tests {
             wild.after(FORWARD - 3601).take(3).collect::<Vec<_>>(),
             [-3600, -1800, 0].map(|at| FORWARD + at)
         );
-        assert_eq!(schedule("0 30 2 * * MON", &zone).next(FORWARD - 1), Some(FORWARD + 86_400 - 1800));
+        assert_eq!(
+            schedule("0 30 2 * * MON", &zone).next(FORWARD - 1),
+            Some(FORWARD + 86_400 - 1800)
+        );
     }
 
     #[test]
     fn a_repeated_time_runs_in_its_first_pass_only_unless_it_has_a_star() {
         let zone = new_york();
         let fixed = schedule("0 0,30 1 * * *", &zone);
-        assert_eq!(fixed.after(BACK - 3601).take(2).collect::<Vec<_>>(), [BACK - 3600, BACK - 1800]);
+        assert_eq!(
+            fixed.after(BACK - 3601).take(2).collect::<Vec<_>>(),
+            [BACK - 3600, BACK - 1800]
+        );
         assert!(fixed.next(BACK - 1800).unwrap() > BACK + 20 * 3600);
         assert_eq!(fixed.prev(BACK + 3600), Some(BACK - 1800));
         let wild = schedule("0 */30 1 * * *", &zone);
@@ -130,10 +143,16 @@ mod tests {
     fn there_are_runs_from_1970_to_2100_and_no_instant_is_too_far() {
         let (utc, end) = (Zone::utc(), (i64::from(LAST_DAY) + 1) * DAY);
         for zone in [&utc, &new_york()] {
-            for text in ["* * * * * *", "0 0 0 29 2 ?", "59 59 23 L 12 ?", "0 0 0 ? * FRI#5", "0 0 0 1C * ?"]
-            {
+            for text in [
+                "* * * * * *",
+                "0 0 0 29 2 ?",
+                "59 59 23 L 12 ?",
+                "0 0 0 ? * FRI#5",
+                "0 0 0 1C * ?",
+            ] {
                 let schedule = schedule(text, zone);
-                let (first, last) = (schedule.next(i64::MIN).unwrap(), schedule.prev(i64::MAX).unwrap());
+                let (first, last) =
+                    (schedule.next(i64::MIN).unwrap(), schedule.prev(i64::MAX).unwrap());
                 assert_eq!((schedule.prev(first), schedule.next(last)), (None, None), "{text}");
                 for far in [i64::MIN, i64::MIN + 1, -1 << 40, first] {
                     assert_eq!(schedule.prev(far), None, "{text} {far}");

@@ -1,7 +1,9 @@
-//! Wall times: the first match from a time on, and the last before it, on a clock that never changes.
+//! Wall times: the first match from a time on, and the last before it, on a clock that never
+//! changes.
 //!
-//! The engine alone handles most expressions. For special days (docs/schedules.md rules 12 to 18), a mask
-//! finds the day and the engine a time within it, unless the day's first or last time will do.
+//! The engine alone handles most expressions. For special days (docs/schedules.md rules 12 to 18),
+//! a mask finds the day and the engine a time within it, unless the day's first or last time will
+//! do.
 
 use super::engine::Engine;
 use super::month::Days;
@@ -32,7 +34,9 @@ impl Wall {
         let days = Days::of(expression, calendar);
         let time = |pick: fn(u64) -> u32| {
             let [hour, minute, second] =
-                [expression.hours.into(), expression.minutes, expression.seconds].map(pick).map(i64::from);
+                [expression.hours.into(), expression.minutes, expression.seconds]
+                    .map(pick)
+                    .map(i64::from);
             hour * 3600 + minute * 60 + second
         };
         Self {
@@ -52,7 +56,9 @@ impl Wall {
         let Some(days) = &self.days else { return self.engine.at_or_after(low).unwrap_or(NEVER) };
         let (today, time) = day_and_time(low);
         match days.at_or_after(if time > self.last { today + 1 } else { today }) {
-            Some(day) if day == today && time > self.first => self.engine.at_or_after(low).unwrap_or(NEVER),
+            Some(day) if day == today && time > self.first => {
+                self.engine.at_or_after(low).unwrap_or(NEVER)
+            }
             Some(day) => i64::from(day) * DAY + self.first,
             None => NEVER,
         }

@@ -53,7 +53,8 @@ impl Zones {
     /// Returns a zone by its name, such as `Europe/Berlin`.
     ///
     /// # Errors
-    /// [`Error::Zone`] if there is no zone of that name, no database at all, or the file is damaged.
+    /// [`Error::Zone`] if there is no zone of that name, no database at all, or the file is
+    /// damaged.
     pub fn load(&self, name: &str) -> Result<Zone, Error> {
         if let Some(zone) = self.cache.lock().get(name) {
             return Ok(zone.clone());
@@ -88,7 +89,9 @@ impl Zones {
             let value = value.strip_prefix(':').unwrap_or(value);
             return match value {
                 "" => Ok(Zone::utc()),
-                path if path.starts_with('/') => read_file(name_in(path).unwrap_or(path), Path::new(path)),
+                path if path.starts_with('/') => {
+                    read_file(name_in(path).unwrap_or(path), Path::new(path))
+                }
                 name => self.load(name),
             };
         }
@@ -116,8 +119,9 @@ impl Zones {
         }
         let directory = self.directory.display();
         if !self.directory.is_dir() {
-            let message =
-                format!("this host has no time zone database in {directory}; install the package tzdata");
+            let message = format!(
+                "this host has no time zone database in {directory}; install the package tzdata"
+            );
             return Err(Error::zone(name, message));
         }
         if !found {

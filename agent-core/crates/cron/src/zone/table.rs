@@ -8,7 +8,8 @@ use std::sync::Arc;
 /// The year after the last runs, so that an offset after the end of 2100 is known too.
 const LAST_YEAR: i32 = 2101;
 
-/// A time zone: its name and each of its offsets up to the end of 2100. Cheap to clone; about 6 kB, shared.
+/// A time zone: its name and each of its offsets up to the end of 2100. Cheap to clone; about 6 kB,
+/// shared.
 #[derive(Clone, Debug)]
 pub struct Zone(Arc<Table>);
 
@@ -26,7 +27,8 @@ pub(crate) struct Span {
     pub(crate) start: i64,
     /// Seconds east of UTC.
     offset: i32,
-    /// The wall time, as an offset at the start, before which clocks have shown or skipped all times.
+    /// The wall time, as an offset at the start, before which clocks have shown or skipped all
+    /// times.
     past: i32,
 }
 
@@ -36,9 +38,9 @@ impl Span {
         self.offset.into()
     }
 
-    /// Returns the first wall time of this span: the first that it shows, or the first that no clock has
-    /// shown or skipped before. The latter is earlier by the gap where clocks go forward, so that a
-    /// skipped time belongs to the span, and later by the overlap where they go back.
+    /// Returns the first wall time of this span: the first that it shows, or the first that no
+    /// clock has shown or skipped before. The latter is earlier by the gap where clocks go forward,
+    /// so that a skipped time belongs to the span, and later by the overlap where they go back.
     pub(crate) fn floor(&self, wild: bool) -> i64 {
         self.start.saturating_add(if wild { self.offset } else { self.past }.into())
     }
@@ -57,7 +59,10 @@ impl Zone {
     pub fn from_tzif(name: &str, bytes: &[u8]) -> Result<Self, Error> {
         let file = ZoneFile::parse(bytes).map_err(|error| Error::zone(name, error.to_string()))?;
         if file.has_leap_seconds() {
-            return Err(Error::zone(name, "its file counts leap seconds, which Unix time does not"));
+            return Err(Error::zone(
+                name,
+                "its file counts leap seconds, which Unix time does not",
+            ));
         }
         Ok(Self::of_offsets(name, &file.offsets(LAST_YEAR)))
     }
@@ -76,8 +81,8 @@ impl Zone {
         Self::of_offsets(name, &[(i64::MIN, 0)])
     }
 
-    /// Builds the spans: each offset with the instant from which it holds, sorted; the first begins at the
-    /// least instant.
+    /// Builds the spans: each offset with the instant from which it holds, sorted; the first begins
+    /// at the least instant.
     fn of_offsets(name: &str, offsets: &[(i64, i32)]) -> Self {
         let mut spans: Vec<Span> = Vec::with_capacity(offsets.len());
         // The wall time before which all times are past.

@@ -4,7 +4,8 @@ use super::expression::{MonthDay, Oracle, WeekDay};
 
 /// Days since 1970-01-01 → year, month, day.
 pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
-    // The Gregorian calendar repeats after 146,097 days; years counted from March put February's end last.
+    // The Gregorian calendar repeats after 146,097 days; years counted from March put February's
+    // end last.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -57,8 +58,10 @@ impl Oracle {
         if self.months & (1 << month) == 0 {
             return false;
         }
-        let by_month = || self.month_days.iter().any(|item| item.matches(days, year, month, day, excluded));
-        let by_week = || self.week_days.iter().any(|item| item.matches(days, year, month, day, excluded));
+        let by_month =
+            || self.month_days.iter().any(|item| item.matches(days, year, month, day, excluded));
+        let by_week =
+            || self.week_days.iter().any(|item| item.matches(days, year, month, day, excluded));
         if self.either { by_month() || by_week() } else { by_month() && by_week() }
     }
 

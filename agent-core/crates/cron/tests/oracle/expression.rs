@@ -52,7 +52,8 @@ struct Field {
 const SIXTY: Field = Field { first: 0, last: 59, size: 60, names: "" };
 const HOUR: Field = Field { first: 0, last: 23, size: 24, names: "" };
 const MONTH_DAY: Field = Field { first: 1, last: 31, size: 31, names: "" };
-const MONTH: Field = Field { first: 1, last: 12, size: 12, names: "---JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC" };
+const MONTH: Field =
+    Field { first: 1, last: 12, size: 12, names: "---JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC" };
 const WEEK_DAY: Field = Field { first: 0, last: 6, size: 7, names: "SUNMONTUEWEDTHUFRISAT" };
 
 impl Oracle {
@@ -62,7 +63,8 @@ impl Oracle {
         if text.len() > 1024 || !text.bytes().all(plain) {
             return None;
         }
-        let mut words: Vec<&str> = text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<&str> =
+            text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
         let mut zone = None;
         if let Some(first) = words.first()
             && let Some(name) = first.strip_prefix("CRON_TZ=").or_else(|| first.strip_prefix("TZ="))
@@ -123,7 +125,8 @@ fn number(text: &str) -> Option<u64> {
 /// A number or name of the field; in the week, 7 is a number too.
 fn value(field: &Field, text: &str) -> Option<u64> {
     if text.len() == 3
-        && let Some(at) = (0..field.names.len()).step_by(3).find(|&at| &field.names[at..at + 3] == text)
+        && let Some(at) =
+            (0..field.names.len()).step_by(3).find(|&at| &field.names[at..at + 3] == text)
         && text != "---"
     {
         return u64::try_from(at / 3).ok();

@@ -1,4 +1,5 @@
-//! Random expressions over the whole language, random calendars, and instants where it is easy to be wrong.
+//! Random expressions over the whole language, random calendars, and instants where it is easy to
+//! be wrong.
 
 use super::day::{civil, days_of, length, weekday};
 use super::random::Random;
@@ -40,7 +41,11 @@ impl Random {
             _ => (self.month_days(), self.week_days()),
         };
         fields.push(month_day);
-        fields.push(if self.one_in(2) { "*".to_owned() } else { self.list(|r| r.item(1, 12, 12, &MONTHS)) });
+        fields.push(if self.one_in(2) {
+            "*".to_owned()
+        } else {
+            self.list(|r| r.item(1, 12, 12, &MONTHS))
+        });
         fields.push(week_day);
         let mut text = String::new();
         for (index, field) in fields.iter().enumerate() {
@@ -86,7 +91,8 @@ impl Random {
             }
         };
         let (from, to) = (value(), value());
-        let step = if self.one_in(2) { self.between(1, steps) } else { self.between(1, steps.min(5)) };
+        let step =
+            if self.one_in(2) { self.between(1, steps) } else { self.between(1, steps.min(5)) };
         match self.between(0, 11) {
             0 if self.one_in(3) => "*".to_owned(),
             0 | 1 => format!("*/{step}"),
@@ -99,7 +105,8 @@ impl Random {
 
     fn month_days(&mut self) -> String {
         self.list(|r| {
-            let day = if r.one_in(3) { *r.pick(&[1, 2, 3, 28, 29, 30, 31]) } else { r.between(1, 31) };
+            let day =
+                if r.one_in(3) { *r.pick(&[1, 2, 3, 28, 29, 30, 31]) } else { r.between(1, 31) };
             let before = if r.one_in(3) { r.between(0, 30) } else { r.between(0, 5) };
             match r.between(0, 13) {
                 0 => "L".to_owned(),
@@ -116,7 +123,8 @@ impl Random {
 
     fn week_days(&mut self) -> String {
         self.list(|r| {
-            let day = if r.one_in(2) { (*r.pick(&WEEK)).to_owned() } else { r.between(0, 7).to_string() };
+            let day =
+                if r.one_in(2) { (*r.pick(&WEEK)).to_owned() } else { r.between(0, 7).to_string() };
             match r.between(0, 11) {
                 0 if r.one_in(2) => "L".to_owned(),
                 0 | 1 => format!("{day}L"),
@@ -155,7 +163,9 @@ impl Random {
             })
             .collect();
         let mut days: Vec<i64> = (first..=last)
-            .filter(|&day| (weekends && matches!(weekday(day), 0 | 6)) || self.between(1, 366) <= share)
+            .filter(|&day| {
+                (weekends && matches!(weekday(day), 0 | 6)) || self.between(1, 366) <= share
+            })
             .chain(closed.into_iter().flat_map(|(from, to)| from..=to))
             .collect();
         days.sort_unstable();
@@ -173,7 +183,10 @@ impl Random {
                 start
                     + match self.between(0, 3) {
                         0 => self.between(-2, 2),
-                        1 => self.between(-2, 2) * *self.pick(&[60, 900, 1800, 3600]) + self.between(-1, 1),
+                        1 => {
+                            self.between(-2, 2) * *self.pick(&[60, 900, 1800, 3600])
+                                + self.between(-1, 1)
+                        }
                         2 => self.between(-4 * 3600, 4 * 3600),
                         _ => self.between(-2 * DAY, 2 * DAY),
                     }
@@ -186,7 +199,9 @@ impl Random {
                     + self.between(-3, 3)
             }
             13 => (last + 1) * DAY + self.between(-400 * DAY, 3 * DAY),
-            14 if self.one_in(40) => *self.pick(&[i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX]),
+            14 if self.one_in(40) => {
+                *self.pick(&[i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX])
+            }
             14 if self.one_in(10) => self.between(i64::MIN, i64::MAX),
             14 => self.between(-100_000 * DAY, 100_000 * DAY),
             15 => {

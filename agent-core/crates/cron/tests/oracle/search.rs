@@ -31,9 +31,9 @@ pub(crate) fn next(oracle: &Oracle, changes: &Changes, excluded: &Days, after: i
                 continue;
             }
             if oracle.matches(day, excluded) {
-                let found = oracle
-                    .times(low - day * DAY, high - day * DAY)
-                    .find(|time| oracle.wild || is_first_pass(changes, index, day * DAY + time - offset));
+                let found = oracle.times(low - day * DAY, high - day * DAY).find(|time| {
+                    oracle.wild || is_first_pass(changes, index, day * DAY + time - offset)
+                });
                 if let Some(time) = found {
                     return Some(day * DAY + time - offset);
                 }
@@ -45,7 +45,12 @@ pub(crate) fn next(oracle: &Oracle, changes: &Changes, excluded: &Days, after: i
 }
 
 /// The greatest run earlier than `before`.
-pub(crate) fn prev(oracle: &Oracle, changes: &Changes, excluded: &Days, before: i64) -> Option<i64> {
+pub(crate) fn prev(
+    oracle: &Oracle,
+    changes: &Changes,
+    excluded: &Days,
+    before: i64,
+) -> Option<i64> {
     let (first_day, last_day) = bounds();
     if before <= (first_day - 2) * DAY {
         return None;
@@ -63,9 +68,9 @@ pub(crate) fn prev(oracle: &Oracle, changes: &Changes, excluded: &Days, before: 
                 continue;
             }
             if oracle.matches(day, excluded) {
-                let found = oracle
-                    .times_back(low - day * DAY, high - day * DAY)
-                    .find(|time| oracle.wild || is_first_pass(changes, index, day * DAY + time - offset));
+                let found = oracle.times_back(low - day * DAY, high - day * DAY).find(|time| {
+                    oracle.wild || is_first_pass(changes, index, day * DAY + time - offset)
+                });
                 if let Some(time) = found {
                     return Some(day * DAY + time - offset);
                 }

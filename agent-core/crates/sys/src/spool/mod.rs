@@ -14,5 +14,5 @@ mod read;
 mod write;
 
 pub use extent::{Extent, Stream};
-pub use read::{StoredOutput, Part, Source};
+pub use read::{Part, Source, StoredOutput};
 pub(crate) use write::Spool;

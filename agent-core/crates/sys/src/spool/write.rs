@@ -30,7 +30,12 @@ impl Spool {
 
     /// Stores a piece of output. Calls `announce` before older output is overwritten; the caller
     /// announces the new output afterwards.
-    pub(crate) fn push(&mut self, dir: BorrowedFd<'_>, piece: &[u8], announce: impl FnOnce(Extent)) {
+    pub(crate) fn push(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        piece: &[u8],
+        announce: impl FnOnce(Extent),
+    ) {
         let before = self.extent;
         let end = before.total.saturating_add(piece.len() as u64);
         self.extent.total = end;
@@ -59,7 +64,13 @@ impl Spool {
 
     /// Writes a piece that begins at a stream offset, except for the bytes that the ring would
     /// overwrite within the piece itself. An error tells whether the ring is unchanged.
-    fn store(&mut self, dir: BorrowedFd<'_>, piece: &[u8], begin: u64, tail: u64) -> Result<(), bool> {
+    fn store(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        piece: &[u8],
+        begin: u64,
+        tail: u64,
+    ) -> Result<(), bool> {
         let head = half(self.max);
         let mut offset = begin;
         let mut untouched = true;
@@ -87,7 +98,11 @@ impl Spool {
     /// Returns the file, created at the first byte: a command without output costs no inode.
     fn file(&mut self, dir: BorrowedFd<'_>) -> io::Result<&File> {
         if self.file.is_none() {
-            let new = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let new = OFlag::O_RDWR
+                | OFlag::O_CREAT
+                | OFlag::O_EXCL
+                | OFlag::O_NOFOLLOW
+                | OFlag::O_CLOEXEC;
             let fd = fcntl::openat(dir, self.name.as_str(), new, Mode::S_IRUSR | Mode::S_IWUSR)?;
             self.file = Some(File::from(fd));
         }

@@ -42,10 +42,13 @@ pub(super) fn start(
     // Everything that can fail comes before the clone.
     let wake = Wake::open().map_err(failed(Stage::Session))?;
     let stdout = output.open(0).map_err(failed(Stage::Files))?;
-    let stderr = separate_stderr.then(|| output.open(1)).transpose().map_err(failed(Stage::Files))?;
+    let stderr =
+        separate_stderr.then(|| output.open(1)).transpose().map_err(failed(Stage::Files))?;
     if let Some(identity) = launch.identity.as_ref().filter(|identity| identity.uid != 0) {
         // Lets the user open its own output and input by name, as `> /dev/stderr` does.
-        for fd in [Some(&stdout), stderr.as_ref(), launch.files.stdin.as_ref()].into_iter().flatten() {
+        for fd in
+            [Some(&stdout), stderr.as_ref(), launch.files.stdin.as_ref()].into_iter().flatten()
+        {
             let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
             unistd::fchown(fd, Some(uid), Some(gid)).map_err(no_files)?;
         }
@@ -54,7 +57,8 @@ pub(super) fn start(
     launch.files.stderr = stderr;
     // It dies with us: without a supervisor nobody would end it in time or record its end.
     launch.dies_with = Some(unistd::getpid().as_raw());
-    let (failure, failures) = unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_files)?;
+    let (failure, failures) =
+        unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_files)?;
     let (argv, envp) = launch.pointers();
     turn().map_err(failed(Stage::Session))?;
     if let Some(timeout) = timeout {

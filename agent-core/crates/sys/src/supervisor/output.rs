@@ -48,7 +48,8 @@ impl<'a> Output<'a> {
     /// Reads a pipe once; returns whether there may be more right away.
     pub(super) fn take(&mut self, index: usize) -> bool {
         let totals = self.totals();
-        let (Some(pipe), Some(spool)) = (self.pipes.get_mut(index), self.spools.get_mut(index)) else {
+        let (Some(pipe), Some(spool)) = (self.pipes.get_mut(index), self.spools.get_mut(index))
+        else {
             return false;
         };
         let Some(reader) = pipe else { return false };

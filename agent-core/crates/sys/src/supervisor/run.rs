@@ -18,7 +18,7 @@ use super::tree::Tree;
 use super::watch::{self, Watched};
 use crate::launch::{OwnedSupervision, Received};
 use crate::pidfd::PidFd;
-use crate::slot::{Begun, Record, Leftovers};
+use crate::slot::{Begun, Leftovers, Record};
 use crate::{cgroup, descendants, priority};
 
 /// The name of a supervisor, as ps(1) shows it.
@@ -34,12 +34,16 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 /// No descriptor left.
 pub fn find(begun: &Begun) -> io::Result<Option<PidFd>> {
     let process = match PidFd::open(begun.pid) {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => return Ok(None),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => {
+            return Ok(None);
+        }
         opened => opened?,
     };
     // Read after the descriptor was opened, so the start time vouches for it: a process that had
     // this number when the slot was written, and still has it, is the one that wrote the slot.
-    Ok(descendants::started(begun.pid).is_some_and(|started| started <= begun.ticks).then_some(process))
+    Ok(descendants::started(begun.pid)
+        .is_some_and(|started| started <= begun.ticks)
+        .then_some(process))
 }
 
 /// Runs the task to its record; never returns.
@@ -60,10 +64,20 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     let pid = unistd::getpid().as_raw();
     // Before the command: a task that cannot be recorded does not begin. The start time is not read
     // from /proc, since every reader there costs our parent a clean-up when we end.
-    let begun = Begun { pid, ticks: ticks(clock.since_boot)?, wall_ms: clock.wall_ms.max(task.not_before) };
+    let begun =
+        Begun { pid, ticks: ticks(clock.since_boot)?, wall_ms: clock.wall_ms.max(task.not_before) };
     task.claim.begin(&begun)?;
 
-    let OwnedSupervision { claim, dir, leaf, timeout, grace, not_before, max_output, separate_stderr } = task;
+    let OwnedSupervision {
+        claim,
+        dir,
+        leaf,
+        timeout,
+        grace,
+        not_before,
+        max_output,
+        separate_stderr,
+    } = task;
     let mut output = Output::new(&claim, dir.as_fd(), max_output);
     let tree = Tree { leaf: leaf.as_ref() };
     let mut comes_first = false;
@@ -79,7 +93,8 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     if comes_first {
         priority::step_back();
     }
-    let followed = started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
+    let followed =
+        started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
     let watched = match followed {
         Ok(Ok(watched)) => watched,
         Ok(Err(error)) => {
@@ -97,7 +112,15 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     let usage = process.map(|process| process.usage);
     let (wall, ended_ms) = clock.stop()?;
     let totals = output.totals();
-    claim.end(&Record { end, started_ms: clock.wall_ms, ended_ms, wall, usage, leftovers, totals })?;
+    claim.end(&Record {
+        end,
+        started_ms: clock.wall_ms,
+        ended_ms,
+        wall,
+        usage,
+        leftovers,
+        totals,
+    })?;
     // After the record: if we are killed earlier, the agent still finds the leaf.
     if let Some(leaf) = leaf {
         cgroup::leave(leaf);
@@ -118,7 +141,8 @@ fn settle() -> io::Result<()> {
 /// Returns the time until a moment in milliseconds since 1970; `None`: it has come. Wait for it by
 /// the monotonic clock, since somebody may set the other one.
 fn left(moment: u64) -> Option<Duration> {
-    let left = (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now()).ok()?;
+    let left =
+        (UNIX_EPOCH + Duration::from_millis(moment)).duration_since(SystemTime::now()).ok()?;
     Some(left.min(MAX_WAIT)).filter(|left| !left.is_zero())
 }
 
@@ -150,7 +174,10 @@ fn since_boot() -> io::Result<Duration> {
 
 /// Converts to clock ticks, as proc(5) counts them.
 fn ticks(time: Duration) -> io::Result<u64> {
-    let a_second = unistd::sysconf(SysconfVar::CLK_TCK)?.and_then(|ticks| u128::try_from(ticks).ok());
+    let a_second =
+        unistd::sysconf(SysconfVar::CLK_TCK)?.and_then(|ticks| u128::try_from(ticks).ok());
     let ticks = a_second.map(|a_second| time.as_nanos() * a_second / 1_000_000_000);
-    ticks.and_then(|ticks| u64::try_from(ticks).ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    ticks
+        .and_then(|ticks| u64::try_from(ticks).ok())
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

@@ -58,7 +58,11 @@ fn is_in_order(mut rest: &[u8], decoded: &Decoded, limits: Limits) {
     for (at, item) in decoded.iter().enumerate() {
         match item {
             Ok(text) => {
-                assert!(text.starts_with('{') && text.ends_with('}') && text.len() <= limits.max_message);
+                assert!(
+                    text.starts_with('{')
+                        && text.ends_with('}')
+                        && text.len() <= limits.max_message
+                );
                 let found = rest.windows(text.len()).position(|window| window == text.as_bytes());
                 rest = &rest[found.expect("a message is a piece of the stream") + text.len()..];
             }
@@ -78,7 +82,9 @@ fn agrees_with_a_json_parser(stream: &[u8], decoded: &Decoded, limits: Limits) {
     for value in serde_json::Deserializer::from_slice(stream).into_iter::<&RawValue>() {
         let Ok(text) = value.map(RawValue::get) else { return };
         if !text.starts_with('{') {
-            assert!(decoded.next().is_none_or(|item| item.as_ref().is_err_and(|error| error.fatal)));
+            assert!(
+                decoded.next().is_none_or(|item| item.as_ref().is_err_and(|error| error.fatal))
+            );
             return;
         }
         match decoded.next().expect("an object gives a message or an error") {

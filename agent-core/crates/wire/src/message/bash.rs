@@ -62,7 +62,9 @@ pub struct CommandLimits {
 impl CommandLimits {
     fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         let Some(fields) = params.object("limits")? else { return Ok(Self::default()) };
-        if let Some(other) = fields.keys().find(|key| !["memory", "cpu", "pids"].contains(&key.as_str())) {
+        if let Some(other) =
+            fields.keys().find(|key| !["memory", "cpu", "pids"].contains(&key.as_str()))
+        {
             // An ignored limit is worse than an error.
             return Err(InvalidParams(format!(
                 "limits may hold memory, cpu and pids, not \"{}\"",
@@ -145,7 +147,10 @@ impl Bash {
                 .map_err(|_| InvalidParams("stdin must be a string".to_owned()))?
                 .map(str::to_owned),
             stderr: params
-                .one_of("stderr", &[("merge", StderrMode::Merge), ("separate", StderrMode::Separate)])?
+                .one_of(
+                    "stderr",
+                    &[("merge", StderrMode::Merge), ("separate", StderrMode::Separate)],
+                )?
                 .unwrap_or_default(),
             max_output: params.whole("max_output", " of bytes", 1..=MAX_OUTPUT)?,
             stream: params.flag("stream", false)?,
@@ -173,9 +178,12 @@ impl Bash {
         if let Some(timeout) = self.timeout {
             map.serialize_entry("timeout", &timeout)?;
         }
-        for (name, value) in
-            [("user", &self.user), ("group", &self.group), ("cwd", &self.cwd), ("stdin", &self.stdin)]
-        {
+        for (name, value) in [
+            ("user", &self.user),
+            ("group", &self.group),
+            ("cwd", &self.cwd),
+            ("stdin", &self.stdin),
+        ] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }

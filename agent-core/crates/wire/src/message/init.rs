@@ -64,7 +64,9 @@ impl Init {
     /// Returns whether a text can be a host's identity.
     pub fn is_hostname(text: &str) -> bool {
         (1..=MAX_HOSTNAME).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     }
 }
 
@@ -91,7 +93,9 @@ impl InitReply {
         let params = Params::new(map);
         match params.text("method")? {
             Some("accept") => Ok(Self::Accept),
-            Some("redirect") => Ok(Self::Redirect { server: params.required_text("server")?.to_owned() }),
+            Some("redirect") => {
+                Ok(Self::Redirect { server: params.required_text("server")?.to_owned() })
+            }
             Some(other) => Err(InvalidParams(format!(
                 "the reply to init must be accept or redirect, not \"{}\"",
                 crate::json::quote(other)

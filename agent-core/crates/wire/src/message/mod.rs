@@ -12,14 +12,16 @@ mod schedule;
 mod task;
 
 pub use bash::{
-    Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_CMD, MAX_OUTPUT, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT,
-    StderrMode,
+    Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_CMD, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
+    MAX_TASK_TIMEOUT, StderrMode,
 };
 pub use event::{Event, EventKind, Output};
 pub use init::{Init, InitReply, MAX_HOSTNAME};
 pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};
 pub use response::{Data, NORMAL, Resp, Response, Usage};
-pub use schedule::{CronHistory, CronList, CronSet, JobDefinition, JobLine, JobOptions, Missed, Overlap};
+pub use schedule::{
+    CronHistory, CronList, CronSet, JobDefinition, JobLine, JobOptions, Missed, Overlap,
+};
 pub use task::{Ack, DEFAULT_LIST, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;

@@ -44,12 +44,16 @@ impl Request {
         let params = Params::new(&fields);
         let id = match params.short_text("id", MAX_ID) {
             Ok(Some(id)) => id.to_owned(),
-            Ok(None) => return Err(Unusable { id: None, why: InvalidParams("id is missing".to_owned()) }),
+            Ok(None) => {
+                return Err(Unusable { id: None, why: InvalidParams("id is missing".to_owned()) });
+            }
             Err(why) => return Err(Unusable { id: None, why }),
         };
         match params.short_text("method", MAX_METHOD) {
             Ok(Some(method)) => Ok(Self { method: Method::parse(method), id, fields }),
-            Ok(None) => Err(Unusable { id: Some(id), why: InvalidParams("method is missing".to_owned()) }),
+            Ok(None) => {
+                Err(Unusable { id: Some(id), why: InvalidParams("method is missing".to_owned()) })
+            }
             Err(why) => Err(Unusable { id: Some(id), why }),
         }
     }
@@ -63,7 +67,10 @@ impl Request {
 impl fmt::Debug for Request {
     /// Writes only the id and the method: commands, environments and inputs may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("id", &self.id).field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("id", &self.id)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 

@@ -182,7 +182,9 @@ impl Response {
             stderr: params.text("stderr")?.map(str::to_owned),
             stderr_encoding: base64("stderr_encoding")?,
             stderr_dropped: params.whole("stderr_dropped", "", 0..=u64::MAX)?,
-            signal: params.whole("signal", "", 1..=64)?.and_then(|number| i32::try_from(number).ok()),
+            signal: params
+                .whole("signal", "", 1..=64)?
+                .and_then(|number| i32::try_from(number).ok()),
             usage: Usage::parse(map),
         })
     }

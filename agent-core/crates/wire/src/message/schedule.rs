@@ -120,18 +120,26 @@ impl JobOptions {
             overlap: params
                 .one_of(
                     "overlap",
-                    &[("skip", Overlap::Skip), ("queue", Overlap::Queue), ("allow", Overlap::Allow)],
+                    &[
+                        ("skip", Overlap::Skip),
+                        ("queue", Overlap::Queue),
+                        ("allow", Overlap::Allow),
+                    ],
                 )?
                 .unwrap_or_default(),
             missed: params
                 .one_of("missed", &[("skip", Missed::Skip), ("once", Missed::Once)])?
                 .unwrap_or_default(),
-            horizon: params.whole("horizon", " of seconds", 0..=MAX_HORIZON)?.unwrap_or(Self::HORIZON),
+            horizon: params
+                .whole("horizon", " of seconds", 0..=MAX_HORIZON)?
+                .unwrap_or(Self::HORIZON),
             jitter: params.whole("jitter", " of seconds", 0..=MAX_JITTER)?.unwrap_or(0),
             enabled: params.flag("enabled", true)?,
             calendar: match params.text("calendar")? {
                 Some(path) if path.starts_with('/') => Some(path.to_owned()),
-                Some(_) => return Err(InvalidParams("calendar must be an absolute path".to_owned())),
+                Some(_) => {
+                    return Err(InvalidParams("calendar must be an absolute path".to_owned()));
+                }
                 None => None,
             },
         })

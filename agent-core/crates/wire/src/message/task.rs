@@ -72,7 +72,9 @@ impl TaskList {
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
             after: params.short_text("after", MAX_ID)?.map(str::to_owned),
-            limit: params.whole("limit", " of tasks", 1..=10 * DEFAULT_LIST)?.unwrap_or(DEFAULT_LIST),
+            limit: params
+                .whole("limit", " of tasks", 1..=10 * DEFAULT_LIST)?
+                .unwrap_or(DEFAULT_LIST),
         })
     }
 }
@@ -97,7 +99,9 @@ impl OutputFrom {
         Ok(Self {
             task: TaskId::parse(params)?,
             offset: params.whole("offset", " of bytes", 0..=u64::MAX)?.unwrap_or(0),
-            stderr: params.one_of("stream", &[("stdout", false), ("stderr", true)])?.unwrap_or(false),
+            stderr: params
+                .one_of("stream", &[("stdout", false), ("stderr", true)])?
+                .unwrap_or(false),
         })
     }
 }

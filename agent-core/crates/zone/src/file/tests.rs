@@ -62,7 +62,9 @@ fn every_zone_of_this_machine_is_read_as_libc_reads_it() {
             .env("TZ", format!(":{}", path.display()))
             .output()
             .unwrap();
-        for (instant, wanted) in INSTANTS.iter().zip(String::from_utf8_lossy(&output.stdout).lines()) {
+        for (instant, wanted) in
+            INSTANTS.iter().zip(String::from_utf8_lossy(&output.stdout).lines())
+        {
             // date writes an offset of 0 as -00:00 when the abbreviation begins so.
             let wanted = wanted.replace("-00:00:00", "+00:00:00");
             assert_eq!(as_date_prints(zone.at(*instant)), wanted, "{} {instant}", path.display());
@@ -82,7 +84,11 @@ fn every_bundled_zone_is_read_as_jiff_reads_it() {
             let info = theirs.to_offset_info(jiff::Timestamp::from_second(instant).unwrap());
             let wanted = (info.offset().seconds(), info.abbreviation(), info.dst().is_dst());
             let found = zone.at(instant);
-            assert_eq!((found.offset, &*found.abbreviation, found.is_dst), wanted, "{name} {instant}");
+            assert_eq!(
+                (found.offset, &*found.abbreviation, found.is_dst),
+                wanted,
+                "{name} {instant}"
+            );
             let listed = offsets[offsets.partition_point(|&(start, _)| start <= instant) - 1].1;
             assert_eq!(listed, found.offset, "{name} {instant}");
         }

@@ -28,9 +28,16 @@ fn a_rule_continues_from_the_last_transition_to_the_last_year() {
 #[test]
 fn southern_summers_and_transitions_on_other_days_are_computed() {
     let first_after = |text, last| offsets(text, last)[2];
-    // Sydney, 2026-04-05 03:00 summer time; Nuuk, 2026-03-28 22:00 at -02; the last day of February.
-    assert_eq!(first_after("AEST-10AEDT,M10.1.0,M4.1.0/3", 1_767_225_600), (1_775_318_400, 10 * 3600));
-    assert_eq!(first_after("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", 1_767_225_600), (1_774_746_000, -3600));
+    // Sydney, 2026-04-05 03:00 summer time; Nuuk, 2026-03-28 22:00 at -02; the last day of
+    // February.
+    assert_eq!(
+        first_after("AEST-10AEDT,M10.1.0,M4.1.0/3", 1_767_225_600),
+        (1_775_318_400, 10 * 3600)
+    );
+    assert_eq!(
+        first_after("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", 1_767_225_600),
+        (1_774_746_000, -3600)
+    );
     assert_eq!(first_after("AAA0BBB,J60/0,J365", 1_704_067_200), (1_709_251_200, 3600));
     assert_eq!(first_after("AAA0BBB,59/0,J365", 1_704_067_200), (1_709_164_800, 3600));
 }
@@ -75,9 +82,11 @@ fn printed_by_date(zone: &str, instants: &[i64]) -> Vec<String> {
     let name = format!("agent-zone-{}-{:?}", std::process::id(), std::thread::current().id());
     let file = std::env::temp_dir().join(name);
     std::fs::write(&file, dates).unwrap();
-    let output = Command::new("date").args(["+%::z %Z", "-f"]).arg(&file).env("TZ", zone).output().unwrap();
+    let output =
+        Command::new("date").args(["+%::z %Z", "-f"]).arg(&file).env("TZ", zone).output().unwrap();
     std::fs::remove_file(&file).unwrap();
-    let lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    let lines: Vec<String> =
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), instants.len());
     lines
 }

@@ -53,14 +53,18 @@ async fn methods_are_listed_including_unusable_plugins() {
     for _ in 0..2 {
         let methods = plugins.methods().await;
         assert_eq!(methods[1], ("getinfo.good".to_owned(), "good it is".to_owned()));
-        assert!(methods[0].0 == "getinfo.bad" && methods[0].1.starts_with("unusable: "), "{methods:?}");
+        assert!(
+            methods[0].0 == "getinfo.bad" && methods[0].1.starts_with("unusable: "),
+            "{methods:?}"
+        );
     }
     plugins.shutdown().await;
 }
 
 #[tokio::test]
 async fn invalid_names_and_arguments_start_no_worker() {
-    let plugins = Plugins::with_program(vec!["/nonexistent".into()], settings(Trust::default()), program());
+    let plugins =
+        Plugins::with_program(vec!["/nonexistent".into()], settings(Trust::default()), program());
     for method in ["getinfo.none", "getinfo", "getinfo.../x", "getinfo.a_b", "agent.ping"] {
         assert!(matches!(plugins.call(method, "").await, Err(Error::Refused(_))), "{method}");
     }

@@ -9,7 +9,8 @@ use super::*;
 #[tokio::test]
 async fn a_bad_plugin_costs_its_call_and_the_next_call_succeeds() {
     let Some(folder) = PluginFolder::new() else { return };
-    let when_bad = |bad: &str| format!(r#"if (memmem(request, len, "bad", 3)) {{ {bad} }} SAY("true");"#);
+    let when_bad =
+        |bad: &str| format!(r#"if (memmem(request, len, "bad", 3)) {{ {bad} }} SAY("true");"#);
     for (name, bad) in [
         ("segv", "*(volatile int *)0 = 1;"),
         ("abort", "abort();"),
@@ -35,10 +36,11 @@ async fn a_bad_plugin_costs_its_call_and_the_next_call_succeeds() {
                 "segv" | "abort" | "forked" | "exit" | "deep" | "memory" | "stdin",
                 Error::Crashed { .. },
             ) => {}
-            ("text" | "latin" | "status" | "noise", Error::Failed { code, .. }) if code == "broken" => {
-            }
+            ("text" | "latin" | "status" | "noise", Error::Failed { code, .. })
+                if code == "broken" => {}
             ("flood", Error::Failed { code, .. }) if code == "reply_too_large" => {}
-            ("error", Error::Failed { code, message, .. }) if code == "own" && message == "mine" => {}
+            ("error", Error::Failed { code, message, .. })
+                if code == "own" && message == "mine" => {}
             ("usage", Error::Args { why, .. }) if why == "-x" => {}
             _ => panic!("{name}: {error:?}"),
         }
@@ -111,10 +113,17 @@ async fn a_plugin_that_crashes_three_times_is_quarantined_until_its_file_or_the_
         let error = result.unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");
-        assert!(text.starts_with("getinfo.crash: quarantined for") && text.contains("SIGABRT"), "{text}");
+        assert!(
+            text.starts_with("getinfo.crash: quarantined for") && text.contains("SIGABRT"),
+            "{text}"
+        );
     };
     quarantined(plugins.call("getinfo.crash", "").await);
-    assert_eq!(plugins.call("getinfo.fine", "").await.unwrap().get(), "true", "other plugins keep working");
+    assert_eq!(
+        plugins.call("getinfo.fine", "").await.unwrap().get(),
+        "true",
+        "other plugins keep working"
+    );
     let listed = plugins.methods().await;
     let of = |method: &str| listed.iter().find(|(name, _)| name == method).unwrap().1.clone();
     assert!(of("getinfo.crash").contains("quarantined"), "{listed:?}");

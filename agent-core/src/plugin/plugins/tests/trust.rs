@@ -11,8 +11,7 @@ async fn root_is_dropped_before_the_plugin_is_mapped_unless_allowed_and_needed()
         return println!("SKIPPED (needs root): dropping root");
     }
     let Some(folder) = PluginFolder::new() else { return };
-    let more =
-        "static int early; __attribute__((constructor)) static void at_load(void) { early = getuid(); }";
+    let more = "static int early; __attribute__((constructor)) static void at_load(void) { early = getuid(); }";
     let call = r#"char b[96]; snprintf(b, sizeof b, "[%d,%d,%d,%d]", early, geteuid(), getegid(), getgroups(0, 0)); SAY(b);"#;
     folder.plugin("ids", more, call);
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();

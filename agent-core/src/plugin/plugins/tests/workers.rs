@@ -19,7 +19,8 @@ async fn a_replaced_file_is_loaded_by_the_next_call() {
     plugins.shutdown().await;
 }
 
-/// Overwritten, not replaced: the mapped file changes under the worker, which may cost its call only.
+/// Overwritten, not replaced: the mapped file changes under the worker, which may cost its call
+/// only.
 #[tokio::test]
 async fn an_overwritten_file_is_reloaded() {
     let Some(folder) = PluginFolder::new() else { return };

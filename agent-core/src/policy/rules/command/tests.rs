@@ -60,9 +60,10 @@ fn an_allow_rule_matches_only_plain_texts() {
 
 #[test]
 fn to_deny_it_is_enough_that_a_text_resembles_the_one_meant() {
-    let denied = commands("exact = ['reboot']\nprefix = ['rm -rf', 'mkfs']\nregex = ['^dd .*of=/dev/']")
-        .denied()
-        .unwrap();
+    let denied =
+        commands("exact = ['reboot']\nprefix = ['rm -rf', 'mkfs']\nregex = ['^dd .*of=/dev/']")
+            .denied()
+            .unwrap();
     let table = [
         ("reboot", true),
         (" reboot\n", true),

@@ -64,10 +64,15 @@ fn an_account_is_the_same_under_each_of_its_names() {
     for user in ["'root'", "'toor'", "'0'", "0"] {
         let deny = Policy::parse(&format!("[[rule]]\naction = 'deny'\nusers = [{user}]")).unwrap();
         assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 0, 0, &[0]), "rule 1", "{user}");
-        assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 1000, 1000, &[1000]), "allowed", "{user}");
+        assert_eq!(
+            verdict(&deny, "sync.bash", &cmd("id"), 1000, 1000, &[1000]),
+            "allowed",
+            "{user}"
+        );
     }
     let stranger =
-        Policy::parse("default = 'deny'\n[[rule]]\naction = 'allow'\nusers = ['nobody-here']").unwrap();
+        Policy::parse("default = 'deny'\n[[rule]]\naction = 'allow'\nusers = ['nobody-here']")
+            .unwrap();
     assert_eq!(verdict(&stranger, "sync.bash", &cmd("id"), 0, 0, &[0]), "default");
 }
 
@@ -123,7 +128,11 @@ fn nothing_in_the_request_may_change_what_an_allowed_command_does() {
         ("stdin = true", &stdin, "allowed"),
     ];
     for (more, bash, expected) in table {
-        assert_eq!(verdict(&rule(more), "sync.bash", bash, 0, 0, &[0]), expected, "{more} {bash:?}");
+        assert_eq!(
+            verdict(&rule(more), "sync.bash", bash, 0, 0, &[0]),
+            expected,
+            "{more} {bash:?}"
+        );
     }
     // None of them evades a deny rule.
     let deny = Policy::parse("[[rule]]\naction = 'deny'\ncommands = {exact = ['id']}").unwrap();

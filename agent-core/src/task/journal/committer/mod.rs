@@ -110,7 +110,8 @@ where
         for record in std::mem::take(&mut recovered.records) {
             replica.recover(&record);
         }
-        let queue = Queue { requests: VecDeque::new(), bytes: 0, by: None, served: false, closed: false };
+        let queue =
+            Queue { requests: VecDeque::new(), bytes: 0, by: None, served: false, closed: false };
         let journal = Journal {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
@@ -125,7 +126,11 @@ where
     ///
     /// # Errors
     /// [`CommitError`]: none of them is on the disk, and the replica has not got them.
-    pub(crate) async fn commit(&self, records: Vec<R::Record>, priority: Priority) -> Result<(), CommitError> {
+    pub(crate) async fn commit(
+        &self,
+        records: Vec<R::Record>,
+        priority: Priority,
+    ) -> Result<(), CommitError> {
         let (sender, outcome) = oneshot::channel();
         let bytes = records.iter().map(R::bytes).collect();
         match self.enqueue(Request { records, bytes, priority, outcome: sender })? {
@@ -179,8 +184,10 @@ where
         }
         queue.served = true;
         let journal = self.journal.clone();
-        let started =
-            thread::Builder::new().name("journal".to_owned()).stack_size(STACK).spawn(move || serve(&journal));
+        let started = thread::Builder::new()
+            .name("journal".to_owned())
+            .stack_size(STACK)
+            .spawn(move || serve(&journal));
         if let Err(error) = started {
             queue.served = false;
             queue.bytes = 0;
@@ -190,7 +197,9 @@ where
                 format!("cannot start the journal thread: {error}"),
             )));
             for request in queue.requests.drain(..) {
-                let _ = request.outcome.send(Outcome { result: Err(error.clone()), others: Vec::new() });
+                let _ = request
+                    .outcome
+                    .send(Outcome { result: Err(error.clone()), others: Vec::new() });
             }
         }
     }

@@ -13,7 +13,8 @@ pub(super) fn write_all<D: Disk, R: Replica>(
     replica: &R,
     requests: Vec<Request<R::Record>>,
 ) {
-    let follow_up = requests.iter().map(Request::follow_up).fold(replica.reserve(), u64::saturating_add);
+    let follow_up =
+        requests.iter().map(Request::follow_up).fold(replica.reserve(), u64::saturating_add);
     let Err(error) = write(log, replica, &requests, follow_up) else {
         return report(replica, requests, &Ok(()));
     };

@@ -60,8 +60,10 @@ pub(super) fn local() -> tokio::runtime::Runtime {
 }
 
 /// Makes `count` commits at once, in order.
-pub(super) async fn at_once<D: Disk + Send + 'static>(committer: &Arc<Committer<D, Seen>>, count: usize)
-where
+pub(super) async fn at_once<D: Disk + Send + 'static>(
+    committer: &Arc<Committer<D, Seen>>,
+    count: usize,
+) where
     D::File: Send,
 {
     let all: Vec<_> = (0..count)
@@ -91,7 +93,10 @@ fn concurrent_requests_share_batches_and_keep_their_order() {
             assert!(record.starts_with(format!("record {number} ").as_bytes()), "record {number}");
         }
         committer.close();
-        assert!(matches!(committer.commit(vec![b"x".to_vec()], NEW).await, Err(CommitError::Closed)));
+        assert!(matches!(
+            committer.commit(vec![b"x".to_vec()], NEW).await,
+            Err(CommitError::Closed)
+        ));
         assert_eq!(Log::open(memory.killed()).unwrap().1.records, seen);
     });
 }
@@ -106,7 +111,9 @@ fn a_deferred_request_is_written_with_the_next_request() {
         let before = memory.state().syncs;
         let patient = |text: &'static [u8]| {
             let committer = committer.clone();
-            tokio::spawn(async move { committer.commit(vec![text.to_vec()], Priority::Deferred).await })
+            tokio::spawn(
+                async move { committer.commit(vec![text.to_vec()], Priority::Deferred).await },
+            )
         };
         let (first, second) = (patient(b"first"), patient(b"second"));
         tokio::task::yield_now().await;
@@ -134,7 +141,9 @@ fn a_request_that_is_given_up_does_not_strand_the_others_of_its_batch() {
         let mut given_up = Box::pin(committer.commit(vec![b"given up".to_vec()], NEW));
         let mut with_it = Box::pin(committer.commit(vec![b"with it".to_vec()], NEW));
         std::future::poll_fn(|cx| {
-            assert!(given_up.as_mut().poll(cx).is_pending() && with_it.as_mut().poll(cx).is_pending());
+            assert!(
+                given_up.as_mut().poll(cx).is_pending() && with_it.as_mut().poll(cx).is_pending()
+            );
             std::task::Poll::Ready(())
         })
         .await;
@@ -174,7 +183,8 @@ fn the_follow_ups_of_accepted_records_have_room_on_a_full_disk() {
             let replica = Seen::reserving(promised);
             let (committer, _) = Committer::open(memory.clone(), replica.clone()).unwrap();
             let need = Priority::New { follow_up: frame_length(THEN) as u64 };
-            let all: Vec<_> = (0..500).map(|_| committer.commit(vec![vec![b'n'; 500]], need)).collect();
+            let all: Vec<_> =
+                (0..500).map(|_| committer.commit(vec![vec![b'n'; 500]], need)).collect();
             let all = futures_in_turn(all).await;
             let taken = all.iter().filter(|one| one.is_ok()).count();
             assert!(taken > 20 && taken < 500 || space == 1 << 20, "{taken} in {space} bytes");
@@ -205,7 +215,11 @@ async fn futures_in_turn<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
                 *done = Some(value);
             }
         }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if done.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     done.into_iter().flatten().collect()
@@ -244,7 +258,8 @@ fn a_panic_of_the_replica_leaves_no_requester_waiting() {
         let (committer, _) = Committer::open(Memory::default(), Arc::new(Panics)).unwrap();
         for _ in 0..3 {
             let answer = committer.commit(vec![b"x".to_vec()], NEW);
-            let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer");
+            let answer =
+                tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer");
             assert!(matches!(answer, Err(CommitError::Closed)));
         }
         committer.close();

@@ -52,7 +52,8 @@ fn a_killed_writer_loses_no_record_that_it_reported() {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let wanted = 1 + random.below(60);
         for line in lines.take(wanted) {
-            reported = line.unwrap().strip_prefix("committed ").unwrap().parse::<usize>().unwrap() + 1;
+            reported =
+                line.unwrap().strip_prefix("committed ").unwrap().parse::<usize>().unwrap() + 1;
         }
         child.kill().unwrap();
         child.wait().unwrap();
@@ -65,8 +66,8 @@ fn a_killed_writer_loses_no_record_that_it_reported() {
     }
 }
 
-/// Prints what a commit costs beside a bare write and sync: `cargo test --release -p agent-core journal -- --ignored
-/// --nocapture`.
+/// Prints what a commit costs beside a bare write and sync: `cargo test --release -p agent-core
+/// journal -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 #[expect(clippy::print_stdout, reason = "it prints a table")]
@@ -81,7 +82,8 @@ fn cost_of_a_commit() {
         file.sync_data().unwrap();
     };
     local().block_on(async {
-        let (committer, _) = Committer::open(Directory::new(scratch.path()), Arc::<Seen>::default()).unwrap();
+        let (committer, _) =
+            Committer::open(Directory::new(scratch.path()), Arc::<Seen>::default()).unwrap();
         let committer = Arc::new(committer);
         let (mut ours, mut floor) = (Vec::new(), Vec::new());
         for turn in 0..1000 {
@@ -98,7 +100,10 @@ fn cost_of_a_commit() {
         };
         for percent in [50, 99] {
             let (a, b) = (at(&mut ours, percent), at(&mut floor, percent));
-            println!("commit p{percent} {a:?}, bare {b:?}: {:.2}", a.as_secs_f64() / b.as_secs_f64());
+            println!(
+                "commit p{percent} {a:?}, bare {b:?}: {:.2}",
+                a.as_secs_f64() / b.as_secs_f64()
+            );
         }
         for _ in 0..3 {
             let start = Instant::now();
@@ -108,7 +113,9 @@ fn cost_of_a_commit() {
             (0..1000).for_each(|number| bare(number * 200));
             let in_turn = start.elapsed();
             let times = in_turn.as_secs_f64() / together.as_secs_f64();
-            println!("1000 at once {together:?}, 1000 syncs in turn {in_turn:?}: {times:.1} times faster");
+            println!(
+                "1000 at once {together:?}, 1000 syncs in turn {in_turn:?}: {times:.1} times faster"
+            );
         }
     });
 }

@@ -95,7 +95,11 @@ fn whichever_operation_fails_every_committed_record_is_kept() {
                 for cut in 0..3 {
                     let mut random = Random(seed * 7 + cut + 1);
                     let (_, found) = Log::open(memory.cut(&mut random)).expect("it opens");
-                    assert_eq!((found.set_aside, found.damaged > 0 && !lasting), (None, false), "{what}");
+                    assert_eq!(
+                        (found.set_aside, found.damaged > 0 && !lasting),
+                        (None, false),
+                        "{what}"
+                    );
                     keeps(&found.records, &run, &format!("{what}, cut {cut}"));
                 }
             }
@@ -201,7 +205,9 @@ const THREE: [&[u8]; 3] = [b"first record", b"second", b"the third of them"];
 fn every_truncation_keeps_the_whole_records_before_it() {
     let bytes = image(&THREE);
     let ends: Vec<usize> = (0..=3)
-        .map(|count| HEADER + THREE[..count].iter().map(|record| frame_length(record.len())).sum::<usize>())
+        .map(|count| {
+            HEADER + THREE[..count].iter().map(|record| frame_length(record.len())).sum::<usize>()
+        })
         .collect();
     for length in 0..=bytes.len() {
         let Some(read) = segment::read(&bytes[..length]) else {
@@ -210,7 +216,10 @@ fn every_truncation_keeps_the_whole_records_before_it() {
         };
         // A frame's padding may be missing: its record is whole without it.
         let whole = (1..=3).filter(|count| length + 7 >= ends[*count]).count();
-        assert!(read.records.len() >= whole.saturating_sub(1) && read.records.len() <= whole, "{length}");
+        assert!(
+            read.records.len() >= whole.saturating_sub(1) && read.records.len() <= whole,
+            "{length}"
+        );
         assert_eq!(read.records, THREE[..read.records.len()], "{length}");
     }
 }
@@ -282,7 +291,11 @@ fn a_small_disk_is_filled_and_used_again_when_there_is_space() {
         log.commit().unwrap();
         kept.push(record);
     };
-    assert!(super::super::log::is_no_space(&full) && kept.len() > 40, "{} records: {full}", kept.len());
+    assert!(
+        super::super::log::is_no_space(&full) && kept.len() > 40,
+        "{} records: {full}",
+        kept.len()
+    );
     assert_eq!(Log::open(memory.killed()).unwrap().1.records, kept);
     // There is room for the reserve, and then for what a shorter file leaves.
     log.append(b"due").unwrap();

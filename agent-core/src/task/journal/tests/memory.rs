@@ -79,7 +79,9 @@ impl MemoryState {
     fn operate(&mut self) -> io::Result<()> {
         self.operations += 1;
         match self.fail {
-            Some((at, kind, lasting)) if self.operations == at || (lasting && self.operations > at) => {
+            Some((at, kind, lasting))
+                if self.operations == at || (lasting && self.operations > at) =>
+            {
                 Err(kind.into())
             }
             _ => Ok(()),
@@ -149,7 +151,8 @@ impl Disk for Memory {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let zeros = vec![0; length];
-        let inode = Inode { durable: Vec::new(), current: zeros.clone(), unsynced: vec![(0, zeros)] };
+        let inode =
+            Inode { durable: Vec::new(), current: zeros.clone(), unsynced: vec![(0, zeros)] };
         state.inodes.push(inode);
         let number = state.inodes.len() - 1;
         state.now().insert(name.to_owned(), number);

@@ -82,7 +82,13 @@ impl Channel {
     /// Makes the channel over a stream on which `init` was accepted; `decoder` may hold the bytes
     /// that followed it.
     pub(super) fn new(stream: TlsStream<TcpStream>, decoder: Decoder) -> Self {
-        Self { stream: Box::new(stream), decoder, outgoing: Vec::new(), written: 0, flushing: false }
+        Self {
+            stream: Box::new(stream),
+            decoder,
+            outgoing: Vec::new(),
+            written: 0,
+            flushing: false,
+        }
     }
 
     /// Serves the session to its end; pending requests then get [`super::NoReply::Disconnected`].
@@ -230,7 +236,9 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
             Ok(None) => log::debug!("{host}: skipped a message of method \"{}\"", quote(method)),
             Err(error) => {
                 let task = quote(id.unwrap_or_default());
-                log::warn!("{host}: the agent keeps the invalid result of task \"{task}\": {error}");
+                log::warn!(
+                    "{host}: the agent keeps the invalid result of task \"{task}\": {error}"
+                );
             }
         }
         return None;

@@ -91,7 +91,10 @@ pub(super) async fn serve(
         Ok(Some((session, channel))) => {
             let host = session.host.clone();
             if let Some(older) = services.registry.enter(&session) {
-                log::warn!("{host}: a new session from {peer} replaces the one from {}", older.address);
+                log::warn!(
+                    "{host}: a new session from {peer} replaces the one from {}",
+                    older.address
+                );
             } else {
                 log::info!("{host}: connected from {peer}");
             }
@@ -192,7 +195,10 @@ async fn skip_blanks(stream: &mut TcpStream) -> Result<(), Rejected> {
 }
 
 /// Reads the `init` inside TLS, which is authoritative: the certificate must name its host.
-async fn bound_init(stream: &mut TlsStream<TcpStream>, decoder: &mut Decoder) -> Result<Init, Rejected> {
+async fn bound_init(
+    stream: &mut TlsStream<TcpStream>,
+    decoder: &mut Decoder,
+) -> Result<Init, Rejected> {
     let init = read_init(stream, decoder).await?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     if certificates.first().is_some_and(|leaf| tls::speaks_for(leaf, &init.hostname)) {
@@ -204,13 +210,16 @@ async fn bound_init(stream: &mut TlsStream<TcpStream>, decoder: &mut Decoder) ->
 }
 
 /// Reads one `init` from at most [`MAX_BOOTSTRAP`] bytes.
-async fn read_init(stream: &mut (impl AsyncRead + Unpin), decoder: &mut Decoder) -> Result<Init, Rejected> {
+async fn read_init(
+    stream: &mut (impl AsyncRead + Unpin),
+    decoder: &mut Decoder,
+) -> Result<Init, Rejected> {
     let mut read = 0;
     loop {
         match decoder.next_message() {
             Ok(Some(text)) => {
-                let map =
-                    parse_object(text).map_err(|error| Rejected::Refused(error.retcode, error.message))?;
+                let map = parse_object(text)
+                    .map_err(|error| Rejected::Refused(error.retcode, error.message))?;
                 return Init::parse(&map)
                     .map_err(|error| Rejected::Refused(Retcode::InvalidParams, error.to_string()));
             }

@@ -30,8 +30,12 @@ pub(crate) struct Permits {
 impl Permits {
     /// Makes room for `max_connections` sessions.
     pub(crate) fn new(max_connections: u32) -> Self {
-        let open = usize::try_from(max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { opening: Arc::new(Semaphore::new(MAX_OPENING)), open: Arc::new(Semaphore::new(open)) }
+        let open =
+            usize::try_from(max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self {
+            opening: Arc::new(Semaphore::new(MAX_OPENING)),
+            open: Arc::new(Semaphore::new(open)),
+        }
     }
 }
 

@@ -106,7 +106,14 @@ impl Session {
         version: Option<String>,
         connected_at: SystemTime,
     ) -> Self {
-        Self { host, address, version, connected_at, mailbox: Mutex::default(), wake: Notify::new() }
+        Self {
+            host,
+            address,
+            version,
+            connected_at,
+            mailbox: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     /// Sends a request.
@@ -158,7 +165,10 @@ impl Session {
         if mailbox.closing.is_some()
             || mailbox.outgoing.len() + line.len() > MAX_OUTGOING + MAX_OUTGOING_OWN
         {
-            return log::debug!("{}: discarded a message to the agent: it does not read", self.host);
+            return log::debug!(
+                "{}: discarded a message to the agent: it does not read",
+                self.host
+            );
         }
         mailbox.outgoing.extend_from_slice(line);
         drop(mailbox);
@@ -171,10 +181,7 @@ impl Session {
         let mut bytes = Vec::new();
         let own = Uuid::new_v4().to_string();
         let method = Method::SyncCancel;
-        line(
-            &serde_json::json!({ "id": own, "method": method.name(), "target": id }),
-            &mut bytes,
-        );
+        line(&serde_json::json!({ "id": own, "method": method.name(), "target": id }), &mut bytes);
         self.post(&bytes);
     }
 
@@ -285,8 +292,9 @@ pub(super) mod tests {
     #[tokio::test]
     async fn waiting_requests_are_bounded_and_leave_together() {
         let session = session();
-        let pending: Vec<_> =
-            (0..MAX_PENDING).map(|id| session.ask(request(&id.to_string(), b"{}\n")).unwrap()).collect();
+        let pending: Vec<_> = (0..MAX_PENDING)
+            .map(|id| session.ask(request(&id.to_string(), b"{}\n")).unwrap())
+            .collect();
         assert_eq!(session.ask(request("x", b"{}\n")).unwrap_err(), NoReply::Busy);
         let Fetched::Lines(lines) = session.fetch(true).await else { panic!("nothing to write") };
         assert_eq!(lines.len(), MAX_PENDING * 3);

@@ -28,7 +28,9 @@ struct Buffer {
 impl Buffer {
     fn push(&mut self, text: &str) {
         // A line break in a message is white space between its tokens; here it would end the line.
-        self.lines.extend(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+        self.lines.extend(
+            text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }),
+        );
         self.lines.push(b'\n');
         self.wake();
     }
@@ -36,7 +38,10 @@ impl Buffer {
     fn report_dropped(&mut self, id: &str) {
         if self.dropped > 0 {
             let mut notice = Vec::new();
-            line(&serde_json::json!({ "id": id, "resp": "output", "dropped": self.dropped }), &mut notice);
+            line(
+                &serde_json::json!({ "id": id, "resp": "output", "dropped": self.dropped }),
+                &mut notice,
+            );
             self.lines.extend(notice);
             self.dropped = 0;
         }
@@ -107,7 +112,10 @@ impl OutputStream {
     ///
     /// # Errors
     /// [`NoReply::Disconnected`] when the session ended first.
-    pub(crate) fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, NoReply>>> {
+    pub(crate) fn poll_lines(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Vec<u8>, NoReply>>> {
         let mut buffer = self.buffer.lock();
         if !buffer.lines.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut buffer.lines))));

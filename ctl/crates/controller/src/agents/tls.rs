@@ -36,9 +36,10 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
     for der in certificates(&files.client_ca)? {
         roots.add(der).map_err(Error::content(&files.client_ca))?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .map_err(Error::content(&files.client_ca))?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(Error::content(&files.client_ca))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(Error::content(&files.key))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -57,8 +58,11 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
 /// with a wildcard, one key would speak for many hosts, and the common name does not count
 /// (RFC 9525 §2).
 pub(super) fn speaks_for(der: &CertificateDer<'_>, id: &str) -> bool {
-    let (Ok(cert), Some(name)) = (EndEntityCert::try_from(der), host_name(id)) else { return false };
-    cert.verify_is_valid_for_subject_name(&name).is_ok() && cert.valid_dns_names().any(|named| named == id)
+    let (Ok(cert), Some(name)) = (EndEntityCert::try_from(der), host_name(id)) else {
+        return false;
+    };
+    cert.verify_is_valid_for_subject_name(&name).is_ok()
+        && cert.valid_dns_names().any(|named| named == id)
 }
 
 /// Returns whether a host id can be named in a certificate.
@@ -81,10 +85,14 @@ fn host_name(id: &str) -> Option<ServerName<'_>> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let found: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(Error::content(path))?;
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(Error::content(path))?;
     if found.is_empty() {
-        return Err(Error::Content { path: path.to_owned(), why: "no certificate in this file".to_owned() });
+        return Err(Error::Content {
+            path: path.to_owned(),
+            why: "no certificate in this file".to_owned(),
+        });
     }
     Ok(found)
 }

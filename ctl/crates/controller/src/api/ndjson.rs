@@ -36,7 +36,8 @@ impl NdJson {
         host: String,
         wait: Duration,
     ) -> Result<Response, ApiError> {
-        let mut body = Self { output: Some(output), first: None, deadline: Box::pin(sleep(wait)), host };
+        let mut body =
+            Self { output: Some(output), first: None, deadline: Box::pin(sleep(wait)), host };
         match poll_fn(|cx| body.poll_lines(cx)).await {
             Some(Ok(lines)) => body.first = Some(lines),
             Some(Err(why)) => return Err(ApiError::NoReply { host: body.host, why }),

@@ -35,7 +35,8 @@ pub(super) struct Prepared {
 /// # Errors
 /// [`ApiError::InvalidRequest`] or [`ApiError::TooLarge`].
 pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
-    let bad = |why: &str| ApiError::InvalidRequest(format!("the body must be one JSON object: {why}"));
+    let bad =
+        |why: &str| ApiError::InvalidRequest(format!("the body must be one JSON object: {why}"));
     let mut decoder = Decoder::new(Limits::default());
     decoder.push(body);
     let text = match decoder.next_message() {
@@ -62,7 +63,8 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     let chosen = params.short_text("id", MAX_ID).map_err(wrong)?;
     if chosen.is_some() && method != Method::AsyncBash {
         return Err(ApiError::InvalidRequest(
-            "id is allowed in async.bash only; the controller sets the id of other requests".to_owned(),
+            "id is allowed in async.bash only; the controller sets the id of other requests"
+                .to_owned(),
         ));
     }
     let (id, client_chose_id) = match chosen {
@@ -117,7 +119,11 @@ mod tests {
             (r#"{"method":"getinfo.kernel","stream":true}"#, None, false),
         ] {
             let prepared = prepare(body.as_bytes()).unwrap();
-            assert_eq!((prepared.request.client_chose_id, prepared.stream), (id.is_some(), stream), "{body}");
+            assert_eq!(
+                (prepared.request.client_chose_id, prepared.stream),
+                (id.is_some(), stream),
+                "{body}"
+            );
             assert!(id.is_none_or(|id| id == prepared.request.id), "{body}");
         }
     }

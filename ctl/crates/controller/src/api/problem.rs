@@ -58,16 +58,19 @@ impl ApiError {
             Self::TooLarge => {
                 (ProblemKind::TooLarge, format!("a request must be at most {MAX_BODY} bytes"))
             }
-            Self::HostNotConnected(host) => {
-                (ProblemKind::HostNotConnected, format!("host \"{}\" is not connected", quote(host)))
-            }
+            Self::HostNotConnected(host) => (
+                ProblemKind::HostNotConnected,
+                format!("host \"{}\" is not connected", quote(host)),
+            ),
             Self::NoResult { task } => (
                 ProblemKind::NoResult,
                 format!("no result for task \"{}\": unknown, or not finished", quote(task)),
             ),
             Self::NoReply { host, why: NoReply::Duplicate } => (
                 ProblemKind::DuplicateRequest,
-                format!("host {host} has not answered an earlier request with this id; retry later"),
+                format!(
+                    "host {host} has not answered an earlier request with this id; retry later"
+                ),
             ),
             Self::NoReply { host, why: NoReply::Busy } => (
                 ProblemKind::HostBusy,
@@ -75,11 +78,15 @@ impl ApiError {
             ),
             Self::NoReply { host, why: NoReply::Disconnected } => (
                 ProblemKind::HostDisconnected,
-                format!("host {host} disconnected before it replied; it may have started the request"),
+                format!(
+                    "host {host} disconnected before it replied; it may have started the request"
+                ),
             ),
             Self::NoReply { host, why: NoReply::TimedOut } => (
                 ProblemKind::HostTimedOut,
-                format!("host {host} did not reply in time; it may still be working on the request"),
+                format!(
+                    "host {host} did not reply in time; it may still be working on the request"
+                ),
             ),
             Self::Internal => {
                 (ProblemKind::Internal, "internal error; the controller's log says why".to_owned())
@@ -101,7 +108,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).expect("every kind has a valid status");
-        let mut response = Response::builder().status(status).header(header::CONTENT_TYPE, PROBLEM_JSON);
+        let mut response =
+            Response::builder().status(status).header(header::CONTENT_TYPE, PROBLEM_JSON);
         if let Self::Unauthorized = self {
             response = response.header(header::WWW_AUTHENTICATE, "Bearer");
         }

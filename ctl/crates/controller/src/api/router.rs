@@ -15,7 +15,10 @@ use std::sync::Arc;
 
 /// One route of the API.
 struct Route {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handler knows it; tests walk the table"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the handler knows it; tests walk the table")
+    )]
     method: Method,
     path: &'static str,
     handler: MethodRouter<Api>,

@@ -15,7 +15,13 @@ const ADVICE: &str = "which overwrites it at each start. To keep your changes, d
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write(base: &Path, id: &str, ca: &Path, port: u16, server_name: &str) -> Result<(), Error> {
+pub(super) fn write(
+    base: &Path,
+    id: &str,
+    ca: &Path,
+    port: u16,
+    server_name: &str,
+) -> Result<(), Error> {
     let with = |ending: &str| format!("{}{ending}", base.display());
     let path = with(".toml");
     let path = Path::new(&path);

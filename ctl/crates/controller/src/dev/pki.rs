@@ -4,9 +4,9 @@
 //! A valid file is reused; a certificate that has expired, or that another CA signed, is replaced.
 //! Keys are ECDSA P-256, which every TLS library supports.
 
+use crate::agents;
 use crate::error::Error;
 use crate::files;
-use crate::agents;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
@@ -55,9 +55,10 @@ impl Ca {
         let (pem_path, key_path) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !pem_path.exists() && !key_path.exists() {
             let key = new_key()?;
-            let cert = params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?
-                .self_signed(&key)
-                .map_err(cannot_create)?;
+            let cert =
+                params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?
+                    .self_signed(&key)
+                    .map_err(cannot_create)?;
             files::replace(&key_path, key.serialize_pem().as_bytes(), files::PRIVATE)?;
             files::replace(&pem_path, cert.pem().as_bytes(), files::PUBLIC)?;
             log::info!("created a CA in {}", pem_path.display());
@@ -66,11 +67,13 @@ impl Ca {
         let key = KeyPair::from_pem(&key_text).map_err(Error::content(&key_path))?;
         let der = CertificateDer::from_pem_file(&pem_path).map_err(Error::content(&pem_path))?;
         if !agents::key_matches(&der, &key_path)? {
-            let why = format!("not the key of {}; remove both to create a new CA", pem_path.display());
+            let why =
+                format!("not the key of {}; remove both to create a new CA", pem_path.display());
             return Err(Error::Content { path: key_path, why });
         }
         // An issuer is its key and its name; the name is the one that was used at the creation.
-        let params = params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?;
+        let params =
+            params("BasicAgent dev CA", CA_DAYS, IsCa::Ca(BasicConstraints::Constrained(0)))?;
         Ok(Self { issuer: Issuer::new(params, key), der })
     }
 
@@ -87,7 +90,8 @@ impl Ca {
             let key = new_key()?;
             let mut params = params(names[0], LEAF_DAYS, IsCa::NoCa)?;
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            params.subject_alt_names = CertificateParams::new(names).map_err(cannot_create)?.subject_alt_names;
+            params.subject_alt_names =
+                CertificateParams::new(names).map_err(cannot_create)?.subject_alt_names;
             params.extended_key_usages = vec![match role {
                 Role::Server => ExtendedKeyUsagePurpose::ServerAuth,
                 Role::Agent => ExtendedKeyUsagePurpose::ClientAuth,
@@ -110,7 +114,8 @@ impl Ca {
             return Err("the key does not match the certificate".to_owned());
         }
         let cert = EndEntityCert::try_from(&der).map_err(|error| error.to_string())?;
-        let anchor = webpki::anchor_from_trusted_cert(&self.der).map_err(|error| error.to_string())?;
+        let anchor =
+            webpki::anchor_from_trusted_cert(&self.der).map_err(|error| error.to_string())?;
         let usage = match role {
             Role::Server => KeyUsage::server_auth(),
             Role::Agent => KeyUsage::client_auth(),
@@ -130,7 +135,8 @@ impl Ca {
             .map_err(|error| error.to_string())?;
         }
         for name in names {
-            let subject = rustls_pki_types::ServerName::try_from(*name).map_err(|error| error.to_string())?;
+            let subject =
+                rustls_pki_types::ServerName::try_from(*name).map_err(|error| error.to_string())?;
             cert.verify_is_valid_for_subject_name(&subject).map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -47,7 +47,9 @@ impl Dev {
     /// When a file cannot be written.
     pub(crate) fn write_agent_configs(&self, port: u16) -> Result<(), Error> {
         let ca = self.dir.join("ca.pem");
-        self.agents.iter().try_for_each(|(base, id)| agent_config::write(base, id, &ca, port, SERVER_NAME))
+        self.agents
+            .iter()
+            .try_for_each(|(base, id)| agent_config::write(base, id, &ca, port, SERVER_NAME))
     }
 
     /// Returns the server's PEM files.
@@ -64,8 +66,10 @@ impl Dev {
     /// Returns the commands to run next.
     pub(crate) fn next_steps(&self, http: std::net::SocketAddr) -> Vec<String> {
         let (base, id) = &self.agents[0];
-        let ask =
-            format!("BasicAgentCtl --controller http://{http} --token-file {}", self.token_file().display());
+        let ask = format!(
+            "BasicAgentCtl --controller http://{http} --token-file {}",
+            self.token_file().display()
+        );
         vec![
             format!("BasicAgent --config {}.toml", base.display()),
             format!("{ask} hosts"),

@@ -36,7 +36,12 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn page(&self, host: &str, after: i64, limit: usize) -> Result<Vec<ResultRow>, StoreError>;
+    async fn page(
+        &self,
+        host: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<ResultRow>, StoreError>;
 
     /// Returns the event of one task, verbatim.
     ///

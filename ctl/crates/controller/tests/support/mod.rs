@@ -59,7 +59,8 @@ impl Controller {
     /// Starts a controller under other words (`unshare -m sh -c …`), in a directory that another
     /// one may have used.
     pub(crate) fn start_under(words: &[&str], flags: &[&str], scratch: Scratch) -> Self {
-        let (dir, ready, log) = (scratch.file("dev"), scratch.file("ready.json"), scratch.file("log"));
+        let (dir, ready, log) =
+            (scratch.file("dev"), scratch.file("ready.json"), scratch.file("log"));
         let _ = std::fs::remove_file(&ready);
         let stderr = OpenOptions::new().append(true).create(true).open(&log).unwrap();
         let mut child = under(words, binary())
@@ -224,7 +225,9 @@ pub(crate) fn post(api: &str, bearer: &str, host: &str, body: &str) -> (u16, Str
 }
 
 /// Reads a response: its status and JSON body.
-pub(crate) fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+pub(crate) fn read(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> (u16, Value) {
     let mut response = response.unwrap();
     let text = response.body_mut().read_to_string().unwrap();
     (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}")))

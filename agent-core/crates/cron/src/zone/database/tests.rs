@@ -62,9 +62,11 @@ fn no_name_leaves_the_database() {
         let error = zones.load(name).unwrap_err().to_string();
         assert!(error.contains("not a time zone name") && error.len() < 200, "{name:?}: {error}");
     }
-    for (name, wanted) in
-        [("Mars/Base", "no such zone"), ("Europe", "no such zone"), ("tzdata", "not a time zone file")]
-    {
+    for (name, wanted) in [
+        ("Mars/Base", "no such zone"),
+        ("Europe", "no such zone"),
+        ("tzdata", "not a time zone file"),
+    ] {
         let error = zones.load(name).unwrap_err().to_string();
         assert!(error.contains(wanted) && error.contains(name), "{name}: {error}");
     }
@@ -120,7 +122,8 @@ fn the_cache_has_a_bound() {
     let zones = database.zones();
     for number in 0..MAX_CACHED + 5 {
         let name = format!("Z{number}");
-        fs::copy(database.0.file("zoneinfo/EST5EDT"), database.0.file(&format!("zoneinfo/{name}"))).unwrap();
+        fs::copy(database.0.file("zoneinfo/EST5EDT"), database.0.file(&format!("zoneinfo/{name}")))
+            .unwrap();
         zones.load(&name).unwrap();
         assert!(zones.cache.lock().len() <= MAX_CACHED);
     }

@@ -12,7 +12,15 @@ fn record(end: Result<CommandEnd, StartFailure>) -> Record {
     let stdout = Extent { total: u64::MAX, written: 5, tail: 2, stopped: true };
     let totals = Totals { stdout, stderr: Extent { total: 1, ..Extent::default() } };
     let wall = Duration::from_secs(30 * 86_400);
-    Record { end, started_ms: 1, ended_ms: 2, wall, usage: Some(usage), leftovers: Leftovers::Survivors, totals }
+    Record {
+        end,
+        started_ms: 1,
+        ended_ms: 2,
+        wall,
+        usage: Some(usage),
+        leftovers: Leftovers::Survivors,
+        totals,
+    }
 }
 
 #[test]
@@ -34,7 +42,10 @@ fn every_end_comes_back_as_it_was_written_and_no_torn_one() {
         let claim = slots.take(1, n).unwrap();
         claim.end(&written).unwrap();
         assert_eq!(slots.state(1, n).unwrap(), SlotState::Ended(written));
-        assert_eq!(slots.state(1, n + 1).unwrap(), SlotState::Lost { begun: None, totals: Totals::default() });
+        assert_eq!(
+            slots.state(1, n + 1).unwrap(),
+            SlotState::Lost { begun: None, totals: Totals::default() }
+        );
         let whole = slots.read(1).unwrap();
         for at in ENDED.at..ENDED.at + 168 {
             let mut torn = whole;
@@ -55,7 +66,10 @@ fn a_slot_is_held_until_the_last_copy_of_its_claim_is_closed() {
     let claim = slots.take(0, 7).unwrap();
     assert_eq!(slots.take(0, 8).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     let begun = Begun { pid: 4, ticks: 5, wall_ms: 6 };
-    assert_eq!(slots.state(0, 7).unwrap(), SlotState::Running { begun: None, totals: Totals::default() });
+    assert_eq!(
+        slots.state(0, 7).unwrap(),
+        SlotState::Running { begun: None, totals: Totals::default() }
+    );
     claim.begin(&begun).unwrap();
     let copy = claim.as_fd().try_clone_to_owned().unwrap();
     drop(claim);
@@ -64,18 +78,29 @@ fn a_slot_is_held_until_the_last_copy_of_its_claim_is_closed() {
     let others = Slots::open(&path, 1).unwrap();
     assert_eq!((others.count(), others.is_held(1).unwrap()), (2, false));
     assert_eq!(others.state(0, 7).unwrap(), SlotState::Running { begun: Some(begun), totals });
-    assert_eq!(others.state(0, 6).unwrap(), SlotState::Lost { begun: None, totals: Totals::default() });
+    assert_eq!(
+        others.state(0, 6).unwrap(),
+        SlotState::Lost { begun: None, totals: Totals::default() }
+    );
     drop(copy);
     assert_eq!(others.state(0, 7).unwrap(), SlotState::Lost { begun: Some(begun), totals });
     assert_eq!(others.take(0, 8).unwrap().n(), 8);
-    assert_eq!(others.state(0, 7).unwrap(), SlotState::Lost { begun: None, totals: Totals::default() });
+    assert_eq!(
+        others.state(0, 7).unwrap(),
+        SlotState::Lost { begun: None, totals: Totals::default() }
+    );
 }
 
 #[test]
 fn a_longer_file_keeps_what_was_in_it() {
     let scratch = Scratch::new("slots-longer");
     let path = scratch.file("slots");
-    Slots::open(&path, 1).unwrap().take(0, 1).unwrap().end(&record(Ok(CommandEnd::TimedOut))).unwrap();
+    Slots::open(&path, 1)
+        .unwrap()
+        .take(0, 1)
+        .unwrap()
+        .end(&record(Ok(CommandEnd::TimedOut)))
+        .unwrap();
     // Torn while it was made longer.
     File::options().append(true).open(&path).unwrap().set_len(STRIDE + 100).unwrap();
     let slots = Slots::open(&path, 4).unwrap();

@@ -43,7 +43,8 @@ fn head_and_tail_are_kept_in_any_split_of_the_stream() {
             let extent = spool.extent();
             let kept = scratch.source(n, max).stored(extent).unwrap();
             // With no room at all everything counts as dropped in the middle.
-            let expected = StoredOutput { head: head.into(), tail: tail.into(), dropped, missing: 0 };
+            let expected =
+                StoredOutput { head: head.into(), tail: tail.into(), dropped, missing: 0 };
             let both = [&kept.head[..], &kept.tail].concat();
             assert_eq!(both, [&expected.head[..], &expected.tail].concat(), "max {max}, by {size}");
             assert_eq!((kept.dropped, kept.missing), (expected.dropped, 0), "max {max}, by {size}");
@@ -57,7 +58,8 @@ fn check_running(source: Source<'_>, extent: Extent) {
     for offset in 0..30 {
         let part = source.read(|| Ok(extent), offset, 7).unwrap();
         assert!(
-            part.offset >= offset.min(extent.total) && part.next == part.offset + part.bytes.len() as u64
+            part.offset >= offset.min(extent.total)
+                && part.next == part.offset + part.bytes.len() as u64
         );
         for (at, byte) in (part.offset..).zip(&part.bytes) {
             assert_eq!(u64::from(*byte - b'a'), at, "{extent:?} {part:?}");

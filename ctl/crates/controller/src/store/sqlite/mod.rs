@@ -71,7 +71,12 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn page(&self, host: &str, after: i64, limit: usize) -> Result<Vec<ResultRow>, StoreError> {
+    async fn page(
+        &self,
+        host: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<ResultRow>, StoreError> {
         self.reader.page(host.to_owned(), after, limit).await
     }
 

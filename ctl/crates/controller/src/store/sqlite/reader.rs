@@ -49,7 +49,11 @@ impl Reader {
     }
 
     /// Returns the event of one task.
-    pub(super) async fn event(&self, host: String, task: String) -> Result<Option<String>, StoreError> {
+    pub(super) async fn event(
+        &self,
+        host: String,
+        task: String,
+    ) -> Result<Option<String>, StoreError> {
         self.query("a task's result", move |connection| {
             connection
                 .prepare("SELECT event FROM results WHERE host = ? AND task = ?")?

@@ -63,7 +63,9 @@ impl Writer {
             let again = self.backlog.retry();
             self.store(again);
             if let Some(hosts) = self.backlog.settle() {
-                log::info!("results are stored again; disconnecting {hosts} agents so that they redeliver");
+                log::info!(
+                    "results are stored again; disconnecting {hosts} agents so that they redeliver"
+                );
             }
             if self.next_sweep <= Instant::now() {
                 self.sweep(SystemTime::now());
@@ -156,7 +158,9 @@ impl Writer {
             Ok(swept) if swept >= MAX_SWEPT as usize => Instant::now(),
             Ok(_) => Instant::now() + SWEEP,
             Err(error) => {
-                log::warn!("cannot delete results older than --keep-days, retrying tomorrow: {error}");
+                log::warn!(
+                    "cannot delete results older than --keep-days, retrying tomorrow: {error}"
+                );
                 Instant::now() + SWEEP
             }
         };

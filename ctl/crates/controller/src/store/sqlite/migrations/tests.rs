@@ -42,8 +42,11 @@ fn migrations_are_numbered_without_gaps() {
 fn a_database_of_the_first_version_keeps_its_schema_and_content() {
     let mut old = database();
     old.execute_batch(FIRST).unwrap();
-    old.execute("INSERT INTO results (host, task, kind, received, event) VALUES ('h', 't', 'k', 1, '{}')", [])
-        .unwrap();
+    old.execute(
+        "INSERT INTO results (host, task, kind, received, event) VALUES ('h', 't', 'k', 1, '{}')",
+        [],
+    )
+    .unwrap();
     apply(&mut old, MIGRATIONS).unwrap();
     let rows: u32 = old.query_row("SELECT count(*) FROM results", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1);
