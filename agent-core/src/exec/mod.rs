@@ -5,9 +5,9 @@
 //! It rejects a command that cannot run, a command beyond its bounds, and every command after
 //! shutdown.
 //!
-//! The agent itself never forks: a small process, the [`zygote`], clones each [`command`] for it. A
-//! [cgroup](cgroups), or a keeper process where there is none, holds the processes of a command
-//! together, so that a time-out leaves none behind. A [`task`] has a supervisor process and
+//! The agent itself never forks: a small process, the `zygote`, clones each `command` for it. A
+//! cgroup (`cgroups`), or a keeper process where there is none, holds the processes of a command
+//! together, so that a time-out leaves none behind. A `task` has a supervisor process and
 //! outlives the agent.
 
 mod admission;

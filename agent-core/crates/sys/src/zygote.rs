@@ -44,7 +44,7 @@ pub struct Orphaned {
 }
 
 /// Serves launches until the agent is gone. Standard input is the socket to the agent, standard
-/// output the pipe for [`child::Failure`]s. `nofile`: the soft limit of open files for commands.
+/// output the pipe for `StartFailure`s. `nofile`: the soft limit of open files for commands.
 ///
 /// # Errors
 /// Standard input is not such a socket, or a packet on it is not what [`hello`] or [`request`]

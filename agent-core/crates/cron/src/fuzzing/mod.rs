@@ -1,7 +1,7 @@
 //! Checks of any bytes that someone writes as a schedule, a crontab, a calendar or a zone file: a
 //! function for each reader, which panics where a rule does not hold.
 //!
-//! The fuzz targets of the same names (tests/fuzz) call them with new bytes, [`corpus`] with the
+//! The fuzz targets of the same names (tests/fuzz) call them with new bytes, `corpus` with the
 //! inputs that the repository keeps.
 
 mod calendar;

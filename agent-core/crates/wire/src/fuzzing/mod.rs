@@ -1,7 +1,7 @@
 //! Checks of any bytes that a peer sends: a function for each decoder, which panics where a rule
 //! does not hold.
 //!
-//! The fuzz targets of the same names (tests/fuzz) call them with new bytes, [`corpus`] with the
+//! The fuzz targets of the same names (tests/fuzz) call them with new bytes, `corpus` with the
 //! inputs that the repository keeps.
 
 mod address;
