@@ -24,7 +24,7 @@ CRON_TZ=America/New_York 0 9 * * * root newyork
 ";
 
 /// `line when user zone [variables] command`, an entry a line.
-fn told(crontab: &Crontab) -> Vec<String> {
+fn summary(crontab: &Crontab) -> Vec<String> {
     let entries = crontab.entries.iter();
     entries
         .map(|entry| {
@@ -57,7 +57,7 @@ fn warnings(crontab: &Crontab) -> Vec<String> {
 fn a_system_file_is_read_line_by_line() {
     let crontab = crontab::parse(SYSTEM.as_bytes(), Form::System);
     assert_eq!(
-        told(&crontab),
+        summary(&crontab),
         [
             "6 | 0 0 * * * * | root | - | SHELL,PATH,MAILTO | echo hi",
             "7 | */10 * * * * * | root | - | SHELL,PATH,MAILTO | echo  'two  blanks '",
@@ -95,7 +95,7 @@ CRON_USER=root
         assert_eq!(crontab.entries[0].environment.iter().count(), 0);
     }
     let crontab = crontab::parse(b"0 6 * * * echo x", Form::User("nobody"));
-    assert_eq!(told(&crontab), ["1 | 0 0 6 * * * | nobody | - |  | echo x"]);
+    assert_eq!(summary(&crontab), ["1 | 0 0 6 * * * | nobody | - |  | echo x"]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn six_fields_are_taken_where_five_would_do_and_that_is_told() {
     let told_of = |line: &str, form| {
         let crontab = crontab::parse(line.as_bytes(), form);
         assert_eq!(problems(&crontab), [""; 0], "{line}");
-        (told(&crontab).remove(0), crontab.warnings.len())
+        (summary(&crontab).remove(0), crontab.warnings.len())
     };
     let table = [
         ("0 0 * * * mon root x", Form::System, "1 | 0 0 * * * MON | root | - |  | x", 1),
@@ -153,8 +153,11 @@ fn a_broken_line_is_told_with_its_place_and_the_others_run() {
         let shown = String::from_utf8_lossy(line);
         assert_eq!(commands, ["first", "last"], "{shown}");
         assert_eq!(crontab.problems.len(), 1, "{shown}: {:?}", crontab.problems);
-        let told = crontab.problems[0].to_string();
-        assert!(told.contains(wanted) && told.starts_with("line 2, column "), "{shown}: {told}");
+        let problem = crontab.problems[0].to_string();
+        assert!(
+            problem.contains(wanted) && problem.starts_with("line 2, column "),
+            "{shown}: {problem}"
+        );
     }
 }
 
@@ -164,7 +167,7 @@ fn line_ends_and_blanks_do_not_matter() {
         b"\r\n \t# comment\r\nA=b\r\n  0  6 *\t* * \t root \t echo  x \r\n\n0 7 * * * root y";
     let crontab = crontab::parse(text, Form::System);
     assert_eq!(
-        told(&crontab),
+        summary(&crontab),
         ["4 | 0 0 6 * * * | root | - | A | echo  x ", "6 | 0 0 7 * * * | root | - | A | y"]
     );
     assert_eq!(crontab.entries[0].environment.value("A"), Some("b"));

@@ -1,4 +1,4 @@
-//! Expressions: what is refused and how it is told, what is printed, what is warned of.
+//! Expressions: rejections and their messages, printing, warnings.
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -94,9 +94,9 @@ fn an_error_names_the_place_and_what_would_be_right() {
     ];
     for (text, offset, wanted) in table {
         let error = Expression::parse(text).unwrap_err();
-        let told = error.to_string();
-        assert!(told.contains(wanted), "{text:?}: {told}");
-        assert_eq!(error.offset(), offset, "{text:?}: {told}");
+        let message = error.to_string();
+        assert!(message.contains(wanted), "{text:?}: {message}");
+        assert_eq!(error.offset(), offset, "{text:?}: {message}");
     }
 }
 

@@ -21,7 +21,7 @@ const TRIPLES: u64 = 30_000;
 const OF_ONE: u64 = 8;
 /// Expressions that are drawn from one seed.
 const CHUNK: u64 = 250;
-/// Differences that are told; the rest is counted.
+/// The most differences that are printed; further ones are counted.
 const TOLD: u64 = 20;
 
 /// What all threads share, made once.
@@ -152,18 +152,18 @@ impl World {
             let found = (schedule.next(instant), schedule.prev(instant));
             self.triples.fetch_add(1, Ordering::Relaxed);
             if wanted != found {
-                let mut told =
+                let mut difference =
                     format!("{text:?} ({canonical:?}) {name} from {instant}: next, prev: ");
-                let _ = write!(told, "oracle {wanted:?}, crate {found:?}");
+                let _ = write!(difference, "oracle {wanted:?}, crate {found:?}");
                 if with_calendar {
                     let near: Vec<_> = days
                         .iter()
                         .filter(|&&day| (day - instant / 86_400).abs() < 40)
                         .map(|&day| civil(day))
                         .collect();
-                    let _ = write!(told, ", excluded near it {near:?}");
+                    let _ = write!(difference, ", excluded near it {near:?}");
                 }
-                self.differ(&told);
+                self.differ(&difference);
             }
             if turn == 0 {
                 let several: Vec<i64> = schedule.after(instant).take(4).collect();
@@ -183,9 +183,9 @@ impl World {
     }
 
     #[expect(clippy::print_stdout, reason = "read by whoever repeats it")]
-    fn differ(&self, told: &str) {
+    fn differ(&self, difference: &str) {
         if self.differences.fetch_add(1, Ordering::Relaxed) < TOLD {
-            println!("{told}");
+            println!("{difference}");
         }
     }
 }

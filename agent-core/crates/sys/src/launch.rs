@@ -2,6 +2,8 @@
 //!
 //! Both ends are the same binary on the same host, so the form is native numbers and NUL-terminated
 //! strings; it is checked nevertheless. A body too long for a packet travels in a memfd.
+//!
+//! It is longer than 400 lines because both ends of one format, writer and reader, stand side by side.
 
 use std::ffi::{CStr, CString, c_char};
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! A request's output as it arrives: its frames wait here for one client, within a bound.
 //!
-//! A client that reads slowly loses frames and is told how many bytes; it holds up neither the
+//! A client that reads slowly loses frames and gets the number of lost bytes; it delays neither the
 //! session nor the other requests to its host.
 
 use super::reply::NoReply;
