@@ -1,8 +1,8 @@
-//! `getinfo.cron`: what this host starts by time: crontabs, anacron, the folders of run-parts,
-//! systemd's timers.
+//! `getinfo.cron`: the commands that this host starts by time: crontabs, anacron, the folders of
+//! run-parts, systemd's timers.
 //!
 //! Everything comes from the files that cron(8), anacron(8) and systemd.timer(5) read; nothing is
-//! run. Users' crontabs can be read by root alone, and are said to be unreadable otherwise.
+//! run. Only root can read users' crontabs; otherwise they are listed as unreadable.
 
 mod crontab;
 mod timer;
@@ -10,43 +10,45 @@ mod timer;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 use crontab::Line;
 
 struct Cron;
 
-/// What is read of one file; crontab(1) refuses longer ones.
+/// The most bytes read from one file; crontab(1) rejects longer ones.
 const MAX_FILE_BYTES: u64 = 512 << 10;
-/// The most files of one folder that are read.
+/// The most files read from one folder.
 const MAX_FILES: usize = 5000;
-/// The most entries answered.
+/// The most entries in a reply.
 const MAX_ENTRIES: usize = 20_000;
-/// The most problems answered.
+/// The most problems in a reply.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Users' crontabs, a file a user: Debian, SUSE, Alpine, Red Hat.
+/// The folders of users' crontabs, one file per user: Debian, SUSE, Alpine, Red Hat.
 const SPOOLS: [&str; 4] =
     ["var/spool/cron/crontabs", "var/spool/cron/tabs", "etc/crontabs", "var/spool/cron"];
-/// Folders whose programs are run, and how often.
+/// The periods of the folders whose programs run regularly.
 const PERIODS: [&str; 4] = ["hourly", "daily", "weekly", "monthly"];
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// What is started, file by file.
+    /// The scheduled commands and timers, file by file.
     entries: Vec<Entry>,
-    /// Lines and files that are not used, and why.
+    /// Lines and files that are not used, with the reason.
     problems: Vec<Problem>,
-    /// Files and folders that may not be read: users' crontabs, without root.
+    /// Files and folders without read permission: users' crontabs, without root.
     unreadable: Vec<String>,
 }
 
-/// Where an entry comes from.
+/// The origin of an entry.
 #[derive(Serialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -57,49 +59,48 @@ enum Kind {
     UserCrontab,
     /// /etc/anacrontab.
     Anacron,
-    /// A program of /etc/cron.hourly and its like.
+    /// A program in /etc/cron.hourly, /etc/cron.daily and so on.
     Script,
-    /// A timer of systemd.
+    /// A systemd timer.
     Timer,
 }
 
-/// One thing that is started, at one time.
+/// A scheduled command or timer.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
     /// `crontab`, `user_crontab`, `anacron`, `script` or `timer`.
     kind: Kind,
-    /// The file that says so; of a script, the script.
+    /// The file that defines it; for a script, the script itself.
     file: String,
-    /// The line in it, from 1; of a timer with drop-ins counted through all of them. Null of a
-    /// script.
+    /// The line in the file, from 1, counted through all drop-ins of a timer; null for a script.
     line: Option<usize>,
-    /// Five fields or `@…` of cron; period in days and delay in minutes of anacron; `hourly`, …;
-    /// `OnCalendar=…` of a timer.
+    /// The schedule: cron's five fields or `@…`; anacron's period in days and delay in minutes;
+    /// `hourly` and so on; a timer's `OnCalendar=…`.
     schedule: String,
-    /// Who runs it; null of a timer.
+    /// The user that it runs as; null for a timer.
     user: Option<String>,
-    /// What is run, as it stands, `%` and all; null of a timer.
+    /// The command, unchanged, `%` included; null for a timer.
     command: Option<String>,
-    /// What a timer starts.
+    /// The unit that a timer starts; null for others.
     unit: Option<String>,
-    /// The name of a timer, a script or anacron's job.
+    /// The name of a timer, a script or an anacron job.
     name: Option<String>,
-    /// Whether a timer is started at boot; null of others, which always are.
+    /// Whether a timer is enabled at boot; null for others, which always are.
     enabled: Option<bool>,
-    /// The settings (`NAME=value`) above it in its file.
+    /// The assignments (`NAME=value`) above it in its file.
     environment: Vec<String>,
 }
 
-/// Something that is not used.
+/// A line or file that is not used.
 #[derive(Serialize, Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Problem {
     /// The file.
     file: String,
-    /// The line in it, from 1; null where it is the whole file.
+    /// The line in the file, from 1; null for the whole file.
     line: Option<usize>,
-    /// What is wrong with it.
+    /// The reason.
     message: String,
 }
 
@@ -108,23 +109,33 @@ impl Provider for Cron {
         Meta::new(
             "getinfo.cron",
             env!("CARGO_PKG_VERSION"),
-            "what is started by time: crontabs, anacron, timers",
+            "scheduled commands: crontabs, anacron, systemd timers",
         )
-        .arg("-r ROOT", "of the system below this folder, such as a container's image")
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "everything that is started by time")
+        .example("", "all scheduled commands")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let mut words = args.words();
-        let root = match (words.next(), words.next(), words.next()) {
-            (None, ..) => "/",
-            (Some("-r"), Some(root), None) if root.starts_with('/') => root,
-            _ => return Err(ProviderError::usage("nothing, or -r ROOT, an absolute path")),
-        };
-        Reply::json(&Answer::collect(Path::new(root)))
+        let selection = OPTIONS.parse(args)?;
+        Reply::json(&Answer::collect(selection.root.as_deref().unwrap_or(Path::new("/"))))
     }
 }
+
+/// The system whose schedules are read.
+#[derive(Default)]
+struct Selection {
+    root: Option<PathBuf>,
+}
+
+const OPTIONS: Options<Selection> = Options::new(&[Opt::value(
+    "-r ROOT",
+    "read the system below this folder, such as a container's image",
+    |selection: &mut Selection, value| {
+        selection.root = Some(value.absolute_path()?.to_owned());
+        Ok(())
+    },
+)]);
 
 impl Answer {
     fn collect(root: &Path) -> Self {
@@ -141,7 +152,7 @@ impl Answer {
                 answer.problem(
                     &file,
                     None,
-                    "Debian's cron leaves out names with other than letters, digits, - and _"
+                    "Debian's cron ignores names with characters other than letters, digits, - and _"
                         .to_owned(),
                 );
             } else {
@@ -222,7 +233,7 @@ impl Answer {
                 self.problem(
                     &file,
                     None,
-                    "run-parts leaves out names with other than letters, digits, - and _"
+                    "run-parts ignores names with characters other than letters, digits, - and _"
                         .to_owned(),
                 );
             } else if data.permissions().mode() & 0o111 == 0 {

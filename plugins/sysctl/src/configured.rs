@@ -1,7 +1,7 @@
-//! What the kernel is to run with: sysctl.d(5). A file of an earlier folder hides those of its name
-//! in later ones; files are read in the order of their names, whatever their folder, and the last
-//! assignment of a key counts. Last of all comes /etc/sysctl.conf, as sysctl(8) reads it
-//! (systemd-sysctl(8) does by a link in /etc/sysctl.d alone).
+//! The configured values: sysctl.d(5). A file hides files of the same name in later folders; files are
+//! read in the order of their names, whatever their folder, and the last assignment of a key counts.
+//! /etc/sysctl.conf comes last, as in sysctl(8) (systemd-sysctl(8) reads it only through a link in
+//! /etc/sysctl.d).
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -11,38 +11,38 @@ use serde::Serialize;
 
 use crate::{name, running};
 
-/// By priority.
+/// The folders, by priority.
 const FOLDERS: [&str; 5] =
     ["etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d"];
-/// sysctl(8)'s own.
+/// The file of sysctl(8).
 const OWN_FILE: &str = "etc/sysctl.conf";
-/// Files read, bytes of each, and assignments of all.
+/// The most files, bytes of each, and assignments of all files that are read.
 const MAX_FILES: usize = 500;
 const MAX_BYTES: u64 = 256 * 1024;
 const MAX_ENTRIES: usize = 5000;
 
-/// A key that is configured.
+/// A configured key.
 #[derive(Serialize, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Entry {
-    /// The key; with `*` or `?`, all that match.
+    /// The key; with `*` or `?`, all matching keys.
     pub(crate) name: String,
-    /// What it is to be.
+    /// The configured value.
     pub(crate) value: String,
     /// The file whose assignment counts.
     pub(crate) file: String,
-    /// The number of the line there.
+    /// The number of the line in that file.
     pub(crate) line: usize,
-    /// Whether a failure to set it is passed over (`-` before the key).
+    /// Whether a failure to set it is ignored (`-` before the key).
     pub(crate) optional: bool,
-    /// What it is; null for a pattern, or where it can't be read.
+    /// The value in the kernel; null for a pattern or a key that cannot be read.
     pub(crate) running: Option<String>,
-    /// Whether it is something else than it is to be; null where that is not known.
+    /// Whether the kernel's value differs from the configured one; null if unknown.
     pub(crate) differs: Option<bool>,
 }
 
-/// Those whose key `is_asked` for, sorted by name.
-pub(crate) fn read(root: &Path, is_asked: impl Fn(&str) -> bool) -> Vec<Entry> {
+/// Returns the entries whose key is requested, sorted by name.
+pub(crate) fn read(root: &Path, is_requested: impl Fn(&str) -> bool) -> Vec<Entry> {
     let mut entries: Vec<(String, Entry)> = Vec::new();
     for path in files(root) {
         let mut bytes = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn read(root: &Path, is_asked: impl Fn(&str) -> bool) -> Vec<Entry> {
         }
         let text = String::from_utf8_lossy(&bytes);
         for (index, line) in text.lines().enumerate() {
-            let Some((path_of_key, mut entry)) = parse(line).filter(|(key, _)| is_asked(key))
+            let Some((path_of_key, mut entry)) = parse(line).filter(|(key, _)| is_requested(key))
             else {
                 continue;
             };

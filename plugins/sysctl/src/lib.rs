@@ -1,7 +1,7 @@
-//! `getinfo.sysctl`: the kernel's parameters as they are, and as they are configured.
+//! `getinfo.sysctl`: the kernel's parameters and their configuration.
 //!
-//! Values come from /proc/sys, where each name is a file; what is configured comes from
-//! sysctl.d(5). No root is needed: what only root may read is counted.
+//! Values come from /proc/sys, where each name is a file; the configuration comes from sysctl.d(5). It
+//! needs no root: keys that only root may read are counted.
 
 mod configured;
 mod name;
@@ -10,7 +10,9 @@ mod running;
 
 use std::path::Path;
 
-use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use plugin_api::{
+    Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
+};
 use serde::Serialize;
 
 use configured::Entry;
@@ -18,26 +20,26 @@ use running::{Running, Values};
 
 struct Sysctl;
 
-/// Names in one call.
-const MAX_ASKED: usize = 1000;
+/// The most names in one call.
+const MAX_NAMES: usize = 1000;
 
-/// The answer. Its field names are stable: new ones may join, none changes.
+/// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Values by name, as the kernel writes them but for the last line end; 4,096 bytes of each,
-    /// 10,000 keys.
+    /// Values by name, as the kernel writes them without the last line end: up to 4,096 bytes each,
+    /// up to 10,000 keys.
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     values: Values,
-    /// How many there are in `values`.
+    /// The number of keys in `values`.
     count: usize,
-    /// Keys that can't be read: root's own, those that are only written, and secrets.
+    /// The number of keys that cannot be read: root's own, write-only keys, and secrets.
     unreadable: usize,
-    /// Names that were asked for and are no key of this kernel.
+    /// Requested names that are not keys of this kernel.
     missing: Vec<String>,
-    /// Whether there are more than 10,000 keys, of which the rest is left out.
+    /// Whether there are more than 10,000 keys; the rest is left out.
     truncated: bool,
-    /// What is configured for the keys that were asked for, sorted by name.
+    /// The configuration of the requested keys, sorted by name.
     configured: Vec<Entry>,
 }
 
@@ -46,58 +48,56 @@ impl Provider for Sysctl {
         Meta::new(
             "getinfo.sysctl",
             env!("CARGO_PKG_VERSION"),
-            "kernel parameters as they are and as they are configured",
+            "kernel parameters: their values and their configuration",
         )
-        .usage("[NAME]...")
-        .arg(
-            "NAME",
-            "a key (kernel.pid_max), or all below a folder (net.ipv4.); without any, all keys",
-        )
+        .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("kernel.pid_max vm.", "one key, and all of the memory management")
+        .example("kernel.pid_max vm.", "one key, and all keys of memory management")
         .example("", "all keys")
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        let mut asked = Vec::new();
-        for word in args.words() {
-            asked.push(parse(word)?);
-        }
-        if asked.len() > MAX_ASKED {
-            return Err(ProviderError::usage(format!(
-                "{} names are too many; {MAX_ASKED} are taken",
-                asked.len()
-            )));
-        }
-        Reply::json(&Answer::read(Path::new("/"), &asked))
+        let selection = OPTIONS.parse(args)?;
+        Reply::json(&Answer::read(Path::new("/"), &selection.paths))
     }
 }
 
-fn parse(word: &str) -> Result<String, ProviderError> {
-    let path = name::to_path(word).filter(|_| !word.starts_with('-'));
-    path.ok_or_else(|| {
-        ProviderError::usage(format!(
-            "{word:?} is no name of a key, such as kernel.pid_max or net.ipv4."
-        ))
-    })
+/// The selected keys, as paths below /proc/sys; none selects all.
+#[derive(Default)]
+struct Selection {
+    paths: Vec<String>,
 }
 
+const OPTIONS: Options<Selection> = Options::new(&[Opt::words(
+    "NAME",
+    "a key (kernel.pid_max), or all keys of a folder (net.ipv4.); without a name, all keys",
+    |selection: &mut Selection, value| {
+        if selection.paths.len() == MAX_NAMES {
+            return Err(ProviderError::usage(format!("more than {MAX_NAMES} names")));
+        }
+        let path = name::to_path(value.as_str());
+        let must_be = "the name of a key, such as kernel.pid_max or net.ipv4.";
+        selection.paths.push(path.ok_or_else(|| value.must_be(must_be))?);
+        Ok(())
+    },
+)]);
+
 impl Answer {
-    /// `asked` are paths below /proc/sys; none: all.
-    fn read(root: &Path, asked: &[String]) -> Self {
+    /// Reads the keys at these paths below /proc/sys, or all keys if there are none.
+    fn read(root: &Path, paths: &[String]) -> Self {
         let sys = root.join("proc/sys");
         let mut running = Running::default();
         let mut missing = Vec::new();
-        for path in asked {
+        for path in paths {
             if !running.add(&sys, path) {
                 missing.push(name::from_path(path));
             }
         }
-        if asked.is_empty() {
+        if paths.is_empty() {
             running.add(&sys, "");
         }
-        if asked.len() > 1 {
-            // A key may lie below two of the names.
+        if paths.len() > 1 {
+            // A key may be below two of the names.
             running.values.0.sort_unstable();
             running.values.0.dedup_by(|a, b| a.0 == b.0);
         }
@@ -106,7 +106,7 @@ impl Answer {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let configured = configured::read(root, |key| {
-            asked.is_empty() || asked.iter().any(|path| is_below(key, path))
+            paths.is_empty() || paths.iter().any(|path| is_below(key, path))
         });
         Self {
             count: running.values.0.len(),
@@ -134,9 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_elsewhere_are_refused() {
-        for word in ["-a", "../../etc/passwd", "/etc/passwd", "", "a..b"] {
-            assert_eq!(parse(word).unwrap_err().code(), ProviderError::USAGE, "{word:?}");
+    fn names_that_lead_elsewhere_are_rejected() {
+        for word in ["-a", "../../etc/passwd", "/etc/passwd", "''", "a..b"] {
+            let parsed = OPTIONS.parse(&Args::parse(word).unwrap());
+            assert_eq!(parsed.err().unwrap().code(), ProviderError::USAGE, "{word:?}");
         }
     }
 
