@@ -1,5 +1,5 @@
-//! Decides which job is due when (docs/schedules.md §F), and nothing else: no clock, no file, no
-//! process.
+//! Decides which job is due when (docs/schedules.md rule 28), and nothing else: no clock, no file,
+//! no process.
 //!
 //! The [`super::Scheduler`] passes in the time and gets what is due then, what was missed, and when
 //! to ask again. One heap orders all jobs by their next start. A job's definition is looked up when
@@ -9,11 +9,11 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-/// Seconds that a run may be late and still be the run that was due (docs/schedules.md rule 28).
+/// Seconds that a run may be late and still be the run that was due (rule 28).
 pub(crate) const GRACE: i64 = 60;
 
-/// Seconds by which a clock may be set while what was due by the old one still counts
-/// (docs/schedules.md rule 28; Vixie cron's three hours).
+/// Seconds by which the clock may be set without a new plan for all jobs (rule 28; three hours, as
+/// in Vixie cron).
 pub(crate) const LARGEST_STEP: i64 = 3 * 3600;
 
 /// Looks up jobs by their names.
@@ -91,8 +91,7 @@ impl Plan {
     }
 
     /// Returns one job whose start has come, and plans its next time. Of the times that have come
-    /// since the last look, only the newest counts (docs/schedules.md rule 28). `None`: no more for
-    /// now.
+    /// since the last look, only the newest counts (rule 28). `None`: no more for now.
     pub(crate) fn next_due(&mut self, now: i64, jobs: &impl Jobs) -> Option<(Arc<str>, Fate)> {
         while self.wake_at()? <= now {
             let Reverse((_, name)) = self.heap.pop()?;
@@ -129,7 +128,7 @@ pub(crate) fn base(set_at: i64, last: Option<i64>) -> i64 {
     last.map_or(set_at, |last| last.max(set_at))
 }
 
-/// Returns whether that is so far ahead that the clock must have been set back since.
+/// Returns whether a job's [`base`] is so far ahead that the clock must have been set back since.
 pub(crate) fn is_ahead(now: i64, set_at: i64, last: Option<i64>) -> bool {
     base(set_at, last) > now.saturating_add(LARGEST_STEP)
 }

@@ -1,5 +1,4 @@
 //! The white space of the language.
 
-/// Space and tab, the only blanks (rule 1); any other white space is an error where a blank
-/// belongs.
+/// Space and tab, the only blanks (docs/schedules.md rule 1). Other white space is an error.
 pub(crate) const BLANKS: [char; 2] = [' ', '\t'];

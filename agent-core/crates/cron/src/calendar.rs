@@ -52,10 +52,10 @@ impl Calendar {
         let mut calendar = Self::default();
         let mut spans = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            let said = line.split('#').next().unwrap_or_default();
-            let rule = said.trim_matches(BLANKS);
+            let content = line.split('#').next().unwrap_or_default();
+            let rule = content.trim_matches(BLANKS);
             if !rule.is_empty() {
-                let start = said.len() - said.trim_start_matches(BLANKS).len();
+                let start = content.len() - content.trim_start_matches(BLANKS).len();
                 calendar
                     .add(rule, &mut spans)
                     .map_err(|(offset, message)| flaw(index + 1, start + offset, message))?;
@@ -191,7 +191,7 @@ fn month_and_day(text: &str, offset: usize, year: i32) -> Result<(u8, u8), Flaw>
     }
     let last = month_length(year, month);
     if !(1..=last).contains(&day) {
-        return Err((offset + 3, format!("\"{day:02}\": that month has the days 01 to {last}")));
+        return Err((offset + 3, format!("\"{day:02}\": the days of that month are 01 to {last}")));
     }
     Ok((month, day))
 }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn days_asked_together_are_excluded_as_each_is_alone() {
+    fn days_looked_up_together_are_excluded_as_each_is_alone() {
         for text in [
             "",
             "SUN-SAT",
@@ -275,15 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_day_is_told_with_its_place() {
+    fn an_invalid_day_is_reported_with_its_place() {
         for (text, wanted) in [
             (
                 "SAT\n  Saturday\n",
                 "line 2, column 3: \"Saturday\" is not a day: expected 2026-12-25",
             ),
-            ("2026-02-29", "line 1, column 9: \"29\": that month has the days 01 to 28"),
+            ("2026-02-29", "line 1, column 9: \"29\": the days of that month are 01 to 28"),
             ("2026-13-01", "line 1, column 6: \"13\": months are 01 to 12"),
-            ("02-30", "line 1, column 4: \"30\": that month has the days 01 to 29"),
+            ("02-30", "line 1, column 4: \"30\": the days of that month are 01 to 29"),
             ("00-01", "line 1, column 1: \"00\": months are 01 to 12"),
             ("2026-1-1", "line 1, column 6: \"1-1\" is not a month and day such as 12-25"),
             ("2026-12-24..2026-12-32", "line 1, column 21: \"32\""),

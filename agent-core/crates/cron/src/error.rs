@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             Self::Syntax { item, offset, message, .. } => {
                 write!(f, "\"{item}\" at column {}: {message}", offset + 1)
             }
-            Self::NeverFires { message } => write!(f, "never fires: {message}"),
+            Self::NeverFires { message } => write!(f, "never runs: {message}"),
             Self::Calendar { line, column, message } => {
                 write!(f, "line {line}, column {column}: {message}")
             }

@@ -139,8 +139,8 @@ fn a_broken_line_is_told_with_its_place_and_the_others_run() {
         (b"@reboot /bin/x", "CRON_USER=root"),
         (b"CRON_TZ=", "no time zone"),
         (b"CRON_USER=root", "above the first entry"),
-        (b"  A=\"b", "line 2, column 5: the quote"),
-        (b"A='b' c", "line 2, column 6: something"),
+        (b"  A=\"b", "line 2, column 5: the quoted value has no"),
+        (b"A='b' c", "line 2, column 6: unexpected text"),
         (b"0 6 * * * root a\0b", "line 2, column 17: a NUL"),
         (b"0 6 * * * root a\xffb", "line 2, column 17: not UTF-8"),
         ("\u{feff}0 6 * * * root x".as_bytes(), "line 2, column 1"),
@@ -256,8 +256,8 @@ fn one_line_is_an_entry_of_the_system_form() {
         ("@reboot root x", "files only"),
         ("0 0 * * * * root a\nb", "column 19"),
         ("0 0 * * * * root", "no command"),
-        ("0 0 * * * /bin/x", "is not a user name; the line names its user before the command"),
-        ("0 0 * * *", "after the fields; the line names its user"),
+        ("0 0 * * * /bin/x", "is not a user name; write the user before the command"),
+        ("0 0 * * *", "after the fields; write the user"),
         ("0 0 31 2 * root x", "never"),
     ] {
         let problem = crontab::line(line).unwrap_err().to_string();

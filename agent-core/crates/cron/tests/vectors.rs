@@ -1,6 +1,5 @@
-//! Schedules with the times that independent implementations give: Quartz, croniter, cron-parser,
-//! and answers worked out by hand (vectors.jsonl). Both the crate and its oracle have to agree with
-//! all.
+//! Compares the crate and its oracle with the times that independent implementations give (Quartz,
+//! croniter, cron-parser) or that were worked out by hand (vectors.jsonl).
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -42,13 +41,13 @@ fn dates(vector: &Value) -> Vec<Date> {
         .collect()
 }
 
-/// The zone a schedule is read in, `None` if it names one that does not exist.
+/// Returns the zone of a schedule; `None` if the zone does not exist.
 fn zone_of<'a>(prefix: Option<&'a str>, vector: &'a Value) -> Option<(&'a str, &'static [u8])> {
     let name = prefix.or(vector["tz"].as_str()).unwrap_or("UTC");
     tzif(name).map(|bytes| (name, bytes))
 }
 
-/// Answers one vector: the times found, or `None` for an error.
+/// Returns the times found for one vector, or `None` for an error.
 type Answer = fn(&Value, i64, usize) -> Option<Vec<i64>>;
 
 fn by_the_crate(vector: &Value, from: i64, count: usize) -> Option<Vec<i64>> {
@@ -114,7 +113,7 @@ fn the_oracle_agrees_with_other_implementations() {
     check(by_the_oracle);
 }
 
-/// Holds one zone's file against the other reader's offsets, around each change and between.
+/// Compares one zone's offsets with those of the other reader, around each change and between.
 fn same_offsets(name: &str, bytes: &[u8], random: &mut Random) {
     let changes = Changes::read(name, bytes);
     let zone = Zone::from_tzif(name, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -129,16 +128,16 @@ fn same_offsets(name: &str, bytes: &[u8], random: &mut Random) {
 }
 
 #[test]
-fn offsets_are_what_another_reader_of_zone_files_finds() {
+fn offsets_agree_with_another_reader_of_zone_files() {
     let mut random = Random::new(1);
     for name in every_zone() {
         same_offsets(name, tzif(name).expect("a zone that was listed"), &mut random);
     }
 }
 
-/// Hosts have files with all changes written out, not a rule for most of them.
+/// Most files of a host list all changes instead of giving a rule for them.
 #[test]
-fn offsets_of_this_hosts_zone_files_are_too() {
+fn offsets_of_this_hosts_zone_files_agree_too() {
     let mut random = Random::new(2);
     for name in every_zone() {
         if let Ok(bytes) = fs::read(Path::new("/usr/share/zoneinfo").join(name)) {

@@ -27,9 +27,11 @@ pub(super) fn assignment(line: &str) -> Option<Result<(&str, &str), Flaw>> {
         return (!prefix).then_some(Ok((name, value)));
     };
     Some(match value[1..].split_once(mark) {
-        None => Err((at, "the quote before the value is not closed")),
+        None => Err((at, "the quoted value has no closing quote")),
         Some((value, rest)) if rest.trim_matches(BLANKS).is_empty() => Ok((name, value)),
-        Some((_, rest)) => Err((line.len() - rest.len(), "something follows the quoted value")),
+        Some((_, rest)) => {
+            Err((line.len() - rest.len(), "unexpected text after the closing quote"))
+        }
     })
 }
 
@@ -63,8 +65,8 @@ mod tests {
             ("TZ=Europe/Berlin ", Some(Ok(("TZ", "Europe/Berlin")))),
             ("CRON_TZ=Europe/Berlin 0 9 * * * root x", None),
             ("CRON_TZ=\"a b\"", Some(Ok(("CRON_TZ", "a b")))),
-            ("A=\"b", Some(Err((2, "the quote before the value is not closed")))),
-            ("A=\"b\" c", Some(Err((5, "something follows the quoted value")))),
+            ("A=\"b", Some(Err((2, "the quoted value has no closing quote")))),
+            ("A=\"b\" c", Some(Err((5, "unexpected text after the closing quote")))),
             ("1A=b", None),
             ("A-B=c", None),
             ("=b", None),

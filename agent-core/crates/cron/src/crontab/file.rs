@@ -68,7 +68,7 @@ struct Reader<'a> {
     environment: Arc<Environment>,
     variables: usize,
     zone: Option<Arc<str>>,
-    told_of_mail: bool,
+    warned_of_mail: bool,
     /// Problems and warnings beyond [`MAX_PROBLEMS`].
     unreported: [usize; 2],
 }
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
             environment: Arc::default(),
             variables: 0,
             zone: None,
-            told_of_mail: false,
+            warned_of_mail: false,
             unreported: [0, 0],
         }
     }
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
             Err(error) => return self.problem(number, error.valid_up_to(), "not UTF-8".to_owned()),
         };
         if let Some(offset) = text.find('\0') {
-            return self.problem(number, offset, "a NUL byte".to_owned());
+            return self.problem(number, offset, "a NUL byte is not allowed".to_owned());
         }
         let trimmed = text.trim_start_matches(BLANKS);
         let indent = text.len() - trimmed.len();
@@ -125,8 +125,8 @@ impl<'a> Reader<'a> {
             Err(Refusal { offset, message }) => return self.problem(number, offset, message),
         };
         if reading.also_five {
-            let message =
-                "read as six fields, beginning with the second; it could also be five fields";
+            let message = "read with six fields, of which the first is the second; five fields \
+                           would be valid too";
             self.warning(number, message.to_owned());
         }
         if let When::At(expression) = &reading.when {
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         self.variables += 1;
         if self.variables > MAX_VARIABLES {
             let message = format!(
-                "more than {MAX_VARIABLES} lines set a variable: \"{}\" is not set",
+                "more than {MAX_VARIABLES} lines set variables: \"{}\" is not set",
                 quoted(name)
             );
             return self.problem(number, indent, message);
@@ -159,12 +159,12 @@ impl<'a> Reader<'a> {
             "LOGNAME" | "USER" => {
                 self.warning(
                     number,
-                    format!("{name} is always the user that an entry runs as; not set"),
+                    format!("ignored: {name} is always the user that the entry runs as"),
                 );
             }
             _ => {
-                if name == "MAILTO" && !value.is_empty() && !self.told_of_mail {
-                    self.told_of_mail = true;
+                if name == "MAILTO" && !value.is_empty() && !self.warned_of_mail {
+                    self.warned_of_mail = true;
                     let message = "no mail is sent: the result of each run goes to the controller";
                     self.warning(number, message.to_owned());
                 }
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
 
     fn set_user(&mut self, number: usize, indent: usize, name: &'a str) {
         if !self.crontab.entries.is_empty() {
-            let message = "CRON_USER must be above the first entry; not set";
+            let message = "ignored: CRON_USER must be above the first entry";
             self.problem(number, indent, message.to_owned());
         } else if is_user_name(name) {
             self.nobody = false;
@@ -192,11 +192,11 @@ impl<'a> Reader<'a> {
 
     fn problem(&mut self, line: usize, offset: usize, message: String) {
         let problem = Problem { line, column: offset + 1, message };
-        tell(&mut self.crontab.problems, &mut self.unreported[0], problem);
+        add(&mut self.crontab.problems, &mut self.unreported[0], problem);
     }
 
     fn warning(&mut self, line: usize, message: String) {
-        tell(
+        add(
             &mut self.crontab.warnings,
             &mut self.unreported[1],
             Problem { line, column: 1, message },
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
         let lists = [&mut self.crontab.problems, &mut self.crontab.warnings];
         for (list, unreported) in lists.into_iter().zip(self.unreported) {
             if let (Some(last), 1..) = (list.last(), unreported) {
-                let message = format!("{unreported} more of this kind further down");
+                let message = format!("{unreported} more further down");
                 list.push(Problem { line: last.line, column: 1, message });
             }
         }
@@ -215,7 +215,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn tell(list: &mut Vec<Problem>, unreported: &mut usize, problem: Problem) {
+/// Adds a problem, or counts it if the list is full.
+fn add(list: &mut Vec<Problem>, unreported: &mut usize, problem: Problem) {
     if list.len() < MAX_PROBLEMS {
         list.push(problem);
     } else {

@@ -52,13 +52,14 @@ pub fn line(text: &str) -> Result<Entry, Problem> {
         return Err(problem(MAX_LINE, format!("the line is longer than {MAX_LINE} bytes")));
     }
     if let Some(offset) = text.find(['\n', '\r', '\0']) {
-        return Err(problem(offset, "a line break or NUL: this is one line".to_owned()));
+        return Err(problem(offset, "line breaks and NUL bytes are not allowed".to_owned()));
     }
-    let reading = read(text, Form::System, "the line names its user before the command")
+    let reading = read(text, Form::System, "write the user before the command")
         .map_err(|refusal| problem(refusal.offset, refusal.message))?;
     if matches!(reading.when, When::Reboot) {
         let message =
-            "@reboot is for crontab files only: a job set by cron.set has times".to_owned();
+            "@reboot is allowed in crontab files only: cron.set needs a schedule with times"
+                .to_owned();
         return Err(problem(0, message));
     }
     Ok(reading.entry(1))
@@ -147,7 +148,7 @@ impl<'a> Words<'a> {
         let first = self.words.first().map_or(0, |&(start, _)| start);
         if self.words.len() < count {
             let found = self.words.len().saturating_sub(prefixed);
-            let message = format!("there are only {found} words");
+            let message = format!("too few words ({found})");
             return Err(Refusal { offset: self.line.trim_end_matches(BLANKS).len(), message });
         }
         let schedule = &self.line[first..self.end(count - 1)];
@@ -185,7 +186,7 @@ impl<'a> Words<'a> {
             return Refusal {
                 offset: five.offset,
                 message: format!(
-                    "{}: an entry has five or six fields, then its user and command",
+                    "{}: an entry has five or six fields, then the user and the command",
                     five.message
                 ),
             };

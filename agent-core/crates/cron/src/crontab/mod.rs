@@ -8,9 +8,9 @@
 //!
 //! ```text
 //! # a comment
-//! SHELL=/bin/sh                        environment of the entries below, as for every name but the next two
+//! SHELL=/bin/sh                        environment of the entries below; so any other name
 //! CRON_TZ=Europe/Berlin                time zone of the entries below; not in their environment
-//! CRON_USER=root                       only above the first entry: lines name no user, all run as this user
+//! CRON_USER=root                       above the first entry: lines name no user, all run as root
 //! */10 * * * * *  root  echo hi        six fields, user, command: the first is the second
 //! 0 6 * * *       root  echo hi        five fields, user, command: at second 0
 //! @daily          root  echo hi        also @hourly, @weekly, @monthly, @yearly, and @reboot

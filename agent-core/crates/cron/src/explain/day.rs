@@ -63,7 +63,7 @@ impl Days {
         let by_month = self.month_days != ALL_MONTH_DAYS;
         let by_week = self.week_days != ALL_WEEK;
         let every_day = if self.either { !by_month || !by_week } else { !by_month && !by_week };
-        let said = if every_day {
+        let text = if every_day {
             String::new()
         } else {
             match (
@@ -73,17 +73,17 @@ impl Days {
                 (Some(month), Some(week)) if self.either => {
                     format!("{month}, and also {week} (either is enough)")
                 }
-                (Some(month), Some(week)) => format!("{month}, but only {week} (both must fit)"),
+                (Some(month), Some(week)) => format!("{month}, but only {week} (both must match)"),
                 (month, week) => month.or(week).unwrap_or_default(),
             }
         };
-        match (said.is_empty(), self.one_month(), self.months == ALL_MONTHS) {
+        match (text.is_empty(), self.one_month(), self.months == ALL_MONTHS) {
             (true, None, true) => None,
             (true, Some(month), _) => Some(format!("every day in {}", MONTHS[month])),
             (true, ..) => Some(format!("every day {}", self.say_months())),
             // The text names the month instead of saying "the month".
-            (false, Some(_), _) | (false, None, true) => Some(said),
-            (false, ..) => Some(format!("{said}, only {}", self.say_months())),
+            (false, Some(_), _) | (false, None, true) => Some(text),
+            (false, ..) => Some(format!("{text}, only {}", self.say_months())),
         }
     }
 
@@ -119,7 +119,7 @@ impl Days {
             (month, &self.special_month_days[..], numbers.count_ones())
         {
             let days: Vec<String> = members(numbers).iter().map(u32::to_string).collect();
-            return Some(format!("on {} {}", join(&days), MONTHS[month]));
+            return Some(format!("on {} {}", MONTHS[month], join(&days)));
         }
         let of = month.map_or("the month", |month| MONTHS[month]);
         let mut days = items(numbers, ordinal);
@@ -137,8 +137,12 @@ impl Days {
         let mut open = Vec::new();
         for item in &self.special_month_days {
             match *item {
-                MonthDay::Last { before: 0, weekday: false } => days.push("the last day".to_owned()),
-                MonthDay::Last { before: 0, weekday: true } => days.push(format!("the last {}", weekday())),
+                MonthDay::Last { before: 0, weekday: false } => {
+                    days.push("the last day".to_owned())
+                }
+                MonthDay::Last { before: 0, weekday: true } => {
+                    days.push(format!("the last {}", weekday()))
+                }
                 MonthDay::Last { before, weekday: false } => days.push(before_the_last(before)),
                 MonthDay::Last { before, weekday: true } => {
                     days.push(format!("the {} nearest to {}", weekday(), before_the_last(before)));
@@ -147,7 +151,8 @@ impl Days {
                     days.push(format!("the {} nearest to the {}", weekday(), ordinal(day)));
                 }
                 MonthDay::Open(day) => open.push(format!(
-                    "on the first day, from the {} to the end of {of}, that the calendar does not exclude",
+                    "on the first day from the {} to the end of {of} that the calendar does not \
+                     exclude",
                     ordinal(day)
                 )),
             }
@@ -155,21 +160,21 @@ impl Days {
         if !days.is_empty() {
             open.insert(0, format!("on {} of {of}", join(&days)));
         }
-        Some(join(&open)).filter(|said| !said.is_empty())
+        Some(join(&open)).filter(|text| !text.is_empty())
     }
 
     fn say_week_days(&self) -> Option<String> {
         let month = self.one_month().map(|month| MONTHS[month]);
         let of = month.unwrap_or("the month");
-        let mut said = Vec::new();
+        let mut text = Vec::new();
         let within = month.map_or_else(String::new, |month| format!(" in {month}"));
         if let Some((first, last)) = run(self.week_days, WEEKDAYS.len()) {
-            said.push(format!("{} to {}{within}", WEEKDAYS[first], WEEKDAYS[last]));
+            text.push(format!("{} to {}{within}", WEEKDAYS[first], WEEKDAYS[last]));
         } else if self.week_days != 0 {
             // For most readers the week begins on Monday.
             let days = (1..=7).map(|day| day % 7).filter(|day| (self.week_days >> day) & 1 != 0);
             let days: Vec<String> = days.map(|day| format!("{}s", WEEKDAYS[day])).collect();
-            said.push(format!("on {}{within}", join(&days)));
+            text.push(format!("on {}{within}", join(&days)));
         }
         let (mut of_month, mut open) = (Vec::new(), Vec::new());
         for item in &self.special_week_days {
@@ -182,27 +187,27 @@ impl Days {
             }
         }
         if !of_month.is_empty() {
-            said.push(format!("on {} of {of}", join(&of_month)));
+            text.push(format!("on {} of {of}", join(&of_month)));
         }
         if !open.is_empty() {
             // The month field applies to the day of the run.
             let within = month.map_or_else(String::new, |month| format!(", if that is in {month}"));
-            said.push(format!(
+            text.push(format!(
                 "on each {} or, where the calendar excludes it, the first of the six days after it that is not \
                  excluded{within}",
                 join(&open)
             ));
         }
-        Some(join(&said)).filter(|said| !said.is_empty())
+        Some(join(&text)).filter(|text| !text.is_empty())
     }
 }
 
-/// `3 days before the last day`.
+/// `the second-to-last day`, `the day three days before the last day`.
 fn before_the_last(days: u32) -> String {
     match days {
         0 => "the last day".to_owned(),
-        1 => "the day before the last".to_owned(),
-        days => format!("the day {} days before the last", count(days)),
+        1 => "the second-to-last day".to_owned(),
+        days => format!("the day {} days before the last day", count(days)),
     }
 }
 

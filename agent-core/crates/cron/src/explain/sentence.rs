@@ -8,15 +8,15 @@ use crate::Expression;
 impl Expression {
     /// Explains the schedule in a sentence without a full stop.
     pub fn explain(&self) -> String {
-        let said = self.time().say();
+        let time = self.time().say();
         let days = self.days().say();
-        let mut text = said.text;
+        let mut text = time.text;
         match days.as_deref() {
-            None if said.needs_days => text.push_str(" every day"),
+            None if time.needs_days => text.push_str(" every day"),
             None => {}
             Some(days) => {
                 // "every ten seconds every day in June" says "every" once too often.
-                let days = if said.needs_days {
+                let days = if time.needs_days {
                     days
                 } else {
                     days.strip_prefix("every day ").unwrap_or(days)

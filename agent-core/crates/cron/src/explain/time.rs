@@ -17,7 +17,7 @@ pub(super) struct Time {
 }
 
 /// A description of the time of day.
-pub(super) struct Said {
+pub(super) struct Phrase {
     pub(super) text: String,
     /// It names times of the day, so days must follow: "at 09:00" and then "every day".
     pub(super) needs_days: bool,
@@ -31,7 +31,7 @@ struct Steps {
 }
 
 impl Time {
-    pub(super) fn say(&self) -> Said {
+    pub(super) fn say(&self) -> Phrase {
         let amount = [self.seconds, self.minutes, self.hours].map(|set| set.count_ones() as usize);
         let amount: usize = amount.iter().product();
         if amount > LISTED
@@ -41,9 +41,9 @@ impl Time {
         }
         if amount <= MOST_LISTED {
             let times: Vec<String> = self.all().map(clock).collect();
-            return Said { text: format!("at {}", join(&times)), needs_days: true };
+            return Phrase { text: format!("at {}", join(&times)), needs_days: true };
         }
-        Said { text: self.say_fields(), needs_days: false }
+        Phrase { text: self.say_fields(), needs_days: false }
     }
 
     /// Returns every matching second of a day, in order.
@@ -82,8 +82,7 @@ impl Time {
         if self.hours.count_ones() == 24 {
             if every_minute { text } else { format!("{text} of every hour") }
         } else {
-            let the = if self.hours.count_ones() > 1 { "the " } else { "" };
-            format!("{text} of {the}{}", named(self.hours, "hour"))
+            format!("{text} of {}", named(self.hours, "hour"))
         }
     }
 }
@@ -97,7 +96,7 @@ impl Steps {
         even.then_some(Self { first, last, step })
     }
 
-    /// Returns these, if repeating them in each of the `outer` units keeps equal distances.
+    /// Returns the numbers in each of the `outer` units, if all distances stay equal.
     fn within(&self, outer: &Self, unit: u32) -> Option<Self> {
         let step = match (self.step, outer.step) {
             (step, 0) => step,
@@ -113,10 +112,10 @@ impl Steps {
         })
     }
 
-    fn say(&self) -> Said {
+    fn say(&self) -> Phrase {
         let Self { first, last, step } = *self;
         let whole = DAY.is_multiple_of(step) && first < step && last + step >= DAY;
-        let all_day = |text: String| Said { text, needs_days: false };
+        let all_day = |text: String| Phrase { text, needs_days: false };
         match (whole, step, first) {
             (true, 1, _) => all_day("every second".to_owned()),
             (true, 60, 0) => all_day("every minute".to_owned()),
@@ -140,7 +139,7 @@ impl Steps {
                 };
                 let text =
                     format!("{}{on_the_hour} from {} to {}", every(step), show(first), show(last));
-                Said { text, needs_days: true }
+                Phrase { text, needs_days: true }
             }
         }
     }

@@ -132,9 +132,7 @@ impl Item<'_> {
 
     fn read(&self, items: &mut Items) -> Result<(), Error> {
         if self.text.is_empty() {
-            return Err(
-                self.wrong("has an empty item: write a number on either side of each comma")
-            );
+            return Err(self.wrong("has an empty item: write a value on both sides of each comma"));
         }
         let special = match self.field.kind {
             Kind::Plain => false,
@@ -183,12 +181,12 @@ impl Item<'_> {
             Some(step) if (1..=field.steps()).contains(&step) => Ok(step),
             Some(0) => Err(self.wrong("has a step of 0: the smallest step is 1")),
             Some(_) => Err(self.wrong(&format!(
-                "has steps of 1–{}: write {} for once {}",
+                "takes steps of 1–{}: for once {}, write {}",
                 field.steps(),
-                field.first,
-                field.cycle
+                field.cycle,
+                field.first
             ))),
-            None => Err(self.wrong("has no number after the /: write a step as in */5")),
+            None => Err(self.wrong("needs a number after the /, as in */5")),
         }
     }
 
@@ -203,9 +201,9 @@ impl Item<'_> {
         number.ok_or_else(|| {
             let special = match field.kind {
                 Kind::Plain => "",
-                Kind::MonthDay if self.text.contains('?') => ", or ? as all of the field",
+                Kind::MonthDay if self.text.contains('?') => ", or ? as the whole field",
                 Kind::MonthDay => ", L, L-3, LW, 15W or 5C",
-                Kind::WeekDay if self.text.contains('?') => ", or ? as all of the field",
+                Kind::WeekDay if self.text.contains('?') => ", or ? as the whole field",
                 Kind::WeekDay => ", FRIL, FRI#2 or FRIC",
             };
             self.wrong(&format!("must be {}{special}", field.allowed()))
@@ -225,7 +223,7 @@ impl Item<'_> {
                 None => None,
             };
             let before = before.ok_or_else(|| {
-                self.wrong("counts from the month's end as L, L-0 to L-30, LW or L-3W")
+                self.wrong("counts from the end of the month with L, L-0 to L-30, LW or L-3W")
             })?;
             let set = if working { &mut days.last_working } else { &mut days.last };
             *set |= 1 << before;
@@ -249,7 +247,7 @@ impl Item<'_> {
         } else if let Some((text, which)) = self.text.split_once('#') {
             let which = digits(which).filter(|which| (1..=5).contains(which));
             let which = which
-                .ok_or_else(|| self.wrong("has #1 to #5: the first to the fifth of a month"))?;
+                .ok_or_else(|| self.wrong("takes #1 to #5, the first to the fifth of the month"))?;
             days.nth[usize::from(which) - 1] |= day(text)?;
         } else if let Some(text) = without_last(self.text, 'L') {
             days.last |= day(text)?;

@@ -51,7 +51,7 @@ impl Expression {
             if name.is_empty() {
                 return Err(syntax(
                     (offset, first),
-                    "names no time zone: write CRON_TZ=Europe/Berlin".to_owned(),
+                    "the name of the time zone is missing: write CRON_TZ=Europe/Berlin".to_owned(),
                 ));
             }
             zone = Some(name.into());
@@ -62,7 +62,7 @@ impl Expression {
                 let expression = Self::of_nickname(word, zone)?;
                 match words.get(1) {
                     None => Ok(expression),
-                    Some(&more) => Err(syntax(more, format!("nothing follows {}", word.1))),
+                    Some(&more) => Err(syntax(more, format!("nothing may follow {}", word.1))),
                 }
             }
             (_, 5) => Self::of_fields(&words[..5], zone),
@@ -88,10 +88,10 @@ impl Expression {
             return Self::of_fields(&fields, zone);
         }
         let message = if word.1.eq_ignore_ascii_case("@reboot") {
-            "@reboot has no times: it is allowed in crontab files only".to_owned()
+            "allowed only in crontab files, because it has no times".to_owned()
         } else {
             let names = NICKNAMES.map(|(name, _)| name);
-            format!("nicknames are {}", names.join(", "))
+            format!("the nicknames are {}", names.join(", "))
         };
         Err(syntax(word, message))
     }
@@ -148,10 +148,10 @@ impl Expression {
         let week_day = if week_day.1 == "?" || week_day.1 == "*" {
             String::new()
         } else {
-            format!(" that is day-of-week \"{}\"", quoted(week_day.1))
+            format!(" and day-of-week \"{}\"", quoted(week_day.1))
         };
         let message = format!(
-            "no year has day-of-month \"{}\"{week_day} in month \"{}\"",
+            "no date matches day-of-month \"{}\"{week_day} in month \"{}\"",
             quoted(month_day.1),
             quoted(month.1)
         );
@@ -173,10 +173,8 @@ fn check_letters(text: &str) -> Result<(), Error> {
         None => Ok(()),
         Some((offset, letter)) => {
             let code = u32::from(letter);
-            let message = format!(
-                "the character '{}' (U+{code:04X}) has no meaning here",
-                letter.escape_debug()
-            );
+            let message =
+                format!("the character '{}' (U+{code:04X}) is not allowed", letter.escape_debug());
             Err(wrong(offset, message))
         }
     }

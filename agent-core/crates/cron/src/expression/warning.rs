@@ -22,10 +22,12 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LastDayOfWeek => {
-                "L alone in day-of-week is every Saturday; for the last Friday of the month write FRIL"
+                "L alone in day-of-week means every Saturday; for the last Friday of the month, \
+                 write FRIL"
             }
             Self::StepMeetsRestriction => {
-                "a day field with * and a step narrows the other day field: a day must match both"
+                "with a step such as */2 in one day field, a day must match both day fields, not \
+                 just one"
             }
         })
     }

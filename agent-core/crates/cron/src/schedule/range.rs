@@ -1,4 +1,5 @@
-//! The years in which schedules have runs: 1970 to 2100, those of the engine (rule 21).
+//! The years in which schedules have runs: 1970 to 2100, those of the engine (docs/schedules.md
+//! rule 21).
 
 use agent_zone::civil::{self, first_of_month};
 

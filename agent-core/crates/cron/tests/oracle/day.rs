@@ -1,8 +1,8 @@
-//! Dates, and which of them an expression matches (rules 12 to 20).
+//! Dates, and which of them an expression matches (docs/schedules.md rules 12 to 20).
 
 use super::expression::{MonthDay, Oracle, WeekDay};
 
-/// Days since 1970-01-01 → year, month, day.
+/// Converts days since 1970-01-01 to year, month and day.
 pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     // The Gregorian calendar repeats after 146,097 days; years counted from March put February's
     // end last.
@@ -17,7 +17,7 @@ pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// Year, month, day → days since 1970-01-01.
+/// Converts year, month and day to days since 1970-01-01.
 pub(crate) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     let mut days = 0;
     let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -33,7 +33,7 @@ pub(crate) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     days + day - 1
 }
 
-/// How many days a month has.
+/// Returns the number of days in a month.
 pub(super) fn length(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -43,7 +43,7 @@ pub(super) fn length(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Sunday = 0; 1970-01-01 was a Thursday.
+/// Returns the weekday; Sunday is 0, and 1970-01-01 was a Thursday.
 pub(super) fn weekday(days: i64) -> i64 {
     (days + 4).rem_euclid(7)
 }
@@ -52,7 +52,7 @@ pub(super) fn weekday(days: i64) -> i64 {
 pub(crate) type Days = [i64];
 
 impl Oracle {
-    /// Whether the date is one of the expression's.
+    /// Returns whether the date matches the expression.
     pub(super) fn matches(&self, days: i64, excluded: &Days) -> bool {
         let (year, month, day) = civil(days);
         if self.months & (1 << month) == 0 {
@@ -65,7 +65,7 @@ impl Oracle {
         if self.either { by_month() || by_week() } else { by_month() && by_week() }
     }
 
-    /// Whether any date of the calendar's whole cycle matches, no day excluded.
+    /// Returns whether any date of the Gregorian cycle matches, with no day excluded (rule 20).
     pub(super) fn fires(&self) -> bool {
         let first = days_of(2000, 1, 1);
         (first..first + 146_097).any(|days| self.matches(days, &[]))
@@ -76,7 +76,8 @@ fn open(days: i64, excluded: &Days) -> bool {
     excluded.binary_search(&days).is_err()
 }
 
-/// The Monday to Friday nearest to day `wanted` of the month that `day` of it stands for.
+/// Returns whether `day` is the weekday (Monday to Friday) nearest to day `wanted` of its month;
+/// `days` is the same day since 1970-01-01.
 fn working(days: i64, day: i64, wanted: i64, length: i64) -> bool {
     let target = days - day + wanted;
     let nearest = match weekday(target) {

@@ -1,11 +1,11 @@
-//! An expression's text → bit sets and special days, by the rules A to C of the language.
+//! Reads an expression's text into bit sets and special days (docs/schedules.md rules 1 to 20).
 
 /// One item of the day-of-month field.
 #[derive(Clone, Debug)]
 pub(super) enum MonthDay {
     /// Days by number: bit `d` for day `d`.
     Numbers(u64),
-    /// `L-n`, with `W` the Monday to Friday nearest to it.
+    /// `L-n`, or `L-nW` if `working`.
     Last { before: i64, working: bool },
     /// `nW`.
     Working(i64),
@@ -13,7 +13,7 @@ pub(super) enum MonthDay {
     Open(i64),
 }
 
-/// One item of the day-of-week field. Weekdays count from Sunday = 0.
+/// One item of the day-of-week field. Sunday is 0.
 #[derive(Clone, Debug)]
 pub(super) enum WeekDay {
     /// Weekdays by number.
@@ -38,7 +38,7 @@ pub(crate) struct Oracle {
     pub(super) week_days: Vec<WeekDay>,
     /// Some item of second, minute or hour begins with `*`.
     pub(super) wild: bool,
-    /// Both day fields are restricted: either matches.
+    /// Both day fields are restricted, so that a day matches if either does.
     pub(super) either: bool,
 }
 
@@ -57,7 +57,7 @@ const MONTH: Field =
 const WEEK_DAY: Field = Field { first: 0, last: 6, size: 7, names: "SUNMONTUEWEDTHUFRISAT" };
 
 impl Oracle {
-    /// `None`: not an expression, or one that never fires.
+    /// Reads an expression; `None` if it is invalid or never runs.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
         if text.len() > 1024 || !text.bytes().all(plain) {
@@ -110,7 +110,7 @@ impl Oracle {
     }
 }
 
-/// A number without sign, of any length.
+/// Reads a number without a sign, of any length.
 fn number(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -122,7 +122,7 @@ fn number(text: &str) -> Option<u64> {
     }))
 }
 
-/// A number or name of the field; in the week, 7 is a number too.
+/// Reads a number or name of the field; in day-of-week, 7 is a number too.
 fn value(field: &Field, text: &str) -> Option<u64> {
     if text.len() == 3
         && let Some(at) =

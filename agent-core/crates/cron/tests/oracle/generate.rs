@@ -1,5 +1,5 @@
-//! Random expressions over the whole language, random calendars, and instants where it is easy to
-//! be wrong.
+//! Generates random expressions over the whole language, random calendars, and instants at which
+//! mistakes are likely.
 
 use super::day::{civil, days_of, length, weekday};
 use super::random::Random;
@@ -12,7 +12,7 @@ const MONTHS: [&str; 12] =
 const WEEK: [&str; 8] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "7"];
 
 impl Random {
-    /// An expression by the grammar; some never fire. Blanks and letter case vary.
+    /// Generates an expression by the grammar; some never run. Blanks and letter case vary.
     pub(crate) fn expression(&mut self) -> String {
         if self.one_in(60) {
             return (*self.pick(&[
@@ -57,12 +57,12 @@ impl Random {
         if self.one_in(8) { text.to_lowercase() } else { text }
     }
 
-    /// Seconds, minutes and hours, as three fields.
+    /// Generates the second, minute and hour fields.
     pub(crate) fn time_of_day(&mut self) -> String {
         format!("{} {} {}", self.time(59), self.time(59), self.time(23))
     }
 
-    /// A field of the time of day: mostly a few values, now and then all or many.
+    /// Generates a field of the time of day: mostly a few values, now and then all or many.
     fn time(&mut self, last: i64) -> String {
         match self.between(0, 7) {
             0 => "*".to_owned(),
@@ -79,7 +79,8 @@ impl Random {
         items.join(",")
     }
 
-    /// `first` to `last` are the field's numbers, `steps` the greatest step.
+    /// Generates an item of a list; `first` to `last` are the field's numbers, `steps` is the
+    /// largest step.
     fn item(&mut self, first: i64, last: i64, steps: i64, names: &[&str]) -> String {
         let mut value = || {
             let number = self.between(first, last);
@@ -136,7 +137,7 @@ impl Random {
         })
     }
 
-    /// A text of the language with one to three bytes changed, gone or added: most are refused.
+    /// Generates an expression with one to three bytes changed, removed or added; most are invalid.
     pub(crate) fn nearly_an_expression(&mut self) -> String {
         const BYTES: &[u8] = b"0123456789012345,,--//**??LWC##\t  JANMONfri@:.+x";
         let mut text = self.expression().into_bytes();
@@ -152,7 +153,7 @@ impl Random {
         String::from_utf8(text).expect("ASCII stays ASCII")
     }
 
-    /// Excluded days, sorted: weekends, holidays, works' closures, all days but some.
+    /// Generates excluded days, sorted: weekends, holidays, longer closures, almost all days.
     pub(crate) fn calendar(&mut self) -> Vec<i64> {
         let (first, last) = (days_of(FIRST_YEAR, 1, 1), days_of(LAST_YEAR, 12, 31));
         let (weekends, share) = (self.one_in(2), *self.pick(&[0, 5, 30, 120, 340]));
@@ -173,7 +174,8 @@ impl Random {
         days
     }
 
-    /// An instant, more often than not beside a change of offset, a month's end or the horizon.
+    /// Generates an instant, usually close to a change of offset, the end of a month or the end of
+    /// all runs.
     pub(crate) fn instant(&mut self, zone: &Changes) -> i64 {
         let (first, last) = (days_of(FIRST_YEAR, 1, 1), days_of(LAST_YEAR, 12, 31));
         let changes = zone.0.get(1..).unwrap_or_default();

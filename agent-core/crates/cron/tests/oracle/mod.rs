@@ -1,5 +1,5 @@
-//! A second implementation of the schedule language, to hold against the crate: written from the
-//! rules alone, sharing no line with it, plain where the crate is fast.
+//! A second implementation of the schedule language, to compare the crate with. It is written from
+//! docs/schedules.md alone, shares no code with the crate, and is simple where the crate is fast.
 //!
 //! It walks day after day and tests every hour, minute and second of a matching day. Offsets come
 //! from `jiff`, which reads the same bytes of the zone database with its own code.

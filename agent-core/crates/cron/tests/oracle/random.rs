@@ -1,4 +1,4 @@
-//! Numbers that look random and repeat from their seed (`SplitMix64`).
+//! A pseudorandom sequence that is the same for the same seed (`SplitMix64`).
 
 pub(crate) struct Random(u64);
 
@@ -15,14 +15,14 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From `least` to `most`, both included.
+    /// Returns a number from `least` to `most`, both included.
     pub(crate) fn between(&mut self, least: i64, most: i64) -> i64 {
         let width = most.wrapping_sub(least).cast_unsigned().wrapping_add(1);
         let step = if width == 0 { self.bits() } else { self.bits() % width };
         least.wrapping_add(step.cast_signed())
     }
 
-    /// One time in `times`.
+    /// Returns `true` one time in `times`, on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.bits().is_multiple_of(times)
     }

@@ -1,16 +1,16 @@
-//! The next and the previous instant by trying all (rules 21 to 25).
+//! Finds the next and the previous run by brute force (docs/schedules.md rules 21 to 25).
 
 use super::day::{Days, civil, days_of};
 use super::expression::Oracle;
 use super::zone::Changes;
 
-/// Local years in which there are runs.
+/// The first and the last local year that have runs.
 pub(crate) const FIRST_YEAR: i64 = 1970;
 pub(crate) const LAST_YEAR: i64 = 2100;
 
 const DAY: i64 = 86_400;
 
-/// The least run later than `after`.
+/// Returns the first run later than `after`.
 pub(crate) fn next(oracle: &Oracle, changes: &Changes, excluded: &Days, after: i64) -> Option<i64> {
     let (first_day, last_day) = bounds();
     if after >= (last_day + 2) * DAY {
@@ -44,7 +44,7 @@ pub(crate) fn next(oracle: &Oracle, changes: &Changes, excluded: &Days, after: i
     None
 }
 
-/// The greatest run earlier than `before`.
+/// Returns the last run earlier than `before`.
 pub(crate) fn prev(
     oracle: &Oracle,
     changes: &Changes,
@@ -84,7 +84,7 @@ pub(crate) fn prev(
     None
 }
 
-/// The first and the last local day with runs.
+/// Returns the first and the last local day that have runs.
 fn bounds() -> (i64, i64) {
     (days_of(FIRST_YEAR, 1, 1), days_of(LAST_YEAR, 12, 31))
 }
@@ -94,7 +94,8 @@ fn next_month(day: i64) -> i64 {
     if month == 12 { days_of(year + 1, 1, 1) } else { days_of(year, month + 1, 1) }
 }
 
-/// Whether a time of a fixed job is skipped where the span begins: then it runs at that instant.
+/// Returns whether the clocks skip a time of a fixed schedule where the span begins, so that it
+/// runs at that instant.
 fn skipped_run(oracle: &Oracle, changes: &Changes, excluded: &Days, index: usize) -> bool {
     if index == 0 || oracle.wild {
         return false;
@@ -109,7 +110,7 @@ fn skipped_run(oracle: &Oracle, changes: &Changes, excluded: &Days, index: usize
     })
 }
 
-/// Whether the wall shows this time for the first time at this instant of the span.
+/// Returns whether clocks show this time for the first time at this instant of the span.
 fn is_first_pass(changes: &Changes, index: usize, instant: i64) -> bool {
     let wall = instant + changes.0[index].1;
     // No two offsets differ by more than a day and some hours.
@@ -122,7 +123,7 @@ impl Oracle {
         self.months & (1 << civil(day).1) != 0
     }
 
-    /// The seconds of a day that are matched, from `low` on, before `high`.
+    /// Returns the matching seconds of a day, from `low` on and before `high`.
     pub(crate) fn times(&self, low: i64, high: i64) -> impl Iterator<Item = i64> {
         let hours = (0..24).filter(|hour| self.hours & (1 << hour) != 0);
         hours
@@ -134,7 +135,7 @@ impl Oracle {
             .take_while(move |&second| second < high)
     }
 
-    /// The same, latest first.
+    /// Returns the same seconds, the latest first.
     fn times_back(&self, low: i64, high: i64) -> impl Iterator<Item = i64> {
         let hours = (0..24).rev().filter(|hour| self.hours & (1 << hour) != 0);
         hours

