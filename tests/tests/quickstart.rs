@@ -26,7 +26,7 @@ fn demo(wrapper: &[&str], binaries: &Path, script: &Path) -> Output {
 fn as_it_should_be(output: &Output) {
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(shown.contains("Everything as it should be."), "{shown}");
+    assert!(shown.contains("Everything works as expected."), "{shown}");
 }
 
 #[test]
