@@ -1,4 +1,4 @@
-//! What a command costs beside a bare loop of tokio's own, interleaved in one run:
+//! The cost of a command, compared with tokio's own `Command`, interleaved in one run:
 //! `cargo test --release -p agent-core --test exec_bench -- --ignored --nocapture`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
@@ -42,7 +42,7 @@ async fn bare(user: Option<u32>) -> Duration {
 struct Sample(Vec<Duration>);
 
 impl Sample {
-    /// The value that so many thousandths of all stay below, in milliseconds.
+    /// Returns the quantile in milliseconds, given in thousandths.
     fn at(&self, thousandths: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -137,7 +137,7 @@ async fn table() {
         println!("{trees:?}: ours / bare");
         let small = sequential(&executor, "root", None, None).await;
         sequential(&executor, "nobody", Some("nobody"), Some(65_534)).await;
-        // posix_spawn cannot change the user: beside the same program without that.
+        // posix_spawn cannot change the user: compared with the same program as root.
         sequential(&executor, "nobody / root by posix_spawn", Some("nobody"), None).await;
         eight_in_flight(&executor, "8 in flight, root", None, None).await;
         eight_in_flight(&executor, "8 in flight, nobody", Some("nobody"), Some(65_534)).await;

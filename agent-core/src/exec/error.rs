@@ -12,7 +12,7 @@ pub enum StartError {
     InvalidCommand {
         /// The request's field.
         field: &'static str,
-        /// What is wrong with it.
+        /// The problem with the field.
         why: String,
     },
     /// A field of the request that is larger than this agent accepts.
@@ -48,7 +48,7 @@ pub struct FailedStep {
     pub stage: &'static str,
     /// The path on which it failed, where there is one.
     pub path: Option<PathBuf>,
-    /// What the system reported.
+    /// The error from the system.
     pub source: io::Error,
 }
 

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 pub enum Trees {
     /// A cgroup where one can be had, else a keeper.
     Auto,
-    /// A cgroup v2 directory each; starting fails where there is none to be had.
+    /// A cgroup v2 directory each; starting fails where cgroups are not usable.
     Cgroup,
     /// A keeper process each.
     Keeper,
 }
 
-/// What the executor stands on; the default is right outside of tests.
+/// The means of the executor; tests replace the default.
 #[derive(Debug, Clone)]
 pub struct Platform {
     /// A program whose main calls [`super::zygote_main`] when its first argument is

@@ -49,8 +49,8 @@ pub struct Lodging {
 }
 
 impl Lodging {
-    /// Gives them back when the task is over, with what is left of the task; `None`: some of it was
-    /// killed, or may have been.
+    /// Gives them back when the task is over, with the processes left of the task; `None`: some of
+    /// them were killed, or may have been.
     pub fn give_back(self, left: Option<Leftovers>) {
         if let Some(leaf) = self.leaf {
             leaf.give_back(left.filter(|_| !self.limited));

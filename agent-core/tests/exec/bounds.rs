@@ -1,4 +1,4 @@
-//! Floods and crowds: what is bounded stays so.
+//! Floods of output and crowds of commands stay within their bounds.
 
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, executors, is_root, run, spec};

@@ -1,4 +1,4 @@
-//! The zygote's and the agent's own death.
+//! The death of the zygote and of the agent.
 
 use crate::roles;
 use crate::support::{BOTH, Marker, eventually, is_root, processes, state};
@@ -10,7 +10,7 @@ fn ways() -> impl Iterator<Item = Trees> {
 }
 
 #[test]
-fn commands_go_on_when_the_zygote_is_killed_and_later_ones_run() {
+fn commands_continue_when_the_zygote_is_killed_and_later_ones_run() {
     for trees in ways() {
         assert_eq!(
             roles::play("zygote-killed", trees),
@@ -41,7 +41,7 @@ async fn an_agent_killed_with_kill_9_leaves_no_running_command_and_no_cgroup() {
         let marker = Marker::new();
         let kept = Marker::new();
         let mut agent = roles::begin("sleeper", trees, &[&marker.0, &kept.0]);
-        eventually("both sleep, and the child of an ended command", || {
+        eventually("both commands and the child of an ended command sleep", || {
             marker.sleepers().len() == 2 && kept.sleepers().len() == 1
         })
         .await;
@@ -52,20 +52,18 @@ async fn an_agent_killed_with_kill_9_leaves_no_running_command_and_no_cgroup() {
         let helpers: Vec<i32> = processes().into_iter().filter(of_agent).collect();
         agent.kill().unwrap();
         agent.wait().unwrap();
-        eventually("nothing sleeps", || marker.sleepers().is_empty()).await;
+        eventually("the command is gone", || marker.sleepers().is_empty()).await;
         eventually("zygote and keepers are gone", || {
             helpers.iter().all(|pid| state(*pid).is_none_or(|(s, _)| s == 'Z'))
         })
         .await;
-        assert_eq!(kept.sleepers().len(), 1, "{trees:?}: what an ended command left is left");
+        assert_eq!(kept.sleepers().len(), 1, "{trees:?}: the child of an ended command lives on");
         kept.kill();
         if trees == Trees::Cgroup {
             let leaves = || leaves_of(pid);
-            eventually("the leaves are gone but the one kept", || {
-                leaves().is_none_or(|leaves| leaves <= 1)
-            })
-            .await;
-            // The next agent sweeps what could not be removed.
+            eventually("all leaves but one are gone", || leaves().is_none_or(|leaves| leaves <= 1))
+                .await;
+            // The next agent removes the directories that this one left.
             eventually("the sleeper is gone", || kept.sleepers().is_empty()).await;
             roles::play("zombies", trees);
             assert_eq!(leaves(), None);
@@ -73,7 +71,7 @@ async fn an_agent_killed_with_kill_9_leaves_no_running_command_and_no_cgroup() {
     }
 }
 
-/// How many leaves an agent has left; `None` without its directory.
+/// Returns how many leaves an agent left; `None` without its directory.
 fn leaves_of(pid: i32) -> Option<usize> {
     let own = roles::own_cgroup();
     let entries = fs::read_dir(own.join(format!("basicagent.{pid}.0"))).ok()?;

@@ -1,15 +1,15 @@
-//! Ten ways out of a time-out, none of which works: nothing is left when the answer comes.
+//! Ten tricks to survive a time-out. None works: no process is left when the outcome comes.
 
 use crate::support::{DEADLINE, executors, is_root, processes, run, spec, state};
 use agent_core::exec::{CommandEnd, ExecSettings, Executor, Spec, Trees};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// When a command's time is over: its trick is in place by then.
+/// The time-out of each command; its trick is in place by then.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// From then on, with the default grace of 2 s: what is promised.
+/// The promised time from the time-out to the outcome, with the default grace of 2 s.
 const PROMISE: Duration = Duration::from_secs(3);
-/// Forks a second that make a fork bomb.
+/// The forks per second that count as a fork bomb.
 const BOMB: u64 = 1_000;
 
 /// Its name, the script, and how many may run at once on a small machine. The environment says
@@ -59,19 +59,19 @@ const TRICKS: [(&str, &str, usize); 10] = [
     ),
 ];
 
-/// What a number of runs came to.
+/// The result of several runs of a trick.
 #[derive(Default)]
 struct Toll {
-    /// Runs whose trick was in place before the time-out; on a busy machine not every one is.
+    /// Runs whose trick was in place before the time-out; on a busy machine, some are not.
     in_place: usize,
     left: usize,
-    /// From the time-out to the answer.
+    /// The longest time from the time-out to the outcome.
     slowest: Duration,
     forks: u64,
 }
 
-/// Processes with this word in their environment, which every descendant inherits; zombies have
-/// none.
+/// Returns the processes with this word in their environment, which every descendant inherits;
+/// zombies have no environment.
 fn marked(mark: &str) -> Vec<i32> {
     let has = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -81,13 +81,13 @@ fn marked(mark: &str) -> Vec<i32> {
     processes().into_iter().filter(has).collect()
 }
 
-/// How many there are; looked for beside the executor, whose thread this is.
+/// Counts the marked processes, on another thread than the executor's.
 async fn count_marked(mark: &str) -> usize {
     let mark = format!("ESCAPES={mark}");
     tokio::task::spawn_blocking(move || marked(&mark).len()).await.unwrap()
 }
 
-/// Forks on this host since its start.
+/// Returns the number of forks on this host since its boot.
 fn forks() -> u64 {
     let stat = fs::read_to_string("/proc/stat").unwrap();
     stat.lines().find_map(|line| line.strip_prefix("processes ")).unwrap().parse().unwrap()
@@ -130,7 +130,7 @@ async fn tally(trees: Trees, executor: &Executor, number: usize, runs: usize) ->
         }
     }
     println!(
-        "{trees:?}, {name}: {runs} runs, {} left, at most {} ms from the time-out to the answer, at least {} forks before it",
+        "{trees:?}, {name}: {runs} runs, {} left, at most {} ms from the time-out to the outcome, at least {} forks before it",
         toll.left,
         toll.slowest.as_millis(),
         toll.forks,

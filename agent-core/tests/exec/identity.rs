@@ -1,4 +1,4 @@
-//! Whom a command runs as, and what it finds around itself.
+//! The user, groups, environment, directory and descriptors of a command.
 
 use crate::roles;
 use crate::support::{BOTH, executors, needs_root, output, run, spec};
@@ -9,7 +9,7 @@ fn as_user(user: &str, cmd: &str) -> Spec {
     Spec { user: Some(user.into()), ..spec(cmd) }
 }
 
-/// What `id` says in a process that setpriv(1) made.
+/// Returns the output of `id` in a process started by setpriv(1).
 fn reference(uid: &str, gid: &str) -> String {
     let output = Command::new("setpriv")
         .args(["--reuid", uid, "--regid", gid, "--init-groups", "id"])
@@ -18,7 +18,7 @@ fn reference(uid: &str, gid: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_and_groups_are_those_that_setpriv_gives() {
+async fn ids_and_groups_equal_those_from_setpriv() {
     if !needs_root() {
         return;
     }
@@ -77,7 +77,7 @@ async fn unknown_users_and_groups_are_rejected() {
 }
 
 #[tokio::test]
-async fn the_environment_is_built_from_nothing() {
+async fn the_environment_inherits_nothing_from_the_agent() {
     if !needs_root() {
         return;
     }
@@ -145,7 +145,11 @@ async fn descriptors_signals_session_and_limits_are_clean() {
         assert_eq!(output(&executor, spec("umask")).await, "0022\n");
         let ids = output(&executor, spec("echo $$; cut -d' ' -f5,6 /proc/$$/stat; :")).await;
         let (pid, rest) = ids.split_once('\n').unwrap();
-        assert_eq!(rest.trim(), format!("{pid} {pid}"), "{trees:?}: its own group and session");
+        assert_eq!(
+            rest.trim(),
+            format!("{pid} {pid}"),
+            "{trees:?}: it leads its own process group and session"
+        );
         let limit: u64 = output(&executor, spec("ulimit -Sn")).await.trim().parse().unwrap();
         assert!(limit <= soft.max(1024) || limit == soft, "{trees:?}: {limit} of {soft}");
         assert_eq!(output(&executor, spec("cat /proc/self/oom_score_adj")).await, "0\n");

@@ -1,4 +1,4 @@
-//! Limits of one command's tree: kept, or the command is refused.
+//! Limits of one command's tree: enforced, or the command is rejected.
 
 use crate::support::{Marker, eventually, executors, is_root, output, run, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, Limits, Outcome, Spec, StartError};
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 const NONE: Limits = Limits { memory: None, cpu: None, pids: None };
 
-/// What came of a command with limits; `None`, and a word about it, where this host keeps no such
-/// limit for us.
-fn kept(outcome: Result<Outcome, StartError>) -> Option<Outcome> {
+/// Returns the outcome of a command with limits; `None`, with a line that says so, where this host
+/// cannot enforce the limit.
+fn enforced(outcome: Result<Outcome, StartError>) -> Option<Outcome> {
     match outcome {
         Ok(outcome) => Some(outcome),
         Err(StartError::NotStarted(step @ FailedStep { stage: "limits", .. })) => {
@@ -22,7 +22,7 @@ fn kept(outcome: Result<Outcome, StartError>) -> Option<Outcome> {
     }
 }
 
-/// Our directories in the version 1 hierarchies.
+/// Returns our directories in the cgroup version 1 hierarchies.
 fn directories() -> Vec<PathBuf> {
     fn find(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -45,13 +45,13 @@ fn directories() -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_command_over_its_memory_limit_is_killed_and_reported_so() {
+async fn a_command_over_its_memory_limit_is_killed_and_the_outcome_says_so() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(32 << 20), ..NONE };
         let greedy =
             Spec { limits, ..spec("x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}") };
-        let Some(outcome) = kept(run(&executor, greedy).await) else { return };
-        // Where the kernel kills a part of the command, its shell may live to tell.
+        let Some(outcome) = enforced(run(&executor, greedy).await) else { return };
+        // Where the kernel kills a part of the command, its shell may survive and report it.
         assert_ne!(outcome.stdout.bytes, b"200000000\n", "{trees:?}");
         assert!(outcome.killed_for_memory, "{trees:?} {outcome:?}");
         let modest =
@@ -86,7 +86,7 @@ async fn a_command_cannot_have_more_processes_than_its_limit() {
         };
         let outcome =
             tokio::select! { outcome = running => outcome, () = watching => panic!("endless") };
-        let Some(outcome) = kept(outcome) else { return };
+        let Some(outcome) = enforced(outcome) else { return };
         assert!(most <= 4, "{trees:?}: {most} beside the shell");
         let printed = String::from_utf8(outcome.stdout.bytes).unwrap();
         assert!(printed.contains("Resource temporarily unavailable"), "{trees:?}: {printed}");
@@ -105,7 +105,7 @@ async fn a_command_gets_its_share_of_a_processor_and_no_more() {
         let outcome =
             run(&executor, Spec { limits, timeout, ..spec("trap '' TERM; while :; do :; done") })
                 .await;
-        let Some(outcome) = kept(outcome) else { return };
+        let Some(outcome) = enforced(outcome) else { return };
         let usage = outcome.usage.unwrap();
         let share = (usage.user + usage.system).as_secs_f64() / outcome.wall.as_secs_f64();
         assert!(share < 0.3, "{trees:?}: {share}");
@@ -114,7 +114,7 @@ async fn a_command_gets_its_share_of_a_processor_and_no_more() {
 }
 
 #[tokio::test]
-async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_left() {
+async fn all_limits_at_once_hold_for_one_command_only_and_leave_no_directory() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let limits = Limits { memory: Some(64 << 20), cpu: Some(400), pids: Some(10) };
         let all = Spec {
@@ -123,14 +123,14 @@ async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_le
             separate_stderr: true,
             ..spec("cat; ls /proc/$$/fd; :")
         };
-        let Some(outcome) = kept(run(&executor, all).await) else { return };
+        let Some(outcome) = enforced(run(&executor, all).await) else { return };
         assert_eq!(outcome.stdout.bytes, b"in0\n1\n2\n", "{trees:?}");
         if is_root() {
             let user = Some("nobody".to_owned());
             let outcome = run(&executor, Spec { limits, user, ..spec("id -un") }).await.unwrap();
             assert_eq!(outcome.stdout.bytes, b"nobody\n", "{trees:?}");
         }
-        // The next one is free of them.
+        // The next command is not limited.
         assert_eq!(
             output(
                 &executor,
@@ -140,7 +140,7 @@ async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_le
             "all\n"
         );
 
-        // A background child stays within them; when it is gone they are.
+        // A background child stays within the limits, which go away with it.
         let marker = Marker::new();
         run(&executor, Spec { limits, ..spec(&marker.script("sleep MARK >&- 2>&- &")) })
             .await
@@ -151,7 +151,7 @@ async fn all_limits_at_once_hold_for_the_command_alone_and_nothing_of_them_is_le
         run(&executor, Spec { limits, ..spec("true") }).await.unwrap();
         executor.shutdown().await;
         drop(executor);
-        // Others of this process may run beside this test, in directories of their own.
+        // Other tests of this process may run at the same time, in directories of their own.
         let holds_one = |path: &PathBuf| {
             fs::read_dir(path).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
         };

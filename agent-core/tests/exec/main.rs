@@ -1,8 +1,8 @@
-//! Commands as real processes, held by cgroups and by keepers: every case in both.
+//! Commands as real processes; every test runs with cgroups and with keepers.
 
 #![expect(clippy::disallowed_methods, reason = "the tests look at processes from outside")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles talk to their test")]
+#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles report to their test")]
 
 mod bounds;
 mod deaths;

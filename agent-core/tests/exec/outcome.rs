@@ -1,11 +1,11 @@
-//! What a command's end, output and input come to.
+//! The end, output and input of a command.
 
 use crate::support::{DEADLINE, eventually, executors, output, run, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, MAX_CMD, Spec, StartError};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
-async fn an_end_by_status_or_signal_is_told_as_it_was() {
+async fn the_exit_status_or_signal_is_reported() {
     let table = [
         ("true", CommandEnd::Exited(0)),
         ("exit 3", CommandEnd::Exited(3)),
@@ -25,7 +25,7 @@ async fn an_end_by_status_or_signal_is_told_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_a_command_used_is_told() {
+async fn the_usage_of_a_command_is_reported() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let outcome =
             run(&executor, spec("i=0; while ((i < 50000)); do ((i++)); done")).await.unwrap();
@@ -37,7 +37,7 @@ async fn what_a_command_used_is_told() {
 }
 
 #[tokio::test]
-async fn what_a_command_used_is_told_however_it_was_ended() {
+async fn the_usage_of_a_command_is_reported_however_it_was_ended() {
     let busy = "i=0; while ((i < 50000)); do ((i++)); done;";
     for (trees, executor) in
         executors(&ExecSettings { grace: Duration::from_millis(200), ..ExecSettings::default() })
@@ -114,7 +114,7 @@ async fn the_longest_command_and_environment_arrive_whole() {
 }
 
 #[tokio::test]
-async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_lives_on() {
+async fn a_background_child_that_holds_the_pipe_does_not_delay_the_outcome_and_lives_on() {
     for (trees, executor) in executors(&ExecSettings::default()) {
         let marker = crate::support::Marker::new();
         let start = Instant::now();
@@ -125,7 +125,7 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_answer_and_li
             "{trees:?}"
         );
         assert!(start.elapsed() < DEADLINE / 2);
-        // Another command's end by force is not its end: it is in no other command's tree.
+        // Killing another command does not kill it: it is in no other command's tree.
         let killed = Spec { timeout: Some(Duration::from_millis(50)), ..spec("sleep 100") };
         assert_eq!(run(&executor, killed).await.unwrap().end, CommandEnd::TimedOut);
         assert_eq!(marker.sleepers().len(), 1, "{trees:?}");

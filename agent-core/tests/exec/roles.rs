@@ -1,4 +1,4 @@
-//! Agents as processes of their own: what is measured or killed must not be this test binary.
+//! Agents as processes of their own: a test must not measure or kill its own process.
 
 use crate::support::{Marker, children, eventually, own_status, run, spec, start};
 use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, Spec, StartError, Trees};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Lines of a role that are meant for the test begin so; the harness prints others.
+/// The beginning of lines that a role prints for its test; the harness prints others.
 const SAID: &str = "ROLE SAYS ";
 
 fn command(role: &str, trees: Trees, arguments: &[&str]) -> Command {
@@ -25,17 +25,17 @@ fn command(role: &str, trees: Trees, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts a role that is to be killed.
+/// Starts a role that its test kills.
 pub(crate) fn begin(role: &str, trees: Trees, arguments: &[&str]) -> Child {
     command(role, trees, arguments).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// Plays a role to its end: what it said.
+/// Plays a role to its end and returns the lines for its test.
 pub(crate) fn play(role: &str, trees: Trees) -> String {
     said(&mut command(role, trees, &[]))
 }
 
-/// Plays a role on a host whose /etc/group has more lines.
+/// Plays a role on a host with these additional lines in /etc/group.
 pub(crate) fn play_with_groups(role: &str, trees: Trees, lines: &str) -> String {
     let file = std::env::temp_dir().join(format!("basicagent-group.{}", std::process::id()));
     fs::write(&file, fs::read_to_string("/etc/group").unwrap() + lines).unwrap();
@@ -80,7 +80,7 @@ fn zygote() -> Option<Pid> {
 }
 
 #[tokio::test]
-#[ignore = "not a test: the process that others start as their agent"]
+#[ignore = "not a test: the process that tests start as their agent"]
 async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
     if role == "tracer" {
@@ -103,14 +103,14 @@ async fn agent_process() {
     }
 }
 
-fn say(what: impl std::fmt::Display) {
-    println!("{SAID}{what}");
+fn say(line: impl std::fmt::Display) {
+    println!("{SAID}{line}");
 }
 
 async fn groups(trees: Trees) {
     let executor = start(trees, ExecSettings::default());
-    let asked = Spec { user: Some("nobody".into()), ..spec("id -G") };
-    say(String::from_utf8(run(&executor, asked).await.unwrap().stdout.bytes).unwrap().trim());
+    let nobody = Spec { user: Some("nobody".into()), ..spec("id -G") };
+    say(String::from_utf8(run(&executor, nobody).await.unwrap().stdout.bytes).unwrap().trim());
     executor.shutdown().await;
 }
 
@@ -146,7 +146,7 @@ async fn crowd(trees: Trees) {
     executor.shutdown().await;
 }
 
-/// Proportional set size of some processes together, in KiB.
+/// Returns the proportional set size of these processes together, in KiB.
 fn pss(pids: &[i32]) -> u64 {
     let one = |pid: &i32| {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
@@ -156,7 +156,7 @@ fn pss(pids: &[i32]) -> u64 {
     pids.iter().filter_map(one).sum()
 }
 
-/// What a crowd costs in each kind of our processes.
+/// Measures the memory of a crowd of commands in each kind of our processes.
 async fn crowd_figures(trees: Trees) {
     const CROWD: usize = 200;
     let executor = start(trees, ExecSettings { max_running: CROWD, ..ExecSettings::default() });
@@ -211,13 +211,13 @@ async fn zombies(trees: Trees) {
     executor
         .reconfigure(ExecSettings { shell: "/no/such/shell".into(), ..ExecSettings::default() });
     run(&executor, spec("true")).await.unwrap_err();
-    // A keeper is reaped right after the answer.
-    eventually("only the zygote", || children().len() == 1).await;
+    // A keeper is reaped right after the outcome is sent.
+    eventually("only the zygote is left", || children().len() == 1).await;
     for (_, state, name) in children() {
         say(format!("{name} {state}"));
     }
     executor.shutdown().await;
-    eventually("not even the zygote", || children().is_empty()).await;
+    eventually("the zygote is gone too", || children().is_empty()).await;
     say("none");
 }
 
@@ -252,10 +252,10 @@ async fn zygote_killed(trees: Trees) {
     }
     assert_eq!(timed.sleepers(), Vec::<i32>::new());
     executor.shutdown().await;
-    eventually("no child", || children().is_empty()).await;
+    eventually("no child is left", || children().is_empty()).await;
 }
 
-/// Kills the zygote while it has many orders.
+/// Kills the zygote while it has many launches.
 async fn zygote_killed_often(trees: Trees) {
     const COMMANDS: usize = 400;
     const KILLS: usize = 4;
@@ -270,8 +270,10 @@ async fn zygote_killed_often(trees: Trees) {
         })
         .collect();
     for kill in 1..=KILLS {
-        eventually("some have begun", || log().lines().count() >= kill * COMMANDS / (KILLS + 2))
-            .await;
+        eventually("some commands have run", || {
+            log().lines().count() >= kill * COMMANDS / (KILLS + 2)
+        })
+        .await;
         if let Some(zygote) = zygote() {
             let _ = signal::kill(zygote, Signal::SIGKILL);
         }
@@ -284,7 +286,7 @@ async fn zygote_killed_often(trees: Trees) {
     say("each ran once");
     executor.shutdown().await;
     fs::remove_file(path).unwrap();
-    eventually("no child", || children().is_empty()).await;
+    eventually("no child is left", || children().is_empty()).await;
 }
 
 async fn zygote_stopped(trees: Trees) {
@@ -297,7 +299,8 @@ async fn zygote_stopped(trees: Trees) {
     }
     say(format!("{:?}", run(&executor, spec("true")).await.unwrap().end));
     executor.shutdown().await;
-    eventually("no child, not the stopped one either", || children().is_empty()).await;
+    eventually("no child is left, and the stopped zygote is gone too", || children().is_empty())
+        .await;
 }
 
 async fn sleeper(trees: Trees, markers: &str) {
@@ -310,8 +313,8 @@ async fn sleeper(trees: Trees, markers: &str) {
     let _ = run(&executor, Spec { timeout: None, ..spec(&cmd) }).await;
 }
 
-/// Not an agent: a command that traces its child, and so learns of the child's end before the
-/// kernel lets it end.
+/// Runs as a command, not as an agent: it traces its child, so the child stops before its end until
+/// this tracer continues it.
 fn tracer() {
     let sleeper = || Command::new("sleep").arg("1000").spawn().unwrap();
     let mut children = [sleeper(), sleeper()];
@@ -321,7 +324,7 @@ fn tracer() {
     waitpid(traced, None).unwrap();
     ptrace::setoptions(traced, ptrace::Options::PTRACE_O_TRACEEXIT).unwrap();
     ptrace::cont(traced, None).unwrap();
-    // It stays where its tracer has stopped it.
+    // This child stays stopped by its tracer.
     ptrace::attach(stopped).unwrap();
     std::thread::sleep(Duration::from_secs(1000));
     for child in &mut children {

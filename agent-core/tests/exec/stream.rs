@@ -1,4 +1,4 @@
-//! Output to a reader, at the reader's pace.
+//! Output streams to a reader, at the reader's pace.
 
 use crate::support::{Marker, eventually, executors, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, MAX_PIECE, Outcome, OutputPiece, Spec};
@@ -10,7 +10,7 @@ fn settings() -> ExecSettings {
     ExecSettings { grace: Duration::from_millis(300), ..ExecSettings::default() }
 }
 
-/// Reads to the end: standard output and standard error.
+/// Reads to the end; returns standard output and standard error.
 async fn read(mut pieces: mpsc::Receiver<OutputPiece>) -> (Vec<u8>, Vec<u8>) {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(piece) = pieces.recv().await {
@@ -20,13 +20,13 @@ async fn read(mut pieces: mpsc::Receiver<OutputPiece>) -> (Vec<u8>, Vec<u8>) {
     (stdout, stderr)
 }
 
-fn nothing_kept(outcome: &Outcome) -> bool {
+fn nothing_captured(outcome: &Outcome) -> bool {
     outcome.stdout.bytes.is_empty()
         && outcome.stderr.as_ref().is_none_or(|stderr| stderr.bytes.is_empty())
 }
 
 #[tokio::test]
-async fn all_of_both_streams_reaches_the_reader_and_none_is_kept() {
+async fn both_streams_reach_the_reader_completely_and_are_not_captured() {
     for (trees, executor) in executors(&settings()) {
         let (reader, pieces) = mpsc::channel(1);
         let cmd = "seq 1 50000; seq 1 50000 >&2; exec >&-; sleep 0.05; echo last >&2";
@@ -36,21 +36,21 @@ async fn all_of_both_streams_reaches_the_reader_and_none_is_kept() {
         let outcome = outcome.unwrap();
         let all: Vec<u8> = (1..=50_000).flat_map(|n: u32| format!("{n}\n").into_bytes()).collect();
         assert!(stdout == all && stderr == [&all[..], b"last\n"].concat(), "{trees:?}");
-        assert!(nothing_kept(&outcome) && outcome.stdout.dropped == 0, "{trees:?} {outcome:?}");
+        assert!(nothing_captured(&outcome) && outcome.stdout.dropped == 0, "{trees:?} {outcome:?}");
         assert_eq!(outcome.end, CommandEnd::Exited(0));
         executor.shutdown().await;
     }
 }
 
 #[tokio::test]
-async fn a_command_without_a_reader_waits_until_its_time_out_and_the_rest_is_counted() {
+async fn a_command_whose_reader_stalls_waits_until_its_time_out_and_the_unread_output_is_counted() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
         let timeout = Some(Duration::from_secs(2));
         let flood = Spec { timeout, ..spec("trap '' TERM; yes") };
         let outcome = executor.stream(flood, reader, future::pending()).await.unwrap();
         assert_eq!(outcome.end, CommandEnd::TimedOut, "{trees:?}");
-        // One piece got through; at most a pipe full was left.
+        // One piece reached the reader; at most one full pipe was dropped.
         let dropped = outcome.stdout.dropped;
         assert!((1..=64 * 1024).contains(&dropped), "{trees:?}: {dropped}");
         assert!((1..=MAX_PIECE).contains(&pieces.recv().await.unwrap().bytes.len()));
@@ -61,7 +61,7 @@ async fn a_command_without_a_reader_waits_until_its_time_out_and_the_rest_is_cou
 }
 
 #[tokio::test]
-async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
+async fn a_slow_reader_gets_the_output_that_an_ended_command_left_in_the_pipe() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
         let marker = Marker::new();
@@ -74,7 +74,7 @@ async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
             let mut size = 0;
             while let Some(piece) = pieces.recv().await {
                 size += piece.bytes.len();
-                // Slower than the bound for what background children print.
+                // Longer than the bound for output of background children.
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
             size
@@ -92,7 +92,7 @@ async fn a_reader_that_is_slow_gets_what_an_ended_command_left_in_the_pipe() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_gone_ends_no_command() {
+async fn a_command_continues_when_its_reader_is_gone() {
     for (trees, executor) in executors(&settings()) {
         let (reader, mut pieces) = mpsc::channel(1);
         let running =
@@ -110,7 +110,7 @@ async fn a_reader_that_is_gone_ends_no_command() {
 }
 
 #[tokio::test]
-async fn a_command_without_a_reader_can_be_cancelled_and_ends_at_shutdown() {
+async fn a_command_whose_reader_stalls_can_be_cancelled_and_ends_at_shutdown() {
     for (trees, executor) in executors(&settings()) {
         let marker = Marker::new();
         let script = marker.script("sleep MARK & yes");

@@ -1,4 +1,4 @@
-//! Executors, commands, and processes seen from outside.
+//! Executors and commands, and the processes they leave on the host.
 
 use std::fs;
 use std::future;
@@ -31,7 +31,7 @@ pub(crate) fn start(trees: Trees, settings: ExecSettings) -> Executor {
     Executor::start(settings, Platform { zygote, trees }).unwrap()
 }
 
-/// An executor for each way to hold a tree that this user can have.
+/// Starts an executor for each way to hold a tree that this user can use.
 pub(crate) fn executors(settings: &ExecSettings) -> Vec<(Trees, Executor)> {
     let can = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
     can.map(|trees| (trees, start(trees, settings.clone()))).collect()
@@ -45,12 +45,12 @@ pub(crate) async fn run(executor: &Executor, spec: Spec) -> Result<Outcome, Star
     executor.run(spec, future::pending()).await
 }
 
-/// Standard output as text.
+/// Runs a command and returns its standard output as text.
 pub(crate) async fn output(executor: &Executor, spec: Spec) -> String {
     String::from_utf8(run(executor, spec).await.unwrap().stdout.bytes).unwrap()
 }
 
-/// A `sleep` argument that no other process of this host has: finds what a command left running.
+/// A `sleep` argument that no other process of this host has, to find the processes of a command.
 pub(crate) struct Marker(pub(crate) String);
 
 impl Marker {
@@ -60,12 +60,12 @@ impl Marker {
         Self(format!("1000.{:07}{n:04}", std::process::id()))
     }
 
-    /// The script with `MARK` replaced.
+    /// Replaces `MARK` in a script by the argument.
     pub(crate) fn script(&self, text: &str) -> String {
         text.replace("MARK", &self.0)
     }
 
-    /// The processes that sleep so long.
+    /// Returns the processes with the argument.
     pub(crate) fn sleepers(&self) -> Vec<i32> {
         let sleeps = |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -87,14 +87,14 @@ pub(crate) fn processes() -> Vec<i32> {
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// State letter and parent of a process.
+/// Returns a process's state letter and parent.
 pub(crate) fn state(pid: i32) -> Option<(char, i32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
-/// Our children, zombies included, with their names.
+/// Returns our children, zombies included, with their states and names.
 pub(crate) fn children() -> Vec<(i32, char, String)> {
     let own = i32::try_from(std::process::id()).unwrap();
     let name = |pid: i32| {

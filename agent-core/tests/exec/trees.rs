@@ -1,4 +1,4 @@
-//! The end by time-out, cancelling and shutdown: nothing of the tree is left.
+//! Time-out, cancellation and shutdown leave no process of the tree.
 
 use crate::support::{Marker, eventually, executors, run, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, Spec, StartError};
@@ -24,7 +24,7 @@ fn settings() -> ExecSettings {
 }
 
 #[tokio::test]
-async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
+async fn a_time_out_leaves_no_process_and_the_outcome_has_the_output_so_far() {
     for (trees, executor) in executors(&settings()) {
         for (name, script) in SCRIPTS {
             let marker = Marker::new();
@@ -40,7 +40,7 @@ async fn a_time_out_leaves_no_process_behind_and_gives_the_output_so_far() {
 }
 
 #[tokio::test]
-async fn a_tree_that_ends_when_asked_is_answered_before_the_grace_is_over() {
+async fn a_tree_that_ends_on_sigterm_has_its_outcome_before_the_grace_is_over() {
     let grace = Duration::from_secs(60);
     for (trees, executor) in executors(&ExecSettings { grace, ..ExecSettings::default() }) {
         let start = Instant::now();
@@ -74,7 +74,7 @@ async fn processes_born_while_the_tree_is_killed_do_not_survive_it() {
 }
 
 #[tokio::test]
-async fn cancelling_ends_the_tree_and_so_does_losing_interest() {
+async fn cancelling_a_run_ends_its_tree_and_so_does_dropping_it() {
     for (trees, executor) in executors(&settings()) {
         let marker = Marker::new();
         let script = marker.script("setsid sleep MARK & sleep MARK");

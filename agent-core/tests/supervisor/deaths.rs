@@ -1,4 +1,4 @@
-//! The agent's death and the supervisor's own.
+//! The death of the agent and of a supervisor.
 
 use crate::host::{TaskFiles, hosts};
 use crate::roles;
@@ -10,13 +10,13 @@ use agent_sys::supervisor;
 use nix::sys::signal::Signal;
 
 #[tokio::test]
-async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
+async fn a_task_outlives_an_agent_killed_with_kill_9_and_records_its_end() {
     for trees in BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper) {
         let tasks = TaskFiles::new();
         let marker = Marker::new();
         let script = marker.script("echo before; exec 2>&-; sleep MARK; echo after; exit 42");
         let mut agent = roles::begin("tasks", trees, tasks.path(), &script);
-        // The second is to be cancelled by the next agent.
+        // The next agent cancels the second task.
         eventually("both run", || marker.sleepers().len() == 2).await;
         eventually("both have begun", || tasks.begun(1).is_some() && tasks.begun(2).is_some())
             .await;
@@ -34,7 +34,7 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         let (first, second) = (next.begun(1).unwrap(), next.begun(2).unwrap());
         assert!(next.is_held(1) && next.is_held(2));
         assert_eq!(next.slots.take(1, 9).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-        assert_eq!(marker.sleepers().len(), 2, "{trees:?}: they go on");
+        assert_eq!(marker.sleepers().len(), 2, "{trees:?}: both continue");
         supervisor::find(&second).unwrap().unwrap().signal(Signal::SIGTERM).unwrap();
         assert_eq!(next.record(2).await.end.unwrap(), CommandEnd::Cancelled);
         assert_eq!(marker.sleepers().len(), 1);
@@ -48,14 +48,16 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_its_record_is_right() {
         assert!(supervisor::find(&first).unwrap().is_none());
         if trees == Trees::Cgroup {
             let root = roles::own_cgroup().join(format!("basicagent.{pid}.0"));
-            eventually("the last one has removed the dead agent's directory", || !root.exists())
-                .await;
+            eventually("the last supervisor has removed the dead agent's directory", || {
+                !root.exists()
+            })
+            .await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_record() {
+async fn a_supervisor_killed_with_kill_9_takes_its_command_with_it_and_leaves_no_record() {
     for host in hosts(&ExecSettings::default()) {
         let user = is_root().then(|| "nobody".to_owned());
         let marker = Marker::new();
@@ -66,14 +68,14 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_r
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();
         task.reaped().await;
         assert!(!host.files.is_held(task.n));
-        let SlotState::Lost { begun: said, totals } = host.files.slot(task.n) else {
+        let SlotState::Lost { begun: recorded, totals } = host.files.slot(task.n) else {
             panic!("a record")
         };
-        assert_eq!((said, totals.stdout.total), (Some(begun), 6));
+        assert_eq!((recorded, totals.stdout.total), (Some(begun), 6));
         assert_eq!(task.read(agent_sys::spool::Stream::Stdout, 0).bytes, b"begun\n");
         eventually("the command itself is gone", || marker.sleepers().len() <= 1).await;
         if let Some(leaf) = &task.leaf {
-            // What else it started is found by its cgroup.
+            // The cgroup leads to the other processes that the task started.
             assert_eq!(marker.sleepers().len(), 1);
             kill_leaf(leaf).await.unwrap();
             assert!(marker.sleepers().is_empty() && !leaf.exists());
@@ -85,7 +87,7 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_along_and_leaves_no_r
 }
 
 #[tokio::test]
-async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
+async fn tasks_survive_shutdown_and_the_death_of_the_zygote() {
     for host in hosts(&ExecSettings::default()) {
         let marker = Marker::new();
         let task = host.begin(spec(&marker.script("sleep MARK; exit 8"))).await;
@@ -98,7 +100,7 @@ async fn shutdown_and_the_zygotes_death_leave_tasks_alone() {
 }
 
 #[tokio::test]
-async fn a_leaf_removed_before_the_command_came_costs_nothing() {
+async fn a_task_runs_although_its_leaf_was_removed_before_the_launch() {
     if !is_root() {
         return;
     }

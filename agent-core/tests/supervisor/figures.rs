@@ -1,4 +1,4 @@
-//! What a task costs, printed. Run it alone, with `--release -- --ignored --nocapture figures`.
+//! Prints the cost of a task. Run it alone, with `--release -- --ignored --nocapture figures`.
 
 use crate::host::{Host, Task, hosts};
 use crate::support::{eventually, run, spec};
@@ -29,7 +29,7 @@ async fn figures() {
     }
 }
 
-/// Interleaved, so that a noisy machine is noisy for all of them.
+/// Interleaves the measurements, so that noise of the machine affects all of them alike.
 async fn one_after_the_other(host: &Host) {
     let mut times: [Vec<Duration>; 6] = Default::default();
     let sector = File::options().write(true).open(host.files.path().join("slots")).unwrap();
@@ -41,8 +41,8 @@ async fn one_after_the_other(host: &Host) {
         call.push(start.elapsed());
         ended(&task).await;
         echo.push(start.elapsed());
-        let said: f64 = task.stdout().trim().parse().unwrap();
-        begins.push(Duration::from_secs_f64(said) - wall);
+        let printed: f64 = task.stdout().trim().parse().unwrap();
+        begins.push(Duration::from_secs_f64(printed) - wall);
 
         let start = Instant::now();
         ended(&host.begin(spec("true")).await).await;
@@ -59,11 +59,11 @@ async fn one_after_the_other(host: &Host) {
     }
     let names = [
         "supervise() returns",
-        "bash is there and tells the time",
+        "bash runs and prints the time",
         "a task of echo is over",
         "a task of true is over",
-        "beside it: a command of true",
-        "beside it: one fdatasync of a sector",
+        "for comparison: a command of true",
+        "for comparison: one fdatasync of a sector",
     ];
     for (name, times) in names.iter().zip(&mut times) {
         println!("  {name:40} p50 {:?}", median(times));
@@ -101,7 +101,7 @@ async fn memory(host: &Host) {
     }
     let (mut pss, mut private) = (0, 0);
     for task in &tasks {
-        eventually("it has said something", || host.files.totals(task.n).stdout.total > 0).await;
+        eventually("it has printed something", || host.files.totals(task.n).stdout.total > 0).await;
         let pid = task.begun().await.pid;
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
         let field = |name: &str| -> u64 {
@@ -125,8 +125,8 @@ async fn memory(host: &Host) {
 }
 
 async fn flood(host: &Host) {
-    let asked = Spec { timeout: None, ..spec("head -c 2000000000 /dev/zero") };
-    let (record, task) = host.run(asked).await;
+    let flood = Spec { timeout: None, ..spec("head -c 2000000000 /dev/zero") };
+    let (record, task) = host.run(flood).await;
     assert_eq!(record.totals.stdout.total, 2_000_000_000);
     assert_eq!(task.stored(Stream::Stdout).bytes.len() as u64, task.max);
     println!("  2 GB of output: {:?}", record.wall);

@@ -1,4 +1,4 @@
-//! An executor with slots and a directory for tasks; tasks begun on it and looked at.
+//! An executor with slots and a directory for tasks, and the tasks begun on it.
 
 use crate::support::{BOTH, eventually, is_root, start};
 use agent_core::exec::{
@@ -23,7 +23,7 @@ pub(crate) struct TaskFiles {
     path: PathBuf,
     pub(crate) slots: Slots,
     pub(crate) dir: File,
-    /// Removes the folder at the end; `None`: it belongs to another process.
+    /// Removes the folder when dropped; `None`: the folder belongs to another process.
     _scratch: Option<Scratch>,
 }
 
@@ -67,7 +67,7 @@ impl TaskFiles {
         Source { dir: self.dir.as_fd(), n, stream, max }
     }
 
-    /// The record of a task, once the slot is free.
+    /// Waits until the slot is free and returns the record of the task.
     pub(crate) async fn record(&self, n: u64) -> Record {
         eventually("the slot is free", || !self.is_held(n)).await;
         match self.slot(n) {
@@ -88,7 +88,7 @@ pub(crate) struct Host {
     next: Cell<u64>,
 }
 
-/// A host for each way to hold a tree that this user can have.
+/// Starts a host for each way to hold a tree that this user can use.
 pub(crate) fn hosts(settings: &ExecSettings) -> impl Iterator<Item = Host> + use<> {
     let settings = settings.clone();
     let ways = BOTH.into_iter().filter(|trees| is_root() || *trees == Trees::Keeper);
@@ -108,7 +108,7 @@ impl Host {
         self.attempt_at(spec, 0).await
     }
 
-    /// One that is not to be started before a moment in milliseconds since 1970.
+    /// Begins a task that must not start before a moment, in milliseconds since 1970.
     pub(crate) async fn attempt_at(
         &self,
         spec: Spec,
@@ -149,7 +149,7 @@ pub(crate) struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Waits for the supervisor's end, takes its record, and gives back what the task lodged in.
+    /// Waits for the supervisor's end, takes its record, and gives back the task's lodging.
     pub(crate) async fn record(&self) -> Record {
         self.reaped().await;
         let record = self.host.files.record(self.n).await;
@@ -165,7 +165,7 @@ impl Task<'_> {
         eventually("the supervisor ends", || self.supervisor.reap().unwrap().is_some()).await;
     }
 
-    /// As the agent does when a task is over.
+    /// Gives back the lodging, as the agent does when a task is over.
     pub(crate) fn give_back(&self, left: Option<Leftovers>) {
         if let Some(lodging) = self.lodging.take() {
             lodging.give_back(left);

@@ -1,4 +1,4 @@
-//! The cgroups that tasks run in: which are used again.
+//! The cgroups of tasks, and which of them are reused.
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
@@ -11,7 +11,7 @@ fn host() -> Host {
 }
 
 #[tokio::test]
-async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
+async fn a_leaf_whose_processes_all_ended_by_themselves_is_reused() {
     if !needs_root() {
         return;
     }
@@ -26,7 +26,7 @@ async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
         .and_then(|name| name.to_str())
         .unwrap();
     assert!(second.stdout().contains(&format!("/{name}\n")), "{}: {}", name, second.stdout());
-    // At once, two are needed.
+    // Two tasks at once need two leaves.
     let (third, fourth) =
         (host.begin(spec("sleep 0.1")).await, host.begin(spec("sleep 0.1")).await);
     assert_eq!(third.leaf, first.leaf);
@@ -34,11 +34,11 @@ async fn a_leaf_in_which_all_has_ended_by_itself_holds_the_next_task() {
     third.record().await;
     fourth.record().await;
     host.executor.shutdown().await;
-    assert!(!first.leaf.as_ref().unwrap().exists(), "none is left behind");
+    assert!(!first.leaf.as_ref().unwrap().exists(), "no leaf is left");
 }
 
 #[tokio::test]
-async fn a_leaf_that_was_killed_is_not_used_again() {
+async fn a_leaf_that_was_killed_is_not_reused() {
     if !needs_root() {
         return;
     }
@@ -55,7 +55,7 @@ async fn a_leaf_that_was_killed_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_leaf_with_a_background_process_waits_until_that_is_gone() {
+async fn a_leaf_with_a_background_process_is_reused_once_the_process_is_gone() {
     if !needs_root() {
         return;
     }
@@ -64,12 +64,12 @@ async fn a_leaf_with_a_background_process_waits_until_that_is_gone() {
     let (_, first) = host.run(spec(&marker.script("sleep MARK > /dev/null 2>&1 & exit 0"))).await;
     let (_, second) = host.run(spec("true")).await;
     assert_ne!(first.leaf, second.leaf);
-    assert_eq!(marker.sleepers().len(), 1, "it is left alone");
+    assert_eq!(marker.sleepers().len(), 1, "the background process lives on");
     let cancelled = host.begin(spec("sleep 1000")).await;
     cancelled.begun().await;
     cancelled.cancel();
     assert_eq!(cancelled.record().await.end.unwrap(), CommandEnd::Cancelled);
-    assert_eq!(marker.sleepers().len(), 1, "and not killed with another task");
+    assert_eq!(marker.sleepers().len(), 1, "cancelling another task does not kill it");
     marker.kill();
     eventually("it is gone", || marker.sleepers().is_empty()).await;
     let (_, third) = host.run(spec("true")).await;

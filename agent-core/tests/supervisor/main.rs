@@ -1,8 +1,8 @@
-//! Tasks under their supervisors, as real processes, with and without cgroups: every case in both.
+//! Tasks and their supervisors as real processes; every test runs with and without cgroups.
 
 #![expect(clippy::disallowed_methods, reason = "the tests look at processes from outside")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles talk to their test")]
+#![expect(clippy::print_stdout, reason = "skipped tests say so, and roles report to their test")]
 
 mod deaths;
 mod figures;

@@ -1,4 +1,4 @@
-//! What a supervisor records of a command's end.
+//! The record that a supervisor makes of a command's end.
 
 use crate::host::{Host, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
@@ -20,7 +20,7 @@ async fn status_signal_and_core_flag_are_recorded() {
         ("ulimit -c 0; kill -SEGV $$", CommandEnd::Signaled { signal: 11, core: false }),
         ("exec >&- 2>&-; exit 4", CommandEnd::Exited(4)),
         ("cat; exit 5", CommandEnd::Exited(5)),
-        // What a command does to its parent is its own affair, but it cannot make it cancel others.
+        // A command may signal its parent, but that does not cancel it or other tasks.
         ("kill -HUP $PPID; kill -INT $PPID; exit 6", CommandEnd::Exited(6)),
     ];
     for host in hosts(&ExecSettings::default()) {
@@ -32,7 +32,7 @@ async fn status_signal_and_core_flag_are_recorded() {
 }
 
 #[tokio::test]
-async fn times_and_usage_are_those_of_the_command() {
+async fn the_record_has_the_times_and_usage_of_the_command() {
     for host in hosts(&ExecSettings::default()) {
         let now = || {
             u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
@@ -52,23 +52,23 @@ async fn times_and_usage_are_those_of_the_command() {
         assert_eq!(record.leftovers, Leftovers::Nothing);
         assert_eq!(record.totals.stdout.total, 0);
         let file = host.files.path().join(Stream::Stdout.file_name(task.n));
-        assert!(!file.exists(), "a task that says nothing has no file");
+        assert!(!file.exists(), "a task without output has no file");
         host.executor.shutdown().await;
     }
 }
 
-/// A task that waits for its moment comes first on the processor then; its command does not.
+/// A task that waits for its moment is then scheduled first; its command is not.
 #[tokio::test]
 async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process() {
     for host in hosts(&ExecSettings::default()) {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let moment = u64::try_from((now() + Duration::from_millis(300)).as_millis()).unwrap();
-        // Its niceness and its policy, 0 being SCHED_OTHER (proc_pid_stat(5)); the time, and its
-        // children's policy.
+        // The time; its priority, niceness and policy, 0 being SCHED_OTHER (proc_pid_stat(5)); and
+        // the policy of its shell.
         let cmd = "date +%s%3N; cut -d' ' -f18,19,40,41 /proc/self/stat; cut -d' ' -f41 /proc/$$/stat; tail -f /dev/null";
         let asked = Spec { timeout: Some(Duration::from_secs(1)), ..spec(cmd) };
         let task = host.attempt_at(asked, moment).await.unwrap();
-        assert!(task.begun().await.wall_ms >= moment, "it had begun before");
+        assert!(task.begun().await.wall_ms >= moment, "it began before its moment");
         let record = task.record().await;
         assert!(record.started_ms >= moment, "{} < {moment}", record.started_ms);
         assert_eq!(record.end.unwrap(), CommandEnd::TimedOut);
@@ -86,7 +86,7 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
     }
 }
 
-/// One that is cancelled while it waits is not run to its end.
+/// A task that is cancelled while it waits is not run to its end.
 #[tokio::test]
 async fn a_task_can_be_cancelled_before_its_moment() {
     for host in hosts(&ExecSettings::default()) {
@@ -104,7 +104,7 @@ async fn a_task_can_be_cancelled_before_its_moment() {
 }
 
 #[tokio::test]
-async fn input_environment_directory_and_umask_are_those_of_a_command() {
+async fn a_task_has_the_input_environment_directory_and_umask_of_a_command() {
     for host in hosts(&ExecSettings::default()) {
         let cmd = r#"read line; echo "$line $A $PWD $(umask) $(ls /proc/self/fd | wc -l) $(ps -o pgid= $$)""#;
         let asked = Spec {
@@ -129,11 +129,11 @@ async fn the_record_says_why_a_command_could_not_be_started() {
         let asked = Spec { cwd: Some("/no/such/directory".into()), ..spec("true") };
         let end = host.end(asked.clone()).await;
         assert_eq!(end, Err(StartFailure { stage: Stage::Directory, errno: libc_enoent() }));
-        let said = host
+        let explained = host
             .executor
             .explain(StartFailure { stage: Stage::Directory, errno: libc_enoent() }, &asked)
             .to_string();
-        assert!(said.contains("/no/such/directory"), "{said}");
+        assert!(explained.contains("/no/such/directory"), "{explained}");
         host.executor.reconfigure(ExecSettings {
             shell: "/no/such/shell".into(),
             ..ExecSettings::default()
@@ -149,7 +149,7 @@ fn libc_enoent() -> i32 {
 }
 
 #[tokio::test]
-async fn a_task_that_cannot_begin_is_rejected_at_once_and_leaves_nothing() {
+async fn a_task_that_cannot_begin_is_rejected_at_once_and_leaves_no_leaf() {
     for host in hosts(&ExecSettings::default()) {
         let stranger = Spec { user: Some("no-such-user".into()), ..spec("true") };
         assert!(matches!(host.executor.check(&stranger).await, Err(StartError::NoSuchUser(_))));
@@ -211,12 +211,12 @@ async fn two_tasks_at_once_do_not_affect_each_other() {
 }
 
 #[tokio::test]
-async fn a_supervisor_holds_what_it_needs_and_nothing_of_the_agents() {
+async fn a_supervisor_holds_only_the_descriptors_it_needs() {
     for host in hosts(&ExecSettings::default()) {
         let task =
             host.begin(Spec { separate_stderr: true, ..spec("echo begun; exec sleep 1000") }).await;
         let pid = task.begun().await.pid;
-        eventually("its output is there", || host.files.totals(task.n).stdout.total == 6).await;
+        eventually("its output is stored", || host.files.totals(task.n).stdout.total == 6).await;
         let mut open = descriptors(pid);
         open.sort();
         let path = |name: &str| host.files.path().join(name).display().to_string();
@@ -245,7 +245,7 @@ fn descriptors(pid: i32) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_supervisor_is_found_by_its_start_time_and_no_other_process_is() {
+async fn only_the_process_with_the_recorded_start_time_is_found_as_supervisor() {
     let mut both = hosts(&ExecSettings::default());
     let host: Host = both.next().unwrap();
     let task = host.begin(spec("exec sleep 1000")).await;

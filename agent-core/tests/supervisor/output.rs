@@ -1,4 +1,4 @@
-//! Output in bounded files, read while it is written.
+//! Output in bounded files, which can be read while they are written.
 
 use crate::host::hosts;
 use crate::roles;
@@ -27,7 +27,7 @@ async fn output_can_be_read_by_offset_while_the_command_runs() {
         assert_eq!(
             task.read(Stream::Stdout, 600).next,
             6,
-            "an offset beyond the end is brought back"
+            "an offset beyond the end becomes the end"
         );
         marker.kill();
         task.record().await;
@@ -66,16 +66,16 @@ async fn output_beyond_the_bound_keeps_head_and_tail_and_counts_everything() {
 }
 
 #[tokio::test]
-async fn a_reader_gets_no_wrong_byte_while_the_ring_goes_round() {
+async fn a_reader_gets_no_wrong_byte_while_the_ring_is_overwritten() {
     let line = |n: u64| format!("{n:07}\n").into_bytes();
     for host in hosts(&ExecSettings::default()) {
         for max in [1000, 100_000] {
             let cmd = "for i in {0..60}; do seq -f %07.0f $((i * 5000)) $((i * 5000 + 4999)); done";
             let task = host.begin(Spec { max_output: Some(max), ..spec(cmd) }).await;
             let (mut next, mut seen, mut jumps) = (0, 0, 0);
-            // However fast we read from then on, what was first is gone.
+            // However fast we read from now on, the first bytes are overwritten.
             let written = || host.files.totals(task.n).stdout.total;
-            eventually("the ring has gone round", || written() > 4 * max as u64).await;
+            eventually("the ring was overwritten", || written() > 4 * max as u64).await;
             while next < 61 * 5000 * 8 {
                 let part = task.read(Stream::Stdout, next);
                 jumps += u32::from(part.offset > next);
@@ -95,7 +95,7 @@ async fn a_reader_gets_no_wrong_byte_while_the_ring_goes_round() {
 }
 
 #[test]
-fn a_full_disk_costs_output_and_neither_the_command_nor_its_record() {
+fn a_full_disk_loses_output_but_neither_the_command_nor_its_record() {
     if !needs_root() {
         return;
     }
@@ -108,22 +108,22 @@ fn a_full_disk_costs_output_and_neither_the_command_nor_its_record() {
 }
 
 #[tokio::test]
-async fn a_background_child_that_holds_the_pipe_does_not_hold_back_the_record() {
+async fn a_background_child_that_holds_the_pipe_does_not_delay_the_record() {
     for host in hosts(&ExecSettings::default()) {
         let marker = Marker::new();
         let task = host.begin(spec(&marker.script("echo begun; sleep MARK & exit 9"))).await;
         task.reaped().await;
         let record = host.files.record(task.n).await;
         assert_eq!((record.end.unwrap(), &task.stdout()[..]), (CommandEnd::Exited(9), "begun\n"));
-        assert_eq!(marker.sleepers().len(), 1, "it is left alone");
+        assert_eq!(marker.sleepers().len(), 1, "the background child lives on");
         task.give_back(None);
         if let Some(leaf) = &task.leaf {
             host.executor.sweep_leaves(|_| false);
-            assert!(leaf.exists(), "it lives in it");
+            assert!(leaf.exists(), "the child is still in the leaf");
             marker.kill();
-            eventually("it is gone", || marker.sleepers().is_empty()).await;
+            eventually("the child is gone", || marker.sleepers().is_empty()).await;
             // The kernel may need a moment more than /proc to see it empty.
-            eventually("its leaf goes", || {
+            eventually("its leaf is removed", || {
                 host.executor.sweep_leaves(|_| false);
                 !leaf.exists()
             })

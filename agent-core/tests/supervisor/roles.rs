@@ -1,4 +1,4 @@
-//! Agents as processes of their own: to be killed, or with a disk of their own.
+//! Agents as processes of their own, which tests kill or give a disk of their own.
 
 use crate::host::{Host, TaskFiles};
 use crate::support::{DEADLINE, spec};
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Lines of a role that are meant for the test begin so; the harness prints others.
+/// The beginning of lines that a role prints for its test; the harness prints others.
 const SAID: &str = "ROLE SAYS ";
 
 fn command(role: &str, trees: Trees, state: &Path, script: &str) -> Command {
@@ -23,12 +23,12 @@ fn command(role: &str, trees: Trees, state: &Path, script: &str) -> Command {
     command
 }
 
-/// Starts a role that is to be killed.
+/// Starts a role that its test kills.
 pub(crate) fn begin(role: &str, trees: Trees, state: &Path, script: &str) -> Child {
     command(role, trees, state, script).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// Plays a role whose state directory is a file system of 1 MiB: what it said.
+/// Plays a role with a state directory of 1 MiB and returns the lines for its test.
 pub(crate) fn play_on_full_disk(role: &str, trees: Trees) -> String {
     let files = TaskFiles::new();
     let inner = command(role, trees, files.path(), "");
@@ -60,7 +60,7 @@ pub(crate) fn own_cgroup() -> PathBuf {
 }
 
 #[tokio::test]
-#[ignore = "not a test: the process that others start as their agent"]
+#[ignore = "not a test: the process that tests start as their agent"]
 async fn agent_process() {
     let Ok(role) = std::env::var("ROLE") else { return };
     let trees =
@@ -74,19 +74,19 @@ async fn agent_process() {
     }
 }
 
-fn say(what: impl std::fmt::Display) {
-    println!("{SAID}{what}");
+fn say(line: impl std::fmt::Display) {
+    println!("{SAID}{line}");
 }
 
-/// Two tasks; then it waits to be killed.
+/// Begins two tasks, then waits to be killed.
 async fn tasks(host: &Host, script: &str) {
     let _both = [host.begin(spec(script)).await, host.begin(spec(script)).await];
     tokio::time::sleep(DEADLINE * 3).await;
 }
 
 async fn full_disk(host: &Host) {
-    let asked = Spec { max_output: Some(8 << 20), ..spec("yes 123456789 | head -c 3000000") };
-    let (record, task) = host.run(asked).await;
+    let big = Spec { max_output: Some(8 << 20), ..spec("yes 123456789 | head -c 3000000") };
+    let (record, task) = host.run(big).await;
     let extent = record.totals.stdout;
     let kept = task.stored(Stream::Stdout).bytes;
     let line = b"123456789\n".iter().cycle();

@@ -1,4 +1,4 @@
-//! The end by time-out and cancelling: nothing of the tree is left.
+//! Time-out and cancellation leave no process of the tree.
 
 use crate::host::hosts;
 use crate::roles;
@@ -26,7 +26,7 @@ const SCRIPTS: [(&str, &str); 10] = [
     ("many", "echo begun; for ((i = 0; i < 200; i++)); do setsid sleep MARK & done; wait"),
     (
         "bomb",
-        // As fast as it can, but not without bound: a test is not to take the host down.
+        // As fast as it can, but bounded: a test must not take the host down.
         "trap '' TERM; echo begun; bomb() { for ((i = 0; i < 2000; i++)); do setsid sleep MARK & done; wait; }; bomb & bomb & wait",
     ),
 ];
@@ -36,7 +36,7 @@ fn settings() -> ExecSettings {
 }
 
 #[tokio::test]
-async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
+async fn a_time_out_leaves_no_process_and_keeps_the_output_so_far() {
     for host in hosts(&settings()) {
         for (name, script) in SCRIPTS {
             let marker = Marker::new();
@@ -49,7 +49,7 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
                 host.trees
             );
             assert!(record.wall >= Duration::from_millis(400));
-            // On a busy host its time may be over before it says anything.
+            // On a busy host the time-out may come before it prints anything.
             let stdout = task.stdout();
             assert!(
                 stdout.is_empty() || stdout.starts_with("begun\n"),
@@ -64,7 +64,7 @@ async fn a_time_out_leaves_no_process_behind_and_keeps_the_output_so_far() {
 }
 
 #[tokio::test]
-async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
+async fn root_privileges_do_not_let_a_process_escape_its_tree() {
     if !needs_root() {
         return;
     }
@@ -103,7 +103,7 @@ async fn no_privilege_of_root_helps_a_process_out_of_its_tree() {
     }
 }
 
-/// The list of processes of a cgroup that no task is in.
+/// Returns `cgroup.procs` of a cgroup without tasks.
 fn elsewhere() -> String {
     let own = roles::own_cgroup().join("cgroup.procs");
     own.to_str().map(str::to_owned).unwrap_or_default()
@@ -127,7 +127,7 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
             );
             assert_eq!(marker.sleepers(), Vec::<i32>::new(), "{:?}: {name}", host.trees);
         }
-        // Before it could even begin.
+        // Cancelled before it could begin.
         let task = host.begin(Spec { timeout: None, ..spec("sleep 1000") }).await;
         task.cancel();
         assert_eq!(task.record().await.end.unwrap(), CommandEnd::Cancelled);
@@ -136,7 +136,7 @@ async fn sigterm_to_the_supervisor_cancels_at_once() {
 }
 
 #[tokio::test]
-async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
+async fn a_tree_that_ends_on_sigterm_is_recorded_before_the_grace_is_over() {
     let grace = Duration::from_secs(60);
     for host in hosts(&ExecSettings { grace, ..ExecSettings::default() }) {
         let start = Instant::now();
@@ -155,7 +155,7 @@ async fn a_tree_that_ends_when_asked_is_recorded_before_the_grace_is_over() {
 }
 
 #[tokio::test]
-async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
+async fn a_flood_from_a_background_child_does_not_delay_the_record() {
     for host in hosts(&settings()) {
         let marker = Marker::new();
         let script = marker.script("bash -c 'yes; :' flood-MARK & sleep 0.1; exit 3");
@@ -168,7 +168,7 @@ async fn a_flood_of_a_background_child_does_not_hold_back_the_record() {
         eventually("the flood has ended by SIGPIPE", || !flood()).await;
         task.give_back(None);
         let left = || task.leaf.as_ref().is_some_and(|leaf| leaf.exists());
-        eventually("its leaf goes", || {
+        eventually("its leaf is removed", || {
             host.executor.sweep_leaves(|_| false);
             !left()
         })
@@ -183,7 +183,7 @@ fn has_argument(pid: i32, argument: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_flood_of_output_holds_up_no_time_out() {
+async fn a_flood_of_output_does_not_delay_the_time_out() {
     for host in hosts(&settings()) {
         let timeout = Some(Duration::from_millis(300));
         let asked = Spec {

@@ -1,10 +1,10 @@
-//! Crontabs as operators write them, whole and broken.
+//! Crontabs as operators write them, valid and broken.
 
 use agent_cron::crontab::{
     self, Crontab, Form, MAX_ENTRIES, MAX_LINE, MAX_PROBLEMS, MAX_VARIABLES, When,
 };
 
-/// A file of the system form with everything that may stand in one.
+/// A file of the system form with every kind of line.
 const SYSTEM: &str = "\
 # m h dom mon dow user command
 SHELL=/bin/bash
@@ -23,8 +23,8 @@ PATH=/opt/bin
 CRON_TZ=America/New_York 0 9 * * * root newyork
 ";
 
-/// `line when user zone [variables] command`, an entry a line.
-fn summary(crontab: &Crontab) -> Vec<String> {
+/// Returns each entry as `line when user zone [variables] command`.
+fn entries(crontab: &Crontab) -> Vec<String> {
     let entries = crontab.entries.iter();
     entries
         .map(|entry| {
@@ -57,7 +57,7 @@ fn warnings(crontab: &Crontab) -> Vec<String> {
 fn a_system_file_is_read_line_by_line() {
     let crontab = crontab::parse(SYSTEM.as_bytes(), Form::System);
     assert_eq!(
-        summary(&crontab),
+        entries(&crontab),
         [
             "6 | 0 0 * * * * | root | - | SHELL,PATH,MAILTO | echo hi",
             "7 | */10 * * * * * | root | - | SHELL,PATH,MAILTO | echo  'two  blanks '",
@@ -70,14 +70,14 @@ fn a_system_file_is_read_line_by_line() {
         ]
     );
     assert_eq!(problems(&crontab), [""; 0]);
-    // Lines 12 and 14 are what changes.
+    // The assignments in lines 12 and 14 change it.
     assert_eq!(crontab.entries[6].environment.value("PATH"), Some("/usr/bin:/bin"));
     assert_eq!(crontab.entries[7].environment.value("PATH"), Some("/opt/bin"));
     assert_eq!(crontab.entries[0].environment.value("MAILTO"), Some(""));
 }
 
 #[test]
-fn the_seeds_second_list_runs_as_the_user_named_above_it() {
+fn a_users_list_runs_as_the_user_named_above_it() {
     let text = "\
 CRON_USER=root
 */10 * * * *     echo \"Ten minutes ago.\" >> /tmp/foo.txt
@@ -95,15 +95,15 @@ CRON_USER=root
         assert_eq!(crontab.entries[0].environment.iter().count(), 0);
     }
     let crontab = crontab::parse(b"0 6 * * * echo x", Form::User("nobody"));
-    assert_eq!(summary(&crontab), ["1 | 0 0 6 * * * | nobody | - |  | echo x"]);
+    assert_eq!(entries(&crontab), ["1 | 0 0 6 * * * | nobody | - |  | echo x"]);
 }
 
 #[test]
-fn six_fields_are_taken_where_five_would_do_and_that_is_told() {
-    let told_of = |line: &str, form| {
+fn six_fields_are_accepted_where_five_would_do_with_a_warning() {
+    let entry_of = |line: &str, form| {
         let crontab = crontab::parse(line.as_bytes(), form);
         assert_eq!(problems(&crontab), [""; 0], "{line}");
-        (summary(&crontab).remove(0), crontab.warnings.len())
+        (entries(&crontab).remove(0), crontab.warnings.len())
     };
     let table = [
         ("0 0 * * * mon root x", Form::System, "1 | 0 0 * * * MON | root | - |  | x", 1),
@@ -118,12 +118,12 @@ fn six_fields_are_taken_where_five_would_do_and_that_is_told() {
         ("0 0 25 1 * 1 x", Form::User("u"), "1 | 0 0 0 25 JAN * | u | - |  | 1 x", 0),
     ];
     for (line, form, wanted, warnings) in table {
-        assert_eq!(told_of(line, form), (wanted.to_owned(), warnings), "{line}");
+        assert_eq!(entry_of(line, form), (wanted.to_owned(), warnings), "{line}");
     }
 }
 
 #[test]
-fn a_broken_line_is_told_with_its_place_and_the_others_run() {
+fn a_broken_line_is_reported_with_its_position_and_the_others_run() {
     let table: [(&[u8], &str); 20] = [
         (b"0 6 * * root x", "line 2, column"),
         (b"0 6 * *", "five or six fields"),
@@ -153,10 +153,10 @@ fn a_broken_line_is_told_with_its_place_and_the_others_run() {
         let shown = String::from_utf8_lossy(line);
         assert_eq!(commands, ["first", "last"], "{shown}");
         assert_eq!(crontab.problems.len(), 1, "{shown}: {:?}", crontab.problems);
-        let problem = crontab.problems[0].to_string();
+        let message = crontab.problems[0].to_string();
         assert!(
-            problem.contains(wanted) && problem.starts_with("line 2, column "),
-            "{shown}: {problem}"
+            message.contains(wanted) && message.starts_with("line 2, column "),
+            "{shown}: {message}"
         );
     }
 }
@@ -167,7 +167,7 @@ fn line_ends_and_blanks_do_not_matter() {
         b"\r\n \t# comment\r\nA=b\r\n  0  6 *\t* * \t root \t echo  x \r\n\n0 7 * * * root y";
     let crontab = crontab::parse(text, Form::System);
     assert_eq!(
-        summary(&crontab),
+        entries(&crontab),
         ["4 | 0 0 6 * * * | root | - | A | echo  x ", "6 | 0 0 7 * * * | root | - | A | y"]
     );
     assert_eq!(crontab.entries[0].environment.value("A"), Some("b"));
@@ -175,7 +175,7 @@ fn line_ends_and_blanks_do_not_matter() {
 }
 
 #[test]
-fn mail_is_not_sent_and_that_is_told_once() {
+fn mail_is_not_sent_and_one_warning_says_so() {
     let crontab =
         crontab::parse(b"MAILTO=\"\"\nMAILTO=a\n0 6 * * * root x\nMAILTO=b\n", Form::System);
     let [warning] = &warnings(&crontab)[..] else { panic!("{:?}", crontab.warnings) };
@@ -184,7 +184,7 @@ fn mail_is_not_sent_and_that_is_told_once() {
 }
 
 #[test]
-fn the_user_of_an_entry_cannot_be_renamed_by_a_variable() {
+fn a_variable_cannot_rename_the_user_of_an_entry() {
     let crontab =
         crontab::parse(b"LOGNAME=other\nUSER=other\nHOME=/h\n0 6 * * * root x\n", Form::System);
     assert_eq!(crontab.warnings.len(), 2);
@@ -192,7 +192,7 @@ fn the_user_of_an_entry_cannot_be_renamed_by_a_variable() {
 }
 
 #[test]
-fn nothing_runs_as_a_user_whose_name_is_none() {
+fn an_entry_with_an_invalid_user_name_is_rejected() {
     let crontab = crontab::parse(b"CRON_USER=0\n0 6 * * * x\n0 7 * * * root y\n", Form::System);
     assert!(crontab.entries.is_empty());
     assert_eq!(crontab.problems.len(), 3);
@@ -206,7 +206,7 @@ fn values_of_variables_are_not_in_debug_output() {
 }
 
 #[test]
-fn everything_that_grows_has_its_end() {
+fn everything_that_grows_is_bounded() {
     let long =
         [b"0 6 * * * root ".to_vec(), vec![b'x'; MAX_LINE], b"\n0 7 * * * root y\n".to_vec()]
             .concat();
@@ -239,7 +239,7 @@ fn everything_that_grows_has_its_end() {
 }
 
 #[test]
-fn one_line_is_an_entry_of_the_system_form() {
+fn a_single_line_is_an_entry_of_the_system_form() {
     let entry = crontab::line("*/10 * * * * root cmd  a ").unwrap();
     let When::At(expression) = &entry.when else { panic!("{:?}", entry.when) };
     assert_eq!(expression.to_string(), "0 */10 * * * *");

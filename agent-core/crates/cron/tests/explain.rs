@@ -1,4 +1,4 @@
-//! Sentences: the explanations that operators read, and that they are true.
+//! Explanations: their wording, and that they are true.
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -7,7 +7,7 @@ use agent_cron::Expression;
 use oracle::{Oracle, Random};
 use std::collections::BTreeSet;
 
-/// Each is read out and judged as an operator would.
+/// A person has read each explanation as an operator would.
 const SENTENCES: &[(&str, &str)] = &[
     ("0 0 * * * *", "every hour on the hour"),
     ("*/10 * * * * *", "every ten seconds"),
@@ -161,13 +161,13 @@ const SENTENCES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn schedules_are_told_in_words() {
+fn schedules_are_explained_in_words() {
     let mut wrong = String::new();
     for (text, wanted) in SENTENCES {
-        let explained =
+        let sentence =
             Expression::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).explain();
-        if explained != *wanted {
-            wrong += &format!("    ({text:?}, {explained:?}),\n");
+        if sentence != *wanted {
+            wrong += &format!("    ({text:?}, {sentence:?}),\n");
         }
     }
     assert!(wrong.is_empty(), "these differ:\n{wrong}");
@@ -180,35 +180,35 @@ fn a_sentence_names_the_times_at_which_it_runs_and_no_others() {
     for _ in 0..4000 {
         let time = random.time_of_day();
         let text = format!("{time} * * *");
-        let explained = Expression::parse(&text).unwrap().explain();
+        let sentence = Expression::parse(&text).unwrap().explain();
         let oracle = Oracle::parse(&text).unwrap();
         let wanted: BTreeSet<i64> = oracle.times(0, 86_400).collect();
         let shape =
-            usize::from(explained.contains(" of ")) + 2 * usize::from(explained.contains(" from "));
+            usize::from(sentence.contains(" of ")) + 2 * usize::from(sentence.contains(" from "));
         shapes[shape] += 1;
-        assert_eq!(read(&explained), wanted, "{text}: {explained}");
+        assert_eq!(read(&sentence), wanted, "{text}: {sentence}");
     }
     assert!(shapes[..3].iter().all(|&count| count > 50), "{shapes:?}");
 }
 
-/// What a sentence without restrictions of days says, as seconds of a day.
+/// Reads a sentence without restrictions of days; returns seconds of a day.
 fn read(sentence: &str) -> BTreeSet<i64> {
-    let explained = sentence.strip_suffix(" every day").unwrap_or(sentence);
-    if let Some((step, ends)) = explained.split_once(" from ") {
+    let sentence = sentence.strip_suffix(" every day").unwrap_or(sentence);
+    if let Some((step, ends)) = sentence.split_once(" from ") {
         let (first, last) = ends.split_once(" to ").expect("from and to");
         let step = interval(step.strip_suffix(" on the hour").unwrap_or(step));
         let (first, last) = (clock(first), clock(last));
         assert_eq!((last - first) % step, 0, "{sentence}");
         return (first..=last).step_by(usize::try_from(step).expect("a number")).collect();
     }
-    if let Some(list) = explained.strip_prefix("at ")
+    if let Some(list) = sentence.strip_prefix("at ")
         && list.as_bytes()[0].is_ascii_digit()
     {
         return items(list).map(clock).collect();
     }
     let all = |end: i64| (0..end).collect::<Vec<_>>();
     let (mut seconds, mut minutes, mut hours) = (vec![0], all(60), all(24));
-    for part in explained
+    for part in sentence
         .split(" of ")
         .flat_map(|part| part.split(", second ").map(move |piece| (part, piece)))
     {

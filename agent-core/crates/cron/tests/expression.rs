@@ -1,4 +1,4 @@
-//! Expressions: rejections and their messages, printing, warnings.
+//! Expressions: rejections and their messages, the canonical text, and warnings.
 
 #[allow(dead_code, unused_imports, reason = "each test uses a part")]
 mod oracle;
@@ -7,11 +7,11 @@ use agent_cron::{Error, Expression, Warning};
 use oracle::{Oracle, Random};
 use proptest::prelude::*;
 
-/// The largest text: rule 1.
+/// The longest text (rule 1).
 const MAX_LEN: usize = 1024;
 
 #[test]
-fn an_error_names_the_place_and_what_would_be_right() {
+fn an_error_names_the_position_and_the_valid_values() {
     let table = [
         ("60 * * * * *", 0, "\"60\" at column 1: second must be 0–59"),
         ("0 0 24 * * *", 4, "\"24\" at column 5: hour must be 0–23"),
@@ -97,7 +97,7 @@ fn an_error_names_the_place_and_what_would_be_right() {
 }
 
 #[test]
-fn an_error_is_short_however_long_the_text() {
+fn an_error_is_short_even_for_a_long_text() {
     for text in [
         "x".repeat(MAX_LEN),
         "x".repeat(MAX_LEN + 1),
@@ -144,7 +144,7 @@ fn the_canonical_text_is_sorted_and_keeps_its_stars() {
 }
 
 #[test]
-fn what_is_rarely_meant_is_warned_of() {
+fn expressions_that_are_rarely_intended_get_a_warning() {
     use Warning::{LastDayOfWeek, StepMeetsRestriction};
     let table: [(&str, &[Warning]); 9] = [
         ("0 0 0 ? * L", &[LastDayOfWeek]),

@@ -1,4 +1,4 @@
-//! The crate against trying all: random expressions, zones, calendars and instants.
+//! Compares the crate with brute force: random expressions, zones, calendars and instants.
 //!
 //! `make cron-soak` runs it at length. `BASICAGENT_CRON_SOAK_TRIPLES` says how many (expression,
 //! zone, instant) triples, `BASICAGENT_CRON_SOAK_SEED` repeats a run, whatever the number of
@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
-/// Triples of an ordinary test run: a few seconds, unoptimised.
+/// Triples of an ordinary test run: a few seconds without optimization.
 const TRIPLES: u64 = 30_000;
-/// Triples of one expression.
+/// Triples for each expression.
 const OF_ONE: u64 = 8;
-/// Expressions that are drawn from one seed.
+/// Expressions drawn from one seed.
 const CHUNK: u64 = 250;
-/// The most differences that are printed; further ones are counted.
-const TOLD: u64 = 20;
+/// Differences that are printed; later ones are only counted.
+const MAX_PRINTED: u64 = 20;
 
-/// What all threads share, made once.
+/// The inputs that all threads share.
 struct World {
     zones: Vec<(&'static str, Changes, Zone)>,
     calendars: Vec<(Vec<i64>, Arc<Calendar>)>,
@@ -36,8 +36,8 @@ struct World {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what a soak is run for")]
-fn next_and_prev_are_what_trying_all_finds() {
+#[expect(clippy::print_stdout, reason = "the purpose of a soak")]
+fn next_and_prev_equal_brute_force() {
     let setting = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let number = |name: &str| {
         setting(name).map(|value| value.parse().unwrap_or_else(|_| panic!("{name}: a number")))
@@ -144,7 +144,7 @@ impl World {
             let (days, calendar) =
                 if with_calendar { (&days[..], Some(calendar)) } else { (&[][..], None) };
             let instant = random.instant(changes);
-            // What is printed means the same: asked in turn.
+            // The canonical text means the same: the two take turns.
             let asked = if turn % 2 == 0 { expression } else { printed };
             let schedule = Schedule::new(asked, zone, calendar);
             let wanted =
@@ -182,9 +182,9 @@ impl World {
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "read by whoever repeats it")]
+    #[expect(clippy::print_stdout, reason = "for the person who repeats the run")]
     fn differ(&self, difference: &str) {
-        if self.differences.fetch_add(1, Ordering::Relaxed) < TOLD {
+        if self.differences.fetch_add(1, Ordering::Relaxed) < MAX_PRINTED {
             println!("{difference}");
         }
     }

@@ -141,7 +141,7 @@ pub fn each_shadow<E: From<io::Error>>(
     )
 }
 
-/// Looks up the user of this name and returns what `found` makes of it; `None` without such a user.
+/// Looks up the user of this name and returns the result of `found`; `None` without such a user.
 ///
 /// # Errors
 /// NSS's own, such as an unreachable directory server.

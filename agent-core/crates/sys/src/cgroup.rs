@@ -48,7 +48,7 @@ pub fn terminate(dir: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills every process in the cgroup and below, also those that fork meanwhile.
+/// Kills every process in the cgroup and below, including processes that fork meanwhile.
 ///
 /// # Errors
 /// The cgroup is gone, or the kernel is older than `cgroup.kill` (Linux 5.14).
@@ -83,7 +83,7 @@ pub fn is_empty(events: impl AsFd) -> io::Result<bool> {
 pub fn await_empty(dir: impl AsFd, within: Duration) -> io::Result<bool> {
     let events = events(dir)?;
     let deadline = Instant::now() + within;
-    // Each reading arms the next notice (kernfs: poll reports what came after the last read).
+    // Each reading arms the next notice (kernfs: poll reports changes after the last read).
     while !is_empty(&events)? {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);

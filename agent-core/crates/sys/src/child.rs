@@ -187,7 +187,7 @@ pub(crate) fn report(failures: RawFd, id: u64, StartFailure { stage, errno }: St
     unsafe { libc::write(failures, bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// Takes the steps in order; returns only with the one that failed.
+/// Takes the steps in order; returns only the step that failed.
 fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) -> (Stage, i32) {
     for procs in &launch.joins {
         // 0 means the writing process itself (the kernel's admin-guide/cgroup-v1).

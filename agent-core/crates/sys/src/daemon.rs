@@ -111,7 +111,7 @@ pub fn supervised(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(prepare) }
 }
 
-/// Sets one signal's action to the default; fails for those that cannot be set.
+/// Sets one signal's action to the default; fails for a signal whose action cannot be set.
 fn default_action(signal: i32) -> io::Result<()> {
     // SAFETY: signal(2) with SIG_DFL installs no code to run, so its one condition, a handler that
     // is async-signal-safe, holds of itself; a bad number makes it answer EINVAL.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "what becomes of a Command is what is tested")]
+    #[expect(clippy::disallowed_methods, reason = "the test checks the child of a Command")]
     fn a_supervised_child_starts_with_no_signal_blocked_or_ignored() {
         let script = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
         let output = thread::spawn(move || {

@@ -43,7 +43,7 @@ pub enum StopReason {
     Cancelled,
 }
 
-/// What a process and the children it waited for used (getrusage(2)).
+/// The resources that a process and the children it waited for used (getrusage(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Processor time in user mode, to the microsecond.
@@ -54,12 +54,12 @@ pub struct Usage {
     pub max_rss_kib: u64,
 }
 
-/// The end of a process, and what it used.
+/// The end of a process, and the resources it used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessEnd {
     /// How it ended.
     pub exit: Exit,
-    /// What it used.
+    /// The resources it used.
     pub usage: Usage,
 }
 
@@ -115,7 +115,7 @@ impl ProcessEnd {
         bytes
     }
 
-    /// Reads what [`ProcessEnd::to_bytes`] wrote; `None` for anything else.
+    /// Reads the bytes of [`ProcessEnd::to_bytes`]; `None` for any others.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;

@@ -4,7 +4,7 @@
 //! The zygote clones it as a child of the agent. It is a subreaper: a process that the command
 //! leaves orphaned becomes the keeper's child, so nothing the command started gets out of reach. It
 //! reports to the agent how the command ended. On the agent's order, or when the agent is gone, it
-//! ends everything below itself; when to order what is the agent's decision ([`crate::ending`]).
+//! ends everything below itself; the agent decides when to send which order ([`crate::ending`]).
 //! After a normal end it leaves background children alone and exits.
 
 #![expect(

@@ -34,10 +34,10 @@ const REPLY: usize = 12;
 /// The most replies in one packet, each with its descriptor.
 const TOGETHER: usize = packet::MAX_FDS;
 
-/// What a zygote has to clean up once the agent is gone.
+/// The trees and cgroups that a zygote cleans up once the agent is gone.
 #[derive(Debug)]
 pub struct Orphaned {
-    /// The trees that nobody times out any more.
+    /// The trees whose time-outs nobody enforces any more.
     pub running: Running,
     /// The directory of their cgroups, where there is one.
     pub cgroups: Option<OwnedFd>,
@@ -47,8 +47,7 @@ pub struct Orphaned {
 /// output the pipe for `StartFailure`s. `nofile`: the soft limit of open files for commands.
 ///
 /// # Errors
-/// Standard input is not such a socket, or a packet on it is not what [`hello`] or [`request`]
-/// sends.
+/// Standard input is not such a socket, or a packet on it is not from [`hello`] or [`request`].
 pub fn serve(nofile: u64) -> io::Result<Orphaned> {
     let (socket, failures) = settle(nofile)?;
     let mut buffer = vec![0; launch::MAX_PACKET];

@@ -135,7 +135,7 @@ impl Controllers {
     }
 }
 
-/// Enables the controllers for the leaves below `root`; returns those that could be enabled.
+/// Enables the controllers for the leaves below `root`; returns the controllers it could enable.
 fn enable(root: &Path) -> Vec<Controller> {
     let offered = |controller: &Controller| {
         let list = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();

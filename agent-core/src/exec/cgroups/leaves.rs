@@ -161,7 +161,7 @@ impl CommandLeaf {
         cgroup::terminate(&self.leaf().dir)
     }
 
-    /// Kills every process in the leaf and below, also those that fork meanwhile.
+    /// Kills every process in the leaf and below, including processes that fork meanwhile.
     pub(crate) fn kill(&self) -> io::Result<()> {
         self.is_spent.store(true, Ordering::Relaxed);
         cgroup::kill(&self.leaf().dir)
@@ -171,7 +171,7 @@ impl CommandLeaf {
     pub(crate) async fn empty(&self) -> io::Result<()> {
         let events = cgroup::events(&self.leaf().dir)?;
         let events = readiness::watch(events, Interest::PRIORITY)?;
-        // Each reading arms the next notice (kernfs: poll reports what came after the last read).
+        // Each reading arms the next notice (kernfs: poll reports changes after the last read).
         while !cgroup::is_empty(events.get_ref())? {
             events.ready(Interest::PRIORITY).await?.clear_ready();
         }
@@ -207,9 +207,9 @@ impl TaskLeaf {
         self.leaf().dir.as_fd()
     }
 
-    /// Gives it back when its task is over, with what is left of the task; `None`: some of it was
-    /// killed, or may have been, or it has limits. Such a leaf is removed, now or by a
-    /// [sweep](Leaves::sweep_tasks).
+    /// Gives the leaf back when its task is over, with the processes left of the task; `None`: some
+    /// of them were killed, or may have been, or the leaf has limits. Such a leaf is removed, now
+    /// or by a [sweep](Leaves::sweep_tasks).
     pub(crate) fn give_back(mut self, leftovers: Option<Leftovers>) {
         let Some(leaf) = self.leaf.take() else { return };
         let condition = match leftovers {

@@ -41,14 +41,14 @@ pub(crate) struct Leaf {
     known_empty: bool,
 }
 
-/// What the last user of a leaf knows of it.
+/// The condition in which the last user left a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// No process is left in it.
     Empty,
     /// Background processes may live on in it.
     Unknown,
-    /// It was killed, or may have been, or has limits: it is not used again.
+    /// It was killed, or may have been, or has limits: it is not reused.
     Spent,
 }
 

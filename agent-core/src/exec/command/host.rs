@@ -1,5 +1,4 @@
-//! What every command and task of this agent runs on: the host's accounts, its cgroups, and the
-//! zygote.
+//! The host as commands and tasks use it: its accounts, its cgroups, and the zygote.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use crate::exec::cgroups::controllers::Controllers;
 use crate::exec::cgroups::leaves::Leaves;
 use crate::exec::zygote::spawner::Spawner;
 
-/// What every command and task of this agent runs on.
+/// The parts of the host that every command and task of this agent shares.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) accounts: Accounts,

@@ -21,7 +21,8 @@ pub struct Outcome {
     pub wall: Duration,
     /// Whether the kernel killed one of its processes because its memory limit was reached.
     pub killed_for_memory: bool,
-    /// What it used; `None` when it did not end within the time a kill may take, or never began.
+    /// The resources it used; `None` when it did not end within the time a kill may take, or never
+    /// began.
     pub usage: Option<Usage>,
 }
 

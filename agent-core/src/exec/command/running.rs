@@ -1,14 +1,16 @@
 //! A command on its way from its place to its outcome.
 //!
-//! Each runs as a tokio task of its own: the outcome goes out as soon as it is known, and what is
-//! left to reap is reaped after that. The executor owns the task.
+//! Each runs as a tokio task of its own: it sends the outcome as soon as it is known, and reaps the
+//! remaining processes after that. The executor owns the task.
 
 use std::future;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sys::FailureReport;
-use agent_sys::end::{CommandEnd, Exit, StopReason};
+use agent_sys::end::{CommandEnd, Exit, ProcessEnd, StopReason};
 use agent_sys::ending::{Ending, Event, KILL_BOUND, Step};
 use log::warn;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,7 +41,7 @@ pub(crate) struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Runs it, sends its outcome, and reaps what is left.
+    /// Runs the command, sends its outcome, and reaps its remaining processes.
     pub(crate) async fn run(self) {
         let Self { host, settings, spec, reader, id, cancelled, shutdown, outcome } = self;
         let began = Began::now();
@@ -47,7 +49,7 @@ impl RunningCommand {
         let account = tokio::select! {
             biased;
             event = &mut stop => {
-                let end = if event == Event::TimeUp { CommandEnd::TimedOut } else { CommandEnd::Cancelled };
+                let end = end_before_start(event);
                 let _ = outcome.send(Ok(Outcome::without_output(end, began)));
                 return;
             }
@@ -67,16 +69,7 @@ impl RunningCommand {
             }
         };
 
-        let first = streams
-            .drain_during(async {
-                tokio::select! {
-                    biased;
-                    ended = process.ended() => ended.map(Ok),
-                    event = &mut stop => Ok(Err(event)),
-                }
-            })
-            .await;
-        let event = match first {
+        let event = match ended_or_stopped(&mut process, &mut streams, stop.as_mut()).await {
             Ok(Ok(ended)) => {
                 if ended.exit == Exit::Exited(FailureReport::STATUS)
                     && let Some(failure) = host.spawner.failure(id)
@@ -100,20 +93,11 @@ impl RunningCommand {
             }
         };
         let (stopped, is_gone) = end(&mut process, &mut streams, event, settings.grace, id).await;
-        if stopped.is_some() && !is_gone {
-            warn!("command {id}: some of its killed processes still exist after {KILL_BOUND:?}");
-        }
         let process_end = if is_gone { process.ended().await.ok() } else { None };
-        let how = match (stopped, process_end) {
-            (Some(reason), _) => reason.into(),
-            (None, Some(ended)) => ended.exit.into(),
-            // Not reached: a command that was not stopped has ended.
-            (None, None) => CommandEnd::Cancelled,
-        };
         let (stdout, stderr) = streams.finish();
         // Nobody may want it any more; then this fails.
         let _ = outcome.send(Ok(Outcome {
-            end: how,
+            end: command_end(stopped, process_end),
             stdout,
             stderr,
             started: began.wall,
@@ -121,13 +105,46 @@ impl RunningCommand {
             killed_for_memory: limited.killed_for_memory(),
             usage: process_end.map(|ended| ended.usage),
         }));
-        let done = match process_end {
-            Some(_) => process.release().await,
-            None => process.gone().await,
-        };
-        if let Err(error) = done {
-            warn!("command {id}: cannot reap its processes: {error}");
+        reap(process, process_end.is_some(), id).await;
+    }
+}
+
+/// Returns the end of a command that `event` stopped before it was started.
+fn end_before_start(event: Event) -> CommandEnd {
+    if event == Event::TimeUp { CommandEnd::TimedOut } else { CommandEnd::Cancelled }
+}
+
+/// Reads output until the command ends by itself, or until `stop` returns its event.
+async fn ended_or_stopped(
+    process: &mut Process,
+    streams: &mut Streams,
+    stop: Pin<&mut impl Future<Output = Event>>,
+) -> io::Result<Result<ProcessEnd, Event>> {
+    let first = async {
+        tokio::select! {
+            biased;
+            ended = process.ended() => ended.map(Ok),
+            event = stop => Ok(Err(event)),
         }
+    };
+    streams.drain_during(first).await
+}
+
+/// Returns how a command ended, given why it was stopped, if it was, and the end of its process.
+fn command_end(stopped: Option<StopReason>, process_end: Option<ProcessEnd>) -> CommandEnd {
+    match (stopped, process_end) {
+        (Some(reason), _) => reason.into(),
+        (None, Some(ended)) => ended.exit.into(),
+        // Not reached: a command that was not stopped has ended.
+        (None, None) => CommandEnd::Cancelled,
+    }
+}
+
+/// Reaps the processes of a command whose outcome was sent.
+async fn reap(mut process: Process, has_ended: bool, id: u64) {
+    let reaped = if has_ended { process.release().await } else { process.gone().await };
+    if let Err(error) = reaped {
+        warn!("command {id}: cannot reap its processes: {error}");
     }
 }
 
@@ -167,7 +184,7 @@ async fn end(
     let mut step = ending.on(first);
     loop {
         let event = match step {
-            Step::Wait | Step::Finish => return (ending.stopped(), is_gone),
+            Step::Wait | Step::Finish => break,
             // A step that fails is made up for by the next; the last wait tells whether it worked.
             Step::Terminate { within } => match process.terminate() {
                 Ok(()) => wait_until_gone(process, streams, within).await,
@@ -190,6 +207,11 @@ async fn end(
         is_gone |= event == Event::TreeGone;
         step = ending.on(event);
     }
+    let stopped = ending.stopped();
+    if stopped.is_some() && !is_gone {
+        warn!("command {id}: some of its killed processes still exist after {KILL_BOUND:?}");
+    }
+    (stopped, is_gone)
 }
 
 async fn wait_until_gone(process: &mut Process, streams: &mut Streams, within: Duration) -> Event {

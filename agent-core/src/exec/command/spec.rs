@@ -48,7 +48,7 @@ impl Spec {
     /// Rejects a command that no host could run.
     ///
     /// # Errors
-    /// [`StartError::InvalidCommand`] with the field and what is wrong with it;
+    /// [`StartError::InvalidCommand`] with the field and the problem with it;
     /// [`StartError::OverBound`] for an environment larger than this agent accepts.
     pub fn check(&self) -> Result<(), StartError> {
         let refuse =
@@ -102,7 +102,7 @@ impl Spec {
 }
 
 impl From<&Bash> for Spec {
-    /// Copies the fields of a request; without a time-out there, there is none here.
+    /// Copies the fields of a request; no time-out in the request means no time-out.
     fn from(bash: &Bash) -> Self {
         Self {
             cmd: bash.cmd.clone(),

@@ -104,8 +104,8 @@ impl Spawner {
                     Err(error) => return Ok(Err(error)),
                 };
                 if matches!(lost, Lost::NotBegun) {
-                    // The zygote died first: another gets the launch once it is known what the dead
-                    // one began.
+                    // The zygote died first: another gets the launch once it is known which
+                    // launches the dead zygote began.
                     line.replaced().await;
                 }
                 Err(lost)
@@ -167,7 +167,7 @@ impl Spawner {
 
     fn launch_zygote(self: &Arc<Self>) -> io::Result<Zygote> {
         let (ours, theirs) = packet::pair()?;
-        #[expect(clippy::disallowed_methods, reason = "the zygote is what commands run through")]
+        #[expect(clippy::disallowed_methods, reason = "only the zygote is started this way")]
         let child = Command::new(&self.program)
             .arg0("BasicAgent")
             .arg(ZYGOTE_FLAG)
@@ -224,7 +224,7 @@ async fn serve(spawner: Weak<Spawner>, running: Arc<Running>, line: Arc<Line>) {
     // Only now it certainly begins nothing more.
     line.ended().await;
     line.give_up(&running);
-    // Not earlier: the next zygote overwrites the page that shows what this one began.
+    // Not earlier: the next zygote overwrites the page that shows which launches this one began.
     if let Some(spawner) = spawner.upgrade() {
         spawner.replace().await;
     }

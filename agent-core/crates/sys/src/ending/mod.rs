@@ -23,11 +23,11 @@ pub const MAX_KILLS: u32 = 50;
 /// The longest time that a killed tree is waited for.
 pub const KILL_BOUND: Duration = KILL_AGAIN.saturating_mul(MAX_KILLS);
 
-/// What happened to a tree.
+/// An event on the way to the end of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The command itself ended; background children may live on. A driver whose output goes to a
-    /// reader reports this once the reader has what the command printed.
+    /// reader reports this once the reader has the command's output.
     CommandEnded,
     /// Somebody cancelled the command.
     Cancelled,
@@ -41,10 +41,10 @@ pub enum Event {
     OutputEnded,
 }
 
-/// What the driver has to do next.
+/// The next action of the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing: the last wait goes on.
+    /// Do nothing: the last wait continues.
     Wait,
     /// Send SIGTERM to the whole tree, then wait at most so long.
     Terminate {

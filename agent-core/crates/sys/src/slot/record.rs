@@ -65,9 +65,9 @@ pub struct Record {
     pub ended_ms: u64,
     /// From beginning to end, time in suspend included.
     pub wall: Duration,
-    /// What the command used; `None` when it never began, or did not die.
+    /// The resources the command used; `None` when it never began, or did not die.
     pub usage: Option<Usage>,
-    /// What is left of its tree.
+    /// The processes left of its tree.
     pub leftovers: Leftovers,
     /// The output.
     pub totals: Totals,

@@ -109,8 +109,8 @@ impl Spool {
         self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Brings the file to the disk; true when there is one. What the disk then refuses is no
-    /// longer vouched for.
+    /// Syncs the file; returns whether there is one. After a failure, the extent no longer covers
+    /// the bytes that the disk may lack.
     pub(crate) fn sync(&mut self) -> bool {
         if let Some(file) = &self.file
             && file.sync_all().is_err()

@@ -68,21 +68,12 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         Begun { pid, ticks: ticks(clock.since_boot)?, wall_ms: clock.wall_ms.max(task.not_before) };
     task.claim.begin(&begun)?;
 
-    let OwnedSupervision {
-        claim,
-        dir,
-        leaf,
-        timeout,
-        grace,
-        not_before,
-        max_output,
-        separate_stderr,
-    } = task;
-    let mut output = Output::new(&claim, dir.as_fd(), max_output);
+    let OwnedSupervision { claim, dir, leaf, timeout, grace, separate_stderr, .. } = task;
+    let mut output = Output::new(&claim, dir.as_fd(), task.max_output);
     let tree = Tree { leaf: leaf.as_ref() };
     let mut comes_first = false;
     let turn = || {
-        if let Some(left) = left(not_before) {
+        if let Some(left) = left(task.not_before) {
             comes_first = priority::come_first_if_ordinary();
             thread::sleep(left);
             clock = Clock::start()?;
@@ -111,16 +102,8 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
     let Watched { end, process, leftovers } = watched;
     let usage = process.map(|process| process.usage);
     let (wall, ended_ms) = clock.stop()?;
-    let totals = output.totals();
-    claim.end(&Record {
-        end,
-        started_ms: clock.wall_ms,
-        ended_ms,
-        wall,
-        usage,
-        leftovers,
-        totals,
-    })?;
+    let (started_ms, totals) = (clock.wall_ms, output.totals());
+    claim.end(&Record { end, started_ms, ended_ms, wall, usage, leftovers, totals })?;
     // After the record: if we are killed earlier, the agent still finds the leaf.
     if let Some(leaf) = leaf {
         cgroup::leave(leaf);

@@ -15,7 +15,7 @@ use crate::ending::{Ending, Event, Step};
 use crate::pidfd;
 use crate::slot::Leftovers;
 
-/// What a supervisor knows once it stops waiting.
+/// The end of a task, as its supervisor saw it.
 pub(super) struct Watched {
     pub(super) end: Result<CommandEnd, StartFailure>,
     /// `None`: the command itself does not die.

@@ -13,25 +13,25 @@ use std::time::Duration;
 pub(super) const NEW: Priority = Priority::New { follow_up: 0 };
 
 /// A replica that remembers every record.
-pub(super) struct Seen {
+pub(super) struct RecordingReplica {
     records: Mutex<Vec<Vec<u8>>>,
     /// Computes the reserve from the records.
     reserve: fn(&[Vec<u8>]) -> u64,
 }
 
-impl Seen {
+impl RecordingReplica {
     fn reserving(reserve: fn(&[Vec<u8>]) -> u64) -> Arc<Self> {
         Arc::new(Self { records: Mutex::default(), reserve })
     }
 }
 
-impl Default for Seen {
+impl Default for RecordingReplica {
     fn default() -> Self {
         Self { records: Mutex::default(), reserve: |_| 0 }
     }
 }
 
-impl Replica for Seen {
+impl Replica for RecordingReplica {
     type Record = Vec<u8>;
 
     fn bytes(record: &Vec<u8>) -> Vec<u8> {
@@ -61,7 +61,7 @@ pub(super) fn local() -> tokio::runtime::Runtime {
 
 /// Makes `count` commits at once, in order.
 pub(super) async fn at_once<D: Disk + Send + 'static>(
-    committer: &Arc<Committer<D, Seen>>,
+    committer: &Arc<Committer<D, RecordingReplica>>,
     count: usize,
 ) where
     D::File: Send,
@@ -82,7 +82,7 @@ pub(super) async fn at_once<D: Disk + Send + 'static>(
 fn concurrent_requests_share_batches_and_keep_their_order() {
     local().block_on(async {
         let memory = Memory::default();
-        let replica: Arc<Seen> = Arc::default();
+        let replica: Arc<RecordingReplica> = Arc::default();
         let (committer, _) = Committer::open(memory.clone(), replica.clone()).unwrap();
         let committer = Arc::new(committer);
         at_once(&committer, 1000).await;
@@ -105,7 +105,7 @@ fn concurrent_requests_share_batches_and_keep_their_order() {
 fn a_deferred_request_is_written_with_the_next_request() {
     local().block_on(async {
         let memory = Memory::default();
-        let replica: Arc<Seen> = Arc::default();
+        let replica: Arc<RecordingReplica> = Arc::default();
         let (committer, _) = Committer::open(memory.clone(), replica.clone()).unwrap();
         let committer = Arc::new(committer);
         let before = memory.state().syncs;
@@ -136,7 +136,7 @@ fn a_deferred_request_is_written_with_the_next_request() {
 #[test]
 fn a_request_that_is_given_up_does_not_strand_the_others_of_its_batch() {
     local().block_on(async {
-        let replica: Arc<Seen> = Arc::default();
+        let replica: Arc<RecordingReplica> = Arc::default();
         let (committer, _) = Committer::open(Memory::default(), replica.clone()).unwrap();
         let mut given_up = Box::pin(committer.commit(vec![b"given up".to_vec()], NEW));
         let mut with_it = Box::pin(committer.commit(vec![b"with it".to_vec()], NEW));
@@ -158,7 +158,8 @@ fn required_records_have_room_when_new_ones_are_rejected() {
     local().block_on(async {
         let memory = Memory::default();
         memory.state().space = Some(64 << 10);
-        let (committer, _) = Committer::open(memory.clone(), Seen::reserving(|_| 8 << 10)).unwrap();
+        let (committer, _) =
+            Committer::open(memory.clone(), RecordingReplica::reserving(|_| 8 << 10)).unwrap();
         let mut taken = 0;
         let error = loop {
             match committer.commit(vec![vec![b'n'; 500]], NEW).await {
@@ -180,7 +181,7 @@ fn the_follow_ups_of_accepted_records_have_room_on_a_full_disk() {
         for space in [64 << 10, 200 << 10, 1 << 20] {
             let memory = Memory::default();
             memory.state().space = Some(space);
-            let replica = Seen::reserving(promised);
+            let replica = RecordingReplica::reserving(promised);
             let (committer, _) = Committer::open(memory.clone(), replica.clone()).unwrap();
             let need = Priority::New { follow_up: frame_length(THEN) as u64 };
             let all: Vec<_> =
@@ -271,7 +272,7 @@ fn a_disk_that_fails_once_costs_a_new_file_but_no_record() {
     local().block_on(async {
         for at in 7..12 {
             let memory = Memory::default();
-            let replica: Arc<Seen> = Arc::default();
+            let replica: Arc<RecordingReplica> = Arc::default();
             let (committer, _) = Committer::open(memory.clone(), replica.clone()).unwrap();
             memory.state().fail = Some((at, io::ErrorKind::Other, false));
             for number in 0..5_u8 {

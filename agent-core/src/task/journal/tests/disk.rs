@@ -3,7 +3,7 @@
 use super::super::committer::Committer;
 use super::super::disk::Directory;
 use super::super::log::Log;
-use super::committer::{NEW, Seen, at_once, local};
+use super::committer::{NEW, RecordingReplica, at_once, local};
 use super::memory::Random;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,7 +83,8 @@ fn cost_of_a_commit() {
     };
     local().block_on(async {
         let (committer, _) =
-            Committer::open(Directory::new(scratch.path()), Arc::<Seen>::default()).unwrap();
+            Committer::open(Directory::new(scratch.path()), Arc::<RecordingReplica>::default())
+                .unwrap();
         let committer = Arc::new(committer);
         let (mut ours, mut floor) = (Vec::new(), Vec::new());
         for turn in 0..1000 {

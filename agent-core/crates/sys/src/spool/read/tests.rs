@@ -53,7 +53,7 @@ fn head_and_tail_are_kept_in_any_split_of_the_stream() {
     }
 }
 
-/// Whatever is given for an offset is what was printed there.
+/// Checks that every part has the bytes that were printed at its offset.
 fn check_running(source: Source<'_>, extent: Extent) {
     for offset in 0..30 {
         let part = source.read(|| Ok(extent), offset, 7).unwrap();
