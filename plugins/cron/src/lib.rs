@@ -7,8 +7,8 @@
 mod crontab;
 mod timer;
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ use crontab::Line;
 struct Cron;
 
 /// The most bytes read from one file; crontab(1) rejects longer ones.
-const MAX_FILE_BYTES: u64 = 512 << 10;
+const MAX_FILE_BYTES: usize = 512 << 10;
 /// The most files read from one folder.
 const MAX_FILES: usize = 5000;
 /// The most entries in a reply.
@@ -301,23 +301,14 @@ fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+/// Returns the sorted names in a folder, up to [`MAX_FILES`].
 fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_FILES);
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    names
+    readers::folder::names(folder, MAX_FILES)
 }
 
-/// A text; not valid UTF-8 is shown with replacement characters.
+/// Returns the text of a regular file, up to [`MAX_FILE_BYTES`].
 fn read_bounded(path: &Path) -> io::Result<String> {
-    // Below a foreign root anything may stand; a pipe would be waited for.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    readers::regular::text(path, MAX_FILE_BYTES)
 }
 
 export_provider!(Cron);

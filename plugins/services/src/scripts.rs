@@ -4,19 +4,23 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use readers::folder;
+
 use crate::read_bounded;
 use crate::service::Service;
 
 /// Scripts that are not services (Debian's /etc/init.d).
 const NO_SERVICES: [&str; 5] = ["README", "skeleton", "rc", "rcS", "functions"];
+/// The most entries read from one folder.
+const MAX_ENTRIES: usize = 5000;
 /// The run levels of normal operation.
 const RUNLEVELS: [&str; 5] = ["etc/rcS.d", "etc/rc2.d", "etc/rc3.d", "etc/rc4.d", "etc/rc5.d"];
 
 /// Returns all services below a root, by name.
 pub(crate) fn read(root: &Path) -> Vec<Service> {
     let mut services = Vec::new();
-    let openrc = names(&root.join("etc/runlevels"));
-    for name in names(&root.join("etc/init.d")) {
+    let openrc = folder::names(&root.join("etc/runlevels"), MAX_ENTRIES);
+    for name in folder::names(&root.join("etc/init.d"), MAX_ENTRIES) {
         let path = root.join("etc/init.d").join(&name);
         let runs = fs::metadata(&path)
             .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
@@ -36,7 +40,7 @@ pub(crate) fn read(root: &Path) -> Vec<Service> {
         };
         services.push(service(name, manager, &path, enabled, description(&text)));
     }
-    for name in names(&root.join("etc/sv")) {
+    for name in folder::names(&root.join("etc/sv"), MAX_ENTRIES) {
         let path = root.join("etc/sv").join(&name);
         let enabled = ["etc/service", "var/service", "etc/runit/runsvdir/default"]
             .iter()
@@ -49,7 +53,7 @@ pub(crate) fn read(root: &Path) -> Vec<Service> {
 /// Returns whether a run level has a link such as `S20name`.
 fn is_started(root: &Path, name: &str) -> bool {
     RUNLEVELS.iter().any(|level| {
-        names(&root.join(level)).iter().any(|link| {
+        folder::names(&root.join(level), MAX_ENTRIES).iter().any(|link| {
             link.strip_prefix('S')
                 .is_some_and(|link| link.trim_start_matches(|c: char| c.is_ascii_digit()) == name)
         })
@@ -90,14 +94,6 @@ fn service(
         pids: Vec::new(),
         error: None,
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    names
 }
 
 #[cfg(test)]
