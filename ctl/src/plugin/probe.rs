@@ -22,6 +22,8 @@ const MAX_REPORT: usize = 32 << 20;
 const MAX_OUTPUT: usize = 64 << 10;
 /// Calls before memory is first measured; one-time allocations are over by then.
 const WARM_UP: u32 = 200;
+/// The longest wait for the threads of a call to leave the process.
+const THREADS_LEAVE: Duration = Duration::from_secs(1);
 
 /// The order for one child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -189,7 +191,7 @@ fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
         Err(why) => Answer::Broken(why.to_string()),
     };
     let took = start.elapsed();
-    let threads_after = of_status("Threads:").unwrap_or(0);
+    let threads_after = threads_left(threads_before);
     let repeat = |most: u32| {
         let mut made = 0;
         while made < most && start.elapsed() < calls.at_most {
@@ -213,6 +215,22 @@ fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
         Drift { calls: made, grown, took, later }
     });
     Called { answer, took, threads_before, threads_after, drift }
+}
+
+/// Returns the number of threads once the call's own have left, or after [`THREADS_LEAVE`].
+///
+/// The kernel still counts a thread for a moment after `pthread_join` returned: it clears the
+/// thread's id, which wakes the waiter, before it removes the thread from its process (`exit(2)` in
+/// the kernel: `mm_release`, then `exit_notify`).
+fn threads_left(before: u64) -> u64 {
+    let deadline = Instant::now() + THREADS_LEAVE;
+    loop {
+        let now = of_status("Threads:").unwrap_or(0);
+        if now <= before || Instant::now() >= deadline {
+            return now;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn failed(why: &ProviderError) -> Answer {
