@@ -67,8 +67,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Checks what the configuration names, for `--check-config`: the policy, the cron settings and the
-/// TLS files. The configuration itself has been checked already.
+/// Checks the files and values that the configuration names, for `--check-config`: the policy, the
+/// cron settings and the TLS files. The configuration itself has been checked already.
 fn check(config: &Config) -> ExitCode {
     match policy::load(config.policy.as_deref()) {
         Ok(policy) => {

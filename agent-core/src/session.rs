@@ -3,7 +3,7 @@
 //!
 //! `link` and `local` call it. One loop does both directions. Lines that are ready go out together,
 //! in as few TLS records as they fit in. A caller that does not read is no longer read from, so
-//! what waits is bounded.
+//! the queue is bounded.
 
 use crate::caller::{Caller, Outgoing, Peer};
 use crate::dispatch::Dispatcher;

@@ -21,7 +21,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// How long the controller waits for a request without a timeout of its own.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
-/// The longest reply, in bytes: what an agent may send, and a little more.
+/// The longest reply, in bytes: an agent's longest, and a little more.
 const MAX_REPLY: u64 = 65 << 20;
 
 /// The variable with the token, used without a token file.

@@ -12,7 +12,7 @@ pub(crate) const DEFAULT: &str = "/run/basicagent/agent.sock";
 /// How long an agent may take to reply.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// The longest reply, in bytes: what an agent may send, and a little more.
+/// The longest reply, in bytes: an agent's longest, and a little more.
 const MAX_REPLY: u64 = 65 << 20;
 
 /// Sends a request and returns the reply as JSON text.

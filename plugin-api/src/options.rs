@@ -252,7 +252,7 @@ impl<'a> OptValue<'a> {
         })
     }
 
-    /// Returns what stands beside the text in `choices`.
+    /// Returns the value beside the text in `choices`.
     ///
     /// # Errors
     /// [`ProviderError::usage`] for a text that is none of them.
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong() {
+    fn errors_name_the_fault() {
         for (line, want) in [
             ("-l", "-l needs a value: -l PORT"),
             ("-l 0", "-l must be a number from 1 to 1000, got \"0\""),

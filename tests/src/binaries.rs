@@ -42,8 +42,8 @@ pub fn plugin_dir() -> PathBuf {
     target_dir().to_owned()
 }
 
-/// Copies the plugins to a folder that the loader accepts: it rejects a folder below one that other
-/// users can write to, as a checkout may be.
+/// Copies the plugins to a folder that the loader accepts: it rejects a folder below a folder that
+/// other users can write to, as a checkout may be.
 pub fn install_plugins(scratch: &Scratch) -> PathBuf {
     let dir = scratch.file("plugins");
     std::fs::create_dir_all(&dir).expect("the directory is ours");

@@ -25,7 +25,7 @@ pub(crate) enum Error {
     Key {
         /// The key, as the file has it: `exec.grace`.
         key: &'static str,
-        /// What is wrong with its value.
+        /// The fault in its value.
         why: String,
     },
 }

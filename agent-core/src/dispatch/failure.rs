@@ -33,7 +33,7 @@ pub(super) enum Failure {
     Internal(String),
 }
 
-/// What a handler returns when it has finished.
+/// A handler's outcome.
 pub(super) type Finished = Result<Response, Failure>;
 
 /// What routing a request returns: its reply, or `None` when that follows later.

@@ -173,7 +173,7 @@ fn serve(ticket: Ticket, work: Work) {
     tokio::spawn(boxed(async move { ticket.reply(work.await).await }));
 }
 
-/// What the policy has to decide once the command's account is known.
+/// The policy's open question once the command's account is known.
 struct Question {
     services: Arc<Services>,
     accounts: Arc<HostAccounts>,

@@ -20,7 +20,7 @@ const SHORT_REPLY: usize = 128;
 /// Resolves when the request is canceled, or to an error when that can no longer happen.
 pub(super) type Cancelled = oneshot::Receiver<()>;
 
-/// What a request's id names, and whether the request gets a reply.
+/// The task or reply that a request's id names, and whether the request gets a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdKind {
     /// The request itself, while it runs; it gets a reply.

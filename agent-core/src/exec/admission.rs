@@ -12,7 +12,7 @@ use crate::exec::StartError;
 /// The most bytes of all waiting commands together: their text, environment and input.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
-/// The places for running commands, first come, first served.
+/// The permits for running commands, first come, first served.
 #[derive(Debug)]
 pub(crate) struct Admission(Mutex<Queue>);
 
@@ -26,7 +26,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
-    place: oneshot::Sender<Place>,
+    permit: oneshot::Sender<Permit>,
     bytes: usize,
 }
 
@@ -37,11 +37,11 @@ impl Queue {
     }
 }
 
-/// A place to run, given back when dropped.
+/// A permit to run one command, released when dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Option<Arc<Admission>>);
+pub(crate) struct Permit(Option<Arc<Admission>>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(admission) = self.0.take() {
             admission.lock().running -= 1;
@@ -65,18 +65,18 @@ impl Admission {
         self.admit();
     }
 
-    /// Returns a place, at once or after a wait during which the command holds so many bytes of
+    /// Returns a permit, at once or after a wait during which the command holds so many bytes of
     /// memory. Fails at once with [`StartError::Busy`] when the queue is full.
-    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Place, StartError> {
+    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Result<Permit, StartError> {
         let waiter = {
             let mut state = self.lock();
             if state.running < state.max_running {
                 state.running += 1;
-                return Ok(Place(Some(Arc::clone(self))));
+                return Ok(Permit(Some(Arc::clone(self))));
             }
             if !state.has_room(bytes) {
                 // Commands that gave up waiting are still in the queue.
-                state.waiting.retain(|waiting| !waiting.place.is_closed());
+                state.waiting.retain(|waiting| !waiting.permit.is_closed());
             }
             if !state.has_room(bytes) {
                 return Err(StartError::Busy {
@@ -84,8 +84,8 @@ impl Admission {
                     queued: state.waiting.len(),
                 });
             }
-            let (place, waiter) = oneshot::channel();
-            state.waiting.push_back(Waiting { place, bytes });
+            let (permit, waiter) = oneshot::channel();
+            state.waiting.push_back(Waiting { permit, bytes });
             waiter
         };
         // The sender is in the queue of `self`, which is borrowed here: it is not dropped unused.
@@ -101,7 +101,7 @@ impl Admission {
             let Some(next) = state.waiting.pop_front() else { return };
             state.running += 1;
             drop(state);
-            if let Err(mut unwanted) = next.place.send(Place(Some(Arc::clone(self)))) {
+            if let Err(mut unwanted) = next.permit.send(Permit(Some(Arc::clone(self)))) {
                 // Given back here, not by its drop, which would call this function recursively, one
                 // level deeper for each command that gave up.
                 unwanted.0 = None;
@@ -125,7 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn a_command_beyond_the_queue_is_rejected_at_once_and_a_freed_place_goes_to_the_first_in_it() {
+    fn a_command_beyond_the_queue_is_rejected_at_once_and_a_released_permit_goes_to_the_first_in_it()
+     {
         let admission = Admission::new(1, 2);
         let Poll::Ready(Ok(running)) = poll(std::pin::pin!(admission.enter(0))) else {
             panic!("not admitted")

@@ -14,7 +14,7 @@ pub(crate) enum Error {
     Resolve {
         /// The name, as configured.
         name: String,
-        /// What the resolver says.
+        /// The resolver's error.
         source: io::Error,
     },
     /// A TLS file can't be read.
@@ -23,7 +23,7 @@ pub(crate) enum Error {
         key: &'static str,
         /// The file it names.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// A TLS file does not hold what its setting needs.
@@ -32,7 +32,7 @@ pub(crate) enum Error {
         key: &'static str,
         /// The file it names.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// No TLS version is left to speak.
@@ -48,14 +48,14 @@ pub(crate) enum Error {
     Protocol {
         /// The server.
         peer: SocketAddr,
-        /// What it sent, shortened and escaped.
+        /// The text that it sent, shortened and escaped.
         why: String,
     },
     /// The server took too long.
     TooSlow {
         /// The server.
         peer: SocketAddr,
-        /// What it did not do in time.
+        /// The step that took too long.
         what: &'static str,
     },
     /// More redirects in a row than the protocol allows (§2).

@@ -23,7 +23,7 @@ const MAX_PER_NAME: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
-    /// What the certificate must be valid for.
+    /// The name that the certificate must be valid for.
     pub(super) name: ServerName<'static>,
 }
 

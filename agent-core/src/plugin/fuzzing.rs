@@ -45,7 +45,7 @@ fn stream_of(bytes: &[u8]) -> UnixStream {
     there
 }
 
-/// Returns what the daemon reads when a worker sends one frame.
+/// Returns the message that the daemon reads when a worker sends one frame.
 async fn received(send: impl FnOnce(&mut Frames) -> io::Result<()>) -> io::Result<Answer> {
     let (here, there) = UnixStream::pair()?;
     send(&mut Frames::new(there, MAX_FRAME))?;

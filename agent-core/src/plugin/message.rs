@@ -25,7 +25,7 @@ pub(super) struct Call {
     pub(super) deadline_ms: u64,
 }
 
-/// What the worker sends for the load and for each call.
+/// The worker's message for the load and for each call.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {

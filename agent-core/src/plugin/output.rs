@@ -1,4 +1,4 @@
-//! Logs what a plugin prints, line by line: bounded, and with control characters escaped, so that
+//! Logs a plugin's output, line by line: bounded, and with control characters escaped, so that
 //! a plugin can neither fill the log nor forge a line in it.
 
 use std::io::{self, PipeReader};

@@ -12,7 +12,7 @@ pub(crate) struct Gate {
     in_force: Mutex<Arc<Policy>>,
 }
 
-/// What the policy has to know of this host's accounts.
+/// This host's accounts, as far as the policy needs them.
 pub(crate) trait Accounts {
     /// Why a look-up failed, or a [`Rejection`].
     type Error: From<Rejection>;
@@ -26,7 +26,7 @@ pub(crate) trait Accounts {
     ) -> impl Future<Output = Result<RunAs, Self::Error>> + Send;
 }
 
-/// What the policy says of a request before any account is looked up.
+/// The policy's verdict on a request before any account is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// The request is admitted.

@@ -1,4 +1,4 @@
-//! Reads what a job's definition says about its times.
+//! Reads the times from a job's definition.
 //!
 //! Jobs are kept as the text of their fields and parsed when they are due; only the text stays in
 //! memory.
@@ -126,7 +126,7 @@ impl Reader {
     /// Reads a job's schedule.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: which field, and what is wrong with it.
+    /// [`Error::Invalid`] names the field and its fault.
     pub(super) fn read(&self, job: &JobDefinition) -> Result<Parsed, Error> {
         let invalid = |field| move |error: agent_cron::Error| Error::invalid(field, error);
         let expression = Expression::parse(&job.schedule).map_err(invalid("schedule"))?;
@@ -149,7 +149,7 @@ impl Reader {
     /// Returns a job's times; `None` where it is switched off, or has none.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: which field, and what is wrong with it.
+    /// [`Error::Invalid`] names the field and its fault.
     pub(super) fn times(&self, job: &JobDefinition) -> Result<Option<Times>, Error> {
         if !job.options.enabled || job.schedule == REBOOT {
             return Ok(None);
@@ -161,7 +161,7 @@ impl Reader {
         Ok(Some(Times { schedule, jitter: jitter(&self.host, &job.name, options.jitter), horizon }))
     }
 
-    /// Returns a calendar, or the path and what is wrong with it.
+    /// Returns a calendar, or the path and its fault.
     fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, String> {
         let mut calendars = self.calendars.lock();
         if let Some(known) = calendars.get(path) {

@@ -1,4 +1,4 @@
-//! The loop that starts what is due.
+//! The loop that starts due runs.
 
 use super::plan::{Fate, Jobs, LARGEST_STEP, Times, is_ahead};
 use super::planning::BATCH;

@@ -11,7 +11,7 @@ pub(crate) enum Error {
     Invalid {
         /// The field of the request, or the key of the setting.
         field: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// The job is defined in a crontab file.
@@ -27,7 +27,7 @@ pub(crate) enum Error {
     System {
         /// Its name.
         call: &'static str,
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -208,7 +208,7 @@ impl Scheduler {
         self.dir.send_replace(settings.dir.clone());
     }
 
-    /// Starts what is due, until shutdown.
+    /// Starts due runs, until shutdown.
     ///
     /// # Errors
     /// [`Error::System`]: no descriptor is left for the timer.

@@ -393,7 +393,7 @@ fn brute_force(world: &World) -> Vec<Run> {
 }
 
 #[test]
-fn thirty_days_start_what_the_rule_says_and_no_run_twice() {
+fn thirty_days_start_the_runs_of_the_rule_and_no_run_twice() {
     let zones = Zones::system();
     for (name, begins) in ZONES {
         let zone = zones.load(name).unwrap();

@@ -28,14 +28,14 @@ pub(crate) enum Error {
     File {
         /// Its path.
         path: PathBuf,
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
     /// A system call failed that has no path to name.
     System {
         /// Its name.
         call: &'static str,
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
 }

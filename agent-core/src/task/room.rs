@@ -1,4 +1,4 @@
-//! The bounds on tasks, and what is dropped to make room for a new one.
+//! The bounds on tasks, and the choice of results to drop for a new one.
 
 use super::Error;
 use super::table::{Phase, Table, Task};

@@ -1,4 +1,4 @@
-//! The table of tasks and the journal under it: the table holds only what is on the disk.
+//! The table of tasks and the journal under it: the table holds only records that are on the disk.
 
 use super::Error;
 use super::journal::{Committer, Directory, Priority, Replica};
@@ -91,7 +91,7 @@ impl Store {
         Ok(Arc::new(Self { live, committer, since: Instant::now() }))
     }
 
-    /// Locks the table; not to be held across an await.
+    /// Locks the table. Callers must not hold the lock across an await.
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.live.table.lock()
     }

@@ -148,7 +148,7 @@ pub(crate) fn proc_status(pid: Pid, field: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// Returns the launcher's exit status and what it printed.
+/// Returns the launcher's exit status and output.
 pub(crate) fn failure(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -21,7 +21,7 @@ fn commands_continue_when_the_zygote_is_killed_and_later_ones_run() {
 }
 
 #[test]
-fn a_zygote_killed_amid_many_launches_loses_none_and_repeats_none() {
+fn a_zygote_killed_amid_many_launches_loses_and_repeats_none() {
     for trees in ways() {
         let said = roles::play("zygote-killed-often", trees);
         assert_eq!(said, "each ran once\n", "{trees:?}");

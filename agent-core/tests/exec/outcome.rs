@@ -83,7 +83,7 @@ async fn both_streams_come_merged_in_order_or_apart() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_come_through() {
+async fn bytes_that_are_not_text_arrive_unchanged() {
     for (_, executor) in executors(&ExecSettings::default()) {
         let outcome = run(&executor, spec(r"printf '\xff\x00\xc3\x28'")).await.unwrap();
         assert_eq!(outcome.stdout.bytes, [0xff, 0x00, 0xc3, 0x28]);

@@ -19,7 +19,7 @@ pub(crate) enum Cron {
     /// Explain a schedule in words
     #[command(after_help = EXPLAIN, override_usage = "BasicAgentCtl cron explain [OPTIONS] <EXPR>")]
     Explain(CronExplain),
-    /// Check crontab files: list their entries, and what is wrong with them
+    /// Check crontab files: list their entries and problems
     #[command(after_help = CHECK)]
     Check(CronCheck),
     /// List an agent's jobs with their next and last runs

@@ -4,8 +4,8 @@
 //! The bounds are the agent's. Requirements that only an installed file can satisfy (owners and
 //! modes of folders) are warnings here.
 //!
-//! It is longer than 400 lines because it is one list: each check is a few lines, and their order is
-//! the order in which an author reads them.
+//! It is longer than 400 lines because it is one list: each check is a few lines, and their order
+//! is the order in which an author reads them.
 
 use super::probe::{self, Answer, Called, Calls, Order, Outcome, Report};
 use super::schema::Schema;

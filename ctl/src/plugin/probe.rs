@@ -97,7 +97,7 @@ pub(super) enum Outcome {
     Hung,
 }
 
-/// Runs a child for at most `bound`. Returns the outcome and what the plugin printed.
+/// Runs a child for at most `bound`. Returns the outcome and the plugin's output.
 ///
 /// # Errors
 /// If no process can be started.

@@ -49,7 +49,8 @@ impl UrlLoader for NoDocuments {
     }
 }
 
-/// Describes the deepest cause: of several alternatives, it belongs to the one that was meant.
+/// Describes the deepest cause: of several alternatives, it belongs to the alternative that was
+/// meant.
 fn first(error: &ValidationError<'_, '_>, root: &str) -> String {
     let (place, cause) = deepest(error);
     let place = if place.is_empty() { root } else { &place };

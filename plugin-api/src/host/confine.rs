@@ -12,8 +12,9 @@ const ADDRESS_SPACE: u64 = 2 << 30;
 /// The user that a plugin runs as if its host is root, and the ids if there is no such user.
 const NOBODY: (&str, u32) = ("nobody", 65534);
 
-/// Drops from this process what no plugin needs: root, permanently, unless `keep_root`; core files;
-/// address space beyond 2 GiB; its working directory. The process then ends with its parent.
+/// Drops from this process the privileges that no plugin needs: root, permanently, unless
+/// `keep_root`; core files; address space beyond 2 GiB; its working directory. The process then
+/// ends with its parent.
 ///
 /// # Errors
 /// The errors of the system calls. The process is then only partly confined and must not be used.

@@ -43,7 +43,7 @@ pub enum HostError {
     BadReply {
         /// The plugin's file.
         path: PathBuf,
-        /// What was wrong.
+        /// The fault.
         why: String,
     },
     /// The plugin's own error.

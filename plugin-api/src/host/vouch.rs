@@ -1,5 +1,5 @@
-//! What an operator can require of a plugin file besides its owner: a listed SHA-256 sum, or a
-//! signature.
+//! The proof that an operator can require of a plugin file besides its owner: a listed SHA-256 sum,
+//! or a signature.
 //!
 //! Both are checked on the descriptor that was checked before and is loaded afterwards. The
 //! signature is a file beside the plugin, with `.minisig` appended to its name, in the format of
@@ -63,7 +63,7 @@ impl Trust {
     /// required. Only then is the file read, at about 2 ms per MB.
     ///
     /// # Errors
-    /// [`HostError::Refused`], with the file's sum or what is wrong with its signature.
+    /// [`HostError::Refused`], with the file's sum or the fault of its signature.
     pub fn vouch(&self, checked: &CheckedFile) -> Result<(), HostError> {
         let verify = || {
             self.check_sum(checked)?;

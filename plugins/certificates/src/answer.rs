@@ -90,7 +90,7 @@ struct Entry {
 struct Problem {
     /// The file.
     path: String,
-    /// What is wrong with it.
+    /// The fault.
     message: String,
 }
 

@@ -11,7 +11,7 @@ use x509_parser::public_key::PublicKey;
 
 use crate::name;
 
-/// What the answer shows of a certificate.
+/// A certificate's fields, as the answer shows them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Certificate {
     /// The length of the certificate's own bytes: an OpenSSL "trusted" one has more after them.

@@ -8,8 +8,8 @@ const LABELS: [&str; 3] = ["CERTIFICATE-----", "X509 CERTIFICATE-----", "TRUSTED
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
-/// Returns the certificates of a text in order, each as DER; `None` for one that is not base64 or
-/// has no end.
+/// Returns the certificates of a text in order, each as DER; `None` for a block that is not base64
+/// or has no end.
 pub(crate) fn certificates(text: &str) -> Vec<Option<Vec<u8>>> {
     let mut found = Vec::new();
     let mut rest = text;

@@ -1,6 +1,6 @@
 //! `getinfo.certificates` as a host sees it, compared with `openssl x509` on certificates that
 //! openssl makes.
-#![expect(clippy::disallowed_methods, reason = "openssl is what the answers are compared with")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answers with openssl")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -22,7 +22,7 @@ fn path(folder: &Scratch, name: &str) -> String {
     folder.file(name).to_str().unwrap().to_owned()
 }
 
-/// Runs openssl; `None`, with a line that the test is skipped, where there is none.
+/// Runs openssl. Without it, prints that the test is skipped and returns `None`.
 fn openssl(args: &[&str], input: &[u8]) -> Option<String> {
     let child = Command::new("openssl")
         .args(args)

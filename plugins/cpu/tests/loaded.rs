@@ -11,7 +11,7 @@ use plugin_api::testing::{call, load};
 use serde_json::Value;
 use test_support::output;
 
-/// Returns what a command prints, trimmed; `None` if it is not installed.
+/// Returns a command's output, trimmed; `None` if it is not installed.
 fn trimmed(program: &str, args: &[&str]) -> Option<String> {
     Some(output(program, args)?.trim().to_owned())
 }
@@ -34,7 +34,7 @@ fn lscpu() -> Option<Vec<(String, String)>> {
 }
 
 #[test]
-fn processors_are_those_of_lscpu() {
+fn processors_match_those_of_lscpu() {
     let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "").unwrap();
     let Some(fields) = lscpu() else { return };
@@ -76,7 +76,7 @@ fn processors_are_those_of_lscpu() {
 }
 
 #[test]
-fn caches_are_those_of_lscpu() {
+fn caches_match_those_of_lscpu() {
     let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "").unwrap();
     let Some(text) = trimmed("lscpu", &["-C", "-J", "-B"]) else { return };
@@ -106,7 +106,7 @@ fn caches_are_those_of_lscpu() {
 }
 
 #[test]
-fn online_processors_are_those_of_nproc() {
+fn online_processors_match_those_of_nproc() {
     let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "-p").unwrap();
     let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
@@ -172,7 +172,7 @@ fn times_lie_between_two_looks_at_proc_stat() {
 }
 
 #[test]
-fn load_averages_are_those_of_the_kernel() {
+fn load_averages_match_those_of_the_kernel() {
     let Some(provider) = load("getinfo-cpu") else { return };
     // The kernel computes them every five seconds: a look right before or after has the same
     // values.

@@ -1,15 +1,16 @@
 //! The lines of a crontab (crontab(5)) and of an anacrontab (anacrontab(5)).
 
-/// What one line is.
+/// One line of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// Nothing, or a comment.
     Nothing,
-    /// `NAME=value`, quotes taken off.
+    /// `NAME=value`, without quotes.
     Setting(String),
-    /// When, who (of a system's crontab) and what; of anacron the job's name in place of the user.
+    /// A schedule, a user (only in a system's crontab) and a command. In an anacrontab, `user`
+    /// holds the job's name.
     Job { schedule: String, user: Option<&'a str>, command: &'a str },
-    /// Why it is none of them.
+    /// An invalid line, with the reason.
     Bad(String),
 }
 
@@ -19,7 +20,7 @@ const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// The five fields: name, least, most, names that stand for numbers.
+/// The five fields: name, lowest and highest number, names for numbers.
 const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
@@ -28,12 +29,12 @@ const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("day of the week", 0, 7, &DAYS),
 ];
 
-/// A line of a crontab, of the system's if it names users.
+/// Parses a line of a crontab; a system's crontab names users.
 pub(crate) fn parse(line: &str, names_users: bool) -> Line<'_> {
     if let Some(other) = no_job(line) {
         return other;
     }
-    // SUSE and Debian: a job that is not to be logged.
+    // SUSE and Debian: a job that cron does not log.
     let mut rest = line.trim_ascii_start();
     rest = rest.strip_prefix('-').unwrap_or(rest);
     let mut schedule = String::new();
@@ -71,7 +72,7 @@ pub(crate) fn parse(line: &str, names_users: bool) -> Line<'_> {
     Line::Job { schedule, user, command }
 }
 
-/// A line of an anacrontab: period in days or by a word, delay in minutes, name, command.
+/// Parses a line of an anacrontab: period in days or as a word, delay in minutes, name, command.
 pub(crate) fn parse_anacron(line: &str) -> Line<'_> {
     if let Some(other) = no_job(line) {
         return other;
@@ -86,7 +87,7 @@ pub(crate) fn parse_anacron(line: &str) -> Line<'_> {
     Line::Job { schedule: format!("{period} {delay}"), user: Some(name), command }
 }
 
-/// Nothing, or a setting: a name, quoted or not, and `=` before anything else.
+/// Returns the line if it is empty, a comment, or a setting: a name, quoted or not, before `=`.
 fn no_job(line: &str) -> Option<Line<'_>> {
     let line = line.trim_ascii();
     if line.is_empty() || line.starts_with('#') {
@@ -114,7 +115,7 @@ fn next_word<'a>(rest: &mut &'a str) -> &'a str {
     word
 }
 
-/// A list of `*`, numbers and ranges (`a-b`, of cronie also `a~b`), each with a step or without.
+/// Checks a list of `*`, numbers and ranges (`a-b`, in cronie also `a~b`), with or without steps.
 fn check(field: &str, least: u32, most: u32, names: &[&str]) -> Result<(), String> {
     if field.is_empty() {
         return Err("is missing".to_owned());
@@ -133,7 +134,7 @@ fn check(field: &str, least: u32, most: u32, names: &[&str]) -> Result<(), Strin
         let mut ends = range.splitn(2, ['-', '~']);
         let (first, last) = (ends.next().unwrap_or_default(), ends.next());
         let number = |text: &str| {
-            // Cronie takes `0~` as the beginning of a range to its end.
+            // Cronie reads `0~` as a range up to the field's highest number.
             let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(text));
             let by_name =
                 by_name.and_then(|index| u32::try_from(index).ok()).map(|index| index + least);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_say_why() {
+    fn bad_lines_give_the_reason() {
         for (line, why) in [
             ("60 * * * * root x", "the minute \"60\" is not of 0 to 59"),
             ("* 24 * * * root x", "the hour"),

@@ -177,7 +177,7 @@ impl Answer {
         answer
     }
 
-    /// A file that is not there is no problem.
+    /// Reads a file. A missing file is no problem.
     fn read(&mut self, file: &Path, kind: Kind, user: Option<&str>) {
         let text = match read_bounded(file) {
             Ok(text) => text,
@@ -256,7 +256,7 @@ impl Answer {
         }
     }
 
-    /// The files of a folder, sorted; one that may not be read is said.
+    /// Returns the sorted file names in a folder, and records a folder without read permission.
     fn names(&mut self, folder: &Path) -> Vec<String> {
         if let Err(error) = fs::read_dir(folder)
             && error.kind() == ErrorKind::PermissionDenied
@@ -281,7 +281,8 @@ impl Answer {
     }
 }
 
-/// Of an editor or a package manager, or hidden: all kinds of cron leave it out.
+/// Returns whether the name is hidden or a leftover of an editor or a package manager: every
+/// cron skips those.
 fn is_left_over(name: &str) -> bool {
     let ends = [
         "~",
@@ -316,7 +317,7 @@ export_provider!(Cron);
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<super::Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"

@@ -1,11 +1,11 @@
-//! systemd's timers (systemd.timer(5)): what their unit files say.
+//! systemd's timers, from their unit files (systemd.timer(5)).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::{Entry, Kind, names, read_bounded};
 
-/// Where units are looked for, the first that has one wins.
+/// The folders of units; the first that has a unit wins.
 const FOLDERS: [&str; 7] = [
     "etc/systemd/system",
     "run/systemd/system",
@@ -16,7 +16,7 @@ const FOLDERS: [&str; 7] = [
     "run/systemd/transient",
 ];
 
-/// Each time of each timer, by the timers' folders and names.
+/// Returns each time of each timer, ordered by folder and name.
 pub(crate) fn read(root: &Path) -> Vec<Entry> {
     let folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
     let (mut seen, mut entries) = (Vec::new(), Vec::new());
@@ -29,7 +29,7 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
             let file = folder.join(&name);
             let is_masked =
                 fs::read_link(&file).is_ok_and(|target| target == Path::new("/dev/null"));
-            // A template is none until it has an instance.
+            // A template does nothing until it has an instance.
             if !is_masked && !stem.ends_with('@') {
                 let text = with_drop_ins(&file, &name, &folders);
                 let enabled = folders.iter().any(|folder| is_wanted(folder, &name));
@@ -41,7 +41,7 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
     entries
 }
 
-/// A link in some target's folder.
+/// Returns whether a target's folder has a link to the timer.
 fn is_wanted(folder: &Path, name: &str) -> bool {
     names(folder)
         .iter()
@@ -49,7 +49,7 @@ fn is_wanted(folder: &Path, name: &str) -> bool {
         .any(|target| fs::symlink_metadata(folder.join(target).join(name)).is_ok())
 }
 
-/// What is read later counts, as in systemd.
+/// Reads a unit and its drop-ins. The last value counts, as in systemd.
 fn with_drop_ins(file: &Path, name: &str, folders: &[PathBuf]) -> String {
     let mut text = read_bounded(file).unwrap_or_default();
     for folder in folders.iter().rev() {
@@ -73,7 +73,7 @@ fn parse(text: &str, stem: &str, file: &Path, enabled: bool) -> Vec<Entry> {
         let (key, value) = (key.trim_end(), value.trim_start());
         match key {
             _ if section != "[Timer]" || line.starts_with(['#', ';']) => {}
-            // An empty one takes back all.
+            // An empty value clears the list.
             "OnCalendar" | "OnActiveSec" | "OnBootSec" | "OnStartupSec" | "OnUnitActiveSec"
             | "OnUnitInactiveSec"
                 if value.is_empty() =>
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_and_taken_back() {
+    fn times_are_read_and_cleared() {
         let text = "[Unit]\nOnCalendar=not here\n[Timer]\nOnCalendar=daily\n#OnCalendar=no\nOnBootSec = 15min\nUnit=other.service\n";
         let found = |text: &str| -> Vec<(Option<usize>, String)> {
             parse(text, "a", Path::new("/a.timer"), true)

@@ -16,7 +16,7 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn devices_are_those_of_lsblk() {
+fn devices_match_those_of_lsblk() {
     let Some(provider) = load("getinfo-disks") else { return };
     let Some(json) = output("lsblk", &["-J", "-b", "-O", "-l"]) else { return };
     let json: Value = serde_json::from_str(&json).unwrap();

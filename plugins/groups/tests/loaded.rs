@@ -1,6 +1,6 @@
 //! `getinfo.groups` as a host sees it, compared with getent(1).
-#![expect(clippy::disallowed_methods, reason = "getent is what the answers are compared with")]
-#![expect(clippy::print_stdout, reason = "what is left out is said")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answers with getent")]
+#![expect(clippy::print_stdout, reason = "tests print the parts that they skip")]
 
 use std::process::Command;
 

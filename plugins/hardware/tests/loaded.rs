@@ -21,7 +21,7 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn pci_devices_are_those_of_sysfs() {
+fn pci_devices_match_those_of_sysfs() {
     let Some(provider) = load("getinfo-hardware") else { return };
     let answer = call(&provider, "").unwrap();
     // Other files than the plugin reads: it has all from `uevent`.
@@ -59,7 +59,7 @@ fn pci_devices_are_those_of_sysfs() {
 }
 
 #[test]
-fn memory_is_near_what_the_kernel_manages() {
+fn memory_is_near_the_kernels_total() {
     let Some(provider) = load("getinfo-hardware") else { return };
     let answer = call(&provider, "").unwrap();
     let script = "cd /sys/devices/system/memory 2>/dev/null && \
@@ -76,7 +76,7 @@ fn memory_is_near_what_the_kernel_manages() {
 }
 
 #[test]
-fn firmware_values_are_those_of_sysfs() {
+fn firmware_values_match_those_of_sysfs() {
     let Some(provider) = load("getinfo-hardware") else { return };
     let answer = call(&provider, "").unwrap();
     for (field, file) in [
@@ -106,7 +106,7 @@ fn firmware_values_are_those_of_sysfs() {
 }
 
 #[test]
-fn lists_have_what_sysfs_lists() {
+fn lists_equal_sysfs() {
     let Some(provider) = load("getinfo-hardware") else { return };
     let answer = call(&provider, "").unwrap();
     for (field, list) in [

@@ -43,7 +43,7 @@ fn waiting(script: &str) -> Child {
 }
 
 #[test]
-fn own_limits_are_those_of_prlimit() {
+fn own_limits_match_those_of_prlimit() {
     let Some(provider) = load("getinfo-limits") else { return };
     is_as_prlimit_says(&call(&provider, "").unwrap(), std::process::id());
 }
@@ -76,7 +76,7 @@ fn another_process_has_its_own() {
 }
 
 #[test]
-fn the_systems_limits_are_those_of_sysctl() {
+fn the_systems_limits_match_those_of_sysctl() {
     let Some(provider) = load("getinfo-limits") else { return };
     let answer = call(&provider, "").unwrap();
     for (field, key) in [
@@ -105,7 +105,7 @@ fn the_systems_limits_are_those_of_sysctl() {
 }
 
 #[test]
-fn usage_is_close_to_what_the_kernel_reports() {
+fn usage_is_close_to_the_kernels_own_figures() {
     let Some(provider) = load("getinfo-limits") else { return };
     let number = |path: &str, at: usize| -> Option<u64> {
         fs::read_to_string(path)

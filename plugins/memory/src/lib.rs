@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"

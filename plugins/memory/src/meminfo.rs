@@ -27,8 +27,8 @@ impl<'a> Meminfo<'a> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
-    /// Returns the used memory as free(1) counts it: what is not available. Kernels before 3.14 do
-    /// not report what is available.
+    /// Returns the used memory as free(1) counts it: all but the available. Kernels before 3.14 do
+    /// not report available memory.
     pub(crate) fn used(&self) -> Option<u64> {
         let total = self.get("MemTotal")?;
         if let Some(available) = self.get("MemAvailable") {

@@ -31,7 +31,7 @@ fn is_close(ours: &Value, theirs: Option<u64>) -> bool {
 }
 
 #[test]
-fn numbers_are_those_of_proc_meminfo() {
+fn numbers_match_those_of_proc_meminfo() {
     let Some(provider) = load("getinfo-memory") else { return };
     let fields = [
         ("total", "MemTotal"),
@@ -85,7 +85,7 @@ fn numbers_are_those_of_proc_meminfo() {
 }
 
 #[test]
-fn usage_is_what_free_prints() {
+fn usage_equals_free() {
     let Some(provider) = load("getinfo-memory") else { return };
     let Some(version) = output("free", &["--version"]) else { return };
     // Before 4.0, `used` did not count cached memory that is not available.
@@ -112,7 +112,7 @@ fn usage_is_what_free_prints() {
 }
 
 #[test]
-fn swap_areas_are_those_of_swapon() {
+fn swap_areas_match_those_of_swapon() {
     let Some(provider) = load("getinfo-memory") else { return };
     let answer = call(&provider, "").unwrap();
     let args = ["--show=NAME,TYPE,PRIO", "--noheadings", "--raw"];

@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_has_the_mount_it_lies_on() {
+    fn a_path_has_the_mount_that_contains_it() {
         let lines = mountinfo::parse(
             b"1 0 8:1 / / rw - ext4 a rw\n2 1 0:1 / /b rw - tmpfs a rw\n3 2 0:2 / /b rw - xfs a rw\n\
               4 1 0:3 / /bc rw - tmpfs a rw\n",

@@ -29,7 +29,8 @@ pub(crate) struct Usage {
     pub(crate) block_size_bytes: u64,
 }
 
-/// Types of network file systems and of those that a process serves: they may not reply at all.
+/// Types of network file systems and of file systems that a process serves: they may not reply at
+/// all.
 const SLOW: [&str; 22] = [
     "9p",
     "acfs",

@@ -71,7 +71,7 @@ impl<'a> MountTree<'a> {
         })
     }
 
-    /// Returns whether the mount, or one on the way to it, is one that `is_slow`.
+    /// Returns whether `is_slow` holds for the mount or for a mount on the way to it.
     pub(crate) fn leads_through(&self, mount: &Line, is_slow: impl Fn(&Line) -> bool) -> bool {
         is_slow(mount) || self.above(mount).into_iter().any(is_slow)
     }

@@ -32,7 +32,7 @@ fn by_id(mounts: &Value, id: &Value) -> Value {
 }
 
 #[test]
-fn mounts_are_those_of_findmnt() {
+fn mounts_match_those_of_findmnt() {
     let Some(provider) = load("getinfo-mounts") else { return };
     let answer = call(&provider, "").unwrap();
     let Some(theirs) = findmnt(&[]) else { return };
@@ -63,7 +63,7 @@ fn mounts_are_those_of_findmnt() {
 }
 
 #[test]
-fn usage_is_what_df_prints() {
+fn usage_equals_df() {
     let Some(provider) = load("getinfo-mounts") else { return };
     let columns = "--output=target,size,used,avail,pcent,itotal,iused,iavail";
     let mut compared = 0;

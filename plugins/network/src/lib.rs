@@ -175,7 +175,7 @@ export_provider!(Network);
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<super::Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"

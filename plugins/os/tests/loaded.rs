@@ -6,13 +6,13 @@ use std::fs;
 use plugin_api::testing::{call, load};
 use test_support::output;
 
-/// Returns what a command prints, trimmed; `None` if it is not installed.
+/// Returns a command's output, trimmed; `None` if it is not installed.
 fn trimmed(program: &str, args: &[&str]) -> Option<String> {
     Some(output(program, args)?.trim().to_owned())
 }
 
 #[test]
-fn the_release_is_what_a_shell_reads() {
+fn the_release_equals_the_values_that_a_shell_reads() {
     let Some(provider) = load("getinfo-os") else { return };
     let answer = call(&provider, "").unwrap();
     let script = ". /etc/os-release; for n in $(sed -n 's/^\\([A-Z_0-9]*\\)=.*/\\1/p' /etc/os-release); do \
@@ -42,7 +42,7 @@ fn the_release_is_what_a_shell_reads() {
 }
 
 #[test]
-fn the_machine_is_what_systemd_detects() {
+fn the_machine_equals_systemd_detect_virt() {
     let Some(provider) = load("getinfo-os") else { return };
     let answer = call(&provider, "").unwrap();
     if let Some(vm) = trimmed("systemd-detect-virt", &["--vm"]) {
@@ -65,7 +65,7 @@ fn the_machine_is_what_systemd_detects() {
 }
 
 #[test]
-fn names_and_uptime_are_what_commands_print() {
+fn names_and_uptime_equal_the_commands_output() {
     let Some(provider) = load("getinfo-os") else { return };
     let uptime = || {
         let text = fs::read_to_string("/proc/uptime").unwrap();

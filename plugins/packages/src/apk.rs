@@ -10,7 +10,7 @@ use crate::selection::Selection;
 /// Where apk keeps it; newer versions last.
 const FILES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
-/// Reads the database; `None` where there is none.
+/// Reads the database; `None` if it is missing.
 pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let path = FILES.iter().map(|file| selection.root.join(file)).find(|path| path.exists())?;
     let text = regular::text(&path, MAX_TEXT_BYTES);

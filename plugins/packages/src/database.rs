@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::package::Package;
 
-/// What a database of text is read of at most: about 60,000 packages.
+/// The most bytes read from a text database: about 60,000 packages.
 pub(crate) const MAX_TEXT_BYTES: usize = 64 << 20;
 
 /// One manager's database.
@@ -23,7 +23,7 @@ pub(crate) struct Database {
     error: Option<String>,
 }
 
-/// What was read of one manager's database.
+/// One manager's packages.
 pub(crate) struct Read {
     pub(crate) manager: &'static str,
     pub(crate) path: PathBuf,

@@ -15,7 +15,7 @@ const STATUS: &str = "var/lib/dpkg/status";
 /// One file per package, in images without a package manager.
 const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
 
-/// Reads the database; `None` where there is none.
+/// Reads the database; `None` if it is missing.
 pub(crate) fn read(selection: &Selection) -> Option<Read> {
     let mut path = selection.root.join(STATUS);
     let mut text = regular::text(&path, MAX_TEXT_BYTES);

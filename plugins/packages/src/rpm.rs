@@ -12,7 +12,7 @@ use crate::{header, ndb, sqlite};
 /// Where distributions keep the database; usually one is a link to another.
 const FOLDERS: [&str; 3] = ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"];
 
-/// Reads the database; `None` where there is none.
+/// Reads the database; `None` if it is missing.
 pub(crate) fn read(selection: &Selection, deadline: Option<Instant>) -> Option<Read> {
     let find = |name: &str| -> Option<PathBuf> {
         FOLDERS

@@ -1,5 +1,5 @@
 //! `getinfo.processes` as a host sees it, compared with ps(1) and with children of known arguments.
-#![expect(clippy::disallowed_methods, reason = "ps is what the answers are compared with")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answers with ps")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -160,7 +160,7 @@ fn each_field_is_as_ps_shows_it() {
     assert_eq!(compared, 3);
 }
 
-/// One that has given up root without exec(2), as web servers' workers do, may not be looked into:
+/// A process that gave up root without exec(2), as web servers' workers do, is not readable:
 /// the files of its folder are root's. It is its new user's all the same.
 #[test]
 fn the_user_is_known_of_a_process_that_changed_it() {
@@ -180,7 +180,7 @@ fn the_user_is_known_of_a_process_that_changed_it() {
 
 /// User, system time by hand: the 14th and 15th field of stat.
 #[test]
-fn processor_time_state_and_cgroup_are_those_of_proc() {
+fn processor_time_state_and_cgroup_match_those_of_proc() {
     let Some(provider) = load("getinfo-processes") else { return };
     let child = running(
         Command::new("bash").args(["-c", "for i in {1..100000}; do :; done; echo; read x"]),

@@ -2,7 +2,7 @@
 //! small formats in them.
 //!
 //! Everything here is bounded: a reader takes its bound as an argument or names it as a constant,
-//! and treats what it reads as hostile. Nothing here runs a program, keeps state or logs. A reader
+//! and treats its input as hostile. Nothing here runs a program, keeps state or logs. A reader
 //! that returns an [`Option`] returns `None` where the kernel or the host has no such value.
 
 pub mod cpu_list;

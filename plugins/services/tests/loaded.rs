@@ -1,5 +1,5 @@
 //! `getinfo.services` as a host sees it, compared with `systemctl --root=… list-unit-files`.
-#![expect(clippy::disallowed_methods, reason = "systemctl is what the answers are compared with")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answers with systemctl")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -181,7 +181,7 @@ fn systemctl(root: &str) -> Option<Vec<(String, String)>> {
 }
 
 #[test]
-fn states_are_those_of_systemctl() {
+fn states_match_those_of_systemctl() {
     let Some(provider) = load("getinfo-services") else { return };
     let root = units();
     let Some(want) = systemctl(root.0.to_str().unwrap()) else { return };
@@ -193,7 +193,7 @@ fn states_are_those_of_systemctl() {
 
 /// Generated units are none of what systemctl --root looks at.
 #[test]
-fn this_machines_units_are_those_of_systemctl() {
+fn this_machines_units_match_those_of_systemctl() {
     let Some(provider) = load("getinfo-services") else { return };
     let Some(want) = systemctl("/") else { return };
     let answer = call(&provider, "-a").unwrap();
@@ -210,7 +210,7 @@ fn this_machines_units_are_those_of_systemctl() {
 }
 
 #[test]
-fn what_a_unit_starts_is_shown() {
+fn the_command_of_a_unit_is_shown() {
     let Some(provider) = load("getinfo-services") else { return };
     let root = units();
     let answer = call(&provider, &root.args("")).unwrap();

@@ -60,8 +60,8 @@ fn record(
     bytes
 }
 
-/// What a program of this machine says in UTC; none, and said, where there is none, or where its
-/// layout is another.
+/// Returns a program's output in UTC. Prints that the test is skipped and returns `None` without
+/// the program, or where its layout is another.
 fn output(program: &str, args: &[&str], file: &Path) -> Option<String> {
     if !cfg!(target_arch = "x86_64") {
         println!("SKIPPED (needs x86: the file has its layout)");
@@ -77,7 +77,7 @@ fn output(program: &str, args: &[&str], file: &Path) -> Option<String> {
 }
 
 #[test]
-fn sessions_are_those_of_who() {
+fn sessions_match_those_of_who() {
     let Some(provider) = load("getinfo-sessions") else { return };
     let own = std::process::id();
     let bytes = [
@@ -122,7 +122,7 @@ fn sessions_are_those_of_who() {
 }
 
 #[test]
-fn logins_are_those_of_last() {
+fn logins_match_those_of_last() {
     let Some(provider) = load("getinfo-sessions") else { return };
     let bytes = [
         record(2, 0, "~", "reboot", "6.1.0", START, [0; 4]),
@@ -182,7 +182,7 @@ fn logins_are_those_of_last() {
 }
 
 #[test]
-fn any_file_and_none_are_borne() {
+fn any_file_or_no_file_is_accepted() {
     let Some(provider) = load("getinfo-sessions") else { return };
     for bytes in [&[][..], &[0xff; 1000], &[0; 384], &[7; 9600], b"text"] {
         let file = Temporary::new("odd", bytes);

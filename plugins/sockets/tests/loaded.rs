@@ -144,7 +144,7 @@ fn ss(args: &[&str]) -> Option<Vec<(String, String, u16, u64)>> {
 }
 
 #[test]
-fn the_lists_are_those_of_ss() {
+fn the_lists_match_those_of_ss() {
     let Some(provider) = load("getinfo-sockets") else { return };
     let _held = [TcpListener::bind("[::]:0").unwrap(), TcpListener::bind("127.0.0.2:0").unwrap()];
     for (args, ss_args) in [("", ["-H", "-tulne"]), ("-a -p tcp", ["-H", "-tane"])] {
@@ -184,7 +184,7 @@ fn the_lists_are_those_of_ss() {
 
 /// Read by hand: the 10th word of lines in state 0A. ss uses sock_diag, as the provider does.
 #[test]
-fn listening_sockets_are_those_of_proc() {
+fn listening_sockets_match_those_of_proc() {
     let Some(provider) = load("getinfo-sockets") else { return };
     let held = [TcpListener::bind("[::]:0").unwrap(), TcpListener::bind("127.0.0.3:0").unwrap()];
     let table = || -> Vec<String> {

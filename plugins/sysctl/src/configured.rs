@@ -1,7 +1,7 @@
-//! The configured values: sysctl.d(5). A file hides files of the same name in later folders; files are
-//! read in the order of their names, whatever their folder, and the last assignment of a key counts.
-//! /etc/sysctl.conf comes last, as in sysctl(8) (systemd-sysctl(8) reads it only through a link in
-//! /etc/sysctl.d).
+//! The configured values: sysctl.d(5). A file hides files of the same name in later folders; files
+//! are read in the order of their names, whatever their folder, and the last assignment of a key
+//! counts. /etc/sysctl.conf comes last, as in sysctl(8) (systemd-sysctl(8) reads it only through a
+//! link in /etc/sysctl.d).
 
 use std::fs::{self, File};
 use std::io::Read as _;

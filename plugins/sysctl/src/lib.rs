@@ -1,7 +1,7 @@
 //! `getinfo.sysctl`: the kernel's parameters and their configuration.
 //!
-//! Values come from /proc/sys, where each name is a file; the configuration comes from sysctl.d(5). It
-//! needs no root: keys that only root may read are counted.
+//! Values come from /proc/sys, where each name is a file; the configuration comes from sysctl.d(5).
+//! It needs no root: keys that only root may read are counted.
 
 mod configured;
 mod name;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_that_of_the_answer() {
+    fn the_schema_matches_the_answer() {
         plugin_api::testing::assert_schema::<Answer>(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/schema.json"

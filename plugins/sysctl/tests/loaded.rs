@@ -1,6 +1,6 @@
 //! `getinfo.sysctl` as a host sees it, beside sysctl(8).
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
-#![expect(clippy::print_stdout, reason = "tests say what they leave out")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answer with commands")]
+#![expect(clippy::print_stdout, reason = "tests print the parts that they skip")]
 
 use std::process::Command;
 
@@ -36,7 +36,7 @@ fn moves(name: &str) -> bool {
 }
 
 #[test]
-fn all_values_are_those_of_sysctl() {
+fn all_values_match_those_of_sysctl() {
     let Some(provider) = load("getinfo-sysctl") else { return };
     let Some(text) = sysctl(&["-a"]) else { return };
     let answer = call(&provider, "").unwrap();
@@ -76,7 +76,7 @@ fn all_values_are_those_of_sysctl() {
         assert!(plain(our) == plain(value) || moves(name), "{name}: {our:?} {value:?}");
         same += 1;
     }
-    // What sysctl leaves out of -a is what is deprecated, and what has no text at all.
+    // sysctl -a omits deprecated keys, and keys without any text.
     let extra: Vec<&String> = values
         .iter()
         .filter(|(name, value)| *value != "" && !theirs.iter().any(|(known, _)| known == *name))
@@ -115,7 +115,7 @@ fn names_select() {
 
 /// The files of this system, in the order of sysctl.d(5) as a shell finds them.
 #[test]
-fn configured_values_are_those_of_the_files() {
+fn configured_values_match_those_of_the_files() {
     let Some(provider) = load("getinfo-sysctl") else { return };
     let script = "for f in $(ls /usr/lib/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /run/sysctl.d/*.conf \
                   /etc/sysctl.d/*.conf 2>/dev/null | sed 's,.*/,,' | sort -u); do \

@@ -1,5 +1,5 @@
 //! `getinfo.time` as a host sees it, beside date(1), uptime(1) and the files of /sys and /proc.
-#![expect(clippy::disallowed_methods, reason = "commands are what the answer is compared with")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answer with commands")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
 
 use std::fs;
@@ -62,7 +62,7 @@ fn the_zone_is_that_of_date() {
 }
 
 #[test]
-fn boot_and_clock_source_are_those_of_the_kernel() {
+fn boot_and_clock_source_match_those_of_the_kernel() {
     let Some(provider) = load("getinfo-time") else { return };
     let uptime = || -> i64 {
         let text = fs::read_to_string("/proc/uptime").unwrap();

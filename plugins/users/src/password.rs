@@ -1,6 +1,6 @@
 //! The shadow database without its secrets: the state of a password, and its dates.
 //!
-//! Only [`State::of_field`] looks at the hash, and it goes no further.
+//! Only [`PasswordState::of_field`] looks at the hash, and it goes no further.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -19,7 +19,7 @@ const NEVER: i64 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum PasswordState {
     /// There is a password, and it opens the account.
     Set,
     /// There is a password, but it is locked (`passwd -l`): `!` before its hash.
@@ -35,7 +35,7 @@ pub(crate) enum State {
 /// One user's shadow entry without the secret.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Password {
-    pub(crate) state: State,
+    pub(crate) state: PasswordState,
     pub(crate) ageing: Ageing,
 }
 
@@ -64,7 +64,10 @@ impl Password {
     }
 
     pub(crate) fn new(entry: &Shadow<'_>) -> Self {
-        Self { state: State::of_field(entry.password.to_bytes()), ageing: Ageing::new(entry) }
+        Self {
+            state: PasswordState::of_field(entry.password.to_bytes()),
+            ageing: Ageing::new(entry),
+        }
     }
 }
 
@@ -86,7 +89,7 @@ impl Ageing {
     }
 }
 
-impl State {
+impl PasswordState {
     /// Classifies a password field of shadow(5) by the forms of crypt(5).
     fn of_field(field: &[u8]) -> Self {
         match field {
@@ -113,7 +116,7 @@ fn is_hash(field: &[u8]) -> bool {
     }
 }
 
-impl State {
+impl PasswordState {
     /// Returns the word for it in an answer, the same as serde's.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -152,22 +155,22 @@ mod tests {
     #[test]
     fn password_fields_have_their_states() {
         for (field, want) in [
-            ("", State::None),
-            ("*", State::Disabled),
-            ("!", State::Disabled),
-            ("!!", State::Disabled),
-            ("!*", State::Disabled),
-            ("x", State::Disabled),
-            ("*LK*", State::Disabled),
-            ("$6$salt$hash", State::Set),
-            ("$y$j9T$salt$hash", State::Set),
-            ("!$6$salt$hash", State::Locked),
-            ("!!$6$salt$hash", State::Locked),
-            ("abcdefghijklm", State::Set),
-            ("!abcdefghijklm", State::Locked),
-            ("_J9..rasmBYk8r9AiWNc", State::Set),
+            ("", PasswordState::None),
+            ("*", PasswordState::Disabled),
+            ("!", PasswordState::Disabled),
+            ("!!", PasswordState::Disabled),
+            ("!*", PasswordState::Disabled),
+            ("x", PasswordState::Disabled),
+            ("*LK*", PasswordState::Disabled),
+            ("$6$salt$hash", PasswordState::Set),
+            ("$y$j9T$salt$hash", PasswordState::Set),
+            ("!$6$salt$hash", PasswordState::Locked),
+            ("!!$6$salt$hash", PasswordState::Locked),
+            ("abcdefghijklm", PasswordState::Set),
+            ("!abcdefghijklm", PasswordState::Locked),
+            ("_J9..rasmBYk8r9AiWNc", PasswordState::Set),
         ] {
-            assert_eq!(State::of_field(field.as_bytes()), want, "{field:?}");
+            assert_eq!(PasswordState::of_field(field.as_bytes()), want, "{field:?}");
         }
     }
 

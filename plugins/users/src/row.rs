@@ -7,7 +7,7 @@ use agent_sys::accounts::User;
 use serde::Serialize;
 
 use crate::json::Writer;
-use crate::password::{Ageing, Day, Password, State};
+use crate::password::{Ageing, Day, Password, PasswordState};
 
 /// An account as passwd(5) has it, with its groups, and with shadow(5) except for the hash. Bytes
 /// that are not UTF-8 become U+FFFD. Field names are stable: new ones may be added, none changes.
@@ -32,7 +32,7 @@ pub(crate) struct Row<'a> {
     shell: Cow<'a, str>,
     /// Whether the password is set, locked (it can be unlocked), disabled (no password is right),
     /// none (none is needed) or missing (there is no shadow entry).
-    password: State,
+    password: PasswordState,
     /// The day of the last password change, 2026-01-31; null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_change: Option<Option<Day>>,
@@ -78,7 +78,7 @@ impl<'a> Row<'a> {
             gecos: user.gecos.to_string_lossy(),
             home: user.home.to_string_lossy(),
             shell: user.shell.to_string_lossy(),
-            password: password.map_or(State::Missing, |password| password.state),
+            password: password.map_or(PasswordState::Missing, |password| password.state),
             last_change: ageing.map(|ageing| ageing.last_change),
             must_change: ageing.map(|ageing| ageing.must_change),
             min_days: ageing.map(|ageing| ageing.min_days),
@@ -110,7 +110,7 @@ pub(crate) fn write(
     out.raw("],\"gecos\":").string(user.gecos);
     out.raw(",\"home\":").string(user.home);
     out.raw(",\"shell\":").string(user.shell);
-    let state = password.map_or(State::Missing, |password| password.state);
+    let state = password.map_or(PasswordState::Missing, |password| password.state);
     out.raw(",\"password\":\"").raw(state.word()).raw("\"");
     if let Some(password) = password {
         write_ageing(out, &password.ageing);
@@ -178,7 +178,7 @@ mod tests {
             gecos: "a\"b".into(),
             home: "/".into(),
             shell: "".into(),
-            password: State::Missing,
+            password: PasswordState::Missing,
             last_change: None,
             must_change: None,
             min_days: None,
@@ -218,7 +218,13 @@ mod tests {
             password_expires: None,
             expires: None,
         };
-        let states = [State::Set, State::Locked, State::Disabled, State::None, State::Missing];
+        let states = [
+            PasswordState::Set,
+            PasswordState::Locked,
+            PasswordState::Disabled,
+            PasswordState::None,
+            PasswordState::Missing,
+        ];
         let mut passwords = vec![None];
         for ageing in [full, empty] {
             passwords.extend(states.map(|state| Some(Password { state, ageing })));

@@ -6,7 +6,7 @@ use plugin_api::{Opt, Options};
 
 use crate::login_defs;
 
-/// What the arguments select.
+/// The selected users and fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
     /// `-U NAME`: a name or a numeric uid.

@@ -1,5 +1,5 @@
 //! `getinfo.users` as a host sees them: the built library, loaded and called.
-#![expect(clippy::disallowed_methods, reason = "getent is what the answers are compared with")]
+#![expect(clippy::disallowed_methods, reason = "the tests compare the answers with getent")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

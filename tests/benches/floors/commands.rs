@@ -23,7 +23,7 @@ fn spawn(program: &std::path::Path, words: &[&str]) {
     assert!(started(program, words).success(), "{program:?} {words:?}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+#[expect(clippy::disallowed_methods, reason = "a bench starts the programs that it measures")]
 fn started(program: &std::path::Path, words: &[&str]) -> std::process::ExitStatus {
     // Without a uid or a hook, std spawns with vfork semantics, so the bench's own size does not
     // count.

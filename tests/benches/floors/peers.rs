@@ -54,7 +54,7 @@ impl Controller {
     }
 
     /// Starts a floor in this mode.
-    #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+    #[expect(clippy::disallowed_methods, reason = "a bench starts the programs that it measures")]
     pub(crate) fn floor(&self, mode: &str, more: &[&str]) -> (Floor, Line) {
         let files = Scratch::new("floor");
         files.write("ca.pem", self.pki.ca());

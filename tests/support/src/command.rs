@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// Runs a command in the C locale and returns what it prints on standard output. `None`, with a
+/// Runs a command in the C locale and returns its standard output. `None`, with a
 /// line that the test is skipped, if the command is not installed.
 #[expect(clippy::disallowed_methods, reason = "a test runs its own commands")]
 pub fn output(program: &str, args: &[&str]) -> Option<String> {

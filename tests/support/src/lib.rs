@@ -1,6 +1,5 @@
-//! The ground every test of this workspace stands on: scratch folders, waiting for a condition,
-//! processes seen from outside, certificates made on the spot, namespaces. It decides nothing
-//! about what is right; the tests do.
+//! The tests' support: scratch folders, waiting for a condition, processes seen from outside,
+//! certificates made on the spot, namespaces. It asserts nothing about the product; the tests do.
 
 mod command;
 mod corpus;

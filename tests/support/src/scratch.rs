@@ -24,8 +24,8 @@ impl Scratch {
 
     /// Creates a folder of mode 0755 in the first place that `accepts` approves: beside the test's
     /// executable, in the home folder, or in the workspace's `target`. The plugin loader rejects
-    /// folders below one that others can write, as /tmp may be. `None`, with a line that the test
-    /// is skipped, when no place will do.
+    /// folders below a folder that others can write, as /tmp may be. `None`, with a line that the
+    /// test is skipped, when no place will do.
     ///
     /// # Panics
     /// When a folder that was created cannot be removed again.

@@ -24,7 +24,7 @@ pub async fn eventually(what: &str, condition: impl FnMut() -> bool) {
     eventually_within(DEADLINE, what, condition).await;
 }
 
-/// Polls until `condition` is true, where the deadline is part of what is promised.
+/// Polls until `condition` is true, where the deadline is part of the promise.
 ///
 /// # Panics
 /// With `what`, after `deadline`.

@@ -24,7 +24,7 @@ const MAX_BUFFER: usize = 64 << 20;
 /// One enumeration at a time.
 static ENUMERATION: Mutex<()> = Mutex::new(());
 
-/// An entry of the passwd database (passwd(5)). Texts are bytes: nothing says they are UTF-8.
+/// An entry of the passwd database (passwd(5)). Texts are bytes and need not be UTF-8.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct User<'a> {
@@ -46,7 +46,7 @@ pub struct User<'a> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Group<'a> {
-    /// Its name.
+    /// Group name.
     pub name: &'a CStr,
     /// Group id.
     pub gid: u32,
@@ -69,7 +69,7 @@ pub struct Members<'a> {
 pub struct Shadow<'a> {
     /// Login name.
     pub name: &'a CStr,
-    /// The encrypted password field: never to be shown.
+    /// The encrypted password field: secret, so nothing may show or log it.
     pub password: &'a CStr,
     /// The day the password was changed last; 0 asks for a change at the next login.
     pub last_change: i64,
@@ -88,7 +88,7 @@ pub struct Shadow<'a> {
 /// Calls `visit` with each user, until it returns an error.
 ///
 /// # Errors
-/// The visitor's; NSS's own as [`io::Error`].
+/// The visitor's error, or NSS's as [`io::Error`].
 pub fn each_user<E: From<io::Error>>(
     mut visit: impl FnMut(User<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -144,7 +144,7 @@ pub fn each_shadow<E: From<io::Error>>(
 /// Looks up the user of this name and returns the result of `found`; `None` without such a user.
 ///
 /// # Errors
-/// NSS's own, such as an unreachable directory server.
+/// NSS failed, for instance since a directory server is unreachable.
 pub fn user_by_name<T>(name: &CStr, found: impl FnOnce(User<'_>) -> T) -> io::Result<Option<T>> {
     look_up(
         // SAFETY: `name` is a C string; the rest as `look_up` promises.
@@ -275,7 +275,7 @@ fn look_up<R: Record, T>(
     loop {
         match entry.read(&mut read) {
             Ok(record) => return Ok(record.map(found)),
-            // "The given name or uid was not found", getpwnam(3): POSIX leaves open how it is said.
+            // "The given name or uid was not found", getpwnam(3): POSIX leaves the number open.
             Err(libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM) => return Ok(None),
             Err(libc::EINTR) => {}
             Err(errno) => return Err(io::Error::from_raw_os_error(errno)),

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_files_text_is_given_back() {
+    fn only_the_text_of_a_file_is_returned() {
         let table = [
             ("5581e000-5582f000 r-xp 00001000 fe:00 123  /usr/bin/x", Some((0x5581_e000, 0x11000))),
             ("5581e000-5582f000 r--p 00001000 fe:00 123  /usr/bin/x", None),

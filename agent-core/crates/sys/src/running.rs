@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_side_marks_the_other_sees() {
+    fn each_side_sees_the_marks_of_the_other() {
         let ours = Running::create().unwrap();
         let theirs = Running::map(ours.fd().as_fd().try_clone_to_owned().unwrap()).unwrap();
         for tree in [0, 7, TREES - 1, TREES] {

@@ -21,7 +21,7 @@ const MAX_SKIP_FACTOR: usize = 16;
 /// The largest buffer of an idle decoder; a larger one is freed once its message is done.
 const IDLE_CAPACITY: usize = 16 << 10;
 
-/// What a peer may send in one message.
+/// The bounds on one message of a peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes from the opening brace to the closing one.

@@ -17,7 +17,7 @@ const MAX_QUOTE: usize = 64;
 pub struct Malformed {
     /// [`Retcode::Malformed`] or [`Retcode::TooLarge`].
     pub retcode: Retcode,
-    /// What is wrong, for the peer's operator.
+    /// The fault, for the peer's operator.
     pub message: String,
     /// Whether the start of the next message is unknowable, so that the channel has to close.
     pub fatal: bool,

@@ -1,4 +1,4 @@
-//! A request's fields, read one by one; errors name the field and what it may be.
+//! A request's fields, read one by one; errors name the field and its valid values.
 
 use crate::json::quote;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! PROTOCOL.md and the example policy name what the code has, and nothing else.
+//! PROTOCOL.md and the example policy name exactly the code's methods, retcodes and defaults.
 
 use agent_wire::message::Resp;
 use agent_wire::reply::{AgentInfo, TaskState, TaskStatus};

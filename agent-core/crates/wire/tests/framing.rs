@@ -252,7 +252,7 @@ fn messages_on_several_lines_with_trailing_commas_are_read() {
 }
 
 #[test]
-fn invalid_fields_are_named_with_what_they_may_be() {
+fn errors_name_the_invalid_field_and_its_valid_values() {
     let table = [
         (r#"{"id":"1","method":"sync.bash"}"#, "cmd is missing"),
         (r#"{"id":"1","method":"sync.bash","cmd":""}"#, "cmd must not be empty"),

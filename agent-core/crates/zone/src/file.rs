@@ -28,7 +28,7 @@ impl ZoneFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error`] says what is wrong with the first part that is damaged.
+    /// [`Error`] names the first damaged part.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > MAX_BYTES {
             return Err(Error::TooLong);

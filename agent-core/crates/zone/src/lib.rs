@@ -18,7 +18,7 @@ pub use error::Error;
 pub use file::{MAX_BYTES, ZoneFile};
 pub use rule::Rule;
 
-/// What the clocks of a zone show during some stretch of time.
+/// A zone's offset and name during some stretch of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalTime {
     /// Seconds east of UTC.

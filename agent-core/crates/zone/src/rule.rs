@@ -142,7 +142,7 @@ impl Change {
         Some(Self { day, time })
     }
 
-    /// Returns what the clocks show at the change, as seconds since 1970-01-01 00:00.
+    /// Returns the local time at the change, as seconds since 1970-01-01 00:00.
     fn at(&self, year: i32) -> i64 {
         let day = match self.day {
             Day::WithoutLeap(day) => {

@@ -61,7 +61,7 @@ impl Policy {
     /// Reads a policy.
     ///
     /// # Errors
-    /// A sentence with the line, or with the rule by number and name, and what is wrong with it.
+    /// A sentence that names the line, or the rule by number and name, and its fault.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let written: WrittenPolicy = toml::from_str(text).map_err(|error| error.to_string())?;
         let allows_any = written.rule.iter().any(|rule| rule.action == WrittenAction::Allow);

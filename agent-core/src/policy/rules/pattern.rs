@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_names_one_method_or_all_that_begin_so() {
+    fn a_pattern_matches_one_method_or_a_prefix() {
         let table = [
             ("sync.bash", "sync.bash", true),
             ("sync.bash", "sync.bashful", false),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_names_one_controller_or_all_of_a_domain() {
+    fn a_pattern_matches_one_controller_or_a_whole_domain() {
         let table = [
             ("ctl-1.example.com", "ctl-1.example.com", true, true),
             ("ctl-1.example.com", "CTL-1.Example.com", true, true),

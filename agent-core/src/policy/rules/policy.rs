@@ -16,7 +16,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) bash: Option<&'a Bash>,
 }
 
-/// What the policy decides.
+/// The policy's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allowed,

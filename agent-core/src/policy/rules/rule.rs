@@ -6,7 +6,7 @@ use super::pattern::{Controller, MethodPattern};
 use super::policy::{Refusal, Subject};
 use agent_wire::message::Bash;
 
-/// What a rule does, with the conditions that only such rules have.
+/// A rule's effect, with the conditions that only such rules have.
 #[derive(Debug)]
 pub(super) enum Action {
     Allow {

@@ -7,7 +7,7 @@
 //!
 //! [`segment`] is the file format, [`log`] writes the file, [`disk`] has the few file operations
 //! that this takes, and [`committer`] gathers concurrent requests into one sync. None of them knows
-//! what the records mean.
+//! the records' meaning.
 
 mod committer;
 mod disk;

@@ -1,4 +1,4 @@
-//! Reads what a supervisor recorded and makes a task's end durable.
+//! Reads a supervisor's record and makes a task's end durable.
 
 use super::Runner;
 use crate::clock;
@@ -19,7 +19,7 @@ const MAX_RETRY: Duration = Duration::from_secs(30);
 const MAX_WHY: usize = 200;
 
 impl Runner {
-    /// Makes a journal record of what a supervisor recorded.
+    /// Turns a supervisor's record into one of the journal.
     pub(super) fn read_end(
         &self,
         n: u64,

@@ -64,8 +64,8 @@ pub(crate) struct Flags {
     )]
     pub(crate) keep_days: u16,
 
-    /// Serve with a CA, certificates, a token and an agent's config in DIR, creating what is
-    /// missing; for trials
+    /// Serve with a CA, certificates, a token and an agent's config in DIR, creating any of them
+    /// that is missing; for trials
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "client_ca"])]
     pub(crate) dev: Option<PathBuf>,
 

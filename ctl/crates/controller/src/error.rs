@@ -24,7 +24,7 @@ pub(crate) enum Error {
     Content {
         /// Its path.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The fault and its remedy.
         why: String,
     },
     /// A port cannot be opened.

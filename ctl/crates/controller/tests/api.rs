@@ -27,7 +27,7 @@ fn every_request_needs_the_token() {
 }
 
 #[test]
-fn every_error_is_a_problem_that_says_what_to_do() {
+fn every_error_is_a_problem_with_a_remedy() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);

@@ -11,7 +11,7 @@ use crate::host::call_c;
 /// The longest piece emitted, in bytes.
 const MAX_PIECE: usize = 64;
 
-/// What the plugin does at its next call.
+/// The plugin's behavior at its next call.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     /// The bytes it emits; the first byte of each piece says how long the piece is.

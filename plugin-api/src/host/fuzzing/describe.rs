@@ -3,11 +3,11 @@
 use super::c_plugin::{Script, describe_as};
 use crate::{Meta, MethodName};
 
-/// The host's bound on a description, and one that inputs do reach.
+/// The host's bound on a description, and a smaller bound that inputs reach.
 const LIMITS: [usize; 2] = [64 << 10, 100];
 
 /// Checks a description through the C entry. The first byte chooses the bound and how the plugin
-/// behaves; the rest is what it emits.
+/// behaves; the rest is its output.
 pub fn describe(bytes: &[u8]) {
     let Some((how, text)) = bytes.split_first() else { return };
     let limit = LIMITS[usize::from(how & 1)];

@@ -5,11 +5,11 @@ use serde::de::IgnoredAny;
 use super::c_plugin::{Script, call_as};
 use crate::ProviderError;
 
-/// The host's bound on a reply, and one that inputs do reach.
+/// The host's bound on a reply, and a smaller bound that inputs reach.
 const LIMITS: [usize; 2] = [4 << 20, 100];
 
 /// Checks a reply through the C entry. The first byte chooses the bound and how the plugin behaves;
-/// the rest is what it emits.
+/// the rest is its output.
 pub fn reply(bytes: &[u8]) {
     let Some((how, text)) = bytes.split_first() else { return };
     let limit = LIMITS[usize::from(how & 1)];

@@ -1,7 +1,7 @@
 //! A process that hosts one plugin, so that the plugin's crash, hang or leak stays in it.
 //!
 //! A host prepares the process with [`prepare`]: standard input is one end of a socket pair, and
-//! both output streams are a pipe. The two ends exchange [`Frames`]; what the frames hold is the
+//! both output streams are a pipe. The two ends exchange [`Frames`]; the frames' content is the
 //! host's own. In the worker, [`take_channel`] takes the socket, and [`Load::open`] checks the
 //! plugin, drops root and maps the plugin, in this order.
 

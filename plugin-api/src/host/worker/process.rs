@@ -20,7 +20,7 @@ pub struct Prepared {
     pub command: Command,
     /// The host's end of the channel.
     pub channel: UnixStream,
-    /// What the plugin prints.
+    /// The plugin's output.
     pub output: PipeReader,
 }
 

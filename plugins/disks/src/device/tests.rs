@@ -90,7 +90,7 @@ fn a_partition_has_its_disks_properties() {
 }
 
 #[test]
-fn kinds_are_those_of_lsblk() {
+fn kinds_match_those_of_lsblk() {
     for (name, file, content, want) in [
         ("dm-0", "dm/uuid", "LVM-abc\n", "lvm"),
         ("dm-1", "dm/uuid", "CRYPT-LUKS2-abc\n", "crypt"),

@@ -58,7 +58,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Has sqlite3 run `sql`; false, and said, where there is none.
+/// Has sqlite3 run `sql`. Without sqlite3, prints that the test is skipped and returns false.
 pub(crate) fn sqlite(path: &Path, sql: &str) -> bool {
     let child =
         Command::new("sqlite3").arg(path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();

@@ -30,7 +30,7 @@ fn list(answer: &Value) -> &Vec<Value> {
 }
 
 #[test]
-fn dpkgs_packages_are_those_of_dpkg_query() {
+fn dpkgs_packages_match_those_of_dpkg_query() {
     let Some(provider) = load("getinfo-packages") else { return };
     let format = "${Package}\t${Version}\t${Architecture}\t${Installed-Size}\t${source:Package}\t${db:Status-Status}\t\
                   ${Maintainer}\t${binary:Summary}\n";
@@ -226,7 +226,7 @@ fn a_write_ahead_log_is_read() {
 }
 
 #[test]
-fn a_damaged_database_is_said_and_ends_nothing() {
+fn a_damaged_database_is_reported_and_the_others_are_read() {
     let Some(provider) = load("getinfo-packages") else { return };
     let root = Scratch::new("packages-damaged");
     let path = root.write("var/lib/rpm/rpmdb.sqlite", "");
@@ -308,7 +308,7 @@ fn a_database_of_suse_is_read() {
 }
 
 #[test]
-fn other_roots_and_managers_are_told_apart() {
+fn roots_and_managers_are_distinguished() {
     let Some(provider) = load("getinfo-packages") else { return };
     let root = Scratch::new("packages-other");
     assert_eq!(call(&provider, &args(&root, "")).unwrap()["databases"], Value::Array(Vec::new()));

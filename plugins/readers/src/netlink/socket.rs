@@ -58,7 +58,7 @@ pub struct Limits {
     pub bytes: usize,
 }
 
-/// What one dump brought.
+/// The outcome of one dump.
 #[derive(Debug)]
 pub struct Dump<T> {
     /// The items, in the kernel's order.

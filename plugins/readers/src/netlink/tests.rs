@@ -33,7 +33,7 @@ fn an_interrupted_dump_is_requested_again() {
 }
 
 #[test]
-fn a_table_that_keeps_changing_is_taken_as_it_is() {
+fn a_table_that_keeps_changing_is_accepted_as_read() {
     let script = (0..9).map(|value| vec![object(value).interrupted(), Reply::done()]).collect();
     let last = u8::try_from(TRIES - 1).unwrap();
     assert_eq!(dump(script, LIMITS).unwrap().items, [last]);

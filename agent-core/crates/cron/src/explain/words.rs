@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_name_each_member_or_what_lies_between() {
+    fn lists_name_each_member_or_the_range() {
         let set = |members: &[u32]| members.iter().fold(0, |set, member| set | 1 << member);
         let table: [(&[u32], &str); 9] = [
             (&[], ""),

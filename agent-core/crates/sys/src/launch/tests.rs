@@ -38,7 +38,7 @@ fn a_launch_arrives_as_it_was_sent() {
 }
 
 #[test]
-fn what_a_supervisor_has_to_know_arrives_also_beside_a_long_command() {
+fn a_supervisors_settings_arrive_beside_a_long_command() {
     let scratch = test_support::Scratch::new("launch");
     let claim = crate::slot::Slots::open(&scratch.file("slots"), 4).unwrap().take(3, 99).unwrap();
     let dir = File::open("/").unwrap();

@@ -221,7 +221,7 @@ mod tests {
 
     /// A later agent must be able to read the slots of an earlier one: CRC-32 as zlib computes it.
     #[test]
-    fn a_record_has_the_same_bytes_as_ever() {
+    fn the_bytes_of_a_record_never_change() {
         let bytes: [u8; 48] = seal(BEGUN, 7, [4242, 99, 1_800_000_000_123]);
         let words: Vec<u64> = bytes
             .chunks_exact(8)

@@ -19,7 +19,7 @@ pub enum Resp {
     Failed,
 }
 
-/// What a reply carries.
+/// The content of a reply.
 #[derive(Clone, Debug)]
 pub enum Data {
     /// A command's output, or its base64.
@@ -97,7 +97,7 @@ pub struct Response {
     /// The signal that killed the command (3032).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// What the command used, if one ran.
+    /// The resources that the command used, if one ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }

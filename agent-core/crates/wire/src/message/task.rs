@@ -79,7 +79,7 @@ impl TaskList {
     }
 }
 
-/// `async.output`: what a task has printed so far.
+/// `async.output`: a task's output so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFrom {
     /// The task.

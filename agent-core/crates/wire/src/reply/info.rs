@@ -32,7 +32,7 @@ pub struct AgentInfo<'a> {
     pub results_dropped: u64,
     /// Scheduled jobs, those of crontab files included.
     pub jobs: usize,
-    /// What is wrong with the crontab files, one line per problem.
+    /// The problems in crontab files, one line each.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub crontab_problems: Cow<'a, [String]>,
 }
@@ -42,6 +42,6 @@ pub struct AgentInfo<'a> {
 pub struct MethodSummary<'a> {
     /// Its name.
     pub method: Cow<'a, str>,
-    /// What it does, in one line.
+    /// Its purpose, in one line.
     pub summary: Cow<'a, str>,
 }

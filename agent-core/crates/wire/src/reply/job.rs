@@ -5,12 +5,12 @@ use crate::message::{Missed, Overlap};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// `cron.set`: what the agent made of the schedule.
+/// `cron.set`: the schedule as the agent understood it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPlan {
     /// The schedule in canonical form.
     pub schedule: String,
-    /// What in it may not mean what its author thinks.
+    /// Warnings: parts that may not mean what their author intended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The next times it is due.

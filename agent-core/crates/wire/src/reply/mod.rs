@@ -1,4 +1,4 @@
-//! What the `data` of a successful reply holds, by method: the agent writes these types, the
+//! The `data` of a successful reply, by method: the agent writes these types, the
 //! command line and the controller read them.
 //!
 //! A field that does not apply is left out. A reader ignores fields it does not know (§3), so a

@@ -1,4 +1,4 @@
-//! `async.output`: a part of what a task has printed (§6).
+//! `async.output`: a part of a task's output (§6).
 
 use serde::{Deserialize, Serialize};
 

@@ -43,7 +43,7 @@ fn southern_summers_and_transitions_on_other_days_are_computed() {
 }
 
 #[test]
-fn a_summer_without_end_is_one_offset() {
+fn endless_summer_time_is_one_offset() {
     let text = "XXX3EDT4,0/0,J365/23";
     let found = offsets(text, 1_767_225_600);
     // Except for the end of 2101.

@@ -105,7 +105,7 @@ fn a_text_too_long_to_search_is_denied_and_not_allowed() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn rules_that_cannot_be_intended_are_rejected() {
     for text in [
         "",
         "exact = []",
@@ -122,7 +122,7 @@ fn what_cannot_be_meant_is_refused() {
 
 proptest! {
     #[test]
-    fn no_prefix_or_regex_allows_what_the_shell_would_act_on(
+    fn no_prefix_or_regex_allows_shell_operators(
         before in "[a-z/ -]{0,12}", act in "[;&|`$()<>\n\r\\\\*?\\[\\]{}~#!^]", behind in ".{0,12}", blank in "[ \t]?",
     ) {
         let allowed = commands("prefix = ['ls', 'cat /']\nregex = ['(?s).*']").allowed().unwrap();
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn what_follows_a_denied_beginning_changes_nothing(before in "[a-z ]{0,8}", behind in ".{0,16}") {
+    fn text_after_a_denied_beginning_changes_nothing(before in "[a-z ]{0,8}", behind in ".{0,16}") {
         let denied = commands("prefix = ['reboot']").denied().unwrap();
         let cmd = format!("{before}; reboot{behind}");
         prop_assert!(denied.matches(&Text::new(&cmd)), "{cmd:?} was let through");

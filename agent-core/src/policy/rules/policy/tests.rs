@@ -60,7 +60,7 @@ fn the_first_rule_that_matches_decides_else_the_default() {
 }
 
 #[test]
-fn an_account_is_the_same_under_each_of_its_names() {
+fn all_names_of_an_account_mean_the_same_account() {
     for user in ["'root'", "'toor'", "'0'", "0"] {
         let deny = Policy::parse(&format!("[[rule]]\naction = 'deny'\nusers = [{user}]")).unwrap();
         assert_eq!(verdict(&deny, "sync.bash", &cmd("id"), 0, 0, &[0]), "rule 1", "{user}");
@@ -105,7 +105,7 @@ fn a_group_of_others_must_be_allowed_together_with_the_user() {
 }
 
 #[test]
-fn nothing_in_the_request_may_change_what_an_allowed_command_does() {
+fn no_field_of_a_request_changes_the_effect_of_an_allowed_command() {
     let rule = |more: &str| {
         let text = format!(
             "default = 'deny'\n[[rule]]\naction = 'allow'\ncommands = {{exact = ['id']}}\n{more}"

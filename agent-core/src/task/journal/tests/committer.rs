@@ -134,7 +134,7 @@ fn a_deferred_request_is_written_with_the_next_request() {
 }
 
 #[test]
-fn a_request_that_is_given_up_does_not_strand_the_others_of_its_batch() {
+fn an_abandoned_request_does_not_strand_the_rest_of_its_batch() {
     local().block_on(async {
         let replica: Arc<RecordingReplica> = Arc::default();
         let (committer, _) = Committer::open(Memory::default(), replica.clone()).unwrap();

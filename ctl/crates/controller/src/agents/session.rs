@@ -92,7 +92,7 @@ impl fmt::Debug for Mailbox {
     }
 }
 
-/// What the channel finds in the mailbox.
+/// A message for the channel.
 pub(super) enum Fetched {
     Lines(Vec<u8>),
     Close(CloseReason),

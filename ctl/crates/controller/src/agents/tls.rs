@@ -1,5 +1,5 @@
-//! TLS on the agents' port: what the server offers, which certificates it accepts, and which host a
-//! certificate speaks for.
+//! TLS on the agents' port: the server's offer, the certificates that it accepts, and the host that
+//! a certificate speaks for.
 
 use crate::error::Error;
 use agent_wire::ALPN;

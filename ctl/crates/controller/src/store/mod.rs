@@ -1,4 +1,4 @@
-//! What the controller keeps: today, the results that agents deliver.
+//! The controller's records: today, the results that agents deliver.
 //!
 //! [`Store`] is the interface; [`SqliteStore`] implements it. Each implementation passes the same
 //! conformance suite (`conformance`). A store never knows a session: a result comes as an

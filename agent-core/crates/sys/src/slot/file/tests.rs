@@ -92,7 +92,7 @@ fn a_slot_is_held_until_the_last_copy_of_its_claim_is_closed() {
 }
 
 #[test]
-fn a_longer_file_keeps_what_was_in_it() {
+fn a_longer_file_keeps_its_content() {
     let scratch = Scratch::new("slots-longer");
     let path = scratch.file("slots");
     Slots::open(&path, 1)

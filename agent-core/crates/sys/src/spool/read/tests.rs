@@ -68,7 +68,7 @@ fn check_running(source: Source<'_>, extent: Extent) {
 }
 
 #[test]
-fn a_reader_that_the_ring_overtakes_gives_only_what_is_still_there() {
+fn a_reader_that_the_ring_overtakes_returns_only_the_bytes_still_there() {
     let scratch = Spools::new("spool-race");
     let mut spool = Spool::new(Stream::Stdout.file_name(1), 8);
     spool.push(scratch.1.as_fd(), b"abcdefgh", |_| {});
@@ -91,7 +91,7 @@ fn a_reader_that_the_ring_overtakes_gives_only_what_is_still_there() {
 }
 
 #[test]
-fn what_is_overwritten_is_announced_before() {
+fn bytes_are_announced_before_they_are_overwritten() {
     let scratch = Spools::new("spool-announce");
     let mut spool = Spool::new(Stream::Stdout.file_name(1), 8);
     spool.push(scratch.1.as_fd(), b"abcdefgh", |_| panic!("nothing is overwritten yet"));

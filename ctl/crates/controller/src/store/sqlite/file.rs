@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_of_a_newer_version_and_a_file_that_is_none_are_rejected_by_name() {
+    fn a_database_of_a_newer_version_and_a_file_that_is_not_a_database_are_rejected_by_name() {
         let scratch = Scratch::new("controller-store");
         let path = scratch.file(FILE);
         open(scratch.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();

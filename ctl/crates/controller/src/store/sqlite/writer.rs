@@ -21,7 +21,7 @@ const SWEEP: Duration = Duration::from_secs(24 * 3600);
 /// Results deleted in one transaction; new ones are stored in between.
 const MAX_SWEPT: u32 = 256;
 
-/// What the thread receives.
+/// A message to the thread.
 #[derive(Debug)]
 pub(super) enum QueueItem {
     /// A result, and its share of the queue's room.
@@ -76,8 +76,8 @@ impl Writer {
         }
     }
 
-    /// Waits for a result, a retry or a sweep, then takes what is queued, within the bounds of one
-    /// transaction.
+    /// Waits for a result, a retry or a sweep, then takes the queued results, within the bounds of
+    /// one transaction.
     fn collect(&self, queue: &Receiver<QueueItem>) -> Batch {
         let mut batch = Batch { arrivals: Vec::new(), room: Vec::new(), closing: false };
         let mut bytes = 0;
