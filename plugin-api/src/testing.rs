@@ -123,6 +123,22 @@ pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
     );
 }
 
+/// Writes the test that the `schema.json` beside a plugin's Cargo.toml is the schema of `$reply`, as
+/// [`assert_schema`](crate::testing::assert_schema) compares them.
+#[macro_export]
+macro_rules! schema_test {
+    ($reply:ty) => {
+        #[test]
+        fn the_schema_matches_the_reply() {
+            $crate::testing::assert_schema::<$reply>(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/schema.json"
+            ));
+        }
+    };
+}
+pub use schema_test;
+
 /// Formats a schema with one line per field, so that changes are readable, and without indentation,
 /// because the text is part of every plugin.
 fn lines(schema: &Value) -> String {

@@ -80,14 +80,6 @@ fn unreadable(path: &str) -> ProviderError {
 
 export_provider!(Uptime);
 
+// `UPDATE_SCHEMA=1 cargo test` rewrites the file after a change of the reply.
 #[cfg(test)]
-mod tests {
-    /// `UPDATE_SCHEMA=1 cargo test` rewrites the file after a change of the reply.
-    #[test]
-    fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<super::Reading>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
-}
+plugin_api::testing::schema_test!(Reading);

@@ -72,13 +72,7 @@ mod tests {
     use super::*;
     use certificate::Certificate;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     /// Real certificates, where this machine has any, truncated and changed everywhere.
     #[test]

@@ -105,13 +105,7 @@ mod tests {
     use super::*;
     use test_support::Scratch;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn a_machine_without_firmware_has_an_answer() {

@@ -127,12 +127,4 @@ fn number(var: SysconfVar) -> Option<i64> {
 export_provider!(Kernel);
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<super::Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
-}
+plugin_api::testing::schema_test!(Answer);

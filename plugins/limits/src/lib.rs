@@ -84,13 +84,7 @@ export_provider!(Limits);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn one_process_id_is_accepted() {

@@ -199,13 +199,7 @@ export_provider!(Memory);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn a_system_without_proc_has_an_answer() {

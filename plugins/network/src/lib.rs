@@ -173,12 +173,4 @@ fn gateways(routes: &[Route]) -> Vec<Gateway> {
 export_provider!(Network);
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<super::Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
-}
+plugin_api::testing::schema_test!(Answer);

@@ -93,13 +93,7 @@ export_provider!(Os);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn an_empty_system_has_an_answer() {

@@ -360,13 +360,7 @@ export_provider!(Processes);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn terminals_are_named_by_their_numbers() {

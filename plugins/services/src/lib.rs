@@ -179,12 +179,4 @@ fn read_bounded(path: &Path) -> io::Result<String> {
 export_provider!(Services);
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<super::Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
-}
+plugin_api::testing::schema_test!(Answer);

@@ -203,13 +203,7 @@ export_provider!(Sessions);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_reply() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn logind_completes_the_sessions_of_utmp() {

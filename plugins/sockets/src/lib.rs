@@ -240,12 +240,4 @@ fn of_unix(line: &str, selection: &Selection) -> Option<Socket> {
 export_provider!(Sockets);
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<super::Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
-}
+plugin_api::testing::schema_test!(Answer);

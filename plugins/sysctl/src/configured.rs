@@ -3,10 +3,10 @@
 //! counts. /etc/sysctl.conf comes last, as in sysctl(8) (systemd-sysctl(8) reads it only through a
 //! link in /etc/sysctl.d).
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use readers::{folder, regular};
 use serde::Serialize;
 
 use crate::{name, running};
@@ -18,7 +18,7 @@ const FOLDERS: [&str; 5] =
 const OWN_FILE: &str = "etc/sysctl.conf";
 /// The most files, bytes of each, and assignments of all files that are read.
 const MAX_FILES: usize = 500;
-const MAX_BYTES: u64 = 256 * 1024;
+const MAX_BYTES: usize = 256 << 10;
 const MAX_ENTRIES: usize = 5000;
 
 /// A configured key.
@@ -45,13 +45,7 @@ pub(crate) struct Entry {
 pub(crate) fn read(root: &Path, is_requested: impl Fn(&str) -> bool) -> Vec<Entry> {
     let mut entries: Vec<(String, Entry)> = Vec::new();
     for path in files(root) {
-        let mut bytes = Vec::new();
-        let read = File::open(root.join(&path))
-            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-        if read.is_err() {
-            continue;
-        }
-        let text = String::from_utf8_lossy(&bytes);
+        let Ok(text) = regular::text(&root.join(&path), MAX_BYTES) else { continue };
         for (index, line) in text.lines().enumerate() {
             let Some((path_of_key, mut entry)) = parse(line).filter(|(key, _)| is_requested(key))
             else {
@@ -82,9 +76,8 @@ pub(crate) fn read(root: &Path, is_requested: impl Fn(&str) -> bool) -> Vec<Entr
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS.map(Path::new) {
-        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten().take(MAX_FILES)
-        {
-            let path = folder.join(entry.file_name());
+        for name in folder::names(&root.join(folder), MAX_FILES) {
+            let path = folder.join(name);
             let is_hidden = files.iter().any(|known| known.file_name() == path.file_name());
             if path.extension().is_some_and(|extension| extension == "conf") && !is_hidden {
                 files.push(path);
@@ -133,15 +126,15 @@ fn is_same(running: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
     use std::os::unix::fs::symlink;
+    use test_support::Scratch;
 
-    fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let root =
-            std::env::temp_dir().join(format!("getinfo-sysctl-{name}-{}", std::process::id()));
+    fn tree(name: &str, files: &[(&str, &str)]) -> Scratch {
+        let root = Scratch::new(&format!("sysctl-{name}"));
         for (path, content) in files {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            root.write(path, content);
         }
         root
     }
@@ -165,9 +158,8 @@ mod tests {
                 ("proc/sys/kernel/ports", "1\t2\n"),
             ],
         );
-        let entries = read(&root, |_| true);
-        let only = read(&root, |key| key == "kernel/b");
-        fs::remove_dir_all(&root).unwrap();
+        let entries = read(root.path(), |_| true);
+        let only = read(root.path(), |key| key == "kernel/b");
         let found: Vec<_> = entries
             .iter()
             .map(|entry| {
@@ -193,19 +185,21 @@ mod tests {
     }
 
     #[test]
-    fn a_linked_file_is_read_once_and_an_empty_one_hides() {
+    fn a_linked_file_is_read_once_and_a_pipe_is_not_waited_for() {
         let root = tree(
             "links",
             &[
                 ("etc/sysctl.conf", "kernel.a = 1\n"),
                 ("etc/sysctl.d/99-z.conf", "kernel.a = 2\n"),
                 ("usr/lib/sysctl.d/10-off.conf", "kernel.off = 1\n"),
+                ("run/sysctl.d/README", "kernel.readme = 1\n"),
             ],
         );
-        symlink("../sysctl.conf", root.join("etc/sysctl.d/98-sysctl.conf")).unwrap();
-        symlink("/dev/null", root.join("etc/sysctl.d/10-off.conf")).unwrap();
-        let entries = read(&root, |_| true);
-        fs::remove_dir_all(&root).unwrap();
+        symlink("../sysctl.conf", root.file("etc/sysctl.d/98-sysctl.conf")).unwrap();
+        // An empty file of the same name turns a file off.
+        symlink("/dev/null", root.file("etc/sysctl.d/10-off.conf")).unwrap();
+        mkfifo(&root.file("run/sysctl.d/20-pipe.conf"), Mode::S_IRWXU).unwrap();
+        let entries = read(root.path(), |_| true);
         let found: Vec<_> =
             entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_str())).collect();
         assert_eq!(found, [("kernel.a", "2")]);

@@ -125,13 +125,7 @@ export_provider!(Sysctl);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer);
 
     #[test]
     fn names_that_lead_elsewhere_are_rejected() {

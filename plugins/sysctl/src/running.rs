@@ -205,11 +205,12 @@ fn look(at: impl AsFd, name: &(impl NixPath + ?Sized), path: &str) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_support::Scratch;
 
     #[test]
     fn a_tree_is_read_and_sorted() {
-        let root =
-            std::env::temp_dir().join(format!("getinfo-sysctl-running-{}", std::process::id()));
+        let scratch = Scratch::new("sysctl-running");
+        let root = scratch.path();
         for (path, content) in [
             ("kernel/b", &b"two\twords\n"[..]),
             ("kernel/a", b"1\nlines\n"),
@@ -220,19 +221,16 @@ mod tests {
             ("vm/stat_refresh", b"\n"),
             ("fs/binfmt_misc/status", b"enabled\n"),
         ] {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            scratch.write(path, content);
         }
         let mut all = Running::default();
-        let (is_found, mut kernel) = (all.add(&root, ""), Running::default());
+        let (is_found, mut kernel) = (all.add(root, ""), Running::default());
         let found = [
-            kernel.add(&root, "kernel"),
-            kernel.add(&root, "net/ipv4/conf/eth0.5/x"),
-            kernel.add(&root, "nosuch"),
+            kernel.add(root, "kernel"),
+            kernel.add(root, "net/ipv4/conf/eth0.5/x"),
+            kernel.add(root, "nosuch"),
         ];
-        let secret = value(&root, "net/ipv4/tcp_fastopen_key");
-        fs::remove_dir_all(&root).unwrap();
+        let secret = value(root, "net/ipv4/tcp_fastopen_key");
         let pairs: Vec<_> =
             all.values.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let want = [

@@ -159,13 +159,7 @@ mod tests {
         Many(Vec<Row<'a>>),
     }
 
-    #[test]
-    fn the_schema_matches_the_answer() {
-        plugin_api::testing::assert_schema::<Answer<'_>>(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schema.json"
-        ));
-    }
+    plugin_api::testing::schema_test!(Answer<'_>);
 
     #[test]
     fn a_user_without_a_shadow_entry_has_no_ageing() {
