@@ -41,7 +41,7 @@ pub fn text(path: &Path, max: usize) -> io::Result<String> {
     bytes(path, max).map(lossy)
 }
 
-fn check(data: &fs::Metadata) -> io::Result<()> {
+pub(crate) fn check(data: &fs::Metadata) -> io::Result<()> {
     if data.is_file() { Ok(()) } else { Err(io::Error::other("not a regular file")) }
 }
 
