@@ -15,7 +15,6 @@ use agent_sys::pidfd::PidFd;
 use agent_sys::slot::{Claim, Leftovers};
 use agent_sys::spool::StoredOutput;
 use agent_sys::{Files, Holder, StartFailure, Supervision, cgroup};
-use log::warn;
 use nix::sys::statfs;
 use nix::unistd::Uid;
 use tokio::task;
@@ -100,23 +99,20 @@ impl Executor {
         let account = self.host().account(&settings, spec).await?;
         let name = format!("{}{n}", leaves::TASK_PREFIX);
         let limited = self.host().controllers.limit(&name, &spec.limits)?;
-        let leaf = self.host().leaves.as_ref().map(|leaves| {
-            if !limited.needs_leaf() {
-                return leaves.take_for_task(n);
+        let leaf = match &self.host().leaves {
+            None => None,
+            Some(leaves) if limited.needs_leaf() => {
+                let leaf = leaves.make_for_task(n).and_then(|leaf| {
+                    limited.write(&leaf.path())?;
+                    Ok(leaf)
+                });
+                Some(leaf.map_err(|error| StartError::step("limits", error))?)
             }
-            let leaf = leaves.make_for_task(n)?;
-            limited.write(&leaf.path())?;
-            Ok::<_, io::Error>(leaf)
-        });
-        let leaf = match leaf.transpose() {
-            Err(error) if limited.needs_leaf() => {
-                return Err(StartError::step("limits", error));
+            Some(leaves) => {
+                let taken = leaves.take_for_task(n);
+                leaves.report(taken.as_ref().map(drop));
+                taken.ok()
             }
-            Err(error) => {
-                warn!("no cgroup for task {n}, running it without: {error}");
-                None
-            }
-            Ok(leaf) => leaf,
         };
         Ok(Prepared { account, settings, leaf, limited })
     }
@@ -149,6 +145,7 @@ impl Executor {
             claim: &claim,
             dir,
             leaf: leaf.as_mut().map(TaskLeaf::lend),
+            leaf_required: limited.needs_leaf(),
             timeout: spec.timeout,
             grace: settings.grace,
             not_before,

@@ -4,9 +4,13 @@
 //! Works by descriptor, so that the same code serves the agent, its zygote and a task's supervisor,
 //! which outlives both. The files are those of the kernel's admin-guide/cgroup-v2.
 
+#![expect(unsafe_code, reason = "it reads an extended attribute")]
+
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +28,8 @@ pub const PREFIX: &str = "basicagent.";
 const MAX_TERMINATED: usize = 1024;
 /// Bytes of a list of so many processes.
 const MAX_LIST: u64 = 16 * 1024;
+/// Bytes of the longest type, with room to spare.
+const MAX_TYPE: u64 = 64;
 
 /// Sends SIGTERM to every process of the cgroup, and SIGCONT so that stopped ones receive it.
 ///
@@ -74,6 +80,48 @@ pub fn is_empty(events: impl AsFd) -> io::Result<bool> {
     let text = buffer.get(..length).unwrap_or_default();
     let has = |line: &[u8]| text.split(|byte| *byte == b'\n').any(|other| other == line);
     Ok(has(b"populated 0") && !has(b"frozen 1"))
+}
+
+/// Returns whether processes can be put into a new or an empty cgroup.
+///
+/// A cgroup is a "domain invalid" one, which takes no process, as soon as a threaded controller
+/// (cpu, pids) is enabled in a cgroup above that has processes (admin-guide/cgroup-v2, "Threads").
+///
+/// # Errors
+/// The cgroup is gone.
+pub fn takes_processes(dir: impl AsFd) -> io::Result<bool> {
+    let mut kind = String::new();
+    open(dir, "cgroup.type", OFlag::O_RDONLY)?.take(MAX_TYPE).read_to_string(&mut kind)?;
+    Ok(kind.trim_end() == "domain")
+}
+
+/// Returns whether no process is in the cgroup itself; those below do not count. A cgroup that does
+/// not tell counts as one with processes.
+#[must_use]
+pub fn holds_no_process(directory: &Path) -> bool {
+    let mut first = [0];
+    let read =
+        File::open(directory.join("cgroup.procs")).and_then(|mut file| file.read(&mut first));
+    read.is_ok_and(|length| length == 0)
+}
+
+/// Returns whether systemd delegated the cgroup to the service that runs in it: then systemd sets
+/// the attribute `user.delegate` to 1 (systemd's CGROUP_DELEGATION).
+#[must_use]
+pub fn is_delegated(directory: &Path) -> bool {
+    let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return false };
+    let mut value = [0_u8; 2];
+    // SAFETY: getxattr(2) reads two NUL-terminated strings and writes at most the length given to
+    // `value`, which has it; all live over the call.
+    let length = unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            c"user.delegate".as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
+    };
+    length == 1 && value.first() == Some(&b'1')
 }
 
 /// Blocks until the cgroup has no process; returns whether that happened in time.

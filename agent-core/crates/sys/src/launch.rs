@@ -16,7 +16,7 @@ use nix::sys::memfd::{self, MFdFlags};
 
 use header::{
     BODY_IN_FILE, CGROUP, CWD_REQUIRED, HEADER, Header, IDENTITY, JOINS, JOINS_SHIFT, KEEPER,
-    SEPARATE_STDERR, STDERR, STDIN, STDOUT, SUPERVISION, SUPERVISOR, count,
+    LEAF_REQUIRED, SEPARATE_STDERR, STDERR, STDIN, STDOUT, SUPERVISION, SUPERVISOR, count,
 };
 pub(crate) use received::{OwnedHolder, OwnedSupervision, Received, parse};
 
@@ -89,6 +89,8 @@ pub struct Supervision<'a> {
     pub dir: BorrowedFd<'a>,
     /// The cgroup v2 directory for the command, if there is one.
     pub leaf: Option<BorrowedFd<'a>>,
+    /// Whether the command must not run outside its cgroup, which keeps its limits.
+    pub leaf_required: bool,
     /// The time-out; `None`: none. To the millisecond.
     pub timeout: Option<Duration>,
     /// Between SIGTERM and SIGKILL. To the millisecond.
@@ -154,6 +156,7 @@ pub(crate) fn send(
         Holder::Supervisor(task) => {
             flag(true, SUPERVISOR);
             flag(task.leaf.is_some(), CGROUP);
+            flag(task.leaf_required, LEAF_REQUIRED);
             flag(task.separate_stderr, SEPARATE_STDERR);
             fds.extend(task.leaf);
             fds.extend([task.claim.as_fd(), task.dir]);

@@ -4,15 +4,19 @@
 //! the limits. Otherwise version 1: a directory beside the leaf for each limit, which the command
 //! joins before its first instruction. Otherwise the command is rejected: a limit is never silently
 //! ignored. Nothing is probed or enabled before the first request with a limit.
+//!
+//! Controllers are enabled in a cgroup without processes only. The kernel refuses others for memory
+//! alone. With cpu and pids it obeys, and from then on no cgroup below takes a process
+//! (admin-guide/cgroup-v2, "Threads"): no command of the agent, and no reload by systemd.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use agent_sys::cgroup::remove;
+use agent_sys::cgroup::{holds_no_process, is_delegated, remove};
 
 use super::leaves::{CommandLeaf, Leaves};
 use super::limits::{self, Controller, Limits, Setting, killed_for_memory};
@@ -23,8 +27,8 @@ use crate::exec::StartError;
 #[derive(Debug)]
 pub(crate) struct Controllers {
     leaves: Option<Arc<Leaves>>,
-    /// The version 2 controllers that leaves can have.
-    unified: OnceLock<Vec<Controller>>,
+    /// The version 2 controllers that leaves have.
+    unified: Mutex<Vec<Controller>>,
     legacy: [Arc<Legacy>; 3],
 }
 
@@ -71,7 +75,7 @@ impl Controllers {
         }
         let legacy = Controller::ALL
             .map(|controller| Arc::new(Legacy { controller, state: Mutex::default() }));
-        Self { leaves, unified: OnceLock::new(), legacy }
+        Self { leaves, unified: Mutex::default(), legacy }
     }
 
     /// Makes the version 1 directories for these limits, under this name, and notes the settings
@@ -79,7 +83,7 @@ impl Controllers {
     pub(crate) fn limit(&self, name: &str, limits: &Limits) -> Result<Limited, StartError> {
         let mut limited = Limited::default();
         for (controller, limit) in limits::set(limits) {
-            if self.unified().contains(&controller) {
+            if self.is_unified(controller) {
                 limited.leaf.extend(controller.settings(limit));
                 continue;
             }
@@ -97,8 +101,9 @@ impl Controllers {
                 None => String::new(),
             };
             let why = format!(
-                "{} cannot be limited on this host: the agent has no such cgroup v2 controller, and \
-                 cgroup v1: {why}",
+                "{} cannot be limited on this host: the agent's cgroup has no such v2 controller \
+                 (under systemd 254 or later, the unit's Delegate=yes and DelegateSubgroup=agent \
+                 provide it), and cgroup v1: {why}",
                 controller.name()
             );
             return Err(StartError::step(
@@ -128,34 +133,41 @@ impl Controllers {
             .filter_map(|legacy| legacy.state().root.as_ref().map(|root| root.path.clone()))
     }
 
-    fn unified(&self) -> &[Controller] {
-        self.unified.get_or_init(|| {
-            self.leaves.as_ref().map(|leaves| enable(&leaves.root.path)).unwrap_or_default()
-        })
+    /// Returns whether leaves have this version 2 controller; enables it for them if it can.
+    fn is_unified(&self, controller: Controller) -> bool {
+        let Some(leaves) = &self.leaves else { return false };
+        let mut unified = self.unified.lock();
+        if !unified.contains(&controller) {
+            if !enable(&leaves.root.path, controller) {
+                return false;
+            }
+            unified.push(controller);
+        }
+        true
     }
 }
 
-/// Enables the controllers for the leaves below `root`; returns the controllers it could enable.
-fn enable(root: &Path) -> Vec<Controller> {
-    let offered = |controller: &Controller| {
+/// Enables a controller for the leaves below `root`, our directory; returns whether they have it.
+fn enable(root: &Path, controller: Controller) -> bool {
+    let is_offered = || {
         let list = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
         list.split_ascii_whitespace().any(|name| name == controller.name())
     };
-    let hand_on = |directory: &Path, controller: &Controller| {
-        fs::write(directory.join("cgroup.subtree_control"), format!("+{}", controller.name()))
-    };
-    Controller::ALL
-        .into_iter()
-        .filter(|controller| {
-            if !offered(controller)
-                && let Some(above) = root.parent()
-            {
-                // EBUSY where the agent's own cgroup, which has processes, is right above.
-                let _ = hand_on(above, controller);
-            }
-            offered(controller) && hand_on(root, controller).is_ok()
-        })
-        .collect()
+    if !is_offered()
+        && let Some(above) = root.parent()
+        && is_delegated(above)
+    {
+        pass_on(above, controller);
+    }
+    is_offered() && pass_on(root, controller)
+}
+
+/// Enables a controller in the cgroups below a directory, unless processes are in the directory
+/// itself; returns whether it is enabled.
+fn pass_on(directory: &Path, controller: Controller) -> bool {
+    holds_no_process(directory)
+        && fs::write(directory.join("cgroup.subtree_control"), format!("+{}", controller.name()))
+            .is_ok()
 }
 
 impl Legacy {

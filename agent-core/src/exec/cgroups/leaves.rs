@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use agent_sys::running::Running;
 use agent_sys::slot::Leftovers;
 use agent_sys::{cgroup, readiness};
+use log::{info, warn};
 use tokio::io::Interest;
 
 use super::root::Root;
@@ -37,6 +38,8 @@ pub(crate) struct Leaves {
     running: Arc<Running>,
     commands: Mutex<CommandStock>,
     tasks: Mutex<Stock>,
+    /// Whether the last attempt to take a leaf failed.
+    is_failing: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -68,7 +71,21 @@ impl Leaves {
         let commands = Stock::new(root.path.clone(), "", MAX_LEAVES, true);
         let tasks = Stock::new(root.path.clone(), TASK_PREFIX, MAX_IDLE_TASK_LEAVES, false);
         let commands = Mutex::new(CommandStock { stock: commands, made: 0 });
-        Arc::new(Self { root, running, commands, tasks: Mutex::new(tasks) })
+        let (tasks, is_failing) = (Mutex::new(tasks), AtomicBool::new(false));
+        Arc::new(Self { root, running, commands, tasks, is_failing })
+    }
+
+    /// Logs that leaves can be had no longer, or again.
+    pub(crate) fn report(&self, taken: Result<(), &io::Error>) {
+        let was_failing = self.is_failing.swap(taken.is_err(), Ordering::Relaxed);
+        match taken {
+            Err(error) if !was_failing => warn!(
+                "no cgroup in {}: {error}; processes hold commands and tasks together instead",
+                self.root.path.display()
+            ),
+            Ok(()) if was_failing => info!("cgroups hold commands and tasks together again"),
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Takes an empty leaf for a command; `None` when there are [`MAX_LEAVES`] and the ones looked

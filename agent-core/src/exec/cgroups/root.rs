@@ -4,13 +4,16 @@
 //! (cgroups(7), the kernel's admin-guide/cgroup-v2). No controller is needed for that, so none of
 //! the host's settings change; [`super::controllers`] handles the controllers that keep limits, and
 //! [`agent_sys::cgroup`] the operations on a single cgroup.
+//!
+//! The agent writes into cgroups that it made, and into one other: the unit's, if systemd delegated
+//! it and put the agent into a subgroup, so that it has no process.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use agent_sys::cgroup::{PREFIX, lock, remove};
+use agent_sys::cgroup::{PREFIX, lock, remove, takes_processes};
 use nix::fcntl::Flock;
 
 /// The agent's cgroup within its unit's, as our unit file has it.
@@ -33,16 +36,15 @@ impl Root {
     /// Linux 5.14).
     pub(crate) fn create() -> io::Result<Self> {
         let root = Self::create_below(&base(own_cgroup(None)?))?;
-        let usable = fs::exists(root.path.join("cgroup.kill"))?
-            && fs::read_to_string(root.path.join("cgroup.type"))?.trim() == "domain";
-        if usable {
+        let why = if !fs::exists(root.path.join("cgroup.kill"))? {
+            "this kernel has no cgroup.kill; Linux 5.14 has it"
+        } else if !takes_processes(&*root.dir)? {
+            "a cgroup above has threaded controllers, so that new ones take no process"
+        } else {
             return Ok(root);
-        }
+        };
         let _ = fs::remove_dir(&root.path);
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "this kernel has no cgroup.kill; Linux 5.14 has it",
-        ))
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
     /// Makes our directory below any cgroup, of either version.

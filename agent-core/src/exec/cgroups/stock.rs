@@ -69,10 +69,12 @@ impl Stock {
             let leaf = self.idle.pop_front()?;
             let empty = if leaf.known_empty { Ok(true) } else { cgroup::is_empty(&leaf.events) };
             match empty {
-                Ok(true) => return Some(leaf),
+                Ok(true) if cgroup::takes_processes(&leaf.dir).unwrap_or(false) => {
+                    return Some(leaf);
+                }
                 Ok(false) => self.idle.push_back(leaf),
-                // Somebody removed it.
-                Err(_) => self.remove(leaf.number),
+                // Somebody removed it, or made it one that takes no process.
+                Ok(true) | Err(_) => self.remove(leaf.number),
             }
         }
         None
@@ -86,7 +88,13 @@ impl Stock {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => made?,
         }
-        let dir = File::open(path)?;
+        let dir = File::open(&path)?;
+        if !cgroup::takes_processes(&dir)? {
+            cgroup::remove(&path);
+            let why = "its type is not \"domain\": somebody enabled a controller in a cgroup above \
+                       that has processes";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
         let events = cgroup::events(&dir)?;
         Ok(Leaf { number, dir, events, known_empty: true })
     }

@@ -3,8 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use agent_sys::{Holder, Identity, Stage, StartFailure, packet, readiness};
-use log::warn;
+use agent_sys::{Files, Holder, Identity, Launch, Stage, StartFailure, packet, readiness};
 use nix::fcntl::{self, FcntlArg, OFlag};
 use nix::unistd::{self, Gid, Uid};
 use tokio::io::Interest;
@@ -19,6 +18,7 @@ use super::spec::Spec;
 use super::streams::{Streams, Writers};
 use crate::config::ExecSettings;
 use crate::exec::cgroups::controllers::Limited;
+use crate::exec::cgroups::leaves::CommandLeaf;
 use crate::exec::zygote::spawner::{self, stage_name};
 use crate::exec::{FailedStep, StartError};
 
@@ -53,41 +53,71 @@ pub(super) async fn start(
     let argv = program.argv();
     let launch = program.launch(id, identity, &argv);
     let mut limited = host.controllers.limit(&id.to_string(), &spec.limits)?;
-    let leaf = match host.controllers.leaf(&mut limited)? {
-        Some(leaf) => Some(leaf),
-        None => host.leaves.as_ref().and_then(|leaves| {
-            leaves
-                .take_for_command()
-                .inspect_err(|error| {
-                    warn!("no cgroup for command {id}, using a helper process instead: {error}");
-                })
-                .ok()?
-        }),
-    };
+    let limits_leaf = host.controllers.leaf(&mut limited)?;
+    let must_use_leaf = limits_leaf.is_some();
+    let leaf = limits_leaf.or_else(|| take_leaf(host));
     let joins = limited.joins();
     let stdin = stdin.as_ref().map(AsFd::as_fd);
     let files = spawner::files(stdin, &writers.stdout, writers.stderr.as_ref(), &joins);
-    let process = match leaf {
-        Some(leaf) => {
-            let child = host.spawner.spawn(&launch, files, Holder::Cgroup(leaf.dir())).await;
-            if child.is_err() {
-                // Whether it began is unknown when the zygote died meanwhile; and a leaf that took
-                // no process is not tried again.
-                let _ = leaf.kill();
-            }
-            Process::new(child?, Tree::Cgroup(leaf))
-        }
-        None => {
-            let (ours, theirs) = packet::pair().map_err(failed("socket"))?;
-            fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-                .map_err(|error| failed("socket")(error.into()))?;
-            let socket = readiness::watch(ours, Interest::READABLE).map_err(failed("socket"))?;
-            let child = host.spawner.spawn(&launch, files, Holder::Keeper(theirs.as_fd())).await?;
-            Process::new(child, Tree::Keeper(socket))
-        }
+    let in_leaf = match leaf {
+        Some(leaf) => spawn_in_leaf(host, &launch, files, leaf, must_use_leaf).await?,
+        None => None,
+    };
+    let process = match in_leaf {
+        Some(process) => process,
+        None => spawn_under_keeper(host, &launch, files).await?,
     };
     drop(joins);
-    Ok(Started { process: process.map_err(failed("wait"))?, streams, limited })
+    Ok(Started { process, streams, limited })
+}
+
+/// Takes an empty leaf; `None`: a keeper holds the command's tree instead.
+fn take_leaf(host: &Host) -> Option<CommandLeaf> {
+    let leaves = host.leaves.as_ref()?;
+    let taken = leaves.take_for_command();
+    leaves.report(taken.as_ref().map(drop));
+    taken.ok()?
+}
+
+/// Starts the command in a leaf. Returns `None` when the kernel puts no process into the leaf, so
+/// that nothing has begun, and the command may run elsewhere.
+async fn spawn_in_leaf(
+    host: &Host,
+    launch: &Launch<'_>,
+    files: Files<'_>,
+    leaf: CommandLeaf,
+    is_required: bool,
+) -> Result<Option<Process>, StartError> {
+    match host.spawner.spawn(launch, files, Holder::Cgroup(leaf.dir())).await {
+        Ok(child) => {
+            let process = Process::new(child, Tree::Cgroup(leaf));
+            process.map(Some).map_err(|error| StartError::step("wait", error))
+        }
+        Err(error) => {
+            // Whether it began is unknown when the zygote died meanwhile; and a leaf that took no
+            // process is not tried again.
+            let _ = leaf.kill();
+            if is_required || !spawner::has_not_begun(&error) {
+                return Err(error);
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Starts the command under a keeper process.
+async fn spawn_under_keeper(
+    host: &Host,
+    launch: &Launch<'_>,
+    files: Files<'_>,
+) -> Result<Process, StartError> {
+    let failed = |error: io::Error| StartError::step("socket", error);
+    let (ours, theirs) = packet::pair().map_err(failed)?;
+    fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map_err(|error| failed(error.into()))?;
+    let socket = readiness::watch(ours, Interest::READABLE).map_err(failed)?;
+    let child = host.spawner.spawn(launch, files, Holder::Keeper(theirs.as_fd())).await?;
+    Process::new(child, Tree::Keeper(socket)).map_err(|error| StartError::step("wait", error))
 }
 
 /// Lets the user open its own output and input by name, as `> /dev/stderr` does.

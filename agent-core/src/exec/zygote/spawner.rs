@@ -246,6 +246,11 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
+/// Returns whether an error of [`Spawner::spawn`] is the zygote's word that no process was made.
+pub(crate) fn has_not_begun(error: &StartError) -> bool {
+    matches!(error, StartError::NotStarted(step) if step.stage == stage_name(Stage::Clone))
+}
+
 /// Returns a command's descriptors in the form of a launch.
 pub(crate) fn files<'a>(
     stdin: Option<BorrowedFd<'a>>,

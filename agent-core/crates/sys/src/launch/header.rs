@@ -23,6 +23,8 @@ pub(super) const SEPARATE_STDERR: u32 = 512;
 /// The number of cgroups to join stands in two bits.
 pub(super) const JOINS: u32 = 3 << JOINS_SHIFT;
 pub(super) const JOINS_SHIFT: u32 = 10;
+/// A task whose cgroup keeps limits, so that it must not run without.
+pub(super) const LEAF_REQUIRED: u32 = 1 << 12;
 /// Words of 64 bits at the beginning of the body of a supervised launch.
 pub(super) const SUPERVISION: usize = 6;
 

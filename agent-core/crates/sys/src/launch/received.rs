@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Identity;
 use super::header::{
     BODY_IN_FILE, CGROUP, CWD_REQUIRED, Header, IDENTITY, JOINS, JOINS_SHIFT, KEEPER,
-    SEPARATE_STDERR, STDERR, STDIN, STDOUT, SUPERVISION, SUPERVISOR, invalid,
+    LEAF_REQUIRED, SEPARATE_STDERR, STDERR, STDIN, STDOUT, SUPERVISION, SUPERVISOR, invalid,
 };
 use crate::slot::Claim;
 
@@ -46,6 +46,7 @@ pub(crate) struct OwnedSupervision {
     pub(crate) claim: Claim,
     pub(crate) dir: OwnedFd,
     pub(crate) leaf: Option<OwnedFd>,
+    pub(crate) leaf_required: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) not_before: u64,
@@ -84,6 +85,7 @@ impl OwnedSupervision {
             claim: Claim::received(slot, index, n),
             dir,
             leaf,
+            leaf_required: header.has(LEAF_REQUIRED),
             timeout: (timeout != u64::MAX).then_some(Duration::from_millis(timeout)),
             grace: Duration::from_millis(grace),
             not_before,

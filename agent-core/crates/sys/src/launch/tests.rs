@@ -52,6 +52,7 @@ fn a_supervisors_settings_arrive_beside_a_long_command() {
             claim: &claim,
             dir: dir.as_fd(),
             leaf,
+            leaf_required: leaf.is_some(),
             timeout: Some(Duration::from_secs(30 * 86_400)),
             grace: Duration::from_millis(1500),
             not_before: 1_800_000_000_000,
@@ -71,6 +72,7 @@ fn a_supervisors_settings_arrive_beside_a_long_command() {
         assert_eq!((task.grace, task.max_output), (Duration::from_millis(1500), 1 << 40));
         assert_eq!(task.not_before, 1_800_000_000_000);
         assert!(task.separate_stderr && task.leaf.is_some() == leaf.is_some());
+        assert_eq!(task.leaf_required, leaf.is_some());
     }
 }
 

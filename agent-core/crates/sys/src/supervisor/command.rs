@@ -20,13 +20,23 @@ pub(super) struct Command {
     pub(super) pid: i32,
     /// Where it reports why it could not be started, if so.
     pub(super) failure: OwnedFd,
+    /// Whether it was born in the leaf.
+    pub(super) in_leaf: bool,
+}
+
+/// The cgroup for a command.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) leaf: Option<&'a OwnedFd>,
+    /// Whether the command must not run elsewhere.
+    pub(super) required: bool,
 }
 
 /// Clones the command once its `turn` has come, and starts its time-out. Consumes the launch, since
 /// only the command may hold its ends of the pipes.
 pub(super) fn start(
     mut launch: Received,
-    leaf: Option<&OwnedFd>,
+    place: Place<'_>,
     output: &mut Output<'_>,
     separate_stderr: bool,
     timeout: Option<Duration>,
@@ -65,15 +75,18 @@ pub(super) fn start(
         wake.after(timeout).map_err(failed(Stage::Session))?;
     }
     // SAFETY: a supervisor is the copy of the zygote's only thread and starts no other.
-    let mut side = unsafe { child::clone(None, leaf) };
-    if side.is_err() && leaf.is_some() {
+    let mut side = unsafe { child::clone(None, place.leaf) };
+    let mut in_leaf = place.leaf.is_some();
+    if side.is_err() && in_leaf && !place.required {
         // The leaf was removed meanwhile, for instance by an agent that found it empty after a
-        // crash.
+        // crash; or it takes no process any more.
+        in_leaf = false;
         // SAFETY: the same.
         side = unsafe { child::clone(None, None) };
     }
-    match side.map_err(failed(Stage::Clone))? {
+    let stage = if place.required { Stage::Limits } else { Stage::Clone };
+    match side.map_err(failed(stage))? {
         Side::Child => child::exec(&launch, &argv, &envp, failures.as_raw_fd()),
-        Side::Parent { pid, .. } => Ok((Command { pid, failure }, wake)),
+        Side::Parent { pid, .. } => Ok((Command { pid, failure, in_leaf }, wake)),
     }
 }

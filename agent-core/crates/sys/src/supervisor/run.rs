@@ -12,7 +12,7 @@ use nix::sys::prctl;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{self, SysconfVar};
 
-use super::command;
+use super::command::{self, Place};
 use super::output::Output;
 use super::tree::Tree;
 use super::watch::{self, Watched};
@@ -70,7 +70,7 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
 
     let OwnedSupervision { claim, dir, leaf, timeout, grace, separate_stderr, .. } = task;
     let mut output = Output::new(&claim, dir.as_fd(), task.max_output);
-    let tree = Tree { leaf: leaf.as_ref() };
+    let place = Place { leaf: leaf.as_ref(), required: task.leaf_required };
     let mut comes_first = false;
     let turn = || {
         if let Some(left) = left(task.not_before) {
@@ -80,17 +80,18 @@ fn run(launch: Received, task: OwnedSupervision) -> io::Result<()> {
         }
         Ok(())
     };
-    let started = command::start(launch, tree.leaf, &mut output, separate_stderr, timeout, turn);
+    let started = command::start(launch, place, &mut output, separate_stderr, timeout, turn);
     if comes_first {
         priority::step_back();
     }
-    let followed =
-        started.map(|(command, wake)| watch::follow(&command, &mut output, &wake, &tree, grace));
+    let followed = started.map(|(command, wake)| {
+        let tree = Tree { leaf: leaf.as_ref().filter(|_| command.in_leaf) };
+        watch::follow(&command, &mut output, &wake, &tree, grace).inspect_err(|_| tree.kill())
+    });
     let watched = match followed {
         Ok(Ok(watched)) => watched,
         Ok(Err(error)) => {
-            // The kernel has no memory to wait with: nothing is left running without us.
-            tree.kill();
+            // The kernel has no memory to wait with: nothing was left running without us.
             return Err(error);
         }
         Err(failure) => Watched { end: Err(failure), process: None, leftovers: Leftovers::Nothing },
