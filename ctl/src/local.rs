@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::{exit, output};
-use agent_wire::json::one_line;
+use agent_wire::json::{check_part, one_line};
 use agent_wire::message::Resp;
 use agent_wire::reply::FactReply;
 use agent_wire::{Method, Retcode};
@@ -26,7 +26,7 @@ pub(crate) fn run(dirs: &[PathBuf], method: &str, args: &str) -> Result<ExitCode
     if Method::parse(method) == Method::GetinfoAll {
         return all(dirs, args);
     }
-    match call(dirs, method, args) {
+    match call(dirs, method, args, 1) {
         Ok(data) => output::json(&data).map(|()| ExitCode::from(exit::DONE)),
         Err(Failure::NotLoaded(why)) => Err(Error::unavailable(why)),
         Err(Failure::Provider(why)) => Err(Error::failed(format!("{method}: {why}"))),
@@ -41,17 +41,22 @@ enum Failure {
     Broken(String),
 }
 
-fn call(dirs: &[PathBuf], method: &str, args: &str) -> Result<Json, Failure> {
+/// Calls one plugin. Its data becomes a part of a reply, this many levels deep.
+fn call(dirs: &[PathBuf], method: &str, args: &str, above: u32) -> Result<Json, Failure> {
     let not_loaded = |why: &dyn std::fmt::Display| Failure::NotLoaded(why.to_string());
     let method = MethodName::parse(method)
         .map_err(|why| not_loaded(&format_args!("{}: {why}", one_line(method))))?;
     let provider = host::open(dirs, &method).map_err(|why| not_loaded(&why))?;
     // No deadline: the user can interrupt the call.
     let context = Context::new(nix::unistd::getuid().as_raw(), Duration::ZERO, MAX_REPLY);
-    provider.call(args, &context).map_err(|why| match why {
+    let data = provider.call(args, &context).map_err(|why| match why {
         HostError::Provider(why) => Failure::Provider(why),
         why => Failure::Broken(why.to_string()),
-    })
+    })?;
+    // An agent could not send it either.
+    check_part(&data, above)
+        .map_err(|why| Failure::Broken(format!("{method}: broken: its reply: {}", why.message)))?;
+    Ok(data)
 }
 
 /// Calls each word of `args`, a method with its arguments; without words, every installed plugin.
@@ -71,7 +76,7 @@ fn all(dirs: &[PathBuf], args: &str) -> Result<ExitCode, Error> {
             Method::GetinfoAll => {
                 Err(Failure::NotLoaded("getinfo.all cannot be one of its own methods".to_owned()))
             }
-            _ => call(dirs, &method, args),
+            _ => call(dirs, &method, args, 3),
         };
         parts.push(part(method, args, reply)?);
     }

@@ -62,7 +62,8 @@ struct getinfo_provider_v1 {
 
     /* request: {"args":"…","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4194304}},
      * len bytes of UTF-8, not NUL-terminated; ignore unknown keys.
-     * Emits one JSON value in UTF-8 and returns 0; or emits {"code":"usage","message":"…"} and
+     * Emits one JSON value in UTF-8 (no key twice in an object, no lone surrogates, no number beyond
+     * a double, at most 29 levels) and returns 0; or emits {"code":"usage","message":"…"} and
      * returns 1 ("usage": the arguments are wrong; choose other codes for other errors).
      * The host makes one call at a time. */
     int (*call)(const char *request, size_t len, getinfo_emit emit, void *sink);

@@ -55,3 +55,27 @@ pub fn install_plugins(scratch: &Scratch) -> PathBuf {
     }
     dir
 }
+
+/// Compiles `getinfo.NAME` in C into the folder; `call` is the body of its call function.
+#[expect(clippy::disallowed_methods, reason = "compiles a plugin")]
+pub fn add_c_plugin(dir: &Path, name: &str, call: &str) {
+    let source = dir.join(format!("{name}.c"));
+    let code = format!(
+        r#"#include "getinfo_provider.h"
+           #include <string.h>
+           #define SAY(text) emit(sink, text, strlen(text))
+           static int describe(getinfo_emit emit, void *sink) {{
+               SAY("{{\"method\":\"getinfo.{name}\",\"summary\":\"a test\",\"version\":\"1\"}}"); return 0; }}
+           static int call(const char *request, size_t len, getinfo_emit emit, void *sink) {{
+               (void)request; (void)len; {call} }}
+           GETINFO_PROVIDER_EXPORT const struct getinfo_provider_v1 getinfo_provider_v1 =
+               {{ sizeof(struct getinfo_provider_v1), 1, 0, 0, describe, call }};"#
+    );
+    std::fs::write(&source, code).expect("the directory is ours");
+    let library = dir.join(format!("libgetinfo_{name}.so"));
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api/include");
+    let mut cc = std::process::Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-w", "-I"]).arg(include).arg("-o").arg(&library).arg(&source);
+    assert!(cc.status().expect("a C compiler is installed").success());
+    std::fs::set_permissions(&library, Permissions::from_mode(0o644)).expect("the file is ours");
+}

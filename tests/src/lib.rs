@@ -8,7 +8,7 @@ mod server;
 mod synced;
 
 pub use agent::{Agent, AgentConfig};
-pub use binaries::{binary, install_plugins, plugin_dir};
+pub use binaries::{add_c_plugin, binary, install_plugins, plugin_dir};
 pub use local::Local;
 pub use server::{Channel, Server, connected};
 pub use synced::Synced;

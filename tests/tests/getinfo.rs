@@ -1,6 +1,8 @@
 //! Facts over the channel and on the command line, from the same plugins.
 
-use e2e::{Scratch, binary, connected, in_mount_namespace, install_plugins, needs_root};
+use e2e::{
+    Scratch, add_c_plugin, binary, connected, in_mount_namespace, install_plugins, needs_root,
+};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 
@@ -123,6 +125,92 @@ async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
         assert_eq!(answer["retcode"], 3021, "{answer}");
     }
     drop(agent);
+}
+
+/// Each text is JSON by some reader's rules, but not by those of the channel.
+#[tokio::test]
+async fn a_plugins_reply_that_no_reader_of_the_channel_accepts_fails_alone_and_at_once() {
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    let deep = nested(32);
+    let replies = [
+        r#"{"a":1,"a":2}"#,
+        r#"[{"b":{"a":1,"\u0061":2}}]"#,
+        r#""\ud800""#,
+        r#"{"\udfff":1}"#,
+        "1e999",
+        "[-1e400]",
+        &deep,
+        "NaN",
+        "[1,]",
+        "\"a\tb\"",
+        "\"\u{0}\"",
+        "{} {}",
+        "",
+        r#"1},{"ok":2"#,
+    ];
+    let (_server, agent, mut channel) = connected().await;
+    let plugins = agent.scratch().file("plugins");
+    let say = |text: &str| {
+        let bytes: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
+        let (list, count) = (bytes.join(","), bytes.len());
+        format!(
+            "static const char r[] = {{{list}{}0}}; emit(sink, r, {count}); return 0;",
+            if count > 0 { "," } else { "" }
+        )
+    };
+    for (n, reply) in replies.iter().enumerate() {
+        add_c_plugin(&plugins, &format!("bad{n}"), &say(reply));
+    }
+    add_c_plugin(&plugins, "good", &say("{\n \"a\": [1,\r\n 2]\n}\n"));
+    add_c_plugin(
+        &plugins,
+        "latin",
+        &say("").replace("{0}", "{34, 0xe9, 34}").replace("r, 0", "r, 3"),
+    );
+    add_c_plugin(&plugins, "deepest", &say(&nested(31)));
+    add_c_plugin(&plugins, "deep", &say(&nested(29)));
+
+    let mut names: Vec<String> = (0..replies.len()).map(|n| format!("getinfo.bad{n}")).collect();
+    names.push("getinfo.latin".to_owned());
+    for (n, name) in names.iter().enumerate() {
+        let answer = channel.ask(&json!({"id": name, "method": name})).await;
+        assert_eq!(answer["retcode"], 3052, "{:?}: {answer}", replies.get(n));
+        assert!(answer["message"].as_str().unwrap().contains("broken"), "{answer}");
+    }
+    for name in ["getinfo.good", "getinfo.deep", "getinfo.deepest"] {
+        let answer = channel.ask(&json!({"id": name, "method": name})).await;
+        assert_eq!(answer["resp"], "success", "{name}: {answer}");
+    }
+    let methods: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .chain(["getinfo.good", "getinfo.deep", "getinfo.deepest"])
+        .collect();
+    let all = channel.ask(&json!({"id": "all", "method": "getinfo.all", "methods": methods})).await;
+    assert_eq!(all["resp"], "success", "{all}");
+    let retcodes: Vec<i64> = all["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["retcode"].as_i64().unwrap())
+        .collect();
+    let mut wanted = vec![3052; names.len()];
+    // Two more levels than where it stands alone: it no longer fits.
+    wanted.extend([0, 0, 3002]);
+    assert_eq!(retcodes, wanted, "{all}");
+    assert_eq!(all["data"][names.len()]["data"], json!({"a": [1, 2]}));
+}
+
+#[tokio::test]
+async fn getinfo_all_without_names_queries_however_many_providers_are_installed() {
+    let (_server, agent, mut channel) = connected().await;
+    let plugins = agent.scratch().file("plugins");
+    for n in 0..70 {
+        std::fs::write(plugins.join(format!("libgetinfo_text{n}.so")), "no library").unwrap();
+    }
+    let all = channel.ask(&json!({"id": "1", "method": "getinfo.all"})).await;
+    assert_eq!(all["data"].as_array().unwrap().len(), 72, "{all}");
+    assert_eq!((&all["data"][0]["retcode"], &all["data"][2]["retcode"]), (&json!(0), &json!(3051)));
 }
 
 #[tokio::test]

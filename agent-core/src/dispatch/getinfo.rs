@@ -6,6 +6,7 @@ use super::route::Call;
 use super::ticket::IdKind;
 use crate::plugin::Plugins;
 use crate::policy::Subject;
+use agent_wire::json::check_part;
 use agent_wire::message::{Data, GetInfo, Resp, Response};
 use agent_wire::reply::FactReply;
 use agent_wire::{InvalidParams, Method, Retcode};
@@ -13,7 +14,8 @@ use plugin_api::{Args, MethodName};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// The most calls in one `getinfo.all`.
+/// The most calls that one `getinfo.all` names. Without names it makes one for each installed
+/// provider, which the folders' own bound limits.
 const MAX_CALLS: usize = 64;
 
 /// How many of them run at once: a provider's first call starts a process.
@@ -21,6 +23,9 @@ const AT_ONCE: usize = 4;
 
 /// The most bytes of all their data together, as much as one provider may return.
 const MAX_DATA: usize = 4 << 20;
+
+/// The levels above a provider's data in the reply: the message, the list, and the part.
+const LEVELS_ABOVE: u32 = 3;
 
 /// A method that one provider answers.
 pub(super) fn provider(call: &mut Call<'_>) -> Routed {
@@ -71,9 +76,9 @@ fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidP
         .map(FactCall::parse)
         .collect();
     if calls.is_empty() {
-        calls = plugins.installed().iter().map(|method| FactCall::parse(method.as_str())).collect();
-    }
-    if calls.len() > MAX_CALLS {
+        let installed = plugins.installed();
+        calls.extend(installed.iter().map(|method| FactCall::parse(method.as_str())));
+    } else if calls.len() > MAX_CALLS {
         let why =
             format!("methods has {} calls; at most {MAX_CALLS} fit in one request", calls.len());
         return Err(InvalidParams(why));
@@ -117,7 +122,11 @@ impl FactCall {
             return FactReply { method, args, resp: Resp::Failed, retcode, message, data: None };
         }
         let reply = match plugins.call(&method, &args).await {
-            Ok(data) => Response::success(id, 0).with_json(data),
+            Ok(data) => match check_part(data.get(), LEVELS_ABOVE) {
+                Ok(()) => Response::success(id, 0).with_json(data),
+                // Fit for a reply of its own, but not here.
+                Err(why) => Response::failed(Some(id), why.retcode, why.message),
+            },
             Err(error) => reply::failed(id, &error.into(), None),
         };
         let data = match reply.data {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use agent_sys::pidfd::PidFd;
 use agent_sys::readiness::watch;
+use agent_wire::json::check_part;
 use nix::unistd::geteuid;
 use plugin_api::host::worker::{Prepared, how_ended, kill_group, prepare};
 use plugin_api::host::{FileIdentity, Trust};
@@ -96,7 +97,8 @@ impl Worker {
     pub(super) async fn call(&mut self, args: String) -> Result<Box<RawValue>, Error> {
         let deadline_ms = u64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let call = Call { args, caller_uid: geteuid().as_raw(), deadline_ms };
-        self.exchange(&call, CALL_TIMEOUT).await
+        let reply = self.exchange(&call, CALL_TIMEOUT).await?;
+        as_part_of_a_message(reply).map_err(|why| self.broken(&why))
     }
 
     /// Closes the channel and kills the worker if it does not exit soon.
@@ -186,6 +188,21 @@ impl Drop for Worker {
         kill(&mut self.child);
         self.output.abort();
     }
+}
+
+/// The levels above a plugin's data in the agent's reply.
+const LEVELS_ABOVE: u32 = 1;
+
+/// Returns a plugin's reply as data that the agent can send: the peer's reader must accept it, and
+/// a message is one line (PROTOCOL §3).
+fn as_part_of_a_message(reply: Box<RawValue>) -> Result<Box<RawValue>, String> {
+    check_part(reply.get(), LEVELS_ABOVE).map_err(|why| format!("its reply: {}", why.message))?;
+    if !reply.get().contains(['\n', '\r']) {
+        return Ok(reply);
+    }
+    // Line ends are white space: inside a string, JSON escapes them.
+    let line = String::from(Box::<str>::from(reply)).replace(['\n', '\r'], " ");
+    RawValue::from_string(line).map_err(|why| format!("its reply is not JSON: {why}"))
 }
 
 type Spawned = (Child, AsyncFd<PidFd>, UnixStream, io::PipeReader);

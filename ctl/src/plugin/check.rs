@@ -12,6 +12,7 @@ use super::schema::Schema;
 use super::verdict::{Level, Verdict};
 use crate::error::Error;
 use crate::{exit, output};
+use agent_wire::json::check_part;
 use plugin_api::host::worker::Load;
 use plugin_api::host::{self, Trust};
 use plugin_api::{API_VERSION, Meta, MethodName, ProviderError};
@@ -296,6 +297,19 @@ impl Probe<'_> {
                     continue;
                 }
             };
+            if let Err(why) = check_part(&reply, 1) {
+                verdict.fault(
+                    "example",
+                    format!("{args:?}: an agent cannot send the reply: {}", why.message),
+                );
+                continue;
+            }
+            if let Err(why) = check_part(&reply, 3) {
+                verdict.warn(
+                    "example",
+                    format!("{args:?}: the reply does not fit into getinfo.all: {}", why.message),
+                );
+            }
             match schema.and_then(|schema| schema.mismatch(&value)) {
                 Some(found) => verdict.fault(
                     "example",

@@ -4,6 +4,10 @@
 //! depth, since two readers of one message must never see two commands. A comma before a closing
 //! brace or bracket is accepted (§3).
 
+mod part;
+
+pub use part::check_part;
+
 use crate::Retcode;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
