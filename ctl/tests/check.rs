@@ -199,7 +199,7 @@ fn each_fault_gets_a_line() {
             &[],
             "duplicate key",
         ),
-        ("surrogate", String::new(), fit.into(), "SAY(\"\\\"\\\\ud800\\\"\");", &[], "surrogate"),
+        ("surrogate", String::new(), fit.into(), "SAY(\"\\\"\\\\ud800\\\"\");", &[], "hex escape"),
         ("huge", String::new(), fit.into(), "SAY(\"1e999\");", &[], "number out of range"),
         (
             "nested",
