@@ -14,37 +14,28 @@ use plugin_api::testing::{call, load};
 use serde_json::{Value, json};
 
 /// A root folder of the test's own.
-struct Root(PathBuf);
+struct Root(Scratch);
 
 impl Root {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("getinfo-cron-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(Scratch::new(&format!("cron-{name}")))
     }
 
     fn write(&self, path: &str, text: &str, mode: u32) {
-        let path = self.0.join(path);
+        let path = self.0.file(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
     fn link(&self, path: &str, target: &str) {
-        let path = self.0.join(path);
+        let path = self.0.file(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
     fn args(&self) -> String {
-        format!("-r {}", self.0.display())
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        format!("-r {}", self.0.path().display())
     }
 }
 
@@ -101,7 +92,7 @@ fn every_kind_of_entry_is_found() {
 
     let answer = call(&provider, &root.args()).unwrap();
     let short = |path: &Value| {
-        path.as_str().unwrap().strip_prefix(root.0.to_str().unwrap()).unwrap().to_owned()
+        path.as_str().unwrap().strip_prefix(root.0.path().to_str().unwrap()).unwrap().to_owned()
     };
     let entries: Vec<Value> = answer["entries"]
         .as_array()

@@ -19,5 +19,6 @@ pub mod patience;
 pub mod process;
 pub mod regular;
 pub mod root;
+pub mod systemd;
 pub mod text;
 pub mod utc;

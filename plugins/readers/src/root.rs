@@ -4,7 +4,7 @@
 //! and `..` included, as they would after chroot(2) (`RESOLVE_IN_ROOT` of openat2(2)): an image's
 //! `/etc/passwd` is its own, whatever its links say.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirEntry, File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -95,19 +95,31 @@ impl Root {
     /// # Errors
     /// The folder can't be read.
     pub fn names(&self, path: &Path, max: usize) -> io::Result<Vec<String>> {
+        Ok(self.entries(path, max)?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Returns the names in a folder, as [`Root::names`], and whether each is a symbolic link.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn entries(&self, path: &Path, max: usize) -> io::Result<Vec<(String, bool)>> {
         let shown = self.shown(path);
-        let mut names: Vec<String> = self.watch.during(&shown, || {
+        let mut entries: Vec<(String, bool)> = self.watch.during(&shown, || {
             let entries = if self.folder.is_some() {
                 let folder = self.open_at(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
                 fs::read_dir(proc_path(&folder))?
             } else {
                 fs::read_dir(&shown)?
             };
-            let names = entries.flatten().take(max);
-            Ok(names.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+            let is_link = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let named = |entry: DirEntry| {
+                let is_link = is_link(&entry);
+                Some((entry.file_name().into_string().ok()?, is_link))
+            };
+            Ok(entries.flatten().take(max).filter_map(named).collect())
         })?;
-        names.sort_unstable();
-        Ok(names)
+        entries.sort_unstable();
+        Ok(entries)
     }
 
     /// Returns the data of a file, or of the file that a symbolic link leads to.
@@ -115,7 +127,7 @@ impl Root {
     /// # Errors
     /// There is no such file, or it can't be looked up.
     pub fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.data_of(path, OFlag::empty())
+        self.data_of(path, OFlag::empty(), fs::metadata)
     }
 
     /// Returns the data of a file, or of a symbolic link itself.
@@ -123,7 +135,7 @@ impl Root {
     /// # Errors
     /// As [`Root::metadata`].
     pub fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.data_of(path, OFlag::O_NOFOLLOW)
+        self.data_of(path, OFlag::O_NOFOLLOW, fs::symlink_metadata)
     }
 
     /// Returns whether there is a file or folder, or a link to one.
@@ -137,7 +149,11 @@ impl Root {
     /// # Errors
     /// It isn't a symbolic link.
     pub fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        self.watch.during(&self.shown(path), || {
+        let shown = self.shown(path);
+        self.watch.during(&shown, || {
+            if self.folder.is_none() {
+                return fs::read_link(&shown);
+            }
             let link = self.open_at(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
             Ok(readlinkat(&link, "")?.into())
         })
@@ -154,9 +170,16 @@ impl Root {
         })
     }
 
-    fn data_of(&self, path: &Path, flags: OFlag) -> io::Result<Metadata> {
-        self.watch.during(&self.shown(path), || {
-            File::from(self.open_at(path, OFlag::O_PATH | flags)?).metadata()
+    fn data_of(
+        &self,
+        path: &Path,
+        flags: OFlag,
+        of_host: fn(PathBuf) -> io::Result<Metadata>,
+    ) -> io::Result<Metadata> {
+        let shown = self.shown(path);
+        self.watch.during(&self.shown(path), || match self.folder {
+            Some(_) => File::from(self.open_at(path, OFlag::O_PATH | flags)?).metadata(),
+            None => of_host(shown),
         })
     }
 

@@ -5,12 +5,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::read_bounded;
+use readers::regular;
 
 /// The mount points of the hierarchy with systemd's names: unified, hybrid, legacy.
 const MOUNTS: [&str; 3] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
 /// The most levels of slices, and of groups that a service creates for itself.
 const MAX_DEPTH: usize = 8;
+/// The most bytes read of a group's list of processes.
+const MAX_LIST_BYTES: usize = 256 << 10;
 
 /// Returns each running service and its processes; `None` if there is no such hierarchy.
 pub(crate) fn read() -> Option<Vec<(String, Vec<u32>)>> {
@@ -46,7 +48,7 @@ fn walk(folder: &Path, depth: usize, services: &mut Vec<(String, Vec<u32>)>) {
 
 /// Adds the processes of a group, or of the groups within it.
 fn processes(group: &Path, depth: usize, pids: &mut Vec<u32>) {
-    let text = read_bounded(&group.join("cgroup.procs")).unwrap_or_default();
+    let text = regular::text(&group.join("cgroup.procs"), MAX_LIST_BYTES).unwrap_or_default();
     pids.extend(text.lines().filter_map(|pid| pid.parse::<u32>().ok()));
     if depth > 0 && pids.is_empty() {
         for entry in fs::read_dir(group).into_iter().flatten().flatten() {

@@ -9,22 +9,23 @@ mod service;
 mod systemd;
 mod unit;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use plugin_api::{
     Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
 };
+use readers::patience::{self, Watch};
+use readers::root::Root;
+use readers::systemd::{Units, is_unit, template_of};
 use serde::Serialize;
 
 use service::Service;
-use unit::template_of;
 
 struct Services;
 
-/// The most bytes read from one file.
-const MAX_FILE_BYTES: usize = 256 << 10;
+/// The most bytes of a process's name.
+const MAX_NAME_BYTES: usize = 64;
 
 /// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
@@ -38,6 +39,10 @@ struct Answer {
     default_target: Option<String>,
     /// The services by name, systemd's first; with `-a`, units of all kinds.
     services: Vec<Service>,
+    /// Files and folders without read permission, or whose file system does not answer.
+    unreadable: Vec<String>,
+    /// Whether there are more than 5,000 units or scripts; the rest is left out.
+    truncated: bool,
 }
 
 /// A call's arguments.
@@ -83,8 +88,12 @@ impl Provider for Services {
         .example("-n ssh", "one service, if it exists")
     }
 
-    fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&OPTIONS.parse(args)?))
+    fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
+        let selection = OPTIONS.parse(args)?;
+        let work = move |watch: &Watch| Answer::collect(&selection, watch);
+        let unreadable = |error: io::Error| ProviderError::new("unreadable", error.to_string());
+        let answer = patience::run(ctx.deadline_ms, work).and_then(|answer| answer);
+        Reply::json(&answer.map_err(unreadable)?)
     }
 }
 
@@ -92,48 +101,48 @@ impl Selection {
     /// Returns whether `name` is selected. An instance selects its template.
     fn is_named(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|wanted| {
-            let full =
-                if systemd::is_unit(wanted) { wanted.clone() } else { format!("{wanted}.service") };
+            let full = if is_unit(wanted) { wanted.clone() } else { format!("{wanted}.service") };
             name == wanted || name == full || template_of(&full).as_deref() == Some(name)
         })
     }
 }
 
 impl Answer {
-    fn collect(selection: &Selection) -> Self {
-        let root = selection.root.as_deref().unwrap_or(Path::new("/"));
-        let is_host = root == Path::new("/");
-        let manager = if is_host { Some(manager()) } else { None };
+    fn collect(selection: &Selection, watch: &Watch) -> io::Result<Self> {
+        let root = Root::open(selection.root.as_deref().unwrap_or(Path::new("/")), watch)?;
+        let manager = if root.is_host() { Some(manager()) } else { None };
         // Aliases are links beside the units, so all units must be read first.
-        let mut services = systemd::read(root, &|name| {
+        let units = Units::read(&root, &|name| {
             selection.all || name.ends_with(".service") || selection.name.is_some()
         });
-        services.retain(|unit| {
-            selection.is_named(&unit.name)
-                || unit.aliases.iter().any(|alias| selection.is_named(alias))
-        });
+        let is_named = |name: &String| selection.is_named(name);
+        let files = units.files.iter();
+        let files = files.filter(|unit| is_named(&unit.name) || unit.aliases.iter().any(is_named));
+        let mut services = systemd::services(&root, &units, files);
         if manager == Some("systemd") {
             mark_running(&mut services);
         }
-        let units: Vec<String> = services.iter().map(|unit| unit.name.clone()).collect();
-        let mut scripts = scripts::read(root);
-        scripts.retain(|script| {
-            selection.is_named(&script.name) && !units.contains(&format!("{}.service", script.name))
+        let mut scripts = scripts::read(&root);
+        scripts.services.retain(|script| {
+            let unit = format!("{}.service", script.name);
+            is_named(&script.name) && services.iter().all(|service| service.name != unit)
         });
-        services.append(&mut scripts);
+        services.append(&mut scripts.services);
         let target = ["etc/systemd/system/default.target", "usr/lib/systemd/system/default.target"];
-        let target = target.iter().find_map(|link| fs::read_link(root.join(link)).ok());
-        Self {
+        let target = target.iter().find_map(|link| root.read_link(Path::new(link)).ok());
+        let init = || root.text(Path::new("proc/1/comm"), MAX_NAME_BYTES).ok();
+        let unreadable = units.unreadable.iter().chain(&scripts.unreadable);
+        Ok(Self {
             manager,
-            init: if is_host {
-                read_bounded(Path::new("/proc/1/comm")).ok().map(|name| name.trim_end().to_owned())
-            } else {
-                None
-            },
+            init: if root.is_host() { init() } else { None }.map(|name| name.trim_end().to_owned()),
             default_target: target
                 .and_then(|link| Some(link.file_name()?.to_string_lossy().into_owned())),
             services,
-        }
+            unreadable: unreadable
+                .map(|path| root.shown(path).to_string_lossy().into_owned())
+                .collect(),
+            truncated: units.truncated || scripts.truncated,
+        })
     }
 }
 
@@ -168,12 +177,6 @@ fn manager() -> &'static str {
     } else {
         "other"
     }
-}
-
-/// Returns the beginning of a regular file. Below a foreign root any kind of file can be in its
-/// place.
-fn read_bounded(path: &Path) -> io::Result<String> {
-    readers::regular::text(path, MAX_FILE_BYTES)
 }
 
 export_provider!(Services);

@@ -1,63 +1,90 @@
 //! Services of other managers: scripts of System V and OpenRC in /etc/init.d, and folders of runit.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use readers::folder;
+use readers::patience::is_unreadable;
+use readers::root::Root;
 
-use crate::read_bounded;
 use crate::service::Service;
 
 /// Scripts that are not services (Debian's /etc/init.d).
 const NO_SERVICES: [&str; 5] = ["README", "skeleton", "rc", "rcS", "functions"];
 /// The most entries read from one folder.
 const MAX_ENTRIES: usize = 5000;
+/// The most bytes read from one script.
+const MAX_SCRIPT_BYTES: usize = 256 << 10;
 /// The run levels of normal operation.
 const RUNLEVELS: [&str; 5] = ["etc/rcS.d", "etc/rc2.d", "etc/rc3.d", "etc/rc4.d", "etc/rc5.d"];
+/// The folders of the services that runit runs.
+const RUNIT: [&str; 3] = ["etc/service", "var/service", "etc/runit/runsvdir/default"];
 
-/// Returns all services below a root, by name.
-pub(crate) fn read(root: &Path) -> Vec<Service> {
-    let mut services = Vec::new();
-    let openrc = folder::names(&root.join("etc/runlevels"), MAX_ENTRIES);
-    for name in folder::names(&root.join("etc/init.d"), MAX_ENTRIES) {
-        let path = root.join("etc/init.d").join(&name);
-        let runs = fs::metadata(&path)
+/// The services of scripts.
+#[derive(Default)]
+pub(crate) struct Scripts {
+    /// All services below a root, by name.
+    pub(crate) services: Vec<Service>,
+    /// Folders, relative to the root, that can't be read.
+    pub(crate) unreadable: Vec<PathBuf>,
+    /// Whether a folder has more entries than are read.
+    pub(crate) truncated: bool,
+}
+
+/// Reads all services below a root.
+pub(crate) fn read(root: &Root) -> Scripts {
+    let mut scripts = Scripts::default();
+    let levels = scripts.names(root, "etc/runlevels");
+    let started: Vec<String> =
+        RUNLEVELS.iter().flat_map(|level| scripts.names(root, level)).collect();
+    for name in scripts.names(root, "etc/init.d") {
+        let path = Path::new("etc/init.d").join(&name);
+        let runs = root
+            .metadata(&path)
             .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         if !runs || NO_SERVICES.contains(&name.as_str()) || name.ends_with(".sh") {
             continue;
         }
-        let text = read_bounded(&path).unwrap_or_default();
+        let text = root.text(&path, MAX_SCRIPT_BYTES).unwrap_or_default();
         let (manager, enabled) = if text.starts_with("#!/sbin/openrc-run") {
-            (
-                "openrc",
-                openrc
-                    .iter()
-                    .any(|level| root.join("etc/runlevels").join(level).join(&name).exists()),
-            )
+            let folder = Path::new("etc/runlevels");
+            let has_link =
+                |level: &String| root.symlink_metadata(&folder.join(level).join(&name)).is_ok();
+            ("openrc", levels.iter().any(has_link))
         } else {
-            ("sysv", is_started(root, &name))
+            ("sysv", started.iter().any(|link| is_start(link, &name)))
         };
-        services.push(service(name, manager, &path, enabled, description(&text)));
+        let path = root.shown(&path);
+        scripts.services.push(service(name, manager, &path, enabled, description(&text)));
     }
-    for name in folder::names(&root.join("etc/sv"), MAX_ENTRIES) {
-        let path = root.join("etc/sv").join(&name);
-        let enabled = ["etc/service", "var/service", "etc/runit/runsvdir/default"]
-            .iter()
-            .any(|folder| root.join(folder).join(&name).exists());
-        services.push(service(name, "runit", &path, enabled, None));
+    for name in scripts.names(root, "etc/sv") {
+        let path = root.shown(&Path::new("etc/sv").join(&name));
+        let has_link =
+            |folder: &&str| root.symlink_metadata(&Path::new(folder).join(&name)).is_ok();
+        let enabled = RUNIT.iter().any(has_link);
+        scripts.services.push(service(name, "runit", &path, enabled, None));
     }
-    services
+    scripts
 }
 
-/// Returns whether a run level has a link such as `S20name`.
-fn is_started(root: &Path, name: &str) -> bool {
-    RUNLEVELS.iter().any(|level| {
-        folder::names(&root.join(level), MAX_ENTRIES).iter().any(|link| {
-            link.strip_prefix('S')
-                .is_some_and(|link| link.trim_start_matches(|c: char| c.is_ascii_digit()) == name)
-        })
-    })
+impl Scripts {
+    fn names(&mut self, root: &Root, folder: &str) -> Vec<String> {
+        let names = root.names(Path::new(folder), MAX_ENTRIES + 1);
+        let mut names = names.unwrap_or_else(|error| {
+            if is_unreadable(&error) {
+                self.unreadable.push(folder.into());
+            }
+            Vec::new()
+        });
+        self.truncated |= names.len() > MAX_ENTRIES;
+        names.truncate(MAX_ENTRIES);
+        names
+    }
+}
+
+/// Returns whether a run level's link, such as `S20name`, starts a script.
+fn is_start(link: &str, name: &str) -> bool {
+    link.strip_prefix('S')
+        .is_some_and(|link| link.trim_start_matches(|c: char| c.is_ascii_digit()) == name)
 }
 
 /// Returns the description: `# Short-Description:` of LSB, `description=` of OpenRC, `#

@@ -27,7 +27,7 @@ pub(crate) struct Service {
     pub(crate) service_type: Option<String>,
     /// The ExecStart= lines, with specifiers such as `%i` unreplaced.
     pub(crate) exec_start: Vec<String>,
-    /// User= of the unit; null means root.
+    /// User= of the unit, or its own name with DynamicUser=; null means root.
     pub(crate) user: Option<String>,
     /// The drop-in files that change the unit, in the order in which systemd reads them.
     pub(crate) drop_ins: Vec<String>,

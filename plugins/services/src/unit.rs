@@ -1,13 +1,16 @@
 //! The relevant settings of a systemd unit file (systemd.syntax(7), systemd.unit(5),
 //! systemd.service(5)).
 
+use readers::systemd::assignments;
+
 /// The settings, with specifiers such as `%i` unreplaced.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) description: Option<String>,
     pub(crate) kind: Option<String>,
     pub(crate) exec_start: Vec<String>,
-    pub(crate) user: Option<String>,
+    user: Option<String>,
+    is_dynamic: bool,
     pub(crate) aliases: Vec<String>,
     pub(crate) default_instance: Option<String>,
     /// WantedBy=, RequiredBy= and UpheldBy=.
@@ -18,29 +21,16 @@ pub(crate) struct Unit {
 impl Unit {
     /// Applies a file over those before: first the unit's own file, then its drop-ins.
     pub(crate) fn read(&mut self, text: &str) {
-        let mut section = "";
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
-            }
-            if let Some(name) = line.strip_prefix('[') {
-                section = name.trim_end_matches(']');
-                continue;
-            }
-            let Some((key, first)) = line.split_once('=') else { continue };
-            let mut value = first.trim().to_owned();
-            // A backslash at the end joins the next line; comments in between are skipped.
-            while let Some(open) = value.strip_suffix('\\') {
-                value = open.trim_end().to_owned() + " ";
-                match lines.by_ref().map(str::trim).find(|line| !line.starts_with(['#', ';'])) {
-                    Some(next) => value += next,
-                    None => break,
-                }
-            }
-            self.set(section, key.trim_end(), value.trim());
+        for assignment in assignments(text) {
+            self.set(assignment.section, assignment.key, &assignment.value);
         }
+    }
+
+    /// Returns the user that the unit's processes run as; `None` for root. With `DynamicUser=`,
+    /// systemd makes one up that has the unit's name (systemd.exec(5)).
+    pub(crate) fn user(&self, name: &str) -> Option<String> {
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        self.user.clone().or_else(|| self.is_dynamic.then(|| stem.to_owned()))
     }
 
     /// Applies one setting. An empty value resets it.
@@ -56,6 +46,7 @@ impl Unit {
             ("Unit", "Description") => self.description = one(),
             ("Service", "Type") => self.kind = one(),
             ("Service", "User") => self.user = one(),
+            ("Service", "DynamicUser") => self.is_dynamic = is_true(value),
             ("Service", "ExecStart") if value.is_empty() => self.exec_start.clear(),
             ("Service", "ExecStart") => self.exec_start.push(value.to_owned()),
             ("Install", "Alias") => list(&mut self.aliases),
@@ -67,11 +58,9 @@ impl Unit {
     }
 }
 
-/// Returns `getty@.service` for `getty@tty1.service`; `None` if the name is not an instance.
-pub(crate) fn template_of(name: &str) -> Option<String> {
-    let (prefix, rest) = name.split_once('@')?;
-    let (instance, suffix) = rest.rsplit_once('.')?;
-    (!instance.is_empty()).then(|| format!("{prefix}@.{suffix}"))
+/// Returns whether a boolean is one of systemd's words for true (systemd.syntax(7)).
+fn is_true(value: &str) -> bool {
+    ["1", "yes", "y", "true", "t", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -94,17 +83,20 @@ mod tests {
             (&["other.service".to_owned()][..], true)
         );
         unit.read("[Service]\nExecStart=\nExecStart=/bin/e\nUser=\n[Unit]\nDescription=new\\");
-        assert_eq!((unit.exec_start, unit.user), (vec!["/bin/e".to_owned()], None));
+        assert_eq!((unit.exec_start.clone(), unit.user("")), (vec!["/bin/e".to_owned()], None));
         assert_eq!(unit.description.as_deref(), Some("new"));
         Unit::default().read("[\n]\n=\n=x\nno value\n[Service\nExecStart=\\\n\\\n");
     }
 
     #[test]
-    fn instances_have_templates() {
-        assert_eq!(template_of("getty@tty1.service").as_deref(), Some("getty@.service"));
-        assert_eq!(template_of("a@b.c.timer").as_deref(), Some("a@.timer"));
-        for none in ["getty@.service", "ssh.service", "a@b"] {
-            assert_eq!(template_of(none), None);
-        }
+    fn a_dynamic_user_has_the_units_name() {
+        let mut unit = Unit::default();
+        assert_eq!(unit.user("web.service"), None);
+        unit.read("[Service]\nDynamicUser=Yes\n");
+        assert_eq!(unit.user("web.service").as_deref(), Some("web"));
+        unit.read("[Service]\nUser=www-data\n");
+        assert_eq!(unit.user("web.service").as_deref(), Some("www-data"));
+        unit.read("[Service]\nUser=\nDynamicUser=no\n");
+        assert_eq!(unit.user("web.service"), None);
     }
 }

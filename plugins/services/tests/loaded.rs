@@ -8,44 +8,34 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
 use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::{DeadShare, Scratch};
 
 /// A root folder of the test's own.
-struct Root(PathBuf);
+struct Root(Scratch);
 
 impl Root {
     fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("getinfo-services-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(Scratch::new(&format!("services-{name}")))
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.0.join(path);
+        let path = self.0.file(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
     }
 
     fn link(&self, path: &str, target: &str) {
-        let path = self.0.join(path);
+        let path = self.0.file(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, &path).unwrap();
     }
 
     fn args(&self, rest: &str) -> String {
-        format!("-r {} {rest}", self.0.display())
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        format!("-r {} {rest}", self.0.path().display())
     }
 }
 
@@ -184,7 +174,7 @@ fn systemctl(root: &str) -> Option<Vec<(String, String)>> {
 fn states_match_those_of_systemctl() {
     let Some(provider) = load("getinfo-services") else { return };
     let root = units();
-    let Some(want) = systemctl(root.0.to_str().unwrap()) else { return };
+    let Some(want) = systemctl(root.0.path().to_str().unwrap()) else { return };
     let mut ours = listed(&call(&provider, &root.args("-a")).unwrap());
     ours.retain(|row| row.0 != "default.target");
     let want: Vec<_> = want.into_iter().filter(|row| row.0 != "default.target").collect();
@@ -241,7 +231,7 @@ fn the_command_of_a_unit_is_shown() {
         (&over["user"], &over["service_type"]),
         (&Value::from("nobody"), &Value::from("notify"))
     );
-    assert_eq!(over["path"], root.0.join("etc/systemd/system/over.service").to_str().unwrap());
+    assert_eq!(over["path"], root.0.file("etc/systemd/system/over.service").to_str().unwrap());
     assert_eq!(
         find(&answer, "getty@.service")["instances"],
         Value::from(vec!["getty@tty1.service"])
@@ -262,6 +252,98 @@ fn the_command_of_a_unit_is_shown() {
     assert!(services(&call(&provider, &root.args("-n nothing")).unwrap()).is_empty());
 }
 
+/// systemd.unit(5), and unit_file_find_dropin_paths in systemd's src/shared/dropin.c.
+#[test]
+fn drop_ins_of_a_type_and_of_shortened_names_apply_in_the_order_of_file_names() {
+    let Some(provider) = load("getinfo-services") else { return };
+    let root = Root::new("drop-ins");
+    let (vendor, admin) = ("usr/lib/systemd/system", "etc/systemd/system");
+    root.write(&format!("{vendor}/foo-bar.service"), "[Service]\nExecStart=/bin/a\n");
+    root.write(&format!("{vendor}/plain.service"), "[Service]\nExecStart=/bin/b\n");
+    root.write(&format!("{vendor}/late.service"), "[Service]\nUser=own\n");
+    root.write(&format!("{vendor}/work@.service"), "[Service]\nUser=\n");
+    let user = |path: &str, user: &str| root.write(path, &format!("[Service]\nUser={user}\n"));
+    user(&format!("{vendor}/service.d/10-all.conf"), "everyone");
+    user(&format!("{vendor}/foo-.service.d/50-foo.conf"), "foo");
+    user(&format!("{admin}/foo-.service.d/20-early.conf"), "early");
+    // The same name: /etc before /usr, and a unit's own folder before the shortened one.
+    root.write(
+        &format!("{admin}/foo-.service.d/30-same.conf"),
+        "[Service]\nExecStart=\nExecStart=/bin/etc\n",
+    );
+    root.write(
+        &format!("{vendor}/foo-bar.service.d/30-same.conf"),
+        "[Service]\nExecStart=\nExecStart=/bin/usr\n",
+    );
+    // Hidden by a link to /dev/null; left out because of its name.
+    user(&format!("{vendor}/late.service.d/90-off.conf"), "off");
+    root.link(&format!("{admin}/late.service.d/90-off.conf"), "/dev/null");
+    user(&format!("{admin}/late.service.d/.hidden.conf"), "hidden");
+    user(&format!("{admin}/late.service.d/95-\\x2d.conf"), "last");
+    // An alias has drop-ins too.
+    root.link(&format!("{admin}/nick.service"), "/usr/lib/systemd/system/plain.service");
+    user(&format!("{admin}/nick.service.d/a.conf"), "nick");
+    root.write(&format!("{admin}/work@.service.d/x.conf"), "[Service]\nDynamicUser=yes\n");
+    root.write(&format!("{vendor}/mask.service"), "[Service]\nUser=x\n");
+    root.link(&format!("{admin}/mask.service"), "/dev/null");
+
+    let answer = call(&provider, &root.args("")).unwrap();
+    let names = |name: &str| -> Vec<String> {
+        let paths = find(&answer, name)["drop_ins"].as_array().unwrap();
+        let short = |path: &Value| {
+            let path =
+                path.as_str().unwrap().strip_prefix(root.0.path().to_str().unwrap()).unwrap();
+            path.replace("/systemd/system", "")
+        };
+        paths.iter().map(short).collect()
+    };
+    assert_eq!(
+        names("foo-bar.service"),
+        [
+            "/usr/lib/service.d/10-all.conf",
+            "/etc/foo-.service.d/20-early.conf",
+            "/etc/foo-.service.d/30-same.conf",
+            "/usr/lib/foo-.service.d/50-foo.conf",
+        ]
+    );
+    let foo = find(&answer, "foo-bar.service");
+    assert_eq!((&foo["user"], &foo["exec_start"][0]), (&"foo".into(), &"/bin/etc".into()));
+    assert_eq!(find(&answer, "plain.service")["user"], "nick");
+    assert_eq!(names("late.service").len(), 2, "{:?}", names("late.service"));
+    assert_eq!(find(&answer, "late.service")["user"], "last");
+    assert_eq!(find(&answer, "work@.service")["user"], "everyone");
+    assert_eq!(find(&answer, "mask.service")["state"], "masked");
+}
+
+#[test]
+fn links_of_an_image_stay_within_it() {
+    let Some(provider) = load("getinfo-services") else { return };
+    let outside = Root::new("outside");
+    outside.write("a.service", "[Service]\nUser=hosts\n");
+    outside.write("units/b.service", "[Service]\nUser=hosts\n");
+    let root = Root::new("image");
+    root.write("opt/a.service", "[Service]\nUser=images\n");
+    root.link("usr/lib/systemd/system/a.service", "/opt/a.service");
+    root.link("etc/systemd/system", outside.0.file("units").to_str().unwrap());
+    root.link("etc/init.d", outside.0.path().to_str().unwrap());
+    let answer = call(&provider, &root.args("")).unwrap();
+    assert_eq!(services(&answer).len(), 1, "{answer}");
+    assert_eq!(answer["services"][0]["user"], "images");
+}
+
+#[test]
+fn a_folder_on_a_dead_share_is_reported_and_the_rest_is_answered() {
+    let Some(provider) = load("getinfo-services") else { return };
+    let root = units();
+    root.write("usr/local/lib/systemd/system/never.service", "");
+    let dead = root.0.file("usr/local/lib/systemd/system");
+    let Some(share) = DeadShare::mount(&dead) else { return };
+    let answer = call(&provider, &root.args("")).unwrap();
+    assert_eq!(answer["unreadable"], Value::from(vec![dead.to_str().unwrap()]));
+    assert_eq!(find(&answer, "on.service")["enabled"], true);
+    drop(share);
+}
+
 #[test]
 fn services_of_other_managers_are_found() {
     let Some(provider) = load("getinfo-services") else { return };
@@ -274,7 +356,7 @@ fn services_of_other_managers_are_found() {
     ] {
         let path = format!("etc/init.d/{name}");
         root.write(&path, text);
-        fs::set_permissions(root.0.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(root.0.file(&path), fs::Permissions::from_mode(0o755)).unwrap();
     }
     root.write("etc/init.d/notes", "not to be run");
     root.link("etc/rc2.d/S01ssh", "../init.d/ssh");

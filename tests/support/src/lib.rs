@@ -3,6 +3,7 @@
 
 mod command;
 mod corpus;
+mod dead_share;
 mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
@@ -12,6 +13,7 @@ mod wait;
 
 pub use command::output;
 pub use corpus::check_corpus;
+pub use dead_share::DeadShare;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
