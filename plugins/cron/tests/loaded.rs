@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use plugin_api::testing::{call, load};
 use serde_json::{Value, json};
+use test_support::Scratch;
 
 /// A root folder of the test's own.
 struct Root(Scratch);
