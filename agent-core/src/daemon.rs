@@ -10,7 +10,7 @@ use crate::exec::Executor;
 use crate::identity::Identity;
 use crate::link::{self, Link};
 use crate::local::{Local, Socket};
-use crate::logging::{self, LogFile};
+use crate::logging::{self, Log};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
 use crate::schedule::{self, Scheduler};
@@ -20,10 +20,11 @@ use crate::{exec, plugin, task};
 use agent_wire::Method;
 use clap::Parser as _;
 use error::Error;
+use nix::sys::signal::{SigSet, Signal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
 /// Threads for blocking look-ups (accounts, names); they end when idle.
@@ -44,27 +45,33 @@ pub fn main() -> ExitCode {
         Some(plugin::WORKER_FLAG) => return plugin::worker_main(),
         _ => {}
     }
+    // Its default action would end the agent, also when it only comes early: it waits until
+    // [`Signals::listen`].
+    let _ = SigSet::from(Signal::SIGHUP).thread_block();
     let cli = Cli::parse();
     let config = match cli.overrides.configuration() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("BasicAgent: {error}");
+            logging::complain(logging::AGENT, &error);
             return ExitCode::from(2);
         }
     };
     if cli.check_config {
         return check(&config);
     }
-    match logging::start(config.log.level.0, config.log.file.as_deref())
-        .map_err(Error::Log)
-        .and_then(|log| run(&cli, config, log))
-    {
-        Ok(()) => ExitCode::SUCCESS,
+    let log = match logging::start(config.log.level.0, config.log.file.as_deref()) {
+        Ok(log) => log,
         Err(error) => {
-            eprintln!("BasicAgent: {error}");
-            ExitCode::FAILURE
+            logging::complain(logging::AGENT, &error);
+            return ExitCode::FAILURE;
         }
+    };
+    let ended = run(&cli, config, &log);
+    if let Err(error) = &ended {
+        log.fatal(error);
     }
+    log.finish();
+    ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 /// Checks the files and values that the configuration names, for `--check-config`: the policy, the
@@ -73,34 +80,37 @@ fn check(config: &Config) -> ExitCode {
     match policy::load(config.policy.as_deref()) {
         Ok(policy) => {
             for method in policy.iter().flat_map(unknown_methods) {
-                eprintln!("BasicAgent: policy: unknown method {method}");
+                logging::complain(logging::AGENT, &format_args!("policy: unknown method {method}"));
             }
         }
         Err(error) => {
-            eprintln!("BasicAgent: {error}");
+            logging::complain(logging::AGENT, &error);
             return ExitCode::from(2);
         }
     }
     let cron = &config.cron;
     if let Err(error) = schedule::check(&cron.timezone, &cron.calendar) {
-        eprintln!("BasicAgent: {error}");
+        logging::complain(logging::AGENT, &error);
         return ExitCode::from(2);
     }
     match link::client_config(&config.tls) {
         Ok(_) => ExitCode::SUCCESS,
         // Files at the default paths may be installed later; configured paths must be valid now.
         Err(error) if config.tls == Config::default().tls => {
-            eprintln!("BasicAgent: {error}; the agent cannot connect until this is fixed");
+            logging::complain(
+                logging::AGENT,
+                &format_args!("{error}; the agent cannot connect until this is fixed"),
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("BasicAgent: {error}");
+            logging::complain(logging::AGENT, &error);
             ExitCode::from(2)
         }
     }
 }
 
-fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error> {
+fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
     let identity =
         Identity::open(&config.state_dir, config.host_id.as_deref()).map_err(Error::Identity)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -110,9 +120,10 @@ fn run(cli: &Cli, config: Config, log_file: Option<LogFile>) -> Result<(), Error
         .build()
         .map_err(|source| Error::System { call: "event loop", source })?;
     let result = runtime.block_on(async {
-        // Before anything slow, so that a signal during start-up is neither lost nor deadly.
-        let signals = Signals::listen()?;
-        Daemon::start(cli, config, log_file, identity)?.serve(signals).await
+        let daemon = Daemon::start(cli, config, log, identity)?;
+        // Not before the start is done: a start that hangs, on a dead share for instance, still
+        // ends by SIGTERM's default action.
+        daemon.serve(Signals::listen()?).await
     });
     // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
@@ -136,19 +147,23 @@ fn announce(policy: Policy) -> Policy {
 
 /// The signals that the daemon handles.
 struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+    hangup: unix::Signal,
 }
 
 impl Signals {
+    /// Installs the handlers, and takes delivery of a SIGHUP that came before.
     fn listen() -> Result<Self, Error> {
-        let on = |kind| signal(kind).map_err(|source| Error::System { call: "sigaction", source });
-        Ok(Self {
+        let failed = |source| Error::System { call: "sigaction", source };
+        let on = |kind| unix::signal(kind).map_err(failed);
+        let signals = Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
             hangup: on(SignalKind::hangup())?,
-        })
+        };
+        SigSet::from(Signal::SIGHUP).thread_unblock().map_err(|errno| failed(errno.into()))?;
+        Ok(signals)
     }
 }
 
@@ -156,7 +171,7 @@ impl Signals {
 struct Daemon<'a> {
     cli: &'a Cli,
     config: watch::Sender<Arc<Config>>,
-    log_file: Option<LogFile>,
+    log: &'a Log,
     identity: Identity,
     shutdown: Shutdown,
     executor: Arc<Executor>,
@@ -170,12 +185,12 @@ struct Daemon<'a> {
 }
 
 impl Daemon<'_> {
-    fn start(
-        cli: &Cli,
+    fn start<'a>(
+        cli: &'a Cli,
         config: Config,
-        log_file: Option<LogFile>,
+        log: &'a Log,
         identity: Identity,
-    ) -> Result<Daemon<'_>, Error> {
+    ) -> Result<Daemon<'a>, Error> {
         // First, so that nothing starts with an invalid policy.
         let policy = match policy::load(config.policy.as_deref()).map_err(Error::Policy)? {
             Some(policy) => announce(policy),
@@ -206,7 +221,7 @@ impl Daemon<'_> {
         Ok(Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),
-            log_file,
+            log,
             identity,
             shutdown,
             executor,
@@ -292,9 +307,7 @@ impl Daemon<'_> {
     /// Handles SIGHUP: reopens the log file and reloads the configuration. Invalid input changes
     /// nothing.
     async fn reload(&self) {
-        if let Some(file) = &self.log_file
-            && let Err(error) = file.reopen()
-        {
+        if let Err(error) = self.log.reopen() {
             log::error!("cannot reopen the log file: {error}");
         }
         let config = match self.cli.overrides.configuration() {

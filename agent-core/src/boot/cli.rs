@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::Error;
+use crate::logging::Standard;
 
 /// The agent's file name in the folder of boot's own file.
 const AGENT: &str = "BasicAgent";
@@ -47,7 +48,7 @@ Exit status:
 #[command(name = "boot", version, after_help = AFTER_HELP)]
 pub(super) struct Cli {
     /// Append boot's messages and the agent's output to FILE; required without -f; with -f the
-    /// default is standard error
+    /// default is standard error, and FILE may be /dev/stdout or /dev/stderr
     #[arg(short = 'L', long, value_name = "FILE", required_unless_present = "foreground")]
     log: Option<PathBuf>,
 
@@ -89,6 +90,7 @@ impl Cli {
     ///
     /// # Errors
     /// [`Error::File`]: the working directory, or (without `--agent`) boot's own file, is gone.
+    /// [`Error::Refused`]: the log is standard output or error, which a daemon does not have.
     pub(super) fn options(self) -> Result<Options, Error> {
         let agent = match self.agent {
             Some(path) => absolute(&path)?,
@@ -96,6 +98,13 @@ impl Cli {
                 .map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?
                 .with_file_name(AGENT),
         };
+        if let Some(log) = &self.log
+            && !self.foreground
+            && Standard::named(log).is_some()
+        {
+            let why = "a daemon has no output to log to; use -f or a file".to_owned();
+            return Err(Error::Refused { path: log.into(), why });
+        }
         Ok(Options {
             log: self.log.as_deref().map(absolute).transpose()?,
             pid_file: self.pid_file.as_deref().map(absolute).transpose()?,

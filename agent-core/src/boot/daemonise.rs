@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::process;
 
+use crate::logging;
 use agent_sys::daemon;
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::waitpid;
@@ -14,6 +15,7 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsi
 
 use super::Error;
 use super::cli::Status;
+use super::signals::Signals;
 
 /// Bytes that are read of a daemon's report.
 const REPORT_MAX: u64 = 8 * 1024;
@@ -36,11 +38,13 @@ pub(super) struct Report(PipeWriter);
 /// # Errors
 /// [`Error::System`], in the launcher only: the daemon could not be created. The daemon reports its
 /// own failures through the pipe.
-pub(super) fn daemonise() -> Result<Side, Error> {
+pub(super) fn daemonise(signals: &Signals) -> Result<Side, Error> {
     let (reader, writer) = io::pipe().map_err(|source| Error::System { call: "pipe", source })?;
     match daemon::fork().map_err(|source| Error::System { call: "fork", source })? {
         ForkResult::Parent { child } => {
             drop(writer);
+            // The launcher only waits: the daemon handles the signals.
+            signals.release();
             // The intermediate process, which exits as soon as it has forked.
             let _ = waitpid(child, None);
             Ok(Side::Launcher(verdict(reader)))
@@ -106,6 +110,6 @@ fn verdict(reader: PipeReader) -> Status {
             }
         },
     };
-    eprintln!("boot: {message}");
+    logging::complain(super::PROGRAM, &message);
     status
 }

@@ -1,31 +1,48 @@
 //! The launcher's log: its own lines, with time and severity, and the agent's lines unchanged.
 //!
-//! Only [`super::supervise`] writes it. A line that cannot be written (disk full) is counted and
-//! discarded without waiting; once writing works again, the count is the first line. [`own_file`]
-//! decides which files are accepted.
+//! Only [`super::supervise`] writes it. A line that cannot be written (disk full, or nobody reads
+//! standard error) is counted and discarded without waiting; once writing works again, the count is
+//! the first line. [`own_file`] decides which files are accepted.
 
 use std::fmt::Arguments;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_log::{Descriptor, Outlet};
 
 use super::Error;
 use super::own_file;
 use crate::clock;
+use crate::logging::Standard;
 
 pub(super) use log::Level;
+
+/// What a line says that stands for lines which are missing there.
+const LOST: &str = "lines were lost here";
 
 /// The log's mode: writable by its owner, readable by its group (adm, on many systems).
 const MODE: u32 = 0o640;
 
-/// The log, and the lines that could not be written.
+/// How long boot's end waits for the reader of its standard error.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The log.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) enum Log {
+    /// A file, and the lines that could not be written to it.
+    File(LogFile),
+    /// Standard error or output, whose reader may stop reading.
+    Standard(Outlet),
+}
+
+/// A log file, and the lines that could not be written.
+#[derive(Debug)]
+pub(super) struct LogFile {
     out: File,
-    /// `None`: standard error, which cannot be reopened.
-    path: Option<PathBuf>,
+    path: PathBuf,
     lost: Lost,
 }
 
@@ -45,24 +62,28 @@ impl Log {
     /// # Errors
     /// [`Error::Refused`], [`Error::File`].
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
-        let out = match path {
-            Some(path) => open_file(path)?,
-            None => io::stderr()
-                .as_fd()
-                .try_clone_to_owned()
-                .map_err(|source| Error::System { call: "standard error", source })?
-                .into(),
-        };
-        Ok(Self { out, path: path.map(Into::into), lost: Lost::default() })
+        let standard = path.map_or(Some(Standard::Error), Standard::named);
+        match (standard, path) {
+            (None, Some(path)) => {
+                let (out, path, lost) = (open_file(path)?, path.into(), Lost::default());
+                Ok(Self::File(LogFile { out, path, lost }))
+            }
+            (standard, _) => {
+                let out = standard.unwrap_or(Standard::Error).descriptor();
+                let out = out.map_err(|source| Error::System { call: "standard error", source })?;
+                let notice = |lines| own_line(Level::Error, format_args!("{lines} {LOST}"));
+                Ok(Self::Standard(Outlet::new(Descriptor::new(out), notice)))
+            }
+        }
     }
 
     /// Reopens the file after logrotate has renamed it. If that fails, keeps the old file.
     pub(super) fn reopen(&mut self) {
-        let Some(path) = &self.path else { return };
-        match open_file(path) {
-            Ok(file) => {
-                self.out = file;
-                self.lost.torn = false;
+        let Self::File(file) = self else { return };
+        match open_file(&file.path) {
+            Ok(fresh) => {
+                file.out = fresh;
+                file.lost.torn = false;
                 self.say(Level::Info, format_args!("log reopened"));
             }
             Err(error) => {
@@ -81,12 +102,28 @@ impl Log {
 
     /// Writes whole lines, each ending with a newline.
     pub(super) fn append(&mut self, lines: &[u8]) {
+        match self {
+            Self::File(file) => file.append(lines),
+            Self::Standard(outlet) => outlet.append(lines),
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Self::Standard(outlet) = self {
+            outlet.finish(FINISH_TIMEOUT);
+        }
+    }
+}
+
+impl LogFile {
+    /// Writes whole lines, each ending with a newline.
+    fn append(&mut self, lines: &[u8]) {
         if self.lost.lines > 0 {
             let error = self.lost.error.as_ref().map_or_else(String::new, ToString::to_string);
-            let notice = own_line(
-                Level::Error,
-                format_args!("{} lines were lost here: {error}", self.lost.lines),
-            );
+            let notice =
+                own_line(Level::Error, format_args!("{} {LOST}: {error}", self.lost.lines));
             match self.write(notice.as_bytes()) {
                 Ok(()) => self.lost.lines = 0,
                 Err(_) => return self.lose(lines),

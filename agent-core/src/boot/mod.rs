@@ -12,37 +12,51 @@ mod log;
 mod output;
 mod own_file;
 mod pid_file;
+mod signals;
 mod supervise;
 
 use std::process::ExitCode;
 
+use crate::logging;
 use agent_sys::daemon;
 use clap::Parser;
 
 use cli::{Cli, Options, Status};
 use daemonise::Side;
 use error::Error;
+use signals::Signals;
 use supervise::Supervisor;
+
+/// The launcher's name in messages.
+const PROGRAM: &str = "boot";
 
 /// Runs `boot` from its command line to its exit status (`boot --help` lists them).
 pub fn main() -> ExitCode {
+    // First: a signal that comes early waits until boot handles it.
+    let signals = match Signals::block() {
+        Ok(signals) => signals,
+        Err(error) => {
+            logging::complain(PROGRAM, &error);
+            return Status::from(&error).into();
+        }
+    };
     daemon::close_inherited();
-    match Cli::parse().options().and_then(|options| launch(&options)) {
+    match Cli::parse().options().and_then(|options| launch(&options, signals)) {
         Ok(status) => status.into(),
         Err(error) => {
-            eprintln!("boot: {error}");
+            logging::complain(PROGRAM, &error);
             Status::from(&error).into()
         }
     }
 }
 
-fn launch(options: &Options) -> Result<Status, Error> {
+fn launch(options: &Options, signals: Signals) -> Result<Status, Error> {
     if options.foreground {
-        return Supervisor::start(options)?.run();
+        return Supervisor::start(options, signals)?.run();
     }
-    match daemonise::daemonise()? {
+    match daemonise::daemonise(&signals)? {
         Side::Launcher(verdict) => Ok(verdict),
-        Side::Daemon(report) => match Supervisor::start(options) {
+        Side::Daemon(report) => match Supervisor::start(options, signals) {
             Ok(supervisor) => {
                 report.ready();
                 supervisor.run()

@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use agent_sys::daemon;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::Error;
@@ -23,23 +22,13 @@ use super::cli::{Options, Status};
 use super::log::{Level, Log};
 use super::output::Output;
 use super::pid_file::PidFile;
-
-/// The signals that boot handles, all read from one descriptor.
-const HANDLED: [Signal; 7] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGHUP,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGCHLD,
-];
+use super::signals::Signals;
 
 /// The agent and everything that boot holds for it.
 #[derive(Debug)]
 pub(super) struct Supervisor<'a> {
     options: &'a Options,
-    signals: SignalFd,
+    signals: Signals,
     log: Log,
     /// `None` without a log file: the agent then writes directly to boot's standard error.
     output: Option<Output>,
@@ -68,8 +57,7 @@ impl<'a> Supervisor<'a> {
     ///
     /// # Errors
     /// When any of the three fails; then nothing is left running.
-    pub(super) fn start(options: &'a Options) -> Result<Self, Error> {
-        let signals = signals().map_err(|errno| failed("signalfd", errno.into()))?;
+    pub(super) fn start(options: &'a Options, signals: Signals) -> Result<Self, Error> {
         daemon::default_sigchld().map_err(|error| failed("sigaction", error))?;
         let pid_file = options.pid_file.as_deref().map(PidFile::acquire).transpose()?;
         let log = Log::open(options.log.as_deref())?;
@@ -90,7 +78,7 @@ impl<'a> Supervisor<'a> {
         loop {
             let (signal, output) = self.wait()?;
             if signal {
-                while let Some(signal) = self.next_signal()? {
+                while let Some(signal) = self.signals.next()? {
                     if let Some(status) = self.on_signal(signal)? {
                         return Ok(status);
                     }
@@ -135,12 +123,6 @@ impl<'a> Supervisor<'a> {
             Err(Errno::EINTR) => Ok((false, false)),
             Err(errno) => Err(failed("poll", errno.into())),
         }
-    }
-
-    fn next_signal(&self) -> Result<Option<Signal>, Error> {
-        let info = self.signals.read_signal().map_err(|errno| failed("signalfd", errno.into()))?;
-        let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
-        Ok(number.and_then(|number| Signal::try_from(number).ok()))
     }
 
     fn on_signal(&mut self, signal: Signal) -> Result<Option<Status>, Error> {
@@ -262,15 +244,4 @@ impl<'a> Supervisor<'a> {
 
 fn failed(call: &'static str, source: io::Error) -> Error {
     Error::System { call, source }
-}
-
-/// Blocks the handled signals and opens the descriptor to read them from.
-fn signals() -> nix::Result<SignalFd> {
-    let handled: SigSet = HANDLED.into_iter().collect();
-    let mut blocked = handled;
-    // With SIGXFSZ blocked, a log at its size limit (setrlimit(2)) is a failed write, like a full
-    // disk.
-    blocked.add(Signal::SIGXFSZ);
-    blocked.thread_block()?;
-    SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }

@@ -1,15 +1,13 @@
 //! Why the daemon could not start or run.
 
 use crate::exec::StartError;
-use crate::{identity, logging, policy, schedule, task};
+use crate::{identity, policy, schedule, task};
 use std::fmt;
 use std::io;
 
 /// A daemon that could not start or run.
 #[derive(Debug)]
 pub(super) enum Error {
-    /// The log file cannot be opened.
-    Log(logging::Error),
     /// The state directory cannot be used.
     Identity(identity::Error),
     /// The policy cannot be used.
@@ -32,7 +30,6 @@ pub(super) enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Log(error) => error.fmt(f),
             Self::Identity(error) => error.fmt(f),
             Self::Policy(error) => error.fmt(f),
             Self::Exec(error) => error.fmt(f),
@@ -47,7 +44,6 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // A part's message is this error's message, so its cause is this error's cause.
         match self {
-            Self::Log(error) => error.source(),
             Self::Identity(error) => error.source(),
             Self::Policy(error) => error.source(),
             Self::Exec(error) => error.source(),

@@ -1,13 +1,16 @@
 //! The log: rotation, floods and a full disk.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use test_support::{needs_root, wait_some, wait_until};
 
-use crate::case::{CALM, Case, FLOOD_LINE, proc_status};
+use crate::case::{CALM, Case, FLOOD_LINE, failure, proc_status};
 
 #[test]
 fn hup_reopens_the_log_and_reaches_the_agent() {
@@ -100,4 +103,40 @@ fn a_full_disk_costs_lines_but_never_stops_the_agent() {
         full.split(|&byte| byte == b'\n').filter(|&line| line == FLOOD_LINE.as_bytes()).count();
     assert_eq!(whole + lost, 4_000_000 / 32, "every line is in the log or in the count");
     assert!(after.contains("\nagain\n"), "{after}");
+}
+
+#[test]
+fn standard_error_that_nobody_reads_does_not_stop_boot_or_its_agent() {
+    let case = Case::new(r#"trap 'exit 0' TERM; : >"$0.up"; while :; do sleep 60 & wait; done"#);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let blocking = fcntl(&writer, FcntlArg::F_GETFL).unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    while writer.write(b"x").is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::from_bits_retain(blocking))).unwrap();
+    let mut boot = Command::new(env!("CARGO_BIN_EXE_boot"));
+    boot.arg("-f").arg("--agent").arg(case.path("agent")).stderr(writer.try_clone().unwrap());
+    let mut boot = boot.spawn().unwrap();
+    wait_until("the agent runs", || case.path("agent.up").exists());
+    kill(Pid::from_raw(boot.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let status = wait_some("boot has exited", || boot.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    drop(reader);
+}
+
+#[test]
+fn in_the_foreground_the_log_may_be_standard_output() {
+    let case = Case::new("echo from the agent; kill $PPID; exec sleep 60");
+    let mut boot = Command::new(env!("CARGO_BIN_EXE_boot"));
+    boot.args(["-f", "-L", "/dev/stdout", "--agent"]).arg(case.path("agent"));
+    let output = boot.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("from the agent\n") && text.contains("INFO boot: stopped"), "{text}");
+
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_boot"));
+    daemon.args(["-L", "/dev/stdout", "-P"]).arg(case.path("pid"));
+    let (status, message) = failure(&daemon.output().unwrap());
+    assert_eq!(status, 1, "{message}");
+    assert!(message.contains("use -f or a file"), "{message}");
 }
