@@ -18,9 +18,9 @@ use std::process::{Command, Output, Stdio};
 /// A FIFO that is full, and the reader that does not read.
 fn full_fifo(scratch: &Scratch) -> (PathBuf, File) {
     let path = scratch.file("fifo");
-    nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut both = File::options().read(true).write(true).open(&path).unwrap();
-    fcntl(&both, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    nix::unistd::mkfifo(&path, Mode::S_IRWXU).expect("the folder is ours");
+    let mut both = File::options().read(true).write(true).open(&path).expect("the folder is ours");
+    fcntl(&both, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("the folder is ours");
     while both.write(&[b'x'; 4096]).is_ok() {}
     while both.write(b"\n").is_ok() {}
     (path, both)
@@ -75,7 +75,7 @@ async fn an_error_at_the_start_is_reported_by_exit_status_where_nobody_reads_it(
 
 /// Runs an agent that cannot connect with these words until it has started, and stops it.
 async fn logging_to(place: &Path, redirection: &str, output: &Path) -> (Agent, String) {
-    let mut config = AgentConfig::new("127.0.0.1:1".parse().unwrap());
+    let mut config = AgentConfig::new("127.0.0.1:1".parse().expect("an address"));
     config.wrapper = into(redirection, output);
     config.extra = format!("[log]\nfile = \"{}\"\n", place.display());
     let mut agent = Agent::start(&Pki::new(), config);
@@ -152,5 +152,5 @@ fn run(scratch: &Scratch, log: &Path) -> Output {
         .arg(log)
         .stdin(Stdio::null())
         .output()
-        .unwrap()
+        .expect("the agent starts")
 }

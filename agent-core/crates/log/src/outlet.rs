@@ -126,7 +126,7 @@ impl Shared {
             }
             state.writing = true;
             drop(state);
-            sink.write_lines(lines, self.notice);
+            sink.write_lines(&lines, self.notice);
             state = self.state.lock();
             state.writing = false;
             self.changed.notify_all();
@@ -135,7 +135,7 @@ impl Shared {
 }
 
 impl Sink {
-    fn write_lines(&mut self, lines: Vec<u8>, notice: fn(u64) -> String) {
+    fn write_lines(&mut self, lines: &[u8], notice: fn(u64) -> String) {
         if self.torn && self.write_all(b"\n").is_ok() {
             self.torn = false;
         }
@@ -143,8 +143,8 @@ impl Sink {
             self.lost = 0;
         }
         if self.lost > 0 {
-            self.lost += count(&lines);
-        } else if let Err(left) = self.write_all(&lines) {
+            self.lost += count(lines);
+        } else if let Err(left) = self.write_all(lines) {
             self.lost += count(&lines[lines.len() - left..]);
         }
     }
