@@ -1,4 +1,5 @@
-//! Escaped bytes in the kernel's and udev's files. An escape that isn't complete stands for itself.
+//! Escaped bytes: decoded from the kernel's and udev's files, where an escape that isn't complete
+//! stands for itself, and encoded in answers for names that may hold any byte.
 
 /// Decodes `\040`: three octal digits, up to `\377`, as /proc/self/mountinfo and /proc/swaps write
 /// blanks, tabs, line ends and backslashes (getmntent(3)).
@@ -46,6 +47,32 @@ pub fn hex_text(text: &str) -> String {
     crate::text::lossy(bytes)
 }
 
+/// Encodes a name of any bytes as one line of text: `\x0a` for a byte of a control character and
+/// for a byte that isn't part of UTF-8, `\x5c` for a backslash. Two names never become the same
+/// text, and [`hex_text`] decodes it.
+#[must_use]
+pub fn hex_encoded(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() || letter == '\\' {
+                let mut utf8 = [0; 4];
+                letter.encode_utf8(&mut utf8).bytes().for_each(|byte| push_hex(&mut text, byte));
+            } else {
+                text.push(letter);
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| push_hex(&mut text, *byte));
+    }
+    text
+}
+
+/// Appends a byte as `\x0a`.
+pub fn push_hex(text: &mut String, byte: u8) {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    text.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
+}
+
 fn hex_digit(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
@@ -74,6 +101,21 @@ mod tests {
             assert_eq!(octal_text(text), want, "{text}");
         }
         assert_eq!(octal(b"\\040\xff"), b" \xff");
+    }
+
+    #[test]
+    fn names_of_any_bytes_are_one_line_and_stay_distinct() {
+        for (name, want) in [
+            (&b"/run/a b"[..], "/run/a b"),
+            (b"a\nb\0\x7f", "a\\x0ab\\x00\\x7f"),
+            (b"a\\x0ab", "a\\x5cx0ab"),
+            ("\u{85}é\u{2028}".as_bytes(), "\\xc2\\x85é\u{2028}"),
+            (b"\xff\xc3", "\\xff\\xc3"),
+            (b"", ""),
+        ] {
+            assert_eq!(hex_encoded(name), want);
+            assert_eq!(hex_text(want), String::from_utf8_lossy(name));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use readers::netlink::{Limits, Netlink, Request};
 use crate::inet::Row;
 
 /// SOCK_DIAG_BY_FAMILY, the type of the request and of its replies.
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// The length of struct inet_diag_req_v2.
 const REQUEST: usize = 56;
 /// The length of struct inet_diag_msg.

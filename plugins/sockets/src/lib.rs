@@ -2,7 +2,7 @@
 //! them.
 //!
 //! Everything comes from sock_diag(7), /proc/net and, for the processes, /proc/PID/fd, in the
-//! agent's network namespace; nothing is run. Root is not required, but without it only the agent's
+//! agent's network namespace; nothing is run. No list is split at bytes that a user can write. Root is not required, but without it only the agent's
 //! own processes can be identified.
 
 mod diag;
@@ -11,6 +11,7 @@ mod inet;
 mod selection;
 mod unix;
 
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -80,7 +81,9 @@ struct Socket {
     process: Option<String>,
     /// The type of a unix socket: `stream`, `dgram` or `seqpacket`.
     unix_type: Option<&'static str>,
-    /// The name of a unix socket: a path, or `@` and an abstract name; null without one.
+    /// The name of a unix socket: a path, or `@` and an abstract name; null without one. Control
+    /// characters, a backslash, bytes that aren't UTF-8 and the `@` that a path begins with are
+    /// written `\x0a`.
     path: Option<String>,
 }
 
@@ -99,52 +102,57 @@ impl Provider for Sockets {
     }
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
-        Reply::json(&Answer::collect(&OPTIONS.parse(args)?))
+        Reply::json(&Answer::collect(&OPTIONS.parse(args)?)?)
     }
 }
 
 impl Answer {
-    fn collect(selection: &Selection) -> Self {
+    fn collect(selection: &Selection) -> Result<Self, ProviderError> {
         let mut answer = Self { matched: 0, sockets: Vec::new() };
-        let mut netlink = Netlink::open(SockProtocol::NetlinkSockDiag).ok();
+        let mut netlink = Netlink::open(SockProtocol::NetlinkSockDiag);
         for (name, protocol, family) in [
             ("tcp", Protocol::Tcp, "inet"),
             ("tcp6", Protocol::Tcp, "inet6"),
             ("udp", Protocol::Udp, "inet"),
             ("udp6", Protocol::Udp, "inet6"),
-            ("unix", Protocol::Unix, "unix"),
         ] {
             if !selection.wants(protocol) {
                 continue;
             }
-            let mut add = |socket: Option<Socket>| {
-                answer.matched += usize::from(socket.is_some());
-                answer.sockets.extend(socket.filter(|_| answer.sockets.len() < MAX_SOCKETS));
-            };
+            let mut add = |row: &Row| answer.add(of_inet(row, protocol, family, selection));
             if protocol == Protocol::Tcp {
-                let states = if selection.all { u32::MAX } else { 1 << inet::LISTEN };
                 let number = if family == "inet" { 2 } else { 10 };
-                let rows =
-                    netlink.as_mut().map(|netlink| diag::tcp(netlink, number, states, MAX_READ));
-                if let Some(Ok(rows)) = rows {
-                    rows.iter().for_each(|row| add(of_inet(row, protocol, family, selection)));
+                let rows = netlink
+                    .as_mut()
+                    .map(|netlink| diag::tcp(netlink, number, selection.states(), MAX_READ));
+                if let Ok(Ok(rows)) = rows {
+                    rows.iter().for_each(add);
                     continue;
                 }
                 // Without sock_diag, or under a filter of system calls, the table below is read.
             }
             // The file is missing if the kernel was built without the protocol.
             let table = Path::new("/proc/net").join(name);
-            for line in file::beginning(&table, MAX_TABLE_BYTES).unwrap_or_default().lines() {
-                if protocol == Protocol::Unix {
-                    add(of_unix(line, selection));
-                } else if let Some(row) = Row::parse(line) {
-                    add(of_inet(&row, protocol, family, selection));
-                }
-            }
+            let text = file::beginning(&table, MAX_TABLE_BYTES).unwrap_or_default();
+            text.lines().filter_map(Row::parse).for_each(|row| add(&row));
+        }
+        if selection.wants(Protocol::Unix) {
+            let rows = netlink
+                .and_then(|mut netlink| unix::read(&mut netlink, selection.states(), MAX_READ))
+                .map_err(|error| no_unix(&error))?;
+            // Unix sockets have no port.
+            rows.into_iter()
+                .filter(|_| selection.port.is_none())
+                .for_each(|row| answer.add(Some(of_unix(row))));
         }
         answer.name_users();
         answer.name_holders();
-        answer
+        Ok(answer)
+    }
+
+    fn add(&mut self, socket: Option<Socket>) {
+        self.matched += usize::from(socket.is_some());
+        self.sockets.extend(socket.filter(|_| self.sockets.len() < MAX_SOCKETS));
     }
 
     /// Looks each owner up once.
@@ -212,12 +220,8 @@ fn of_inet(
     })
 }
 
-fn of_unix(line: &str, selection: &Selection) -> Option<Socket> {
-    let row = unix::Row::parse(line)?;
-    if selection.port.is_some() || !(selection.all || row.listens) {
-        return None;
-    }
-    Some(Socket {
+fn of_unix(row: unix::Row) -> Socket {
+    Socket {
         protocol: "unix",
         family: "unix",
         local_address: None,
@@ -234,7 +238,15 @@ fn of_unix(line: &str, selection: &Selection) -> Option<Socket> {
         process: None,
         unix_type: Some(row.kind),
         path: row.path,
-    })
+    }
+}
+
+fn no_unix(error: &io::Error) -> ProviderError {
+    let message = format!(
+        "cannot list unix sockets: sock_diag(7): {error}; load the kernel module unix_diag, or ask \
+         for TCP and UDP only"
+    );
+    ProviderError::new("no_unix_diag", message)
 }
 
 export_provider!(Sockets);

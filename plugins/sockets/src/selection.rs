@@ -2,6 +2,8 @@
 
 use plugin_api::{Opt, Options};
 
+use crate::inet::LISTEN;
+
 /// The kinds of sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -35,6 +37,11 @@ pub(crate) const OPTIONS: Options<Selection> = Options::new(&[
 ]);
 
 impl Selection {
+    /// Returns the states of connections that the kernel selects, a bit for each.
+    pub(crate) fn states(&self) -> u32 {
+        if self.all { u32::MAX } else { 1 << LISTEN }
+    }
+
     /// Returns whether sockets of this kind are selected. Unix domain sockets have no port.
     pub(crate) fn wants(&self, protocol: Protocol) -> bool {
         match self.protocol {

@@ -14,6 +14,7 @@ use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::Scratch;
 
 fn sockets(answer: &Value) -> &Vec<Value> {
     answer["sockets"].as_array().unwrap()
@@ -117,6 +118,80 @@ fn unix_domain_sockets_are_listed_on_request() {
     assert_eq!(find("-x -a", datagrams).unwrap()["unix_type"], "dgram");
     drop((listener, hidden, datagram));
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_unix_socket_is_one_row_whatever_its_name() {
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let folder = Scratch::new("sockets-names");
+    // Lines as /proc/net/unix has them, for sockets that don't exist.
+    let row = "\n0000000000000000: 00000002 00000000 00010000 0001 01 424242 /run/forged.sock";
+    let id = std::process::id();
+    let abstract_names: [(Vec<u8>, String); 3] = [
+        (format!("{id}{row}").into(), format!("@{id}{}", row.replace('\n', "\\x0a"))),
+        (format!("{id}\0\r\x1b[2J\\").into(), format!("@{id}\\x00\\x0d\\x1b[2J\\x5c")),
+        ([id.to_string().as_bytes(), b" \xff"].concat(), format!("@{id} \\xff")),
+    ];
+    let mut held = Vec::new();
+    let mut wanted = Vec::new();
+    for (name, shown) in abstract_names {
+        held.push(UnixListener::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap());
+        wanted.push(shown);
+    }
+    // A name may hold slashes too, if the folders are there.
+    folder.write("x\n0: 2 0 10000 0001 01 424243 /run/placeholder", "");
+    let path = folder.file("x\n0: 2 0 10000 0001 01 424243 /run/forged.sock");
+    held.push(UnixListener::bind(&path).unwrap());
+    wanted.push(path.to_str().unwrap().replace('\n', "\\x0a"));
+    let answer = call(&provider, "-x").unwrap();
+    let paths: Vec<&str> =
+        sockets(&answer).iter().filter_map(|socket| socket["path"].as_str()).collect();
+    for shown in &wanted {
+        assert_eq!(paths.iter().filter(|path| *path == shown).count(), 1, "{shown} {paths:?}");
+    }
+    assert!(
+        !paths
+            .iter()
+            .any(|path| path.ends_with("forged.sock") && !wanted.iter().any(|w| w == path))
+    );
+    assert!(
+        !sockets(&answer)
+            .iter()
+            .any(|socket| { socket["inode"] == 424_242 || socket["inode"] == 424_243 })
+    );
+    let mut inodes: Vec<u64> = sockets(&answer)
+        .iter()
+        .filter(|socket| socket["protocol"] == "unix")
+        .map(|socket| socket["inode"].as_u64().unwrap())
+        .collect();
+    let count = inodes.len();
+    inodes.sort_unstable();
+    inodes.dedup();
+    assert_eq!(inodes.len(), count, "a socket has two rows");
+}
+
+/// Runs in a folder of its own: a relative path is a name that begins with any letter.
+#[test]
+fn a_path_does_not_pass_for_an_abstract_name() {
+    let inside = "GETINFO_SOCKETS_INSIDE";
+    let Some(name) = std::env::var_os(inside) else {
+        let folder = Scratch::new("sockets-relative");
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_path_does_not_pass_for_an_abstract_name", "--nocapture"])
+            .env(inside, format!("@relative-{}", std::process::id()))
+            .current_dir(folder.path())
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    };
+    let _held = UnixListener::bind(&name).unwrap();
+    // Loading builds the library, which needs the workspace.
+    std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let Some(provider) = load("getinfo-sockets") else { return };
+    let answer = call(&provider, "-x").unwrap();
+    let has = |path: &str| sockets(&answer).iter().any(|socket| socket["path"] == path);
+    let name = name.to_str().unwrap();
+    assert!(has(&name.replace('@', "\\x40")) && !has(name), "{answer}");
 }
 
 /// `tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* …` as (protocol, address, port, inode).
