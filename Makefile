@@ -11,11 +11,12 @@ UNITS   = $(DESTDIR)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE = target/release
 
-.PHONY: help build bench-deps demo test test-deps lint lint-deps fmt doc bench chaos cron-soak fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos cron-soak fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
 	@echo 'make test       install what the tests need (as root), then run them all'
+	@echo 'make vm-test    prove in a guest with a real systemd what no test here can; VM_STEPS, VM_PROFILE'
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
@@ -52,6 +53,20 @@ test: test-deps
 	    echo "skipped, since they need root: $$(grep -c SKIPPED target/test.log)"; \
 	    grep SKIPPED target/test.log; \
 	    exit $$status; \
+	fi
+
+# Long proofs that need a machine of their own: minutes for each step of tests/vm/steps.
+VM_STEPS   ?=
+VM_PROFILE ?= release
+vm-test: vm-deps
+	$(CARGO) build --profile $(VM_PROFILE:debug=dev) --locked --workspace
+	tests/vm/run target/$(VM_PROFILE) $(VM_STEPS)
+
+vm-deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v debootstrap && command -v mke2fs && command -v python3 && command -v strip; } >/dev/null; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap e2fsprogs python3 binutils; \
 	fi
 
 lint: lint-deps

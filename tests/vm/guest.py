@@ -1,0 +1,143 @@
+"""A Debian guest under qemu, driven by scripts over its second serial port."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+# The longest start of a guest, and the longest script unless the step says otherwise, in seconds.
+BOOT = 600
+SCRIPT = 120
+
+
+class Guest:
+    """A guest with the product installed, and its disk, which a power cut does not undo."""
+
+    def __init__(self, qemu, image, product, work):
+        self.qemu, self.image, self.product, self.work = qemu, image, product, work
+        self.failed = []
+        self.process = self.serial = None
+        shutil.copyfile(os.path.join(image, "disk.img"), self.disk)
+
+    @property
+    def disk(self):
+        return os.path.join(self.work, "disk.img")
+
+    def __enter__(self):
+        try:
+            self.start()
+            self.sh("systemctl is-system-running --wait")
+            # /lib and the like are links into /usr: the folders are copied into, not replaced.
+            self.sh("""set -e
+                mount -o ro /dev/vdb /product
+                for folder in /product/*/; do cp -a "$folder." "/$(basename "$folder")/"; done
+                umount /product; rmdir /lost+found 2>/dev/null || true
+                cp /etc/basicagent/agent.toml.example /etc/basicagent/agent.toml
+                systemctl daemon-reload""", must=True)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.cut_power()
+        os.unlink(self.disk)
+
+    def start(self):
+        """Boots the guest; returns when it accepts scripts."""
+        path = os.path.join(self.work, "serial")
+        if os.path.exists(path):
+            os.unlink(path)
+        at = lambda name: os.path.join(self.image, name)
+        drive = lambda file, more="": ["-drive", f"file={file},if=virtio,format=raw{more}"]
+        log = open(os.path.join(self.work, "qemu.log"), "ab")
+        # TCG: /dev/kvm may be there and not work.
+        self.process = subprocess.Popen(
+            [self.qemu, "-accel", os.environ.get("VM_ACCEL", "tcg"), "-cpu", "max", "-machine", "pc",
+             "-m", "1024", "-smp", "2", "-display", "none", "-vga", "none", "-monitor", "none",
+             "-nic", "none", "-no-reboot", "-device", "virtio-rng-pci",
+             "-kernel", at("vmlinuz"), "-initrd", at("initrd"),
+             "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=1",
+             *drive(self.disk), *drive(self.product, ",readonly=on"),
+             "-serial", f"file:{self.work}/console.log",
+             "-chardev", f"socket,id=scripts,path={path},server=on,wait=off",
+             "-serial", "chardev:scripts"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.buffer, end = b"", time.monotonic() + BOOT
+        while True:
+            self.serial = socket.socket(socket.AF_UNIX)
+            try:
+                self.serial.connect(path)
+                break
+            except OSError:
+                self.serial.close()
+                self._alive(end)
+                time.sleep(0.05)
+        self._until(b"READY\n", end)
+
+    def cut_power(self):
+        """Ends the guest as a power cut does; `start` boots it again."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        if self.serial:
+            self.serial.close()
+
+    def sh(self, script, wait=SCRIPT, must=False):
+        """Runs a bash script as root in the guest; returns its output, standard error included."""
+        end = time.monotonic() + wait
+        self.serial.sendall(base64.b64encode(script.encode()) + b"\n")
+        self._until(b"BEGIN\n", end)
+        output = base64.b64decode(self._until(b"END ", end)).decode(errors="replace")
+        status = int(self._until(b"\n", end))
+        if must and status != 0:
+            raise RuntimeError(f"exit status {status}: {script}\n{output}")
+        return output
+
+    def ask(self, request):
+        """Sends a request to the guest's agent over its local socket; returns the reply."""
+        request = {"id": "ask", **request}
+        text = self.sh(f"ask '{json.dumps(request)}'")
+        try:
+            return json.loads(text)
+        except ValueError:
+            return {"retcode": None, "no reply": text}
+
+    def wait(self, condition, script, wait=60):
+        """Runs a script once a second until `condition` of its output holds; returns the output."""
+        end = time.monotonic() + wait
+        while True:
+            output = self.sh(script)
+            if condition(output) or time.monotonic() > end:
+                return output
+            time.sleep(1)
+
+    def check(self, holds, sentence, seen=""):
+        """Prints whether the sentence holds; if not, with whatever was seen, and the run fails."""
+        print("ok     " if holds else "FAILED ", sentence, "" if holds else f"\n        saw: {seen}", flush=True)
+        if not holds:
+            self.failed.append(sentence)
+
+    def _alive(self, end):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"qemu ended, see {self.work}/qemu.log")
+        if time.monotonic() > end:
+            raise TimeoutError(f"the guest does not answer, see {self.work}/console.log; got {self.buffer[-300:]!r}")
+
+    def _until(self, mark, end):
+        while mark not in self.buffer:
+            self._alive(end)
+            self.serial.settimeout(1)
+            try:
+                more = self.serial.recv(65536)
+            except TimeoutError:
+                continue
+            if not more:
+                raise RuntimeError("the guest's serial port closed")
+            self.buffer += more.replace(b"\r", b"")
+        before, _, self.buffer = self.buffer.partition(mark)
+        return before
