@@ -51,7 +51,7 @@ pub(super) fn info(call: &Call<'_>) -> Routed {
 
 /// `agent.methods`: the agent's own methods, then those of the plugins.
 pub(super) fn methods(call: &mut Call<'_>) -> Routed {
-    call.later(IdKind::Request, |id, services, _| async move {
+    call.later(IdKind::Request, Vec::new(), |id, services, _| async move {
         let own = Method::OWN.iter().map(|method| MethodSummary {
             method: method.name().to_owned().into(),
             summary: method.summary().unwrap_or_default().into(),

@@ -1,12 +1,13 @@
 //! `cron.*`: requests about jobs (§7).
 
 use super::failure::Routed;
+use super::order::Named;
 use super::reply;
 use super::route::Call;
 use super::tasks::status_of;
 use super::ticket::IdKind;
 use crate::clock::Seconds;
-use crate::schedule::{self, JobListing};
+use crate::schedule::{self, JobListing, Scheduler};
 use agent_wire::message::{Bash, CronHistory, CronList, CronSet, JobDefinition, Response};
 use agent_wire::reply::{JobPlan, JobStatus, SkippedRun, StartedRun};
 
@@ -15,7 +16,9 @@ pub(super) fn set(call: &mut Call<'_>) -> Routed {
     let job = schedule::resolve(CronSet::parse(call.params())?)?;
     let bash = Bash::clone(&job.bash);
     let replies = &call.caller.replies;
-    call.later_if_admitted(IdKind::Request, bash, replies, move |id, _, services, _| async move {
+    let about = vec![Named::Job(job.name.clone())];
+    let kind = IdKind::Request;
+    call.later_if_admitted(kind, about, bash, replies, move |id, _, services, _| async move {
         let set = services.scheduler.set(job).await?;
         let next = set.next.into_iter().map(|at| Seconds(at).to_string()).collect();
         reply::with_data(&id, &JobPlan { schedule: set.canonical, warnings: set.warnings, next })
@@ -25,7 +28,8 @@ pub(super) fn set(call: &mut Call<'_>) -> Routed {
 /// `cron.remove`.
 pub(super) fn remove(call: &mut Call<'_>) -> Routed {
     let name = CronSet::name(call.params())?;
-    call.later(IdKind::Request, move |id, services, _| async move {
+    let about = vec![Named::Job(name.clone())];
+    call.later(IdKind::Request, about, move |id, services, _| async move {
         services.scheduler.remove(&name).await?;
         Ok(Response::success(&id, 0))
     })
@@ -34,7 +38,10 @@ pub(super) fn remove(call: &mut Call<'_>) -> Routed {
 /// `cron.run`.
 pub(super) fn run(call: &mut Call<'_>) -> Routed {
     let name = CronSet::name(call.params())?;
-    call.later(IdKind::Request, move |id, services, _| async move {
+    // The caller knows the id of the run already, and the next request may name it.
+    let run = Scheduler::requested_run(&name, call.id());
+    let about = vec![Named::Job(name.clone()), Named::Task(run)];
+    call.later(IdKind::Request, about, move |id, services, _| async move {
         let task = services.scheduler.run(&name, &id).await?;
         reply::with_data(&id, &StartedRun { task: task.into() })
     })
@@ -49,11 +56,13 @@ pub(super) fn list(call: &Call<'_>) -> Routed {
 }
 
 /// `cron.history`.
-pub(super) fn history(call: &Call<'_>) -> Routed {
+pub(super) fn history(call: &mut Call<'_>) -> Routed {
     let CronHistory { name, limit } = CronHistory::parse(call.params())?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let runs = call.services().scheduler.history(&name, limit)?;
-    reply::with_data(call.id(), &runs.iter().map(status_of).collect::<Vec<_>>()).map(Some)
+    call.now_or_later(Named::Job(name.clone()), move |id, services| {
+        let runs = services.scheduler.history(&name, limit)?;
+        reply::with_data(id, &runs.iter().map(status_of).collect::<Vec<_>>())
+    })
 }
 
 fn job_status(listed: &JobListing) -> JobStatus<'_> {

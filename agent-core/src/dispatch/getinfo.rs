@@ -31,7 +31,7 @@ const LEVELS_ABOVE: u32 = 3;
 pub(super) fn provider(call: &mut Call<'_>) -> Routed {
     let args = GetInfo::parse(call.params())?.args;
     let method = call.request.method.name().to_owned();
-    call.later(IdKind::Request, move |id, services, _| async move {
+    call.later(IdKind::Request, Vec::new(), move |id, services, _| async move {
         let data = services.plugins.call(&method, &args).await?;
         Ok(Response::success(&id, 0).with_json(data))
     })
@@ -42,7 +42,7 @@ pub(super) fn all(call: &mut Call<'_>) -> Routed {
     let request = GetInfo::parse(call.params())?;
     let mut calls = calls(&request, &call.services().plugins)?;
     reject_some(call, &mut calls);
-    call.later(IdKind::Request, move |id, services, _| async move {
+    call.later(IdKind::Request, Vec::new(), move |id, services, _| async move {
         make_all(&id, calls, &services.plugins).await
     })
 }

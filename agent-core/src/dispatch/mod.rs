@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod frames;
 mod getinfo;
+mod order;
 mod reply;
 mod route;
 mod sync;
@@ -32,6 +33,7 @@ use crate::task::Tasks;
 use accounts::HostAccounts;
 use agent_wire::message::{Request, Response};
 use agent_wire::{Malformed, json};
+use order::Order;
 use route::Call;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +54,7 @@ pub(crate) struct Dispatcher {
     services: Arc<Services>,
     accounts: Arc<HostAccounts>,
     running: Running,
+    order: Order,
     about: agent::About,
     stopping: Stopping,
     received: AtomicU64,
@@ -64,6 +67,7 @@ impl Dispatcher {
             accounts: Arc::new(HostAccounts::new(services.executor.clone())),
             services: Arc::new(services),
             running: Running::default(),
+            order: Order::default(),
             about: agent::About::new(host_id),
             stopping,
             received: AtomicU64::new(0),

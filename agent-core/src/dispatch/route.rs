@@ -3,6 +3,7 @@
 
 use super::accounts::HostAccounts;
 use super::failure::{Failure, Finished, Routed};
+use super::order::Named;
 use super::ticket::{Cancelled, IdKind, Ticket};
 use super::{Dispatcher, Services, agent, cron, getinfo, sync, tasks};
 use crate::audit::Entry;
@@ -95,18 +96,43 @@ impl Call<'_> {
         })?)
     }
 
-    /// Runs a handler in a task of its own; the reply follows when it has finished.
+    /// Runs a handler at once and returns its reply, unless an earlier request about the subject is
+    /// still being handled: then it runs after that.
+    pub(super) fn now_or_later(
+        &mut self,
+        subject: Named,
+        handler: impl FnOnce(&str, &Services) -> Finished + Send + 'static,
+    ) -> Routed {
+        if self.dispatcher.order.is_free(&subject) {
+            return handler(self.id(), self.services()).map(Some);
+        }
+        self.later(IdKind::Request, vec![subject], |id, services, _| async move {
+            handler(&id, &services)
+        })
+    }
+
+    /// Runs a handler in a task of its own, after all earlier requests about the same subjects; the
+    /// reply follows when it has finished.
     pub(super) fn later<F>(
         &mut self,
         id_kind: IdKind,
-        handler: impl FnOnce(String, Arc<Services>, Cancelled) -> F,
+        about: Vec<Named>,
+        handler: impl FnOnce(String, Arc<Services>, Cancelled) -> F + Send + 'static,
     ) -> Routed
     where
         F: Future<Output = Finished> + Send + 'static,
     {
         let (ticket, cancelled) = self.ticket(id_kind, &self.caller.replies)?;
         let id = mem::take(&mut self.request.id);
-        serve(ticket, Box::pin(handler(id, self.dispatcher.services.clone(), cancelled)));
+        let services = self.dispatcher.services.clone();
+        let mut turn = self.dispatcher.order.enter(about);
+        serve(
+            ticket,
+            Box::pin(async move {
+                turn.come().await;
+                handler(id, services, cancelled).await
+            }),
+        );
         Ok(None)
     }
 
@@ -115,6 +141,7 @@ impl Call<'_> {
     pub(super) fn later_if_admitted<F>(
         &mut self,
         id_kind: IdKind,
+        about: Vec<Named>,
         bash: Bash,
         replies: &Replies,
         handler: impl FnOnce(String, Bash, Arc<Services>, Cancelled) -> F + Send + 'static,
@@ -133,18 +160,24 @@ impl Call<'_> {
         let (ticket, cancelled) = self.ticket(id_kind, replies)?;
         let id = mem::take(&mut self.request.id);
         let services = self.dispatcher.services.clone();
+        let mut turn = self.dispatcher.order.enter(about);
+        let of_handler = services.clone();
+        let start = move |bash| -> Work {
+            Box::pin(async move {
+                turn.come().await;
+                handler(id, bash, of_handler, cancelled).await
+            })
+        };
         match admission {
-            Admission::Granted => serve(ticket, Box::pin(handler(id, bash, services, cancelled))),
+            Admission::Granted => serve(ticket, start(bash)),
             Admission::DependsOnAccount => {
                 let question = Question {
-                    services: services.clone(),
+                    services,
                     accounts: self.dispatcher.accounts.clone(),
                     peer: self.caller.peer.clone(),
                     method: self.request.method.clone(),
                     bash,
                 };
-                let start =
-                    move |bash| -> Work { Box::pin(handler(id, bash, services, cancelled)) };
                 tokio::spawn(boxed(admit(question, ticket, Box::new(start))));
             }
         }

@@ -31,6 +31,7 @@ pub(super) fn bash(call: &mut Call<'_>) -> Routed {
     let replies = if bash.stream { &caller.bulk } else { &caller.replies };
     call.later_if_admitted(
         IdKind::Request,
+        Vec::new(),
         bash,
         replies,
         |id, bash, services, cancelled| async move {

@@ -3,9 +3,10 @@
 use super::encode::encode;
 use super::events::{encoding, outcome};
 use super::failure::Routed;
-use super::reply;
+use super::order::Named;
 use super::route::Call;
 use super::ticket::IdKind;
+use super::{Services, reply};
 use crate::clock::{Millis, Seconds};
 use crate::exec::unfinished;
 use crate::task::{OutputChunk, Phase, Status, Submission, Submitted};
@@ -22,7 +23,8 @@ pub(super) fn submit(call: &mut Call<'_>) -> Routed {
         return Err(InvalidParams(why).into());
     }
     let replies = &call.caller.replies;
-    call.later_if_admitted(IdKind::Task, bash, replies, |id, bash, services, _| {
+    let about = vec![Named::Task(call.id().to_owned())];
+    call.later_if_admitted(IdKind::Task, about, bash, replies, |id, bash, services, _| {
         let submission = Submission::new(bash);
         async move {
             match services.tasks.submit(&id, submission).await? {
@@ -38,26 +40,36 @@ pub(super) fn submit(call: &mut Call<'_>) -> Routed {
 }
 
 /// `async.status`.
-pub(super) fn status(call: &Call<'_>) -> Routed {
-    let task = TaskId::parse(call.params())?;
-    let status = call.services().tasks.status(&task.0)?;
-    reply::with_data(call.id(), &status_of(&status)).map(Some)
+pub(super) fn status(call: &mut Call<'_>) -> Routed {
+    let TaskId(task) = TaskId::parse(call.params())?;
+    call.now_or_later(Named::Task(task.clone()), move |id, services| {
+        reply::with_data(id, &status_of(&services.tasks.status(&task)?))
+    })
 }
 
 /// `async.list`.
-pub(super) fn list(call: &Call<'_>) -> Routed {
+pub(super) fn list(call: &mut Call<'_>) -> Routed {
     let TaskList { after, limit } = TaskList::parse(call.params())?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let tasks = call.services().tasks.list(after.as_deref(), limit)?;
-    reply::with_data(call.id(), &tasks.iter().map(status_of).collect::<Vec<_>>()).map(Some)
+    let list = move |id: &str, services: &Services, after: Option<&str>| {
+        let tasks = services.tasks.list(after, limit)?;
+        reply::with_data(id, &tasks.iter().map(status_of).collect::<Vec<_>>())
+    };
+    match after {
+        None => list(call.id(), call.services(), None).map(Some),
+        Some(after) => call.now_or_later(Named::Task(after.clone()), move |id, services| {
+            list(id, services, Some(&after))
+        }),
+    }
 }
 
 /// `async.cancel`: replies with the task's state of this moment; its result follows when it has
 /// ended.
 pub(super) fn cancel(call: &mut Call<'_>) -> Routed {
-    let task = TaskId::parse(call.params())?;
-    call.later(IdKind::Request, move |id, services, _| async move {
-        let status = services.tasks.cancel(&task.0).await?;
+    let TaskId(task) = TaskId::parse(call.params())?;
+    let about = vec![Named::Task(task.clone())];
+    call.later(IdKind::Request, about, move |id, services, _| async move {
+        let status = services.tasks.cancel(&task).await?;
         reply::with_data(&id, &status_of(&status))
     })
 }
@@ -65,7 +77,8 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Routed {
 /// `async.output`.
 pub(super) fn output(call: &mut Call<'_>) -> Routed {
     let from = OutputFrom::parse(call.params())?;
-    call.later(IdKind::Request, move |id, services, _| async move {
+    let about = vec![Named::Task(from.task.0.clone())];
+    call.later(IdKind::Request, about, move |id, services, _| async move {
         let asked = services.tasks.output(&from.task.0, from.offset, from.stderr);
         let OutputChunk { offset, mut bytes, ended, base64 } = asked?;
         if !ended && !base64 {
@@ -88,7 +101,8 @@ pub(super) fn output(call: &mut Call<'_>) -> Routed {
 pub(super) fn acknowledge(call: &mut Call<'_>) -> Routed {
     let ack = Ack::parse(call.params())?;
     let id_kind = if ack.id.is_some() { IdKind::Request } else { IdKind::Acknowledgement };
-    call.later(id_kind, move |id, services, _| async move {
+    let about = vec![Named::Task(ack.task.0.clone())];
+    call.later(id_kind, about, move |id, services, _| async move {
         services.tasks.acknowledge(&ack.task.0).await?;
         Ok(Response::success(&id, 0))
     })

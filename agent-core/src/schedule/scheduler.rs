@@ -165,6 +165,11 @@ impl Scheduler {
         Some(JobListing { definition, canonical, zone, file: job.file, next, open, last, skipped })
     }
 
+    /// Returns the id of the task that a `cron.run` with this id starts.
+    pub(crate) fn requested_run(name: &str, request: &str) -> String {
+        format!("cron:{name}:run:{request}")
+    }
+
     /// Starts a run now, besides the runs that are due, and returns the task's id. Repeating the
     /// same request starts no other run.
     ///
@@ -174,7 +179,7 @@ impl Scheduler {
         let Some(definition) = self.definition(name) else {
             return Err(task::Error::NoSuchJob(name.to_owned()).into());
         };
-        let id = format!("cron:{name}:run:{request}");
+        let id = Self::requested_run(name, request);
         let run = JobRun { job: name.to_owned(), ..JobRun::default() };
         self.tasks.submit(&id, Submission::new(*definition.bash).for_run(run, 0)).await?;
         Ok(id)
