@@ -3,12 +3,14 @@
 
 mod agent;
 mod binaries;
+mod clock;
 mod local;
 mod server;
 mod synced;
 
 pub use agent::{Agent, AgentConfig};
 pub use binaries::{add_c_plugin, binary, install_plugins, plugin_dir};
+pub use clock::Clock;
 pub use local::Local;
 pub use server::{Channel, Server, connected};
 pub use synced::Synced;

@@ -3,33 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
-use e2e::{Agent, AgentConfig, Channel, Pki, Scratch, Server};
+use e2e::{Agent, AgentConfig, Channel, Clock, Pki, Server};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-const HOUR: u64 = 3600;
-
-/// A wall clock that is ahead for one process only. The kernel's timers are not affected.
-const AHEAD: &str = r#"
-    #define _GNU_SOURCE
-    #include <dlfcn.h>
-    #include <stdlib.h>
-    #include <time.h>
-    int clock_gettime(clockid_t clock, struct timespec *now) {
-        static int (*real)(clockid_t, struct timespec *);
-        if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-        int result = real(clock, now);
-        const char *ahead = getenv("AHEAD");
-        if (clock == CLOCK_REALTIME && ahead) now->tv_sec += atol(ahead);
-        return result;
-    }"#;
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
+const HOUR: i64 = 3600;
 
 async fn set(channel: &mut Channel, name: &str, fields: &Value) {
     let mut request = json!({"id": "set", "method": "cron.set", "name": name});
@@ -48,12 +27,6 @@ async fn runs(channel: &mut Channel, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
-    let tools = Scratch::new("ahead");
-    let (source, library) = (tools.write("ahead.c", AHEAD), tools.file("ahead.so"));
-    #[expect(clippy::disallowed_methods, reason = "compiles a clock")]
-    let compiled =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
-    assert!(compiled.unwrap().success());
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         let pki = Pki::new();
         let server = Server::start(&pki).await;
@@ -74,14 +47,9 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
         agent.wait().await;
 
         // The runs of two full hours are missed, and it is half past the hour.
-        let ahead = 2 * HOUR + (HOUR / 2 + HOUR - now() % HOUR) % HOUR;
-        agent.rewrite(|config| {
-            config.wrapper = vec![
-                "env".to_owned(),
-                format!("LD_PRELOAD={}", library.display()),
-                format!("AHEAD={ahead}"),
-            ];
-        });
+        let clock = Clock::new();
+        clock.set((clock.now() + 3 * HOUR) / HOUR * HOUR + HOUR / 2);
+        agent.rewrite(|config| config.wrapper = clock.wrapper());
         agent.restart();
         let mut channel = server.channel().await;
         let result = loop {
@@ -96,7 +64,7 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
             "{result}"
         );
         for _ in 0..2 {
-            let last = (now() + ahead) / HOUR * HOUR;
+            let last = clock.now() / HOUR * HOUR;
             let last = rfc3339(last);
             assert_eq!(
                 runs(&mut channel, "once").await,
@@ -120,8 +88,8 @@ async fn runs_missed_while_the_agent_was_down_are_caught_up_once_or_skipped() {
     }
 }
 
-fn rfc3339(seconds: u64) -> String {
-    let time = chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap();
+fn rfc3339(seconds: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
     time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 

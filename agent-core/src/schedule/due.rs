@@ -1,12 +1,13 @@
 //! The loop that starts due runs.
 
-use super::plan::{Fate, Jobs, LARGEST_STEP, Times, is_ahead};
+use super::plan::{Fate, Jobs, Times};
 use super::planning::BATCH;
 use super::reconcile;
 use super::runs::StartingRun;
 use super::scheduler::Scheduler;
+use super::step::{ClockWatch, Step};
 use super::timer::{Moment, Timer};
-use crate::clock::{Millis, Seconds};
+use crate::clock::Seconds;
 use crate::shutdown::boxed;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ impl Scheduler {
     pub(super) async fn serve(
         self: Arc<Self>,
         timer: Timer,
-        mut last: Moment,
+        first: Moment,
         mut shutdown: watch::Receiver<bool>,
     ) {
         let mut starting = JoinSet::new();
@@ -37,31 +38,36 @@ impl Scheduler {
         let dir = self.dir.borrow().clone();
         let watch = reconcile::watched(&dir);
         self.load(&dir, true).await;
-        let now = last.now;
-        if self.tasks.any_job(|at, last| is_ahead(now, Millis(at).seconds().0, last)) {
-            log::warn!(
-                "the clock was set back while the agent was down: planning all jobs from now"
-            );
-            self.set_clock(now).await;
-        } else {
-            self.plan_all(|base| base).await;
-        }
+        self.plan_at_start(first.now()).await;
         self.start_after_boot(&mut starting).await;
         // Owned by `shutdown`, as this loop is.
         let crontabs = self.clone().keep_crontabs(watch, self.dir.subscribe(), shutdown.clone());
         tokio::spawn(boxed(crontabs));
+        let mut clock = ClockWatch::new(first);
         loop {
-            let moment = match Moment::now() {
+            let moment = match Moment::read() {
                 Ok(moment) => moment,
                 Err(error) => return log::error!("cannot start jobs any more: {error}"),
             };
-            let step = moment.set_since(last);
-            last = moment;
-            if step.abs() > LARGEST_STEP {
-                log::warn!("the clock was set by {step} s: planning all jobs from now");
-                self.set_clock(moment.now).await;
-            }
-            self.start_due(moment.soon, &mut starting).await;
+            let (step, by) = clock.look(moment);
+            let skipped = match step {
+                Step::None => None,
+                Step::Forward { from } => {
+                    log::warn!("the clock was set forward by {by} s");
+                    Some(from)
+                }
+                Step::Back => {
+                    log::warn!("the clock was set back by {} s", -by);
+                    self.step_back(moment.now()).await;
+                    None
+                }
+                Step::Correction => {
+                    log::warn!("the clock was set by {by} s: planning all jobs from now");
+                    self.set_clock(moment.now()).await;
+                    None
+                }
+            };
+            self.start_due(moment.soon(), skipped, &mut starting).await;
             let wake_at = self.plan().wake_at();
             match timer.set(wake_at) {
                 Ok(true) => {}
@@ -90,9 +96,14 @@ impl Scheduler {
         while starting.join_next().await.is_some() {}
     }
 
-    async fn start_due(self: &Arc<Self>, now: i64, starting: &mut JoinSet<()>) {
+    async fn start_due(
+        self: &Arc<Self>,
+        now: i64,
+        skipped: Option<i64>,
+        starting: &mut JoinSet<()>,
+    ) {
         for count in 1_usize.. {
-            let next = self.plan().next_due(now, &JobLookup(self));
+            let next = self.plan().next_due(now, skipped, &JobLookup(self));
             let Some((name, fate)) = next else { return };
             while starting.len() >= MAX_STARTING {
                 starting.join_next().await;

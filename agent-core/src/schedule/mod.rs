@@ -1,7 +1,8 @@
 //! Scheduled jobs (PROTOCOL §7): computes when they are due, and makes tasks of their runs.
 //!
 //! Dispatch uses the [`Scheduler`]. The [`due`] loop starts what the [`plan`] says is due; the
-//! [`timer`] wakes it then and at no other time. [`runs`] turns what is due into tasks. A
+//! [`timer`] wakes it then and at no other time, or when the clock is set: then [`step`] says what
+//! became of it. [`runs`] turns what is due into tasks. A
 //! [`definition`] is read from the stored text of a job; [`planning`] reads jobs and plans them.
 //! [`crontabs`] are read whole, at the start and when the [`watch`] has seen a change, and
 //! [`reconcile`] makes the jobs of files match them. Jobs and their history are kept in the store
@@ -18,9 +19,11 @@ mod runs;
 mod scheduler;
 #[cfg(test)]
 mod simulation;
+mod step;
 mod timer;
 mod watch;
 
 pub(crate) use definition::{check, resolve};
 pub(crate) use error::Error;
+pub(crate) use plan::Past;
 pub(crate) use scheduler::{JobListing, Scheduler};

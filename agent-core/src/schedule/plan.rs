@@ -1,10 +1,11 @@
-//! Decides which job is due when (docs/schedules.md rule 28), and nothing else: no clock, no file,
-//! no process.
+//! Decides which job is due when (docs/schedules.md rules 28 and 31), and nothing else: no clock, no
+//! file, no process.
 //!
 //! The [`super::Scheduler`] passes in the time and gets what is due then, what was missed, and when
 //! to ask again. One heap orders all jobs by their next start. A job's definition is looked up when
 //! it is due: there may be 100,000 jobs, so only a name and two instants are kept of each.
 
+use super::step::CORRECTION;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use std::sync::Arc;
 /// Seconds that a run may be late and still be the run that was due (rule 28).
 pub(crate) const GRACE: i64 = 60;
 
-/// Seconds by which the clock may be set without a new plan for all jobs (rule 28; three hours, as
-/// in Vixie cron).
-pub(crate) const LARGEST_STEP: i64 = 3 * 3600;
+/// Seconds by which the last instant of a job may be ahead of the clock without a step: a run is
+/// taken up shortly before it is due.
+const LEAD: i64 = 1;
 
 /// Looks up jobs by their names.
 pub(crate) trait Jobs {
@@ -30,6 +31,18 @@ pub(crate) struct Times {
     pub(crate) jitter: i64,
     /// Seconds within which one run makes up for all missed runs; `None`: missed runs are skipped.
     pub(crate) horizon: Option<i64>,
+}
+
+/// What the store knows about a job's past. Instants are seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    /// When the job was set.
+    pub(crate) set_at: i64,
+    /// The last instant for which it was started or skipped.
+    pub(crate) last: Option<i64>,
+    /// The instant of its newest run among the runs to before whose instants the clock has not been
+    /// set back since.
+    pub(crate) newest: Option<i64>,
 }
 
 /// The fate of a job's time. Instants are seconds since 1970, UTC; times are nominal, without
@@ -91,17 +104,27 @@ impl Plan {
     }
 
     /// Returns one job whose start has come, and plans its next time. Of the times that have come
-    /// since the last look, only the newest counts (rule 28). `None`: no more for now.
-    pub(crate) fn next_due(&mut self, now: i64, jobs: &impl Jobs) -> Option<(Arc<str>, Fate)> {
+    /// since the last look, only the newest counts (rule 28). `skipped`: the clock was set forward
+    /// from that second to now, so a fixed job whose start lies in between starts now (rule 31).
+    /// `None`: no more for now.
+    pub(crate) fn next_due(
+        &mut self,
+        now: i64,
+        skipped: Option<i64>,
+        jobs: &impl Jobs,
+    ) -> Option<(Arc<str>, Fate)> {
         while self.wake_at()? <= now {
             let Reverse((_, name)) = self.heap.pop()?;
             let due = self.jobs.remove(&name)?.due;
             let Some(times) = jobs.times(&name) else { continue };
             let newest = times.schedule.prev(now.saturating_sub(times.jitter).saturating_add(1));
             let newest = newest.unwrap_or(due).max(due);
-            let late = now.saturating_sub(newest.saturating_add(times.jitter));
+            let start = newest.saturating_add(times.jitter);
+            let late = now.saturating_sub(start);
             self.set(&name, &times, newest);
-            let is_due = late <= GRACE || times.horizon.is_some_and(|horizon| late <= horizon);
+            let is_skipped = !times.schedule.is_wild() && skipped.is_some_and(|from| start > from);
+            let is_due =
+                is_skipped || late <= GRACE || times.horizon.is_some_and(|horizon| late <= horizon);
             return Some((name, if is_due { Fate::Due(newest) } else { Fate::Missed(newest) }));
         }
         None
@@ -122,15 +145,37 @@ impl Plan {
     }
 }
 
-/// Returns the instant after which a job's times count when it is not planned yet: the last instant
-/// it was started for, or the time it was set.
-pub(crate) fn base(set_at: i64, last: Option<i64>) -> i64 {
-    last.map_or(set_at, |last| last.max(set_at))
-}
+impl Past {
+    /// Returns the instant after which the times of a job count when it is not planned yet: the
+    /// last instant that it was started for, or the time when it was set.
+    ///
+    /// After a step back these may be ahead of the clock. Then a fixed job does not repeat the
+    /// instants that it was started for; a wild job follows the clock (rule 31).
+    pub(crate) fn base(self, now: i64, is_wild: bool) -> i64 {
+        let Self { set_at, last, newest } = self;
+        if self.latest() <= now.saturating_add(LEAD) {
+            return self.latest();
+        }
+        if is_wild {
+            return newest.map_or(now, |newest| newest.min(now));
+        }
+        let set_at = set_at.min(now);
+        last.map_or(set_at, |last| last.max(set_at))
+    }
 
-/// Returns whether a job's [`base`] is so far ahead that the clock must have been set back since.
-pub(crate) fn is_ahead(now: i64, set_at: i64, last: Option<i64>) -> bool {
-    base(set_at, last) > now.saturating_add(LARGEST_STEP)
+    /// Returns whether the clock must have been set back since.
+    pub(crate) fn is_ahead(self, now: i64) -> bool {
+        self.latest() > now.saturating_add(LEAD)
+    }
+
+    /// Returns whether the clock must have been set back since by so much that it was a correction.
+    pub(crate) fn is_far_ahead(self, now: i64) -> bool {
+        self.latest() >= now.saturating_add(CORRECTION)
+    }
+
+    fn latest(self) -> i64 {
+        self.last.map_or(self.set_at, |last| last.max(self.set_at))
+    }
 }
 
 /// Returns the seconds, at most `most`, by which a job's starts are delayed on this host: always

@@ -1,8 +1,8 @@
 //! Reads jobs from the store and plans them.
 
-use super::plan::{Times, base};
-use super::scheduler::Scheduler;
-use crate::clock::{self, Millis};
+use super::plan::Times;
+use super::scheduler::{Scheduler, now};
+use crate::clock;
 use crate::task::Submission;
 use agent_wire::message::{JobDefinition, Overlap};
 use parking_lot::MutexGuard;
@@ -43,17 +43,45 @@ impl Scheduler {
         }
     }
 
-    /// Applies a clock change by more than [`LARGEST_STEP`](super::plan::LARGEST_STEP): every job's
-    /// next time is the first after `now`, whatever it was started for before.
+    /// Plans all jobs for the first time.
+    pub(super) async fn plan_at_start(&self, now: i64) {
+        if self.tasks.any_job(|past| past.is_far_ahead(now)) {
+            log::warn!(
+                "the clock was set back while the agent was down: planning all jobs from now"
+            );
+            return self.set_clock(now).await;
+        }
+        if self.tasks.any_job(|past| past.is_ahead(now)) {
+            self.record_step_back().await;
+        }
+        self.plan_all(|_, base| base).await;
+    }
+
+    /// Applies a [correction](super::step::Step::Correction): every job's next time is the first
+    /// after `now`, whatever it was started for before.
     pub(super) async fn set_clock(&self, now: i64) {
         if let Err(error) = self.tasks.set_clock(clock::now().0).await {
             log::error!("cannot record that the clock was set: {error}");
         }
-        self.plan_all(|_| now).await;
+        self.plan_all(|_, _| now).await;
+    }
+
+    /// Applies a [step back](super::step::Step::Back): wild jobs follow the new time at once, fixed
+    /// jobs are not repeated.
+    pub(super) async fn step_back(&self, now: i64) {
+        self.record_step_back().await;
+        // What was due before is over.
+        self.plan_all(|times, base| base.max(now.saturating_sub(times.jitter))).await;
+    }
+
+    async fn record_step_back(&self) {
+        if let Err(error) = self.tasks.step_back(clock::now().0).await {
+            log::error!("cannot record that the clock was set back: {error}");
+        }
     }
 
     /// Plans all jobs again. `from` may change the instant after which a job's times count.
-    pub(super) async fn plan_all(&self, from: impl Fn(i64) -> i64) {
+    pub(super) async fn plan_all(&self, from: impl Fn(&Times, i64) -> i64) {
         for (count, name) in self.names().await.into_iter().enumerate() {
             self.plan_from(&name, &from);
             if count % BATCH == BATCH - 1 {
@@ -64,16 +92,17 @@ impl Scheduler {
 
     /// Plans a job as it is stored.
     pub(super) fn replan(&self, name: &str) {
-        self.plan_from(name, |base| base);
+        self.plan_from(name, |_, base| base);
     }
 
-    fn plan_from(&self, name: &str, from: impl Fn(i64) -> i64) {
+    fn plan_from(&self, name: &str, from: impl Fn(&Times, i64) -> i64) {
         let stored = self.tasks.planned(name);
         let times = self.definition(name).and_then(|definition| self.times(&definition));
         let mut plan = self.plan();
         match (stored, times) {
-            (Some((name, at, last)), Some(times)) => {
-                plan.set(&name, &times, from(base(Millis(at).seconds().0, last)));
+            (Some((name, past)), Some(times)) => {
+                let base = past.base(now(), times.schedule.is_wild());
+                plan.set(&name, &times, from(&times, base));
             }
             (Some(_) | None, _) => plan.remove(name),
         }

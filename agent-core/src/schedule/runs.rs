@@ -87,16 +87,14 @@ impl Scheduler {
     }
 
     /// Returns the id of the run of an instant. The id gets a suffix where the clock was set back
-    /// so far that the instant comes again: then the job counts as not started for it, although its
-    /// earlier run is known.
+    /// so that the instant comes again, or another job of this name had a run with this id.
     fn run_id(&self, name: &str, at: i64) -> String {
         let id = format!("cron:{name}:{}", Seconds(at));
-        let is_started = self.tasks.job(name, |job| job.last >= Some(at)).unwrap_or(true);
-        if is_started || !self.tasks.is_known(&id) {
+        if !self.tasks.is_taken(&id, name) {
             return id;
         }
         let again = |pass: u32| format!("{id}:{pass}");
-        (2..).map(again).find(|id| !self.tasks.is_known(id)).unwrap_or(id.clone())
+        (2..).map(again).find(|id| !self.tasks.is_taken(id, name)).unwrap_or(id.clone())
     }
 
     async fn submit(&self, name: &str, at: i64, id: &str, run: Submission) {

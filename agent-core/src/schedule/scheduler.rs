@@ -10,6 +10,7 @@ use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{self, Job, JobRun, JobStatus, Status, Submission, Tasks};
+use agent_cron::Schedule;
 use agent_wire::message::JobDefinition;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -121,7 +122,7 @@ impl Scheduler {
         Ok(SetJob {
             canonical: expression.to_string(),
             warnings: expression.warnings().iter().map(ToString::to_string).collect(),
-            next: schedule.after(now()).take(FORESEEN).collect(),
+            next: self.foreseen(&definition.name, &schedule),
         })
     }
 
@@ -150,13 +151,22 @@ impl Scheduler {
             .collect()
     }
 
+    /// Returns a job's next times; after a step back, without the times that are not repeated.
+    fn foreseen(&self, name: &str, schedule: &Schedule) -> Vec<i64> {
+        let now = now();
+        let past = self.tasks.planned(name).map(|(_, past)| past.base(now, schedule.is_wild()));
+        schedule.after(past.map_or(now, |past| past.max(now))).take(FORESEEN).collect()
+    }
+
     fn listing(&self, status: JobStatus) -> Option<JobListing> {
         let JobStatus { name, job, open, last } = status;
         let definition = parse(&name, job.fields.get())?;
         let (canonical, zone, next) = match self.reader.read(&definition) {
             Ok(Parsed { expression, zone, schedule }) => {
-                let foreseen = if definition.options.enabled { FORESEEN } else { 0 };
-                let next = schedule.after(now()).take(foreseen).collect();
+                let next = match definition.options.enabled {
+                    true => self.foreseen(&name, &schedule),
+                    false => Vec::new(),
+                };
                 (expression.to_string(), Some(zone.name().to_owned()), next)
             }
             Err(_) => (definition.schedule.clone(), None, Vec::new()),
@@ -206,9 +216,9 @@ impl Scheduler {
         if changed {
             // Runs that were due by the old rules are not made up for; runs due in this second are.
             let now = now();
-            self.plan_all(|base| base.max(now - 1)).await;
+            self.plan_all(|_, base| base.max(now - 1)).await;
         } else {
-            self.plan_all(|base| base).await;
+            self.plan_all(|_, base| base).await;
         }
         self.dir.send_replace(settings.dir.clone());
     }
@@ -219,7 +229,7 @@ impl Scheduler {
     /// [`Error::System`]: no descriptor is left for the timer.
     pub(crate) fn start(self: &Arc<Self>) -> Result<(), Error> {
         let timer = Timer::new()?;
-        let moment = Moment::now()?;
+        let moment = Moment::read()?;
         // Owned by `shutdown`, which waits until the receiver is dropped.
         tokio::spawn(boxed(self.clone().serve(timer, moment, self.shutdown.subscribe())));
         Ok(())

@@ -5,7 +5,11 @@
 //! One file above 400 lines: the world, the plan's run and the brute-force model only make sense
 //! together.
 
-use super::plan::{Fate, GRACE, Jobs, LARGEST_STEP, Plan, Times, base, is_ahead};
+mod cron;
+
+use super::plan::{Fate, GRACE, Jobs, Past, Plan, Times};
+use super::step::{CORRECTION, ClockWatch, Step};
+use super::timer::Moment;
 use agent_cron::{Expression, Schedule, Zone, Zones};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -191,12 +195,12 @@ impl World {
             if random.below(2) == 0 {
                 at += 600 - (at + offset).rem_euclid(600);
             }
-            let far = random.below(20 * 3600) + LARGEST_STEP + 1;
+            let far = random.below(20 * 3600) + CORRECTION;
             let (long, killed) = match random.below(10) {
                 kind @ 0..=2 => {
                     offset += match kind {
                         0 => random.below(120) - 60,
-                        1 => random.below(2 * LARGEST_STEP) - LARGEST_STEP,
+                        1 => random.below(2 * CORRECTION) - CORRECTION,
                         _ => {
                             if offset > 0 {
                                 -far
@@ -244,30 +248,51 @@ impl World {
 type Run = (i64, usize, i64);
 
 /// A job as the journal records it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 struct Journaled {
     set_at: i64,
     last: Option<i64>,
+    /// The instants of its runs, but of those to before which the clock was set back since.
+    runs: Vec<i64>,
 }
 
 impl Journaled {
-    /// Starts over after the clock was set by more than the largest step.
+    fn new(set_at: i64) -> Self {
+        Self { set_at, last: None, runs: Vec::new() }
+    }
+
+    fn past(&self) -> Past {
+        Past { set_at: self.set_at, last: self.last, newest: self.runs.last().copied() }
+    }
+
+    fn start(&mut self, at: i64) {
+        self.last = self.last.max(Some(at));
+        self.runs.push(at);
+    }
+
+    fn step_back(&mut self, now: i64) {
+        self.runs.retain(|at| *at <= now);
+    }
+
+    /// Starts over after a correction.
     fn start_over(&mut self, now: i64) {
-        *self = Self { set_at: now, last: self.last.map(|last| last.min(now)) };
+        self.set_at = now;
+        self.last = self.last.map(|last| last.min(now));
+        self.step_back(now);
     }
 }
 
 struct Schedules(HashMap<String, Times>);
 
 impl Schedules {
-    fn new(zone: &Zone) -> Self {
+    fn new(zone: &Zone, kinds: &[Kind]) -> Self {
         let compile = |(job, kind): (usize, &Kind)| {
             let schedule = Schedule::new(&Expression::parse(kind.expression).unwrap(), zone, None);
             let times =
                 Times { schedule: Arc::new(schedule), jitter: kind.jitter, horizon: kind.horizon };
             (job.to_string(), times)
         };
-        Self(KINDS.iter().enumerate().map(compile).collect())
+        Self(kinds.iter().enumerate().map(compile).collect())
     }
 }
 
@@ -277,52 +302,85 @@ impl Jobs for Schedules {
     }
 }
 
+/// The agent: the journal, and the plan that it makes of it.
+struct Planner {
+    jobs: Schedules,
+    kept: Vec<Journaled>,
+    plan: Plan,
+}
+
+impl Planner {
+    fn plan_all(&mut self, now: i64, from: impl Fn(&Times, i64) -> i64) {
+        for (job, kept) in self.kept.iter().enumerate() {
+            let name: Arc<str> = job.to_string().into();
+            let times = self.jobs.times(&name).unwrap();
+            let base = kept.past().base(now, times.schedule.is_wild());
+            self.plan.set(&name, &times, from(&times, base));
+        }
+    }
+
+    fn start(&mut self, now: i64) {
+        self.plan = Plan::default();
+        if self.kept.iter().any(|kept| kept.past().is_far_ahead(now)) {
+            return self.correct(now);
+        }
+        if self.kept.iter().any(|kept| kept.past().is_ahead(now)) {
+            self.kept.iter_mut().for_each(|kept| kept.step_back(now));
+        }
+        self.plan_all(now, |_, base| base);
+    }
+
+    fn correct(&mut self, now: i64) {
+        self.kept.iter_mut().for_each(|kept| kept.start_over(now));
+        self.plan_all(now, |_, _| now);
+    }
+
+    fn step_back(&mut self, now: i64) {
+        self.kept.iter_mut().for_each(|kept| kept.step_back(now));
+        self.plan_all(now, |times, base| base.max(now - times.jitter));
+    }
+}
+
 /// Runs the plan, which only wakes when it wants to, or when the clock is set.
-fn planned(world: &World) -> Vec<Run> {
-    let jobs = Schedules::new(&world.zone);
-    let names: Vec<Arc<str>> = (0..KINDS.len()).map(|job| job.to_string().into()).collect();
-    let mut kept = [Journaled { set_at: world.begin, last: None }; KINDS.len()];
+fn planned(world: &World, kinds: &[Kind]) -> Vec<Run> {
+    let kept = vec![Journaled::new(world.begin); kinds.len()];
+    let jobs = Schedules::new(&world.zone, kinds);
+    let mut planner = Planner { jobs, kept, plan: Plan::default() };
+    let moment =
+        |passed: i64| Moment { wall: world.now(passed) * 1000, uptime: (passed + 7) * 1000 };
     let mut runs = Vec::new();
-    let plan_all = |kept: &mut [Journaled], now: i64| {
-        if kept.iter().any(|kept| is_ahead(now, kept.set_at, kept.last)) {
-            kept.iter_mut().for_each(|kept| kept.start_over(now));
-        }
-        let mut plan = Plan::default();
-        for (name, kept) in names.iter().zip(kept) {
-            plan.set(name, &jobs.times(name).unwrap(), base(kept.set_at, kept.last));
-        }
-        plan
-    };
     let mut passed = 0;
-    let mut plan = plan_all(&mut kept, world.now(0));
-    let mut last = (0, world.now(0));
+    planner.start(world.now(0));
+    let mut clock = ClockWatch::new(moment(0));
     while passed < DAYS * DAY {
         let now = world.now(passed);
-        if (now - last.1 - (passed - last.0)).abs() > LARGEST_STEP {
-            kept.iter_mut().for_each(|kept| kept.start_over(now));
-            plan = plan_all(&mut kept, now);
+        let mut skipped = None;
+        match clock.look(moment(passed)).0 {
+            Step::None => {}
+            Step::Forward { from } => skipped = Some(from),
+            Step::Back => planner.step_back(now),
+            Step::Correction => planner.correct(now),
         }
-        last = (passed, now);
         let outage = world.outages.get(&passed);
         let killed = outage.is_some_and(|outage| outage.killed);
-        while let Some((name, fate)) = plan.next_due(now, &jobs) {
+        while let Some((name, fate)) = planner.plan.next_due(now, skipped, &planner.jobs) {
             let job: usize = name.parse().unwrap();
             if let Fate::Due(at) = fate
                 && (!killed || world.is_durable(job, at))
             {
-                kept[job].last = Some(at);
+                planner.kept[job].start(at);
                 runs.push((passed, job, at));
             }
         }
         if let Some(outage) = outage {
             passed = outage.until;
             if killed {
-                last = (passed, world.now(passed));
-                plan = plan_all(&mut kept, last.1);
+                planner.start(world.now(passed));
+                clock = ClockWatch::new(moment(passed));
             }
             continue;
         }
-        let wake = plan.wake_at().map(|at| passed + at - now);
+        let wake = planner.plan.wake_at().map(|at| passed + at - now);
         let set = world.offsets.range(passed + 1..).next().map(|(at, _)| *at);
         let outage = world.outages.range(passed + 1..).next().map(|(at, _)| *at);
         passed = [wake, set, outage].into_iter().flatten().min().unwrap_or(i64::MAX);
@@ -330,24 +388,50 @@ fn planned(world: &World) -> Vec<Run> {
     runs
 }
 
-/// Applies docs/schedules.md rule 28 by the letter: every second, every job, a list of its times.
+/// What the brute force knows of a job.
+#[derive(Clone)]
+struct Judged {
+    /// The instant after which its times count, and the first start after it.
+    after: i64,
+    start: i64,
+    /// The same as far as a kill preserves it: when it was set, and its runs.
+    set_at: i64,
+    last: i64,
+    runs: Vec<i64>,
+}
+
+impl Judged {
+    /// Returns the instant after which times count, where the clock may have been set back.
+    fn base(&self, now: i64, is_wild: bool) -> i64 {
+        match self.set_at.max(self.last) {
+            latest if latest <= now + 1 => latest,
+            _ if is_wild => self.runs.last().map_or(now, |run| *run.min(&now)),
+            _ => self.set_at.min(now).max(self.last),
+        }
+    }
+
+    fn start_over(&mut self, now: i64) {
+        self.runs.retain(|run| *run <= now);
+        let last = self.last.min(now);
+        *self =
+            Self { after: now, start: 0, set_at: now, last, runs: std::mem::take(&mut self.runs) };
+    }
+}
+
+/// Applies docs/schedules.md rules 28 and 31 by the letter: every second, every job, a list of its
+/// times.
 fn brute_force(world: &World) -> Vec<Run> {
     let span = (world.begin - 40 * DAY, world.begin + 80 * DAY);
     let all: Vec<Vec<i64>> =
         KINDS.iter().map(|kind| kind.all(&world.zone, span.0, span.1)).collect();
-    // The instant after which a job's times count, the same as far as a kill preserves it, and the
-    // first start after it.
-    let mut after = [world.begin; KINDS.len()];
-    let mut durable = after;
-    let start = |job: usize, after: i64| {
-        let next = all[job].partition_point(|at| *at <= after);
-        all[job].get(next).map_or(i64::MAX, |at| at + KINDS[job].jitter)
-    };
-    let mut starts = [0; KINDS.len()];
+    let begin = world.begin;
+    let new = Judged { after: begin, start: 0, set_at: begin, last: i64::MIN, runs: Vec::new() };
+    let mut jobs = vec![new; KINDS.len()];
     let mut runs = Vec::new();
     let mut offsets = world.offsets.iter().map(|(at, offset)| (*at, *offset)).peekable();
     let mut outages = world.outages.iter().map(|(at, outage)| (*at, *outage)).peekable();
     let (mut offset, mut seen, mut outage) = (0, 0, None::<Outage>);
+    let mut latest = begin;
     for passed in 0..DAYS * DAY {
         if let Some((_, set)) = offsets.next_if(|(at, _)| *at == passed) {
             offset = set;
@@ -356,44 +440,69 @@ fn brute_force(world: &World) -> Vec<Run> {
         if outage.is_some_and(|outage| passed < outage.until) {
             continue;
         }
-        let now = world.begin + passed + offset;
+        let now = begin + passed + offset;
         assert!((span.0..span.1).contains(&now));
-        let mut start_over = (offset - seen).abs() > LARGEST_STEP;
-        if outage.take().is_some_and(|outage| outage.killed) {
-            start_over = durable.iter().any(|after| *after > now + LARGEST_STEP);
-            (after, starts) = (durable, [0; KINDS.len()]);
+        let by = offset - std::mem::replace(&mut seen, offset);
+        let mut skipped = None;
+        let restarted = outage.take().is_some_and(|outage| outage.killed);
+        latest = if restarted { now } else { latest.max(now - by) };
+        let is_correction = if restarted {
+            jobs.iter().any(|job| job.set_at.max(job.last) >= now + CORRECTION)
+        } else {
+            by != 0 && (latest >= now + CORRECTION || now >= latest + CORRECTION)
+        };
+        if is_correction {
+            latest = now;
+            jobs.iter_mut().for_each(|job| job.start_over(now));
+        } else if restarted || by < 0 {
+            let is_back = !restarted || jobs.iter().any(|job| job.set_at.max(job.last) > now + 1);
+            for (job, kind) in jobs.iter_mut().zip(&KINDS) {
+                if is_back {
+                    job.runs.retain(|run| *run <= now);
+                }
+                job.after = job.base(now, kind.is_wild);
+                if !restarted {
+                    job.after = job.after.max(now - kind.jitter);
+                }
+                job.start = 0;
+            }
+        } else if by > 0 {
+            skipped = Some(now - by);
         }
-        seen = offset;
-        if start_over {
-            (after, durable, starts) = ([now; KINDS.len()], [now; KINDS.len()], [0; KINDS.len()]);
-        }
+        latest = latest.max(now);
         outage = begun.map(|(_, outage)| outage);
-        for (job, kind) in KINDS.iter().enumerate() {
-            if starts[job] > now {
+        for (number, (job, kind)) in jobs.iter_mut().zip(&KINDS).enumerate() {
+            if job.start > now {
                 continue;
             }
-            let come = all[job].partition_point(|at| *at <= now - kind.jitter);
-            let newest = all[job][come - 1];
-            if newest > after[job] {
-                after[job] = newest;
-                let late = now - newest - kind.jitter;
-                let is_due = late <= GRACE || kind.horizon.is_some_and(|horizon| late <= horizon);
+            let times = &all[number];
+            let newest = times[times.partition_point(|at| *at <= now - kind.jitter) - 1];
+            if newest > job.after {
+                job.after = newest;
+                let start = newest + kind.jitter;
+                let is_skipped = !kind.is_wild && skipped.is_some_and(|from| start > from);
+                let late = now - start;
+                let is_due = is_skipped
+                    || late <= GRACE
+                    || kind.horizon.is_some_and(|horizon| late <= horizon);
                 if is_due
                     && (!outage.is_some_and(|outage| outage.killed)
-                        || world.is_durable(job, newest))
+                        || world.is_durable(number, newest))
                 {
-                    durable[job] = newest;
-                    runs.push((passed, job, newest));
+                    job.last = job.last.max(newest);
+                    job.runs.push(newest);
+                    runs.push((passed, number, newest));
                 }
             }
-            starts[job] = start(job, after[job]);
+            let next = times.partition_point(|at| *at <= job.after);
+            job.start = times.get(next).map_or(i64::MAX, |at| at + kind.jitter);
         }
     }
     runs
 }
 
 #[test]
-fn thirty_days_start_the_runs_of_the_rule_and_no_run_twice() {
+fn thirty_days_start_the_runs_of_the_rules() {
     let zones = Zones::system();
     for (name, begins) in ZONES {
         let zone = zones.load(name).unwrap();
@@ -403,7 +512,7 @@ fn thirty_days_start_the_runs_of_the_rule_and_no_run_twice() {
             assert_eq!(offsets.len(), 2, "{name}: the clocks change in the 30 days from {begin}");
             for seed in 1..=ROUNDS {
                 let world = World::new(&zone, begin, &mut Random(seed));
-                let (mut ours, mut wanted) = (planned(&world), brute_force(&world));
+                let (mut ours, mut wanted) = (planned(&world, &KINDS), brute_force(&world));
                 // The runs of one second, in any order.
                 ours.sort_unstable();
                 wanted.sort_unstable();
@@ -438,7 +547,7 @@ fn without_trouble_every_run_starts_in_its_second() {
                 let starts = starts.map(|at| (at + kind.jitter - begin, job, at));
                 wanted.extend(starts.filter(|(passed, ..)| *passed < DAYS * DAY));
             }
-            let mut ours = planned(&world);
+            let mut ours = planned(&world, &KINDS);
             ours.sort_unstable();
             wanted.sort_unstable();
             assert_eq!(ours, wanted, "{name} from {begin}");

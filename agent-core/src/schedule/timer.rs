@@ -18,13 +18,17 @@ use tokio::io::unix::AsyncFd;
 /// in it together.
 const LEAD: TimeSpec = TimeSpec::new(0, 100_000_000);
 
-/// The clocks at one moment, in seconds.
+/// The most readings of the clocks for one moment.
+const MAX_READINGS: usize = 8;
+
+/// How far apart the clocks may be read, in milliseconds.
+const APART: i64 = 5;
+
+/// The clocks at one moment, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// Since 1970, by the wall clock.
-    pub(crate) now: i64,
-    /// The same, [`LEAD`] later: runs that are due by then are prepared.
-    pub(crate) soon: i64,
+    pub(crate) wall: i64,
     /// Since the host started, including suspended time; no one can set it.
     pub(crate) uptime: i64,
 }
@@ -34,23 +38,40 @@ impl Moment {
     ///
     /// # Errors
     /// [`Error::System`], which Linux never reports here.
-    pub(crate) fn now() -> Result<Self, Error> {
+    pub(crate) fn read() -> Result<Self, Error> {
         let read =
             |clock| clock_gettime(clock).map_err(|errno| Error::system("clock_gettime", errno));
-        let now = read(Clock::CLOCK_REALTIME)?;
-        Ok(Self {
-            now: now.tv_sec(),
-            soon: (now + LEAD).tv_sec(),
-            uptime: read(Clock::CLOCK_BOOTTIME)?.tv_sec(),
-        })
+        // A process that is stopped between the readings would see a step.
+        let mut uptime = milliseconds(read(Clock::CLOCK_BOOTTIME)?);
+        let mut wall = 0;
+        for _ in 0..MAX_READINGS {
+            wall = milliseconds(read(Clock::CLOCK_REALTIME)?);
+            let before = std::mem::replace(&mut uptime, milliseconds(read(Clock::CLOCK_BOOTTIME)?));
+            if uptime - before <= APART {
+                break;
+            }
+        }
+        Ok(Self { wall, uptime })
     }
 
-    /// Returns the seconds by which the wall clock was set between an earlier moment and this one.
-    pub(crate) fn set_since(self, earlier: Self) -> i64 {
-        self.now
-            .saturating_sub(earlier.now)
-            .saturating_sub(self.uptime.saturating_sub(earlier.uptime))
+    /// Returns the second since 1970 by the wall clock.
+    pub(crate) fn now(self) -> i64 {
+        self.wall.div_euclid(1000)
     }
+
+    /// Returns the second [`LEAD`] later: runs that are due by then are prepared.
+    pub(crate) fn soon(self) -> i64 {
+        self.wall.saturating_add(milliseconds(LEAD)).div_euclid(1000)
+    }
+
+    /// Returns the wall clock when the host started, had it been set as it is now.
+    pub(crate) fn boot(self) -> i64 {
+        self.wall.saturating_sub(self.uptime)
+    }
+}
+
+fn milliseconds(time: TimeSpec) -> i64 {
+    time.tv_sec().saturating_mul(1000).saturating_add(time.tv_nsec() / 1_000_000)
 }
 
 /// The timer.

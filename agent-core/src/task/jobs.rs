@@ -1,9 +1,10 @@
 //! The scheduled jobs in the store. When they are due is up to the scheduler.
 
 use super::Error;
-use super::record::{Job, Record, Skipped};
+use super::record::{Job, JobRun, Record, Skipped};
 use super::table::StoredJob;
 use super::tasks::{Status, Tasks};
+use crate::schedule::Past;
 use std::sync::Arc;
 
 /// One job at one moment.
@@ -51,15 +52,27 @@ impl Tasks {
         self.store.record(vec![Record::ClockSet(now)]).await
     }
 
-    /// Returns whether the condition holds for any job. It gets the time when the job was set
-    /// (milliseconds) and its last instant (seconds).
-    pub(crate) fn any_job(&self, condition: impl Fn(u64, Option<i64>) -> bool) -> bool {
-        self.store.table().jobs_after(None).any(|(_, job)| condition(job.at, job.last))
+    /// Records that the clock was set back to `now`, in milliseconds: runs of later instants do not
+    /// keep the same instants from running again.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub(crate) async fn step_back(&self, now: u64) -> Result<(), Error> {
+        self.store.record(vec![Record::SteppedBack(now)]).await
     }
 
-    /// Returns whether a task has this id.
-    pub(crate) fn is_known(&self, id: &str) -> bool {
-        self.store.table().find(id).is_some()
+    /// Returns whether the condition holds for the past of any job.
+    pub(crate) fn any_job(&self, condition: impl Fn(Past) -> bool) -> bool {
+        let table = self.store.table();
+        table.jobs_after(None).any(|(_, job)| condition(table.past(job)))
+    }
+
+    /// Returns whether an id is of no use for a new run of a job: another task has it, or an
+    /// earlier run of the job whose instant has come again.
+    pub(crate) fn is_taken(&self, id: &str, job: &str) -> bool {
+        let table = self.store.table();
+        let counts = |run: &JobRun| run.job == job && !run.orphan && !run.ahead;
+        table.find(id).is_some_and(|task| !task.run.as_deref().is_some_and(counts))
     }
 
     /// Returns what `look` sees in a job.
@@ -67,12 +80,11 @@ impl Tasks {
         self.store.table().job(name).map(look)
     }
 
-    /// Returns the store's copy of a job's name, the time when the job was set (milliseconds), and
-    /// its last instant (seconds).
-    pub(crate) fn planned(&self, name: &str) -> Option<(Arc<str>, u64, Option<i64>)> {
+    /// Returns the store's copy of a job's name, and the job's past.
+    pub(crate) fn planned(&self, name: &str) -> Option<(Arc<str>, Past)> {
         let table = self.store.table();
         let (name, job) = table.job_entry(name)?;
-        Some((name.clone(), job.at, job.last))
+        Some((name.clone(), table.past(job)))
     }
 
     /// Counts the runs of a job that wait or run.

@@ -43,6 +43,9 @@ pub(crate) enum Record {
     /// The clock was set to this time, by so much that nothing that was due before counts.
     #[serde(rename = "clock")]
     ClockSet(u64),
+    /// The clock was set back to this time: instants after it may come again.
+    #[serde(rename = "back")]
+    SteppedBack(u64),
 }
 
 /// A scheduled job (PROTOCOL §7).

@@ -4,8 +4,9 @@
 
 mod crontabs;
 mod jobs;
+mod steps;
 
-use e2e::{Agent, AgentConfig, Channel, DEADLINE, Pki, Server, connected};
+use e2e::{Agent, AgentConfig, Channel, Clock, DEADLINE, Pki, Server, connected};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;

@@ -60,6 +60,7 @@ fn every_record_reads_back_as_it_was_written() {
         Record::JobRemoved("j".into()),
         Record::Skipped(Skipped { job: "j".into(), at: 7, why: "it still runs".into() }),
         Record::ClockSet(5),
+        Record::SteppedBack(6),
     ];
     for record in table {
         let bytes = record.to_bytes();
@@ -90,6 +91,7 @@ fn the_names_on_disk_stay() {
         ),
         (Record::JobRemoved("j".into()), r#"{"unjob":"j"}"#),
         (Record::ClockSet(5), r#"{"clock":5}"#),
+        (Record::SteppedBack(6), r#"{"back":6}"#),
         (Record::Acked(1), r#"{"acked":1}"#),
     ];
     for (record, text) in table {

@@ -1,6 +1,8 @@
 //! The scheduled jobs in the table, and their runs.
 
 use super::{Table, Task};
+use crate::clock::Millis;
+use crate::schedule::Past;
 use crate::task::record::Job;
 use serde_json::value::RawValue;
 use std::ops::Bound;
@@ -31,6 +33,12 @@ impl Table {
             job.last = job.last.map(|last| last.min(seconds));
             job.skipped.take_if(|skipped| skipped.0 > seconds);
         }
+        self.step_back(now);
+    }
+
+    /// Marks the runs of instants after a time, in milliseconds, to which the clock was set back.
+    pub(super) fn step_back(&mut self, now: u64) {
+        let seconds = i64::try_from(now / 1000).unwrap_or(i64::MAX);
         for run in self.tasks.values_mut().filter_map(|task| task.run.as_deref_mut()) {
             run.ahead |= run.at > Some(seconds);
         }
@@ -72,6 +80,16 @@ impl Table {
     pub(crate) fn runs(&self, job: &str) -> impl DoubleEndedIterator<Item = &Task> {
         let runs = self.jobs.get(job).map_or(&[][..], |job| &job.runs);
         runs.iter().filter_map(|n| self.tasks.get(n))
+    }
+
+    /// Returns a job's past.
+    pub(crate) fn past(&self, job: &StoredJob) -> Past {
+        let runs = job.runs.iter().rev().filter_map(|n| self.tasks.get(n)?.run.as_deref());
+        Past {
+            set_at: Millis(job.at).seconds().0,
+            last: job.last,
+            newest: runs.filter(|run| !run.ahead).find_map(|run| run.at),
+        }
     }
 
     /// Returns the job with a name.

@@ -59,6 +59,7 @@ impl Table {
             Record::Job(job) => self.set_job(job),
             Record::JobRemoved(name) => self.remove_job(&name),
             Record::ClockSet(now) => self.set_clock(now),
+            Record::SteppedBack(now) => self.step_back(now),
             Record::Skipped(Skipped { job, at, why }) => {
                 if let Some(job) = self.jobs.get_mut(&*job) {
                     job.last = job.last.max(Some(at));

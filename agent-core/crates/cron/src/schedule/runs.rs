@@ -36,6 +36,11 @@ impl Schedule {
         }
     }
 
+    /// Returns whether it follows the wall clock through each of its changes (rule 23).
+    pub fn is_wild(&self) -> bool {
+        self.wild
+    }
+
     /// Returns the first run later than `after`, in Unix seconds; `None` after the last of 2100.
     pub fn next(&self, after: i64) -> Option<i64> {
         if after >= END {
