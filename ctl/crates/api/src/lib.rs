@@ -9,9 +9,11 @@
 //! | `POST /api/v1/hosts/{host}/requests` | the agent's reply to the body, verbatim |
 //! | … with `"stream":true` in a `sync.bash` | NDJSON: output as it arrives, then the reply |
 //! | `GET /api/v1/hosts/{host}/results` with [`ResultsQuery`] | [`ResultPage`] |
-//! | `GET /api/v1/hosts/{host}/results/{task}` with [`ResultQuery`] | the task's result, verbatim |
+//! | `GET /api/v1/hosts/{host}/results/{task}` with [`ResultQuery`] | the newest result of the task's id, verbatim |
+//! | `GET /healthz` | 200 while the controller runs |
+//! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!
-//! Every request needs the header `Authorization: Bearer TOKEN`. An error is a [`Problem`]
+//! Every request but the last two needs the header `Authorization: Bearer TOKEN`. An error is a [`Problem`]
 //! (RFC 9457) with the media type [`PROBLEM_JSON`]; in a stream that has begun, it is the last
 //! line.
 //!

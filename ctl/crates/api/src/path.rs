@@ -17,6 +17,12 @@ pub const RESULTS: &str = "/api/v1/hosts/{host}/results";
 /// The result of one task.
 pub const RESULT: &str = "/api/v1/hosts/{host}/results/{task}";
 
+/// Whether the controller runs. Needs no token.
+pub const HEALTH: &str = "/healthz";
+
+/// Whether the controller can do all of its work. Needs no token.
+pub const READY: &str = "/readyz";
+
 /// Returns the path of one host.
 pub fn host(host: &str) -> String {
     format!("{HOSTS}/{}", segment(host))

@@ -69,6 +69,20 @@ pub enum ProblemKind {
     HostDisconnected,
     /// The host did not reply in time.
     HostTimedOut,
+    /// The host's reply cannot be read.
+    InvalidReply,
+    /// The request's target is too long.
+    TargetTooLong,
+    /// The request's header fields are too large.
+    HeadTooLarge,
+    /// Too many wrong tokens came from this address.
+    TooManyWrongTokens,
+    /// Too many clients are taking large responses.
+    ControllerBusy,
+    /// The controller is shutting down.
+    ShuttingDown,
+    /// The controller runs, but cannot do all of its work.
+    NotReady,
     /// The controller cannot read its own data.
     Internal,
 }
@@ -81,7 +95,7 @@ struct Description {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::Unauthorized,
         Self::InvalidRequest,
         Self::TooLarge,
@@ -93,6 +107,13 @@ impl ProblemKind {
         Self::HostBusy,
         Self::HostDisconnected,
         Self::HostTimedOut,
+        Self::InvalidReply,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::TooManyWrongTokens,
+        Self::ControllerBusy,
+        Self::ShuttingDown,
+        Self::NotReady,
         Self::Internal,
     ];
 
@@ -114,6 +135,13 @@ impl ProblemKind {
             Self::HostBusy => (503, "host-busy", "Host busy"),
             Self::HostDisconnected => (502, "host-disconnected", "Host disconnected"),
             Self::HostTimedOut => (504, "host-timed-out", "Host timed out"),
+            Self::InvalidReply => (502, "invalid-reply", "Invalid reply of the host"),
+            Self::TargetTooLong => (414, "target-too-long", "Request target too long"),
+            Self::HeadTooLarge => (431, "head-too-large", "Request header fields too large"),
+            Self::TooManyWrongTokens => (429, "too-many-wrong-tokens", "Too many wrong tokens"),
+            Self::ControllerBusy => (503, "controller-busy", "Controller busy"),
+            Self::ShuttingDown => (503, "shutting-down", "Controller shutting down"),
+            Self::NotReady => (503, "not-ready", "Controller not ready"),
             Self::Internal => (500, "internal", "Controller error"),
         };
         Description { name, title, status }

@@ -2,6 +2,7 @@
 
 use crate::agents::{Redirect, TlsFiles};
 use crate::error::Error;
+use crate::store::Bounds;
 use agent_wire::DEFAULT_PORT;
 use clap::{Parser, value_parser};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -63,6 +64,16 @@ pub(crate) struct Flags {
         value_parser = value_parser!(u16).range(1..=3650)
     )]
     pub(crate) keep_days: u16,
+
+    /// Store at most this many MiB of results of all hosts; agents keep further ones
+    /// [default: 16384, or three quarters of the file system if that is less]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_store_mib: Option<u64>,
+
+    /// Store at most this many MiB of results of one host; its agent keeps further ones
+    /// [default: 1024, or an eighth of all if that is less, but at least 64]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_host_mib: Option<u64>,
 
     /// Serve with a CA, certificates, a token and an agent's config in DIR, creating any of them
     /// that is missing; for trials
@@ -127,9 +138,10 @@ impl Flags {
         }
     }
 
-    /// Returns how long a result is kept.
-    pub(crate) fn keep(&self) -> Duration {
-        Duration::from_secs(u64::from(self.keep_days) * 24 * 3600)
+    /// Returns the bounds on what is stored.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let keep = Duration::from_secs(u64::from(self.keep_days) * 24 * 3600);
+        Bounds::new(&self.state_dir(), keep, self.max_store_mib, self.max_host_mib)
     }
 
     /// Returns the token file named by a flag.

@@ -13,6 +13,7 @@ mod dev;
 mod error;
 mod files;
 mod logging;
+mod pem;
 mod ready;
 mod server;
 mod stop;

@@ -39,7 +39,7 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Error> {
     };
     let tls = agents::acceptor(&tls_files)?;
     let registry = Arc::new(Registry::default());
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.keep())?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?);
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
         redirect: flags.redirect_to.clone(),

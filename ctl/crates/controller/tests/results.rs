@@ -32,8 +32,8 @@ fn a_result_is_stored_once_and_acknowledged_each_time() {
     let first = "{\"method\":\"async.result\", \"id\":\"t/1\",\n\"resp\":\"failed\",\"retcode\":3035,\"new\":1e300,\"n\":18446744073709551617}";
     agent.send(first);
     assert_eq!(acknowledged(&mut agent), "t/1");
-    for again in [first.to_owned(), result("t/1", "other").to_string()] {
-        agent.send(&again);
+    for _ in 0..2 {
+        agent.send(first);
         assert_eq!(acknowledged(&mut agent), "t/1");
     }
     let run = json!({"method": "cron.result", "id": "t2", "name": "nightly", "resp": "success", "retcode": 7});
@@ -55,6 +55,41 @@ fn a_result_is_stored_once_and_acknowledged_each_time() {
     assert_eq!(controller.get("/hosts/host-2/results/t2").1["data"], "x");
     assert_eq!(controller.get("/hosts/host-2/results/t%2F1").0, 404);
     assert_eq!(controller.get("/hosts/nobody/results"), (200, json!({"results": []})));
+    let stored = controller.get("/hosts/host-1/results").1;
+    assert_eq!(stored["results"].as_array().unwrap().len(), 2, "{stored}");
+}
+
+#[test]
+fn each_run_of_a_task_id_is_stored_and_the_newest_is_the_tasks_result() {
+    let mut controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    let run = |day: u32| {
+        let mut run = result("backup", &format!("day {day}"));
+        run["ended"] = json!(format!("2026-01-{day:02}T00:00:01Z"));
+        run
+    };
+    // As from an agent that was installed anew, or has forgotten the id after a week.
+    let runs = [run(1), run(9), run(17)];
+    for run in &runs {
+        agent.send(&run.to_string());
+        assert_eq!(acknowledged(&mut agent), "backup");
+        assert_eq!(&controller.get("/hosts/host-1/results/backup").1, run);
+    }
+    let stored = |controller: &Controller| -> Vec<Value> {
+        let page = controller.get("/hosts/host-1/results").1;
+        page["results"].as_array().unwrap().iter().map(|row| row["result"].clone()).collect()
+    };
+    assert_eq!(stored(&controller), runs);
+    // Redeliveries, also after a restart and of an older run, add nothing.
+    controller.kill();
+    controller.restart();
+    let mut agent = controller.agent("host-1");
+    for run in &runs {
+        agent.send(&run.to_string());
+        assert_eq!(acknowledged(&mut agent), "backup");
+    }
+    assert_eq!(stored(&controller), runs);
+    assert_eq!(controller.get("/hosts/host-1/results/backup").1, runs[2]);
 }
 
 #[test]
@@ -176,10 +211,12 @@ fn every_acknowledged_result_survives_a_kill_of_the_controller() {
     // A result that was stored but not acknowledged is redelivered, and acknowledged then.
     let mut agent = controller.agent("host-1");
     for task in stored.difference(&acked).take(100) {
-        agent.send(&result(task, "again").to_string());
+        agent.send(&result(task, "output").to_string());
         assert_eq!(&acknowledged(&mut agent), task);
         assert_eq!(controller.get(&format!("/hosts/host-1/results/{task}")).1["data"], "output");
     }
+    let page = controller.get(&format!("/hosts/host-1/results?after={after}")).1;
+    assert_eq!(page, json!({"results": []}));
 }
 
 #[test]

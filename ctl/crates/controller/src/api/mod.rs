@@ -1,7 +1,7 @@
 //! The operators' HTTP API, version 1; [`controller_api`] describes its paths and bodies.
 //!
-//! `router` holds the table of routes; `hosts`, `requests` and `results` hold their handlers. Each
-//! handler takes the caller's `Principal`, which `extract` makes from the token, so none runs
+//! `router` holds the table of routes; `hosts`, `requests` and `results` hold their handlers;
+//! `probes` those without a token. Each other handler takes the caller's `Principal`, which `extract` makes from the token, so none runs
 //! without it. `problem` turns every error into problem details (RFC 9457). `server` serves
 //! HTTP/1.1.
 
@@ -9,6 +9,7 @@ mod extract;
 mod hosts;
 mod ndjson;
 mod prepare;
+mod probes;
 mod problem;
 mod requests;
 mod results;

@@ -36,6 +36,8 @@ pub(super) enum ApiError {
         /// Why not.
         why: NoReply,
     },
+    /// The controller cannot do all of its work, for this reason.
+    NotReady(String),
     /// The controller failed; its log says why.
     Internal,
 }
@@ -88,6 +90,7 @@ impl ApiError {
                     "host {host} did not reply in time; it may still be working on the request"
                 ),
             ),
+            Self::NotReady(why) => (ProblemKind::NotReady, why.clone()),
             Self::Internal => {
                 (ProblemKind::Internal, "internal error; the controller's log says why".to_owned())
             }

@@ -2,14 +2,14 @@
 
 use super::problem::ApiError;
 use super::service::Api;
-use super::{hosts, requests, results};
+use super::{hosts, probes, requests, results};
 use crate::agents::Registry;
 use crate::auth::{Authenticator, Principal};
 use crate::store::Store;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use controller_api::path;
 use std::sync::Arc;
 
@@ -55,7 +55,8 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// Makes the router. Without a valid token it does not even reveal which paths exist.
+/// Makes the router. Without a valid token it does not even reveal which paths exist, except those
+/// of the probes.
 pub(crate) fn router(
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
@@ -65,6 +66,9 @@ pub(crate) fn router(
     routes()
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        // What a monitor asks holds no secret, and a monitor should hold none either.
+        .route(path::HEALTH, get(probes::health))
+        .route(path::READY, get(probes::ready))
         .fallback(async |_: Principal| ApiError::UnknownPath)
         .method_not_allowed_fallback(async |_: Principal| ApiError::MethodNotAllowed)
         .with_state(api)

@@ -1,10 +1,9 @@
 //! The API token: read from its file or generated, compared in constant time, never printed.
 
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Access};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use subtle::ConstantTimeEq as _;
 
@@ -29,9 +28,9 @@ impl Token {
     /// # Errors
     /// When the file cannot be read or created, others can read it, or it holds no valid token.
     pub(crate) fn load_or_generate(path: &Path) -> Result<Self, Error> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+        let text = match files::read(path, Access::Private) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 let mut bytes = [0; GENERATED_BYTES];
                 getrandom::fill(&mut bytes)
                     .map_err(io::Error::other)
@@ -41,13 +40,8 @@ impl Token {
                 log::info!("generated an API token in {}", path.display());
                 text
             }
-            Err(source) => return Err(Error::File { path: path.to_owned(), source }),
+            Err(error) => return Err(error),
         };
-        let mode = path.metadata().map_err(Error::file(path))?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            let why = format!("mode {mode:04o} lets others read the token; run chmod 0600 on it");
-            return Err(Error::Content { path: path.to_owned(), why });
-        }
         let text = text.trim();
         if LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))

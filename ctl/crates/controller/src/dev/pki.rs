@@ -6,12 +6,12 @@
 
 use crate::agents;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Access};
+use crate::pem;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,9 +63,10 @@ impl Ca {
             files::replace(&pem_path, cert.pem().as_bytes(), files::PUBLIC)?;
             log::info!("created a CA in {}", pem_path.display());
         }
-        let key_text = std::fs::read_to_string(&key_path).map_err(Error::file(&key_path))?;
-        let key = KeyPair::from_pem(&key_text).map_err(Error::content(&key_path))?;
-        let der = CertificateDer::from_pem_file(&pem_path).map_err(Error::content(&pem_path))?;
+        let key_text = files::read(&key_path, Access::Private)?;
+        let key = KeyPair::from_pem(&String::from_utf8_lossy(&key_text))
+            .map_err(Error::content(&key_path))?;
+        let der = pem::certificates(&pem_path)?.swap_remove(0);
         if !agents::key_matches(&der, &key_path)? {
             let why =
                 format!("not the key of {}; remove both to create a new CA", pem_path.display());
@@ -109,7 +110,7 @@ impl Ca {
     /// The reason why it is not.
     pub(super) fn check(&self, base: &Path, role: Role, names: &[&str]) -> Result<(), String> {
         let (pem_path, key_path) = paths(base);
-        let der = CertificateDer::from_pem_file(&pem_path).map_err(|error| error.to_string())?;
+        let der = pem::certificates(&pem_path).map_err(|error| error.to_string())?.swap_remove(0);
         if !agents::key_matches(&der, &key_path).map_err(|error| error.to_string())? {
             return Err("the key does not match the certificate".to_owned());
         }
@@ -145,7 +146,7 @@ impl Ca {
 
 /// Returns the first name in the certificate at `base`, if there is one.
 pub(super) fn name_in(base: &Path) -> Option<String> {
-    let der = CertificateDer::from_pem_file(paths(base).0).ok()?;
+    let der = pem::certificates(&paths(base).0).ok()?.swap_remove(0);
     let cert = EndEntityCert::try_from(&der).ok()?;
     cert.valid_dns_names().next().map(str::to_owned)
 }

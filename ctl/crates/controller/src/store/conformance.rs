@@ -10,6 +10,9 @@ use test_support::DEADLINE;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
+/// The most bytes of results of one host in these tests.
+pub(super) const HOST_BYTES: u64 = 32 << 20;
+
 /// A database of one test.
 pub(super) trait Database {
     /// Creates an empty database.
@@ -24,7 +27,8 @@ macro_rules! suite {
     ($database:ty) => {
         $crate::store::conformance::suite!($database:
             a_stored_result_is_acknowledged_and_read_verbatim,
-            the_first_result_of_a_task_stays,
+            an_event_is_stored_once_and_another_run_of_its_task_beside_it,
+            a_host_beyond_its_bound_is_not_acknowledged_and_others_are,
             tasks_of_two_hosts_are_two_tasks,
             pages_follow_the_order_of_arrival,
             a_page_is_bounded_in_bytes_and_holds_at_least_one_result,
@@ -110,21 +114,48 @@ pub(super) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Databas
     store.close().await;
 }
 
-pub(super) async fn the_first_result_of_a_task_stays<D: Database>() {
+pub(super) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_it<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
-    sender.store(&*store, "h", "t", "{\"first\":1}").await;
+    sender.store(&*store, "h", "t", "{\"run\":1}").await;
     let first = store.page("h", 0, 10).await.unwrap();
-    // Also twice in one batch.
-    for event in ["{\"first\":1}", "{\"second\":2}", "{\"third\":3}"] {
+    // Also twice in one batch, and in any order.
+    for event in ["{\"run\":1}", "{\"run\":2}", "{\"run\":3}", "{\"run\":2}", "{\"run\":1}"] {
         sender.send(&*store, "h", "t", event).await;
     }
-    for _ in 0..3 {
+    for _ in 0..5 {
         sender.stored("t").await;
     }
-    assert_eq!(store.page("h", 0, 10).await.unwrap(), first);
-    assert_eq!(store.event("h", "t").await.unwrap().as_deref(), Some("{\"first\":1}"));
+    let page = store.page("h", 0, 10).await.unwrap();
+    assert_eq!(page[0], first[0]);
+    let events: Vec<&str> = page.iter().map(|row| &*row.event).collect();
+    assert_eq!(events, ["{\"run\":1}", "{\"run\":2}", "{\"run\":3}"]);
+    assert_eq!(store.event("h", "t").await.unwrap().as_deref(), Some("{\"run\":3}"));
     store.close().await;
+}
+
+pub(super) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<D: Database>() {
+    let database = D::create().await;
+    let (store, mut sender) = (database.open().await, Sender::new());
+    let half = format!("\"{}\"", "x".repeat(usize::try_from(HOST_BYTES / 2).unwrap()));
+    sender.store(&*store, "h", "first", &half).await;
+    sender.send(&*store, "h", "refused", &half).await;
+    // A redelivery needs no room, and a small result has it; nor is another host affected.
+    sender.store(&*store, "h", "first", &half).await;
+    sender.store(&*store, "h", "small", "{}").await;
+    sender.store(&*store, "other", "t", &half).await;
+    assert_eq!(tasks(&*store, "h", 0, 10).await, ["first"]);
+    assert_eq!(store.event("h", "refused").await.unwrap(), None);
+    assert_eq!(store.event("h", "small").await.unwrap().as_deref(), Some("{}"));
+    store.close().await;
+    drop(store);
+    // The bound is remembered.
+    let store = database.open().await;
+    sender.send(&*store, "h", "refused", &half).await;
+    sender.store(&*store, "h", "more", "{}").await;
+    assert_eq!(store.event("h", "refused").await.unwrap(), None);
+    store.close().await;
+    assert!(sender.reported.try_recv().is_err());
 }
 
 pub(super) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {

@@ -14,7 +14,7 @@ mod watch;
 
 pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
 pub(crate) use error::StoreError;
-pub(crate) use sqlite::SqliteStore;
+pub(crate) use sqlite::{Bounds, SqliteStore};
 pub(crate) use watch::Watch;
 
 use async_trait::async_trait;
@@ -27,8 +27,9 @@ const MAX_PAGE_BYTES: usize = 8 << 20;
 #[async_trait]
 pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Accepts a result, waiting while too many others are queued, and returns before the result
-    /// is stored. The acknowledgement reports the outcome. A second result of the same host and
-    /// task is acknowledged and discarded: the first one stays.
+    /// is stored. The acknowledgement reports the outcome. An event that is stored already
+    /// is acknowledged again; another event of the same host and task is another run of that id,
+    /// and stored beside it.
     async fn put(&self, arrival: Arrival);
 
     /// Returns a host's results with a sequence number above `after`, oldest first: at most
@@ -43,7 +44,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<ResultRow>, StoreError>;
 
-    /// Returns the event of one task, verbatim.
+    /// Returns the event of a task's newest run, verbatim.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -52,6 +53,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Starts to wait for a result. Call this before looking for the result, or a result that is
     /// stored in between is missed.
     fn watch(&self, host: &str, task: &str) -> Watch;
+
+    /// Returns what is wrong with the database at present, for `/readyz`.
+    async fn problem(&self) -> Option<String>;
 
     /// Stores what [`Store::put`] has accepted, then stops. Results that come later are not
     /// acknowledged, so their agents keep them.

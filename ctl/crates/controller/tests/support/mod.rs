@@ -102,8 +102,13 @@ impl Controller {
 
     /// Starts the controller, which must have ended, in the same directory and on other ports.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// Starts the controller with these flags, otherwise as [`Controller::restart`].
+    pub(crate) fn restart_with(&mut self, flags: &[&str]) {
         let scratch = self.scratch.take().unwrap();
-        *self = Self::start_under(&[], &[], scratch);
+        *self = Self::start_under(&[], flags, scratch);
     }
 
     pub(crate) fn log(&self) -> String {
@@ -130,6 +135,16 @@ impl Controller {
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let url = format!("{}{path}", self.api);
         read(http().get(url).header("Authorization", self.bearer()).call())
+    }
+
+    /// Asks a probe, without the token; returns the status and the JSON body.
+    pub(crate) fn probe(&self, path: &str) -> (u16, Value) {
+        read(http().get(format!("http://{}{path}", self.http)).call())
+    }
+
+    /// Returns the directory of the results.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.join("state")
     }
 
     /// Posts a request for a host; returns the status and the JSON body.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::auth::Token;
-use crate::store::SqliteStore;
+use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode, header};
@@ -27,7 +27,9 @@ impl Server {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&file, private).unwrap();
         let authenticator = Authenticator::new(Token::load_or_generate(&file).unwrap());
-        let store = SqliteStore::open(&scratch.file("state"), Duration::from_secs(60)).unwrap();
+        let bounds =
+            Bounds { keep: Duration::from_secs(60), max_bytes: 1 << 30, max_host_bytes: 1 << 30 };
+        let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
         let router = router(Arc::new(Registry::default()), Arc::new(store), authenticator);
         Self { router, _scratch: scratch }
     }

@@ -1,22 +1,49 @@
-//! The database file: its place, its mode, and how connections are opened.
+//! The database file: its place, its owner and mode, its lock, and how connections are opened.
 
 use super::migrations::{self, MIGRATIONS};
 use crate::error::Error;
 use crate::files;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The file's name in the state directory.
 const FILE: &str = "results.db";
+
+/// The file whose lock keeps a second controller out.
+const LOCK: &str = "controller.lock";
 
 /// How long one connection waits for the other's lock; in WAL mode they meet only at recovery.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes that the write-ahead log may keep between two checkpoints.
 const MAX_WAL: u32 = 64 << 20;
+
+/// Takes the state directory for this process alone, and checks that nobody else can change it.
+/// The lock ends with the returned file.
+///
+/// # Errors
+/// When another controller uses the directory, or another user could change what is in it.
+pub(super) fn lock(dir: &Path) -> Result<File, Error> {
+    files::create_dir(dir)?;
+    files::check_dir(dir)?;
+    let path = dir.join(LOCK);
+    let file = create(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Content {
+            path: dir.to_owned(),
+            why: "another BasicAgentController uses this directory; stop it, or choose another \
+                  --state-dir"
+                .to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(Error::File { path, source }),
+    }
+}
 
 /// Opens the database in `dir` for writing. Creates it if it is missing and migrates it if it is
 /// old.
@@ -27,13 +54,7 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
     files::create_dir(dir)?;
     let path = dir.join(FILE);
     // SQLite gives its other files the mode of this one.
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(files::PRIVATE)
-        .open(&path)
-        .map_err(Error::file(&path))?;
+    create(&path)?;
     let mut connection =
         connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(Error::content(&path))?;
     migrations::apply(&mut connection, MIGRATIONS).map_err(Error::content(&path))?;
@@ -43,6 +64,78 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
     }
     Ok(connection)
+}
+
+/// Opens a file of our own, which is created if it is missing. It must be a regular file that only
+/// its owner may use.
+fn create(path: &Path) -> Result<File, Error> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(files::PRIVATE)
+        // A FIFO must not block the controller, and nobody may lead it elsewhere.
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(Error::file(path))?;
+    files::check_private(path, &file)?;
+    Ok(file)
+}
+
+/// The files that a connection has open, to notice when others take their place.
+#[derive(Debug)]
+pub(super) struct Place(Vec<(PathBuf, Identity)>);
+
+/// A device and an inode.
+type Identity = (u64, u64);
+
+impl Place {
+    /// Notes the files of the database in `dir`, which a connection has read from.
+    ///
+    /// # Errors
+    /// When one of them is missing.
+    pub(super) fn of(dir: &Path) -> Result<Self, Error> {
+        ["", "-wal"]
+            .into_iter()
+            .map(|ending| {
+                let mut name = OsString::from(FILE);
+                name.push(ending);
+                let path = dir.join(name);
+                let identity = identity(&path).map_err(Error::file(&path))?;
+                Ok((path, identity))
+            })
+            .collect::<Result<_, Error>>()
+            .map(Self)
+    }
+
+    /// Checks that the files are still where they were. Where they are not, SQLite goes on writing
+    /// into files that nobody can find again.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (path, known) in &self.0 {
+            let what = match identity(path) {
+                Ok(found) if found == *known => continue,
+                Ok(_) => "was replaced".to_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    "was deleted or moved".to_owned()
+                }
+                Err(error) => format!("cannot be reached: {error}"),
+            };
+            return Err(format!(
+                "{} {what} while the controller runs; move the state directory back, or restart \
+                 the controller",
+                path.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    let data = path.symlink_metadata()?;
+    Ok((data.dev(), data.ino()))
 }
 
 /// Opens another connection, for reading.
@@ -64,13 +157,14 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: a commit is on disk when it returns. With NORMAL, a power cut undoes the last ones.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "journal_size_limit", MAX_WAL)
+    connection.pragma_update(None, "journal_size_limit", MAX_WAL)?;
+    // The first read creates the write-ahead log, which stays until the last connection closes.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt as _;
     use test_support::Scratch;
 
     #[test]
@@ -87,7 +181,7 @@ mod tests {
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .unwrap();
-            assert_eq!(found, ("wal".to_owned(), 2, 1));
+            assert_eq!(found, ("wal".to_owned(), 2, 2));
             for (path, mode) in
                 [(dir.clone(), 0o700), (dir.join(FILE), 0o600), (dir.join("results.db-wal"), 0o600)]
             {

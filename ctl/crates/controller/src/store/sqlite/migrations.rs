@@ -17,7 +17,9 @@ pub(super) struct Migration {
 
 /// Every migration, in order. A migration is never changed once it is released; a change of the
 /// schema is a new one.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+pub(super) const MIGRATIONS: &[Migration] = &[FIRST, A_ROW_PER_RUN];
+
+const FIRST: Migration = Migration {
     number: 1,
     // AUTOINCREMENT: a sequence number is never reused, so a client that has read up to one has
     // missed nothing before it.
@@ -34,7 +36,47 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     CREATE INDEX results_of_a_host ON results (host, sequence);
     CREATE INDEX results_by_age ON results (received);
 ",
-}];
+};
+
+/// A task id may run again (on a host that was installed anew, or after the agent has forgotten the
+/// id), so an event is known by its digest, not by its id. The rows of version 1 have none.
+///
+/// SQLite cannot drop a constraint, so the table is copied; its sequence numbers go on.
+const A_ROW_PER_RUN: Migration = Migration {
+    number: 2,
+    sql: "
+    CREATE TABLE runs (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        host TEXT NOT NULL,
+        task TEXT NOT NULL,
+        kind TEXT NOT NULL,         -- the event's method
+        received INTEGER NOT NULL,  -- milliseconds since 1970, UTC
+        event TEXT NOT NULL,        -- the event's JSON as it came
+        digest BLOB                 -- SHA-256 of the event
+    ) STRICT;
+    INSERT INTO runs (sequence, host, task, kind, received, event)
+        SELECT sequence, host, task, kind, received, event FROM results ORDER BY sequence;
+    DELETE FROM sqlite_sequence WHERE name = 'runs';
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'runs', seq FROM sqlite_sequence WHERE name = 'results';
+    DROP TABLE results;
+    ALTER TABLE runs RENAME TO results;
+    CREATE UNIQUE INDEX results_of_a_task ON results (host, task, digest);
+    CREATE INDEX results_of_a_host ON results (host, sequence);
+    CREATE INDEX results_by_age ON results (received);
+    CREATE TABLE usage (            -- what a host's results occupy
+        host TEXT PRIMARY KEY,
+        bytes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO usage (host, bytes)
+        SELECT host, sum(octet_length(event) + 512) FROM results GROUP BY host;
+    CREATE TABLE clock (            -- one row: the clock when results were last deleted for age
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        trusted INTEGER NOT NULL,   -- milliseconds since 1970, UTC
+        doubted_since INTEGER
+    ) STRICT;
+",
+};
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

@@ -1,18 +1,33 @@
 //! Reads results over a connection that only reads: a commit never waits for it.
 
+use super::health::Health;
 use crate::store::{MAX_PAGE_BYTES, ResultRow, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
+const PAGE: &str = "SELECT sequence, received, task, event FROM results \
+     WHERE host = ? AND sequence > ? ORDER BY sequence";
+
+const NEWEST_RUN: &str = "SELECT event FROM results WHERE host = ? AND task = ? \
+     ORDER BY sequence DESC LIMIT 1";
+
 /// Runs one query at a time.
 #[derive(Debug)]
-pub(super) struct Reader(Arc<Mutex<Connection>>);
+pub(super) struct Reader {
+    connection: Arc<Mutex<Connection>>,
+    health: Arc<Health>,
+}
 
 impl Reader {
     /// Makes a reader over a connection of its own.
-    pub(super) fn new(connection: Connection) -> Self {
-        Self(Arc::new(Mutex::new(connection)))
+    ///
+    /// # Errors
+    /// When the database's tables are not as the queries need them.
+    pub(super) fn new(connection: Connection, health: Arc<Health>) -> rusqlite::Result<Self> {
+        connection.prepare(PAGE)?;
+        connection.prepare(NEWEST_RUN)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), health })
     }
 
     /// Returns a page of a host's results; see [`crate::store::Store::page`].
@@ -23,10 +38,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<ResultRow>, StoreError> {
         self.query("a page of results", move |connection| {
-            let mut statement = connection.prepare(
-                "SELECT sequence, received, task, event FROM results \
-                 WHERE host = ? AND sequence > ? ORDER BY sequence",
-            )?;
+            let mut statement = connection.prepare(PAGE)?;
             let mut rows = statement.query(params![host, after])?;
             let (mut page, mut size) = (Vec::new(), 0);
             while page.len() < limit
@@ -48,7 +60,7 @@ impl Reader {
         .await
     }
 
-    /// Returns the event of one task.
+    /// Returns the event of a task's newest run.
     pub(super) async fn event(
         &self,
         host: String,
@@ -56,7 +68,7 @@ impl Reader {
     ) -> Result<Option<String>, StoreError> {
         self.query("a task's result", move |connection| {
             connection
-                .prepare("SELECT event FROM results WHERE host = ? AND task = ?")?
+                .prepare(NEWEST_RUN)?
                 .query_row(params![host, task], |row| row.get(0))
                 .optional()
         })
@@ -68,10 +80,11 @@ impl Reader {
         subject: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.0).lock_owned().await;
+        let connection = Arc::clone(&self.connection).lock_owned().await;
         tokio::task::spawn_blocking(move || query(&connection))
             .await
             .map_err(StoreError::reading(subject))?
+            .inspect_err(|error| self.health.note(error))
             .map_err(StoreError::reading(subject))
     }
 }

@@ -1,9 +1,16 @@
 //! The thread that owns the database: stores results, acknowledges them, and deletes old ones.
 
+use super::Bounds;
 use super::backlog::Backlog;
+use super::clock::{Clock, Verdict};
+use super::file::Place;
+use super::health::Health;
+use super::refused::Refused;
+use super::usage::{Full, Usage};
 use crate::store::watch::Watches;
 use crate::store::{Arrival, Outcome};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -33,9 +40,14 @@ pub(super) enum QueueItem {
 /// The thread's data.
 pub(super) struct Writer {
     connection: Connection,
+    place: Arc<Place>,
+    health: Arc<Health>,
     watches: Arc<Watches>,
-    keep: Duration,
+    bounds: Bounds,
+    usage: Usage,
+    clock: Clock,
     backlog: Backlog,
+    refused: Refused,
     next_sweep: Instant,
 }
 
@@ -47,11 +59,68 @@ struct Batch {
     closing: bool,
 }
 
+/// What became of each result of a transaction that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is stored, now or before.
+    Stored,
+    /// There is no room for it.
+    Refused(Full),
+}
+
+/// Why a transaction is not on disk.
+#[derive(Debug)]
+enum WriteError {
+    /// The files of the database are not where they were.
+    Displaced(String),
+    Sqlite(rusqlite::Error),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Displaced(why) => f.write_str(why),
+            Self::Sqlite(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
 impl Writer {
-    /// Makes the writer; it deletes a result after `keep`.
-    pub(super) fn new(connection: Connection, watches: Arc<Watches>, keep: Duration) -> Self {
-        let backlog = Backlog::default();
-        Self { connection, watches, keep, backlog, next_sweep: Instant::now() }
+    /// Makes the writer.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn new(
+        connection: Connection,
+        place: Arc<Place>,
+        health: Arc<Health>,
+        watches: Arc<Watches>,
+        bounds: Bounds,
+    ) -> rusqlite::Result<Self> {
+        let usage = Usage::load(&connection)?;
+        let clock = Clock::load(&connection, milliseconds(SystemTime::now()))?;
+        // A table that is missing or different is found now, not with the first result.
+        connection.prepare(INSERT)?;
+        connection.prepare(FIND)?;
+        connection.prepare(DELETE)?;
+        Ok(Self {
+            connection,
+            place,
+            health,
+            watches,
+            bounds,
+            usage,
+            clock,
+            backlog: Backlog::default(),
+            refused: Refused::default(),
+            next_sweep: Instant::now(),
+        })
     }
 
     /// Works until the store closes.
@@ -63,6 +132,7 @@ impl Writer {
             let again = self.backlog.retry();
             self.store(again);
             if let Some(hosts) = self.backlog.settle() {
+                self.health.set_failing(None);
                 log::info!(
                     "results are stored again; disconnecting {hosts} agents so that they redeliver"
                 );
@@ -115,12 +185,15 @@ impl Writer {
             return;
         }
         match self.commit(&batch) {
-            Ok(()) => batch.into_iter().for_each(|arrival| self.acknowledge(arrival)),
-            Err(error) => {
+            Ok(fates) => self.settle(batch, fates),
+            Err(error @ WriteError::Displaced(_)) => {
+                batch.into_iter().for_each(|arrival| self.keep_back(arrival, &error));
+            }
+            Err(WriteError::Sqlite(error)) => {
                 log::debug!("cannot store {} results in one transaction: {error}", batch.len());
                 for arrival in batch {
                     match self.commit(std::slice::from_ref(&arrival)) {
-                        Ok(()) => self.acknowledge(arrival),
+                        Ok(fates) => self.settle(vec![arrival], fates),
                         Err(error) => self.keep_back(arrival, &error),
                     }
                 }
@@ -128,10 +201,39 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: &[Arrival]) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        insert(&transaction, batch, milliseconds(SystemTime::now()))?;
-        transaction.commit()
+    /// Stores the batch in one transaction. It is on disk, and can be found there, when this
+    /// returns.
+    fn commit(&mut self, batch: &[Arrival]) -> Result<Vec<Fate>, WriteError> {
+        self.place.check().map_err(WriteError::Displaced)?;
+        let received = self.clock.date(milliseconds(SystemTime::now()));
+        let committed = self.connection.transaction().and_then(|transaction| {
+            let fates = insert(&transaction, &mut self.usage, &self.bounds, batch, received)?;
+            self.usage.write(&transaction)?;
+            transaction.commit()?;
+            Ok(fates)
+        });
+        match committed {
+            Ok(fates) => {
+                self.usage.committed();
+                // Moved away during the commit: it may have gone into a file without a name.
+                self.place.check().map_err(WriteError::Displaced)?;
+                Ok(fates)
+            }
+            Err(error) => {
+                self.usage.rolled_back();
+                self.health.note(&error);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn settle(&mut self, batch: Vec<Arrival>, fates: Vec<Fate>) {
+        for (arrival, fate) in batch.into_iter().zip(fates) {
+            match fate {
+                Fate::Stored => self.acknowledge(arrival),
+                Fate::Refused(full) => self.refused.take(arrival, full, &self.bounds),
+            }
+        }
     }
 
     fn acknowledge(&self, arrival: Arrival) {
@@ -140,9 +242,10 @@ impl Writer {
         self.watches.wake(&host, &task);
     }
 
-    fn keep_back(&mut self, arrival: Arrival, error: &rusqlite::Error) {
+    fn keep_back(&mut self, arrival: Arrival, error: &WriteError) {
         let (host, task) = (arrival.host.clone(), arrival.task.clone());
         if self.backlog.take(arrival) {
+            self.health.set_failing(Some(format!("cannot store results: {error}")));
             log::error!(
                 "cannot store results, so the agents keep them: {error} \
                  (first: task {task} of host {host})"
@@ -152,40 +255,107 @@ impl Writer {
 
     /// Deletes some of the results that are too old and schedules the next sweep.
     fn sweep(&mut self, now: SystemTime) {
-        let oldest = now.checked_sub(self.keep).unwrap_or(UNIX_EPOCH);
-        self.next_sweep = match delete_before(&mut self.connection, oldest) {
+        self.next_sweep = match self.delete_old(now) {
             // More may be left: continue at once, but after the results that came meanwhile.
             Ok(swept) if swept >= MAX_SWEPT as usize => Instant::now(),
             Ok(_) => Instant::now() + SWEEP,
             Err(error) => {
+                self.usage.rolled_back();
+                self.health.note(&error);
                 log::warn!(
                     "cannot delete results older than --keep-days, retrying tomorrow: {error}"
                 );
                 Instant::now() + SWEEP
             }
         };
+        let (usage, bounds) = (&self.usage, &self.bounds);
+        let hosts = self.refused.ask_again(|host| usage.full(bounds, host, 0));
+        if hosts > 0 {
+            log::info!("{hosts} hosts have room for results again; their agents redeliver them");
+        }
+    }
+
+    /// Deletes some of the results that are too old, unless the clock is doubted; returns their
+    /// number.
+    fn delete_old(&mut self, now: SystemTime) -> rusqlite::Result<usize> {
+        let verdict = self.clock.judge(milliseconds(now));
+        if verdict == Verdict::Doubt {
+            log::warn!(
+                "the clock is far from the newest result, or from the last time that results were \
+                 deleted for their age: none is deleted before the clock has been consistent for \
+                 a day"
+            );
+        }
+        let transaction = self.connection.transaction()?;
+        self.clock.save(&transaction)?;
+        let mut deleted = 0;
+        if verdict == Verdict::Sweep {
+            let oldest = now.checked_sub(self.bounds.keep).unwrap_or(UNIX_EPOCH);
+            let mut statement = transaction.prepare(DELETE)?;
+            let mut rows = statement.query(params![milliseconds(oldest), MAX_SWEPT])?;
+            while let Some(row) = rows.next()? {
+                let bytes = row.get::<_, i64>(1)?.unsigned_abs();
+                self.usage.delete(row.get_ref(0)?.as_str()?, Usage::cost(bytes));
+                deleted += 1;
+            }
+            drop(rows);
+            drop(statement);
+            self.usage.write(&transaction)?;
+            transaction.execute("DELETE FROM usage WHERE bytes = 0", [])?;
+        }
+        transaction.commit()?;
+        self.usage.committed();
+        Ok(deleted)
     }
 }
 
-/// Inserts results; one that exists already stays as it is.
-fn insert(transaction: &Transaction<'_>, batch: &[Arrival], received: i64) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare(
-        "INSERT INTO results (host, task, kind, received, event) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT (host, task) DO NOTHING",
-    )?;
+/// Inserts an event, unless the same event is there already: then it is a redelivery. Rows of the
+/// schema's first version have no digest.
+const INSERT: &str = "INSERT INTO results (host, task, kind, received, event, digest) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS \
+     (SELECT 1 FROM results WHERE host = ?1 AND task = ?2 AND digest IS NULL AND event = ?5) \
+     ON CONFLICT (host, task, digest) DO NOTHING";
+
+/// Finds an event that is there already.
+const FIND: &str = "SELECT 1 FROM results WHERE host = ?1 AND task = ?2 \
+     AND (digest = ?3 OR digest IS NULL AND event = ?4)";
+
+/// Deletes the oldest results and returns what they occupied.
+const DELETE: &str = "DELETE FROM results WHERE sequence IN \
+     (SELECT sequence FROM results WHERE received < ? ORDER BY received LIMIT ?) \
+     RETURNING host, octet_length(event)";
+
+fn insert(
+    transaction: &Transaction<'_>,
+    usage: &mut Usage,
+    bounds: &Bounds,
+    batch: &[Arrival],
+    received: i64,
+) -> rusqlite::Result<Vec<Fate>> {
+    let mut insert = transaction.prepare(INSERT)?;
+    let mut find = transaction.prepare(FIND)?;
+    let mut fates = Vec::with_capacity(batch.len());
     for Arrival { host, task, kind, event, .. } in batch {
-        statement.execute(params![host, task, kind.method(), received, event])?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
+        let digest = digest.as_ref();
+        let cost = Usage::cost(event.len() as u64);
+        fates.push(match usage.full(bounds, host, cost) {
+            None => {
+                let values = params![host, task, kind.method(), received, event, digest];
+                if insert.execute(values)? > 0 {
+                    usage.add(host, cost);
+                }
+                Fate::Stored
+            }
+            Some(full) => {
+                match find.query_row(params![host, task, digest, event], |_| Ok(())).optional()? {
+                    Some(()) => Fate::Stored,
+                    None => Fate::Refused(full),
+                }
+            }
+        });
     }
-    Ok(())
-}
-
-fn delete_before(connection: &mut Connection, time: SystemTime) -> rusqlite::Result<usize> {
-    connection
-        .prepare(
-            "DELETE FROM results WHERE sequence IN \
-             (SELECT sequence FROM results WHERE received < ? ORDER BY received LIMIT ?)",
-        )?
-        .execute(params![milliseconds(time), MAX_SWEPT])
+    Ok(fates)
 }
 
 /// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.
@@ -222,26 +392,39 @@ mod tests {
         number(writer, "SELECT count(*) FROM results")
     }
 
-    fn writer(scratch: &Scratch, days: u64) -> Writer {
+    fn bounds() -> Bounds {
+        Bounds {
+            keep: Duration::from_secs(30 * 24 * 3600),
+            max_bytes: 1 << 40,
+            max_host_bytes: 1 << 40,
+        }
+    }
+
+    fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {
         let connection = file::open(scratch.path()).unwrap();
-        Writer::new(connection, Arc::default(), Duration::from_secs(days * 24 * 3600))
+        let place = Arc::new(Place::of(scratch.path()).unwrap());
+        Writer::new(connection, place, Arc::default(), Arc::default(), bounds).unwrap()
     }
 
     #[test]
     fn old_results_are_deleted_a_few_at_a_time() {
         const OLD: usize = 600;
         let scratch = Scratch::new("controller-store");
-        let mut writer = writer(&scratch, 30);
+        let mut writer = writer(&scratch, bounds());
         writer.store(arrivals("old", OLD));
         let later = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
-        writer.sweep(later(29));
-        assert_eq!(count(&writer), OLD);
-        assert!(writer.idle() > SWEEP / 2);
+        // A clock that jumps is doubted for a day.
+        for days in [5, 31, 31] {
+            writer.sweep(later(days));
+            assert_eq!(count(&writer), OLD);
+            assert!(writer.idle() > SWEEP / 2);
+        }
         for left in [OLD - 256, OLD - 512, 0] {
-            writer.sweep(later(31));
+            writer.sweep(later(32));
             assert_eq!(count(&writer), left);
             assert_eq!(writer.idle().is_zero(), left > 0);
         }
+        assert_eq!(number(&writer, "SELECT coalesce(sum(bytes), 0) FROM usage"), 0);
         // A sequence number is never reused.
         writer.store(arrivals("new", 1));
         let sequence = number(&writer, "SELECT sequence FROM results");
@@ -251,7 +434,7 @@ mod tests {
     #[test]
     fn results_that_fit_are_stored_though_their_batch_does_not() {
         let scratch = Scratch::new("controller-store");
-        let mut writer = writer(&scratch, 30);
+        let mut writer = writer(&scratch, bounds());
         let bound = |writer: &Writer, pages: usize| {
             let pragma = format!("PRAGMA max_page_count = {pages}");
             writer.connection.query_row(&pragma, [], |_| Ok(())).unwrap();

@@ -48,8 +48,26 @@ fn a_database_of_the_first_version_keeps_its_schema_and_content() {
     )
     .unwrap();
     apply(&mut old, MIGRATIONS).unwrap();
-    let rows: u32 = old.query_row("SELECT count(*) FROM results", [], |row| row.get(0)).unwrap();
-    assert_eq!(rows, 1);
+    let row: (u32, String, u32) = old
+        .query_row(
+            "SELECT sequence, event, bytes FROM results JOIN usage USING (host)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(row, (1, "{}".to_owned(), 514));
+    // A sequence number is not used again, even if its row was deleted before the migration.
+    let mut emptied = database();
+    emptied.execute_batch(FIRST).unwrap();
+    emptied.execute_batch("INSERT INTO results VALUES (7, 'h', 't', 'k', 1, '{}')").unwrap();
+    emptied.execute_batch("DELETE FROM results").unwrap();
+    apply(&mut emptied, MIGRATIONS).unwrap();
+    emptied
+        .execute_batch("INSERT INTO results VALUES (NULL, 'h', 't', 'k', 1, '{}', NULL)")
+        .unwrap();
+    let next: u32 =
+        emptied.query_row("SELECT sequence FROM results", [], |row| row.get(0)).unwrap();
+    assert_eq!(next, 8);
     let mut new = database();
     apply(&mut new, MIGRATIONS).unwrap();
     assert_eq!(schema(&old), schema(&new));

@@ -1,0 +1,77 @@
+//! The bounds on what is stored, fitted to the disk where the operator set none.
+
+use nix::sys::statvfs::statvfs;
+use std::path::Path;
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// The bound in all, where the disk is large enough.
+const DEFAULT_STORE_MIB: u64 = 16 << 10;
+
+/// The bound of one host, where that of all is large enough.
+const DEFAULT_HOST_MIB: u64 = 1 << 10;
+
+/// No host gets less than this by default, unless all of them do.
+const LEAST_HOST_MIB: u64 = 64;
+
+/// The bounds on what is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long a result is kept.
+    pub(crate) keep: Duration,
+    /// Bytes of results of all hosts.
+    pub(crate) max_bytes: u64,
+    /// Bytes of results of one host.
+    pub(crate) max_host_bytes: u64,
+}
+
+impl Bounds {
+    /// Makes the bounds of a store in `dir`, of the given MiB where they are given.
+    pub(crate) fn new(
+        dir: &Path,
+        keep: Duration,
+        store_mib: Option<u64>,
+        host_mib: Option<u64>,
+    ) -> Self {
+        let max_bytes = match store_mib {
+            Some(mib) => mib * MIB,
+            None => (DEFAULT_STORE_MIB * MIB).min(disk(dir) / 4 * 3),
+        };
+        let max_host_bytes = match host_mib {
+            Some(mib) => mib * MIB,
+            None => (max_bytes / 8).clamp(LEAST_HOST_MIB * MIB, DEFAULT_HOST_MIB * MIB),
+        };
+        Self { keep, max_bytes, max_host_bytes: max_host_bytes.min(max_bytes) }
+    }
+}
+
+/// Returns the bytes of the file system that holds `dir`, or will.
+fn disk(dir: &Path) -> u64 {
+    dir.ancestors()
+        .find_map(|dir| statvfs(dir).ok())
+        .map_or(u64::MAX, |disk| disk.blocks().saturating_mul(disk.fragment_size()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_gets_a_share_of_the_store_unless_its_bound_is_given() {
+        let dir = Path::new("/nonexistent/state");
+        for (store, host, wanted) in [
+            (Some(100_000), None, (100_000, 1024)),
+            (Some(4096), None, (4096, 512)),
+            (Some(100), None, (100, 64)),
+            (Some(10), None, (10, 10)),
+            (Some(100), Some(7), (100, 7)),
+            (Some(100), Some(700), (100, 100)),
+        ] {
+            let bounds = Bounds::new(dir, Duration::ZERO, store, host);
+            assert_eq!((bounds.max_bytes / MIB, bounds.max_host_bytes / MIB), wanted);
+        }
+        let default = Bounds::new(dir, Duration::ZERO, None, None);
+        assert!(default.max_bytes <= DEFAULT_STORE_MIB * MIB && default.max_bytes > 0);
+    }
+}
