@@ -1,4 +1,5 @@
-//! The lines of a crontab (crontab(5)) and of an anacrontab (anacrontab(5)).
+//! The lines of a crontab (crontab(5)), for every cron but Debian's, and of an anacrontab
+//! (anacrontab(5)).
 
 /// One line of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,18 +11,21 @@ pub(crate) enum Line<'a> {
     /// A schedule, a user (only in a system's crontab) and a command. In an anacrontab, `user`
     /// holds the job's name.
     Job { schedule: String, user: Option<&'a str>, command: &'a str },
+    /// A valid line that never does anything, with the reason, and its user.
+    Idle(String, Option<&'a str>),
     /// An invalid line, with the reason.
     Bad(String),
 }
 
-const WORDS: [&str; 8] =
+/// The words for a schedule.
+pub(crate) const WORDS: [&str; 8] =
     ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// The five fields: name, lowest and highest number, names for numbers.
-const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
+pub(crate) const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
     ("day of the month", 1, 31, &[]),

@@ -1,106 +1,115 @@
 //! systemd's timers, from their unit files (systemd.timer(5)).
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use readers::patience::is_unreadable;
+use readers::root::Root;
+use readers::systemd::{UnitFile, Units, assignments, expand, template_of};
 
-use crate::{Entry, Kind, names, read_bounded};
+use crate::{Answer, Entry, Kind};
 
-/// The folders of units; the first that has a unit wins.
-const FOLDERS: [&str; 7] = [
-    "etc/systemd/system",
-    "run/systemd/system",
-    "run/systemd/generator",
-    "usr/local/lib/systemd/system",
-    "usr/lib/systemd/system",
-    "lib/systemd/system",
-    "run/systemd/transient",
-];
-
-/// Returns each time of each timer, ordered by folder and name.
-pub(crate) fn read(root: &Path) -> Vec<Entry> {
-    let folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
-    let (mut seen, mut entries) = (Vec::new(), Vec::new());
-    for folder in &folders {
-        for name in names(folder) {
-            let Some(stem) = name.strip_suffix(".timer") else { continue };
-            if seen.contains(&name) {
+impl Answer {
+    /// Adds each time of each timer, by name. A template has its instances that other units want.
+    pub(crate) fn read_timers(&mut self, root: &Root) {
+        let units = Units::read(root, &|name| name.ends_with(".timer"));
+        for folder in &units.unreadable {
+            self.unreadable(root, folder);
+        }
+        self.truncated |= units.truncated;
+        for file in &units.files {
+            let text = match file.text(root) {
+                Ok(text) => text,
+                Err(error) => {
+                    if is_unreadable(&error) {
+                        self.unreadable(root, &file.path);
+                    }
+                    continue;
+                }
+            };
+            // An empty file, or a link to /dev/null, masks the unit.
+            if text.is_empty() {
                 continue;
             }
-            let file = folder.join(&name);
-            let is_masked =
-                fs::read_link(&file).is_ok_and(|target| target == Path::new("/dev/null"));
-            // A template does nothing until it has an instance.
-            if !is_masked && !stem.ends_with('@') {
-                let text = with_drop_ins(&file, &name, &folders);
-                let enabled = folders.iter().any(|folder| is_wanted(folder, &name));
-                entries.append(&mut parse(&text, stem, &file, enabled));
+            for name in names(&units, file) {
+                self.add_timer(root, &units, file, &text, &name);
             }
-            seen.push(name);
         }
     }
-    entries
-}
 
-/// Returns whether a target's folder has a link to the timer.
-fn is_wanted(folder: &Path, name: &str) -> bool {
-    names(folder)
-        .iter()
-        .filter(|folder| folder.ends_with(".wants") || folder.ends_with(".requires"))
-        .any(|target| fs::symlink_metadata(folder.join(target).join(name)).is_ok())
-}
-
-/// Reads a unit and its drop-ins. The last value counts, as in systemd.
-fn with_drop_ins(file: &Path, name: &str, folders: &[PathBuf]) -> String {
-    let mut text = read_bounded(file).unwrap_or_default();
-    for folder in folders.iter().rev() {
-        let folder = folder.join(format!("{name}.d"));
-        for drop_in in names(&folder).iter().filter(|name| name.ends_with(".conf")) {
-            text.push('\n');
-            text += &read_bounded(&folder.join(drop_in)).unwrap_or_default();
+    fn add_timer(&mut self, root: &Root, units: &Units, file: &UnitFile, text: &str, name: &str) {
+        let mut timer = Timer::new(name);
+        timer.read(text);
+        for path in units.drop_ins(root, name, &file.aliases) {
+            timer.read(&Units::drop_in_text(root, &path));
+        }
+        let is_name = |link: &str| link == name || file.aliases.iter().any(|alias| alias == link);
+        let enabled = units.links.iter().any(|link| is_name(&link.name));
+        for (line, schedule) in timer.times {
+            self.add(Entry {
+                kind: Kind::Timer,
+                file: root.shown(&file.path).to_string_lossy().into_owned(),
+                line: Some(line),
+                schedule,
+                user: None,
+                command: None,
+                unit: Some(timer.unit.clone()),
+                name: Some(name.to_owned()),
+                enabled: Some(enabled),
+                environment: Vec::new(),
+            });
         }
     }
-    text
 }
 
-fn parse(text: &str, stem: &str, file: &Path, enabled: bool) -> Vec<Entry> {
-    let (mut times, mut unit, mut section) = (Vec::new(), format!("{stem}.service"), "");
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with('[') {
-            section = line;
-        }
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let (key, value) = (key.trim_end(), value.trim_start());
-        match key {
-            _ if section != "[Timer]" || line.starts_with(['#', ';']) => {}
-            // An empty value clears the list.
-            "OnCalendar" | "OnActiveSec" | "OnBootSec" | "OnStartupSec" | "OnUnitActiveSec"
-            | "OnUnitInactiveSec"
-                if value.is_empty() =>
-            {
-                times.clear()
-            }
-            "OnCalendar" | "OnActiveSec" | "OnBootSec" | "OnStartupSec" | "OnUnitActiveSec"
-            | "OnUnitInactiveSec" => {
-                times.push((index + 1, format!("{key}={value}")));
-            }
-            "Unit" if !value.is_empty() => value.clone_into(&mut unit),
-            _ => {}
-        }
+/// Returns the names that a file's timer has: its own, or those of a template's instances.
+fn names(units: &Units, file: &UnitFile) -> Vec<String> {
+    if !file.name.contains("@.") {
+        return vec![file.name.clone()];
     }
-    let entry = |(line, schedule)| Entry {
-        kind: Kind::Timer,
-        file: file.to_string_lossy().into_owned(),
-        line: Some(line),
-        schedule,
-        user: None,
-        command: None,
-        unit: Some(unit.clone()),
-        name: Some(format!("{stem}.timer")),
-        enabled: Some(enabled),
-        environment: Vec::new(),
-    };
-    times.into_iter().map(entry).collect()
+    let links = units.links.iter().map(|link| link.name.clone());
+    let mut names: Vec<String> =
+        links.filter(|link| template_of(link).as_deref() == Some(&file.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    // An instance may have a file of its own.
+    names.retain(|name| units.files.iter().all(|file| file.name != *name));
+    names
+}
+
+/// The times of one timer, file by file.
+struct Timer<'a> {
+    name: &'a str,
+    unit: String,
+    /// The line, counted through all files, and the setting.
+    times: Vec<(usize, String)>,
+    lines: usize,
+}
+
+impl<'a> Timer<'a> {
+    fn new(name: &'a str) -> Self {
+        let unit = name.strip_suffix("timer").unwrap_or(name).to_owned() + "service";
+        Self { name, unit, times: Vec::new(), lines: 0 }
+    }
+
+    /// Applies a file over those before: first the unit's own file, then its drop-ins.
+    fn read(&mut self, text: &str) {
+        for assignment in assignments(text).filter(|found| found.section == "Timer") {
+            let value = expand(&assignment.value, self.name);
+            match assignment.key {
+                "OnCalendar" | "OnActiveSec" | "OnBootSec" | "OnStartupSec" | "OnUnitActiveSec"
+                | "OnUnitInactiveSec" => {
+                    // An empty value clears the times of every kind.
+                    if value.is_empty() {
+                        self.times.clear();
+                    } else {
+                        let line = self.lines + assignment.line;
+                        self.times.push((line, format!("{}={value}", assignment.key)));
+                    }
+                }
+                "Unit" if !value.is_empty() => self.unit = value,
+                _ => {}
+            }
+        }
+        self.lines += text.lines().count() + 1;
+    }
 }
 
 #[cfg(test)]
@@ -109,21 +118,14 @@ mod tests {
 
     #[test]
     fn times_are_read_and_cleared() {
-        let text = "[Unit]\nOnCalendar=not here\n[Timer]\nOnCalendar=daily\n#OnCalendar=no\nOnBootSec = 15min\nUnit=other.service\n";
-        let found = |text: &str| -> Vec<(Option<usize>, String)> {
-            parse(text, "a", Path::new("/a.timer"), true)
-                .into_iter()
-                .map(|entry| (entry.line, entry.schedule))
-                .collect()
-        };
-        assert_eq!(
-            found(text),
-            [(Some(4), "OnCalendar=daily".to_owned()), (Some(6), "OnBootSec=15min".to_owned())]
-        );
-        assert_eq!(found(&format!("{text}\n[Timer]\nOnCalendar=\nOnCalendar=weekly")).len(), 1);
-        assert_eq!(
-            parse(text, "a", Path::new("/a.timer"), true)[0].unit.as_deref(),
-            Some("other.service")
-        );
+        let text = "[Unit]\nOnCalendar=not here\n[Timer]\nOnCalendar=mon \\\n  02:00\n#OnCalendar=no\n\
+            OnBootSec = 15min\nUnit=other@%i.service\n";
+        let mut timer = Timer::new("a@b.timer");
+        assert_eq!(timer.unit, "a@b.service");
+        timer.read(text);
+        let want = [(4, "OnCalendar=mon 02:00".to_owned()), (7, "OnBootSec=15min".to_owned())];
+        assert_eq!((timer.times.as_slice(), timer.unit.as_str()), (&want[..], "other@b.service"));
+        timer.read("[Timer]\nOnCalendar=\nOnCalendar=weekly\n");
+        assert_eq!(timer.times, [(12, "OnCalendar=weekly".to_owned())]);
     }
 }

@@ -7,12 +7,12 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 use std::path::PathBuf;
 
 use plugin_api::testing::{call, load};
 use serde_json::{Value, json};
-use test_support::Scratch;
+use test_support::{DeadShare, Scratch, needs_root};
 
 /// A root folder of the test's own.
 struct Root(Scratch);
@@ -43,11 +43,14 @@ impl Root {
 #[test]
 fn every_kind_of_entry_is_found() {
     let Some(provider) = load("getinfo-cron") else { return };
+    if !needs_root("crontabs that belong to root") {
+        return;
+    }
     let root = Root::new("all");
     root.write("etc/debian_version", "12.5\n", 0o644);
     root.write(
         "etc/crontab",
-        "SHELL=/bin/sh\n# comment\n17 *\t* * *\troot\tcd / && run-parts /etc/cron.hourly\nMAILTO=joe\n61 * * * * root never\n@reboot amy echo 100%\n",
+        "SHELL=/bin/sh\n# comment\n17 *\t* * *\troot\tcd / && run-parts /etc/cron.hourly\nMAILTO=joe\n5-1 * * * * root never\n@reboot amy echo 100%\n",
         0o644,
     );
     root.write("etc/cron.d/php", "09,39 * * * * root [ -x /usr/lib/php ] && x\n", 0o644);
@@ -55,10 +58,11 @@ fn every_kind_of_entry_is_found() {
     root.write("etc/cron.d/.placeholder", "# nothing\n", 0o644);
     root.write(
         "var/spool/cron/crontabs/joe",
-        "# DO NOT EDIT\nA='b c'\n*/5 * * * 1-5 /home/joe/work\nnonsense\n",
+        "# DO NOT EDIT\nA='b c'\n*/5 * * * 1-5 /home/joe/work\n* * * * *\n",
         0o600,
     );
-    root.write("var/spool/cron/amy", "0 0 * * * x\n", 0o600);
+    root.write("var/spool/cron/crontabs/amy", "0 0 * * * x\n", 0o600);
+    root.write("var/spool/cron/zoe", "0 0 * * * x\n", 0o600);
     root.write(
         "etc/anacrontab",
         "SHELL=/bin/sh\n1\t5\tcron.daily\tnice run-parts /etc/cron.daily\n@monthly 45 m x\nbad\n",
@@ -123,6 +127,7 @@ fn every_kind_of_entry_is_found() {
             ["SHELL=/bin/sh", "MAILTO=joe"]
         ]),
         json!(["crontab", "/etc/cron.d/php", 1, "09,39 * * * *", "root", null, []]),
+        json!(["user_crontab", "/var/spool/cron/crontabs/amy", 1, "0 0 * * *", "amy", null, []]),
         json!([
             "user_crontab",
             "/var/spool/cron/crontabs/joe",
@@ -132,7 +137,6 @@ fn every_kind_of_entry_is_found() {
             null,
             ["A=b c"]
         ]),
-        json!(["user_crontab", "/var/spool/cron/amy", 1, "0 0 * * *", "amy", null, []]),
         json!(["anacron", "/etc/anacrontab", 2, "1 5", "root", "cron.daily", ["SHELL=/bin/sh"]]),
         json!(["anacron", "/etc/anacrontab", 3, "@monthly 45", "root", "m", ["SHELL=/bin/sh"]]),
         json!(["script", "/etc/cron.daily/logrotate", null, "daily", "root", "logrotate", []]),
@@ -180,7 +184,7 @@ fn every_kind_of_entry_is_found() {
     let all = answer["entries"].as_array().unwrap();
     assert_eq!(all[0]["command"], "cd / && run-parts /etc/cron.hourly");
     assert_eq!(
-        (&all[1]["command"], &all[3]["command"]),
+        (&all[1]["command"], &all[4]["command"]),
         (&json!("echo 100%"), &json!("/home/joe/work"))
     );
     assert_eq!((&all[8]["enabled"], &all[8]["unit"]), (&json!(true), &json!("apt-daily.service")));
@@ -199,12 +203,214 @@ fn every_kind_of_entry_is_found() {
         json!(["/etc/crontab", 5]),
         json!(["/etc/cron.d/old.disabled", null]),
         json!(["/var/spool/cron/crontabs/joe", 4]),
+        json!(["/var/spool/cron/zoe", null]),
         json!(["/etc/anacrontab", 4]),
         json!(["/etc/cron.daily/asleep", null]),
         json!(["/etc/cron.weekly/man.db", null]),
     ];
     assert_eq!(problems, want);
-    assert_eq!(answer["problems"][0]["message"], "the minute \"61\" is not of 0 to 59");
+    assert_eq!(
+        answer["problems"][0]["message"],
+        "it never runs: a range of \"5-1 * * * *\" runs backward"
+    );
+}
+
+/// The paths below the root of a list's files, each once.
+fn files(root: &Root, list: &Value) -> Vec<String> {
+    let mut files: Vec<String> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let path = item["file"].as_str().unwrap();
+            path.strip_prefix(root.0.path().to_str().unwrap()).unwrap().to_owned()
+        })
+        .collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}
+
+/// process_crontab and load_user in Debian's cron 3.0pl1.
+#[test]
+fn files_that_debians_cron_ignores_are_problems() {
+    let Some(provider) = load("getinfo-cron") else { return };
+    if !needs_root("crontabs of other owners") {
+        return;
+    }
+    const JOB: &str = "* * * * * root true\n";
+    let root = Root::new("ignored");
+    root.write("etc/debian_version", "12.5\n", 0o644);
+    root.write(
+        "etc/passwd",
+        "root:x:0:0::/:/bin/sh\njoe:x:1000:1000::/:\namy:x:1001:1::/:\n",
+        0o644,
+    );
+    root.write("etc/crontab", JOB, 0o644);
+    for (name, mode) in [("good", 0o644), ("secret", 0o600), ("program", 0o755), ("group", 0o664)] {
+        root.write(&format!("etc/cron.d/{name}"), JOB, mode);
+    }
+    root.write("etc/cron.d/world", JOB, 0o646);
+    root.write("etc/cron.d/foreign", JOB, 0o644);
+    chown(root.0.file("etc/cron.d/foreign"), Some(1000), None).unwrap();
+    for (name, text) in [
+        ("end-missing", "1 * * * * root a\n2 * * * * root b"),
+        ("end-of-comment", "1 * * * * root a\n# no line end"),
+        ("user-unknown", "1 * * * * root a\n2 * * * * nobody-here b\n"),
+        ("line-bad", "1 * * * * root a\n61 * * * * root b\n"),
+        ("user-missing", "1 * * * * root a\n* * * * * true\n"),
+        ("value-missing", "MAILTO=\n1 * * * * root a\n"),
+        ("value-quoted", "MAILTO=\"\"\n1 * * * * root a\n"),
+        ("dos", "# a\r\n\r\n1 * * * * root a\r\n"),
+        ("empty", ""),
+    ] {
+        root.write(&format!("etc/cron.d/{name}"), text, 0o644);
+    }
+    root.write("etc/cron.d/hard", JOB, 0o644);
+    fs::hard_link(root.0.file("etc/cron.d/hard"), root.0.file("etc/cron.d/hard2")).unwrap();
+    root.write("opt/linked", JOB, 0o644);
+    root.link("etc/cron.d/link", "/opt/linked");
+    root.link("etc/cron.d/dangling", "/opt/none");
+    root.link("etc/cron.d/link-foreign", "/opt/linked");
+    lchown(root.0.file("etc/cron.d/link-foreign"), Some(1000), None).unwrap();
+    root.write("etc/cron.d/a.b", JOB, 0o644);
+    let spool = "var/spool/cron/crontabs";
+    let user = |name: &str, mode, owner| {
+        root.write(&format!("{spool}/{name}"), "1 * * * * a\n", mode);
+        chown(root.0.file(&format!("{spool}/{name}")), Some(owner), None).unwrap();
+    };
+    user("joe", 0o600, 1000);
+    user("root", 0o644, 0);
+    user("amy", 0o600, 1000);
+    user("ghost", 0o600, 0);
+    root.link(&format!("{spool}/tmp.x"), "joe");
+
+    let answer = call(&provider, &root.args()).unwrap();
+    assert_eq!(
+        files(&root, &answer["entries"]),
+        [
+            "/etc/cron.d/end-of-comment",
+            "/etc/cron.d/good",
+            "/etc/cron.d/link",
+            "/etc/cron.d/program",
+            "/etc/cron.d/secret",
+            "/etc/cron.d/value-quoted",
+            "/etc/crontab",
+            "/var/spool/cron/crontabs/joe",
+        ]
+    );
+    assert_eq!(
+        files(&root, &answer["problems"]),
+        [
+            "/etc/cron.d/a.b",
+            "/etc/cron.d/dangling",
+            "/etc/cron.d/dos",
+            "/etc/cron.d/end-missing",
+            "/etc/cron.d/foreign",
+            "/etc/cron.d/group",
+            "/etc/cron.d/hard",
+            "/etc/cron.d/hard2",
+            "/etc/cron.d/line-bad",
+            "/etc/cron.d/link-foreign",
+            "/etc/cron.d/user-missing",
+            "/etc/cron.d/user-unknown",
+            "/etc/cron.d/value-missing",
+            "/etc/cron.d/world",
+            "/var/spool/cron/crontabs/amy",
+            "/var/spool/cron/crontabs/ghost",
+            "/var/spool/cron/crontabs/root",
+        ]
+    );
+}
+
+/// systemd.unit(5) and systemd.timer(5).
+#[test]
+fn timers_are_as_systemd_reads_them() {
+    let Some(provider) = load("getinfo-cron") else { return };
+    let root = Root::new("timers");
+    let (vendor, admin) = ("usr/lib/systemd/system", "etc/systemd/system");
+    let write = |path: &str, text: &str| root.write(path, text, 0o644);
+    let timer = |path: &str, time: &str| write(path, &format!("[Timer]\nOnCalendar={time}\n"));
+    timer(&format!("{vendor}/backup@.timer"), "*-*-* 0%i:00");
+    for instance in ["1", "2"] {
+        root.link(
+            &format!("{admin}/timers.target.wants/backup@{instance}.timer"),
+            "/usr/lib/systemd/system/backup@.timer",
+        );
+    }
+    write(&format!("{admin}/backup@2.timer.d/x.conf"), "[Timer]\nUnit=other@%i.service\n");
+    // Applied by file name, wherever the folder is.
+    timer(&format!("{vendor}/order.timer"), "first");
+    write(&format!("{admin}/order.timer.d/10-a.conf"), "[Timer]\nOnCalendar=\nOnCalendar=etc\n");
+    write(&format!("{vendor}/order.timer.d/20-b.conf"), "[Timer]\nOnCalendar=\nOnCalendar=usr\n");
+    timer(&format!("{vendor}/a-b.timer"), "all \\\n  in one");
+    write(&format!("{vendor}/timer.d/all.conf"), "[Timer]\nOnBootSec=1h\n");
+    write(&format!("{vendor}/a-.timer.d/b.conf"), "[Timer]\nOnBootSec=2h\n");
+    timer(&format!("{vendor}/masked.timer"), "daily");
+    write(&format!("{admin}/masked.timer"), "");
+    timer(&format!("{vendor}/null.timer"), "daily");
+    root.link("run/systemd/system/null.timer", "../../../dev/null");
+    root.link(&format!("{admin}/alias.timer"), "/usr/lib/systemd/system/order.timer");
+    root.link(&format!("{admin}/timers.target.wants/alias.timer"), "../alias.timer");
+    root.link("dev/null", "/dev/null");
+    fs::remove_file(root.0.file("dev/null")).unwrap();
+
+    let answer = call(&provider, &root.args()).unwrap();
+    let rows: Vec<Value> = answer["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| json!([entry["name"], entry["schedule"], entry["unit"], entry["enabled"]]))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            json!(["a-b.timer", "OnCalendar=all in one", "a-b.service", false]),
+            json!(["a-b.timer", "OnBootSec=1h", "a-b.service", false]),
+            json!(["a-b.timer", "OnBootSec=2h", "a-b.service", false]),
+            json!(["backup@1.timer", "OnCalendar=*-*-* 01:00", "backup@1.service", true]),
+            json!(["backup@1.timer", "OnBootSec=1h", "backup@1.service", true]),
+            json!(["backup@2.timer", "OnCalendar=*-*-* 02:00", "other@2.service", true]),
+            json!(["backup@2.timer", "OnBootSec=1h", "other@2.service", true]),
+            json!(["order.timer", "OnCalendar=usr", "order.service", true]),
+            json!(["order.timer", "OnBootSec=1h", "order.service", true]),
+        ]
+    );
+}
+
+#[test]
+fn links_of_an_image_stay_within_it() {
+    let Some(provider) = load("getinfo-cron") else { return };
+    let outside = Root::new("outside");
+    outside.write("cron.d/hosts", "* * * * * root true\n", 0o644);
+    let root = Root::new("image");
+    root.link("etc/cron.d", outside.0.file("cron.d").to_str().unwrap());
+    root.link("etc/crontab", outside.0.file("cron.d/hosts").to_str().unwrap());
+    root.write("opt/weekly/own", "#!/bin/sh\n", 0o755);
+    root.link("etc/cron.weekly", "/opt/weekly");
+    let answer = call(&provider, &root.args()).unwrap();
+    assert_eq!(files(&root, &answer["entries"]), ["/etc/cron.weekly/own"]);
+}
+
+#[test]
+fn folders_and_files_on_a_dead_share_are_reported_and_the_rest_is_answered() {
+    let Some(provider) = load("getinfo-cron") else { return };
+    let root = Root::new("dead");
+    root.write("etc/cron.d/alive", "* * * * * root true\n", 0o644);
+    root.write("etc/cron.hourly/alive", "#!/bin/sh\n", 0o755);
+    root.write("srv/daily/never", "#!/bin/sh\n", 0o755);
+    root.link("etc/cron.daily", "/srv/daily");
+    root.link("etc/cron.weekly/never", "/srv/daily/never");
+    root.write("etc/cron.weekly/alive", "#!/bin/sh\n", 0o755);
+    let Some(share) = DeadShare::mount(&root.0.file("srv/daily")) else { return };
+    for _ in 0..2 {
+        let answer = call(&provider, &root.args()).unwrap();
+        let path = |path: &str| root.0.file(path).to_str().unwrap().to_owned();
+        let want = [path("etc/cron.daily"), path("etc/cron.weekly/never")];
+        assert_eq!(answer["unreadable"], json!(want));
+        assert_eq!(answer["entries"].as_array().unwrap().len(), 3, "{answer}");
+    }
+    drop(share);
 }
 
 #[test]
@@ -252,6 +458,6 @@ fn mistakes_are_answered_with_codes() {
     let root = Root::new("empty");
     assert_eq!(
         call(&provider, &root.args()).unwrap(),
-        json!({"entries": [], "problems": [], "unreadable": []})
+        json!({"entries": [], "problems": [], "unreadable": [], "truncated": false})
     );
 }

@@ -65,6 +65,14 @@ impl Root {
         self.path.join(path)
     }
 
+    /// Runs an operation on a path that this type has no function for.
+    ///
+    /// # Errors
+    /// As [`Watch::during`].
+    pub fn during<T>(&self, path: &Path, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.watch.during(&self.shown(path), work)
+    }
+
     /// Opens a regular file for reading.
     ///
     /// # Errors
