@@ -67,7 +67,7 @@ fn event(result: TaskResult) -> Event {
     Event {
         kind: if run.is_some() { EventKind::Cron } else { EventKind::Task },
         outcome,
-        started: Millis(ended.started.unwrap_or(ended.at)).to_string(),
+        started: ended.started.map(|at| Millis(at).to_string()),
         ended: Millis(ended.at).to_string(),
         due: run.as_ref().and_then(|run| run.at).map(|at| Seconds(at).to_string()),
         name: run.map(|run| run.job),
@@ -87,6 +87,9 @@ pub(super) fn outcome(id: &str, ended: &Ended, shape: Shape) -> Response {
                 shape.timeout.unwrap_or_default()
             ),
         ),
+        Ending::Cancelled if ended.started.is_none() => {
+            failed(Retcode::Cancelled, "on request; before the command began".to_owned())
+        }
         Ending::Cancelled => {
             failed(Retcode::Cancelled, "on request; the whole process tree was killed".to_owned())
         }

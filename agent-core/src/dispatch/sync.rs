@@ -68,7 +68,7 @@ async fn run(
         false => (executor.run(spec, is_cancelled(&mut cancelled)).await, [0, 0]),
     };
     let outcome = outcome?;
-    let mut response = ended(id, outcome.end, timeout, stopping);
+    let mut response = ended(id, &outcome, timeout, stopping);
     if outcome.killed_for_memory && response.resp == Resp::Failed {
         response.message.push_str("; the memory limit was reached");
     }
@@ -137,25 +137,27 @@ async fn is_cancelled(cancelled: &mut Cancelled) {
 }
 
 /// Returns the reply to how a command ended, without its output.
-fn ended(id: &str, end: CommandEnd, timeout: Duration, stopping: &Stopping) -> Response {
-    match end {
+fn ended(id: &str, outcome: &Outcome, timeout: Duration, stopping: &Stopping) -> Response {
+    let consequence = match outcome.started {
+        Some(_) => "the whole process tree was killed",
+        None => "before the command began",
+    };
+    match outcome.end {
         CommandEnd::Exited(status) => Response::success(id, u16::from(status)),
         CommandEnd::Signaled { signal, core } => reply::signaled(id, signal, core),
         CommandEnd::TimedOut => Response::failed(
             Some(id),
             Retcode::TimedOut,
-            format!("after {} s; the whole process tree was killed", timeout.as_secs()),
+            format!("after {} s; {consequence}", timeout.as_secs()),
         ),
         CommandEnd::Cancelled if stopping.has_begun() => Response::failed(
             Some(id),
             Retcode::Cancelled,
-            "the agent is shutting down; the whole process tree was killed",
+            format!("the agent is shutting down; {consequence}"),
         ),
-        CommandEnd::Cancelled => Response::failed(
-            Some(id),
-            Retcode::Cancelled,
-            "on request; the whole process tree was killed",
-        ),
+        CommandEnd::Cancelled => {
+            Response::failed(Some(id), Retcode::Cancelled, format!("on request; {consequence}"))
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod bounds;
 mod results;
 mod survival;
+mod unstarted;
 
 use e2e::{
     Agent, AgentConfig, Channel, Pki, Server, connected, eventually, in_mount_namespace,

@@ -15,8 +15,8 @@ pub struct Outcome {
     pub stdout: Captured,
     /// Standard error, when the request separates it.
     pub stderr: Option<Captured>,
-    /// When it began, by the wall clock.
-    pub started: SystemTime,
+    /// When it began, by the wall clock; `None` when it never did.
+    pub started: Option<SystemTime>,
     /// From its beginning to this outcome.
     pub wall: Duration,
     /// Whether the kernel killed one of its processes because its memory limit was reached.
@@ -46,7 +46,7 @@ impl Outcome {
             end,
             stdout: Captured::default(),
             stderr: None,
-            started: began.wall,
+            started: None,
             wall: began.at.elapsed(),
             killed_for_memory: false,
             usage: None,

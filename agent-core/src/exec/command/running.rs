@@ -100,7 +100,7 @@ impl RunningCommand {
             end: command_end(stopped, process_end),
             stdout,
             stderr,
-            started: began.wall,
+            started: Some(began.wall),
             wall: began.at.elapsed(),
             killed_for_memory: limited.killed_for_memory(),
             usage: process_end.map(|ended| ended.usage),

@@ -39,16 +39,17 @@ impl Runner {
             ),
             Err(failure) => not_started(&self.executor.explain(failure, spec)),
         };
+        let began = record.end.is_ok();
         if record.leftovers == slot::Leftovers::Survivors {
             let id = self.store.label(n);
             log::error!("task {id}: some of its processes survived the kill");
         }
         Ended {
             n,
-            started: Some(record.started_ms),
+            started: began.then_some(record.started_ms),
             at: record.ended_ms,
             ending,
-            usage: record.usage.map(|usage| ResourceUsage {
+            usage: record.usage.filter(|_| began).map(|usage| ResourceUsage {
                 user_us: micros(usage.user),
                 sys_us: micros(usage.system),
                 wall_us: micros(record.wall),

@@ -56,8 +56,8 @@ pub struct Event {
     pub kind: EventKind,
     /// The outcome; its id is the task's.
     pub outcome: Response,
-    /// When it started: RFC 3339, UTC.
-    pub started: String,
+    /// When it started: RFC 3339, UTC; `None` for a task that never began.
+    pub started: Option<String>,
     /// When it ended: RFC 3339, UTC.
     pub ended: String,
     /// The job's name, for a run.
@@ -81,7 +81,7 @@ impl Event {
         Ok(Some(Self {
             kind,
             outcome: Response::parse(map)?,
-            started: params.required_text("started")?.to_owned(),
+            started: params.text("started")?.map(str::to_owned),
             ended: params.required_text("ended")?.to_owned(),
             name: params.text("name")?.map(str::to_owned),
             due: params.text("due")?.map(str::to_owned),
@@ -118,7 +118,8 @@ impl Serialize for Event {
             signal: Option<i32>,
             #[serde(skip_serializing_if = "Option::is_none")]
             usage: Option<super::Usage>,
-            started: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            started: &'a Option<String>,
             ended: &'a str,
         }
         Written {
