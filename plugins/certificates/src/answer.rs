@@ -1,43 +1,49 @@
 //! The answer: every certificate once, however many files hold it.
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use plugin_api::ProviderError;
 use readers::hex;
+use readers::patience::{Watch, is_unreadable};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::Certificate;
 use crate::files::{self, Files};
-use crate::pem;
+use crate::{content, tlv};
 
 /// Where services keep their certificates, and the system the ones it trusts.
 const DEFAULT: [&str; 3] = ["/etc/ssl", "/etc/pki", "/etc/letsencrypt/live"];
 /// The most certificates in one answer.
 const MAX_CERTIFICATES: usize = 5000;
+/// The most different certificates that are looked at.
+const MAX_DIFFERENT: usize = 20_000;
 /// The most problems in one answer.
 const MAX_PROBLEMS: usize = 500;
 /// How many of a certificate's last bytes are compared first. They are the end of its signature, so
 /// they almost always differ.
 const TAIL: usize = 16;
-/// The first byte of a certificate in DER: it is a sequence.
-const SEQUENCE: u8 = 0x30;
 const DAY: i64 = 86_400;
+/// About the length of an entry's names and other fields in JSON.
+const NAMES: usize = 560;
 
 /// The certificates that were found. Field names are stable: new ones may be added, none changes.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Answer {
-    /// How many different certificates were found, before `-e` selects.
+    /// How many different certificates were found, before `-e` selects; at most 20,000.
     count: usize,
     /// The certificates, each once; at most 5,000.
     certificates: Vec<Entry>,
     /// Files that should hold a valid certificate but do not, and why.
     problems: Vec<Problem>,
-    /// Files and folders that the plugin has no permission to read.
+    /// Files and folders that the plugin has no permission to read, or whose file system does not
+    /// answer.
     unreadable: Vec<String>,
+    /// Whether there are more certificates, files or problems than the answer shows.
+    truncated: bool,
 }
 
 /// One certificate.
@@ -55,7 +61,7 @@ struct Entry {
     subject: String,
     /// The issuer, which signed it, in the same form.
     issuer: String,
-    /// The serial number in hexadecimal digits.
+    /// The serial number in hexadecimal digits; a negative one begins with `-`.
     serial: String,
     /// The subject's alternative names: `DNS:example.org`, `IP:192.0.2.1`, `email:…`, `URI:…`.
     sans: Vec<String>,
@@ -94,123 +100,140 @@ struct Problem {
     message: String,
 }
 
-/// The certificates found so far, by the end of their bytes, sorted: the place of each in the
-/// answer.
-#[derive(Default)]
-struct Known(Vec<([u8; TAIL], usize)>);
+/// A search of files.
+pub(crate) struct Search {
+    /// The paths to search; none for the default folders.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Days from now within which a certificate expires.
+    pub(crate) within: Option<i64>,
+    /// The most bytes of the reply.
+    pub(crate) max_reply: usize,
+}
 
-impl Answer {
-    /// Searches the given paths, or the default folders if there are none. `within` selects the
-    /// certificates that expire within so many days.
-    pub(crate) fn collect(paths: &[PathBuf], within: Option<i64>) -> Result<Self, ProviderError> {
-        let mut files = find(paths)?;
-        let mut answer = Self {
-            count: 0,
-            certificates: Vec::new(),
-            problems: Vec::new(),
-            unreadable: Vec::new(),
-        };
+/// The certificates found so far.
+struct Found {
+    answer: Answer,
+    /// The bytes of each, and its place in the answer if it has one.
+    all: Vec<(Vec<u8>, Option<usize>)>,
+    /// The ends of their bytes, sorted, and their places in `all`.
+    ends: Vec<([u8; TAIL], usize)>,
+    now: i64,
+    within: i64,
+    /// The bytes that the reply may still grow.
+    room: usize,
+}
+
+impl Search {
+    /// Searches the files.
+    pub(crate) fn run(&self, watch: &Watch) -> Result<Answer, ProviderError> {
+        let mut files = find(&self.paths, watch)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let now = i64::try_from(now).unwrap_or(0);
-        let (mut known, mut ders) = (Known::default(), Vec::new());
+        let mut found = Found {
+            answer: Answer {
+                count: 0,
+                certificates: Vec::new(),
+                problems: Vec::new(),
+                unreadable: Vec::new(),
+                truncated: files.truncated,
+            },
+            all: Vec::new(),
+            ends: Vec::new(),
+            now: i64::try_from(now).unwrap_or(0),
+            within: self.within.unwrap_or(i64::MAX),
+            room: self.max_reply / 8 * 7,
+        };
         for path in &files.found {
-            match files::read(path) {
-                Ok(Some(bytes)) => answer.add_file(path, bytes, now, &mut known, &mut ders),
-                Ok(None) => {}
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    files.unreadable.push(path.clone())
-                }
-                Err(error) => answer.problem(path, error.to_string()),
+            match files::read(path, watch) {
+                Ok(bytes) => found.add_file(path, bytes),
+                Err(error) if is_unreadable(&error) => files.unreadable.push(path.clone()),
+                Err(error) => found.problem(path, error.to_string()),
             }
         }
-        answer.count = answer.certificates.len();
-        if let Some(days) = within {
-            answer.certificates.retain(|entry| entry.days_left <= days);
-        }
+        let mut answer = found.answer;
+        answer.count = found.all.len();
         answer.unreadable =
             files.unreadable.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         Ok(answer)
     }
+}
 
-    /// Adds the certificates of a file: of DER if it begins as a certificate does, else of PEM.
-    fn add_file(
-        &mut self,
-        path: &Path,
-        bytes: Vec<u8>,
-        now: i64,
-        known: &mut Known,
-        ders: &mut Vec<Vec<u8>>,
-    ) {
-        let found = if bytes.starts_with(&[SEQUENCE]) {
-            // Keys, requests and revocation lists are DER too.
-            if Certificate::parse(&bytes).is_none() {
-                return;
-            }
-            vec![Some(bytes)]
-        } else {
-            // The strict conversion first: it is much faster, and nearly all files are ASCII.
-            match std::str::from_utf8(&bytes) {
-                Ok(text) => pem::certificates(text),
-                Err(_) => pem::certificates(&String::from_utf8_lossy(&bytes)),
-            }
+impl Found {
+    fn add_file(&mut self, path: &Path, bytes: Vec<u8>) {
+        let certificates = match content::certificates(path, bytes) {
+            Ok(certificates) => certificates,
+            Err(message) => return self.problem(path, message.to_owned()),
         };
-        for (index, der) in found.into_iter().enumerate() {
+        for (index, der) in certificates.into_iter().enumerate() {
             let position = index + 1;
-            let Some(der) = der else {
-                self.problem(
-                    path,
-                    format!("certificate {position} is not valid base64, or is truncated"),
-                );
+            let Some(mut der) = der else {
+                let message = "is not valid base64, or is truncated";
+                self.problem(path, format!("certificate {position} {message}"));
                 continue;
             };
-            let tail = tail(&der);
-            let same = known.0.binary_search_by(|(other, _)| other.cmp(&tail));
-            if let Ok(place) = same
-                && ders[known.0[place].1] == der
-            {
-                self.certificates[known.0[place].1].also_in(path);
-                continue;
-            }
-            let Some(certificate) = Certificate::parse(&der) else {
-                self.problem(
-                    path,
-                    format!("certificate {position} is not a valid X.509 certificate"),
-                );
-                continue;
-            };
-            if self.certificates.len() >= MAX_CERTIFICATES {
-                return;
-            }
-            let place = same.unwrap_or_else(|place| place);
-            known.0.insert(place, (tail, self.certificates.len()));
-            self.certificates.push(Entry::new(path, position, certificate, &der, now));
-            ders.push(der);
+            // An OpenSSL "trusted" certificate has more bytes after its own.
+            let own = tlv::first(&der, tlv::SEQUENCE).map_or(der.len(), |own| own.whole.len());
+            der.truncate(own);
+            self.add(path, position, der);
         }
     }
 
+    fn add(&mut self, path: &Path, position: usize, der: Vec<u8>) {
+        let tail = tail(&der);
+        let start = self.ends.partition_point(|(other, _)| *other < tail);
+        let alike = self.ends[start..].iter().take_while(|(other, _)| *other == tail);
+        if let Some((_, known)) = alike.copied().find(|(_, known)| self.all[*known].0 == der) {
+            if let Some(place) = self.all[known].1 {
+                self.answer.certificates[place].also_in(path);
+                self.room = self.room.saturating_sub(path.as_os_str().len());
+            }
+            return;
+        }
+        let Some(certificate) = Certificate::parse(&der) else {
+            let message = "is not a valid X.509 certificate";
+            return self.problem(path, format!("certificate {position} {message}"));
+        };
+        if self.all.len() >= MAX_DIFFERENT {
+            self.answer.truncated = true;
+            return;
+        }
+        let entry = Entry::new(path, position, certificate, &der, self.now);
+        let mut place = None;
+        if entry.days_left <= self.within {
+            let size = entry.size();
+            if self.answer.certificates.len() < MAX_CERTIFICATES && size <= self.room {
+                self.room -= size;
+                place = Some(self.answer.certificates.len());
+                self.answer.certificates.push(entry);
+            } else {
+                self.answer.truncated = true;
+            }
+        }
+        self.ends.insert(start, (tail, self.all.len()));
+        self.all.push((der, place));
+    }
+
     fn problem(&mut self, path: &Path, message: String) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { path: path.to_string_lossy().into_owned(), message });
+        if self.answer.problems.len() < MAX_PROBLEMS {
+            let path = path.to_string_lossy().into_owned();
+            self.answer.problems.push(Problem { path, message });
+        } else {
+            self.answer.truncated = true;
         }
     }
 }
 
 /// Finds the files to read. A path that was asked for must exist; a default folder need not.
-fn find(paths: &[PathBuf]) -> Result<Files, ProviderError> {
-    let mut files = Files::default();
-    for path in paths {
-        files.add(path).map_err(|error| {
-            ProviderError::new("unreadable", format!("cannot read {}: {error}", path.display()))
-        })?;
-    }
-    if paths.is_empty() {
-        for path in DEFAULT.iter().map(Path::new) {
-            match files.add(path) {
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    files.unreadable.push(path.to_owned())
-                }
-                _ => {}
-            }
+fn find(paths: &[PathBuf], watch: &Watch) -> Result<Files, ProviderError> {
+    let mut files = Files::new(watch);
+    let defaults = DEFAULT.map(PathBuf::from);
+    for path in if paths.is_empty() { &defaults } else { paths } {
+        let Err(error) = files.add(path) else { continue };
+        let is_dead = error.kind() == io::ErrorKind::TimedOut;
+        if is_dead || (paths.is_empty() && is_unreadable(&error)) {
+            files.unreadable.push(path.clone());
+        } else if !paths.is_empty() {
+            let message = format!("cannot read {}: {error}", path.display());
+            return Err(ProviderError::new("unreadable", message));
         }
     }
     Ok(files)
@@ -219,7 +242,6 @@ fn find(paths: &[PathBuf]) -> Result<Files, ProviderError> {
 impl Entry {
     fn new(path: &Path, position: usize, certificate: Certificate, der: &[u8], now: i64) -> Self {
         let left = certificate.not_after.epoch - now;
-        let own = der.get(..certificate.length).unwrap_or(der);
         Self {
             path: path.to_string_lossy().into_owned(),
             position,
@@ -238,8 +260,15 @@ impl Entry {
             key_type: certificate.key_type,
             key_bits: certificate.key_bits,
             signature_algorithm: certificate.signature_algorithm,
-            sha256: hex::upper(&Sha256::digest(own)),
+            sha256: hex::upper(&Sha256::digest(der)),
         }
+    }
+
+    /// Returns about how many bytes the entry takes in the reply.
+    fn size(&self) -> usize {
+        let texts = [&self.path, &self.subject, &self.issuer, &self.serial];
+        let sans: usize = self.sans.iter().map(|san| san.len() + 3).sum();
+        NAMES + texts.iter().map(|text| text.len()).sum::<usize>() + sans
     }
 
     /// Records that another file holds the certificate too.

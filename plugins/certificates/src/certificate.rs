@@ -1,15 +1,16 @@
 //! The parts of a certificate (RFC 5280) that the answer shows. Nothing is verified: neither its
 //! signature nor its chain.
 
-use readers::{hex, ip, utc};
-use x509_parser::certificate::X509CertificateParser;
+use readers::{hex, ip};
 use x509_parser::der_parser::der::parse_der_integer;
 use x509_parser::extensions::{BasicConstraints, GeneralName, SubjectAlternativeName};
-use x509_parser::nom::Parser as _;
-use x509_parser::prelude::{ASN1Time, FromDer, SubjectPublicKeyInfo};
+use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Name;
 
 use crate::name;
+use crate::time::Time;
+use crate::tlv::{self, Elements};
 
 /// A certificate's fields, as the answer shows them.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,15 +28,6 @@ pub(crate) struct Certificate {
     pub(crate) key_type: String,
     pub(crate) key_bits: Option<usize>,
     pub(crate) signature_algorithm: String,
-}
-
-/// A time in UTC.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Time {
-    /// `2026-01-31T12:00:00Z`.
-    pub(crate) text: String,
-    /// Seconds since 1970.
-    pub(crate) epoch: i64,
 }
 
 /// Signature algorithms as openssl names them.
@@ -72,30 +64,38 @@ const CURVES: [(&str, usize); 9] = [
 ];
 
 /// The extensions that the answer shows.
-const SUBJECT_ALTERNATIVE_NAME: &str = "2.5.29.17";
-const BASIC_CONSTRAINTS: &str = "2.5.29.19";
+const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 
 impl Certificate {
-    /// Reads the certificate that the bytes begin with; `None` if they are not one.
+    /// Reads the certificate that the bytes begin with; `None` if they are not one. The frame is
+    /// read here, because the parser rejects times and serial numbers that exist.
     pub(crate) fn parse(der: &[u8]) -> Option<Self> {
-        // Other extensions may be damaged without harm, so only two are read.
-        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-        let (_, certificate) = parser.parse(der).ok()?;
-        let (key_type, key_bits) = key_of(certificate.public_key());
-        let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
-        let serial = certificate.raw_serial();
+        let certificate = tlv::first(der, tlv::SEQUENCE)?;
+        let mut outer = Elements(certificate.content);
+        let mut fields = Elements(outer.next_of(tlv::SEQUENCE)?.content);
+        let algorithm = oid(outer.next_of(tlv::SEQUENCE)?.content)?;
+        outer.next_of(tlv::BIT_STRING)?;
+        // The version, which the extensions tell too.
+        let _ = fields.next_of(tlv::context(0));
+        let serial = serial(fields.next_of(tlv::INTEGER)?.content)?;
+        fields.next_of(tlv::SEQUENCE)?;
+        let issuer = fields.next_of(tlv::SEQUENCE)?.whole;
+        let mut validity = Elements(fields.next_of(tlv::SEQUENCE)?.content);
+        let (not_before, not_after) = (Time::of(validity.next()?)?, Time::of(validity.next()?)?);
+        let subject = fields.next_of(tlv::SEQUENCE)?.whole;
+        let (_, key) = SubjectPublicKeyInfo::from_der(fields.next_of(tlv::SEQUENCE)?.whole).ok()?;
+        let (key_type, key_bits) = key_of(&key);
+        let named = |name| Some(name::text(&X509Name::from_der(name).ok()?.1));
         let mut found = Self {
-            length: certificate.as_raw().len(),
-            subject: name::text(certificate.subject()),
-            issuer: name::text(certificate.issuer()),
-            self_signed: certificate.subject().as_raw() == certificate.issuer().as_raw(),
-            // A leading 0 only says that the number is positive.
-            serial: hex::upper(
-                serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial),
-            ),
+            length: certificate.whole.len(),
+            subject: named(subject)?,
+            issuer: named(issuer)?,
+            self_signed: subject == issuer,
+            serial,
             sans: Vec::new(),
-            not_before: Time::of(certificate.validity().not_before)?,
-            not_after: Time::of(certificate.validity().not_after)?,
+            not_before,
+            not_after,
             is_ca: false,
             key_type,
             key_bits,
@@ -104,24 +104,60 @@ impl Certificate {
                 .find(|(number, _)| *number == algorithm)
                 .map_or(algorithm, |(_, name)| (*name).to_owned()),
         };
-        for extension in certificate.extensions() {
-            match extension.oid.to_id_string().as_str() {
+        while let Some(field) = fields.next() {
+            if field.tag == tlv::context(3) {
+                found.read_extensions(field.content)?;
+            }
+        }
+        Some(found)
+    }
+
+    /// Reads the extensions that the answer shows; others may be damaged without harm.
+    fn read_extensions(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut extensions = Elements(tlv::first(bytes, tlv::SEQUENCE)?.content);
+        while let Some(extension) = extensions.next_of(tlv::SEQUENCE) {
+            let mut parts = Elements(extension.content);
+            let name = parts.next_of(tlv::OID)?.content;
+            let _ = parts.next_of(tlv::BOOLEAN);
+            let value = parts.next_of(tlv::OCTET_STRING)?.content;
+            match name {
                 SUBJECT_ALTERNATIVE_NAME => {
-                    let names = SubjectAlternativeName::from_der(extension.value);
-                    found.sans = names.map_or_else(
-                        |_| Vec::new(),
-                        |(_, names)| names.general_names.iter().map(san).collect(),
-                    );
+                    if let Ok((_, names)) = SubjectAlternativeName::from_der(value) {
+                        self.sans = names.general_names.iter().map(san).collect();
+                    }
                 }
                 BASIC_CONSTRAINTS => {
-                    found.is_ca = BasicConstraints::from_der(extension.value)
+                    self.is_ca = BasicConstraints::from_der(value)
                         .is_ok_and(|(_, constraints)| constraints.ca);
                 }
                 _ => {}
             }
         }
-        Some(found)
+        Some(())
     }
+}
+
+/// Returns the object identifier that an algorithm begins with.
+fn oid(algorithm: &[u8]) -> Option<String> {
+    let (_, oid) =
+        x509_parser::asn1_rs::Oid::from_der(tlv::first(algorithm, tlv::OID)?.whole).ok()?;
+    Some(oid.to_id_string())
+}
+
+/// Formats a serial number in hexadecimal digits, with a sign if it is negative, as openssl does.
+fn serial(number: &[u8]) -> Option<String> {
+    let is_negative = *number.first()? >= 0x80;
+    let mut size = number.to_vec();
+    if is_negative {
+        // Two's complement: invert, and add 1.
+        let mut carry = true;
+        for byte in size.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+        }
+    }
+    let zeros = size.iter().take_while(|byte| **byte == 0).count().min(size.len() - 1);
+    let sign = if is_negative { "-" } else { "" };
+    Some(sign.to_owned() + &hex::upper(&size[zeros..]))
 }
 
 /// Returns a key's type and its size in bits.
@@ -209,44 +245,24 @@ fn address(bytes: &[u8]) -> String {
     }
 }
 
-impl Time {
-    /// `None` outside of the years 0 to 9999.
-    fn of(time: ASN1Time) -> Option<Self> {
-        let epoch = time.timestamp();
-        Some(Self { text: utc::date_time(epoch)? + "Z", epoch })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn time(tag: u8, text: &str) -> Option<(String, i64)> {
-        let der = [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-        let (_, time) = ASN1Time::from_der(&der).ok()?;
-        Time::of(time).map(|time| (time.text, time.epoch))
-    }
-
     #[test]
-    fn times_of_both_forms_are_read() {
-        const UTC_TIME: u8 = 0x17;
-        const GENERALIZED_TIME: u8 = 0x18;
-        for (tag, text, want) in [
-            (UTC_TIME, "700101000000Z", Some(("1970-01-01T00:00:00Z", 0))),
-            (UTC_TIME, "500101000000Z", Some(("1950-01-01T00:00:00Z", -631_152_000))),
-            (UTC_TIME, "491231235959Z", Some(("2049-12-31T23:59:59Z", 2_524_607_999))),
-            (GENERALIZED_TIME, "20240229120000Z", Some(("2024-02-29T12:00:00Z", 1_709_208_000))),
-            (GENERALIZED_TIME, "99991231235959Z", Some(("9999-12-31T23:59:59Z", 253_402_300_799))),
-            (UTC_TIME, "701301000000Z", None),
-            (UTC_TIME, "70010100000xZ", None),
-            (GENERALIZED_TIME, "Z", None),
+    fn serial_numbers_have_a_sign() {
+        for (number, want) in [
+            (&[5][..], "05"),
+            (&[0, 0x80], "80"),
+            (&[0], "00"),
+            (&[0, 0, 1], "01"),
+            (&[0xff], "-01"),
+            (&[0x80], "-80"),
+            (&[0xfe, 0x0c], "-01F4"),
         ] {
-            assert_eq!(
-                time(tag, text),
-                want.map(|(text, epoch)| (text.to_owned(), epoch)),
-                "{text}"
-            );
+            assert_eq!(serial(number).as_deref(), Some(want), "{number:?}");
         }
+        assert_eq!(serial(&[]), None);
     }
 
     #[test]

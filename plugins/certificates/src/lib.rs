@@ -5,17 +5,23 @@
 
 mod answer;
 mod certificate;
+mod content;
 mod files;
 mod name;
 mod pem;
+mod pkcs7;
+mod time;
+mod tlv;
 
+use std::io;
 use std::path::PathBuf;
 
 use plugin_api::{
     Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
 };
 
-use answer::Answer;
+use answer::Search;
+use readers::patience::{self, Watch};
 
 struct Certificates;
 
@@ -59,9 +65,12 @@ impl Provider for Certificates {
         .example("/etc/ssl/certs", "the certificates below a folder")
     }
 
-    fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
+    fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
         let Selection { within, paths } = OPTIONS.parse(args)?;
-        Reply::json(&Answer::collect(&paths, within.map(i64::from))?)
+        let search = Search { paths, within: within.map(i64::from), max_reply: ctx.max_reply };
+        let answer = patience::run(ctx.deadline_ms, move |watch: &Watch| search.run(watch));
+        let unreadable = |error: io::Error| ProviderError::new("unreadable", error.to_string());
+        Reply::json(&answer.map_err(unreadable)??)
     }
 }
 
@@ -72,14 +81,14 @@ mod tests {
     use super::*;
     use certificate::Certificate;
 
-    plugin_api::testing::schema_test!(Answer);
+    plugin_api::testing::schema_test!(answer::Answer);
 
     /// Real certificates, where this machine has any, truncated and changed everywhere.
     #[test]
     fn damaged_certificates_are_rejected_without_a_panic() {
         let text =
             std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default();
-        for der in pem::certificates(&text).into_iter().flatten().step_by(7) {
+        for der in content::of_text(text.as_bytes()).into_iter().flatten().step_by(7) {
             assert!(Certificate::parse(&der).is_some());
             for end in 0..der.len() {
                 assert_eq!(Certificate::parse(&der[..end]), None);

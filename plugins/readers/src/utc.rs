@@ -26,6 +26,17 @@ pub fn date_time(epoch: i64) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
 }
 
+/// Returns the seconds from 1970 to the beginning of a day; `None` if there is no such day, or its
+/// year is not one of 0 to 9999.
+#[must_use]
+pub fn midnight(year: i64, month: i64, day: i64) -> Option<i64> {
+    let year = i32::try_from(year).ok().filter(|year| (0..=9999).contains(year))?;
+    let month = u8::try_from(month).ok().filter(|month| (1..=12).contains(month))?;
+    let length = civil::month_length(year, month);
+    let day = u8::try_from(day).ok().filter(|day| (1..=length).contains(day))?;
+    Some((i64::from(civil::first_of_month(year, month)) + i64::from(day) - 1) * DAY)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
