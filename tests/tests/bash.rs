@@ -86,6 +86,33 @@ async fn a_command_runs_as_the_user_with_the_users_own_groups() {
 }
 
 #[tokio::test]
+async fn a_group_of_very_many_members_hides_neither_itself_nor_the_groups_after_it() {
+    if !needs_root("a_group_of_very_many_members_hides_neither_itself_nor_the_groups_after_it") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let mut config = AgentConfig::new(server.address());
+    let scratch = e2e::Scratch::new("huge-group");
+    let members: Vec<String> = (0..150_000).map(|n| format!("member{n:06}")).collect();
+    let group = std::fs::read_to_string("/etc/group").unwrap()
+        + &format!("huge:x:7000:{},nobody\nlater:x:7001:nobody\n", members.join(","));
+    let group = scratch.write("group", group);
+    config.wrapper = in_mount_namespace(&[(&group, "/etc/group")]);
+    let _agent = Agent::start(&pki, config);
+    let mut channel = server.channel().await;
+    for (group, gid) in [("huge", "7000"), ("later", "7001"), ("7000", "7000"), ("7001", "7001")] {
+        let answer = channel.bash("id -g", json!({"user": "nobody", "group": group})).await;
+        assert_eq!(answer["data"].as_str().map(str::trim), Some(gid), "{group}: {answer}");
+    }
+    let answer = channel.bash("cat /proc/self/status", json!({"user": "nobody"})).await;
+    let groups = data(&answer).lines().find(|line| line.starts_with("Groups:")).unwrap();
+    assert!(groups.contains("7000") && groups.contains("7001"), "{groups}");
+    let answer = channel.bash("true", json!({"group": "no-such-group"})).await;
+    assert_eq!(answer["retcode"], 3022, "{answer}");
+}
+
+#[tokio::test]
 async fn the_environment_is_built_from_nothing() {
     let (_server, _agent, mut channel) = connected().await;
     let answer = channel

@@ -292,6 +292,30 @@ async fn login_defs_separates_ordinary_and_system_users() {
 }
 
 #[tokio::test]
+async fn a_group_of_very_many_members_and_the_groups_after_it_are_found_one_by_one() {
+    if !needs_root("a_group_of_very_many_members_and_the_groups_after_it_are_found_one_by_one") {
+        return;
+    }
+    let scratch = Scratch::new("huge-group");
+    let plugins = install_plugins(&scratch);
+    let library = "libgetinfo_groups.so";
+    std::fs::copy(binary(library), plugins.join(library)).unwrap();
+    let members: Vec<String> = (0..150_000).map(|n| format!("member{n:06}")).collect();
+    let group = std::fs::read_to_string("/etc/group").unwrap()
+        + &format!("huge:x:7000:{}\nlater:x:7001:nobody\n", members.join(","));
+    let wrapper = in_mount_namespace(&[(&scratch.write("group", group), "/etc/group")]);
+    for (name, count) in [("huge", 150_000), ("7000", 150_000), ("later", 1), ("7001", 1)] {
+        let args = ["-c", "getinfo.groups", "-a", &format!("-G {name}")];
+        let output = ctl(&wrapper, &scratch, &args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["groups"][0]["members"].as_array().unwrap().len(), count, "{name}");
+    }
+    let output = ctl(&wrapper, &scratch, &["-c", "getinfo.users", "-a", "-U nobody"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("later"), "{output:?}");
+}
+
+#[tokio::test]
 async fn without_root_getinfo_users_reports_it() {
     if !needs_root("without_root_getinfo_users_reports_it (it drops root)") {
         return;

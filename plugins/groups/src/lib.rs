@@ -3,11 +3,10 @@
 //! Everything comes through NSS, so LDAP and systemd groups appear as in `getent group`. Root is
 //! not needed.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 
-use agent_sys::accounts::{each_group, each_user};
-use nix::unistd::{Gid, Group as Entry};
+use agent_sys::accounts::{Group as Entry, each_group, each_user, group_by_gid, group_by_name};
 use plugin_api::{
     Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
 };
@@ -86,13 +85,7 @@ impl Provider for Groups {
 fn all() -> io::Result<Vec<Group>> {
     let mut groups = Vec::new();
     each_group(|group| {
-        let members = group.members.map(text).collect();
-        groups.push(Group {
-            name: text(group.name),
-            gid: group.gid,
-            members,
-            primary_members: None,
-        });
+        groups.push(Group::of(group));
         io::Result::Ok(())
     })?;
     Ok(groups)
@@ -100,19 +93,21 @@ fn all() -> io::Result<Vec<Group>> {
 
 /// Finds one group. The name is tried first: Linux has names of only digits too.
 fn one(name: &str) -> Result<Group, ProviderError> {
-    let failed = |error: nix::Error| nss(&error.into());
-    let mut entry = Entry::from_name(name).map_err(failed)?;
-    if let (None, Ok(gid)) = (&entry, name.parse()) {
-        entry = Entry::from_gid(Gid::from_raw(gid)).map_err(failed)?;
+    let failed = |error: io::Error| nss(&error);
+    let missing = || ProviderError::new("no_such_group", format!("no such group: {name}"));
+    let exact = CString::new(name).map_err(|_| missing())?;
+    let mut found = group_by_name(&exact, Group::of).map_err(failed)?;
+    if let (None, Ok(gid)) = (&found, name.parse()) {
+        found = group_by_gid(gid, Group::of).map_err(failed)?;
     }
-    let entry = entry
-        .ok_or_else(|| ProviderError::new("no_such_group", format!("no such group: {name}")))?;
-    Ok(Group {
-        name: entry.name,
-        gid: entry.gid.as_raw(),
-        members: entry.mem,
-        primary_members: None,
-    })
+    found.ok_or_else(missing)
+}
+
+impl Group {
+    fn of(entry: Entry<'_>) -> Self {
+        let members = entry.members.map(text).collect();
+        Self { name: text(entry.name), gid: entry.gid, members, primary_members: None }
+    }
 }
 
 /// Adds the users of each primary group, in one pass over the users: groups are found by their

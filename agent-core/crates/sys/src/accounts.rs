@@ -1,6 +1,6 @@
 //! Accounts from NSS: enumerates users, groups and shadow entries, and looks up single ones.
 //!
-//! The `getinfo.users` plugin calls it. Entries are lent to a closure, in a buffer that the next
+//! Commands' accounts and the plugins `users` and `groups` come from it. Entries are lent to a closure, in a buffer that the next
 //! entry reuses: 100,000 users cost no allocation here. NSS asks all sources of /etc/nsswitch.conf,
 //! so LDAP or systemd users are included; it may block on the network.
 //!
@@ -164,6 +164,20 @@ pub fn user_by_uid<T>(uid: u32, found: impl FnOnce(User<'_>) -> T) -> io::Result
         // SAFETY: as `look_up` promises.
         |record, buffer, len, result| unsafe { libc::getpwuid_r(uid, record, buffer, len, result) },
         |record| found(user(record)),
+    )
+}
+
+/// Looks up the group of this name.
+///
+/// # Errors
+/// As [`user_by_name`].
+pub fn group_by_name<T>(name: &CStr, found: impl FnOnce(Group<'_>) -> T) -> io::Result<Option<T>> {
+    look_up(
+        // SAFETY: `name` is a C string; the rest as `look_up` promises.
+        |record, buffer, len, result| unsafe {
+            libc::getgrnam_r(name.as_ptr(), record, buffer, len, result)
+        },
+        |record| found(group(record)),
     )
 }
 

@@ -7,16 +7,17 @@
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::error::Error;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent_sys::Identity;
-use nix::unistd::{self, Gid, Group, Uid, User};
+use agent_sys::{Identity, accounts};
+use nix::unistd::{self, Gid, Uid};
 use tokio::sync::Semaphore;
 use tokio::{task, time};
 
@@ -220,25 +221,23 @@ fn stamps() -> Files {
 }
 
 fn look_up(query: &AccountQuery) -> Result<Account, StartError> {
+    let own = || Uid::effective().to_string();
     let user = match &query.user {
         Some(text) => user(text)?,
-        None => User::from_uid(Uid::effective())
-            .map_err(failed)?
-            .ok_or_else(|| StartError::NoSuchUser(Uid::effective().to_string()))?,
+        None => user_of(Uid::effective().as_raw())?.ok_or_else(|| StartError::NoSuchUser(own()))?,
     };
     let gid = match (&query.group, query.default_group) {
         (Some(text), _) => group(text)?,
         (None, DefaultGroup::Primary) => user.gid,
-        (None, DefaultGroup::Root) => Gid::from_raw(0),
+        (None, DefaultGroup::Root) => 0,
     };
-    let name = CString::new(user.name.as_str()).map_err(failed)?;
-    let groups = unistd::getgrouplist(&name, gid).map_err(failed)?;
+    let groups = unistd::getgrouplist(&user.name, Gid::from_raw(gid)).map_err(failed)?;
     Ok(Account {
-        name: user.name,
-        home: user.dir,
+        name: user.name.to_string_lossy().into_owned(),
+        home: user.home,
         identity: Identity {
-            uid: user.uid.as_raw(),
-            gid: gid.as_raw(),
+            uid: user.uid,
+            gid,
             groups: groups.into_iter().map(Gid::as_raw).collect(),
         },
     })
@@ -246,8 +245,8 @@ fn look_up(query: &AccountQuery) -> Result<Account, StartError> {
 
 fn number_of(names: &AccountName) -> Result<Option<u32>, StartError> {
     let number = match names {
-        AccountName::User(text) => user(text).map(|user| user.uid.as_raw()),
-        AccountName::Group(text) => group(text).map(Gid::as_raw),
+        AccountName::User(text) => user(text).map(|user| user.uid),
+        AccountName::Group(text) => group(text),
     };
     match number {
         Ok(number) => Ok(Some(number)),
@@ -256,24 +255,44 @@ fn number_of(names: &AccountName) -> Result<Option<u32>, StartError> {
     }
 }
 
+/// The fields of a user that a command needs.
+struct User {
+    name: CString,
+    uid: u32,
+    gid: u32,
+    home: PathBuf,
+}
+
+impl User {
+    fn of(entry: accounts::User<'_>) -> Self {
+        let home = OsStr::from_bytes(entry.home.to_bytes()).into();
+        Self { name: entry.name.to_owned(), uid: entry.uid, gid: entry.gid, home }
+    }
+}
+
 /// Looks a user up by name, else by number: a name may consist of digits, and names come first
 /// (POSIX chown).
 fn user(text: &str) -> Result<User, StartError> {
     let missing = || StartError::NoSuchUser(text.to_owned());
-    if let Some(user) = User::from_name(text).map_err(failed)? {
+    let name = CString::new(text).map_err(|_| missing())?;
+    if let Some(user) = accounts::user_by_name(&name, User::of).map_err(failed)? {
         return Ok(user);
     }
-    let uid = number(text).ok_or_else(missing)?;
-    User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or_else(missing)
+    user_of(number(text).ok_or_else(missing)?)?.ok_or_else(missing)
 }
 
-fn group(text: &str) -> Result<Gid, StartError> {
+fn user_of(uid: u32) -> Result<Option<User>, StartError> {
+    accounts::user_by_uid(uid, User::of).map_err(failed)
+}
+
+fn group(text: &str) -> Result<u32, StartError> {
     let missing = || StartError::NoSuchGroup(text.to_owned());
-    if let Some(group) = Group::from_name(text).map_err(failed)? {
-        return Ok(group.gid);
+    let name = CString::new(text).map_err(|_| missing())?;
+    if let Some(gid) = accounts::group_by_name(&name, |group| group.gid).map_err(failed)? {
+        return Ok(gid);
     }
     let gid = number(text).ok_or_else(missing)?;
-    Group::from_gid(Gid::from_raw(gid)).map_err(failed)?.map(|group| group.gid).ok_or_else(missing)
+    accounts::group_by_gid(gid, |group| group.gid).map_err(failed)?.ok_or_else(missing)
 }
 
 /// Parses an id of digits alone. The largest number is not an id: to the kernel it means
