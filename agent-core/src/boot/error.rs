@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
 
 /// A failure of the launcher. Each message names the file, program or system call.
 #[derive(Debug)]
@@ -56,10 +58,24 @@ impl fmt::Display for Error {
             }
             Self::Refused { path, why } => write!(f, "{}: refused: {why}", path.display()),
             Self::Start { program, source } => {
-                write!(f, "cannot start {}: {source}", program.display())
+                write!(f, "cannot start {}: {source}{}", program.display(), hint(program, source))
             }
             Self::System { call, source } => write!(f, "{call}: {source}"),
         }
+    }
+}
+
+/// Returns the cause of an error of execve(2) that its text does not tell.
+fn hint(program: &Path, error: &io::Error) -> &'static str {
+    match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+        Errno::ENOEXEC => {
+            "; the file is empty, truncated or built for another kind of processor: install it again"
+        }
+        Errno::ENOENT if program.exists() => {
+            "; the file exists, but the program loader that it names does not: install the file that \
+             was built for this system"
+        }
+        _ => "",
     }
 }
 

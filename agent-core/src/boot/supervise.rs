@@ -234,7 +234,8 @@ impl<'a> Supervisor<'a> {
             command.stdout(output.stdio().map_err(failed)?).stderr(output.stdio().map_err(failed)?);
         }
         // A group of its own: a terminal's ^C reaches only boot, which stops the agent in order.
-        let child = daemon::supervised(command.process_group(0)).spawn().map_err(failed)?;
+        let command = daemon::supervised(command.process_group(0)).map_err(failed)?;
+        let child = command.spawn().map_err(failed)?;
         let pid = Pid::from_raw(child.id().cast_signed());
         self.agent = Agent::Running { pid, since: Instant::now() };
         self.log.say(Level::Info, format_args!("agent {} started, pid {pid}", path.display()));

@@ -40,6 +40,14 @@ impl Case {
         fs::rename(new, self.path("agent")).unwrap();
     }
 
+    /// Installs any file as the agent; written by a shell, as in [`Case::install`].
+    pub(crate) fn install_bytes(&self, bytes: &[u8]) {
+        fs::write(self.path("bytes"), bytes).unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "cat \"$1/bytes\" > \"$1/agent\"", "sh"]).arg(self.dir());
+        assert!(shell.status().unwrap().success());
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.scratch.path()
     }

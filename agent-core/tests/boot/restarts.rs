@@ -48,6 +48,45 @@ fn an_agent_killed_by_a_real_time_signal_is_restarted_too() {
 }
 
 #[test]
+fn an_agent_that_is_no_program_is_reported_and_never_run_by_a_shell() {
+    let agents: [(&str, &[u8]); 3] = [
+        ("text", b"echo ran > \"$0.ran\"\n"),
+        ("an ELF file cut in its header", b"\x7fELF\x02\x01\x01\0echo ran > \"$0.ran\"\n"),
+        ("an empty file", b""),
+    ];
+    for (what, bytes) in agents {
+        let case = Case::new(CALM);
+        case.install_bytes(bytes);
+        let output = case.boot().arg("-f").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{what}: {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap() + &case.log();
+        assert!(said.contains("Exec format error") && said.contains("install it again"), "{said}");
+        assert!(!case.path("agent.ran").exists(), "{what}");
+    }
+}
+
+#[test]
+fn an_agent_that_is_damaged_while_boot_runs_is_started_once_it_is_whole_again() {
+    let mut case = Case::new(
+        r#"echo up $$; printf 'touch "$0.ran"' > "$0.new"; chmod 755 "$0.new"; mv "$0.new" "$0"; exit 1"#,
+    );
+    case.foreground();
+    case.log_until("Exec format error");
+    assert!(!case.path("agent.ran").exists());
+    case.install("echo up $$; exec sleep 60");
+    assert!(alive(case.agent_pid(1)));
+}
+
+#[test]
+fn an_agent_whose_loader_is_missing_is_named_as_such() {
+    let case = Case::new(CALM);
+    case.install_bytes(b"#!/no/such/loader\n");
+    let output = case.boot().arg("-f").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap() + &case.log();
+    assert!(said.contains("program loader"), "{said}");
+}
+
+#[test]
 fn a_failed_restart_is_retried() {
     let mut case = Case::new(r#"echo up $$; mv "$0" "$0.away"; exit 1"#);
     case.foreground();

@@ -4,11 +4,14 @@
 
 #![expect(unsafe_code, reason = "fork, the child's side of it, and descriptors known by number")]
 
+use std::ffi::{CString, OsStr, c_char};
 use std::fs;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::ptr;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -88,8 +91,16 @@ pub fn reap() -> io::Result<Option<(Pid, ExitStatus)>> {
 /// Makes the child that `command` will start begin clean and end with this process:
 /// no signal blocked or ignored, no descriptor above standard error, SIGTERM when the thread that
 /// started it ends, however it ends (`PR_SET_PDEATHSIG`, prctl(2)).
-pub fn supervised(command: &mut Command) -> &mut Command {
+///
+/// The program is a path, which execve(2) gets: the standard library would call execvp(3), which
+/// gives a file that is no program, such as a truncated one, to /bin/sh. Add all arguments before;
+/// the environment is this process's own.
+///
+/// # Errors
+/// The path or an argument has a NUL byte.
+pub fn supervised(command: &mut Command) -> io::Result<&mut Command> {
     let parent = Pid::this();
+    let arguments = Arguments::of(command)?;
     let prepare = move || {
         for signal in 1..=libc::SIGRTMAX() {
             // KILL and STOP, and the two real-time signals libc keeps, answer EINVAL: they have
@@ -103,12 +114,49 @@ pub fn supervised(command: &mut Command) -> &mut Command {
         if unistd::getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
-        Ok(())
+        Err(arguments.execute())
     };
     // SAFETY: pre_exec's closure runs between fork and exec and may make only async-signal-safe
-    // calls. It makes sigaction, sigprocmask, close_range, prctl and getppid: plain system calls,
-    // which neither allocate nor lock.
-    unsafe { command.pre_exec(prepare) }
+    // calls. It makes sigaction, sigprocmask, close_range, prctl, getppid and execve: plain system
+    // calls, which neither allocate nor lock.
+    Ok(unsafe { command.pre_exec(prepare) })
+}
+
+/// The arguments of a program, in the form of execve(2).
+struct Arguments {
+    pointers: Vec<*const c_char>,
+    /// The memory that the pointers lead into.
+    _strings: Vec<CString>,
+}
+
+// SAFETY: the pointers lead into strings that the same value owns and nobody changes.
+unsafe impl Send for Arguments {}
+// SAFETY: the same.
+unsafe impl Sync for Arguments {}
+
+impl Arguments {
+    /// Takes the program's path and the arguments of a command.
+    fn of(command: &Command) -> io::Result<Self> {
+        let string = |text: &OsStr| CString::new(text.as_bytes());
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let strings = words.map(string).collect::<Result<Vec<_>, _>>()?;
+        let pointers = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+        Ok(Self { pointers, _strings: strings })
+    }
+
+    /// Becomes the program; returns why it cannot.
+    fn execute(&self) -> io::Error {
+        // SAFETY: reads libc's pointer to the environment; the only other thread of a process that
+        // has just forked is none.
+        let environment = unsafe { libc::environ };
+        let program = self.pointers.first().copied().unwrap_or(ptr::null());
+        // SAFETY: execve(2) reads a NUL-terminated path and two null-terminated arrays of such
+        // strings: ours, alive as long as `self`, and libc's own.
+        unsafe {
+            libc::execve(program, self.pointers.as_ptr(), environment.cast_const().cast());
+        }
+        io::Error::last_os_error()
+    }
 }
 
 /// Sets one signal's action to the default; fails for a signal whose action cannot be set.
@@ -151,7 +199,7 @@ mod tests {
         let script = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
         let output = thread::spawn(move || {
             SigSet::all().thread_block().unwrap();
-            supervised(Command::new("/bin/sh").arg("-c").arg(script)).output().unwrap()
+            supervised(Command::new("/bin/sh").arg("-c").arg(script)).unwrap().output().unwrap()
         });
         let text = String::from_utf8(output.join().unwrap().stdout).unwrap();
         // 32 and 33 belong to libc, whose posix_spawn may leave them ignored.
