@@ -2,8 +2,10 @@
 //!
 //! The mounts are those of the agent's mount namespace: /proc/self/mountinfo. Root is not required,
 //! but without it the usage of a mount that only root can reach is null. Network file systems are
-//! queried only with `-n`: they may not reply.
+//! queried only with `-n`: they may not reply. A mount that doesn't reply in time has null as its
+//! usage, and the others are answered.
 
+mod query;
 mod selection;
 mod usage;
 mod visible;
@@ -24,7 +26,7 @@ use visible::{MountTree, is_within};
 
 struct Mounts;
 
-/// No further file systems are queried after this time, or after half of the caller's deadline.
+/// How long file systems are waited for in all; at most half of the caller's deadline.
 const USAGE_TIME: Duration = Duration::from_secs(1);
 /// The most mounts in one answer: some 1,000 bytes each.
 const MAX_ANSWERED: usize = 3000;
@@ -75,8 +77,8 @@ struct Mount {
     visible: bool,
     /// Whether it, or a mount above it, is on a network or served by a process (FUSE).
     remote: bool,
-    /// How full it is. Null if it stores no files (proc), is not visible, cannot be reached, is an
-    /// autofs trigger, or is remote and `-n` was not given.
+    /// How full it is. Null if it stores no files (proc), is not visible, cannot be reached, does
+    /// not answer in time, is an autofs trigger, or is remote and `-n` was not given.
     usage: Option<Usage>,
 }
 
@@ -123,24 +125,27 @@ impl Answer {
             selected.retain(|line| line.mountpoint.len() == longest);
         }
         selected.retain(has_type);
-        let answered = selected.iter().take(MAX_ANSWERED);
-        Self {
-            mounts: answered
-                .map(|line| Mount::new(line, &mounts, selection.with_slow, deadline))
-                .collect(),
-            count: selected.len(),
+        let count = selected.len();
+        selected.truncate(MAX_ANSWERED);
+        let mut answered: Vec<Mount> =
+            selected.iter().map(|line| Mount::new(line, &mounts)).collect();
+        let may_ask = |mount: &Mount| {
+            // Querying autofs would make it mount.
+            mount.visible && mount.kind != "autofs" && (selection.with_slow || !mount.remote)
+        };
+        let path = |line: &Line| (line.id, OsStr::from_bytes(&line.mountpoint).into());
+        let asked: Vec<usize> =
+            (0..answered.len()).filter(|place| may_ask(&answered[*place])).collect();
+        let keys = asked.iter().map(|place| path(selected[*place])).collect();
+        for (place, usage) in asked.into_iter().zip(query::usages(keys, deadline)) {
+            answered[place].usage = usage;
         }
+        Self { mounts: answered, count }
     }
 }
 
 impl Mount {
-    fn new(line: &Line, mounts: &MountTree<'_>, with_slow: bool, deadline: Instant) -> Self {
-        let visible = mounts.is_visible(line);
-        let remote = mounts.leads_through(line, |line| usage::is_slow(&line.kind));
-        // Querying autofs would make it mount.
-        let may_ask =
-            visible && line.kind != "autofs" && (with_slow || !remote) && Instant::now() < deadline;
-        let path = Path::new(OsStr::from_bytes(&line.mountpoint));
+    fn new(line: &Line, mounts: &MountTree<'_>) -> Self {
         let group = |name: &str| {
             line.tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok())
         };
@@ -160,9 +165,9 @@ impl Mount {
             propagation: propagation(line, peer_group, master_group).to_owned(),
             peer_group,
             master_group,
-            visible,
-            remote,
-            usage: may_ask.then(|| usage::read(path)).flatten(),
+            visible: mounts.is_visible(line),
+            remote: mounts.leads_through(line, |line| usage::is_slow(&line.kind)),
+            usage: None,
         }
     }
 }

@@ -6,11 +6,13 @@
     reason = "test helpers, outside of test functions"
 )]
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-use test_support::output;
+use test_support::{HangingMount, Scratch, needs_root, output, run};
 
 /// Returns findmnt's table as a flat list.
 fn findmnt(args: &[&str]) -> Option<Vec<Value>> {
@@ -134,6 +136,73 @@ fn types_select() {
     for bad in ["-x", "-p relative", "-t"] {
         assert_eq!(call(&provider, bad).unwrap_err().code(), "usage", "{bad}");
     }
+}
+
+/// Runs in its own mount namespace: a FUSE server that hangs, and an overlay of it.
+#[test]
+fn a_mount_that_hangs_is_null_and_the_others_are_answered() {
+    let inside = "GETINFO_MOUNTS_HANGING";
+    if std::env::var_os(inside).is_none() {
+        if !needs_root("a_mount_that_hangs_is_null_and_the_others_are_answered") {
+            return;
+        }
+        let output = Command::new("unshare")
+            .args(["-m", "--propagation", "private"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "a_mount_that_hangs_is_null_and_the_others_are_answered"])
+            .arg("--nocapture")
+            .env(inside, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let Some(provider) = load("getinfo-mounts") else { return };
+    let scratch = Scratch::new("mounts-hanging");
+    let tmpfs = |path: &Path, name: &str| {
+        fs::create_dir_all(path).unwrap();
+        run(&["mount", "-t", "tmpfs", "-o", "size=64k", name, path.to_str().unwrap()]);
+    };
+    let folder = scratch.path().join("all");
+    tmpfs(&folder, "all");
+    let mut hanging = Vec::new();
+    for number in 0..5 {
+        let (lower, merged) =
+            (folder.join(format!("lower{number}")), folder.join(format!("merged{number}")));
+        let other = folder.join("other");
+        for path in [&lower, &merged, &other] {
+            fs::create_dir_all(path).unwrap();
+        }
+        let Some(mount) = HangingMount::new(&lower) else {
+            return println!("SKIPPED (needs FUSE)");
+        };
+        hanging.push(mount);
+        let layers = format!("lowerdir={}:{}", lower.display(), other.display());
+        run(&["mount", "-t", "overlay", "-o", &layers, "over", merged.to_str().unwrap()]);
+        tmpfs(&folder.join(format!("after{number}")), "after");
+    }
+    let usage = |answer: &Value, name: &str| -> Vec<bool> {
+        let mounts = answer["mounts"].as_array().unwrap().iter();
+        let ours = mounts.filter(|mount| {
+            Path::new(mount["target"].as_str().unwrap())
+                .strip_prefix(&folder)
+                .is_ok_and(|rest| rest.to_str().unwrap().starts_with(name))
+        });
+        ours.map(|mount| mount["usage"].is_object()).collect()
+    };
+    let healthy = call(&provider, "-n").unwrap();
+    assert_eq!(usage(&healthy, "merged"), [true; 5], "{healthy}");
+    assert_eq!(usage(&healthy, "lower"), [true; 5]);
+    hanging.iter().for_each(HangingMount::hang);
+    for args in ["", "-n", "", "-n"] {
+        let answer = call(&provider, args).unwrap();
+        assert_eq!(usage(&answer, "merged"), [false; 5], "{args}");
+        assert_eq!(usage(&answer, "lower"), [false; 5], "{args}");
+        assert_eq!(usage(&answer, "after"), [true; 5], "{args}");
+    }
+    // Otherwise the scratch folder could not be removed.
+    drop(hanging);
+    run(&["umount", "-R", "-l", folder.to_str().unwrap()]);
 }
 
 /// Runs in its own mount namespace: odd names, a mount over another, propagation.

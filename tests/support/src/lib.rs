@@ -4,6 +4,7 @@
 mod command;
 mod corpus;
 mod dead_share;
+mod fuse;
 mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
@@ -14,6 +15,7 @@ mod wait;
 pub use command::output;
 pub use corpus::check_corpus;
 pub use dead_share::DeadShare;
+pub use fuse::HangingMount;
 pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
