@@ -3,10 +3,11 @@
 //! Everything comes through NSS, so LDAP and systemd groups appear as in `getent group`. Root is
 //! not needed.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::io;
 
-use agent_sys::accounts::{Group as Entry, each_group, each_user, group_by_gid, group_by_name};
+use agent_sys::accounts::{self, each_group, each_user, group_by_gid, group_by_name, is_compat};
 use plugin_api::{
     Args, Context, Meta, Opt, Options, Provider, ProviderError, Reply, export_provider,
 };
@@ -35,7 +36,8 @@ struct Group {
     name: String,
     /// The id of the group.
     gid: u32,
-    /// The users for whom it is a supplementary group (group(5)), in the database's order.
+    /// The users for whom it is a supplementary group (group(5)), in the database's order, each
+    /// once.
     members: Vec<String>,
     /// The users for whom it is the primary group, in the database's order; null without `-p`.
     primary_members: Option<Vec<String>>,
@@ -85,7 +87,9 @@ impl Provider for Groups {
 fn all() -> io::Result<Vec<Group>> {
     let mut groups = Vec::new();
     each_group(|group| {
-        groups.push(Group::of(group));
+        if !is_compat(group.name) {
+            groups.push(Group::of(group));
+        }
         io::Result::Ok(())
     })?;
     Ok(groups)
@@ -93,20 +97,24 @@ fn all() -> io::Result<Vec<Group>> {
 
 /// Finds one group. The name is tried first: Linux has names of only digits too.
 fn one(name: &str) -> Result<Group, ProviderError> {
-    let failed = |error: io::Error| nss(&error);
-    let missing = || ProviderError::new("no_such_group", format!("no such group: {name}"));
-    let exact = CString::new(name).map_err(|_| missing())?;
-    let mut found = group_by_name(&exact, Group::of).map_err(failed)?;
-    if let (None, Ok(gid)) = (&found, name.parse()) {
-        found = group_by_gid(gid, Group::of).map_err(failed)?;
+    let unknown = || ProviderError::new("no_such_group", format!("no such group: {name}"));
+    let c_name = CString::new(name).map_err(|_| unknown())?;
+    let mut group = group_by_name(&c_name, Group::of).map_err(|error| nss(&error))?;
+    // Digits only: parse() takes a sign too.
+    if group.is_none()
+        && name.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(gid) = name.parse()
+    {
+        group = group_by_gid(gid, Group::of).map_err(|error| nss(&error))?;
     }
-    found.ok_or_else(missing)
+    group.ok_or_else(unknown)
 }
 
 impl Group {
-    fn of(entry: Entry<'_>) -> Self {
-        let members = entry.members.map(text).collect();
-        Self { name: text(entry.name), gid: entry.gid, members, primary_members: None }
+    fn of(group: accounts::Group<'_>) -> Self {
+        let mut known = HashSet::new();
+        let members = group.members.filter(|member| known.insert(*member)).map(text).collect();
+        Self { name: text(group.name), gid: group.gid, members, primary_members: None }
     }
 }
 
@@ -120,6 +128,9 @@ fn add_primary_members(groups: &mut [Group]) -> io::Result<()> {
     }
     places.sort_unstable();
     each_user(|user| {
+        if is_compat(user.name) {
+            return Ok(());
+        }
         // Several groups may share an id.
         let first = places.partition_point(|(gid, _)| *gid < user.gid);
         for (_, place) in places[first..].iter().take_while(|(gid, _)| *gid == user.gid) {

@@ -73,7 +73,9 @@ fn one(name: &str) -> Result<Reply, ProviderError> {
     if let Some(reply) = user_by_name(&c_name, |user| reply(&user)).map_err(|error| nss(&error))? {
         return reply;
     }
-    let uid: u32 = name.parse().map_err(|_| unknown())?;
+    // Digits only: parse() takes a sign too.
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    let uid: u32 = name.parse().ok().filter(|_| is_number).ok_or_else(unknown)?;
     user_by_uid(uid, |user| reply(&user)).map_err(|error| nss(&error))?.ok_or_else(unknown)?
 }
 

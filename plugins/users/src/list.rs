@@ -2,10 +2,10 @@
 
 use std::io;
 
-use agent_sys::accounts::{each_shadow, each_user};
+use agent_sys::accounts::{each_shadow, each_user, is_compat};
 use rustc_hash::FxHashMap;
 
-use crate::groups::GroupMap;
+use crate::groups::{GroupMap, Listed};
 use crate::json::Writer;
 use crate::password::Password;
 use crate::row;
@@ -16,14 +16,14 @@ pub(crate) fn json(selected: &Many) -> io::Result<String> {
     let passwords = passwords()?;
     let groups = GroupMap::read()?;
     let mut out = Writer::default();
-    let mut names = Vec::new();
+    let mut listed = Listed::default();
     let mut separator = "";
     out.raw("[");
     each_user(|user| {
-        if selected.contains(user.uid) {
-            let has_primary = groups.list(&user, &mut names);
+        if selected.contains(user.uid) && !is_compat(user.name) {
+            let has_primary = groups.list(&user, &mut listed);
             let password = passwords.get(user.name.to_bytes());
-            row::write(out.raw(separator), &user, has_primary, &names, password);
+            row::write(out.raw(separator), &user, has_primary, &listed.names, password);
             separator = ",";
         }
         io::Result::Ok(())

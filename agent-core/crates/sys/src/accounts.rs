@@ -4,6 +4,9 @@
 //! entry reuses: 100,000 users cost no allocation here. NSS asks all sources of /etc/nsswitch.conf,
 //! so LDAP or systemd users are included; it may block on the network.
 //!
+//! glibc's `files` source enumerates lines of NIS's compat format too (`+`, `+@group`, `-name`),
+//! which its look-ups never find: see [`is_compat`].
+//!
 //! glibc keeps one enumeration position a process and database: [`each_user`] and its kin hold a
 //! lock against each other, and no other code of ours enumerates.
 
@@ -167,7 +170,7 @@ pub fn user_by_uid<T>(uid: u32, found: impl FnOnce(User<'_>) -> T) -> io::Result
     )
 }
 
-/// Looks up the group of this name.
+/// Looks up the group of this name and returns the result of `found`; `None` without such a group.
 ///
 /// # Errors
 /// As [`user_by_name`].
@@ -295,6 +298,13 @@ fn look_up<R: Record, T>(
             Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
         }
     }
+}
+
+/// Returns whether an enumerated entry of this name is a line of NIS's compat format, and so no
+/// account: getpwnam(3), getpwuid(3) and their kin pass over it (glibc's nss/nss_files).
+#[must_use]
+pub fn is_compat(name: &CStr) -> bool {
+    matches!(name.to_bytes().first(), Some(b'+' | b'-'))
 }
 
 fn user(record: &libc::passwd) -> User<'_> {
