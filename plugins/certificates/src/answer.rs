@@ -144,7 +144,7 @@ impl Search {
         };
         for path in &files.found {
             match files::read(path, watch) {
-                Ok(bytes) => found.add_file(path, bytes),
+                Ok(bytes) => found.add_file(path, &bytes),
                 Err(error) if is_unreadable(&error) => files.unreadable.push(path.clone()),
                 Err(error) => found.problem(path, error.to_string()),
             }
@@ -158,7 +158,7 @@ impl Search {
 }
 
 impl Found {
-    fn add_file(&mut self, path: &Path, bytes: Vec<u8>) {
+    fn add_file(&mut self, path: &Path, bytes: &[u8]) {
         let certificates = match content::certificates(path, bytes) {
             Ok(certificates) => certificates,
             Err(message) => return self.problem(path, message.to_owned()),

@@ -17,7 +17,7 @@ const STORES: [&str; 3] = ["p12", "pfx", "jks"];
 /// has no end. A file that need not hold certificates has none.
 pub(crate) fn certificates(
     path: &Path,
-    bytes: Vec<u8>,
+    bytes: &[u8],
 ) -> Result<Vec<Option<Vec<u8>>>, &'static str> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let is_one_of = |list: &[&str]| {
@@ -34,7 +34,7 @@ pub(crate) fn certificates(
         };
     }
     if bytes.first() == Some(&SEQUENCE) {
-        let found = of_der(&bytes);
+        let found = of_der(bytes);
         // Keys, requests and revocation lists are DER too.
         return if found.is_empty() && is_one_of(&CERTIFICATES) {
             Err("it holds no valid X.509 certificate")
@@ -42,7 +42,7 @@ pub(crate) fn certificates(
             Ok(found.into_iter().map(Some).collect())
         };
     }
-    Ok(of_text(&bytes))
+    Ok(of_text(bytes))
 }
 
 /// Returns the certificates of one or several certificates, or of PKCS #7, in DER.
