@@ -1,9 +1,9 @@
 //! Packages of apk: /lib/apk/db/installed (apk's installed database, version 2 of its package index
 //! format).
 
-use readers::regular;
+use readers::root::Root;
 
-use crate::database::{MAX_TEXT_BYTES, Read};
+use crate::database::{MAX_TEXT_BYTES, Read, find};
 use crate::package::Package;
 use crate::selection::Selection;
 
@@ -11,13 +11,13 @@ use crate::selection::Selection;
 const FILES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
 /// Reads the database; `None` if it is missing.
-pub(crate) fn read(selection: &Selection) -> Option<Read> {
-    let path = FILES.iter().map(|file| selection.root.join(file)).find(|path| path.exists())?;
-    let text = regular::text(&path, MAX_TEXT_BYTES);
+pub(crate) fn read(root: &Root, selection: &Selection) -> Option<Read> {
+    let path = find(root, &FILES)?;
+    let text = root.text(&path, MAX_TEXT_BYTES);
     let error = text.as_ref().err().map(ToString::to_string);
     Some(Read {
         manager: "apk",
-        path,
+        path: root.shown(&path),
         error,
         packages: parse(&text.unwrap_or_default(), selection),
     })

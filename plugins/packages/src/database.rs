@@ -1,7 +1,9 @@
 //! The databases as parts of the answer.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use readers::root::Root;
 use serde::Serialize;
 
 use crate::package::Package;
@@ -29,6 +31,17 @@ pub(crate) struct Read {
     pub(crate) path: PathBuf,
     pub(crate) error: Option<String>,
     pub(crate) packages: Vec<Package>,
+}
+
+/// Returns the first of these paths, relative to the root, that may be there: one that can't be
+/// looked up counts, so that its error is told.
+pub(crate) fn find(root: &Root, paths: &[impl AsRef<Path>]) -> Option<PathBuf> {
+    let is_missing = |path: &Path| {
+        let error = root.metadata(path).err().map(|error| error.kind());
+        matches!(error, Some(ErrorKind::NotFound | ErrorKind::NotADirectory))
+    };
+    let found = paths.iter().map(AsRef::as_ref).find(|path| !is_missing(path))?;
+    Some(found.to_owned())
 }
 
 impl Read {

@@ -1,61 +1,60 @@
 //! Packages of dpkg: /var/lib/dpkg/status (deb-control(5), dpkg(1)).
 
-use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use readers::regular;
+use readers::root::Root;
 use readers::utc::iso_utc;
 
-use crate::database::{MAX_TEXT_BYTES, Read};
+use crate::database::{MAX_TEXT_BYTES, Read, find};
 use crate::package::Package;
 use crate::selection::Selection;
 
 const STATUS: &str = "var/lib/dpkg/status";
 /// One file per package, in images without a package manager.
 const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
+/// The most files of such a folder.
+const MAX_FILES: usize = 50_000;
 
 /// Reads the database; `None` if it is missing.
-pub(crate) fn read(selection: &Selection) -> Option<Read> {
-    let mut path = selection.root.join(STATUS);
-    let mut text = regular::text(&path, MAX_TEXT_BYTES);
-    if !path.exists() {
-        path = selection.root.join(STATUS_FOLDER);
-        text = Ok(read_folder(&path)?);
-    }
+pub(crate) fn read(root: &Root, selection: &Selection) -> Option<Read> {
+    let path = find(root, &[STATUS, STATUS_FOLDER])?;
+    let text = if path == Path::new(STATUS) {
+        root.text(&path, MAX_TEXT_BYTES)
+    } else {
+        read_folder(root, &path)
+    };
     let error = text.as_ref().err().map(ToString::to_string);
     let mut packages = parse(&text.unwrap_or_default(), selection);
     if !selection.count_only {
-        let info = selection.root.join("var/lib/dpkg/info");
-        packages
-            .iter_mut()
-            .for_each(|(package, multi_arch)| installed(package, *multi_arch, &info));
+        packages.iter_mut().for_each(|(package, multi_arch)| installed(package, *multi_arch, root));
     }
     let packages = packages.into_iter().map(|(package, _)| package).collect();
-    Some(Read { manager: "dpkg", path, error, packages })
+    Some(Read { manager: "dpkg", path: root.shown(&path), error, packages })
 }
 
-fn read_folder(path: &Path) -> Option<String> {
+fn read_folder(root: &Root, folder: &Path) -> io::Result<String> {
     let mut text = String::new();
-    for entry in fs::read_dir(path).ok()?.flatten() {
+    for name in root.names(folder, MAX_FILES)? {
         // Checksums of files are there too.
-        if entry.path().extension().is_none_or(|extension| extension != "md5sums") {
-            text += &regular::text(&entry.path(), MAX_TEXT_BYTES).unwrap_or_default();
+        if !name.ends_with(".md5sums") && text.len() < MAX_TEXT_BYTES {
+            text += &root.text(&folder.join(name), MAX_TEXT_BYTES).unwrap_or_default();
             text += "\n\n";
         }
     }
-    Some(text)
+    Ok(text)
 }
 
 /// Adds when a package was installed. dpkg writes the list of a package's files when it unpacks it,
 /// and keeps no other date.
-fn installed(package: &mut Package, multi_arch: bool, info: &Path) {
+fn installed(package: &mut Package, multi_arch: bool, root: &Root) {
     let suffix = if multi_arch { package.architecture.as_deref() } else { None };
     let file = match suffix {
-        Some(architecture) => format!("{}:{architecture}.list", package.name),
-        None => format!("{}.list", package.name),
+        Some(architecture) => format!("var/lib/dpkg/info/{}:{architecture}.list", package.name),
+        None => format!("var/lib/dpkg/info/{}.list", package.name),
     };
-    let Ok(list) = fs::metadata(info.join(file)) else { return };
+    let Ok(list) = root.metadata(Path::new(&file)) else { return };
     package.installed_epoch = u64::try_from(list.mtime()).ok();
     package.installed = package.installed_epoch.and_then(iso_utc);
 }

@@ -13,9 +13,12 @@ mod rpm;
 mod selection;
 mod sqlite;
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
+use readers::patience::{self, Watch};
+use readers::root::Root;
 use serde::Serialize;
 
 use database::{Database, Read};
@@ -39,6 +42,8 @@ struct Answer {
     databases: Vec<Database>,
     /// The packages, in the order of each database; empty with `-c`.
     packages: Vec<Package>,
+    /// Whether there are more packages than the 50,000 that are listed.
+    truncated: bool,
 }
 
 impl Provider for Packages {
@@ -57,21 +62,28 @@ impl Provider for Packages {
     fn call(args: &Args, ctx: &Context) -> Result<Reply, ProviderError> {
         let wait = Some(Duration::from_millis(ctx.deadline_ms)).filter(|wait| !wait.is_zero());
         let deadline = wait.map(|wait| Instant::now() + wait.saturating_sub(TIME_TO_ANSWER));
-        Reply::json(&Answer::collect(&OPTIONS.parse(args)?, deadline))
+        let selection = OPTIONS.parse(args)?;
+        let work = move |watch: &Watch| -> io::Result<Answer> {
+            Ok(Answer::collect(&Root::open(&selection.root, watch)?, &selection, deadline))
+        };
+        let unreadable = |error: io::Error| ProviderError::new("unreadable", error.to_string());
+        let answer = patience::run(ctx.deadline_ms, work).and_then(|answer| answer);
+        Reply::json(&answer.map_err(unreadable)?)
     }
 }
 
 impl Answer {
-    fn collect(selection: &Selection, deadline: Option<Instant>) -> Self {
-        let mut answer = Self { count: 0, databases: Vec::new(), packages: Vec::new() };
+    fn collect(root: &Root, selection: &Selection, deadline: Option<Instant>) -> Self {
+        let mut answer =
+            Self { count: 0, databases: Vec::new(), packages: Vec::new(), truncated: false };
         for manager in Manager::ALL {
             if !selection.wants_manager(manager) {
                 continue;
             }
             let read: Option<Read> = match manager {
-                Manager::Dpkg => dpkg::read(selection),
-                Manager::Rpm => rpm::read(selection, deadline),
-                Manager::Apk => apk::read(selection),
+                Manager::Dpkg => dpkg::read(root, selection),
+                Manager::Rpm => rpm::read(root, selection, deadline),
+                Manager::Apk => apk::read(root, selection),
             };
             let Some(read) = read else { continue };
             let (database, mut packages) = read.into_parts();
@@ -81,6 +93,7 @@ impl Answer {
                 answer.packages.append(&mut packages);
             }
         }
+        answer.truncated = answer.packages.len() > MAX_PACKAGES;
         answer.packages.truncate(MAX_PACKAGES);
         answer
     }

@@ -1,11 +1,10 @@
 //! The rpm database of SUSE, Packages.db (rpm's lib/backend/ndb/rpmpkg.c).
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 
 use readers::integer::le_u32;
-use readers::regular;
 
 const MAGIC: &[u8] = b"RpmP";
 const SLOT_MAGIC: &[u8] = b"Slot";
@@ -22,8 +21,7 @@ const MAX_SLOT_PAGES: usize = 4096;
 
 /// Calls `visit` with each package's header, in the order of the slots. Damaged entries are
 /// skipped.
-pub(crate) fn each_blob(path: &Path, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
-    let file = regular::open(path)?;
+pub(crate) fn each_blob(file: &File, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
     let mut header = [0; HEADER];
     file.read_exact_at(&mut header, 0)?;
     let slot_pages = u32_at(&header, 12) as usize;

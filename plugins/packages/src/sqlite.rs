@@ -65,7 +65,10 @@ pub(crate) fn each_blob(
     let (wal, index) = (beside(path, "-wal"), beside(path, "-shm"));
     // Below a foreign root anything may stand there, and SQLite would open it.
     for file in [&wal, &index] {
-        if fs::symlink_metadata(file).is_ok() {
+        if let Ok(data) = fs::symlink_metadata(file) {
+            if data.is_symlink() {
+                return Err(io::Error::other("a symbolic link stands beside the database"));
+            }
             regular::open(file)?;
         }
     }

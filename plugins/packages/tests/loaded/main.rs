@@ -13,11 +13,13 @@
 mod database;
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-use test_support::Scratch;
+use test_support::{DeadShare, Scratch};
 
 use database::{TABLES, content, header, insert, sqlite};
 
@@ -305,6 +307,58 @@ fn a_database_of_suse_is_read() {
         fs::write(&path, &bytes[..end]).unwrap();
         assert!(call(&provider, &args(&root, "")).unwrap()["count"].as_u64() <= Some(9));
     }
+}
+
+#[test]
+fn links_of_an_image_stay_within_it() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let host = Scratch::new("packages-host");
+    let status = host.write("status", "Package: hosts\nVersion: 1\n");
+    let apk = host.write("apk/db/installed", "P:hosts\nV:1\n\n");
+    let image = Scratch::new("packages-image");
+    let link = |path: &str, target: &Path| {
+        fs::create_dir_all(image.file(path).parent().unwrap()).unwrap();
+        symlink(target, image.file(path)).unwrap();
+    };
+    link("var/lib/dpkg/status", &status);
+    link("lib/apk", apk.ancestors().nth(2).unwrap());
+    image.write("opt/db/installed", "P:own\nV:2\n\n");
+    link("usr/lib/apk", Path::new("/opt"));
+    let answer = call(&provider, &args(&image, "")).unwrap();
+    assert_eq!((&answer["count"], &answer["packages"][0]["name"]), (&1.into(), &"own".into()));
+    // SQLite opens files by their paths.
+    let database = host.write("rpm/rpmdb.sqlite", "");
+    fs::remove_file(&database).unwrap();
+    let row = insert(&header("hosts", "1", "1", None, 1, 1, 10));
+    if !sqlite(&database, &format!("{TABLES} {row}")) {
+        return;
+    }
+    link("var/lib/rpm", database.parent().unwrap());
+    assert_eq!(call(&provider, &args(&image, "-m rpm")).unwrap()["count"], 0);
+    fs::create_dir_all(image.file("opt/rpm")).unwrap();
+    fs::copy(&database, image.file("opt/rpm/rpmdb.sqlite")).unwrap();
+    link("usr/lib/sysimage/rpm", Path::new("/opt/rpm"));
+    let answer = call(&provider, &args(&image, "-m rpm")).unwrap();
+    assert_eq!((&answer["count"], &answer["databases"][0]["error"]), (&1.into(), &Value::Null));
+    link("opt/rpm/rpmdb.sqlite-wal", &status);
+    let answer = call(&provider, &args(&image, "-m rpm")).unwrap();
+    assert!(answer["databases"][0]["error"].as_str().unwrap().contains("symbolic link"));
+    assert_eq!(call(&provider, "-r /nonexistent").unwrap_err().code(), "unreadable");
+}
+
+#[test]
+fn a_database_on_a_dead_share_is_reported_and_the_others_are_read() {
+    let Some(provider) = load("getinfo-packages") else { return };
+    let root = Scratch::new("packages-dead");
+    root.write("lib/apk/db/installed", "P:musl\nV:1\n\n");
+    root.write("var/lib/dpkg/status", "");
+    fs::create_dir_all(root.file("var/lib/rpm")).unwrap();
+    let Some(share) = DeadShare::mount(&root.file("var/lib/dpkg")) else { return };
+    let answer = call(&provider, &args(&root, "")).unwrap();
+    let dpkg = &answer["databases"][0];
+    assert_eq!((&dpkg["manager"], &answer["count"]), (&"dpkg".into(), &1.into()));
+    assert!(dpkg["error"].as_str().unwrap().contains("does not answer"), "{dpkg}");
+    drop(share);
 }
 
 #[test]
