@@ -5,6 +5,7 @@
 //! new host id. The state directory is locked for the life of the process, since two agents must
 //! not share one identity and one journal.
 
+use crate::trust;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -46,6 +47,8 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// Somebody else could have written the directory or a file in it.
+    Untrusted(trust::Error),
 }
 
 impl fmt::Display for Error {
@@ -55,6 +58,7 @@ impl fmt::Display for Error {
                 write!(f, "another BasicAgent is running with state_dir = {}", state_dir.display())
             }
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Untrusted(error) => write!(f, "state_dir rejected: {error}"),
         }
     }
 }
@@ -64,6 +68,7 @@ impl std::error::Error for Error {
         match self {
             Self::AlreadyRunning { .. } => None,
             Self::File { source, .. } => Some(source),
+            Self::Untrusted(error) => Some(error),
         }
     }
 }
@@ -73,13 +78,19 @@ impl Identity {
     /// generates the host id.
     ///
     /// # Errors
-    /// [`Error::AlreadyRunning`], or [`Error::File`] when the directory cannot be used.
+    /// [`Error::AlreadyRunning`]; [`Error::File`] when the directory cannot be used;
+    /// [`Error::Untrusted`] when somebody else could have written it: its tasks run as root.
     pub(crate) fn open(state_dir: &Path, configured: Option<&str>) -> Result<Self, Error> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::File { path, source }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(at(state_dir))?;
+        trust::check_with_entries(state_dir).map_err(Error::Untrusted)?;
+        let tasks = state_dir.join("tasks");
+        if tasks.exists() {
+            trust::check_with_entries(&tasks).map_err(Error::Untrusted)?;
+        }
         let lock_path = state_dir.join("lock");
         let lock_file = OpenOptions::new()
             .write(true)

@@ -27,3 +27,4 @@ mod schedule;
 mod session;
 mod shutdown;
 mod task;
+mod trust;

@@ -120,7 +120,7 @@ impl Identity {
     pub fn write(&self, scratch: &crate::Scratch, name: &str) -> (PathBuf, PathBuf) {
         (
             scratch.write(&format!("{name}.pem"), &self.certificate),
-            scratch.write(&format!("{name}.key"), &self.key),
+            scratch.write_secret(&format!("{name}.key"), &self.key),
         )
     }
 }

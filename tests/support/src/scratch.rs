@@ -70,6 +70,16 @@ impl Scratch {
         std::fs::write(&path, content).expect("the folder is ours");
         path
     }
+
+    /// Writes a file that only its owner can read, such as a key, and returns its path.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn write_secret(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, content);
+        set_mode(&path, 0o600);
+        path
+    }
 }
 
 impl Drop for Scratch {
