@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use readers::integer::ne_u32;
 use readers::ip;
-use readers::netlink::{Netlink, Request, attributes};
+use readers::netlink::{Dump, Netlink, Request, attributes};
 use readers::text::until_nul;
 use serde::Serialize;
 
@@ -62,8 +62,8 @@ const FLAGS: [&str; 12] = [
 ];
 
 /// Reads the addresses in the kernel's order, each with its interface's index.
-pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<(u32, Address)>> {
-    Ok(netlink.dump(REQUEST, LIMITS, parse)?.items)
+pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Dump<(u32, Address)>> {
+    netlink.dump(REQUEST, LIMITS, parse)
 }
 
 fn parse(message: &[u8]) -> Option<(u32, Address)> {

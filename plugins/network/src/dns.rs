@@ -1,19 +1,25 @@
 //! Name resolution (resolv.conf(5)).
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use readers::file;
+use readers::regular;
 use serde::Serialize;
 
 const FILE: &str = "/etc/resolv.conf";
 /// The servers that systemd-resolved itself queries.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
+/// The most bytes that are read of either file.
+const MAX_BYTES: usize = 1 << 20;
+/// The most name servers that libc queries (MAXNS, resolv.conf(5)).
+const MAX_NAMESERVERS: usize = 3;
+
 /// The `dns` object of the answer.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Dns {
-    /// The name servers in /etc/resolv.conf, which programs on this host query.
+    /// The name servers in /etc/resolv.conf, which programs on this host query: the first three.
     nameservers: Vec<String>,
     /// Domains in which short names are looked up.
     search: Vec<String>,
@@ -25,15 +31,17 @@ pub(crate) struct Dns {
 
 impl Dns {
     pub(crate) fn read() -> Self {
-        let mut dns = parse(&file::text(Path::new(FILE)).unwrap_or_default());
-        dns.resolved_nameservers =
-            file::text(Path::new(RESOLVED)).map(|text| parse(&text).nameservers);
+        let text = |path: &str| regular::text(Path::new(path), MAX_BYTES);
+        let mut dns = parse(&text(FILE).unwrap_or_default());
+        dns.nameservers.truncate(MAX_NAMESERVERS);
+        dns.resolved_nameservers = text(RESOLVED).ok().map(|text| parse(&text).nameservers);
         dns
     }
 }
 
 /// Parses one keyword and its values per line; the last `domain` or `search` counts, options add
-/// up.
+/// up. As glibc's resolver does, skips lines that don't begin with the keyword, and name servers
+/// that aren't an address.
 fn parse(text: &str) -> Dns {
     let mut dns = Dns {
         nameservers: Vec::new(),
@@ -41,19 +49,27 @@ fn parse(text: &str) -> Dns {
         options: Vec::new(),
         resolved_nameservers: None,
     };
-    for line in text.lines() {
+    for line in text.split('\n') {
         // A comment begins in the first column; some resolvers allow it after a value, too.
         let line = line.split([';', '#']).next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace().map(str::to_owned);
-        match words.next().as_deref() {
-            Some("nameserver") => dns.nameservers.extend(words.next()),
-            Some("search") => dns.search = words.collect(),
-            Some("domain") => dns.search = words.take(1).collect(),
-            Some("options") => dns.options.extend(words),
+        let Some((keyword, values)) = line.split_once([' ', '\t']) else { continue };
+        let mut words = values.split_ascii_whitespace().map(str::to_owned);
+        match keyword {
+            "nameserver" => dns.nameservers.extend(words.next().filter(|word| is_address(word))),
+            "search" => dns.search = words.collect(),
+            "domain" => dns.search = words.take(1).collect(),
+            "options" => dns.options.extend(words),
             _ => {}
         }
     }
     dns
+}
+
+/// Returns whether a word is an IPv4 address, or an IPv6 address with or without a scope.
+fn is_address(word: &str) -> bool {
+    let (address, scope) = word.split_once('%').unwrap_or((word, "-"));
+    let is_v4 = |text: &str| text.parse::<Ipv4Addr>().is_ok();
+    is_v4(word) || (!scope.is_empty() && address.parse::<Ipv6Addr>().is_ok())
 }
 
 #[cfg(test)]
@@ -69,6 +85,11 @@ mod tests {
         assert_eq!(dns.nameservers, ["192.0.2.1", "2001:db8::1%eth0"]);
         assert_eq!(dns.search, ["b.example", "c.example"]);
         assert_eq!(dns.options, ["ndots:2", "edns0", "trust-ad"]);
+        let odd = parse(
+            " nameserver 192.0.2.7\nnameservers 192.0.2.8\nnameserver example.com\nnameserver\n\
+             \tsearch x\nnameserver 192.0.2.256\nnameserver fe80::1%\nnameserver ::1\r\n",
+        );
+        assert_eq!((odd.nameservers, odd.search), (vec!["::1".to_owned()], Vec::new()));
         assert_eq!(parse("search a b\ndomain c.example d").search, ["c.example"]);
         assert!(parse("").nameservers.is_empty());
     }

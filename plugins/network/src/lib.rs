@@ -8,6 +8,7 @@ mod dns;
 mod link;
 mod route;
 
+use std::collections::HashMap;
 use std::io;
 
 use nix::sys::socket::SockProtocol;
@@ -23,17 +24,22 @@ use route::{MAX_ROUTES, Route};
 
 struct Network;
 
-/// The bounds of a dump of interfaces or addresses.
-const LIMITS: Limits = Limits { items: usize::MAX, bytes: MAX_DUMP_BYTES };
-/// The most bytes that are received of one dump; a router with a full table has far more.
+/// The bounds of a dump of interfaces or addresses. Hosts of thousands of containers have some MiB.
+const LIMITS: Limits = Limits { items: 100_000, bytes: 128 << 20 };
+/// The most bytes that are received of a dump of routes; a router with a full table has far more.
 const MAX_DUMP_BYTES: usize = 8 << 20;
+/// The most interfaces and addresses in one answer, which must not be longer than 4 MiB.
+const MAX_INTERFACES: usize = 1500;
+const MAX_ADDRESSES: usize = 4000;
 
 /// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Interfaces by index, each with its addresses.
+    /// Interfaces by index, each with its addresses; at most 1,500, and 4,000 addresses.
     interfaces: Vec<Interface>,
+    /// Whether there are more interfaces or addresses; `-i` shows any interface.
+    interfaces_truncated: bool,
     /// Routes of the main table, IPv4 first, then IPv6; at most 5,000.
     routes: Vec<Route>,
     /// Whether there are more routes.
@@ -94,6 +100,7 @@ impl Provider for Network {
         if let Some(name) = selection.interface {
             answer.keep(&name)?;
         }
+        answer.finish();
         Reply::json(&answer)
     }
 }
@@ -101,20 +108,20 @@ impl Provider for Network {
 impl Answer {
     fn collect() -> io::Result<Self> {
         let mut netlink = Netlink::open(SockProtocol::NetlinkRoute)?;
-        let mut interfaces = link::read(&mut netlink)?;
-        for (index, address) in address::read(&mut netlink)? {
-            if let Some(interface) =
-                interfaces.iter_mut().find(|interface| interface.index == index)
-            {
-                interface.addresses.push(address);
+        let links = link::read(&mut netlink)?;
+        let addresses = address::read(&mut netlink)?;
+        let interfaces_truncated = links.truncated || addresses.truncated;
+        let mut interfaces = links.items;
+        let places: HashMap<u32, usize> =
+            interfaces.iter().enumerate().map(|(place, link)| (link.index, place)).collect();
+        for (index, address) in addresses.items {
+            if let Some(place) = places.get(&index) {
+                interfaces[*place].addresses.push(address);
             }
         }
-        let name = |index: u32| {
-            interfaces
-                .iter()
-                .find(|interface| interface.index == index)
-                .map(|interface| interface.name.clone())
-        };
+        let name = |index: u32| places.get(&index).map(|place| interfaces[*place].name.clone());
+        let masters: Vec<Option<String>> =
+            interfaces.iter().map(|interface| name(interface.master_index?)).collect();
         let mut routes = Vec::new();
         let mut routes_truncated = false;
         for family in [2, 10] {
@@ -125,8 +132,31 @@ impl Answer {
         }
         routes_truncated |= routes.len() > MAX_ROUTES;
         let default_gateways = gateways(&routes);
-        routes.truncate(MAX_ROUTES);
-        Ok(Self { interfaces, routes, routes_truncated, default_gateways, dns: Dns::read() })
+        for (interface, master) in interfaces.iter_mut().zip(masters) {
+            interface.master = master;
+        }
+        Ok(Self {
+            interfaces,
+            interfaces_truncated,
+            routes,
+            routes_truncated,
+            default_gateways,
+            dns: Dns::read(),
+        })
+    }
+
+    /// Cuts the lists, and completes the interfaces that are left.
+    fn finish(&mut self) {
+        self.routes.truncate(MAX_ROUTES);
+        self.interfaces_truncated |= self.interfaces.len() > MAX_INTERFACES;
+        self.interfaces.truncate(MAX_INTERFACES);
+        let mut room = MAX_ADDRESSES;
+        for interface in &mut self.interfaces {
+            self.interfaces_truncated |= interface.addresses.len() > room;
+            interface.addresses.truncate(room);
+            room -= interface.addresses.len();
+            interface.read_sysfs();
+        }
     }
 
     /// Keeps only what belongs to one interface.

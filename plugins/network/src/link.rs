@@ -6,7 +6,7 @@ use std::path::Path;
 
 use readers::file;
 use readers::integer::{ne_u16, ne_u32, ne_u64};
-use readers::netlink::{Netlink, Request, attributes};
+use readers::netlink::{Dump, Netlink, Request, attributes};
 use readers::text::until_nul;
 use serde::Serialize;
 
@@ -53,7 +53,8 @@ pub(crate) struct Interface {
     speed_mbps: Option<u32>,
     /// The duplex mode: `full` or `half`; null without a link, or if the driver does not report it.
     duplex: Option<String>,
-    /// Flags as ip(8) names them: `BROADCAST`, `UP`, `LOWER_UP`, …
+    /// Flags as ip(8) names them: `BROADCAST`, `UP`, `LOWER_UP`, …; and `RUNNING`, of an interface
+    /// with a carrier that is ready for use.
     flags: Vec<&'static str>,
     /// Traffic counters; null if the kernel does not count.
     statistics: Option<Statistics>,
@@ -112,26 +113,27 @@ const FLAGS: [&str; 19] = [
     "ECHO",
 ];
 
+const RUNNING: u32 = 1 << 6;
+/// There is a carrier.
+const LOWER_UP: u32 = 1 << 16;
+
 const OPERSTATES: [&str; 7] =
     ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
-/// Reads the interfaces in the kernel's order: by index.
-pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
-    let mut interfaces = netlink.dump(REQUEST, LIMITS, parse)?.items;
-    let names: Vec<(u32, String)> =
-        interfaces.iter().map(|interface| (interface.index, interface.name.clone())).collect();
-    for interface in &mut interfaces {
-        let master = interface.master_index;
-        interface.master =
-            names.iter().find(|(index, _)| Some(*index) == master).map(|(_, name)| name.clone());
-        interface.read_sysfs();
-    }
-    Ok(interfaces)
+/// Reads the interfaces in the kernel's order: by index. Their masters, and the values that only
+/// sysfs has, are still to be read.
+pub(crate) fn read(netlink: &mut Netlink) -> io::Result<Dump<Interface>> {
+    netlink.dump(REQUEST, LIMITS, parse)
 }
 
 fn parse(message: &[u8]) -> Option<Interface> {
     let hardware = ne_u16(message, 2)?;
-    let flags = ne_u32(message, 8)?;
+    let mut flags = ne_u32(message, 8)?;
+    if flags & LOWER_UP == 0 {
+        // Where a driver has no operational state, the kernel assumes that it runs (the kernel's
+        // Documentation/networking/operstates.rst).
+        flags &= !RUNNING;
+    }
     let mut interface = Interface {
         name: String::new(),
         index: ne_u32(message, 4)?,
@@ -199,7 +201,7 @@ impl Interface {
     }
 
     /// Reads speed and duplex from sysfs, which has them only for interfaces that are up.
-    fn read_sysfs(&mut self) {
+    pub(crate) fn read_sysfs(&mut self) {
         // The kernel rejects `/` and `..` in names, so a name is a file name. Loopback has neither
         // value.
         if self.kind == "loopback" {

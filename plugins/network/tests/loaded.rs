@@ -52,6 +52,10 @@ fn compare(provider: &LoadedProvider) -> Option<Value> {
             assert_eq!(interface["mac"], link["address"]);
         }
         assert_eq!(interface["operstate"], lower(&link["operstate"]), "{name}");
+        if list(&interface["flags"]).contains(&"RUNNING".into()) {
+            assert!(list(&interface["flags"]).contains(&"LOWER_UP".into()), "{name}");
+            assert!(!list(&link["flags"]).contains(&"NO-CARRIER".into()), "{name}");
+        }
         let flags: Vec<&Value> =
             list(&link["flags"]).iter().filter(|flag| *flag != "NO-CARRIER").collect();
         let ours: Vec<&Value> =

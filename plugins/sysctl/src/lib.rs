@@ -5,6 +5,7 @@
 
 mod configured;
 mod name;
+mod pattern;
 mod queue;
 mod running;
 
@@ -27,8 +28,8 @@ const MAX_NAMES: usize = 1000;
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
-    /// Values by name, as the kernel writes them without the last line end: up to 4,096 bytes each,
-    /// up to 10,000 keys.
+    /// Values by name, as the kernel writes them without the last line end: up to 65,536 bytes
+    /// each, up to 10,000 keys.
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     values: Values,
     /// The number of keys in `values`.
@@ -37,10 +38,15 @@ struct Answer {
     unreadable: usize,
     /// Requested names that are not keys of this kernel.
     missing: Vec<String>,
-    /// Whether there are more than 10,000 keys; the rest is left out.
+    /// Whether there are more than 10,000 keys. Keys of single interfaces and processors are left
+    /// out then, by the order of their names.
     truncated: bool,
+    /// The keys whose value is longer; `values` has its beginning.
+    truncated_values: Vec<String>,
     /// The configuration of the requested keys, sorted by name.
     configured: Vec<Entry>,
+    /// Whether there are more than 5,000 configured keys; the rest is left out.
+    configured_truncated: bool,
 }
 
 impl Provider for Sysctl {
@@ -100,12 +106,14 @@ impl Answer {
             // A key may be below two of the names.
             running.values.0.sort_unstable();
             running.values.0.dedup_by(|a, b| a.0 == b.0);
+            running.cut_values.sort_unstable();
+            running.cut_values.dedup();
         }
         let is_below = |key: &str, path: &String| {
             key.strip_prefix(path.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let configured = configured::read(root, |key| {
+        let (configured, configured_truncated) = configured::read(root, |key| {
             paths.is_empty() || paths.iter().any(|path| is_below(key, path))
         });
         Self {
@@ -114,7 +122,9 @@ impl Answer {
             unreadable: running.unreadable,
             missing,
             truncated: running.is_cut,
+            truncated_values: running.cut_values,
             configured,
+            configured_truncated,
         }
     }
 }

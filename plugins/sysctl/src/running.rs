@@ -5,8 +5,8 @@
 //! here, beyond the bar of 10 ms in BENCHMARKS.md; with two, 6 to 7 ms.
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread;
 
@@ -20,12 +20,14 @@ use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::name;
-use crate::queue::Queue;
+use crate::queue::{Content, Queue};
 
 /// The most keys in one answer. Each network interface has about a hundred.
 pub(crate) const MAX_KEYS: usize = 10_000;
-/// The most bytes of a value in the answer.
-const MAX_VALUE: usize = 4096;
+/// The most bytes of a value in the answer: net.ipv4.ip_local_reserved_ports may have that many.
+const MAX_VALUE: usize = 64 << 10;
+/// The size of the first read: all of most values.
+const FIRST_READ: usize = 4096;
 /// How deep folders are read; the deepest key is six folders down.
 const MAX_DEPTH: usize = 16;
 /// Reading this file makes the kernel count again, on every processor; it has no content.
@@ -43,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) values: Values,
     pub(crate) unreadable: usize,
     pub(crate) is_cut: bool,
+    /// The keys whose value was cut.
+    pub(crate) cut_values: Vec<String>,
 }
 
 /// Names and values: a map in JSON.
@@ -57,7 +61,8 @@ impl Serialize for Values {
 
 /// The outcome of reading one key.
 enum Look {
-    Value(String),
+    /// The value, and whether it was cut.
+    Value(String, bool),
     /// Its permissions or its kind forbid reading it.
     Unreadable,
     /// There is no such key.
@@ -86,7 +91,12 @@ impl Running {
     /// Adds the outcome of reading a key. Returns whether the key exists.
     fn take(&mut self, look: Look, path: &str) -> bool {
         match look {
-            Look::Value(value) => self.values.0.push((name::from_path(path), value)),
+            Look::Value(value, is_cut) => {
+                if is_cut {
+                    self.cut_values.push(name::from_path(path));
+                }
+                self.values.0.push((name::from_path(path), value));
+            }
             Look::Unreadable => self.unreadable += 1,
             Look::Missing => return false,
         }
@@ -96,12 +106,15 @@ impl Running {
     /// Reads all keys of a folder and of the folders below it. The second thread has ended when
     /// this returns.
     fn read(&mut self, root: &Path, path: &str) {
-        let queue = Queue::new(path.to_owned(), self.values.0.len());
+        let queue = Queue::new(path.to_owned(), self.values.0.len(), MAX_KEYS);
         let work = || {
             let mut part = Self::default();
-            while let Some((path, depth)) = queue.next() {
-                part.read_folder(root, &path, depth, &queue);
-                queue.done();
+            while let Some(content) = queue.next(|path, depth| part.list(root, path, depth)) {
+                // Each key is opened from its folder: the way from / would take most of the time.
+                for key in &content.keys {
+                    let path = join(&content.path, key);
+                    part.take(look(&content.folder, key.as_str(), &path), &path);
+                }
             }
             part
         };
@@ -120,20 +133,22 @@ impl Running {
         for part in parts.into_iter().flatten() {
             self.values.0.extend(part.values.0);
             self.unreadable += part.unreadable;
-            self.is_cut |= part.is_cut;
+            self.cut_values.extend(part.cut_values);
         }
+        self.is_cut |= queue.is_cut();
         self.values.0.sort_unstable();
+        self.cut_values.sort_unstable();
     }
 
-    /// Reads the keys of a folder, after queueing the folders in it.
-    fn read_folder(&mut self, root: &Path, path: &str, depth: usize, queue: &Queue) {
+    /// Lists a folder. `None`: it is left out, or can't be read.
+    fn list(&mut self, root: &Path, path: &str, depth: usize) -> Option<Content<Dir>> {
         if depth > MAX_DEPTH || path == OTHER_FILE_SYSTEM {
-            return;
+            return None;
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let Ok(mut folder) = Dir::openat(AT_FDCWD, &root.join(path), flags, Mode::empty()) else {
             self.unreadable += 1;
-            return;
+            return None;
         };
         let (mut keys, mut folders) = (Vec::new(), Vec::new());
         for entry in folder.iter().flatten() {
@@ -147,13 +162,7 @@ impl Running {
                 Ok(name) => keys.push(name.to_owned()),
             }
         }
-        let room = queue.add(folders, keys.len(), MAX_KEYS);
-        self.is_cut |= room < keys.len();
-        // Each key is opened from its folder: the way from / would take most of the time.
-        for key in &keys[..room] {
-            let path = join(path, key);
-            self.take(look(&folder, key.as_str(), &path), &path);
-        }
+        Some(Content { folder, path: path.to_owned(), keys, folders })
     }
 }
 
@@ -174,11 +183,11 @@ fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { [folder, "/", name].concat() }
 }
 
-/// Returns the value of one key; `None` if there is no such key or it cannot be read.
+/// Returns the value of one key; `None` if there is no such key or it cannot be read whole.
 pub(crate) fn value(root: &Path, path: &str) -> Option<String> {
     match look(AT_FDCWD, root.join(path).as_path(), path) {
-        Look::Value(value) => Some(value),
-        Look::Unreadable | Look::Missing => None,
+        Look::Value(value, false) => Some(value),
+        Look::Value(_, true) | Look::Unreadable | Look::Missing => None,
     }
 }
 
@@ -187,19 +196,27 @@ fn look(at: impl AsFd, name: &(impl NixPath + ?Sized), path: &str) -> Look {
     if path == SIDE_EFFECT || SECRETS.contains(&last) || path.starts_with(OTHER_FILE_SYSTEM) {
         return Look::Unreadable;
     }
-    let mut bytes = [0; MAX_VALUE];
+    let mut first = [0; FIRST_READ];
     let file = match openat(at, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::ENOENT) => return Look::Missing,
         Err(_) => return Look::Unreadable,
     };
-    match File::from(file).read(&mut bytes) {
-        Ok(length) => {
-            let text = String::from_utf8_lossy(&bytes[..length]);
-            Look::Value(text.trim_end_matches('\n').to_owned())
+    let file = File::from(file);
+    match file.read_at(&mut first, 0) {
+        Ok(length) if length < FIRST_READ => of_bytes(&first[..length], false),
+        // Some values can only be read at once: the kernel writes nothing after the first read.
+        Ok(_) => {
+            let mut bytes = vec![0; MAX_VALUE + 1];
+            let length = file.read_at(&mut bytes, 0).unwrap_or_default();
+            of_bytes(&bytes[..length.min(MAX_VALUE)], length > MAX_VALUE)
         }
         Err(_) => Look::Unreadable,
     }
+}
+
+fn of_bytes(bytes: &[u8], is_cut: bool) -> Look {
+    Look::Value(String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned(), is_cut)
 }
 
 #[cfg(test)]

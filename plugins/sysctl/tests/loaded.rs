@@ -5,6 +5,8 @@
 use std::process::Command;
 
 use plugin_api::testing::{call, load};
+use serde_json::Value;
+use test_support::needs_root;
 
 /// What sysctl prints on standard output; none where it is not installed.
 fn sysctl(args: &[&str]) -> Option<String> {
@@ -89,6 +91,47 @@ fn all_values_match_those_of_sysctl() {
         "{extra:?}"
     );
     println!("{same} values are the same");
+}
+
+/// Runs in a network namespace of its own.
+#[test]
+fn keys_of_the_system_stay_where_there_are_more_than_an_answer_takes() {
+    let name = "keys_of_the_system_stay_where_there_are_more_than_an_answer_takes";
+    if std::env::var_os("GETINFO_SYSCTL_INSIDE").is_none() {
+        if !needs_root(name) {
+            return;
+        }
+        // A mounted /proc shows the namespace of the process that looks.
+        let script = "seq 1 100 | sed 's/.*/link add x& type veth peer name y&/' | ip -batch - && \
+                      exec \"$0\" --exact $1 --nocapture";
+        let output = Command::new("unshare")
+            .args(["-n", "sh", "-c", script])
+            .arg(std::env::current_exe().unwrap())
+            .arg(name)
+            .env("GETINFO_SYSCTL_INSIDE", "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let Some(provider) = load("getinfo-sysctl") else { return };
+    let first = call(&provider, "").unwrap();
+    assert_eq!((&first["truncated"], &first["count"]), (&true.into(), &10_000.into()));
+    let names = |answer: &Value| -> Vec<String> {
+        answer["values"].as_object().unwrap().keys().cloned().collect()
+    };
+    for folder in ["kernel", "vm", "fs", "net.core", "net.ipv4.conf.all", "net.ipv6.conf.default"] {
+        let whole = call(&provider, &format!("{folder}.")).unwrap();
+        assert_eq!(whole["truncated"], false);
+        for key in names(&whole).iter().filter(|key| !key.contains("sched_domain")) {
+            assert!(!first["values"][key].is_null(), "{key}");
+        }
+    }
+    let wanted = names(&first);
+    for _ in 0..3 {
+        assert_eq!(names(&call(&provider, "").unwrap()), wanted);
+    }
+    assert!(!first["values"]["net.ipv4.conf.x1.forwarding"].is_null());
 }
 
 #[test]
