@@ -1,30 +1,8 @@
 //! `getinfo.network` where there is more, or something else, than a program expects.
-#![expect(clippy::disallowed_methods, reason = "each test runs itself in a namespace")]
-#![expect(clippy::unwrap_used, reason = "test helpers, outside of test functions")]
-
-use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::{Value, json};
-use test_support::{Scratch, in_mount_namespace, needs_root};
-
-/// Returns whether this is the run inside; else runs the test again after these words.
-fn is_inside(test: &str, words: &[String]) -> bool {
-    if std::env::var_os("GETINFO_NETWORK_INSIDE").is_some() {
-        return true;
-    }
-    if needs_root(test) {
-        let output = Command::new(&words[0])
-            .args(&words[1..])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture"])
-            .env("GETINFO_NETWORK_INSIDE", "1")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-    false
-}
+use test_support::{Scratch, in_mount_namespace, is_inside};
 
 #[test]
 fn more_interfaces_than_an_answer_takes_are_cut_and_each_is_found() {

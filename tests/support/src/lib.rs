@@ -16,7 +16,7 @@ pub use command::output;
 pub use corpus::check_corpus;
 pub use dead_share::DeadShare;
 pub use fuse::HangingMount;
-pub use namespace::{NetworkPair, in_mount_namespace, needs_root, run};
+pub use namespace::{NetworkPair, in_mount_namespace, is_inside, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, process, processes, processes_with};

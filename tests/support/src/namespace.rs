@@ -25,6 +25,31 @@ pub fn in_mount_namespace(binds: &[(&Path, &str)]) -> Vec<String> {
         .to_vec()
 }
 
+/// Returns whether the calling test runs after these words already, in the namespaces that they
+/// make. If not, runs it so and waits for its success; without root, prints that it is skipped.
+///
+/// # Panics
+/// When the test fails there.
+#[expect(clippy::disallowed_methods, reason = "a test runs itself in a namespace")]
+pub fn is_inside(test: &str, words: &[String]) -> bool {
+    const INSIDE: &str = "TEST_RUNS_INSIDE";
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
+        return true;
+    }
+    if needs_root(test) {
+        let own = std::env::current_exe().expect("a test knows its own path");
+        let output = Command::new(&words[0])
+            .args(&words[1..])
+            .arg(own)
+            .args(["--exact", test, "--nocapture"])
+            .env(INSIDE, test)
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", words[0]));
+        assert!(output.status.success(), "{output:?}");
+    }
+    false
+}
+
 /// Runs a command and waits for its success.
 ///
 /// # Panics
