@@ -153,7 +153,8 @@ impl Answer {
             threads: (!numbers.is_empty()).then_some(numbers.len()),
             smt_active: line("smt/active").map(|active| active == "1"),
             online,
-            offline: line("offline"),
+            // The kernel's own list of this name has processors that aren't there, too.
+            offline: line("present").and_then(|present| offline(&present, &numbers)),
             present: line("present"),
             possible: line("possible"),
             isolated: line("isolated"),
@@ -172,6 +173,14 @@ impl Answer {
     }
 }
 
+/// Returns the processors of a list that aren't online; `None` if there are none, or if it is
+/// unknown which are online.
+fn offline(present: &str, online: &[u32]) -> Option<String> {
+    let mut present = cpu_list::parse(present).filter(|_| !online.is_empty())?;
+    present.retain(|cpu| !online.contains(cpu));
+    (!present.is_empty()).then(|| cpu_list::write(&present))
+}
+
 export_provider!(Cpu);
 
 #[cfg(test)]
@@ -179,6 +188,18 @@ mod tests {
     use super::*;
 
     plugin_api::testing::schema_test!(Answer);
+
+    #[test]
+    fn processors_that_are_absent_are_not_offline() {
+        for (present, online, want) in [
+            ("0-7", &[0, 1, 4, 6][..], Some("2-3,5,7")),
+            ("0-1", &[0, 1], None),
+            ("0-1", &[], None),
+            ("", &[0], None),
+        ] {
+            assert_eq!(offline(present, online).as_deref(), want, "{present}");
+        }
+    }
 
     #[test]
     fn a_system_without_proc_and_sys_has_an_answer() {

@@ -65,15 +65,15 @@ pub(crate) fn parse(cpuinfo: &str) -> Model {
                 model.bugs = words();
                 continue;
             }
-            "cpu MHz" | "clock" if model.current_hz.is_none() => {
+            "cpu MHz" | "CPU MHz" | "clock" if model.current_hz.is_none() => {
                 model.current_hz = hertz(value.trim_end_matches("MHz"));
                 continue;
             }
             "vendor_id" => &mut model.vendor,
-            "model name" | "cpu" | "uarch" | "cpu model" => &mut model.name,
-            "cpu family" | "CPU architecture" => &mut model.family,
+            "model name" | "Model Name" | "cpu" | "uarch" | "cpu model" => &mut model.name,
+            "cpu family" | "CPU Family" | "CPU architecture" => &mut model.family,
             "model" | "CPU part" => &mut model.number,
-            "stepping" | "CPU revision" => &mut model.stepping,
+            "stepping" | "CPU revision" | "CPU Revision" => &mut model.stepping,
             "microcode" => &mut model.microcode,
             "CPU implementer" => &mut implementer,
             _ => continue,
@@ -133,6 +133,16 @@ mod tests {
         let riscv =
             parse("processor\t: 0\nisa\t\t: rv64imafdc\nmmu\t\t: sv39\nuarch\t\t: sifive,u74-mc\n");
         assert_eq!(riscv.name.as_deref(), Some("sifive,u74-mc"));
+        let loongarch = parse(
+            "system type\t\t: generic-loongson-machine\n\nprocessor\t\t: 0\nCPU Family\t\t: Loongson-64bit\n\
+             Model Name\t\t: Loongson-3A5000\nCPU Revision\t\t: 0x11\nCPU MHz\t\t\t: 2500.00\n\
+             Features\t\t: cpucfg lam ual fpu lsx\n",
+        );
+        assert_eq!(
+            (loongarch.name.as_deref(), loongarch.family.as_deref(), loongarch.stepping.as_deref()),
+            (Some("Loongson-3A5000"), Some("Loongson-64bit"), Some("0x11"))
+        );
+        assert_eq!((loongarch.flags.len(), loongarch.current_hz), (5, Some(2_500_000_000)));
         for text in [
             "",
             "\n:\n",

@@ -46,7 +46,7 @@ pub(crate) struct Device {
     pub(crate) slaves: Vec<String>,
     /// The file behind a loop device.
     pub(crate) backing_file: Option<String>,
-    /// Size in bytes.
+    /// Size in bytes; null if there is no medium, file or server behind the device.
     pub(crate) size_bytes: Option<u64>,
     /// The vendor; some virtual devices have a number. This and the next four fields are null for
     /// partitions.
@@ -88,9 +88,11 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Returns whether a loop device has no file: most systems have eight or more of them.
-    pub(crate) fn is_empty_loop(root: &Path, name: &str) -> bool {
-        name.starts_with("loop") && file::number(&folder_of(root, name).join("size")) == Some(0)
+    /// Returns whether a loop device has no file, or a network block device no server: most systems
+    /// have eight or more of either.
+    pub(crate) fn is_unused(root: &Path, name: &str) -> bool {
+        let is_such = ["loop", "nbd"].iter().any(|kind| name.starts_with(kind));
+        is_such && file::number(&folder_of(root, name).join("size")) == Some(0)
     }
 
     pub(crate) fn read(root: &Path, name: &str, mounted: &Mounted) -> Self {
@@ -114,16 +116,17 @@ impl Device {
             if is_partition { Identity::default() } else { Identity::read(&disk, &udev) };
         let mapped = file::line(&folder.join("dm/name"));
         // `DEVNAME` has a slash where the kernel's name has `!`.
-        let node = format!("/dev/{}", value("DEVNAME").unwrap_or(name));
+        let node =
+            format!("/dev/{}", value("DEVNAME").map_or_else(|| given_name(name), str::to_owned));
         let path = mapped.map_or_else(|| node.clone(), |name| format!("/dev/mapper/{name}"));
         let paths = [node, path.clone()];
         let (mountpoints, mounted_as) = mounted.of(device.as_deref().unwrap_or_default(), &paths);
         Self {
             kind: kind(&folder, name, is_partition),
-            holders: folder::names(&folder.join("holders"), MAX_RELATED),
-            slaves: folder::names(&folder.join("slaves"), MAX_RELATED),
+            holders: related(&folder.join("holders")),
+            slaves: related(&folder.join("slaves")),
             backing_file: file::line(&folder.join("loop/backing_file")),
-            size_bytes: bytes(folder.join("size")),
+            size_bytes: bytes(folder.join("size")).filter(|size| *size > 0),
             partition: value("PARTN").and_then(|number| number.parse().ok()),
             start_bytes: bytes(folder.join("start")).filter(|_| is_partition),
             partition_uuid: udev.get("ID_PART_ENTRY_UUID"),
@@ -146,10 +149,10 @@ impl Device {
             mountpoints,
             swap: mounted.is_swap(&paths),
             io: file::text(&folder.join("stat")).and_then(|text| io::parse(&text)),
-            name: name.replace('!', "/"),
+            name: given_name(name),
             path,
             device,
-            parent,
+            parent: parent.as_deref().map(given_name),
         }
     }
 }
@@ -183,6 +186,16 @@ impl Identity {
             firmware: own("device/firmware_rev").or_else(|| own("device/rev")),
         }
     }
+}
+
+/// Returns the name of a device whose folder in sysfs is named so: with `/` where sysfs has `!`.
+fn given_name(name: &str) -> String {
+    name.replace('!', "/")
+}
+
+/// Returns the names of the devices in a folder of links, sorted.
+fn related(folder: &Path) -> Vec<String> {
+    folder::names(folder, MAX_RELATED).iter().map(|name| given_name(name)).collect()
 }
 
 fn folder_of(root: &Path, name: &str) -> PathBuf {

@@ -51,7 +51,7 @@ impl Provider for Disks {
         )
         .options(&OPTIONS)
         .output_schema(include_str!("../schema.json"))
-        .example("", "all block devices except empty loop devices")
+        .example("", "all block devices except unused loop and network block devices")
         .example("-a", "all block devices")
     }
 
@@ -71,9 +71,11 @@ impl Provider for Disks {
 }
 
 const OPTIONS: Options<Selection> = Options::new(&[
-    Opt::flag("-a", "also list loop devices without a file", |selection| {
-        selection.with_empty = true
-    }),
+    Opt::flag(
+        "-a",
+        "also list loop devices without a file, and network block devices without a server",
+        |selection| selection.with_empty = true,
+    ),
     Opt::value(
         "-d NAME",
         "show this device only, by its name or its path below /dev",
@@ -107,7 +109,7 @@ fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
             }
         }
         None if with_empty => {}
-        None => names.retain(|name| !Device::is_empty_loop(root, name)),
+        None => names.retain(|name| !Device::is_unused(root, name)),
     }
     names.iter().take(MAX_DEVICES).map(|name| Device::read(root, name, &mounted)).collect()
 }

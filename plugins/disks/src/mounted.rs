@@ -16,10 +16,12 @@ impl Mounted {
     pub(crate) fn read(root: &Path) -> Self {
         let swaps = file::text(&root.join("proc/swaps")).unwrap_or_default();
         // The first line names the columns.
-        let path = |line: &str| line.split_ascii_whitespace().next().map(octal_text);
+        let path = |line: &str| {
+            line.split([' ', '\t']).next().filter(|path| !path.is_empty()).map(octal_text)
+        };
         Self {
             mounts: mountinfo::read(&root.join("proc/self/mountinfo")).unwrap_or_default(),
-            swaps: swaps.lines().skip(1).filter_map(path).collect(),
+            swaps: swaps.split('\n').skip(1).filter_map(path).collect(),
         }
     }
 

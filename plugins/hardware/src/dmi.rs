@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use readers::file;
+use readers::{file, utc};
 use serde::Serialize;
 
 /// The `system` object of the answer.
@@ -73,7 +73,8 @@ pub(crate) struct Bios {
     pub(crate) version: Option<String>,
     /// The release number, `2.17`.
     pub(crate) release: Option<String>,
-    /// The release date, `2023-11-30`; as the firmware writes it if that is not an SMBIOS date.
+    /// The release date, `2023-11-30`; as the firmware writes it if that is not an SMBIOS date, null
+    /// if there is no such day.
     pub(crate) date: Option<String>,
     /// Whether the system was booted by UEFI (/sys/firmware/efi); null without /sys/firmware.
     pub(crate) uefi: Option<bool>,
@@ -162,26 +163,29 @@ pub(crate) fn read(root: &Path) -> (System, Board, Chassis, Bios) {
         vendor: line("bios_vendor"),
         version: line("bios_version"),
         release: line("bios_release"),
-        date: line("bios_date").map(iso_date),
+        date: line("bios_date").and_then(iso_date),
         uefi: firmware.exists().then(|| firmware.join("efi").exists()),
     };
     (system, board, chassis, bios)
 }
 
-/// Converts `11/30/2023`; a year of two digits means 19xx (SMBIOS 3.7, 7.1).
-fn iso_date(date: String) -> String {
+/// Converts `11/30/2023`; a year of two digits means 19xx (SMBIOS 3.7, 7.1). `None` for a day that
+/// doesn't exist.
+fn iso_date(date: String) -> Option<String> {
     let parts: Vec<&str> = date.split('/').collect();
     let is_digits =
         |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
-    match parts.as_slice() {
+    let iso = match parts.as_slice() {
         [month, day, year] if is_digits(month, 2) && is_digits(day, 2) && is_digits(year, 4) => {
             format!("{year}-{month}-{day}")
         }
         [month, day, year] if is_digits(month, 2) && is_digits(day, 2) && is_digits(year, 2) => {
             format!("19{year}-{month}-{day}")
         }
-        _ => date,
-    }
+        _ if date.len() == 10 && date.as_bytes()[4] == b'-' => date,
+        _ => return Some(date),
+    };
+    utc::begins_with_date(&iso).then_some(iso)
 }
 
 #[cfg(test)]
@@ -191,14 +195,17 @@ mod tests {
     #[test]
     fn dates_are_converted() {
         for (date, want) in [
-            ("11/30/2023", "2023-11-30"),
-            ("04/01/14", "1914-04-01"),
-            ("1/2/2023", "1/2/2023"),
-            ("2023-11-30", "2023-11-30"),
-            ("", ""),
-            ("aa/bb/cccc", "aa/bb/cccc"),
+            ("11/30/2023", Some("2023-11-30")),
+            ("04/01/14", Some("1914-04-01")),
+            ("1/2/2023", Some("1/2/2023")),
+            ("2023-11-30", Some("2023-11-30")),
+            ("", Some("")),
+            ("aa/bb/cccc", Some("aa/bb/cccc")),
+            ("13/45/2099", None),
+            ("02/31/2030", None),
+            ("2030-02-31", None),
         ] {
-            assert_eq!(iso_date(date.to_owned()), want);
+            assert_eq!(iso_date(date.to_owned()).as_deref(), want, "{date}");
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use readers::{file, folder};
+use readers::file::MAX_TEXT_BYTES;
+use readers::{folder, regular};
 use serde::Serialize;
 
 const FILE: &str = "etc/security/limits.conf";
@@ -42,7 +43,7 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
     let files = [FILE.to_owned()].into_iter().chain(more.map(|name| format!("{FOLDER}/{name}")));
     let mut entries = Vec::new();
     for path in files {
-        let text = file::text(&root.join(&path)).unwrap_or_default();
+        let text = regular::text(&root.join(&path), MAX_TEXT_BYTES).unwrap_or_default();
         let name = format!("/{path}");
         let parsed =
             text.lines().enumerate().filter_map(|(index, text)| parse(&name, index + 1, text));
@@ -51,25 +52,20 @@ pub(crate) fn read(root: &Path) -> Vec<Entry> {
     entries
 }
 
-/// Parses `domain type item value`, separated by blanks; `#` begins a comment.
+/// Parses `domain type item value`, separated by blanks; `#` begins a comment. As pam_limits does,
+/// takes the letters after the domain as small ones, and ignores further words.
 fn parse(file: &str, line: usize, text: &str) -> Option<Entry> {
     let text = text.split('#').next().unwrap_or_default();
-    let mut words = text.split_ascii_whitespace().map(str::to_owned);
-    let (domain, kind) = (words.next()?, words.next()?);
-    let (item, value) = (words.next(), words.next());
+    let mut words = text.split_ascii_whitespace();
+    let domain = words.next()?.to_owned();
+    let mut words = words.map(str::to_ascii_lowercase);
+    let (kind, item, value) = (words.next()?, words.next(), words.next());
     let is_entry = match kind.as_str() {
         "soft" | "hard" => value.is_some(),
         "-" => value.is_some() || item.is_none(),
         _ => false,
     };
-    (is_entry && words.next().is_none()).then(|| Entry {
-        file: file.to_owned(),
-        line,
-        domain,
-        kind,
-        item,
-        value,
-    })
+    is_entry.then(|| Entry { file: file.to_owned(), line, domain, kind, item, value })
 }
 
 #[cfg(test)]
@@ -84,7 +80,7 @@ mod tests {
                     bad line here now ok\nftp -\n";
         for (path, text) in [
             ("limits.conf", main),
-            ("limits.d/90-b.conf", "* hard nofile unlimited\n"),
+            ("limits.d/90-b.conf", "* HARD NoFile Unlimited and more words\n"),
             ("limits.d/10-a.conf", "1000:2000 - nproc 5\n"),
             ("limits.d/README", "* hard nofile 1\n"),
         ] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use readers::file;
+use readers::{file, process};
 use serde::Serialize;
 
 /// The most descriptors that are counted; null for a process with more.
@@ -67,7 +67,7 @@ pub(crate) fn read(root: &Path, pid: u32) -> Option<Process> {
         .map(|entries| entries.take(MAX_DESCRIPTORS + 1).count());
     Some(Process {
         pid,
-        name: file::line(&folder.join("comm")),
+        name: process::name(&folder),
         open_files: descriptors.filter(|count| *count <= MAX_DESCRIPTORS),
         limits,
     })

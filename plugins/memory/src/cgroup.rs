@@ -1,7 +1,8 @@
 //! The memory limit of the agent's cgroup (cgroups(7)); in a container, that of all its processes.
-//! A parent's limit applies too, so the lowest one is reported.
+//! A parent's limit applies too, so the lowest one is reported. A cgroup that no mount shows is
+//! unknown, rather than one without a limit.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use readers::mountinfo::{self, Line};
 use readers::{file, text};
@@ -40,11 +41,13 @@ pub(crate) fn read(root: &Path) -> Option<Cgroup> {
     let groups = file::text(&root.join("proc/self/cgroup"))?;
     let mounts = mountinfo::read(&root.join("proc/self/mountinfo")).ok()?;
     let (version, path) = memory_group(&groups)?;
-    let (mount, mount_root) = hierarchy(mounts, version)?;
-    // Without a cgroup namespace, a container's mount shows only the subtree of its own cgroup.
-    let below = Path::new(&path).strip_prefix(&mount_root).unwrap_or(Path::new(""));
+    let (mount, below) = hierarchy(mounts, version, &path)?;
     let top = root.join(mount.trim_start_matches('/'));
     let folder = top.join(below);
+    if !folder.join("cgroup.procs").exists() {
+        // Another mount covers this one.
+        return None;
+    }
     let [limit, swap, used] = FILES[usize::from(version - 1)];
     Some(Cgroup {
         version,
@@ -61,8 +64,7 @@ fn memory_group(groups: &str) -> Option<(u8, String)> {
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':');
         let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        // A cgroup outside the namespace is shown with `..`; nothing there can be read.
-        let path = path.trim_start_matches("/..").to_owned();
+        let path = path.to_owned();
         if controllers.split(',').any(|controller| controller == "memory") {
             return Some((1, path));
         }
@@ -73,14 +75,22 @@ fn memory_group(groups: &str) -> Option<(u8, String)> {
     second
 }
 
-/// Returns where the hierarchy is mounted, and the cgroup that is the root of that mount.
-fn hierarchy(mounts: Vec<Line>, version: u8) -> Option<(String, String)> {
+/// Returns where the hierarchy is mounted, and the path of a cgroup below that mount. Without a
+/// cgroup namespace, a container's mount shows only the subtree of its own cgroup. In one, a mount
+/// made outside begins at a parent of the namespace's root, and a cgroup outside has a path that
+/// begins so: `/..`. `None` if no mount shows the cgroup.
+fn hierarchy(mounts: Vec<Line>, version: u8, path: &str) -> Option<(String, PathBuf)> {
     let is_it = |line: &Line| match version {
         1 => line.kind == "cgroup" && line.super_options.iter().any(|option| option == "memory"),
         _ => line.kind == "cgroup2",
     };
-    let line = mounts.into_iter().find(is_it)?;
-    Some((text::lossy(line.mountpoint), text::lossy(line.root)))
+    if Path::new(path).components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    mounts.into_iter().filter(is_it).find_map(|line| {
+        let below = Path::new(path).strip_prefix(text::lossy(line.root)).ok()?.to_owned();
+        Some((text::lossy(line.mountpoint), below))
+    })
 }
 
 /// Returns the lowest limit from `folder` up to `top`.
@@ -117,6 +127,7 @@ mod tests {
             ("sys/fs/cgroup/system.slice/agent.service/memory.max", "max\n"),
             ("sys/fs/cgroup/system.slice/agent.service/memory.swap.max", "0\n"),
             ("sys/fs/cgroup/system.slice/agent.service/memory.current", "77\n"),
+            ("sys/fs/cgroup/system.slice/agent.service/cgroup.procs", "1\n"),
         ]);
         let found = read(root.path()).unwrap();
         assert_eq!((found.version, found.path.as_str()), (2, "/system.slice/agent.service"));
@@ -135,6 +146,7 @@ mod tests {
                 "32 31 0:29 /docker/1 /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
                      35 31 0:32 /docker/1 /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
             ),
+            ("sys/fs/cgroup/memory/cgroup.procs", "1\n"),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "2048\n"),
             ("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
         ]);
@@ -147,14 +159,45 @@ mod tests {
     }
 
     #[test]
+    fn a_cgroup_that_no_mount_shows_is_unknown() {
+        for (group, mount_root, covered) in [
+            // unshare(1) -C: the mount begins above the namespace.
+            ("/", "/../..", false),
+            // A process from outside entered the namespace.
+            ("/../other", "/", false),
+            ("/other", "/docker/1", false),
+            ("/", "/", true),
+        ] {
+            let mounts = format!("31 23 0:28 {mount_root} /cg rw - cgroup2 none rw\n");
+            let procs = if covered { "elsewhere" } else { "cg/cgroup.procs" };
+            let root = tree(&[
+                ("proc/self/cgroup", &format!("0::{group}\n")),
+                ("proc/self/mountinfo", &mounts),
+                (procs, ""),
+                ("cg/other/cgroup.procs", ""),
+            ]);
+            assert_eq!(read(root.path()), None, "{group} {mount_root}");
+        }
+        let two =
+            "31 23 0:28 /../.. /cg rw - cgroup2 none rw\n32 23 0:28 / /own rw - cgroup2 none rw\n";
+        let root = tree(&[
+            ("proc/self/cgroup", "0::/\n"),
+            ("proc/self/mountinfo", two),
+            ("own/cgroup.procs", ""),
+            ("own/memory.max", "4096\n"),
+        ]);
+        assert_eq!(read(root.path()).unwrap().limit_bytes, Some(4096));
+    }
+
+    #[test]
     fn without_a_hierarchy_there_is_no_cgroup() {
         assert_eq!(read(Path::new("/nonexistent")), None);
         for groups in ["", "0", "0:", "x\n", "1:name=systemd:/\n"] {
             assert_eq!(memory_group(groups), None, "{groups:?}");
         }
-        assert_eq!(memory_group("0::/../../x\n"), Some((2, "/x".to_owned())));
+        assert_eq!(memory_group("0::/../../x\n"), Some((2, "/../../x".to_owned())));
         for mounts in ["", " - ", "1 2 3 4 5 6", "1 2 3 / /x rw - cgroup2"] {
-            assert_eq!(hierarchy(mountinfo::parse(mounts.as_bytes()), 2), None, "{mounts:?}");
+            assert_eq!(hierarchy(mountinfo::parse(mounts.as_bytes()), 2, "/"), None, "{mounts:?}");
         }
     }
 }

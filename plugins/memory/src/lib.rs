@@ -90,7 +90,7 @@ struct Answer {
     hugepages: Hugepages,
     /// Pressure stall information; null if the kernel does not measure it.
     pressure: Option<Pressure>,
-    /// The agent's cgroup; null if there is no memory cgroup.
+    /// The agent's cgroup; null if there is no memory cgroup, or no mount shows it.
     cgroup: Option<Cgroup>,
 }
 

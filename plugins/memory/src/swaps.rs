@@ -26,13 +26,14 @@ pub(crate) struct Swap {
 /// Parses the areas in the kernel's order, by priority. The first line names the columns.
 pub(crate) fn parse(text: &str) -> Vec<Swap> {
     let line = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
+        // The kernel escapes these in a path, but no other white space.
+        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
         let (path, kind) = (octal_text(words.next()?), words.next()?.to_owned());
         let mut bytes = || words.next()?.parse::<u64>().ok()?.checked_mul(1024);
         let (size_bytes, used_bytes) = (bytes()?, bytes()?);
         Some(Swap { path, kind, size_bytes, used_bytes, priority: words.next()?.parse().ok()? })
     };
-    text.lines().skip(1).take(MAX_AREAS).filter_map(line).collect()
+    text.split('\n').skip(1).take(MAX_AREAS).filter_map(line).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use readers::file;
+use readers::{file, regular};
 use serde::Serialize;
 
 /// The `container` object of the answer.
@@ -104,8 +104,8 @@ fn is_pod(root: &Path) -> bool {
     ["run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"]
         .iter()
         .any(|path| root.join(path).exists())
-        || file::line(&root.join("etc/hosts"))
-            .is_some_and(|line| line.starts_with("# Kubernetes-managed"))
+        || regular::text(&root.join("etc/hosts"), MAX_ENVIRON_BYTES)
+            .is_ok_and(|text| text.starts_with("# Kubernetes-managed"))
         || file::text(&root.join("proc/1/cgroup")).is_some_and(|text| text.contains("/kubepods"))
 }
 

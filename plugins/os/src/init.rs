@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use readers::file;
+use readers::process;
 use serde::Serialize;
 
 /// The `init` object of the answer.
@@ -18,7 +18,7 @@ pub(crate) struct Init {
 
 /// Examines the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Init {
-    let process = file::line(&root.join("proc/1/comm"));
+    let process = process::name(&root.join("proc/1")).filter(|name| !name.is_empty());
     let by_folder = [("run/systemd/system", "systemd"), ("run/openrc", "openrc"), ("run/s6", "s6")];
     let manager = match process.as_deref() {
         Some("systemd") => Some("systemd"),

@@ -14,7 +14,7 @@ use std::path::Path;
 use nix::sys::utsname::uname;
 use nix::time::{ClockId, clock_gettime};
 use plugin_api::{Args, Context, Meta, Provider, ProviderError, Reply, export_provider};
-use readers::file;
+use readers::regular;
 use serde::Serialize;
 
 use container::Container;
@@ -23,6 +23,9 @@ use release::Release;
 use virtualization::Virtualization;
 
 struct Os;
+
+/// The most bytes that are read of a file with an id.
+const MAX_ID_FILE: usize = 4096;
 
 /// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
@@ -83,7 +86,8 @@ impl Answer {
 fn machine_id(root: &Path) -> Option<String> {
     ["etc/machine-id", "var/lib/dbus/machine-id"]
         .iter()
-        .find_map(|path| file::line(&root.join(path)))
+        .find_map(|path| regular::text(&root.join(path), MAX_ID_FILE).ok())
+        .map(|text| text.lines().next().unwrap_or_default().trim().to_owned())
         .filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 

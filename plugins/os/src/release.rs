@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use readers::file;
+use readers::{regular, utc};
 use serde::Serialize;
 
 /// The administrator's file comes first, then the distribution's own.
 const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+/// The most bytes that are read of the file.
+const MAX_BYTES: usize = 1 << 20;
 /// The most assignments that are read; os-release(5) defines about thirty.
 const MAX_FIELDS: usize = 200;
 
@@ -52,7 +54,7 @@ pub(crate) struct Release {
     pub(crate) bug_report_url: Option<String>,
     /// The privacy policy (`PRIVACY_POLICY_URL`).
     pub(crate) privacy_policy_url: Option<String>,
-    /// The last day of support (`SUPPORT_END`), `2028-06-30`.
+    /// The last day of support (`SUPPORT_END`), `2028-06-30`; null if that is no date.
     pub(crate) support_end: Option<String>,
     /// The vendor of the distribution (`VENDOR_NAME`).
     pub(crate) vendor_name: Option<String>,
@@ -82,7 +84,8 @@ pub(crate) struct Other {
 
 /// Reads the file of the system whose root folder is `root`.
 pub(crate) fn read(root: &Path) -> Option<Release> {
-    FILES.iter().find_map(|path| file::text(&root.join(path))).map(|text| parse(&text))
+    let read = |path: &&str| regular::text(&root.join(path), MAX_BYTES).ok();
+    FILES.iter().find_map(read).map(|text| parse(&text))
 }
 
 fn parse(text: &str) -> Release {
@@ -130,6 +133,8 @@ fn parse(text: &str) -> Release {
         };
         *field = Some(value).filter(|value| !value.is_empty());
     }
+    release.support_end =
+        release.support_end.filter(|day| day.len() == 10 && utc::begins_with_date(day));
     release.other.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if release.codename.is_none() {
         release.codename = ubuntu_codename;
@@ -216,6 +221,9 @@ mod tests {
     fn lines_that_are_not_assignments_are_skipped() {
         for text in ["", "ID", "=x", "1D=x", "I D=x", "export ID=x", "\u{fffd}=x", "#ID=x"] {
             assert_eq!(parse(text), Release::default(), "{text:?}");
+        }
+        for (day, want) in [("2099-13-45", None), ("2028-06-30", Some("2028-06-30"))] {
+            assert_eq!(parse(&format!("SUPPORT_END={day}")).support_end.as_deref(), want);
         }
         assert_eq!(parse("ID=\"open").id.as_deref(), Some("open"));
         assert_eq!(parse("ID=end\\").id.as_deref(), Some("end"));

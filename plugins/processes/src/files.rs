@@ -81,12 +81,12 @@ fn parse_cmdline(bytes: &[u8]) -> Cmdline {
 fn parse_cgroup(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
-    let line = |wanted: fn(&str) -> bool| text.lines().find(|line| wanted(line));
+    let line = |wanted: fn(&str) -> bool| text.split('\n').find(|line| wanted(line));
     // On a hybrid system the unified hierarchy can contain nothing but its root.
     line(|line| line.starts_with("0::") && line != "0::/")
         .or_else(|| line(|line| line.contains(":name=systemd:")))
         .or_else(|| line(|line| line.starts_with("0::")))
-        .or_else(|| text.lines().next())
+        .or_else(|| text.split('\n').next())
         .and_then(path)
 }
 

@@ -4,6 +4,7 @@
 //! processes. Counts all processes by their stat files; reads the other files only for the
 //! processes in the reply.
 
+mod exe;
 mod files;
 mod selection;
 mod stat;
@@ -30,8 +31,6 @@ const MAX_LISTED: usize = 10_000;
 const KERNEL_THREAD: u64 = 0x0020_0000;
 /// The major numbers of pseudo-terminals (the kernel's Documentation/admin-guide/devices.txt).
 const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
-/// The suffix of /proc/PID/exe if the program's file was deleted.
-const DELETED: &str = " (deleted)";
 
 /// The reply. Its field names are stable: fields may be added, but never change.
 #[derive(Serialize)]
@@ -265,9 +264,7 @@ impl Host {
         } else {
             ids.or_else(|| files::ids(pid))
         };
-        let exe = if kernel_thread { None } else { fs::read_link(format!("/proc/{pid}/exe")).ok() };
-        let exe = exe.map(|path| path.to_string_lossy().into_owned());
-        let exe_deleted = exe.as_ref().is_some_and(|path| path.ends_with(DELETED));
+        let (exe, exe_deleted) = if kernel_thread { None } else { exe::of(pid) }.unzip();
         let cmdline = match cmdline {
             Some(cmdline) => cmdline,
             None if kernel_thread => Cmdline::default(),
@@ -284,8 +281,8 @@ impl Host {
             name: String::from_utf8_lossy(&stat.name).into_owned(),
             cmdline: cmdline.words,
             cmdline_truncated: cmdline.truncated,
-            exe: exe.map(|path| path.strip_suffix(DELETED).unwrap_or(&path).to_owned()),
-            exe_deleted,
+            exe,
+            exe_deleted: exe_deleted.unwrap_or(false),
             state: state_name(stat.state),
             kernel_thread,
             user: ids.and_then(|ids| self.user(ids.uid)),

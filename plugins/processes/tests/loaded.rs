@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
+use test_support::Scratch;
 
 /// A child that is ended with its test.
 struct Running(Child);
@@ -83,6 +84,47 @@ fn children_are_as_they_were_started() {
         [u64::from(pid)]
     );
     assert!(pids(&call(&provider, &format!("-p {pid} -u 4000000001")).unwrap()).is_empty());
+}
+
+#[test]
+fn a_program_may_be_named_as_a_deleted_one() {
+    let Some(provider) = load("getinfo-processes") else { return };
+    let scratch = Scratch::new("processes-deleted");
+    let start = |name: &str| {
+        let path = scratch.file(name);
+        std::fs::copy("/bin/bash", &path).unwrap();
+        (running(Command::new(&path).args(["-c", "echo; read x; exit"])), path)
+    };
+    let (named, gone, replaced) = (start("tool (deleted)"), start("gone"), start("replaced"));
+    std::fs::remove_file(&gone.1).unwrap();
+    std::fs::remove_file(&replaced.1).unwrap();
+    std::fs::write(&replaced.1, "another").unwrap();
+    std::fs::write(scratch.file("replaced (deleted)"), "a third").unwrap();
+    for ((child, path), is_deleted) in [(named, false), (gone, true), (replaced, true)] {
+        let answer = call(&provider, &format!("-p {}", child.0.id())).unwrap();
+        let process = &answer["processes"][0];
+        assert_eq!(process["exe"], path.to_str().unwrap());
+        assert_eq!(process["exe_deleted"], is_deleted, "{path:?}");
+    }
+}
+
+#[test]
+fn names_with_line_ends_and_brackets_are_whole_and_add_no_process() {
+    let Some(provider) = load("getinfo-processes") else { return };
+    let scratch = Scratch::new("processes-names");
+    for name in ["a) R 1 (b", "x\ny", " 1 (init) S", "\\n", "é\u{1}"] {
+        // The kernel names a process after its program's file.
+        let program = scratch.file(name);
+        std::fs::copy("/bin/bash", &program).unwrap();
+        let child = running(Command::new(program).args(["-c", "echo; read x; exit", "name", name]));
+        let answer = call(&provider, &format!("-p {}", child.0.id())).unwrap();
+        assert_eq!(
+            (&answer["matched"], &answer["processes"][0]["name"]),
+            (&1.into(), &name.into())
+        );
+        assert_eq!(answer["processes"][0]["ppid"], std::process::id());
+        assert_eq!(answer["processes"][0]["cmdline"][4], name);
+    }
 }
 
 /// This test's own effective uid, as /proc tells.

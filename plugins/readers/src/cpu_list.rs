@@ -20,6 +20,20 @@ pub fn parse(list: &str) -> Option<Vec<u32>> {
     Some(numbers)
 }
 
+/// Writes sorted members as such a list.
+#[must_use]
+pub fn write(members: &[u32]) -> String {
+    let mut list = String::new();
+    for range in members.chunk_by(|a, b| a.checked_add(1) == Some(*b)) {
+        let separator = if list.is_empty() { "" } else { "," };
+        list.push_str(&match range {
+            [first, .., last] => format!("{separator}{first}-{last}"),
+            one => format!("{separator}{}", one[0]),
+        });
+    }
+    list
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +55,10 @@ mod tests {
             ("a", None),
         ] {
             assert_eq!(parse(list).as_deref(), want, "{list:?}");
+        }
+        for (members, want) in [(&[0, 1, 2, 8, 10, 11][..], "0-2,8,10-11"), (&[], ""), (&[5], "5")]
+        {
+            assert_eq!(write(members), want);
         }
         assert_eq!(
             parse(&vec!["0-65535"; 100_000].join(",")),

@@ -37,6 +37,23 @@ pub fn midnight(year: i64, month: i64, day: i64) -> Option<i64> {
     Some((i64::from(civil::first_of_month(year, month)) + i64::from(day) - 1) * DAY)
 }
 
+/// Returns whether a text begins with a date of the calendar, `YYYY-MM-DD`.
+#[must_use]
+pub fn begins_with_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let number = |at: std::ops::Range<usize>| -> Option<i32> {
+        let digits = bytes.get(at)?;
+        digits.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(digits).ok()?.parse().ok())?
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
+        return false;
+    };
+    let Ok(month) = u8::try_from(month) else { return false };
+    (bytes[4], bytes[7]) == (b'-', b'-')
+        && (1..=12).contains(&month)
+        && (1..=i32::from(civil::month_length(year, month))).contains(&day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +71,26 @@ mod tests {
             (u64::MAX, None),
         ] {
             assert_eq!(iso_utc(epoch).as_deref(), want, "{epoch}");
+        }
+    }
+
+    #[test]
+    fn only_days_of_the_calendar_are_dates() {
+        for (text, want) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("2030-02-31T10:00", false),
+            ("2099-13-45", false),
+            ("2099-00-01", false),
+            ("2099-12-00", false),
+            ("2099-12-31", true),
+            ("2099-12-3", false),
+            ("+099-12-31", false),
+            ("2099/12/31", false),
+            ("é99-12-31", false),
+            ("", false),
+        ] {
+            assert_eq!(begins_with_date(text), want, "{text}");
         }
     }
 

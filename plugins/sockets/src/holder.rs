@@ -37,18 +37,13 @@ pub(crate) fn find(inodes: &[u64]) -> Vec<Option<Holder>> {
             let Some(inode) = inode else { continue };
             let Ok(index) = inodes.binary_search(&inode) else { continue };
             if holders[index].is_none() {
-                let name = name.get_or_insert_with(|| read_name(&folder)).clone();
+                let name = name.get_or_insert_with(|| process::name(&folder)).clone();
                 holders[index] = Some(Holder { pid, name });
                 missing -= 1;
             }
         }
     }
     holders
-}
-
-fn read_name(process: &Path) -> Option<String> {
-    let bytes = fs::read(process.join("comm")).ok()?;
-    Some(String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned())
 }
 
 /// Parses `socket:[12345]`.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use readers::{file, utc};
+use readers::{process, utc};
 use serde::Serialize;
 
 /// The most processes that are looked at.
@@ -61,7 +61,8 @@ fn daemons(proc: &Path) -> Vec<&'static str> {
     let is_process =
         |name: &std::ffi::OsString| name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit);
     for name in entries.map(|entry| entry.file_name()).filter(is_process).take(MAX_PROCESSES) {
-        let comm = file::line(&proc.join(name).join("comm")).unwrap_or_default();
+        // The whole name: any user's process may have one that begins so.
+        let comm = process::name(&proc.join(name)).unwrap_or_default();
         let known = DAEMONS.iter().find(|(known, _)| *known == comm).map(|(_, daemon)| *daemon);
         if let Some(daemon) = known.filter(|daemon| !found.contains(daemon)) {
             found.push(daemon);
@@ -82,6 +83,8 @@ mod tests {
             ("proc/1/comm", "systemd\n"),
             ("proc/77/comm", "systemd-timesyn\n"),
             ("proc/78/comm", "chronyd-not\n"),
+            ("proc/80/comm", "phc2sys\nforged\n"),
+            ("proc/81/comm", " ptp4l\n"),
             ("proc/79/status", ""),
             ("proc/self/comm", "ntpd\n"),
         ] {

@@ -4,8 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use agent_zone::{LocalTime, MAX_BYTES, ZoneFile};
-use readers::file;
+use readers::regular;
 use serde::Serialize;
+
+/// The most bytes that are read of /etc/timezone.
+const MAX_NAME_FILE: usize = 4096;
 
 /// The `zone` object of the answer.
 #[derive(Serialize)]
@@ -25,7 +28,7 @@ pub(crate) struct Zone {
 /// Reads the zone of the system whose root folder is `root`, as it is at `epoch`.
 pub(crate) fn read(root: &Path, epoch: i64) -> Zone {
     let path = root.join("etc/localtime");
-    let local = match file::bytes(&path, MAX_BYTES + 1) {
+    let local = match regular::bytes(&path, MAX_BYTES + 1) {
         Ok(bytes) => ZoneFile::parse(&bytes).ok().map(|zone| zone.at(epoch).clone()),
         // As libc does, UTC where there is no file at all.
         Err(_) if fs::symlink_metadata(&path).is_err() => {
@@ -34,11 +37,25 @@ pub(crate) fn read(root: &Path, epoch: i64) -> Zone {
         Err(_) => None,
     };
     Zone {
-        name: linked_name(&path).or_else(|| file::line(&root.join("etc/timezone"))),
+        name: linked_name(&path).or_else(|| named(&root.join("etc/timezone"))),
         utc_offset_seconds: local.as_ref().map(|local| local.offset.into()),
         dst: local.as_ref().map(|local| local.is_dst),
         abbreviation: local.map(|local| local.abbreviation),
     }
+}
+
+/// Returns the zone that /etc/timezone names: its first line that is not a comment.
+fn named(path: &Path) -> Option<String> {
+    let text = regular::text(path, MAX_NAME_FILE).ok()?;
+    let name =
+        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    is_zone(name).then(|| name.to_owned())
+}
+
+/// Returns whether a text may be the name of a zone: words of tzdata's letters, and slashes.
+fn is_zone(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.".contains(&byte);
+    name.split('/').all(|part| !matches!(part, "" | "." | "..") && part.bytes().all(is_letter))
 }
 
 /// Returns the part of the link's target after `zoneinfo/`.
@@ -47,7 +64,7 @@ fn linked_name(path: &Path) -> Option<String> {
     let target = target.to_string_lossy();
     let (_, name) = target.split_once("zoneinfo/")?;
     let name = name.strip_prefix("posix/").or_else(|| name.strip_prefix("right/")).unwrap_or(name);
-    (!name.is_empty()).then(|| name.to_owned())
+    is_zone(name).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -72,6 +89,23 @@ mod tests {
             (dangling.name.as_deref(), dangling.utc_offset_seconds),
             (Some("America/Argentina/Ushuaia"), None)
         );
+    }
+
+    #[test]
+    fn only_names_of_zones_are_taken() {
+        let root = Scratch::new("time-zone-comment");
+        for (text, want) in [
+            ("# local zone\n\n  Europe/Berlin \nAsia/Tokyo\n", Some("Europe/Berlin")),
+            ("# only a comment\n", None),
+            ("see /etc/localtime\n", None),
+            ("/usr/share/zoneinfo/UTC\n", None),
+            ("../../etc/passwd\n", None),
+            ("Etc/GMT+5", Some("Etc/GMT+5")),
+            ("", None),
+        ] {
+            root.write("etc/timezone", text);
+            assert_eq!(read(root.path(), 0).name.as_deref(), want, "{text:?}");
+        }
     }
 
     #[test]

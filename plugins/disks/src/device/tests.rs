@@ -116,5 +116,59 @@ fn a_device_that_disappeared_has_null_fields() {
         (gone.name.as_str(), gone.size_bytes, gone.io.is_none()),
         ("cciss/c0d0", None, true)
     );
-    assert!(!Device::is_empty_loop(root, "loop0"));
+    assert!(!Device::is_unused(root, "loop0"));
+}
+
+#[test]
+fn a_device_of_no_size_is_unknown_and_unused_ones_are_left_out() {
+    let root = tree(&[
+        ("sys/class/block/nbd0/size", "0\n"),
+        ("sys/class/block/nbd1/size", "8\n"),
+        ("sys/class/block/loop0/size", "0\n"),
+        ("sys/class/block/sr0/size", "0\n"),
+    ]);
+    let names = |with_empty: bool| -> Vec<String> {
+        crate::read(root.path(), with_empty, None).into_iter().map(|device| device.name).collect()
+    };
+    assert_eq!(names(false), ["nbd1", "sr0"]);
+    assert_eq!(names(true), ["loop0", "nbd0", "nbd1", "sr0"]);
+    let sizes = crate::read(root.path(), true, None).into_iter().map(|device| device.size_bytes);
+    assert_eq!(sizes.collect::<Vec<_>>(), [None, None, Some(4096), None]);
+    assert_eq!(crate::read(root.path(), false, Some("nbd0")).len(), 1);
+}
+
+#[test]
+fn names_with_slashes_are_those_of_dev_everywhere() {
+    let disk = "sys/devices/pci0/cciss0/block/cciss!c0d0";
+    let files = [
+        (format!("{disk}/size"), "8"),
+        (format!("{disk}/cciss!c0d0p1/size"), "8"),
+        (format!("{disk}/cciss!c0d0p1/uevent"), "DEVNAME=cciss/c0d0p1\nDEVTYPE=partition\n"),
+        (format!("{disk}/slaves/cciss!c0d1"), ""),
+        (format!("{disk}/holders/dm-0"), ""),
+        ("sys/class/block/cciss!c0d0".to_owned(), "-> ../../devices/pci0/cciss0/block/cciss!c0d0"),
+        (
+            "sys/class/block/cciss!c0d0p1".to_owned(),
+            "-> ../../devices/pci0/cciss0/block/cciss!c0d0/cciss!c0d0p1",
+        ),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
+    let root = tree(&files);
+    let devices = crate::read(root.path(), false, None);
+    let names: Vec<(&str, Option<&str>, &str)> = devices
+        .iter()
+        .map(|device| (device.name.as_str(), device.parent.as_deref(), device.path.as_str()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("cciss/c0d0", None, "/dev/cciss/c0d0"),
+            ("cciss/c0d0p1", Some("cciss/c0d0"), "/dev/cciss/c0d0p1"),
+        ]
+    );
+    assert_eq!(
+        (devices[0].slaves.as_slice(), devices[0].holders.as_slice()),
+        (&["cciss/c0d1".to_owned()][..], &["dm-0".to_owned()][..])
+    );
 }
