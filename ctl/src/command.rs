@@ -15,8 +15,8 @@ const MAX_STDIN: u64 = 1 << 20;
 pub(crate) fn bash(command: &Command) -> Result<Bash, Error> {
     Ok(Bash {
         cmd: line(&command.words)?,
-        user: command.user.clone(),
-        group: command.group.clone(),
+        user: command.user.clone().map(Into::into),
+        group: command.group.clone().map(Into::into),
         cwd: command.cwd.clone(),
         env: command.env.clone(),
         stdin: if command.stdin { Some(standard_input()?) } else { None },

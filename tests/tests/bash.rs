@@ -313,7 +313,7 @@ async fn a_request_beyond_a_bound_is_rejected_at_once_with_the_reason() {
     let (_server, _agent, mut channel) = connected().await;
     let long = "x".repeat(100_000);
     let table = [
-        (json!({"env": {"A": long, "B": long}}), 3041, "env"),
+        (json!({"env": {"A": long, "B": long}}), 3021, "env"),
         (json!({"cmd": "x".repeat(200_000)}), 3021, "cmd"),
         (json!({"max_output": 1_u64 << 40}), 3021, "max_output"),
     ];

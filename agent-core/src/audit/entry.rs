@@ -181,7 +181,7 @@ impl Entry {
         let line = &mut self.line;
         for name in ["user", "group"] {
             if let Ok(Some(account)) = params.account(name) {
-                line.long_text(name, &account, MAX_NAME);
+                line.long_text(name, &account.to_string(), MAX_NAME);
             }
         }
         if brings_command && !matches!(params.account("user"), Ok(Some(_))) {

@@ -72,7 +72,7 @@ fn job_status(listed: &JobListing) -> JobStatus<'_> {
         name: name.as_str().into(),
         schedule: canonical.into(),
         timezone: zone.as_ref().map(Into::into),
-        user: bash.user.as_ref().map(Into::into),
+        user: bash.user.as_ref().map(|user| user.to_string().into()),
         cmd: bash.cmd.as_str().into(),
         enabled: options.enabled,
         overlap: options.overlap,

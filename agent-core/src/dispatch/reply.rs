@@ -106,9 +106,7 @@ fn not_started(error: &StartError) -> (Retcode, String) {
         StartError::NoSuchUser(user) => (Retcode::NoSuchUser, format!("user {user}")),
         StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
         StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
-        StartError::OverBound { .. } | StartError::Busy { .. } => {
-            (Retcode::Busy, error.to_string())
-        }
+        StartError::Busy { .. } => (Retcode::Busy, error.to_string()),
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
         StartError::ShuttingDown => shutting_down(),
     }

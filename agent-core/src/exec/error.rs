@@ -15,15 +15,6 @@ pub enum StartError {
         /// The problem with the field.
         why: String,
     },
-    /// A field of the request that is larger than this agent accepts.
-    OverBound {
-        /// The request's field.
-        field: &'static str,
-        /// Its size in bytes.
-        asked: usize,
-        /// The largest size it may have.
-        bound: usize,
-    },
     /// No such account on this host, as NSS answered: the name or number of the request.
     NoSuchUser(String),
     /// No such group on this host, as NSS answered: the name or number of the request.
@@ -63,9 +54,6 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidCommand { field, why } => write!(f, "{field} {why}"),
-            Self::OverBound { field, asked, bound } => {
-                write!(f, "{field} has {asked} bytes; the maximum is {bound}")
-            }
             Self::NoSuchUser(user) => write!(f, "no such user: {user}"),
             Self::NoSuchGroup(group) => write!(f, "no such group: {group}"),
             Self::Busy { running, queued } => {
@@ -92,7 +80,6 @@ impl Error for StartError {
         match self {
             Self::NotStarted(step) => Some(step),
             Self::InvalidCommand { .. }
-            | Self::OverBound { .. }
             | Self::NoSuchUser(_)
             | Self::NoSuchGroup(_)
             | Self::Busy { .. }

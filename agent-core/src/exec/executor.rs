@@ -11,6 +11,7 @@ use agent_sys::daemon;
 use agent_sys::end::CommandEnd;
 use agent_sys::ending::KILL_BOUND;
 use agent_sys::running::Running;
+use agent_wire::message::{AccountId, Bash};
 use log::{info, warn};
 use nix::sys::resource::{self, Resource};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -198,15 +199,31 @@ impl Executor {
     /// Resolves the account that a request's command would run as.
     pub(crate) async fn account(
         &self,
-        user: Option<String>,
-        group: Option<String>,
+        user: Option<AccountId>,
+        group: Option<AccountId>,
     ) -> Result<Arc<Account>, StartError> {
         let default_group = self.settings().default_group;
         self.0.host.accounts.resolve(AccountQuery { user, group, default_group }).await
     }
 
+    /// Returns the command without the user and the group that only spell out the default; `None`
+    /// where it spells out none, or where that cannot be looked up.
+    pub(crate) async fn without_default_account(&self, bash: &Bash) -> Option<Bash> {
+        let (user, group) = (&bash.user, &bash.group);
+        let account = async |user, group| self.account(user, group).await.ok();
+        let is_user =
+            user.is_some() && account(user.clone(), None).await? == account(None, None).await?;
+        let is_group = group.is_some()
+            && account(user.clone(), group.clone()).await? == account(user.clone(), None).await?;
+        (is_user || is_group).then(|| Bash {
+            user: user.clone().filter(|_| !is_user),
+            group: group.clone().filter(|_| !is_group),
+            ..bash.clone()
+        })
+    }
+
     /// Returns the primary and supplementary groups of a user, independent of request and settings.
-    pub(crate) async fn own_groups(&self, user: Option<String>) -> Result<Vec<u32>, StartError> {
+    pub(crate) async fn own_groups(&self, user: Option<AccountId>) -> Result<Vec<u32>, StartError> {
         let own = AccountQuery { user, group: None, default_group: DefaultGroup::Primary };
         Ok(self.0.host.accounts.resolve(own).await?.identity.groups.clone())
     }

@@ -184,7 +184,7 @@ fn job(entry: &Entry) -> JobDefinition {
         None => entry.command.clone(),
     };
     let env = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let bash = Bash { cmd, user: Some(entry.user.clone()), env, ..Bash::default() };
+    let bash = Bash { cmd, user: Some(entry.user.clone().into()), env, ..Bash::default() };
     let options = JobOptions { timezone, overlap: Overlap::Allow, ..JobOptions::default() };
     JobDefinition { name: "crontab".to_owned(), schedule, bash: Box::new(bash), options }
 }

@@ -40,8 +40,11 @@ pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
             format_args!("{REBOOT} is only allowed in crontab files"),
         ));
     };
-    let bash =
-        Bash { cmd: entry.command.clone(), user: Some(entry.user.clone()), ..Bash::default() };
+    let bash = Bash {
+        cmd: entry.command.clone(),
+        user: Some(entry.user.clone().into()),
+        ..Bash::default()
+    };
     Ok(JobDefinition { name, schedule: expression.to_string(), bash: Box::new(bash), options })
 }
 

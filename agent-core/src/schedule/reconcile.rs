@@ -8,7 +8,7 @@ use super::watch::Watch;
 use crate::clock;
 use crate::exec::StartError;
 use crate::task::Job;
-use agent_wire::message::JobDefinition;
+use agent_wire::message::{AccountId, JobDefinition};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,8 +90,8 @@ impl Scheduler {
     }
 
     /// Returns the users of jobs that do not exist, with the error for each.
-    async fn unknown_users(&self, jobs: &[FileJob]) -> HashMap<String, String> {
-        let mut users: HashMap<String, Option<String>> = HashMap::new();
+    async fn unknown_users(&self, jobs: &[FileJob]) -> HashMap<AccountId, String> {
+        let mut users: HashMap<AccountId, Option<String>> = HashMap::new();
         for user in jobs.iter().filter_map(|job| job.definition.bash.user.clone()) {
             if users.contains_key(&user) {
                 continue;

@@ -9,10 +9,11 @@ use crate::clock;
 use crate::config::CronSettings;
 use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
-use crate::task::{self, Job, JobRun, JobStatus, Status, Submission, Tasks};
+use crate::task::{self, Job, JobRun, JobStatus, MAX_COMMAND, Status, Submission, Tasks};
 use agent_cron::Schedule;
-use agent_wire::message::JobDefinition;
+use agent_wire::message::{Bash, JobDefinition};
 use parking_lot::{Mutex, MutexGuard};
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,14 +106,16 @@ impl Scheduler {
         self.executor.check(&spec).await?;
         let fields = definition.to_fields();
         let name = &definition.name;
-        let known =
-            self.tasks.job(name, |job| (job.file.clone(), job.fields.get() == fields.get()));
+        if fields.get().len() > MAX_COMMAND {
+            return Err(task::Error::too_long(fields.get().len()).into());
+        }
+        let known = self.tasks.job(name, |job| (job.file.clone(), job.fields.clone()));
         match known {
             Some((Some(file), _)) => {
                 return Err(Error::InFile { job: definition.name, file: file.to_string() });
             }
-            Some((None, true)) => {}
-            Some((None, false)) | None => {
+            Some((None, known)) if self.is_same(&definition, &fields, &known).await => {}
+            Some((None, _)) | None => {
                 let (name, at) = (name.clone(), clock::now().0);
                 let job = Job { name, at, file: None, fields, last: None, boot: None };
                 self.tasks.set_jobs(vec![job]).await?;
@@ -124,6 +127,24 @@ impl Scheduler {
             warnings: expression.warnings().iter().map(ToString::to_string).collect(),
             next: self.foreseen(&definition.name, &schedule),
         })
+    }
+
+    /// Returns whether a definition is the known one, or differs from it only in spelling out the
+    /// default user or group.
+    async fn is_same(&self, new: &JobDefinition, fields: &RawValue, known: &RawValue) -> bool {
+        if fields.get() == known.get() {
+            return true;
+        }
+        let Some(known) = parse(&new.name, known.get()) else { return false };
+        let has_account = |bash: &Bash| bash.user.is_some() || bash.group.is_some();
+        if !has_account(&new.bash) && !has_account(&known.bash) {
+            return false;
+        }
+        let new_bash = self.executor.without_default_account(&new.bash).await;
+        let known_bash = self.executor.without_default_account(&known.bash).await;
+        let bash = new_bash.as_ref().unwrap_or(&new.bash);
+        *bash == known_bash.unwrap_or_else(|| Bash::clone(&known.bash))
+            && (&new.schedule, &new.options) == (&known.schedule, &known.options)
     }
 
     /// Removes a job; its runs go on. Removing a job that does not exist succeeds.

@@ -1,6 +1,7 @@
 //! Why a task or a job could not be accepted, found or changed.
 
 use super::journal::CommitError;
+use super::record::MAX_COMMAND;
 use crate::exec::StartError;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -41,6 +42,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// A command whose fields take so many bytes that no record can hold them.
+    pub(crate) fn too_long(bytes: usize) -> Self {
+        let why = format!(
+            "is too long: the command's fields take {bytes} bytes as JSON; a task or a job may \
+             have {MAX_COMMAND}"
+        );
+        Self::Start(StartError::InvalidCommand { field: "stdin", why })
+    }
+
     pub(super) fn file(path: &Path, source: impl Into<io::Error>) -> Self {
         Self::File { path: path.to_owned(), source: source.into() }
     }

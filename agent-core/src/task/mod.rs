@@ -26,7 +26,7 @@ mod tasks;
 pub(crate) use error::Error;
 pub(crate) use jobs::JobStatus;
 pub(crate) use journal::CommitError;
-pub(crate) use record::{Ended, Ending, Job, JobRun, Shape, Skipped};
+pub(crate) use record::{Ended, Ending, Job, JobRun, MAX_COMMAND, Shape, Skipped};
 pub(crate) use results::TaskResult;
 pub(crate) use runner::{boot_id, wait_until};
 pub(crate) use spool_dir::OutputChunk;

@@ -4,6 +4,7 @@
 //! They are JSON, so that a person can read a journal and a later version may add fields. The names
 //! on disk are fixed: a field or variant whose name here differs has a `serde(rename)`.
 
+use super::journal::MAX_RECORD;
 use agent_sys::spool::Extent;
 use agent_wire::Params;
 use agent_wire::message::{Bash, Encoding, MAX_TASK_TIMEOUT, StderrMode};
@@ -11,6 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Map;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+
+/// The most bytes of a command's fields as JSON: the longest record of the journal, without the
+/// other fields of its record.
+pub(crate) const MAX_COMMAND: usize = MAX_RECORD - (16 << 10);
 
 /// Bytes that most records fit in.
 const SHORT: usize = 512;
@@ -114,9 +119,11 @@ pub(crate) struct Accepted {
     /// The id of the request.
     pub(crate) id: String,
     pub(crate) at: u64,
-    /// SHA-256 of the command's fields, in hex: tells a repeated request from another task with the
-    /// same id.
+    /// See [`Digests::sent`].
     pub(crate) digest: String,
+    /// See [`Digests::plain`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plain: Option<String>,
     pub(crate) shape: Shape,
     /// The command; left out once the task has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +131,27 @@ pub(crate) struct Accepted {
     /// The job's run that it is.
     #[serde(rename = "cron", default, skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<Box<JobRun>>,
+}
+
+/// Digests of a command, SHA-256 of its fields in hex: they tell a repeated request from another
+/// task with the same id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Digests {
+    /// Of the fields as they were sent.
+    pub(crate) sent: String,
+    /// Of the fields without those that only spell out a default, where there are such.
+    pub(crate) plain: Option<String>,
+}
+
+impl Digests {
+    /// Returns whether both are of the same request. The defaults of the settings may have changed
+    /// since, so the same text is the same request in any case.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        fn plain(digests: &Digests) -> &str {
+            digests.plain.as_ref().unwrap_or(&digests.sent)
+        }
+        self.sent == other.sent || plain(self) == plain(other)
+    }
 }
 
 /// A command that waits: its fields as on the wire, and their meaning.

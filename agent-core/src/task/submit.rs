@@ -1,7 +1,7 @@
 //! Accepts tasks: one per id, durable before the reply.
 
 use super::Error;
-use super::record::{Accepted, Command, JobRun, Record, Shape};
+use super::record::{Accepted, Command, Digests, JobRun, MAX_COMMAND, Record, Shape};
 use super::runner::{JobStart, wait_until};
 use super::table::{Task, size_of_command};
 use super::tasks::{Status, Tasks};
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) struct Submission {
     command: Command,
-    digest: String,
+    digests: Digests,
     /// The job's run that it is.
     run: Option<Box<JobRun>>,
     /// Milliseconds since 1970. It may be accepted shortly before, but does not start before.
@@ -26,15 +26,15 @@ impl Submission {
     /// Makes a submission of a request's command.
     pub(crate) fn new(bash: Bash) -> Self {
         let command = Command::new(bash);
-        let digest = fingerprint(command.fields());
-        Self { command, digest, run: None, not_before: 0 }
+        let digests = Digests { sent: fingerprint(command.fields()), plain: None };
+        Self { command, digests, run: None, not_before: 0 }
     }
 
     /// Returns the same command as a run of a job, which does not start before a moment in
     /// milliseconds since 1970.
     pub(crate) fn for_run(&self, run: JobRun, not_before: u64) -> Self {
-        let (command, digest) = (self.command.clone(), self.digest.clone());
-        Self { command, digest, run: Some(Box::new(run)), not_before }
+        let (command, digests) = (self.command.clone(), self.digests.clone());
+        Self { command, digests, run: Some(Box::new(run)), not_before }
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) enum Submitted {
 
 /// A submission on its way to the disk.
 pub(super) struct Pending {
-    digest: String,
+    digests: Digests,
     /// Requests for the same task that came meanwhile; dropped when it is done.
     others: Vec<oneshot::Sender<()>>,
 }
@@ -64,15 +64,22 @@ impl Tasks {
     pub(crate) async fn submit(
         &self,
         id: &str,
-        submission: Submission,
+        mut submission: Submission,
     ) -> Result<Submitted, Error> {
-        if let Some(status) = self.known(id, &submission.digest)? {
+        // The same text as before needs no look-up.
+        if let Ok(Some(status)) = self.known(id, &submission.digests) {
             return Ok(Submitted::Known(status));
         }
-        if let Some(done) = self.claim(id, &submission.digest)? {
+        if submission.run.is_none() {
+            submission.digests.plain = self.plain_digest(submission.command.bash()).await;
+        }
+        if let Some(status) = self.known(id, &submission.digests)? {
+            return Ok(Submitted::Known(status));
+        }
+        if let Some(done) = self.claim(id, &submission.digests)? {
             // Another request submits the same task at this moment: both get the same outcome.
             let _ = done.await;
-            return match self.known(id, &submission.digest)? {
+            return match self.known(id, &submission.digests)? {
                 Some(status) => Ok(Submitted::Known(status)),
                 None => Err(Error::Busy("an identical request was just rejected".to_owned())),
             };
@@ -84,17 +91,17 @@ impl Tasks {
 
     /// Claims an id. Returns a receiver that completes when another request that submits the same
     /// task is done.
-    fn claim(&self, id: &str, digest: &str) -> Result<Option<oneshot::Receiver<()>>, Error> {
+    fn claim(&self, id: &str, digests: &Digests) -> Result<Option<oneshot::Receiver<()>>, Error> {
         let mut pending = self.pending.lock();
         match pending.get_mut(id) {
-            Some(other) if other.digest == digest => {
+            Some(other) if other.digests.is_same(digests) => {
                 let (sender, done) = oneshot::channel();
                 other.others.push(sender);
                 Ok(Some(done))
             }
             Some(_) => Err(Error::Differs(id.to_owned())),
             None => {
-                let submission = Pending { digest: digest.to_owned(), others: Vec::new() };
+                let submission = Pending { digests: digests.clone(), others: Vec::new() };
                 pending.insert(id.to_owned(), submission);
                 Ok(None)
             }
@@ -102,7 +109,10 @@ impl Tasks {
     }
 
     async fn check_and_accept(&self, id: &str, submission: Submission) -> Result<(), Error> {
-        let Submission { command, digest, run, not_before } = submission;
+        let Submission { command, digests, run, not_before } = submission;
+        if command.fields().len() > MAX_COMMAND {
+            return Err(Error::too_long(command.fields().len()));
+        }
         match run {
             None => self.check(command.bash()).await?,
             // Whether a job's command can start shows when it is due, and is part of its result.
@@ -127,7 +137,8 @@ impl Tasks {
             n,
             id,
             at,
-            digest,
+            digest: digests.sent,
+            plain: digests.plain,
             shape,
             bash: Some(command),
             run,
@@ -167,9 +178,24 @@ impl Tasks {
         }
     }
 
-    fn known(&self, id: &str, digest: &str) -> Result<Option<Status>, Error> {
+    /// Returns the digest of the same command without the fields that only spell out a default;
+    /// `None` where there are none.
+    async fn plain_digest(&self, bash: &Bash) -> Option<String> {
+        let default = |bytes: &u64| *bytes == self.executor.settings().max_output as u64;
+        let mut plain = match bash.user.is_some() || bash.group.is_some() {
+            // Boxed: see `check`.
+            true => Box::pin(self.executor.without_default_account(bash)).await,
+            false => None,
+        };
+        if bash.max_output.as_ref().is_some_and(default) {
+            plain.get_or_insert_with(|| bash.clone()).max_output = None;
+        }
+        plain.map(|bash| fingerprint(bash.to_fields().get()))
+    }
+
+    fn known(&self, id: &str, digests: &Digests) -> Result<Option<Status>, Error> {
         match self.store.table().find(id) {
-            Some(task) if task.digest == digest => Ok(Some(Status::of(task))),
+            Some(task) if task.digests.is_same(digests) => Ok(Some(Status::of(task))),
             Some(_) => Err(Error::Differs(id.to_owned())),
             None => Ok(None),
         }

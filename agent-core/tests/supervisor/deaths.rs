@@ -62,7 +62,7 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_with_it_and_leaves_no
         let user = is_root().then(|| "nobody".to_owned());
         let marker = Marker::new();
         let script = marker.script("echo begun; setsid sleep MARK >&- 2>&- & exec sleep MARK");
-        let task = host.begin(Spec { user, ..spec(&script) }).await;
+        let task = host.begin(Spec { user: user.map(Into::into), ..spec(&script) }).await;
         eventually("both sleep", || marker.sleepers().len() == 2).await;
         let begun = task.begun().await;
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();

@@ -1,6 +1,7 @@
 //! A request's fields, read one by one; errors name the field and its valid values.
 
 use crate::json::quote;
+use crate::message::AccountId;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -87,16 +88,18 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Returns an account by name or number: a string, or the digits of a whole number.
+    /// Returns a user or a group, by name or by number.
     ///
     /// # Errors
     /// When it is neither, or empty.
-    pub fn account(self, name: &str) -> Result<Option<String>, InvalidParams> {
+    pub fn account(self, name: &str) -> Result<Option<AccountId>, InvalidParams> {
         match self.field(name) {
             None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
-            Some(Value::Number(number)) if number.is_u64() => Ok(Some(number.to_string())),
-            Some(other) => Err(wrong(name, "must be a name or a number", other)),
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone().into())),
+            Some(other) => match other.as_u64() {
+                Some(id) => Ok(Some(AccountId::Number(id))),
+                None => Err(wrong(name, "must be a name or a number", other)),
+            },
         }
     }
 

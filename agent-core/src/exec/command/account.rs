@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_sys::{Identity, accounts};
+use agent_wire::message::AccountId;
 use nix::unistd::{self, Gid, Uid};
 use tokio::sync::Semaphore;
 use tokio::{task, time};
@@ -51,8 +52,8 @@ pub(crate) struct Account {
 /// The account fields of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct AccountQuery {
-    pub(crate) user: Option<String>,
-    pub(crate) group: Option<String>,
+    pub(crate) user: Option<AccountId>,
+    pub(crate) group: Option<AccountId>,
     pub(crate) default_group: DefaultGroup,
 }
 
@@ -223,11 +224,11 @@ fn stamps() -> Files {
 fn look_up(query: &AccountQuery) -> Result<Account, StartError> {
     let own = || Uid::effective().to_string();
     let user = match &query.user {
-        Some(text) => user(text)?,
+        Some(id) => user(id)?,
         None => user_of(Uid::effective().as_raw())?.ok_or_else(|| StartError::NoSuchUser(own()))?,
     };
     let gid = match (&query.group, query.default_group) {
-        (Some(text), _) => group(text)?,
+        (Some(id), _) => group(id)?,
         (None, DefaultGroup::Primary) => user.gid,
         (None, DefaultGroup::Root) => 0,
     };
@@ -245,8 +246,8 @@ fn look_up(query: &AccountQuery) -> Result<Account, StartError> {
 
 fn number_of(names: &AccountName) -> Result<Option<u32>, StartError> {
     let number = match names {
-        AccountName::User(text) => user(text).map(|user| user.uid),
-        AccountName::Group(text) => group(text),
+        AccountName::User(text) => user(&text.as_str().into()).map(|user| user.uid),
+        AccountName::Group(text) => group(&text.as_str().into()),
     };
     match number {
         Ok(number) => Ok(Some(number)),
@@ -270,36 +271,46 @@ impl User {
     }
 }
 
-/// Looks a user up by name, else by number: a name may consist of digits, and names come first
-/// (POSIX chown).
-fn user(text: &str) -> Result<User, StartError> {
-    let missing = || StartError::NoSuchUser(text.to_owned());
-    let name = CString::new(text).map_err(|_| missing())?;
-    if let Some(user) = accounts::user_by_name(&name, User::of).map_err(failed)? {
-        return Ok(user);
+/// Looks a user up. A text is a name, else a number: a name may consist of digits, and names come
+/// first (POSIX chown).
+fn user(id: &AccountId) -> Result<User, StartError> {
+    let missing = || StartError::NoSuchUser(id.to_string());
+    if let AccountId::Name(text) = id {
+        let name = CString::new(text.as_str()).map_err(|_| missing())?;
+        if let Some(user) = accounts::user_by_name(&name, User::of).map_err(failed)? {
+            return Ok(user);
+        }
     }
-    user_of(number(text).ok_or_else(missing)?)?.ok_or_else(missing)
+    user_of(number(id).ok_or_else(missing)?)?.ok_or_else(missing)
 }
 
 fn user_of(uid: u32) -> Result<Option<User>, StartError> {
     accounts::user_by_uid(uid, User::of).map_err(failed)
 }
 
-fn group(text: &str) -> Result<u32, StartError> {
-    let missing = || StartError::NoSuchGroup(text.to_owned());
-    let name = CString::new(text).map_err(|_| missing())?;
-    if let Some(gid) = accounts::group_by_name(&name, |group| group.gid).map_err(failed)? {
-        return Ok(gid);
+fn group(id: &AccountId) -> Result<u32, StartError> {
+    let missing = || StartError::NoSuchGroup(id.to_string());
+    if let AccountId::Name(text) = id {
+        let name = CString::new(text.as_str()).map_err(|_| missing())?;
+        if let Some(gid) = accounts::group_by_name(&name, |group| group.gid).map_err(failed)? {
+            return Ok(gid);
+        }
     }
-    let gid = number(text).ok_or_else(missing)?;
+    let gid = number(id).ok_or_else(missing)?;
     accounts::group_by_gid(gid, |group| group.gid).map_err(failed)?.ok_or_else(missing)
 }
 
-/// Parses an id of digits alone. The largest number is not an id: to the kernel it means
-/// "unchanged".
-fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|id| digits && *id != u32::MAX)
+/// Returns the number that an account is named by; a text must be digits alone. The largest number
+/// is not an id: to the kernel it means "unchanged".
+fn number(id: &AccountId) -> Option<u32> {
+    let number = match id {
+        AccountId::Number(number) => u32::try_from(*number).ok(),
+        AccountId::Name(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        AccountId::Name(_) => None,
+    };
+    number.filter(|id| *id != u32::MAX)
 }
 
 #[cfg(test)]
@@ -324,6 +335,14 @@ mod tests {
             other.identity.gid != nobody.identity.gid
                 && other.identity.groups[0] == other.identity.gid
         );
+        for number in [u64::from(u32::MAX), 3_999_999_999, u64::MAX] {
+            let query = AccountQuery {
+                user: Some(AccountId::Number(number)),
+                group: None,
+                default_group: DefaultGroup::Primary,
+            };
+            assert!(matches!(look_up(&query), Err(StartError::NoSuchUser(_))), "{number}");
+        }
         for user in ["no-such-user", "", "+0", "-1", "4294967295", "3999999999", "a\0b"] {
             let error = look_up(&query(Some(user), None, DefaultGroup::Primary)).unwrap_err();
             assert!(

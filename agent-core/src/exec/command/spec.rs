@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use agent_wire::message::MAX_CMD;
-use agent_wire::message::{Bash, MAX_OUTPUT, StderrMode};
+use agent_wire::message::{AccountId, Bash, MAX_OUTPUT, StderrMode};
 
 use crate::exec::StartError;
 use crate::exec::cgroups::limits::Limits;
@@ -26,9 +26,9 @@ pub struct Spec {
     /// After this time its tree is ended; `None`: never.
     pub timeout: Option<Duration>,
     /// A user's name or number; `None`: root, or the agent's own user where that is not root.
-    pub user: Option<String>,
+    pub user: Option<AccountId>,
     /// A group's name or number; `None`: [`crate::exec::ExecSettings::default_group`].
-    pub group: Option<String>,
+    pub group: Option<AccountId>,
     /// Its working directory; absolute. `None`: the user's home, or `/` when that cannot be
     /// entered.
     pub cwd: Option<PathBuf>,
@@ -48,8 +48,7 @@ impl Spec {
     /// Rejects a command that no host could run.
     ///
     /// # Errors
-    /// [`StartError::InvalidCommand`] with the field and the problem with it;
-    /// [`StartError::OverBound`] for an environment larger than this agent accepts.
+    /// [`StartError::InvalidCommand`] with the field and the problem with it.
     pub fn check(&self) -> Result<(), StartError> {
         let refuse =
             |field, why: &str| Err(StartError::InvalidCommand { field, why: why.to_owned() });
@@ -73,7 +72,7 @@ impl Spec {
             env_bytes = env_bytes.saturating_add(name.len() + value.len() + 2);
         }
         if env_bytes > MAX_ENV {
-            return Err(StartError::OverBound { field: "env", asked: env_bytes, bound: MAX_ENV });
+            return refuse("env", &format!("has {env_bytes} bytes; the maximum is {MAX_ENV}"));
         }
         if let Some(cwd) = &self.cwd {
             if !cwd.is_absolute() {
@@ -170,9 +169,7 @@ mod tests {
         ];
         for (spec, expected) in table {
             let field = match spec.check() {
-                Err(
-                    StartError::InvalidCommand { field, .. } | StartError::OverBound { field, .. },
-                ) => Some(field),
+                Err(StartError::InvalidCommand { field, .. }) => Some(field),
                 Err(other) => panic!("{other}"),
                 Ok(()) => None,
             };

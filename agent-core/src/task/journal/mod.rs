@@ -20,3 +20,4 @@ mod tests;
 
 pub(crate) use committer::{CommitError, Committer, Priority, Replica};
 pub(crate) use disk::Directory;
+pub(crate) use segment::MAX_RECORD;

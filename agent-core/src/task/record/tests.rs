@@ -14,6 +14,7 @@ fn every_record_reads_back_as_it_was_written() {
         id: "x".into(),
         at: 2,
         digest: "00".into(),
+        plain: None,
         shape,
         bash: Some(Command::new(bash)),
         run: Some(Box::new(JobRun {
@@ -75,7 +76,8 @@ fn the_names_on_disk_stay() {
     let run = JobRun { job: "j".into(), at: Some(5), ..JobRun::default() };
     let bash = Some(Command::new(Bash { cmd: "true".into(), ..Bash::default() }));
     let (id, digest) = ("x".to_owned(), "00".to_owned());
-    let accepted = Accepted { n: 1, id, at: 2, digest, shape, bash, run: Some(Box::new(run)) };
+    let run = Some(Box::new(run));
+    let accepted = Accepted { n: 1, id, at: 2, digest, plain: None, shape, bash, run };
     let ended = Ended {
         usage: Some(ResourceUsage { user_us: 1, sys_us: 2, wall_us: 3, max_rss_kib: 4 }),
         ..Ended::unstarted(1, 4, Ending::TimedOut)

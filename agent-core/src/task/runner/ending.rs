@@ -93,7 +93,7 @@ pub(super) fn not_started(error: &StartError) -> Ending {
         StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
         StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
-        StartError::OverBound { .. } | StartError::Busy { .. } | StartError::ShuttingDown => {
+        StartError::Busy { .. } | StartError::ShuttingDown => {
             (Retcode::NotStarted, error.to_string())
         }
     };

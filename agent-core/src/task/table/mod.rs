@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use jobs::StoredJob;
 pub(crate) use task::{Phase, Task, size_of_command};
 
-use super::record::{Accepted, Begun, Command, Ended, Record, Skipped};
+use super::record::{Accepted, Begun, Command, Digests, Ended, Record, Skipped};
 use agent_wire::message::Bash;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -70,7 +70,8 @@ impl Table {
     }
 
     fn accept(&mut self, accepted: Accepted) {
-        let Accepted { n, id, at, digest, shape, bash, run } = accepted;
+        let Accepted { n, id, at, digest, plain, shape, bash, run } = accepted;
+        let digests = Digests { sent: digest, plain };
         self.used = self.used.max(n);
         let id: Arc<str> = id.into();
         if self.tasks.contains_key(&n) || self.by_id.contains_key(&id) {
@@ -96,7 +97,7 @@ impl Table {
         }
         let phase = Phase::Waiting(command);
         self.tasks
-            .insert(n, Task { n, id, accepted: at, digest, shape, cancelled: false, phase, run });
+            .insert(n, Task { n, id, accepted: at, digests, shape, cancelled: false, phase, run });
     }
 
     fn begin(&mut self, begun: Begun) {

@@ -1,6 +1,6 @@
 //! One task in the table.
 
-use crate::task::record::{Begun, Command, Ended, JobRun, Shape, StoredStream};
+use crate::task::record::{Begun, Command, Digests, Ended, JobRun, Shape, StoredStream};
 use agent_wire::message::Bash;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ pub(crate) struct Task {
     pub(crate) n: u64,
     pub(crate) id: Arc<str>,
     pub(crate) accepted: u64,
-    pub(crate) digest: String,
+    pub(crate) digests: Digests,
     pub(crate) shape: Shape,
     /// Whether it was cancelled after it had its turn.
     pub(crate) cancelled: bool,

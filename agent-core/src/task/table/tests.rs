@@ -14,7 +14,8 @@ fn accepted(n: u64) -> Record {
     let (job, at) = (format!("job-{}", n % 4), i64::try_from(n).ok());
     let run = JobRun { job, at, queue: n == 3, ..JobRun::default() };
     let run = (n % 2 == 1).then(|| Box::new(run));
-    Record::Accepted(Accepted { n, id, at: n, digest, shape, bash: Some(Command::new(bash)), run })
+    let (plain, bash) = ((n == 2).then(|| "p".to_owned()), Some(Command::new(bash)));
+    Record::Accepted(Accepted { n, id, at: n, digest, plain, shape, bash, run })
 }
 
 fn job(n: u64) -> Record {
@@ -58,7 +59,7 @@ fn describe(table: &Table) -> String {
         .tasks
         .values()
         .map(|task| match &task.phase {
-            Phase::Waiting(bash) => format!("{} waits {:?}", task.id, bash),
+            Phase::Waiting(bash) => format!("{} waits {:?} {:?}", task.id, bash, task.digests),
             Phase::Running(begun) => format!("{} runs {:?} {}", task.id, begun, task.cancelled),
             Phase::Ended { ended, acked, .. } => format!("{} ended {ended:?} {acked}", task.id),
         })

@@ -1,5 +1,6 @@
 //! The fields of `sync.bash` and `async.bash` (§5, §6).
 
+use super::AccountId;
 use crate::{InvalidParams, Params};
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -94,9 +95,9 @@ pub struct Bash {
     /// Seconds; `None` is the method's own default.
     pub timeout: Option<u64>,
     /// Name or uid; `None` is root.
-    pub user: Option<String>,
+    pub user: Option<AccountId>,
     /// Name or gid; `None` is the default of §5.
-    pub group: Option<String>,
+    pub group: Option<AccountId>,
     /// An absolute path; `None` is the user's home.
     pub cwd: Option<String>,
     /// Added to the clean environment, in order of the names.
@@ -178,12 +179,12 @@ impl Bash {
         if let Some(timeout) = self.timeout {
             map.serialize_entry("timeout", &timeout)?;
         }
-        for (name, value) in [
-            ("user", &self.user),
-            ("group", &self.group),
-            ("cwd", &self.cwd),
-            ("stdin", &self.stdin),
-        ] {
+        for (name, value) in [("user", &self.user), ("group", &self.group)] {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in [("cwd", &self.cwd), ("stdin", &self.stdin)] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }

@@ -3,6 +3,7 @@
 //! `parse` functions take the map of [`parse_object`](crate::json::parse_object); messages are
 //! written through serde and [`line()`].
 
+mod account;
 mod bash;
 mod event;
 mod init;
@@ -11,6 +12,7 @@ mod response;
 mod schedule;
 mod task;
 
+pub use account::AccountId;
 pub use bash::{
     Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_CMD, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
     MAX_TASK_TIMEOUT, StderrMode,

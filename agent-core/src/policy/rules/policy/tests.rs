@@ -78,7 +78,7 @@ fn all_names_of_an_account_mean_the_same_account() {
 
 #[test]
 fn a_group_of_others_must_be_allowed_together_with_the_user() {
-    let with_group = Bash { group: Some("docker".to_owned()), ..cmd("id") };
+    let with_group = Bash { group: Some("docker".into()), ..cmd("id") };
     let table = [
         // An allowed user may use its own groups and no others.
         ("action = 'allow'\nusers = ['deploy']", &[1000][..], "default"),
