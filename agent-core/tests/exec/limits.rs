@@ -126,7 +126,7 @@ async fn all_limits_at_once_hold_for_one_command_only_and_leave_no_directory() {
         let Some(outcome) = enforced(run(&executor, all).await) else { return };
         assert_eq!(outcome.stdout.bytes, b"in0\n1\n2\n", "{trees:?}");
         if is_root() {
-            let user = Some("nobody".to_owned());
+            let user = Some("nobody".into());
             let outcome = run(&executor, Spec { limits, user, ..spec("id -un") }).await.unwrap();
             assert_eq!(outcome.stdout.bytes, b"nobody\n", "{trees:?}");
         }

@@ -59,10 +59,10 @@ async fn a_task_outlives_an_agent_killed_with_kill_9_and_records_its_end() {
 #[tokio::test]
 async fn a_supervisor_killed_with_kill_9_takes_its_command_with_it_and_leaves_no_record() {
     for host in hosts(&ExecSettings::default()) {
-        let user = is_root().then(|| "nobody".to_owned());
+        let user = is_root().then(|| "nobody".into());
         let marker = Marker::new();
         let script = marker.script("echo begun; setsid sleep MARK >&- 2>&- & exec sleep MARK");
-        let task = host.begin(Spec { user: user.map(Into::into), ..spec(&script) }).await;
+        let task = host.begin(Spec { user, ..spec(&script) }).await;
         eventually("both sleep", || marker.sleepers().len() == 2).await;
         let begun = task.begun().await;
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();

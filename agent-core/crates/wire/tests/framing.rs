@@ -2,7 +2,8 @@
 
 use agent_wire::json::parse_object;
 use agent_wire::message::{
-    Bash, Encoding, Event, GetInfo, Init, InitReply, MAX_SYNC_TIMEOUT, Request, Resp, Response,
+    AccountId, Bash, Encoding, Event, GetInfo, Init, InitReply, MAX_SYNC_TIMEOUT, Request, Resp,
+    Response,
 };
 use agent_wire::{Decoder, Limits, Malformed, Retcode, parse_list};
 use proptest::prelude::*;
@@ -61,6 +62,11 @@ fn object() -> impl Strategy<Value = String> {
     )
 }
 
+fn account() -> impl Strategy<Value = AccountId> {
+    let name = "[a-z0-9]{1,8}".prop_map(AccountId::Name);
+    prop_oneof![name, any::<u64>().prop_map(AccountId::Number)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -91,7 +97,7 @@ proptest! {
 
     #[test]
     fn a_command_reads_back_as_it_was_written(
-        cmd in ".{1,40}", timeout in proptest::option::of(1..=MAX_SYNC_TIMEOUT), user in proptest::option::of("[a-z0-9]{1,8}"),
+        cmd in ".{1,40}", timeout in proptest::option::of(1..=MAX_SYNC_TIMEOUT), user in proptest::option::of(account()),
         env in prop::collection::btree_map("[A-Z]{1,5}", ".{0,9}", 0..4), stdin in proptest::option::of(".{0,20}"),
         base64 in any::<bool>(),
     ) {
@@ -239,10 +245,10 @@ fn messages_on_several_lines_with_trailing_commas_are_read() {
     let request = Request::parse(maps[2].clone()).unwrap();
     let bash = Bash::parse(request.params(), MAX_SYNC_TIMEOUT).unwrap();
     assert_eq!(
-        (bash.cmd.as_str(), bash.timeout, bash.user.as_deref()),
-        ("ls", Some(10), Some("root"))
+        (bash.cmd.as_str(), bash.timeout, bash.user.clone()),
+        ("ls", Some(10), Some("root".into()))
     );
-    assert_eq!(bash.group.as_deref(), Some("root"));
+    assert_eq!(bash.group, Some("root".into()));
     let success = Response::parse(&maps[3]).unwrap();
     assert_eq!((success.resp, success.retcode), (Resp::Success, 2));
     let failed = Response::parse(&maps[4]).unwrap();
