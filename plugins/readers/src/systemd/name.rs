@@ -85,24 +85,25 @@ fn unescaped(instance: &str) -> String {
 /// `a-@x.service`. The type's own folder (`service.d`) is not among them: every other one comes
 /// before it (unit_file_find_dirs in systemd's src/shared/dropin.c).
 pub(super) fn drop_in_names(name: &str) -> Vec<String> {
-    let mut names = vec![name.to_owned()];
-    if let Some(template) = template_of(name) {
-        names.append(&mut drop_in_names(&template));
-    }
-    let Some((stem, suffix)) = name.rsplit_once('.') else { return names };
+    let Some((stem, suffix)) = name.rsplit_once('.') else { return vec![name.to_owned()] };
     let (prefix, instance) = stem.split_once('@').map_or((stem, None), |(p, i)| (p, Some(i)));
-    let shorter = prefix.strip_suffix('-').unwrap_or(prefix);
-    if let Some((shorter, _)) = shorter.rsplit_once('-')
-        && !shorter.is_empty()
-    {
-        let at = instance.map(|instance| format!("@{instance}")).unwrap_or_default();
-        for name in drop_in_names(&format!("{shorter}-{at}.{suffix}")) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    let mut prefixes = vec![prefix];
+    let mut rest = prefix.strip_suffix('-').unwrap_or(prefix);
+    while let Some(dash) = rest.rfind('-').filter(|dash| *dash > 0) {
+        prefixes.push(&prefix[..=dash]);
+        rest = &prefix[..dash];
+    }
+    let named = |at: &'_ str| -> Vec<String> {
+        prefixes.iter().map(|prefix| format!("{prefix}{at}.{suffix}")).collect()
+    };
+    match instance {
+        None => named(""),
+        Some("") => named("@"),
+        Some(instance) => {
+            let mut own = named(&format!("@{instance}")).into_iter();
+            own.next().into_iter().chain(named("@")).chain(own).collect()
         }
     }
-    names
 }
 
 #[cfg(test)]
