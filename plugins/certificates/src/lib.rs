@@ -7,6 +7,9 @@ mod answer;
 mod certificate;
 mod content;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod name;
 mod pem;
 mod pkcs7;

@@ -8,6 +8,9 @@ mod accounts;
 mod crontab;
 mod debian;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod timer;
 mod trust;
 

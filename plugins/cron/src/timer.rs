@@ -75,22 +75,22 @@ fn names(units: &Units, file: &UnitFile) -> Vec<String> {
 }
 
 /// The times of one timer, file by file.
-struct Timer<'a> {
+pub(crate) struct Timer<'a> {
     name: &'a str,
     unit: String,
     /// The line, counted through all files, and the setting.
-    times: Vec<(usize, String)>,
-    lines: usize,
+    pub(crate) times: Vec<(usize, String)>,
+    pub(crate) lines: usize,
 }
 
 impl<'a> Timer<'a> {
-    fn new(name: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str) -> Self {
         let unit = name.strip_suffix("timer").unwrap_or(name).to_owned() + "service";
         Self { name, unit, times: Vec::new(), lines: 0 }
     }
 
     /// Applies a file over those before: first the unit's own file, then its drop-ins.
-    fn read(&mut self, text: &str) {
+    pub(crate) fn read(&mut self, text: &str) {
         for assignment in assignments(text).filter(|found| found.section == "Timer") {
             let value = expand(&assignment.value, self.name);
             match assignment.key {

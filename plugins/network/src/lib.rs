@@ -5,6 +5,9 @@
 
 mod address;
 mod dns;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod route;
 

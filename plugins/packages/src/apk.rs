@@ -24,7 +24,7 @@ pub(crate) fn read(root: &Root, selection: &Selection) -> Option<Read> {
 }
 
 /// Reads records separated by empty lines. Each line is a letter, `:` and a value.
-fn parse(text: &str, selection: &Selection) -> Vec<Package> {
+pub(crate) fn parse(text: &str, selection: &Selection) -> Vec<Package> {
     let mut packages = Vec::new();
     for record in text.split("\n\n") {
         let mut package =

@@ -61,7 +61,7 @@ fn installed(package: &mut Package, multi_arch: bool, root: &Root) {
 
 /// Reads paragraphs of `Key: value`. Each package comes with whether its files are kept by
 /// architecture (`Multi-Arch: same`).
-fn parse(text: &str, selection: &Selection) -> Vec<(Package, bool)> {
+pub(crate) fn parse(text: &str, selection: &Selection) -> Vec<(Package, bool)> {
     let mut packages = Vec::new();
     for paragraph in text.split("\n\n") {
         let name = field(paragraph, "Package").unwrap_or_default();

@@ -6,6 +6,9 @@
 mod apk;
 mod database;
 mod dpkg;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod ndb;
 mod package;

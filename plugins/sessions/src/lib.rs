@@ -3,6 +3,9 @@
 //! Reads utmp and wtmp (utmp(5)) and systemd-logind's files; runs no program and requires no root.
 //! On a system without utmp, only logind's sessions are listed.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod login;
 mod logind;
 mod utmp;

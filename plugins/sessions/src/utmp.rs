@@ -69,7 +69,7 @@ fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Returns the record length that divides the file into whole records of known kinds.
-fn record_length(file: u64, head: &[u8]) -> usize {
+pub(crate) fn record_length(file: u64, head: &[u8]) -> usize {
     let fits = |length: &usize| {
         file.is_multiple_of(*length as u64)
             && head
@@ -80,7 +80,7 @@ fn record_length(file: u64, head: &[u8]) -> usize {
 }
 
 /// Parses a record of either length.
-fn parse(record: &[u8]) -> Option<Record> {
+pub(crate) fn parse(record: &[u8]) -> Option<Record> {
     let (time, address) = match record.len() {
         384 => (u64::from(ne_u32(record, 340)?), record.get(348..364)?),
         400 => (ne_u64(record, 344)?, record.get(360..376)?),

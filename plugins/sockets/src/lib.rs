@@ -6,6 +6,9 @@
 //! own processes can be identified.
 
 mod diag;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod holder;
 mod inet;
 mod selection;

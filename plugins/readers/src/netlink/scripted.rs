@@ -4,7 +4,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::thread;
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socketpair, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown,
+    socketpair, sockopt,
 };
 use nix::sys::time::TimeVal;
 
@@ -70,6 +71,32 @@ pub fn netlink(script: Vec<Vec<Reply>>) -> Netlink {
     setsockopt(&ours, sockopt::ReceiveTimeout, &TimeVal::new(2, 0)).expect("a timeout");
     thread::spawn(move || play(&kernel, script));
     Netlink::over(ours)
+}
+
+/// Returns a socket that holds replies to one request, whatever they are: datagrams, each after its
+/// length in two bytes (big-endian). After them it is closed.
+///
+/// # Panics
+/// This machine has no socket pairs.
+#[must_use]
+pub fn replay(mut replies: &[u8]) -> Netlink {
+    let (ours, kernel) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .expect("a socket pair");
+    while let Some((length, rest)) = replies.split_first_chunk() {
+        let (datagram, rest) = rest.split_at(rest.len().min(u16::from_be_bytes(*length).into()));
+        replies = rest;
+        // An empty datagram would be the end.
+        if datagram.is_empty()
+            || send(kernel.as_raw_fd(), datagram, MsgFlags::MSG_DONTWAIT).is_err()
+        {
+            break;
+        }
+    }
+    let _ = shutdown(kernel.as_raw_fd(), Shutdown::Write);
+    let mut netlink = Netlink::over(ours);
+    netlink.peer = Some(kernel);
+    netlink
 }
 
 fn play(socket: &OwnedFd, script: Vec<Vec<Reply>>) {

@@ -36,6 +36,9 @@ pub struct Netlink {
     protocol: Option<SockProtocol>,
     sequence: u32,
     has_unread: bool,
+    /// The other end, where a test keeps it open.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) peer: Option<OwnedFd>,
 }
 
 /// A request for all objects of a kind.
@@ -78,13 +81,15 @@ impl Netlink {
             protocol: Some(protocol),
             sequence: 0,
             has_unread: false,
+            #[cfg(any(test, feature = "testing"))]
+            peer: None,
         })
     }
 
     /// A socket whose other end a test plays.
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn over(socket: OwnedFd) -> Self {
-        Self { socket, protocol: None, sequence: 0, has_unread: false }
+        Self { socket, protocol: None, sequence: 0, has_unread: false, peer: None }
     }
 
     /// Requests a dump and passes the body of each reply to `parse`; a reply that it returns `None`

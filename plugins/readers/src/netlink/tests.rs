@@ -86,3 +86,20 @@ fn errors_and_silence_are_reported() {
     let silent = dump(vec![vec![object(1)]], LIMITS).unwrap_err();
     assert_eq!(silent.raw_os_error(), Some(Errno::EAGAIN as i32));
 }
+
+/// What a kernel never writes.
+#[test]
+fn replies_of_any_bytes_end() {
+    let done = [20, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let object = [20, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0];
+    let datagram = |bytes: &[u8]| [&[0, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let whole = [datagram(&object), datagram(&done)].concat();
+    let dump = |bytes: &[u8]| super::scripted::replay(bytes).dump(REQUEST, LIMITS, first_byte);
+    if cfg!(target_endian = "little") {
+        assert_eq!(dump(&whole).unwrap().items, [7]);
+    }
+    for end in 0..whole.len() {
+        let _ = dump(&whole[..end]);
+    }
+    assert!(dump(&[0xff; 600]).is_err() && dump(&[]).is_err());
+}
