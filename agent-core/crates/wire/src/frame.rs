@@ -18,6 +18,9 @@ pub const DEFAULT_MAX_DEPTH: u32 = 32;
 /// close.
 const MAX_SKIP_FACTOR: usize = 16;
 
+/// Bytes that are kept of a message that is skipped.
+const SKIPPED_HEAD: usize = 1 << 10;
+
 /// The largest buffer of an idle decoder; a larger one is freed once its message is done.
 const IDLE_CAPACITY: usize = 16 << 10;
 
@@ -129,6 +132,8 @@ pub struct Decoder {
     scanned: usize,
     scan: Scan,
     state: DecoderState,
+    /// The start of the last message that was skipped.
+    skipped_head: Vec<u8>,
 }
 
 impl Decoder {
@@ -141,6 +146,7 @@ impl Decoder {
             scanned: 0,
             scan: Scan::default(),
             state: DecoderState::Between,
+            skipped_head: Vec::new(),
         }
     }
 
@@ -198,14 +204,15 @@ impl Decoder {
                     Some(end) => {
                         let begin = std::mem::replace(&mut self.start, end);
                         self.state = DecoderState::Between;
-                        return std::str::from_utf8(&self.buffer[begin..end]).map(Some).map_err(
-                            |error| {
-                                Malformed::new(
-                                    Retcode::Malformed,
-                                    format!("not UTF-8 at byte {}", error.valid_up_to()),
-                                )
-                            },
-                        );
+                        let head = begin..end.min(begin + SKIPPED_HEAD);
+                        let text = std::str::from_utf8(&self.buffer[begin..end]);
+                        return text.map(Some).map_err(|error| {
+                            self.skipped_head = self.buffer[head].to_vec();
+                            Malformed::new(
+                                Retcode::Malformed,
+                                format!("not UTF-8 at byte {}", error.valid_up_to()),
+                            )
+                        });
                     }
                 },
                 DecoderState::Skipping { skipped, why } => {
@@ -214,6 +221,17 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// Returns the start of the message that the last error, unless it was fatal, was about: at most
+    /// 1 KiB, in which a reader may find the id.
+    pub fn skipped_head(&self) -> &[u8] {
+        &self.skipped_head
+    }
+
+    /// Returns the bytes that are held: those of a message that is not whole yet.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start
     }
 
     /// Returns whether only white space is left, so that TLS may begin after a plain exchange.
@@ -231,6 +249,7 @@ impl Decoder {
                     return Ok(Some(self.scanned));
                 }
                 Step::Ended => {
+                    self.keep_head(self.start);
                     self.start = self.scanned;
                     self.state = DecoderState::Between;
                     return Err(self.excess(Excess::Size));
@@ -255,9 +274,15 @@ impl Decoder {
 
     /// Skips the rest of the message being read.
     fn skip(&mut self, why: Excess) -> Option<usize> {
+        self.keep_head(self.start);
         self.state = DecoderState::Skipping { skipped: self.scanned - self.start, why };
         self.start = self.scanned;
         None
+    }
+
+    fn keep_head(&mut self, begin: usize) {
+        let rest = &self.buffer[begin..self.scanned];
+        self.skipped_head = rest[..rest.len().min(SKIPPED_HEAD)].to_vec();
     }
 
     fn scan_skipped(&mut self, mut skipped: usize, why: Excess) -> Result<(), Malformed> {

@@ -101,6 +101,11 @@ pub(crate) struct Flags {
         value_parser = value_parser!(u32).range(1..=1_000_000)
     )]
     pub(crate) max_connections: u32,
+
+    /// The maximum number of connections from one address (of IPv6, one /64) that are not sessions
+    /// yet [default: 512, or less where few files can be open]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(4..))]
+    pub(crate) max_opening_per_address: Option<u16>,
 }
 
 impl Flags {

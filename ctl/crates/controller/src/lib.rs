@@ -9,31 +9,62 @@ mod agents;
 mod api;
 mod auth;
 mod cli;
+mod descriptors;
 mod dev;
 mod error;
 mod files;
+mod log_limit;
 mod logging;
 mod pem;
 mod ready;
+mod reload;
 mod server;
+mod signals;
 mod stop;
 mod store;
 
 use clap::Parser as _;
+use error::Error;
+use signals::Signals;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// The time for a thread that reads a file to end; one whose share does not answer never does.
+const LAST_READS: Duration = Duration::from_millis(500);
 
 /// Reads the command line and serves until SIGTERM or SIGINT.
 ///
 /// Exit status: 0 after a signal (or `--init-only`), 1 when the controller cannot start, 2 for
 /// invalid flags.
 pub fn main() -> ExitCode {
+    // Signals first: until they are registered, SIGHUP ends the process.
+    let started = start();
     let flags = cli::Flags::parse();
-    logging::start();
-    match server::run(&flags) {
+    let log = logging::start();
+    let ended = started.and_then(|(runtime, signals)| {
+        let ended = runtime.block_on(server::run(flags, signals));
+        runtime.shutdown_timeout(LAST_READS);
+        ended
+    });
+    let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    log.finish();
+    code
+}
+
+fn start() -> Result<(tokio::runtime::Runtime, Signals), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::system("cannot start the event loop"))?;
+    let signals = {
+        let _within = runtime.enter();
+        Signals::register()?
+    };
+    Ok((runtime, signals))
 }

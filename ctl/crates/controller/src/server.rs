@@ -1,26 +1,76 @@
-//! Starts everything (files, ports, the tasks on them) and ends it at a signal.
+//! Starts everything (files, ports, the tasks on them), reloads files at SIGHUP, and ends everything
+//! at a signal.
 
-use crate::agents::{self, Permits, Registry, Services};
+use crate::agents::{self, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles};
 use crate::api;
 use crate::auth::{Authenticator, Token};
 use crate::cli::Flags;
+use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
 use crate::ready::Ready;
+use crate::reload::Reloader;
+use crate::signals::{Asked, Signals};
 use crate::stop;
 use crate::store::{SqliteStore, Store};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// The time for requests in flight to get their replies before the sessions end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Connections that are not sessions yet, where there are descriptors for them.
+const MAX_OPENING: usize = 2048;
+
+/// MiB of large messages of agents that are not whole yet.
+const UNFINISHED_MIB: usize = 512;
+
+/// What the files and flags say, read before any port is open.
+struct Prepared {
+    dev: Option<Dev>,
+    token: Token,
+    token_file: PathBuf,
+    tls_files: TlsFiles,
+    side: ServerSide,
+    store: Arc<dyn Store>,
+    share: Share,
+}
 
 /// Creates the files of `--dev`, then serves until a signal.
 ///
 /// # Errors
 /// When the controller cannot start.
-pub(crate) fn run(flags: &Flags) -> Result<(), Error> {
+pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error> {
+    let flags = Arc::new(flags);
+    let preparing = {
+        let flags = Arc::clone(&flags);
+        tokio::task::spawn_blocking(move || prepare(&flags))
+    };
+    let prepared = tokio::select! {
+        prepared = preparing => prepared
+            .map_err(std::io::Error::other)
+            .map_err(Error::system("cannot read the files"))??,
+        // A file may be on a share that does not answer.
+        signal = signals.end() => {
+            log::info!("{signal}: ending before the start is complete");
+            return Ok(());
+        }
+    };
+    let Some(prepared) = prepared else { return Ok(()) };
+    let store = Arc::clone(&prepared.store);
+    let served = serve(&flags, prepared, signals).await;
+    // Every session has ended, so this stores the last results that they accepted.
+    store.close().await;
+    served
+}
+
+/// Reads and checks everything; `None` if there is nothing else to do.
+fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
     let dev = flags.dev.as_deref().map(|dir| Dev::prepare(dir, &flags.dev_host)).transpose()?;
     let token_file = match (&dev, &flags.token_file) {
         (Some(dev), None) => dev.token_file(),
@@ -28,44 +78,23 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Error> {
     };
     let token = Token::load_or_generate(&token_file)?;
     if flags.init_only {
-        return match dev {
-            Some(dev) => dev.write_agent_configs(flags.listen()[0].port()),
-            None => Ok(()),
-        };
+        if let Some(dev) = dev {
+            dev.write_agent_configs(flags.listen()[0].port())?;
+        }
+        return Ok(None);
     }
     let tls_files = match &dev {
         Some(dev) => dev.tls_files(),
         None => flags.tls_files()?,
     };
-    let tls = agents::acceptor(&tls_files)?;
-    let registry = Arc::new(Registry::default());
+    let side = agents::server_side(&tls_files)?;
+    let share = descriptors::share_out(flags.max_connections)?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?);
-    let services = Arc::new(Services {
-        registry: Arc::clone(&registry),
-        redirect: flags.redirect_to.clone(),
-        tls,
-        store: Arc::clone(&store),
-    });
-    let router = api::router(registry, Arc::clone(&store), Authenticator::new(token));
-    raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::system("cannot start the event loop"))?;
-    runtime.block_on(async {
-        let served = serve(flags, dev.as_ref(), services, router).await;
-        // Every session has ended, so this stores the last results that they accepted.
-        store.close().await;
-        served
-    })
+    Ok(Some(Prepared { dev, token, token_file, tls_files, side, store, share }))
 }
 
-async fn serve(
-    flags: &Flags,
-    dev: Option<&Dev>,
-    services: Arc<Services>,
-    router: axum::Router,
-) -> Result<(), Error> {
+async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
+    let Prepared { dev, token, token_file, tls_files, side, store, share } = prepared;
     let mut ports = Vec::new();
     for address in flags.listen() {
         ports.push(agents::bind(address).await?);
@@ -73,35 +102,75 @@ async fn serve(
     let http = agents::bind(flags.http).await?;
     let listen = ports.iter().map(address_of).collect::<Result<_, _>>()?;
     let ready = Ready { listen, http: address_of(&http)? };
-    if let Some(dev) = dev {
+    if let Some(dev) = &dev {
         dev.write_agent_configs(ready.listen[0].port())?;
     }
-    let signal_of = |kind| signal(kind).map_err(Error::system("cannot wait for signals"));
-    let mut terminate = signal_of(SignalKind::terminate())?;
-    let mut interrupt = signal_of(SignalKind::interrupt())?;
+    let registry = Arc::new(Registry::default());
+    let services = Arc::new(Services {
+        registry: Arc::clone(&registry),
+        redirect: flags.redirect_to.clone(),
+        tls: agents::Tls::new(side),
+        room: Room::new(UNFINISHED_MIB),
+        store: Arc::clone(&store),
+    });
+    let authenticator = Arc::new(Authenticator::new(token));
 
     let (stopper, stop) = stop::pair();
-    let permits = Permits::new(flags.max_connections);
+    let (api_stopper, api_stop) = stop::pair();
+    let permits = Permits::new(share.agents, opening(flags, share.agents));
     let mut tasks = JoinSet::new();
     for port in ports {
         tasks.spawn(agents::serve(port, permits.clone(), Arc::clone(&services), stop.clone()));
     }
-    tasks.spawn(api::serve(http, router, stop));
-    announce(&ready, flags, dev);
+    let router = api::router(registry, store, Arc::clone(&authenticator), api_stop.clone());
+    let mut clients = tokio::spawn(api::serve(http, router, share.clients, DRAIN, api_stop));
+    announce(&ready, flags, dev.as_ref());
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
+    let mut reloader = Reloader { tls_files, token_file, services, authenticator, stuck: None };
+    let signal = until_end(&mut signals, &mut reloader).await;
+    log::info!("{signal}: shutting down");
+    // The API's clients first: the agents' replies are still on their way to them.
+    api_stopper.stop();
     tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: shutting down"),
-        _ = interrupt.recv() => log::info!("SIGINT: shutting down"),
+        _ = timeout(DRAIN, &mut clients) => {}
+        signal = signals.end() => log::info!("{signal}: not waiting for requests in flight"),
     }
     stopper.stop();
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            log::error!("the task of a port failed: {error}");
-        }
+    if !clients.is_finished() {
+        ended(clients.await);
+    }
+    while let Some(task) = tasks.join_next().await {
+        ended(task);
     }
     Ok(())
+}
+
+/// Reloads the files at each SIGHUP, until a signal asks to end; returns that signal's name.
+async fn until_end(signals: &mut Signals, reloader: &mut Reloader) -> &'static str {
+    loop {
+        match signals.next().await {
+            Asked::End(signal) => return signal,
+            Asked::Reload => tokio::select! {
+                () = reloader.reload() => {}
+                signal = signals.end() => return signal,
+            },
+        }
+    }
+}
+
+/// Returns the bounds on connections that are not sessions yet.
+fn opening(flags: &Flags, agents: usize) -> PlaceBounds {
+    let in_all = MAX_OPENING.min((agents / 2).max(16));
+    let per_source = flags.max_opening_per_address.map_or(in_all / 4, usize::from);
+    PlaceBounds { in_all, per_source: per_source.max(4) }
+}
+
+fn ended(task: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = task {
+        log::error!("the task of a port failed: {error}");
+    }
 }
 
 fn announce(ready: &Ready, flags: &Flags, dev: Option<&Dev>) {
@@ -119,13 +188,4 @@ fn announce(ready: &Ready, flags: &Flags, dev: Option<&Dev>) {
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, Error> {
     listener.local_addr().map_err(Error::system("cannot read a port's address"))
-}
-
-/// Raises the limit of open descriptors, one per connection: the soft limit is often 1024.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        log::warn!("cannot raise the limit of open files: {error}");
-    }
 }

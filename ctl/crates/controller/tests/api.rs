@@ -1,5 +1,7 @@
 //! The HTTP API: its responses, its errors, and many requests at once.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 mod support;
 
 use std::io::{Read as _, Write as _};
@@ -174,6 +176,153 @@ fn an_agent_that_does_not_read_costs_only_its_own_clients_a_503() {
         statuses.contains(&503) && statuses.iter().all(|s| matches!(s, 404 | 502..=504)),
         "{statuses:?}"
     );
+}
+
+/// Sends raw bytes; returns the status, and the body, which must be a problem.
+fn raw(controller: &Controller, request: &[u8]) -> (u16, serde_json::Value) {
+    let mut client = controller.connect_http();
+    client.write_all(request).unwrap();
+    client.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    let (mut bytes, mut byte) = (Vec::new(), [0]);
+    // The server may not close the connection: the body's length says where it ends.
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.unwrap().parse().unwrap() {
+                assert!(head.contains("\r\ncontent-type: application/problem+json"), "{text}");
+                let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+                let status: u16 = head[9..12].parse().unwrap();
+                assert_eq!(problem["status"], status, "{text}");
+                return (status, problem);
+            }
+        }
+        assert_eq!(client.read(&mut byte).unwrap(), 1, "the end: {text}");
+        bytes.push(byte[0]);
+    }
+}
+
+#[test]
+fn errors_before_any_route_are_problems_too() {
+    let controller = Controller::start(&[]);
+    let bearer = controller.bearer();
+    let get = |path: &str, more: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n{more}\r\n")
+    };
+    let many = (0..200).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
+    let long = format!("X: {}\r\n", "y".repeat(600 << 10));
+    for (request, wanted) in [
+        (get("/%ff", ""), 404),
+        (get("/api/v1/hosts/%ff", ""), 400),
+        (get("/api/v1/hosts/%ff/results", ""), 400),
+        (get("/api/v1/hosts/h/results?after=%ff", ""), 400),
+        (get("/api/v1/hosts/h/results?%ff=%ff", ""), 400),
+        (get(&format!("/{}", "a".repeat(70_000)), ""), 414),
+        (get("/api/v1/hosts", &many), 431),
+        (get("/api/v1/hosts", &long), 431),
+        ("nonsense\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400),
+        ("GET /\u{1} HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (get("/api/v1/hosts", "no colon\r\n"), 400),
+    ] {
+        let (status, problem) = raw(&controller, request.as_bytes());
+        assert_eq!(status, wanted, "{:.60}: {problem}", request);
+    }
+    // Also as the second request of a connection.
+    let both = format!("{}{}", get("/api/v1/nothing", ""), get("/api/v1/hosts", &many));
+    let mut client = controller.connect_http();
+    client.write_all(both.as_bytes()).unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("application/problem+json").count(), 2, "{text}");
+    assert!(text.contains("HTTP/1.1 431"), "{text}");
+}
+
+#[test]
+fn a_request_whose_length_is_ambiguous_is_rejected() {
+    let controller = Controller::start(&[]);
+    let request = |method: &str, path: &str, head: &str| {
+        let bearer = controller.bearer();
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n{head}\r\n\
+             0\r\n\r\n"
+        )
+    };
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    for head in [
+        format!("Content-Length: 5\r\n{chunked}"),
+        format!("{chunked}Content-Length: 5\r\n"),
+        "Content-Length: 5\r\nContent-Length: 6\r\n".to_owned(),
+        "Content-Length: +5\r\n".to_owned(),
+    ] {
+        for (method, path) in [("POST", "/api/v1/hosts/host-1/requests"), ("GET", "/api/v1/hosts")]
+        {
+            let (status, problem) = raw(&controller, request(method, path, &head).as_bytes());
+            assert_eq!(status, 400, "{head:?}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn wrong_tokens_are_logged_and_limited_but_lock_nobody_out() {
+    let controller = Controller::start(&[]);
+    let url = format!("{}/hosts", controller.api);
+    let statuses: Vec<u16> = (0..200)
+        .map(|number| {
+            let token = format!("Bearer wrong-token-{number}");
+            read(http().get(&url).header("Authorization", token).call()).0
+        })
+        .collect();
+    assert!(statuses[..10].iter().all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses[10..].iter().all(|status| *status == 429), "{statuses:?}");
+    let paused = http().get(&url).header("Authorization", "Bearer x").call().unwrap();
+    assert!(paused.headers().contains_key("retry-after"));
+    assert_eq!(controller.get("/hosts").0, 200);
+    let log = controller.log();
+    let lines = log.lines().filter(|line| line.contains("wrong token")).count();
+    assert!((1..10).contains(&lines), "{log}");
+    assert!(log.contains("127.0.0.1") && !log.contains("wrong-token-"), "{log}");
+}
+
+#[test]
+fn clients_that_never_read_do_not_hold_memory_for_ever() {
+    const CLIENTS: usize = 60;
+    let controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    let data = "x".repeat(20 << 20);
+    agent.send(&format!(
+        "{{\"method\":\"async.result\",\"id\":\"big\",\"resp\":\"success\",\"retcode\":0,\"data\":\"{data}\"}}"
+    ));
+    assert_eq!(agent.receive().unwrap()["method"], "async.ack");
+    let before = controller.resident();
+    let connections = || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", controller.child.id())).unwrap();
+        fds.count()
+    };
+    let none = connections();
+    let silent: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = controller.connect_http();
+            let request = format!(
+                "GET /api/v1/hosts/host-1/results/big HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+                controller.bearer()
+            );
+            client.write_all(request.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    wait_until("all connections", || connections() >= none + CLIENTS);
+    let mut most = 0;
+    // A few are served at a time, and each of those is disconnected.
+    wait_until("their end", || {
+        most = most.max(controller.resident());
+        connections() <= none + CLIENTS - 10
+    });
+    let held = most.saturating_sub(before) >> 10;
+    assert!(held < 500, "{held} MiB were held for {CLIENTS} clients of 20 MiB");
+    assert_eq!(controller.get("/hosts").0, 200);
+    drop(silent);
 }
 
 #[test]

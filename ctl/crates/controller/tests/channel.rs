@@ -193,7 +193,7 @@ fn a_silent_peer_is_disconnected_at_each_step() {
 }
 
 #[test]
-fn a_newer_session_of_a_host_replaces_the_older_one() {
+fn a_newer_session_of_a_host_replaces_an_older_one_that_does_not_answer() {
     let controller = Controller::start(&[]);
     let mut older = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
@@ -201,6 +201,7 @@ fn a_newer_session_of_a_host_replaces_the_older_one() {
         let waiting = scope.spawn(|| controller.ask("host-1", r#"{"method":"agent.info"}"#));
         older.receive().unwrap();
         let mut newer = controller.agent("host-1");
+        assert_eq!(older.receive().unwrap()["method"], "agent.ping");
         let last = older.receive().unwrap();
         assert_eq!((last["retcode"].as_u64(), last["id"].is_null()), (Some(3023), true));
         assert!(older.receive().is_none());
@@ -212,6 +213,104 @@ fn a_newer_session_of_a_host_replaces_the_older_one() {
     });
     assert_eq!((lost.0, answered.0), (502, 200), "{lost:?} {answered:?}");
     wait_until("the log", || controller.log().contains("replaces the one from"));
+    controller.wait_for_hosts(&[]);
+}
+
+#[test]
+fn a_second_agent_of_one_identity_is_rejected_while_the_first_one_answers() {
+    let controller = Controller::start(&[]);
+    let mut first = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    let address = controller.get("/hosts/host-1").1["address"].clone();
+    for _ in 0..2 {
+        let mut clone = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+        let refused = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| clone.init("host-1"));
+            let ping = first.receive().unwrap();
+            assert_eq!(ping["method"], "agent.ping");
+            let id = &ping["id"];
+            first.send(&format!(
+                "{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}"
+            ));
+            opening.join().unwrap()
+        });
+        let InitReply::Refused(why) = refused else { panic!("{refused:?}") };
+        assert!(why.retcode == 3023 && why.message.contains("clone"), "{}", why.message);
+        assert!(clone.receive().is_none());
+    }
+    assert_eq!(controller.get("/hosts/host-1").1["address"], address);
+    assert!(controller.log().contains("a second agent with this identity"));
+    // Once the first one has gone, the other may come.
+    drop(first);
+    controller.wait_for_hosts(&[]);
+    let _other = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+}
+
+#[test]
+fn a_reply_that_cannot_be_read_is_reported_to_its_client_at_once() {
+    let controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    let deep = format!("{}1{}", "[".repeat(32), "]".repeat(32));
+    for data in [r#"{"a":1,"a":2}"#, r#""\ud800""#, "1e999", &deep, "nonsense", "\"\u{1}\""] {
+        for head in ["\"id\":ID,\"data\":DATA", "\"data\":DATA,\"id\":ID"] {
+            // The start of a message that is too deep is kept, so an id after it is unknown.
+            if data == deep && head.starts_with("\"data\"") {
+                continue;
+            }
+            let (status, problem) = std::thread::scope(|scope| {
+                let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"getinfo.os"}"#));
+                let id = agent.receive().unwrap()["id"].to_string();
+                let fields = head.replace("ID", &id).replace("DATA", data);
+                agent.send(&format!(
+                    "{{{fields},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}\n"
+                ));
+                asking.join().unwrap()
+            });
+            assert_eq!(status, 502, "{data}: {problem}");
+            assert!(problem["type"].as_str().unwrap().ends_with("invalid-reply"), "{problem}");
+        }
+    }
+    // Bytes that are no text.
+    let (status, _) = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| controller.ask("host-1", r#"{"method":"getinfo.os"}"#));
+        let id = agent.receive().unwrap()["id"].to_string();
+        let mut bytes = format!("{{\"id\":{id},\"resp\":\"success\",\"data\":\"").into_bytes();
+        bytes.extend(b"\xff\"}\n");
+        agent.stream.write_all(&bytes).unwrap();
+        asking.join().unwrap()
+    });
+    assert_eq!(status, 502);
+    controller.wait_for_no_requests();
+}
+
+#[test]
+fn a_peer_of_another_protocol_is_rejected() {
+    let controller = Controller::start(&[]);
+    let init = r#"{"method":"init","hostname":"host-1","protocol":99}"#;
+    let mut plain = connect(controller.agents);
+    plain.send(init);
+    let reply = plain.receive().unwrap();
+    assert_eq!(reply["retcode"], 3021, "{reply:?}");
+    assert!(reply["message"].as_str().unwrap().contains("protocol 99"), "{reply:?}");
+    assert!(plain.receive().is_none());
+    let mut inside = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
+    inside.send(init);
+    assert_eq!(inside.receive().unwrap()["retcode"], 3021);
+    // TLS without the protocol's name, and with another one.
+    let with_alpn = |names: &[&[u8]]| {
+        let mut config = rustls::ClientConfig::clone(&controller.tls("host-1"));
+        config.alpn_protocols = names.iter().map(|name| name.to_vec()).collect();
+        start_tls(connect(controller.agents).stream, std::sync::Arc::new(config))
+    };
+    let mut without = with_alpn(&[]);
+    let InitReply::Refused(why) = without.init("host-1") else { panic!("it was accepted") };
+    assert!(why.message.contains("ALPN"), "{}", why.message);
+    let mut other = with_alpn(&[b"h2"]);
+    let written = other.stream.write_all(b"{}\n");
+    let error = written.err().unwrap_or_else(|| other.try_receive().unwrap_err());
+    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
     controller.wait_for_hosts(&[]);
 }
 

@@ -3,13 +3,18 @@
 //! An idle channel holds no buffer: it reads into the stack, and it owns bytes to write only while
 //! it writes them.
 
+use super::handshake::Services;
+use super::room::RoomShare;
 use super::session::{CloseReason, Fetched, Session};
-use super::{results, socket};
+use super::tls::ServerSide;
+use super::validity::Validity;
+use super::{results, salvage, socket};
 use crate::stop::Stop;
-use crate::store::{Arrival, Store};
+use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
+use rustls_pki_types::CertificateDer;
 use serde::de::IgnoredAny;
 use std::fmt;
 use std::future::poll_fn;
@@ -21,6 +26,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
@@ -40,6 +46,8 @@ pub(super) struct Channel {
     written: usize,
     /// The stream has taken everything, but may not have sent it.
     flushing: bool,
+    /// The room that an unfinished message occupies.
+    room: RoomShare,
 }
 
 /// Why a channel ended.
@@ -48,6 +56,8 @@ pub(super) enum DisconnectReason {
     ClosedByAgent,
     Lost(io::Error),
     Malformed(Malformed),
+    Certificate(rustls::Error),
+    NoRoom,
     Replaced,
     Redelivery,
     Stopped,
@@ -59,6 +69,10 @@ impl fmt::Display for DisconnectReason {
             Self::ClosedByAgent => f.write_str("closed by the agent"),
             Self::Lost(error) => write!(f, "{error}"),
             Self::Malformed(error) => write!(f, "{error}"),
+            Self::Certificate(error) => {
+                write!(f, "the agent's certificate is not valid anymore: {error}")
+            }
+            Self::NoRoom => f.write_str("no room for its large message: other agents' fill it"),
             Self::Replaced => f.write_str("replaced by a newer session of the same host"),
             Self::Redelivery => f.write_str("so that the agent redelivers what was not stored"),
             Self::Stopped => f.write_str("the controller is shutting down"),
@@ -81,13 +95,14 @@ impl Channel {
 
     /// Makes the channel over a stream on which `init` was accepted; `decoder` may hold the bytes
     /// that followed it.
-    pub(super) fn new(stream: TlsStream<TcpStream>, decoder: Decoder) -> Self {
+    pub(super) fn new(stream: TlsStream<TcpStream>, decoder: Decoder, services: &Services) -> Self {
         Self {
             stream: Box::new(stream),
             decoder,
             outgoing: Vec::new(),
             written: 0,
             flushing: false,
+            room: RoomShare::new(&services.room),
         }
     }
 
@@ -95,10 +110,15 @@ impl Channel {
     pub(super) async fn run(
         mut self,
         session: &Arc<Session>,
-        store: &dyn Store,
+        services: &Services,
+        tls: watch::Receiver<ServerSide>,
         stop: &mut Stop,
     ) -> DisconnectReason {
-        let reason = self.serve(session, store, stop).await;
+        let validity = Validity::new(tls, self.chain());
+        let reason = self.serve(session, services, validity, stop).await;
+        if let DisconnectReason::Stopped = reason {
+            session.close_for_shutdown();
+        }
         session.close();
         if let DisconnectReason::ClosedByAgent | DisconnectReason::Lost(_) = reason {
             return reason;
@@ -111,7 +131,8 @@ impl Channel {
     async fn serve(
         &mut self,
         session: &Arc<Session>,
-        store: &dyn Store,
+        services: &Services,
+        mut validity: Validity,
         stop: &mut Stop,
     ) -> DisconnectReason {
         loop {
@@ -122,11 +143,18 @@ impl Channel {
                         // Nothing is read while the disk lags behind: the agent waits, and its
                         // results with it. (The trait puts this future on the heap, so that an
                         // idle session does not pay for it.)
-                        () = store.put(result) => continue,
+                        () = services.store.put(result) => continue,
                         () = stop.requested() => return DisconnectReason::Stopped,
                     }
                 }
                 Err(error) => return DisconnectReason::Malformed(error),
+            }
+            if !self.room.fits(self.decoder.held()) {
+                let larger = Box::pin(self.room.grow(self.decoder.held()));
+                tokio::select! {
+                    grown = larger => if !grown { return DisconnectReason::NoRoom },
+                    () = stop.requested() => return DisconnectReason::Stopped,
+                }
             }
             let idle = self.outgoing.is_empty() && !self.flushing;
             tokio::select! {
@@ -139,10 +167,19 @@ impl Channel {
                     Fetched::Lines(lines) => self.outgoing = lines,
                     Fetched::Close(CloseReason::Replaced) => return DisconnectReason::Replaced,
                     Fetched::Close(CloseReason::Redelivery) => return DisconnectReason::Redelivery,
+                    Fetched::Close(CloseReason::Stopped) => return DisconnectReason::Stopped,
+                },
+                () = validity.due() => if let Err(error) = validity.check(self.chain()) {
+                    return DisconnectReason::Certificate(error);
                 },
                 () = stop.requested() => return DisconnectReason::Stopped,
             }
         }
+    }
+
+    /// Returns the certificates that the agent presented.
+    fn chain(&self) -> &[CertificateDer<'static>] {
+        self.stream.get_ref().1.peer_certificates().unwrap_or_default()
     }
 
     /// Writes what can be written, then reads what is there.
@@ -187,7 +224,10 @@ impl Channel {
                     }
                 }
                 Err(error) if error.fatal => return Err(error),
-                Err(error) => log::warn!("{}: skipped a message: {error}", session.host),
+                Err(error) => {
+                    log::warn!("{}: skipped a message: {error}", session.host);
+                    fail_reply(session, self.decoder.skipped_head(), &error);
+                }
             }
         }
     }
@@ -201,6 +241,16 @@ impl Channel {
                 None,
                 Retcode::Refused,
                 "a newer session of this host has replaced this one",
+            )),
+            DisconnectReason::Certificate(error) => Some(Response::failed(
+                None,
+                Retcode::Refused,
+                format!("the agent's certificate is not valid anymore: {error}"),
+            )),
+            DisconnectReason::NoRoom => Some(Response::failed(
+                None,
+                Retcode::Busy,
+                "no room for a large message now; send it again later",
             )),
             DisconnectReason::ClosedByAgent
             | DisconnectReason::Lost(_)
@@ -224,6 +274,7 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
         Ok(map) => map,
         Err(error) => {
             log::warn!("{host}: skipped a message: {error}");
+            fail_reply(session, text.as_bytes(), &error);
             return None;
         }
     };
@@ -261,6 +312,16 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
         _ => log::warn!("{host}: skipped a message that is neither a reply nor a result"),
     }
     None
+}
+
+/// Tells the client that waits for a reply, of which `text` is the start at least, that it cannot be
+/// read.
+fn fail_reply(session: &Session, text: &[u8], error: &Malformed) {
+    if let Some(id) = salvage::reply_id(text)
+        && !session.fail(&id, &error.to_string())
+    {
+        log::debug!("{}: nothing waits for the reply to \"{}\"", session.host, quote(&id));
+    }
 }
 
 /// Returns the text as it came, or rewritten if only the protocol's leniency makes it JSON.

@@ -1,7 +1,9 @@
 //! The agents' ports. Each connection gets a task, owned here; their number is bounded.
 
 use super::handshake::{self, Services};
+use super::places::{Place, PlaceBounds, Places};
 use crate::error::Error;
+use crate::log_limit::{LogLimit, log_limited};
 use crate::stop::Stop;
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// Connections in a handshake at once, over all ports; more of them wait unaccepted.
-const MAX_OPENING: usize = 2048;
-
 /// The pause in accepting when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Log lines a minute about connections that cannot be accepted.
+static REFUSALS: LogLimit = LogLimit::new(2);
 
 /// The time for open sessions to end when the controller stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,19 +25,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The bounds on connections, shared by all ports.
 #[derive(Clone, Debug)]
 pub(crate) struct Permits {
-    opening: Arc<Semaphore>,
+    opening: Arc<Places>,
     open: Arc<Semaphore>,
 }
 
 impl Permits {
-    /// Makes room for `max_connections` sessions.
-    pub(crate) fn new(max_connections: u32) -> Self {
-        let open =
-            usize::try_from(max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self {
-            opening: Arc::new(Semaphore::new(MAX_OPENING)),
-            open: Arc::new(Semaphore::new(open)),
-        }
+    /// Makes room for `max_connections` connections, of which `opening` bounds those that are not
+    /// sessions yet.
+    pub(crate) fn new(max_connections: usize, opening: PlaceBounds) -> Self {
+        let open = max_connections.min(Semaphore::MAX_PERMITS);
+        Self { opening: Places::new(opening), open: Arc::new(Semaphore::new(open)) }
     }
 }
 
@@ -58,7 +57,13 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
-                Ok((stream, peer, opening, open)) => {
+                Ok((_, peer, None, _)) => log_limited!(
+                    REFUSALS,
+                    warn,
+                    "refused a connection from {peer}: too many from this address are not \
+                     sessions yet (--max-opening-per-address)"
+                ),
+                Ok((stream, peer, Some(opening), open)) => {
                     let services = Arc::clone(&services);
                     let stop = stop.clone();
                     let served = handshake::serve(stream, peer, opening, open, services, stop);
@@ -66,7 +71,7 @@ pub(crate) async fn serve(
                 }
                 Err(error) => {
                     // A failed connection, or no resources for now: both pass.
-                    log::warn!("cannot accept an agent: {error}");
+                    log_limited!(REFUSALS, warn, "cannot accept an agent: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -88,10 +93,10 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     permits: &Permits,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, Option<Place>, OwnedSemaphorePermit)> {
     let closed = |_| io::Error::other("the semaphore is closed");
     let open = Arc::clone(&permits.open).acquire_owned().await.map_err(closed)?;
-    let opening = Arc::clone(&permits.opening).acquire_owned().await.map_err(closed)?;
+    permits.opening.available().await;
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, opening, open))
+    Ok((stream, peer, permits.opening.enter(peer), open))
 }

@@ -9,24 +9,34 @@
 //! coalesces: requests that come while the stream is busy leave as one TLS record. A
 //! [`PendingReply`] is one request's wait for its reply alone, an [`OutputStream`] for its output
 //! too. Results go to the store (`results`). Nothing here knows HTTP.
+//!
+//! `places` bounds the connections before they are sessions, `room` the memory of large messages.
 
+mod certificate;
 mod channel;
 mod handshake;
 mod listener;
+mod places;
 mod redirect;
 mod registry;
 mod reply;
 mod results;
+mod room;
+mod salvage;
 mod session;
 mod socket;
 mod stream;
 mod tls;
+mod validity;
 
+pub(crate) use certificate::{can_name_a_host, key_matches};
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};
+pub(crate) use places::PlaceBounds;
 pub(crate) use redirect::Redirect;
 pub(crate) use registry::Registry;
 pub(crate) use reply::NoReply;
+pub(crate) use room::Room;
 pub(crate) use session::{AgentRequest, Session};
 pub(crate) use stream::OutputStream;
-pub(crate) use tls::{TlsFiles, acceptor, can_name_a_host, key_matches};
+pub(crate) use tls::{ServerSide, Tls, TlsFiles, server_side};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Why there is no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoReply {
     /// Too many requests are waiting already.
     Busy,
@@ -16,6 +16,10 @@ pub(crate) enum NoReply {
     Disconnected,
     /// The agent did not reply in time.
     TimedOut,
+    /// The agent's reply cannot be read, for this reason.
+    Invalid(Arc<str>),
+    /// The controller is shutting down. Whether the agent has started the request is unknown.
+    Stopping,
 }
 
 /// A request that has been sent or is about to be. Dropped early, it discards the reply.
@@ -26,7 +30,7 @@ pub(crate) struct PendingReply {
     /// A reply may still come after the wait, and must not pass for that of a later request with
     /// the same id: the id stays taken until then.
     keep_id: bool,
-    receiver: oneshot::Receiver<String>,
+    receiver: oneshot::Receiver<Result<String, NoReply>>,
 }
 
 impl PendingReply {
@@ -34,7 +38,7 @@ impl PendingReply {
         session: Arc<Session>,
         id: String,
         keep_id: bool,
-        receiver: oneshot::Receiver<String>,
+        receiver: oneshot::Receiver<Result<String, NoReply>>,
     ) -> Self {
         Self { session, id, keep_id, receiver }
     }
@@ -42,11 +46,11 @@ impl PendingReply {
     /// Waits for the reply and returns its JSON text, verbatim.
     ///
     /// # Errors
-    /// [`NoReply::Disconnected`] or [`NoReply::TimedOut`].
+    /// When there is none: [`NoReply::Busy`] and [`NoReply::Duplicate`] excepted.
     pub(crate) async fn within(mut self, wait: Duration) -> Result<String, NoReply> {
         match tokio::time::timeout(wait, &mut self.receiver).await {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(_)) => Err(NoReply::Disconnected),
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(self.session.end()),
             Err(_) => Err(NoReply::TimedOut),
         }
     }

@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ struct Mailbox {
 
 /// A request without a reply.
 enum Pending {
-    Reply(oneshot::Sender<String>),
+    Reply(oneshot::Sender<Result<String, NoReply>>),
     Output(StreamInput),
 }
 
@@ -63,6 +63,8 @@ pub(super) enum CloseReason {
     Replaced,
     /// The agent is to reconnect and redeliver the results that could not be stored before.
     Redelivery,
+    /// The controller is shutting down.
+    Stopped,
 }
 
 /// A request to an agent.
@@ -195,6 +197,11 @@ impl Session {
         self.close_because(CloseReason::Replaced);
     }
 
+    /// Ends the session because the controller is shutting down.
+    pub(super) fn close_for_shutdown(&self) {
+        self.close_because(CloseReason::Stopped);
+    }
+
     /// Ends the session so that the agent reconnects and redelivers what is not acknowledged.
     pub(super) fn close_for_redelivery(&self) {
         self.close_because(CloseReason::Redelivery);
@@ -236,11 +243,44 @@ impl Session {
         let pending = self.mailbox.lock().pending.remove(id);
         match pending {
             None => false,
-            Some(Pending::Reply(sender)) => sender.send(text()).is_ok(),
+            Some(Pending::Reply(sender)) => sender.send(Ok(text())).is_ok(),
             Some(Pending::Output(input)) => {
                 input.reply(id, &text());
                 true
             }
+        }
+    }
+
+    /// Ends the wait for a reply that cannot be read; returns `false` when nothing waits for it.
+    pub(super) fn fail(&self, id: &str, why: &str) -> bool {
+        let pending = self.mailbox.lock().pending.remove(id);
+        let why = NoReply::Invalid(why.into());
+        match pending {
+            None => false,
+            Some(Pending::Reply(sender)) => sender.send(Err(why)).is_ok(),
+            Some(Pending::Output(input)) => {
+                input.fail(why);
+                true
+            }
+        }
+    }
+
+    /// Returns whether the agent answers a ping within this time.
+    pub(super) async fn answers(self: &Arc<Self>, within: Duration) -> bool {
+        let id = Uuid::new_v4().to_string();
+        let mut text = Vec::new();
+        line(&serde_json::json!({ "id": id, "method": Method::AgentPing.name() }), &mut text);
+        match self.ask(AgentRequest { id, client_chose_id: false, line: text }) {
+            Ok(reply) => reply.within(within).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Returns why requests that had no reply when the session ended have none.
+    pub(super) fn end(&self) -> NoReply {
+        match self.mailbox.lock().closing {
+            Some(CloseReason::Stopped) => NoReply::Stopping,
+            Some(CloseReason::Replaced | CloseReason::Redelivery) | None => NoReply::Disconnected,
         }
     }
 
@@ -261,7 +301,6 @@ impl Session {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use std::time::Duration;
 
     pub(in super::super) fn session() -> Arc<Session> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));

@@ -8,7 +8,7 @@ use super::session::Session;
 use agent_wire::message::line;
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 /// Bytes of frames that wait for one client.
@@ -55,12 +55,16 @@ impl Buffer {
 }
 
 /// The end that the session's mailbox holds.
-pub(super) struct StreamInput(Arc<Mutex<Buffer>>);
+pub(super) struct StreamInput {
+    buffer: Arc<Mutex<Buffer>>,
+    /// Knows why it ended, should it end before the reply.
+    session: Weak<Session>,
+}
 
 impl StreamInput {
     /// Adds a frame with `bytes` of output; discards it when too many bytes are waiting already.
     pub(super) fn frame(&self, id: &str, text: &str, bytes: u64) {
-        let mut buffer = self.0.lock();
+        let mut buffer = self.buffer.lock();
         if buffer.lines.len() + text.len() > MAX_WAITING {
             buffer.dropped += bytes;
         } else {
@@ -69,9 +73,16 @@ impl StreamInput {
         }
     }
 
+    /// Ends the output: there will be no reply.
+    pub(super) fn fail(&self, why: NoReply) {
+        let mut buffer = self.buffer.lock();
+        buffer.end.get_or_insert(Err(why));
+        buffer.wake();
+    }
+
     /// Adds the reply, which is never discarded.
     pub(super) fn reply(&self, id: &str, text: &str) {
-        let mut buffer = self.0.lock();
+        let mut buffer = self.buffer.lock();
         buffer.report_dropped(id);
         buffer.end = Some(Ok(()));
         buffer.push(text);
@@ -80,8 +91,9 @@ impl StreamInput {
 
 impl Drop for StreamInput {
     fn drop(&mut self) {
-        let mut buffer = self.0.lock();
-        buffer.end.get_or_insert(Err(NoReply::Disconnected));
+        let end = self.session.upgrade().map_or(NoReply::Disconnected, |session| session.end());
+        let mut buffer = self.buffer.lock();
+        buffer.end.get_or_insert(Err(end));
         buffer.wake();
     }
 }
@@ -103,7 +115,7 @@ impl OutputStream {
     /// Makes a stream, and the end that the mailbox holds.
     pub(super) fn new(session: Arc<Session>, id: String) -> (Self, StreamInput) {
         let buffer = Arc::default();
-        let input = StreamInput(Arc::clone(&buffer));
+        let input = StreamInput { buffer: Arc::clone(&buffer), session: Arc::downgrade(&session) };
         (Self { session, id, buffer }, input)
     }
 
@@ -111,7 +123,7 @@ impl OutputStream {
     /// line.
     ///
     /// # Errors
-    /// [`NoReply::Disconnected`] when the session ended first.
+    /// When the session ended first, or a message about this request cannot be read.
     pub(crate) fn poll_lines(
         &mut self,
         cx: &mut Context<'_>,
@@ -120,7 +132,7 @@ impl OutputStream {
         if !buffer.lines.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut buffer.lines))));
         }
-        match buffer.end {
+        match buffer.end.clone() {
             None => {
                 buffer.reader = Some(cx.waker().clone());
                 Poll::Pending

@@ -2,6 +2,7 @@
 
 use super::problem::ApiError;
 use super::service::Api;
+use super::wrong_tokens::Peer;
 use crate::auth::Principal;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::AUTHORIZATION;
@@ -16,7 +17,12 @@ impl FromRequestParts<Api> for Principal {
         let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
         match (headers.next(), headers.next()) {
             (Some(header), None) => {
-                api.authenticator.authenticate(header.as_bytes()).ok_or(ApiError::Unauthorized)
+                api.authenticator.authenticate(header.as_bytes()).ok_or_else(|| {
+                    match parts.extensions.get::<Peer>() {
+                        Some(peer) if api.wrong_tokens.count(*peer) => ApiError::WrongTokens,
+                        _ => ApiError::Unauthorized,
+                    }
+                })
             }
             _ => Err(ApiError::Unauthorized),
         }

@@ -7,11 +7,14 @@ use crate::agents::Session;
 use crate::auth::Principal;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use controller_api::{Host, HostList};
 
 /// `GET /api/v1/hosts`: every connected host.
-pub(super) async fn list(_: Principal, State(api): State<Api>) -> Json<HostList> {
-    Json(HostList { hosts: api.registry.all().iter().map(|session| host(session)).collect() })
+pub(super) async fn list(_: Principal, State(api): State<Api>) -> Result<Response, ApiError> {
+    let hosts = api.registry.all().iter().map(|session| host(session)).collect();
+    let text = serde_json::to_string(&HostList { hosts }).expect("texts go to memory");
+    api.respond(text).await
 }
 
 /// `GET /api/v1/hosts/{host}`: one connected host.

@@ -3,9 +3,12 @@
 //! `router` holds the table of routes; `hosts`, `requests` and `results` hold their handlers;
 //! `probes` those without a token. Each other handler takes the caller's `Principal`, which `extract` makes from the token, so none runs
 //! without it. `problem` turns every error into problem details (RFC 9457). `server` serves
-//! HTTP/1.1.
+//! HTTP/1.1 over a `connection` that no client can hold by not reading; `held` bounds the memory of
+//! responses, `wrong_tokens` the guesses.
 
+mod connection;
 mod extract;
+mod held;
 mod hosts;
 mod ndjson;
 mod prepare;
@@ -16,6 +19,7 @@ mod results;
 mod router;
 mod server;
 mod service;
+mod wrong_tokens;
 
 pub(crate) use router::router;
 pub(crate) use server::serve;

@@ -1,6 +1,7 @@
 //! Every error of the API, and its problem details (RFC 9457).
 
 use super::prepare::MAX_BODY;
+use super::wrong_tokens::PAUSE;
 use crate::agents::NoReply;
 use crate::store::StoreError;
 use agent_wire::json::quote;
@@ -36,6 +37,16 @@ pub(super) enum ApiError {
         /// Why not.
         why: NoReply,
     },
+    /// The token is wrong, like many before it from the same address.
+    WrongTokens,
+    /// The request's target is too long.
+    TargetTooLong,
+    /// The request's header fields are too large.
+    HeadTooLarge,
+    /// Other clients hold the memory for responses.
+    Busy,
+    /// The controller is shutting down.
+    Stopping,
     /// The controller cannot do all of its work, for this reason.
     NotReady(String),
     /// The controller failed; its log says why.
@@ -90,6 +101,42 @@ impl ApiError {
                     "host {host} did not reply in time; it may still be working on the request"
                 ),
             ),
+            Self::NoReply { host, why: NoReply::Invalid(error) } => (
+                ProblemKind::InvalidReply,
+                format!(
+                    "the reply of host {host} cannot be read, though it has worked on the request: \
+                     {error}"
+                ),
+            ),
+            Self::NoReply { host, why: NoReply::Stopping } => (
+                ProblemKind::ShuttingDown,
+                format!(
+                    "the controller is shutting down and did not wait for the reply of host {host}; \
+                     the host may have started the request"
+                ),
+            ),
+            Self::WrongTokens => (
+                ProblemKind::TooManyWrongTokens,
+                format!(
+                    "the token is wrong, like many before it from this address; wait {} s",
+                    PAUSE.as_secs()
+                ),
+            ),
+            Self::TargetTooLong => (
+                ProblemKind::TargetTooLong,
+                "the request's target (path and query) is too long".to_owned(),
+            ),
+            Self::HeadTooLarge => (
+                ProblemKind::HeadTooLarge,
+                "the request has too many or too large header fields".to_owned(),
+            ),
+            Self::Busy => (
+                ProblemKind::ControllerBusy,
+                "other clients are taking large responses; retry later".to_owned(),
+            ),
+            Self::Stopping => {
+                (ProblemKind::ShuttingDown, "the controller is shutting down".to_owned())
+            }
             Self::NotReady(why) => (ProblemKind::NotReady, why.clone()),
             Self::Internal => {
                 (ProblemKind::Internal, "internal error; the controller's log says why".to_owned())
@@ -115,6 +162,9 @@ impl IntoResponse for ApiError {
             Response::builder().status(status).header(header::CONTENT_TYPE, PROBLEM_JSON);
         if let Self::Unauthorized = self {
             response = response.header(header::WWW_AUTHENTICATE, "Bearer");
+        }
+        if let Self::WrongTokens = self {
+            response = response.header(header::RETRY_AFTER, PAUSE.as_secs());
         }
         let text = serde_json::to_string(&problem).expect("text and a number go to memory");
         response.body(Body::from(text)).expect("a status and fixed headers make a response")

@@ -4,7 +4,7 @@ use super::extract::Segments;
 use super::ndjson::NdJson;
 use super::prepare;
 use super::problem::ApiError;
-use super::service::{Api, json};
+use super::service::Api;
 use crate::auth::Principal;
 use axum::body::Body;
 use axum::extract::State;
@@ -44,5 +44,6 @@ pub(super) async fn ask(
     }
     let reply = session.ask(prepared.request).map_err(no_reply)?;
     drop(session);
-    Ok(json(reply.within(prepared.wait).await.map_err(no_reply)?))
+    let reply = reply.within(prepared.wait).await.map_err(no_reply)?;
+    api.respond(reply).await
 }

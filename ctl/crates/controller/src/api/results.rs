@@ -2,10 +2,9 @@
 
 use super::extract::{Parameters, Segments};
 use super::problem::ApiError;
-use super::service::{Api, json};
+use super::service::{Api, json_in};
 use crate::auth::Principal;
-use crate::store::ResultRow;
-use axum::Json;
+use crate::store::{MAX_PAGE_BYTES, ResultRow};
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
@@ -22,14 +21,17 @@ pub(super) async fn page(
     State(api): State<Api>,
     Segments(host): Segments<String>,
     Parameters(query): Parameters<ResultsQuery>,
-) -> Result<Json<ResultPage>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(DEFAULT_RESULTS);
     if !(1..=MAX_RESULTS).contains(&limit) {
         return Err(ApiError::InvalidRequest(format!("limit must be from 1 to {MAX_RESULTS}")));
     }
+    // Before they are read, or many clients could have pages read that there is no memory for.
+    let share = api.memory.reserve(MAX_PAGE_BYTES).await?;
     let rows = api.store.page(&host, query.after, limit).await?;
     let results = rows.into_iter().map(stored_result).collect::<Result<_, _>>()?;
-    Ok(Json(ResultPage { results }))
+    let page = serde_json::to_string(&ResultPage { results }).expect("JSON goes to memory");
+    Ok(json_in(share, page))
 }
 
 /// `GET …/results/{task}`: the event of one task, now or within the wait.
@@ -45,11 +47,22 @@ pub(super) async fn one(
     }
     // Before the first look, or a result that is stored in between would be missed.
     let mut watch = api.store.watch(&host, &task);
-    let mut event = api.store.event(&host, &task).await?;
-    if event.is_none() && timeout(Duration::from_secs(query.wait), watch.stored()).await.is_ok() {
-        event = api.store.event(&host, &task).await?;
+    let mut size = api.store.event_size(&host, &task).await?;
+    if size.is_none() {
+        let mut stop = api.stop.clone();
+        let stored = tokio::select! {
+            waited = timeout(Duration::from_secs(query.wait), watch.stored()) => waited.is_ok(),
+            () = stop.requested() => return Err(ApiError::Stopping),
+        };
+        if stored {
+            size = api.store.event_size(&host, &task).await?;
+        }
     }
-    event.map(json).ok_or(ApiError::NoResult { task })
+    let Some(size) = size else { return Err(ApiError::NoResult { task }) };
+    // Before it is read, as for a page.
+    let share = api.memory.reserve(size).await?;
+    let event = api.store.event(&host, &task).await?;
+    event.map(|event| json_in(share, event)).ok_or(ApiError::NoResult { task })
 }
 
 fn stored_result(row: ResultRow) -> Result<StoredResult, ApiError> {

@@ -1,10 +1,13 @@
 //! The table of routes, and the router made of it.
 
+use super::held::ResponseMemory;
 use super::problem::ApiError;
 use super::service::Api;
+use super::wrong_tokens::WrongTokens;
 use super::{hosts, probes, requests, results};
 use crate::agents::Registry;
 use crate::auth::{Authenticator, Principal};
+use crate::stop::Stop;
 use crate::store::Store;
 use axum::Router;
 use axum::handler::Handler;
@@ -56,13 +59,16 @@ fn routes() -> Vec<Route> {
 }
 
 /// Makes the router. Without a valid token it does not even reveal which paths exist, except those
-/// of the probes.
+/// of the probes. Waits for results end at `stop`.
 pub(crate) fn router(
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
+    stop: Stop,
 ) -> Router {
-    let api = Api { registry, store, authenticator: Arc::new(authenticator) };
+    let wrong_tokens = Arc::new(WrongTokens::default());
+    let memory = ResponseMemory::new();
+    let api = Api { registry, store, authenticator, wrong_tokens, memory, stop };
     routes()
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))

@@ -23,13 +23,20 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
+    /// Reads the token from the file at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, others can read it, or it holds no valid token.
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        Self::parse(path, &files::read(path, Access::Private)?)
+    }
+
     /// Reads the token from the file at `path`; generates both if there is no file.
     ///
     /// # Errors
     /// When the file cannot be read or created, others can read it, or it holds no valid token.
     pub(crate) fn load_or_generate(path: &Path) -> Result<Self, Error> {
-        let text = match files::read(path, Access::Private) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        match Self::load(path) {
             Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 let mut bytes = [0; GENERATED_BYTES];
                 getrandom::fill(&mut bytes)
@@ -38,10 +45,14 @@ impl Token {
                 let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                 files::replace(path, format!("{text}\n").as_bytes(), files::PRIVATE)?;
                 log::info!("generated an API token in {}", path.display());
-                text
+                Ok(Self(text))
             }
-            Err(error) => return Err(error),
-        };
+            loaded => loaded,
+        }
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let text = String::from_utf8_lossy(bytes);
         let text = text.trim();
         if LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))

@@ -104,6 +104,8 @@ pub(super) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Databas
     sender.stored("t/1").await;
     // No wait in between: an acknowledged result can be read.
     assert_eq!(store.event("h", "t/1").await.unwrap().as_deref(), Some(event));
+    assert_eq!(store.event_size("h", "t/1").await.unwrap(), Some(event.len()));
+    assert_eq!(store.event_size("h", "t/2").await.unwrap(), None);
     let page = store.page("h", 0, 10).await.unwrap();
     assert_eq!((page.len(), page[0].task.as_str(), page[0].event.as_str()), (1, "t/1", event));
     let since_1970 = before.duration_since(std::time::UNIX_EPOCH).unwrap();

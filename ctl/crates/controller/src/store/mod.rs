@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use std::fmt;
 
 /// Bytes of events in one page. A page holds at least one event, whatever its size.
-const MAX_PAGE_BYTES: usize = 8 << 20;
+pub(crate) const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// A database of results.
 #[async_trait]
@@ -49,6 +49,12 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn event(&self, host: &str, task: &str) -> Result<Option<String>, StoreError>;
+
+    /// Returns the size of the event of a task's newest run, in bytes, without reading it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn event_size(&self, host: &str, task: &str) -> Result<Option<usize>, StoreError>;
 
     /// Starts to wait for a result. Call this before looking for the result, or a result that is
     /// stored in between is missed.

@@ -29,7 +29,7 @@ pub(crate) fn binary() -> Command {
 
 /// Wraps a command with the words that run it.
 #[expect(clippy::disallowed_methods, reason = "tests start the real binary")]
-fn under(words: &[&str], command: Command) -> Command {
+pub(crate) fn under(words: &[&str], command: Command) -> Command {
     let [program, arguments @ ..] = words else { return command };
     let mut wrapped = Command::new(program);
     wrapped.args(arguments).arg(command.get_program()).args(command.get_args());

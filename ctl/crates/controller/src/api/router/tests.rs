@@ -17,6 +17,7 @@ const TOKEN: &str = "0123456789abcdef";
 
 struct Server {
     router: Router,
+    _stopper: crate::stop::Stopper,
     _scratch: Scratch,
 }
 
@@ -26,12 +27,13 @@ impl Server {
         let file = scratch.write("token", TOKEN);
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&file, private).unwrap();
-        let authenticator = Authenticator::new(Token::load_or_generate(&file).unwrap());
+        let authenticator = Arc::new(Authenticator::new(Token::load(&file).unwrap()));
         let bounds =
             Bounds { keep: Duration::from_secs(60), max_bytes: 1 << 30, max_host_bytes: 1 << 30 };
         let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
-        let router = router(Arc::new(Registry::default()), Arc::new(store), authenticator);
-        Self { router, _scratch: scratch }
+        let (stopper, stop) = crate::stop::pair();
+        let router = router(Arc::new(Registry::default()), Arc::new(store), authenticator, stop);
+        Self { router, _stopper: stopper, _scratch: scratch }
     }
 
     /// Sends a request with each of the `Authorization` headers.

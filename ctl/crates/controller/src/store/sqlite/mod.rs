@@ -123,6 +123,10 @@ impl Store for SqliteStore {
         self.reader.event(host.to_owned(), task.to_owned()).await
     }
 
+    async fn event_size(&self, host: &str, task: &str) -> Result<Option<usize>, StoreError> {
+        self.reader.event_size(host.to_owned(), task.to_owned()).await
+    }
+
     fn watch(&self, host: &str, task: &str) -> Watch {
         self.watches.start(host, task)
     }

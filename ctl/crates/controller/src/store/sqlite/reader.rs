@@ -12,6 +12,9 @@ const PAGE: &str = "SELECT sequence, received, task, event FROM results \
 const NEWEST_RUN: &str = "SELECT event FROM results WHERE host = ? AND task = ? \
      ORDER BY sequence DESC LIMIT 1";
 
+const SIZE_OF_NEWEST_RUN: &str = "SELECT octet_length(event) FROM results \
+     WHERE host = ? AND task = ? ORDER BY sequence DESC LIMIT 1";
+
 /// Runs one query at a time.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -71,6 +74,22 @@ impl Reader {
                 .prepare(NEWEST_RUN)?
                 .query_row(params![host, task], |row| row.get(0))
                 .optional()
+        })
+        .await
+    }
+
+    /// Returns the size of that event.
+    pub(super) async fn event_size(
+        &self,
+        host: String,
+        task: String,
+    ) -> Result<Option<usize>, StoreError> {
+        self.query("the size of a task's result", move |connection| {
+            connection
+                .prepare(SIZE_OF_NEWEST_RUN)?
+                .query_row(params![host, task], |row| row.get::<_, u32>(0))
+                .optional()
+                .map(|size| size.and_then(|size| usize::try_from(size).ok()))
         })
         .await
     }

@@ -1,0 +1,206 @@
+//! The places of connections that are not sessions yet: bounded in all and per source address.
+//!
+//! A peer needs no certificate to hold a place. So one address gets a share only; and where places
+//! run out, the connection that has sent nothing for the longest time makes room: agents speak
+//! first, at once.
+
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The bounds on connections that are not sessions yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceBounds {
+    /// From all addresses.
+    pub(crate) in_all: usize,
+    /// From one address (of IPv6: from one /64, which one host owns as a whole).
+    pub(crate) per_source: usize,
+}
+
+/// The places.
+#[derive(Debug)]
+pub(crate) struct Places {
+    bounds: PlaceBounds,
+    state: Mutex<State>,
+    /// Wakes the accepting tasks when a place becomes free.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    /// The connections, oldest first.
+    taken: BTreeMap<u64, Holder>,
+    /// The number of each source's connections.
+    sources: HashMap<IpAddr, usize>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    source: IpAddr,
+    /// The peer has sent nothing yet.
+    silent: bool,
+    evicted: Arc<Notify>,
+}
+
+/// One connection's place, free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    number: u64,
+    evicted: Arc<Notify>,
+}
+
+impl Places {
+    /// Makes the places.
+    pub(crate) fn new(bounds: PlaceBounds) -> Arc<Self> {
+        Arc::new(Self { bounds, state: Mutex::default(), freed: Notify::new() })
+    }
+
+    /// Waits until there is a place, or a silent connection that can make room.
+    pub(super) async fn available(&self) {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let state = self.state.lock();
+                if state.taken.len() < self.bounds.in_all || state.silent(|_| true).is_some() {
+                    return;
+                }
+            }
+            freed.await;
+        }
+    }
+
+    /// Gives a place to a connection from `peer`; `None` when its address has no more.
+    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+        let source = source(peer.ip());
+        let mut state = self.state.lock();
+        if state.sources.get(&source).is_some_and(|taken| *taken >= self.bounds.per_source) {
+            let oldest = state.silent(|of| of == source)?;
+            state.remove(oldest);
+        } else if state.taken.len() >= self.bounds.in_all {
+            let oldest = state.silent(|_| true)?;
+            state.remove(oldest);
+        }
+        let number = state.next;
+        state.next += 1;
+        let evicted = Arc::new(Notify::new());
+        let holder = Holder { source, silent: true, evicted: Arc::clone(&evicted) };
+        state.taken.insert(number, holder);
+        *state.sources.entry(source).or_default() += 1;
+        Some(Place { places: Arc::clone(self), number, evicted })
+    }
+}
+
+impl State {
+    /// Returns the oldest silent connection from a source that matches.
+    fn silent(&self, matches: impl Fn(IpAddr) -> bool) -> Option<u64> {
+        let mut taken = self.taken.iter();
+        taken.find(|(_, holder)| holder.silent && matches(holder.source)).map(|(number, _)| *number)
+    }
+
+    /// Frees a place; its connection, if it is still there, is to end.
+    fn remove(&mut self, number: u64) {
+        let Some(Holder { source, evicted, .. }) = self.taken.remove(&number) else { return };
+        evicted.notify_one();
+        if let Some(taken) = self.sources.get_mut(&source) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Waits until the place is given to another connection.
+    pub(super) async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
+
+    /// Notes that the peer has spoken: now the place is its own until it is dropped.
+    pub(super) fn spoken(&self) {
+        if let Some(holder) = self.places.state.lock().taken.get_mut(&self.number) {
+            holder.silent = false;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.state.lock().remove(self.number);
+        self.places.freed.notify_one();
+    }
+}
+
+/// Returns the address that counts: an IPv4 address, or the /64 of an IPv6 address.
+fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> SocketAddr {
+        SocketAddr::new(text.parse().unwrap(), 1)
+    }
+
+    fn places(in_all: usize, per_source: usize) -> Arc<Places> {
+        Places::new(PlaceBounds { in_all, per_source })
+    }
+
+    async fn is_evicted(place: &Place) -> bool {
+        tokio::select! { biased; () = place.evicted() => true, () = std::future::ready(()) => false }
+    }
+
+    #[tokio::test]
+    async fn a_full_source_gives_up_its_oldest_silent_connection() {
+        let places = places(100, 2);
+        let (first, second) = (peer("10.0.0.1"), peer("10.0.0.1"));
+        let speaking = places.enter(first).unwrap();
+        speaking.spoken();
+        let silent = places.enter(second).unwrap();
+        let other = places.enter(peer("10.0.0.2")).unwrap();
+        let newer = places.enter(first).unwrap();
+        assert!(is_evicted(&silent).await && !is_evicted(&speaking).await);
+        assert!(!is_evicted(&other).await);
+        newer.spoken();
+        assert!(places.enter(first).is_none(), "both have spoken");
+        drop(silent);
+        assert!(places.enter(first).is_none(), "an evicted place is not freed twice");
+        drop(newer);
+        assert!(places.enter(first).is_some());
+    }
+
+    #[tokio::test]
+    async fn places_in_all_go_to_those_who_speak() {
+        let places = places(2, 2);
+        let silent = places.enter(peer("10.0.0.1")).unwrap();
+        let speaking = places.enter(peer("10.0.0.2")).unwrap();
+        speaking.spoken();
+        places.available().await;
+        let third = places.enter(peer("10.0.0.3")).unwrap();
+        assert!(is_evicted(&silent).await);
+        third.spoken();
+        assert!(places.enter(peer("10.0.0.4")).is_none());
+        let waiting = places.available();
+        drop(speaking);
+        waiting.await;
+        assert!(places.enter(peer("10.0.0.4")).is_some());
+        assert_eq!(places.state.lock().sources.len(), 1);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_source() {
+        assert_eq!(source("fd00::1".parse().unwrap()), source("fd00::ffff:1".parse().unwrap()));
+        assert_ne!(source("fd00::1".parse().unwrap()), source("fd00:0:0:1::1".parse().unwrap()));
+        let mapped = source("::ffff:10.0.0.1".parse().unwrap());
+        assert_eq!(mapped, source("10.0.0.1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,56 @@
+//! SIGHUP: reads certificates, client CA and token again. Where one of them cannot be used, all of
+//! them stay as they were.
+
+use crate::agents::{self, ServerSide, Services, TlsFiles};
+use crate::auth::{Authenticator, Token};
+use crate::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// The longest wait for the files: they may be on a share that does not answer.
+const MAX_READ: Duration = Duration::from_secs(10);
+
+/// The operator's files, and where their content is used.
+pub(crate) struct Reloader {
+    pub(crate) tls_files: TlsFiles,
+    pub(crate) token_file: PathBuf,
+    pub(crate) services: Arc<Services>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// A reading that took too long; another one waits for its end.
+    pub(crate) stuck: Option<JoinHandle<Result<(ServerSide, Token), Error>>>,
+}
+
+impl Reloader {
+    /// Reads the files and uses them.
+    pub(crate) async fn reload(&mut self) {
+        if self.stuck.as_ref().is_some_and(|reading| !reading.is_finished()) {
+            return log::error!("SIGHUP: the files of the last one are still being read");
+        }
+        let (tls_files, token_file) = (self.tls_files.clone(), self.token_file.clone());
+        let mut reading = tokio::task::spawn_blocking(move || {
+            Ok((agents::server_side(&tls_files)?, Token::load(&token_file)?))
+        });
+        match timeout(MAX_READ, &mut reading).await {
+            Ok(Ok(Ok((side, token)))) => {
+                self.services.tls.replace(side);
+                self.authenticator.replace(token);
+                log::info!("SIGHUP: certificates, client CA and token are in use as they are now");
+            }
+            Ok(Ok(Err(error))) => {
+                log::error!("SIGHUP: certificates and token stay as they were: {error}");
+            }
+            Ok(Err(error)) => log::error!("SIGHUP: reading the files failed: {error}"),
+            Err(_) => {
+                log::error!(
+                    "SIGHUP: certificates and token stay as they were: their files could not be \
+                     read within {} s",
+                    MAX_READ.as_secs()
+                );
+                self.stuck = Some(reading);
+            }
+        }
+    }
+}

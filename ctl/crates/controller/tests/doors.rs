@@ -1,0 +1,97 @@
+//! Peers without a certificate: they hold no more than their share, and the log stays short.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod support;
+
+use std::net::{SocketAddr, TcpStream};
+use support::{Controller, connect};
+use test_support::wait_until;
+
+/// Connects from an address of loopback and says nothing.
+fn silent(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let kind = socket2::Type::STREAM;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, kind, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+#[test]
+fn silent_connections_of_one_address_keep_no_agent_out() {
+    let controller = Controller::start(&[]);
+    let mut held: Vec<_> = (0..3000).map(|_| silent([127, 0, 0, 9], controller.agents)).collect();
+    // From another address, and from the same one.
+    let _agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    held.extend((0..600).map(|_| silent([127, 0, 0, 1], controller.agents)));
+    let _other = controller.agent("host-2");
+    controller.wait_for_hosts(&["host-1", "host-2"]);
+    let lines = controller.log().lines().count();
+    assert!(lines < 100, "{lines} log lines");
+    drop(held);
+}
+
+#[test]
+fn half_spoken_connections_of_one_address_are_bounded() {
+    let controller = Controller::start(&["--max-opening-per-address", "4"]);
+    let speak = |from| {
+        let stream = silent(from, controller.agents);
+        std::io::Write::write_all(&mut &stream, b"{\"method\":").unwrap();
+        stream
+    };
+    // Until its first bytes are read, a connection is still a silent one.
+    let mut held = Vec::new();
+    wait_until("a refusal", || {
+        held.push(speak([127, 0, 0, 9]));
+        controller.log().contains("--max-opening-per-address")
+    });
+    let _agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
+    drop(held);
+}
+
+#[test]
+fn peers_that_are_rejected_write_few_log_lines() {
+    let controller = Controller::start(&[]);
+    for _ in 0..500 {
+        let mut peer = connect(controller.agents);
+        peer.send("GET / HTTP/1.1\r\n\r\n");
+        assert!(peer.receive().is_some());
+    }
+    let lines = controller.log().lines().filter(|line| line.contains("rejected")).count();
+    assert!((1..100).contains(&lines), "{lines}");
+}
+
+#[test]
+fn too_few_descriptors_are_reported_at_the_start_and_never_used_up() {
+    let limited = |limit: &str| {
+        let script = format!("ulimit -n {limit} && exec \"$@\"");
+        let words = ["sh", "-c", &script, "sh"].map(str::to_owned);
+        (words, test_support::Scratch::new("controller"))
+    };
+    let (words, scratch) = limited("64");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = support::under(&words, {
+        let mut command = support::binary();
+        command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dev"]);
+        command.arg(scratch.path());
+        command
+    })
+    .output()
+    .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && log.contains("at least 256"), "{log}");
+
+    let (words, scratch) = limited("256");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let controller = Controller::start_under(&words, &[], scratch);
+    let held: Vec<_> =
+        (0..400_u16).map(|n| silent([127, 0, 1, n.to_le_bytes()[0]], controller.agents)).collect();
+    let clients: Vec<_> = (0..100).map(|_| controller.connect_http()).collect();
+    let _agent = controller.agent("host-1");
+    drop(clients);
+    controller.wait_for_hosts(&["host-1"]);
+    drop(held);
+    assert!(!controller.log().contains("cannot accept"), "{}", controller.log());
+}
