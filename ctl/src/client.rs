@@ -171,8 +171,7 @@ impl Controller {
 
     /// Returns the URL of a path, after checking that the API is on loopback.
     fn url_of(&self, path: &str) -> Result<String, Error> {
-        let wrong =
-            |why: &str| Error::unavailable(format!("--controller {}: {why}", quote(&self.url)));
+        let wrong = |why: &str| Error::usage(format!("--controller {}: {why}", quote(&self.url)));
         const EXPECTED: &str = "expected http://127.0.0.1:PORT";
         let uri: Uri = self.url.parse().map_err(|_| wrong(EXPECTED))?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -201,7 +200,7 @@ impl Controller {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| Error::unavailable_by(path.display().to_string(), error))?,
             None => std::env::var(TOKEN_VARIABLE).map_err(|_| {
-                Error::unavailable(format!(
+                Error::usage(format!(
                     "a token is required: use --token-file FILE or the variable {TOKEN_VARIABLE}"
                 ))
             })?,
@@ -250,7 +249,7 @@ fn checked(host: &str) -> Result<&str, Error> {
     if Init::is_hostname(host) {
         Ok(host)
     } else {
-        Err(Error::unavailable(format!("\"{}\" is not a host id", quote(host))))
+        Err(Error::usage(format!("\"{}\" is not a host id", quote(host))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::Command;
 use crate::error::Error;
-use agent_wire::message::Bash;
+use agent_wire::message::{Bash, CommandLimits, StderrMode};
 use std::io::{self, Read as _};
 
 /// The most standard input that is sent, in bytes: a request must fit into one message.
@@ -20,6 +20,9 @@ pub(crate) fn bash(command: &Command) -> Result<Bash, Error> {
         cwd: command.cwd.clone(),
         env: command.env.clone(),
         stdin: if command.stdin { Some(standard_input()?) } else { None },
+        stderr: command.stderr.map_or(StderrMode::Merge, StderrMode::from),
+        max_output: command.max_output,
+        limits: CommandLimits { memory: command.memory, cpu: command.cpu, pids: command.pids },
         ..Bash::default()
     })
 }

@@ -10,6 +10,10 @@ use std::io;
 pub(crate) enum Error {
     /// The agent, the plugin or the controller reported a failure, or the input is invalid.
     Failed(Reason),
+    /// A value on the command line is wrong; nothing was sent.
+    Usage(Reason),
+    /// The plugin or the agent rejected the arguments.
+    Rejected(Reason),
     /// No request was possible: no such plugin, wrong token, unknown host, unreadable reply.
     Unavailable(Reason),
     /// The host cannot take the request now: it is not connected, or too busy.
@@ -50,6 +54,14 @@ impl Error {
         Self::Failed(Reason::with(text, source))
     }
 
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::Usage(Reason::new(text))
+    }
+
+    pub(crate) fn rejected(text: impl Into<String>) -> Self {
+        Self::Rejected(Reason::new(text))
+    }
+
     pub(crate) fn unavailable(text: impl Into<String>) -> Self {
         Self::Unavailable(Reason::new(text))
     }
@@ -88,6 +100,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(reason)
+            | Self::Usage(reason)
+            | Self::Rejected(reason)
             | Self::Unavailable(reason)
             | Self::Unreachable(reason)
             | Self::NoReply(reason) => f.write_str(&reason.text),
@@ -100,6 +114,8 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Failed(reason)
+            | Self::Usage(reason)
+            | Self::Rejected(reason)
             | Self::Unavailable(reason)
             | Self::Unreachable(reason)
             | Self::NoReply(reason) => reason.source.as_deref().map(|source| source as _),

@@ -17,8 +17,8 @@ use std::time::Duration;
 pub(crate) fn run(remote: &Remote, exec: &Exec) -> Result<ExitCode, Error> {
     let bash = Bash {
         timeout: exec.timeout,
-        stderr: StderrMode::Separate,
-        max_output: Some(MAX_OUTPUT),
+        stderr: exec.command.stderr.map_or(StderrMode::Separate, StderrMode::from),
+        max_output: Some(exec.command.max_output.unwrap_or(MAX_OUTPUT)),
         stream: exec.stream,
         ..command::bash(&exec.command)?
     };

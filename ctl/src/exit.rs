@@ -1,31 +1,49 @@
-//! The exit statuses. They are part of the interface and never change.
+//! The exit statuses. They are part of the interface and never change. They are the same for this
+//! machine and for a host: the agent's retcodes lead to the statuses of a plugin called here.
 
 use crate::error::Error;
+use agent_wire::Retcode;
 use std::process::ExitCode;
 
 /// Success.
 pub(crate) const DONE: u8 = 0;
-/// The plugin or the agent reported a failure, or a schedule or crontab is invalid.
+/// The plugin or the agent reported a failure, or a schedule, crontab or plugin is invalid.
 pub(crate) const FAILED: u8 = 1;
+/// Usage error: here, or rejected by the plugin or the agent. Also clap's own.
+pub(crate) const USAGE: u8 = 2;
 /// The request was not possible: plugin missing or refused, agent, controller or host unreachable.
 pub(crate) const UNAVAILABLE: u8 = 3;
 /// `exec`, `task result`: the command did not exit by itself, or there is no result.
 pub(crate) const EXEC_FAILED: u8 = 255;
 
-/// For `--help`. Status 2 is clap's own.
+/// For `--help`.
 pub(crate) const HELP: &str = "\
-Exit status:
-  0  success
-  1  the plugin or the agent reported a failure on standard error; or a schedule is invalid
-  2  usage error
-  3  the request was not possible: plugin missing or refused, agent, controller or host unreachable
-exec and task result exit with the command's status; 255 if the command did not exit by itself (timed
-out, killed, not started), the request was not possible, or there is no result yet.";
+Exit status, the same for this machine and for a host:
+  0    success
+  1    the plugin or the agent reported a failure; or a schedule, crontab or plugin is invalid
+  2    usage error: a flag, a name or an argument is wrong, or was rejected (retcode 3021)
+  3    the request was not possible: no such method, plugin missing or refused (3004, 3051), agent,
+       controller or host unreachable, token rejected
+  255  exec, task result: the command did not exit by itself (timed out, killed, not started), the
+       request was not possible, or there is no result yet; otherwise the command's own status";
+
+/// Returns the error for a failed reply of an agent: its retcode, then its message.
+pub(crate) fn failure(retcode: u16, message: &str) -> Error {
+    let text = format!("{retcode} {message}");
+    match Retcode::ALL.into_iter().find(|known| known.number() == retcode) {
+        Some(Retcode::InvalidParams) => Error::rejected(text),
+        Some(Retcode::NoSuchMethod | Retcode::PluginRefused) => Error::unavailable(text),
+        _ => Error::failed(text),
+    }
+}
 
 /// Returns the exit status for an error; `command`: the exit status is otherwise a command's.
 pub(crate) fn status(error: &Error, command: bool) -> ExitCode {
     let status = match error {
+        // Before anything was sent, as clap's own errors.
+        Error::Usage(_) => return ExitCode::from(USAGE),
         Error::Failed(_) | Error::Output(_) => FAILED,
+        Error::Rejected(_) => USAGE,
         Error::Unavailable(_) | Error::Unreachable(_) | Error::NoReply(_) => UNAVAILABLE,
     };
     ExitCode::from(if command { EXEC_FAILED } else { status })

@@ -3,7 +3,7 @@
 
 use crate::client::Controller;
 use crate::error::Error;
-use crate::{exit, output, query, table};
+use crate::{clock, exit, output, query, table};
 use agent_wire::json::one_line;
 use controller_api::{Host, HostList, path};
 use std::process::ExitCode;
@@ -26,12 +26,13 @@ pub(crate) fn run(controller: &Controller, json: bool) -> Result<ExitCode, Error
 }
 
 fn rows(hosts: &[Host]) -> Vec<[String; 5]> {
+    let zone = clock::here();
     let row = |host: &Host| {
         [
             one_line(&host.id),
             host.address.to_string(),
             one_line(host.version.as_deref().unwrap_or("-")),
-            one_line(&host.connected_at),
+            clock::shown(&host.connected_at, &zone),
             host.requests_running.to_string(),
         ]
     };

@@ -268,6 +268,59 @@ fn files_that_are_not_plugins_are_faults() {
     assert_eq!(ctl(&["check", "/no/such/file"]).status.code(), Some(3));
 }
 
+/// A daemon's own session and output make it survive the end of its group.
+#[test]
+fn a_process_that_a_call_leaves_behind_is_a_fault_and_is_killed() {
+    let folder = Folder::new();
+    let daemon = "if (!fork()) { setsid(); if (fork()) _exit(0); for (;;) pause(); }";
+    for (name, call) in [
+        ("daemon", format!("{daemon} while (wait(0) > 0); SAY(\"1\");")),
+        ("child", "if (!fork()) for (;;) pause(); SAY(\"1\");".to_owned()),
+        ("zombie", "if (!fork()) _exit(0); SAY(\"1\");".to_owned()),
+    ] {
+        let more = "#include <sys/wait.h>";
+        let file = folder.plugin(name, more, "SAY(FIT);", &call, &[]);
+        let (fit, text) = check(&file);
+        assert!(!fit && text.contains("FAULT  processes"), "{name}: {text}");
+        let left = test_support::processes_with(name).into_iter().count();
+        assert_eq!(left, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_plugin_that_does_not_split_words_or_has_the_agents_own_name_is_not_fit() {
+    let folder = Folder::new();
+    let fit = r#"SAY("{\"api\":1,\"method\":\"getinfo.raw\",\"version\":\"1\",\"summary\":\"x\",\"examples\":[{\"args\":\"-l\",\"help\":\"x\"}]}");"#;
+    let raw = "#define USAGE if (!memmem(request, len, \"\\\"args\\\":\\\"-l\\\"\", 11)) { SAY(\"{\\\"code\\\":\\\"usage\\\",\\\"message\\\":\\\"-l\\\"}\"); return 1; }";
+    let file = folder.plugin("raw", &format!("#undef USAGE\n{raw}"), fit, "SAY(\"1\");", &[]);
+    let (fit, text) = check(&file);
+    assert!(
+        !fit && text.contains("FAULT  arguments") && text.contains("request's words"),
+        "{text}"
+    );
+    let all = file.with_file_name("libgetinfo_all.so");
+    fs::copy(&file, &all).unwrap();
+    let (fit, text) = check(&all);
+    assert!(!fit && text.contains("an agent answers getinfo.all itself"), "{text}");
+}
+
+#[test]
+fn a_plugin_that_needs_musl_is_named_as_such() {
+    let folder = Folder::new();
+    let stub = folder.0.file("stub.so");
+    for soname in ["libc.musl-x86_64.so.1", "libc.so"] {
+        let flag = format!("-Wl,-soname,{soname}");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-xc", "/dev/null", &flag, "-o", stub.to_str().unwrap()])
+            .status();
+        assert!(built.unwrap().success());
+        let flags = ["-Wl,--no-as-needed", stub.to_str().unwrap()];
+        let file = folder.plugin("musl", "", "SAY(FIT);", "SAY(\"1\");", &flags);
+        let (fit, text) = check(&file);
+        assert!(!fit && text.contains("built for musl") && text.contains(soname), "{text}");
+    }
+}
+
 #[test]
 fn minor_shortcomings_are_warnings() {
     let folder = Folder::new();
@@ -294,10 +347,13 @@ fn a_new_plugin_is_written_into_an_empty_folder_only() {
         ("getinfo.a_b", "lower-case"),
         ("", "lower-case"),
         ("getinfo.", "lower-case"),
+        ("getinfo.a b", "lower-case"),
+        ("getinfo.all", "an agent answers it itself"),
+        ("all", "an agent answers it itself"),
     ] {
         let output = ctl(&["new", method, dir]);
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(3) && error.contains(words), "{method}: {error}");
+        assert!(output.status.code() == Some(2) && error.contains(words), "{method}: {error}");
     }
     let output = ctl(&["new", "disk.smart", dir, "--language", "c"]);
     assert!(output.status.success(), "{output:?}");
@@ -307,6 +363,18 @@ fn a_new_plugin_is_written_into_an_empty_folder_only() {
     assert!(made.status.success(), "{made:?}");
     let (fit, text) = check(&Path::new(dir).join("libgetinfo_disk_smart.so"));
     assert!(fit && text.contains("the file name stands for getinfo.disk.smart"), "{text}");
+    for words in ["splits words as a shell does", "-h prints the description"] {
+        assert!(text.contains(words), "{text}");
+    }
+    let go = folder.0.file("go");
+    let output = ctl(&["new", "disk.smart", go.to_str().unwrap(), "--language", "go"]);
+    assert!(output.status.success(), "{output:?}");
+    let makefile = fs::read_to_string(go.join("Makefile")).unwrap();
+    assert!(
+        makefile.contains("libgetinfo_disk_smart.so") && !makefile.contains("../.."),
+        "{makefile}"
+    );
+    assert!(go.join("getinfo_provider.h").exists());
     let again = ctl(&["new", "getinfo.x", dir]);
     assert!(
         again.status.code() == Some(3)

@@ -4,7 +4,7 @@
 mod support;
 
 use std::net::TcpListener;
-use support::{TOKEN, controller, run};
+use support::{TOKEN, controller, controller_of, run};
 
 #[test]
 fn a_query_prints_the_data_unchanged() {
@@ -22,9 +22,9 @@ fn a_query_prints_the_data_unchanged() {
 
 #[test]
 fn a_failed_reply_exits_with_1_and_a_missing_reply_with_3() {
-    let failed = r#"{"id":"1","resp":"failed","retcode":3004,"message":"No such\nmethod"}"#;
+    let failed = r#"{"id":"1","resp":"failed","retcode":3052,"message":"No such\nuser"}"#;
     for (http, body, wanted, line) in [
-        (200, failed, 1, "3004 No such\\nmethod"),
+        (200, failed, 1, "3052 No such\\nuser"),
         (404, r#"{"detail":"no host \"h\" is connected"}"#, 3, "no host \"h\" is connected"),
         (
             401,
@@ -116,15 +116,15 @@ fn hosts_prints_a_table_or_the_controllers_json() {
 }
 
 #[test]
-fn an_unreachable_controller_or_one_beyond_loopback_exits_with_3() {
+fn an_unreachable_controller_exits_with_3_and_one_beyond_loopback_is_a_usage_error() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (url, wanted) in [
-        (format!("http://{free}"), "controller http://127.0.0.1"),
-        ("http://192.0.2.1:7480".to_owned(), "plain HTTP would expose the token"),
-        ("https://127.0.0.1".to_owned(), "http://"),
+    for (url, exit, wanted) in [
+        (format!("http://{free}"), 3, "controller http://127.0.0.1"),
+        ("http://192.0.2.1:7480".to_owned(), 2, "plain HTTP would expose the token"),
+        ("https://127.0.0.1".to_owned(), 2, "http://"),
     ] {
         let (status, out, err) = run(&url, &["hosts"], "");
-        assert!(status == 3 && out.is_empty() && err.contains(wanted), "{err}");
+        assert!(status == exit && out.is_empty() && err.contains(wanted), "{err}");
         assert!(!err.contains(TOKEN));
     }
 }
@@ -146,4 +146,68 @@ fn jobs_of_another_host_are_listed_through_its_controller() {
     let seen = serving.join().unwrap();
     assert!(seen.line.starts_with("POST /api/v1/hosts/h/requests "), "{}", seen.line);
     assert_eq!(seen.body["method"], "cron.list");
+}
+
+/// The retcodes stand for the same causes as in `local.rs`, and lead to the same statuses.
+#[test]
+fn the_exit_statuses_of_a_host_are_those_of_this_machine() {
+    for (retcode, wanted) in [
+        (3004, 3),
+        (3021, 2),
+        (3022, 1),
+        (3023, 1),
+        (3024, 1),
+        (3041, 1),
+        (3051, 3),
+        (3052, 1),
+        (3053, 1),
+        (3054, 1),
+        (3099, 1),
+    ] {
+        let failed = format!(r#"{{"id":"1","resp":"failed","retcode":{retcode},"message":"why"}}"#);
+        let asks_for_names = matches!(retcode, 3004 | 3051);
+        let names = r#"{"id":"2","resp":"success","retcode":0,"data":[{"method":"getinfo.users","summary":"x"}]}"#;
+        let replies = [(200, failed.as_str()), (200, names)];
+        let (url, serving) = controller_of(if asks_for_names { &replies } else { &replies[..1] });
+        let (status, _, err) = run(&url, &["--host", "h", "-c", "getinfo.user"], "");
+        serving.join().unwrap();
+        assert_eq!(status, wanted, "{retcode}: {err}");
+        assert_eq!(err.contains("did you mean getinfo.users?"), asks_for_names, "{err}");
+        let (url, serving) = controller(200, &failed);
+        // A command's own status could be any other.
+        let (status, _, _) = run(&url, &["--host", "h", "exec", "x"], "");
+        serving.join().unwrap();
+        assert_eq!(status, 255, "{retcode}");
+    }
+    // A name that no method can have, or no host, is not sent.
+    for args in [&["--host", "h", "-c", "../x"][..], &["--host", "a b", "-c", "agent.ping"]] {
+        assert_eq!(run("http://127.0.0.1:1", args, "").0, 2, "{args:?}");
+    }
+    let part = |retcode: u16| {
+        format!(
+            r#"{{"id":"1","resp":"success","retcode":0,"data":[{{"method":"getinfo.x","resp":"{}","retcode":{retcode},"message":""}}]}}"#,
+            if retcode == 0 { "success" } else { "failed" }
+        )
+    };
+    for (retcode, args, wanted) in
+        [(0, "", 0), (3021, "", 0), (3052, "", 1), (3021, "x", 1), (3051, "x", 1)]
+    {
+        let (url, serving) = controller(200, &part(retcode));
+        let status = run(&url, &["--host", "h", "-c", "getinfo.all", "-a", args], "").0;
+        serving.join().unwrap();
+        assert_eq!(status, wanted, "{retcode} {args:?}");
+    }
+}
+
+#[test]
+fn a_commands_limits_and_outputs_have_flags() {
+    let reply = r#"{"id":"1","resp":"success","retcode":0,"message":"","data":""}"#;
+    let (url, serving) = controller(200, reply);
+    let flags = ["--memory", "64M", "--cpu", "250", "--pids", "9", "--max-output", "4K"];
+    let args = [&["--host", "h", "exec", "--stderr", "merge"][..], &flags, &["--", "ls"]].concat();
+    assert_eq!(run(&url, &args, "").0, 0);
+    let body = serving.join().unwrap().body;
+    let limits = serde_json::json!({"memory": 64 << 20, "cpu": 250, "pids": 9});
+    assert_eq!((&body["limits"], &body["max_output"]), (&limits, &4096.into()), "{body}");
+    assert!(body.get("stderr").is_none_or(|stderr| stderr == "merge"), "{body}");
 }

@@ -48,29 +48,30 @@ static int words(const char *path, char word[3][32])
     return found;
 }
 
-/* Finds the value of "args" in the request and its length. The host writes it first, without white space. */
-static const char *arguments(const char *request, size_t len, size_t *length)
+/* Returns whether the request's arguments, split as a shell splits them, are these: a JSON list
+ * without white space, as the host writes it. No JSON string can contain the text sought here. */
+static int has_words(const char *request, size_t len, const char *list)
 {
-    static const char key[] = "{\"args\":\"";
-    const size_t skip = sizeof key - 1;
-    const char *end;
-    if (len < skip || memcmp(request, key, skip) != 0)
-        return NULL;
-    end = memchr(request + skip, '"', len - skip);
-    if (!end)
-        return NULL;
-    *length = (size_t)(end - request) - skip;
-    return request + skip;
+    char wanted[64];
+    const int length = snprintf(wanted, sizeof wanted, ",\"words\":%s", list);
+    const char *at = request;
+    while (length > 0 && (at = memchr(at, ',', len - (size_t)(at - request))) != NULL) {
+        if (len - (size_t)(at - request) < (size_t)length)
+            return 0;
+        if (memcmp(at, wanted, (size_t)length) == 0)
+            return 1;
+        at++;
+    }
+    return 0;
 }
 
 static int call(const char *request, size_t len, getinfo_emit emit, void *sink)
 {
     char uptime[3][32], load[3][32], text[256];
-    size_t length = 0;
-    const char *args = arguments(request, len, &length);
-    int with_load = args && length == 2 && memcmp(args, "-l", 2) == 0;
+    int with_load = has_words(request, len, "[\"-l\"]");
 
-    if (!args || (length != 0 && !with_load))
+    /* The host replies to -h from the description, because it is a usage error here. */
+    if (!with_load && !has_words(request, len, "[]"))
         return failed(emit, sink, "usage", "unknown argument; expected -l");
     if (words("/proc/uptime", uptime) < 1)
         return failed(emit, sink, "unreadable", "unexpected content in /proc/uptime");

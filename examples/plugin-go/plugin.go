@@ -2,7 +2,7 @@
 package main
 
 /*
-#cgo CFLAGS: -I../../plugin-api/include
+#cgo CFLAGS: -I.
 #include "getinfo_provider.h"
 #include <stdlib.h>
 
@@ -20,7 +20,8 @@ import (
 )
 
 type request struct {
-	Args string `json:"args"`
+	// The arguments, split as a shell splits them.
+	Words []string `json:"words"`
 }
 
 type reply struct {
@@ -66,8 +67,9 @@ func uptime(text []byte) (*reply, *failure) {
 	if err := json.Unmarshal(text, &received); err != nil {
 		return nil, &failure{"bad_request", err.Error()}
 	}
-	if strings.TrimSpace(received.Args) != "" {
-		return nil, &failure{"usage", "takes no arguments"}
+	if len(received.Words) > 0 {
+		// The host replies to -h from the description, because it is a usage error here.
+		return nil, &failure{"usage", fmt.Sprintf("takes no arguments, got %q", received.Words[0])}
 	}
 	proc, err := os.ReadFile("/proc/uptime")
 	if err != nil {

@@ -60,11 +60,13 @@ struct getinfo_provider_v1 {
      * where only "method" is required. Returns 0. */
     int (*describe)(getinfo_emit emit, void *sink);
 
-    /* request: {"args":"…","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4194304}},
-     * len bytes of UTF-8, not NUL-terminated; ignore unknown keys.
+    /* request: {"args":"-l 'a b'","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,
+     * "max_reply":4194304},"words":["-l","a b"]}: len bytes of UTF-8, not NUL-terminated; ignore
+     * unknown keys. words is args split as a shell splits it; use it instead of args.
      * Emits one JSON value in UTF-8 (no key twice in an object, no lone surrogates, no number beyond
      * a double, at most 29 levels) and returns 0; or emits {"code":"usage","message":"…"} and
-     * returns 1 ("usage": the arguments are wrong; choose other codes for other errors).
+     * returns 1 ("usage": the arguments are wrong; choose other codes for other errors). Where -h
+     * or --help is a usage error, the host replies with the description instead.
      * The host makes one call at a time. */
     int (*call)(const char *request, size_t len, getinfo_emit emit, void *sink);
 };

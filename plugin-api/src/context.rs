@@ -43,6 +43,9 @@ pub(crate) struct Request {
     pub(crate) args: String,
     #[serde(default)]
     pub(crate) ctx: Context,
+    /// `args` split into words, for plugins in C. The Rust SDK splits them itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) words: Option<Vec<String>>,
 }
 
 #[cfg(test)]

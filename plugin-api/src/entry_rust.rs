@@ -109,7 +109,8 @@ fn answer<P: Provider>(request: &str) -> Result<Reply, ProviderError> {
     Ok(reply)
 }
 
-fn usage_reply(meta: &Meta) -> Result<Reply, ProviderError> {
+/// Returns the reply to `-h`.
+pub(crate) fn usage_reply(meta: &Meta) -> Result<Reply, ProviderError> {
     #[derive(Serialize)]
     struct Usage {
         usage: String,

@@ -1,5 +1,6 @@
 //! The actions of the command line.
 
+use super::target::At;
 use super::{Cron, Exec, Task};
 use crate::client::Controller;
 use crate::plugin::{Check, New};
@@ -33,8 +34,10 @@ pub(crate) enum Action {
     Hosts { controller: Controller, json: bool },
     /// Run a command on a host.
     Exec { remote: Remote, exec: Exec },
-    /// Work on a host's tasks.
-    Task { remote: Remote, task: Task },
+    /// Print an agent's state, of `remote` or of this machine.
+    Status { at: At, json: bool, remote: Option<Remote> },
+    /// Work on the tasks of `remote`; without it, on those of this machine's agent.
+    Task { task: Task, remote: Option<Remote> },
     /// Work on schedules, or on the jobs of `remote`; without it, on those of this machine's agent.
     Cron { cron: Cron, remote: Option<Remote> },
 }

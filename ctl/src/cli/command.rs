@@ -1,8 +1,29 @@
 //! The flags of a command for a host: the shared flags, and `exec`'s own.
 
-use super::number::seconds;
-use agent_wire::message::MAX_SYNC_TIMEOUT;
-use clap::Args;
+use super::number::{seconds, size, whole};
+use agent_wire::message::{MAX_OUTPUT, MAX_SYNC_TIMEOUT, StderrMode};
+use clap::{Args, ValueEnum};
+
+/// The heading of the limits.
+const LIMITS: &str = "Limits, enforced by the host's cgroup controllers";
+
+/// Where the command's standard error goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stderr {
+    /// Into the output, in the order of writing
+    Merge,
+    /// Separate from the output
+    Separate,
+}
+
+impl From<Stderr> for StderrMode {
+    fn from(stderr: Stderr) -> Self {
+        match stderr {
+            Stderr::Merge => Self::Merge,
+            Stderr::Separate => Self::Separate,
+        }
+    }
+}
 
 /// A command and its surroundings.
 #[derive(Debug, Args)]
@@ -26,6 +47,28 @@ pub(crate) struct Command {
     /// Pass standard input to the command
     #[arg(long)]
     pub(crate) stdin: bool,
+
+    /// Where standard error goes: into the output, or separate from it [default: separate for exec,
+    /// else merge]
+    #[arg(long, value_name = "WHERE", value_enum)]
+    pub(crate) stderr: Option<Stderr>,
+
+    /// Keep this much of each output stream, head and tail: bytes, or with K or M [default: 16M for
+    /// exec, else the agent's exec.max_output]
+    #[arg(long, value_name = "SIZE", value_parser = size::<1, MAX_OUTPUT>)]
+    pub(crate) max_output: Option<u64>,
+
+    /// Limit the memory of the command and all that it starts: bytes, or with K, M or G
+    #[arg(long, value_name = "SIZE", value_parser = size::<{ 1 << 20 }, { 1 << 50 }>, help_heading = LIMITS)]
+    pub(crate) memory: Option<u64>,
+
+    /// Limit its processor time, in percent of one processor: 250 is two and a half
+    #[arg(long, value_name = "PERCENT", value_parser = whole::<1, 1_000_000>, help_heading = LIMITS)]
+    pub(crate) cpu: Option<u64>,
+
+    /// Limit its processes and threads
+    #[arg(long, value_name = "COUNT", value_parser = whole::<1, { 1 << 22 }>, help_heading = LIMITS)]
+    pub(crate) pids: Option<u64>,
 
     /// A single argument is a shell command line; several are a program and its arguments
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]

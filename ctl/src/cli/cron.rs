@@ -1,7 +1,7 @@
 //! The flags of `cron`.
 
 use super::number::{count, seconds};
-use super::target::{Conflict, Target};
+use super::target::{At, Conflict, Target};
 use super::{Command, Remote};
 use crate::cron::{Given, MAX_COUNT};
 use crate::exit;
@@ -51,17 +51,12 @@ impl Cron {
         if when.is_some_and(|when| when.words.len() > 1) {
             return Err(Conflict("the schedule is one argument: quote it, as in \"*/10 * * * *\""));
         }
-        if target.is_local() {
-            return Ok(None);
-        }
         match self.at() {
+            None if target.is_local() => Ok(None),
             None => Err(Conflict(
                 "cron next, explain and check read schedules locally; they cannot be combined with --controller",
             )),
-            Some(At { socket: Some(_) }) => Err(Conflict(
-                "--socket names this machine's agent; it cannot be combined with --controller",
-            )),
-            Some(At { socket: None }) => target.remote().map(Some),
+            Some(at) => target.agent(at),
         }
     }
 
@@ -225,15 +220,6 @@ pub(crate) struct CronCheck {
     /// Print everything as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// The choice of the agent.
-#[derive(Debug, Args)]
-struct At {
-    /// The local socket of the agent: agent.sock in its run_dir
-    /// [default: /run/basicagent/agent.sock]
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
 }
 
 /// The flags of `cron list`.

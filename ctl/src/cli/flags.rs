@@ -1,11 +1,12 @@
 //! The command line as a whole, and the action that it describes.
 
-use super::target::{Conflict, Target};
-use super::{Action, Cron, Exec, Task, cron};
+use super::target::{At, Conflict, Target};
+use super::{Action, Cron, Exec, Task, cron, help, task};
 use crate::exit;
 use crate::plugin::{Check, New, probe};
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Queries this machine, or other machines through their controller.
 ///
@@ -62,8 +63,18 @@ enum Sub {
     /// Run a command on the host and exit with its status
     #[command(after_help = exit::HELP)]
     Exec(Exec),
-    /// Background tasks on a host, and their results
-    #[command(subcommand, after_help = exit::HELP)]
+    /// Show an agent's version, identity, tasks and jobs: this machine's, or with --controller and
+    /// --host another's
+    #[command(after_help = exit::HELP)]
+    Status {
+        /// Print the agent's own JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Background tasks of an agent, and their results
+    #[command(subcommand, after_help = task::HELP)]
     Task(Task),
     /// Schedules, their next times and their meaning, and an agent's scheduled jobs
     #[command(subcommand, after_help = cron::HELP)]
@@ -71,6 +82,18 @@ enum Sub {
 }
 
 impl Cli {
+    /// Parses the command line. Prints the help, or what is wrong, and exits, where it says so.
+    pub(crate) fn from_env() -> Self {
+        Self::read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> clap::error::Result<Self> {
+        let matches = help::trimmed(Self::command()).try_get_matches_from(words)?;
+        Self::from_arg_matches(&matches)
+    }
+
     /// Returns the action. If the flags conflict, prints why and exits with status 2.
     pub(crate) fn into_action(self) -> Action {
         self.action().unwrap_or_else(|conflict| {
@@ -113,7 +136,14 @@ impl Cli {
             Sub::Probe => Action::Probe,
             Sub::Hosts { json } => Action::Hosts { controller: target.controller()?, json },
             Sub::Exec(exec) => Action::Exec { remote: target.remote()?, exec },
-            Sub::Task(task) => Action::Task { remote: target.remote()?, task },
+            Sub::Status { json, at } => {
+                let remote = target.agent(&at)?;
+                Action::Status { at, json, remote }
+            }
+            Sub::Task(task) => {
+                let remote = target.agent(task.at())?;
+                Action::Task { task, remote }
+            }
             Sub::Cron(cron) => {
                 let remote = cron.remote(target)?;
                 Action::Cron { cron, remote }

@@ -15,3 +15,50 @@ pub(super) fn count<const LEAST: u16, const MOST: u16>(text: &str) -> Result<u16
         .filter(|number| (LEAST..=MOST).contains(number))
         .ok_or_else(|| format!("must be a whole number, {LEAST} to {MOST}"))
 }
+
+/// As [`count`], for larger numbers.
+pub(super) fn whole<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (LEAST..=MOST).contains(number))
+        .ok_or_else(|| format!("must be a whole number, {LEAST} to {MOST}"))
+}
+
+/// Parses bytes from `LEAST` to `MOST`, with or without a unit: `512K`, `64M`, `2G`.
+pub(super) fn size<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().next_back() {
+        Some((end, 'k' | 'K')) => (&text[..end], 10),
+        Some((end, 'm' | 'M')) => (&text[..end], 20),
+        Some((end, 'g' | 'G')) => (&text[..end], 30),
+        _ => (text, 0),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| (LEAST..=MOST).contains(bytes))
+        .ok_or_else(|| format!("must be {LEAST} to {MOST} bytes, such as 65536, 64K or 1M"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        for (text, wanted) in [
+            ("1", Some(1)),
+            ("64K", Some(65536)),
+            ("1m", Some(1 << 20)),
+            ("2G", None),
+            ("0", None),
+            ("", None),
+            ("K", None),
+            ("-1", None),
+            ("1.5M", None),
+            ("99999999999999999999G", None),
+        ] {
+            assert_eq!(size::<1, { 1 << 30 }>(text).ok(), wanted, "{text}");
+        }
+    }
+}

@@ -33,6 +33,15 @@ pub(super) struct Target {
     token_file: Option<PathBuf>,
 }
 
+/// The choice of this machine's agent.
+#[derive(Debug, clap::Args)]
+pub(crate) struct At {
+    /// Without --controller: this machine's agent by its local socket, agent.sock in its run_dir
+    /// [default: /run/basicagent/agent.sock]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
 /// Two flags conflict, or one is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Conflict(pub(super) &'static str);
@@ -82,6 +91,19 @@ impl Target {
     pub(super) fn controller(self) -> Result<Controller, Conflict> {
         let url = self.controller.ok_or(Conflict("--controller URL is required"))?;
         Ok(Controller { url, token_file: self.token_file })
+    }
+
+    /// Returns the host whose agent gets the request; `None`: this machine's agent.
+    pub(super) fn agent(self, at: &At) -> Result<Option<Remote>, Conflict> {
+        if self.is_local() {
+            return Ok(None);
+        }
+        if at.socket.is_some() {
+            return Err(Conflict(
+                "--socket names this machine's agent; it cannot be combined with --controller",
+            ));
+        }
+        self.remote().map(Some)
     }
 
     /// Returns the host and its controller.

@@ -2,9 +2,16 @@
 
 use super::Command;
 use super::number::seconds;
+use super::target::At;
 use crate::exit;
 use agent_wire::message::{MAX_ID, MAX_TASK_TIMEOUT};
 use clap::{Args, Subcommand};
+use std::path::Path;
+
+/// Printed after the list of subcommands.
+pub(super) const HELP: &str = "\
+Requests go to this machine's agent, as root; with --controller URL and --host ID, to another
+machine's.";
 
 /// The subcommands of `task`.
 #[derive(Debug, Subcommand)]
@@ -14,18 +21,44 @@ pub(crate) enum Task {
     /// Show a task's state
     Status(About),
     /// List the host's tasks, in the order in which it accepted them
-    List {
-        /// Print the agent's own JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List(TaskList),
     /// Print a task's output so far; all of it once the task has ended
     Output(Output),
-    /// Print a task's result and exit with its command's status; works while the host is offline
+    /// Print a task's result and exit with its command's status; with --controller also while the
+    /// host is offline
     #[command(after_help = exit::HELP)]
     Result(TaskResult),
     /// Kill a task's command and its children; the task's result follows
     Cancel(About),
+}
+
+impl Task {
+    /// Returns the choice of the agent.
+    pub(super) fn at(&self) -> &At {
+        match self {
+            Self::Submit(submit) => &submit.at,
+            Self::Status(about) | Self::Cancel(about) => &about.at,
+            Self::List(list) => &list.at,
+            Self::Output(output) => &output.at,
+            Self::Result(result) => &result.at,
+        }
+    }
+
+    /// Returns the path in `--socket`.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.at().socket.as_deref()
+    }
+}
+
+/// The flags of `task list`.
+#[derive(Debug, Args)]
+pub(crate) struct TaskList {
+    /// Print the agent's own JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }
 
 /// The flags of `task submit`.
@@ -42,13 +75,16 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, MAX_TASK_TIMEOUT>)]
     pub(crate) timeout: Option<u64>,
 
-    /// Keep standard error separate from standard output
-    #[arg(long)]
+    /// The same as --stderr separate
+    #[arg(long, conflicts_with = "stderr")]
     pub(crate) separate_stderr: bool,
 
     /// Print the agent's whole reply as JSON instead of the id
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }
 
 /// The flags of `task status` and `task cancel`.
@@ -61,6 +97,9 @@ pub(crate) struct About {
     /// Print the agent's own JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }
 
 /// The flags of `task output`.
@@ -81,6 +120,9 @@ pub(crate) struct Output {
     /// Print the agent's own JSON, one line per piece
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }
 
 /// The flags of `task result`.
@@ -98,6 +140,9 @@ pub(crate) struct TaskResult {
     /// Print the agent's whole result as JSON instead of the output
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    at: At,
 }
 
 fn id(text: &str) -> Result<String, String> {

@@ -1,11 +1,12 @@
 //! `cron set`, `cron remove` and `cron run`: change or start one job of an agent.
 
-use super::agent::Agent;
 use super::caret;
+use super::zone::Choice;
+use crate::agent::Agent;
 use crate::cli::{CronJob, CronSet};
 use crate::error::Error;
-use crate::{command, exit, output, query};
-use agent_cron::Expression;
+use crate::{clock, command, exit, output, query};
+use agent_cron::{Expression, Zone};
 use agent_wire::Method;
 use agent_wire::json::one_line;
 use agent_wire::message::Bash;
@@ -62,8 +63,11 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
         }
         let mut text = format!("{}\n\n", expression.explain());
         let _ = writeln!(text, "{:10}{}", "schedule", one_line(&plan.schedule));
+        let zone = expression.zone_name().or(set.tz.as_deref());
+        let zone = Choice::new(None).of(zone).unwrap_or_else(|_| Zone::utc());
         for (index, time) in plan.next.iter().enumerate() {
-            let _ = writeln!(text, "{:10}{}", if index == 0 { "next" } else { "" }, one_line(time));
+            let name = if index == 0 { "next" } else { "" };
+            let _ = writeln!(text, "{name:10}{}", clock::shown(time, &zone));
         }
         output::bytes(text.as_bytes())?;
     }

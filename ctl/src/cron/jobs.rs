@@ -1,13 +1,12 @@
 //! `cron list` and `cron history`: print an agent's jobs and their runs, as tables or as the
 //! agent's own JSON.
 
-use super::agent::Agent;
-use super::instant::{self, Given};
 use super::zone::Choice;
+use crate::agent::Agent;
 use crate::cli::{CronHistory, CronList};
 use crate::error::Error;
 use crate::task::outcome;
-use crate::{exit, output, query, table};
+use crate::{clock, exit, output, query, table};
 use agent_cron::Zone;
 use agent_wire::Method;
 use agent_wire::json::one_line;
@@ -56,7 +55,8 @@ pub(super) fn list(agent: &Agent<'_>, list: &CronList) -> Result<ExitCode, Error
 
 fn row(job: &JobStatus<'_>, zones: &mut Choice) -> [String; 6] {
     let zone = job.timezone.as_deref().and_then(|name| zones.of(Some(name)).ok());
-    let shown = |time: &String| local(time, zone.as_ref().unwrap_or(&Zone::utc()));
+    let zone = zone.unwrap_or_else(Zone::utc);
+    let shown = |time: &String| clock::shown(time, &zone);
     let last = match &job.last {
         _ if job.running > 0 => "running".to_owned(),
         Some(run) => format!("{} {}", run.ended.as_ref().map_or_else(dash, shown), outcome(run)),
@@ -85,7 +85,8 @@ pub(super) fn history(agent: &Agent<'_>, history: &CronHistory) -> Result<ExitCo
         output::json(text)?;
     } else {
         let runs: Vec<TaskStatus<'_>> = serde_json::from_str(text).map_err(unreadable)?;
-        let cell = |text: &Option<String>| text.as_deref().map_or_else(dash, one_line);
+        let zone = clock::here();
+        let cell = |time: &Option<String>| clock::cell(time.as_ref(), &zone);
         let row = |run: &TaskStatus<'_>| {
             let TaskStatus { task, state, due, started, ended, .. } = run;
             let state = state.word().to_owned();
@@ -96,14 +97,6 @@ pub(super) fn history(agent: &Agent<'_>, history: &CronHistory) -> Result<ExitCo
         output::bytes(table::text(head, &rows).as_bytes())?;
     }
     Ok(ExitCode::from(exit::DONE))
-}
-
-/// Formats a time as the zone's clocks show it; leaves a text that is not a time unchanged.
-fn local(text: &str, zone: &Zone) -> String {
-    match Given::parse(text) {
-        Ok(time) => instant::local(time.unix(&Zone::utc()), zone),
-        Err(_) => one_line(text),
-    }
 }
 
 fn dash() -> String {

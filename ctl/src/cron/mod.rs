@@ -4,7 +4,6 @@
 //! other subcommands send requests to this machine's agent over its local socket, or to another
 //! machine's through its controller.
 
-mod agent;
 mod batch;
 mod caret;
 mod check;
@@ -18,13 +17,11 @@ mod plan;
 mod zone;
 
 pub(crate) use batch::MAX_COUNT;
-pub(crate) use instant::Given;
+pub(crate) use instant::{Given, local};
 
+use crate::agent::Agent;
 use crate::cli::{Cron, Remote};
 use crate::error::Error;
-use crate::socket;
-use agent::Agent;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Runs the subcommand.
@@ -32,11 +29,7 @@ use std::process::ExitCode;
 /// # Errors
 /// Any [`Error`].
 pub(crate) fn run(cron: &Cron, remote: Option<&Remote>) -> Result<ExitCode, Error> {
-    let agent = match (remote, cron.socket()) {
-        (Some(remote), _) => Agent::Remote(remote),
-        (None, Some(path)) => Agent::Local(path),
-        (None, None) => Agent::Local(Path::new(socket::DEFAULT)),
-    };
+    let agent = Agent::new(remote, cron.socket());
     match cron {
         Cron::Next(next) => next::run(next),
         Cron::Explain(explain) => explain::run(explain),

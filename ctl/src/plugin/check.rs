@@ -7,15 +7,17 @@
 //! It is longer than 400 lines because it is one list: each check is a few lines, and their order
 //! is the order in which an author reads them.
 
-use super::probe::{self, Answer, Called, Calls, Order, Outcome, Report};
+use super::probe::{self, Answer, CALL, Called, Calls, LOAD, Order, Outcome, Ran, Report};
 use super::schema::Schema;
+use super::strays::Strays;
 use super::verdict::{Level, Verdict};
 use crate::error::Error;
 use crate::{exit, output};
+use agent_wire::Method;
 use agent_wire::json::check_part;
 use plugin_api::host::worker::Load;
 use plugin_api::host::{self, Trust};
-use plugin_api::{API_VERSION, Meta, MethodName, ProviderError};
+use plugin_api::{API_VERSION, Args, Meta, MethodName, ProviderError};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -23,9 +25,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The agent's limits for starting a process and loading a plugin, and for one call.
-const LOAD: Duration = Duration::from_secs(2);
-const CALL: Duration = Duration::from_secs(5);
 /// A slower call causes a warning, because the caller waits for it.
 const SLOW: Duration = Duration::from_millis(100);
 /// The longest reply that the agent accepts, in bytes, and a limit that is too small for any reply.
@@ -104,6 +103,15 @@ fn inspect(file: &Path, keep_root: bool, verdict: &mut Verdict) -> std::io::Resu
         verdict.fault("name", format!("{name} is not a plugin's file name: expected lower-case letters and digits as in libgetinfo_disk_smart.so, for getinfo.disk.smart"));
         return Ok(());
     };
+    if Method::OWN.iter().any(|own| own.name() == method.as_str()) {
+        verdict.fault(
+            "name",
+            format!(
+                "an agent answers {method} itself and never calls this plugin: choose another name"
+            ),
+        );
+        return Ok(());
+    }
     verdict.ok("name", format!("the file name stands for {method}"));
     let private = Private::new()?;
     let copy = private.0.join(name);
@@ -128,14 +136,18 @@ fn inspect(file: &Path, keep_root: bool, verdict: &mut Verdict) -> std::io::Resu
         }
     };
     verdict.ok("file", "valid ELF library for this architecture: one entry point, no RPATH");
-    let probe = Probe { path, method: method.as_str(), keep_root };
+    let probe = Probe { path, method: method.as_str(), keep_root, strays: Strays::adopt()? };
     let Some(meta) = probe.described(verdict)? else { return Ok(()) };
     let schema = description(&meta, verdict);
     let working = probe.examples(&meta, schema.as_ref(), verdict)?;
     probe.nonsense(verdict)?;
-    if let Some(args) = working {
-        probe.small_reply(&args, verdict)?;
-        probe.many_calls(&args, verdict)?;
+    if let Some(args) = working.iter().find(|args| !args.trim().is_empty()) {
+        probe.quoted(args, verdict)?;
+    }
+    if let Some(args) = working.first() {
+        probe.help(verdict)?;
+        probe.small_reply(args, verdict)?;
+        probe.many_calls(args, verdict)?;
     }
     Ok(())
 }
@@ -184,10 +196,11 @@ struct Probe<'a> {
     path: &'a Path,
     method: &'a str,
     keep_root: bool,
+    strays: Strays,
 }
 
 impl Probe<'_> {
-    fn run(&self, calls: Option<Calls>, bound: Duration) -> std::io::Result<(Outcome, Vec<u8>)> {
+    fn run(&self, calls: Option<Calls>, bound: Duration) -> std::io::Result<Ran> {
         let plugin = Load {
             method: self.method.to_owned(),
             path: self.path.to_owned(),
@@ -195,7 +208,7 @@ impl Probe<'_> {
             keep_root: self.keep_root,
         };
         let order = Order { plugin, calls };
-        probe::run(&order, bound)
+        probe::run(&order, bound, &self.strays)
     }
 
     /// Makes one call. If it fails, records a fault and returns `None`.
@@ -207,10 +220,14 @@ impl Probe<'_> {
         verdict: &mut Verdict,
     ) -> std::io::Result<Option<Called>> {
         let calls = Calls { args: args.to_owned(), max_reply, more: 0, at_most: CALL, growth: 0 };
-        let (outcome, noise) = self.run(Some(calls), LOAD + CALL)?;
+        let Ran { outcome, printed, strays } = self.run(Some(calls), LOAD + CALL)?;
         let why = match outcome {
             Outcome::Report(Report::Loaded { called: Some(called), .. }) => {
-                warn_of_output(step, &noise, verdict);
+                warn_of_output(step, &printed, verdict);
+                if called.children > 0 || strays > 0 {
+                    let why = "a process that outlives the call; wait for each that it starts";
+                    verdict.fault("processes", format!("{args:?} leaves {why}"));
+                }
                 return Ok(Some(called));
             }
             Outcome::Report(Report::Loaded { .. }) => "the plugin was not called".to_owned(),
@@ -223,7 +240,7 @@ impl Probe<'_> {
     }
 
     fn described(&self, verdict: &mut Verdict) -> std::io::Result<Option<Meta>> {
-        let (outcome, noise) = self.run(None, LOAD)?;
+        let Ran { outcome, printed, strays } = self.run(None, LOAD)?;
         let why = match outcome {
             Outcome::Report(Report::Loaded { meta, load, .. }) => {
                 let took = load.as_secs_f64() * 1e3;
@@ -234,7 +251,10 @@ impl Probe<'_> {
                         meta.method, meta.version
                     ),
                 );
-                warn_of_output("load", &noise, verdict);
+                warn_of_output("load", &printed, verdict);
+                if strays > 0 {
+                    verdict.fault("load", "a constructor or describe leaves a process behind");
+                }
                 return Ok(Some(*meta));
             }
             Outcome::Report(Report::Refused(why)) => why,
@@ -252,14 +272,14 @@ impl Probe<'_> {
         Ok(None)
     }
 
-    /// Runs every example, and returns the arguments of one that succeeded.
+    /// Runs every example, and returns the arguments of each that succeeded.
     fn examples(
         &self,
         meta: &Meta,
         schema: Option<&Schema>,
         verdict: &mut Verdict,
-    ) -> std::io::Result<Option<String>> {
-        let mut working = None;
+    ) -> std::io::Result<Vec<String>> {
+        let mut working = Vec::new();
         for example in meta.examples.iter().take(MAX_EXAMPLES) {
             let args = &example.args;
             let Some(called) = self.call("example", args, MAX_REPLY, verdict)? else { continue };
@@ -282,7 +302,7 @@ impl Probe<'_> {
                     continue;
                 }
             };
-            working.get_or_insert_with(|| args.clone());
+            working.push(args.clone());
             if called.threads_after > called.threads_before {
                 let more = called.threads_after - called.threads_before;
                 verdict.fault(
@@ -351,6 +371,41 @@ impl Probe<'_> {
         Ok(())
     }
 
+    /// Checks that the plugin splits its arguments into words as a shell does.
+    fn quoted(&self, args: &str, verdict: &mut Verdict) -> std::io::Result<()> {
+        let step = "arguments";
+        let Ok(words) = Args::parse(args) else { return Ok(()) };
+        let quote = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
+        let quoted = words.words().map(quote).collect::<Vec<_>>().join("  ");
+        match self.call(step, &quoted, MAX_REPLY, verdict)?.map(|called| called.answer) {
+            None => {}
+            Some(Answer::Reply(_)) => verdict.ok(step, "splits words as a shell does"),
+            Some(Answer::Failed { code, .. }) if code == "needs_root" => {}
+            Some(Answer::Failed { message, .. } | Answer::Broken(message)) => verdict.fault(
+                step,
+                format!(
+                    "{quoted:?} fails, though {args:?} is the same to a shell: {message} \
+                     (in C, use the request's words)"
+                ),
+            ),
+        }
+        Ok(())
+    }
+
+    /// Checks that `-h` gets a reply.
+    fn help(&self, verdict: &mut Verdict) -> std::io::Result<()> {
+        let step = "help";
+        match self.call(step, "-h", MAX_REPLY, verdict)?.map(|called| called.answer) {
+            None => {}
+            Some(Answer::Reply(_)) => verdict.ok(step, "-h prints the description"),
+            Some(Answer::Failed { code, message }) => {
+                verdict.fault(step, format!("-h fails: {code}: {message}"));
+            }
+            Some(Answer::Broken(why)) => verdict.fault(step, format!("-h: {why}")),
+        }
+        Ok(())
+    }
+
     /// Checks that a reply beyond the caller's limit becomes an error.
     fn small_reply(&self, args: &str, verdict: &mut Verdict) -> std::io::Result<()> {
         let step = "bound";
@@ -377,7 +432,7 @@ impl Probe<'_> {
         let (max_reply, at_most) = (MAX_REPLY, CALLS_TIME);
         let calls =
             Calls { args: args.to_owned(), max_reply, more: CALLS, at_most, growth: MAX_GROWTH };
-        let (outcome, _) = self.run(Some(calls), LOAD + CALLS_TIME + CALL)?;
+        let Ran { outcome, .. } = self.run(Some(calls), LOAD + CALLS_TIME + CALL)?;
         let why = match outcome {
             Outcome::Report(Report::Loaded {
                 called: Some(Called { drift: Some(drift), .. }),

@@ -1,10 +1,10 @@
 //! `describe METHOD`: prints a plugin's arguments and the fields of its reply.
 
 use crate::error::Error;
-use crate::{exit, output};
+use crate::{exit, local, output};
 use agent_wire::json::one_line;
+use plugin_api::Meta;
 use plugin_api::host;
-use plugin_api::{Meta, MethodName};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,11 +17,10 @@ const MAX_DEPTH: usize = 16;
 /// # Errors
 /// [`Error::Unavailable`] if the plugin cannot be loaded.
 pub(crate) fn run(dirs: &[PathBuf], method: &str, json: bool) -> Result<ExitCode, Error> {
-    let (method, _) = MethodName::split_call(method);
-    let name = MethodName::parse(&method)
-        .map_err(|why| Error::unavailable(format!("{}: {why}", one_line(&method))))?;
-    let provider =
-        host::open(dirs, &name).map_err(|why| Error::unavailable_by(method.clone(), why))?;
+    let name = super::method(method)?;
+    let path = local::find(dirs, &name).map_err(Error::unavailable)?;
+    let loaded = host::check(&path).and_then(|checked| host::load(checked, &name));
+    let provider = loaded.map_err(|why| Error::unavailable(why.to_string()))?;
     let meta = provider.describe();
     if json {
         let text = serde_json::to_string(meta)

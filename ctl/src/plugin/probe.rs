@@ -1,8 +1,9 @@
 //! Runs a plugin in a process of its own, which the plugin may crash, hang or fill.
 //!
 //! Both ends are this binary: the worker harness that the agent uses starts it again. The order and
-//! the report are one frame each.
+//! the report are one frame each. `check`, `list` and a local `getinfo.all` use it.
 
+use super::strays::{Strays, children_of};
 use plugin_api::host::worker::{self, Frames, Load, Prepared};
 use plugin_api::host::{HostError, LoadedProvider};
 use plugin_api::{Context, Meta, ProviderError};
@@ -10,16 +11,27 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Child, ExitCode, ExitStatus};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The hidden subcommand that makes this program the child.
 pub(crate) const WORD: &str = "plugin-probe";
 
+/// The agent's limits for starting a process and loading a plugin, and for one call.
+pub(crate) const LOAD: Duration = Duration::from_secs(2);
+pub(crate) const CALL: Duration = Duration::from_secs(5);
+
+/// Processes of [`run_all`] that run at once.
+const AT_ONCE: usize = 8;
+
 /// The longest report, in bytes: a reply of 4 MiB with every byte escaped.
 const MAX_REPORT: usize = 32 << 20;
 /// The most of a plugin's own output that is kept, in bytes.
 const MAX_OUTPUT: usize = 64 << 10;
+/// The wait for the end of that output once the process is gone. A process that the plugin left
+/// behind may hold it open for ever.
+const OUTPUT_ENDS: Duration = Duration::from_millis(200);
 /// Calls before memory is first measured; one-time allocations are over by then.
 const WARM_UP: u32 = 200;
 /// The longest wait for the threads of a call to leave the process.
@@ -27,26 +39,26 @@ const THREADS_LEAVE: Duration = Duration::from_secs(1);
 
 /// The order for one child.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Order {
-    pub(super) plugin: Load,
-    pub(super) calls: Option<Calls>,
+pub(crate) struct Order {
+    pub(crate) plugin: Load,
+    pub(crate) calls: Option<Calls>,
 }
 
 /// Identical calls.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Calls {
-    pub(super) args: String,
-    pub(super) max_reply: usize,
+pub(crate) struct Calls {
+    pub(crate) args: String,
+    pub(crate) max_reply: usize,
     /// The number of calls after the first, as far as [`Calls::at_most`] allows.
-    pub(super) more: u32,
-    pub(super) at_most: Duration,
+    pub(crate) more: u32,
+    pub(crate) at_most: Duration,
     /// The bytes by which memory may grow meanwhile.
-    pub(super) growth: i64,
+    pub(crate) growth: i64,
 }
 
 /// The child's report.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Report {
+pub(crate) enum Report {
     /// The plugin was not loaded.
     Refused(String),
     /// The plugin was loaded.
@@ -54,12 +66,14 @@ pub(super) enum Report {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Called {
-    pub(super) answer: Answer,
+pub(crate) struct Called {
+    pub(crate) answer: Answer,
     /// The duration of the first call.
     pub(super) took: Duration,
     pub(super) threads_before: u64,
     pub(super) threads_after: u64,
+    /// Processes that the call started and left, ended or not.
+    pub(super) children: usize,
     /// The change over the calls that followed, except the first [`WARM_UP`] of them.
     pub(super) drift: Option<Drift>,
 }
@@ -77,7 +91,7 @@ pub(super) struct Drift {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Reply(String),
     Failed {
         code: String,
@@ -89,7 +103,7 @@ pub(super) enum Answer {
 
 /// The outcome of a child.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Report(Report),
     /// The child ended without a report, in this way.
     Died(String),
@@ -97,23 +111,58 @@ pub(super) enum Outcome {
     Hung,
 }
 
-/// Runs a child for at most `bound`. Returns the outcome and the plugin's output.
+/// A child's outcome, and what else the plugin did.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) outcome: Outcome,
+    /// The plugin's output.
+    pub(super) printed: Vec<u8>,
+    /// Processes that outlived the child, where this process adopts them. They are killed.
+    pub(super) strays: usize,
+}
+
+/// Runs a child for each order, some at once, each for at most `bound`. Returns the outcomes in the
+/// same order.
+pub(crate) fn run_all(orders: &[&Order], bound: Duration) -> Vec<io::Result<Outcome>> {
+    let mut outcomes = Vec::with_capacity(orders.len());
+    for some in orders.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            // A child dies with the thread that started it (prctl(2), PR_SET_PDEATHSIG), so each
+            // has one that waits for its end.
+            let running: Vec<_> = some
+                .iter()
+                .map(|order| scope.spawn(|| run(order, bound, &Strays::default())))
+                .collect();
+            outcomes.extend(running.into_iter().map(|child| match child.join() {
+                Ok(ran) => ran.map(|ran| ran.outcome),
+                Err(_) => Err(io::Error::other("its thread panicked")),
+            }));
+        });
+    }
+    outcomes
+}
+
+/// Runs a child for at most `bound`.
 ///
 /// # Errors
 /// If no process can be started.
-pub(super) fn run(order: &Order, bound: Duration) -> io::Result<(Outcome, Vec<u8>)> {
+pub(super) fn run(order: &Order, bound: Duration, strays: &Strays) -> io::Result<Ran> {
     let deadline = Instant::now() + bound;
     let Prepared { mut command, channel, mut output } =
         worker::prepare(Path::new("/proc/self/exe"), [WORD])?;
     let mut child = command.spawn()?;
     drop(command);
-    let output = thread::spawn(move || {
-        let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
+    let (printed, pieces) = mpsc::channel();
+    // Ends with the last process that holds the pipe, at the latest with this one.
+    thread::spawn(move || {
+        let (mut left, mut piece) = (MAX_OUTPUT, [0; 4096]);
         while let Ok(read @ 1..) = output.read(&mut piece) {
-            let room = MAX_OUTPUT - kept.len();
-            kept.extend_from_slice(piece.get(..read.min(room)).unwrap_or_default());
+            let kept = piece.get(..read.min(left)).unwrap_or_default();
+            left -= kept.len();
+            if !kept.is_empty() && printed.send(kept.to_vec()).is_err() {
+                break;
+            }
         }
-        kept
     });
     let mut frames = Frames::new(channel, MAX_REPORT);
     frames.read_until(deadline);
@@ -127,14 +176,26 @@ pub(super) fn run(order: &Order, bound: Duration) -> io::Result<(Outcome, Vec<u8
     worker::kill_group(child.id());
     let _ = child.kill();
     let reaped = child.wait()?;
-    let output = output.join().unwrap_or_default();
+    let strays = strays.end();
+    let printed = collect(&pieces);
     let outcome = match (report, status) {
         (Ok(Some(report)), _) => Outcome::Report(report),
         // No report, or an incomplete one.
         (_, Some(_)) => Outcome::Died(worker::how_ended(reaped)),
         (_, None) => Outcome::Hung,
     };
-    Ok((outcome, output))
+    Ok(Ran { outcome, printed, strays })
+}
+
+/// Returns the output that arrives until it ends, or has not ended for [`OUTPUT_ENDS`].
+fn collect(pieces: &mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
+    let deadline = Instant::now() + OUTPUT_ENDS;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let mut kept = Vec::new();
+    while let Ok(piece) = pieces.recv_timeout(left()) {
+        kept.extend(piece);
+    }
+    kept
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -192,6 +253,7 @@ fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
     };
     let took = start.elapsed();
     let threads_after = threads_left(threads_before);
+    let children = children_of(std::process::id()).len();
     let repeat = |most: u32| {
         let mut made = 0;
         while made < most && start.elapsed() < calls.at_most {
@@ -214,7 +276,7 @@ fn call(provider: &LoadedProvider, calls: &Calls) -> Called {
         let later = (grown > calls.growth).then(|| grow(calls.more.saturating_mul(10)));
         Drift { calls: made, grown, took, later }
     });
-    Called { answer, took, threads_before, threads_after, drift }
+    Called { answer, took, threads_before, threads_after, children, drift }
 }
 
 /// Returns the number of threads once the call's own have left, or after [`THREADS_LEAVE`].

@@ -3,7 +3,6 @@
 
 use crate::error::Error;
 use crate::{exit, output};
-use plugin_api::MethodName;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,10 +28,20 @@ const C: [Template; 5] = [
     (".gitignore", include_str!("../../../examples/plugin-c/.gitignore")),
 ];
 
+const GO: [Template; 7] = [
+    ("plugin.go", include_str!("../../../examples/plugin-go/plugin.go")),
+    ("entry.c", include_str!("../../../examples/plugin-go/entry.c")),
+    ("go.mod", include_str!("../../../examples/plugin-go/go.mod")),
+    ("Makefile", include_str!("../../../examples/plugin-go/Makefile")),
+    ("README.md", include_str!("../../../examples/plugin-go/README.md")),
+    ("getinfo_provider.h", include_str!("../../../plugin-api/include/getinfo_provider.h")),
+    (".gitignore", include_str!("../../../examples/plugin-go/.gitignore")),
+];
+
 /// The texts in the examples that a new plugin replaces.
 const METHOD: &str = "getinfo.uptime";
 const PACKAGE: &str = "getinfo-uptime";
-const LIBRARY: &str = "libgetinfo_uptime.so";
+const LIBRARY: &str = "libgetinfo_uptime";
 const API: &str = "path = \"../../plugin-api\"";
 const HEADER_DIR: &str = "../../plugin-api/include";
 
@@ -43,6 +52,8 @@ pub(crate) enum Language {
     Rust,
     /// A C file and a Makefile; Rust is not required
     C,
+    /// A Go file and a Makefile; Rust is not required
+    Go,
 }
 
 /// The flags of `new`.
@@ -65,12 +76,11 @@ pub(crate) struct New {
 /// # Errors
 /// [`Error::Unavailable`] if the name is invalid, or the folder is not empty or cannot be written.
 pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
-    let (method, _) = MethodName::split_call(&new.method);
-    let name = MethodName::parse(&method)
-        .map_err(|why| Error::unavailable(format!("{method:?}: {why}")))?;
-    let library = name.file_name().ok_or_else(|| {
-        Error::unavailable(format!("{method}: a plugin provides a getinfo.* method"))
-    })?;
+    let name = super::method(&new.method)?;
+    let method = name.to_string();
+    let library = name
+        .file_name()
+        .ok_or_else(|| Error::usage(format!("{method}: a plugin provides a getinfo.* method")))?;
     let dir = &new.dir;
     let failed = |path: &Path| {
         let path = path.display().to_string();
@@ -94,11 +104,12 @@ pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
     let templates: &[Template] = match new.language {
         Language::Rust => &RUST,
         Language::C => &C,
+        Language::Go => &GO,
     };
     let package = method.replace('.', "-");
+    let stem = library.trim_end_matches(".so");
     let fill = |text: &str| {
-        let text =
-            text.replace(METHOD, &method).replace(PACKAGE, &package).replace(LIBRARY, &library);
+        let text = text.replace(METHOD, &method).replace(PACKAGE, &package).replace(LIBRARY, stem);
         text.replace(API, &api).replace(HEADER_DIR, ".")
     };
     for (file, text) in templates {
@@ -112,7 +123,7 @@ pub(crate) fn run(new: &New) -> Result<ExitCode, Error> {
         Language::Rust => {
             ("cargo build --release && cargo test", format!("target/release/{library}"))
         }
-        Language::C => ("make", library),
+        Language::C | Language::Go => ("make", library.clone()),
     };
     let next = format!(
         "wrote {dir}\n  cd {dir}\n  {build}\n  BasicAgentCtl check {built}\n  sudo install -m 644 {built} /usr/lib/basicagent/plugins/\n  BasicAgentCtl -c {method}\n",

@@ -1,5 +1,5 @@
-//! `task`: background tasks of a host. `result` reads from the controller, which stores delivered
-//! results; the other subcommands send requests to the host.
+//! `task`: background tasks of an agent. The requests go to the agent, but a host's delivered
+//! results are read from its controller, which stores them.
 
 mod output;
 mod result;
@@ -8,35 +8,24 @@ mod submit;
 
 pub(crate) use state::outcome;
 
+use crate::agent::Agent;
 use crate::cli::{Remote, Task};
 use crate::error::Error;
-use crate::query;
 use agent_wire::Method;
-use agent_wire::message::Resp;
-use serde_json::Value;
 use std::process::ExitCode;
 
-/// Runs the subcommand.
+/// Runs the subcommand, on the tasks of `remote`, or without it of this machine's agent.
 ///
 /// # Errors
-/// [`Error::Failed`] with the agent's retcode and message; any other [`Error`] without a reply.
-pub(crate) fn run(remote: &Remote, task: &Task) -> Result<ExitCode, Error> {
+/// As [`Agent::request`].
+pub(crate) fn run(task: &Task, remote: Option<&Remote>) -> Result<ExitCode, Error> {
+    let agent = Agent::new(remote, task.socket());
     match task {
-        Task::Submit(submit) => submit::run(remote, submit),
-        Task::Status(about) => state::show(remote, &Method::AsyncStatus, about),
-        Task::Cancel(about) => state::show(remote, &Method::AsyncCancel, about),
-        Task::List { json } => state::list(remote, *json),
-        Task::Output(output) => output::run(remote, output),
-        Task::Result(result) => result::run(remote, result),
+        Task::Submit(submit) => submit::run(&agent, submit),
+        Task::Status(about) => state::show(&agent, &Method::AsyncStatus, about),
+        Task::Cancel(about) => state::show(&agent, &Method::AsyncCancel, about),
+        Task::List(list) => state::list(&agent, list),
+        Task::Output(output) => output::run(&agent, output),
+        Task::Result(result) => result::run(&agent, result),
     }
-}
-
-/// Sends a request to the host and returns its whole reply, which reports success.
-///
-/// # Errors
-/// As [`run`].
-fn request(remote: &Remote, request: &Value) -> Result<String, Error> {
-    let text = remote.controller.request(&remote.host, &request.to_string(), None)?;
-    let response = query::response(&text)?;
-    if response.resp == Resp::Failed { Err(query::failed(&response)) } else { Ok(text) }
 }

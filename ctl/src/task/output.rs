@@ -1,7 +1,8 @@
 //! `task output`: prints a task's output piece by piece. The host has the output until the task's
 //! result is delivered; from then on it is in the result, which the controller stores.
 
-use crate::cli::{Output, Remote};
+use crate::agent::Agent;
+use crate::cli::Output;
 use crate::error::Error;
 use crate::outcome::decoded;
 use crate::{exit, output, query};
@@ -20,12 +21,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
+pub(super) fn run(agent: &Agent<'_>, wanted: &Output) -> Result<ExitCode, Error> {
     let (mut offset, mut replied, mut is_lost) = (0, false, false);
     loop {
-        let reply = piece(remote, wanted, offset);
+        let reply = piece(agent, &wanted.task, wanted.stderr, offset);
         let gone = !matches!(&reply, Ok(piece) if !piece.ended || piece.offset <= offset);
         if gone
+            && let Agent::Remote(remote) = agent
             && let Ok(Some(event)) =
                 remote.controller.result(&remote.host, &wanted.task, Duration::ZERO)
         {
@@ -66,14 +68,18 @@ pub(super) fn run(remote: &Remote, wanted: &Output) -> Result<ExitCode, Error> {
 }
 
 /// Returns the host's output from `offset` on.
-fn piece(remote: &Remote, wanted: &Output, offset: u64) -> Result<TaskOutput, Error> {
+pub(super) fn piece(
+    agent: &Agent<'_>,
+    task: &str,
+    stderr: bool,
+    offset: u64,
+) -> Result<TaskOutput, Error> {
     let method = Method::AsyncOutput.name();
-    let mut request =
-        serde_json::json!({ "method": method, "task": wanted.task, "offset": offset });
-    if wanted.stderr {
+    let mut request = serde_json::json!({ "method": method, "task": task, "offset": offset });
+    if stderr {
         request["stream"] = "stderr".into();
     }
-    let reply = super::request(remote, &request)?;
+    let reply = agent.request(request)?;
     serde_json::from_str(query::data(&reply)?).map_err(|error| query::unreadable(&error))
 }
 
@@ -116,10 +122,15 @@ fn print(piece: &TaskOutput, offset: &mut u64, json: bool) -> Result<bool, Error
         let line = serde_json::to_string(piece).expect("a piece serializes to memory");
         return output::piece(format!("{line}\n").as_bytes());
     }
-    output::piece(&match (&piece.text, &piece.base64) {
-        (Some(text), _) => decoded(text, false)?,
-        (None, base64) => decoded(base64.as_deref().unwrap_or_default(), true)?,
-    })
+    output::piece(&bytes(piece)?)
+}
+
+/// Returns a piece as the command printed it.
+pub(super) fn bytes(piece: &TaskOutput) -> Result<Vec<u8>, Error> {
+    match (&piece.text, &piece.base64) {
+        (Some(text), _) => decoded(text, false),
+        (None, base64) => decoded(base64.as_deref().unwrap_or_default(), true),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! `task status`, `task cancel` and `task list`: print the states of tasks, as a table or as the
 //! agent's own JSON.
 
-use crate::cli::{About, Remote};
+use crate::agent::Agent;
+use crate::cli::{About, TaskList};
 use crate::error::Error;
-use crate::{exit, output, query, table};
+use crate::{clock, exit, output, query, table};
 use agent_wire::Method;
 use agent_wire::json::one_line;
 use agent_wire::reply::TaskStatus;
@@ -17,9 +18,9 @@ const PAGE: usize = 1000;
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn show(remote: &Remote, method: &Method, about: &About) -> Result<ExitCode, Error> {
+pub(super) fn show(agent: &Agent<'_>, method: &Method, about: &About) -> Result<ExitCode, Error> {
     let request = serde_json::json!({ "method": method.name(), "task": about.task });
-    let reply = super::request(remote, &request)?;
+    let reply = agent.request(request)?;
     let state = query::data(&reply)?;
     if about.json {
         output::json(state)?
@@ -33,7 +34,7 @@ pub(super) fn show(remote: &Remote, method: &Method, about: &About) -> Result<Ex
 ///
 /// # Errors
 /// As [`super::run`].
-pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
+pub(super) fn list(agent: &Agent<'_>, list: &TaskList) -> Result<ExitCode, Error> {
     let mut states: Vec<TaskStatus<'static>> = Vec::new();
     let mut texts: Vec<Box<RawValue>> = Vec::new();
     loop {
@@ -41,7 +42,7 @@ pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
         if let Some(last) = states.last() {
             request["after"] = (*last.task).into();
         }
-        let reply = super::request(remote, &request)?;
+        let reply = agent.request(request)?;
         let page: Vec<Box<RawValue>> =
             serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
         let count = page.len();
@@ -53,7 +54,7 @@ pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
             break;
         }
     }
-    if json {
+    if list.json {
         output::json(&serde_json::to_string(&texts).expect("JSON serializes to memory"))?;
     } else {
         print(&states)?;
@@ -62,7 +63,8 @@ pub(super) fn list(remote: &Remote, json: bool) -> Result<ExitCode, Error> {
 }
 
 fn print(states: &[TaskStatus<'_>]) -> Result<(), Error> {
-    let cell = |time: &Option<String>| time.as_deref().map_or_else(|| "-".to_owned(), one_line);
+    let zone = clock::here();
+    let cell = |time: &Option<String>| clock::cell(time.as_ref(), &zone);
     let row = |state: &TaskStatus<'_>| {
         [
             one_line(&state.task),

@@ -1,7 +1,8 @@
 //! `task submit`. Chooses the task's id before sending, so that a retry after a lost reply does not
 //! start the command twice.
 
-use crate::cli::{Remote, Submit};
+use crate::agent::Agent;
+use crate::cli::Submit;
 use crate::error::Error;
 use crate::{command, exit, output};
 use agent_wire::Method;
@@ -13,21 +14,28 @@ use uuid::Uuid;
 /// Submits the task and prints its id.
 ///
 /// # Errors
-/// As [`super::run`].
-pub(super) fn run(remote: &Remote, submit: &Submit) -> Result<ExitCode, Error> {
+/// As [`Agent::request`].
+pub(super) fn run(agent: &Agent<'_>, submit: &Submit) -> Result<ExitCode, Error> {
     let id = submit.id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let stderr = if submit.separate_stderr { StderrMode::Separate } else { StderrMode::Merge };
-    let bash = Bash { timeout: submit.timeout, stderr, ..command::bash(&submit.command)? };
+    let mut bash = Bash { timeout: submit.timeout, ..command::bash(&submit.command)? };
+    if submit.separate_stderr {
+        bash.stderr = StderrMode::Separate;
+    }
     let mut request = serde_json::to_value(&bash).expect("a command serializes to memory");
     request["method"] = Method::AsyncBash.name().into();
     request["id"] = id.as_str().into();
-    let reply = super::request(remote, &request).map_err(|error| match error {
+    let reply = agent.request(request).map_err(|error| match error {
         Error::NoReply(_) => Error::no_reply(format!(
             "{}; the host may have accepted the task: repeat the command with --id {}, which starts it at most once",
             error.chain(),
             one_line(&id)
         )),
-        Error::Failed(_) | Error::Unavailable(_) | Error::Unreachable(_) | Error::Output(_) => error,
+        Error::Failed(_)
+        | Error::Usage(_)
+        | Error::Rejected(_)
+        | Error::Unavailable(_)
+        | Error::Unreachable(_)
+        | Error::Output(_) => error,
     })?;
     if submit.json {
         output::json(&reply)?;

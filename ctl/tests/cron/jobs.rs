@@ -101,7 +101,7 @@ fn a_job_is_set_run_and_removed() {
     assert_eq!((status, err.as_str()), (0, "BasicAgentCtl: warning: odd\n"));
     assert_eq!(
         out,
-        "at 02:30 every day\n\nschedule  0 30 2 * * *\nnext      2026-03-30T00:30:00Z\n"
+        "at 02:30 every day\n\nschedule  0 30 2 * * *\nnext      Mon 2026-03-30 02:30:00 +02:00\n"
     );
     let (status, out, _) = run(&["run", "backup", "--socket", socket], "");
     assert_eq!((status, out.as_str()), (0, "cron:backup:run:1\n"));

@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::Uid;
 
 use super::{HostError, elf};
@@ -70,7 +71,7 @@ impl FileIdentity {
 
 /// Opens the plugin at `path` and checks it: the file and each folder above it belong to root or to
 /// us and are writable by nobody else, none is a symbolic link, the file is a regular file without
-/// set-id bits, and its ELF headers are valid.
+/// set-id bits, its ELF headers are valid, and its file system is not mounted noexec.
 ///
 /// # Errors
 /// [`HostError::Refused`], naming the component and the rule.
@@ -81,6 +82,14 @@ pub fn check(path: &Path) -> Result<CheckedFile, HostError> {
         return Err(refused("it has a set-uid or set-gid bit".to_owned()));
     }
     let kind = elf::inspect(&file).map_err(refused)?;
+    // The linker's own message, "failed to map segment", names neither the cause nor the cure.
+    if fstatvfs(&file).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC)) {
+        return Err(refused(
+            "its file system is mounted noexec, so no code can be loaded from it; \
+             install plugins elsewhere, or mount it with exec"
+                .to_owned(),
+        ));
+    }
     Ok(CheckedFile { file, path: path.to_owned(), kind, identity: FileIdentity::from_stat(&stat) })
 }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 
 use object::elf;
 use object::read::ReadCache;
-use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, Sym as _};
+use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, SectionTable, Sym as _};
 use object::{Endianness, ReadRef as _};
 
 use crate::{entry_c, entry_rust};
@@ -16,6 +16,8 @@ use crate::{entry_c, entry_rust};
 type Header = elf::FileHeader64<Endianness>;
 #[cfg(target_pointer_width = "32")]
 type Header = elf::FileHeader32<Endianness>;
+
+type Dynamic = <Header as FileHeader>::Dyn;
 
 /// The ELF machine this program runs on.
 const MACHINE: elf::Machine = if cfg!(target_arch = "x86_64") {
@@ -70,19 +72,12 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
             return Err(format!("it is truncated: a segment ends beyond its {len} bytes"));
         }
         // Through the segment, as the linker finds it: a section can be missing or lie elsewhere.
-        if let Some(entries) = segment.dynamic(endian, &data).map_err(broken)?
-            && entries.iter().any(|entry| {
-                let tag = entry.d_tag(endian);
-                tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
-            })
-        {
-            return Err(
-                "it has its own library search path (RPATH or RUNPATH); link it without -rpath"
-                    .to_owned(),
-            );
+        if let Some(entries) = segment.dynamic(endian, &data).map_err(broken)? {
+            check_dynamic(entries, endian)?;
         }
     }
     let sections = header.sections(endian, &data).map_err(broken)?;
+    check_libc(&sections, endian, &data)?;
     let symbols = sections.symbols(endian, &data, elf::SHT_DYNSYM).map_err(broken)?;
     let (mut rust, mut c) = (false, false);
     for symbol in symbols.iter() {
@@ -101,4 +96,50 @@ pub(super) fn inspect(file: &File) -> Result<EntryKind, String> {
             Err("it exports both a Rust and a C entry; a plugin has exactly one".to_owned())
         }
     }
+}
+
+fn check_dynamic(entries: &[Dynamic], endian: Endianness) -> Result<(), String> {
+    let has_path = entries.iter().any(|entry| {
+        let tag = entry.d_tag(endian);
+        tag == elf::DT_RPATH || tag == elf::DT_RUNPATH
+    });
+    if has_path {
+        return Err(
+            "it has its own library search path (RPATH or RUNPATH); link it without -rpath"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a library that needs musl's C library, which cannot share a process with the GNU C
+/// library that this program uses: the linker's message would be about a missing or invalid file.
+/// musl's names are `libc.so`, which for the GNU C library is a linker script, and in Alpine
+/// `libc.musl-ARCH.so.1`.
+fn check_libc<'a>(
+    sections: &SectionTable<'a, Header, &'a ReadCache<&'a File>>,
+    endian: Endianness,
+    data: &'a ReadCache<&'a File>,
+) -> Result<(), String> {
+    let broken =
+        |err: object::Error| format!("it is not a valid shared library for this machine: {err}");
+    let Some((entries, strings)) = sections.dynamic(endian, data).map_err(broken)? else {
+        return Ok(());
+    };
+    let strings = sections.strings(endian, data, strings).map_err(broken)?;
+    for entry in entries {
+        if entry.d_tag(endian) != elf::DT_NEEDED {
+            continue;
+        }
+        let name = entry.string(endian, strings).map_err(broken)?;
+        if cfg!(target_env = "gnu") && (name == b"libc.so" || name.starts_with(b"libc.musl-")) {
+            return Err(format!(
+                "it was built for musl (it needs {}), and this program uses the GNU C library; \
+                 build it for a target such as {}-unknown-linux-gnu",
+                name.escape_ascii(),
+                std::env::consts::ARCH
+            ));
+        }
+    }
+    Ok(())
 }

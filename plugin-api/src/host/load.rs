@@ -18,7 +18,7 @@ use super::{CheckedFile, HostError, call_c};
 use crate::context::Request;
 use crate::entry_c::{self, ProviderV1};
 use crate::entry_rust::{self, ProviderModuleRef};
-use crate::{Context, Meta, MethodName, ProviderError};
+use crate::{Args, Context, Meta, MethodName, ProviderError};
 
 /// The longest description, in bytes.
 const MAX_DESCRIPTION: usize = 64 << 10;
@@ -88,14 +88,19 @@ impl LoadedProvider {
     /// Makes one call and returns the reply, a JSON value as text.
     ///
     /// Checks that a C plugin's reply is UTF-8 and JSON. Does not parse a Rust plugin's reply
-    /// again: its SDK produces it by serializing.
+    /// again: its SDK produces it by serializing. For a C plugin, does what the SDK does for one in
+    /// Rust: splits `args` into words, and replies to `-h` where the plugin rejects it.
     ///
     /// # Errors
     /// [`HostError::Provider`] with the plugin's own error; [`HostError::BadReply`] when it breaks
     /// the interface.
     pub fn call(&self, args: &str, ctx: &Context) -> Result<Json, HostError> {
-        let request = Request { args: args.to_owned(), ctx: ctx.clone() };
-        let request = serde_json::to_string(&request).expect("a string and numbers serialize");
+        let mut request = Request { args: args.to_owned(), ctx: ctx.clone(), words: None };
+        if let Entry::C(_) = self.entry {
+            let words = Args::parse(args).map_err(HostError::Provider)?;
+            request.words = Some(words.words().map(str::to_owned).collect());
+        }
+        let request = serde_json::to_string(&request).expect("strings and numbers serialize");
         let (answer, is_error) = match &self.entry {
             Entry::Rust(module) => match module.call()(RStr::from_str(&request)) {
                 RResult::ROk(text) => (Json(Text::Plugin(text)), false),
@@ -110,6 +115,12 @@ impl LoadedProvider {
         if is_error {
             let error: ProviderError = serde_json::from_str(&answer)
                 .map_err(|err| self.broken(format!("its error is not {{code, message}}: {err}")))?;
+            if let Entry::C(_) = self.entry
+                && error.code() == ProviderError::USAGE
+                && Args::parse(args).is_ok_and(|args| args.wants_help())
+            {
+                return self.help();
+            }
             return Err(HostError::Provider(error));
         }
         if answer.len() > ctx.max_reply {
@@ -128,6 +139,12 @@ impl LoadedProvider {
                 .map_err(|err| self.broken(format!("its reply is not JSON: {err}")))?;
         }
         Ok(answer)
+    }
+
+    /// Returns the reply to `-h` for a plugin in C that does not know it, as the Rust SDK does.
+    fn help(&self) -> Result<Json, HostError> {
+        let reply = entry_rust::usage_reply(&self.meta).map_err(HostError::Provider)?;
+        Ok(Json(Text::Host(reply.into_string())))
     }
 
     fn broken(&self, why: String) -> HostError {

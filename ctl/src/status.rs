@@ -1,0 +1,55 @@
+//! `status`: an agent about itself.
+
+use crate::agent::Agent;
+use crate::error::Error;
+use crate::{clock, exit, output, query};
+use agent_wire::Method;
+use agent_wire::json::one_line;
+use agent_wire::reply::AgentInfo;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// Prints the agent's state.
+///
+/// # Errors
+/// As [`Agent::request`]; [`Error::Unavailable`] for an unreadable reply.
+pub(crate) fn run(agent: &Agent<'_>, json: bool) -> Result<ExitCode, Error> {
+    let reply = agent.request(serde_json::json!({ "method": Method::AgentInfo.name() }))?;
+    let data = query::data(&reply)?;
+    if json {
+        output::json(data)?;
+    } else {
+        let info: AgentInfo<'_> =
+            serde_json::from_str(data).map_err(|error| query::unreadable(&error))?;
+        output::bytes(text(&info).as_bytes())?;
+    }
+    Ok(ExitCode::from(exit::DONE))
+}
+
+fn text(info: &AgentInfo<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(text, "{name:10}{value}");
+    };
+    line("host id", &one_line(&info.host_id));
+    line("version", &format_args!("{}, protocol {}", one_line(&info.version), info.protocol));
+    line("process", &info.pid);
+    line("started", &clock::shown(&info.started, &clock::here()));
+    line(
+        "requests",
+        &format_args!("{} running, {} received", info.requests_running, info.requests_taken),
+    );
+    line("tasks", &format_args!("{} running, {} waiting", info.tasks_running, info.tasks_waiting));
+    line(
+        "results",
+        &format_args!(
+            "{} not acknowledged, {} discarded",
+            info.results_unacknowledged, info.results_dropped
+        ),
+    );
+    line("jobs", &info.jobs);
+    for problem in info.crontab_problems.iter() {
+        line("problem", &one_line(problem));
+    }
+    text
+}
