@@ -316,6 +316,22 @@ async fn a_group_of_very_many_members_and_the_groups_after_it_are_found_one_by_o
 }
 
 #[tokio::test]
+async fn a_plugin_on_a_noexec_mount_is_refused_with_the_reason() {
+    if !needs_root("a_plugin_on_a_noexec_mount_is_refused_with_the_reason") {
+        return;
+    }
+    let scratch = Scratch::new("noexec");
+    install_plugins(&scratch);
+    let dir = scratch.file("plugins").display().to_string();
+    let mounted = format!("mount --bind '{dir}' '{dir}' && mount -o remount,bind,noexec '{dir}'");
+    let script = format!("{mounted} && exec \"$0\" \"$@\"");
+    let wrapper = ["unshare", "-m", "--", "sh", "-c", &script].map(str::to_owned);
+    let output = ctl(&wrapper, &scratch, &["-c", "getinfo.kernel"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && errors.contains("mounted noexec"), "{output:?}");
+}
+
+#[tokio::test]
 async fn without_root_getinfo_users_reports_it() {
     if !needs_root("without_root_getinfo_users_reports_it (it drops root)") {
         return;

@@ -254,3 +254,42 @@ async fn an_operator_schedules_lists_and_removes_a_job() {
     ctl(&["remove", "nightly"]);
     assert_eq!(ctl(&["list"]).lines().count(), 1);
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+async fn an_operator_submits_a_task_and_reads_its_state_output_and_result() {
+    let agent = alone();
+    Local::connect(&agent).await;
+    let ctl = |args: &[&str]| {
+        let mut command = std::process::Command::new(e2e::binary("BasicAgentCtl"));
+        let (flags, words) =
+            args.split_at(args.iter().position(|a| *a == "--").unwrap_or(args.len()));
+        command.args(flags).arg("--socket").arg(Local::path(&agent)).args(words);
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    let (status, out, err) = ctl(&["status"]);
+    assert!(status == 0 && out.starts_with("host id ") && out.contains("\njobs "), "{out}{err}");
+
+    let submit = ["task", "submit", "--user", &user, "--stderr", "separate", "--max-output", "1K"];
+    let command = "echo out; echo err >&2; exit 7";
+    let (status, id, err) = ctl(&[&submit[..], &["--", command]].concat());
+    assert_eq!(status, 0, "{err}");
+    let id = id.trim();
+    let result = ctl(&["task", "result", id, "--wait", "60"]);
+    assert_eq!(result, (7, "out\n".to_owned(), "err\n".to_owned()));
+    assert_eq!(ctl(&["task", "output", id]).1, "out\n");
+    let (status, table, _) = ctl(&["task", "status", id]);
+    assert!(status == 0 && table.contains("ended") && table.contains("7 Normal"), "{table}");
+    assert!(ctl(&["task", "list"]).1.contains(id));
+
+    let submit = ["task", "submit", "--user", &user, "--id", "long", "--", "sleep 600"];
+    assert_eq!(ctl(&submit).1, "long\n");
+    assert_eq!(ctl(&["task", "result", "long"]).0, 255);
+    assert_eq!(ctl(&["task", "cancel", "long"]).0, 0);
+    let (status, _, err) = ctl(&["task", "result", "long", "--wait", "60"]);
+    assert!(status == 255 && err.contains("3034"), "{err}");
+    assert_eq!(ctl(&["task", "status", "no-such-task"]).0, 1);
+}
