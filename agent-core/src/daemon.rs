@@ -1,14 +1,16 @@
 //! The daemon from start to stop: flags, configuration, log, the agent's parts, signals, shutdown.
 
+mod check;
 mod error;
+mod notify;
 
 use crate::audit::Audit;
 use crate::cli::Cli;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Services};
 use crate::exec::Executor;
 use crate::identity::Identity;
-use crate::link::{self, Link};
+use crate::link::Link;
 use crate::local::{Local, Socket};
 use crate::logging::{self, Log};
 use crate::plugin::Plugins;
@@ -16,9 +18,7 @@ use crate::policy::{self, Gate, Policy};
 use crate::schedule::{self, Scheduler};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
-use crate::{exec, plugin, task};
-use agent_wire::Method;
-use clap::Parser as _;
+use crate::{exec, named_file, plugin, task};
 use error::Error;
 use nix::sys::signal::{SigSet, Signal};
 use std::process::ExitCode;
@@ -27,11 +27,15 @@ use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
-/// Threads for blocking look-ups (accounts, names); they end when idle.
-const MAX_BLOCKING_THREADS: usize = 4;
+/// Threads for blocking work (accounts, names, files); they end when idle. Lookups of names that
+/// nobody answers keep theirs for up to half a minute.
+const MAX_BLOCKING_THREADS: usize = 8;
 
 /// The time after which an idle thread ends.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// The exit status for a configuration that cannot be used, which a restart does not change.
+const MISCONFIGURED: u8 = 2;
 
 /// The bound for the last replies and the channel's close, once the running work is finished.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,21 +47,25 @@ pub fn main() -> ExitCode {
     match std::env::args_os().nth(1).as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(exec::ZYGOTE_FLAG) => return exec::zygote_main(),
         Some(plugin::WORKER_FLAG) => return plugin::worker_main(),
+        Some(named_file::READER_FLAG) => return named_file::reader_main(),
         _ => {}
     }
     // Its default action would end the agent, also when it only comes early: it waits until
     // [`Signals::listen`].
     let _ = SigSet::from(Signal::SIGHUP).thread_block();
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(status) => return status,
+    };
     let config = match cli.overrides.configuration() {
         Ok(config) => config,
         Err(error) => {
             logging::complain(logging::AGENT, &error);
-            return ExitCode::from(2);
+            return if error.may_pass() { ExitCode::FAILURE } else { MISCONFIGURED.into() };
         }
     };
     if cli.check_config {
-        return check(&config);
+        return check::run(&config);
     }
     let log = match logging::start(config.log.level.0, config.log.file.as_deref()) {
         Ok(log) => log,
@@ -71,42 +79,10 @@ pub fn main() -> ExitCode {
         log.fatal(error);
     }
     log.finish();
-    ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
-}
-
-/// Checks the files and values that the configuration names, for `--check-config`: the policy, the
-/// cron settings and the TLS files. The configuration itself has been checked already.
-fn check(config: &Config) -> ExitCode {
-    match policy::load(config.policy.as_deref()) {
-        Ok(policy) => {
-            for method in policy.iter().flat_map(unknown_methods) {
-                logging::complain(logging::AGENT, &format_args!("policy: unknown method {method}"));
-            }
-        }
-        Err(error) => {
-            logging::complain(logging::AGENT, &error);
-            return ExitCode::from(2);
-        }
-    }
-    let cron = &config.cron;
-    if let Err(error) = schedule::check(&cron.timezone, &cron.calendar) {
-        logging::complain(logging::AGENT, &error);
-        return ExitCode::from(2);
-    }
-    match link::client_config(&config.tls) {
-        Ok(_) => ExitCode::SUCCESS,
-        // Files at the default paths may be installed later; configured paths must be valid now.
-        Err(error) if config.tls == Config::default().tls => {
-            logging::complain(
-                logging::AGENT,
-                &format_args!("{error}; the agent cannot connect until this is fixed"),
-            );
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            logging::complain(logging::AGENT, &error);
-            ExitCode::from(2)
-        }
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_lasting() => MISCONFIGURED.into(),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -130,16 +106,10 @@ fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
     result
 }
 
-/// Returns the methods in rules that this agent does not have: misspelled, or of another version.
-/// They are accepted, so that one policy can serve agents of different versions.
-fn unknown_methods(policy: &Policy) -> impl Iterator<Item = &str> {
-    policy.methods().filter(|method| matches!(Method::parse(method), Method::Unknown(_)))
-}
-
 /// Logs the policy that takes effect.
 fn announce(policy: Policy) -> Policy {
     log::info!("policy: {} rules in effect", policy.len());
-    for method in unknown_methods(&policy) {
+    for method in check::unknown_methods(&policy) {
         log::warn!("policy: unknown method {method}");
     }
     policy
@@ -249,14 +219,23 @@ impl Daemon<'_> {
             self.dispatcher.clone(),
             self.stopping.clone(),
         );
+        if let Some(problem) = check::shell(&self.config.borrow()) {
+            log::error!("{problem}");
+        }
         self.scheduler.start().map_err(Error::Schedule)?;
+        notify::ready();
         let link = tokio::spawn(link.run());
         let local = self.local().map(|local| tokio::spawn(local.run()));
         let signal = loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break "SIGTERM",
                 _ = signals.interrupt.recv() => break "SIGINT",
-                _ = signals.hangup.recv() => self.reload().await,
+                // A file on a dead share delays a reload, but not the end.
+                _ = signals.hangup.recv() => tokio::select! {
+                    () = self.reload() => {}
+                    _ = signals.terminate.recv() => break "SIGTERM",
+                    _ = signals.interrupt.recv() => break "SIGINT",
+                },
             }
         };
         log::info!("{signal}: shutting down, no new work accepted");
@@ -310,9 +289,16 @@ impl Daemon<'_> {
         if let Err(error) = self.log.reopen() {
             log::error!("cannot reopen the log file: {error}");
         }
-        let config = match self.cli.overrides.configuration() {
-            Ok(config) => config,
-            Err(error) => return log::error!("configuration not reloaded: {error}"),
+        let overrides = self.cli.overrides.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let config = overrides.configuration()?;
+            let policy = policy::load(config.policy.as_deref());
+            Ok::<_, config::Error>((config, policy))
+        });
+        let (config, policy) = match read.await {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => return log::error!("configuration not reloaded: {error}"),
+            Err(panic) => return log::error!("configuration not reloaded: {panic}"),
         };
         let old = self.config.borrow().clone();
         if config.state_dir != old.state_dir
@@ -323,7 +309,7 @@ impl Daemon<'_> {
             log::warn!("changes of state_dir, run_dir, host_id and log.file need a restart");
         }
         log::set_max_level(config.log.level.0);
-        self.reload_policy(&config);
+        self.reload_policy(policy);
         self.audit.reconfigure(config.audit_file(), config.audit.clone());
         self.executor.reconfigure(config.exec.clone());
         self.tasks.reconfigure(config.tasks);
@@ -335,8 +321,8 @@ impl Daemon<'_> {
 
     /// Reloads the policy. If the file is invalid or missing, the old policy stays in effect: a
     /// mistake must not open the host.
-    fn reload_policy(&self, config: &Config) {
-        match policy::load(config.policy.as_deref()) {
+    fn reload_policy(&self, read: Result<Option<Policy>, policy::Error>) {
+        match read {
             Ok(Some(policy)) => self.gate.replace(announce(policy)),
             Ok(None) if self.gate.is_open() => {}
             Ok(None) => {

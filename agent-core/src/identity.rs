@@ -118,6 +118,12 @@ impl Identity {
     }
 }
 
+/// Returns the id that a start has generated, if the state directory has one.
+pub(crate) fn stored_host_id(state_dir: &Path) -> Option<String> {
+    let bytes = std::fs::read(state_dir.join(FILE)).ok()?;
+    serde_json::from_slice::<IdFile>(&bytes).ok().map(|kept| kept.host_id)
+}
+
 fn machine_id() -> Option<String> {
     let text = std::fs::read_to_string(MACHINE_ID).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())

@@ -21,6 +21,7 @@ mod identity;
 mod link;
 mod local;
 mod logging;
+mod named_file;
 mod plugin;
 mod policy;
 mod schedule;

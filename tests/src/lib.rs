@@ -15,7 +15,7 @@ pub use local::Local;
 pub use server::{Channel, Server, connected};
 pub use synced::Synced;
 pub use test_support::{
-    DEADLINE, Identity, NetworkPair, Pki, Process, Scratch, alive, eventually, eventually_some,
-    eventually_within, in_mount_namespace, needs_root, processes_with, run, wait_some,
-    wait_some_within,
+    DEADLINE, DeadShare, Identity, NetworkPair, Pki, Process, Scratch, alive, eventually,
+    eventually_some, eventually_within, in_mount_namespace, needs_root, processes_with, run,
+    wait_some, wait_some_within,
 };

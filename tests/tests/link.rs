@@ -65,6 +65,85 @@ async fn three_lines_in_hosts_give_three_addresses_without_multi_on() {
 }
 
 #[tokio::test]
+async fn bytes_of_another_encoding_in_hosts_spoil_nothing() {
+    if !needs_root("bytes_of_another_encoding_in_hosts_spoil_nothing") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start_at(&pki, "127.0.0.2:0").await;
+    let port = server.address().port();
+    let first = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let scratch = Scratch::new("hosts");
+    let text = b"# B\xfcro\n127.0.0.1 \xff config.cargo.com\n127.0.0.2 config.cargo.com # \x80";
+    let hosts = scratch.write("hosts", text);
+    let mut config = AgentConfig::new(server.address());
+    config.server = "\"config.cargo.com\"".to_owned();
+    config.server_name = None;
+    config.wrapper = in_mount_namespace(&[(&hosts, "/etc/hosts")]);
+    let _agent = Agent::start(&pki, config);
+    drop(first.accept().await.unwrap());
+    server.channel().await;
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_only_when_its_turn_comes() {
+    if !needs_root("a_name_is_looked_up_only_when_its_turn_comes") {
+        return;
+    }
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    // A name server that never answers.
+    let silent = tokio::net::UdpSocket::bind("127.53.53.53:53").await.unwrap();
+    let scratch = Scratch::new("resolver");
+    let resolv = scratch.write("resolv.conf", "nameserver 127.53.53.53\n");
+    let mut config = AgentConfig::new(server.address());
+    config.server =
+        format!("[\"{}\", \"one.example\", \"two.example\", \"three.example\"]", server.address());
+    config.wrapper = in_mount_namespace(&[(&resolv, "/etc/resolv.conf")]);
+    let _agent = Agent::start(&pki, config);
+    server.channel().await;
+    let mut query = [0; 512];
+    assert!(silent.try_recv(&mut query).is_err(), "a name was looked up before its turn");
+    // The channel was lost: the server behind the addresses that fail is looked up.
+    drop(server);
+    silent.recv(&mut query).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_our_alpn_protocol_gets_no_init_inside_tls() {
+    let pki = Pki::new();
+    let ours = pki.server(&pki.sign(&["config.cargo.com"]));
+    for protocols in [vec![], vec![b"http/1.1".to_vec(), b"h2".to_vec()]] {
+        let mut tls = (*ours).clone();
+        tls.alpn_protocols = protocols;
+        let server = Server::start_with(std::sync::Arc::new(tls)).await;
+        let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+        let (mut stream, _) = server.plain_init().await;
+        stream.write_all(ACCEPT).await.unwrap();
+        assert!(server.tls(stream).await.is_err(), "the agent spoke inside TLS");
+        agent.logged("it does not speak basicagent/1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_another_protocol_version_is_rejected() {
+    let pki = Pki::new();
+    let server = Server::start(&pki).await;
+    let agent = Agent::start(&pki, AgentConfig::new(server.address()));
+    for version in ["99", "\"1\""] {
+        let accept = format!("{{\"method\":\"accept\",\"protocol\":{version}}}\n");
+        server.answer_and_close(&accept).await;
+        let quoted = version.replace('"', "\\\"");
+        agent.logged(&format!("it speaks protocol {quoted}, this agent only 1")).await;
+    }
+    let (mut stream, _) = server.plain_init().await;
+    stream.write_all(b"{\"method\":\"accept\",\"protocol\":1}\n").await.unwrap();
+    let mut inside = server.tls(stream).await.unwrap();
+    inside.send_text("{\"method\":\"accept\",\"protocol\":99}\n").await;
+    agent.logged("it speaks protocol 99, this agent only 1").await;
+}
+
+#[tokio::test]
 async fn a_redirect_list_is_tried_in_order_with_ports_and_ipv6() {
     let pki = Pki::new();
     let first = Server::start(&pki).await;

@@ -258,7 +258,7 @@ async fn an_invalid_or_untrusted_policy_prevents_the_start() {
         if !word.is_empty() {
             assert!(errors.contains("policy.toml"), "{errors}");
             let ended = host.agent.another(&config).wait().unwrap();
-            assert_eq!(ended.code(), Some(1), "{text} {mode:o}");
+            assert_eq!(ended.code(), Some(2), "{text} {mode:o}");
         }
     }
     std::fs::remove_file(&policy).unwrap();

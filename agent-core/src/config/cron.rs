@@ -1,7 +1,8 @@
 //! `[cron]`: where schedules come from and which zone and calendar they use.
 
+use super::{Error, value};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The `[cron]` section. Its values are checked by the schedule module, which can read zones and
 /// calendars.
@@ -14,6 +15,16 @@ pub(crate) struct CronSettings {
     pub(crate) timezone: String,
     /// The path of the calendar for `C` in jobs that name none; empty: none.
     pub(crate) calendar: String,
+}
+
+impl CronSettings {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        value::absolute("cron.dir", &self.dir)?;
+        match self.calendar.as_str() {
+            "" => Ok(()),
+            calendar => value::absolute("cron.calendar", Path::new(calendar)),
+        }
+    }
 }
 
 impl Default for CronSettings {

@@ -1,7 +1,7 @@
 //! Why a configuration cannot be used.
 
+use crate::named_file;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 
 /// A configuration that cannot be used. The message names the file and line, or the key.
@@ -11,8 +11,15 @@ pub(crate) enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        source: io::Error,
+        /// Why it cannot be read.
+        source: named_file::Error,
+    },
+    /// The file is not text.
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Where it stops being UTF-8.
+        source: std::str::Utf8Error,
     },
     /// The file is not TOML, or a value in it has the wrong type or an unknown key.
     Syntax {
@@ -31,6 +38,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns whether the file may be readable later as it is.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.may_pass())
+    }
+
     /// Returns the error for `key`.
     pub(super) fn key(key: &'static str, why: impl Into<String>) -> Self {
         Self::Key { key, why: why.into() }
@@ -41,6 +53,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Encoding { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Syntax { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Key { key, why } => write!(f, "{key}: {why}"),
         }
@@ -51,6 +64,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } => Some(source),
+            Self::Encoding { source, .. } => Some(source),
             Self::Syntax { source, .. } => Some(source),
             Self::Key { .. } => None,
         }

@@ -5,6 +5,7 @@ use super::{
     AuditSettings, Bootstrap, CronSettings, Error, ExecSettings, LogSettings, PluginSettings,
     Server, TaskSettings, TlsSettings, value,
 };
+use crate::named_file::{self, Writers};
 use agent_wire::message::Init;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
 
 /// The plugin directories unless `plugin_dirs` names others; the first file found wins.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
+
+/// A larger file is rejected.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Servers that `server` may list.
 const MAX_SERVERS: usize = 16;
@@ -82,8 +86,10 @@ impl Config {
     ) -> Result<Self, Error> {
         let mut config = match path {
             Some(path) => Self::read(path)?,
-            None if Path::new(DEFAULT_PATH).exists() => Self::read(Path::new(DEFAULT_PATH))?,
-            None => Self::default(),
+            None => match Self::read(Path::new(DEFAULT_PATH)) {
+                Err(Error::Read { source, .. }) if source.is_missing() => Self::default(),
+                read => read?,
+            },
         };
         override_keys(&mut config);
         config.check()?;
@@ -91,9 +97,12 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
+        let bytes = named_file::read(path, MAX_BYTES, Writers::Any)
             .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text)
+        let text = str::from_utf8(&bytes)
+            .map_err(|source| Error::Encoding { path: path.to_owned(), source })?;
+        // Editors on Windows begin a file with a byte order mark.
+        toml::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
             .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
     }
 
@@ -119,8 +128,10 @@ impl Config {
         self.tls.check()?;
         self.exec.check()?;
         self.tasks.check()?;
+        self.cron.check()?;
         self.plugins.check()?;
-        self.audit.check()
+        self.audit.check()?;
+        self.log.check()
     }
 
     /// Returns the configured servers, in order.

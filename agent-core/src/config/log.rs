@@ -1,5 +1,6 @@
 //! `[log]`: the level and the place of the log.
 
+use super::{Error, value};
 use log::LevelFilter;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -18,6 +19,12 @@ pub(crate) struct LogSettings {
 /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level(pub(crate) LevelFilter);
+
+impl LogSettings {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.file.iter().try_for_each(|file| value::absolute("log.file", file))
+    }
+}
 
 impl Default for LogSettings {
     fn default() -> Self {

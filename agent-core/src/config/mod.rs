@@ -2,7 +2,7 @@
 //!
 //! Each section is a type of its own that holds its defaults and its checks, and the module that
 //! the section is for uses that type as its settings. This folder imports no other module of the
-//! agent.
+//! agent but [`crate::named_file`], which reads the file.
 
 mod audit;
 mod cron;

@@ -1,6 +1,6 @@
 //! `[tls]`: the files and the version of the TLS channel.
 
-use super::Error;
+use super::{Error, value};
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -44,6 +44,9 @@ impl Default for TlsSettings {
 
 impl TlsSettings {
     pub(super) fn check(&self) -> Result<(), Error> {
+        value::absolute("tls.ca", &self.ca)?;
+        value::absolute("tls.cert", &self.cert)?;
+        value::absolute("tls.key", &self.key)?;
         match &self.server_name {
             Some(name) if ServerName::try_from(name.as_str()).is_err() => {
                 Err(Error::key("tls.server_name", "must be a DNS name or an address"))

@@ -27,6 +27,17 @@ pub(super) enum Error {
     },
 }
 
+impl Error {
+    /// Returns whether a restart meets the same error: only the operator can remove it.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Policy(error) => !error.may_pass(),
+            Self::Schedule(_) => true,
+            Self::Identity(_) | Self::Exec(_) | Self::Task(_) | Self::System { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,7 +2,8 @@
 
 use super::Error;
 use agent_wire::message::{Init, InitReply, line};
-use agent_wire::{Decoder, Limits, json, parse_list};
+use agent_wire::{Decoder, Limits, PROTOCOL_VERSION, json, parse_list};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -87,6 +88,17 @@ async fn exchange(
         match decoder.next_message().map_err(|error| refused(error.to_string()))? {
             Some(text) => {
                 let map = json::parse_object(text).map_err(|error| refused(error.to_string()))?;
+                // A server need not say it; one that does must speak this version.
+                match map.get("protocol") {
+                    None | Some(Value::Null) => {}
+                    Some(version) if version.as_u64() == Some(PROTOCOL_VERSION.into()) => {}
+                    Some(version) => {
+                        return Err(refused(format!(
+                            "it speaks protocol {}, this agent only {PROTOCOL_VERSION}",
+                            json::quote(&version.to_string())
+                        )));
+                    }
+                }
                 return InitReply::parse(&map).map_err(|error| refused(error.to_string()));
             }
             None if total >= MAX_PLAIN_BYTES => {

@@ -1,10 +1,11 @@
 //! Why there is no channel.
 
 use super::reconnect::MAX_REDIRECTS;
+use crate::named_file;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a server can't be found, reached or trusted. Each message names the address, the name or the
 /// file.
@@ -17,24 +18,8 @@ pub(crate) enum Error {
         /// The resolver's error.
         source: io::Error,
     },
-    /// A TLS file can't be read.
-    TlsFile {
-        /// The setting: `ca`, `cert` or `key`.
-        key: &'static str,
-        /// The file it names.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// A TLS file does not hold what its setting needs.
-    TlsContent {
-        /// The setting: `ca`, `cert` or `key`.
-        key: &'static str,
-        /// The file it names.
-        path: PathBuf,
-        /// The fault.
-        why: String,
-    },
+    /// TLS files that can't be used.
+    Tls(Vec<TlsProblem>),
     /// No TLS version is left to speak.
     TlsVersion(tokio_rustls::rustls::Error),
     /// The connection failed or broke, or the server's certificate could not be verified.
@@ -65,15 +50,82 @@ pub(crate) enum Error {
     },
 }
 
+/// One of the files of `[tls]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsFile {
+    Ca,
+    Cert,
+    Key,
+}
+
+/// A TLS file, or a part of one, that can't be used.
+#[derive(Debug)]
+pub(crate) enum TlsProblem {
+    /// It can't be read.
+    Read {
+        /// Its setting.
+        which: TlsFile,
+        /// The file.
+        path: PathBuf,
+        /// Why it can't be read.
+        source: named_file::Error,
+    },
+    /// It does not hold what its setting needs.
+    Content {
+        /// Its setting.
+        which: TlsFile,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl TlsProblem {
+    pub(super) fn content(which: TlsFile, path: &Path, why: String) -> Self {
+        Self::Content { which, path: path.to_owned(), why }
+    }
+}
+
+impl fmt::Display for TlsFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ca => "tls.ca",
+            Self::Cert => "tls.cert",
+            Self::Key => "tls.key",
+        })
+    }
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { which, path, source } => {
+                write!(f, "{which}: cannot read {}: {source}", path.display())
+            }
+            Self::Content { which, path, why } => write!(f, "{which}: {}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for TlsProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Content { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve { name, source } => write!(f, "no address for {name}: {source}"),
-            Self::TlsFile { key, path, source } => {
-                write!(f, "tls.{key}: cannot read {}: {source}", path.display())
-            }
-            Self::TlsContent { key, path, why } => {
-                write!(f, "tls.{key}: {}: {why}", path.display())
+            Self::Tls(problems) => {
+                for (number, problem) in problems.iter().enumerate() {
+                    write!(f, "{}{problem}", if number == 0 { "" } else { "; " })?;
+                }
+                Ok(())
             }
             Self::TlsVersion(source) => write!(f, "tls.min_version: {source}"),
             Self::Connection { peer, source } => write!(f, "{peer}: {source}"),
@@ -89,14 +141,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Resolve { source, .. }
-            | Self::TlsFile { source, .. }
-            | Self::Connection { source, .. } => Some(source),
+            Self::Resolve { source, .. } | Self::Connection { source, .. } => Some(source),
+            Self::Tls(problems) => problems.first().and_then(std::error::Error::source),
             Self::TlsVersion(source) => Some(source),
-            Self::TlsContent { .. }
-            | Self::Protocol { .. }
-            | Self::TooSlow { .. }
-            | Self::RedirectLoop { .. } => None,
+            Self::Protocol { .. } | Self::TooSlow { .. } | Self::RedirectLoop { .. } => None,
         }
     }
 }

@@ -6,11 +6,16 @@
 mod backoff;
 mod bootstrap;
 mod error;
+mod identity;
+mod key;
+mod liveness;
+mod pem;
 mod plain;
 mod reconnect;
+mod refusal;
 mod resolve;
 mod tls;
 
 pub(crate) use error::Error;
+pub(crate) use identity::load as load_tls;
 pub(crate) use reconnect::Link;
-pub(crate) use tls::client_config;

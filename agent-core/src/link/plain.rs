@@ -5,6 +5,7 @@
 //! that comes before the server's hello.
 
 use super::Error;
+use super::liveness::Liveness;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 use std::net::SocketAddr;
@@ -22,20 +23,17 @@ const KEEPALIVE_IDLE: u32 = 10;
 const KEEPALIVE_INTERVAL: u32 = 5;
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Milliseconds that sent bytes or probes may stay unacknowledged. Together with the idle time, a
-/// vanished peer is noticed within 30 s (§3).
-const USER_TIMEOUT: u32 = 20_000;
-
 /// A TCP connection to a server.
 #[derive(Debug)]
 pub(super) struct Plain {
     stream: TcpStream,
+    liveness: Liveness,
     /// Whether white space is discarded, until the first other byte.
     skips_blanks: bool,
 }
 
 impl Plain {
-    /// Connects and sets the options of §3: no delay, keep-alive, user timeout.
+    /// Connects and sets the options of §3: no delay, keep-alive, user time-out.
     pub(super) async fn connect(peer: SocketAddr) -> Result<Self, Error> {
         let failed = |source| Error::Connection { peer, source };
         let stream = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await {
@@ -43,7 +41,8 @@ impl Plain {
             Err(_) => return Err(Error::TooSlow { peer, what: "the connection" }),
         };
         watch_for_death(&stream).map_err(failed)?;
-        Ok(Self { stream, skips_blanks: false })
+        let liveness = Liveness::new(&stream).map_err(failed)?;
+        Ok(Self { stream, liveness, skips_blanks: false })
     }
 
     /// Drops white space before the next byte that is none.
@@ -58,7 +57,6 @@ fn watch_for_death(stream: &TcpStream) -> io::Result<()> {
     setsockopt(stream, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE)?;
     setsockopt(stream, sockopt::TcpKeepInterval, &KEEPALIVE_INTERVAL)?;
     setsockopt(stream, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
-    setsockopt(stream, sockopt::TcpUserTimeout, &USER_TIMEOUT)?;
     Ok(())
 }
 
@@ -68,6 +66,8 @@ impl AsyncRead for Plain {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.liveness.poll(cx, &this.stream);
         loop {
             let before = buf.filled().len();
             match Pin::new(&mut self.stream).poll_read(cx, buf) {
@@ -94,7 +94,13 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = written {
+            this.liveness.wrote(count);
+        }
+        this.liveness.poll(cx, &this.stream);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,7 +6,7 @@ use super::plain::Plain;
 use super::resolve::{Target, targets};
 use super::{Error, tls};
 use crate::caller::Peer;
-use crate::config::{Bootstrap, Config};
+use crate::config::{Bootstrap, Config, Server};
 use crate::dispatch::Dispatcher;
 use crate::session::{SessionEnd, serve};
 use crate::shutdown::Stopping;
@@ -38,6 +38,12 @@ pub(crate) struct Link {
     stopping: Stopping,
     /// Whether the last round had a channel.
     served: bool,
+}
+
+/// The next step of a round.
+enum Next {
+    Resolve(Server),
+    Connect(Target),
 }
 
 /// Where one connection led.
@@ -90,18 +96,40 @@ impl Link {
         self.served = false;
         let config = self.config.borrow_and_update().clone();
         let mut stopping = self.stopping.clone();
-        let found = tokio::select! {
-            found = targets(&config) => found,
-            () = stopping.begun() => return None,
-        };
+        let servers = config.servers().into_iter().map(Next::Resolve);
+        let first = first.into_iter().map(Next::Connect);
         // Each list came from the one before it, so the lists beyond the first are the redirects in
         // a row.
-        let mut lists: Vec<VecDeque<Target>> = vec![first.into_iter().chain(found).collect()];
+        let mut lists: Vec<VecDeque<Next>> = vec![first.chain(servers).collect()];
+        // The configured servers' addresses that were tried: several names may share some.
+        let mut tried: Vec<Target> = Vec::new();
         let mut attempts = 0;
         while let Some(list) = lists.last_mut() {
-            let Some(target) = list.pop_front() else {
-                lists.pop();
-                continue;
+            let target = match list.pop_front() {
+                None => {
+                    lists.pop();
+                    continue;
+                }
+                Some(Next::Connect(target)) => target,
+                // Only now: a name whose lookup takes long must not delay the servers before it.
+                Some(Next::Resolve(server)) => {
+                    let found = tokio::select! {
+                        found = targets(&server, &config) => found,
+                        () = stopping.begun() => return None,
+                    };
+                    match found {
+                        Ok(found) => {
+                            let new = found.into_iter().filter(|target| !tried.contains(target));
+                            let new: Vec<Target> = new.collect();
+                            tried.extend(new.iter().cloned());
+                            new.into_iter().rev().for_each(|target| {
+                                list.push_front(Next::Connect(target));
+                            });
+                        }
+                        Err(error) => log::warn!("{error}"),
+                    }
+                    continue;
+                }
             };
             attempts += 1;
             if attempts > MAX_ATTEMPTS {
@@ -115,7 +143,7 @@ impl Link {
             };
             match opened {
                 Ok(Opened::Elsewhere(list)) if lists.len() <= MAX_REDIRECTS => {
-                    lists.push(list.into())
+                    lists.push(list.into_iter().map(Next::Connect).collect());
                 }
                 Ok(Opened::Elsewhere(_)) => {
                     log::error!("{}", Error::RedirectLoop { peer: target.address });
@@ -147,7 +175,7 @@ impl Link {
             }
             plain.skip_blanks();
         }
-        let mut stream = tls::connect(plain, target, config).await?;
+        let mut stream = tls::connect(plain, target, &self.init.hostname, config).await?;
         let mut decoder =
             Decoder::new(Limits { max_message: config.max_message, ..Limits::default() });
         match ask(&mut stream, &mut decoder, &self.init, peer, config.port).await? {

@@ -10,8 +10,13 @@ use rustls_pki_types::ServerName;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncReadExt as _;
 
 const HOSTS: &str = "/etc/hosts";
+
+/// Bytes of /etc/hosts that are read: lists of blocked names have some MiB.
+const MAX_HOSTS_BYTES: u64 = 64 << 20;
 
 /// Shorter than the sum of the resolver's own timeouts: a round must not hang on a dead DNS server.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -27,38 +32,22 @@ pub(super) struct Target {
     pub(super) name: ServerName<'static>,
 }
 
-/// Returns every address of every configured server. Names that do not resolve are logged and
-/// skipped.
-pub(super) async fn targets(config: &Config) -> Vec<Target> {
-    let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
-    let mut found: Vec<Target> = Vec::new();
-    for server in config.servers() {
-        let text = config.tls.server_name.clone().unwrap_or_else(|| server.name());
-        let Ok(name) = ServerName::try_from(text) else { continue };
-        let addresses = match &server {
-            Server::Address(endpoint) => vec![endpoint.socket(config.port)],
-            Server::Name(host, port) => {
-                match addresses(host, port.unwrap_or(config.port), &hosts).await {
-                    Ok(addresses) => addresses,
-                    Err(error) => {
-                        log::warn!("{error}");
-                        continue;
-                    }
-                }
-            }
-        };
-        for address in addresses {
-            let target = Target { address, name: name.clone() };
-            if !found.contains(&target) {
-                found.push(target);
-            }
-        }
-    }
-    found
+/// Returns the addresses of one configured server, in order.
+///
+/// # Errors
+/// Its name has no address.
+pub(super) async fn targets(server: &Server, config: &Config) -> Result<Vec<Target>, Error> {
+    let text = config.tls.server_name.clone().unwrap_or_else(|| server.name());
+    let Ok(name) = ServerName::try_from(text) else { return Ok(Vec::new()) };
+    let addresses = match server {
+        Server::Address(endpoint) => vec![endpoint.socket(config.port)],
+        Server::Name(host, port) => addresses(host, port.unwrap_or(config.port)).await?,
+    };
+    Ok(addresses.into_iter().map(|address| Target { address, name: name.clone() }).collect())
 }
 
-async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>, Error> {
-    let listed = in_hosts_file(hosts, host);
+async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let listed = in_hosts_file(&hosts_file().await, host);
     if !listed.is_empty() {
         return Ok(listed
             .into_iter()
@@ -77,15 +66,34 @@ async fn addresses(host: &str, port: u16, hosts: &str) -> Result<Vec<SocketAddr>
     }
 }
 
+/// Reads /etc/hosts. Without it, or where it is something else than a file, the system's resolver
+/// answers alone.
+async fn hosts_file() -> Vec<u8> {
+    let mut text = Vec::new();
+    // O_NONBLOCK: a FIFO in its place must not hold up the round.
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(HOSTS).await;
+    if let Ok(file) = file
+        && file.metadata().await.is_ok_and(|data| data.is_file())
+        && let Err(error) = file.take(MAX_HOSTS_BYTES).read_to_end(&mut text).await
+    {
+        log::warn!("{HOSTS}: {error}");
+    }
+    text
+}
+
 /// Returns the addresses that hosts(5) lines give a name, in the order of the lines. Names compare
 /// without case.
-fn in_hosts_file(text: &str, host: &str) -> Vec<IpAddr> {
+///
+/// The file has no encoding: bytes that are not UTF-8, in a comment for instance, spoil no more than
+/// the word that they are in.
+fn in_hosts_file(text: &[u8], host: &str) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
-        let Some(Ok(ip)) = words.next().map(str::parse) else { continue };
-        if words.any(|name| name.eq_ignore_ascii_case(host)) && !found.contains(&ip) {
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.split(|&byte| byte == b'#').next().unwrap_or_default();
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let address = words.next().and_then(|word| str::from_utf8(word).ok());
+        let Some(Ok(ip)) = address.map(str::parse) else { continue };
+        if words.any(|name| name.eq_ignore_ascii_case(host.as_bytes())) && !found.contains(&ip) {
             found.push(ip);
         }
     }
@@ -98,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_hosts_file_counts() {
-        let text = "127.0.0.1\tlocalhost\n127.0.0.1   config.cargo.com\n127.0.0.2 other Config.Cargo.com # x\n\
+        let text = b"\xef\xbb\xbf# B\xfcro\n127.0.0.1\tlocalhost\n127.0.0.1   config.cargo.com\n127.0.0.2 \xff other Config.Cargo.com # x\xfc\n\
                     #127.0.0.9 config.cargo.com\n::1 config.cargo.com\nbad config.cargo.com\n127.0.0.1 config.cargo.com";
         let found = in_hosts_file(text, "config.cargo.com");
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();

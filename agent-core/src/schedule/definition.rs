@@ -5,12 +5,11 @@
 
 use super::Error;
 use super::plan::{Times, jitter};
+use crate::named_file::{self, Writers};
 use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
 use agent_wire::message::{Bash, CronSet, JobDefinition, JobLine, Missed};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -171,10 +170,9 @@ impl Reader {
             return Ok(known.clone());
         }
         let failed = |why: String| format!("{}: {why}", path.display());
-        // One byte more than a calendar may have is enough to reject it.
-        let mut text = String::new();
-        let read = |file: File| file.take(MAX_CALENDAR_BYTES + 1).read_to_string(&mut text);
-        File::open(path).and_then(read).map_err(|error| failed(error.to_string()))?;
+        let bytes = named_file::read(path, MAX_CALENDAR_BYTES, Writers::Any);
+        let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
         let calendar = Arc::new(Calendar::parse(&text).map_err(|error| failed(error.to_string()))?);
         if calendars.len() < MAX_CALENDARS {
             calendars.insert(path.to_owned(), calendar.clone());

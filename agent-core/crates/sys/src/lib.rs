@@ -24,6 +24,7 @@ pub mod running;
 pub mod slot;
 pub mod spool;
 pub mod supervisor;
+pub mod tcp;
 pub mod zygote;
 
 pub use child::{FailureReport, Stage, StartFailure};
