@@ -67,6 +67,11 @@ pub fn main() -> ExitCode {
     if cli.check_config {
         return check::run(&config);
     }
+    // Before anything that would panic or fail later for want of one.
+    if let Err(error) = exec::Descriptors::raise() {
+        logging::complain(logging::AGENT, &error);
+        return ExitCode::FAILURE;
+    }
     let log = match logging::start(config.log.level.0, config.log.file.as_deref()) {
         Ok(log) => log,
         Err(error) => {

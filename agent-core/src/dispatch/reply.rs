@@ -107,6 +107,9 @@ fn not_started(error: &StartError) -> (Retcode, String) {
         StartError::NoSuchGroup(group) => (Retcode::NoSuchUser, format!("group {group}")),
         StartError::InvalidCommand { .. } => (Retcode::InvalidParams, error.to_string()),
         StartError::Busy { .. } => (Retcode::Busy, error.to_string()),
+        StartError::NotStarted(step) if error.is_out_of_descriptors() => {
+            (Retcode::Busy, format!("{step}; retry later"))
+        }
         StartError::NotStarted(step) => (Retcode::NotStarted, step.to_string()),
         StartError::ShuttingDown => shutting_down(),
     }

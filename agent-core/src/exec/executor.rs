@@ -13,13 +13,12 @@ use agent_sys::ending::KILL_BOUND;
 use agent_sys::running::Running;
 use agent_wire::message::{AccountId, Bash};
 use log::{info, warn};
-use nix::sys::resource::{self, Resource};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use super::admission::Admission;
 use super::cgroups::controllers::Controllers;
-use super::cgroups::leaves::{Leaves, MAX_IDLE_TASK_LEAVES, MAX_LEAVES};
+use super::cgroups::leaves::Leaves;
 use super::cgroups::root::Root;
 use super::command::account::{Account, AccountName, AccountQuery, Accounts};
 use super::command::host::Host;
@@ -27,15 +26,12 @@ use super::command::outcome::{Began, Outcome};
 use super::command::running::RunningCommand;
 use super::command::sink::OutputPiece;
 use super::command::spec::Spec;
+use super::descriptors::Descriptors;
 use super::platform::{Platform, Trees};
 use super::zygote::spawner::Spawner;
 use crate::config::{DefaultGroup, ExecSettings};
 use crate::exec::StartError;
 
-/// The descriptors of one running command: two pipes, the process, a keeper's socket or a leaf.
-const FDS_EACH: u64 = 8;
-/// The descriptors of the rest of the agent.
-const FDS_BESIDE: u64 = 512;
 /// How long shutdown waits for trees on top of the grace: for their kill, and a second for the
 /// rest.
 const SHUTDOWN: Duration = KILL_BOUND.saturating_add(Duration::from_secs(1));
@@ -48,6 +44,7 @@ struct Inner {
     host: Arc<Host>,
     settings: Mutex<Arc<ExecSettings>>,
     admission: Arc<Admission>,
+    descriptors: Descriptors,
     next_id: AtomicU64,
     shutdown: watch::Sender<bool>,
     /// Each command holds a clone; `None` after shutdown, which waits until all are dropped.
@@ -60,7 +57,7 @@ impl Executor {
     /// tokio runtime, early: before the process has grown.
     ///
     /// It also restores SIGCHLD's default action and raises this process's soft limit of open
-    /// files to what its bounds need; commands keep the limit as it was.
+    /// files; commands keep the limit as it was.
     ///
     /// # Errors
     /// [`StartError::NotStarted`] when the zygote cannot start, or there is no cgroup although
@@ -68,7 +65,8 @@ impl Executor {
     pub fn start(settings: ExecSettings, platform: Platform) -> Result<Self, StartError> {
         let failed = |stage| move |error: io::Error| StartError::step(stage, error);
         daemon::default_sigchld().map_err(failed("SIGCHLD"))?;
-        let nofile = raise_nofile(&settings);
+        let descriptors = Descriptors::raise().map_err(failed("open files"))?;
+        descriptors.report(settings.max_running);
         let running = Arc::new(Running::create().map_err(failed("shared memory"))?);
         let root = match platform.trees {
             Trees::Keeper => None,
@@ -81,7 +79,8 @@ impl Executor {
                 })
                 .ok(),
         };
-        let leaves = root.map(|root| Leaves::new(root, Arc::clone(&running)));
+        let leaves = root.map(|root| Leaves::new(root, Arc::clone(&running), descriptors));
+        let nofile = descriptors.inherited;
         let spawner = Spawner::start(platform.zygote, nofile, running, leaves.clone())?;
         let (commands, commands_gone) = mpsc::channel(1);
         Ok(Self(Arc::new(Inner {
@@ -91,7 +90,11 @@ impl Executor {
                 leaves,
                 spawner,
             }),
-            admission: Admission::new(settings.max_running, settings.max_queued),
+            admission: Admission::new(
+                descriptors.commands(settings.max_running),
+                settings.max_queued,
+            ),
+            descriptors,
             settings: Mutex::new(Arc::new(settings)),
             next_id: AtomicU64::new(1),
             shutdown: watch::Sender::new(false),
@@ -178,8 +181,9 @@ impl Executor {
 
     /// Applies new settings to commands that begin from now on.
     pub fn reconfigure(&self, settings: ExecSettings) {
-        raise_nofile(&settings);
-        self.0.admission.resize(settings.max_running, settings.max_queued);
+        self.0.descriptors.report(settings.max_running);
+        let max_running = self.0.descriptors.commands(settings.max_running);
+        self.0.admission.resize(max_running, settings.max_queued);
         *self.0.settings.lock() = Arc::new(settings);
     }
 
@@ -240,6 +244,11 @@ impl Executor {
         &self.0.host
     }
 
+    /// Returns how many tasks can run at once by the limit of open files.
+    pub(crate) fn max_tasks(&self) -> u32 {
+        self.0.descriptors.tasks()
+    }
+
     pub(super) fn is_shut_down(&self) -> bool {
         self.0.commands.lock().is_none()
     }
@@ -258,19 +267,4 @@ impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("settings", &self.settings()).finish_non_exhaustive()
     }
-}
-
-/// Raises the soft limit of open files to the need of the bounds; returns the previous limit.
-fn raise_nofile(settings: &ExecSettings) -> u64 {
-    let Ok((soft, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
-    let commands = FDS_EACH.saturating_mul(settings.max_running as u64);
-    let wanted = FDS_BESIDE
-        .saturating_add(2 * (MAX_LEAVES + MAX_IDLE_TASK_LEAVES) as u64)
-        .saturating_add(commands)
-        .min(hard);
-    if wanted > soft {
-        // If this fails, commands beyond the limit fail with "too many open files".
-        let _ = resource::setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
-    }
-    soft
 }

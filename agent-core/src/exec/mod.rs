@@ -13,6 +13,7 @@
 mod admission;
 mod cgroups;
 mod command;
+mod descriptors;
 mod error;
 mod executor;
 mod platform;
@@ -28,6 +29,7 @@ pub(crate) use command::capture::unfinished;
 pub use command::outcome::Outcome;
 pub use command::sink::{MAX_PIECE, OutputPiece};
 pub use command::spec::{MAX_CMD, MAX_ENV, MAX_STDIN, Spec};
+pub(crate) use descriptors::Descriptors;
 pub use error::{FailedStep, StartError};
 pub use executor::Executor;
 pub use platform::{Platform, Trees};

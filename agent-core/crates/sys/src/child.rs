@@ -212,6 +212,12 @@ fn attempt(launch: &Received, argv: &[*const c_char], envp: &[*const c_char]) ->
     // Marked, not closed: the failure pipe is among them. An old kernel lacks the call or the flag;
     // then the close-on-exec flag that every descriptor here is opened with suffices.
     let _ = call(libc::SYS_close_range, [3, c_long::from(u32::MAX), CLOSE_RANGE_CLOEXEC]);
+    if let Some(limit) = &launch.nofile {
+        let new = [0, c_long::from(libc::RLIMIT_NOFILE), (limit as *const libc::rlimit) as c_long];
+        if let Err(errno) = call(libc::SYS_prlimit64, new) {
+            return (Stage::Files, errno);
+        }
+    }
     if let Some(identity) = &launch.identity {
         let (uid, gid) = (c_long::from(identity.uid), c_long::from(identity.gid));
         let groups = [identity.groups.len() as c_long, identity.groups.as_ptr() as c_long, 0];
@@ -266,7 +272,7 @@ fn call(number: c_long, args: [c_long; 3]) -> Result<(), i32> {
 fn call4(number: c_long, [a, b, c]: [c_long; 3], d: c_long) -> Result<(), i32> {
     // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they
     // pass are to NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a
-    // group list as long as said, to one byte of a string, to a signal set of the size said, and to
+    // resource limit, to a group list as long as said, to one byte of a string, to a signal set of the size said, and to
     // a default sigaction, which installs no code; the caller's borrows keep all of them alive over
     // the call, and the kernel only reads them.
     let done = unsafe { libc::syscall(number, a, b, c, d) };

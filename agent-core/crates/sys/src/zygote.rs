@@ -49,7 +49,10 @@ pub struct Orphaned {
 /// # Errors
 /// Standard input is not such a socket, or a packet on it is not from [`hello`] or [`request`].
 pub fn serve(nofile: u64) -> io::Result<Orphaned> {
-    let (socket, failures) = settle(nofile)?;
+    let (socket, failures) = settle()?;
+    let nofile = resource::getrlimit(Resource::RLIMIT_NOFILE)
+        .map(|(_, hard)| libc::rlimit { rlim_cur: nofile.min(hard), rlim_max: hard })
+        .ok();
     let mut buffer = vec![0; launch::MAX_PACKET];
     let (_, mut first) = packet::receive(&socket, &mut buffer)?;
     let lost = || io::Error::new(io::ErrorKind::InvalidData, "no page of running trees");
@@ -73,6 +76,7 @@ pub fn serve(nofile: u64) -> io::Result<Orphaned> {
             return Ok(Orphaned { running, cgroups });
         }
         let mut launch = launch::parse(buffer.get(..length).unwrap_or_default(), fds)?;
+        launch.nofile = nofile;
         let cgroup = match &launch.holder {
             OwnedHolder::Cgroup(cgroup) => Some(cgroup),
             // A supervisor is above its command's cgroup, not in it.
@@ -188,7 +192,7 @@ pub fn receive_replies(socket: impl AsFd) -> io::Result<Vec<Reply>> {
 
 /// Prepares this process once for everything that commands inherit. Gives the socket and the
 /// failure pipe numbers above 2.
-fn settle(nofile: u64) -> io::Result<(OwnedFd, OwnedFd)> {
+fn settle() -> io::Result<(OwnedFd, OwnedFd)> {
     // Descriptors that the agent inherited without close-on-exec: a supervisor would keep them open
     // after the agent's end.
     // SAFETY: closes the descriptors from 3 on, none of which anything in this process owns yet:
@@ -203,9 +207,6 @@ fn settle(nofile: u64) -> io::Result<(OwnedFd, OwnedFd)> {
     SigSet::all().thread_set_mask()?;
     stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
     unistd::chdir("/")?;
-    if let Ok((_, hard)) = resource::getrlimit(Resource::RLIMIT_NOFILE) {
-        resource::setrlimit(Resource::RLIMIT_NOFILE, nofile.min(hard), hard)?;
-    }
     // An operator may protect the agent from the out-of-memory killer, but not commands.
     if fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|value| value.starts_with('-')) {
         let _ = fs::write("/proc/self/oom_score_adj", "0");

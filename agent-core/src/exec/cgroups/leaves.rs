@@ -22,6 +22,7 @@ use tokio::io::Interest;
 
 use super::root::Root;
 use super::stock::{Condition, Leaf, Stock};
+use crate::exec::descriptors::Descriptors;
 
 /// The most leaves of commands, two descriptors each. A command beyond them gets a keeper.
 pub(crate) const MAX_LEAVES: usize = 1024;
@@ -67,9 +68,11 @@ pub(crate) struct TaskLeaf {
 }
 
 impl Leaves {
-    pub(crate) fn new(root: Root, running: Arc<Running>) -> Arc<Self> {
-        let commands = Stock::new(root.path.clone(), "", MAX_LEAVES, true);
-        let tasks = Stock::new(root.path.clone(), TASK_PREFIX, MAX_IDLE_TASK_LEAVES, false);
+    pub(crate) fn new(root: Root, running: Arc<Running>, descriptors: Descriptors) -> Arc<Self> {
+        let idle = |wanted| descriptors.idle_leaves(wanted);
+        let commands = Stock::new(root.path.clone(), "", idle(MAX_LEAVES), true);
+        let idle_tasks = idle(MAX_IDLE_TASK_LEAVES);
+        let tasks = Stock::new(root.path.clone(), TASK_PREFIX, idle_tasks, false);
         let commands = Mutex::new(CommandStock { stock: commands, made: 0 });
         let (tasks, is_failing) = (Mutex::new(tasks), AtomicBool::new(false));
         Arc::new(Self { root, running, commands, tasks, is_failing })

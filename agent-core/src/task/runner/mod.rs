@@ -178,7 +178,7 @@ impl Runner {
             // Until results are acknowledged, or have been kept long enough.
             return None;
         }
-        let most = settings.max_running.min(self.slots.count());
+        let most = settings.max_running.min(self.slots.count()).min(self.executor.max_tasks());
         let mut taken = vec![false; most as usize];
         for slot in active.values().filter_map(|task| task.slot) {
             if let Some(taken) = taken.get_mut(slot as usize) {

@@ -153,7 +153,12 @@ impl Runner {
     /// Does everything that comes before the intent.
     async fn prepare(&self, turn: &Turn, spec: &Spec) -> Result<Intent, NotStarted> {
         let &Turn { n, slot, .. } = turn;
-        let prepared = self.executor.prepare(spec, n).await.map_err(NotStarted::Failed)?;
+        let prepared = self.executor.prepare(spec, n).await.map_err(|error| {
+            match error.is_out_of_descriptors() {
+                true => NotStarted::Later(Error::Start(error)),
+                false => NotStarted::Failed(error),
+            }
+        })?;
         if self.is_cancelled(n) {
             return Err(NotStarted::Cancelled);
         }

@@ -26,6 +26,9 @@ pub(crate) struct Received {
     pub(crate) holder: OwnedHolder,
     /// The parent with which it dies; a supervisor sets it for its command.
     pub(crate) dies_with: Option<i32>,
+    /// The command's limit of open files; the zygote sets it. Zygote, keeper and supervisor need
+    /// more than a low limit allows.
+    pub(crate) nofile: Option<libc::rlimit>,
 }
 
 pub(crate) struct OwnedFiles {
@@ -143,6 +146,7 @@ pub(crate) fn parse(packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received> {
         joins,
         holder,
         dies_with: None,
+        nofile: None,
     })
 }
 
