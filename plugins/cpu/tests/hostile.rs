@@ -20,10 +20,11 @@ fn absent_processors_are_not_offline_and_loongarch_has_a_model() {
     let folder = scratch.file("cpu");
     let binds = [(info.as_path(), "/proc/cpuinfo"), (&folder, "/sys/devices/system/cpu")];
     let test = "absent_processors_are_not_offline_and_loongarch_has_a_model";
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-cpu") else { return };
     if !is_inside(test, &in_mount_namespace(&binds)) {
         return;
     }
-    let Some(provider) = load("getinfo-cpu") else { return };
     let answer = call(&provider, "-p").unwrap();
     for (field, want) in [
         ("online", "0,2"),

@@ -20,11 +20,16 @@ fn devices_without_a_size_or_with_slashes_are_told_as_they_are() {
     ] {
         scratch.write(path, content);
     }
+    // Unused ones don't take the places of others.
+    for number in 100..1300 {
+        scratch.write(&format!("loop{number}/size"), "0\n");
+    }
     let test = "devices_without_a_size_or_with_slashes_are_told_as_they_are";
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-disks") else { return };
     if !is_inside(test, &in_mount_namespace(&[(scratch.path(), "/sys/class/block")])) {
         return;
     }
-    let Some(provider) = load("getinfo-disks") else { return };
     let sizes = |args: &str| -> Vec<(String, Value)> {
         let answer = call(&provider, args).unwrap();
         let devices = answer["devices"].as_array().unwrap().iter();
@@ -40,9 +45,10 @@ fn devices_without_a_size_or_with_slashes_are_told_as_they_are() {
         row("sr0", Value::Null),
     ];
     assert_eq!(sizes(""), used);
-    assert_eq!(sizes("-a").len(), 6);
+    assert_eq!(sizes("-a").len(), 1000);
     assert_eq!(sizes("-d nbd0"), [row("nbd0", Value::Null)]);
     assert_eq!(sizes("-d /dev/cciss/c0d0"), [row("cciss/c0d0", json!(4096))]);
+    assert_eq!(call(&provider, "").unwrap()["truncated"], false);
     let mapped = call(&provider, "-d dm-0").unwrap();
     assert_eq!(mapped["devices"][0]["slaves"], json!(["cciss/c0d0"]));
 }

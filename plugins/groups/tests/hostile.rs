@@ -19,11 +19,12 @@ fn group_files_of_nis_and_repeated_members_are_read_as_libc_reads_them() {
         members.join(",")
     );
     let group = scratch.write("group", text);
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-groups") else { return };
     if !is_inside(name, &in_mount_namespace(&[(&group, "/etc/group")])) {
         return;
     }
     assert!(Path::new("/etc/group").metadata().is_ok_and(|group| group.len() > 1 << 20));
-    let Some(provider) = load("getinfo-groups") else { return };
     let answer = call(&provider, "").unwrap();
     let groups = answer["groups"].as_array().unwrap();
     let names: Vec<&str> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();

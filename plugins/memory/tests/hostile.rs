@@ -7,10 +7,11 @@ use test_support::is_inside;
 fn a_cgroup_that_no_mount_shows_is_null_and_not_without_a_limit() {
     // The mounts of cgroups are still those of the host.
     let words = ["unshare", "-C"].map(str::to_owned);
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-memory") else { return };
     if !is_inside("a_cgroup_that_no_mount_shows_is_null_and_not_without_a_limit", &words) {
         return;
     }
-    let Some(provider) = load("getinfo-memory") else { return };
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap();
     let is_v1 = groups.contains(":memory:");

@@ -9,10 +9,11 @@ fn more_interfaces_than_an_answer_takes_are_cut_and_each_is_found() {
     let script = "seq 1 3001 | sed 's/.*/link add x& type veth peer name y&/' | ip -batch - && \
                   ip address add 192.0.2.1/24 dev y3001 && ip link set lo up && exec \"$@\"";
     let words = ["unshare", "-n", "sh", "-c", script, "sh"].map(str::to_owned);
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-network") else { return };
     if !is_inside("more_interfaces_than_an_answer_takes_are_cut_and_each_is_found", &words) {
         return;
     }
-    let Some(provider) = load("getinfo-network") else { return };
     let answer = call(&provider, "").unwrap();
     assert_eq!(answer["interfaces_truncated"], true);
     let interfaces = answer["interfaces"].as_array().unwrap();
@@ -33,10 +34,11 @@ fn name_servers_are_those_that_libc_queries() {
          nameserver fe80::1%lo\nnameserver 192.0.2.4\nNAMESERVER 192.0.2.5\n",
     );
     let words = in_mount_namespace(&[(&file, "/etc/resolv.conf")]);
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-network") else { return };
     if !is_inside("name_servers_are_those_that_libc_queries", &words) {
         return;
     }
-    let Some(provider) = load("getinfo-network") else { return };
     let dns: Value = call(&provider, "").unwrap()["dns"].clone();
     assert_eq!(dns["nameservers"], json!(["192.0.2.1", "2001:db8::1", "fe80::1%lo"]));
     assert_eq!(dns["search"], json!(["a.example", "b.example"]));

@@ -12,10 +12,11 @@ fn an_os_release_of_another_image_is_read_as_a_shell_reads_it() {
           BUILD_ID=\xff\n# NAME=comment\n",
     );
     let test = "an_os_release_of_another_image_is_read_as_a_shell_reads_it";
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-os") else { return };
     if !is_inside(test, &in_mount_namespace(&[(&file, "/etc/os-release")])) {
         return;
     }
-    let Some(provider) = load("getinfo-os") else { return };
     let release = call(&provider, "").unwrap()["release"].clone();
     for (field, want) in
         [("id", "odd"), ("name", "a b'c"), ("version_id", "2"), ("build_id", "\u{fffd}")]
@@ -32,10 +33,11 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     test_support::run(&["mkfifo", pipe.to_str().unwrap()]);
     let binds = [(pipe.as_path(), "/etc/os-release"), (&pipe, "/etc/machine-id")];
     let binds = if std::path::Path::new(binds[1].1).exists() { &binds[..] } else { &binds[..1] };
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-os") else { return };
     if !is_inside("a_pipe_in_place_of_a_file_is_not_waited_for", &in_mount_namespace(binds)) {
         return;
     }
-    let Some(provider) = load("getinfo-os") else { return };
     let answer = call(&provider, "").unwrap();
     assert!(answer["uptime_seconds"].as_u64().is_some());
 }

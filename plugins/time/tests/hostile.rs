@@ -12,10 +12,11 @@ fn a_comment_is_not_the_name_of_a_zone() {
     scratch.write("timezone", "# set by the installer\n\nEurope/Berlin\n");
     scratch.write("adjtime", "0.0 0 0.0\n0\nLOCAL\n");
     let words = in_mount_namespace(&[(scratch.path(), "/etc")]);
+    // Builds it here: a build inside may lack what it needs.
+    let Some(provider) = load("getinfo-time") else { return };
     if !is_inside("a_comment_is_not_the_name_of_a_zone", &words) {
         return;
     }
-    let Some(provider) = load("getinfo-time") else { return };
     let answer = call(&provider, "").unwrap();
     assert_eq!(answer["zone"]["name"], "Europe/Berlin");
     assert_eq!(answer["zone"]["utc_offset_seconds"], 0, "there is no /etc/localtime");
