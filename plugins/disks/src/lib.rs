@@ -24,8 +24,9 @@ struct Disks;
 
 /// The most devices in one answer.
 const MAX_DEVICES: usize = 1000;
-/// The most names that are read of /sys/class/block.
-const MAX_LISTED: usize = 1000;
+/// The most names that are read of /sys/class/block: the kernel has as many unused loop devices as
+/// it is told to.
+const MAX_LISTED: usize = 65_536;
 
 /// The answer. Field names are stable: fields may be added, none is renamed or removed.
 #[derive(Serialize)]
@@ -33,6 +34,8 @@ const MAX_LISTED: usize = 1000;
 struct Answer {
     /// Block devices, sorted by name; at most 1,000.
     devices: Vec<Device>,
+    /// Whether there are more devices; `-d` shows any device.
+    truncated: bool,
 }
 
 /// A call's arguments.
@@ -57,7 +60,8 @@ impl Provider for Disks {
 
     fn call(args: &Args, _ctx: &Context) -> Result<Reply, ProviderError> {
         let selection = OPTIONS.parse(args)?;
-        let devices = read(Path::new("/"), selection.with_empty, selection.name.as_deref());
+        let (devices, truncated) =
+            read(Path::new("/"), selection.with_empty, selection.name.as_deref());
         match (&selection.name, devices.is_empty()) {
             (Some(name), true) => {
                 let message = format!(
@@ -65,7 +69,7 @@ impl Provider for Disks {
                 );
                 Err(ProviderError::new("no_such_device", message))
             }
-            _ => Reply::json(&Answer { devices }),
+            _ => Reply::json(&Answer { devices, truncated }),
         }
     }
 }
@@ -90,8 +94,8 @@ const OPTIONS: Options<Selection> = Options::new(&[
     ),
 ]);
 
-/// Reads the devices of the system whose root folder is `root`.
-fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
+/// Reads the devices of the system whose root folder is `root`. Returns also whether there are more.
+fn read(root: &Path, with_empty: bool, only: Option<&str>) -> (Vec<Device>, bool) {
     let mounted = Mounted::read(root);
     let mut names = folder::names(&root.join("sys/class/block"), MAX_LISTED);
     match only {
@@ -111,7 +115,9 @@ fn read(root: &Path, with_empty: bool, only: Option<&str>) -> Vec<Device> {
         None if with_empty => {}
         None => names.retain(|name| !Device::is_unused(root, name)),
     }
-    names.iter().take(MAX_DEVICES).map(|name| Device::read(root, name, &mounted)).collect()
+    let is_cut = names.len() > MAX_DEVICES;
+    names.truncate(MAX_DEVICES);
+    (names.iter().map(|name| Device::read(root, name, &mounted)).collect(), is_cut)
 }
 
 export_provider!(Disks);
@@ -124,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_system_without_sysfs_has_no_devices() {
-        assert!(read(Path::new("/nonexistent"), true, None).is_empty());
+        assert!(read(Path::new("/nonexistent"), true, None).0.is_empty());
     }
 
     #[test]

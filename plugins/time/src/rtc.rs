@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use readers::{file, utc};
+use readers::{file, regular, utc};
 use serde::Serialize;
 
 /// The `rtc` object of the answer.
@@ -27,7 +27,7 @@ pub(crate) fn read(root: &Path) -> Option<Rtc> {
         return None;
     }
     let epoch = file::line(&folder.join("since_epoch")).and_then(|text| text.parse().ok());
-    let adjtime = file::beginning(&root.join("etc/adjtime"), 4096).unwrap_or_default();
+    let adjtime = regular::text(&root.join("etc/adjtime"), 4096).unwrap_or_default();
     Some(Rtc {
         name: file::line(&folder.join("name"))
             .and_then(|text| Some(text.split(' ').next()?.to_owned())),

@@ -128,13 +128,13 @@ fn a_device_of_no_size_is_unknown_and_unused_ones_are_left_out() {
         ("sys/class/block/sr0/size", "0\n"),
     ]);
     let names = |with_empty: bool| -> Vec<String> {
-        crate::read(root.path(), with_empty, None).into_iter().map(|device| device.name).collect()
+        crate::read(root.path(), with_empty, None).0.into_iter().map(|device| device.name).collect()
     };
     assert_eq!(names(false), ["nbd1", "sr0"]);
     assert_eq!(names(true), ["loop0", "nbd0", "nbd1", "sr0"]);
-    let sizes = crate::read(root.path(), true, None).into_iter().map(|device| device.size_bytes);
+    let sizes = crate::read(root.path(), true, None).0.into_iter().map(|device| device.size_bytes);
     assert_eq!(sizes.collect::<Vec<_>>(), [None, None, Some(4096), None]);
-    assert_eq!(crate::read(root.path(), false, Some("nbd0")).len(), 1);
+    assert_eq!(crate::read(root.path(), false, Some("nbd0")).0.len(), 1);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn names_with_slashes_are_those_of_dev_everywhere() {
     let files: Vec<(&str, &str)> =
         files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
     let root = tree(&files);
-    let devices = crate::read(root.path(), false, None);
+    let (devices, _) = crate::read(root.path(), false, None);
     let names: Vec<(&str, Option<&str>, &str)> = devices
         .iter()
         .map(|device| (device.name.as_str(), device.parent.as_deref(), device.path.as_str()))
