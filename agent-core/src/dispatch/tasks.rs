@@ -1,6 +1,6 @@
 //! `async.*`: requests about tasks (§6).
 
-use super::encode::encode;
+use super::encode::{encode, first_part};
 use super::events::{encoding, outcome};
 use super::failure::Routed;
 use super::order::Named;
@@ -8,7 +8,6 @@ use super::route::Call;
 use super::ticket::IdKind;
 use super::{Services, reply};
 use crate::clock::{Millis, Seconds};
-use crate::exec::unfinished;
 use crate::task::{OutputChunk, Phase, Status, Submission, Submitted};
 use agent_wire::InvalidParams;
 use agent_wire::message::{Ack, Bash, MAX_TASK_TIMEOUT, OutputFrom, Response, TaskId, TaskList};
@@ -81,14 +80,10 @@ pub(super) fn output(call: &mut Call<'_>) -> Routed {
     call.later(IdKind::Request, about, move |id, services, _| async move {
         let asked = services.tasks.output(&from.task.0, from.offset, from.stderr);
         let OutputChunk { offset, mut bytes, ended, base64 } = asked?;
-        if !ended && !base64 {
-            // The rest of a character that is cut comes with the next part.
-            let cut = unfinished(&bytes);
-            if cut < bytes.len() {
-                bytes.truncate(bytes.len() - cut);
-            }
-        }
-        let next = offset + bytes.len() as u64;
+        let length = if base64 { bytes.len() } else { first_part(&bytes, ended) };
+        let ended = ended && length == bytes.len();
+        bytes.truncate(length);
+        let next = offset + length as u64;
         let (text, base64) = match encode(bytes, encoding(base64)) {
             (text, None) => (Some(text), None),
             (encoded, Some(_)) => (None, Some(encoded)),

@@ -25,7 +25,7 @@ pub use agent_sys::end::{CommandEnd, Usage};
 pub use cgroups::limits::Limits;
 pub(crate) use command::account::AccountName;
 pub use command::capture::Captured;
-pub(crate) use command::capture::unfinished;
+pub(crate) use command::capture::{continuation, unfinished};
 pub use command::outcome::Outcome;
 pub use command::sink::{MAX_PIECE, OutputPiece};
 pub use command::spec::{MAX_CMD, MAX_ENV, MAX_STDIN, Spec};

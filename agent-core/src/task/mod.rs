@@ -9,6 +9,7 @@
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod in_place;
 mod jobs;
 mod journal;
 mod record;

@@ -80,6 +80,8 @@ impl Tasks {
     }
 
     fn check_disk(&self) -> Result<(), Error> {
+        self.spool.check_name()?;
+        self.runner.check_slots()?;
         let free = self.spool.free_space()?;
         if free.bytes < MIN_FREE_BYTES || free.files < MIN_FREE_FILES {
             let path = self.spool.path().display();

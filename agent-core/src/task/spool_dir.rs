@@ -3,9 +3,9 @@
 //!
 //! Supervisors write the files, see [`agent_sys::spool`]; this is the agent's side.
 
-use super::Error;
 use super::record::{Ended, Shape};
-use crate::exec::Captured;
+use super::{Error, in_place};
+use crate::exec::{Captured, continuation, unfinished};
 use agent_sys::spool::{Extent, Source, Stream};
 use nix::sys::statvfs;
 use parking_lot::Mutex;
@@ -88,6 +88,15 @@ impl SpoolDir {
         Ok(found)
     }
 
+    /// Checks that the directory still has its name.
+    ///
+    /// # Errors
+    /// [`Error::File`]: it was removed, moved or replaced.
+    pub(crate) fn check_name(&self) -> Result<(), Error> {
+        let opened = self.dir.metadata().map_err(|source| Error::file(&self.path, source))?;
+        in_place::check(&self.path, &opened).map_err(|source| Error::file(&self.path, source))
+    }
+
     /// Removes a task's files; missing files are ignored.
     pub(crate) fn remove(&self, n: u64) {
         for stream in [Stream::Stdout, Stream::Stderr] {
@@ -130,9 +139,35 @@ impl SpoolDir {
     ) -> Result<(u64, Vec<u8>), Error> {
         let stream = if stderr { Stream::Stderr } else { Stream::Stdout };
         let source = Source { dir: self.fd(), n, stream, max: shape.max_output };
-        match source.read(|| Ok(extent().unwrap_or_default()), offset, most) {
-            Ok(part) => Ok((part.offset, part.bytes)),
-            Err(source) => Err(Error::file(&self.path.join(stream.file_name(n)), source)),
+        let read = |offset, most| {
+            let part = source.read(|| Ok(extent().unwrap_or_default()), offset, most);
+            part.map_err(|source| Error::file(&self.path.join(stream.file_name(n)), source))
+        };
+        let mut part = read(offset, most)?;
+        let mut skipped = part.offset > offset;
+        loop {
+            let mut next = read(part.next, most.saturating_sub(part.bytes.len()))?;
+            let follows = next.offset == part.next;
+            // Where bytes were dropped, no part of a character is left on either side.
+            if skipped && !shape.base64 {
+                let cut = continuation(&part.bytes);
+                part.bytes.drain(..cut);
+                part.offset += cut as u64;
+                skipped = false;
+            }
+            if !follows && !shape.base64 {
+                let cut = unfinished(&part.bytes);
+                part.bytes.truncate(part.bytes.len() - cut);
+            }
+            if part.bytes.is_empty() && !next.bytes.is_empty() {
+                (part, skipped) = (next, !follows);
+            } else if follows && !next.bytes.is_empty() {
+                part.bytes.append(&mut next.bytes);
+                part.next = next.next;
+            } else {
+                let offset = if part.bytes.is_empty() { next.offset } else { part.offset };
+                return Ok((offset, part.bytes));
+            }
         }
     }
 

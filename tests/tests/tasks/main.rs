@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 mod bounds;
+mod lost_state;
+mod output;
 mod results;
 mod survival;
 mod unstarted;

@@ -71,11 +71,15 @@ impl Capture {
 /// UTF-8. Returns how many bytes it dropped.
 pub(crate) fn trim_seam(bytes: &mut Vec<u8>, seam: usize) -> u64 {
     let (before, after) = bytes.split_at(seam);
-    let tail_cut =
-        after.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count();
+    let tail_cut = continuation(after);
     let head_cut = unfinished(before);
     bytes.drain(seam - head_cut..seam + tail_cut);
     (head_cut + tail_cut) as u64
+}
+
+/// Returns how many of the first bytes end a character whose beginning is missing.
+pub(crate) fn continuation(bytes: &[u8]) -> usize {
+    bytes.iter().take(MAX_CHAR - 1).take_while(|byte| is_continuation(**byte)).count()
 }
 
 /// Returns how many of the last bytes begin a character that is incomplete.

@@ -1,5 +1,6 @@
 //! The file operations of a journal, as a trait so that tests can make each of them fail.
 
+use crate::task::in_place;
 use nix::errno::Errno;
 use nix::fcntl::{self, FallocateFlags};
 use std::fs::{File, OpenOptions};
@@ -33,6 +34,9 @@ pub(crate) trait Disk {
     /// Creates a file, or empties it, and allocates its space: it reads as zeros, and later writes
     /// over them cannot fail for lack of space.
     fn create(&self, name: &str, length: u64) -> io::Result<Self::File>;
+    /// Checks that a name still leads to this file: not where somebody removed, moved or replaced
+    /// the file or its directory, and the next start would not find what is written to it.
+    fn check_name(&self, name: &str, file: &Self::File) -> io::Result<()>;
     /// Writes bytes within the file's length.
     fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
     /// Returns when the file's bytes are on the disk.
@@ -103,6 +107,10 @@ impl Disk for Directory {
             at += rest as u64;
         }
         Ok(file)
+    }
+
+    fn check_name(&self, name: &str, file: &File) -> io::Result<()> {
+        in_place::check(&self.path.join(name), &file.metadata()?)
     }
 
     fn write(&self, file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {

@@ -107,6 +107,14 @@ impl<D: Disk> Log<D> {
         self.disk.sync_names()
     }
 
+    /// Checks that the next start would find this file.
+    ///
+    /// # Errors
+    /// It was removed, moved or replaced.
+    pub(crate) fn check_name(&self) -> io::Result<()> {
+        self.disk.check_name(NAME, &self.file)
+    }
+
     /// Returns the bytes that can still be appended, frames included; 0 while the file cannot be
     /// trusted.
     pub(crate) fn room(&self) -> u64 {

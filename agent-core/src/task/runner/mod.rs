@@ -13,19 +13,20 @@ mod start;
 
 pub(crate) use start::{JobStart, wait_until};
 
-use super::Error;
 use super::record::{Begun, Shape};
 use super::retention;
 use super::spool_dir::SpoolDir;
 use super::store::Store;
 use super::supervisors::Supervisors;
 use super::table::Table;
+use super::{Error, in_place};
 use crate::config::TaskSettings;
 use crate::exec::Executor;
 use crate::shutdown::{Work, boxed};
 use agent_sys::slot::Slots;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -41,6 +42,8 @@ pub(crate) struct Runner {
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
     slots: Slots,
+    /// The file of slots as it was when it was opened.
+    slots_file: Metadata,
     boot: String,
     settings: Mutex<TaskSettings>,
     /// The tasks between their turn and their recorded end, by number.
@@ -76,11 +79,13 @@ impl Runner {
         let path = directory.join("slots");
         let slots = Slots::open(&path, settings.max_running.min(MAX_RUNNING))
             .map_err(|source| Error::file(&path, source))?;
+        let slots_file = std::fs::metadata(&path).map_err(|source| Error::file(&path, source))?;
         let runner = Arc::new(Self {
             store,
             executor,
             spool,
             slots,
+            slots_file,
             boot: boot_id()?,
             settings: Mutex::new(settings),
             active: Mutex::default(),
@@ -110,6 +115,15 @@ impl Runner {
     pub(crate) fn reconfigure(&self, settings: TaskSettings) {
         *self.settings.lock() = settings;
         self.wake();
+    }
+
+    /// Checks that the file of slots still has its name.
+    ///
+    /// # Errors
+    /// [`Error::File`]: it was removed, moved or replaced.
+    pub(crate) fn check_slots(&self) -> Result<(), Error> {
+        let path = self.spool.path().join("slots");
+        in_place::check(&path, &self.slots_file).map_err(|source| Error::file(&path, source))
     }
 
     /// Makes the runner check whether there is something to start or to forget.

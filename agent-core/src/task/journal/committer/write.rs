@@ -13,6 +13,9 @@ pub(super) fn write_all<D: Disk, R: Replica>(
     replica: &R,
     requests: Vec<Request<R::Record>>,
 ) {
+    if let Err(error) = log.check_name() {
+        return report(replica, requests, &Err(commit_error(error)));
+    }
     let follow_up =
         requests.iter().map(Request::follow_up).fold(replica.reserve(), u64::saturating_add);
     let Err(error) = write(log, replica, &requests, follow_up) else {

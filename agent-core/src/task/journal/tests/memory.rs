@@ -159,6 +159,10 @@ impl Disk for Memory {
         Ok(number)
     }
 
+    fn check_name(&self, _name: &str, _file: &usize) -> io::Result<()> {
+        Ok(())
+    }
+
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         let failed = state.operate();
