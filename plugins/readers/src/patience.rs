@@ -107,7 +107,11 @@ pub fn run<T: Send + 'static>(
         let mut wait = patience;
         loop {
             match answer.recv_timeout(wait) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    // It ends now, and gives its part of the heap to the thread of the next call.
+                    let _ = thread.join();
+                    return Ok(answer);
+                }
                 Err(RecvTimeoutError::Disconnected) => match thread.join() {
                     Err(panic) => resume_unwind(panic),
                     Ok(()) => return Err(io::Error::other("the reading thread has no answer")),
