@@ -1,7 +1,5 @@
 //! The end of the controller, and its signals.
 
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
 mod support;
 
 use std::fs;
