@@ -1,0 +1,48 @@
+//! Clients of the API that never read. This file has one test: it needs the memory and the processor
+//! that others would share.
+
+mod support;
+
+use std::io::Write as _;
+use support::Controller;
+use test_support::wait_until;
+
+#[test]
+fn clients_that_never_read_do_not_hold_memory_for_ever() {
+    const CLIENTS: usize = 60;
+    let controller = Controller::start(&[]);
+    let mut agent = controller.agent("host-1");
+    let data = "x".repeat(20 << 20);
+    agent.send(&format!(
+        "{{\"method\":\"async.result\",\"id\":\"big\",\"resp\":\"success\",\"retcode\":0,\"data\":\"{data}\"}}"
+    ));
+    assert_eq!(agent.receive().unwrap()["method"], "async.ack");
+    let before = controller.resident();
+    let connections = || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", controller.child.id())).unwrap();
+        fds.count()
+    };
+    let none = connections();
+    let silent: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = controller.connect_http();
+            let request = format!(
+                "GET /api/v1/hosts/host-1/results/big HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+                controller.bearer()
+            );
+            client.write_all(request.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    wait_until("all connections", || connections() >= none + CLIENTS);
+    let mut most = 0;
+    // A few are served at a time, and each of those is disconnected.
+    wait_until("their end", || {
+        most = most.max(controller.resident());
+        connections() <= none + CLIENTS - 10
+    });
+    let held = most.saturating_sub(before) >> 10;
+    assert!(held < 500, "{held} MiB were held for {CLIENTS} clients of 20 MiB");
+    assert_eq!(controller.get("/hosts").0, 200);
+    drop(silent);
+}
