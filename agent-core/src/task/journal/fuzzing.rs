@@ -1,5 +1,6 @@
 //! A damaged journal file: untouched records are kept in order, and no record is invented.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use super::segment::{HEADER, frame_length, header, put_frame, read};
@@ -9,11 +10,14 @@ use super::segment::{HEADER, frame_length, header, put_frame, read};
 pub fn journal(bytes: &[u8]) {
     let Some((damage, rest)) = bytes.split_first_chunk::<8>() else { return };
     let records = records(rest);
-    let mut file = header(9).to_vec();
+    // A file's salt is random, so the author of a record cannot know it. Here it changes with every
+    // byte: with a constant salt, the fuzzer learns to write records that contain a valid frame.
+    let salt = salt(bytes);
+    let mut file = header(salt).to_vec();
     let mut frames = Vec::new();
     for (sequence, record) in (1..).zip(&records) {
         frames.push(file.len()..file.len() + frame_length(record.len()));
-        put_frame(9, sequence, record, &mut file);
+        put_frame(salt, sequence, record, &mut file);
     }
     let [padding, a, b, c, d, xor, e, f] = *damage;
     file.resize(file.len() + usize::from(padding), 0);
@@ -39,6 +43,12 @@ pub fn journal(bytes: &[u8]) {
     for (record, _) in records.iter().zip(&frames).filter(|(_, frame)| is_whole(frame)) {
         assert!(left.any(|known| *known == *record), "an untouched record is lost");
     }
+}
+
+fn salt(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn records(mut rest: &[u8]) -> Vec<&[u8]> {
