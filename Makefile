@@ -7,9 +7,9 @@ DESTDIR ?=
 
 BIN     = $(DESTDIR)$(PREFIX)/bin
 PLUGINS = $(DESTDIR)$(PREFIX)/lib/basicagent/plugins
-UNITS   = $(DESTDIR)/lib/systemd/system
+UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
-RELEASE = target/release
+RELEASE ?= target/release
 
 .PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos cron-soak fuzz install clean
 
@@ -22,9 +22,10 @@ help:
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
 	@echo 'make fuzz       fuzz each decoder, FUZZ_SECONDS each (600)'
-	@echo 'make install    binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
+	@echo 'make install    what is built: binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
+	@echo "building the release; the first time takes some minutes"
 	$(CARGO) build --release --locked --workspace
 
 demo: build
@@ -114,14 +115,22 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	tests/fuzz/run $(FUZZ_SECONDS)
 
-install: build
+# Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
+# nothing is. The unit goes below PREFIX and never to /lib, which is a link where /usr is merged.
+install: $(RELEASE)/BasicAgent
 	install -d -m 755 $(BIN) $(PLUGINS) $(UNITS)
-	install -d -m 755 $(ETC)
+	install -d -m 755 $(ETC) $(ETC)/cron.d
 	install -m 755 $(RELEASE)/BasicAgent $(RELEASE)/boot $(RELEASE)/BasicAgentCtl $(RELEASE)/BasicAgentController $(BIN)
 	install -m 644 $(RELEASE)/libgetinfo_*.so $(PLUGINS)
-	install -m 644 examples/systemd/basicagent.service $(UNITS)
-	install -m 644 examples/config/agent.toml $(ETC)/agent.toml.example
+	sed 's|/usr/bin/BasicAgent|$(PREFIX)/bin/BasicAgent|' examples/systemd/basicagent.service >$(UNITS)/basicagent.service
+	sed '/^plugin_dirs/s|\["/usr/local/lib/|["$(if $(filter /usr,$(PREFIX)),/usr/local,$(PREFIX))/lib/|' examples/config/agent.toml >$(ETC)/agent.toml.example
+	chmod 644 $(UNITS)/basicagent.service $(ETC)/agent.toml.example
 	install -m 644 examples/config/policy.toml $(ETC)/policy.toml.example
+
+$(RELEASE)/BasicAgent:
+	@command -v $(CARGO) >/dev/null || { \
+	    echo 'nothing is built, and there is no $(CARGO): run "make build" as yourself, then "sudo make install"' >&2; exit 1; }
+	$(MAKE) build
 
 clean:
 	$(CARGO) clean

@@ -48,7 +48,7 @@ ask() {
     printf '\n%s$ %s%s\n' "$dim" "$(shown "$@")" "$plain"
     output=$("$@" 2>&1)
     status=$?
-    legible "$output" | cut -c1-"${COLUMNS:-140}" | head -n 14
+    legible "$output"
     if [ "$status" -eq "$wanted_status" ] && [[ $output == *"$wanted_text"* ]]; then
         if [ "$status" -eq 0 ]; then
             echo "${green}ok${plain}"
@@ -61,22 +61,36 @@ ask() {
     fi
 }
 
-# Formats JSON if python3 is installed; prints everything else unchanged.
+# Prints the first lines of an output, JSON formatted if python3 is installed. Says what it leaves out.
 legible() {
-    printf '%s\n' "$1" | python3 -m json.tool 2>/dev/null || printf '%s\n' "$1" | fold -s -w "${COLUMNS:-140}"
+    [ -n "$1" ] || return 0
+    { printf '%s\n' "$1" | python3 -m json.tool 2>/dev/null || printf '%s\n' "$1"; } | awk -v wide="${COLUMNS:-140}" '
+        NR > 14 { next }
+        length($0) > wide {
+            line = substr($0, 1, wide - 2)
+            sub(/ [^ ]*$/, "", line)
+            $0 = line " …"
+        }
+        { print }
+        END { if (NR > 14) print "… (" NR - 14 " more lines)" }'
 }
 
-# Prints the command as a person would type it.
+# Prints the command so that it can be pasted into a shell that has $ctl, $remote and $plugins.
 shown() {
-    local word
+    local word quoted=()
+    if [ "${remote[*]:-}" = "${*:1:${#remote[@]}}" ]; then
+        quoted=('$remote')
+        shift "${#remote[@]}"
+    fi
     for word in "$@"; do
         case $word in
-            "$bin"/*) printf '%s ' "${word##*/}" ;;
-            "${remote[1]:-}" | "${remote[2]:-}" | "${remote[3]:-}" | "${remote[4]:-}") ;;
-            *' '* | *'"'* | *';'*) printf "'%s' " "$word" ;;
-            *) printf '%s ' "$word" ;;
+            "$ctl") quoted+=('$ctl') ;;
+            "$here/plugins"*) quoted+=("\$plugins${word#"$here/plugins"}") ;;
+            '' | *[!A-Za-z0-9_./:=@%+,-]*) quoted+=("'${word//\'/\'\\\'\'}'") ;;
+            *) quoted+=("$word") ;;
         esac
     done
+    printf '%s' "${quoted[*]}"
 }
 
 # port FILE LIST: prints the first port of a list in a ready file.
@@ -120,10 +134,14 @@ remote=("$ctl" --controller "$api" --token-file "$here/second/token" --host "$ho
 connected() { "$ctl" --controller "$api" --token-file "$here/second/token" hosts | grep -q "$host"; }
 await "the agent is connected" connected
 sed -n 's/^[^ ]* *//p' "$here/agent.log"
+printf '\nThe commands below can be pasted into another shell while this runs, after:\n'
+printf '%s' "$dim"
+printf '$ %s\n' "ctl=$ctl" "plugins=$here/plugins" "remote=\"${remote[*]}\""
+printf '%s' "$plain"
 ask 0 "$host" "$ctl" --controller "$api" --token-file "$here/second/token" hosts
 
 say "4. Commands (sync.bash): a success, a failure, and a command that never ends"
-ask 0 "etc" "${remote[@]}" exec -- "ls /"
+ask 0 "agent.toml" "${remote[@]}" exec -- "ls $here/second"
 ask 3 "no such thing" "${remote[@]}" exec -- "echo no such thing; exit 3"
 ask 255 "3031" "${remote[@]}" exec --timeout 1 -- "setsid sleep 100 & exec >&- 2>&-; sleep 100"
 
@@ -142,7 +160,7 @@ ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_processes.so"
 
 say "6. Tasks (async.bash): a task survives kill -9 of the agent"
 task=("${remote[@]}" task)
-ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
+ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
 await "the task runs" test -s "$here/starts"
 agent=$(agent_pid)
 printf '\n%s$ kill -9 %s   # the agent; its launcher restarts it%s\n' "$dim" "$agent" "$plain"
@@ -153,7 +171,7 @@ await "the agent is connected again" "${remote[@]}" -c getinfo.kernel
 ask 0 "running" "${task[@]}" status backup-1
 ask 0 "finished" "${task[@]}" result backup-1 --wait 20
 ask 0 "1" grep -c begun "$here/starts"
-ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 3; echo finished under process \$PPID"
+ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
 
 say "7. Schedules (cron.*): expressions in words, and a job that runs every second"
 for schedule in "0 0 * * * *" "*/10 * * * * *" "0 0 8-10 * * *" "0 0/30 8-10 * * *" "0 0 9-17 * * MON-FRI" "0 0 0 25 12 ?" \

@@ -29,6 +29,38 @@ fn as_it_should_be(output: &Output) {
     assert!(shown.contains("Everything works as expected."), "{shown}");
 }
 
+/// Files below /lib would replace the link that it is where /usr is merged.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test runs make")]
+fn make_install_stages_below_its_prefix_and_the_unit_starts_what_is_there() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let built = binary("BasicAgent").parent().unwrap().display().to_string();
+    for prefix in ["/usr", "/usr/local", "/opt/basicagent"] {
+        let scratch = Scratch::new("install");
+        let stage = scratch.file("stage");
+        let output = Command::new("make")
+            .arg("-C")
+            .arg(&repository)
+            // As in a shell of a root who has no cargo.
+            .args(["install", "CARGO=no-such-cargo"])
+            .args([format!("RELEASE={built}"), format!("PREFIX={prefix}")])
+            .arg(format!("DESTDIR={}", stage.display()))
+            .output()
+            .expect("make is installed");
+        assert!(output.status.success(), "{output:?}");
+        let staged = |path: &str| stage.join(path.trim_start_matches('/'));
+        assert!(!staged("/lib").exists() && staged("/etc/basicagent/cron.d").is_dir());
+        let unit = staged(&format!("{prefix}/lib/systemd/system/basicagent.service"));
+        let unit = std::fs::read_to_string(unit).unwrap();
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let program = start.split_whitespace().next().unwrap();
+        assert!(program.starts_with(prefix) && staged(program).exists(), "{prefix}: {start}");
+        let config = staged("/etc/basicagent/agent.toml.example");
+        let config = std::fs::read_to_string(config).unwrap();
+        assert!(config.contains(&format!("\"{prefix}/lib/basicagent/plugins\"")), "{prefix}");
+    }
+}
+
 #[test]
 fn the_quickstart_passes() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh");
