@@ -116,7 +116,10 @@ fn keys_of_the_system_stay_where_there_are_more_than_an_answer_takes() {
     }
     let Some(provider) = load("getinfo-sysctl") else { return };
     let first = call(&provider, "").unwrap();
-    assert_eq!((&first["truncated"], &first["count"]), (&true.into(), &10_000.into()));
+    assert_eq!(first["truncated"], true);
+    // Keys that can't be read have a place, too.
+    let keys = first["count"].as_u64().unwrap() + first["unreadable"].as_u64().unwrap();
+    assert_eq!(keys, 10_000);
     let names = |answer: &Value| -> Vec<String> {
         answer["values"].as_object().unwrap().keys().cloned().collect()
     };
