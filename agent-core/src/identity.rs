@@ -10,12 +10,15 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "host_id.json";
 const MACHINE_ID: &str = "/etc/machine-id";
+
+/// Bytes that are read of either file; both are much smaller.
+const MAX_BYTES: u64 = 64 << 10;
 
 /// The host's identity, and the lock on the state directory.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ impl Identity {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(nix::libc::O_NOFOLLOW)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
             .open(&lock_path)
             .map_err(at(&lock_path))?;
         let lock =
@@ -120,19 +123,27 @@ impl Identity {
 
 /// Returns the id that a start has generated, if the state directory has one.
 pub(crate) fn stored_host_id(state_dir: &Path) -> Option<String> {
-    let bytes = std::fs::read(state_dir.join(FILE)).ok()?;
+    let bytes = content(&state_dir.join(FILE)).ok()?;
     serde_json::from_slice::<IdFile>(&bytes).ok().map(|kept| kept.host_id)
 }
 
+/// Reads a file. A FIFO in its place has no content, and does not block the agent.
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn machine_id() -> Option<String> {
-    let text = std::fs::read_to_string(MACHINE_ID).ok()?;
+    let text = String::from_utf8(content(Path::new(MACHINE_ID)).ok()?).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// Returns the stored id, or a new one if none is stored, the file is invalid, or it was written on
 /// another machine.
 fn read_or_generate(path: &Path, machine_id: Option<String>) -> io::Result<String> {
-    match std::fs::read(path) {
+    match content(path) {
         Ok(bytes) => match serde_json::from_slice::<IdFile>(&bytes) {
             Ok(kept) if !agent_wire::message::Init::is_hostname(&kept.host_id) => {
                 log::warn!("{}: contains no valid host id; generating a new one", path.display());
@@ -162,7 +173,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
         .open(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -161,3 +161,30 @@ async fn files_on_a_dead_share_stop_neither_the_agent_nor_its_end() {
     eventually("the start fails", || second.try_wait().unwrap().is_some()).await;
     assert_eq!(second.wait().unwrap().code(), Some(1));
 }
+
+#[tokio::test]
+async fn fifos_in_the_state_directory_do_not_hold_up_the_start() {
+    let mut agent = alone(String::new());
+    Local::connect(&agent).await;
+    for name in ["lock", "host_id.json", "host_id.new"] {
+        agent.kill();
+        let path = agent.scratch().file("state").join(name);
+        let _ = std::fs::remove_file(&path);
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let config = agent.scratch().file("agent.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let without = text.lines().filter(|line| !line.starts_with("host_id"));
+        std::fs::write(&config, without.collect::<Vec<_>>().join("\n")).unwrap();
+        let mut second = agent.another(&config);
+        let socket = Local::path(&agent);
+        // It either starts or says which file it cannot use.
+        eventually(name, || {
+            let listens = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+            listens || second.try_wait().unwrap().is_some()
+        })
+        .await;
+        let _ = second.kill();
+        second.wait().unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}
