@@ -89,11 +89,7 @@ impl Identity {
             move |source| Error::File { path, source }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(at(state_dir))?;
-        trust::check_with_entries(state_dir).map_err(Error::Untrusted)?;
-        let tasks = state_dir.join("tasks");
-        if tasks.exists() {
-            trust::check_with_entries(&tasks).map_err(Error::Untrusted)?;
-        }
+        check_state_dir(state_dir)?;
         let lock_path = state_dir.join("lock");
         let lock_file = OpenOptions::new()
             .write(true)
@@ -133,6 +129,19 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Checks who could have written the state directory and the tasks in it; either may be missing.
+///
+/// # Errors
+/// [`Error::Untrusted`].
+pub(crate) fn check_state_dir(state_dir: &Path) -> Result<(), Error> {
+    for folder in [state_dir, &state_dir.join("tasks")] {
+        if folder.exists() {
+            trust::check_with_entries(folder).map_err(Error::Untrusted)?;
+        }
+    }
+    Ok(())
 }
 
 fn machine_id() -> Option<String> {

@@ -19,6 +19,9 @@ use std::path::{Component, Path, PathBuf};
 const MAX_LINKS: usize = 40;
 
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+const OPEN_TO_OTHERS: u32 = 0o077;
+/// For a key of root that an agent of another user reads through its group, as PostgreSQL allows.
+const OPEN_BEYOND_THE_GROUP: u32 = 0o037;
 const STICKY: u32 = 0o1000;
 
 /// Why a path is not trusted. The message names the path, the fault and the cure.
@@ -30,6 +33,8 @@ pub(crate) enum Error {
     Owner { path: PathBuf, uid: u32 },
     /// Others can write it.
     Writable { path: PathBuf, mode: u32 },
+    /// It is secret, and others can read it.
+    Readable { path: PathBuf, mode: u32 },
 }
 
 impl fmt::Display for Error {
@@ -50,6 +55,13 @@ impl fmt::Display for Error {
                     "{path} can be written by others than its owner (mode {mode:04o}); run: chmod go-w {path}"
                 )
             }
+            Self::Readable { path, mode } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is secret, but others than its owner can use it (mode {mode:04o}); run: chmod 600 {path}"
+                )
+            }
         }
     }
 }
@@ -58,7 +70,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::System { source, .. } => Some(source),
-            Self::Owner { .. } | Self::Writable { .. } => None,
+            Self::Owner { .. } | Self::Writable { .. } | Self::Readable { .. } => None,
         }
     }
 }
@@ -69,6 +81,22 @@ impl std::error::Error for Error {
 /// The first component that is not trusted.
 pub(crate) fn check(path: &Path) -> Result<(), Error> {
     walk(path).map(drop)
+}
+
+/// Checks a file that nobody but its owner may read, such as a key.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_secret(path: &Path) -> Result<(), Error> {
+    let (path, data) = walk(path)?;
+    let open = match data.uid() == 0 && !Uid::effective().is_root() {
+        true => OPEN_BEYOND_THE_GROUP,
+        false => OPEN_TO_OTHERS,
+    };
+    match data.mode() & open {
+        0 => Ok(()),
+        _ => Err(Error::Readable { path, mode: data.mode() & 0o7777 }),
+    }
 }
 
 /// Checks a folder, everything that leads to it, and its entries.
@@ -188,6 +216,21 @@ mod tests {
             }
             mode(&path, good);
             check(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_secret_file_is_its_owners_alone() {
+        let scratch = Scratch::new("trust");
+        let key = scratch.write("key", "x");
+        for open in [0o644, 0o640, 0o604, 0o610] {
+            mode(&key, open);
+            let error = check_secret(&key).unwrap_err().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", key.display())), "{error}");
+        }
+        for closed in [0o600, 0o400] {
+            mode(&key, closed);
+            check_secret(&key).unwrap();
         }
     }
 

@@ -1,7 +1,10 @@
 //! Files and folders that others could have written: a root agent does not act on them.
 
-use e2e::{Agent, AgentConfig, Local, Pki, needs_root, run};
+#![expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+
+use e2e::{Agent, AgentConfig, Local, Pki, Scratch, binary, needs_root, run};
 use serde_json::json;
+use std::process::Command;
 
 /// Starts an agent whose server is unreachable.
 async fn alone() -> Agent {
@@ -80,6 +83,61 @@ async fn a_state_directory_that_others_can_write_is_refused_with_the_cure() {
         ],
     )
     .await;
+}
+
+#[test]
+fn a_configuration_or_tls_file_of_others_and_a_key_that_others_read_are_refused_with_the_cure() {
+    if !needs_root("a_configuration_or_tls_file_of_others_is_refused") {
+        return;
+    }
+    let (scratch, pki) = (Scratch::new("files"), Pki::new());
+    scratch.write("ca.pem", pki.ca());
+    pki.sign(&["host-1"]).write(&scratch, "agent");
+    let at = |name: &str| scratch.file(name).display().to_string();
+    let text = format!(
+        "host_id = \"host-1\"\nstate_dir = \"{}\"\n[tls]\nca = \"{}\"\ncert = \"{}\"\nkey = \"{}\"\n",
+        at("state"),
+        at("ca.pem"),
+        at("agent.pem"),
+        at("agent.key")
+    );
+    let config = scratch.write("agent.toml", text);
+    let check = || {
+        let mut agent = Command::new(binary("BasicAgent"));
+        let output = agent.arg("--check-config").arg("--config").arg(&config).output();
+        let output = output.expect("the agent starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(check(), (Some(0), String::new()));
+    let (config, ca, cert, key) =
+        (at("agent.toml"), at("ca.pem"), at("agent.pem"), at("agent.key"));
+    for file in [&config, &ca, &cert, &key] {
+        for (change, cure) in [
+            (&["chown", "nobody", file], format!("run: chown 0 {file}")),
+            (&["chmod", "0666", file], format!("(mode 0666); run: chmod go-w {file}")),
+        ] {
+            run(change);
+            let (status, errors) = check();
+            assert!(status == Some(2) && errors.contains(&cure), "{change:?}: {errors}");
+            run(&["chown", "root", file]);
+            run(&["chmod", "0600", file]);
+        }
+    }
+    for mode in ["0644", "0640", "0604"] {
+        run(&["chmod", mode, &key]);
+        let (status, errors) = check();
+        let cure = format!("(mode {mode}); run: chmod 600 {key}");
+        assert!(status == Some(2) && errors.contains(&cure), "{mode}: {errors}");
+        run(&["chmod", "0600", &key]);
+    }
+    // Files behind links are used.
+    run(&["mv", &key, &at("real.key")]);
+    run(&["ln", "-s", "real.key", &key]);
+    assert_eq!(check(), (Some(0), String::new()));
+    run(&["chmod", "0644", &at("real.key")]);
+    let (status, errors) = check();
+    let cure = format!("run: chmod 600 {}", at("real.key"));
+    assert!(status == Some(2) && errors.contains(&cure), "{errors}");
 }
 
 #[tokio::test]

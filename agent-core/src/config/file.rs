@@ -97,7 +97,7 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = named_file::read(path, MAX_BYTES, Writers::Any)
+        let bytes = named_file::read(path, MAX_BYTES, Writers::TrustedLinks)
             .map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let text = str::from_utf8(&bytes)
             .map_err(|source| Error::Encoding { path: path.to_owned(), source })?;

@@ -3,7 +3,7 @@
 
 use super::MISCONFIGURED;
 use crate::config::Config;
-use crate::identity::stored_host_id;
+use crate::identity::{check_state_dir, stored_host_id};
 use crate::logging::{AGENT, complain};
 use crate::policy::Policy;
 use crate::{link, policy, schedule};
@@ -35,6 +35,7 @@ fn problems(config: &Config) -> Vec<String> {
     let cron = schedule::check(&config.cron.timezone, &config.cron.calendar);
     problems.extend(cron.err().map(|error| error.to_string()));
     problems.extend(shell(config));
+    problems.extend(check_state_dir(&config.state_dir).err().map(|error| error.to_string()));
     let host_id = config.host_id.clone().or_else(|| stored_host_id(&config.state_dir));
     problems.extend(host_id.as_deref().and_then(uncertifiable));
     match link::load_tls(&config.tls) {

@@ -54,8 +54,11 @@ impl Identity {
 /// # Errors
 /// Every file that cannot be used, and why.
 pub(crate) fn load(tls: &TlsSettings) -> Result<Identity, Error> {
-    let start = |path: &Path| Reading::start(path, MAX_BYTES, Writers::Any);
-    let (ca, cert, key) = (start(&tls.ca), start(&tls.cert), start(&tls.key));
+    let start = |path: &Path, writers| Reading::start(path, MAX_BYTES, writers);
+    // Whoever writes the CAs is a controller to this host.
+    let (ca, cert) =
+        (start(&tls.ca, Writers::TrustedLinks), start(&tls.cert, Writers::TrustedLinks));
+    let key = start(&tls.key, Writers::Secret);
     let (ca, cert, key) = (ca.finish(), cert.finish(), key.finish());
     let mut problems = Vec::new();
     let mut skipped = Vec::new();

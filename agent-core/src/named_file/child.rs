@@ -9,11 +9,9 @@ use std::io::{self, PipeReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-/// The agent's hidden first argument; then come the path, the largest size, and [`TRUSTED`] or
-/// nothing.
+/// The agent's hidden first argument; then come the path, the largest size, and the name
+/// of the [`Writers`].
 pub(crate) const READER_FLAG: &str = "--read-file";
-
-const TRUSTED: &str = "trusted";
 
 const CONTENT: u8 = b'C';
 const SYSTEM: u8 = b'S';
@@ -24,10 +22,7 @@ pub(super) fn spawn(path: &Path, max: u64, writers: Writers) -> io::Result<(Chil
     let (reader, writer) = io::pipe()?;
     #[expect(clippy::disallowed_methods, reason = "the agent itself, not a command it was sent")]
     let mut command = Command::new("/proc/self/exe");
-    command.arg(READER_FLAG).arg(path).arg(max.to_string());
-    if writers == Writers::Trusted {
-        command.arg(TRUSTED);
-    }
+    command.arg(READER_FLAG).arg(path).arg(max.to_string()).arg(writers.name());
     // Dropping the command closes this process's copy of the writing end.
     let child = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).spawn()?;
     Ok((child, reader))
@@ -39,10 +34,8 @@ pub(crate) fn reader_main() -> ExitCode {
     let (path, max) = (words.next(), words.next());
     let max = max.and_then(|max| max.to_str()?.parse().ok());
     let (Some(path), Some(max)) = (path, max) else { return ExitCode::from(2) };
-    let writers = match words.next() {
-        Some(word) if word == TRUSTED => Writers::Trusted,
-        _ => Writers::Any,
-    };
+    let writers = words.next().and_then(|word| Writers::of_name(word.to_str()?));
+    let Some(writers) = writers else { return ExitCode::from(2) };
     let mut answer = Vec::new();
     match content::read(Path::new(&path), max, writers) {
         Ok(bytes) => {
