@@ -137,7 +137,7 @@ fn a_broken_line_is_reported_with_its_position_and_the_others_run() {
         (b"@daily root", "no command"),
         (b"@every 5m root x", "@every"),
         (b"@reboot /bin/x", "CRON_USER=root"),
-        (b"CRON_TZ=", "no time zone"),
+        (b"HOME=", "HOME must be an absolute path"),
         (b"CRON_USER=root", "above the first entry"),
         (b"  A=\"b", "line 2, column 5: the quoted value has no"),
         (b"A='b' c", "line 2, column 6: unexpected text"),
@@ -193,9 +193,65 @@ fn a_variable_cannot_rename_the_user_of_an_entry() {
 
 #[test]
 fn an_entry_with_an_invalid_user_name_is_rejected() {
-    let crontab = crontab::parse(b"CRON_USER=0\n0 6 * * * x\n0 7 * * * root y\n", Form::System);
+    let crontab = crontab::parse(b"CRON_USER=a:b\n0 6 * * * x\n0 7 * * * root y\n", Form::System);
     assert!(crontab.entries.is_empty());
     assert_eq!(crontab.problems.len(), 3);
+}
+
+#[test]
+fn any_word_may_be_a_user_but_for_paths_and_fields() {
+    for (line, user) in [
+        ("0 6 * * * DOM\\alice x", "DOM\\alice"),
+        ("0 0 6 * * * müller@example.com x", "müller@example.com"),
+        ("0 6 * * * 5005 x", "5005"),
+        ("0 0 6 * * 1 5005 x", "5005"),
+        ("@daily host$ x", "host$"),
+        ("@daily -x+y x", "-x+y"),
+    ] {
+        assert_eq!(crontab::line(line).unwrap().user, user, "{line}");
+        let crontab = crontab::parse(line.as_bytes(), Form::System);
+        assert_eq!((crontab.entries.len(), warnings(&crontab).len()), (1, 0), "{line}");
+    }
+    let text = "CRON_USER=\"DOM\\a b\"\n0 6 * * * x\n";
+    assert_eq!(crontab::parse(text.as_bytes(), Form::System).entries[0].user, "DOM\\a b");
+    for line in ["0 6 * * * * x", "0 6 * * * */5 x", "0 6 * * * a/b x", "0 6 * * * 1,2 x"] {
+        assert!(crontab::line(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn a_percent_sign_with_a_backslash_is_one_without_and_any_other_causes_a_warning() {
+    for (command, wanted, warned) in [
+        ("date +\\%F", "date +%F", 0),
+        ("date +%F", "date +%F", 1),
+        ("printf '\\%s\\n' 100\\%", "printf '%s\\n' 100%", 0),
+        ("echo \\\\% \\\\", "echo \\\\% \\\\", 1),
+        ("echo \\", "echo \\", 0),
+    ] {
+        let line = format!("0 6 * * * root {command}");
+        let crontab = crontab::parse(line.as_bytes(), Form::System);
+        assert_eq!(crontab.entries[0].command, wanted);
+        assert_eq!(crontab.warnings.len(), warned, "{command}: {:?}", warnings(&crontab));
+        assert_eq!(crontab::line(&line).unwrap().command, wanted);
+    }
+}
+
+#[test]
+fn an_empty_zone_stops_the_entries_below_it_and_a_relative_home_is_ignored() {
+    let text = "CRON_TZ=Asia/Tokyo\n0 1 * * * root a\nCRON_TZ=\n0 2 * * * root b\n\
+        CRON_TZ=UTC 0 3 * * * root c\n@reboot root d\nCRON_TZ=Europe/Berlin\n0 4 * * * root e\n\
+        HOME=srv\nHOME=\n0 5 * * * root f\n";
+    let crontab = crontab::parse(text.as_bytes(), Form::System);
+    let found: Vec<_> =
+        crontab.entries.iter().map(|entry| (&*entry.command, entry.zone_name())).collect();
+    let berlin = Some("Europe/Berlin");
+    assert_eq!(
+        found,
+        [("a", Some("Asia/Tokyo")), ("c", Some("UTC")), ("d", None), ("e", berlin), ("f", berlin)]
+    );
+    let lines: Vec<usize> = crontab.problems.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [3, 4, 9, 10]);
+    assert_eq!(crontab.entries[4].environment.value("HOME"), None);
 }
 
 #[test]

@@ -80,6 +80,14 @@ impl Rule {
         if is_summer { &summer.local_time } else { &self.standard }
     }
 
+    /// Returns from which instant which offset (seconds east of UTC) applies by this rule alone, up
+    /// to the end of `last_year`. The first entry starts at [`i64::MIN`].
+    pub fn offsets(&self, last_year: i32) -> Vec<(i64, i32)> {
+        let mut offsets = vec![(i64::MIN, self.standard.offset)];
+        self.extend(&mut offsets, last_year);
+        offsets
+    }
+
     /// Adds the transitions after the last of `offsets`, up to the end of `last_year`.
     pub(crate) fn extend(&self, offsets: &mut Vec<(i64, i32)>, last_year: i32) {
         let Some(&(last, _)) = offsets.last() else { return };

@@ -68,6 +68,8 @@ struct Reader<'a> {
     environment: Arc<Environment>,
     variables: usize,
     zone: Option<Arc<str>>,
+    /// The last `CRON_TZ` was empty, so entries without a zone of their own have none.
+    no_zone: bool,
     warned_of_mail: bool,
     /// Problems and warnings beyond [`MAX_PROBLEMS`].
     unreported: [usize; 2],
@@ -82,6 +84,7 @@ impl<'a> Reader<'a> {
             environment: Arc::default(),
             variables: 0,
             zone: None,
+            no_zone: false,
             warned_of_mail: false,
             unreported: [0, 0],
         }
@@ -124,6 +127,17 @@ impl<'a> Reader<'a> {
             Ok(reading) => reading,
             Err(Refusal { offset, message }) => return self.problem(number, offset, message),
         };
+        if self.no_zone
+            && matches!(&reading.when, When::At(expression) if expression.zone_name().is_none())
+        {
+            let message = "skipped: CRON_TZ above names no time zone";
+            return self.problem(number, 0, message.to_owned());
+        }
+        if reading.bare_percent {
+            let message = "% is an ordinary character here, also without a backslash: other crons \
+                           end the command there";
+            self.warning(number, message.to_owned());
+        }
         if reading.also_five {
             let message = "read with six fields, of which the first is the second; five fields \
                            would be valid too";
@@ -152,9 +166,14 @@ impl<'a> Reader<'a> {
         }
         match name {
             "CRON_TZ" if value.is_empty() => {
+                self.no_zone = true;
                 self.problem(number, indent, "CRON_TZ names no time zone".to_owned());
             }
-            "CRON_TZ" => self.zone = Some(value.into()),
+            "CRON_TZ" => (self.zone, self.no_zone) = (Some(value.into()), false),
+            "HOME" if !value.starts_with('/') => {
+                let message = "ignored: HOME must be an absolute path, in which the commands start";
+                self.problem(number, indent, message.to_owned());
+            }
             "CRON_USER" => self.set_user(number, indent, value),
             "LOGNAME" | "USER" => {
                 self.warning(

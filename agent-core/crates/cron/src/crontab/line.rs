@@ -30,7 +30,9 @@ pub enum Form<'a> {
 pub(super) struct Reading<'a> {
     pub(super) when: When,
     pub(super) user: &'a str,
-    pub(super) command: &'a str,
+    pub(super) command: String,
+    /// The command has a `%` without a backslash, which other crons take as the end of the command.
+    pub(super) bare_percent: bool,
     /// The line could also have been read with five fields.
     pub(super) also_five: bool,
 }
@@ -71,7 +73,7 @@ impl Reading<'_> {
             line,
             when: self.when,
             user: self.user.to_owned(),
-            command: self.command.to_owned(),
+            command: self.command,
             environment: Arc::default(),
             file_zone: None,
         }
@@ -97,7 +99,7 @@ pub(super) fn read<'a>(
     match (six, five) {
         (Ok(six), five) => {
             let mut reading = six.command()?;
-            reading.also_five = five.is_ok();
+            reading.also_five = five.is_ok_and(|five| is_no_field(five.user));
             Ok(reading)
         }
         (Err(_), Ok(five)) => five.command(),
@@ -209,15 +211,41 @@ impl<'a> Fields<'a> {
             let offset = self.line.trim_end_matches(BLANKS).len();
             return Err(Refusal { offset, message: "there is no command".to_owned() });
         }
-        Ok(Reading { when: self.when, user: self.user, command, also_five: false })
+        let (command, bare_percent) = unescaped(command);
+        Ok(Reading { when: self.when, user: self.user, command, bare_percent, also_five: false })
     }
 }
 
-/// Returns whether a word is a name as useradd, adduser and directory services give them: a letter
-/// or `_`, then also digits, `.`, `-`, `@`, and a `$` at the end.
+/// Returns a command with `%` for each `\%`, as crontab(5) has it, and whether it has any other `%`.
+/// Any other backslash stays, and escapes the character after it.
+fn unescaped(text: &str) -> (String, bool) {
+    let (mut command, mut bare) = (String::with_capacity(text.len()), false);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            bare |= character == '%';
+            command.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('%') => command.push('%'),
+            next => {
+                command.push(character);
+                command.extend(next);
+            }
+        }
+    }
+    (command, bare)
+}
+
+/// Returns whether a text may be the name of an account, as in `alice`, `DOM\alice`, `müller` or
+/// `5005`: the account database decides. No name contains `:`, which separates the fields of
+/// passwd(5); `/`, as most commands in the place of a user do; or the signs of a field.
 pub(super) fn is_user_name(text: &str) -> bool {
-    let name = text.strip_suffix('$').unwrap_or(text);
-    text.len() <= MAX_USER
-        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte))
+    (1..=MAX_USER).contains(&text.len()) && !text.contains(['/', ':', '*', '?', ','])
+}
+
+/// Returns whether a word is a name rather than a field: it begins with a letter or `_`.
+fn is_no_field(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }

@@ -9,6 +9,7 @@
 //! ```text
 //! # a comment
 //! SHELL=/bin/sh                        environment of the entries below; so any other name
+//! HOME=/srv                            likewise, and the folder in which they start
 //! CRON_TZ=Europe/Berlin                time zone of the entries below; not in their environment
 //! CRON_USER=root                       above the first entry: lines name no user, all run as root
 //! */10 * * * * *  root  echo hi        six fields, user, command: the first is the second
@@ -16,9 +17,9 @@
 //! @daily          root  echo hi        also @hourly, @weekly, @monthly, @yearly, and @reboot
 //! ```
 //!
-//! The command is the rest of the line, unchanged, `%` and `\%` included. Other crons end the
-//! command at a `%` and write the rest to its standard input; here `%` is an ordinary character,
-//! and a shell removes the backslash of an unquoted `\%`.
+//! The command is the rest of the line. As in other crons, `\%` stands for a `%`. Without the
+//! backslash, other crons end the command there and write the rest to its standard input; here `%`
+//! is an ordinary character, with a warning.
 
 mod assignment;
 mod entry;

@@ -73,8 +73,9 @@ impl Zones {
         self.cache.lock().clear();
     }
 
-    /// Returns the zone of this host's clocks: the variable `TZ`, else /etc/localtime with its name
-    /// from its link's target or from /etc/timezone, else UTC.
+    /// Returns the zone of this host's clocks: the variable `TZ`, as in tzset(3) the name of a zone,
+    /// the path of a zone's file or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; else /etc/localtime
+    /// with its name from its link's target or from /etc/timezone; else UTC.
     ///
     /// # Errors
     /// [`Error::Zone`] if the setting is not a zone.
@@ -92,7 +93,7 @@ impl Zones {
                 path if path.starts_with('/') => {
                     read_file(name_in(path).unwrap_or(path), Path::new(path))
                 }
-                name => self.load(name),
+                name => self.load(name).or_else(|error| Zone::from_rule(name).ok_or(error)),
             };
         }
         if !file.exists() {

@@ -1,7 +1,7 @@
 //! One zone's table of offsets.
 
 use crate::error::Error;
-use agent_zone::ZoneFile;
+use agent_zone::{Rule, ZoneFile};
 use std::iter;
 use std::sync::Arc;
 
@@ -65,6 +65,13 @@ impl Zone {
             ));
         }
         Ok(Self::of_offsets(name, &file.offsets(LAST_YEAR)))
+    }
+
+    /// Reads a rule as POSIX has it in the variable `TZ`, such as `UTC0`; `None` if the text is not
+    /// one. Without dates, summer time is that of the United States, as in the GNU C library.
+    pub fn from_rule(text: &str) -> Option<Self> {
+        let rule = Rule::parse(text).or_else(|| Rule::parse(&format!("{text},M3.2.0,M11.1.0")))?;
+        Some(Self::of_offsets(text, &rule.offsets(LAST_YEAR)))
     }
 
     /// Returns the name under which the zone was loaded.

@@ -106,12 +106,32 @@ fn the_local_zone_follows_tz_then_etc_localtime_then_etc_timezone() {
         (Some("EST5EDT"), &link, &name, "EST5EDT", -4 * 3600),
         (Some(":Europe/Berlin"), &link, &name, "Europe/Berlin", 7200),
         (Some(&*absolute), &copy, &name, &*absolute, 3600),
+        (Some("UTC0"), &link, &name, "UTC0", 0),
+        (Some(":CET-1"), &link, &name, "CET-1", 3600),
+        (Some("<+0330>-3:30"), &link, &name, "<+0330>-3:30", 12_600),
+        (Some("CET-1CEST,M3.5.0,M10.5.0/3"), &link, &name, "CET-1CEST,M3.5.0,M10.5.0/3", 7200),
+        (Some("PST8PDT"), &link, &name, "PST8PDT", -7 * 3600),
+        (
+            Some("AEST-10AEDT,M10.1.0,M4.1.0/3"),
+            &link,
+            &name,
+            "AEST-10AEDT,M10.1.0,M4.1.0/3",
+            36_000,
+        ),
     ];
     for (variable, file, name, wanted, offset) in table {
         let zone = zones.local_of(variable, file, name).unwrap();
         assert_eq!((zone.name(), zone.offset_at(1_783_000_000)), (wanted, offset), "{variable:?}");
     }
-    assert!(zones.local_of(Some("Mars/Base"), &link, &name).is_err());
+    for unknown in ["Mars/Base", "CET-1CEST,M3.5.0", "UTC0,", "C1"] {
+        assert!(zones.local_of(Some(unknown), &link, &name).is_err(), "{unknown}");
+    }
+    // Its clocks change when those of the zone's file do.
+    let file = zones.load("Europe/Berlin").unwrap();
+    let rule = Zone::from_rule("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    for at in (1_750_000_000..4_100_000_000).step_by(3600) {
+        assert_eq!(rule.offset_at(at), file.offset_at(at), "{at}");
+    }
     fs::write(&copy, "nonsense").unwrap();
     assert!(zones.local_of(None, &copy, &nothing).is_err());
 }
