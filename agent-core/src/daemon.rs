@@ -178,7 +178,6 @@ impl Daemon<'_> {
         let tasks = Tasks::open(&config.state_dir, config.tasks, executor.clone());
         let tasks = Arc::new(tasks.map_err(Error::Task)?);
         let cron = config.cron.clone();
-        schedule::check(&cron.timezone, &cron.calendar).map_err(Error::Schedule)?;
         let boot_id = task::boot_id().map_err(Error::Task)?;
         let scheduler =
             Scheduler::new(&identity.host_id, boot_id, &cron, tasks.clone(), executor.clone());

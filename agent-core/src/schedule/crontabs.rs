@@ -11,6 +11,7 @@ use agent_wire::message::{Bash, JobDefinition, JobOptions, Overlap};
 use crc32fast::hash as crc32;
 use nix::libc;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -21,6 +22,12 @@ const MAX_FILES: usize = 1024;
 
 /// Bytes of a file's name, which is part of its jobs' names.
 const MAX_FILE_NAME: usize = 64;
+
+/// Why a file is ignored for its name.
+const NAMES: &str = "the names of crontab files have up to 64 letters, digits, - and _";
+
+/// Bytes of a user's name that are part of its jobs' names.
+const MAX_USER_NAME: usize = 48;
 
 /// The content of the directory.
 #[derive(Debug, Default)]
@@ -49,7 +56,12 @@ impl Crontabs {
     pub(crate) fn read(dir: &Path) -> Self {
         let mut crontabs = Self::default();
         let names = match list(dir) {
-            Ok(names) => names,
+            Ok((names, others)) => {
+                for name in others.iter().take(MAX_FILES) {
+                    crontabs.ignored(&dir.join(name), NAMES);
+                }
+                names
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return crontabs,
             Err(error) => {
                 crontabs.failed(dir, &error);
@@ -60,8 +72,13 @@ impl Crontabs {
             let path = dir.join(name);
             match content(&path) {
                 Ok(bytes) => crontabs.add(name, &path, &bytes),
-                // Removed since the directory was read.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // Else it was removed since the directory was read.
+                    if let Ok(target) = std::fs::read_link(&path) {
+                        let target = target.display().to_string();
+                        crontabs.ignored(&path, &format!("its target {target} does not exist"));
+                    }
+                }
                 Err(error) => crontabs.failed(&path, &error),
             }
         }
@@ -73,6 +90,11 @@ impl Crontabs {
             ));
         }
         crontabs
+    }
+
+    fn ignored(&mut self, path: &Path, why: &str) {
+        let path = path.as_os_str().as_encoded_bytes().escape_ascii();
+        self.problems.push(format!("{path}: ignored: {why}"));
     }
 
     fn failed(&mut self, path: &Path, error: &io::Error) {
@@ -93,8 +115,8 @@ impl Crontabs {
         let mut alike: HashMap<String, usize> = HashMap::new();
         for entry in &crontab.entries {
             let mut job = job(entry);
-            let name =
-                format!("{file}:{}:{:08x}", entry.user, crc32(job.to_fields().get().as_bytes()));
+            let user = &entry.user[..entry.user.floor_char_boundary(MAX_USER_NAME)];
+            let name = format!("{file}:{user}:{:08x}", crc32(job.to_fields().get().as_bytes()));
             let count = alike.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };
             // The agent must not store a job that it could not read back.
@@ -112,26 +134,27 @@ impl Crontabs {
     }
 }
 
-/// Returns the names of crontab files, in order.
-fn list(dir: &Path) -> io::Result<Vec<String>> {
+/// Returns the names of crontab files, and of other files that are not hidden, in order.
+fn list(dir: &Path) -> io::Result<(Vec<String>, Vec<OsString>)> {
     let meta = std::fs::metadata(dir)?;
     trusted(&meta)?;
-    let mut names = Vec::new();
+    let (mut names, mut others) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(dir)? {
-        let Ok(name) = entry?.file_name().into_string() else { continue };
+        let name = entry?.file_name();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.chars().all(is_plain) && name.len() <= MAX_FILE_NAME {
-            names.push(name);
-        } else {
-            log::debug!(
-                "{}/{}: ignored, not a name for a crontab file",
-                dir.display(),
-                name.escape_debug()
-            );
+        match name.into_string() {
+            Ok(name) if name.chars().all(is_plain) && name.len() <= MAX_FILE_NAME => {
+                names.push(name);
+            }
+            // Editors and package managers hide their temporary files and placeholders.
+            Ok(name) if name.starts_with('.') => {}
+            Ok(name) => others.push(name.into()),
+            Err(name) => others.push(name),
         }
     }
     names.sort_unstable();
-    Ok(names)
+    others.sort_unstable();
+    Ok((names, others))
 }
 
 fn content(path: &Path) -> io::Result<Vec<u8>> {
@@ -184,7 +207,9 @@ fn job(entry: &Entry) -> JobDefinition {
         None => entry.command.clone(),
     };
     let env = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let bash = Bash { cmd, user: Some(entry.user.clone().into()), env, ..Bash::default() };
+    // As in crontab(5), a command starts in HOME.
+    let cwd = environment.value("HOME").map(str::to_owned);
+    let bash = Bash { cmd, user: Some(entry.user.clone().into()), cwd, env, ..Bash::default() };
     let options = JobOptions { timezone, overlap: Overlap::Allow, ..JobOptions::default() };
     JobDefinition { name: "crontab".to_owned(), schedule, bash: Box::new(bash), options }
 }

@@ -28,7 +28,7 @@ const MAX_CALENDARS: usize = 64;
 /// # Errors
 /// [`Error::Invalid`]: the line is not `SCHEDULE USER COMMAND`.
 pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
-    let JobLine { name, line, options } = match set {
+    let JobLine { name, line, bash, options } = match set {
         CronSet::Job(job) => return Ok(job),
         CronSet::Line(line) => line,
     };
@@ -39,11 +39,7 @@ pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
             format_args!("{REBOOT} is only allowed in crontab files"),
         ));
     };
-    let bash = Bash {
-        cmd: entry.command.clone(),
-        user: Some(entry.user.clone().into()),
-        ..Bash::default()
-    };
+    let bash = Bash { cmd: entry.command.clone(), user: Some(entry.user.clone().into()), ..*bash };
     Ok(JobDefinition { name, schedule: expression.to_string(), bash: Box::new(bash), options })
 }
 
@@ -56,7 +52,7 @@ pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
     let reader = Reader {
         host: String::new(),
         zones: Zones::system(),
-        defaults: Mutex::new(Defaults { zone: Zone::utc(), calendar: None }),
+        defaults: Mutex::new(Defaults { zone: Ok(Zone::utc()), calendar: Ok(None) }),
         calendars: Mutex::default(),
     };
     if !timezone.is_empty() {
@@ -76,10 +72,12 @@ pub(super) struct Reader {
     calendars: Mutex<HashMap<PathBuf, Arc<Calendar>>>,
 }
 
-#[derive(Clone)]
+/// The zone and the calendar of jobs that name none, or why there is none that can be used: then
+/// such jobs are not planned, but all others are.
+#[derive(Clone, PartialEq)]
 struct Defaults {
-    zone: Zone,
-    calendar: Option<Arc<Calendar>>,
+    zone: Result<Zone, String>,
+    calendar: Result<Option<Arc<Calendar>>, String>,
 }
 
 /// A job's schedule and its parts.
@@ -94,7 +92,8 @@ impl Reader {
     /// empty where it is not set.
     pub(super) fn new(host: &str, timezone: &str, calendar: &str) -> Self {
         let zones = Zones::system();
-        let defaults = Defaults { zone: Zone::utc(), calendar: None };
+        let unread = String::new;
+        let defaults = Defaults { zone: Err(unread()), calendar: Err(unread()) };
         let (defaults, calendars) = (Mutex::new(defaults), Mutex::default());
         let reader = Self { host: host.to_owned(), zones, defaults, calendars };
         reader.reload(timezone, calendar);
@@ -102,23 +101,21 @@ impl Reader {
     }
 
     /// Applies new settings, and reads the system's zone and all calendars again. A setting that
-    /// cannot be used changes nothing. Returns whether the defaults have changed.
+    /// cannot be used changes nothing, if there was one that could. Returns whether the defaults
+    /// have changed.
     pub(super) fn reload(&self, timezone: &str, calendar: &str) -> bool {
         self.zones.forget();
         self.calendars.lock().clear();
         let before = self.defaults().clone();
         let zone = if timezone.is_empty() { self.zones.local() } else { self.zones.load(timezone) };
-        match zone {
-            Ok(zone) => self.defaults().zone = zone,
-            Err(error) => log::error!("cron.timezone: {error}"),
-        }
-        match self.calendar(Path::new(calendar)).map(Some) {
-            _ if calendar.is_empty() => self.defaults().calendar = None,
-            Ok(calendar) => self.defaults().calendar = calendar,
-            Err(why) => log::error!("cron.calendar: {why}"),
-        }
-        let after = self.defaults();
-        before.zone.name() != after.zone.name() || before.calendar != after.calendar
+        let calendar = match calendar {
+            "" => Ok(None),
+            path => self.calendar(Path::new(path)).map(Some),
+        };
+        let mut after = self.defaults();
+        replace(&mut after.zone, zone.map_err(|error| error.to_string()), "cron.timezone");
+        replace(&mut after.calendar, calendar, "cron.calendar");
+        before != *after
     }
 
     fn defaults(&self) -> parking_lot::MutexGuard<'_, Defaults> {
@@ -135,17 +132,33 @@ impl Reader {
         let zone = match (expression.zone_name(), job.options.timezone.as_deref()) {
             (Some(name), _) => self.zones.load(name).map_err(invalid("schedule"))?,
             (None, Some(name)) => self.zones.load(name).map_err(invalid("timezone"))?,
-            (None, None) => self.defaults().zone.clone(),
-        };
-        let calendar = match &job.options.calendar {
-            Some(path) => {
-                let calendar = self.calendar(Path::new(path));
-                Some(calendar.map_err(|why| Error::invalid("calendar", why))?)
+            (None, None) => {
+                let zone = self.defaults().zone.clone();
+                zone.map_err(|why| Error::invalid("cron.timezone", why))?
             }
-            None => self.defaults().calendar.clone(),
+        };
+        // A calendar that cannot be read stops only the jobs that ask it.
+        let calendar = if !expression.has_calendar_days() {
+            None
+        } else if let Some(path) = &job.options.calendar {
+            let calendar = self.calendar(Path::new(path));
+            Some(calendar.map_err(|why| Error::invalid("calendar", why))?)
+        } else {
+            let calendar = self.defaults().calendar.clone();
+            calendar.map_err(|why| Error::invalid("cron.calendar", why))?
         };
         let schedule = Schedule::new(&expression, &zone, calendar.as_ref());
         Ok(Parsed { expression, zone, schedule })
+    }
+
+    /// Checks the calendar that a job names, also where its schedule does not ask it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: what is wrong with it.
+    pub(super) fn check_calendar(&self, job: &JobDefinition) -> Result<(), Error> {
+        let Some(path) = &job.options.calendar else { return Ok(()) };
+        self.calendar(Path::new(path)).map_err(|why| Error::invalid("calendar", why))?;
+        Ok(())
     }
 
     /// Returns a job's times; `None` where it is switched off, or has none.
@@ -178,5 +191,15 @@ impl Reader {
             calendars.insert(path.to_owned(), calendar.clone());
         }
         Ok(calendar)
+    }
+}
+
+/// Replaces a default, unless the new one cannot be used and the old one can.
+fn replace<T>(old: &mut Result<T, String>, new: Result<T, String>, setting: &str) {
+    if let Err(why) = &new {
+        log::error!("{setting}: {why}");
+    }
+    if new.is_ok() || old.is_err() {
+        *old = new;
     }
 }

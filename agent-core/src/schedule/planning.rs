@@ -25,6 +25,7 @@ pub(super) struct ParsedJob {
     /// The stored text.
     fields: Box<RawValue>,
     pub(super) overlap: Overlap,
+    pub(super) user: Option<String>,
     pub(super) times: Option<Times>,
     pub(super) command: Submission,
 }
@@ -130,8 +131,9 @@ impl Scheduler {
         };
         let definition = parse(name, fields.get())?;
         let (overlap, times) = (definition.options.overlap, self.times(&definition));
+        let user = definition.bash.user.clone();
         let command = Submission::new(*definition.bash);
-        let job = Arc::new(ParsedJob { fields, overlap, times, command });
+        let job = Arc::new(ParsedJob { fields, overlap, user, times, command });
         if parsed_jobs.len() >= MAX_PARSED {
             parsed_jobs.clear();
         }

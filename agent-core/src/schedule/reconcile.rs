@@ -53,11 +53,12 @@ impl Scheduler {
     pub(super) async fn load(&self, dir: &Path, starting: bool) {
         let from = dir.to_owned();
         let read = tokio::task::spawn_blocking(move || Crontabs::read(&from)).await;
-        let Ok(Crontabs { mut jobs, mut problems, warnings, unread }) = read else {
+        let Ok(Crontabs { jobs, mut problems, warnings, unread }) = read else {
             return log::error!("{}: reading it panicked", dir.display());
         };
         let unknown_users = self.unknown_users(&jobs).await;
-        jobs.retain(|FileJob { definition, file, line }| {
+        // They are jobs nevertheless: the user or the zone may come to be.
+        for FileJob { definition, file, line } in &jobs {
             let user = definition.bash.user.as_ref();
             let error = match user.and_then(|user| unknown_users.get(user)) {
                 Some(error) => format!(
@@ -66,13 +67,13 @@ impl Scheduler {
                 // The line alone does not show everything: the zone of a line above it, the
                 // calendar of the settings.
                 None => match self.reader.times(definition) {
-                    Ok(_) => return true,
+                    Ok(_) => continue,
                     Err(error) => error.to_string(),
                 },
             };
             problems.push(format!("{}:{line}: {error}", file.display()));
-            false
-        });
+        }
+        *self.unknown_users.lock() = unknown_users.into_keys().collect();
         problems.truncate(MAX_PROBLEMS);
         problems.iter().for_each(|problem| log::error!("{problem}"));
         warnings.iter().take(MAX_PROBLEMS).for_each(|warning| log::warn!("{warning}"));
@@ -87,6 +88,22 @@ impl Scheduler {
             }
         }
         *self.problems.lock() = problems.into();
+    }
+
+    /// Returns why the user of a crontab's job still does not exist. Once it does, the crontabs are
+    /// read again, so that their problems are up to date.
+    pub(super) async fn unknown_user(&self, user: &str) -> Option<String> {
+        if !self.unknown_users.lock().contains(user) {
+            return None;
+        }
+        match self.executor.account(Some(user.to_owned()), None).await {
+            Err(error @ StartError::NoSuchUser(_)) => Some(error.to_string()),
+            Ok(_) | Err(_) => {
+                self.unknown_users.lock().remove(user);
+                self.dir.send_modify(|_| {});
+                None
+            }
+        }
     }
 
     /// Returns the users of jobs that do not exist, with the error for each.

@@ -58,6 +58,11 @@ impl Scheduler {
     /// Starts the run of the instant `at` at the second `when`, which has come or is about to.
     async fn start_run(&self, name: &str, at: i64, when: i64) {
         let Some(job) = self.parsed_job(name) else { return };
+        if let Some(user) = &job.user
+            && let Some(why) = self.unknown_user(user).await
+        {
+            return self.skip(name, at, why).await;
+        }
         let when = u64::try_from(when).unwrap_or(0).saturating_mul(1000);
         let open = || {
             // Not counting this one.

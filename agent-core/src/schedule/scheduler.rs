@@ -14,7 +14,7 @@ use agent_cron::Schedule;
 use agent_wire::message::{Bash, JobDefinition};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -66,6 +66,8 @@ pub(crate) struct Scheduler {
     pub(super) changed: Notify,
     /// The directory of crontab files; sent again when its files are to be read again.
     pub(super) dir: watch::Sender<PathBuf>,
+    /// The users of jobs in them that did not exist when they were read.
+    pub(super) unknown_users: Mutex<HashSet<String>>,
     /// The problems in them.
     pub(super) problems: Mutex<Arc<[String]>>,
     shutdown: watch::Sender<bool>,
@@ -90,6 +92,7 @@ impl Scheduler {
             starting: Mutex::default(),
             changed: Notify::new(),
             dir: watch::Sender::new(settings.dir.clone()),
+            unknown_users: Mutex::default(),
             problems: Mutex::default(),
             shutdown: watch::Sender::new(false),
         })
@@ -102,6 +105,7 @@ impl Scheduler {
     /// [`Error::Invalid`], [`Error::InFile`], [`Error::Task`].
     pub(crate) async fn set(&self, definition: JobDefinition) -> Result<SetJob, Error> {
         let Parsed { expression, schedule, .. } = self.reader.read(&definition)?;
+        self.reader.check_calendar(&definition)?;
         let spec = Spec::from(&*definition.bash);
         self.executor.check(&spec).await?;
         let fields = definition.to_fields();

@@ -53,6 +53,9 @@ fn files_that_others_may_write_or_that_are_not_crontabs_are_ignored() {
     write(&folder, "shared", "@daily root x\n", 0o664);
     write(&folder, "good.dpkg-old", "@daily root x\n", 0o644);
     write(&folder, "good~", "@daily root x\n", 0o644);
+    write(&folder, "backup.sh", "@daily root x\n", 0o644);
+    write(&folder, ".placeholder", "# empty\n", 0o644);
+    std::os::unix::fs::symlink("/nowhere", folder.path().join("dangling")).unwrap();
     std::fs::create_dir_all(folder.path().join("folder")).unwrap();
     std::os::unix::fs::symlink(folder.path().join("good"), folder.path().join("link")).unwrap();
     nix::unistd::mkfifo(&folder.path().join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
@@ -60,6 +63,16 @@ fn files_that_others_may_write_or_that_are_not_crontabs_are_ignored() {
     let files: Vec<&str> =
         read.jobs.iter().filter_map(|job| job.file.file_name()?.to_str()).collect();
     assert_eq!(files, ["good", "link"]);
-    assert_eq!(read.problems.len(), 3, "{:?}", read.problems);
+    assert_eq!(read.problems.len(), 7, "{:?}", read.problems);
+    for (name, why) in [
+        ("good.dpkg-old", "letters, digits"),
+        ("good~", "letters, digits"),
+        ("backup.sh", "letters, digits"),
+        ("dangling", "its target /nowhere does not exist"),
+    ] {
+        let path = folder.path().join(name).display().to_string();
+        let is_this = |problem: &&String| problem.starts_with(&path) && problem.contains(why);
+        assert_eq!(read.problems.iter().filter(is_this).count(), 1, "{:?}", read.problems);
+    }
     assert!(Crontabs::read(&folder.path().join("none")).problems.is_empty());
 }

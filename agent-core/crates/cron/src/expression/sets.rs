@@ -66,6 +66,12 @@ impl Expression {
         all.into_iter().filter(|warning| self.warnings & warning.bit() != 0).collect()
     }
 
+    /// Returns whether a calendar has a say in its days: whether it has an item `nC` (rules 14 and
+    /// 15).
+    pub fn has_calendar_days(&self) -> bool {
+        self.month_days.open != 0 || self.week_days.open != 0
+    }
+
     /// Returns whether it runs at each instant whose wall time matches, rather than once per wall
     /// time (docs/schedules.md rule 23).
     pub(crate) fn is_wild(&self) -> bool {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 const LAST_YEAR: i32 = 2101;
 
 /// A time zone: its name and each of its offsets up to the end of 2100. Cheap to clone; about 6 kB,
-/// shared.
-#[derive(Clone, Debug)]
+/// shared. Equal zones have the same name and the same offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(Arc<Table>);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Table {
     name: Box<str>,
     /// The first begins at [`i64::MIN`].
@@ -21,7 +21,7 @@ struct Table {
 }
 
 /// A stretch of time with one offset.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// The first instant, in Unix seconds.
     pub(crate) start: i64,

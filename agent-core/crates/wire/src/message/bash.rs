@@ -128,6 +128,16 @@ impl Bash {
     /// # Errors
     /// The first field that is not as §5 describes.
     pub fn parse(params: Params<'_>, max_timeout: u64) -> Result<Self, InvalidParams> {
+        let cmd = params.required_text("cmd")?.to_owned();
+        Self::parse_with(cmd, params, max_timeout)
+    }
+
+    /// Reads the fields but `cmd`, which comes from elsewhere.
+    pub(super) fn parse_with(
+        cmd: String,
+        params: Params<'_>,
+        max_timeout: u64,
+    ) -> Result<Self, InvalidParams> {
         let cwd = params.short_text("cwd", 4096)?.map(str::to_owned);
         if let Some(path) = cwd.as_deref().filter(|path| !path.starts_with('/')) {
             return Err(InvalidParams(format!(
@@ -136,7 +146,7 @@ impl Bash {
             )));
         }
         Ok(Self {
-            cmd: params.required_text("cmd")?.to_owned(),
+            cmd,
             timeout: params.whole("timeout", " of seconds", 1..=max_timeout)?,
             user: params.account("user")?,
             group: params.account("group")?,

@@ -60,6 +60,8 @@ pub struct JobLine {
     pub name: String,
     /// Schedule, user and command.
     pub line: String,
+    /// The other fields of the command; its `cmd` is empty.
+    pub bash: Box<Bash>,
     /// Everything else.
     pub options: JobOptions,
 }
@@ -161,7 +163,8 @@ impl CronSet {
     /// Reads the fields of `cron.set`.
     ///
     /// # Errors
-    /// The first field that is not as §7 describes; both or none of `schedule` and `line`.
+    /// The first field that is not as §7 describes; both or none of `schedule` and `line`; `cmd` or
+    /// `user` beside `line`, which contains them.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         match (params.short_text("schedule", MAX_SCHEDULE)?, params.text("line")?) {
             (Some(schedule), None) => {
@@ -170,8 +173,20 @@ impl CronSet {
                 Ok(Self::Job(JobDefinition { name, schedule: schedule.to_owned(), bash, options }))
             }
             (None, Some(line)) => {
+                let bash = Bash::parse_with(String::new(), params, MAX_TASK_TIMEOUT)?;
+                let also = match (params.text("cmd")?, &bash.user) {
+                    (Some(_), _) => Some("cmd"),
+                    (None, Some(_)) => Some("user"),
+                    (None, None) => None,
+                };
+                if let Some(also) = also {
+                    return Err(InvalidParams(format!(
+                        "give line or {also}, not both: the line names its user and its command"
+                    )));
+                }
                 let (name, options) = (Self::name(params)?, JobOptions::parse(params)?);
-                Ok(Self::Line(JobLine { name, line: line.to_owned(), options }))
+                let bash = Box::new(bash);
+                Ok(Self::Line(JobLine { name, line: line.to_owned(), bash, options }))
             }
             (Some(_), Some(_)) => Err(InvalidParams("give schedule or line, not both".to_owned())),
             (None, None) => Err(InvalidParams("schedule is missing".to_owned())),
