@@ -30,6 +30,8 @@ pub struct AgentConfig {
     pub top: String,
     /// Tables.
     pub extra: String,
+    /// Lines of the section `[cron]`.
+    pub cron: String,
     /// A command put before the agent's own, such as `unshare`.
     pub wrapper: Vec<String>,
     /// `--log-level`.
@@ -47,6 +49,7 @@ impl AgentConfig {
             server_name: Some(SERVER_NAME.to_owned()),
             top: String::new(),
             extra: String::new(),
+            cron: String::new(),
             wrapper: Vec::new(),
             log_level: "debug",
         }
@@ -180,6 +183,7 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
     // Never the host's own crontab directory.
     let cron = scratch.file("cron.d");
     text.push_str(&format!("\n[cron]\ndir = \"{}\"\n", cron.display()));
+    text.push_str(&config.cron);
     scratch.write("agent.toml", text)
 }
 

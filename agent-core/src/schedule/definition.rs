@@ -9,9 +9,10 @@ use crate::named_file::{self, Writers};
 use agent_cron::{Calendar, Expression, Schedule, Zone, Zones, crontab};
 use agent_wire::message::{Bash, CronSet, JobDefinition, JobLine, Missed};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The schedule of a job that runs once after each start of the host, and has no times.
 pub(crate) const REBOOT: &str = "@reboot";
@@ -54,6 +55,7 @@ pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
         zones: Zones::system(),
         defaults: Mutex::new(Defaults { zone: Ok(Zone::utc()), calendar: Ok(None) }),
         calendars: Mutex::default(),
+        appeared: AtomicBool::default(),
     };
     if !timezone.is_empty() {
         reader.zones.load(timezone).map_err(|error| Error::invalid("cron.timezone", error))?;
@@ -69,7 +71,10 @@ pub(super) struct Reader {
     host: String,
     zones: Zones,
     defaults: Mutex<Defaults>,
-    calendars: Mutex<HashMap<PathBuf, Arc<Calendar>>>,
+    /// `None`: there was no calendar that could be read.
+    calendars: Mutex<HashMap<PathBuf, Option<Arc<Calendar>>>>,
+    /// A calendar that could not be read before was read since the last reload.
+    appeared: AtomicBool,
 }
 
 /// The zone and the calendar of jobs that name none, or why there is none that can be used: then
@@ -94,18 +99,26 @@ impl Reader {
         let zones = Zones::system();
         let unread = String::new;
         let defaults = Defaults { zone: Err(unread()), calendar: Err(unread()) };
-        let (defaults, calendars) = (Mutex::new(defaults), Mutex::default());
-        let reader = Self { host: host.to_owned(), zones, defaults, calendars };
+        let reader = Self {
+            host: host.to_owned(),
+            zones,
+            defaults: Mutex::new(defaults),
+            calendars: Mutex::default(),
+            appeared: AtomicBool::default(),
+        };
         reader.reload(timezone, calendar);
         reader
     }
 
-    /// Applies new settings, and reads the system's zone and all calendars again. A setting that
-    /// cannot be used changes nothing, if there was one that could. Returns whether the defaults
-    /// have changed.
+    /// Applies new settings, and reads the system's zone, all zones and all calendars again. A
+    /// setting that cannot be used changes nothing, if there was one that could. Returns whether
+    /// anything that a job's times come from has changed.
     pub(super) fn reload(&self, timezone: &str, calendar: &str) -> bool {
-        self.zones.forget();
-        self.calendars.lock().clear();
+        let known = std::mem::take(&mut *self.calendars.lock());
+        let mut changed = self.zones.refresh() | self.appeared.swap(false, Ordering::Relaxed);
+        for (path, before) in known {
+            changed |= self.calendar(&path).ok() != before;
+        }
         let before = self.defaults().clone();
         let zone = if timezone.is_empty() { self.zones.local() } else { self.zones.load(timezone) };
         let calendar = match calendar {
@@ -115,7 +128,15 @@ impl Reader {
         let mut after = self.defaults();
         replace(&mut after.zone, zone.map_err(|error| error.to_string()), "cron.timezone");
         replace(&mut after.calendar, calendar, "cron.calendar");
-        before != *after
+        changed || before != *after
+    }
+
+    /// Returns the directories whose changes may change a job's times.
+    pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut directories = self.zones.directories();
+        let calendars = self.calendars.lock();
+        directories.extend(calendars.keys().filter_map(|path| Some(path.parent()?.to_owned())));
+        directories
     }
 
     fn defaults(&self) -> parking_lot::MutexGuard<'_, Defaults> {
@@ -179,19 +200,26 @@ impl Reader {
     /// Returns a calendar, or the path and its fault.
     fn calendar(&self, path: &Path) -> Result<Arc<Calendar>, String> {
         let mut calendars = self.calendars.lock();
-        if let Some(known) = calendars.get(path) {
+        if let Some(Some(known)) = calendars.get(path) {
             return Ok(known.clone());
         }
-        let failed = |why: String| format!("{}: {why}", path.display());
-        let bytes = named_file::read(path, MAX_CALENDAR_BYTES, Writers::Any);
-        let bytes = bytes.map_err(|error| failed(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
-        let calendar = Arc::new(Calendar::parse(&text).map_err(|error| failed(error.to_string()))?);
-        if calendars.len() < MAX_CALENDARS {
-            calendars.insert(path.to_owned(), calendar.clone());
+        let calendar = read(path).map_err(|why| format!("{}: {why}", path.display()));
+        if calendars.len() < MAX_CALENDARS || calendars.contains_key(path) {
+            let before = calendars.insert(path.to_owned(), calendar.as_ref().ok().cloned());
+            if before == Some(None) && calendar.is_ok() {
+                self.appeared.store(true, Ordering::Relaxed);
+            }
         }
-        Ok(calendar)
+        calendar
     }
+}
+
+/// Reads a calendar.
+fn read(path: &Path) -> Result<Arc<Calendar>, String> {
+    let bytes = named_file::read(path, MAX_CALENDAR_BYTES, Writers::Any);
+    let text = String::from_utf8(bytes.map_err(|error| error.to_string())?);
+    let text = text.map_err(|error| error.to_string())?;
+    Ok(Arc::new(Calendar::parse(&text).map_err(|error| error.to_string())?))
 }
 
 /// Replaces a default, unless the new one cannot be used and the old one can.

@@ -34,13 +34,15 @@ impl Scheduler {
         mut shutdown: watch::Receiver<bool>,
     ) {
         let mut starting = JoinSet::new();
-        // The watch comes before the first reading, so that it misses no change.
+        // The watches come before the first reading, so that they miss no change.
+        let sources = self.watch_sources();
         let dir = self.dir.borrow().clone();
         let watch = reconcile::watched(&dir);
         self.load(&dir, true).await;
         self.plan_at_start(first.now()).await;
         self.start_after_boot(&mut starting).await;
         // Owned by `shutdown`, as this loop is.
+        tokio::spawn(boxed(self.clone().keep_sources(sources, shutdown.clone())));
         let crontabs = self.clone().keep_crontabs(watch, self.dir.subscribe(), shutdown.clone());
         tokio::spawn(boxed(crontabs));
         let mut clock = ClockWatch::new(first);

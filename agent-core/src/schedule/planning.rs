@@ -89,11 +89,13 @@ impl Scheduler {
                 yield_now().await;
             }
         }
+        self.planned.notify_one();
     }
 
     /// Plans a job as it is stored.
     pub(super) fn replan(&self, name: &str) {
         self.plan_from(name, |_, base| base);
+        self.planned.notify_one();
     }
 
     fn plan_from(&self, name: &str, from: impl Fn(&Times, i64) -> i64) {

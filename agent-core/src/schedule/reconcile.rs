@@ -200,7 +200,7 @@ impl Scheduler {
 
 /// Watches the directory of crontab files, if that is possible.
 pub(super) fn watched(dir: &Path) -> Option<Watch> {
-    match Watch::new(dir) {
+    match Watch::new([dir.to_owned()].into()) {
         Ok(watch) => Some(watch),
         Err(error) => {
             log::error!("cannot watch {}; SIGHUP reads it again: {error}", dir.display());

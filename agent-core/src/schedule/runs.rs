@@ -110,7 +110,13 @@ impl Scheduler {
     }
 
     async fn skip(&self, name: &str, at: i64, why: String) {
-        log::info!("job {name}: skipped its run of {}: {why}", Seconds(at));
+        let is_repeat =
+            self.tasks.job(name, |job| job.skipped.as_ref().is_some_and(|last| last.1 == why));
+        let level = match is_repeat {
+            Some(true) => log::Level::Debug,
+            Some(false) | None => log::Level::Info,
+        };
+        log::log!(level, "job {name}: skipped its run of {}: {why}", Seconds(at));
         let skipped = Skipped { job: name.to_owned(), at, why };
         if let Err(error) = self.tasks.skip(skipped).await {
             log::error!("job {name}: cannot record the skipped run: {error}");

@@ -64,6 +64,9 @@ pub(crate) struct Scheduler {
     pub(super) starting: Mutex<HashMap<Arc<str>, Vec<i64>>>,
     /// Notified when the plan has changed.
     pub(super) changed: Notify,
+    /// Notified when jobs were planned: they may name other zones and calendars.
+    pub(super) planned: Notify,
+    pub(super) settings: Mutex<CronSettings>,
     /// The directory of crontab files; sent again when its files are to be read again.
     pub(super) dir: watch::Sender<PathBuf>,
     /// The users of jobs in them that did not exist when they were read.
@@ -91,6 +94,8 @@ impl Scheduler {
             parsed_jobs: Mutex::default(),
             starting: Mutex::default(),
             changed: Notify::new(),
+            planned: Notify::new(),
+            settings: Mutex::new(settings.clone()),
             dir: watch::Sender::new(settings.dir.clone()),
             unknown_users: Mutex::default(),
             problems: Mutex::default(),
@@ -236,13 +241,11 @@ impl Scheduler {
     /// Applies new settings, reads the system's zone, all calendars and all crontab files again,
     /// and plans every job again.
     pub(crate) async fn reconfigure(&self, settings: &CronSettings) {
-        let changed = self.reader.reload(&settings.timezone, &settings.calendar);
-        self.parsed_jobs().clear();
-        if changed {
-            // Runs that were due by the old rules are not made up for; runs due in this second are.
-            let now = now();
-            self.plan_all(|_, base| base.max(now - 1)).await;
+        *self.settings.lock() = settings.clone();
+        if self.reader.reload(&settings.timezone, &settings.calendar) {
+            self.plan_by_new_rules().await;
         } else {
+            self.parsed_jobs().clear();
             self.plan_all(|_, base| base).await;
         }
         self.dir.send_replace(settings.dir.clone());

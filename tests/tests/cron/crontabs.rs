@@ -22,15 +22,15 @@ async fn created_changed_and_removed_crontabs_take_effect() {
         two.display()
     );
     crontab(&agent, "second", &broken, 0o644);
-    let info = until_jobs(&mut channel, 2, 2).await;
+    let info = until_jobs(&mut channel, 3, 2).await;
     let problems = info["crontab_problems"].to_string();
     assert!(problems.contains("/second:3:") && problems.contains("nobody-such"), "{problems}");
     assert_eq!(until_lines(&two, 1).await[0], "hello /bin/sh");
     agent.restart();
     channel = server.channel().await;
-    until_jobs(&mut channel, 2, 2).await;
+    until_jobs(&mut channel, 3, 2).await;
     std::fs::remove_file(file(&agent, "cron.d/first")).unwrap();
-    until_jobs(&mut channel, 1, 2).await;
+    until_jobs(&mut channel, 2, 2).await;
     crontab(&agent, "second", "# nothing\n", 0o644);
     until_jobs(&mut channel, 0, 0).await;
     crontab(&agent, "second", "@daily root true\n", 0o666);
@@ -97,11 +97,11 @@ async fn a_crontabs_settings_apply_to_its_commands() {
         path.display()
     );
     crontab(&agent, "settings", &text, 0o644);
-    let info = until_jobs(&mut channel, 2, 1).await;
+    let info = until_jobs(&mut channel, 3, 1).await;
     assert!(info["crontab_problems"][0].as_str().unwrap().contains("/settings:7"), "{info}");
     assert_eq!(until_lines(&path, 1).await[0], "/nowhere:/bin:/usr/bin 100%");
     let jobs = list(&mut channel).await;
-    let morning = jobs.iter().find(|job| job["cmd"] == "true").unwrap();
+    let morning = jobs.iter().find(|job| job["schedule"] == "0 30 9 * * *").unwrap();
     assert_eq!(morning["timezone"], "Asia/Tokyo", "{morning}");
     let next = morning["next"][0].as_str().unwrap();
     assert!(next.contains("T09:30:00+09:00") || next.contains("T00:30:00Z"), "{next}");
@@ -118,4 +118,46 @@ async fn a_crontab_of_another_user_is_rejected() {
     std::os::unix::fs::chown(file(&agent, "cron.d/theirs"), Some(65534), None).unwrap();
     let info = until_jobs(&mut channel, 0, 1).await;
     assert!(info["crontab_problems"][0].as_str().unwrap().contains("65534"), "{info}");
+}
+
+#[tokio::test]
+async fn files_that_are_skipped_are_reported() {
+    let (_server, agent, mut channel) = connected().await;
+    crontab(&agent, "good", "@daily root true\n", 0o644);
+    crontab(&agent, "backup.sh", "@daily root true\n", 0o644);
+    std::os::unix::fs::symlink("/nowhere/to/be/found", file(&agent, "cron.d/link")).unwrap();
+    let info = until_jobs(&mut channel, 1, 2).await;
+    let problems = info["crontab_problems"].to_string();
+    for part in ["/cron.d/backup.sh: ignored", "/cron.d/link: ignored", "/nowhere/to/be/found"] {
+        assert!(problems.contains(part), "{problems}");
+    }
+}
+
+#[tokio::test]
+async fn a_commands_percent_signs_and_its_home_are_those_of_other_crons() {
+    let (_server, agent, mut channel) = connected().await;
+    let (path, home) = (file(&agent, "seen"), file(&agent, "home"));
+    std::fs::create_dir(&home).unwrap();
+    let text = format!(
+        "HOME={}\n* * * * * * root echo \"$(date '+\\%Y') $(pwd) $HOME\" >> {}\n",
+        home.display(),
+        path.display()
+    );
+    crontab(&agent, "home", &text, 0o644);
+    until_jobs(&mut channel, 1, 0).await;
+    let line = until_lines(&path, 1).await[0].clone();
+    let (year, rest) = line.split_once(' ').unwrap();
+    assert!(year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()), "{line}");
+    assert_eq!(rest, format!("{0} {0}", home.display()));
+}
+
+#[tokio::test]
+async fn entries_below_an_empty_zone_do_not_run_in_the_zone_above() {
+    let (_server, agent, mut channel) = connected().await;
+    let text = "CRON_TZ=Asia/Tokyo\n0 9 * * * root a\nCRON_TZ=\n0 9 * * * root b\n";
+    crontab(&agent, "zones", text, 0o644);
+    let info = until_jobs(&mut channel, 1, 2).await;
+    let problems = info["crontab_problems"].to_string();
+    assert!(problems.contains("/zones:3:") && problems.contains("/zones:4:"), "{problems}");
+    assert_eq!(list(&mut channel).await[0]["cmd"], "a");
 }

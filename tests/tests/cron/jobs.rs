@@ -135,15 +135,14 @@ async fn a_job_keeps_its_definition_across_a_restart_and_is_replaced_by_name() {
 
 #[tokio::test]
 async fn the_one_line_form_names_user_and_command() {
-    let (_server, agent, mut channel) = connected().await;
-    let path = file(&agent, "who");
-    std::fs::write(&path, "").unwrap();
-    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
-    let line = format!("* * * * * * nobody id -un >> {}", path.display());
-    let answer = set(&mut channel, "line", json!({"line": line})).await;
+    let (_server, _agent, mut channel) = connected().await;
+    let line = "* * * * * * nobody echo $(id -un) $A $(pwd)";
+    let answer =
+        set(&mut channel, "line", json!({"line": line, "env": {"A": "b"}, "cwd": "/tmp"})).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     let ran = result(&mut channel, "line").await;
     assert_eq!(ran["resp"], "success", "{ran}");
+    assert_eq!(ran["data"], "nobody b /tmp\n", "{ran}");
     let jobs = list(&mut channel).await;
     assert_eq!(jobs[0]["user"], "nobody", "{jobs:?}");
 }
@@ -162,6 +161,9 @@ async fn an_invalid_job_is_rejected_with_the_reason() {
         (json!({"schedule": "@daily", "cmd": "true", "user": "nobody-such"}), 3022, "nobody-such"),
         (json!({"schedule": "@daily", "cmd": "true", "line": "x"}), 3021, "not both"),
         (json!({"line": "0 0 * * * *"}), 3021, "line"),
+        (json!({"line": "@daily root true", "cmd": "false"}), 3021, "line or cmd, not both"),
+        (json!({"line": "@daily root true", "user": "nobody"}), 3021, "line or user, not both"),
+        (json!({"line": "@daily root true", "cwd": "x"}), 3021, "cwd"),
     ];
     for (fields, retcode, text) in table {
         let answer = set(&mut channel, "x", fields.clone()).await;

@@ -4,6 +4,7 @@
 
 mod crontabs;
 mod jobs;
+mod sources;
 mod steps;
 
 use e2e::{Agent, AgentConfig, Channel, Clock, DEADLINE, Pki, Server, connected};

@@ -19,7 +19,7 @@ pub fn crontab(bytes: &[u8]) {
             let line =
                 bytes.split(|&byte| byte == b'\n').nth(entry.line - 1).expect("a line of the file");
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            assert!(line.ends_with(entry.command.as_bytes()), "the command is not the line's end");
+            assert!(is_end_of(line, &entry.command), "the command is not the line's end");
             if let (When::At(when), Form::System, Ok(line)) =
                 (&entry.when, form, std::str::from_utf8(line))
                 && !line.contains('\r')
@@ -44,7 +44,7 @@ pub fn crontab(bytes: &[u8]) {
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         match crontab::line(text) {
-            Ok(entry) => assert!(text.ends_with(&entry.command)),
+            Ok(entry) => assert!(is_end_of(text.as_bytes(), &entry.command)),
             Err(problem) => {
                 assert!(
                     problem.line == 1 && problem.column <= text.len() + 1,
@@ -54,4 +54,12 @@ pub fn crontab(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Returns whether a command is the end of a line, but for backslashes: `\%` stands for `%`.
+fn is_end_of(line: &[u8], command: &str) -> bool {
+    let bare = |bytes: &[u8]| -> Vec<u8> {
+        bytes.iter().copied().filter(|byte| *byte != b'\\').collect()
+    };
+    bare(line).ends_with(&bare(command.as_bytes()))
 }

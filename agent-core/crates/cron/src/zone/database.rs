@@ -4,10 +4,11 @@ use super::table::Zone;
 use crate::error::Error;
 use agent_zone::MAX_BYTES;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fs};
 
 const DIRECTORY: &str = "/usr/share/zoneinfo";
@@ -27,7 +28,10 @@ pub struct Zones {
     /// The database in the program. A function pointer that only [`Zones::system_or_bundled`] sets,
     /// so that a program that never calls it does not carry the data, whatever features are on.
     bundled: Option<Bundled>,
-    cache: Mutex<HashMap<Box<str>, Zone>>,
+    /// Zones by their names; `None`: there was no such zone that could be read.
+    cache: Mutex<HashMap<Box<str>, Option<Zone>>>,
+    /// A zone of the cache that could not be read before was read since the last refresh.
+    appeared: AtomicBool,
 }
 
 /// Returns the bytes of a zone's file by its name.
@@ -47,7 +51,12 @@ impl Zones {
 
     /// Uses a database in another place.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), bundled: None, cache: Mutex::default() }
+        Self {
+            directory: directory.into(),
+            bundled: None,
+            cache: Mutex::default(),
+            appeared: AtomicBool::default(),
+        }
     }
 
     /// Returns a zone by its name, such as `Europe/Berlin`.
@@ -56,21 +65,47 @@ impl Zones {
     /// [`Error::Zone`] if there is no zone of that name, no database at all, or the file is
     /// damaged.
     pub fn load(&self, name: &str) -> Result<Zone, Error> {
-        if let Some(zone) = self.cache.lock().get(name) {
+        if let Some(Some(zone)) = self.cache.lock().get(name) {
             return Ok(zone.clone());
         }
-        let zone = self.read(name)?;
+        let zone = self.read(name);
+        if !is_name(name) {
+            return zone;
+        }
         let mut cache = self.cache.lock();
-        if cache.len() >= MAX_CACHED {
+        if cache.len() >= MAX_CACHED && !cache.contains_key(name) {
             cache.clear();
         }
-        cache.insert(name.into(), zone.clone());
-        Ok(zone)
+        let before = cache.insert(name.into(), zone.as_ref().ok().cloned());
+        if before == Some(None) && zone.is_ok() {
+            self.appeared.store(true, Ordering::Relaxed);
+        }
+        zone
     }
 
-    /// Empties the cache, so that a database that has been replaced is read again.
-    pub fn forget(&self) {
-        self.cache.lock().clear();
+    /// Reads the zones of the cache again, since the database may have been replaced. Returns
+    /// whether any of them is not as it was at the last refresh, or when it was first read.
+    pub fn refresh(&self) -> bool {
+        let mut changed = self.appeared.swap(false, Ordering::Relaxed);
+        for (name, zone) in &mut *self.cache.lock() {
+            let before = std::mem::replace(zone, self.read(name).ok());
+            changed |= before != *zone;
+        }
+        changed
+    }
+
+    /// Returns the directories whose changes may change the zones of the cache, or that of this
+    /// host's clocks.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        let local = Path::new(LOCAL_FILE);
+        let target = fs::canonicalize(local).ok();
+        let files = target.iter().map(PathBuf::as_path).chain([local]);
+        let above = |file: &Path| file.parent().map(Path::to_owned);
+        let mut directories: BTreeSet<PathBuf> = files.filter_map(above).collect();
+        directories.insert(self.directory.clone());
+        let cache = self.cache.lock();
+        directories.extend(cache.keys().filter_map(|name| above(&self.directory.join(&**name))));
+        directories
     }
 
     /// Returns the zone of this host's clocks: the variable `TZ`, as in tzset(3) the name of a zone,

@@ -31,8 +31,15 @@ fn zones_are_read_by_name_and_cached() {
     fs::remove_file(database.0.file("zoneinfo/Europe/Berlin")).unwrap();
     assert_eq!(zones.load("Europe/Berlin").unwrap().offset_at(1_783_000_000), 7200);
     assert_eq!(zones.load("UTC").unwrap().offset_at(0), 0);
-    zones.forget();
+    assert!(zones.refresh() && !zones.refresh());
     assert!(zones.load("Europe/Berlin").is_err());
+    let (london, berlin) = ("zoneinfo/Europe/London", "zoneinfo/Europe/Berlin");
+    fs::copy(database.0.file(london), database.0.file(berlin)).unwrap();
+    assert!(zones.refresh(), "a zone that did not exist is not found");
+    assert_eq!(zones.load("Europe/Berlin").unwrap().offset_at(1_783_000_000), 3600);
+    fs::copy(database.0.file("zoneinfo/EST5EDT"), database.0.file(berlin)).unwrap();
+    assert!(zones.refresh(), "another file of the same name is not noticed");
+    assert!(zones.directories().contains(&database.0.file("zoneinfo/Europe")));
 }
 
 #[test]
