@@ -115,7 +115,9 @@ impl Crontabs {
         let mut alike: HashMap<String, usize> = HashMap::new();
         for entry in &crontab.entries {
             let mut job = job(entry);
-            let user = &entry.user[..entry.user.floor_char_boundary(MAX_USER_NAME)];
+            let mut ends = (0..=MAX_USER_NAME.min(entry.user.len())).rev();
+            let end = ends.find(|end| entry.user.is_char_boundary(*end));
+            let user = &entry.user[..end.unwrap_or(0)];
             let name = format!("{file}:{user}:{:08x}", crc32(job.to_fields().get().as_bytes()));
             let count = alike.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             job.name = if *count == 1 { name } else { format!("{name}-{count}") };

@@ -170,7 +170,7 @@ async fn a_missing_calendar_or_an_unknown_zone_stops_only_the_jobs_that_need_it(
     }
     until_next(&mut channel, "-02T").await;
     // Changed, and a FIFO in its place across a restart.
-    scratch.write("new/closed", &days.replace("-01", "-03"));
+    scratch.write("new/closed", days.replace("-01", "-03"));
     until_next(&mut channel, "-01T").await;
     std::fs::remove_file(&calendar).unwrap();
     run(&["mkfifo", &calendar.display().to_string()]);

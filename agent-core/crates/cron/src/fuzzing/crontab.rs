@@ -58,8 +58,7 @@ pub fn crontab(bytes: &[u8]) {
 
 /// Returns whether a command is the end of a line, but for backslashes: `\%` stands for `%`.
 fn is_end_of(line: &[u8], command: &str) -> bool {
-    let bare = |bytes: &[u8]| -> Vec<u8> {
-        bytes.iter().copied().filter(|byte| *byte != b'\\').collect()
-    };
+    let bare =
+        |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|byte| *byte != b'\\').collect() };
     bare(line).ends_with(&bare(command.as_bytes()))
 }
