@@ -4,7 +4,7 @@ use super::plan::Times;
 use super::scheduler::{Scheduler, now};
 use crate::clock;
 use crate::task::Submission;
-use agent_wire::message::{JobDefinition, Overlap};
+use agent_wire::message::{AccountId, JobDefinition, Overlap};
 use parking_lot::MutexGuard;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub(super) struct ParsedJob {
     /// The stored text.
     fields: Box<RawValue>,
     pub(super) overlap: Overlap,
-    pub(super) user: Option<String>,
+    pub(super) user: Option<AccountId>,
     pub(super) times: Option<Times>,
     pub(super) command: Submission,
 }

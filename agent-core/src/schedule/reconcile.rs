@@ -92,11 +92,11 @@ impl Scheduler {
 
     /// Returns why the user of a crontab's job still does not exist. Once it does, the crontabs are
     /// read again, so that their problems are up to date.
-    pub(super) async fn unknown_user(&self, user: &str) -> Option<String> {
+    pub(super) async fn unknown_user(&self, user: &AccountId) -> Option<String> {
         if !self.unknown_users.lock().contains(user) {
             return None;
         }
-        match self.executor.account(Some(user.to_owned()), None).await {
+        match self.executor.account(Some(user.clone()), None).await {
             Err(error @ StartError::NoSuchUser(_)) => Some(error.to_string()),
             Ok(_) | Err(_) => {
                 self.unknown_users.lock().remove(user);

@@ -11,7 +11,7 @@ use crate::exec::{Executor, Spec};
 use crate::shutdown::boxed;
 use crate::task::{self, Job, JobRun, JobStatus, MAX_COMMAND, Status, Submission, Tasks};
 use agent_cron::Schedule;
-use agent_wire::message::{Bash, JobDefinition};
+use agent_wire::message::{AccountId, Bash, JobDefinition};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
@@ -70,7 +70,7 @@ pub(crate) struct Scheduler {
     /// The directory of crontab files; sent again when its files are to be read again.
     pub(super) dir: watch::Sender<PathBuf>,
     /// The users of jobs in them that did not exist when they were read.
-    pub(super) unknown_users: Mutex<HashSet<String>>,
+    pub(super) unknown_users: Mutex<HashSet<AccountId>>,
     /// The problems in them.
     pub(super) problems: Mutex<Arc<[String]>>,
     shutdown: watch::Sender<bool>,
