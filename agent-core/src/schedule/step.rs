@@ -5,8 +5,8 @@
 
 use super::timer::Moment;
 
-/// The least step that counts, in seconds: any smaller one adds up with the next.
-const LEAST_STEP: i64 = 1;
+/// The least step that counts, in milliseconds: any smaller one adds up with the next.
+const LEAST_STEP: i64 = 1000;
 
 /// The least step that is a correction, in seconds (three hours, as in cron(8)): the new time is
 /// followed at once, whatever ran before.
@@ -43,12 +43,14 @@ impl ClockWatch {
 
     /// Returns the step since the last look, and its size in seconds.
     pub(crate) fn look(&mut self, moment: Moment) -> (Step, i64) {
-        let by = moment.boot().saturating_sub(self.boot) / 1000;
+        let milliseconds = moment.boot().saturating_sub(self.boot);
         let now = moment.now();
-        if by.abs() < LEAST_STEP {
+        if milliseconds.abs() < LEAST_STEP {
             self.latest = self.latest.max(now);
             return (Step::None, 0);
         }
+        // To the nearest second: the clocks are read one after the other.
+        let by = milliseconds.saturating_add(milliseconds.signum() * 500) / 1000;
         self.boot = moment.boot();
         // Without the step, the clock would show this.
         self.latest = self.latest.max(now.saturating_sub(by));
