@@ -15,7 +15,7 @@ use crate::local::{Local, Socket};
 use crate::logging::{self, Log};
 use crate::plugin::Plugins;
 use crate::policy::{self, Gate, Policy};
-use crate::schedule::{self, Scheduler};
+use crate::schedule::Scheduler;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
 use crate::{exec, named_file, plugin, task};
