@@ -4,8 +4,8 @@
 //! The rules are those of plugins ([`plugin_api::host::check_folder`]): each file and each folder
 //! above it belongs to root or to the agent's user, and nobody else can write it. One exception:
 //! above, a sticky folder of root, such as /tmp, is accepted, because nobody can swap an entry of
-//! another user there. Other than for plugins, symbolic links are followed, and each is checked like
-//! a file: certificates are often links, and so is a state directory on another disk.
+//! another user there. Other than for plugins, symbolic links are followed, and each is checked
+//! like a file: certificates are often links, and so is a state directory on another disk.
 
 use nix::unistd::Uid;
 use std::ffi::OsString;

@@ -3,8 +3,8 @@
 //!
 //! `cli` parses the flags. `local` calls a plugin in this process; `plugin` is the kit for plugin
 //! authors, whose probe runs plugins in processes of their own, for `list` too. `client` sends
-//! requests to the controller for `query`, `exec`, `stream` and `hosts`; `agent` sends them there or
-//! over `socket` to this machine's agent, for `task`, `cron` and `status`. `outcome`, `table`,
+//! requests to the controller for `query`, `exec`, `stream` and `hosts`; `agent` sends them there
+//! or over `socket` to this machine's agent, for `task`, `cron` and `status`. `outcome`, `table`,
 //! `clock` and `output` print; `suggest` guesses what a typo meant; `exit` has the exit statuses.
 
 mod agent;

@@ -1,6 +1,6 @@
-//! `list`: lists the methods of this machine's plugins. Checks and loads each plugin in a process of
-//! its own, so that a bad one harms nobody; prints those that fail on standard error, and then exits
-//! with status 1.
+//! `list`: lists the methods of this machine's plugins. Checks and loads each plugin in a process
+//! of its own, so that a bad one harms nobody; prints those that fail on standard error, and then
+//! exits with status 1.
 
 use crate::error::Error;
 use crate::plugin::probe::{self, Order, Outcome, Report};

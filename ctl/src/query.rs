@@ -75,8 +75,8 @@ pub(crate) fn response(text: &str) -> Result<Response, Error> {
     Response::parse(&map).map_err(|error| unreadable(&error))
 }
 
-/// Returns the error for a failed reply: its retcode, then its message. [`exit::failure`] classifies
-/// it.
+/// Returns the error for a failed reply: its retcode, then its message. [`exit::failure`]
+/// classifies it.
 pub(crate) fn failed(response: &Response) -> Error {
     exit::failure(response.retcode, &response.message)
 }

@@ -123,8 +123,8 @@ pub fn assert_schema<T: JsonSchema>(file: impl AsRef<Path>) {
     );
 }
 
-/// Writes the test that the `schema.json` beside a plugin's Cargo.toml is the schema of `$reply`, as
-/// [`assert_schema`](crate::testing::assert_schema) compares them.
+/// Writes the test that the `schema.json` beside a plugin's Cargo.toml is the schema of `$reply`,
+/// as [`assert_schema`](crate::testing::assert_schema) compares them.
 #[macro_export]
 macro_rules! schema_test {
     ($reply:ty) => {

@@ -1,8 +1,9 @@
-//! The limit of open files (RLIMIT_NOFILE, getrlimit(2)), and the commands and tasks that it allows.
+//! The limit of open files (RLIMIT_NOFILE, getrlimit(2)), and the commands and tasks that it
+//! allows.
 //!
-//! The agent raises its own soft limit. Where the hard limit is low, fewer commands and tasks run at
-//! once than the settings allow, and the others wait: a command that was admitted does not fail for
-//! a descriptor.
+//! The agent raises its own soft limit. Where the hard limit is low, fewer commands and tasks run
+//! at once than the settings allow, and the others wait: a command that was admitted does not fail
+//! for a descriptor.
 
 use std::io;
 use std::sync::OnceLock;

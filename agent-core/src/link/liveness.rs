@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long sent bytes may stay unacknowledged. Together with the keep-alive's idle time, a vanished
-/// server is noticed within 30 s.
+/// How long sent bytes may stay unacknowledged. Together with the keep-alive's idle time, a
+/// vanished server is noticed within 30 s.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Between two looks at a connection where bytes wait.

@@ -84,8 +84,8 @@ async fn hosts_file() -> Vec<u8> {
 /// Returns the addresses that hosts(5) lines give a name, in the order of the lines. Names compare
 /// without case.
 ///
-/// The file has no encoding: bytes that are not UTF-8, in a comment for instance, spoil no more than
-/// the word that they are in.
+/// The file has no encoding: bytes that are not UTF-8, in a comment for instance, spoil no more
+/// than the word that they are in.
 fn in_hosts_file(text: &[u8], host: &str) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {

@@ -2,11 +2,11 @@
 //!
 //! Dispatch uses the [`Scheduler`]. The [`due`] loop starts what the [`plan`] says is due; the
 //! [`timer`] wakes it then and at no other time, or when the clock is set: then [`step`] says what
-//! became of it. [`runs`] turns what is due into tasks. A
-//! [`definition`] is read from the stored text of a job; [`planning`] reads jobs and plans them.
-//! [`sources`] follows time zones and calendars. [`crontabs`] are read whole, at the start and when the [`watch`] has seen a change, and
-//! [`reconcile`] makes the jobs of files match them. Jobs and their history are kept in the store
-//! of tasks: a run and the instant it was due are one record there.
+//! became of it. [`runs`] turns what is due into tasks. A [`definition`] is read from the stored
+//! text of a job; [`planning`] reads jobs and plans them. [`sources`] follows time zones and
+//! calendars. [`crontabs`] are read whole, at the start and when the [`watch`] has seen a change,
+//! and [`reconcile`] makes the jobs of files match them. Jobs and their history are kept in the
+//! store of tasks: a run and the instant it was due are one record there.
 
 mod crontabs;
 mod definition;

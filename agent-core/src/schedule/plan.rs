@@ -1,5 +1,5 @@
-//! Decides which job is due when (docs/schedules.md rules 28 and 31), and nothing else: no clock, no
-//! file, no process.
+//! Decides which job is due when (docs/schedules.md rules 28 and 31), and nothing else: no clock,
+//! no file, no process.
 //!
 //! The [`super::Scheduler`] passes in the time and gets what is due then, what was missed, and when
 //! to ask again. One heap orders all jobs by their next start. A job's definition is looked up when

@@ -84,8 +84,8 @@ impl Watch {
         self.place()
     }
 
-    /// Watches the directories, or their nearest existing ancestors. Called again after each change:
-    /// they may have been replaced.
+    /// Watches the directories, or their nearest existing ancestors. Called again after each
+    /// change: they may have been replaced.
     fn place(&mut self) -> Result<(), Error> {
         let mut places = Vec::with_capacity(self.dirs.len());
         for dir in self.dirs.iter().take(MAX_DIRS) {
@@ -109,8 +109,8 @@ impl Watch {
     }
 }
 
-/// Watches a directory or its nearest existing ancestor. Returns how many levels above the directory
-/// it is.
+/// Watches a directory or its nearest existing ancestor. Returns how many levels above the
+/// directory it is.
 fn place_once(inotify: &Inotify, dir: &Path) -> Result<(usize, Option<WatchDescriptor>), Error> {
     let content = AddWatchFlags::IN_CREATE
         | AddWatchFlags::IN_CLOSE_WRITE

@@ -1,8 +1,8 @@
 //! The command line: its flags and the action that they describe.
 //!
 //! `flags` is the top level; `target` chooses plugins, controller and host; `command`, `task` and
-//! `cron` are the flags of `exec`, `task` and `cron`; `number` parses numbers; `help` trims the help; `action` is the
-//! result.
+//! `cron` are the flags of `exec`, `task` and `cron`; `number` parses numbers; `help` trims the
+//! help; `action` is the result.
 
 mod action;
 mod command;

@@ -1,8 +1,8 @@
 //! Certificates in PEM (RFC 7468). Everything between them is skipped: explanations, and private
 //! keys, which are not even decoded.
 //!
-//! A block begins and ends with lines of its own, as openssl reads them: a BEGIN that is indented, in
-//! a comment or in quotes is text.
+//! A block begins and ends with lines of its own, as openssl reads them: a BEGIN that is indented,
+//! in a comment or in quotes is text.
 
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};

@@ -1,7 +1,7 @@
 //! Times of certificates: UTCTime and GeneralizedTime (X.680).
 //!
-//! RFC 5280 allows only `Z` and whole seconds, but certificates with offsets from UTC, with fractions
-//! or without seconds exist, and openssl shows them.
+//! RFC 5280 allows only `Z` and whole seconds, but certificates with offsets from UTC, with
+//! fractions or without seconds exist, and openssl shows them.
 
 use readers::utc;
 

@@ -94,7 +94,8 @@ const OPTIONS: Options<Selection> = Options::new(&[
     ),
 ]);
 
-/// Reads the devices of the system whose root folder is `root`. Returns also whether there are more.
+/// Reads the devices of the system whose root folder is `root`. Returns also whether there are
+/// more.
 fn read(root: &Path, with_empty: bool, only: Option<&str>) -> (Vec<Device>, bool) {
     let mounted = Mounted::read(root);
     let mut names = folder::names(&root.join("sys/class/block"), MAX_LISTED);

@@ -1,5 +1,5 @@
-//! `getinfo.disks` on a machine with odd devices: their folders are bound over /sys/class/block in a
-//! mount namespace.
+//! `getinfo.disks` on a machine with odd devices: their folders are bound over /sys/class/block in
+//! a mount namespace.
 
 use plugin_api::testing::{call, load};
 use serde_json::{Value, json};

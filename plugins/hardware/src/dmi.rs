@@ -73,8 +73,8 @@ pub(crate) struct Bios {
     pub(crate) version: Option<String>,
     /// The release number, `2.17`.
     pub(crate) release: Option<String>,
-    /// The release date, `2023-11-30`; as the firmware writes it if that is not an SMBIOS date, null
-    /// if there is no such day.
+    /// The release date, `2023-11-30`; as the firmware writes it if that is not an SMBIOS date,
+    /// null if there is no such day.
     pub(crate) date: Option<String>,
     /// Whether the system was booted by UEFI (/sys/firmware/efi); null without /sys/firmware.
     pub(crate) uefi: Option<bool>,

@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Everything comes from sock_diag(7), /proc/net and, for the processes, /proc/PID/fd, in the
-//! agent's network namespace; nothing is run. No list is split at bytes that a user can write. Root is not required, but without it only the agent's
-//! own processes can be identified.
+//! agent's network namespace; nothing is run. No list is split at bytes that a user can write. Root
+//! is not required, but without it only the agent's own processes can be identified.
 
 mod diag;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,8 +1,9 @@
 //! Accounts from NSS: enumerates users, groups and shadow entries, and looks up single ones.
 //!
-//! Commands' accounts and the plugins `users` and `groups` come from it. Entries are lent to a closure, in a buffer that the next
-//! entry reuses: 100,000 users cost no allocation here. NSS asks all sources of /etc/nsswitch.conf,
-//! so LDAP or systemd users are included; it may block on the network.
+//! Commands' accounts and the plugins `users` and `groups` come from it. Entries are lent to a
+//! closure, in a buffer that the next entry reuses: 100,000 users cost no allocation here. NSS asks
+//! all sources of /etc/nsswitch.conf, so LDAP or systemd users are included; it may block on the
+//! network.
 //!
 //! glibc's `files` source enumerates lines of NIS's compat format too (`+`, `+@group`, `-name`),
 //! which its look-ups never find: see [`is_compat`].

@@ -272,9 +272,9 @@ fn call(number: c_long, args: [c_long; 3]) -> Result<(), i32> {
 fn call4(number: c_long, [a, b, c]: [c_long; 3], d: c_long) -> Result<(), i32> {
     // SAFETY: only `attempt`, `die_with`, `enter` and `default_actions` get here. The pointers they
     // pass are to NUL-ended strings and null-ended arrays of them (`Received::pointers`), to a
-    // resource limit, to a group list as long as said, to one byte of a string, to a signal set of the size said, and to
-    // a default sigaction, which installs no code; the caller's borrows keep all of them alive over
-    // the call, and the kernel only reads them.
+    // resource limit, to a group list as long as said, to one byte of a string, to a signal set of
+    // the size said, and to a default sigaction, which installs no code; the caller's borrows keep
+    // all of them alive over the call, and the kernel only reads them.
     let done = unsafe { libc::syscall(number, a, b, c, d) };
     if done < 0 { Err(Errno::last_raw()) } else { Ok(()) }
 }

@@ -223,8 +223,8 @@ impl Decoder {
         }
     }
 
-    /// Returns the start of the message that the last error, unless it was fatal, was about: at most
-    /// 1 KiB, in which a reader may find the id.
+    /// Returns the start of the message that the last error, unless it was fatal, was about: at
+    /// most 1 KiB, in which a reader may find the id.
     pub fn skipped_head(&self) -> &[u8] {
         &self.skipped_head
     }

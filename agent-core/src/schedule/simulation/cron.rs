@@ -1,5 +1,6 @@
 //! The main loop of cron(8), Vixie's and Debian's 3.0pl1, written down from its source: what it
-//! starts while the clock is set this way and that, the plan starts too (docs/schedules.md rule 31).
+//! starts while the clock is set this way and that, the plan starts too (docs/schedules.md rule
+//! 31).
 
 use super::{CORRECTION, DAY, DAYS, Kind, Random, Run, Wall, World, planned};
 use agent_cron::Zone;

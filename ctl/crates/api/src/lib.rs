@@ -13,9 +13,9 @@
 //! | `GET /healthz` | 200 while the controller runs |
 //! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!
-//! Every request but the last two needs the header `Authorization: Bearer TOKEN`. An error is a [`Problem`]
-//! (RFC 9457) with the media type [`PROBLEM_JSON`]; in a stream that has begun, it is the last
-//! line.
+//! Every request but the last two needs the header `Authorization: Bearer TOKEN`. An error is a
+//! [`Problem`] (RFC 9457) with the media type [`PROBLEM_JSON`]; in a stream that has begun, it is
+//! the last line.
 //!
 //! A request may bring its own `id` for `async.bash` only: it becomes the task's id, and a repeat
 //! of the same request does not start the task again. The controller stores results itself, so

@@ -1,5 +1,5 @@
-//! Starts everything (files, ports, the tasks on them), reloads files at SIGHUP, and ends everything
-//! at a signal.
+//! Starts everything (files, ports, the tasks on them), reloads files at SIGHUP, and ends
+//! everything at a signal.
 
 use crate::agents::{self, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles};
 use crate::api;
@@ -97,9 +97,9 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let Prepared { dev, token, token_file, tls_files, side, store, share } = prepared;
     let mut ports = Vec::new();
     for address in flags.listen() {
-        ports.push(agents::bind(address).await?);
+        ports.push(agents::bind(address)?);
     }
-    let http = agents::bind(flags.http).await?;
+    let http = agents::bind(flags.http)?;
     let listen = ports.iter().map(address_of).collect::<Result<_, _>>()?;
     let ready = Ready { listen, http: address_of(&http)? };
     if let Some(dev) = &dev {

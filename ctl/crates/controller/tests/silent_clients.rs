@@ -1,5 +1,5 @@
-//! Clients of the API that never read. This file has one test: it needs the memory and the processor
-//! that others would share.
+//! Clients of the API that never read. This file has one test: it needs the memory and the
+//! processor that others would share.
 
 mod support;
 

@@ -216,8 +216,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns a command with `%` for each `\%`, as crontab(5) has it, and whether it has any other `%`.
-/// Any other backslash stays, and escapes the character after it.
+/// Returns a command with `%` for each `\%`, as crontab(5) has it, and whether it has any other
+/// `%`. Any other backslash stays, and escapes the character after it.
 fn unescaped(text: &str) -> (String, bool) {
     let (mut command, mut bare) = (String::with_capacity(text.len()), false);
     let mut characters = text.chars();

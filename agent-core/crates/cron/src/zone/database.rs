@@ -108,9 +108,9 @@ impl Zones {
         directories
     }
 
-    /// Returns the zone of this host's clocks: the variable `TZ`, as in tzset(3) the name of a zone,
-    /// the path of a zone's file or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; else /etc/localtime
-    /// with its name from its link's target or from /etc/timezone; else UTC.
+    /// Returns the zone of this host's clocks: the variable `TZ`, as in tzset(3) the name of a
+    /// zone, the path of a zone's file or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; else
+    /// /etc/localtime with its name from its link's target or from /etc/timezone; else UTC.
     ///
     /// # Errors
     /// [`Error::Zone`] if the setting is not a zone.

@@ -314,8 +314,8 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
     None
 }
 
-/// Tells the client that waits for a reply, of which `text` is the start at least, that it cannot be
-/// read.
+/// Tells the client that waits for a reply, of which `text` is the start at least, that it cannot
+/// be read.
 fn fail_reply(session: &Session, text: &[u8], error: &Malformed) {
     if let Some(id) = salvage::reply_id(text)
         && !session.fail(&id, &error.to_string())

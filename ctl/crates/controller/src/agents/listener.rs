@@ -9,9 +9,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+
+/// Connections that the kernel holds until they are accepted; it takes at most net.core.somaxconn
+/// (listen(2)). Beyond them it answers with SYN cookies, and resets clients whose cookie returns
+/// while the queue is still full: a herd of agents, or a thousand requests at once, would see that.
+const BACKLOG: u32 = 4096;
 
 /// The pause in accepting when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -42,8 +47,15 @@ impl Permits {
 ///
 /// # Errors
 /// When the address is in use or not this host's.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart need not wait for the end of old connections (TIME-WAIT).
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| Error::Bind { address, source })
 }
 
 /// Accepts agents until `stop`, then waits for their sessions to end, at most [`CLOSE_TIMEOUT`].

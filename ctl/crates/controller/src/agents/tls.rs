@@ -1,5 +1,5 @@
-//! TLS on the agents' port: the server's side, which the operator's files make and can replace while
-//! sessions are open.
+//! TLS on the agents' port: the server's side, which the operator's files make and can replace
+//! while sessions are open.
 
 use super::certificate;
 use crate::error::Error;

@@ -2,10 +2,11 @@
 //!
 //! One thread (`writer`) owns the connection that writes: it takes every queued result, commits
 //! them in one transaction, and only then acknowledges them. A result that cannot be stored goes to
-//! the `backlog`; one that exceeds a bound (`usage`) is `refused`. Results are deleted for their age
-//! by a `clock` that is doubted when it jumps. Reads use a connection of their own (`reader`), so a
-//! commit never waits for them. `file` locks and opens the database; `migrations` brings its schema
-//! up to date; `health` says what is wrong with it, also after a `check` of its content at the start.
+//! the `backlog`; one that exceeds a bound (`usage`) is `refused`. Results are deleted for their
+//! age by a `clock` that is doubted when it jumps. Reads use a connection of their own (`reader`),
+//! so a commit never waits for them. `file` locks and opens the database; `migrations` brings its
+//! schema up to date; `health` says what is wrong with it, also after a `check` of its content at
+//! the start.
 
 mod backlog;
 mod bounds;

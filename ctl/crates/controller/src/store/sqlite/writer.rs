@@ -1,8 +1,11 @@
-//! The thread that owns the database: stores results, acknowledges them, and deletes old ones.
+//! The thread that owns the database: stores results, acknowledges them, and deletes old ones
+//! ([`sweep`]).
+
+mod sweep;
 
 use super::Bounds;
 use super::backlog::Backlog;
-use super::clock::{Clock, Verdict};
+use super::clock::Clock;
 use super::file::Place;
 use super::health::Health;
 use super::refused::Refused;
@@ -21,12 +24,6 @@ const MAX_BATCH: usize = 4096;
 
 /// Bytes of results in one transaction; a single result may be larger.
 const MAX_BATCH_BYTES: usize = 8 << 20;
-
-/// The interval between two searches for results that are too old.
-const SWEEP: Duration = Duration::from_secs(24 * 3600);
-
-/// Results deleted in one transaction; new ones are stored in between.
-const MAX_SWEPT: u32 = 256;
 
 /// A message to the thread.
 #[derive(Debug)]
@@ -108,7 +105,7 @@ impl Writer {
         // A table that is missing or different is found now, not with the first result.
         connection.prepare(INSERT)?;
         connection.prepare(FIND)?;
-        connection.prepare(DELETE)?;
+        connection.prepare(sweep::DELETE)?;
         Ok(Self {
             connection,
             place,
@@ -252,61 +249,6 @@ impl Writer {
             );
         }
     }
-
-    /// Deletes some of the results that are too old and schedules the next sweep.
-    fn sweep(&mut self, now: SystemTime) {
-        self.next_sweep = match self.delete_old(now) {
-            // More may be left: continue at once, but after the results that came meanwhile.
-            Ok(swept) if swept >= MAX_SWEPT as usize => Instant::now(),
-            Ok(_) => Instant::now() + SWEEP,
-            Err(error) => {
-                self.usage.rolled_back();
-                self.health.note(&error);
-                log::warn!(
-                    "cannot delete results older than --keep-days, retrying tomorrow: {error}"
-                );
-                Instant::now() + SWEEP
-            }
-        };
-        let (usage, bounds) = (&self.usage, &self.bounds);
-        let hosts = self.refused.ask_again(|host| usage.full(bounds, host, 0));
-        if hosts > 0 {
-            log::info!("{hosts} hosts have room for results again; their agents redeliver them");
-        }
-    }
-
-    /// Deletes some of the results that are too old, unless the clock is doubted; returns their
-    /// number.
-    fn delete_old(&mut self, now: SystemTime) -> rusqlite::Result<usize> {
-        let verdict = self.clock.judge(milliseconds(now));
-        if verdict == Verdict::Doubt {
-            log::warn!(
-                "the clock is far from the newest result, or from the last time that results were \
-                 deleted for their age: none is deleted before the clock has been consistent for \
-                 a day"
-            );
-        }
-        let transaction = self.connection.transaction()?;
-        self.clock.save(&transaction)?;
-        let mut deleted = 0;
-        if verdict == Verdict::Sweep {
-            let oldest = now.checked_sub(self.bounds.keep).unwrap_or(UNIX_EPOCH);
-            let mut statement = transaction.prepare(DELETE)?;
-            let mut rows = statement.query(params![milliseconds(oldest), MAX_SWEPT])?;
-            while let Some(row) = rows.next()? {
-                let bytes = row.get::<_, i64>(1)?.unsigned_abs();
-                self.usage.delete(row.get_ref(0)?.as_str()?, Usage::cost(bytes));
-                deleted += 1;
-            }
-            drop(rows);
-            drop(statement);
-            self.usage.write(&transaction)?;
-            transaction.execute("DELETE FROM usage WHERE bytes = 0", [])?;
-        }
-        transaction.commit()?;
-        self.usage.committed();
-        Ok(deleted)
-    }
 }
 
 /// Inserts an event, unless the same event is there already: then it is a redelivery. Rows of the
@@ -319,11 +261,6 @@ const INSERT: &str = "INSERT INTO results (host, task, kind, received, event, di
 /// Finds an event that is there already.
 const FIND: &str = "SELECT 1 FROM results WHERE host = ?1 AND task = ?2 \
      AND (digest = ?3 OR digest IS NULL AND event = ?4)";
-
-/// Deletes the oldest results and returns what they occupied.
-const DELETE: &str = "DELETE FROM results WHERE sequence IN \
-     (SELECT sequence FROM results WHERE received < ? ORDER BY received LIMIT ?) \
-     RETURNING host, octet_length(event)";
 
 fn insert(
     transaction: &Transaction<'_>,
@@ -365,87 +302,4 @@ fn milliseconds(time: SystemTime) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Acknowledgement;
-    use crate::store::sqlite::file;
-    use agent_wire::message::EventKind;
-    use test_support::Scratch;
-
-    fn arrivals(name: &str, count: usize) -> Vec<Arrival> {
-        (0..count)
-            .map(|number| Arrival {
-                host: "host-1".to_owned(),
-                kind: EventKind::Task,
-                task: format!("{name}-{number}"),
-                event: format!("{{\"x\":\"{}\"}}", "x".repeat(1000)),
-                acknowledgement: Acknowledgement::new(|_| ()),
-            })
-            .collect()
-    }
-
-    fn number(writer: &Writer, query: &str) -> usize {
-        writer.connection.query_row(query, [], |row| row.get::<_, u32>(0)).unwrap() as usize
-    }
-
-    fn count(writer: &Writer) -> usize {
-        number(writer, "SELECT count(*) FROM results")
-    }
-
-    fn bounds() -> Bounds {
-        Bounds {
-            keep: Duration::from_secs(30 * 24 * 3600),
-            max_bytes: 1 << 40,
-            max_host_bytes: 1 << 40,
-        }
-    }
-
-    fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {
-        let connection = file::open(scratch.path()).unwrap();
-        let place = Arc::new(Place::of(scratch.path()).unwrap());
-        Writer::new(connection, place, Arc::default(), Arc::default(), bounds).unwrap()
-    }
-
-    #[test]
-    fn old_results_are_deleted_a_few_at_a_time() {
-        const OLD: usize = 600;
-        let scratch = Scratch::new("controller-store");
-        let mut writer = writer(&scratch, bounds());
-        writer.store(arrivals("old", OLD));
-        let later = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
-        // A clock that jumps is doubted for a day.
-        for days in [5, 31, 31] {
-            writer.sweep(later(days));
-            assert_eq!(count(&writer), OLD);
-            assert!(writer.idle() > SWEEP / 2);
-        }
-        for left in [OLD - 256, OLD - 512, 0] {
-            writer.sweep(later(32));
-            assert_eq!(count(&writer), left);
-            assert_eq!(writer.idle().is_zero(), left > 0);
-        }
-        assert_eq!(number(&writer, "SELECT coalesce(sum(bytes), 0) FROM usage"), 0);
-        // A sequence number is never reused.
-        writer.store(arrivals("new", 1));
-        let sequence = number(&writer, "SELECT sequence FROM results");
-        assert!(sequence > OLD, "{sequence}");
-    }
-
-    #[test]
-    fn results_that_fit_are_stored_though_their_batch_does_not() {
-        let scratch = Scratch::new("controller-store");
-        let mut writer = writer(&scratch, bounds());
-        let bound = |writer: &Writer, pages: usize| {
-            let pragma = format!("PRAGMA max_page_count = {pages}");
-            writer.connection.query_row(&pragma, [], |_| Ok(())).unwrap();
-        };
-        bound(&writer, number(&writer, "PRAGMA page_count") + 10);
-        writer.store(arrivals("a", 100));
-        let some = count(&writer);
-        assert!((1..100).contains(&some) && writer.backlog.is_failing(), "{some}");
-        bound(&writer, 1 << 30);
-        writer.store(arrivals("b", 100));
-        assert_eq!(count(&writer), some + 100);
-        assert!(writer.backlog.settle().is_none(), "the held results are not stored yet");
-    }
-}
+mod tests;

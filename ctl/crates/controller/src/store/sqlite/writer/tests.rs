@@ -1,0 +1,83 @@
+use super::sweep::SWEEP;
+use super::*;
+use crate::store::Acknowledgement;
+use crate::store::sqlite::file;
+use agent_wire::message::EventKind;
+use test_support::Scratch;
+
+fn arrivals(name: &str, count: usize) -> Vec<Arrival> {
+    (0..count)
+        .map(|number| Arrival {
+            host: "host-1".to_owned(),
+            kind: EventKind::Task,
+            task: format!("{name}-{number}"),
+            event: format!("{{\"x\":\"{}\"}}", "x".repeat(1000)),
+            acknowledgement: Acknowledgement::new(|_| ()),
+        })
+        .collect()
+}
+
+fn number(writer: &Writer, query: &str) -> usize {
+    writer.connection.query_row(query, [], |row| row.get::<_, u32>(0)).unwrap() as usize
+}
+
+fn count(writer: &Writer) -> usize {
+    number(writer, "SELECT count(*) FROM results")
+}
+
+fn bounds() -> Bounds {
+    Bounds {
+        keep: Duration::from_secs(30 * 24 * 3600),
+        max_bytes: 1 << 40,
+        max_host_bytes: 1 << 40,
+    }
+}
+
+fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {
+    let connection = file::open(scratch.path()).unwrap();
+    let place = Arc::new(Place::of(scratch.path()).unwrap());
+    Writer::new(connection, place, Arc::default(), Arc::default(), bounds).unwrap()
+}
+
+#[test]
+fn old_results_are_deleted_a_few_at_a_time() {
+    const OLD: usize = 600;
+    let scratch = Scratch::new("controller-store");
+    let mut writer = writer(&scratch, bounds());
+    writer.store(arrivals("old", OLD));
+    let later = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
+    // A clock that jumps is doubted for a day.
+    for days in [5, 31, 31] {
+        writer.sweep(later(days));
+        assert_eq!(count(&writer), OLD);
+        assert!(writer.idle() > SWEEP / 2);
+    }
+    for left in [OLD - 256, OLD - 512, 0] {
+        writer.sweep(later(32));
+        assert_eq!(count(&writer), left);
+        assert_eq!(writer.idle().is_zero(), left > 0);
+    }
+    assert_eq!(number(&writer, "SELECT coalesce(sum(bytes), 0) FROM usage"), 0);
+    // A sequence number is never reused.
+    writer.store(arrivals("new", 1));
+    let sequence = number(&writer, "SELECT sequence FROM results");
+    assert!(sequence > OLD, "{sequence}");
+}
+
+#[test]
+fn results_that_fit_are_stored_though_their_batch_does_not() {
+    let scratch = Scratch::new("controller-store");
+    let mut writer = writer(&scratch, bounds());
+    let bound = |writer: &Writer, pages: usize| {
+        let pragma = format!("PRAGMA max_page_count = {pages}");
+        writer.connection.query_row(&pragma, [], |_| Ok(())).unwrap();
+    };
+    bound(&writer, number(&writer, "PRAGMA page_count") + 10);
+    writer.store(arrivals("a", 100));
+    let some = count(&writer);
+    assert!((1..100).contains(&some) && writer.backlog.is_failing(), "{some}");
+    bound(&writer, 1 << 30);
+    writer.store(arrivals("b", 100));
+    assert_eq!(count(&writer), some + 100);
+    assert!(writer.backlog.settle().is_none(), "the held results are not stored yet");
+}
