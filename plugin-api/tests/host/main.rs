@@ -95,7 +95,7 @@ fn replies_of_plugins_in_c_are_checked() {
             "echo",
             "emit(sink, request, len); return 0;",
             Ok(
-                r#"{"args":"-x","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4096}}"#,
+                r#"{"args":"-x","ctx":{"api":1,"deadline_ms":5000,"caller_uid":0,"max_reply":4096},"words":["-x"]}"#,
             ),
         ),
     ];
