@@ -7,128 +7,23 @@
     reason = "helpers of tests, outside of test functions"
 )]
 
+mod forms;
+mod openssl;
+
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use plugin_api::host::LoadedProvider;
 use plugin_api::testing::{call, load};
 use serde_json::Value;
 use test_support::{DeadShare, Scratch};
 
+use openssl::{compare, make, openssl, to_der};
+
 fn path(folder: &Scratch, name: &str) -> String {
     folder.file(name).to_str().unwrap().to_owned()
-}
-
-/// Runs openssl. Without it, prints that the test is skipped and returns `None`.
-fn openssl(args: &[&str], input: &[u8]) -> Option<String> {
-    let child = Command::new("openssl")
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut child) = child else {
-        println!("SKIPPED (needs openssl)");
-        return None;
-    };
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{args:?}");
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
-/// Converts `Jan  2 03:04:05 2030 GMT` to seconds since 1970 by date(1).
-fn epoch(text: &str) -> i64 {
-    let output = Command::new("date").args(["-u", "-d", text, "+%s"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
-}
-
-/// Compares an entry with all that openssl shows of the same certificate in PEM.
-fn compare(entry: &Value, pem: &[u8]) -> Option<()> {
-    let fields = [
-        "-noout",
-        "-serial",
-        "-startdate",
-        "-enddate",
-        "-fingerprint",
-        "-sha256",
-        "-subject",
-        "-issuer",
-    ];
-    let names = ["-nameopt", "esc_2253,utf8,sep_comma_plus_space,sname"];
-    let text = openssl(&[&["x509"][..], &fields, &names].concat(), pem)?;
-    let value = |key: &str| {
-        let line = text.lines().find(|line| line.to_ascii_lowercase().starts_with(key));
-        line.and_then(|line| line.split_once('='))
-            .unwrap_or_else(|| panic!("{key} in {text}"))
-            .1
-            .trim_start()
-    };
-    assert_eq!(entry["serial"], value("serial"));
-    assert_eq!(entry["sha256"], value("sha256 fingerprint").replace(':', ""));
-    assert_eq!(entry["subject"], value("subject"), "{text}");
-    assert_eq!(entry["issuer"], value("issuer"), "{text}");
-    assert_eq!(entry["self_signed"], value("subject") == value("issuer"));
-    let end = epoch(value("notafter"));
-    assert_eq!(entry["not_after_epoch"], end);
-    let iso = |text: &str| {
-        let output =
-            Command::new("date").args(["-u", "-d", text, "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    assert_eq!(
-        (&entry["not_before"], &entry["not_after"]),
-        (&iso(value("notbefore")).into(), &iso(value("notafter")).into())
-    );
-    let now = i64::try_from(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
-    )
-    .unwrap();
-    assert!((entry["days_left"].as_i64().unwrap() - (end - now).div_euclid(86_400)).abs() <= 1);
-    assert_eq!(entry["expired"], end < now);
-
-    let whole = openssl(&["x509", "-noout", "-text"], pem)?;
-    let after =
-        |key: &str| whole.lines().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
-    assert_eq!(entry["signature_algorithm"].as_str(), after("Signature Algorithm:"), "{whole}");
-    assert_eq!(entry["is_ca"], whole.contains("CA:TRUE"));
-    if let Some(bits) = after("Public-Key:") {
-        assert_eq!(format!("({} bit)", entry["key_bits"]), bits);
-    }
-    let kind = after("Public Key Algorithm:").unwrap();
-    let want = match kind {
-        "rsaEncryption" => "rsa",
-        "id-ecPublicKey" => "ec",
-        "ED25519" => "ed25519",
-        "ED448" => "ed448",
-        other => panic!("{other}"),
-    };
-    assert_eq!(entry["key_type"], want);
-    let names = whole
-        .lines()
-        .skip_while(|line| !line.contains("X509v3 Subject Alternative Name"))
-        .nth(1)
-        .unwrap_or_default();
-    let mut sans: Vec<String> = names
-        .trim()
-        .split(", ")
-        .filter(|name| !name.is_empty())
-        .map(|name| name.replace("IP Address:", "IP:"))
-        .collect();
-    // openssl writes IPv6 in full and in upper case, and names in its old form.
-    for san in &mut sans {
-        if let Some(name) = san.strip_prefix("DirName:/") {
-            *san = format!("DirName:{}", name.replace('/', ", "));
-        }
-        if let Some(address) = san.strip_prefix("IP:") {
-            *san = format!("IP:{}", address.parse::<std::net::IpAddr>().unwrap());
-        }
-    }
-    assert_eq!(entry["sans"], Value::from(sans), "{names}");
-    Some(())
 }
 
 fn only(provider: &LoadedProvider, path: &str) -> Value {
@@ -360,120 +255,6 @@ fn an_issued_and_expired_certificate_is_shown() {
     assert_eq!(call(&provider, &path(&folder, "live")).unwrap()["count"], 2);
     assert_eq!(call(&provider, &path(&folder, "live/pipe")).unwrap_err().code(), "unreadable");
     assert_eq!(call(&provider, &path(&folder, "none")).unwrap_err().code(), "unreadable");
-}
-
-/// Makes a certificate of its own in a file.
-fn make(folder: &Scratch, name: &str, more: &[&str]) -> Option<Vec<u8>> {
-    let (file, key) = (path(folder, name), path(folder, "key"));
-    let subject = format!("/CN={name}");
-    let args = ["req", "-x509", "-nodes", "-newkey", "ed25519", "-keyout", &key, "-out", &file];
-    openssl(&[&args[..], &["-subj", &subject], more].concat(), b"")?;
-    Some(fs::read(file).unwrap())
-}
-
-fn to_der(folder: &Scratch, pem: &[u8]) -> Vec<u8> {
-    let file = path(folder, "made.tmp");
-    openssl(&["x509", "-outform", "DER", "-out", &file], pem).unwrap();
-    let der = fs::read(&file).unwrap();
-    fs::remove_file(file).unwrap();
-    der
-}
-
-#[test]
-fn a_certificate_in_several_forms_is_one() {
-    let Some(provider) = load("getinfo-certificates") else { return };
-    let folder = Scratch::new("certificates-forms");
-    let Some(pem) = make(&folder, "a.pem", &["-set_serial", "-500"]) else { return };
-    fs::remove_file(folder.file("key")).unwrap();
-    let entry = only(&provider, &path(&folder, "a.pem"));
-    compare(&entry, &pem);
-    assert_eq!(entry["serial"], "-01F4");
-    let der = to_der(&folder, &pem);
-    let text = String::from_utf8(pem.clone()).unwrap();
-    folder.write("b-x509.pem", text.replace("CERTIFICATE", "X509 CERTIFICATE"));
-    folder
-        .write("c-windows.cer", [b"\xef\xbb\xbf", text.replace('\n', "\r\n").as_bytes()].concat());
-    let wide: Vec<u8> =
-        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    folder.write("d-wide.cer", wide);
-    folder.write("e.der", &der);
-    folder.write("f-trailing.der", [&der[..], b"\0\0more"].concat());
-    folder.write("g-twice.der", [&der[..], &der].concat());
-    openssl(
-        &["x509", "-trustout", "-setalias", "x", "-out", &path(&folder, "h-trusted.pem")],
-        &pem,
-    );
-    for (form, name) in [("DER", "i.p7b"), ("PEM", "j.p7b")] {
-        let (from, to) = (path(&folder, "a.pem"), path(&folder, name));
-        openssl(&["crl2pkcs7", "-nocrl", "-certfile", &from, "-outform", form, "-out", &to], b"");
-    }
-    folder.write("k-commented.conf", text.replace("-----BEGIN", "# -----BEGIN"));
-    folder.write("l-quoted.conf", format!("x = \"{text}\"\n-----BEGINNING\n"));
-    let answer = call(&provider, &folder.path().display().to_string()).unwrap();
-    assert_eq!((&answer["count"], &answer["problems"]), (&1.into(), &Value::Array(vec![])));
-    assert_eq!(answer["certificates"][0]["other_paths"].as_array().unwrap().len(), 9, "{answer}");
-
-    // A store that can't be read, and files that claim to be certificates, are told.
-    folder.write("m.p12", "\x30\x03");
-    folder.write("n.crt", &der[..der.len() - 9]);
-    folder.write("o.key", &der[..der.len() - 9]);
-    folder.write("p.p7b", "-----BEGIN PKCS7-----\nMAMCAQE=\n-----END PKCS7-----\n");
-    let answer = call(&provider, &folder.path().display().to_string()).unwrap();
-    let problems: Vec<&str> = answer["problems"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|problem| problem["path"].as_str().unwrap().rsplit('/').next().unwrap())
-        .collect();
-    assert_eq!(problems, ["m.p12", "n.crt", "p.p7b"]);
-}
-
-/// An element of DER.
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
-    [&[tag, 0x82], &length[..], content].concat()
-}
-
-/// The contents of the elements in some DER, each with its tag and length before it.
-fn elements(mut der: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut all = Vec::new();
-    while let [_, first, ..] = *der {
-        let (start, length) = match first {
-            0x82 => (4, usize::from(der[2]) << 8 | usize::from(der[3])),
-            0x81 => (3, usize::from(der[2])),
-            short => (2, usize::from(short)),
-        };
-        all.push((der[..start + length].to_vec(), der[start..start + length].to_vec()));
-        der = &der[start + length..];
-    }
-    all
-}
-
-/// Times that RFC 5280 forbids and openssl shows nevertheless.
-#[test]
-fn times_with_an_offset_or_a_fraction_are_read() {
-    let Some(provider) = load("getinfo-certificates") else { return };
-    let folder = Scratch::new("certificates-times");
-    let Some(pem) = make(&folder, "a.pem", &[]) else { return };
-    let outer = elements(&elements(&to_der(&folder, &pem))[0].1);
-    let fields = elements(&outer[0].1);
-    for (tag, time, want) in [
-        (0x17, "300101013000+0130", "2030-01-01T00:00:00Z"),
-        (0x17, "3001010000Z", "2030-01-01T00:00:00Z"),
-        (0x18, "20300101000000.25Z", "2030-01-01T00:00:00Z"),
-        (0x18, "20291231190000.5-0500", "2030-01-01T00:00:00Z"),
-    ] {
-        let validity = [element(0x17, b"200101000000Z"), element(tag, time.as_bytes())].concat();
-        // Version, serial number, algorithm and issuer come before it.
-        let whole = |range: &[(Vec<u8>, Vec<u8>)]| -> Vec<u8> {
-            range.iter().flat_map(|(whole, _)| whole.clone()).collect()
-        };
-        let inner = [whole(&fields[..4]), element(0x30, &validity), whole(&fields[5..])].concat();
-        let der = element(0x30, &[element(0x30, &inner), whole(&outer[1..])].concat());
-        let file = folder.write("changed.der", der);
-        let entry = only(&provider, file.to_str().unwrap());
-        assert_eq!((&entry["not_after"], &entry["subject"]), (&want.into(), &"CN=a.pem".into()));
-    }
 }
 
 /// The bound is on what the answer shows, after `-e` selects.
