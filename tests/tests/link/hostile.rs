@@ -4,7 +4,7 @@ use super::{ACCEPT, redirect};
 use e2e::{Agent, AgentConfig, Pki, Server};
 use serde_json::json;
 use std::net::SocketAddr;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 #[tokio::test]

@@ -5,8 +5,7 @@ mod hostile;
 
 use e2e::{Agent, AgentConfig, Pki, Scratch, Server, eventually, in_mount_namespace, needs_root};
 use serde_json::json;
-use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 const ACCEPT: &[u8] = b"{\"method\":\"accept\"}\n";

@@ -318,6 +318,7 @@ fn a_peer_of_another_protocol_is_rejected() {
 fn bytes_that_are_not_a_message_end_a_session_but_a_message_too_deep_does_not() {
     let controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
     agent.send(&format!("{}{}", "{\"a\":".repeat(40), "}".repeat(39)));
     agent.send("} {\"x\":1,}");
     let status = std::thread::scope(|scope| {
