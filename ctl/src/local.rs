@@ -52,10 +52,13 @@ pub(crate) fn run(dirs: &[PathBuf], method: &str, args: &str) -> Result<ExitCode
 }
 
 fn print(method: &MethodName, data: &Json) -> Result<ExitCode, Error> {
-    // An agent could not send it either.
-    check_part(data, ABOVE).map_err(|why| {
-        Error::failed(format!("{}: broken: its reply: {}", method.as_str(), why.message))
-    })?;
+    // An agent could not send it either. It sends no longer ones at all, and checking 100,000 users
+    // takes as long as reading them.
+    if data.len() <= MAX_PART {
+        check_part(data, ABOVE).map_err(|why| {
+            Error::failed(format!("{}: broken: its reply: {}", method.as_str(), why.message))
+        })?;
+    }
     output::json(data).map(|()| ExitCode::from(exit::DONE))
 }
 
