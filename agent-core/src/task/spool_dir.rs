@@ -6,6 +6,7 @@
 use super::record::{Ended, Shape};
 use super::{Error, in_place};
 use crate::exec::{Captured, continuation, unfinished};
+use agent_sys::file_id::FileId;
 use agent_sys::spool::{Extent, Source, Stream};
 use nix::sys::statvfs;
 use parking_lot::Mutex;
@@ -25,6 +26,7 @@ const FREE_SPACE_FRESH: Duration = Duration::from_millis(50);
 pub(crate) struct SpoolDir {
     path: PathBuf,
     dir: Arc<File>,
+    id: FileId,
     free: Mutex<Option<(Instant, FreeSpace)>>,
 }
 
@@ -56,7 +58,8 @@ impl SpoolDir {
         let failed = |source: io::Error| Error::file(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let dir = File::open(path).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), dir: Arc::new(dir), free: Mutex::default() })
+        let id = FileId::of(&dir).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), dir: Arc::new(dir), id, free: Mutex::default() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -93,8 +96,7 @@ impl SpoolDir {
     /// # Errors
     /// [`Error::File`]: it was removed, moved or replaced.
     pub(crate) fn check_name(&self) -> Result<(), Error> {
-        let opened = self.dir.metadata().map_err(|source| Error::file(&self.path, source))?;
-        in_place::check(&self.path, &opened).map_err(|source| Error::file(&self.path, source))
+        in_place::check(&self.path, self.id).map_err(|source| Error::file(&self.path, source))
     }
 
     /// Removes a task's files; missing files are ignored.

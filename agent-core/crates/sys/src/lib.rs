@@ -13,6 +13,7 @@ pub mod daemon;
 mod descendants;
 pub mod end;
 pub mod ending;
+pub mod file_id;
 pub mod keeper;
 mod launch;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! The file operations of a journal, as a trait so that tests can make each of them fail.
 
 use crate::task::in_place;
+use agent_sys::file_id::FileId;
 use nix::errno::Errno;
 use nix::fcntl::{self, FallocateFlags};
 use std::fs::{File, OpenOptions};
@@ -110,7 +111,7 @@ impl Disk for Directory {
     }
 
     fn check_name(&self, name: &str, file: &File) -> io::Result<()> {
-        in_place::check(&self.path.join(name), &file.metadata()?)
+        in_place::check(&self.path.join(name), FileId::of(file)?)
     }
 
     fn write(&self, file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {

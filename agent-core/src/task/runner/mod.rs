@@ -23,10 +23,10 @@ use super::{Error, in_place};
 use crate::config::TaskSettings;
 use crate::exec::Executor;
 use crate::shutdown::{Work, boxed};
+use agent_sys::file_id::FileId;
 use agent_sys::slot::Slots;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -42,8 +42,8 @@ pub(crate) struct Runner {
     executor: Arc<Executor>,
     spool: Arc<SpoolDir>,
     slots: Slots,
-    /// The file of slots as it was when it was opened.
-    slots_file: Metadata,
+    /// The file of slots that was opened.
+    slots_file: FileId,
     boot: String,
     settings: Mutex<TaskSettings>,
     /// The tasks between their turn and their recorded end, by number.
@@ -79,7 +79,7 @@ impl Runner {
         let path = directory.join("slots");
         let slots = Slots::open(&path, settings.max_running.min(MAX_RUNNING))
             .map_err(|source| Error::file(&path, source))?;
-        let slots_file = std::fs::metadata(&path).map_err(|source| Error::file(&path, source))?;
+        let slots_file = FileId::at(&path).map_err(|source| Error::file(&path, source))?;
         let runner = Arc::new(Self {
             store,
             executor,
@@ -123,7 +123,7 @@ impl Runner {
     /// [`Error::File`]: it was removed, moved or replaced.
     pub(crate) fn check_slots(&self) -> Result<(), Error> {
         let path = self.spool.path().join("slots");
-        in_place::check(&path, &self.slots_file).map_err(|source| Error::file(&path, source))
+        in_place::check(&path, self.slots_file).map_err(|source| Error::file(&path, source))
     }
 
     /// Makes the runner check whether there is something to start or to forget.
