@@ -12,7 +12,7 @@ mod standard;
 pub(crate) use standard::Standard;
 
 use crate::clock;
-use agent_log::{Descriptor, Outlet};
+use agent_log::{Descriptor, Outlet, severity};
 use agent_wire::json::one_line;
 use file::LogFile;
 use log::Level;
@@ -152,16 +152,6 @@ fn notice(lines: u64) -> String {
 
 fn journal_notice(lines: u64) -> String {
     format!("<{}>log: {lines} lines were lost here\n", severity(Level::Error))
-}
-
-/// Returns the severity number of syslog(3).
-fn severity(level: Level) -> u8 {
-    match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
-    }
 }
 
 /// Returns the part of the agent that a record comes from: `link`, `exec`, …

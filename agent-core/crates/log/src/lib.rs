@@ -8,6 +8,8 @@
 
 mod descriptor;
 mod outlet;
+mod severity;
 
 pub use descriptor::Descriptor;
 pub use outlet::{MAX_QUEUED, Outlet};
+pub use severity::severity;

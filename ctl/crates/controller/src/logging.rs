@@ -4,7 +4,7 @@
 //! other sources (paths, libraries) are escaped here. A thread of its own writes the lines: where
 //! nobody reads standard error, lines are counted and discarded, and nothing else waits.
 
-use agent_log::{Descriptor, Outlet};
+use agent_log::{Descriptor, Outlet, severity};
 use agent_wire::json::one_line;
 use log::Level;
 use std::io::Write as _;
@@ -68,14 +68,4 @@ fn journal_notice(lines: u64) -> String {
 
 fn discarded(lines: u64) -> String {
     format!("discarded {lines} log lines here: standard error was not read fast enough")
-}
-
-/// Returns the level's number (sd-daemon(3)).
-fn severity(level: Level) -> u8 {
-    match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
-    }
 }
