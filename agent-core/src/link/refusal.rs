@@ -58,7 +58,7 @@ fn alert_words(alert: AlertDescription, tls: &TlsSettings) -> String {
     match alert {
         AlertDescription::NoApplicationProtocol => NO_ALPN.to_owned(),
         AlertDescription::CertificateRequired => {
-            format!("it requires a certificate of this agent; there is none at {own}")
+            format!("it requires a certificate, but this agent has none at {own}")
         }
         AlertDescription::UnknownCA => {
             format!("it does not know the CA that issued this agent's certificate, {own}")

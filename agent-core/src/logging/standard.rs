@@ -12,8 +12,9 @@ pub(crate) enum Standard {
 }
 
 impl Standard {
-    /// Returns the output that a path stands for. Its descriptor is used as it is: opening
-    /// `/dev/stdout` anew fails on a socket, and forgets O_APPEND and the place in a file.
+    /// Returns the output that a path stands for. The log uses the existing descriptor, because a
+    /// second open of `/dev/stdout` fails on a socket, and loses O_APPEND and the position in a
+    /// file.
     pub(crate) fn named(path: &Path) -> Option<Self> {
         match path.to_str()? {
             "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some(Self::Output),

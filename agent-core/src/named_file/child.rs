@@ -1,7 +1,7 @@
-//! The process that reads one file: how it is started, what it runs, what it answers.
+//! Starts the process that reads one file, and is that process's program.
 //!
-//! Its answer is one byte and what belongs to it: the content, a system error's number in four
-//! bytes, or a reason. An answer that is none stands for a reader that was killed.
+//! The process replies with one byte and then the content, a system error's number in four bytes,
+//! or a reason. An empty or invalid reply means that the process was killed.
 
 use super::Error;
 use super::content::{self, Writers};

@@ -77,8 +77,8 @@ pub(super) struct Reader {
     appeared: AtomicBool,
 }
 
-/// The zone and the calendar of jobs that name none, or why there is none that can be used: then
-/// such jobs are not planned, but all others are.
+/// The default zone and calendar, or the reason why one cannot be used: then only the jobs that
+/// need it are not planned.
 #[derive(Clone, PartialEq)]
 struct Defaults {
     zone: Result<Zone, String>,

@@ -18,6 +18,6 @@ pub(super) fn check(path: &Path, opened: FileId) -> io::Result<()> {
     };
     let path = path.display();
     Err(io::Error::other(format!(
-        "{path} {why} while the agent runs; put it back, or restart the agent to begin anew"
+        "{path} {why} while the agent runs; put it back, or restart the agent, which then creates a new one"
     )))
 }

@@ -146,8 +146,8 @@ impl Arguments {
 
     /// Becomes the program; returns why it cannot.
     fn execute(&self) -> io::Error {
-        // SAFETY: reads libc's pointer to the environment; the only other thread of a process that
-        // has just forked is none.
+        // SAFETY: reads libc's pointer to the environment; a process that has just forked has no
+        // other thread.
         let environment = unsafe { libc::environ };
         let program = self.pointers.first().copied().unwrap_or(ptr::null());
         // SAFETY: execve(2) reads a NUL-terminated path and two null-terminated arrays of such

@@ -46,7 +46,7 @@ impl PendingReply {
     /// Waits for the reply and returns its JSON text, verbatim.
     ///
     /// # Errors
-    /// When there is none: [`NoReply::Busy`] and [`NoReply::Duplicate`] excepted.
+    /// [`NoReply`], except [`NoReply::Busy`] and [`NoReply::Duplicate`].
     pub(crate) async fn within(mut self, wait: Duration) -> Result<String, NoReply> {
         match tokio::time::timeout(wait, &mut self.receiver).await {
             Ok(Ok(reply)) => reply,
