@@ -1,6 +1,8 @@
 //! The controller's HTTP API, version 1, as types: paths, queries, bodies and problem details.
 //!
 //! The controller writes them; `BasicAgentCtl` and tests read them. Nothing here does I/O.
+//! Each body derives `ToSchema` and each query `IntoParams`: their doc comments and examples are
+//! what the OpenAPI document says.
 //!
 //! | request | response |
 //! |---|---|

@@ -1,24 +1,29 @@
 //! Problem details (RFC 9457): why the controller has no answer.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The media type of a [`Problem`] (RFC 9457 §3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request came to nothing. A reader accepts one without its other members, as RFC 9457 asks
 /// for; only `detail` is required.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The kind of problem as a URI, for programs; see [`Problem::kind`].
     #[serde(rename = "type", default = "about_blank")]
+    #[schema(required, format = "uri", example = "urn:basicagent:problem:invalid-request")]
     pub type_uri: String,
     /// The kind of problem in a few words, the same for each problem of the kind.
     #[serde(default)]
+    #[schema(required, example = "Invalid request")]
     pub title: String,
     /// The HTTP status code; 0 if the problem does not say.
     #[serde(default)]
+    #[schema(required, example = 400)]
     pub status: u16,
     /// What failed, on what, and what to do: one sentence for people.
+    #[schema(example = "limit must be from 1 to 1000")]
     pub detail: String,
 }
 

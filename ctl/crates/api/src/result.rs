@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 /// Results in one page, unless [`ResultsQuery::limit`] says otherwise.
 pub const DEFAULT_RESULTS: usize = 100;
@@ -13,41 +14,50 @@ pub const MAX_RESULTS: usize = 1000;
 pub const MAX_WAIT_SECONDS: u64 = 60;
 
 /// The query of a page of results.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ResultsQuery {
     /// The sequence number of the last result that the client knows; 0 starts with the first.
+    #[param(example = 0)]
     pub after: i64,
     /// The most results in the page, 1 to [`MAX_RESULTS`].
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
 }
 
 /// The query of one task's result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ResultQuery {
     /// How long to wait for a result that is not there yet: seconds, at most
     /// [`MAX_WAIT_SECONDS`].
+    #[param(maximum = 60, default = 0)]
     pub wait: u64,
 }
 
 /// A page of one host's results, oldest first. It holds fewer results than asked for when they are
 /// large, and none when there are no more.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResultPage {
     /// The results.
     pub results: Vec<StoredResult>,
 }
 
 /// A stored result.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StoredResult {
     /// The result's number. It grows with each result of any host and is never reused.
+    #[schema(example = 4711)]
     pub sequence: i64,
     /// When the controller stored the result: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00.123Z")]
     pub received: String,
     /// The task's id.
+    #[schema(example = "nightly-42")]
     pub task: String,
     /// The agent's event (`async.result` or `cron.result`), verbatim.
+    #[schema(value_type = Object)]
     pub result: Box<RawValue>,
 }
