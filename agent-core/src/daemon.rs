@@ -72,6 +72,7 @@ pub fn main() -> ExitCode {
         logging::complain(logging::AGENT, &error);
         return ExitCode::FAILURE;
     }
+    agent_sys::memory::one_heap();
     let log = match logging::start(config.log.level.0, config.log.file.as_deref()) {
         Ok(log) => log,
         Err(error) => {

@@ -1,12 +1,22 @@
-//! Returns memory that a process needed only to start.
+//! Keeps the process small: one heap for all threads, and pages that are not needed given back.
 
-#![expect(unsafe_code, reason = "madvise(2) and malloc_trim(3) have no safe wrapper")]
+#![expect(unsafe_code, reason = "madvise(2), mallopt(3) and malloc_trim(3) have no safe wrapper")]
 
 use nix::sys::mman::{MmapAdvise, madvise};
 use std::ffi::c_void;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
+
+/// Makes all threads allocate from one heap. Call it before the first thread is started.
+///
+/// By default glibc gives each thread a heap of its own, and [`give_back`] cannot return the free
+/// end of one: after 100,000 jobs were set, 40 MB of the journal thread's stayed.
+pub fn one_heap() {
+    // SAFETY: mallopt(3) takes two numbers and no pointer, and is thread-safe; the number of arenas
+    // decides only where memory that is allocated later comes from.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
 
 /// Returns to the kernel the pages of program text (flags, configuration, TLS handshake: code that
 /// ran once) and the heap's free pages. Text that is needed again comes back from the page cache by
