@@ -30,9 +30,11 @@ fn rows(hosts: &[Host]) -> Vec<[String; 5]> {
     let row = |host: &Host| {
         [
             one_line(&host.id),
-            host.address.to_string(),
+            host.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
             one_line(host.version.as_deref().unwrap_or("-")),
-            clock::shown(&host.connected_at, &zone),
+            host.connected_at
+                .as_deref()
+                .map_or_else(|| "-".to_owned(), |at| clock::shown(at, &zone)),
             host.requests_running.to_string(),
         ]
     };

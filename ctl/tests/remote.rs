@@ -101,7 +101,7 @@ fn exec_exits_with_255_without_an_exit_status_of_the_command() {
 
 #[test]
 fn hosts_prints_a_table_or_the_controllers_json() {
-    let reply = r#"{"hosts":[{"id":"h-1","address":"10.0.0.1:5","version":null,"connected_at":"2026-01-01T00:00:00Z","requests_running":0}]}"#;
+    let reply = r#"{"hosts":[{"id":"h-1","state":"active","connected":true,"issuer":"own","address":"10.0.0.1:5","version":null,"connected_at":"2026-01-01T00:00:00Z","requests_running":0}]}"#;
     let (url, serving) = controller(200, reply);
     let (status, out, _) = run(&url, &["hosts"], "");
     assert_eq!(serving.join().unwrap().line, "GET /api/v1/hosts HTTP/1.1");

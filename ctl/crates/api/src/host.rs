@@ -1,31 +1,206 @@
-//! The hosts that are connected to the controller.
+//! Hosts: their state, their labels, and an operator's decisions about them.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-/// Every connected host, ordered by id.
+/// The query of a page of hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HostsQuery {
+    /// Only hosts with matching labels, as in `env=prod,role in (web,db),!legacy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// Only hosts in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<HostState>,
+    /// Only hosts that are connected now, or only those that are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
+    /// The most hosts in the page, 1 to [`crate::MAX_PAGE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// The `next` of the page before; absent for the first page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// A page of hosts, ordered by id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostList {
     /// The hosts.
     pub hosts: Vec<Host>,
+    /// The next page's `after`; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
-/// A connected host.
+/// A host that has enrolled, or that has connected with a certificate of a company's own PKI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Host {
     /// The host id, which the host's certificate names.
     #[schema(example = "web-1.example")]
     pub id: String,
-    /// The address that the host connected from.
+    /// Whether the host may be asked anything.
+    pub state: HostState,
+    /// Why the host is in this state, if there is more to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The host's labels by key.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Label>,
+    /// Whether the host is connected now.
+    pub connected: bool,
+    /// The address that the host connected from, now or the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "10.0.0.7:51234")]
+    pub address: Option<SocketAddr>,
+    /// The agent's version, if the agent reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When the present channel was accepted: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at: Option<String>,
+    /// When the host was last connected: RFC 3339, UTC; absent if it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    /// When the host enrolled or was first seen: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<String>,
+    /// The id of the join token that admitted the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The number of the host's key: 1 at enrollment, 1 more with each renewal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// When the host's certificate expires: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_not_after: Option<String>,
+    /// Who signed the host's certificate.
+    pub issuer: Issuer,
+    /// The version of the CA bundle that the host has reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_version: Option<u64>,
+    /// Requests that the host has not answered yet.
+    #[serde(default)]
+    pub requests_running: u64,
+    /// Other channels that use this host's identity. They get no request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clones: Vec<HostClone>,
+}
+
+/// Whether a host may be asked anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HostState {
+    /// The host is asked as usual.
+    Active,
+    /// The host waits for an operator's approval, and gets no request.
+    Pending,
+    /// The host may connect, but gets no request.
+    Quarantined,
+    /// The host's key is refused for ever.
+    Banned,
+}
+
+impl HostState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Pending, Self::Quarantined, Self::Banned];
+
+    /// Returns the state's name, as it is in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Quarantined => "quarantined",
+            Self::Banned => "banned",
+        }
+    }
+}
+
+/// Who signed a host's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Issuer {
+    /// The controller's own CA.
+    Own,
+    /// A company's own PKI (`--agent-ca`).
+    Foreign,
+}
+
+/// A label's value and its origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Label {
+    /// The value; it may be empty.
+    pub value: String,
+    /// Where the label comes from.
+    pub source: LabelSource,
+}
+
+/// Where a label comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelSource {
+    /// An operator set it.
+    Operator,
+    /// The join token gave it.
+    Token,
+    /// It follows from what the host reported.
+    Fact,
+}
+
+/// A channel that uses the identity of another host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostClone {
+    /// The address that it connected from.
     #[schema(value_type = String, example = "10.0.0.7:51234")]
     pub address: SocketAddr,
-    /// The agent's version, if the agent reported it.
-    #[schema(example = "0.1.0")]
-    pub version: Option<String>,
-    /// When the channel was accepted: RFC 3339, UTC.
-    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
-    pub connected_at: String,
-    /// Requests that the host has not answered yet.
-    pub requests_running: u64,
+    /// The boot id that it reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// When it connected: RFC 3339, UTC.
+    pub since: String,
+    /// How the controller noticed it.
+    pub reason: String,
+}
+
+/// A change of a host's labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelChange {
+    /// Labels to set, by key.
+    pub set: BTreeMap<String, String>,
+    /// Keys of labels to remove; a key that the host does not have is skipped.
+    pub remove: Vec<String>,
+}
+
+/// Why an operator quarantines or bans a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reason {
+    /// The reason, for whoever looks at the host later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How an operator ends a host's quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    /// The choice.
+    pub choice: SettleChoice,
+}
+
+/// The ways to end a quarantine after a clone or a restored snapshot was detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SettleChoice {
+    /// The channel with the current key is the host; others must enroll anew.
+    Keep,
+    /// The host was restored from a snapshot: its older key is the host's key again.
+    Restored,
+    /// The other machine sets the identity aside and enrolls anew.
+    EnrollAgain,
 }

@@ -6,34 +6,98 @@
 //!
 //! | request | response |
 //! |---|---|
-//! | `GET /api/v1/hosts` | [`HostList`] |
+//! | `GET /api/v1/hosts` with [`HostsQuery`] | [`HostList`] |
 //! | `GET /api/v1/hosts/{host}` | [`Host`] |
+//! | `DELETE /api/v1/hosts/{host}` | 204: the host may join again |
+//! | `PUT /api/v1/hosts/{host}/labels` with [`LabelChange`] | [`Host`] |
+//! | `POST /api/v1/hosts/{host}/approve` | [`Host`] |
+//! | `POST /api/v1/hosts/{host}/quarantine` with [`Reason`] | [`Host`] |
+//! | `POST /api/v1/hosts/{host}/settle` with [`Settlement`] | [`Host`] |
+//! | `POST /api/v1/hosts/{host}/ban` with [`Reason`] | [`Host`] |
 //! | `POST /api/v1/hosts/{host}/requests` | the agent's reply to the body, verbatim |
 //! | … with `"stream":true` in a `sync.bash` | NDJSON: output as it arrives, then the reply |
 //! | `GET /api/v1/hosts/{host}/results` with [`ResultsQuery`] | [`ResultPage`] |
 //! | `GET /api/v1/hosts/{host}/results/{task}` with [`ResultQuery`] | the newest result of the task's id, verbatim |
+//! | `GET /api/v1/tokens` with [`PageQuery`] | [`JoinTokenList`] |
+//! | `POST /api/v1/tokens` with [`NewJoinToken`] | 201, [`CreatedJoinToken`] |
+//! | `GET /api/v1/tokens/{token}` | [`JoinToken`] |
+//! | `DELETE /api/v1/tokens/{token}` with [`RevokeQuery`] | [`RevokedJoinToken`] |
+//! | `GET /api/v1/operators` with [`PageQuery`] | [`OperatorList`] |
+//! | `POST /api/v1/operators` with [`NewOperator`] | 201, [`Operator`] |
+//! | `GET /api/v1/operators/{name}` | [`Operator`] |
+//! | `PATCH /api/v1/operators/{name}` with [`OperatorChange`] | [`Operator`] |
+//! | `DELETE /api/v1/operators/{name}` | 204 |
+//! | `GET /api/v1/operators/{name}/tokens` with [`PageQuery`] | [`ApiTokenList`] |
+//! | `POST /api/v1/operators/{name}/tokens` with [`NewApiToken`] | 201, [`CreatedApiToken`] |
+//! | `DELETE /api/v1/operators/{name}/tokens/{token}` | 204 |
+//! | `GET /api/v1/roles` | [`RoleList`] |
+//! | `GET /api/v1/roles/{role}` | [`Role`] |
+//! | `PUT /api/v1/roles/{role}` with [`RoleDefinition`] | [`Role`] |
+//! | `DELETE /api/v1/roles/{role}` | 204 |
+//! | `POST /api/v1/login` with [`Login`] | [`LoggedIn`] |
+//! | `POST /api/v1/logout` | 204: the session, or the API token, has ended |
+//! | `GET /api/v1/me` | [`Me`] |
+//! | `POST /api/v1/setup` with [`Setup`] | 201, [`Operator`] |
+//! | `GET /api/v1/events` with [`EventsQuery`] | [`EventList`] |
+//! | `GET /api/v1/events/verify` | [`EventsVerified`] |
+//! | `GET /api/v1/ca` | [`CaStatus`] |
+//! | `POST /api/v1/ca/rotation` with [`RotationRequest`] | [`CaStatus`] |
 //! | `GET /healthz` | 200 while the controller runs |
 //! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!
-//! Every request but the last two needs the header `Authorization: Bearer TOKEN`. An error is a
-//! [`Problem`] (RFC 9457) with the media type [`PROBLEM_JSON`]; in a stream that has begun, it is
-//! the last line.
+//! Every request but the last two, `login` and `setup` needs the header `Authorization: Bearer
+//! TOKEN`, or the cookie of a session; with a cookie, a request that is not a GET needs the header
+//! [`CSRF_HEADER`] too. An error is a [`Problem`] (RFC 9457) with the media type [`PROBLEM_JSON`];
+//! in a stream that has begun, it is the last line.
+//!
+//! A POST that answers 201 takes the header [`IDEMPOTENCY_HEADER`]: repeated with the same key and
+//! body within 24 hours, it creates nothing more and gets the same answer, except for a secret,
+//! which is shown once: the repeated request then gets the problem
+//! [`ProblemKind::AlreadyCreated`].
 //!
 //! A request may bring its own `id` for `async.bash` only: it becomes the task's id, and a repeat
 //! of the same request does not start the task again. The controller stores results itself, so
 //! their hosts need not be connected.
 
+mod ca;
+mod event;
 mod host;
+mod login;
+mod operator;
+mod page;
 pub mod path;
 mod problem;
 mod result;
+mod role;
+mod token;
 
-pub use host::{Host, HostList};
+pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
+pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
+pub use host::{
+    Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
+    Reason, SettleChoice, Settlement,
+};
+pub use login::{LoggedIn, Login, Me, Proof, Setup};
+pub use operator::{
+    ApiToken, ApiTokenList, CreatedApiToken, NewApiToken, NewOperator, Operator, OperatorChange,
+    OperatorList,
+};
+pub use page::{DEFAULT_PAGE, MAX_PAGE, PageQuery};
 pub use problem::{PROBLEM_JSON, Problem, ProblemKind};
 pub use result::{
     DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
     StoredResult,
 };
+pub use role::{Grant, Role, RoleDefinition, RoleList, RoleSource};
+pub use token::{
+    CreatedJoinToken, JoinToken, JoinTokenList, NewJoinToken, RevokeQuery, RevokedJoinToken,
+};
 
 /// The media type of a streamed reply: one JSON object per line.
 pub const NDJSON: &str = "application/x-ndjson";
+
+/// The header with a session's CSRF token.
+pub const CSRF_HEADER: &str = "x-csrf-token";
+
+/// The header with a key that the client chose: a request is not carried out twice with one key.
+pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";

@@ -2,11 +2,26 @@
 
 use std::fmt::Write as _;
 
-/// All connected hosts.
+/// The hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
 
-/// One connected host.
+/// One host.
 pub const HOST: &str = "/api/v1/hosts/{host}";
+
+/// The labels of a host.
+pub const HOST_LABELS: &str = "/api/v1/hosts/{host}/labels";
+
+/// An operator's approval of a pending host.
+pub const HOST_APPROVE: &str = "/api/v1/hosts/{host}/approve";
+
+/// An operator's quarantine of a host.
+pub const HOST_QUARANTINE: &str = "/api/v1/hosts/{host}/quarantine";
+
+/// The end of a host's quarantine.
+pub const HOST_SETTLE: &str = "/api/v1/hosts/{host}/settle";
+
+/// The ban of a host's key.
+pub const HOST_BAN: &str = "/api/v1/hosts/{host}/ban";
 
 /// Requests to a host.
 pub const REQUESTS: &str = "/api/v1/hosts/{host}/requests";
@@ -17,6 +32,54 @@ pub const RESULTS: &str = "/api/v1/hosts/{host}/results";
 /// The result of one task.
 pub const RESULT: &str = "/api/v1/hosts/{host}/results/{task}";
 
+/// The join tokens.
+pub const TOKENS: &str = "/api/v1/tokens";
+
+/// One join token.
+pub const TOKEN: &str = "/api/v1/tokens/{token}";
+
+/// The operators.
+pub const OPERATORS: &str = "/api/v1/operators";
+
+/// One operator.
+pub const OPERATOR: &str = "/api/v1/operators/{name}";
+
+/// An operator's API tokens.
+pub const OPERATOR_TOKENS: &str = "/api/v1/operators/{name}/tokens";
+
+/// One API token of an operator.
+pub const OPERATOR_TOKEN: &str = "/api/v1/operators/{name}/tokens/{token}";
+
+/// The roles.
+pub const ROLES: &str = "/api/v1/roles";
+
+/// One role.
+pub const ROLE: &str = "/api/v1/roles/{role}";
+
+/// Logging in. Needs no token.
+pub const LOGIN: &str = "/api/v1/login";
+
+/// Logging out.
+pub const LOGOUT: &str = "/api/v1/logout";
+
+/// The caller's own account.
+pub const ME: &str = "/api/v1/me";
+
+/// The first operator. Needs no token, but the secret of the first start.
+pub const SETUP: &str = "/api/v1/setup";
+
+/// The audit log.
+pub const EVENTS: &str = "/api/v1/events";
+
+/// The check of the whole audit log.
+pub const EVENTS_VERIFY: &str = "/api/v1/events/verify";
+
+/// The controller's own CA.
+pub const CA: &str = "/api/v1/ca";
+
+/// The rotation of the CA.
+pub const CA_ROTATION: &str = "/api/v1/ca/rotation";
+
 /// Whether the controller runs. Needs no token.
 pub const HEALTH: &str = "/healthz";
 
@@ -26,6 +89,61 @@ pub const READY: &str = "/readyz";
 /// Returns the path of one host.
 pub fn host(host: &str) -> String {
     format!("{HOSTS}/{}", segment(host))
+}
+
+/// Returns the path of a host's labels.
+pub fn host_labels(host: &str) -> String {
+    fill(HOST_LABELS, "{host}", host)
+}
+
+/// Returns the path of an operator's approval of a host.
+pub fn host_approve(host: &str) -> String {
+    fill(HOST_APPROVE, "{host}", host)
+}
+
+/// Returns the path of a host's quarantine.
+pub fn host_quarantine(host: &str) -> String {
+    fill(HOST_QUARANTINE, "{host}", host)
+}
+
+/// Returns the path of the end of a host's quarantine.
+pub fn host_settle(host: &str) -> String {
+    fill(HOST_SETTLE, "{host}", host)
+}
+
+/// Returns the path of a host's ban.
+pub fn host_ban(host: &str) -> String {
+    fill(HOST_BAN, "{host}", host)
+}
+
+/// Returns the path of a join token.
+pub fn token(token: &str) -> String {
+    fill(TOKEN, "{token}", token)
+}
+
+/// Returns the path of an operator.
+pub fn operator(name: &str) -> String {
+    fill(OPERATOR, "{name}", name)
+}
+
+/// Returns the path of an operator's API tokens.
+pub fn operator_tokens(name: &str) -> String {
+    fill(OPERATOR_TOKENS, "{name}", name)
+}
+
+/// Returns the path of one of an operator's API tokens.
+pub fn operator_token(name: &str, token: &str) -> String {
+    format!("{}/{}", operator_tokens(name), segment(token))
+}
+
+/// Returns the path of a role.
+pub fn role(role: &str) -> String {
+    fill(ROLE, "{role}", role)
+}
+
+/// Fills in a template's one variable segment.
+fn fill(template: &str, variable: &str, text: &str) -> String {
+    template.replace(variable, &segment(text))
 }
 
 /// Returns the path for requests to a host.
@@ -87,8 +205,24 @@ mod tests {
             (requests("h"), REQUESTS),
             (results("h"), RESULTS),
             (result("h", "t"), RESULT),
+            (host_labels("h"), HOST_LABELS),
+            (host_approve("h"), HOST_APPROVE),
+            (host_quarantine("h"), HOST_QUARANTINE),
+            (host_settle("h"), HOST_SETTLE),
+            (host_ban("h"), HOST_BAN),
+            (token("t"), TOKEN),
+            (operator("n"), OPERATOR),
+            (operator_tokens("n"), OPERATOR_TOKENS),
+            (operator_token("n", "t"), OPERATOR_TOKEN),
+            (role("r"), ROLE),
         ] {
-            assert_eq!(path, template.replace("{host}", "h").replace("{task}", "t"));
+            let filled = template
+                .replace("{host}", "h")
+                .replace("{task}", "t")
+                .replace("{token}", "t")
+                .replace("{name}", "n")
+                .replace("{role}", "r");
+            assert_eq!(path, filled);
         }
     }
 }

@@ -88,6 +88,32 @@ pub enum ProblemKind {
     ShuttingDown,
     /// The controller runs, but cannot do all of its work.
     NotReady,
+    /// The operator may not do this, or not on this host, as this user or with this command.
+    Forbidden,
+    /// A change by a session's cookie came without the session's CSRF token.
+    CsrfRequired,
+    /// The name or password is wrong, or the operator is disabled.
+    WrongPassword,
+    /// Too many log-ins failed for this name or from this address.
+    TooManyLogins,
+    /// The setup link is wrong, or was used.
+    SetupClosed,
+    /// The controller knows no such host.
+    UnknownHost,
+    /// The host is pending, quarantined or banned, and gets no request.
+    HostNotActive,
+    /// There is no such join token, operator, API token or role.
+    NotFound,
+    /// The present state does not allow the change.
+    Conflict,
+    /// The key of an earlier request came with another request.
+    IdempotencyMismatch,
+    /// The request with this key was carried out, and its secret was shown then.
+    AlreadyCreated,
+    /// The controller cannot store anything more.
+    StoreFull,
+    /// The controller's database cannot be used at present.
+    StoreUnavailable,
     /// The controller cannot read its own data.
     Internal,
 }
@@ -100,7 +126,7 @@ struct Description {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 32] = [
         Self::Unauthorized,
         Self::InvalidRequest,
         Self::TooLarge,
@@ -119,6 +145,19 @@ impl ProblemKind {
         Self::ControllerBusy,
         Self::ShuttingDown,
         Self::NotReady,
+        Self::Forbidden,
+        Self::CsrfRequired,
+        Self::WrongPassword,
+        Self::TooManyLogins,
+        Self::SetupClosed,
+        Self::UnknownHost,
+        Self::HostNotActive,
+        Self::NotFound,
+        Self::Conflict,
+        Self::IdempotencyMismatch,
+        Self::AlreadyCreated,
+        Self::StoreFull,
+        Self::StoreUnavailable,
         Self::Internal,
     ];
 
@@ -147,6 +186,21 @@ impl ProblemKind {
             Self::ControllerBusy => (503, "controller-busy", "Controller busy"),
             Self::ShuttingDown => (503, "shutting-down", "Controller shutting down"),
             Self::NotReady => (503, "not-ready", "Controller not ready"),
+            Self::Forbidden => (403, "forbidden", "Not allowed"),
+            Self::CsrfRequired => (403, "csrf-required", "CSRF token required"),
+            Self::WrongPassword => (401, "wrong-password", "Wrong name or password"),
+            Self::TooManyLogins => (429, "too-many-logins", "Too many failed log-ins"),
+            Self::SetupClosed => (403, "setup-closed", "Setup link not valid"),
+            Self::UnknownHost => (404, "unknown-host", "No such host"),
+            Self::HostNotActive => (409, "host-not-active", "Host not active"),
+            Self::NotFound => (404, "not-found", "Not found"),
+            Self::Conflict => (409, "conflict", "Conflict"),
+            Self::IdempotencyMismatch => {
+                (422, "idempotency-mismatch", "Idempotency key used for another request")
+            }
+            Self::AlreadyCreated => (409, "already-created", "Already created"),
+            Self::StoreFull => (507, "store-full", "Store full"),
+            Self::StoreUnavailable => (503, "store-unavailable", "Store unavailable"),
             Self::Internal => (500, "internal", "Controller error"),
         };
         Description { name, title, status }

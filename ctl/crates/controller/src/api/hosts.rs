@@ -8,12 +8,13 @@ use crate::auth::Principal;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use controller_api::{Host, HostList};
+use controller_api::{Host, HostList, HostState, Issuer};
+use std::collections::BTreeMap;
 
 /// `GET /api/v1/hosts`: every connected host.
 pub(super) async fn list(_: Principal, State(api): State<Api>) -> Result<Response, ApiError> {
     let hosts = api.registry.all().iter().map(|session| host(session)).collect();
-    let text = serde_json::to_string(&HostList { hosts }).expect("texts go to memory");
+    let text = serde_json::to_string(&HostList { hosts, next: None }).expect("texts go to memory");
     api.respond(text).await
 }
 
@@ -30,9 +31,21 @@ pub(super) async fn show(
 fn host(session: &Session) -> Host {
     Host {
         id: session.host.clone(),
-        address: session.address,
+        state: HostState::Active,
+        state_reason: None,
+        labels: BTreeMap::new(),
+        connected: true,
+        address: Some(session.address),
         version: session.version.clone(),
-        connected_at: humantime::format_rfc3339_seconds(session.connected_at).to_string(),
+        connected_at: Some(humantime::format_rfc3339_seconds(session.connected_at).to_string()),
+        last_seen: None,
+        enrolled_at: None,
+        token: None,
+        generation: None,
+        certificate_not_after: None,
+        issuer: Issuer::Foreign,
+        ca_version: None,
         requests_running: session.pending() as u64,
+        clones: Vec::new(),
     }
 }

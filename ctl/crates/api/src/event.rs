@@ -1,0 +1,113 @@
+//! The audit log.
+
+use crate::login::Proof;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// The query of a page of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsQuery {
+    /// The sequence number of the last event that the client knows; 0 starts with the first.
+    pub after: u64,
+    /// The most events in the page, 1 to [`crate::MAX_PAGE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Only this operator's events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Only events of this action, as in `commands.run`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Only events about this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Where there is no such event yet, how long to wait for one: seconds, at most
+    /// [`crate::MAX_WAIT_SECONDS`].
+    pub wait: u64,
+}
+
+/// A page of events, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventList {
+    /// The events.
+    pub events: Vec<Event>,
+    /// The next page's `after`; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// One line of the audit log. It never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The event's number. It grows with each event and is never reused.
+    pub sequence: u64,
+    /// When the controller began with it: RFC 3339, UTC.
+    pub time: String,
+    /// Who acted: an operator's name, or `controller` for what it did by itself.
+    pub actor: String,
+    /// How the operator proved who they are; absent for the controller's own acts and log-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Proof>,
+    /// The address that the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// The action's name, as in `hosts.label`.
+    pub action: String,
+    /// What exactly was asked for, as in `PUT /api/v1/hosts/web-1/labels` with its content.
+    pub detail: String,
+    /// The hosts that it is about: at most the first 100 of them.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// The number of all hosts that it is about.
+    #[serde(default)]
+    pub host_count: u64,
+    /// How it ended.
+    pub outcome: EventOutcome,
+    /// What there is to say about the outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When it ended: RFC 3339, UTC; absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// The chain's digest after this event, in hexadecimal.
+    pub digest: String,
+}
+
+/// How an audited act ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOutcome {
+    /// It has not ended.
+    Begun,
+    /// It was done.
+    Succeeded,
+    /// The controller refused it: the operator may not do it.
+    Refused,
+    /// It failed.
+    Failed,
+    /// The controller ended before the act did, so nobody knows.
+    Unknown,
+}
+
+/// The result of checking the whole audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsVerified {
+    /// Whether no event was changed, added or removed behind the controller's back.
+    pub intact: bool,
+    /// Events that were checked.
+    pub events: u64,
+    /// The first event's number; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
+    /// The last event's number; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+    /// The digest after the last event, in hexadecimal: noted elsewhere, it proves later that all
+    /// events up to here are still the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The first event that does not fit, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
