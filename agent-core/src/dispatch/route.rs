@@ -43,6 +43,9 @@ pub(super) fn route(call: &mut Call<'_>) -> Routed {
         Method::AsyncList => tasks::list(call),
         Method::AsyncOutput => tasks::output(call),
         Method::AsyncStatus => tasks::status(call),
+        Method::CertRenewNow | Method::CertReset | Method::CertTrust => {
+            Err(Failure::NoSuchMethod(call.request.method.name().to_owned()))
+        }
         Method::CronHistory => cron::history(call),
         Method::CronList => cron::list(call),
         Method::CronRemove => cron::remove(call),

@@ -43,6 +43,7 @@ pub(super) async fn ask(
                 .map_err(|error| refused(format!("redirect refused: {error}")))?;
             Ok(Answer::Go(list.into_iter().map(|endpoint| endpoint.socket(port)).collect()))
         }
+        InitReply::Busy { retry_after } => Err(refused(format!("it is busy for {retry_after} s"))),
         InitReply::Refused(response) => Err(refused(format!(
             "init refused: {} {}",
             response.retcode,

@@ -34,5 +34,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// The ALPN name that both ends offer inside TLS (§3).
 pub const ALPN: &[u8] = b"basicagent/1";
 
+/// The ALPN name of a connection by which a host joins or recovers (§9).
+pub const ENROLL_ALPN: &[u8] = b"basicagent-enroll/1";
+
 /// The one TCP port for everything, unless an address or a setting says otherwise (§1).
 pub const DEFAULT_PORT: u16 = 7443;

@@ -14,6 +14,9 @@ pub enum Family {
     Agent,
     /// `async.*`: tasks (§6).
     Async,
+    /// `cert.*`: the host's certificate and the CAs that it trusts (§9). The policy does not apply
+    /// to it, and only a controller may ask for it.
+    Cert,
     /// `cron.*`: jobs (§7).
     Cron,
     /// `getinfo.*`: facts (§8).
@@ -24,13 +27,15 @@ pub enum Family {
 
 impl Family {
     /// Every family, in alphabetical order.
-    pub const ALL: [Self; 5] = [Self::Agent, Self::Async, Self::Cron, Self::Getinfo, Self::Sync];
+    pub const ALL: [Self; 6] =
+        [Self::Agent, Self::Async, Self::Cert, Self::Cron, Self::Getinfo, Self::Sync];
 
     /// Returns the family's word, without the dot.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Agent => "agent",
             Self::Async => "async",
+            Self::Cert => "cert",
             Self::Cron => "cron",
             Self::Getinfo => "getinfo",
             Self::Sync => "sync",
@@ -109,6 +114,9 @@ methods! {
     AsyncList, Async, "async.list", "lists the tasks that the agent knows, with their states";
     AsyncOutput, Async, "async.output", "returns what a task has printed so far";
     AsyncStatus, Async, "async.status", "returns a task's state";
+    CertRenewNow, Cert, "cert.renew_now", "renews the host's certificate now";
+    CertReset, Cert, "cert.reset", "sets the host's key aside; the agent enrolls anew or stops";
+    CertTrust, Cert, "cert.trust", "stores the CAs that servers' certificates chain to";
     CronHistory, Cron, "cron.history", "lists a job's runs, newest first";
     CronList, Cron, "cron.list", "lists the scheduled jobs, with their next runs and last result";
     CronRemove, Cron, "cron.remove", "removes a job";
@@ -133,6 +141,9 @@ impl Method {
             | Self::AsyncList
             | Self::AsyncOutput
             | Self::AsyncStatus
+            | Self::CertRenewNow
+            | Self::CertReset
+            | Self::CertTrust
             | Self::CronHistory
             | Self::CronList
             | Self::CronRemove

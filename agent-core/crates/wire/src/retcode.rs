@@ -51,13 +51,27 @@ pub enum Retcode {
     PluginCrashed = 3053,
     /// The plugin took too long.
     PluginTimedOut = 3054,
+    /// The server knows no such join token.
+    TokenUnknown = 3061,
+    /// The join token has expired.
+    TokenExpired = 3062,
+    /// The join token has no use left.
+    TokenUsedUp = 3063,
+    /// An operator has revoked the join token.
+    TokenRevoked = 3064,
+    /// The join token does not admit hosts from this network.
+    TokenNetwork = 3065,
+    /// The server does not let this identity in: banned, removed, superseded or unknown.
+    IdentityRefused = 3066,
+    /// An operator has refused to approve the host.
+    ApprovalRefused = 3067,
     /// An error inside the agent; its log has the details.
     Internal = 3099,
 }
 
 impl Retcode {
     /// Every retcode, in order of its number.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::TooLarge,
         Self::NoSuchMethod,
@@ -78,6 +92,13 @@ impl Retcode {
         Self::PluginFailed,
         Self::PluginCrashed,
         Self::PluginTimedOut,
+        Self::TokenUnknown,
+        Self::TokenExpired,
+        Self::TokenUsedUp,
+        Self::TokenRevoked,
+        Self::TokenNetwork,
+        Self::IdentityRefused,
+        Self::ApprovalRefused,
         Self::Internal,
     ];
 
@@ -109,6 +130,13 @@ impl Retcode {
             Self::PluginFailed => "Plugin failed",
             Self::PluginCrashed => "Plugin crashed",
             Self::PluginTimedOut => "Plugin timed out",
+            Self::TokenUnknown => "Join token unknown",
+            Self::TokenExpired => "Join token expired",
+            Self::TokenUsedUp => "Join token used up",
+            Self::TokenRevoked => "Join token revoked",
+            Self::TokenNetwork => "Join token not good from this network",
+            Self::IdentityRefused => "Identity refused",
+            Self::ApprovalRefused => "Approval refused",
             Self::Internal => "Internal error",
         }
     }
@@ -131,7 +159,7 @@ mod tests {
             numbers,
             [
                 3001, 3002, 3004, 3021, 3022, 3023, 3024, 3025, 3031, 3032, 3033, 3034, 3035, 3041,
-                3042, 3043, 3051, 3052, 3053, 3054, 3099
+                3042, 3043, 3051, 3052, 3053, 3054, 3061, 3062, 3063, 3064, 3065, 3066, 3067, 3099
             ]
         );
     }

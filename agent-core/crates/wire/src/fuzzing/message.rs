@@ -2,8 +2,9 @@
 
 use crate::json::parse_object;
 use crate::message::{
-    Bash, Cancel, CronSet, Event, GetInfo, Init, InitReply, MAX_ID, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
-    MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId, line,
+    Bash, Cancel, CertAnswer, CertRenew, CertReset, CertTrust, CronSet, EnrollReply, EnrollRequest,
+    Event, GetInfo, Goodbye, Init, InitReply, MAX_BUSY, MAX_ID, MAX_OUTPUT, MAX_RETURN,
+    MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId, line,
 };
 use crate::{Decoder, InvalidParams, Limits, Params, Retcode};
 use serde::Serialize;
@@ -27,6 +28,10 @@ pub fn message(bytes: &[u8]) {
     reads_back_equal(&map, |map| parsed(InitReply::parse(map)), |reply| Line(reply.to_line()));
     reads_back_equal(&map, |map| parsed(Response::parse(map)), Clone::clone);
     reads_back_equal(&map, |map| parsed(Event::parse(map)).flatten(), Clone::clone);
+    if let Some(InitReply::Busy { retry_after }) = parsed(InitReply::parse(&map)) {
+        assert!(retry_after <= MAX_BUSY);
+    }
+    joining(&map);
     for max_timeout in [MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT] {
         if let Some(bash) = parsed(Bash::parse(Params::new(&map), max_timeout)) {
             is_within_bounds(&bash, max_timeout);
@@ -35,6 +40,22 @@ pub fn message(bytes: &[u8]) {
         }
     }
     request(map);
+}
+
+/// Checks the messages of §11. A token must not show in `Debug` output.
+fn joining(map: &Map<String, Value>) {
+    reads_back_equal(map, |map| parsed(EnrollRequest::parse(map)), Clone::clone);
+    reads_back_equal(map, |map| parsed(EnrollReply::parse(map)), |reply| Line(reply.to_line()));
+    reads_back_equal(map, |map| parsed(CertRenew::parse(map)).flatten(), Clone::clone);
+    reads_back_equal(map, |map| parsed(CertAnswer::parse(map)).flatten(), Clone::clone);
+    reads_back_equal(map, |map| parsed(Goodbye::parse(map)).flatten(), Clone::clone);
+    if let Some(Some(Goodbye { return_within })) = parsed(Goodbye::parse(map)) {
+        assert!(return_within <= MAX_RETURN);
+    }
+    if let Some(EnrollRequest::Enroll(enroll)) = parsed(EnrollRequest::parse(map)) {
+        let back = EnrollRequest::parse(&reread(&EnrollRequest::Enroll(enroll.clone())));
+        assert_eq!(back, Ok(EnrollRequest::Enroll(enroll)));
+    }
 }
 
 fn request(map: Map<String, Value>) {
@@ -59,6 +80,8 @@ fn request(map: Map<String, Value>) {
         assert!((1..=MAX_ID).contains(&task.len()));
     }
     parsed(OutputFrom::parse(params));
+    parsed(CertReset::parse(params));
+    parsed(CertTrust::parse(params));
     match parsed(CronSet::parse(params)) {
         Some(CronSet::Job(job)) => {
             assert!(!job.name.is_empty() && !job.schedule.is_empty());

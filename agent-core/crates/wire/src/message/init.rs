@@ -9,6 +9,12 @@ use serde_json::{Map, Value};
 /// `.`, `_`, `-`.
 pub const MAX_HOSTNAME: usize = 128;
 
+/// The longest wait that a busy server asks for, in seconds.
+pub const MAX_BUSY: u64 = 600;
+
+/// The most bytes of a boot's id.
+const MAX_BOOT: usize = 64;
+
 /// The agent's introduction. Before TLS it is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Init {
@@ -21,6 +27,13 @@ pub struct Init {
     /// The protocol's version; absent means 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<u64>,
+    /// The id of the host's present boot: two agents of one identity with different ones are two
+    /// hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// The version of the CAs that an enrolled agent trusts (§9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_version: Option<u64>,
 }
 
 impl Init {
@@ -34,6 +47,8 @@ impl Init {
             hostname: hostname.to_owned(),
             version: Some(version.to_owned()),
             protocol: Some(u64::from(crate::PROTOCOL_VERSION)),
+            boot: None,
+            ca_version: None,
         }
     }
 
@@ -48,17 +63,24 @@ impl Init {
         }
         let hostname = params.required_text("hostname")?;
         if !Self::is_hostname(hostname) {
-            return Err(InvalidParams(format!(
-                "hostname must be 1 to {MAX_HOSTNAME} letters, digits, '.', '_' or '-', not \"{}\"",
-                crate::json::quote(hostname)
-            )));
+            return Err(Self::not_a_hostname(hostname));
         }
         Ok(Self {
             method: Self::METHOD,
             hostname: hostname.to_owned(),
             version: params.short_text("version", MAX_HOSTNAME)?.map(str::to_owned),
             protocol: params.whole("protocol", "", 1..=u64::from(u32::MAX))?,
+            boot: params.short_text("boot", MAX_BOOT)?.map(str::to_owned),
+            ca_version: params.whole("ca_version", "", 0..=u64::MAX)?,
         })
+    }
+
+    /// Returns the error of a text that cannot be a host's identity.
+    pub(super) fn not_a_hostname(text: &str) -> InvalidParams {
+        InvalidParams(format!(
+            "hostname must be 1 to {MAX_HOSTNAME} letters, digits, '.', '_' or '-', not \"{}\"",
+            crate::json::quote(text)
+        ))
     }
 
     /// Returns whether a text can be a host's identity.
@@ -80,6 +102,11 @@ pub enum InitReply {
         /// Comma-separated addresses, as they came.
         server: String,
     },
+    /// The server has no time for the agent now.
+    Busy {
+        /// Seconds until the agent asks this server again, at most [`MAX_BUSY`].
+        retry_after: u64,
+    },
     /// The server refuses the agent with a failed reply, then closes.
     Refused(Response),
 }
@@ -88,7 +115,7 @@ impl InitReply {
     /// Reads the reply to `init`.
     ///
     /// # Errors
-    /// When it is neither `accept` nor `redirect` nor a failed reply.
+    /// When it is neither `accept`, `redirect` or `busy` nor a failed reply.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
         match params.text("method")? {
@@ -96,8 +123,15 @@ impl InitReply {
             Some("redirect") => {
                 Ok(Self::Redirect { server: params.required_text("server")?.to_owned() })
             }
+            Some("busy") => {
+                let seconds = params.whole("retry_after", " of seconds", 0..=u64::MAX)?;
+                match seconds {
+                    Some(seconds) => Ok(Self::Busy { retry_after: seconds.min(MAX_BUSY) }),
+                    None => Err(InvalidParams("retry_after is missing".to_owned())),
+                }
+            }
             Some(other) => Err(InvalidParams(format!(
-                "the reply to init must be accept or redirect, not \"{}\"",
+                "the reply to init must be accept, redirect or busy, not \"{}\"",
                 crate::json::quote(other)
             ))),
             None => Ok(Self::Refused(Response::parse(map)?)),
@@ -111,12 +145,18 @@ impl InitReply {
             method: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             server: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after: Option<u64>,
         }
+        let written = |method, server, retry_after| Written { method, server, retry_after };
         let mut out = Vec::new();
         match self {
-            Self::Accept => super::line(&Written { method: "accept", server: None }, &mut out),
+            Self::Accept => super::line(&written("accept", None, None), &mut out),
             Self::Redirect { server } => {
-                super::line(&Written { method: "redirect", server: Some(server) }, &mut out)
+                super::line(&written("redirect", Some(server), None), &mut out);
+            }
+            Self::Busy { retry_after } => {
+                super::line(&written("busy", None, Some(*retry_after)), &mut out);
             }
             Self::Refused(response) => super::line(response, &mut out),
         }

@@ -5,6 +5,8 @@
 
 mod account;
 mod bash;
+mod cert;
+mod enroll;
 mod event;
 mod init;
 mod request;
@@ -17,8 +19,13 @@ pub use bash::{
     Bash, CommandLimits, DEFAULT_TIMEOUT, Encoding, MAX_CMD, MAX_OUTPUT, MAX_SYNC_TIMEOUT,
     MAX_TASK_TIMEOUT, StderrMode,
 };
+pub use cert::{CertAnswer, CertRenew, CertReset, CertTrust, Goodbye, MAX_RETURN};
+pub use enroll::{
+    Enroll, EnrollReply, EnrollRequest, Issued, Joiner, MAX_ENROLL, MAX_ENROLL_REPLY, MAX_TOKEN,
+    RECOVER_EXPORTER, Recover, TokenText,
+};
 pub use event::{Event, EventKind, Output};
-pub use init::{Init, InitReply, MAX_HOSTNAME};
+pub use init::{Init, InitReply, MAX_BUSY, MAX_HOSTNAME};
 pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};
 pub use response::{Data, NORMAL, Resp, Response, Usage};
 pub use schedule::{
