@@ -1,0 +1,161 @@
+//! One TCP connection on its way to a session (PROTOCOL §2, §3): the `bootstrap`, then TLS, then
+//! the `init` that is authoritative. Each step has a deadline.
+//!
+//! A peer that sends something else, too much, or nothing is `rejected`.
+
+mod bootstrap;
+mod init;
+mod rejected;
+
+use super::channel::Channel;
+use super::places::Place;
+use super::redirect::{self, Redirect};
+use super::registry::Registry;
+use super::room::Room;
+use super::session::Session;
+use super::socket;
+use super::tls::{ServerSide, Tls};
+use crate::log_limit::{LogLimit, log_limited};
+use crate::stop::Stop;
+use crate::store::Store;
+use agent_wire::json::quote;
+use agent_wire::message::InitReply;
+use agent_wire::{Decoder, Retcode};
+use bootstrap::Next;
+use rejected::Rejected;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout;
+
+/// The time for each step: first byte and `init`, the TLS handshake, `init` inside TLS.
+const STEP: Duration = Duration::from_secs(10);
+
+/// The time for a host's older session to answer a ping when a newer one comes.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// Log lines a minute for connections that did not become sessions. Anybody can cause them.
+static REJECTIONS: LogLimit = LogLimit::new(30);
+
+/// The services that a connection uses.
+pub(crate) struct Services {
+    /// The connected hosts.
+    pub(crate) registry: Arc<Registry>,
+    /// The addresses that agents are redirected to, if they are.
+    pub(crate) redirect: Option<Redirect>,
+    /// The server's side of TLS.
+    pub(crate) tls: Tls,
+    /// The room for unfinished messages.
+    pub(crate) room: Room,
+    /// The store of results.
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// A session, its channel, and the server's side of TLS that it follows.
+type Admitted = (Arc<Session>, Channel, watch::Receiver<ServerSide>);
+
+/// Serves one connection from its first byte to its end. Gives `opening` back once the connection
+/// is a session, and `open` when it is over.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    opening: Place,
+    open: OwnedSemaphorePermit,
+    services: Arc<Services>,
+    mut stop: Stop,
+) {
+    let opened = tokio::select! {
+        // On the heap, and freed once it is through: an idle session's task stays small.
+        opened = Box::pin(admit(stream, peer, &opening, &services)) => opened,
+        () = opening.evicted() => Err(Rejected::Evicted),
+        () = stop.requested() => Err(Rejected::Stopped),
+    };
+    drop(opening);
+    match opened {
+        Ok(Some((session, channel, tls))) => {
+            let host = session.host.clone();
+            if let Some(older) = services.registry.enter(&session) {
+                log::warn!(
+                    "{host}: a new session from {peer} replaces the one from {}",
+                    older.address
+                );
+            } else {
+                log::info!("{host}: connected from {peer}");
+            }
+            let reason = channel.run(&session, &services, tls, &mut stop).await;
+            services.registry.leave(&session);
+            log::info!("{host}: disconnected from {peer}: {reason}");
+        }
+        Ok(None) => log::info!("{peer}: redirected"),
+        Err(Rejected::Stopped) => {}
+        Err(why) => log_limited!(REJECTIONS, info, "{peer}: rejected: {why}"),
+    }
+    drop(open);
+}
+
+/// Takes a connection through bootstrap, TLS and `init`; `None` if the agent was redirected.
+async fn admit(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    place: &Place,
+    services: &Services,
+) -> Result<Option<Admitted>, Rejected> {
+    socket::tune(&stream).map_err(|error| Rejected::Io("socket", error))?;
+    match bootstrap::run(&mut stream, place, services).await? {
+        Next::Tls => {}
+        Next::Elsewhere => return Ok(None),
+    }
+    let mut tls = services.tls.follow();
+    let acceptor = tls.borrow_and_update().acceptor.clone();
+    let mut stream = step("TLS handshake", async {
+        acceptor.accept(stream).await.map_err(|error| Rejected::Io("TLS handshake", error))
+    })
+    .await?;
+    let mut decoder = Decoder::new(Channel::LIMITS);
+    let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder)).await {
+        Ok(init) => init,
+        Err(why) => return Err(why.tell(&mut stream).await),
+    };
+    if let Err(why) = only_one(services, &init.hostname, peer).await {
+        return Err(why.tell(&mut stream).await);
+    }
+    let reply = redirect::decide(services.redirect.as_ref());
+    step("init inside TLS", init::write(&mut stream, &reply.to_line())).await?;
+    if !matches!(reply, InitReply::Accept) {
+        socket::close_gracefully(&mut stream).await;
+        return Ok(None);
+    }
+    let session = Arc::new(Session::new(init.hostname, peer, init.version, SystemTime::now()));
+    Ok(Some((session, Channel::new(stream, decoder, services), tls)))
+}
+
+/// Checks that no other agent serves this host: two agents of one identity (clones of an image that
+/// holds a key) would take turns, and each would answer for the other. An agent has one channel, so
+/// an older one that answers belongs to another agent; one that does not has lost its network.
+async fn only_one(services: &Services, host: &str, peer: SocketAddr) -> Result<(), Rejected> {
+    let Some(older) = services.registry.find(host) else { return Ok(()) };
+    if !older.answers(PROBE).await {
+        return Ok(());
+    }
+    log::warn!(
+        "{host}: rejected a second agent with this identity, from {peer}: the one from {} is alive; \
+         if one is a clone of the other, give it a host id and a certificate of its own",
+        older.address
+    );
+    let why = format!(
+        "another agent with the identity \"{}\" is connected, from {}; if this host is a clone, give \
+         it a host_id and a certificate of its own",
+        quote(host),
+        older.address
+    );
+    Err(Rejected::Refused(Retcode::Refused, why))
+}
+
+async fn step<T>(
+    name: &'static str,
+    doing: impl Future<Output = Result<T, Rejected>>,
+) -> Result<T, Rejected> {
+    timeout(STEP, doing).await.unwrap_or(Err(Rejected::TooSlow(name)))
+}

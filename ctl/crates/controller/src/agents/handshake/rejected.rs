@@ -1,0 +1,51 @@
+//! Why a connection did not become a session, and the last line that its peer gets.
+
+use crate::agents::socket;
+use agent_wire::Retcode;
+use agent_wire::message::{InitReply, Response};
+use std::fmt;
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+/// Why a connection did not become a session.
+#[derive(Debug)]
+pub(super) enum Rejected {
+    /// The step took too long.
+    TooSlow(&'static str),
+    /// The step failed.
+    Io(&'static str, io::Error),
+    /// The peer's message was answered with this.
+    Refused(Retcode, String),
+    /// The connection sent nothing, and another one needed its place.
+    Evicted,
+    /// The controller is shutting down.
+    Stopped,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSlow(step) => {
+                write!(f, "{step}: took longer than {} s", super::STEP.as_secs())
+            }
+            Self::Io(step, error) => write!(f, "{step}: {error}"),
+            Self::Refused(_, why) => f.write_str(why),
+            Self::Evicted => f.write_str("sent nothing, and others needed its place"),
+            Self::Stopped => f.write_str("the controller is shutting down"),
+        }
+    }
+}
+
+impl Rejected {
+    /// Tells the peer why it is rejected, if it sent a message, and ends the stream.
+    pub(super) async fn tell(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Self {
+        if let Self::Refused(retcode, message) = &self {
+            let reply = InitReply::Refused(Response::failed(None, *retcode, message)).to_line();
+            if let Ok(Ok(())) = timeout(socket::GOODBYE, super::init::write(stream, &reply)).await {
+                socket::close_gracefully(stream).await;
+            }
+        }
+        self
+    }
+}
