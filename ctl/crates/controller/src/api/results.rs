@@ -28,7 +28,7 @@ pub(super) async fn page(
     }
     // Before they are read, or many clients could have pages read that there is no memory for.
     let share = api.memory.reserve(MAX_PAGE_BYTES).await?;
-    let rows = api.store.page(&host, query.after, limit).await?;
+    let rows = api.store.results(&host, query.after, limit).await?;
     let results = rows.into_iter().map(stored_result).collect::<Result<_, _>>()?;
     let page = serde_json::to_string(&ResultPage { results }).expect("JSON goes to memory");
     Ok(json_in(share, page))
@@ -46,8 +46,8 @@ pub(super) async fn one(
         return Err(ApiError::InvalidRequest(why));
     }
     // Before the first look, or a result that is stored in between would be missed.
-    let mut watch = api.store.watch(&host, &task);
-    let mut size = api.store.event_size(&host, &task).await?;
+    let mut watch = api.store.watch_result(&host, &task);
+    let mut size = api.store.result_size(&host, &task).await?;
     if size.is_none() {
         let mut stop = api.stop.clone();
         let stored = tokio::select! {
@@ -55,13 +55,13 @@ pub(super) async fn one(
             () = stop.requested() => return Err(ApiError::Stopping),
         };
         if stored {
-            size = api.store.event_size(&host, &task).await?;
+            size = api.store.result_size(&host, &task).await?;
         }
     }
     let Some(size) = size else { return Err(ApiError::NoResult { task }) };
     // Before it is read, as for a page.
     let share = api.memory.reserve(size).await?;
-    let event = api.store.event(&host, &task).await?;
+    let event = api.store.result(&host, &task).await?;
     event.map(|event| json_in(share, event)).ok_or(ApiError::NoResult { task })
 }
 

@@ -91,7 +91,7 @@ impl Sender {
 }
 
 async fn tasks(store: &dyn Store, host: &str, after: i64, limit: usize) -> Vec<String> {
-    let page = store.page(host, after, limit).await.unwrap();
+    let page = store.results(host, after, limit).await.unwrap();
     page.into_iter().map(|row| row.task).collect()
 }
 
@@ -103,16 +103,16 @@ pub(super) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Databas
     sender.send(&*store, "h", "t/1", event).await;
     sender.stored("t/1").await;
     // No wait in between: an acknowledged result can be read.
-    assert_eq!(store.event("h", "t/1").await.unwrap().as_deref(), Some(event));
-    assert_eq!(store.event_size("h", "t/1").await.unwrap(), Some(event.len()));
-    assert_eq!(store.event_size("h", "t/2").await.unwrap(), None);
-    let page = store.page("h", 0, 10).await.unwrap();
+    assert_eq!(store.result("h", "t/1").await.unwrap().as_deref(), Some(event));
+    assert_eq!(store.result_size("h", "t/1").await.unwrap(), Some(event.len()));
+    assert_eq!(store.result_size("h", "t/2").await.unwrap(), None);
+    let page = store.results("h", 0, 10).await.unwrap();
     assert_eq!((page.len(), page[0].task.as_str(), page[0].event.as_str()), (1, "t/1", event));
     let since_1970 = before.duration_since(std::time::UNIX_EPOCH).unwrap();
     let received = Duration::from_millis(page[0].received.try_into().unwrap());
     assert!(received + Duration::from_millis(1) > since_1970 && received < since_1970 + DEADLINE);
-    assert_eq!(store.event("h", "t/2").await.unwrap(), None);
-    assert_eq!(store.page("nobody", 0, 10).await.unwrap(), []);
+    assert_eq!(store.result("h", "t/2").await.unwrap(), None);
+    assert_eq!(store.results("nobody", 0, 10).await.unwrap(), []);
     store.close().await;
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_i
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     sender.store(&*store, "h", "t", "{\"run\":1}").await;
-    let first = store.page("h", 0, 10).await.unwrap();
+    let first = store.results("h", 0, 10).await.unwrap();
     // Also twice in one batch, and in any order.
     for event in ["{\"run\":1}", "{\"run\":2}", "{\"run\":3}", "{\"run\":2}", "{\"run\":1}"] {
         sender.send(&*store, "h", "t", event).await;
@@ -128,11 +128,11 @@ pub(super) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_i
     for _ in 0..5 {
         sender.stored("t").await;
     }
-    let page = store.page("h", 0, 10).await.unwrap();
+    let page = store.results("h", 0, 10).await.unwrap();
     assert_eq!(page[0], first[0]);
     let events: Vec<&str> = page.iter().map(|row| &*row.event).collect();
     assert_eq!(events, ["{\"run\":1}", "{\"run\":2}", "{\"run\":3}"]);
-    assert_eq!(store.event("h", "t").await.unwrap().as_deref(), Some("{\"run\":3}"));
+    assert_eq!(store.result("h", "t").await.unwrap().as_deref(), Some("{\"run\":3}"));
     store.close().await;
 }
 
@@ -147,15 +147,15 @@ pub(super) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<D
     sender.store(&*store, "h", "small", "{}").await;
     sender.store(&*store, "other", "t", &half).await;
     assert_eq!(tasks(&*store, "h", 0, 10).await, ["first"]);
-    assert_eq!(store.event("h", "refused").await.unwrap(), None);
-    assert_eq!(store.event("h", "small").await.unwrap().as_deref(), Some("{}"));
+    assert_eq!(store.result("h", "refused").await.unwrap(), None);
+    assert_eq!(store.result("h", "small").await.unwrap().as_deref(), Some("{}"));
     store.close().await;
     drop(store);
     // The bound is remembered.
     let store = database.open().await;
     sender.send(&*store, "h", "refused", &half).await;
     sender.store(&*store, "h", "more", "{}").await;
-    assert_eq!(store.event("h", "refused").await.unwrap(), None);
+    assert_eq!(store.result("h", "refused").await.unwrap(), None);
     store.close().await;
     assert!(sender.reported.try_recv().is_err());
 }
@@ -167,9 +167,9 @@ pub(super) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {
         sender.store(&*store, host, "t", &format!("{{\"host\":\"{host}\"}}")).await;
     }
     for host in ["a", "A", "a%", "a "] {
-        let event = store.event(host, "t").await.unwrap().unwrap();
+        let event = store.result(host, "t").await.unwrap().unwrap();
         assert_eq!(event, format!("{{\"host\":\"{host}\"}}"));
-        assert_eq!(store.page(host, 0, 10).await.unwrap().len(), 1, "{host:?}");
+        assert_eq!(store.results(host, 0, 10).await.unwrap().len(), 1, "{host:?}");
     }
     store.close().await;
 }
@@ -188,7 +188,7 @@ pub(super) async fn pages_follow_the_order_of_arrival<D: Database>() {
     }
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
-        let page = store.page("h", after, 10).await.unwrap();
+        let page = store.results("h", after, 10).await.unwrap();
         assert!(page.len() <= 10);
         let Some(last) = page.last() else { break };
         assert!(page[0].sequence > after && page.is_sorted_by(|a, b| a.sequence < b.sequence));
@@ -206,7 +206,7 @@ pub(super) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<D: 
     for (task, event) in [("small", "{}"), ("large-1", &*large), ("large-2", &*large)] {
         sender.store(&*store, "h", task, event).await;
     }
-    let first = store.page("h", 0, 10).await.unwrap();
+    let first = store.results("h", 0, 10).await.unwrap();
     assert_eq!(first.iter().map(|row| &*row.task).collect::<Vec<_>>(), ["small"]);
     assert_eq!(tasks(&*store, "h", first[0].sequence, 10).await, ["large-1"]);
     store.close().await;
@@ -215,8 +215,8 @@ pub(super) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<D: 
 pub(super) async fn a_watch_wakes_when_its_result_is_stored<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
-    let mut waiting = [store.watch("h", "t"), store.watch("h", "t")];
-    let mut other = store.watch("h", "other");
+    let mut waiting = [store.watch_result("h", "t"), store.watch_result("h", "t")];
+    let mut other = store.watch_result("h", "other");
     sender.store(&*store, "h", "t", "{}").await;
     for watch in &mut waiting {
         timeout(DEADLINE, watch.stored()).await.expect("a watch did not wake");
@@ -251,7 +251,7 @@ pub(super) async fn results_and_sequence_numbers_survive_a_restart<D: Database>(
         let store = database.open().await;
         assert_eq!(tasks(&*store, "h", 0, 10).await.len(), round);
         sender.store(&*store, "h", &format!("t{round}"), "{}").await;
-        let page = store.page("h", after, 10).await.unwrap();
+        let page = store.results("h", after, 10).await.unwrap();
         assert_eq!(page.len(), 1);
         after = page[0].sequence;
         store.close().await;
@@ -267,6 +267,6 @@ pub(super) async fn a_result_after_the_close_is_not_acknowledged<D: Database>() 
     drop(store);
     assert!(sender.reported.try_recv().is_err());
     let store = database.open().await;
-    assert_eq!(store.event("h", "t").await.unwrap(), None);
+    assert_eq!(store.result("h", "t").await.unwrap(), None);
     store.close().await;
 }

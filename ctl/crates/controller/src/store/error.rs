@@ -1,14 +1,25 @@
-//! Why a store cannot be read.
+//! Why a store did not do what it was asked.
 
 use std::error::Error;
 use std::fmt;
 
-/// A failed query. The cause is the database's own error.
+/// An operation that came to nothing. Nothing of it is stored.
 #[derive(Debug)]
-pub(crate) struct StoreError {
-    /// The query, as in "cannot read …".
-    subject: &'static str,
-    source: Box<dyn Error + Send + Sync>,
+pub(crate) enum StoreError {
+    /// The row does not exist. A sentence that names it.
+    NotFound(String),
+    /// The state of the store does not allow the operation, or a bound is reached. A sentence that
+    /// says what to do instead.
+    Conflict(String),
+    /// There is no room on the disk.
+    Full(String),
+    /// The database cannot be read or written at present.
+    Unavailable {
+        /// The operation, as in "cannot read a page of results".
+        operation: String,
+        /// The database's own error.
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 impl StoreError {
@@ -17,18 +28,32 @@ impl StoreError {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        move |source| Self { subject, source: source.into() }
+        move |source| Self::Unavailable {
+            operation: format!("cannot read {subject}"),
+            source: source.into(),
+        }
+    }
+
+    /// Makes the error of an operation on a row that does not exist: `kind` "NAME" does not exist.
+    pub(super) fn missing(kind: &str, name: &str) -> Self {
+        Self::NotFound(format!("{kind} \"{name}\" does not exist"))
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read {}: {}", self.subject, self.source)
+        match self {
+            Self::NotFound(why) | Self::Conflict(why) | Self::Full(why) => f.write_str(why),
+            Self::Unavailable { operation, source } => write!(f, "{operation}: {source}"),
+        }
     }
 }
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
+        match self {
+            Self::NotFound(_) | Self::Conflict(_) | Self::Full(_) => None,
+            Self::Unavailable { source, .. } => Some(&**source),
+        }
     }
 }

@@ -21,7 +21,7 @@ mod usage;
 mod writer;
 
 use super::watch::{Watch, Watches};
-use super::{Arrival, ResultRow, Store, StoreError};
+use super::{Arrival, ResultRow, Results, Store, StoreError};
 use crate::error::Error;
 use async_trait::async_trait;
 pub(crate) use bounds::Bounds;
@@ -101,7 +101,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl Results for SqliteStore {
     async fn put(&self, arrival: Arrival) {
         let kib = u32::try_from(arrival.size() >> 10).unwrap_or(u32::MAX).min(MAX_QUEUED_KIB);
         if let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(kib).await
@@ -111,7 +111,7 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn page(
+    async fn results(
         &self,
         host: &str,
         after: i64,
@@ -120,18 +120,21 @@ impl Store for SqliteStore {
         self.reader.page(host.to_owned(), after, limit).await
     }
 
-    async fn event(&self, host: &str, task: &str) -> Result<Option<String>, StoreError> {
+    async fn result(&self, host: &str, task: &str) -> Result<Option<String>, StoreError> {
         self.reader.event(host.to_owned(), task.to_owned()).await
     }
 
-    async fn event_size(&self, host: &str, task: &str) -> Result<Option<usize>, StoreError> {
+    async fn result_size(&self, host: &str, task: &str) -> Result<Option<usize>, StoreError> {
         self.reader.event_size(host.to_owned(), task.to_owned()).await
     }
 
-    fn watch(&self, host: &str, task: &str) -> Watch {
+    fn watch_result(&self, host: &str, task: &str) -> Watch {
         self.watches.start(host, task)
     }
+}
 
+#[async_trait]
+impl Store for SqliteStore {
     async fn problem(&self) -> Option<String> {
         if let Some(problem) = self.health.problem() {
             return Some(problem);

@@ -1,0 +1,276 @@
+//! Operators, their roles, API tokens and sessions, and the link of the first start.
+
+use super::StoreError;
+use async_trait::async_trait;
+use std::fmt;
+
+/// The people and programs that may ask something.
+#[async_trait]
+pub(crate) trait People {
+    /// Stores a new operator.
+    ///
+    /// # Errors
+    /// When the name is taken, a role does not exist, or there are [`MAX_OPERATORS`] already.
+    async fn create_operator(&self, operator: OperatorRow) -> Result<(), StoreError>;
+
+    /// Returns a page of operators with a name above `after`, ordered by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn operators(&self, after: &str, limit: usize) -> Result<Vec<OperatorRow>, StoreError>;
+
+    /// Returns an operator.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn operator(&self, name: &str) -> Result<Option<OperatorRow>, StoreError>;
+
+    /// Changes an operator. A new password, or `disabled`, ends the operator's sessions.
+    ///
+    /// # Errors
+    /// When the operator is unknown, or would be the last one that may manage operators and cannot
+    /// anymore (the caller says which roles those are).
+    async fn change_operator(
+        &self,
+        name: &str,
+        change: OperatorChange,
+        admins: LastAdmin,
+    ) -> Result<OperatorRow, StoreError>;
+
+    /// Deletes an operator with its API tokens and sessions.
+    ///
+    /// # Errors
+    /// As [`People::change_operator`].
+    async fn delete_operator(&self, name: &str, admins: LastAdmin) -> Result<(), StoreError>;
+
+    /// Returns how many operators there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn operator_count(&self) -> Result<u64, StoreError>;
+
+    /// Stores an own role, or replaces it.
+    ///
+    /// # Errors
+    /// When there are [`MAX_ROLES`] already.
+    async fn put_role(&self, role: RoleRow) -> Result<(), StoreError>;
+
+    /// Returns every own role, ordered by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn roles(&self) -> Result<Vec<RoleRow>, StoreError>;
+
+    /// Deletes an own role.
+    ///
+    /// # Errors
+    /// When the role is unknown, or an operator has it.
+    async fn delete_role(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Stores an API token.
+    ///
+    /// # Errors
+    /// When the operator is unknown or has [`MAX_API_TOKENS`] already.
+    async fn create_api_token(&self, token: NewApiToken) -> Result<(), StoreError>;
+
+    /// Returns an operator's API tokens, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn api_tokens(&self, operator: &str) -> Result<Vec<ApiTokenRow>, StoreError>;
+
+    /// Deletes an operator's API token.
+    ///
+    /// # Errors
+    /// When the operator has no such token.
+    async fn delete_api_token(&self, operator: &str, id: &str) -> Result<(), StoreError>;
+
+    /// Returns the API token with this digest and its operator, unless it has expired or the
+    /// operator is disabled. Notes the use, at most once a minute.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn use_api_token(
+        &self,
+        digest: [u8; 32],
+        now: i64,
+    ) -> Result<Option<(ApiTokenRow, OperatorRow)>, StoreError>;
+
+    /// Stores a session. An operator's oldest one ends where there are [`MAX_SESSIONS`].
+    ///
+    /// # Errors
+    /// When the operator is unknown or disabled.
+    async fn create_session(&self, session: SessionRow) -> Result<(), StoreError>;
+
+    /// Returns the session with this digest and its operator, unless it has expired or the operator
+    /// is disabled.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn session(
+        &self,
+        digest: [u8; 32],
+        now: i64,
+    ) -> Result<Option<(SessionRow, OperatorRow)>, StoreError>;
+
+    /// Ends a session; one that does not exist is no error.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn delete_session(&self, digest: [u8; 32]) -> Result<(), StoreError>;
+
+    /// Stores the link for the first password, in place of an earlier one.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn put_setup(&self, digest: [u8; 32], expires: i64) -> Result<(), StoreError>;
+
+    /// Uses the link for the first password: in one transaction the link is used up and the first
+    /// operator is stored. Returns false, and changes nothing, when the link is wrong, used or
+    /// expired, or there is an operator already.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn use_setup(
+        &self,
+        digest: [u8; 32],
+        operator: OperatorRow,
+        now: i64,
+    ) -> Result<bool, StoreError>;
+}
+
+/// Operators in all.
+pub(crate) const MAX_OPERATORS: u64 = 10_000;
+
+/// Own roles in all.
+pub(crate) const MAX_ROLES: u64 = 1_000;
+
+/// API tokens of one operator.
+pub(crate) const MAX_API_TOKENS: u64 = 100;
+
+/// Sessions of one operator.
+pub(crate) const MAX_SESSIONS: u64 = 100;
+
+/// An operator.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct OperatorRow {
+    /// The name.
+    pub(crate) name: String,
+    /// The argon2id hash of the password (PHC string); none: only API tokens.
+    pub(crate) password: Option<String>,
+    /// The names of its roles.
+    pub(crate) roles: Vec<String>,
+    /// Whether it may do nothing at present.
+    pub(crate) disabled: bool,
+    /// Milliseconds since 1970.
+    pub(crate) created_at: i64,
+}
+
+/// What to change of an operator.
+#[derive(Clone, Default)]
+pub(crate) struct OperatorChange {
+    /// The new hash of the password.
+    pub(crate) password: Option<String>,
+    /// The new roles.
+    pub(crate) roles: Option<Vec<String>>,
+    /// Whether it is disabled.
+    pub(crate) disabled: Option<bool>,
+}
+
+/// Whether somebody must be left who may manage operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LastAdmin {
+    /// Nobody must: there is another way in.
+    MayGo,
+    /// An operator that is not disabled and has one of these roles must be left.
+    MustStay {
+        /// The roles.
+        roles: Vec<String>,
+    },
+}
+
+/// An own role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleRow {
+    /// The name.
+    pub(crate) name: String,
+    /// The role as a JSON document.
+    pub(crate) document: String,
+}
+
+/// An API token to store.
+#[derive(Clone)]
+pub(crate) struct NewApiToken {
+    /// SHA-256 of the token.
+    pub(crate) digest: [u8; 32],
+    /// The rest.
+    pub(crate) token: ApiTokenRow,
+}
+
+/// A stored API token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiTokenRow {
+    /// Its id, which is no secret.
+    pub(crate) id: String,
+    /// Its operator.
+    pub(crate) operator: String,
+    /// A name for people; may be empty.
+    pub(crate) name: String,
+    /// Milliseconds since 1970.
+    pub(crate) created_at: i64,
+    /// The end of its validity, milliseconds since 1970; none: until it is deleted.
+    pub(crate) expires_at: Option<i64>,
+    /// Its last use, to the minute, milliseconds since 1970.
+    pub(crate) last_used: Option<i64>,
+}
+
+/// A session of the console.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    /// SHA-256 of the cookie.
+    pub(crate) digest: [u8; 32],
+    /// The operator.
+    pub(crate) operator: String,
+    /// The CSRF token.
+    pub(crate) csrf: String,
+    /// Milliseconds since 1970.
+    pub(crate) created_at: i64,
+    /// The end of its validity, milliseconds since 1970.
+    pub(crate) expires_at: i64,
+}
+
+impl fmt::Debug for OperatorRow {
+    /// Leaves out the password's hash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperatorRow")
+            .field("name", &self.name)
+            .field("roles", &self.roles)
+            .field("disabled", &self.disabled)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OperatorChange {
+    /// Leaves out the password's hash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperatorChange")
+            .field("password", &self.password.is_some())
+            .field("roles", &self.roles)
+            .field("disabled", &self.disabled)
+            .finish()
+    }
+}
+
+impl fmt::Debug for NewApiToken {
+    /// Leaves out the digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewApiToken").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SessionRow {
+    /// Leaves out the digest and the CSRF token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRow").field("operator", &self.operator).finish_non_exhaustive()
+    }
+}
