@@ -42,6 +42,7 @@
 //! | `GET /api/v1/events/verify` | [`EventsVerified`] |
 //! | `GET /api/v1/ca` | [`CaStatus`] |
 //! | `POST /api/v1/ca/rotation` with [`RotationRequest`] | [`CaStatus`] |
+//! | `GET /api/v1/openapi.json` | the OpenAPI document of all this |
 //! | `GET /healthz` | 200 while the controller runs |
 //! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!
@@ -61,8 +62,10 @@
 
 mod ca;
 mod event;
+mod health;
 mod host;
 mod login;
+mod message;
 mod operator;
 mod page;
 pub mod path;
@@ -73,11 +76,13 @@ mod token;
 
 pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
 pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
+pub use health::{Health, HealthStatus};
 pub use host::{
     Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
     Reason, SettleChoice, Settlement,
 };
 pub use login::{LoggedIn, Login, Me, Proof, Setup};
+pub use message::{AgentReply, AgentRequest, Resp, TaskResult};
 pub use operator::{
     ApiToken, ApiTokenList, CreatedApiToken, NewApiToken, NewOperator, Operator, OperatorChange,
     OperatorList,

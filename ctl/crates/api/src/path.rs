@@ -1,6 +1,28 @@
 //! The API's paths: templates for the server's router, and complete paths for a client.
 
 use std::fmt::Write as _;
+use utoipa::IntoParams;
+
+/// The segment of the path that names a host.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct HostPath {
+    /// The host's id.
+    #[param(example = "web-1.example")]
+    pub host: String,
+}
+
+/// The segments of the path that name a task of a host.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TaskPath {
+    /// The host's id.
+    #[param(example = "web-1.example")]
+    pub host: String,
+    /// The task's id.
+    #[param(example = "nightly-42")]
+    pub task: String,
+}
 
 /// The hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
@@ -85,6 +107,9 @@ pub const HEALTH: &str = "/healthz";
 
 /// Whether the controller can do all of its work. Needs no token.
 pub const READY: &str = "/readyz";
+
+/// The OpenAPI document of all this.
+pub const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// Returns the path of one host.
 pub fn host(host: &str) -> String {

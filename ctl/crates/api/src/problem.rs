@@ -166,6 +166,16 @@ impl ProblemKind {
         self.description().status
     }
 
+    /// Returns the kind's name, which ends [`Problem::type_uri`].
+    pub const fn name(self) -> &'static str {
+        self.description().name
+    }
+
+    /// Returns the kind in a few words.
+    pub const fn title(self) -> &'static str {
+        self.description().title
+    }
+
     const fn description(self) -> Description {
         let (status, name, title) = match self {
             Self::Unauthorized => (401, "unauthorized", "A valid token is required"),

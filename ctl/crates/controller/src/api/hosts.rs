@@ -1,5 +1,6 @@
 //! The connected hosts.
 
+use super::document::problems::problems;
 use super::extract::Segments;
 use super::problem::ApiError;
 use super::service::Api;
@@ -8,17 +9,33 @@ use crate::auth::Principal;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use controller_api::{Host, HostList, HostState, Issuer};
+use controller_api::{Host, HostList, HostState, Issuer, path};
 use std::collections::BTreeMap;
 
-/// `GET /api/v1/hosts`: every connected host.
+problems! {
+    /// The problems of one host.
+    OneHost: HostNotConnected
+}
+
+/// Lists the connected hosts.
+#[utoipa::path(
+    get,
+    path = path::HOSTS,
+    responses((status = 200, description = "Every connected host, ordered by id", body = HostList))
+)]
 pub(super) async fn list(_: Principal, State(api): State<Api>) -> Result<Response, ApiError> {
     let hosts = api.registry.all().iter().map(|session| host(session)).collect();
     let text = serde_json::to_string(&HostList { hosts, next: None }).expect("texts go to memory");
     api.respond(text).await
 }
 
-/// `GET /api/v1/hosts/{host}`: one connected host.
+/// Shows a connected host.
+#[utoipa::path(
+    get,
+    path = path::HOST,
+    params(path::HostPath),
+    responses((status = 200, description = "The host", body = Host), OneHost)
+)]
 pub(super) async fn show(
     _: Principal,
     State(api): State<Api>,

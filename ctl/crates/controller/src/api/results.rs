@@ -1,5 +1,6 @@
 //! The stored results: a host's in order, or one task's, with a wait for it.
 
+use super::document::problems::problems;
 use super::extract::{Parameters, Segments};
 use super::problem::ApiError;
 use super::service::{Api, json_in};
@@ -9,13 +10,27 @@ use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
     DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
-    StoredResult,
+    StoredResult, TaskResult, path,
 };
 use serde_json::value::RawValue;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::timeout;
 
-/// `GET …/results`: a page of a host's results.
+problems! {
+    /// The problem of one task's result.
+    OneResult: NoResult
+}
+
+/// Lists a host's results, oldest first.
+///
+/// The controller stores them itself, so the host need not be connected. A page that holds no
+/// result is the end so far.
+#[utoipa::path(
+    get,
+    path = path::RESULTS,
+    params(path::HostPath, ResultsQuery),
+    responses((status = 200, description = "A page", body = ResultPage))
+)]
 pub(super) async fn page(
     _: Principal,
     State(api): State<Api>,
@@ -34,7 +49,16 @@ pub(super) async fn page(
     Ok(json_in(share, page))
 }
 
-/// `GET …/results/{task}`: the event of one task, now or within the wait.
+/// Shows the newest result of a task, now or within the wait.
+#[utoipa::path(
+    get,
+    path = path::RESULT,
+    params(path::TaskPath, ResultQuery),
+    responses(
+        (status = 200, description = "The agent's event, verbatim", body = TaskResult),
+        OneResult
+    )
+)]
 pub(super) async fn one(
     _: Principal,
     State(api): State<Api>,

@@ -21,6 +21,8 @@ pub(super) struct Api {
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
     pub(super) stop: Stop,
+    /// The OpenAPI document's text.
+    pub(super) document: Arc<str>,
 }
 
 impl Api {

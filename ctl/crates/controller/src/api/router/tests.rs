@@ -63,8 +63,11 @@ fn example(path: &str) -> String {
 
 /// The table's routes, a path that does not exist, and a method that no path supports.
 fn requests() -> Vec<(Method, String)> {
-    let mut requests: Vec<_> =
-        routes().into_iter().map(|route| (route.method, example(route.path))).collect();
+    let mut requests: Vec<_> = routes()
+        .into_iter()
+        .filter(|route| !route.open)
+        .map(|route| (route.method, example(route.path)))
+        .collect();
     assert!(!requests.iter().any(|(_, path)| path.contains('{')), "a segment without an example");
     requests.extend(routes().into_iter().map(|route| (Method::TRACE, example(route.path))));
     requests.extend(["/", "/api", "/api/v1/nothing"].map(|path| (Method::GET, path.to_owned())));
