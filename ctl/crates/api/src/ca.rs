@@ -1,9 +1,10 @@
 //! The controller's own CA and its rotation.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The state of the CA.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CaStatus {
     /// The roots that hosts trust.
     pub roots: Vec<CaCertificate>,
@@ -33,20 +34,22 @@ pub struct CaStatus {
 }
 
 /// A certificate of the CA.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CaCertificate {
     /// The subject's common name.
     pub subject: String,
     /// The SHA-256 of its DER form, in hexadecimal.
     pub fingerprint: String,
     /// When it becomes valid: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub not_before: String,
     /// When it expires: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub not_after: String,
 }
 
 /// Where a rotation of the CA stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RotationState {
     /// No rotation is in progress.
@@ -58,7 +61,7 @@ pub enum RotationState {
 }
 
 /// A step of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RotationStep {
     /// Makes the new root and sends it to every host.
@@ -72,7 +75,7 @@ pub enum RotationStep {
 }
 
 /// A request for a step of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotationRequest {
     /// The step.

@@ -3,15 +3,18 @@
 use crate::login::Proof;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use utoipa::{IntoParams, ToSchema};
 
 /// The query of a page of events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsQuery {
     /// The sequence number of the last event that the client knows; 0 starts with the first.
     pub after: u64,
-    /// The most events in the page, 1 to [`crate::MAX_PAGE`].
+    /// The most events in the page, 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
     /// Only this operator's events.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,12 +26,13 @@ pub struct EventsQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Where there is no such event yet, how long to wait for one: seconds, at most
-    /// [`crate::MAX_WAIT_SECONDS`].
+    /// 60.
+    #[param(maximum = 60, default = 0)]
     pub wait: u64,
 }
 
 /// A page of events, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventList {
     /// The events.
     pub events: Vec<Event>,
@@ -38,11 +42,12 @@ pub struct EventList {
 }
 
 /// One line of the audit log. It never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The event's number. It grows with each event and is never reused.
     pub sequence: u64,
     /// When the controller began with it: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub time: String,
     /// Who acted: an operator's name, or `controller` for what it did by itself.
     pub actor: String,
@@ -51,6 +56,7 @@ pub struct Event {
     pub by: Option<Proof>,
     /// The address that the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "10.0.0.9")]
     pub source: Option<IpAddr>,
     /// The action's name, as in `hosts.label`.
     pub action: String,
@@ -69,13 +75,14 @@ pub struct Event {
     pub message: Option<String>,
     /// When it ended: RFC 3339, UTC; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub ended: Option<String>,
     /// The chain's digest after this event, in hexadecimal.
     pub digest: String,
 }
 
 /// How an audited act ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventOutcome {
     /// It has not ended.
@@ -91,7 +98,7 @@ pub enum EventOutcome {
 }
 
 /// The result of checking the whole audit log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventsVerified {
     /// Whether no event was changed, added or removed behind the controller's back.
     pub intact: bool,

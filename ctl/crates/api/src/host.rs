@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 pub struct HostsQuery {
     /// Only hosts with matching labels, as in `env=prod,role in (web,db),!legacy`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(example = "env=prod,role in (web,db)")]
     pub selector: Option<String>,
     /// Only hosts in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,8 +20,9 @@ pub struct HostsQuery {
     /// Only hosts that are connected now, or only those that are not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<bool>,
-    /// The most hosts in the page, 1 to [`crate::MAX_PAGE`].
+    /// The most hosts in the page, 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
     /// The `next` of the page before; absent for the first page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,12 +64,15 @@ pub struct Host {
     pub version: Option<String>,
     /// When the present channel was accepted: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub connected_at: Option<String>,
     /// When the host was last connected: RFC 3339, UTC; absent if it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub last_seen: Option<String>,
     /// When the host enrolled or was first seen: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub enrolled_at: Option<String>,
     /// The id of the join token that admitted the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +82,7 @@ pub struct Host {
     pub generation: Option<u64>,
     /// When the host's certificate expires: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub certificate_not_after: Option<String>,
     /// Who signed the host's certificate.
     pub issuer: Issuer,
@@ -161,6 +167,7 @@ pub struct HostClone {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
     /// When it connected: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub since: String,
     /// How the controller noticed it.
     pub reason: String,

@@ -3,20 +3,23 @@
 use crate::role::Grant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// A log-in. Without `session`, it makes an API token.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The operator's name.
     pub name: String,
     /// The operator's password.
+    #[schema(format = Password)]
     pub password: String,
     /// What to call the API token; "login" without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_name: Option<String>,
     /// Days until the API token expires, 1 to 3650; 30 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3650)]
     pub days: Option<u32>,
     /// Whether to start a session, whose cookie a browser keeps, instead of making a token.
     #[serde(default)]
@@ -33,7 +36,7 @@ impl fmt::Debug for Login {
 }
 
 /// A successful log-in.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoggedIn {
     /// The operator's name.
     pub name: String,
@@ -45,6 +48,7 @@ pub struct LoggedIn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<String>,
     /// When the token or session expires: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub expires: String,
 }
 
@@ -55,7 +59,7 @@ impl fmt::Debug for LoggedIn {
 }
 
 /// The caller's own account.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {
     /// The operator's name.
     pub name: String,
@@ -81,7 +85,7 @@ impl fmt::Debug for Me {
 }
 
 /// How a caller has proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// The token of `--token-file`.
@@ -94,7 +98,7 @@ pub enum Proof {
 
 /// The first operator, an admin. The secret is in the link that the controller prints at its first
 /// start, and works once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The link's secret.
@@ -102,6 +106,7 @@ pub struct Setup {
     /// The operator's name.
     pub name: String,
     /// The operator's password.
+    #[schema(format = Password)]
     pub password: String,
 }
 

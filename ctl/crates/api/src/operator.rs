@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// A page of operators, ordered by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorList {
     /// The operators.
     pub operators: Vec<Operator>,
@@ -14,7 +15,7 @@ pub struct OperatorList {
 }
 
 /// A person or a program that may ask something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Operator {
     /// The name, which the audit log uses.
     pub name: String,
@@ -25,20 +26,23 @@ pub struct Operator {
     /// Whether the operator can log in with a password.
     pub has_password: bool,
     /// When the operator was created: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub created_at: String,
 }
 
 /// A request for an operator.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOperator {
     /// The name: 1 to 64 letters, digits, `.`, `-`, `_` or `@`.
+    #[schema(pattern = "^[A-Za-z0-9._@-]{1,64}$", example = "ada")]
     pub name: String,
     /// The roles' names.
     #[serde(default)]
     pub roles: Vec<String>,
     /// The password, 10 to 512 bytes; without it, the operator uses API tokens only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Password, min_length = 10, max_length = 512)]
     pub password: Option<String>,
 }
 
@@ -52,7 +56,7 @@ impl fmt::Debug for NewOperator {
 }
 
 /// A change of an operator; what is absent stays as it is.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OperatorChange {
     /// The roles' names.
@@ -63,6 +67,7 @@ pub struct OperatorChange {
     pub disabled: Option<bool>,
     /// The new password. It ends the operator's sessions, but not the API tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Password, min_length = 10, max_length = 512)]
     pub password: Option<String>,
 }
 
@@ -76,7 +81,7 @@ impl fmt::Debug for OperatorChange {
 }
 
 /// A page of an operator's API tokens, ordered by id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiTokenList {
     /// The tokens.
     pub tokens: Vec<ApiToken>,
@@ -86,35 +91,39 @@ pub struct ApiTokenList {
 }
 
 /// An API token without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiToken {
     /// The token's id.
     pub id: String,
     /// What the operator called it.
     pub name: String,
     /// When it was made: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub created_at: String,
     /// When it expires: RFC 3339, UTC; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub expires: Option<String>,
     /// When it was last used, to the minute: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub last_used: Option<String>,
 }
 
 /// A request for an API token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiToken {
     /// What to call it.
     pub name: String,
     /// Days until it expires, 1 to 3650; without it, it does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3650)]
     pub days: Option<u32>,
 }
 
 /// A new API token. Its secret is shown here and nowhere else.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedApiToken {
     /// The token without its secret.
     pub token: ApiToken,

@@ -2,6 +2,7 @@
 //! after the last entry of the one before it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 /// Entries in one page, unless the query's `limit` says otherwise.
 pub const DEFAULT_PAGE: usize = 100;
@@ -10,11 +11,13 @@ pub const DEFAULT_PAGE: usize = 100;
 pub const MAX_PAGE: usize = 1000;
 
 /// The query of a page of a list that is ordered by name or id.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     /// The most entries in the page, 1 to [`MAX_PAGE`].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
     /// The `next` of the page before; absent for the first page.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ pub struct ResultsQuery {
     /// The sequence number of the last result that the client knows; 0 starts with the first.
     #[param(example = 0)]
     pub after: i64,
-    /// The most results in the page, 1 to [`MAX_RESULTS`].
+    /// The most results in the page, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
 }
@@ -32,7 +32,7 @@ pub struct ResultsQuery {
 #[into_params(parameter_in = Query)]
 pub struct ResultQuery {
     /// How long to wait for a result that is not there yet: seconds, at most
-    /// [`MAX_WAIT_SECONDS`].
+    /// 60.
     #[param(maximum = 60, default = 0)]
     pub wait: u64,
 }

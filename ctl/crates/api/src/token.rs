@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
 
 /// A page of join tokens, ordered by id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JoinTokenList {
     /// The tokens.
     pub tokens: Vec<JoinToken>,
@@ -14,7 +15,7 @@ pub struct JoinTokenList {
 }
 
 /// A join token without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JoinToken {
     /// The token's id: the part of its text that is not secret.
     pub id: String,
@@ -24,8 +25,10 @@ pub struct JoinToken {
     /// The operator who made it.
     pub created_by: String,
     /// When it was made: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub created_at: String,
     /// When it stops admitting hosts: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub expires: String,
     /// The most hosts that it admits.
     pub max_uses: u32,
@@ -46,18 +49,21 @@ pub struct JoinToken {
     pub per_source_rate: Option<u32>,
     /// When an operator revoked it: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub revoked_at: Option<String>,
 }
 
 /// A request for a join token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewJoinToken {
     /// Seconds until the token expires, at most 30 days; one day without it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 2_592_000)]
     pub expires_in: Option<u64>,
     /// The most hosts that the token admits, at most 10,000; one without it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub max_uses: Option<u32>,
     /// Labels that each admitted host gets.
     pub labels: BTreeMap<String, String>,
@@ -74,11 +80,12 @@ pub struct NewJoinToken {
 }
 
 /// A new join token. Its secret is shown here and nowhere else.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedJoinToken {
     /// The token without its secret.
     pub token: JoinToken,
     /// The token's whole text (`bat1.ID.SECRET`).
+    #[schema(example = "bat1.4g1k7m9p2q5r.…")]
     pub secret: String,
     /// The command that joins a host.
     pub join: String,
@@ -93,7 +100,8 @@ impl std::fmt::Debug for CreatedJoinToken {
 }
 
 /// The query of a token's revocation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevokeQuery {
     /// Whether to remove the hosts that the token admitted.
@@ -101,7 +109,7 @@ pub struct RevokeQuery {
 }
 
 /// What a revocation has done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevokedJoinToken {
     /// The token as it is now.
     pub token: JoinToken,
