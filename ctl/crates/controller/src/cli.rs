@@ -1,10 +1,11 @@
 //! The command-line flags and their valid combinations.
 
-use crate::agents::{Redirect, TlsFiles};
+use crate::agents::{Redirect, ServerFiles, TlsFiles};
 use crate::error::Error;
+use crate::identity::{self, CaSettings, GivenServer, RootKey};
 use crate::store::Bounds;
 use agent_wire::DEFAULT_PORT;
-use clap::{Parser, value_parser};
+use clap::{Parser, ValueEnum, value_parser};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,17 +36,73 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "ADDR[:PORT],…", value_parser = Redirect::parse)]
     pub(crate) redirect_to: Option<Redirect>,
 
-    /// The server's certificate chain, PEM
-    #[arg(long, value_name = "FILE")]
+    /// A name or address in the server's certificate, which the controller's own CA signs;
+    /// repeatable [default: the host's name, localhost, 127.0.0.1 and ::1]
+    #[arg(long, value_name = "NAME", conflicts_with = "cert")]
+    pub(crate) name: Vec<String>,
+
+    /// A certificate chain for the server that another CA signed, PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
 
-    /// The certificate's private key, PEM
-    #[arg(long, value_name = "FILE")]
+    /// The private key of --cert, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 
-    /// The CA that signed the agents' certificates, PEM
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_ca: Option<PathBuf>,
+    /// The CAs of --cert, PEM: hosts that join trust them; without this flag none can join
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) server_ca: Option<PathBuf>,
+
+    /// A CA of your own PKI, PEM: agents with its certificates may connect without joining
+    #[arg(long, visible_alias = "client-ca", value_name = "FILE")]
+    pub(crate) agent_ca: Option<PathBuf>,
+
+    /// What a host with a certificate of --agent-ca may do when it connects for the first time:
+    /// everything, nothing until an operator approves it, or not even connect
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = Unknown::Accept)]
+    pub(crate) unknown: Unknown,
+
+    /// The life of a joined host's certificate, which renews itself after half of it
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 168,
+        value_parser = value_parser!(u16).range(1..=720)
+    )]
+    pub(crate) certificate_hours: u16,
+
+    /// A host whose certificate expired this many days ago at most gets a new one by itself; a
+    /// later one waits for an operator
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 90,
+        value_parser = value_parser!(u16).range(0..=3650)
+    )]
+    pub(crate) recover_days: u16,
+
+    /// Where the key of the controller's own root is: a file, or "offline" where it is put back
+    /// only while it is needed [default: beside the root, in the state directory]
+    #[arg(long, value_name = "FILE|offline")]
+    pub(crate) root_key: Option<PathBuf>,
+
+    /// Hosts that may join in a second, from all addresses
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1000,
+        value_parser = value_parser!(u32).range(1..=100_000)
+    )]
+    pub(crate) enroll_rate: u32,
+
+    /// Hosts that may join in a second from one address (of IPv6, one /64); a token can allow more
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        value_parser = value_parser!(u32).range(1..=10_000)
+    )]
+    pub(crate) enroll_rate_per_address: u32,
 
     /// The file with the API token; if missing, it is created with a new token, for its owner only
     #[arg(long, value_name = "FILE")]
@@ -77,7 +134,7 @@ pub(crate) struct Flags {
 
     /// Serve with a CA, certificates, a token and an agent's config in DIR, creating any of them
     /// that is missing; for trials
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "client_ca"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "agent_ca"])]
     pub(crate) dev: Option<PathBuf>,
 
     /// With --dev: also create a certificate and a config for this host id, in DIR/agents;
@@ -119,19 +176,28 @@ impl Flags {
     }
 
     /// Returns the PEM files named by flags.
+    pub(crate) fn tls_files(&self) -> TlsFiles {
+        let given = self.cert.clone().zip(self.key.clone());
+        let server = given.map(|(cert, key)| ServerFiles { cert, key, ca: self.server_ca.clone() });
+        TlsFiles { server, agent_ca: self.agent_ca.clone() }
+    }
+
+    /// Returns how the controller's own CA works, beside these files.
     ///
     /// # Errors
-    /// When one of the three flags is missing.
-    pub(crate) fn tls_files(&self) -> Result<TlsFiles, Error> {
-        match (&self.cert, &self.key, &self.client_ca) {
-            (Some(cert), Some(key), Some(client_ca)) => {
-                Ok(TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: client_ca.clone() })
-            }
-            _ => Err(Error::Flags(
-                "--cert, --key and --client-ca are required; for a trial, --dev DIR creates them"
-                    .to_owned(),
-            )),
-        }
+    /// When a name cannot be in a certificate.
+    pub(crate) fn ca_settings(&self, files: &TlsFiles) -> Result<CaSettings, Error> {
+        let given = files.server.as_ref().map(|it| GivenServer { server_ca: it.ca.clone() });
+        Ok(CaSettings {
+            dir: self.state_dir().join("ca"),
+            root_key: match &self.root_key {
+                None => RootKey::Beside,
+                Some(path) if path.as_os_str() == "offline" => RootKey::Offline,
+                Some(path) => RootKey::At(path.clone()),
+            },
+            names: identity::server_names(&self.name)?,
+            given,
+        })
     }
 
     /// Returns the directory for results.
@@ -158,6 +224,17 @@ impl Flags {
             .clone()
             .ok_or_else(|| Error::Flags("--token-file FILE is required".to_owned()))
     }
+}
+
+/// What becomes of a host of another PKI that is seen for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unknown {
+    /// It is active.
+    Accept,
+    /// An operator approves it.
+    Pending,
+    /// It is refused.
+    Refuse,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -208,9 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn without_dev_the_certificate_flags_are_required() {
-        let flags = Flags::try_parse_from(["x", "--cert", "a"]).unwrap();
-        assert!(flags.tls_files().unwrap_err().to_string().contains("--client-ca"));
+    fn flags_that_need_or_exclude_each_other_are_checked() {
+        assert!(Flags::try_parse_from(["x", "--cert", "a"]).is_err());
+        assert!(Flags::try_parse_from(["x", "--cert", "a", "--key", "b", "--name", "c"]).is_err());
+        assert!(Flags::try_parse_from(["x", "--server-ca", "a"]).is_err());
+        let flags = Flags::try_parse_from(["x", "--cert", "a", "--key", "b", "--client-ca", "c"]);
+        assert!(flags.unwrap().tls_files().agent_ca.is_some());
         assert!(Flags::try_parse_from(["x", "--dev", "d", "--cert", "a"]).is_err());
         assert!(Flags::try_parse_from(["x", "--init-only"]).is_err());
         assert!(Flags::try_parse_from(["x", "--dev", "d", "--dev-host", "a/b"]).is_err());

@@ -160,3 +160,11 @@ pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Erro
 pub(crate) fn create_dir(path: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file(path))
 }
+
+/// Waits until the names in a directory are on disk: a rename is not before that (fsync(2)).
+///
+/// # Errors
+/// When the disk reports an error.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
+    File::open(dir).and_then(|file| file.sync_all()).map_err(Error::file(dir))
+}

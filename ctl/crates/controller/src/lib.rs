@@ -13,6 +13,7 @@ mod descriptors;
 mod dev;
 mod error;
 mod files;
+mod identity;
 mod log_limit;
 mod logging;
 mod pem;

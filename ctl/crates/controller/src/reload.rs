@@ -4,6 +4,7 @@
 use crate::agents::{self, ServerSide, Services, TlsFiles};
 use crate::auth::{Authenticator, Token};
 use crate::error::Error;
+use crate::identity::Ca;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ const MAX_READ: Duration = Duration::from_secs(10);
 /// The operator's files, and where their content is used.
 pub(crate) struct Reloader {
     pub(crate) tls_files: TlsFiles,
+    pub(crate) ca: Arc<Ca>,
     pub(crate) token_file: PathBuf,
     pub(crate) services: Arc<Services>,
     pub(crate) authenticator: Arc<Authenticator>,
@@ -30,8 +32,10 @@ impl Reloader {
             return log::error!("SIGHUP: the files of the last one are still being read");
         }
         let (tls_files, token_file) = (self.tls_files.clone(), self.token_file.clone());
+        let ca = Arc::clone(&self.ca);
         let mut reading = tokio::task::spawn_blocking(move || {
-            Ok((agents::server_side(&tls_files)?, Token::load(&token_file)?))
+            ca.refresh()?;
+            Ok((agents::server_side(&tls_files, &ca.current())?, Token::load(&token_file)?))
         });
         match timeout(MAX_READ, &mut reading).await {
             Ok(Ok(Ok((side, token)))) => {

@@ -8,6 +8,7 @@ use crate::cli::Flags;
 use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
+use crate::identity::Ca;
 use crate::ready::Ready;
 use crate::reload::Reloader;
 use crate::signals::{Asked, Signals};
@@ -36,6 +37,7 @@ struct Prepared {
     token: Token,
     token_file: PathBuf,
     tls_files: TlsFiles,
+    ca: Arc<Ca>,
     side: ServerSide,
     store: Arc<dyn Store>,
     share: Share,
@@ -85,16 +87,18 @@ fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
     }
     let tls_files = match &dev {
         Some(dev) => dev.tls_files(),
-        None => flags.tls_files()?,
+        None => flags.tls_files(),
     };
-    let side = agents::server_side(&tls_files)?;
     let share = descriptors::share_out(flags.max_connections)?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?);
-    Ok(Some(Prepared { dev, token, token_file, tls_files, side, store, share }))
+    // The store locks the directory: one controller makes the CA.
+    let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
+    let side = agents::server_side(&tls_files, &ca.current())?;
+    Ok(Some(Prepared { dev, token, token_file, tls_files, ca, side, store, share }))
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
-    let Prepared { dev, token, token_file, tls_files, side, store, share } = prepared;
+    let Prepared { dev, token, token_file, tls_files, ca, side, store, share } = prepared;
     let mut ports = Vec::new();
     for address in flags.listen() {
         ports.push(agents::bind(address)?);
@@ -128,7 +132,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
-    let mut reloader = Reloader { tls_files, token_file, services, authenticator, stuck: None };
+    let mut reloader = Reloader { tls_files, ca, token_file, services, authenticator, stuck: None };
     let signal = until_end(&mut signals, &mut reloader).await;
     log::info!("{signal}: shutting down");
     // The API's clients first: the agents' replies are still on their way to them.

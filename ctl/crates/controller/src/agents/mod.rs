@@ -39,4 +39,4 @@ pub(crate) use reply::NoReply;
 pub(crate) use room::Room;
 pub(crate) use session::{AgentRequest, Session};
 pub(crate) use stream::OutputStream;
-pub(crate) use tls::{ServerSide, Tls, TlsFiles, server_side};
+pub(crate) use tls::{ServerFiles, ServerSide, Tls, TlsFiles, server_side};

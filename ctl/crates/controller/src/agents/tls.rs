@@ -1,37 +1,50 @@
-//! TLS on the agents' port: the server's side, which the operator's files make and can replace
-//! while sessions are open.
+//! TLS on the agents' port: the server's side, which our own CA and the operator's files make, and
+//! which can be replaced while sessions are open.
 
 use super::certificate;
 use crate::error::Error;
+use crate::identity::{Issuance, ServerChain};
 use crate::pem;
-use agent_wire::ALPN;
+use agent_wire::{ALPN, ENROLL_ALPN};
 use rustls::crypto::ring;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
-/// The PEM files of the agents' port.
-#[derive(Clone, Debug)]
+/// The PEM files of the agents' port that an operator gave.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TlsFiles {
+    /// The server's certificate; without it, our own CA's is used.
+    pub(crate) server: Option<ServerFiles>,
+    /// The CA of another PKI whose certificates agents may have too.
+    pub(crate) agent_ca: Option<PathBuf>,
+}
+
+/// The files of a server's certificate that another CA signed.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerFiles {
     /// The server's certificate chain.
     pub(crate) cert: PathBuf,
     /// The server's private key.
     pub(crate) key: PathBuf,
-    /// The CA that signs agents' certificates.
-    pub(crate) client_ca: PathBuf,
+    /// The CAs that joining hosts are to trust; without it, no host can join.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// The server's side as one reading of the files made it.
 #[derive(Clone)]
 pub(crate) struct ServerSide {
-    /// Takes connections through their handshake.
-    pub(super) acceptor: TlsAcceptor,
+    /// For agents, which present a certificate.
+    pub(super) agents: Arc<ServerConfig>,
+    /// For hosts that join, which have none yet; `None` where none can join.
+    pub(super) joining: Option<Arc<ServerConfig>>,
     verifier: Arc<dyn ClientCertVerifier>,
+    /// Accepts the certificates of the other PKI alone.
+    foreign: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl std::fmt::Debug for ServerSide {
@@ -50,6 +63,15 @@ impl ServerSide {
             return Err(rustls::Error::NoCertificatesPresented);
         };
         self.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).map(|_| ())
+    }
+
+    #[allow(dead_code, reason = "the check of a host's record is being written")]
+    /// Returns whether a chain that was accepted is of the other PKI.
+    pub(super) fn is_foreign(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let [leaf, intermediates @ ..] = chain else { return false };
+        self.foreign.as_ref().is_some_and(|verifier| {
+            verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).is_ok()
+        })
     }
 }
 
@@ -76,39 +98,98 @@ impl Tls {
     }
 }
 
-/// Makes the server's side: TLS 1.3 only, and no handshake without a certificate of the client CA.
+/// Makes the server's side: TLS 1.3 only, and for agents no handshake without a certificate of our
+/// own CA or of the other PKI.
 ///
 /// # Errors
 /// When a file cannot be read or used.
-pub(crate) fn server_side(files: &TlsFiles) -> Result<ServerSide, Error> {
-    let provider = Arc::new(ring::default_provider());
+pub(crate) fn server_side(files: &TlsFiles, own: &Issuance) -> Result<ServerSide, Error> {
     let mut roots = RootCertStore::empty();
-    for der in pem::certificates(&files.client_ca)? {
-        // Another one may still be usable; without any, the verifier is not made.
-        if let Err(error) = roots.add(der) {
-            log::warn!("{}: skipped a certificate: {error}", files.client_ca.display());
+    for der in own.roots() {
+        roots.add(der).map_err(|error| Error::Certificate(format!("our own root: {error}")))?;
+    }
+    let mut foreign = None;
+    if let Some(path) = &files.agent_ca {
+        let mut others = RootCertStore::empty();
+        for der in pem::certificates(path)? {
+            // Another one may still be usable; without any, the verifier is not made.
+            if let Err(error) = others.add(der) {
+                log::warn!("{}: skipped a certificate: {error}", path.display());
+            }
         }
+        roots.roots.extend(others.roots.iter().cloned());
+        foreign = Some(verifier(others).map_err(Error::content(path))?);
     }
     let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(Error::content(&files.client_ca))?;
-    let chain = pem::certificates(&files.cert)?;
-    let key = pem::private_key(&files.key)?;
-    if !certificate::key_matches(&chain[0], &files.key)? {
-        let why = format!("not the key of the certificate in {}", files.cert.display());
-        return Err(Error::Content { path: files.key.clone(), why });
-    }
-    certificate::check_server(&chain[0]).map_err(Error::content(&files.cert))?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| Error::Certificate(error.to_string()))?
-        .with_client_cert_verifier(Arc::clone(&verifier))
-        .with_single_cert(chain, key)
-        .map_err(Error::content(&files.cert))?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
+        verifier(roots).map_err(|error| Error::Certificate(format!("our own root: {error}")))?;
+    let ServerChain { chain, roots, key } = server_chain(files, own)?;
+    let checked = builder()?.with_client_cert_verifier(Arc::clone(&verifier));
+    let mut agents =
+        checked.with_single_cert(chain.clone(), key.clone_key()).map_err(unusable(files))?;
+    agents.alpn_protocols = vec![ALPN.to_vec()];
     // No resumption: it would skip the check of the agent's certificate, which may have expired.
+    agents.session_storage = Arc::new(NoServerSessionStorage {});
+    agents.send_tls13_tickets = 0;
+    let joining = own.bundle.is_some().then(|| joining(files, chain, roots, key)).transpose()?;
+    Ok(ServerSide { agents: Arc::new(agents), joining, verifier, foreign })
+}
+
+/// Makes the side for hosts that join: they have no certificate, and they find their pin among the
+/// roots.
+fn joining(
+    files: &TlsFiles,
+    mut chain: Vec<CertificateDer<'static>>,
+    roots: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, Error> {
+    for root in roots {
+        if !chain.contains(&root) {
+            chain.push(root);
+        }
+    }
+    let mut config =
+        builder()?.with_no_client_auth().with_single_cert(chain, key).map_err(unusable(files))?;
+    config.alpn_protocols = vec![ENROLL_ALPN.to_vec()];
+    // One exchange, then never again.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(ServerSide { acceptor: TlsAcceptor::from(Arc::new(config)), verifier })
+    Ok(Arc::new(config))
+}
+
+/// Returns the server's certificate: the given one, or our own CA's.
+fn server_chain(files: &TlsFiles, own: &Issuance) -> Result<ServerChain, Error> {
+    let Some(given) = &files.server else {
+        return own.server_chain().ok_or_else(|| {
+            Error::Flags("the server's certificate is given neither by flags nor by our CA".into())
+        });
+    };
+    let chain = pem::certificates(&given.cert)?;
+    let key = pem::private_key(&given.key)?;
+    if !certificate::key_matches(&chain[0], &given.key)? {
+        let why = format!("not the key of the certificate in {}", given.cert.display());
+        return Err(Error::Content { path: given.key.clone(), why });
+    }
+    certificate::check_server(&chain[0]).map_err(Error::content(&given.cert))?;
+    let roots = given.ca.as_deref().map(pem::certificates).transpose()?.unwrap_or_default();
+    Ok(ServerChain { chain, roots, key })
+}
+
+fn builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, Error> {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| Error::Certificate(error.to_string()))
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
+    let provider = Arc::new(ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()
+}
+
+/// For `map_err`: the server's certificate cannot be used.
+fn unusable(files: &TlsFiles) -> impl FnOnce(rustls::Error) -> Error {
+    let path = files.server.as_ref().map(|given| given.cert.clone());
+    move |error| match path {
+        Some(path) => Error::Content { path, why: error.to_string() },
+        None => Error::Certificate(format!("our own server certificate: {error}")),
+    }
 }

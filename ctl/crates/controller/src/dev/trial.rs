@@ -2,7 +2,7 @@
 
 use super::agent_config;
 use super::pki::{self, Ca, Role};
-use crate::agents::TlsFiles;
+use crate::agents::{ServerFiles, TlsFiles};
 use crate::error::Error;
 use crate::files;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,10 @@ impl Dev {
     /// Returns the server's PEM files.
     pub(crate) fn tls_files(&self) -> TlsFiles {
         let file = |name| self.dir.join(name);
-        TlsFiles { cert: file("server.pem"), key: file("server.key"), client_ca: file("ca.pem") }
+        let ca = file("ca.pem");
+        let server =
+            ServerFiles { cert: file("server.pem"), key: file("server.key"), ca: Some(ca.clone()) };
+        TlsFiles { server: Some(server), agent_ca: Some(ca) }
     }
 
     /// Returns the file of the API token.

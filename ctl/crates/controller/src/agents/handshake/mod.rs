@@ -6,6 +6,7 @@
 mod bootstrap;
 mod init;
 mod rejected;
+mod secure;
 
 use super::channel::Channel;
 use super::places::Place;
@@ -23,6 +24,7 @@ use agent_wire::message::InitReply;
 use agent_wire::{Decoder, Retcode};
 use bootstrap::Next;
 use rejected::Rejected;
+use secure::Secured;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -108,11 +110,11 @@ async fn admit(
         Next::Elsewhere => return Ok(None),
     }
     let mut tls = services.tls.follow();
-    let acceptor = tls.borrow_and_update().acceptor.clone();
-    let mut stream = step("TLS handshake", async {
-        acceptor.accept(stream).await.map_err(|error| Rejected::Io("TLS handshake", error))
-    })
-    .await?;
+    let side = tls.borrow_and_update().clone();
+    let mut stream = match step("TLS handshake", secure::run(stream, &side)).await? {
+        Secured::Agent(stream) => stream,
+        Secured::Joining(_) => return Ok(None),
+    };
     let mut decoder = Decoder::new(Channel::LIMITS);
     let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder)).await {
         Ok(init) => init,
