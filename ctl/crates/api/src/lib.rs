@@ -43,6 +43,7 @@
 //! | `GET /api/v1/ca` | [`CaStatus`] |
 //! | `POST /api/v1/ca/rotation` with [`RotationRequest`] | [`CaStatus`] |
 //! | `GET /api/v1/openapi.json` | the OpenAPI document of all this |
+//! | `GET /metrics` | what the controller counts, in the text format of OpenMetrics |
 //! | `GET /healthz` | 200 while the controller runs |
 //! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!

@@ -108,6 +108,9 @@ pub const HEALTH: &str = "/healthz";
 /// Whether the controller can do all of its work. Needs no token.
 pub const READY: &str = "/readyz";
 
+/// What the controller counts, for Prometheus.
+pub const METRICS: &str = "/metrics";
+
 /// The OpenAPI document of all this.
 pub const OPENAPI: &str = "/api/v1/openapi.json";
 

@@ -2,7 +2,7 @@
 //!
 //! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
 //! `agents` (ports and sessions), `auth` (the caller's identity) → `store` (results on disk). `dev`
-//! makes the certificates and files of a trial. A store never knows a session; a session never
+//! makes the certificates and files of a trial, `metrics` counts what the others do. A store never knows a session; a session never
 //! knows HTTP.
 
 mod agents;
@@ -16,6 +16,7 @@ mod files;
 mod identity;
 mod log_limit;
 mod logging;
+mod metrics;
 mod pem;
 mod ready;
 mod reload;

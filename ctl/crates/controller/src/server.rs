@@ -9,6 +9,7 @@ use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
 use crate::identity::Ca;
+use crate::metrics::Metrics;
 use crate::ready::Ready;
 use crate::reload::Reloader;
 use crate::signals::{Asked, Signals};
@@ -110,12 +111,14 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         dev.write_agent_configs(ready.listen[0].port())?;
     }
     let registry = Arc::new(Registry::default());
+    let metrics = Arc::new(Metrics::new());
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
         redirect: flags.redirect_to.clone(),
         tls: agents::Tls::new(side),
         room: Room::new(UNFINISHED_MIB),
         store: Arc::clone(&store),
+        metrics: Arc::clone(&metrics),
     });
     let authenticator = Arc::new(Authenticator::new(token));
 
@@ -126,7 +129,14 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     for port in ports {
         tasks.spawn(agents::serve(port, permits.clone(), Arc::clone(&services), stop.clone()));
     }
-    let router = api::router(registry, store, Arc::clone(&authenticator), api_stop.clone());
+    let router = api::router(api::Parts {
+        registry,
+        store,
+        authenticator: Arc::clone(&authenticator),
+        permits,
+        metrics,
+        stop: api_stop.clone(),
+    });
     let mut clients = tokio::spawn(api::serve(http, router, share.clients, DRAIN, api_stop));
     announce(&ready, flags, dev.as_ref());
     if let Some(path) = &flags.ready_file {

@@ -9,11 +9,13 @@ use super::session::{CloseReason, Fetched, Session};
 use super::tls::ServerSide;
 use super::validity::Validity;
 use super::{results, salvage, socket};
+use crate::metrics::Handshake;
 use crate::stop::Stop;
 use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
+use rustls::HandshakeKind;
 use rustls_pki_types::CertificateDer;
 use serde::de::IgnoredAny;
 use std::fmt;
@@ -103,6 +105,14 @@ impl Channel {
             written: 0,
             flushing: false,
             room: RoomShare::new(&services.room),
+        }
+    }
+
+    /// Returns the kind of TLS handshake that opened the stream.
+    pub(super) fn handshake(&self) -> Handshake {
+        match self.stream.get_ref().1.handshake_kind() {
+            Some(HandshakeKind::Resumed) => Handshake::Resumed,
+            _ => Handshake::Accepted,
         }
     }
 

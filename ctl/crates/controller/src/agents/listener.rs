@@ -4,6 +4,7 @@ use super::handshake::{self, Services};
 use super::places::{Place, PlaceBounds, Places};
 use crate::error::Error;
 use crate::log_limit::{LogLimit, log_limited};
+use crate::metrics::Handshake;
 use crate::stop::Stop;
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +42,11 @@ impl Permits {
         let open = max_connections.min(Semaphore::MAX_PERMITS);
         Self { opening: Places::new(opening), open: Arc::new(Semaphore::new(open)) }
     }
+
+    /// Returns the number of connections that are not sessions yet.
+    pub(crate) fn opening(&self) -> usize {
+        self.opening.taken()
+    }
 }
 
 /// Opens a port.
@@ -69,12 +75,15 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
-                Ok((_, peer, None, _)) => log_limited!(
-                    REFUSALS,
-                    warn,
-                    "refused a connection from {peer}: too many from this address are not \
-                     sessions yet (--max-opening-per-address)"
-                ),
+                Ok((_, peer, None, _)) => {
+                    services.metrics.handshakes.add_one(Handshake::Crowded);
+                    log_limited!(
+                        REFUSALS,
+                        warn,
+                        "refused a connection from {peer}: too many from this address are not \
+                         sessions yet (--max-opening-per-address)"
+                    );
+                }
                 Ok((stream, peer, Some(opening), open)) => {
                     let services = Arc::clone(&services);
                     let stop = stop.clone();

@@ -73,6 +73,11 @@ impl Places {
         }
     }
 
+    /// Returns the number of places that are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.state.lock().taken.len()
+    }
+
     /// Gives a place to a connection from `peer`; `None` when its address has no more.
     pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
         let source = source(peer.ip());

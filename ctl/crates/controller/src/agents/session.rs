@@ -192,6 +192,11 @@ impl Session {
         self.mailbox.lock().pending.len()
     }
 
+    /// Returns the number of bytes that wait for the channel.
+    pub(crate) fn outgoing(&self) -> usize {
+        self.mailbox.lock().outgoing.len()
+    }
+
     /// Ends the session; every wait ends at once.
     pub(super) fn close(&self) {
         self.close_because(CloseReason::Replaced);

@@ -12,6 +12,7 @@ mod document;
 mod extract;
 mod held;
 mod hosts;
+mod metrics;
 mod ndjson;
 mod openapi;
 mod prepare;
@@ -24,5 +25,5 @@ mod server;
 mod service;
 mod wrong_tokens;
 
-pub(crate) use router::router;
+pub(crate) use router::{Parts, router};
 pub(crate) use server::serve;

@@ -5,17 +5,22 @@ use super::held::ResponseMemory;
 use super::problem::ApiError;
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
-use super::{hosts, openapi, probes, requests, results};
-use crate::agents::Registry;
+use super::{hosts, metrics, openapi, probes, requests, results};
+use crate::agents::{Permits, Registry};
 use crate::auth::{Authenticator, Principal};
+use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use controller_api::path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// One route of the API.
 pub(super) struct Route {
@@ -81,31 +86,71 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET, path::RESULTS, results::page),
         route!(GET, path::RESULT, results::one),
         route!(GET, path::OPENAPI, openapi::show),
+        route!(GET, path::METRICS, metrics::show),
         // What a monitor asks holds no secret, and a monitor should hold none either.
         route!(open GET, path::HEALTH, probes::health),
         route!(open GET, path::READY, probes::ready),
     ]
 }
 
+/// What the router is made of.
+pub(crate) struct Parts {
+    /// The connected hosts.
+    pub(crate) registry: Arc<Registry>,
+    /// The controller's records.
+    pub(crate) store: Arc<dyn Store>,
+    /// Who may ask.
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// Connections of agents that are not sessions yet.
+    pub(crate) permits: Permits,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Ends waits for results.
+    pub(crate) stop: Stop,
+}
+
 /// Makes the router. Without a valid token it does not even reveal which paths exist, except those
-/// of the probes. Waits for results end at `stop`.
-pub(crate) fn router(
-    registry: Arc<Registry>,
-    store: Arc<dyn Store>,
-    authenticator: Arc<Authenticator>,
-    stop: Stop,
-) -> Router {
-    let wrong_tokens = Arc::new(WrongTokens::default());
-    let memory = ResponseMemory::new();
+/// of the probes.
+pub(crate) fn router(parts: Parts) -> Router {
     let routes = routes();
-    let document = document::text(&routes).into();
-    let api = Api { registry, store, authenticator, wrong_tokens, memory, stop, document };
+    let ids = routes.iter().map(|route| route.described.id().to_owned());
+    let Parts { registry, store, authenticator, permits, metrics, stop } = parts;
+    let api = Api {
+        registry,
+        store,
+        authenticator,
+        wrong_tokens: Arc::new(WrongTokens::default()),
+        memory: ResponseMemory::new(),
+        stop,
+        permits,
+        metrics,
+        routes: Arc::new(Routes::new(ids)),
+        document: document::text(&routes).into(),
+    };
+    let counts = Arc::clone(&api.routes);
     routes
         .into_iter()
-        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .enumerate()
+        .fold(Router::new(), |router, (index, route)| {
+            let state = (Arc::clone(&counts), index);
+            let counted = route.handler.layer(from_fn_with_state(state, count));
+            router.route(route.path, counted)
+        })
         .fallback(async |_: Principal| ApiError::UnknownPath)
         .method_not_allowed_fallback(async |_: Principal| ApiError::MethodNotAllowed)
         .with_state(api)
+}
+
+/// Counts a request to the route with this index, and its answer.
+async fn count(
+    State((counts, route)): State<(Arc<Routes>, usize)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let since = Instant::now();
+    let response = next.run(request).await;
+    counts.answered(route, response.status().as_u16(), since);
+    response
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::held::{ResponseMemory, Share};
 use super::problem::ApiError;
 use super::wrong_tokens::WrongTokens;
-use crate::agents::Registry;
+use crate::agents::{Permits, Registry};
 use crate::auth::Authenticator;
+use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::body::Body;
@@ -21,6 +22,12 @@ pub(super) struct Api {
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
     pub(super) stop: Stop,
+    /// Connections of agents that are not sessions yet.
+    pub(super) permits: Permits,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// What is counted by route.
+    pub(super) routes: Arc<Routes>,
     /// The OpenAPI document's text.
     pub(super) document: Arc<str>,
 }

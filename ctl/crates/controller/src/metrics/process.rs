@@ -41,7 +41,8 @@ fn resident() -> Option<u64> {
 #[expect(clippy::cast_precision_loss, reason = "exact to the microsecond for centuries")]
 fn cpu() -> Option<f64> {
     let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
-    let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    let microseconds =
+        usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     Some(microseconds as f64 / 1e6)
 }
 

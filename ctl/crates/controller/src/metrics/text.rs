@@ -80,7 +80,8 @@ impl Collector for Everything {
 
 impl Everything {
     fn agents(&self, to: &mut Encoder<'_>) -> fmt::Result {
-        let Gauges { connected, hosts, opening, requests_waiting, outgoing_bytes, .. } = &self.gauges;
+        let Gauges { connected, hosts, opening, requests_waiting, outgoing_bytes, .. } =
+            &self.gauges;
         to.gauges("basicagent_connected_hosts", "Connected hosts by state", "state", connected)?;
         to.gauges("basicagent_hosts", "Hosts by state, connected or not", "state", hosts)?;
         let counts = self.metrics.handshakes.get();
@@ -115,7 +116,9 @@ impl Everything {
         for route in self.routes.all() {
             for (class, count) in route.by_class() {
                 let labels = [("operation", route.id.as_str()), ("status", class)];
-                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+                family
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
         let name = "basicagent_api_request_seconds";

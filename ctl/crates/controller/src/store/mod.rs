@@ -35,14 +35,22 @@ pub(crate) use sqlite::{Bounds, SqliteStore};
 pub(crate) use tokens::*;
 pub(crate) use watch::Watch;
 
+use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 use std::fmt;
+use std::sync::Arc;
 
 /// A database of everything that the controller keeps.
 #[async_trait]
 pub(crate) trait Store: Results + fmt::Debug + Send + Sync {
     /// Returns what is wrong with the database at present, for `/readyz`.
     async fn problem(&self) -> Option<String>;
+
+    /// Returns what the store measures.
+    fn metrics(&self) -> &Arc<StoreMetrics>;
+
+    /// Returns the bytes that wait for the disk.
+    fn queued(&self) -> u64;
 
     /// Stores what was accepted, then stops. Results that come later are not acknowledged, so their
     /// agents keep them; other changes fail.

@@ -17,6 +17,7 @@ use super::session::Session;
 use super::socket;
 use super::tls::{ServerSide, Tls};
 use crate::log_limit::{LogLimit, log_limited};
+use crate::metrics::{Handshake, Metrics};
 use crate::stop::Stop;
 use crate::store::Store;
 use agent_wire::json::quote;
@@ -53,6 +54,8 @@ pub(crate) struct Services {
     pub(crate) room: Room,
     /// The store of results.
     pub(crate) store: Arc<dyn Store>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A session, its channel, and the server's side of TLS that it follows.
@@ -77,6 +80,7 @@ pub(super) async fn serve(
     drop(opening);
     match opened {
         Ok(Some((session, channel, tls))) => {
+            services.metrics.handshakes.add_one(channel.handshake());
             let host = session.host.clone();
             if let Some(older) = services.registry.enter(&session) {
                 log::warn!(
@@ -90,9 +94,15 @@ pub(super) async fn serve(
             services.registry.leave(&session);
             log::info!("{host}: disconnected from {peer}: {reason}");
         }
-        Ok(None) => log::info!("{peer}: redirected"),
+        Ok(None) => {
+            services.metrics.handshakes.add_one(Handshake::Redirected);
+            log::info!("{peer}: redirected");
+        }
         Err(Rejected::Stopped) => {}
-        Err(why) => log_limited!(REJECTIONS, info, "{peer}: rejected: {why}"),
+        Err(why) => {
+            services.metrics.handshakes.add_one(why.outcome());
+            log_limited!(REJECTIONS, info, "{peer}: rejected: {why}");
+        }
     }
     drop(open);
 }
@@ -111,7 +121,7 @@ async fn admit(
     }
     let mut tls = services.tls.follow();
     let side = tls.borrow_and_update().clone();
-    let mut stream = match step("TLS handshake", secure::run(stream, &side)).await? {
+    let mut stream = match step(secure::STEP, secure::run(stream, &side)).await? {
         Secured::Agent(stream) => stream,
         Secured::Joining(_) => return Ok(None),
     };

@@ -1,6 +1,7 @@
 //! Why a connection did not become a session, and the last line that its peer gets.
 
 use crate::agents::socket;
+use crate::metrics::Handshake;
 use agent_wire::Retcode;
 use agent_wire::message::{InitReply, Response};
 use std::fmt;
@@ -38,6 +39,18 @@ impl fmt::Display for Rejected {
 }
 
 impl Rejected {
+    /// Returns what is counted.
+    pub(super) fn outcome(&self) -> Handshake {
+        match self {
+            Self::TooSlow(_) => Handshake::TooSlow,
+            Self::Io(super::secure::STEP, _) => Handshake::Tls,
+            Self::Io(..) | Self::Stopped => Handshake::Lost,
+            Self::Refused(Retcode::Refused, _) => Handshake::Certificate,
+            Self::Refused(..) => Handshake::Init,
+            Self::Evicted => Handshake::Evicted,
+        }
+    }
+
     /// Tells the peer why it is rejected, if it sent a message, and ends the stream.
     pub(super) async fn tell(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Self {
         if let Self::Refused(retcode, message) = &self {

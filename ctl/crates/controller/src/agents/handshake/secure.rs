@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+/// The step's name.
+pub(super) const STEP: &str = "TLS handshake";
+
 /// A connection inside TLS.
 #[allow(dead_code, reason = "enrollment is being written")]
 pub(super) enum Secured {
@@ -21,7 +24,7 @@ pub(super) enum Secured {
 
 /// Takes a connection through its TLS handshake.
 pub(super) async fn run(stream: TcpStream, side: &ServerSide) -> Result<Secured, Rejected> {
-    let failed = |error| Rejected::Io("TLS handshake", error);
+    let failed = |error| Rejected::Io(STEP, error);
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(failed)?;
     if !asks_to_join(&hello.client_hello()) {
         let accepting = hello.into_stream(std::sync::Arc::clone(&side.agents));

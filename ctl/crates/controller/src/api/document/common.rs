@@ -35,25 +35,22 @@ pub(super) fn add_security_schemes(components: &mut Components) {
 pub(super) fn tags(routes: &[Route]) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
     for route in routes {
-        let name = group(&route.described.id);
-        if !tags.iter().any(|tag| tag.name == name) {
-            tags.push(TagBuilder::new().name(name).build());
+        let name = &route.described.group;
+        if !tags.iter().any(|tag| tag.name == *name) {
+            tags.push(TagBuilder::new().name(name.clone()).build());
         }
     }
     tags
 }
 
 /// Gives an operation its id and group, and what all operations share.
-pub(super) fn complete(operation: &mut Operation, id: &str, open: bool) {
-    operation.operation_id = Some(id.replace('.', "_"));
-    operation.tags = Some(vec![group(id).to_owned()]);
+pub(super) fn complete(operation: &mut Operation, route: &Route) {
+    let Route { described, open, .. } = route;
+    operation.operation_id = Some(described.id.clone());
+    operation.tags = Some(vec![described.group.clone()]);
     let schemes = [BEARER].map(|name| SecurityRequirement::new::<_, [&str; 0], &str>(name, []));
-    operation.security = Some(if open { Vec::new() } else { schemes.into() });
-    problems::add_common(&mut operation.responses.responses, open);
-}
-
-fn group(id: &str) -> &str {
-    id.split_once('.').map_or(id, |(module, _)| module)
+    operation.security = Some(if *open { Vec::new() } else { schemes.into() });
+    problems::add_common(&mut operation.responses.responses, *open);
 }
 
 /// Returns the operations of a path by method.

@@ -20,6 +20,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 pub(super) struct Described {
     /// The operation's id: the handler's module and name.
     id: String,
+    /// The group of operations: the module.
+    group: String,
     operations: Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -31,7 +33,12 @@ impl Described {
         let mut names = handler.rsplit("::").map(str::trim);
         let function = names.next().unwrap_or_default();
         let module = names.next().unwrap_or_default();
-        Self { id: format!("{module}.{function}"), operations, schemas }
+        Self { id: format!("{module}_{function}"), group: module.to_owned(), operations, schemas }
+    }
+
+    /// Returns the operation's id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Returns the method, path and operation that the description names.
@@ -65,7 +72,7 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
         let (method, path, operation) =
             route.described.operation().expect("a description has an HTTP method");
         let mut operation = operation.clone();
-        common::complete(&mut operation, &route.described.id, route.open);
+        common::complete(&mut operation, route);
         paths.add_path_operation(path, vec![method], operation);
         components.schemas.extend(route.described.schemas.iter().cloned());
     }

@@ -1,6 +1,7 @@
 //! The real table of routes, asked with and without the token.
 
 use super::*;
+use crate::agents::PlaceBounds;
 use crate::auth::Token;
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
@@ -32,7 +33,14 @@ impl Server {
             Bounds { keep: Duration::from_secs(60), max_bytes: 1 << 30, max_host_bytes: 1 << 30 };
         let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
         let (stopper, stop) = crate::stop::pair();
-        let router = router(Arc::new(Registry::default()), Arc::new(store), authenticator, stop);
+        let router = router(Parts {
+            registry: Arc::new(Registry::default()),
+            store: Arc::new(store),
+            authenticator,
+            permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
+            metrics: Arc::new(Metrics::new()),
+            stop,
+        });
         Self { router, _stopper: stopper, _scratch: scratch }
     }
 

@@ -1,6 +1,8 @@
-//! The state of the database, as operators see it: in `/readyz` and in the log.
+//! The state of the database, as operators see it: in `/readyz`, in `/metrics` and in the log.
 
+use crate::metrics::StoreMetrics;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Why the database does not work as it should.
 #[derive(Debug, Default)]
@@ -9,6 +11,8 @@ pub(super) struct Health {
     failing: Mutex<Option<String>>,
     /// The database's content is damaged. That does not pass by itself.
     damage: Mutex<Option<String>>,
+    /// What is measured.
+    pub(super) metrics: Arc<StoreMetrics>,
 }
 
 impl Health {

@@ -23,6 +23,7 @@ mod writer;
 use super::watch::{Watch, Watches};
 use super::{Arrival, ResultRow, Results, Store, StoreError};
 use crate::error::Error;
+use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 pub(crate) use bounds::Bounds;
 use check::ContentCheck;
@@ -144,6 +145,14 @@ impl Store for SqliteStore {
             Ok(checked) => checked.err(),
             Err(error) => Some(error.to_string()),
         }
+    }
+
+    fn metrics(&self) -> &Arc<StoreMetrics> {
+        &self.health.metrics
+    }
+
+    fn queued(&self) -> u64 {
+        (MAX_QUEUED_KIB as usize).saturating_sub(self.room.available_permits()) as u64 * 1024
     }
 
     async fn close(&self) {

@@ -4,6 +4,7 @@ use super::health::Health;
 use crate::store::{MAX_PAGE_BYTES, ResultRow, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Mutex;
 
 const PAGE: &str = "SELECT sequence, received, task, event FROM results \
@@ -100,7 +101,14 @@ impl Reader {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.connection).lock_owned().await;
-        tokio::task::spawn_blocking(move || query(&connection))
+        let metrics = Arc::clone(&self.health.metrics);
+        let measured = move || {
+            let since = Instant::now();
+            let read = query(&connection);
+            metrics.reads.since(since);
+            read
+        };
+        tokio::task::spawn_blocking(measured)
             .await
             .map_err(StoreError::reading(subject))?
             .inspect_err(|error| self.health.note(error))
