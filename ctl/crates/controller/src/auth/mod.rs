@@ -1,6 +1,10 @@
-//! Who asks, and how they prove it. Today one API token stands for every operator.
+//! Who asks, how they prove it, and what they may do.
 
+mod attempts;
+mod cookie;
+mod password;
 mod principal;
+mod secret;
 mod token;
 
 pub(crate) use principal::{Authenticator, Principal};
