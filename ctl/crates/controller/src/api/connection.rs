@@ -1,4 +1,4 @@
-//! One client's TCP connection, as the HTTP server uses it: a client that does not read is
+//! One client's connection, plain or TLS, as the HTTP server uses it: a client that does not read is
 //! disconnected, and the server's own errors have the form of all others.
 
 use super::problem::ApiError;
@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// The time for a client to take any byte of a response.
@@ -16,8 +15,8 @@ const STALL: Duration = Duration::from_secs(20);
 
 /// A client's connection.
 #[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
+pub(super) struct Connection<S> {
+    stream: S,
     /// Due when the client has taken nothing for too long.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Everything that was written has left: the next byte begins a response.
@@ -26,9 +25,9 @@ pub(super) struct Connection {
     own: Option<(Vec<u8>, usize)>,
 }
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Wraps an accepted connection.
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: S) -> Self {
         Self { stream, stalled: None, between: true, own: None }
     }
 
@@ -38,15 +37,18 @@ impl Connection {
                 self.stalled = None;
                 Poll::Ready(written)
             }
-            Poll::Pending => {
-                let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
-                ready!(stalled.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the client took nothing of the response for too long",
-                )))
-            }
+            Poll::Pending => self.poll_stalled(cx).map(Err),
         }
+    }
+
+    /// Waits until the client has taken nothing for too long.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client took nothing of the response for too long",
+        ))
     }
 
     fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -67,7 +69,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +79,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -99,7 +101,14 @@ impl AsyncWrite for Connection {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_own(cx))?;
         self.between = true;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                self.stalled = None;
+                Poll::Ready(flushed)
+            }
+            // TLS has taken bytes that the client's side of the connection has no room for.
+            Poll::Pending => self.poll_stalled(cx).map(Err),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

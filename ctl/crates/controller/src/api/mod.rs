@@ -11,6 +11,7 @@ mod connection;
 mod document;
 mod extract;
 mod held;
+mod https;
 mod hosts;
 mod metrics;
 mod ndjson;
@@ -25,5 +26,6 @@ mod server;
 mod service;
 mod wrong_tokens;
 
+pub(crate) use https::{HttpsFiles, HttpsSide, Transport};
 pub(crate) use router::{Parts, router};
-pub(crate) use server::serve;
+pub(crate) use server::{Clients, serve};

@@ -1,8 +1,11 @@
-//! The API's HTTP/1.1 server. It bounds the connections, drops slow ones, and ends all at the stop.
+//! The API's HTTP/1.1 server, plain or over TLS. It bounds the connections, in all and per address,
+//! drops slow ones, and ends all at the stop.
 
 use super::connection::Connection;
+use super::https::{self, Transport};
 use super::problem::ApiError;
 use super::wrong_tokens::Peer;
+use crate::auth::Secure;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::stop::Stop;
 use axum::Router;
@@ -14,9 +17,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::net::SocketAddr;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The time for a client to send the head of its next request.
@@ -31,21 +38,99 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Log lines a minute about clients that cannot be accepted.
 static REFUSALS: LogLimit = LogLimit::new(2);
 
+/// The bounds on the connections of clients.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clients {
+    /// From all addresses; more of them wait unaccepted.
+    pub(crate) in_all: usize,
+    /// From one address that is not on loopback; more of them are closed.
+    pub(crate) per_address: usize,
+}
+
+impl Clients {
+    /// Leaves half of all connections for other addresses.
+    pub(crate) const fn new(in_all: usize) -> Self {
+        Self { in_all, per_address: in_all.div_ceil(2) }
+    }
+}
+
+/// The number of each address's connections.
+#[derive(Debug, Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection of an address, until it is dropped.
+struct Place {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Addresses {
+    /// Counts a connection; `None` when its address has as many as it may.
+    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Place> {
+        let address = address.to_canonical();
+        let mut addresses = self.0.lock();
+        let count = addresses.entry(address).or_default();
+        if *count >= most && !address.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Place { addresses: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut addresses = self.addresses.0.lock();
+        if let Some(count) = addresses.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// Serves `router` until `stop`, then finishes the requests in flight, for which agents may reply
-/// within `drain`. At most `max_clients` are connected; more of them wait unaccepted.
+/// within `drain`.
 pub(crate) async fn serve(
     listener: TcpListener,
+    transport: Arc<Transport>,
     router: Router,
-    max_clients: usize,
+    bounds: Clients,
     drain: Duration,
     mut stop: Stop,
 ) {
     let mut clients = JoinSet::new();
+    let addresses = Arc::new(Addresses::default());
     loop {
         tokio::select! {
-            accepted = listener.accept(), if clients.len() < max_clients => match accepted {
+            accepted = listener.accept(), if clients.len() < bounds.in_all => match accepted {
                 Ok((stream, peer)) => {
-                    clients.spawn(client(stream, peer, router.clone(), stop.clone()));
+                    let Some(place) = addresses.enter(peer.ip(), bounds.per_address) else {
+                        log_limited!(
+                            REFUSALS,
+                            warn,
+                            "API: closed a connection from {}, which has {} already",
+                            peer.ip(),
+                            bounds.per_address
+                        );
+                        continue;
+                    };
+                    let side = transport.side();
+                    let (router, stop) = (router.clone(), stop.clone());
+                    clients.spawn(async move {
+                        let _place = place;
+                        let _ = stream.set_nodelay(true);
+                        match side {
+                            None => client(stream, peer, Secure(false), router, stop).await,
+                            Some(side) => match https::accept(side, stream).await {
+                                Ok(stream) => {
+                                    client(stream, peer, Secure(true), router, stop).await;
+                                }
+                                Err(error) => log::debug!("an API client's handshake: {error}"),
+                            },
+                        }
+                    });
                 }
                 Err(error) => {
                     log_limited!(REFUSALS, warn, "cannot accept an API client: {error}");
@@ -74,11 +159,18 @@ fn chunked() -> Response {
     response
 }
 
-async fn client(stream: TcpStream, peer: SocketAddr, router: Router, mut stop: Stop) {
-    let _ = stream.set_nodelay(true);
+/// Serves one client's requests, one after the other.
+async fn client<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    secure: Secure,
+    router: Router,
+    mut stop: Stop,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(secure);
         let router = router.clone();
         async move {
             if request.headers().contains_key(header::TRANSFER_ENCODING) {

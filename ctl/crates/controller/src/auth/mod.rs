@@ -7,5 +7,6 @@ mod principal;
 mod secret;
 mod token;
 
+pub(crate) use cookie::Secure;
 pub(crate) use principal::{Authenticator, Principal};
 pub(crate) use token::Token;
