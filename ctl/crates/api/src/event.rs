@@ -1,7 +1,7 @@
 //! The audit log.
 
-use crate::login::Proof;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 use utoipa::{IntoParams, ToSchema};
 
@@ -49,36 +49,32 @@ pub struct Event {
     /// When the controller began with it: RFC 3339, UTC.
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub time: String,
-    /// Who acted: an operator's name, or `controller` for what it did by itself.
+    /// Who acts: an operator's name, `host:ID`, `token:ID`, or `controller`.
     pub actor: String,
-    /// How the operator proved who they are; absent for the controller's own acts and log-ins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Proof>,
     /// The address that the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "10.0.0.9")]
     pub source: Option<IpAddr>,
     /// The action's name, as in `hosts.label`.
     pub action: String,
-    /// What exactly was asked for, as in `PUT /api/v1/hosts/web-1/labels` with its content.
-    pub detail: String,
-    /// The hosts that it is about: at most the first 100 of them.
+    /// The hosts that it concerns.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// The number of all hosts that it is about.
-    #[serde(default)]
-    pub host_count: u64,
+    /// What else there is to say: how the operator proved who they are (`by`), the request, and
+    /// what it asks for.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub detail: Map<String, Value>,
     /// How it ended.
     pub outcome: EventOutcome,
-    /// What there is to say about the outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// What there is to say of the outcome, as the HTTP `status` and a `message`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub outcome_detail: Map<String, Value>,
     /// When it ended: RFC 3339, UTC; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub ended: Option<String>,
-    /// The chain's digest after this event, in hexadecimal.
-    pub digest: String,
 }
 
 /// How an audited act ended.

@@ -104,7 +104,7 @@ impl std::fmt::Debug for CreatedJoinToken {
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevokeQuery {
-    /// Whether to remove the hosts that the token admitted.
+    /// Whether to ban the hosts that the token admitted.
     pub with_hosts: bool,
 }
 
@@ -113,6 +113,6 @@ pub struct RevokeQuery {
 pub struct RevokedJoinToken {
     /// The token as it is now.
     pub token: JoinToken,
-    /// Hosts that were removed with it.
-    pub hosts_removed: u64,
+    /// Hosts that were banned with it.
+    pub hosts_banned: u64,
 }

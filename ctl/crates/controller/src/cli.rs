@@ -1,6 +1,7 @@
 //! The command-line flags and their valid combinations.
 
 use crate::agents::{Redirect, ServerFiles, TlsFiles};
+use crate::api::{HttpsFiles, HttpsSource};
 use crate::error::Error;
 use crate::identity::{self, CaSettings, GivenServer, RootKey};
 use crate::store::Bounds;
@@ -18,7 +19,7 @@ const DEFAULT_STATE_DIR: &str = "/var/lib/basicagent-controller";
 
 /// The server that agents connect to.
 ///
-/// Agents connect to --listen; operators use the HTTP API on --http, on loopback. To try it, run
+/// Agents connect to --listen; operators use the HTTP API on --http. To try it, run
 /// `BasicAgentController --dev DIR` and follow the steps that it prints.
 #[derive(Debug, Parser)]
 #[command(name = "BasicAgentController", version, max_term_width = 100)]
@@ -28,9 +29,18 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
 
-    /// The address of the HTTP API; must be on loopback
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_HTTP, value_parser = loopback)]
+    /// The address of the HTTP API: plain HTTP on loopback; HTTPS elsewhere, with --http-cert,
+    /// with --cert, or with a certificate of the controller's own CA
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_HTTP)]
     pub(crate) http: SocketAddr,
+
+    /// The certificate chain of the HTTP API, PEM: makes it HTTPS on loopback too
+    #[arg(long, value_name = "FILE", requires = "http_key")]
+    pub(crate) http_cert: Option<PathBuf>,
+
+    /// The private key of the HTTP API's certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "http_cert")]
+    pub(crate) http_key: Option<PathBuf>,
 
     /// Redirect every agent to these addresses, which it tries in order
     #[arg(long, value_name = "ADDR[:PORT],…", value_parser = Redirect::parse)]
@@ -200,6 +210,20 @@ impl Flags {
         })
     }
 
+    /// Returns the certificate of the API: plain HTTP is for loopback only.
+    pub(crate) fn https_source(&self) -> HttpsSource {
+        let own = self.http_cert.clone().zip(self.http_key.clone());
+        let agents = || self.cert.clone().zip(self.key.clone());
+        match own {
+            Some((cert, key)) => HttpsSource::Files(HttpsFiles { cert, key }),
+            None if self.http.ip().is_loopback() => HttpsSource::Plain,
+            None => match agents() {
+                Some((cert, key)) => HttpsSource::Files(HttpsFiles { cert, key }),
+                None => HttpsSource::OwnCa,
+            },
+        }
+    }
+
     /// Returns the directory for results.
     pub(crate) fn state_dir(&self) -> PathBuf {
         match (&self.state_dir, &self.dev) {
@@ -237,17 +261,6 @@ pub(crate) enum Unknown {
     Refuse,
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT".to_owned())?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err("plain HTTP would expose the token: only a loopback address (127.0.0.1 or [::1]) is \
-             allowed; for remote clients, put a TLS proxy in front"
-            .to_owned())
-    }
-}
-
 fn host_id(text: &str) -> Result<String, String> {
     if crate::agents::can_name_a_host(text) {
         Ok(text.to_owned())
@@ -269,19 +282,32 @@ mod tests {
     }
 
     #[test]
-    fn the_api_listens_on_loopback_only() {
-        for (text, taken) in [
+    fn the_api_is_plain_on_loopback_only() {
+        for (text, plain) in [
             ("127.0.0.1:0", true),
             ("127.8.8.8:1", true),
             ("[::1]:7480", true),
             ("0.0.0.0:7480", false),
             ("[::]:7480", false),
             ("10.0.0.1:7480", false),
-            ("localhost:7480", false),
         ] {
-            let flags = Flags::try_parse_from(["x", "--http", text]);
-            assert_eq!(flags.is_ok(), taken, "{text}");
+            let source = |more: &[&str]| {
+                let flags = ["x", "--http", text].into_iter().chain(more.iter().copied());
+                Flags::try_parse_from(flags).unwrap().https_source()
+            };
+            let files = |cert: &str, key: &str| {
+                HttpsSource::Files(HttpsFiles { cert: cert.into(), key: key.into() })
+            };
+            let without = if plain { HttpsSource::Plain } else { HttpsSource::OwnCa };
+            assert_eq!(source(&[]), without, "{text}");
+            let agents = ["--cert", "a", "--key", "b"];
+            let with = if plain { HttpsSource::Plain } else { files("a", "b") };
+            assert_eq!(source(&agents), with, "{text}");
+            let both = [&agents[..], &["--http-cert", "c", "--http-key", "k"]].concat();
+            assert_eq!(source(&both), files("c", "k"), "{text}");
         }
+        assert!(Flags::try_parse_from(["x", "--http", "localhost:7480"]).is_err());
+        assert!(Flags::try_parse_from(["x", "--http-cert", "c"]).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! them stay as they were.
 
 use crate::agents::{self, ServerSide, Services, TlsFiles};
+use crate::api::{HttpsSide, Transport};
 use crate::auth::{Authenticator, Token};
 use crate::error::Error;
 use crate::identity::Ca;
@@ -21,8 +22,16 @@ pub(crate) struct Reloader {
     pub(crate) token_file: PathBuf,
     pub(crate) services: Arc<Services>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) transport: Arc<Transport>,
     /// A reading that took too long; another one waits for its end.
-    pub(crate) stuck: Option<JoinHandle<Result<(ServerSide, Token), Error>>>,
+    pub(crate) stuck: Option<JoinHandle<Result<Reread, Error>>>,
+}
+
+/// What the files hold now.
+pub(crate) struct Reread {
+    side: ServerSide,
+    token: Token,
+    https: Option<HttpsSide>,
 }
 
 impl Reloader {
@@ -33,14 +42,22 @@ impl Reloader {
         }
         let (tls_files, token_file) = (self.tls_files.clone(), self.token_file.clone());
         let ca = Arc::clone(&self.ca);
+        let transport = Arc::clone(&self.transport);
         let mut reading = tokio::task::spawn_blocking(move || {
             ca.refresh()?;
-            Ok((agents::server_side(&tls_files, &ca.current())?, Token::load(&token_file)?))
+            Ok(Reread {
+                side: agents::server_side(&tls_files, &ca.current())?,
+                token: Token::load(&token_file)?,
+                https: transport.reread()?,
+            })
         });
         match timeout(MAX_READ, &mut reading).await {
-            Ok(Ok(Ok((side, token)))) => {
+            Ok(Ok(Ok(Reread { side, token, https }))) => {
                 self.services.tls.replace(side);
                 self.authenticator.replace(token);
+                if let Some(https) = https {
+                    self.transport.replace(https);
+                }
                 log::info!("SIGHUP: certificates, client CA and token are in use as they are now");
             }
             Ok(Ok(Err(error))) => {

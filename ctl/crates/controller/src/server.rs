@@ -2,7 +2,7 @@
 //! everything at a signal.
 
 use crate::agents::{self, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles};
-use crate::api;
+use crate::api::{self, Clients, Transport};
 use crate::auth::{Authenticator, Token};
 use crate::cli::Flags;
 use crate::descriptors::{self, Share};
@@ -40,6 +40,7 @@ struct Prepared {
     tls_files: TlsFiles,
     ca: Arc<Ca>,
     side: ServerSide,
+    transport: Transport,
     store: Arc<dyn Store>,
     share: Share,
 }
@@ -95,11 +96,15 @@ fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
     // The store locks the directory: one controller makes the CA.
     let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
     let side = agents::server_side(&tls_files, &ca.current())?;
-    Ok(Some(Prepared { dev, token, token_file, tls_files, ca, side, store, share }))
+    let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
+    Ok(Some(Prepared { dev, token, token_file, tls_files, ca, side, transport, store, share }))
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
-    let Prepared { dev, token, token_file, tls_files, ca, side, store, share } = prepared;
+    let Prepared { dev, token, token_file, tls_files, ca, side, transport, store, share } =
+        prepared;
+    let scheme = transport.scheme();
+    let transport = Arc::new(transport);
     let mut ports = Vec::new();
     for address in flags.listen() {
         ports.push(agents::bind(address)?);
@@ -137,12 +142,15 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         metrics,
         stop: api_stop.clone(),
     });
-    let mut clients = tokio::spawn(api::serve(http, router, share.clients, DRAIN, api_stop));
-    announce(&ready, flags, dev.as_ref());
+    let bounds = Clients::new(share.clients);
+    let clients = api::serve(http, Arc::clone(&transport), router, bounds, DRAIN, api_stop);
+    let mut clients = tokio::spawn(clients);
+    announce(&ready, scheme, flags, dev.as_ref());
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
-    let mut reloader = Reloader { tls_files, ca, token_file, services, authenticator, stuck: None };
+    let mut reloader =
+        Reloader { tls_files, ca, token_file, services, authenticator, transport, stuck: None };
     let signal = until_end(&mut signals, &mut reloader).await;
     log::info!("{signal}: shutting down");
     // The API's clients first: the agents' replies are still on their way to them.
@@ -187,14 +195,14 @@ fn ended(task: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn announce(ready: &Ready, flags: &Flags, dev: Option<&Dev>) {
+fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>) {
     for address in &ready.listen {
         log::info!("listening for agents on {address}");
     }
     if let Some(redirect) = &flags.redirect_to {
         log::info!("redirecting every agent to {}", redirect.as_str());
     }
-    log::info!("API: http://{}{}", ready.http, controller_api::path::HOSTS);
+    log::info!("API: {scheme}://{}{}", ready.http, controller_api::path::HOSTS);
     for step in dev.map(|dev| dev.next_steps(ready.http)).unwrap_or_default() {
         log::info!("next: {step}");
     }

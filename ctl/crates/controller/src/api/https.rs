@@ -1,9 +1,10 @@
 //! HTTPS for the API: the certificate that is presented now, and the handshake of one client.
 //!
-//! Without a certificate, the API speaks plain HTTP, which the flags allow on loopback only.
+//! Plain HTTP is for loopback only, which the flags see to.
 
 use crate::agents::key_matches;
 use crate::error::Error;
+use crate::identity::{Ca, Issuance, ServerChain};
 use crate::pem;
 use parking_lot::RwLock;
 use rustls::ServerConfig;
@@ -31,6 +32,17 @@ pub(crate) struct HttpsFiles {
     pub(crate) key: PathBuf,
 }
 
+/// Where the API's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HttpsSource {
+    /// There is none: plain HTTP.
+    Plain,
+    /// Files of the operator.
+    Files(HttpsFiles),
+    /// Our own CA.
+    OwnCa,
+}
+
 /// The server's side of HTTPS as one reading of its certificate made it.
 #[derive(Clone)]
 pub(crate) struct HttpsSide(Arc<ServerConfig>);
@@ -46,7 +58,7 @@ impl HttpsSide {
     ///
     /// # Errors
     /// When a file cannot be read or used.
-    pub(crate) fn load(files: &HttpsFiles) -> Result<Self, Error> {
+    fn load(files: &HttpsFiles) -> Result<Self, Error> {
         let chain = pem::certificates(&files.cert)?;
         let key = pem::private_key(&files.key)?;
         if !key_matches(&chain[0], &files.key)? {
@@ -56,11 +68,20 @@ impl HttpsSide {
         Self::new(chain, key).map_err(Error::content(&files.cert))
     }
 
-    /// Makes the side of a chain and its key.
+    /// Takes the certificate that our own CA has made for this server. Its root follows, so that a
+    /// client that knows no more than the root's digest finds it.
     ///
     /// # Errors
-    /// When they cannot be used.
-    pub(crate) fn new(
+    /// When there is none, or it cannot be used.
+    fn issued(own: &Issuance) -> Result<Self, Error> {
+        let unusable = |why: String| Error::Certificate(format!("HTTPS with our own CA: {why}"));
+        let ServerChain { mut chain, roots, key } =
+            own.server_chain().ok_or_else(|| unusable("it has made no certificate".to_owned()))?;
+        chain.extend(roots);
+        Self::new(chain, key).map_err(|error| unusable(error.to_string()))
+    }
+
+    fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, rustls::Error> {
@@ -74,23 +95,74 @@ impl HttpsSide {
 }
 
 /// What clients of the API speak.
-#[derive(Debug, Default)]
-pub(crate) struct Transport(RwLock<Option<HttpsSide>>);
+pub(crate) struct Transport {
+    source: HttpsSource,
+    ca: Arc<Ca>,
+    /// The present side, and what our own CA had issued when it was made.
+    present: RwLock<Option<(HttpsSide, Arc<Issuance>)>>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("source", &self.source).finish_non_exhaustive()
+    }
+}
 
 impl Transport {
-    /// Starts with HTTPS, or with plain HTTP.
-    pub(crate) fn new(side: Option<HttpsSide>) -> Self {
-        Self(RwLock::new(side))
+    /// Reads the certificate.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(crate) fn open(source: HttpsSource, ca: Arc<Ca>) -> Result<Self, Error> {
+        let transport = Self { source, ca, present: RwLock::new(None) };
+        if let Some(side) = transport.reread()? {
+            transport.replace(side);
+        }
+        Ok(transport)
+    }
+
+    /// Returns the scheme of the API's URLs.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.source == HttpsSource::Plain { "http" } else { "https" }
+    }
+
+    /// Reads the certificate again; `None` for plain HTTP. Blocks on files.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(crate) fn reread(&self) -> Result<Option<HttpsSide>, Error> {
+        match &self.source {
+            HttpsSource::Plain => Ok(None),
+            HttpsSource::Files(files) => HttpsSide::load(files).map(Some),
+            HttpsSource::OwnCa => HttpsSide::issued(&self.ca.current()).map(Some),
+        }
     }
 
     /// Presents another certificate from now on; connections that are open stay.
     pub(crate) fn replace(&self, side: HttpsSide) {
-        *self.0.write() = Some(side);
+        *self.present.write() = Some((side, self.ca.current()));
     }
 
     /// Returns the server's side for one client; `None` for plain HTTP.
     pub(super) fn side(&self) -> Option<HttpsSide> {
-        self.0.read().clone()
+        let present = self.present.read().clone();
+        let (side, made_of) = present?;
+        let current = self.ca.current();
+        if self.source != HttpsSource::OwnCa || Arc::ptr_eq(&made_of, &current) {
+            return Some(side);
+        }
+        // Our own CA has renewed the server's certificate, or was rotated.
+        match HttpsSide::issued(&current) {
+            Ok(new) => {
+                *self.present.write() = Some((new.clone(), current));
+                Some(new)
+            }
+            Err(error) => {
+                log::error!("{error}; the API goes on with its former certificate");
+                *self.present.write() = Some((side.clone(), current));
+                Some(side)
+            }
+        }
     }
 }
 
@@ -98,10 +170,7 @@ impl Transport {
 ///
 /// # Errors
 /// When it fails or takes too long.
-pub(super) async fn accept(
-    side: HttpsSide,
-    stream: TcpStream,
-) -> io::Result<TlsStream<TcpStream>> {
+pub(super) async fn accept(side: HttpsSide, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     timeout(HANDSHAKE, TlsAcceptor::from(side.0).accept(stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake in time"))?

@@ -11,8 +11,8 @@ mod connection;
 mod document;
 mod extract;
 mod held;
-mod https;
 mod hosts;
+mod https;
 mod metrics;
 mod ndjson;
 mod openapi;
@@ -26,6 +26,6 @@ mod server;
 mod service;
 mod wrong_tokens;
 
-pub(crate) use https::{HttpsFiles, HttpsSide, Transport};
+pub(crate) use https::{HttpsFiles, HttpsSide, HttpsSource, Transport};
 pub(crate) use router::{Parts, router};
 pub(crate) use server::{Clients, serve};
