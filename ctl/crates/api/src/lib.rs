@@ -83,7 +83,9 @@ pub use host::{
     Reason, SettleChoice, Settlement,
 };
 pub use login::{LoggedIn, Login, Me, Proof, Setup};
-pub use message::{AgentReply, AgentRequest, Resp, TaskResult};
+pub use message::{
+    AgentReply, AgentRequest, OutputFrame, OutputResp, Resp, StreamLine, TaskResult,
+};
 pub use operator::{
     ApiToken, ApiTokenList, CreatedApiToken, NewApiToken, NewOperator, Operator, OperatorChange,
     OperatorList,

@@ -1,6 +1,7 @@
 //! The agent's own messages, as the API's document describes them. The controller passes them on
 //! verbatim; PROTOCOL.md has every field of each method.
 
+use crate::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ pub struct AgentRequest {
     pub fields: Map<String, Value>,
 }
 
-/// An agent's reply. It has the fields of [`TaskResult`] but for the kind of event.
+/// An agent's reply. It has the fields of a task's result but for the kind of event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentReply {
     /// The request's id.
@@ -32,6 +33,38 @@ pub struct AgentReply {
     /// The reply's other fields: `data`, and those of the method.
     #[serde(flatten)]
     pub fields: Map<String, Value>,
+}
+
+/// A line of a stream: output as it arrives, then the reply or a problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum StreamLine {
+    /// A piece of output.
+    Output(OutputFrame),
+    /// The reply, as the last line.
+    Reply(AgentReply),
+    /// Why there is no reply, as the last line.
+    Problem(Problem),
+}
+
+/// A piece of a command's output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OutputFrame {
+    /// The request's id.
+    pub id: String,
+    /// Always `output`.
+    pub resp: OutputResp,
+    /// The frame's other fields: `data`, and those of the method.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// What tells output from a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputResp {
+    /// A piece of output.
+    Output,
 }
 
 /// The result of a task, as its agent delivered it.

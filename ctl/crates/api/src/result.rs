@@ -38,11 +38,14 @@ pub struct ResultQuery {
 }
 
 /// A page of one host's results, oldest first. It holds fewer results than asked for when they are
-/// large, and none when there are no more.
+/// large, and none when there are no more yet.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResultPage {
     /// The results.
     pub results: Vec<StoredResult>,
+    /// The next page's `after`; absent in a page without results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
 }
 
 /// A stored result.

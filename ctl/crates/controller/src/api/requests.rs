@@ -10,7 +10,7 @@ use crate::auth::Principal;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use controller_api::{AgentReply, AgentRequest, NDJSON, path};
+use controller_api::{AgentReply, AgentRequest, NDJSON, StreamLine, path};
 use std::time::Duration;
 
 problems! {
@@ -31,8 +31,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends a request to a host's agent and returns the agent's reply.
 ///
 /// PROTOCOL.md describes the requests of an agent. A `sync.bash` with `"stream":true` is answered
-/// in NDJSON: a line for each piece of output as it arrives, `{"id":…,"resp":"output","data":…}`, and
-/// the reply as the last line. If there is no reply, the last line is a problem.
+/// in NDJSON: a line for each piece of output as it arrives, and the reply as the last line. If
+/// there is no reply, the last line is a problem.
 #[utoipa::path(
     post,
     path = path::REQUESTS,
@@ -59,7 +59,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
     responses(
         (status = 200, description = "The agent's reply, which may report a failure", content(
             (AgentReply = "application/json"),
-            (String = NDJSON)
+            (StreamLine = NDJSON)
         )),
         Asking
     )

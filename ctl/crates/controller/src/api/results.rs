@@ -44,8 +44,9 @@ pub(super) async fn page(
     // Before they are read, or many clients could have pages read that there is no memory for.
     let share = api.memory.reserve(MAX_PAGE_BYTES).await?;
     let rows = api.store.results(&host, query.after, limit).await?;
-    let results = rows.into_iter().map(stored_result).collect::<Result<_, _>>()?;
-    let page = serde_json::to_string(&ResultPage { results }).expect("JSON goes to memory");
+    let results = rows.into_iter().map(stored_result).collect::<Result<Vec<_>, _>>()?;
+    let next = results.last().map(|last| last.sequence);
+    let page = serde_json::to_string(&ResultPage { results, next }).expect("JSON goes to memory");
     Ok(json_in(share, page))
 }
 
