@@ -62,6 +62,8 @@ pub(super) enum DisconnectReason {
     NoRoom,
     Replaced,
     Redelivery,
+    Revoked,
+    Renewed,
     Stopped,
 }
 
@@ -77,6 +79,8 @@ impl fmt::Display for DisconnectReason {
             Self::NoRoom => f.write_str("no room for its large message: other agents' fill it"),
             Self::Replaced => f.write_str("replaced by a newer session of the same host"),
             Self::Redelivery => f.write_str("so that the agent redelivers what was not stored"),
+            Self::Revoked => f.write_str("the host may not be connected anymore"),
+            Self::Renewed => f.write_str("so that the agent comes back with its new certificate"),
             Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }
@@ -177,6 +181,8 @@ impl Channel {
                     Fetched::Lines(lines) => self.outgoing = lines,
                     Fetched::Close(CloseReason::Replaced) => return DisconnectReason::Replaced,
                     Fetched::Close(CloseReason::Redelivery) => return DisconnectReason::Redelivery,
+                    Fetched::Close(CloseReason::Revoked) => return DisconnectReason::Revoked,
+                    Fetched::Close(CloseReason::Renewed) => return DisconnectReason::Renewed,
                     Fetched::Close(CloseReason::Stopped) => return DisconnectReason::Stopped,
                 },
                 () = validity.due() => if let Err(error) = validity.check(self.chain()) {
@@ -262,9 +268,15 @@ impl Channel {
                 Retcode::Busy,
                 "no room for a large message now; send it again later",
             )),
+            DisconnectReason::Revoked => Some(Response::failed(
+                None,
+                Retcode::IdentityRefused,
+                "an operator removed or banned this host",
+            )),
             DisconnectReason::ClosedByAgent
             | DisconnectReason::Lost(_)
             | DisconnectReason::Redelivery
+            | DisconnectReason::Renewed
             | DisconnectReason::Stopped => None,
         };
         let mut bytes = self.outgoing.split_off(self.written);
@@ -293,7 +305,8 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
     let id = text_of("id");
     if let Some(method) = text_of("method") {
         match results::arrival(session, &map, || verbatim(text, &map)) {
-            Ok(Some(result)) => return Some(result),
+            Ok(Some(result)) if session.takes_results() => return Some(result),
+            Ok(Some(_)) => log::debug!("{host}: left a result with a restricted host"),
             Ok(None) => log::debug!("{host}: skipped a message of method \"{}\"", quote(method)),
             Err(error) => {
                 let task = quote(id.unwrap_or_default());

@@ -12,6 +12,8 @@
 //!
 //! `places` bounds the connections before they are sessions, `room` the memory of large messages.
 
+#![allow(dead_code, unused_imports, reason = "the check of a host's record is being written")]
+
 mod certificate;
 mod channel;
 mod handshake;
@@ -37,6 +39,6 @@ pub(crate) use redirect::Redirect;
 pub(crate) use registry::Registry;
 pub(crate) use reply::NoReply;
 pub(crate) use room::Room;
-pub(crate) use session::{AgentRequest, Session};
+pub(crate) use session::{AgentRequest, Restriction, Session};
 pub(crate) use stream::OutputStream;
 pub(crate) use tls::{ServerFiles, ServerSide, Tls, TlsFiles, server_side};

@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoReply {
+    /// The host is connected, but gets no request, for this reason.
+    Withheld(Arc<str>),
     /// Too many requests are waiting already.
     Busy,
     /// A request with the same id is waiting already.

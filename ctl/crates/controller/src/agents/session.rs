@@ -5,12 +5,15 @@ use super::reply::{NoReply, PendingReply};
 use super::stream::{OutputStream, StreamInput};
 use agent_wire::Method;
 use agent_wire::message::line;
+use fleet::Digest;
+use fleet::identity::Issuer;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
@@ -33,8 +36,16 @@ pub(crate) struct Session {
     pub(crate) address: SocketAddr,
     /// The version that the agent reported.
     pub(crate) version: Option<String>,
+    /// The boot that the agent reported.
+    pub(crate) boot: Option<String>,
+    /// The key that the agent proved.
+    pub(crate) key: Digest,
+    /// Who signed its certificate.
+    pub(crate) issuer: Issuer,
     /// When `init` was accepted.
     pub(crate) connected_at: SystemTime,
+    /// The version of the CA bundle that the agent has.
+    ca_version: AtomicU64,
     mailbox: Mutex<Mailbox>,
     /// Wakes the channel when the mailbox holds something for it.
     wake: Notify,
@@ -48,6 +59,49 @@ struct Mailbox {
     pending: HashMap<String, Pending>,
     /// Set when the session is to close or has ended: nothing is accepted anymore.
     closing: Option<CloseReason>,
+    /// Set while the host gets no request.
+    restriction: Option<Restriction>,
+    /// A result was not taken because of that.
+    skipped: bool,
+}
+
+/// Who is at the other end, as the handshake found out.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// The host id, which the certificate names.
+    pub(crate) host: String,
+    /// The address that the agent connected from.
+    pub(crate) address: SocketAddr,
+    /// The version that the agent reported.
+    pub(crate) version: Option<String>,
+    /// The boot that the agent reported.
+    pub(crate) boot: Option<String>,
+    /// The key that the agent proved.
+    pub(crate) key: Digest,
+    /// Who signed its certificate.
+    pub(crate) issuer: Issuer,
+    /// The version of the CA bundle that the agent has.
+    pub(crate) ca_version: Option<u32>,
+}
+
+/// Why a connected host gets no request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Restriction {
+    /// An operator has to approve it first.
+    Pending,
+    /// An operator has to settle it first.
+    Quarantined(Arc<str>),
+    /// Another agent with its identity was there before and is alive.
+    Clone(Arc<str>),
+}
+
+impl fmt::Display for Restriction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending => f.write_str("it waits for approval"),
+            Self::Quarantined(why) | Self::Clone(why) => write!(f, "it is quarantined: {why}"),
+        }
+    }
 }
 
 /// A request without a reply.
@@ -63,6 +117,10 @@ pub(super) enum CloseReason {
     Replaced,
     /// The agent is to reconnect and redeliver the results that could not be stored before.
     Redelivery,
+    /// The host may not be connected anymore: it was removed or banned.
+    Revoked,
+    /// The agent is to come back with the certificate that it has got.
+    Renewed,
     /// The controller is shutting down.
     Stopped,
 }
@@ -102,28 +160,81 @@ pub(super) enum Fetched {
 
 impl Session {
     /// Makes the session of an agent whose `init` has just been accepted.
-    pub(super) fn new(
-        host: String,
-        address: SocketAddr,
-        version: Option<String>,
-        connected_at: SystemTime,
-    ) -> Self {
+    pub(super) fn new(peer: Peer, connected_at: SystemTime) -> Self {
+        let Peer { host, address, version, boot, key, issuer, ca_version } = peer;
         Self {
             host,
             address,
             version,
+            boot,
+            key,
+            issuer,
             connected_at,
+            ca_version: AtomicU64::new(ca_version.unwrap_or_default().into()),
             mailbox: Mutex::default(),
             wake: Notify::new(),
         }
     }
 
-    /// Sends a request.
+    /// Returns the version of the CA bundle that the agent has; 0 if it has none of ours.
+    pub(crate) fn ca_version(&self) -> u64 {
+        self.ca_version.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the agent has this version of the CA bundle.
+    pub(super) fn note_ca_version(&self, version: u64) {
+        self.ca_version.fetch_max(version, Ordering::Relaxed);
+    }
+
+    /// Returns why the host gets no request, if it gets none.
+    pub(crate) fn restriction(&self) -> Option<Restriction> {
+        self.mailbox.lock().restriction.clone()
+    }
+
+    /// Begins or ends a time in which the host gets no request. Requests that are under way get
+    /// their replies.
+    pub(super) fn restrict(&self, restriction: Option<Restriction>) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.restriction = restriction;
+        let redeliver = mailbox.restriction.is_none() && mailbox.skipped;
+        drop(mailbox);
+        if redeliver {
+            self.close_for_redelivery();
+        }
+    }
+
+    /// Returns whether a result of this session is to be stored. A host that was never approved
+    /// could fill the store, and a clone would answer for the host that it was made of.
+    pub(super) fn takes_results(&self) -> bool {
+        let mut mailbox = self.mailbox.lock();
+        match mailbox.restriction {
+            None | Some(Restriction::Quarantined(_)) => true,
+            Some(Restriction::Pending | Restriction::Clone(_)) => {
+                mailbox.skipped = true;
+                false
+            }
+        }
+    }
+
+    /// Sends an operator's request.
     ///
     /// # Errors
-    /// [`NoReply::Busy`] when a bound is reached, [`NoReply::Duplicate`] when the id is in use,
-    /// [`NoReply::Disconnected`] when the session is over.
+    /// [`NoReply::Withheld`] when the host gets no request, [`NoReply::Busy`] when a bound is
+    /// reached, [`NoReply::Duplicate`] when the id is in use, [`NoReply::Disconnected`] when the
+    /// session is over.
     pub(crate) fn ask(self: &Arc<Self>, request: AgentRequest) -> Result<PendingReply, NoReply> {
+        self.check_restriction()?;
+        self.ask_own(request)
+    }
+
+    /// Sends a request of the controller itself, which a restricted host gets too.
+    ///
+    /// # Errors
+    /// As [`Session::ask`], but [`NoReply::Withheld`].
+    pub(super) fn ask_own(
+        self: &Arc<Self>,
+        request: AgentRequest,
+    ) -> Result<PendingReply, NoReply> {
         let (sender, receiver) = oneshot::channel();
         let (id, keep_id) = (request.id.clone(), request.client_chose_id);
         self.enter(request, Pending::Reply(sender))?;
@@ -135,9 +246,17 @@ impl Session {
     /// # Errors
     /// As [`Session::ask`].
     pub(crate) fn stream(self: &Arc<Self>, request: AgentRequest) -> Result<OutputStream, NoReply> {
+        self.check_restriction()?;
         let (stream, input) = OutputStream::new(Arc::clone(self), request.id.clone());
         self.enter(request, Pending::Output(input))?;
         Ok(stream)
+    }
+
+    fn check_restriction(&self) -> Result<(), NoReply> {
+        match &self.mailbox.lock().restriction {
+            None => Ok(()),
+            Some(why) => Err(NoReply::Withheld(why.to_string().into())),
+        }
     }
 
     fn enter(&self, request: AgentRequest, pending: Pending) -> Result<(), NoReply> {
@@ -212,6 +331,16 @@ impl Session {
         self.close_because(CloseReason::Redelivery);
     }
 
+    /// Ends the session since the host may not be connected anymore.
+    pub(super) fn close_for_revocation(&self) {
+        self.close_because(CloseReason::Revoked);
+    }
+
+    /// Ends the session so that the agent comes back with its new certificate.
+    pub(super) fn close_for_renewal(&self) {
+        self.close_because(CloseReason::Renewed);
+    }
+
     fn close_because(&self, reason: CloseReason) {
         let mut mailbox = self.mailbox.lock();
         mailbox.closing.get_or_insert(reason);
@@ -275,7 +404,7 @@ impl Session {
         let id = Uuid::new_v4().to_string();
         let mut text = Vec::new();
         line(&serde_json::json!({ "id": id, "method": Method::AgentPing.name() }), &mut text);
-        match self.ask(AgentRequest { id, client_chose_id: false, line: text }) {
+        match self.ask_own(AgentRequest { id, client_chose_id: false, line: text }) {
             Ok(reply) => reply.within(within).await.is_ok(),
             Err(_) => false,
         }
@@ -285,7 +414,13 @@ impl Session {
     pub(super) fn end(&self) -> NoReply {
         match self.mailbox.lock().closing {
             Some(CloseReason::Stopped) => NoReply::Stopping,
-            Some(CloseReason::Replaced | CloseReason::Redelivery) | None => NoReply::Disconnected,
+            Some(
+                CloseReason::Replaced
+                | CloseReason::Redelivery
+                | CloseReason::Revoked
+                | CloseReason::Renewed,
+            )
+            | None => NoReply::Disconnected,
         }
     }
 
@@ -309,7 +444,16 @@ pub(super) mod tests {
 
     pub(in super::super) fn session() -> Arc<Session> {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        Arc::new(Session::new("host-1".to_owned(), address, None, SystemTime::UNIX_EPOCH))
+        let peer = Peer {
+            host: "host-1".to_owned(),
+            address,
+            version: None,
+            boot: None,
+            key: Digest::of(b"key"),
+            issuer: Issuer::Own,
+            ca_version: None,
+        };
+        Arc::new(Session::new(peer, SystemTime::UNIX_EPOCH))
     }
 
     fn request(id: &str, line: &[u8]) -> AgentRequest {

@@ -65,7 +65,6 @@ impl ServerSide {
         self.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).map(|_| ())
     }
 
-    #[allow(dead_code, reason = "the check of a host's record is being written")]
     /// Returns whether a chain that was accepted is of the other PKI.
     pub(super) fn is_foreign(&self, chain: &[CertificateDer<'_>]) -> bool {
         let [leaf, intermediates @ ..] = chain else { return false };

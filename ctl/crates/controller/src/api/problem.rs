@@ -79,6 +79,9 @@ impl ApiError {
                 ProblemKind::NoResult,
                 format!("no result for task \"{}\": unknown, or not finished", quote(task)),
             ),
+            Self::NoReply { host, why: NoReply::Withheld(why) } => {
+                (ProblemKind::HostNotActive, format!("host {host} gets no request: {why}"))
+            }
             Self::NoReply { host, why: NoReply::Duplicate } => (
                 ProblemKind::DuplicateRequest,
                 format!(

@@ -1,10 +1,10 @@
 //! A request for a certificate (PKCS#10): only its public key counts, once its signature has shown
 //! that the sender holds the private one. Whatever else the request asks for is ignored.
 
+use fleet::Digest;
 use rcgen::{
     PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData, SignatureAlgorithm,
 };
-use ring::digest::{SHA256, digest};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, UnparsedPublicKey,
     VerificationAlgorithm,
@@ -21,9 +21,6 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// The longest request, in bytes of DER. One with a P-384 key and a name has about 400.
 const MAX_CSR: usize = 8 << 10;
-
-/// The SHA-256 of a SubjectPublicKeyInfo: the name of a key.
-pub(crate) type KeyHash = [u8; 32];
 
 /// A public key that a certificate may be for.
 #[derive(Clone, PartialEq, Eq)]
@@ -125,10 +122,8 @@ impl PublicKey {
     }
 
     /// Returns the key's name.
-    pub(crate) fn hash(&self) -> KeyHash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, &self.spki()).as_ref());
-        hash
+    pub(crate) fn hash(&self) -> Digest {
+        Digest::of(&self.spki())
     }
 
     /// Returns whether the key has signed the message.

@@ -7,23 +7,25 @@ mod bootstrap;
 mod init;
 mod rejected;
 mod secure;
+mod standing;
 
 use super::channel::Channel;
 use super::places::Place;
 use super::redirect::{self, Redirect};
 use super::registry::Registry;
 use super::room::Room;
-use super::session::Session;
+use super::session::{Peer, Session};
 use super::socket;
 use super::tls::{ServerSide, Tls};
+use crate::identity::Leaf;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::{Handshake, Metrics};
 use crate::stop::Stop;
 use crate::store::Store;
-use agent_wire::json::quote;
-use agent_wire::message::InitReply;
+use agent_wire::message::{Init, InitReply};
 use agent_wire::{Decoder, Retcode};
 use bootstrap::Next;
+use fleet::identity::Issuer;
 use rejected::Rejected;
 use secure::Secured;
 use std::net::SocketAddr;
@@ -32,12 +34,10 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 /// The time for each step: first byte and `init`, the TLS handshake, `init` inside TLS.
 const STEP: Duration = Duration::from_secs(10);
-
-/// The time for a host's older session to answer a ping when a newer one comes.
-const PROBE: Duration = Duration::from_secs(5);
 
 /// Log lines a minute for connections that did not become sessions. Anybody can cause them.
 static REJECTIONS: LogLimit = LogLimit::new(30);
@@ -82,17 +82,11 @@ pub(super) async fn serve(
         Ok(Some((session, channel, tls))) => {
             services.metrics.handshakes.add_one(channel.handshake());
             let host = session.host.clone();
-            if let Some(older) = services.registry.enter(&session) {
-                log::warn!(
-                    "{host}: a new session from {peer} replaces the one from {}",
-                    older.address
-                );
-            } else {
-                log::info!("{host}: connected from {peer}");
+            if standing::enter(&services, &session) {
+                let reason = channel.run(&session, &services, tls, &mut stop).await;
+                services.registry.leave(&session);
+                log::info!("{host}: disconnected from {peer}: {reason}");
             }
-            let reason = channel.run(&session, &services, tls, &mut stop).await;
-            services.registry.leave(&session);
-            log::info!("{host}: disconnected from {peer}: {reason}");
         }
         Ok(None) => {
             services.metrics.handshakes.add_one(Handshake::Redirected);
@@ -130,39 +124,39 @@ async fn admit(
         Ok(init) => init,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
-    if let Err(why) = only_one(services, &init.hostname, peer).await {
-        return Err(why.tell(&mut stream).await);
-    }
+    let peer = identified(&stream, &side, init, peer)?;
+    let place = standing::judge(services, &peer).await;
     let reply = redirect::decide(services.redirect.as_ref());
     step("init inside TLS", init::write(&mut stream, &reply.to_line())).await?;
     if !matches!(reply, InitReply::Accept) {
         socket::close_gracefully(&mut stream).await;
         return Ok(None);
     }
-    let session = Arc::new(Session::new(init.hostname, peer, init.version, SystemTime::now()));
+    let session = Arc::new(Session::new(peer, SystemTime::now()));
+    session.restrict(place);
     Ok(Some((session, Channel::new(stream, decoder, services), tls)))
 }
 
-/// Checks that no other agent serves this host: two agents of one identity (clones of an image that
-/// holds a key) would take turns, and each would answer for the other. An agent has one channel, so
-/// an older one that answers belongs to another agent; one that does not has lost its network.
-async fn only_one(services: &Services, host: &str, peer: SocketAddr) -> Result<(), Rejected> {
-    let Some(older) = services.registry.find(host) else { return Ok(()) };
-    if !older.answers(PROBE).await {
-        return Ok(());
-    }
-    log::warn!(
-        "{host}: rejected a second agent with this identity, from {peer}: the one from {} is alive; \
-         if one is a clone of the other, give it a host id and a certificate of its own",
-        older.address
-    );
-    let why = format!(
-        "another agent with the identity \"{}\" is connected, from {}; if this host is a clone, give \
-         it a host_id and a certificate of its own",
-        quote(host),
-        older.address
-    );
-    Err(Rejected::Refused(Retcode::Refused, why))
+/// Puts together what is known of an agent whose `init` its certificate vouches for.
+fn identified(
+    stream: &TlsStream<TcpStream>,
+    side: &ServerSide,
+    init: Init,
+    address: SocketAddr,
+) -> Result<Peer, Rejected> {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let leaf = chain.first().and_then(Leaf::read).ok_or_else(|| {
+        Rejected::Refused(Retcode::Refused, "the certificate cannot be read".to_owned())
+    })?;
+    Ok(Peer {
+        host: init.hostname,
+        address,
+        version: init.version,
+        boot: init.boot,
+        key: leaf.key,
+        issuer: if side.is_foreign(chain) { Issuer::Foreign } else { Issuer::Own },
+        ca_version: init.ca_version.and_then(|version| version.try_into().ok()),
+    })
 }
 
 async fn step<T>(
