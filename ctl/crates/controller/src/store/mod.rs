@@ -42,7 +42,9 @@ use std::sync::Arc;
 
 /// A database of everything that the controller keeps.
 #[async_trait]
-pub(crate) trait Store: Results + fmt::Debug + Send + Sync {
+pub(crate) trait Store:
+    Results + Hosts + JoinTokens + People + Events + Settings + fmt::Debug + Send + Sync
+{
     /// Returns what is wrong with the database at present, for `/readyz`.
     async fn problem(&self) -> Option<String>;
 

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
+use fleet::{Digest, UnixMillis};
 use std::fmt;
 
 /// The people and programs that may ask something.
@@ -10,7 +11,7 @@ pub(crate) trait People {
     /// Stores a new operator.
     ///
     /// # Errors
-    /// When the name is taken, a role does not exist, or there are [`MAX_OPERATORS`] already.
+    /// When the name is taken, or there are [`MAX_OPERATORS`] already.
     async fn create_operator(&self, operator: OperatorRow) -> Result<(), StoreError>;
 
     /// Returns a page of operators with a name above `after`, ordered by name.
@@ -73,11 +74,16 @@ pub(crate) trait People {
     /// When the operator is unknown or has [`MAX_API_TOKENS`] already.
     async fn create_api_token(&self, token: NewApiToken) -> Result<(), StoreError>;
 
-    /// Returns an operator's API tokens, oldest first.
+    /// Returns a page of an operator's API tokens with an id above `after`, ordered by id.
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn api_tokens(&self, operator: &str) -> Result<Vec<ApiTokenRow>, StoreError>;
+    async fn api_tokens(
+        &self,
+        operator: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ApiTokenRow>, StoreError>;
 
     /// Deletes an operator's API token.
     ///
@@ -92,8 +98,8 @@ pub(crate) trait People {
     /// When the database cannot be read.
     async fn use_api_token(
         &self,
-        digest: [u8; 32],
-        now: i64,
+        digest: Digest,
+        now: UnixMillis,
     ) -> Result<Option<(ApiTokenRow, OperatorRow)>, StoreError>;
 
     /// Stores a session. An operator's oldest one ends where there are [`MAX_SESSIONS`].
@@ -109,21 +115,21 @@ pub(crate) trait People {
     /// When the database cannot be read.
     async fn session(
         &self,
-        digest: [u8; 32],
-        now: i64,
+        digest: Digest,
+        now: UnixMillis,
     ) -> Result<Option<(SessionRow, OperatorRow)>, StoreError>;
 
     /// Ends a session; one that does not exist is no error.
     ///
     /// # Errors
     /// When the database cannot be written.
-    async fn delete_session(&self, digest: [u8; 32]) -> Result<(), StoreError>;
+    async fn delete_session(&self, digest: Digest) -> Result<(), StoreError>;
 
     /// Stores the link for the first password, in place of an earlier one.
     ///
     /// # Errors
     /// When the database cannot be written.
-    async fn put_setup(&self, digest: [u8; 32], expires: i64) -> Result<(), StoreError>;
+    async fn put_setup(&self, digest: Digest, expires: UnixMillis) -> Result<(), StoreError>;
 
     /// Uses the link for the first password: in one transaction the link is used up and the first
     /// operator is stored. Returns false, and changes nothing, when the link is wrong, used or
@@ -133,9 +139,9 @@ pub(crate) trait People {
     /// When the database cannot be written.
     async fn use_setup(
         &self,
-        digest: [u8; 32],
+        digest: Digest,
         operator: OperatorRow,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<bool, StoreError>;
 }
 
@@ -162,8 +168,8 @@ pub(crate) struct OperatorRow {
     pub(crate) roles: Vec<String>,
     /// Whether it may do nothing at present.
     pub(crate) disabled: bool,
-    /// Milliseconds since 1970.
-    pub(crate) created_at: i64,
+    /// When it was created.
+    pub(crate) created_at: UnixMillis,
 }
 
 /// What to change of an operator.
@@ -202,7 +208,7 @@ pub(crate) struct RoleRow {
 #[derive(Clone)]
 pub(crate) struct NewApiToken {
     /// SHA-256 of the token.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     /// The rest.
     pub(crate) token: ApiTokenRow,
 }
@@ -216,27 +222,27 @@ pub(crate) struct ApiTokenRow {
     pub(crate) operator: String,
     /// A name for people; may be empty.
     pub(crate) name: String,
-    /// Milliseconds since 1970.
-    pub(crate) created_at: i64,
-    /// The end of its validity, milliseconds since 1970; none: until it is deleted.
-    pub(crate) expires_at: Option<i64>,
-    /// Its last use, to the minute, milliseconds since 1970.
-    pub(crate) last_used: Option<i64>,
+    /// When it was created.
+    pub(crate) created_at: UnixMillis,
+    /// The end of its validity; none: until it is deleted.
+    pub(crate) expires_at: Option<UnixMillis>,
+    /// Its last use, to the minute.
+    pub(crate) last_used: Option<UnixMillis>,
 }
 
 /// A session of the console.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SessionRow {
     /// SHA-256 of the cookie.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     /// The operator.
     pub(crate) operator: String,
     /// The CSRF token.
     pub(crate) csrf: String,
-    /// Milliseconds since 1970.
-    pub(crate) created_at: i64,
-    /// The end of its validity, milliseconds since 1970.
-    pub(crate) expires_at: i64,
+    /// When it was created.
+    pub(crate) created_at: UnixMillis,
+    /// The end of its validity.
+    pub(crate) expires_at: UnixMillis,
 }
 
 impl fmt::Debug for OperatorRow {

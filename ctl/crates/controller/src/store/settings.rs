@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
+use fleet::{Digest, UnixMillis};
 use std::fmt;
 
 /// Settings and idempotency keys.
@@ -24,7 +25,7 @@ pub(crate) trait Settings {
     ///
     /// # Errors
     /// When the database cannot be written, or the principal has [`MAX_KEYS_OF_ONE`] keys.
-    async fn reserve(&self, request: Repeatable, now: i64) -> Result<Reserved, StoreError>;
+    async fn reserve(&self, request: Repeatable, now: UnixMillis) -> Result<Reserved, StoreError>;
 
     /// Keeps the answer to a reserved request for a day. A body above [`MAX_ANSWER_BYTES`] is not
     /// kept: a repetition learns the status only.
@@ -60,7 +61,7 @@ pub(crate) struct Repeatable {
     /// The key, chosen by the client.
     pub(crate) key: String,
     /// SHA-256 of the method, the path and the body.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
 }
 
 /// What is known of a request with an idempotency key.

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use fleet::{Digest, JoinTerms, TokenId, UnixMillis};
 use std::fmt;
 
 /// The join tokens that admit hosts.
@@ -24,7 +24,7 @@ pub(crate) trait JoinTokens {
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn token(&self, id: &str) -> Result<Option<TokenRow>, StoreError>;
+    async fn token(&self, id: &TokenId) -> Result<Option<TokenRow>, StoreError>;
 
     /// Revokes a token; with its hosts, bans those too. Returns the hosts that were banned.
     /// A token that is revoked already stays so.
@@ -33,9 +33,9 @@ pub(crate) trait JoinTokens {
     /// When the token is unknown.
     async fn revoke_token(
         &self,
-        id: &str,
+        id: &TokenId,
         with_hosts: bool,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Vec<String>, StoreError>;
 }
 
@@ -46,53 +46,36 @@ pub(crate) const MAX_TOKENS: u64 = 10_000;
 #[derive(Clone)]
 pub(crate) struct NewToken {
     /// Its id.
-    pub(crate) id: String,
+    pub(crate) id: TokenId,
     /// SHA-256 of its secret.
-    pub(crate) secret: [u8; 32],
+    pub(crate) secret: Digest,
     /// A name for people; may be empty.
     pub(crate) name: String,
     /// Its terms.
     pub(crate) terms: JoinTerms,
     /// The operator who creates it.
     pub(crate) created_by: String,
-    /// Milliseconds since 1970.
-    pub(crate) now: i64,
-}
-
-/// What a token admits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct JoinTerms {
-    /// The end of its validity, milliseconds since 1970.
-    pub(crate) expires: i64,
-    /// The most hosts that it admits.
-    pub(crate) max_uses: u32,
-    /// The labels that it gives.
-    pub(crate) labels: BTreeMap<String, String>,
-    /// The networks that it is good from, in CIDR notation; none: all.
-    pub(crate) networks: Vec<String>,
-    /// Whether an operator has to approve each host.
-    pub(crate) approval: bool,
-    /// Enrollments a second from one source, where it differs from the default.
-    pub(crate) per_source_rate: Option<u32>,
+    /// The present time.
+    pub(crate) now: UnixMillis,
 }
 
 /// A stored token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenRow {
     /// Its id.
-    pub(crate) id: String,
+    pub(crate) id: TokenId,
     /// A name for people; may be empty.
     pub(crate) name: String,
     /// Its terms.
     pub(crate) terms: JoinTerms,
     /// How many hosts it has admitted.
     pub(crate) uses: u32,
-    /// When it was revoked, milliseconds since 1970.
-    pub(crate) revoked_at: Option<i64>,
+    /// When it was revoked.
+    pub(crate) revoked_at: Option<UnixMillis>,
     /// The operator who created it.
     pub(crate) created_by: String,
-    /// Milliseconds since 1970.
-    pub(crate) created_at: i64,
+    /// When it was created.
+    pub(crate) created_at: UnixMillis,
 }
 
 impl fmt::Debug for NewToken {

@@ -1,6 +1,7 @@
 //! The database file: its place, its owner and mode, its lock, and how connections are opened.
 
 use super::migrations::{self, MIGRATIONS};
+use super::sql::PREPARED;
 use crate::error::Error;
 use crate::files;
 use rusqlite::{Connection, OpenFlags};
@@ -59,6 +60,7 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
         connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(Error::content(&path))?;
     migrations::apply(&mut connection, MIGRATIONS).map_err(Error::content(&path))?;
     configure(&connection).map_err(Error::content(&path))?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
     // The directory entries must survive a power cut, too.
     for dir in [Some(dir), dir.parent()].into_iter().flatten() {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
@@ -181,7 +183,7 @@ mod tests {
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .unwrap();
-            assert_eq!(found, ("wal".to_owned(), 2, 2));
+            assert_eq!(found, ("wal".to_owned(), 2, 3));
             for (path, mode) in
                 [(dir.clone(), 0o700), (dir.join(FILE), 0o600), (dir.join("results.db-wal"), 0o600)]
             {

@@ -17,7 +17,7 @@ pub(super) struct Migration {
 
 /// Every migration, in order. A migration is never changed once it is released; a change of the
 /// schema is a new one.
-pub(super) const MIGRATIONS: &[Migration] = &[FIRST, A_ROW_PER_RUN];
+pub(super) const MIGRATIONS: &[Migration] = &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE];
 
 const FIRST: Migration = Migration {
     number: 1,
@@ -77,6 +77,9 @@ const A_ROW_PER_RUN: Migration = Migration {
     ) STRICT;
 ",
 };
+
+const HOSTS_AND_PEOPLE: Migration =
+    Migration { number: 3, sql: include_str!("migrations/third.sql") };
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

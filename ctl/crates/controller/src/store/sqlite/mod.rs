@@ -1,53 +1,77 @@
-//! [`SqliteStore`]: results in one SQLite file.
+//! [`SqliteStore`]: everything in one SQLite file.
 //!
-//! One thread (`writer`) owns the connection that writes: it takes every queued result, commits
-//! them in one transaction, and only then acknowledges them. A result that cannot be stored goes to
-//! the `backlog`; one that exceeds a bound (`usage`) is `refused`. Results are deleted for their
-//! age by a `clock` that is doubted when it jumps. Reads use a connection of their own (`reader`),
-//! so a commit never waits for them. `file` locks and opens the database; `migrations` brings its
-//! schema up to date; `health` says what is wrong with it, also after a `check` of its content at
-//! the start.
+//! One thread (`writer`) owns the connection that writes: it takes every queued `change` and result,
+//! commits them in one transaction, and only then answers and acknowledges them. A result that
+//! cannot be stored goes to the `backlog`; one that exceeds a bound (`usage`) is `refused`. What is
+//! too old is deleted by a `clock` that is doubted when it jumps. Reads use connections of their own
+//! (`reader`), so a commit never waits for them. `published` is what others learn of a change.
+//!
+//! Each trait of the store has a file of its own, and each statement runs through `sql`. `file`
+//! locks and opens the database; `migrations` brings its schema up to date; `health` says what is
+//! wrong with it, also after a `check` of its content at the start.
 
 mod backlog;
 mod bounds;
+mod change;
 mod check;
 mod clock;
+mod column;
+mod events;
 mod file;
 mod health;
+mod hosts;
 mod migrations;
+mod people;
+mod published;
 mod reader;
 mod refused;
+mod results;
+mod settings;
+mod sql;
+mod tokens;
 mod usage;
 mod writer;
 
-use super::watch::{Watch, Watches};
-use super::{Arrival, ResultRow, Results, Store, StoreError};
+use super::watch::Watches;
+use super::{Store, StoreError};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 pub(crate) use bounds::Bounds;
+use change::{ChangeError, Pending, Transaction};
 use check::ContentCheck;
 use file::Place;
 use health::Health;
 use parking_lot::Mutex;
-use reader::Reader;
+use published::Published;
+use reader::{CONNECTIONS, Readers};
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use writer::{QueueItem, Writer};
 
 /// KiB of results that may wait for the disk, over all sessions; [`Store::put`] waits beyond that.
 const MAX_QUEUED_KIB: u32 = 32 << 10;
 
-/// Results in an SQLite database.
+/// Changes that may wait for the disk; further ones wait before they are queued.
+const MAX_CHANGES: usize = 8192;
+
+/// The longest wait for a change to be on disk.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Everything in an SQLite database.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     queue: mpsc::Sender<QueueItem>,
     room: Arc<Semaphore>,
-    reader: Reader,
+    places: Arc<Semaphore>,
+    readers: Readers,
     watches: Arc<Watches>,
+    published: Arc<Published>,
     place: Arc<Place>,
     health: Arc<Health>,
     /// `None` once the store is closed.
@@ -68,9 +92,12 @@ impl SqliteStore {
         let lock = file::lock(dir)?;
         let connection = file::open(dir)?;
         let health = Arc::new(Health::default());
-        let reader = Reader::new(file::open_read_only(dir)?, Arc::clone(&health))
-            .map_err(Error::content(dir))?;
+        let connections =
+            (0..CONNECTIONS).map(|_| file::open_read_only(dir)).collect::<Result<_, _>>()?;
+        let readers = Readers::new(connections, Arc::clone(&health));
         let watches = Arc::new(Watches::default());
+        let published = Arc::new(Published::default());
+        published.load(&connection).map_err(Error::content(dir))?;
         let place = Arc::new(Place::of(dir)?);
         // The semaphore `room` bounds the queue.
         let (queue, receiver) = mpsc::channel();
@@ -79,19 +106,22 @@ impl SqliteStore {
             Arc::clone(&place),
             Arc::clone(&health),
             Arc::clone(&watches),
+            Arc::clone(&published),
             bounds,
         )
         .map_err(Error::content(dir))?;
         let thread = std::thread::Builder::new()
-            .name("results".to_owned())
+            .name("store".to_owned())
             .spawn(move || writer.run(&receiver))
-            .map_err(Error::system("cannot start the thread that stores results"))?;
+            .map_err(Error::system("cannot start the thread that writes the database"))?;
         let check = ContentCheck::start(file::open_read_only(dir)?, Arc::clone(&health))?;
         Ok(Self {
             queue,
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
-            reader,
+            places: Arc::new(Semaphore::new(MAX_CHANGES)),
+            readers,
             watches,
+            published,
             place,
             health,
             writer: Mutex::new(Some(thread)),
@@ -101,36 +131,30 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl Results for SqliteStore {
-    async fn put(&self, arrival: Arrival) {
-        let kib = u32::try_from(arrival.size() >> 10).unwrap_or(u32::MAX).min(MAX_QUEUED_KIB);
-        if let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(kib).await
-            && self.queue.send(QueueItem::Arrival(arrival, permit)).is_err()
-        {
-            log::error!("a result was not stored, its agent keeps it: the store has stopped");
+impl SqliteStore {
+    /// Runs a change in the writer's next transaction; it is on disk when this returns.
+    async fn change<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, ChangeError> + Send + 'static,
+    {
+        let unavailable = |why: &str| StoreError::Unavailable {
+            operation: "cannot write the database".to_owned(),
+            source: why.into(),
+        };
+        let (change, answer) = Pending::new(work);
+        let answered = timeout(MAX_WAIT, async {
+            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+            self.queue.send(QueueItem::Change(change, place)).ok()?;
+            answer.await.ok()
+        });
+        match answered.await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(unavailable("the store has stopped")),
+            Err(_) => Err(unavailable(
+                "the disk did not answer within 30 s; the change may still happen",
+            )),
         }
-    }
-
-    async fn results(
-        &self,
-        host: &str,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<ResultRow>, StoreError> {
-        self.reader.page(host.to_owned(), after, limit).await
-    }
-
-    async fn result(&self, host: &str, task: &str) -> Result<Option<String>, StoreError> {
-        self.reader.event(host.to_owned(), task.to_owned()).await
-    }
-
-    async fn result_size(&self, host: &str, task: &str) -> Result<Option<usize>, StoreError> {
-        self.reader.event_size(host.to_owned(), task.to_owned()).await
-    }
-
-    fn watch_result(&self, host: &str, task: &str) -> Watch {
-        self.watches.start(host, task)
     }
 }
 
@@ -162,17 +186,21 @@ impl Store for SqliteStore {
         let _ = self.queue.send(QueueItem::Close);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
-            log::error!("the thread that stores results panicked");
+            log::error!("the thread that writes the database panicked");
         }
         drop(self.lock.lock().take());
     }
+}
+
+/// Returns a page's limit as SQLite wants it.
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::conformance::{self, Database, HOST_BYTES};
     use super::*;
-    use std::time::Duration;
     use test_support::Scratch;
 
     struct SqliteFile(Scratch);

@@ -1,117 +1,109 @@
-//! Reads results over a connection that only reads: a commit never waits for it.
+//! Connections that only read: a commit never waits for them, and a slow query holds up one of
+//! them.
 
 use super::health::Health;
-use crate::store::{MAX_PAGE_BYTES, ResultRow, StoreError};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use super::sql::PREPARED;
+use crate::store::StoreError;
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::Mutex;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
-const PAGE: &str = "SELECT sequence, received, task, event FROM results \
-     WHERE host = ? AND sequence > ? ORDER BY sequence";
+/// Connections, and so queries at a time.
+pub(super) const CONNECTIONS: usize = 4;
 
-const NEWEST_RUN: &str = "SELECT event FROM results WHERE host = ? AND task = ? \
-     ORDER BY sequence DESC LIMIT 1";
+/// The longest time that a query may take; the check of the audit log reads in many queries.
+const MAX_TIME: Duration = Duration::from_secs(10);
 
-const SIZE_OF_NEWEST_RUN: &str = "SELECT octet_length(event) FROM results \
-     WHERE host = ? AND task = ? ORDER BY sequence DESC LIMIT 1";
+/// Instructions of SQLite's machine between two looks at the time.
+const INSTRUCTIONS: i32 = 100_000;
 
-/// Runs one query at a time.
+/// Runs queries, one per connection at a time.
 #[derive(Debug)]
-pub(super) struct Reader {
-    connection: Arc<Mutex<Connection>>,
+pub(super) struct Readers {
+    /// As many permits as there are connections.
+    free: Arc<Semaphore>,
+    connections: Arc<Mutex<Vec<Connection>>>,
     health: Arc<Health>,
 }
 
-impl Reader {
-    /// Makes a reader over a connection of its own.
-    ///
-    /// # Errors
-    /// When the database's tables are not as the queries need them.
-    pub(super) fn new(connection: Connection, health: Arc<Health>) -> rusqlite::Result<Self> {
-        connection.prepare(PAGE)?;
-        connection.prepare(NEWEST_RUN)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), health })
+/// A connection on loan; dropped, it is given back.
+struct Loan {
+    /// `None` only while the loan is dropped.
+    connection: Option<Connection>,
+    home: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.home.lock().extend(self.connection.take());
+    }
+}
+
+impl Readers {
+    /// Makes readers over connections of their own.
+    pub(super) fn new(connections: Vec<Connection>, health: Arc<Health>) -> Self {
+        for connection in &connections {
+            connection.set_prepared_statement_cache_capacity(PREPARED);
+        }
+        Self {
+            free: Arc::new(Semaphore::new(connections.len())),
+            connections: Arc::new(Mutex::new(connections)),
+            health,
+        }
     }
 
-    /// Returns a page of a host's results; see [`crate::store::Store::page`].
-    pub(super) async fn page(
-        &self,
-        host: String,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<ResultRow>, StoreError> {
-        self.query("a page of results", move |connection| {
-            let mut statement = connection.prepare(PAGE)?;
-            let mut rows = statement.query(params![host, after])?;
-            let (mut page, mut size) = (Vec::new(), 0);
-            while page.len() < limit
-                && let Some(row) = rows.next()?
-            {
-                size += row.get_ref(3)?.as_str()?.len();
-                if size > MAX_PAGE_BYTES && !page.is_empty() {
-                    break;
-                }
-                page.push(ResultRow {
-                    sequence: row.get(0)?,
-                    received: row.get(1)?,
-                    task: row.get(2)?,
-                    event: row.get(3)?,
-                });
-            }
-            Ok(page)
-        })
-        .await
-    }
-
-    /// Returns the event of a task's newest run.
-    pub(super) async fn event(
-        &self,
-        host: String,
-        task: String,
-    ) -> Result<Option<String>, StoreError> {
-        self.query("a task's result", move |connection| {
-            connection
-                .prepare(NEWEST_RUN)?
-                .query_row(params![host, task], |row| row.get(0))
-                .optional()
-        })
-        .await
-    }
-
-    /// Returns the size of that event.
-    pub(super) async fn event_size(
-        &self,
-        host: String,
-        task: String,
-    ) -> Result<Option<usize>, StoreError> {
-        self.query("the size of a task's result", move |connection| {
-            connection
-                .prepare(SIZE_OF_NEWEST_RUN)?
-                .query_row(params![host, task], |row| row.get::<_, u32>(0))
-                .optional()
-                .map(|size| size.and_then(|size| usize::try_from(size).ok()))
-        })
-        .await
-    }
-
-    async fn query<T: Send + 'static>(
+    /// Runs a query that reads `subject`, as in "cannot read a page of results".
+    pub(super) async fn query<T, F>(
         &self,
         subject: &'static str,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.connection).lock_owned().await;
-        let metrics = Arc::clone(&self.health.metrics);
-        let measured = move || {
-            let since = Instant::now();
-            let read = query(&connection);
-            metrics.reads.since(since);
-            read
-        };
-        tokio::task::spawn_blocking(measured)
+        query: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.free)
+            .acquire_owned()
             .await
-            .map_err(StoreError::reading(subject))?
-            .inspect_err(|error| self.health.note(error))
-            .map_err(StoreError::reading(subject))
+            .map_err(StoreError::reading(subject))?;
+        let connections = Arc::clone(&self.connections);
+        let metrics = Arc::clone(&self.health.metrics);
+        let answer = tokio::task::spawn_blocking(move || {
+            let connection = connections.lock().pop();
+            let loan = Loan { connection, home: connections };
+            let since = Instant::now();
+            let answer = loan.connection.as_ref().map(|connection| bounded(connection, query));
+            metrics.reads.since(since);
+            drop(loan);
+            drop(permit);
+            answer
+        })
+        .await
+        .map_err(StoreError::reading(subject))?
+        .ok_or_else(|| StoreError::reading(subject)("no connection is free"))?;
+        match answer {
+            Ok(value) => Ok(value),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                Err(StoreError::Conflict(format!(
+                    "reading {subject} took longer than {} s; narrow the search",
+                    MAX_TIME.as_secs()
+                )))
+            }
+            Err(error) => {
+                self.health.note(&error);
+                Err(StoreError::reading(subject)(error))
+            }
+        }
     }
+}
+
+fn bounded<T>(
+    connection: &Connection,
+    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let end = Instant::now() + MAX_TIME;
+    connection.progress_handler(INSTRUCTIONS, Some(move || Instant::now() >= end))?;
+    query(connection)
 }

@@ -1,33 +1,40 @@
-//! The thread that owns the database: stores results, acknowledges them, and deletes old ones
-//! ([`sweep`]).
+//! The thread that owns the connection that writes: runs queued changes ([`changes`]), stores and
+//! acknowledges results ([`insert`]), and deletes what is too old ([`sweep`]).
 
+mod changes;
+mod insert;
 mod sweep;
 
 use super::Bounds;
 use super::backlog::Backlog;
+use super::change::{Effects, QueuedChange};
 use super::clock::Clock;
 use super::file::Place;
 use super::health::Health;
 use super::refused::Refused;
+use super::published::Published;
+use super::sql::Sql as _;
 use super::usage::{Full, Usage};
 use crate::store::watch::Watches;
-use crate::store::{Arrival, Outcome};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use crate::store::{Arrival, Outcome, StoreError};
+use insert::insert;
+use rusqlite::{Connection, ErrorCode};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Results in one transaction.
+/// Changes and results in one transaction.
 const MAX_BATCH: usize = 4096;
 
 /// Bytes of results in one transaction; a single result may be larger.
 const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// A message to the thread.
-#[derive(Debug)]
 pub(super) enum QueueItem {
+    /// A change, and its place in the queue.
+    Change(Box<dyn QueuedChange>, OwnedSemaphorePermit),
     /// A result, and its share of the queue's room.
     Arrival(Arrival, OwnedSemaphorePermit),
     /// The store closes: nothing follows.
@@ -40,6 +47,7 @@ pub(super) struct Writer {
     place: Arc<Place>,
     health: Arc<Health>,
     watches: Arc<Watches>,
+    published: Arc<Published>,
     bounds: Bounds,
     usage: Usage,
     clock: Clock,
@@ -50,8 +58,9 @@ pub(super) struct Writer {
 
 /// What [`Writer::collect`] took from the queue.
 struct Batch {
+    changes: Vec<Box<dyn QueuedChange>>,
     arrivals: Vec<Arrival>,
-    /// Given back once the arrivals are stored.
+    /// Given back once all of it is on disk.
     room: Vec<OwnedSemaphorePermit>,
     closing: bool,
 }
@@ -82,6 +91,28 @@ impl fmt::Display for WriteError {
     }
 }
 
+impl WriteError {
+    /// Returns the error for whoever asked for a change.
+    fn for_callers(&self) -> StoreError {
+        match self {
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                StoreError::Full(
+                    "the disk of the controller's state directory is full; make room, then retry"
+                        .to_owned(),
+                )
+            }
+            Self::Displaced(why) => StoreError::Unavailable {
+                operation: "cannot write the database".to_owned(),
+                source: why.clone().into(),
+            },
+            Self::Sqlite(error) => StoreError::Unavailable {
+                operation: "cannot write the database".to_owned(),
+                source: error.to_string().into(),
+            },
+        }
+    }
+}
+
 impl From<rusqlite::Error> for WriteError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
@@ -98,19 +129,21 @@ impl Writer {
         place: Arc<Place>,
         health: Arc<Health>,
         watches: Arc<Watches>,
+        published: Arc<Published>,
         bounds: Bounds,
     ) -> rusqlite::Result<Self> {
         let usage = Usage::load(&connection)?;
         let clock = Clock::load(&connection, milliseconds(SystemTime::now()))?;
         // A table that is missing or different is found now, not with the first result.
-        connection.prepare(INSERT)?;
-        connection.prepare(FIND)?;
-        connection.prepare(sweep::DELETE)?;
+        connection.statement(insert::INSERT)?;
+        connection.statement(insert::FIND)?;
+        connection.statement(sweep::DELETE)?;
         Ok(Self {
             connection,
             place,
             health,
             watches,
+            published,
             bounds,
             usage,
             clock,
@@ -124,10 +157,10 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Receiver<QueueItem>) {
         loop {
             let batch = self.collect(queue);
-            self.store(batch.arrivals);
+            self.write(batch.changes, batch.arrivals);
             drop(batch.room);
             let again = self.backlog.retry();
-            self.store(again);
+            self.write(Vec::new(), again);
             if let Some(hosts) = self.backlog.settle() {
                 self.health.set_failing(None);
                 log::info!(
@@ -143,10 +176,15 @@ impl Writer {
         }
     }
 
-    /// Waits for a result, a retry or a sweep, then takes the queued results, within the bounds of
-    /// one transaction.
+    /// Waits for a change, a result, a retry or a sweep, then takes what is queued, within the
+    /// bounds of one transaction.
     fn collect(&self, queue: &Receiver<QueueItem>) -> Batch {
-        let mut batch = Batch { arrivals: Vec::new(), room: Vec::new(), closing: false };
+        let mut batch = Batch {
+            changes: Vec::new(),
+            arrivals: Vec::new(),
+            room: Vec::new(),
+            closing: false,
+        };
         let mut bytes = 0;
         let mut next = queue.recv_timeout(self.idle());
         loop {
@@ -156,13 +194,17 @@ impl Writer {
                     batch.arrivals.push(arrival);
                     batch.room.push(permit);
                 }
+                Ok(QueueItem::Change(change, permit)) => {
+                    batch.changes.push(change);
+                    batch.room.push(permit);
+                }
                 Ok(QueueItem::Close) | Err(RecvTimeoutError::Disconnected) => {
                     batch.closing = true;
                     return batch;
                 }
                 Err(RecvTimeoutError::Timeout) => return batch,
             }
-            if batch.arrivals.len() >= MAX_BATCH || bytes >= MAX_BATCH_BYTES {
+            if batch.room.len() >= MAX_BATCH || bytes >= MAX_BATCH_BYTES {
                 return batch;
             }
             next = queue.try_recv().map_err(|_| RecvTimeoutError::Timeout);
@@ -175,52 +217,81 @@ impl Writer {
         self.backlog.due().map_or(sweep, |retry| retry.min(sweep))
     }
 
-    /// Stores the batch at once or, if that fails, each result by itself; acknowledges the results
-    /// that are on disk.
-    fn store(&mut self, batch: Vec<Arrival>) {
-        if batch.is_empty() {
+    /// Writes everything in one transaction or, if that fails, in smaller ones; then answers the
+    /// changes and acknowledges the results that are on disk.
+    fn write(&mut self, changes: Vec<Box<dyn QueuedChange>>, arrivals: Vec<Arrival>) {
+        if changes.is_empty() && arrivals.is_empty() {
             return;
         }
-        match self.commit(&batch) {
-            Ok(fates) => self.settle(batch, fates),
-            Err(error @ WriteError::Displaced(_)) => {
-                batch.into_iter().for_each(|arrival| self.keep_back(arrival, &error));
+        let mut changes = changes;
+        match self.commit(&mut changes, &arrivals) {
+            Ok((effects, fates)) => {
+                self.published.publish(effects, &self.connection);
+                changes.into_iter().for_each(|change| change.committed());
+                self.settle(arrivals, fates);
             }
-            Err(WriteError::Sqlite(error)) => {
-                log::debug!("cannot store {} results in one transaction: {error}", batch.len());
-                for arrival in batch {
-                    match self.commit(std::slice::from_ref(&arrival)) {
-                        Ok(fates) => self.settle(vec![arrival], fates),
-                        Err(error) => self.keep_back(arrival, &error),
-                    }
+            Err(error @ WriteError::Displaced(_)) => self.give_up(changes, arrivals, &error),
+            Err(error) if changes.len() + arrivals.len() == 1 => {
+                self.give_up(changes, arrivals, &error);
+            }
+            Err(error) => {
+                log::debug!(
+                    "cannot write {} changes and {} results in one transaction: {error}",
+                    changes.len(),
+                    arrivals.len()
+                );
+                for change in changes {
+                    self.write(vec![change], Vec::new());
+                }
+                for arrival in arrivals {
+                    self.write(Vec::new(), vec![arrival]);
                 }
             }
         }
     }
 
-    /// Stores the batch in one transaction. It is on disk, and can be found there, when this
+    /// Writes everything in one transaction. It is on disk, and can be found there, when this
     /// returns.
-    fn commit(&mut self, batch: &[Arrival]) -> Result<Vec<Fate>, WriteError> {
+    fn commit(
+        &mut self,
+        changes: &mut [Box<dyn QueuedChange>],
+        batch: &[Arrival],
+    ) -> Result<(Effects, Vec<Fate>), WriteError> {
         self.place.check().map_err(WriteError::Displaced)?;
         let received = self.clock.date(milliseconds(SystemTime::now()));
         let committed = self.connection.transaction().and_then(|transaction| {
+            let effects = changes::run(&transaction, changes)?;
             let fates = insert(&transaction, &mut self.usage, &self.bounds, batch, received)?;
             self.usage.write(&transaction)?;
             transaction.commit()?;
-            Ok(fates)
+            Ok((effects, fates))
         });
         match committed {
-            Ok(fates) => {
+            Ok(written) => {
                 self.usage.committed();
                 // Moved away during the commit: it may have gone into a file without a name.
                 self.place.check().map_err(WriteError::Displaced)?;
-                Ok(fates)
+                Ok(written)
             }
             Err(error) => {
                 self.usage.rolled_back();
                 self.health.note(&error);
                 Err(error.into())
             }
+        }
+    }
+
+    fn give_up(
+        &mut self,
+        changes: Vec<Box<dyn QueuedChange>>,
+        arrivals: Vec<Arrival>,
+        error: &WriteError,
+    ) {
+        for change in changes {
+            change.failed(error.for_callers());
+        }
+        for arrival in arrivals {
+            self.keep_back(arrival, error);
         }
     }
 
@@ -249,50 +320,6 @@ impl Writer {
             );
         }
     }
-}
-
-/// Inserts an event, unless the same event is there already: then it is a redelivery. Rows of the
-/// schema's first version have no digest.
-const INSERT: &str = "INSERT INTO results (host, task, kind, received, event, digest) \
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS \
-     (SELECT 1 FROM results WHERE host = ?1 AND task = ?2 AND digest IS NULL AND event = ?5) \
-     ON CONFLICT (host, task, digest) DO NOTHING";
-
-/// Finds an event that is there already.
-const FIND: &str = "SELECT 1 FROM results WHERE host = ?1 AND task = ?2 \
-     AND (digest = ?3 OR digest IS NULL AND event = ?4)";
-
-fn insert(
-    transaction: &Transaction<'_>,
-    usage: &mut Usage,
-    bounds: &Bounds,
-    batch: &[Arrival],
-    received: i64,
-) -> rusqlite::Result<Vec<Fate>> {
-    let mut insert = transaction.prepare(INSERT)?;
-    let mut find = transaction.prepare(FIND)?;
-    let mut fates = Vec::with_capacity(batch.len());
-    for Arrival { host, task, kind, event, .. } in batch {
-        let digest = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
-        let digest = digest.as_ref();
-        let cost = Usage::cost(event.len() as u64);
-        fates.push(match usage.full(bounds, host, cost) {
-            None => {
-                let values = params![host, task, kind.method(), received, event, digest];
-                if insert.execute(values)? > 0 {
-                    usage.add(host, cost);
-                }
-                Fate::Stored
-            }
-            Some(full) => {
-                match find.query_row(params![host, task, digest, event], |_| Ok(())).optional()? {
-                    Some(()) => Fate::Stored,
-                    None => Fate::Refused(full),
-                }
-            }
-        });
-    }
-    Ok(fates)
 }
 
 /// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.

@@ -36,7 +36,7 @@ fn bounds() -> Bounds {
 fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {
     let connection = file::open(scratch.path()).unwrap();
     let place = Arc::new(Place::of(scratch.path()).unwrap());
-    Writer::new(connection, place, Arc::default(), Arc::default(), bounds).unwrap()
+    Writer::new(connection, place, Arc::default(), Arc::default(), Arc::default(), bounds).unwrap()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn old_results_are_deleted_a_few_at_a_time() {
     const OLD: usize = 600;
     let scratch = Scratch::new("controller-store");
     let mut writer = writer(&scratch, bounds());
-    writer.store(arrivals("old", OLD));
+    writer.write(Vec::new(), arrivals("old", OLD));
     let later = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
     // A clock that jumps is doubted for a day.
     for days in [5, 31, 31] {
@@ -59,7 +59,7 @@ fn old_results_are_deleted_a_few_at_a_time() {
     }
     assert_eq!(number(&writer, "SELECT coalesce(sum(bytes), 0) FROM usage"), 0);
     // A sequence number is never reused.
-    writer.store(arrivals("new", 1));
+    writer.write(Vec::new(), arrivals("new", 1));
     let sequence = number(&writer, "SELECT sequence FROM results");
     assert!(sequence > OLD, "{sequence}");
 }
@@ -73,11 +73,11 @@ fn results_that_fit_are_stored_though_their_batch_does_not() {
         writer.connection.query_row(&pragma, [], |_| Ok(())).unwrap();
     };
     bound(&writer, number(&writer, "PRAGMA page_count") + 10);
-    writer.store(arrivals("a", 100));
+    writer.write(Vec::new(), arrivals("a", 100));
     let some = count(&writer);
     assert!((1..100).contains(&some) && writer.backlog.is_failing(), "{some}");
     bound(&writer, 1 << 30);
-    writer.store(arrivals("b", 100));
+    writer.write(Vec::new(), arrivals("b", 100));
     assert_eq!(count(&writer), some + 100);
     assert!(writer.backlog.settle().is_none(), "the held results are not stored yet");
 }

@@ -1,0 +1,130 @@
+//! Changes that wait for the writer's next transaction, and their answers.
+//!
+//! The writer runs many changes in one transaction, each within a savepoint: one that fails leaves
+//! nothing behind and does not disturb the others. It answers all of them after the commit.
+
+use crate::store::{StandingChange, StoreError};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+/// Why a change came to nothing.
+#[derive(Debug)]
+pub(super) enum ChangeError {
+    /// It is not possible: the caller learns this.
+    Refused(StoreError),
+    /// The database failed.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for ChangeError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What others learn of a change once it is on disk.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// Hosts whose standing changed.
+    pub(super) standings: Vec<StandingChange>,
+    /// Whether a host came, went, or changed its state.
+    pub(super) counts: bool,
+    /// The number of the newest line of the audit log.
+    pub(super) newest_event: Option<i64>,
+}
+
+impl Effects {
+    /// Adds those of a later change.
+    pub(super) fn append(&mut self, later: Self) {
+        self.standings.extend(later.standings);
+        self.counts |= later.counts;
+        self.newest_event = later.newest_event.or(self.newest_event);
+    }
+}
+
+/// A transaction as a change sees it.
+#[derive(Debug)]
+pub(super) struct Transaction<'a> {
+    /// The connection, within the transaction.
+    pub(super) sql: &'a Connection,
+    /// What others learn.
+    pub(super) effects: &'a mut Effects,
+}
+
+/// A change in the queue.
+pub(super) trait QueuedChange: Send {
+    /// Does the work and keeps its outcome. May be called again when the transaction came to
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the database fails; a refusal is an outcome.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Refusal, rusqlite::Error>;
+
+    /// Answers with the outcome of the last run, which is on disk now.
+    fn committed(self: Box<Self>);
+
+    /// Answers that the database failed.
+    fn failed(self: Box<Self>, error: StoreError);
+}
+
+/// Whether a change was refused, so that nothing of it may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It was done.
+    None,
+    /// It was refused.
+    Refused,
+}
+
+/// A change and the end of its answer.
+pub(super) struct Pending<F, T> {
+    work: F,
+    outcome: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Pending<F, T>
+where
+    F: FnMut(&mut Transaction<'_>) -> Result<T, ChangeError> + Send + 'static,
+    T: Send + 'static,
+{
+    /// Makes a change of `work`, and the other end of its answer.
+    pub(super) fn new(work: F) -> (Box<Self>, oneshot::Receiver<Result<T, StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Box::new(Self { work, outcome: None, answer }), answered)
+    }
+}
+
+impl<F, T> QueuedChange for Pending<F, T>
+where
+    F: FnMut(&mut Transaction<'_>) -> Result<T, ChangeError> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Refusal, rusqlite::Error> {
+        let (outcome, refusal) = match (self.work)(transaction) {
+            Ok(value) => (Ok(value), Refusal::None),
+            Err(ChangeError::Refused(error)) => (Err(error), Refusal::Refused),
+            Err(ChangeError::Sqlite(error)) => return Err(error),
+        };
+        self.outcome = Some(outcome);
+        Ok(refusal)
+    }
+
+    fn committed(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // Whoever asked may have gone.
+            let _ = self.answer.send(outcome);
+        }
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        // As above.
+        let _ = self.answer.send(Err(error));
+    }
+}

@@ -1,0 +1,30 @@
+//! Values in columns that SQLite has no type for.
+
+use rusqlite::types::Type;
+use rusqlite::{Error, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Returns a value's JSON document.
+pub(super) fn document(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("a row's values are written to memory")
+}
+
+/// Reads a column's JSON document.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+/// Reads a column's text, which was valid when it was written.
+pub(super) fn parsed<T, E: std::fmt::Debug>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).map_err(|error| {
+        let why = format!("\"{}\": {error:?}", text.escape_debug());
+        Error::FromSqlConversionFailure(column, Type::Text, why.into())
+    })
+}

@@ -1,0 +1,366 @@
+//! The audit log, in the tables `events`, `event_hosts`, `open_events` and `event_chain`.
+//!
+//! The rules of the chain are those of `fleet::audit`. `event_chain` holds the anchor (the last
+//! line that was deleted for its age) and the head, so that lines removed from the end are missed
+//! too.
+
+use super::SqliteStore;
+use super::change::{ChangeError, Transaction};
+use super::column::{document, json, parsed};
+use super::limit;
+use super::sql::Sql as _;
+use crate::store::{
+    EventEnd, EventQuery, EventRow, Events, MAX_EVENT_BYTES, StoreError, Verified,
+};
+use async_trait::async_trait;
+use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
+use fleet::{Digest, UnixMillis};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+use tokio::sync::watch;
+
+/// Lines that one query of the check reads.
+const CHECKED: i64 = 4096;
+
+/// Lines that one transaction deletes for their age.
+const MAX_DELETED: i64 = 1024;
+
+/// Lines in all; beyond them, the oldest are deleted whatever their age.
+pub(super) const MAX_LINES: i64 = 20_000_000;
+
+#[async_trait]
+impl Events for SqliteStore {
+    async fn begin(&self, event: Event, at: UnixMillis) -> Result<i64, StoreError> {
+        self.change(move |transaction| begin(transaction, &event, at)).await
+    }
+
+    async fn complete(
+        &self,
+        sequence: i64,
+        outcome: Outcome,
+        detail: Option<String>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        self.change(move |transaction| {
+            complete(transaction, sequence, outcome, detail.clone(), at)
+        })
+        .await
+    }
+
+    async fn record(
+        &self,
+        event: Event,
+        outcome: Outcome,
+        at: UnixMillis,
+    ) -> Result<i64, StoreError> {
+        self.change(move |transaction| record(transaction, &event, outcome, at)).await
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Vec<EventRow>, StoreError> {
+        self.readers
+            .query("a page of the audit log", move |connection| page(connection, &query))
+            .await
+    }
+
+    fn newest_event(&self) -> watch::Receiver<i64> {
+        self.published.newest_event()
+    }
+
+    async fn verify_events(&self) -> Result<Verified, StoreError> {
+        let read = |after: i64| {
+            self.readers.query("the audit log", move |connection| lines(connection, after))
+        };
+        let (anchor, head) = self
+            .readers
+            .query("the audit log", |connection| chain(connection))
+            .await?;
+        let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
+        loop {
+            let lines = read(verifier.anchor().sequence).await?;
+            if lines.is_empty() || verifier.anchor().sequence >= head.sequence {
+                let end = verifier.anchor();
+                let whole = end.sequence >= head.sequence;
+                let missing = format!(
+                    "the audit log ends with entry {}, but entry {} was written",
+                    end.sequence, head.sequence
+                );
+                let fault = (!whole).then_some(missing);
+                return Ok(Verified { lines: checked, anchor, head: end, fault });
+            }
+            for (entry, digest) in lines {
+                let fault = match verifier.check(&entry, &digest) {
+                    Err(broken) => Some(broken.to_string()),
+                    Ok(()) if entry.sequence == head.sequence && digest != head.digest => {
+                        Some(format!("audit entry {} is not the one written last", entry.sequence))
+                    }
+                    Ok(()) => None,
+                };
+                if fault.is_some() {
+                    let head = verifier.anchor();
+                    return Ok(Verified { lines: checked, anchor, head, fault });
+                }
+                checked += 1;
+            }
+        }
+    }
+}
+
+/// Appends the line that begins an event.
+pub(super) fn begin(
+    transaction: &mut Transaction<'_>,
+    event: &Event,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let sequence = append(transaction, Body::Begun(event.clone()), at)?;
+    transaction.sql.run("INSERT INTO open_events (sequence) VALUES (?)", params![sequence])?;
+    Ok(sequence)
+}
+
+/// Appends both lines of an event that is over.
+pub(super) fn record(
+    transaction: &mut Transaction<'_>,
+    event: &Event,
+    outcome: Outcome,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let begun = append(transaction, Body::Begun(event.clone()), at)?;
+    append(transaction, Body::Ended { begun, outcome, detail: None }, at)?;
+    Ok(begun)
+}
+
+/// Appends the line that ends an event.
+fn complete(
+    transaction: &mut Transaction<'_>,
+    begun: i64,
+    outcome: Outcome,
+    detail: Option<String>,
+    at: UnixMillis,
+) -> Result<(), ChangeError> {
+    let open =
+        transaction.sql.run("DELETE FROM open_events WHERE sequence = ?", params![begun])?;
+    if open == 0 {
+        return Err(StoreError::Conflict(format!(
+            "audit entry {begun} does not exist, or has ended already"
+        ))
+        .into());
+    }
+    append(transaction, Body::Ended { begun, outcome, detail }, at).map(|_| ())
+}
+
+/// Ends the events that the last run of the controller left open.
+pub(super) fn close_open(
+    transaction: &mut Transaction<'_>,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    let open: Vec<i64> = transaction.sql.all(
+        "SELECT sequence FROM open_events ORDER BY sequence",
+        [],
+        |row| row.get(0),
+    )?;
+    for sequence in &open {
+        complete(transaction, *sequence, Outcome::Unknown, None, at)?;
+    }
+    Ok(open.len())
+}
+
+fn append(
+    transaction: &mut Transaction<'_>,
+    body: Body,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let sql = transaction.sql;
+    let (_, head) = chain(sql)?;
+    let entry = Entry { sequence: head.sequence + 1, at, body };
+    if entry.canonical().len() > MAX_EVENT_BYTES {
+        return Err(StoreError::Conflict(format!(
+            "an entry of the audit log has at most {MAX_EVENT_BYTES} bytes; name fewer hosts"
+        ))
+        .into());
+    }
+    let next = head.next(&entry);
+    match &entry.body {
+        Body::Begun(event) => {
+            sql.run(
+                "INSERT INTO events (sequence, at, actor, source, action, hosts, detail, digest) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    next.sequence,
+                    at,
+                    event.actor,
+                    event.source,
+                    event.action,
+                    document(&event.hosts),
+                    event.detail,
+                    next.digest.as_bytes()
+                ],
+            )?;
+            for host in &event.hosts {
+                sql.run(
+                    "INSERT OR IGNORE INTO event_hosts (host, sequence) VALUES (?, ?)",
+                    params![host, next.sequence],
+                )?;
+            }
+        }
+        Body::Ended { begun, outcome, detail } => {
+            sql.run(
+                "INSERT INTO events (sequence, at, ends, outcome, detail, digest) \
+                 VALUES (?, ?, ?, ?, ?, ?)",
+                params![
+                    next.sequence,
+                    at,
+                    begun,
+                    outcome_name(*outcome),
+                    detail,
+                    next.digest.as_bytes()
+                ],
+            )?;
+        }
+    }
+    sql.run(
+        "UPDATE event_chain SET head = ?, head_digest = ?",
+        params![next.sequence, next.digest.as_bytes()],
+    )?;
+    transaction.effects.newest_event = Some(next.sequence);
+    Ok(next.sequence)
+}
+
+/// Deletes some of the lines from before `oldest`, and what exceeds the bound; returns whether there
+/// may be more.
+pub(super) fn delete_old(sql: &Connection, oldest: UnixMillis) -> rusqlite::Result<bool> {
+    let (anchor, head) = chain(sql)?;
+    let beyond = head.sequence - MAX_LINES;
+    // The lines are in the order of their numbers: the first one that is young enough stays, and
+    // everything behind it.
+    let lines: Vec<(i64, UnixMillis, Digest)> = sql.all(
+        "SELECT sequence, at, digest FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        params![anchor.sequence, MAX_DELETED],
+        |row| Ok((row.get(0)?, row.get(1)?, Digest::from_bytes(row.get(2)?))),
+    )?;
+    let full = lines.len() >= usize::try_from(MAX_DELETED).unwrap_or(usize::MAX);
+    let old: Vec<_> = lines
+        .iter()
+        .take_while(|(sequence, at, _)| *at < oldest || *sequence <= beyond)
+        .collect();
+    let Some((last, _, digest)) = old.last() else { return Ok(false) };
+    sql.run(
+        "UPDATE event_chain SET anchor = ?, anchor_digest = ?",
+        params![last, digest.as_bytes()],
+    )?;
+    sql.run("DELETE FROM event_hosts WHERE sequence <= ?", params![last])?;
+    sql.run("DELETE FROM open_events WHERE sequence <= ?", params![last])?;
+    sql.run("DELETE FROM events WHERE sequence <= ?", params![last])?;
+    Ok(full && old.len() == lines.len())
+}
+
+/// Returns where the log begins and ends.
+fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
+    let found = sql.first(
+        "SELECT anchor, anchor_digest, head, head_digest FROM event_chain",
+        [],
+        |row| {
+            let place = |at| {
+                let digest = Digest::from_bytes(row.get(at + 1)?);
+                Ok::<_, rusqlite::Error>(Anchor { sequence: row.get(at)?, digest })
+            };
+            Ok((place(0)?, place(2)?))
+        },
+    )?;
+    found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+/// Returns the lines after one, oldest first.
+fn lines(sql: &Connection, after: i64) -> rusqlite::Result<Vec<(Entry, Digest)>> {
+    sql.all(
+        "SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
+         FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        params![after, CHECKED],
+        |row| {
+            let body = match row.get::<_, Option<i64>>(2)? {
+                Some(begun) => Body::Ended {
+                    begun,
+                    outcome: outcome_in(row, 3)?,
+                    detail: row.get(8)?,
+                },
+                None => Body::Begun(event(row, 4)?),
+            };
+            let entry = Entry { sequence: row.get(0)?, at: row.get(1)?, body };
+            Ok((entry, Digest::from_bytes(row.get(9)?)))
+        },
+    )
+}
+
+fn page(sql: &Connection, query: &EventQuery) -> rusqlite::Result<Vec<EventRow>> {
+    let mut text = "SELECT b.sequence, b.at, b.digest, e.at, e.outcome, e.detail, b.actor, \
+                    b.source, b.action, b.hosts, b.detail FROM "
+        .to_owned();
+    let mut values: Vec<Value> = Vec::new();
+    let by_host = query.host.is_some();
+    let number = if by_host { "h.sequence" } else { "b.sequence" };
+    text.push_str(if by_host {
+        "event_hosts h CROSS JOIN events b ON b.sequence = h.sequence "
+    } else {
+        "events b "
+    });
+    text.push_str("LEFT JOIN events e ON e.ends = b.sequence WHERE b.ends IS NULL ");
+    if let Some(host) = &query.host {
+        text.push_str("AND h.host = ? ");
+        values.push(host.clone().into());
+    }
+    for (column, wanted) in [("actor", &query.actor), ("action", &query.action)] {
+        if let Some(wanted) = wanted {
+            // The unary + keeps the index by host where one is asked for.
+            let plain = if by_host { "+" } else { "" };
+            text.push_str(&format!("AND {plain}b.{column} = ? "));
+            values.push(wanted.clone().into());
+        }
+    }
+    let (than, order, from) =
+        if query.newest_first { ("<", " DESC", i64::MAX) } else { (">", "", 0) };
+    text.push_str(&format!("AND {number} {than} ? ORDER BY {number}{order} LIMIT ?"));
+    values.push(query.after.unwrap_or(from).into());
+    values.push(limit(query.limit).into());
+    sql.all(&text, params_from_iter(values), |row| {
+        let end = match row.get::<_, Option<UnixMillis>>(3)? {
+            Some(at) => {
+                Some(EventEnd { at, outcome: outcome_in(row, 4)?, detail: row.get(5)? })
+            }
+            None => None,
+        };
+        Ok(EventRow {
+            sequence: row.get(0)?,
+            at: row.get(1)?,
+            event: event(row, 6)?,
+            digest: Digest::from_bytes(row.get(2)?),
+            end,
+        })
+    })
+}
+
+/// Reads the columns actor, source, action, hosts and detail.
+fn event(row: &Row<'_>, first: usize) -> rusqlite::Result<Event> {
+    Ok(Event {
+        actor: row.get(first)?,
+        source: row.get(first + 1)?,
+        action: row.get(first + 2)?,
+        hosts: json(row, first + 3)?,
+        detail: row.get(first + 4)?,
+    })
+}
+
+fn outcome_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Outcome> {
+    parsed(row, column, |name| {
+        [Outcome::Succeeded, Outcome::Refused, Outcome::Failed, Outcome::Unknown]
+            .into_iter()
+            .find(|outcome| outcome_name(*outcome) == name)
+            .ok_or("not an outcome")
+    })
+}
+
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
+        Outcome::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,91 @@
+//! A host opens a channel.
+
+use super::presence;
+use super::record::{self, By, GoneKey};
+use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::sqlite::sql::Sql as _;
+use crate::store::{ChannelProof, NewChannel};
+use fleet::identity::{self, Connection, Standing};
+use fleet::{Digest, HostRecord, IdentityRefusal, Labels};
+use rusqlite::Connection as Sql;
+
+/// What the rules say, before anything is stored.
+struct Judged {
+    decision: Result<Connection, IdentityRefusal>,
+    before: Option<HostRecord>,
+    after: Option<HostRecord>,
+}
+
+/// Judges a host that has proved its key, and stores what follows from it.
+pub(super) fn connected(
+    transaction: &mut Transaction<'_>,
+    channel: &NewChannel,
+) -> Result<Result<Connection, IdentityRefusal>, ChangeError> {
+    let Judged { decision, before, after } = judge(transaction.sql, channel)?;
+    let by = By::Host(channel.address.ip());
+    match (&before, &after) {
+        (Some(before), Some(after)) => {
+            record::save(transaction, before, after, by, channel.now)?;
+        }
+        (None, Some(new)) => {
+            record::insert(transaction, new, &Labels::new(), channel.now)?;
+            let source = channel.address.ip();
+            record::note(transaction, "hosts.first_seen", &new.id, source, None, channel.now)?;
+        }
+        (_, None) => {}
+    }
+    if decision.is_ok() {
+        presence::connected(transaction.sql, channel)?;
+    }
+    Ok(decision)
+}
+
+/// Judges a host while nothing can be stored: the rules hold, only the last time that it was seen
+/// is not noted. Returns `None` for a host that an operator would have to know of first.
+pub(super) fn without_storing(
+    sql: &Sql,
+    channel: &NewChannel,
+) -> rusqlite::Result<Option<Result<Connection, IdentityRefusal>>> {
+    let Judged { decision, before, .. } = judge(sql, channel)?;
+    let must_be_stored = before.is_none()
+        && decision.as_ref().is_ok_and(|connection| connection.standing != Standing::Active);
+    Ok((!must_be_stored).then_some(decision))
+}
+
+fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
+    let before = record::load(sql, &channel.host)?;
+    match channel.proof {
+        ChannelProof::Own { key, not_before } => own(sql, before, channel, key, not_before),
+        ChannelProof::Foreign { unknown } => {
+            let pending = record::pending(sql)?;
+            let decided =
+                identity::connect_foreign(before.as_ref(), &channel.host, unknown, pending);
+            let (decision, new) = match decided {
+                Ok((standing, new)) => {
+                    (Ok(Connection { standing, quarantined_now: false, behind: false }), new)
+                }
+                Err(refusal) => (Err(refusal), None),
+            };
+            Ok(Judged { decision, after: new.or_else(|| before.clone()), before })
+        }
+    }
+}
+
+fn own(
+    sql: &Sql,
+    before: Option<HostRecord>,
+    channel: &NewChannel,
+    key: Digest,
+    _not_before: fleet::UnixMillis,
+) -> rusqlite::Result<Judged> {
+    let mut after = before.clone();
+    let decision = match &mut after {
+        Some(record) => identity::connect(record, key),
+        None => Err(match record::gone(sql, &key)? {
+            Some(GoneKey::Banned) => IdentityRefusal::Banned,
+            Some(GoneKey::Removed) | None => IdentityRefusal::Unknown,
+        }),
+    };
+    let _ = channel;
+    Ok(Judged { decision, before, after })
+}

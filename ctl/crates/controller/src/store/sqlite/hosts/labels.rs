@@ -1,0 +1,109 @@
+//! The labels of hosts, in the table `labels`.
+
+use super::record;
+use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::sqlite::column::parsed;
+use crate::store::sqlite::sql::Sql as _;
+use crate::store::{Label, LabelChange, StoreError};
+use fleet::{LabelSource, Labels, MAX_LABELS};
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+
+/// Sets a label, whoever set it before.
+pub(super) fn set(
+    sql: &Connection,
+    host: &str,
+    key: &str,
+    value: &str,
+    source: LabelSource,
+) -> rusqlite::Result<()> {
+    sql.run(
+        "INSERT INTO labels (host, key, value, source) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (host, key) DO UPDATE SET value = ?3, source = ?4 \
+         WHERE value <> ?3 OR source <> ?4",
+        params![host, key, value, name(source)],
+    )
+    .map(|_| ())
+}
+
+/// Returns a host's labels.
+pub(super) fn of(sql: &Connection, host: &str) -> rusqlite::Result<BTreeMap<String, Label>> {
+    let rows = sql.all(
+        "SELECT key, value, source FROM labels WHERE host = ?",
+        params![host],
+        |row| {
+            let source = parsed(row, 2, |text| source(text).ok_or("not a source"))?;
+            Ok((row.get(0)?, Label { value: row.get(1)?, source }))
+        },
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Sets and removes labels as an operator.
+pub(super) fn change(
+    transaction: &mut Transaction<'_>,
+    host: &str,
+    change: &LabelChange,
+) -> Result<(), ChangeError> {
+    let sql = transaction.sql;
+    record::existing(sql, host)?;
+    for key in &change.remove {
+        sql.run("DELETE FROM labels WHERE host = ? AND key = ?", params![host, key.as_str()])?;
+    }
+    for (key, value) in &change.set {
+        set(sql, host, key.as_str(), value.as_str(), LabelSource::Operator)?;
+    }
+    let given = sql.first(
+        "SELECT count(*) FROM labels WHERE host = ? AND source <> 'fact'",
+        params![host],
+        |row| row.get::<_, u32>(0),
+    )?;
+    if given.is_some_and(|given| given as usize > MAX_LABELS) {
+        return Err(StoreError::Conflict(format!(
+            "host \"{host}\" would have more than {MAX_LABELS} labels; remove some first"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// Replaces the labels that come from facts.
+pub(super) fn facts(
+    transaction: &mut Transaction<'_>,
+    host: &str,
+    labels: &Labels,
+) -> Result<(), ChangeError> {
+    let sql = transaction.sql;
+    record::existing(sql, host)?;
+    let known = of(sql, host)?;
+    for (key, label) in &known {
+        if label.source == LabelSource::Fact
+            && !labels.keys().any(|wanted| wanted.as_str() == key)
+        {
+            sql.run("DELETE FROM labels WHERE host = ? AND key = ?", params![host, key])?;
+        }
+    }
+    for (key, value) in labels.iter().take(MAX_LABELS) {
+        if known.get(key.as_str()).is_none_or(|label| label.source == LabelSource::Fact) {
+            set(sql, host, key.as_str(), value.as_str(), LabelSource::Fact)?;
+        }
+    }
+    Ok(())
+}
+
+const fn name(source: LabelSource) -> &'static str {
+    match source {
+        LabelSource::Fact => "fact",
+        LabelSource::Token => "token",
+        LabelSource::Operator => "operator",
+    }
+}
+
+fn source(name: &str) -> Option<LabelSource> {
+    match name {
+        "fact" => Some(LabelSource::Fact),
+        "token" => Some(LabelSource::Token),
+        "operator" => Some(LabelSource::Operator),
+        _ => None,
+    }
+}

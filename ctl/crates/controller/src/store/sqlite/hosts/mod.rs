@@ -1,0 +1,192 @@
+//! The hosts: their identities (`record`), how they come (`join`, `connect`), what operators decide
+//! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`).
+//!
+//! Each change reads the host's identity, asks the rule of the crate `fleet`, and stores what it
+//! answers, all within the writer's transaction.
+
+mod connect;
+mod join;
+mod labels;
+pub(super) mod operator;
+mod presence;
+mod query;
+mod record;
+
+pub(super) use record::By;
+
+use super::SqliteStore;
+use super::sql::Sql as _;
+use crate::store::{
+    Admission, EnrollRequest, HostCounts, HostQuery, HostRow, Hosts, LabelChange, NewChannel,
+    RecoverRequest, RenewRequest, StandingChange, StoreError,
+};
+use async_trait::async_trait;
+use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
+use fleet::{Digest, IdentityRefusal, Labels, UnixMillis};
+use rusqlite::params;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+#[async_trait]
+impl Hosts for SqliteStore {
+    async fn enroll(
+        &self,
+        request: EnrollRequest,
+    ) -> Result<Result<Admission, EnrollRefusal>, StoreError> {
+        self.change(move |transaction| join::enroll(transaction, &request)).await
+    }
+
+    async fn renew(
+        &self,
+        request: RenewRequest,
+    ) -> Result<Result<Certificate, IdentityRefusal>, StoreError> {
+        self.change(move |transaction| join::renew(transaction, &request)).await
+    }
+
+    async fn recover(
+        &self,
+        request: RecoverRequest,
+    ) -> Result<Result<Answer, IdentityRefusal>, StoreError> {
+        self.change(move |transaction| join::recover(transaction, &request)).await
+    }
+
+    async fn connected(
+        &self,
+        channel: NewChannel,
+    ) -> Result<Result<Connection, IdentityRefusal>, StoreError> {
+        let again = channel.clone();
+        let failed = match self
+            .change(move |transaction| connect::connected(transaction, &channel))
+            .await
+        {
+            Err(failed @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => failed,
+            stored => return stored,
+        };
+        let host = again.host.clone();
+        let judged = self
+            .readers
+            .query("a host", move |connection| connect::without_storing(connection, &again))
+            .await?;
+        if judged.is_some() {
+            log::debug!("{host}: its connection cannot be noted: {failed}");
+        }
+        judged.ok_or(failed)
+    }
+
+    async fn disconnected(&self, host: &str, at: UnixMillis) -> Result<(), StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| Ok(presence::disconnected(transaction.sql, &host, at)?))
+            .await
+    }
+
+    async fn host(&self, id: &str) -> Result<Option<HostRow>, StoreError> {
+        let id = id.to_owned();
+        self.readers.query("a host", move |connection| query::one(connection, &id)).await
+    }
+
+    async fn host_of_key(&self, key: Digest) -> Result<Option<HostRow>, StoreError> {
+        self.readers
+            .query("a host", move |connection| match record::owner(connection, &key)? {
+                Some(id) => query::one(connection, &id),
+                None => Ok(None),
+            })
+            .await
+    }
+
+    async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError> {
+        self.readers
+            .query("a page of hosts", move |connection| query::page(connection, &query))
+            .await
+    }
+
+    async fn set_labels(&self, host: &str, change: LabelChange) -> Result<HostRow, StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| {
+            labels::change(transaction, &host, &change)?;
+            query::existing(transaction.sql, &host)
+        })
+        .await
+    }
+
+    async fn set_facts(&self, host: &str, labels: Labels) -> Result<(), StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| labels::facts(transaction, &host, &labels)).await
+    }
+
+    async fn approve(&self, host: &str, now: UnixMillis) -> Result<HostRow, StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| {
+            operator::approve(transaction, &host, now)?;
+            query::existing(transaction.sql, &host)
+        })
+        .await
+    }
+
+    async fn quarantine(
+        &self,
+        host: &str,
+        reason: &str,
+        now: UnixMillis,
+    ) -> Result<HostRow, StoreError> {
+        let (host, reason) = (host.to_owned(), reason.to_owned());
+        self.change(move |transaction| {
+            operator::quarantine(transaction, &host, &reason, now)?;
+            query::existing(transaction.sql, &host)
+        })
+        .await
+    }
+
+    async fn settle(
+        &self,
+        host: &str,
+        choice: Choice,
+        now: UnixMillis,
+    ) -> Result<(HostRow, Settled), StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| {
+            let settled = operator::settle(transaction, &host, choice, now)?;
+            Ok((query::existing(transaction.sql, &host)?, settled))
+        })
+        .await
+    }
+
+    async fn ban(&self, host: &str, now: UnixMillis) -> Result<HostRow, StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| {
+            operator::ban(transaction, &host, By::Operator, now)?;
+            query::existing(transaction.sql, &host)
+        })
+        .await
+    }
+
+    async fn remove(&self, host: &str, now: UnixMillis) -> Result<(), StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| operator::remove(transaction, &host, now)).await
+    }
+
+    fn counts(&self) -> HostCounts {
+        self.published.counts()
+    }
+
+    async fn ca_versions(
+        &self,
+        since: UnixMillis,
+    ) -> Result<BTreeMap<Option<u32>, u64>, StoreError> {
+        self.readers
+            .query("the hosts' CA bundles", move |connection| {
+                let rows = connection.all(
+                    "SELECT ca_version, count(*) FROM presence WHERE last_seen >= ? \
+                     GROUP BY ca_version",
+                    params![since],
+                    |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+                )?;
+                Ok(rows.into_iter().collect())
+            })
+            .await
+    }
+
+    fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
+        self.published.standings()
+    }
+}

@@ -1,0 +1,182 @@
+//! Lists of hosts, by page, state and selector.
+//!
+//! One term of the selector leads: its index gives the hosts in the order of their ids, so that a
+//! page ends as soon as it is full. The other terms are looked up for each of them.
+
+use super::labels;
+use crate::store::sqlite::change::ChangeError;
+use crate::store::sqlite::column::json;
+use crate::store::sqlite::limit;
+use crate::store::sqlite::sql::Sql as _;
+use crate::store::{HostQuery, HostRow, StoreError};
+use fleet::selector::{Condition, Subject, Term};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+use std::fmt::Write as _;
+
+/// Hosts with a label that are counted to find the term that leads.
+const COUNTED: i64 = 1000;
+
+const COLUMNS: &str = "h.identity, h.enrolled_at, p.address, p.version, p.boot, p.ca_version, \
+                       p.connected_at, p.last_seen";
+
+/// Returns a host.
+pub(super) fn one(sql: &Connection, id: &str) -> rusqlite::Result<Option<HostRow>> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM hosts h LEFT JOIN presence p ON p.host = h.id WHERE h.id = ?"
+    );
+    let found = sql.first(&text, params![id], row)?;
+    found.map(|host| with_labels(sql, host)).transpose()
+}
+
+/// Returns a host, or that it does not exist.
+pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeError> {
+    one(sql, id)?.ok_or_else(|| StoreError::missing("host", id).into())
+}
+
+/// Returns a page of hosts.
+pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
+    let Some((text, values)) = statement(sql, query)? else { return Ok(Vec::new()) };
+    let found = sql.all(&text, params_from_iter(values), row)?;
+    found.into_iter().map(|host| with_labels(sql, host)).collect()
+}
+
+/// Composes the statement; `None` if no host can match.
+fn statement(
+    sql: &Connection,
+    query: &HostQuery,
+) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
+    let terms = query.selector.as_ref().map(|selector| selector.terms()).unwrap_or_default();
+    let Some(leader) = leader(sql, terms)? else { return Ok(None) };
+    let mut text = format!("SELECT {COLUMNS} FROM ");
+    let mut values = Vec::new();
+    // CROSS JOIN keeps the order of the tables.
+    let id = match leader {
+        Leader::Label(key, wanted) => {
+            text.push_str("labels l CROSS JOIN hosts h ON h.id = l.host ");
+            text.push_str("LEFT JOIN presence p ON p.host = l.host WHERE l.key = ? ");
+            values.push(Value::from(key.to_owned()));
+            if let Some(wanted) = wanted {
+                text.push_str("AND l.value = ? ");
+                values.push(Value::from(wanted.to_owned()));
+            }
+            "l.host"
+        }
+        Leader::Hosts => {
+            text.push_str("hosts h LEFT JOIN presence p ON p.host = h.id WHERE true ");
+            "h.id"
+        }
+    };
+    if let Some(state) = query.state {
+        // The unary + keeps a label's index where one leads.
+        let column = if matches!(leader, Leader::Hosts) { "h.state" } else { "+h.state" };
+        let _ = write!(text, "AND {column} = ? ");
+        values.push(Value::from(state.text().to_owned()));
+    }
+    for term in terms {
+        condition(&mut text, &mut values, id, term);
+    }
+    let _ = write!(text, "AND {id} > ? ORDER BY {id} LIMIT ?");
+    values.push(Value::from(query.after.clone()));
+    values.push(Value::from(limit(query.limit)));
+    Ok(Some((text, values)))
+}
+
+/// What gives the hosts in order.
+enum Leader<'a> {
+    /// The hosts with a label of this key and, if given, value.
+    Label(&'a str, Option<&'a str>),
+    /// All hosts.
+    Hosts,
+}
+
+/// Returns the leader with the fewest hosts, as far as that is cheap to know; `None` if a term
+/// matches no host.
+fn leader<'a>(sql: &Connection, terms: &'a [Term]) -> rusqlite::Result<Option<Leader<'a>>> {
+    let mut best: Option<(i64, Leader<'a>)> = None;
+    for term in terms {
+        let Subject::Label(key) = &term.subject else { continue };
+        let found = match &term.condition {
+            Condition::In(wanted) if wanted.len() == 1 => {
+                let value = wanted.first().map(String::as_str);
+                Leader::Label(key.as_str(), value)
+            }
+            Condition::In(_) | Condition::Exists => Leader::Label(key.as_str(), None),
+            Condition::NotIn(_) | Condition::Absent => continue,
+        };
+        let count = count(sql, &found)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if best.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
+            best = Some((count, found));
+        }
+    }
+    // Where most hosts have the label, it leads as well as the list of hosts.
+    Ok(Some(best.map_or(Leader::Hosts, |(_, leader)| leader)))
+}
+
+/// Counts the hosts of a leader, up to a bound.
+fn count(sql: &Connection, leader: &Leader<'_>) -> rusqlite::Result<i64> {
+    let counted = match leader {
+        Leader::Label(key, Some(value)) => sql.first(
+            "SELECT count(*) FROM \
+             (SELECT 1 FROM labels WHERE key = ? AND value = ? LIMIT ?)",
+            params![key, value, COUNTED],
+            |row| row.get(0),
+        )?,
+        Leader::Label(key, None) => sql.first(
+            "SELECT count(*) FROM (SELECT 1 FROM labels WHERE key = ? LIMIT ?)",
+            params![key, COUNTED],
+            |row| row.get(0),
+        )?,
+        Leader::Hosts => Some(COUNTED),
+    };
+    Ok(counted.unwrap_or_default())
+}
+
+/// Appends the condition of a term on the host with the id in the column `id`.
+fn condition(text: &mut String, values: &mut Vec<Value>, id: &str, term: &Term) {
+    let (wanted, not) = match &term.condition {
+        Condition::In(wanted) => (Some(wanted), ""),
+        Condition::NotIn(wanted) => (Some(wanted), "NOT "),
+        Condition::Exists => (None, ""),
+        Condition::Absent => (None, "NOT "),
+    };
+    let list = wanted.map(|wanted| vec!["?"; wanted.len()].join(", "));
+    match (&term.subject, list) {
+        (Subject::Host, Some(list)) => {
+            let _ = write!(text, "AND {id} {not}IN ({list}) ");
+        }
+        (Subject::Host, None) => {}
+        (Subject::Label(key), list) => {
+            let among = list.map(|list| format!(" AND value IN ({list})")).unwrap_or_default();
+            let _ = write!(
+                text,
+                "AND {not}EXISTS (SELECT 1 FROM labels \
+                 WHERE host = {id} AND key = ?{among}) "
+            );
+            values.push(Value::from(key.as_str().to_owned()));
+        }
+    }
+    values.extend(wanted.into_iter().flatten().map(|value| Value::from(value.clone())));
+}
+
+fn with_labels(sql: &Connection, mut host: HostRow) -> rusqlite::Result<HostRow> {
+    host.labels = labels::of(sql, &host.identity.id)?;
+    Ok(host)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<HostRow> {
+    Ok(HostRow {
+        identity: json(row, 0)?,
+        labels: Default::default(),
+        enrolled_at: row.get(1)?,
+        address: row.get::<_, Option<String>>(2)?.and_then(|text| text.parse().ok()),
+        version: row.get(3)?,
+        boot: row.get(4)?,
+        ca_version: row.get(5)?,
+        connected_at: row.get(6)?,
+        last_seen: row.get(7)?,
+    })
+}

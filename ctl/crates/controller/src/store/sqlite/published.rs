@@ -1,0 +1,93 @@
+//! What is known of the store outside of it: counts of hosts, changes of standings, the newest
+//! event. Updated after each commit that concerns them.
+
+use super::change::Effects;
+use super::sql::Sql as _;
+use crate::store::{HostCounts, StandingChange, StateName};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+
+/// Changes of standings that a receiver may be behind.
+const MAX_BEHIND: usize = 256;
+
+/// The published values.
+#[derive(Debug)]
+pub(super) struct Published {
+    counts: Mutex<HostCounts>,
+    standings: broadcast::Sender<Arc<[StandingChange]>>,
+    newest_event: watch::Sender<i64>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        Self {
+            counts: Mutex::default(),
+            standings: broadcast::Sender::new(MAX_BEHIND),
+            newest_event: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Published {
+    /// Reads the values of a database that has just been opened.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
+        *self.counts.lock() = counts(connection)?;
+        let newest = connection.first("SELECT head FROM event_chain", [], |row| row.get(0))?;
+        self.newest_event.send_replace(newest.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Publishes what a transaction changed that is on disk now.
+    pub(super) fn publish(&self, effects: Effects, connection: &Connection) {
+        if effects.counts {
+            match counts(connection) {
+                Ok(counts) => *self.counts.lock() = counts,
+                Err(error) => log::warn!("cannot count the hosts: {error}"),
+            }
+        }
+        if !effects.standings.is_empty() {
+            // Nobody may listen.
+            let _ = self.standings.send(effects.standings.into());
+        }
+        if let Some(newest) = effects.newest_event {
+            self.newest_event.send_replace(newest);
+        }
+    }
+
+    /// Returns the counts of hosts.
+    pub(super) fn counts(&self) -> HostCounts {
+        *self.counts.lock()
+    }
+
+    /// Returns the changes of standings from now on.
+    pub(super) fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
+        self.standings.subscribe()
+    }
+
+    /// Returns the number of the newest event.
+    pub(super) fn newest_event(&self) -> watch::Receiver<i64> {
+        self.newest_event.subscribe()
+    }
+}
+
+fn counts(connection: &Connection) -> rusqlite::Result<HostCounts> {
+    let mut counts = HostCounts::default();
+    let rows = connection.all("SELECT state, hosts FROM host_counts", [], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    for (state, hosts) in rows {
+        match StateName::named(&state) {
+            Some(StateName::Active) => counts.active = hosts,
+            Some(StateName::Pending) => counts.pending = hosts,
+            Some(StateName::Quarantined) => counts.quarantined = hosts,
+            Some(StateName::Banned) => counts.banned = hosts,
+            None => {}
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,148 @@
+//! Settings and idempotency keys, in the tables `settings` and `repeatable`.
+
+use super::SqliteStore;
+use super::change::{ChangeError, Transaction};
+use super::sql::Sql as _;
+use crate::store::{
+    Answer, MAX_ANSWER_BYTES, MAX_KEYS_OF_ONE, MAX_SETTING_BYTES, MAX_SETTINGS, Repeatable,
+    Reserved, Settings, StoreError,
+};
+use async_trait::async_trait;
+use fleet::{Digest, UnixMillis};
+use rusqlite::{Connection, params};
+
+/// How long an answer is kept.
+pub(super) const KEPT: UnixMillis = fleet::DAY;
+
+#[async_trait]
+impl Settings for SqliteStore {
+    async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let key = key.to_owned();
+        self.readers
+            .query("a setting", move |connection| {
+                connection.first(
+                    "SELECT document FROM settings WHERE key = ?",
+                    params![key],
+                    |row| row.get(0),
+                )
+            })
+            .await
+    }
+
+    async fn put_setting(&self, key: &str, document: &str) -> Result<(), StoreError> {
+        let (key, document) = (key.to_owned(), document.to_owned());
+        self.change(move |transaction| put(transaction.sql, &key, &document)).await
+    }
+
+    async fn reserve(
+        &self,
+        request: Repeatable,
+        now: UnixMillis,
+    ) -> Result<Reserved, StoreError> {
+        self.change(move |transaction| reserve(transaction.sql, &request, now)).await
+    }
+
+    async fn answered(&self, request: &Repeatable, answer: Answer) -> Result<(), StoreError> {
+        let Repeatable { principal, key, .. } = request.clone();
+        let body = answer.body.filter(|body| body.len() <= MAX_ANSWER_BYTES);
+        self.change(move |transaction| {
+            transaction.sql.run(
+                "UPDATE repeatable SET state = 'answered', status = ?3, body = ?4 \
+                 WHERE principal = ?1 AND key = ?2",
+                params![principal, key, answer.status, body],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn give_back(&self, request: &Repeatable) -> Result<(), StoreError> {
+        let Repeatable { principal, key, .. } = request.clone();
+        self.change(move |transaction| {
+            transaction.sql.run(
+                "DELETE FROM repeatable WHERE principal = ? AND key = ? AND state = 'running'",
+                params![principal, key],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn put(sql: &Connection, key: &str, document: &str) -> Result<(), ChangeError> {
+    if document.len() > MAX_SETTING_BYTES {
+        let why = format!("the setting \"{key}\" has at most {MAX_SETTING_BYTES} bytes");
+        return Err(StoreError::Conflict(why).into());
+    }
+    sql.run(
+        "INSERT INTO settings (key, document) VALUES (?1, ?2) \
+         ON CONFLICT (key) DO UPDATE SET document = ?2",
+        params![key, document],
+    )?;
+    let all = sql.first(
+        "SELECT count(*) FROM (SELECT 1 FROM settings WHERE key > '' LIMIT ?)",
+        params![MAX_SETTINGS.cast_signed() + 1],
+        |row| row.get::<_, i64>(0),
+    )?;
+    if all > Some(MAX_SETTINGS.cast_signed()) {
+        let why = format!("there are {MAX_SETTINGS} settings already");
+        return Err(StoreError::Conflict(why).into());
+    }
+    Ok(())
+}
+
+fn reserve(
+    sql: &Connection,
+    request: &Repeatable,
+    now: UnixMillis,
+) -> Result<Reserved, ChangeError> {
+    let Repeatable { principal, key, digest } = request;
+    // A key is free again after a day, whether it has been swept or not.
+    sql.run(
+        "DELETE FROM repeatable WHERE principal = ? AND key = ? AND at <= ?",
+        params![principal, key, now - KEPT],
+    )?;
+    let known = sql.first(
+        "SELECT digest, state, status, body FROM repeatable WHERE principal = ? AND key = ?",
+        params![principal, key],
+        |row| {
+            if Digest::from_bytes(row.get(0)?) != *digest {
+                return Ok(Reserved::OtherRequest);
+            }
+            Ok(match row.get_ref(1)?.as_str()? {
+                "answered" => {
+                    Reserved::Answered(Answer { status: row.get(2)?, body: row.get(3)? })
+                }
+                "interrupted" => Reserved::Interrupted,
+                _ => Reserved::InProgress,
+            })
+        },
+    )?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let keys = sql.first(
+        "SELECT count(*) FROM (SELECT 1 FROM repeatable WHERE principal = ? LIMIT ?)",
+        params![principal, MAX_KEYS_OF_ONE.cast_signed()],
+        |row| row.get::<_, i64>(0),
+    )?;
+    if keys >= Some(MAX_KEYS_OF_ONE.cast_signed()) {
+        let why = format!(
+            "\"{principal}\" has used {MAX_KEYS_OF_ONE} idempotency keys within a day; repeat the \
+             request without one, or later"
+        );
+        return Err(StoreError::Conflict(why).into());
+    }
+    sql.run(
+        "INSERT INTO repeatable (principal, key, digest, state, at) \
+         VALUES (?, ?, ?, 'running', ?)",
+        params![principal, key, digest.as_bytes(), now],
+    )?;
+    Ok(Reserved::New)
+}
+
+/// Notes that the requests which the last run of the controller left without an answer have none.
+pub(super) fn interrupt(transaction: &mut Transaction<'_>) -> Result<usize, ChangeError> {
+    let sql = "UPDATE repeatable SET state = 'interrupted' WHERE state = 'running'";
+    Ok(transaction.sql.run(sql, [])?)
+}

@@ -1,0 +1,53 @@
+//! Stores results within a transaction.
+
+use super::Fate;
+use crate::store::Arrival;
+use crate::store::sqlite::Bounds;
+use crate::store::sqlite::sql::Sql as _;
+use crate::store::sqlite::usage::Usage;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// Inserts an event, unless the same event is there already: then it is a redelivery. Rows of the
+/// schema's first version have no digest.
+pub(super) const INSERT: &str = "INSERT INTO results (host, task, kind, received, event, digest) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS \
+     (SELECT 1 FROM results WHERE host = ?1 AND task = ?2 AND digest IS NULL AND event = ?5) \
+     ON CONFLICT (host, task, digest) DO NOTHING";
+
+/// Finds an event that is there already.
+pub(super) const FIND: &str = "SELECT 1 FROM results WHERE host = ?1 AND task = ?2 \
+     AND (digest = ?3 OR digest IS NULL AND event = ?4)";
+
+/// Stores each result that there is room for.
+pub(super) fn insert(
+    transaction: &Connection,
+    usage: &mut Usage,
+    bounds: &Bounds,
+    batch: &[Arrival],
+    received: i64,
+) -> rusqlite::Result<Vec<Fate>> {
+    let mut insert = transaction.statement(INSERT)?;
+    let mut find = transaction.statement(FIND)?;
+    let mut fates = Vec::with_capacity(batch.len());
+    for Arrival { host, task, kind, event, .. } in batch {
+        let digest = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
+        let digest = digest.as_ref();
+        let cost = Usage::cost(event.len() as u64);
+        fates.push(match usage.full(bounds, host, cost) {
+            None => {
+                let values = params![host, task, kind.method(), received, event, digest];
+                if insert.execute(values)? > 0 {
+                    usage.add(host, cost);
+                }
+                Fate::Stored
+            }
+            Some(full) => {
+                match find.query_row(params![host, task, digest, event], |_| Ok(())).optional()? {
+                    Some(()) => Fate::Stored,
+                    None => Fate::Refused(full),
+                }
+            }
+        });
+    }
+    Ok(fates)
+}
