@@ -5,6 +5,7 @@
 
 use crate::store::{StandingChange, StoreError};
 use rusqlite::Connection;
+use std::fmt;
 use tokio::sync::oneshot;
 
 /// Why a change came to nothing.
@@ -14,6 +15,15 @@ pub(super) enum ChangeError {
     Refused(StoreError),
     /// The database failed.
     Sqlite(rusqlite::Error),
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Sqlite(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for ChangeError {

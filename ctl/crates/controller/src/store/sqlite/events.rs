@@ -9,9 +9,7 @@ use super::change::{ChangeError, Transaction};
 use super::column::{document, json, parsed};
 use super::limit;
 use super::sql::Sql as _;
-use crate::store::{
-    EventEnd, EventQuery, EventRow, Events, MAX_EVENT_BYTES, StoreError, Verified,
-};
+use crate::store::{EventEnd, EventQuery, EventRow, Events, MAX_EVENT_BYTES, StoreError, Verified};
 use async_trait::async_trait;
 use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
 use fleet::{Digest, UnixMillis};
@@ -41,10 +39,8 @@ impl Events for SqliteStore {
         detail: Option<String>,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
-        self.change(move |transaction| {
-            complete(transaction, sequence, outcome, detail.clone(), at)
-        })
-        .await
+        self.change(move |transaction| complete(transaction, sequence, outcome, detail.clone(), at))
+            .await
     }
 
     async fn record(
@@ -70,10 +66,7 @@ impl Events for SqliteStore {
         let read = |after: i64| {
             self.readers.query("the audit log", move |connection| lines(connection, after))
         };
-        let (anchor, head) = self
-            .readers
-            .query("the audit log", |connection| chain(connection))
-            .await?;
+        let (anchor, head) = self.readers.query("the audit log", chain).await?;
         let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
         loop {
             let lines = read(verifier.anchor().sequence).await?;
@@ -136,8 +129,7 @@ fn complete(
     detail: Option<String>,
     at: UnixMillis,
 ) -> Result<(), ChangeError> {
-    let open =
-        transaction.sql.run("DELETE FROM open_events WHERE sequence = ?", params![begun])?;
+    let open = transaction.sql.run("DELETE FROM open_events WHERE sequence = ?", params![begun])?;
     if open == 0 {
         return Err(StoreError::Conflict(format!(
             "audit entry {begun} does not exist, or has ended already"
@@ -152,11 +144,10 @@ pub(super) fn close_open(
     transaction: &mut Transaction<'_>,
     at: UnixMillis,
 ) -> Result<usize, ChangeError> {
-    let open: Vec<i64> = transaction.sql.all(
-        "SELECT sequence FROM open_events ORDER BY sequence",
-        [],
-        |row| row.get(0),
-    )?;
+    let open: Vec<i64> =
+        transaction
+            .sql
+            .all("SELECT sequence FROM open_events ORDER BY sequence", [], |row| row.get(0))?;
     for sequence in &open {
         complete(transaction, *sequence, Outcome::Unknown, None, at)?;
     }
@@ -237,10 +228,8 @@ pub(super) fn delete_old(sql: &Connection, oldest: UnixMillis) -> rusqlite::Resu
         |row| Ok((row.get(0)?, row.get(1)?, Digest::from_bytes(row.get(2)?))),
     )?;
     let full = lines.len() >= usize::try_from(MAX_DELETED).unwrap_or(usize::MAX);
-    let old: Vec<_> = lines
-        .iter()
-        .take_while(|(sequence, at, _)| *at < oldest || *sequence <= beyond)
-        .collect();
+    let old: Vec<_> =
+        lines.iter().take_while(|(sequence, at, _)| *at < oldest || *sequence <= beyond).collect();
     let Some((last, _, digest)) = old.last() else { return Ok(false) };
     sql.run(
         "UPDATE event_chain SET anchor = ?, anchor_digest = ?",
@@ -254,17 +243,14 @@ pub(super) fn delete_old(sql: &Connection, oldest: UnixMillis) -> rusqlite::Resu
 
 /// Returns where the log begins and ends.
 fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
-    let found = sql.first(
-        "SELECT anchor, anchor_digest, head, head_digest FROM event_chain",
-        [],
-        |row| {
+    let found =
+        sql.first("SELECT anchor, anchor_digest, head, head_digest FROM event_chain", [], |row| {
             let place = |at| {
                 let digest = Digest::from_bytes(row.get(at + 1)?);
                 Ok::<_, rusqlite::Error>(Anchor { sequence: row.get(at)?, digest })
             };
             Ok((place(0)?, place(2)?))
-        },
-    )?;
+        })?;
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
@@ -276,11 +262,9 @@ fn lines(sql: &Connection, after: i64) -> rusqlite::Result<Vec<(Entry, Digest)>>
         params![after, CHECKED],
         |row| {
             let body = match row.get::<_, Option<i64>>(2)? {
-                Some(begun) => Body::Ended {
-                    begun,
-                    outcome: outcome_in(row, 3)?,
-                    detail: row.get(8)?,
-                },
+                Some(begun) => {
+                    Body::Ended { begun, outcome: outcome_in(row, 3)?, detail: row.get(8)? }
+                }
                 None => Body::Begun(event(row, 4)?),
             };
             let entry = Entry { sequence: row.get(0)?, at: row.get(1)?, body };
@@ -321,9 +305,7 @@ fn page(sql: &Connection, query: &EventQuery) -> rusqlite::Result<Vec<EventRow>>
     values.push(limit(query.limit).into());
     sql.all(&text, params_from_iter(values), |row| {
         let end = match row.get::<_, Option<UnixMillis>>(3)? {
-            Some(at) => {
-                Some(EventEnd { at, outcome: outcome_in(row, 4)?, detail: row.get(5)? })
-            }
+            Some(at) => Some(EventEnd { at, outcome: outcome_in(row, 4)?, detail: row.get(5)? }),
             None => None,
         };
         Ok(EventRow {

@@ -38,18 +38,19 @@ use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 pub(crate) use bounds::Bounds;
-use change::{ChangeError, Pending, Transaction};
+use change::{ChangeError, Effects, Pending, Transaction};
 use check::ContentCheck;
 use file::Place;
 use health::Health;
 use parking_lot::Mutex;
 use published::Published;
 use reader::{CONNECTIONS, Readers};
+use rusqlite::{Connection, ErrorCode};
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use writer::{QueueItem, Writer};
@@ -90,7 +91,8 @@ impl SqliteStore {
     /// opened or migrated, or a thread cannot be started.
     pub(crate) fn open(dir: &Path, bounds: Bounds) -> Result<Self, Error> {
         let lock = file::lock(dir)?;
-        let connection = file::open(dir)?;
+        let mut connection = file::open(dir)?;
+        start(&mut connection).map_err(Error::content(dir))?;
         let health = Arc::new(Health::default());
         let connections =
             (0..CONNECTIONS).map(|_| file::open_read_only(dir)).collect::<Result<_, _>>()?;
@@ -131,6 +133,36 @@ impl SqliteStore {
     }
 }
 
+/// Ends what the last run of the controller left open.
+fn start(connection: &mut Connection) -> Result<(), ChangeError> {
+    let ended = connection.transaction().map_err(ChangeError::from).and_then(|sql| {
+        let mut effects = Effects::default();
+        let mut transaction = Transaction { sql: &sql, effects: &mut effects };
+        settings::interrupt(&mut transaction)?;
+        let ended = events::close_open(&mut transaction, writer::milliseconds(SystemTime::now()))?;
+        sql.commit()?;
+        Ok(ended)
+    });
+    match ended {
+        Ok(0) => Ok(()),
+        Ok(ended) => {
+            log::warn!(
+                "the controller ended during {ended} audited actions: the audit log calls their \
+                 outcome unknown"
+            );
+            Ok(())
+        }
+        // The next start tries again; agents must not wait for room on the disk.
+        Err(ChangeError::Sqlite(error))
+            if error.sqlite_error_code() == Some(ErrorCode::DiskFull) =>
+        {
+            log::error!("the disk is full: cannot note which actions the last run left open");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl SqliteStore {
     /// Runs a change in the writer's next transaction; it is on disk when this returns.
     async fn change<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -151,9 +183,9 @@ impl SqliteStore {
         match answered.await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => Err(unavailable("the store has stopped")),
-            Err(_) => Err(unavailable(
-                "the disk did not answer within 30 s; the change may still happen",
-            )),
+            Err(_) => {
+                Err(unavailable("the disk did not answer within 30 s; the change may still happen"))
+            }
         }
     }
 }

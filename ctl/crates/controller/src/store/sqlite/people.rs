@@ -2,7 +2,6 @@
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
-use super::limit;
 use super::sql::Sql as _;
 use crate::store::{
     ApiTokenRow, LastAdmin, MAX_API_TOKENS, MAX_OPERATORS, MAX_ROLES, MAX_SESSIONS, NewApiToken,
@@ -88,7 +87,7 @@ impl People for SqliteStore {
                     "SELECT {API_TOKEN} FROM api_tokens WHERE operator = ? AND id > ? \
                      ORDER BY id LIMIT ?"
                 );
-                connection.all(&sql, params![operator, after, self::limit(limit)], api_token)
+                connection.all(&sql, params![operator, after, super::limit(limit)], api_token)
             })
             .await
     }
@@ -271,7 +270,7 @@ fn operators(sql: &Connection, after: &str, most: usize) -> rusqlite::Result<Vec
     let found = sql.all(
         "SELECT name, password, disabled, created_at FROM operators WHERE name > ? \
          ORDER BY name LIMIT ?",
-        params![after, limit(most)],
+        params![after, super::limit(most)],
         |row| operator_row(row, 0),
     )?;
     found.into_iter().map(|operator| with_roles(sql, operator)).collect()

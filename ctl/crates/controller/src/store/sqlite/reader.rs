@@ -55,26 +55,20 @@ impl Readers {
     }
 
     /// Runs a query that reads `subject`, as in "cannot read a page of results".
-    pub(super) async fn query<T, F>(
-        &self,
-        subject: &'static str,
-        query: F,
-    ) -> Result<T, StoreError>
+    pub(super) async fn query<T, F>(&self, subject: &'static str, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let permit = Arc::clone(&self.free)
-            .acquire_owned()
-            .await
-            .map_err(StoreError::reading(subject))?;
+        let permit =
+            Arc::clone(&self.free).acquire_owned().await.map_err(StoreError::reading(subject))?;
         let connections = Arc::clone(&self.connections);
         let metrics = Arc::clone(&self.health.metrics);
         let answer = tokio::task::spawn_blocking(move || {
             let connection = connections.lock().pop();
-            let loan = Loan { connection, home: connections };
+            let mut loan = Loan { connection, home: connections };
             let since = Instant::now();
-            let answer = loan.connection.as_ref().map(|connection| bounded(connection, query));
+            let answer = loan.connection.as_mut().map(|connection| bounded(connection, query));
             metrics.reads.since(since);
             drop(loan);
             drop(permit);
@@ -100,7 +94,7 @@ impl Readers {
 }
 
 fn bounded<T>(
-    connection: &Connection,
+    connection: &mut Connection,
     query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let end = Instant::now() + MAX_TIME;

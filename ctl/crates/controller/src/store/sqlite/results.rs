@@ -1,9 +1,9 @@
 //! The results of all hosts, in the table `results`.
 
+use super::MAX_QUEUED_KIB;
 use super::SqliteStore;
 use super::sql::Sql as _;
 use super::writer::QueueItem;
-use super::MAX_QUEUED_KIB;
 use crate::store::{Arrival, MAX_PAGE_BYTES, ResultRow, Results, StoreError, Watch};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -55,9 +55,8 @@ impl Results for SqliteStore {
         let (host, task) = (host.to_owned(), task.to_owned());
         self.readers
             .query("the size of a task's result", move |connection| {
-                let size = connection.first(SIZE_OF_NEWEST_RUN, params![host, task], |row| {
-                    row.get::<_, u32>(0)
-                })?;
+                let size = connection
+                    .first(SIZE_OF_NEWEST_RUN, params![host, task], |row| row.get::<_, u32>(0))?;
                 Ok(size.and_then(|size| usize::try_from(size).ok()))
             })
             .await

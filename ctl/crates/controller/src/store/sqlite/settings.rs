@@ -34,11 +34,7 @@ impl Settings for SqliteStore {
         self.change(move |transaction| put(transaction.sql, &key, &document)).await
     }
 
-    async fn reserve(
-        &self,
-        request: Repeatable,
-        now: UnixMillis,
-    ) -> Result<Reserved, StoreError> {
+    async fn reserve(&self, request: Repeatable, now: UnixMillis) -> Result<Reserved, StoreError> {
         self.change(move |transaction| reserve(transaction.sql, &request, now)).await
     }
 
@@ -110,9 +106,7 @@ fn reserve(
                 return Ok(Reserved::OtherRequest);
             }
             Ok(match row.get_ref(1)?.as_str()? {
-                "answered" => {
-                    Reserved::Answered(Answer { status: row.get(2)?, body: row.get(3)? })
-                }
+                "answered" => Reserved::Answered(Answer { status: row.get(2)?, body: row.get(3)? }),
                 "interrupted" => Reserved::Interrupted,
                 _ => Reserved::InProgress,
             })

@@ -36,8 +36,7 @@ impl JoinTokens for SqliteStore {
         let after = after.to_owned();
         self.readers
             .query("the join tokens", move |connection| {
-                let sql =
-                    format!("SELECT {COLUMNS} FROM tokens WHERE id > ? ORDER BY id LIMIT ?");
+                let sql = format!("SELECT {COLUMNS} FROM tokens WHERE id > ? ORDER BY id LIMIT ?");
                 connection.all(&sql, params![after, super::limit(limit)], row)
             })
             .await
@@ -124,11 +123,10 @@ fn revoke(
     if !with_hosts {
         return Ok(Vec::new());
     }
-    let admitted: Vec<String> = sql.all(
-        "SELECT id FROM hosts WHERE token = ? ORDER BY id",
-        params![id.as_str()],
-        |row| row.get(0),
-    )?;
+    let admitted: Vec<String> =
+        sql.all("SELECT id FROM hosts WHERE token = ? ORDER BY id", params![id.as_str()], |row| {
+            row.get(0)
+        })?;
     for host in &admitted {
         hosts::operator::ban(transaction, host, By::Operator, now)?;
     }
@@ -141,12 +139,9 @@ pub(super) fn admitting(sql: &Connection, id: &TokenId) -> rusqlite::Result<Opti
         "SELECT secret, terms, uses, revoked_at FROM tokens WHERE id = ?",
         params![id.as_str()],
         |row| {
-            let state = JoinState { uses: row.get(2)?, revoked: row.get::<_, Option<i64>>(3)?.is_some() };
-            Ok(Admitting {
-                secret: Digest::from_bytes(row.get(0)?),
-                terms: json(row, 1)?,
-                state,
-            })
+            let state =
+                JoinState { uses: row.get(2)?, revoked: row.get::<_, Option<i64>>(3)?.is_some() };
+            Ok(Admitting { secret: Digest::from_bytes(row.get(0)?), terms: json(row, 1)?, state })
         },
     )
 }
@@ -157,11 +152,7 @@ pub(super) fn count_use(sql: &Connection, id: &TokenId) -> rusqlite::Result<()> 
 }
 
 fn find(sql: &Connection, id: &TokenId) -> rusqlite::Result<Option<TokenRow>> {
-    sql.first(
-        &format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"),
-        params![id.as_str()],
-        row,
-    )
+    sql.first(&format!("SELECT {COLUMNS} FROM tokens WHERE id = ?"), params![id.as_str()], row)
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {

@@ -11,8 +11,8 @@ use super::change::{Effects, QueuedChange};
 use super::clock::Clock;
 use super::file::Place;
 use super::health::Health;
-use super::refused::Refused;
 use super::published::Published;
+use super::refused::Refused;
 use super::sql::Sql as _;
 use super::usage::{Full, Usage};
 use crate::store::watch::Watches;
@@ -179,12 +179,8 @@ impl Writer {
     /// Waits for a change, a result, a retry or a sweep, then takes what is queued, within the
     /// bounds of one transaction.
     fn collect(&self, queue: &Receiver<QueueItem>) -> Batch {
-        let mut batch = Batch {
-            changes: Vec::new(),
-            arrivals: Vec::new(),
-            room: Vec::new(),
-            closing: false,
-        };
+        let mut batch =
+            Batch { changes: Vec::new(), arrivals: Vec::new(), room: Vec::new(), closing: false };
         let mut bytes = 0;
         let mut next = queue.recv_timeout(self.idle());
         loop {
@@ -263,7 +259,9 @@ impl Writer {
             let effects = changes::run(&transaction, changes)?;
             let fates = insert(&transaction, &mut self.usage, &self.bounds, batch, received)?;
             self.usage.write(&transaction)?;
+            let since = Instant::now();
             transaction.commit()?;
+            self.health.metrics.commits.since(since);
             Ok((effects, fates))
         });
         match committed {
@@ -323,7 +321,7 @@ impl Writer {
 }
 
 /// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.
-fn milliseconds(time: SystemTime) -> i64 {
+pub(super) fn milliseconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

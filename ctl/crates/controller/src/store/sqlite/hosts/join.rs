@@ -1,13 +1,13 @@
 //! A host joins, renews its certificate, or recovers it.
 
-use super::record::{self, By, GoneKey};
 use super::presence;
+use super::record::{self, By, GoneKey};
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::document;
 use crate::store::sqlite::tokens;
 use crate::store::{Admission, EnrollRequest, RecoverRequest, RenewRequest};
 use fleet::identity::{
-    self, Answer, Certificate, Enroll, EnrollRefusal, Enrolled, Recover, Renew,
+    self, Answer, Certificate, Enroll, EnrollRefusal, Enrolled, Joined, Recover, Renew,
 };
 use fleet::{HostState, IdentityRefusal, JoinRefusal};
 use std::collections::BTreeMap;
@@ -49,10 +49,11 @@ pub(super) fn enroll(
         record::save(transaction, before, after, By::Host(request.source), request.now)?;
     }
     let (host, answer, new) = match decided {
-        Ok(Enrolled::Known { answer }) => {
+        Ok(Enrolled { answer, joined: None }) => {
             (after.map(|after| after.id).unwrap_or_default(), answer, false)
         }
-        Ok(Enrolled::New { record, labels, answer }) => {
+        Ok(Enrolled { answer, joined: Some(joined) }) => {
+            let Joined { record, labels } = *joined;
             record::insert(transaction, &record, &labels, request.now)?;
             tokens::count_use(transaction.sql, &request.token)?;
             let detail = BTreeMap::from([("token", request.token.as_str())]);
@@ -68,7 +69,12 @@ pub(super) fn enroll(
         }
         Err(refusal) => return Ok(Err(refusal)),
     };
-    presence::enrolled(transaction.sql, &host, request.version.as_deref(), request.boot.as_deref())?;
+    presence::enrolled(
+        transaction.sql,
+        &host,
+        request.version.as_deref(),
+        request.boot.as_deref(),
+    )?;
     Ok(Ok(Admission { host, answer, new }))
 }
 

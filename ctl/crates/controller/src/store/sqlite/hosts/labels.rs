@@ -28,14 +28,11 @@ pub(super) fn set(
 
 /// Returns a host's labels.
 pub(super) fn of(sql: &Connection, host: &str) -> rusqlite::Result<BTreeMap<String, Label>> {
-    let rows = sql.all(
-        "SELECT key, value, source FROM labels WHERE host = ?",
-        params![host],
-        |row| {
+    let rows =
+        sql.all("SELECT key, value, source FROM labels WHERE host = ?", params![host], |row| {
             let source = parsed(row, 2, |text| source(text).ok_or("not a source"))?;
             Ok((row.get(0)?, Label { value: row.get(1)?, source }))
-        },
-    )?;
+        })?;
     Ok(rows.into_iter().collect())
 }
 
@@ -77,8 +74,7 @@ pub(super) fn facts(
     record::existing(sql, host)?;
     let known = of(sql, host)?;
     for (key, label) in &known {
-        if label.source == LabelSource::Fact
-            && !labels.keys().any(|wanted| wanted.as_str() == key)
+        if label.source == LabelSource::Fact && !labels.keys().any(|wanted| wanted.as_str() == key)
         {
             sql.run("DELETE FROM labels WHERE host = ? AND key = ?", params![host, key])?;
         }

@@ -56,13 +56,11 @@ impl Hosts for SqliteStore {
         channel: NewChannel,
     ) -> Result<Result<Connection, IdentityRefusal>, StoreError> {
         let again = channel.clone();
-        let failed = match self
-            .change(move |transaction| connect::connected(transaction, &channel))
-            .await
-        {
-            Err(failed @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => failed,
-            stored => return stored,
-        };
+        let failed =
+            match self.change(move |transaction| connect::connected(transaction, &channel)).await {
+                Err(failed @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => failed,
+                stored => return stored,
+            };
         let host = again.host.clone();
         let judged = self
             .readers

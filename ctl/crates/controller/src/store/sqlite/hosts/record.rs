@@ -74,8 +74,7 @@ pub(super) fn insert(
     now: UnixMillis,
 ) -> Result<(), ChangeError> {
     let sql = transaction.sql;
-    let all =
-        sql.first("SELECT sum(hosts) FROM host_counts", [], |row| row.get::<_, i64>(0))?;
+    let all = sql.first("SELECT sum(hosts) FROM host_counts", [], |row| row.get::<_, i64>(0))?;
     if all >= Some(MAX_HOSTS.cast_signed()) {
         return Err(StoreError::Conflict(format!(
             "there are {MAX_HOSTS} hosts, as many as one controller keeps; remove some"
@@ -151,10 +150,7 @@ pub(super) fn save(
 /// Gives a key to a host. If it was that of a removed host, it is not anymore.
 fn add_key(sql: &Connection, key: &Digest, host: &str) -> rusqlite::Result<()> {
     sql.run("DELETE FROM gone_keys WHERE key = ? AND banned = 0", params![key.as_bytes()])?;
-    sql.run(
-        "INSERT INTO host_keys (key, host) VALUES (?, ?)",
-        params![key.as_bytes(), host],
-    )?;
+    sql.run("INSERT INTO host_keys (key, host) VALUES (?, ?)", params![key.as_bytes(), host])?;
     Ok(())
 }
 
