@@ -2,7 +2,7 @@
 
 use super::record::{HostRecord, HostState, KeyPlace};
 use super::refusal::IdentityRefusal;
-use crate::Digest;
+use crate::{Digest, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// What a connected host may do.
@@ -17,6 +17,17 @@ pub enum Standing {
     Quarantined,
 }
 
+/// The certificate that a host opens a channel with. It was verified, and names the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// The SHA-256 of the key's `SubjectPublicKeyInfo`.
+    pub key: Digest,
+    /// From when on it is valid.
+    pub not_before: UnixMillis,
+    /// Until when.
+    pub not_after: UnixMillis,
+}
+
 /// A channel that may stay open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
@@ -25,34 +36,49 @@ pub struct Connection {
     /// Whether this connection put the host in quarantine: restrict its other session too, and
     /// write an event.
     pub quarantined_now: bool,
-    /// Whether the host uses the key before its newest: the answer to its renewal was lost.
-    pub behind: bool,
+    /// Whether the host uses the key before its newest, since the answer to its renewal was lost.
+    pub answer_lost: bool,
 }
 
-/// Decides about a channel that a host opens with `key`.
-///
-/// The key is the one of a certificate that was verified and names the host. For a host that the
-/// server does not know, the answer is [`IdentityRefusal::Unknown`].
+/// Decides about a channel that a host opens. For a host that the server does not know, the answer
+/// is [`IdentityRefusal::Unknown`].
 ///
 /// # Errors
 /// When the key is not, or not any more, the host's, or the host is banned.
-pub fn connect(record: &mut HostRecord, key: Digest) -> Result<Connection, IdentityRefusal> {
-    let was_active = !matches!(record.state, HostState::Quarantined(_));
-    let behind = match record.present(key) {
-        Ok(keys) => {
-            let behind = keys.place(key) == KeyPlace::Previous;
-            if !behind {
-                keys.confirm();
-            }
-            behind
-        }
+pub fn connect(
+    record: &mut HostRecord,
+    presented: &Presented,
+) -> Result<Connection, IdentityRefusal> {
+    let was_quarantined = matches!(record.state, HostState::Quarantined(_));
+    let is_behind = record.is_behind(presented);
+    let mut answer_lost = false;
+    match record.present(presented.key) {
+        Ok(keys) if keys.place(presented.key) == KeyPlace::Current => keys.confirm(),
+        Ok(_) => answer_lost = true,
         // It stays connected, so that an operator sees both.
-        Err(IdentityRefusal::OlderKey) => false,
+        Err(IdentityRefusal::OlderKey) => {}
+        Err(IdentityRefusal::Unknown) if is_behind => record.adopt(presented),
         Err(refusal) => return Err(refusal),
-    };
+    }
     let standing = Standing::of(&record.state).ok_or(IdentityRefusal::Banned)?;
-    let quarantined_now = was_active && standing == Standing::Quarantined;
-    Ok(Connection { standing, quarantined_now, behind })
+    let quarantined_now = !was_quarantined && standing == Standing::Quarantined;
+    Ok(Connection { standing, quarantined_now, answer_lost })
+}
+
+impl HostRecord {
+    /// Returns whether the certificate was made later than any that the record knows of. Each
+    /// certificate is signed after the record says so; so this record is from a backup.
+    fn is_behind(&self, presented: &Presented) -> bool {
+        self.keys.as_ref().is_some_and(|keys| presented.not_before > keys.newest)
+    }
+
+    fn adopt(&mut self, presented: &Presented) {
+        if let Some(keys) = &mut self.keys {
+            keys.go_to(presented.key, false);
+            keys.newest = presented.not_before;
+            keys.vouched = keys.vouched.max(Some(presented.not_after));
+        }
+    }
 }
 
 impl Standing {

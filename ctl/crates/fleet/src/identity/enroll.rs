@@ -88,7 +88,7 @@ pub fn enroll(
     if approval && ask.pending >= MAX_PENDING {
         return Err(IdentityRefusal::TooManyPending.into());
     }
-    let mut keys = Keys::new(ask.key);
+    let mut keys = Keys::new(ask.key, offer.not_before);
     let (state, answer) = match approval {
         true => (HostState::Pending(PendingReason::Token), Answer::Pending),
         false => (HostState::Active, Answer::Certificate(keys.issue(offer, None))),
@@ -122,7 +122,7 @@ fn enroll_again(
     }
     if keys.place(ask.key) == KeyPlace::Previous {
         // It lost its certificate, and never got that of the current key.
-        keys.go_back_to(ask.key, false);
+        keys.go_to(ask.key, false);
     }
     Ok(Answer::Certificate(keys.certificate_again(offer, now)))
 }

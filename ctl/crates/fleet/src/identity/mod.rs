@@ -20,11 +20,14 @@
 //! lost the answer simply renews again, with the same renewal id for the same certificate, or with
 //! another for another key.
 //!
-//! **An older key is a second copy.** The host itself never goes back: it discards the previous key
-//! only after the current one has opened a channel. Whoever presents an older key runs a copy of the
+//! **An older key is a second copy.** The host itself never goes back: it tries the newest key that
+//! it has a certificate for, and the one before only if the server refuses that. Whoever presents an older key runs a copy of the
 //! host's state, or the host was restored from a snapshot. The rules cannot tell these apart, so
 //! both sides are quarantined and an operator settles it ([`Choice`]). After that, the keys that lost
 //! are *superseded*: refused, whoever presents them.
+//!
+//! **A backup of the database is behind its hosts.** A certificate of our own CA for this host, made
+//! later than the newest one in its record, shows that. Its key becomes the host's.
 //!
 //! **The same question has the same answer.** A certificate is made from the values in
 //! [`Certificate`], which are stored with the host. The repeat of a question gets the same values.
@@ -40,7 +43,7 @@ mod refusal;
 mod renew;
 
 pub use certificate::{Certificate, Offer, Serial};
-pub use connect::{Connection, Standing, connect};
+pub use connect::{Connection, Presented, Standing, connect};
 pub use enroll::{Enroll, EnrollRefusal, Enrolled, Joined, enroll};
 pub use foreign::{UnknownHosts, connect_foreign};
 pub use operator::{Choice, Settled, approve, ban, quarantine, settle};

@@ -83,7 +83,7 @@ pub fn settle(
             keys.place(*key) == KeyPlace::Older
         });
         let (key, keys) = restored.ok_or(WrongState::NothingRestored)?;
-        keys.go_back_to(key, true);
+        keys.go_to(key, true);
     }
     if let Some(keys) = &mut record.keys {
         keys.supersede_older();

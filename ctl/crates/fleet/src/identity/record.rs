@@ -87,6 +87,9 @@ pub struct Keys {
     pub older: Vec<OlderKey>,
     /// The certificate that was made for the current key.
     pub certificate: Option<Certificate>,
+    /// From when on the newest certificate of all is valid, or when the host asked to join. No
+    /// certificate of the host was made later, as far as this record knows.
+    pub newest: UnixMillis,
     /// When an operator last vouched for the host. It may recover as if its certificate had ended
     /// then.
     pub vouched: Option<UnixMillis>,
@@ -157,7 +160,7 @@ impl HostRecord {
 
 impl Keys {
     /// Returns the keys of a new host.
-    pub const fn new(key: Digest) -> Self {
+    pub(super) const fn new(key: Digest, newest: UnixMillis) -> Self {
         Self {
             current: key,
             generation: 1,
@@ -165,6 +168,7 @@ impl Keys {
             previous: None,
             older: Vec::new(),
             certificate: None,
+            newest,
             vouched: None,
         }
     }
@@ -214,8 +218,8 @@ impl Keys {
         self.begin(new);
     }
 
-    /// Makes a key that the host has already the current one.
-    pub(super) fn go_back_to(&mut self, key: Digest, superseded: bool) {
+    /// Makes a key the current one for which the host has a certificate already.
+    pub(super) fn go_to(&mut self, key: Digest, superseded: bool) {
         self.older.retain(|older| older.key != key);
         if let Some(previous) = self.previous.take().filter(|previous| *previous != key) {
             self.give_up(previous, superseded);
@@ -255,6 +259,7 @@ impl Keys {
     pub(super) fn issue(&mut self, offer: &Offer, renewal: Option<String>) -> Certificate {
         let Offer { serial, not_before, not_after } = *offer;
         let (key, generation) = (self.current, self.generation);
+        self.newest = self.newest.max(not_before);
         let made = Certificate { key, generation, serial, not_before, not_after, renewal };
         self.certificate.insert(made).clone()
     }

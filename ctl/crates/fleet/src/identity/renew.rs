@@ -33,11 +33,12 @@ pub fn renew(
         return Err(IdentityRefusal::Undecided);
     }
     let keys = record.present(ask.key)?;
-    if keys.certificate.as_ref().and_then(|issued| issued.renewal.as_deref()) == Some(ask.id) {
-        return match keys.current == ask.new_key {
-            true => Ok(keys.certificate_again(offer, now)),
-            false => Err(IdentityRefusal::OtherRenewal),
-        };
+    let last = keys.certificate.as_ref().and_then(|issued| issued.renewal.as_deref());
+    if keys.previous == Some(ask.key) && keys.current == ask.new_key {
+        return Ok(keys.certificate_again(offer, now));
+    }
+    if last == Some(ask.id) {
+        return Err(IdentityRefusal::OtherRenewal);
     }
     if ask.new_key_is_taken || keys.all().any(|key| key == ask.new_key) {
         return Err(IdentityRefusal::KeyInUse);
