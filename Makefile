@@ -40,6 +40,7 @@ test-deps:
 	    apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount procps openssl sqlite3; \
 	fi
+	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
 
 # Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
 # binary, and fails at the end if one failed.

@@ -75,7 +75,7 @@ impl Registry {
     }
 
     /// Returns every session.
-    pub(super) fn everyone(&self) -> Vec<Arc<Session>> {
+    pub(crate) fn everyone(&self) -> Vec<Arc<Session>> {
         let sessions = self.0.lock();
         sessions
             .values()

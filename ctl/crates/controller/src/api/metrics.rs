@@ -2,6 +2,7 @@
 
 use super::problem::ApiError;
 use super::service::Api;
+use crate::agents::{Restriction, Session};
 use crate::auth::Principal;
 use crate::metrics::{self, Gauges, Process};
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use controller_api::path;
+use std::sync::Arc;
 
 /// Shows what the controller counts, in the text format of OpenMetrics.
 #[utoipa::path(
@@ -34,13 +36,27 @@ pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Respons
 }
 
 fn gauges(api: &Api) -> Gauges {
-    let sessions = api.registry.all();
+    let sessions = api.registry.everyone();
     Gauges {
-        connected: vec![("active", sessions.len() as u64)],
+        connected: by_state(&sessions),
         opening: api.permits.opening() as u64,
         requests_waiting: sessions.iter().map(|session| session.pending() as u64).sum(),
         outgoing_bytes: sessions.iter().map(|session| session.outgoing() as u64).sum(),
         store_queue_bytes: api.store.queued(),
         ..Gauges::default()
     }
+}
+
+/// Counts the sessions of each state.
+fn by_state(sessions: &[Arc<Session>]) -> Vec<(&'static str, u64)> {
+    let [mut active, mut pending, mut quarantined, mut clone] = [0; 4];
+    for session in sessions {
+        match session.restriction() {
+            None => active += 1,
+            Some(Restriction::Pending) => pending += 1,
+            Some(Restriction::Quarantined(_)) => quarantined += 1,
+            Some(Restriction::Clone(_)) => clone += 1,
+        }
+    }
+    vec![("active", active), ("pending", pending), ("quarantined", quarantined), ("clone", clone)]
 }

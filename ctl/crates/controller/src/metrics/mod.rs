@@ -60,6 +60,6 @@ pub(crate) struct StoreMetrics {
     pub(crate) commits: Latency,
     /// Queries that only read.
     pub(crate) reads: Latency,
-    /// Results that were stored.
+    /// Results that are on disk and were acknowledged, however often.
     pub(crate) results: Counter,
 }

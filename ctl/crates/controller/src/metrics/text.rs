@@ -104,8 +104,8 @@ impl Everything {
     fn store(&self, to: &mut Encoder<'_>) -> fmt::Result {
         let help = "Bytes that wait for the disk";
         to.gauge("basicagent_store_queue_bytes", help, self.gauges.store_queue_bytes)?;
-        let help = "Results that were stored";
-        to.counter("basicagent_results_stored", help, self.store.results.get())?;
+        let help = "Results that were acknowledged since they are on disk, redelivered ones too";
+        to.counter("basicagent_results_acknowledged", help, self.store.results.get())?;
         to.latency("basicagent_store_commit_seconds", "Commits to disk", &self.store.commits)?;
         to.latency("basicagent_store_read_seconds", "Queries that only read", &self.store.reads)
     }

@@ -142,6 +142,14 @@ impl Controller {
         read(http().get(format!("http://{}{path}", self.http)).call())
     }
 
+    /// Returns the text of `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.http);
+        let mut response = http().get(url).header("Authorization", self.bearer()).call().unwrap();
+        assert_eq!(response.status(), 200);
+        response.body_mut().read_to_string().unwrap()
+    }
+
     /// Returns the directory of the results.
     pub(crate) fn state(&self) -> PathBuf {
         self.dir.join("state")

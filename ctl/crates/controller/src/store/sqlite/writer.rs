@@ -304,6 +304,7 @@ impl Writer {
 
     fn acknowledge(&self, arrival: Arrival) {
         let Arrival { host, task, acknowledgement, .. } = arrival;
+        self.health.metrics.results.add_one();
         acknowledgement.report(Outcome::Stored);
         self.watches.wake(&host, &task);
     }
