@@ -17,17 +17,6 @@ pub enum Standing {
     Quarantined,
 }
 
-/// The certificate that a host opens a channel with. It was verified, and names the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presented {
-    /// The SHA-256 of the key's `SubjectPublicKeyInfo`.
-    pub key: Digest,
-    /// From when on it is valid.
-    pub not_before: UnixMillis,
-    /// Until when.
-    pub not_after: UnixMillis,
-}
-
 /// A channel that may stay open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
@@ -40,24 +29,27 @@ pub struct Connection {
     pub answer_lost: bool,
 }
 
-/// Decides about a channel that a host opens. For a host that the server does not know, the answer
-/// is [`IdentityRefusal::Unknown`].
+/// Decides about a channel that a host opens with the certificate of `key`, which was verified and
+/// names the host, and is valid from `not_before` on. For a host that the server does not know, the
+/// answer is [`IdentityRefusal::Unknown`].
 ///
 /// # Errors
 /// When the key is not, or not any more, the host's, or the host is banned.
 pub fn connect(
     record: &mut HostRecord,
-    presented: &Presented,
+    key: Digest,
+    not_before: UnixMillis,
 ) -> Result<Connection, IdentityRefusal> {
     let was_quarantined = matches!(record.state, HostState::Quarantined(_));
-    let is_behind = record.is_behind(presented);
+    // Each certificate is signed after the record says so; so this record is from a backup.
+    let is_behind = record.keys.as_ref().is_some_and(|keys| not_before > keys.newest);
     let mut answer_lost = false;
-    match record.present(presented.key) {
-        Ok(keys) if keys.place(presented.key) == KeyPlace::Current => keys.confirm(),
+    match record.present(key) {
+        Ok(keys) if keys.place(key) == KeyPlace::Current => keys.confirm(),
         Ok(_) => answer_lost = true,
         // It stays connected, so that an operator sees both.
         Err(IdentityRefusal::OlderKey) => {}
-        Err(IdentityRefusal::Unknown) if is_behind => record.adopt(presented),
+        Err(IdentityRefusal::Unknown) if is_behind => record.adopt(key, not_before),
         Err(refusal) => return Err(refusal),
     }
     let standing = Standing::of(&record.state).ok_or(IdentityRefusal::Banned)?;
@@ -66,17 +58,12 @@ pub fn connect(
 }
 
 impl HostRecord {
-    /// Returns whether the certificate was made later than any that the record knows of. Each
-    /// certificate is signed after the record says so; so this record is from a backup.
-    fn is_behind(&self, presented: &Presented) -> bool {
-        self.keys.as_ref().is_some_and(|keys| presented.not_before > keys.newest)
-    }
-
-    fn adopt(&mut self, presented: &Presented) {
+    /// Takes over a key that the host was given after this record was backed up.
+    fn adopt(&mut self, key: Digest, not_before: UnixMillis) {
         if let Some(keys) = &mut self.keys {
-            keys.go_to(presented.key, false);
-            keys.newest = presented.not_before;
-            keys.vouched = keys.vouched.max(Some(presented.not_after));
+            keys.go_to(key, false);
+            keys.newest = not_before;
+            keys.vouched = keys.vouched.max(Some(not_before));
         }
     }
 }

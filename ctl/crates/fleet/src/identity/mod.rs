@@ -43,7 +43,7 @@ mod refusal;
 mod renew;
 
 pub use certificate::{Certificate, Offer, Serial};
-pub use connect::{Connection, Presented, Standing, connect};
+pub use connect::{Connection, Standing, connect};
 pub use enroll::{Enroll, EnrollRefusal, Enrolled, Joined, enroll};
 pub use foreign::{UnknownHosts, connect_foreign};
 pub use operator::{Choice, Settled, approve, ban, quarantine, settle};

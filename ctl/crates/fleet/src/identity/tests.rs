@@ -75,7 +75,7 @@ fn open(
     number: u32,
     not_before: UnixMillis,
 ) -> Result<Connection, IdentityRefusal> {
-    connect(record, &Presented { key: key(number), not_before, not_after: not_before + LIFE })
+    connect(record, key(number), not_before)
 }
 
 fn next(

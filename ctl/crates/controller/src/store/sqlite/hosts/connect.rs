@@ -6,7 +6,7 @@ use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, Standing};
-use fleet::{Digest, HostRecord, IdentityRefusal, Labels};
+use fleet::{Digest, HostRecord, IdentityRefusal, Labels, UnixMillis};
 use rusqlite::Connection as Sql;
 
 /// What the rules say, before anything is stored.
@@ -55,14 +55,14 @@ pub(super) fn without_storing(
 fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
     let before = record::load(sql, &channel.host)?;
     match channel.proof {
-        ChannelProof::Own { key, not_before } => own(sql, before, channel, key, not_before),
+        ChannelProof::Own { key, not_before } => own(sql, before, key, not_before),
         ChannelProof::Foreign { unknown } => {
             let pending = record::pending(sql)?;
             let decided =
                 identity::connect_foreign(before.as_ref(), &channel.host, unknown, pending);
             let (decision, new) = match decided {
                 Ok((standing, new)) => {
-                    (Ok(Connection { standing, quarantined_now: false, behind: false }), new)
+                    (Ok(Connection { standing, quarantined_now: false, answer_lost: false }), new)
                 }
                 Err(refusal) => (Err(refusal), None),
             };
@@ -74,18 +74,16 @@ fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
 fn own(
     sql: &Sql,
     before: Option<HostRecord>,
-    channel: &NewChannel,
     key: Digest,
-    _not_before: fleet::UnixMillis,
+    not_before: UnixMillis,
 ) -> rusqlite::Result<Judged> {
     let mut after = before.clone();
-    let decision = match &mut after {
-        Some(record) => identity::connect(record, key),
-        None => Err(match record::gone(sql, &key)? {
-            Some(GoneKey::Banned) => IdentityRefusal::Banned,
-            Some(GoneKey::Removed) | None => IdentityRefusal::Unknown,
-        }),
+    let gone = record::gone(sql, &key)?;
+    let decision = match (&mut after, gone) {
+        (_, Some(GoneKey::Banned)) => Err(IdentityRefusal::Banned),
+        // Its certificate may be later than all that this host has, but it is another host's.
+        (_, Some(GoneKey::Removed)) | (None, None) => Err(IdentityRefusal::Unknown),
+        (Some(record), None) => identity::connect(record, key, not_before),
     };
-    let _ = channel;
     Ok(Judged { decision, before, after })
 }
