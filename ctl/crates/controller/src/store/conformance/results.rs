@@ -1,53 +1,12 @@
-//! What every store must do, as one test per promise.
-//!
-//! An implementation offers a [`Database`] and calls [`suite!`], which runs every test on it.
+//! The results of hosts: what every store must do with them.
 
-use super::{Acknowledgement, Arrival, MAX_PAGE_BYTES, Outcome, Store};
+use super::{Database, HOST_BYTES};
+use crate::store::{Acknowledgement, Arrival, MAX_PAGE_BYTES, Outcome, Store};
 use agent_wire::message::EventKind;
-use std::sync::Arc;
 use std::time::Duration;
 use test_support::DEADLINE;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
-
-/// The most bytes of results of one host in these tests.
-pub(super) const HOST_BYTES: u64 = 32 << 20;
-
-/// A database of one test.
-pub(super) trait Database {
-    /// Creates an empty database.
-    async fn create() -> Self;
-
-    /// Opens a store over the database; an earlier one has been closed.
-    async fn open(&self) -> Arc<dyn Store>;
-}
-
-/// Runs every test of the suite on a [`Database`].
-macro_rules! suite {
-    ($database:ty) => {
-        $crate::store::conformance::suite!($database:
-            a_stored_result_is_acknowledged_and_read_verbatim,
-            an_event_is_stored_once_and_another_run_of_its_task_beside_it,
-            a_host_beyond_its_bound_is_not_acknowledged_and_others_are,
-            tasks_of_two_hosts_are_two_tasks,
-            pages_follow_the_order_of_arrival,
-            a_page_is_bounded_in_bytes_and_holds_at_least_one_result,
-            a_watch_wakes_when_its_result_is_stored,
-            closing_stores_what_was_accepted,
-            results_and_sequence_numbers_survive_a_restart,
-            a_result_after_the_close_is_not_acknowledged,
-        );
-    };
-    ($database:ty: $($test:ident),* $(,)?) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                $crate::store::conformance::$test::<$database>().await;
-            }
-        )*
-    };
-}
-pub(super) use suite;
 
 /// The end of the acknowledgements that a test sees.
 struct Sender {
@@ -95,7 +54,7 @@ async fn tasks(store: &dyn Store, host: &str, after: i64, limit: usize) -> Vec<S
     page.into_iter().map(|row| row.task).collect()
 }
 
-pub(super) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Database>() {
+pub(in crate::store) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let event = "{\"id\":\"t/1\", \"n\":18446744073709551617,\n\"e\":\"\\u00e9\u{1f980}\"}";
@@ -116,7 +75,9 @@ pub(super) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Databas
     store.close().await;
 }
 
-pub(super) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_it<D: Database>() {
+pub(in crate::store) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_it<
+    D: Database,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     sender.store(&*store, "h", "t", "{\"run\":1}").await;
@@ -136,7 +97,9 @@ pub(super) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_i
     store.close().await;
 }
 
-pub(super) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<D: Database>() {
+pub(in crate::store) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<
+    D: Database,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let half = format!("\"{}\"", "x".repeat(usize::try_from(HOST_BYTES / 2).unwrap()));
@@ -160,7 +123,7 @@ pub(super) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<D
     assert!(sender.reported.try_recv().is_err());
 }
 
-pub(super) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {
+pub(in crate::store) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     for host in ["a", "A", "a%", "a "] {
@@ -174,7 +137,7 @@ pub(super) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {
     store.close().await;
 }
 
-pub(super) async fn pages_follow_the_order_of_arrival<D: Database>() {
+pub(in crate::store) async fn pages_follow_the_order_of_arrival<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let all: Vec<String> = (0..25).map(|number| format!("t{number}")).collect();
@@ -199,7 +162,9 @@ pub(super) async fn pages_follow_the_order_of_arrival<D: Database>() {
     store.close().await;
 }
 
-pub(super) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<D: Database>() {
+pub(in crate::store) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<
+    D: Database,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let large = format!("\"{}\"", "x".repeat(MAX_PAGE_BYTES));
@@ -212,7 +177,7 @@ pub(super) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<D: 
     store.close().await;
 }
 
-pub(super) async fn a_watch_wakes_when_its_result_is_stored<D: Database>() {
+pub(in crate::store) async fn a_watch_wakes_when_its_result_is_stored<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let mut waiting = [store.watch_result("h", "t"), store.watch_result("h", "t")];
@@ -225,7 +190,7 @@ pub(super) async fn a_watch_wakes_when_its_result_is_stored<D: Database>() {
     store.close().await;
 }
 
-pub(super) async fn closing_stores_what_was_accepted<D: Database>() {
+pub(in crate::store) async fn closing_stores_what_was_accepted<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let all: Vec<String> = (0..500).map(|number| format!("t{number}")).collect();
@@ -243,7 +208,7 @@ pub(super) async fn closing_stores_what_was_accepted<D: Database>() {
     store.close().await;
 }
 
-pub(super) async fn results_and_sequence_numbers_survive_a_restart<D: Database>() {
+pub(in crate::store) async fn results_and_sequence_numbers_survive_a_restart<D: Database>() {
     let database = D::create().await;
     let mut sender = Sender::new();
     let mut after = 0;
@@ -258,7 +223,7 @@ pub(super) async fn results_and_sequence_numbers_survive_a_restart<D: Database>(
     }
 }
 
-pub(super) async fn a_result_after_the_close_is_not_acknowledged<D: Database>() {
+pub(in crate::store) async fn a_result_after_the_close_is_not_acknowledged<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     store.close().await;

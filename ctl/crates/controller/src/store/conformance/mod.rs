@@ -1,0 +1,98 @@
+//! What every store must do, as one test per promise, in one file per trait.
+//!
+//! An implementation offers a [`Database`] and calls [`suite!`], which runs every test on it.
+
+pub(super) mod events;
+pub(super) mod hosts;
+pub(super) mod people;
+pub(super) mod results;
+pub(super) mod settings;
+pub(super) mod standing;
+pub(super) mod tokens;
+
+use super::Store;
+use std::sync::Arc;
+
+/// The most bytes of results of one host in these tests.
+pub(super) const HOST_BYTES: u64 = 32 << 20;
+
+/// A database of one test.
+pub(super) trait Database {
+    /// Creates an empty database.
+    async fn create() -> Self;
+
+    /// Opens a store over the database; an earlier one has been closed.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs every test of the suite on a [`Database`].
+macro_rules! suite {
+    ($database:ident) => {
+        $crate::store::conformance::suite!($database: results:
+            a_stored_result_is_acknowledged_and_read_verbatim,
+            an_event_is_stored_once_and_another_run_of_its_task_beside_it,
+            a_host_beyond_its_bound_is_not_acknowledged_and_others_are,
+            tasks_of_two_hosts_are_two_tasks,
+            pages_follow_the_order_of_arrival,
+            a_page_is_bounded_in_bytes_and_holds_at_least_one_result,
+            a_watch_wakes_when_its_result_is_stored,
+            closing_stores_what_was_accepted,
+            results_and_sequence_numbers_survive_a_restart,
+            a_result_after_the_close_is_not_acknowledged,
+        );
+        $crate::store::conformance::suite!($database: hosts:
+            a_token_admits_a_host_with_its_labels_in_one_step,
+            the_same_token_and_key_give_the_same_host_and_count_no_use,
+            fifty_hosts_race_for_a_token_of_one_use_and_one_gets_it,
+            a_token_that_admits_nobody_says_why,
+            a_token_cannot_take_over_an_id,
+            a_host_that_needs_approval_asks_until_it_is_approved,
+        );
+        $crate::store::conformance::suite!($database: standing:
+            a_host_that_connects_is_seen,
+            a_renewal_answers_the_same_question_with_the_same_certificate,
+            an_older_key_quarantines_the_host_until_it_is_settled,
+            a_host_recovers_by_its_bound_key,
+            a_banned_host_never_comes_back_and_a_removed_one_may,
+            a_host_of_another_pki_comes_as_the_operator_wants,
+            an_operator_quarantines_a_host_and_lets_it_go,
+            an_operators_labels_win_over_the_tokens_and_these_over_facts,
+            hosts_are_found_by_selector_and_state_in_pages,
+        );
+        $crate::store::conformance::suite!($database: tokens:
+            a_token_is_stored_as_it_was_created_and_its_id_only_once,
+            tokens_come_in_pages_ordered_by_id,
+            a_revoked_token_bans_its_hosts_only_if_asked_to,
+        );
+        $crate::store::conformance::suite!($database: events:
+            an_event_is_there_before_its_action_and_ends_once,
+            an_event_that_a_crash_left_open_ends_as_unknown,
+            events_are_found_by_actor_action_and_host_in_pages,
+            an_event_that_is_too_large_is_refused,
+        );
+        $crate::store::conformance::suite!($database: people:
+            operators_are_kept_by_name,
+            the_last_who_may_manage_operators_stays,
+            an_own_role_is_replaced_and_kept_while_somebody_has_it,
+            an_api_token_is_good_until_it_ends_or_its_operator_does,
+            a_session_ends_by_time_log_out_and_a_new_password,
+            the_link_of_the_first_start_is_good_once,
+        );
+        $crate::store::conformance::suite!($database: settings:
+            a_setting_is_what_was_stored_last,
+            a_repeated_request_gets_its_first_answer_for_a_day,
+            a_request_that_a_crash_interrupted_is_not_made_again,
+        );
+    };
+    ($database:ident: $module:ident: $($test:ident),* $(,)?) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    $crate::store::conformance::$module::$test::<super::$database>().await;
+                }
+            )*
+        }
+    };
+}
+pub(super) use suite;
