@@ -7,6 +7,7 @@ use crate::identity::{self, CaSettings, GivenServer, RootKey};
 use crate::store::Bounds;
 use agent_wire::DEFAULT_PORT;
 use clap::{Parser, ValueEnum, value_parser};
+use fleet::IpNetwork;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,9 @@ const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 
 /// The state directory without `--state-dir` and `--dev`.
 const DEFAULT_STATE_DIR: &str = "/var/lib/basicagent-controller";
+
+/// TLS handshakes a second and processor without `--handshake-rate`: less than half of its time.
+const HANDSHAKES_PER_PROCESSOR: u32 = 1000;
 
 /// The server that agents connect to.
 ///
@@ -173,6 +177,16 @@ pub(crate) struct Flags {
     /// yet [default: 512, or less where few files can be open]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(4..))]
     pub(crate) max_opening_per_address: Option<u16>,
+
+    /// The maximum number of TLS handshakes a second; agents beyond it are told to come back later
+    /// [default: 1000 for each processor]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) handshake_rate: Option<u32>,
+
+    /// Load balancers, as addresses or networks, whose connections to either port begin with a PROXY
+    /// header of version 2, which names the address that counts; from others it is rejected
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',')]
+    pub(crate) proxy_from: Vec<IpNetwork>,
 }
 
 impl Flags {
@@ -183,6 +197,14 @@ impl Flags {
             ([], Some(_)) => vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_PORT)],
             (some, _) => some.to_vec(),
         }
+    }
+
+    /// Returns the maximum number of TLS handshakes a second.
+    pub(crate) fn handshake_rate(&self) -> u32 {
+        self.handshake_rate.unwrap_or_else(|| {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            HANDSHAKES_PER_PROCESSOR.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX))
+        })
     }
 
     /// Returns the PEM files named by flags.

@@ -13,11 +13,15 @@ mod descriptors;
 mod dev;
 mod error;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod log_limit;
 mod logging;
 mod metrics;
 mod pem;
+mod proxy;
 mod ready;
 mod reload;
 mod server;

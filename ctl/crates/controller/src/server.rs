@@ -1,7 +1,9 @@
 //! Starts everything (files, ports, the tasks on them), reloads files at SIGHUP, and ends
 //! everything at a signal.
 
-use crate::agents::{self, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles};
+use crate::agents::{
+    self, Admission, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles,
+};
 use crate::api::{self, Clients, Transport};
 use crate::auth::{Authenticator, Token};
 use crate::cli::Flags;
@@ -10,6 +12,7 @@ use crate::dev::Dev;
 use crate::error::Error;
 use crate::identity::Ca;
 use crate::metrics::Metrics;
+use crate::proxy::ProxySources;
 use crate::ready::Ready;
 use crate::reload::Reloader;
 use crate::signals::{Asked, Signals};
@@ -17,7 +20,7 @@ use crate::stop;
 use crate::store::{SqliteStore, Store};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -117,13 +120,17 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     }
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new());
+    let proxies: ProxySources = flags.proxy_from.iter().copied().collect();
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
         redirect: flags.redirect_to.clone(),
         tls: agents::Tls::new(side),
+        admission: Admission::new(flags.handshake_rate(), share.agents),
+        proxies: proxies.clone(),
         room: Room::new(UNFINISHED_MIB),
         store: Arc::clone(&store),
         metrics: Arc::clone(&metrics),
+        return_within: OnceLock::new(),
     });
     let authenticator = Arc::new(Authenticator::new(token));
 
@@ -143,7 +150,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         stop: api_stop.clone(),
     });
     let bounds = Clients::new(share.clients);
-    let clients = api::serve(http, Arc::clone(&transport), router, bounds, DRAIN, api_stop);
+    let side = Arc::clone(&transport);
+    let clients = api::serve(http, side, router, bounds, proxies, DRAIN, api_stop);
     let mut clients = tokio::spawn(clients);
     announce(&ready, scheme, flags, dev.as_ref());
     if let Some(path) = &flags.ready_file {

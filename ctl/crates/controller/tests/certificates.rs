@@ -4,37 +4,12 @@
 
 mod support;
 
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
-    PKCS_ECDSA_P256_SHA256, date_time_ymd,
-};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Controller, binary};
+use support::{Controller, binary, sign, write_private};
 use test_support::{Scratch, needs_root};
-
-/// Signs a certificate by the CA of a dev directory; writes it and its key at `base`.
-fn sign(dir: &Path, base: &Path, names: &[&str], change: impl FnOnce(&mut CertificateParams)) {
-    let ca_key = KeyPair::from_pem(&fs::read_to_string(dir.join("ca.key")).unwrap()).unwrap();
-    // An issuer is its name and its key.
-    let mut ca = CertificateParams::new(Vec::new()).unwrap();
-    ca.distinguished_name = DistinguishedName::new();
-    ca.distinguished_name.push(DnType::CommonName, "BasicAgent dev CA");
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    change(&mut params);
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let cert = params.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
-    fs::write(base.with_extension("pem"), cert.pem()).unwrap();
-    write_private(&base.with_extension("key"), &key.serialize_pem());
-}
-
-fn write_private(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
 
 /// A dev directory's files as flags, the server's at `server.pem` and `server.key`.
 struct Files(Scratch);

@@ -351,6 +351,8 @@ fn a_signal_ends_sessions_cleanly() {
         controller.wait_for_hosts(&["host-1"]);
         let silent = connect(controller.agents);
         controller.signal(signal);
+        let goodbye = agent.receive().unwrap();
+        assert!(goodbye["method"] == "goodbye" && goodbye["return_within"] == 5, "{goodbye:?}");
         // Without close_notify this would be an error.
         assert!(agent.receive().is_none());
         drop(agent);

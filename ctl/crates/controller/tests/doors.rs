@@ -1,21 +1,9 @@
 //! Peers without a certificate: they hold no more than their share, and the log stays short.
 
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
 mod support;
 
-use std::net::{SocketAddr, TcpStream};
-use support::{Controller, connect};
+use support::{Controller, connect, silent};
 use test_support::wait_until;
-
-/// Connects from an address of loopback and says nothing.
-fn silent(from: [u8; 4], to: SocketAddr) -> TcpStream {
-    let kind = socket2::Type::STREAM;
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, kind, None).unwrap();
-    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    socket.into()
-}
 
 #[test]
 fn silent_connections_of_one_address_keep_no_agent_out() {

@@ -36,6 +36,7 @@ fn requests_in_flight_get_their_replies_before_the_controller_ends() {
             assert_eq!((status, reply["retcode"].as_u64()), (200, Some(0)), "{reply}");
         }
     });
+    assert_eq!(agent.receive().unwrap()["method"], "goodbye");
     assert!(agent.receive().is_none());
     assert_eq!(controller.wait().code(), Some(0), "{}", controller.log());
 }

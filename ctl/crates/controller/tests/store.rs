@@ -74,6 +74,9 @@ fn results_are_not_acknowledged_while_the_state_directory_is_gone() {
             fs::create_dir(&state).unwrap();
             for file in fs::read_dir(&to).unwrap() {
                 let file = file.unwrap();
+                if !file.file_type().unwrap().is_file() {
+                    continue;
+                }
                 fs::copy(file.path(), state.join(file.file_name())).unwrap();
             }
         }

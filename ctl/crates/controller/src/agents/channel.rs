@@ -13,7 +13,7 @@ use crate::metrics::Handshake;
 use crate::stop::Stop;
 use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
-use agent_wire::message::{Response, line};
+use agent_wire::message::{Goodbye, Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
 use rustls::HandshakeKind;
 use rustls_pki_types::CertificateDer;
@@ -138,7 +138,7 @@ impl Channel {
             return reason;
         }
         // On the heap: an idle session does not pay for what happens once.
-        Box::pin(self.close(&reason)).await;
+        Box::pin(self.close(&reason, services)).await;
         reason
     }
 
@@ -248,7 +248,11 @@ impl Channel {
         }
     }
 
-    async fn close(mut self, reason: &DisconnectReason) {
+    async fn close(mut self, reason: &DisconnectReason, services: &Services) {
+        let mut bytes = self.outgoing.split_off(self.written);
+        if let DisconnectReason::Stopped = reason {
+            line(&Goodbye { return_within: services.return_within() }, &mut bytes);
+        }
         let last = match reason {
             DisconnectReason::Malformed(error) => {
                 Some(Response::failed(None, error.retcode, &error.message))
@@ -279,7 +283,6 @@ impl Channel {
             | DisconnectReason::Renewed
             | DisconnectReason::Stopped => None,
         };
-        let mut bytes = self.outgoing.split_off(self.written);
         if let Some(last) = last {
             line(&last, &mut bytes);
         }

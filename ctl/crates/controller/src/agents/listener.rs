@@ -5,6 +5,7 @@ use super::places::{Place, PlaceBounds, Places};
 use crate::error::Error;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::Handshake;
+use crate::proxy::ProxySources;
 use crate::stop::Stop;
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +22,10 @@ const BACKLOG: u32 = 4096;
 
 /// The pause in accepting when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a connection is refused.
+pub(super) const CROWDED: &str =
+    "too many from this address are not sessions yet (--max-opening-per-address)";
 
 /// Log lines a minute about connections that cannot be accepted.
 static REFUSALS: LogLimit = LogLimit::new(2);
@@ -74,15 +79,10 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = accept(&listener, &permits) => match accepted {
+            accepted = accept(&listener, &permits, &services.proxies) => match accepted {
                 Ok((_, peer, None, _)) => {
                     services.metrics.handshakes.add_one(Handshake::Crowded);
-                    log_limited!(
-                        REFUSALS,
-                        warn,
-                        "refused a connection from {peer}: too many from this address are not \
-                         sessions yet (--max-opening-per-address)"
-                    );
+                    log_limited!(REFUSALS, warn, "refused a connection from {peer}: {CROWDED}");
                 }
                 Ok((stream, peer, Some(opening), open)) => {
                     let services = Arc::clone(&services);
@@ -114,10 +114,12 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     permits: &Permits,
+    proxies: &ProxySources,
 ) -> io::Result<(TcpStream, SocketAddr, Option<Place>, OwnedSemaphorePermit)> {
     let closed = |_| io::Error::other("the semaphore is closed");
     let open = Arc::clone(&permits.open).acquire_owned().await.map_err(closed)?;
     permits.opening.available().await;
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permits.opening.enter(peer), open))
+    let source = (!proxies.name(peer.ip())).then_some(peer.ip());
+    Ok((stream, peer, permits.opening.enter(source), open))
 }

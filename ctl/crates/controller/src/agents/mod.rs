@@ -10,10 +10,12 @@
 //! [`PendingReply`] is one request's wait for its reply alone, an [`OutputStream`] for its output
 //! too. Results go to the store (`results`). Nothing here knows HTTP.
 //!
-//! `places` bounds the connections before they are sessions, `room` the memory of large messages.
+//! `places` bounds the connections before they are sessions, `admission` their handshakes a second,
+//! `room` the memory of large messages.
 
 #![allow(dead_code, unused_imports, reason = "the check of a host's record is being written")]
 
+mod admission;
 mod certificate;
 mod channel;
 mod handshake;
@@ -31,6 +33,7 @@ mod stream;
 mod tls;
 mod validity;
 
+pub(crate) use admission::Admission;
 pub(crate) use certificate::{can_name_a_host, key_matches};
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};

@@ -2,11 +2,12 @@
 //!
 //! A peer needs no certificate to hold a place. So one address gets a share only; and where places
 //! run out, the connection that has sent nothing for the longest time makes room: agents speak
-//! first, at once.
+//! first, at once. A connection from a load balancer counts for no address until the balancer has
+//! named its client's.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -39,7 +40,8 @@ struct State {
 
 #[derive(Debug)]
 struct Holder {
-    source: IpAddr,
+    /// `None` until a balancer has named it.
+    source: Option<IpAddr>,
     /// The peer has sent nothing yet.
     silent: bool,
     evicted: Arc<Notify>,
@@ -78,14 +80,15 @@ impl Places {
         self.state.lock().taken.len()
     }
 
-    /// Gives a place to a connection from `peer`; `None` when its address has no more.
-    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
-        let source = source(peer.ip());
+    /// Gives a place to a connection from `address`, or from a balancer; `None` when the address
+    /// has no more.
+    pub(super) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+        let source = address.map(source);
         let mut state = self.state.lock();
-        if state.sources.get(&source).is_some_and(|taken| *taken >= self.bounds.per_source) {
-            let oldest = state.silent(|of| of == source)?;
-            state.remove(oldest);
-        } else if state.taken.len() >= self.bounds.in_all {
+        if let Some(source) = source {
+            state.make_room_for(source, self.bounds.per_source)?;
+        }
+        if state.taken.len() >= self.bounds.in_all {
             let oldest = state.silent(|_| true)?;
             state.remove(oldest);
         }
@@ -94,14 +97,26 @@ impl Places {
         let evicted = Arc::new(Notify::new());
         let holder = Holder { source, silent: true, evicted: Arc::clone(&evicted) };
         state.taken.insert(number, holder);
-        *state.sources.entry(source).or_default() += 1;
+        if let Some(source) = source {
+            *state.sources.entry(source).or_default() += 1;
+        }
         Some(Place { places: Arc::clone(self), number, evicted })
     }
 }
 
 impl State {
+    /// Frees a place of a source that has all of its share; `None` if all of its connections have
+    /// spoken.
+    fn make_room_for(&mut self, source: IpAddr, share: usize) -> Option<()> {
+        if self.sources.get(&source).is_some_and(|taken| *taken >= share) {
+            let oldest = self.silent(|of| of == Some(source))?;
+            self.remove(oldest);
+        }
+        Some(())
+    }
+
     /// Returns the oldest silent connection from a source that matches.
-    fn silent(&self, matches: impl Fn(IpAddr) -> bool) -> Option<u64> {
+    fn silent(&self, matches: impl Fn(Option<IpAddr>) -> bool) -> Option<u64> {
         let mut taken = self.taken.iter();
         taken.find(|(_, holder)| holder.silent && matches(holder.source)).map(|(number, _)| *number)
     }
@@ -110,6 +125,7 @@ impl State {
     fn remove(&mut self, number: u64) {
         let Some(Holder { source, evicted, .. }) = self.taken.remove(&number) else { return };
         evicted.notify_one();
+        let Some(source) = source else { return };
         if let Some(taken) = self.sources.get_mut(&source) {
             *taken -= 1;
             if *taken == 0 {
@@ -131,6 +147,32 @@ impl Place {
             holder.silent = false;
         }
     }
+
+    /// Counts the place for the address that a balancer has named; returns `false` when the address
+    /// has no more.
+    pub(super) fn belongs_to(&self, address: IpAddr) -> bool {
+        let source = source(address);
+        let mut state = self.places.state.lock();
+        if state.make_room_for(source, self.places.bounds.per_source).is_none() {
+            return false;
+        }
+        let State { taken, sources, .. } = &mut *state;
+        if let Some(holder) = taken.get_mut(&self.number) {
+            holder.source = Some(source);
+            *sources.entry(source).or_default() += 1;
+        }
+        true
+    }
+
+    /// Returns whether more than half of all places are taken, or of the share of this one's
+    /// address.
+    pub(super) fn is_crowded(&self) -> bool {
+        let PlaceBounds { in_all, per_source } = self.places.bounds;
+        let state = self.places.state.lock();
+        let source = state.taken.get(&self.number).and_then(|holder| holder.source);
+        let own = source.and_then(|source| state.sources.get(&source)).copied();
+        state.taken.len() > in_all / 2 || own.is_some_and(|own| own > per_source / 2)
+    }
 }
 
 impl Drop for Place {
@@ -141,7 +183,7 @@ impl Drop for Place {
 }
 
 /// Returns the address that counts: an IPv4 address, or the /64 of an IPv6 address.
-fn source(address: IpAddr) -> IpAddr {
+pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -152,8 +194,8 @@ fn source(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn peer(text: &str) -> SocketAddr {
-        SocketAddr::new(text.parse().unwrap(), 1)
+    fn peer(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     fn places(in_all: usize, per_source: usize) -> Arc<Places> {
@@ -199,6 +241,24 @@ mod tests {
         waiting.await;
         assert!(places.enter(peer("10.0.0.4")).is_some());
         assert_eq!(places.state.lock().sources.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_a_balancer_counts_for_the_address_that_it_names() {
+        let places = places(4, 2);
+        let held: Vec<_> = (0..3).map(|_| places.enter(None).unwrap()).collect();
+        assert!(held[0].is_crowded() && places.state.lock().sources.is_empty());
+        let client = peer("10.0.0.1").unwrap();
+        assert!(held[0].belongs_to(client) && held[1].belongs_to(client));
+        held[1].spoken();
+        assert!(held[2].belongs_to(client), "the silent one makes room");
+        assert!(is_evicted(&held[0]).await && !is_evicted(&held[1]).await);
+        held[2].spoken();
+        let late = places.enter(None).unwrap();
+        assert!(!late.belongs_to(client), "both have spoken");
+        assert!(late.belongs_to(peer("10.0.0.2").unwrap()));
+        drop((held, late));
+        assert!(places.state.lock().sources.is_empty());
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Registry {
         self.0.lock().get(host).map(|found| found.clones.clone()).unwrap_or_default()
     }
 
+    /// Returns the number of connected hosts.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// Returns every session that serves a host, ordered by host id.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let sessions = self.0.lock();

@@ -1,5 +1,10 @@
 //! TLS on the agents' port: the server's side, which our own CA and the operator's files make, and
 //! which can be replaced while sessions are open.
+//!
+//! An agent that comes back resumes its last TLS session by a ticket (RFC 8446 §2.2), which saves
+//! both ends most of the handshake, the check of its certificate included. So a ticket is good only
+//! for the side that issued it: a new client CA starts over. The rest of that check is made again
+//! at each resumption.
 
 use super::certificate;
 use crate::error::Error;
@@ -72,6 +77,19 @@ impl ServerSide {
             verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).is_ok()
         })
     }
+
+    /// Checks the chain of an agent that resumed a session of this side. This side's client CA has
+    /// verified it, so only time can have made it invalid.
+    ///
+    /// # Errors
+    /// When the certificate is not valid anymore.
+    pub(super) fn verify_resumed(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
+        match certificate::time_left(chain) {
+            Some(left) if !left.is_zero() => Ok(()),
+            // One that the path does not need may have expired.
+            _ => self.verify(chain),
+        }
+    }
 }
 
 /// The current server's side; each session follows it.
@@ -126,9 +144,11 @@ pub(crate) fn server_side(files: &TlsFiles, own: &Issuance) -> Result<ServerSide
     let mut agents =
         checked.with_single_cert(chain.clone(), key.clone_key()).map_err(unusable(files))?;
     agents.alpn_protocols = vec![ALPN.to_vec()];
-    // No resumption: it would skip the check of the agent's certificate, which may have expired.
+    // The keys of tickets exist in memory only, change every 6 h, and are gone after 12 h.
+    agents.ticketer =
+        ring::Ticketer::new().map_err(|error| Error::Certificate(error.to_string()))?;
+    agents.send_tls13_tickets = 1;
     agents.session_storage = Arc::new(NoServerSessionStorage {});
-    agents.send_tls13_tickets = 0;
     let joining = own.bundle.is_some().then(|| joining(files, chain, roots, key)).transpose()?;
     Ok(ServerSide { agents: Arc::new(agents), joining, verifier, foreign })
 }

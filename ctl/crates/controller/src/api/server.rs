@@ -7,6 +7,7 @@ use super::problem::ApiError;
 use super::wrong_tokens::Peer;
 use crate::auth::Secure;
 use crate::log_limit::{LogLimit, log_limited};
+use crate::proxy::{self, ProxySources};
 use crate::stop::Stop;
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -23,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// The time for a client to send the head of its next request.
@@ -71,6 +72,11 @@ impl Addresses {
         let mut addresses = self.0.lock();
         let count = addresses.entry(address).or_default();
         if *count >= most && !address.is_loopback() {
+            log_limited!(
+                REFUSALS,
+                warn,
+                "API: closed a connection from {address}, which has {most} already"
+            );
             return None;
         }
         *count += 1;
@@ -97,6 +103,7 @@ pub(crate) async fn serve(
     transport: Arc<Transport>,
     router: Router,
     bounds: Clients,
+    proxies: ProxySources,
     drain: Duration,
     mut stop: Stop,
 ) {
@@ -106,21 +113,19 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept(), if clients.len() < bounds.in_all => match accepted {
                 Ok((stream, peer)) => {
-                    let Some(place) = addresses.enter(peer.ip(), bounds.per_address) else {
-                        log_limited!(
-                            REFUSALS,
-                            warn,
-                            "API: closed a connection from {}, which has {} already",
-                            peer.ip(),
-                            bounds.per_address
-                        );
-                        continue;
+                    let place = if proxies.name(peer.ip()) {
+                        None
+                    } else {
+                        let Some(place) = addresses.enter(peer.ip(), bounds.per_address) else {
+                            continue;
+                        };
+                        Some(place)
                     };
-                    let side = transport.side();
-                    let (router, stop) = (router.clone(), stop.clone());
+                    let addresses = Arc::clone(&addresses);
+                    let (router, stop, side) = (router.clone(), stop.clone(), transport.side());
                     clients.spawn(async move {
-                        let _place = place;
-                        let _ = stream.set_nodelay(true);
+                        let accepted = accept(stream, peer, place, &addresses, bounds).await;
+                        let Some((stream, peer, _place)) = accepted else { return };
                         match side {
                             None => client(stream, peer, Secure(false), router, stop).await,
                             Some(side) => match https::accept(side, stream).await {
@@ -148,6 +153,29 @@ pub(crate) async fn serve(
     drop(listener);
     let all = async { while clients.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(drain + CLOSE_TIMEOUT, all).await;
+}
+
+/// Prepares a connection; one without a place comes from a load balancer, whose header says for
+/// which address it counts.
+async fn accept(
+    mut stream: TcpStream,
+    mut peer: SocketAddr,
+    mut place: Option<Place>,
+    addresses: &Arc<Addresses>,
+    bounds: Clients,
+) -> Option<(TcpStream, SocketAddr, Place)> {
+    let _ = stream.set_nodelay(true);
+    if place.is_none() {
+        peer = match proxy::read(&mut stream, peer).await {
+            Ok(client) => client,
+            Err(error) => {
+                log_limited!(REFUSALS, warn, "API: rejected a connection from {peer}: {error}");
+                return None;
+            }
+        };
+        place = addresses.enter(peer.ip(), bounds.per_address);
+    }
+    Some((stream, peer, place?))
 }
 
 /// Rejects a request with Transfer-Encoding. Where there is a Content-Length beside it, the two may

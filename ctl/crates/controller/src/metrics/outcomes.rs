@@ -19,6 +19,8 @@ label_values! {
         Evicted = "evicted",
         /// Its address holds all places that one address may hold.
         Crowded = "crowded",
+        /// Its PROXY header was missing or not valid, or not its to send.
+        Proxy = "rejected_proxy",
         /// TLS failed: no certificate, one of an unknown CA, one that has expired.
         Tls = "rejected_tls",
         /// Its `init` was not valid.

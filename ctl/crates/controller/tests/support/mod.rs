@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod agent;
+mod pki;
 
 pub(crate) use agent::{Agent, connect, start_tls, tls};
+pub(crate) use pki::{sign, write_private};
 
 use agent_wire::message::InitReply;
+use rcgen::CertificateParams;
 use rustls::ClientConfig;
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -42,7 +45,7 @@ pub(crate) struct Controller {
     pub(crate) dir: PathBuf,
     pub(crate) agents: SocketAddr,
     /// The API's address.
-    http: SocketAddr,
+    pub(crate) http: SocketAddr,
     /// The URL before `/hosts`.
     pub(crate) api: String,
     pub(crate) token: String,
@@ -209,6 +212,11 @@ impl Controller {
         tls(&self.dir.join("ca.pem"), Some(&self.certificate(host)))
     }
 
+    /// Signs another certificate for a host.
+    pub(crate) fn sign(&self, host: &str, change: impl FnOnce(&mut CertificateParams)) {
+        sign(&self.dir, &self.certificate(host), &[host], change);
+    }
+
     /// Connects an agent: plain `init`, TLS, `init`.
     pub(crate) fn agent(&self, host: &str) -> Agent {
         let mut plain = connect(self.agents);
@@ -217,6 +225,17 @@ impl Controller {
         assert!(matches!(agent.init(host), InitReply::Accept));
         agent
     }
+}
+
+/// Connects from an address of loopback and says nothing.
+pub(crate) fn silent(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let kind = socket2::Type::STREAM;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, kind, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
 }
 
 impl Drop for Controller {

@@ -3,13 +3,17 @@
 
 use super::rejected::Rejected;
 use super::{Services, init, step};
+use crate::agents::admission::Turn;
 use crate::agents::places::Place;
 use crate::agents::{redirect, socket};
-use agent_wire::message::InitReply;
+use crate::proxy::{self, ProxyError};
+use agent_wire::message::{Init, InitReply};
 use agent_wire::{Decoder, Limits, Retcode};
 use std::io;
+use std::net::SocketAddr;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
 
 /// The first byte of a TLS record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -19,31 +23,68 @@ const TLS_HANDSHAKE: u8 = 0x16;
 pub(super) enum Next {
     /// The TLS hello.
     Tls,
-    /// Nothing: the agent goes elsewhere.
-    Elsewhere,
+    /// Nothing: the agent goes elsewhere, or comes back later.
+    Gone(Parting),
 }
 
-/// Takes a connection up to its TLS hello.
+/// How an agent was sent away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// To another server.
+    Redirected,
+    /// Until a later time.
+    Busy,
+}
+
+/// Takes a connection from `peer` up to its TLS hello.
 pub(super) async fn run(
     stream: &mut TcpStream,
+    peer: SocketAddr,
     place: &Place,
     services: &Services,
 ) -> Result<Next, Rejected> {
     let first = step("first message", next_byte(stream)).await?;
+    if first == b'\r' && proxy::is_header(stream).await {
+        return Err(Rejected::Proxy(ProxyError::NotNamed));
+    }
     place.spoken();
     if first == TLS_HANDSHAKE {
+        let turn = services.admission.unannounced(peer.ip(), Instant::now());
+        sleep_until(turn.ok_or(Rejected::Busy)?).await;
         return Ok(Next::Tls);
     }
-    match step("first message", plain_init(stream, services)).await {
-        Ok(InitReply::Accept) => {}
-        Ok(_) => {
-            socket::close_gracefully(stream).await;
-            return Ok(Next::Elsewhere);
-        }
+    let init = match step("first message", plain_init(stream)).await {
+        Ok(init) => init,
         Err(why) => return Err(why.tell(stream).await),
+    };
+    let reply = match redirect::decide(services.redirect.as_ref()) {
+        InitReply::Accept => turn(&init, peer, place, services).await,
+        other => other,
+    };
+    step("first message", init::write(stream, &reply.to_line())).await?;
+    let parting = match reply {
+        InitReply::Accept => {
+            step("TLS hello", skip_blanks(stream)).await?;
+            return Ok(Next::Tls);
+        }
+        InitReply::Busy { .. } => Parting::Busy,
+        InitReply::Redirect { .. } | InitReply::Refused(_) => Parting::Redirected,
+    };
+    socket::close_gracefully(stream).await;
+    Ok(Next::Gone(parting))
+}
+
+/// Waits for the agent's turn for a handshake; where it is too far away, tells the agent when to
+/// come back.
+async fn turn(init: &Init, peer: SocketAddr, place: &Place, services: &Services) -> InitReply {
+    let crowded = place.is_crowded();
+    match services.admission.announced(&init.hostname, peer.ip(), crowded, Instant::now()) {
+        Turn::At(start) => {
+            sleep_until(start).await;
+            InitReply::Accept
+        }
+        Turn::Later(retry_after) => InitReply::Busy { retry_after },
     }
-    step("TLS hello", skip_blanks(stream)).await?;
-    Ok(Next::Tls)
 }
 
 /// Returns the next byte and leaves it in the stream.
@@ -56,19 +97,17 @@ async fn next_byte(stream: &TcpStream) -> Result<u8, Rejected> {
     }
 }
 
-/// Answers the `init` before TLS.
-async fn plain_init(stream: &mut TcpStream, services: &Services) -> Result<InitReply, Rejected> {
+/// Reads the `init` before TLS.
+async fn plain_init(stream: &mut TcpStream) -> Result<Init, Rejected> {
     let mut decoder = Decoder::new(Limits { max_message: init::MAX_BYTES, ..Limits::default() });
-    init::read(stream, &mut decoder).await?;
-    if !decoder.is_drained() {
-        return Err(Rejected::Refused(
-            Retcode::InvalidParams,
-            "bytes follow init; wait for its reply before starting TLS".to_owned(),
-        ));
+    let init = init::read(stream, &mut decoder).await?;
+    if decoder.is_drained() {
+        return Ok(init);
     }
-    let reply = redirect::decide(services.redirect.as_ref());
-    init::write(stream, &reply.to_line()).await?;
-    Ok(reply)
+    Err(Rejected::Refused(
+        Retcode::InvalidParams,
+        "bytes follow init; wait for its reply before starting TLS".to_owned(),
+    ))
 }
 
 /// Skips the white space that may end a plain `init` after its reply, up to the first byte of the

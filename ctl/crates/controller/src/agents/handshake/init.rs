@@ -2,9 +2,11 @@
 
 use super::rejected::Rejected;
 use crate::agents::certificate;
+use crate::agents::tls::ServerSide;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::Init;
 use agent_wire::{ALPN, Decoder, PROTOCOL_VERSION, Retcode};
+use rustls::HandshakeKind;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -13,17 +15,26 @@ use tokio_rustls::server::TlsStream;
 /// Bytes that a peer may send before it is accepted, before TLS and inside it.
 pub(super) const MAX_BYTES: usize = 64 << 10;
 
-/// Reads the `init` inside TLS, which is authoritative: the certificate must name its host.
+/// Reads the `init` inside TLS, which is authoritative: the certificate must name its host, and be
+/// valid now even if it was verified in an earlier handshake.
 pub(super) async fn bound(
     stream: &mut TlsStream<TcpStream>,
     decoder: &mut Decoder,
+    side: &ServerSide,
 ) -> Result<Init, Rejected> {
     if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
         let why = "the TLS handshake must negotiate the ALPN protocol basicagent/1".to_owned();
         return Err(Rejected::Refused(Retcode::Refused, why));
     }
     let init = read(stream, decoder).await?;
-    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let tls = stream.get_ref().1;
+    let certificates = tls.peer_certificates().unwrap_or_default();
+    if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
+        side.verify_resumed(certificates).map_err(|error| {
+            let why = format!("the agent's certificate is not valid anymore: {error}");
+            Rejected::Refused(Retcode::Refused, why)
+        })?;
+    }
     if certificates.first().is_some_and(|leaf| certificate::speaks_for(leaf, &init.hostname)) {
         Ok(init)
     } else {

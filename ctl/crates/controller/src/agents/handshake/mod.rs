@@ -9,6 +9,7 @@ mod rejected;
 mod secure;
 mod standing;
 
+use super::admission::Admission;
 use super::channel::Channel;
 use super::places::Place;
 use super::redirect::{self, Redirect};
@@ -20,16 +21,17 @@ use super::tls::{ServerSide, Tls};
 use crate::identity::Leaf;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::{Handshake, Metrics};
+use crate::proxy::{self, ProxySources};
 use crate::stop::Stop;
 use crate::store::Store;
 use agent_wire::message::{Init, InitReply};
 use agent_wire::{Decoder, Retcode};
-use bootstrap::Next;
+use bootstrap::{Next, Parting};
 use fleet::identity::Issuer;
 use rejected::Rejected;
 use secure::Secured;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -42,6 +44,16 @@ const STEP: Duration = Duration::from_secs(10);
 /// Log lines a minute for connections that did not become sessions. Anybody can cause them.
 static REJECTIONS: LogLimit = LogLimit::new(30);
 
+/// Log lines a minute about sessions that begin and end: a whole fleet's may at once.
+static SESSIONS: LogLimit = LogLimit::new(600);
+
+/// Log lines a minute about agents that are to come back later.
+static BUSY: LogLimit = LogLimit::new(2);
+
+/// The shortest time over which agents come back after a stop, in seconds: a controller that is
+/// restarted should listen again by then.
+const MIN_RETURN: u64 = 5;
+
 /// The services that a connection uses.
 pub(crate) struct Services {
     /// The connected hosts.
@@ -50,22 +62,44 @@ pub(crate) struct Services {
     pub(crate) redirect: Option<Redirect>,
     /// The server's side of TLS.
     pub(crate) tls: Tls,
+    /// The turns for TLS handshakes.
+    pub(crate) admission: Admission,
+    /// The load balancers that say where their connections come from.
+    pub(crate) proxies: ProxySources,
     /// The room for unfinished messages.
     pub(crate) room: Room,
     /// The store of results.
     pub(crate) store: Arc<dyn Store>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The time within which agents come back after a stop, in seconds; set by the first session
+    /// that ends for it.
+    pub(crate) return_within: OnceLock<u64>,
 }
 
-/// A session, its channel, and the server's side of TLS that it follows.
-type Admitted = (Arc<Session>, Channel, watch::Receiver<ServerSide>);
+impl Services {
+    /// Returns the time over which the agents are to come back, in seconds: each of those that are
+    /// connected when the stop begins needs a handshake.
+    pub(super) fn return_within(&self) -> u64 {
+        let count = || self.admission.seconds_for(self.registry.count()).max(MIN_RETURN);
+        *self.return_within.get_or_init(count)
+    }
+}
+
+/// How the opening of a connection ended.
+#[expect(clippy::large_enum_variant, reason = "a channel is moved once, to where it stays")]
+enum Opened {
+    /// As a session, with its channel, and the server's side of TLS that it follows.
+    Session(Arc<Session>, Channel, watch::Receiver<ServerSide>),
+    /// The agent was sent away.
+    Gone(Parting),
+}
 
 /// Serves one connection from its first byte to its end. Gives `opening` back once the connection
 /// is a session, and `open` when it is over.
 pub(super) async fn serve(
     stream: TcpStream,
-    peer: SocketAddr,
+    mut peer: SocketAddr,
     opening: Place,
     open: OwnedSemaphorePermit,
     services: Arc<Services>,
@@ -73,24 +107,28 @@ pub(super) async fn serve(
 ) {
     let opened = tokio::select! {
         // On the heap, and freed once it is through: an idle session's task stays small.
-        opened = Box::pin(admit(stream, peer, &opening, &services)) => opened,
+        opened = Box::pin(admit(stream, &mut peer, &opening, &services)) => opened,
         () = opening.evicted() => Err(Rejected::Evicted),
         () = stop.requested() => Err(Rejected::Stopped),
     };
     drop(opening);
     match opened {
-        Ok(Some((session, channel, tls))) => {
+        Ok(Opened::Session(session, channel, tls)) => {
             services.metrics.handshakes.add_one(channel.handshake());
             let host = session.host.clone();
             if standing::enter(&services, &session) {
                 let reason = channel.run(&session, &services, tls, &mut stop).await;
                 services.registry.leave(&session);
-                log::info!("{host}: disconnected from {peer}: {reason}");
+                log_limited!(SESSIONS, info, "{host}: disconnected from {peer}: {reason}");
             }
         }
-        Ok(None) => {
+        Ok(Opened::Gone(Parting::Redirected)) => {
             services.metrics.handshakes.add_one(Handshake::Redirected);
-            log::info!("{peer}: redirected");
+            log_limited!(SESSIONS, info, "{peer}: redirected");
+        }
+        Ok(Opened::Gone(Parting::Busy)) => {
+            services.metrics.handshakes.add_one(Handshake::Busy);
+            log_limited!(BUSY, info, "{peer}: told to come back later: too many handshakes");
         }
         Err(Rejected::Stopped) => {}
         Err(why) => {
@@ -101,26 +139,33 @@ pub(super) async fn serve(
     drop(open);
 }
 
-/// Takes a connection through bootstrap, TLS and `init`; `None` if the agent was redirected.
+/// Takes a connection through bootstrap, TLS and `init`. A balancer's header changes `peer`.
 async fn admit(
     mut stream: TcpStream,
-    peer: SocketAddr,
+    peer: &mut SocketAddr,
     place: &Place,
     services: &Services,
-) -> Result<Option<Admitted>, Rejected> {
+) -> Result<Opened, Rejected> {
     socket::tune(&stream).map_err(|error| Rejected::Io("socket", error))?;
-    match bootstrap::run(&mut stream, place, services).await? {
+    if services.proxies.name(peer.ip()) {
+        *peer = proxy::read(&mut stream, *peer).await.map_err(Rejected::Proxy)?;
+        if !place.belongs_to(peer.ip()) {
+            return Err(Rejected::Crowded);
+        }
+    }
+    let peer = *peer;
+    match bootstrap::run(&mut stream, peer, place, services).await? {
         Next::Tls => {}
-        Next::Elsewhere => return Ok(None),
+        Next::Gone(parting) => return Ok(Opened::Gone(parting)),
     }
     let mut tls = services.tls.follow();
     let side = tls.borrow_and_update().clone();
     let mut stream = match step(secure::STEP, secure::run(stream, &side)).await? {
         Secured::Agent(stream) => stream,
-        Secured::Joining(_) => return Ok(None),
+        Secured::Joining(_) => return Ok(Opened::Gone(Parting::Redirected)),
     };
     let mut decoder = Decoder::new(Channel::LIMITS);
-    let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder)).await {
+    let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder, &side)).await {
         Ok(init) => init,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
@@ -130,11 +175,11 @@ async fn admit(
     step("init inside TLS", init::write(&mut stream, &reply.to_line())).await?;
     if !matches!(reply, InitReply::Accept) {
         socket::close_gracefully(&mut stream).await;
-        return Ok(None);
+        return Ok(Opened::Gone(Parting::Redirected));
     }
     let session = Arc::new(Session::new(peer, SystemTime::now()));
     session.restrict(place);
-    Ok(Some((session, Channel::new(stream, decoder, services), tls)))
+    Ok(Opened::Session(session, Channel::new(stream, decoder, services), tls))
 }
 
 /// Puts together what is known of an agent whose `init` its certificate vouches for.

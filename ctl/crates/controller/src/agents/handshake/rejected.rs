@@ -1,7 +1,9 @@
 //! Why a connection did not become a session, and the last line that its peer gets.
 
+use crate::agents::listener::CROWDED;
 use crate::agents::socket;
 use crate::metrics::Handshake;
+use crate::proxy::ProxyError;
 use agent_wire::Retcode;
 use agent_wire::message::{InitReply, Response};
 use std::fmt;
@@ -16,6 +18,12 @@ pub(super) enum Rejected {
     TooSlow(&'static str),
     /// The step failed.
     Io(&'static str, io::Error),
+    /// Its PROXY header is missing, cannot be used, or is not this source's to send.
+    Proxy(ProxyError),
+    /// Its address has too many connections that are not sessions yet.
+    Crowded,
+    /// Its turn for a handshake is too far away, and it cannot be told so before TLS.
+    Busy,
     /// The peer's message was answered with this.
     Refused(Retcode, String),
     /// The connection sent nothing, and another one needed its place.
@@ -31,6 +39,9 @@ impl fmt::Display for Rejected {
                 write!(f, "{step}: took longer than {} s", super::STEP.as_secs())
             }
             Self::Io(step, error) => write!(f, "{step}: {error}"),
+            Self::Proxy(error) => write!(f, "{error}"),
+            Self::Crowded => f.write_str(CROWDED),
+            Self::Busy => f.write_str("too many handshakes wait already (--handshake-rate)"),
             Self::Refused(_, why) => f.write_str(why),
             Self::Evicted => f.write_str("sent nothing, and others needed its place"),
             Self::Stopped => f.write_str("the controller is shutting down"),
@@ -45,6 +56,9 @@ impl Rejected {
             Self::TooSlow(_) => Handshake::TooSlow,
             Self::Io(super::secure::STEP, _) => Handshake::Tls,
             Self::Io(..) | Self::Stopped => Handshake::Lost,
+            Self::Proxy(_) => Handshake::Proxy,
+            Self::Crowded => Handshake::Crowded,
+            Self::Busy => Handshake::Busy,
             Self::Refused(Retcode::Refused, _) => Handshake::Certificate,
             Self::Refused(..) => Handshake::Init,
             Self::Evicted => Handshake::Evicted,

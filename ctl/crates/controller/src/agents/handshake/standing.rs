@@ -47,7 +47,7 @@ pub(super) fn enter(services: &Services, session: &Arc<Session>) -> bool {
         Some(older) => {
             log::warn!("{host}: a new session from {from} replaces the one from {}", older.address);
         }
-        None => log::info!("{host}: connected from {from}"),
+        None => log_limited!(super::SESSIONS, info, "{host}: connected from {from}"),
     }
     true
 }
