@@ -144,6 +144,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let router = api::router(api::Parts {
         registry,
         store,
+        ca: Arc::clone(&ca),
         authenticator: Arc::clone(&authenticator),
         permits,
         metrics,

@@ -47,11 +47,16 @@ fn what_happens_is_counted() {
         ("basicagent_ready", 1.0),
         ("basicagent_opening_connections", 0.0),
         ("basicagent_store_queue_bytes", 0.0),
+        ("basicagent_certificates_ending{within=\"1d\"}", 0.0),
+        ("basicagent_hosts{state=\"quarantined\"}", 0.0),
     ] {
         assert_eq!(sample(&text, name), Some(value), "{name} in\n{text}");
     }
     for name in [
         "basicagent_store_read_seconds_count",
+        "basicagent_store_commit_seconds_count",
+        "basicagent_ca_certificate_end_seconds{certificate=\"root\"}",
+        "basicagent_ca_certificate_end_seconds{certificate=\"issuing\"}",
         "basicagent_api_request_seconds_count{operation=\"hosts_show\"}",
         "process_resident_memory_bytes",
         "process_open_fds",

@@ -1,5 +1,6 @@
 //! What the controller counts and measures, for Prometheus.
 
+use super::probes;
 use super::problem::ApiError;
 use super::service::Api;
 use crate::agents::{Restriction, Session};
@@ -10,7 +11,13 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use controller_api::path;
+use fleet::{DAY, UnixMillis};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The times that hosts' certificates are counted by.
+const WITHIN: [(&str, UnixMillis); 5] =
+    [("1d", DAY), ("3d", 3 * DAY), ("7d", 7 * DAY), ("30d", 30 * DAY), ("+Inf", UnixMillis::MAX)];
 
 /// Shows what the controller counts, in the text format of OpenMetrics.
 #[utoipa::path(
@@ -24,10 +31,7 @@ use std::sync::Arc;
     ))
 )]
 pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Response, ApiError> {
-    let mut gauges = gauges(&api);
-    gauges.ready = api.store.problem().await.is_none();
-    let read = tokio::task::spawn_blocking(Process::read).await;
-    gauges.process = read.unwrap_or_default();
+    let gauges = gauges(&api).await?;
     let text = metrics::text(&api.metrics, api.store.metrics(), &api.routes, gauges);
     Ok(Response::builder()
         .header(CONTENT_TYPE, metrics::CONTENT_TYPE)
@@ -35,16 +39,38 @@ pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Respons
         .expect("a status and one fixed header make a response"))
 }
 
-fn gauges(api: &Api) -> Gauges {
+/// Reads what is not counted.
+async fn gauges(api: &Api) -> Result<Gauges, ApiError> {
     let sessions = api.registry.everyone();
-    Gauges {
+    let counts = api.store.counts();
+    let (root, issuing, server) = api.ca.current().ends();
+    let ends = [("root", Some(root)), ("issuing", Some(issuing)), ("server", server)];
+    let process = tokio::task::spawn_blocking(Process::read).await;
+    Ok(Gauges {
         connected: by_state(&sessions),
+        hosts: vec![
+            ("active", counts.active),
+            ("pending", counts.pending),
+            ("quarantined", counts.quarantined),
+            ("banned", counts.banned),
+        ],
         opening: api.permits.opening() as u64,
         requests_waiting: sessions.iter().map(|session| session.pending() as u64).sum(),
         outgoing_bytes: sessions.iter().map(|session| session.outgoing() as u64).sum(),
         store_queue_bytes: api.store.queued(),
-        ..Gauges::default()
-    }
+        certificates: certificates(api).await?,
+        ca_ends: ends.into_iter().filter_map(|(name, end)| Some((name, end?))).collect(),
+        ready: probes::problem(api).await.is_none(),
+        process: process.unwrap_or_default(),
+    })
+}
+
+/// Counts the hosts whose certificate ends within each time.
+async fn certificates(api: &Api) -> Result<Vec<(&'static str, u64)>, ApiError> {
+    let now = milliseconds(SystemTime::now());
+    let ends: Vec<_> = WITHIN.iter().map(|(_, time)| now.saturating_add(*time)).collect();
+    let counts = api.store.certificates_ending(&ends).await?;
+    Ok(WITHIN.iter().map(|(name, _)| *name).zip(counts).collect())
 }
 
 /// Counts the sessions of each state.
@@ -59,4 +85,10 @@ fn by_state(sessions: &[Arc<Session>]) -> Vec<(&'static str, u64)> {
         }
     }
     vec![("active", active), ("pending", pending), ("quarantined", quarantined), ("clone", clone)]
+}
+
+/// Returns the time since 1970.
+fn milliseconds(time: SystemTime) -> UnixMillis {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }

@@ -8,6 +8,7 @@ use super::wrong_tokens::WrongTokens;
 use super::{hosts, metrics, openapi, probes, requests, results};
 use crate::agents::{Permits, Registry};
 use crate::auth::{Authenticator, Principal};
+use crate::identity::Ca;
 use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -99,6 +100,8 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     /// The controller's records.
     pub(crate) store: Arc<dyn Store>,
+    /// The controller's own CA.
+    pub(crate) ca: Arc<Ca>,
     /// Who may ask.
     pub(crate) authenticator: Arc<Authenticator>,
     /// Connections of agents that are not sessions yet.
@@ -114,10 +117,11 @@ pub(crate) struct Parts {
 pub(crate) fn router(parts: Parts) -> Router {
     let routes = routes();
     let ids = routes.iter().map(|route| route.described.id().to_owned());
-    let Parts { registry, store, authenticator, permits, metrics, stop } = parts;
+    let Parts { registry, store, ca, authenticator, permits, metrics, stop } = parts;
     let api = Api {
         registry,
         store,
+        ca,
         authenticator,
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),

@@ -5,6 +5,7 @@ use super::problem::ApiError;
 use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
 use crate::auth::Authenticator;
+use crate::identity::Ca;
 use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub(super) struct Api {
     pub(super) registry: Arc<Registry>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) ca: Arc<Ca>,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,

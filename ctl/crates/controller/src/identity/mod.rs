@@ -9,5 +9,7 @@ mod ca;
 mod csr;
 mod leaf;
 
-pub(crate) use ca::{Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, server_names};
+pub(crate) use ca::{
+    Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
+};
 pub(crate) use leaf::Leaf;

@@ -33,7 +33,7 @@ pub(crate) struct Gauges {
     /// all below it.
     pub(crate) certificates: Vec<(&'static str, u64)>,
     /// When the controller's own certificates end: seconds since 1970.
-    pub(crate) ca_ends: Vec<(&'static str, i64)>,
+    pub(crate) ca_ends: Vec<(&'static str, u64)>,
     /// Whether `/readyz` would say so.
     pub(crate) ready: bool,
     /// The process.
@@ -149,7 +149,7 @@ impl Everything {
         to.gauges(name, help, "within", &self.gauges.certificates)?;
         let help = "When the controller's own certificates end, in seconds since 1970";
         let name = "basicagent_ca_certificate_end_seconds";
-        to.signed_gauges(name, help, "certificate", &self.gauges.ca_ends)
+        to.gauges(name, help, "certificate", &self.gauges.ca_ends)
     }
 
     fn process(&self, to: &mut Encoder<'_>) -> fmt::Result {
@@ -222,20 +222,6 @@ impl Encoder<'_> {
         help: &str,
         label: &str,
         values: &[(&'static str, u64)],
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (text, value) in values {
-            family.encode_family(&[(label, *text)])?.encode_gauge(value)?;
-        }
-        Ok(())
-    }
-
-    fn signed_gauges(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[(&'static str, i64)],
     ) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (text, value) in values {

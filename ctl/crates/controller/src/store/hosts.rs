@@ -150,6 +150,13 @@ pub(crate) trait Hosts {
         since: UnixMillis,
     ) -> Result<BTreeMap<Option<u32>, u64>, StoreError>;
 
+    /// Returns for each of these times how many hosts have a certificate that ends before it. Banned
+    /// hosts do not count.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn certificates_ending(&self, before: &[UnixMillis]) -> Result<Vec<u64>, StoreError>;
+
     /// Returns the change of any host's standing from now on, each after it is on disk. A receiver
     /// that lags must look at each of its hosts.
     fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>>;

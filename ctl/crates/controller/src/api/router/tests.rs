@@ -3,6 +3,7 @@
 use super::*;
 use crate::agents::PlaceBounds;
 use crate::auth::Token;
+use crate::identity::{CaSettings, RootKey};
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -32,10 +33,18 @@ impl Server {
         let bounds =
             Bounds { keep: Duration::from_secs(60), max_bytes: 1 << 30, max_host_bytes: 1 << 30 };
         let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
+        let ca = Ca::open(CaSettings {
+            dir: scratch.file("ca"),
+            root_key: RootKey::Beside,
+            names: vec!["localhost".to_owned()],
+            given: None,
+        });
+        let ca = ca.unwrap();
         let (stopper, stop) = crate::stop::pair();
         let router = router(Parts {
             registry: Arc::new(Registry::default()),
             store: Arc::new(store),
+            ca: Arc::new(ca),
             authenticator,
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             metrics: Arc::new(Metrics::new()),

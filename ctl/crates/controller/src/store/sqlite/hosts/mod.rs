@@ -184,6 +184,15 @@ impl Hosts for SqliteStore {
             .await
     }
 
+    async fn certificates_ending(&self, before: &[UnixMillis]) -> Result<Vec<u64>, StoreError> {
+        let before = before.to_vec();
+        self.readers
+            .query("the ends of the hosts' certificates", move |connection| {
+                before.iter().map(|end| query::certificates_before(connection, *end)).collect()
+            })
+            .await
+    }
+
     fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
         self.published.standings()
     }

@@ -9,6 +9,7 @@ use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, HostRow, StoreError};
+use fleet::UnixMillis;
 use fleet::selector::{Condition, Subject, Term};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
@@ -160,6 +161,17 @@ fn condition(text: &mut String, values: &mut Vec<Value>, id: &str, term: &Term) 
         }
     }
     values.extend(wanted.into_iter().flatten().map(|value| Value::from(value.clone())));
+}
+
+/// Returns how many hosts that are not banned have a certificate that ends before this time.
+pub(super) fn certificates_before(sql: &Connection, end: UnixMillis) -> rusqlite::Result<u64> {
+    let found = sql.first(
+        "SELECT count(*) FROM hosts WHERE state <> 'banned' \
+         AND json_extract(identity, '$.keys.certificate.not_after') < ?",
+        params![end],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(found.unwrap_or_default().unsigned_abs())
 }
 
 fn with_labels(sql: &Connection, mut host: HostRow) -> rusqlite::Result<HostRow> {

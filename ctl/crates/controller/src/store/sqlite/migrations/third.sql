@@ -25,6 +25,8 @@ CREATE TABLE hosts (
 ) STRICT;
 CREATE INDEX hosts_by_state ON hosts (state, id);
 CREATE INDEX hosts_by_token ON hosts (token, id);
+CREATE INDEX hosts_by_certificate_end
+    ON hosts (json_extract(identity, '$.keys.certificate.not_after')) WHERE state <> 'banned';
 
 CREATE TABLE host_counts (
     state TEXT PRIMARY KEY,
