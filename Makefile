@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos cron-soak fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -22,6 +22,7 @@ help:
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
 	@echo 'make fuzz       fuzz each decoder, FUZZ_SECONDS each (600)'
+	@echo 'make api-fuzz   call the API at random as its document says, API_FUZZ_SECONDS (60); API_FUZZ_SEED=… repeats'
 	@echo 'make install    what is built: binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
@@ -115,6 +116,14 @@ cron-soak:
 FUZZ_SECONDS ?= 600
 fuzz:
 	tests/fuzz/run $(FUZZ_SECONDS)
+
+# schemathesis, from PyPI and pinned by hashes, calls the real controller's API.
+API_FUZZ_SECONDS ?= 60
+API_FUZZ_SEED    ?=
+api-fuzz:
+	tests/tools/schemathesis target/tools/schemathesis
+	BASICAGENT_API_FUZZ_SECONDS=$(API_FUZZ_SECONDS) BASICAGENT_API_FUZZ_SEED=$(API_FUZZ_SEED) \
+	    $(CARGO) test --locked -p controller --test api_fuzz -- --ignored --nocapture
 
 # Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
 # nothing is. The unit goes below PREFIX and never to /lib, which is a link where /usr is merged.
