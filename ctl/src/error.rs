@@ -90,6 +90,20 @@ impl Error {
         Self::NoReply(Reason::with(text, source))
     }
 
+    /// Returns the same error with more text behind it.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        match &mut self {
+            Self::Failed(reason)
+            | Self::Usage(reason)
+            | Self::Rejected(reason)
+            | Self::Unavailable(reason)
+            | Self::Unreachable(reason)
+            | Self::NoReply(reason) => reason.text.push_str(hint),
+            Self::Output(_) => {}
+        }
+        self
+    }
+
     /// Returns a display of this error and every error below it, in one line.
     pub(crate) fn chain(&self) -> impl fmt::Display {
         Chain(self)

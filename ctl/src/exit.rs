@@ -7,25 +7,33 @@ use std::process::ExitCode;
 
 /// Success.
 pub(crate) const DONE: u8 = 0;
-/// The plugin or the agent reported a failure, or a schedule, crontab or plugin is invalid.
+/// The plugin, the agent or the controller reported a failure, a schedule, crontab or plugin is
+/// invalid, or a question was answered with no.
 pub(crate) const FAILED: u8 = 1;
 /// Usage error: here, or rejected by the plugin or the agent. Also clap's own.
 pub(crate) const USAGE: u8 = 2;
-/// The request was not possible: plugin missing or refused, agent, controller or host unreachable.
+/// The request was not possible: plugin missing or refused, agent, controller or host unreachable,
+/// token rejected, not allowed.
 pub(crate) const UNAVAILABLE: u8 = 3;
 /// `exec`, `task result`: the command did not exit by itself, or there is no result.
 pub(crate) const EXEC_FAILED: u8 = 255;
 
 /// For `--help`.
 pub(crate) const HELP: &str = "\
-Exit status, the same for this machine and for a host:
+Exit status, the same for this machine, a host and a controller:
   0    success
-  1    the plugin or the agent reported a failure; or a schedule, crontab or plugin is invalid
+  1    the plugin, the agent or the controller reported a failure; a schedule, crontab or plugin is
+       invalid; a question was answered with no; the audit log was tampered with
   2    usage error: a flag, a name or an argument is wrong, or was rejected (retcode 3021)
-  3    the request was not possible: no such method, plugin missing or refused (3004, 3051), agent,
-       controller or host unreachable, token rejected
+  3    the request was not possible: no such method, host or token, plugin missing or refused (3004,
+       3051), agent, controller or host unreachable, token rejected, or your roles do not allow it
   255  exec, task result: the command did not exit by itself (timed out, killed, not started), the
        request was not possible, or there is no result yet; otherwise the command's own status";
+
+/// For the `--help` of the subcommands about a controller.
+pub(crate) const SHORT_HELP: &str = "\
+Exit status: 0 done; 1 failed, or answered with no; 2 usage error, or rejected; 3 not possible:
+controller unreachable, token rejected, not allowed, or not found.";
 
 /// Returns the error for a failed reply of an agent: its retcode, then its message.
 pub(crate) fn failure(retcode: u16, message: &str) -> Error {

@@ -3,35 +3,39 @@
 //!
 //! `cli` parses the flags. `local` calls a plugin in this process; `plugin` is the kit for plugin
 //! authors, whose probe runs plugins in processes of their own, for `list` too. `client` sends
-//! requests to the controller for `query`, `exec`, `stream` and `hosts`; `agent` sends them there
-//! or over `socket` to this machine's agent, for `task`, `cron` and `status`. `outcome`, `table`,
-//! `clock` and `output` print; `suggest` guesses what a typo meant; `exit` has the exit statuses.
+//! requests to the controller for `query`, `exec`, `stream` and `control`, whose subcommands manage
+//! what a controller keeps; `context` keeps the controllers that a person has logged in to. `agent`
+//! sends requests there or over `socket` to this machine's agent, for `task`, `cron` and `status`.
+//! `outcome`, `print`, `clock` and `output` print; `terminal` makes texts of others harmless and
+//! asks questions; `suggest` guesses what a typo meant; `exit` has the exit statuses.
 
 mod agent;
 mod cli;
 mod client;
 mod clock;
 mod command;
+mod context;
+mod control;
 mod cron;
 mod error;
 mod exec;
 mod exit;
-mod hosts;
 mod list;
 mod local;
 mod outcome;
 mod output;
 mod plugin;
+mod print;
 mod query;
 mod socket;
 mod status;
 mod stream;
 mod suggest;
-mod table;
 mod task;
+mod terminal;
 
 use agent::Agent;
-use cli::{Action, Cli};
+use cli::{Action, Cli, Contexts};
 use std::process::ExitCode;
 
 /// Runs the command line. `exit` documents the exit status.
@@ -45,7 +49,13 @@ pub fn main() -> ExitCode {
         Action::Check(check) => plugin::check(check),
         Action::Describe { dirs, method, json } => plugin::describe(dirs, method, *json),
         Action::Probe => Ok(plugin::child()),
-        Action::Hosts { controller, json } => hosts::run(controller, *json),
+        Action::Login(login) => context::login(login),
+        Action::Logout(logout) => context::logout(logout),
+        Action::Setup(setup) => context::setup(setup),
+        Action::Contexts(Contexts::List(format)) => context::list(format),
+        Action::Contexts(Contexts::Use(name)) => context::use_one(name),
+        Action::Contexts(Contexts::Remove(name)) => context::remove(name),
+        Action::Fleet { controller, fleet } => control::run(controller, fleet),
         Action::Exec { remote, exec } => exec::run(remote, exec),
         Action::Status { at, json, remote } => {
             status::run(&Agent::new(remote.as_ref(), at.socket.as_deref()), *json)

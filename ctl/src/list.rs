@@ -4,8 +4,8 @@
 
 use crate::error::Error;
 use crate::plugin::probe::{self, Order, Outcome, Report};
+use crate::terminal::safe;
 use crate::{exit, output};
-use agent_wire::json::one_line;
 use plugin_api::host::worker::Load;
 use plugin_api::host::{self, Trust};
 use plugin_api::{Meta, MethodName};
@@ -104,5 +104,5 @@ fn described(outcome: std::io::Result<Outcome>) -> Result<Meta, String> {
 }
 
 fn line(method: &MethodName, about: &Meta, width: usize) -> String {
-    format!("{:width$}  {}\n", method.as_str(), one_line(&about.summary))
+    format!("{:width$}  {}\n", method.as_str(), safe(&about.summary))
 }

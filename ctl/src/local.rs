@@ -3,8 +3,9 @@
 
 use crate::error::Error;
 use crate::plugin::probe::{self, Answer, Called, Calls, Order, Outcome, Report};
+use crate::terminal::safe;
 use crate::{exit, output, suggest};
-use agent_wire::json::{check_part, one_line};
+use agent_wire::json::check_part;
 use agent_wire::message::Resp;
 use agent_wire::reply::FactReply;
 use agent_wire::{Method, Retcode};
@@ -70,7 +71,7 @@ pub(crate) fn method(text: &str) -> Result<MethodName, Error> {
     MethodName::parse(text).map_err(|why| {
         let hint =
             if text.contains(char::is_whitespace) { "; arguments go into -a \"…\"" } else { "" };
-        Error::usage(format!("\"{}\": {why}{hint}", one_line(text)))
+        Error::usage(format!("\"{}\": {why}{hint}", safe(text)))
     })
 }
 
@@ -159,7 +160,7 @@ fn fact_call(dirs: &[PathBuf], text: &str) -> FactCall {
         }
         let refused = |why| Failure(Retcode::PluginRefused, why);
         let name = MethodName::parse(&method)
-            .map_err(|why| refused(format!("{}: {why}", one_line(&method))))?;
+            .map_err(|why| refused(format!("{}: {why}", safe(&method))))?;
         let path = find(dirs, &name).map_err(refused)?;
         Ok(order_of(&name, &path, args))
     };

@@ -3,7 +3,7 @@
 //! A closed pipe (`| head`) is not an error.
 
 use crate::error::Error;
-use agent_wire::json::one_line;
+use crate::terminal;
 use serde::Deserialize;
 use std::fmt::Display;
 use std::fs::File;
@@ -66,7 +66,7 @@ pub(crate) fn json(text: &str) -> Result<(), Error> {
 
 /// Prints a line on standard error, and ignores a failure to do so.
 pub(crate) fn error(message: &impl Display) {
-    let line = format!("BasicAgentCtl: {}\n", one_line(&message.to_string()));
+    let line = format!("BasicAgentCtl: {}\n", terminal::safe(&message.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
@@ -75,18 +75,23 @@ pub(crate) fn error_lines(lines: &str) {
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
-/// Formats JSON for a terminal; `None` if the text is not JSON.
-fn for_people(text: &str) -> Option<String> {
+/// Returns JSON on one line: unchanged for a pipe or file, harmless for a terminal.
+pub(crate) fn shown_json(text: &str) -> String {
+    if io::stdout().is_terminal() { terminal::json(text.trim()) } else { text.trim().to_owned() }
+}
+
+/// Formats JSON for a terminal, which it cannot steer; `None` if the text is not JSON.
+pub(crate) fn for_people(text: &str) -> Option<String> {
     if let Ok(Usage { usage }) = serde_json::from_str(text) {
         // Escaped, because control sequences would drive the terminal.
-        return Some(usage.lines().map(one_line).collect::<Vec<_>>().join("\n"));
+        return Some(usage.lines().map(terminal::safe).collect::<Vec<_>>().join("\n"));
     }
     let mut laid_out = Vec::with_capacity(text.len() * 2);
     let mut reader = serde_json::Deserializer::from_str(text);
     serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::pretty(&mut laid_out))
         .ok()?;
     reader.end().ok()?;
-    String::from_utf8(laid_out).ok()
+    String::from_utf8(laid_out).ok().map(|text| terminal::json(&text))
 }
 
 #[cfg(test)]

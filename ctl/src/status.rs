@@ -2,9 +2,9 @@
 
 use crate::agent::Agent;
 use crate::error::Error;
+use crate::terminal::safe;
 use crate::{clock, exit, output, query};
 use agent_wire::Method;
-use agent_wire::json::one_line;
 use agent_wire::reply::AgentInfo;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -31,8 +31,8 @@ fn text(info: &AgentInfo<'_>) -> String {
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "{name:10}{value}");
     };
-    line("host id", &one_line(&info.host_id));
-    line("version", &format_args!("{}, protocol {}", one_line(&info.version), info.protocol));
+    line("host id", &safe(&info.host_id));
+    line("version", &format_args!("{}, protocol {}", safe(&info.version), info.protocol));
     line("process", &info.pid);
     line("started", &clock::shown(&info.started, &clock::here()));
     line(
@@ -49,7 +49,7 @@ fn text(info: &AgentInfo<'_>) -> String {
     );
     line("jobs", &info.jobs);
     for problem in info.crontab_problems.iter() {
-        line("problem", &one_line(problem));
+        line("problem", &safe(problem));
     }
     text
 }

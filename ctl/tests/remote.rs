@@ -100,28 +100,13 @@ fn exec_exits_with_255_without_an_exit_status_of_the_command() {
 }
 
 #[test]
-fn hosts_prints_a_table_or_the_controllers_json() {
-    let reply = r#"{"hosts":[{"id":"h-1","state":"active","connected":true,"issuer":"own","address":"10.0.0.1:5","version":null,"connected_at":"2026-01-01T00:00:00Z","requests_running":0}]}"#;
-    let (url, serving) = controller(200, reply);
-    let (status, out, _) = run(&url, &["hosts"], "");
-    assert_eq!(serving.join().unwrap().line, "GET /api/v1/hosts HTTP/1.1");
-    let out = String::from_utf8(out).unwrap();
-    assert!(
-        status == 0 && out.starts_with("HOST") && out.contains("h-1") && out.lines().count() == 2,
-        "{out}"
-    );
-    let (url, serving) = controller(200, reply);
-    assert_eq!(run(&url, &["hosts", "--json"], "").1, format!("{reply}\n").into_bytes());
-    serving.join().unwrap();
-}
-
-#[test]
 fn an_unreachable_controller_exits_with_3_and_one_beyond_loopback_is_a_usage_error() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, exit, wanted) in [
         (format!("http://{free}"), 3, "controller http://127.0.0.1"),
         ("http://192.0.2.1:7480".to_owned(), 2, "plain HTTP would expose the token"),
-        ("https://127.0.0.1".to_owned(), 2, "http://"),
+        ("ftp://127.0.0.1".to_owned(), 2, "http://"),
+        ("https://c.example/api".to_owned(), 2, "https://HOST:PORT"),
     ] {
         let (status, out, err) = run(&url, &["hosts"], "");
         assert!(status == exit && out.is_empty() && err.contains(wanted), "{err}");

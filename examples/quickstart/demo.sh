@@ -131,7 +131,7 @@ started+=($!)
 host=$(sed -n 's/^host_id = "\(.*\)"/\1/p' "$here/second/agent.toml")
 ctl=$bin/BasicAgentCtl
 remote=("$ctl" --controller "$api" --token-file "$here/second/token" --host "$host")
-connected() { "$ctl" --controller "$api" --token-file "$here/second/token" hosts | grep -q "$host"; }
+connected() { "$ctl" --controller "$api" --token-file "$here/second/token" hosts --online | grep -q "$host"; }
 await "the agent is connected" connected
 sed -n 's/^[^ ]* *//p' "$here/agent.log"
 printf '\nThe commands below can be pasted into another shell while this runs, after:\n'

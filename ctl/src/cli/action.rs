@@ -1,9 +1,12 @@
 //! The actions of the command line.
 
 use super::target::At;
-use super::{Cron, Exec, Task};
+use super::{
+    Audit, Ca, Contexts, Cron, Exec, Host, Hosts, Login, Logout, Operator, Role, Setup, Task, Token,
+};
 use crate::client::Controller;
 use crate::plugin::{Check, New};
+use crate::print;
 use std::path::PathBuf;
 
 /// A host, and the controller that reaches it.
@@ -30,8 +33,16 @@ pub(crate) enum Action {
     Describe { dirs: Vec<PathBuf>, method: String, json: bool },
     /// Load a plugin on behalf of the process that checks it.
     Probe,
-    /// List connected hosts.
-    Hosts { controller: Controller, json: bool },
+    /// Log in to a controller.
+    Login(Login),
+    /// Log out.
+    Logout(Logout),
+    /// Create the first operator.
+    Setup(Setup),
+    /// Work on the contexts.
+    Contexts(Contexts),
+    /// Work on what a controller keeps.
+    Fleet { controller: Controller, fleet: Fleet },
     /// Run a command on a host.
     Exec { remote: Remote, exec: Exec },
     /// Print an agent's state, of `remote` or of this machine.
@@ -40,6 +51,27 @@ pub(crate) enum Action {
     Task { task: Task, remote: Option<Remote> },
     /// Work on schedules, or on the jobs of `remote`; without it, on those of this machine's agent.
     Cron { cron: Cron, remote: Option<Remote> },
+}
+
+/// The work on what a controller keeps.
+#[derive(Debug)]
+pub(crate) enum Fleet {
+    /// Show the caller's own account.
+    WhoAmI(print::Output),
+    /// List hosts.
+    Hosts(Hosts),
+    /// Show a host, or decide about hosts.
+    Host(Host),
+    /// Work on join tokens.
+    Token(Token),
+    /// Show the CA or rotate it.
+    Ca(Ca),
+    /// Work on operators and their API tokens.
+    Operator(Operator),
+    /// Work on roles.
+    Role(Role),
+    /// Read or verify the audit log.
+    Audit(Audit),
 }
 
 impl Action {

@@ -1,22 +1,36 @@
 //! The command line: its flags and the action that they describe.
 //!
-//! `flags` is the top level; `target` chooses plugins, controller and host; `command`, `task` and
-//! `cron` are the flags of `exec`, `task` and `cron`; `number` parses numbers; `help` trims the
-//! help; `action` is the result.
+//! `flags` is the top level and `sub` its subcommands; `target` chooses plugins, controller and host; `account`, `hosts`,
+//! `token`, `operator`, `audit`, `command`, `task` and `cron` are the flags of the subcommands;
+//! `number` parses numbers and times; `help` trims the help and adds the `examples`; `action` is the
+//! result.
 
+mod account;
 mod action;
+mod audit;
 mod command;
 mod cron;
+mod examples;
 mod flags;
 mod help;
+mod hosts;
 mod number;
+mod operator;
+mod sub;
 mod target;
 mod task;
+mod token;
 
-pub(crate) use action::{Action, Remote};
+pub(crate) use account::{ContextName, Contexts, Login, Logout, Password, Setup};
+pub(crate) use action::{Action, Fleet, Remote};
+pub(crate) use audit::{Audit, AuditSub, Ca, CaRotate};
 pub(crate) use command::{Command, Exec};
 pub(crate) use cron::{
     Cron, CronCheck, CronExplain, CronHistory, CronJob, CronList, CronNext, CronSet, CronWhen,
 };
 pub(crate) use flags::Cli;
+pub(crate) use hosts::{Change, Host, HostLabel, Hosts};
+pub(crate) use number::duration;
+pub(crate) use operator::{ApiToken, ApiTokenCreate, Operator, OperatorCreate, Role, RoleSet};
 pub(crate) use task::{About, Output, Submit, Task, TaskList, TaskResult};
+pub(crate) use token::{Token, TokenCreate, TokenRevoke};

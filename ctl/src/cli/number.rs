@@ -40,9 +40,47 @@ pub(super) fn size<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64,
         .ok_or_else(|| format!("must be {LEAST} to {MOST} bytes, such as 65536, 64K or 1M"))
 }
 
+/// Parses a time from `LEAST` to `MOST` seconds: `90s`, `30m`, `24h`, `7d`, `2w`; a number alone is
+/// seconds.
+pub(crate) fn duration<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((end, 's')) => (&text[..end], 1),
+        Some((end, 'm')) => (&text[..end], 60),
+        Some((end, 'h')) => (&text[..end], 60 * 60),
+        Some((end, 'd')) => (&text[..end], 24 * 60 * 60),
+        Some((end, 'w')) => (&text[..end], 7 * 24 * 60 * 60),
+        _ => (text, 1),
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    match seconds {
+        Some(seconds) if (LEAST..=MOST).contains(&seconds) => Ok(seconds),
+        Some(_) => Err(format!("must be {LEAST} to {MOST} seconds, such as 30m, 24h or 7d")),
+        None => Err("must be a number and s, m, h, d or w, such as 30m, 24h or 7d".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, wanted) in [
+            ("90", Some(90)),
+            ("90s", Some(90)),
+            ("2m", Some(120)),
+            ("1h", Some(3600)),
+            ("1d", Some(86_400)),
+            ("2w", None),
+            ("0s", None),
+            ("", None),
+            ("h", None),
+            ("1.5h", None),
+            ("99999999999999999999d", None),
+        ] {
+            assert_eq!(duration::<1, 1_000_000>(text).ok(), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn sizes_have_units_of_1024() {

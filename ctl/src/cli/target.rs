@@ -6,12 +6,16 @@
 //! so each action takes from here what it needs, and a flag that does not fit is a [`Conflict`].
 
 use super::Remote;
-use crate::client::Controller;
+use super::account::context_name;
+use crate::client::{Ca, Choice, Controller, ca};
 use std::fmt;
 use std::path::PathBuf;
 
 /// The plugin folders, in the order of the search.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
+
+/// The heading of the flags that choose a controller and a host.
+const CONTROLLER: &str = "Controller and host";
 
 /// The flags themselves.
 #[derive(Debug, clap::Args)]
@@ -20,23 +24,32 @@ pub(super) struct Target {
     #[arg(long, value_name = "DIR", global = true)]
     plugin_dir: Vec<PathBuf>,
 
-    /// Send requests through the controller with this API, http://127.0.0.1:PORT
-    #[arg(long, value_name = "URL", global = true)]
+    /// Use this context [default: the variable BASICAGENT_CONTEXT, or the current one]
+    #[arg(long, value_name = "NAME", global = true, value_parser = context_name,
+        help_heading = CONTROLLER)]
+    pub(super) context: Option<String>,
+
+    /// Use this controller instead of a context: https://HOST:PORT or http://127.0.0.1:PORT
+    #[arg(long, value_name = "URL", global = true, help_heading = CONTROLLER)]
     controller: Option<String>,
 
-    /// With --controller: the id of the host
-    #[arg(long, value_name = "ID", global = true)]
-    host: Option<String>,
+    /// The id of the host
+    #[arg(long, value_name = "ID", global = true, help_heading = CONTROLLER)]
+    pub(super) host: Option<String>,
 
-    /// With --controller: the file with the API's token [default: the variable BASICAGENT_TOKEN]
-    #[arg(long, value_name = "FILE", global = true)]
-    token_file: Option<PathBuf>,
+    /// The file with its API token [default: the variable BASICAGENT_TOKEN]
+    #[arg(long, value_name = "FILE", global = true, help_heading = CONTROLLER)]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// The CA of https://, a file or sha256:DIGEST [default: this machine's CA bundle]
+    #[arg(long, value_name = "CA", global = true, value_parser = ca, help_heading = CONTROLLER)]
+    pub(super) ca: Option<Ca>,
 }
 
 /// The choice of this machine's agent.
 #[derive(Debug, clap::Args)]
 pub(crate) struct At {
-    /// Without --controller: this machine's agent by its local socket, agent.sock in its run_dir
+    /// Without --host: this machine's agent by its local socket, agent.sock in its run_dir
     /// [default: /run/basicagent/agent.sock]
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
@@ -53,22 +66,32 @@ impl fmt::Display for Conflict {
 }
 
 impl Target {
-    /// Checks the rules that hold for every action.
-    pub(super) fn check(&self) -> Result<(), Conflict> {
-        if self.is_local() && (self.host.is_some() || self.token_file.is_some()) {
-            return Err(Conflict("--host and --token-file require --controller URL"));
+    /// Checks the rules that hold for every action. `login`: the action makes a context itself.
+    pub(super) fn check(&self, login: bool) -> Result<(), Conflict> {
+        if self.controller.is_some() && self.context.is_some() {
+            return Err(Conflict("--controller and --context both name a controller: use one"));
+        }
+        if login {
+            if self.controller.is_some() || self.host.is_some() {
+                return Err(Conflict(
+                    "login and setup take the URL without --controller or --host",
+                ));
+            }
+        } else if self.controller.is_none() && (self.token_file.is_some() || self.ca.is_some()) {
+            return Err(Conflict("--token-file and --ca require --controller URL"));
         }
         if !self.is_local() && !self.plugin_dir.is_empty() {
             return Err(Conflict(
-                "--plugin-dir applies to this machine's plugins; it cannot be combined with --controller",
+                "--plugin-dir applies to this machine's plugins; it cannot be combined with \
+                 --controller, --context or --host",
             ));
         }
         Ok(())
     }
 
-    /// Returns whether no controller is given.
+    /// Returns whether neither a controller nor a host is given.
     pub(super) fn is_local(&self) -> bool {
-        self.controller.is_none()
+        self.controller.is_none() && self.context.is_none() && self.host.is_none()
     }
 
     /// Returns this machine's plugin folders.
@@ -76,7 +99,7 @@ impl Target {
         if !self.is_local() {
             return Err(Conflict(
                 "list, describe, new and check work on this machine; they cannot be combined with \
-                 --controller (-c agent.methods lists a host's methods)",
+                 --controller, --context or --host (-c agent.methods lists a host's methods)",
             ));
         }
         if self.plugin_dir.is_empty() {
@@ -87,10 +110,24 @@ impl Target {
         Ok(self.plugin_dir.into_iter().map(absolute).collect())
     }
 
-    /// Returns the controller.
+    /// Returns the controller, for an action that is about no single host.
     pub(super) fn controller(self) -> Result<Controller, Conflict> {
-        let url = self.controller.ok_or(Conflict("--controller URL is required"))?;
-        Ok(Controller { url, token_file: self.token_file })
+        if self.host.is_some() {
+            return Err(Conflict("--host does not apply here: name hosts after the subcommand"));
+        }
+        Ok(self.chosen())
+    }
+
+    /// Returns the controller that the flags name, or the current context's.
+    pub(super) fn chosen(self) -> Controller {
+        Controller::new(match self.controller {
+            Some(url) => Choice::Flags {
+                url,
+                token_file: self.token_file,
+                ca: self.ca.unwrap_or(Ca::System),
+            },
+            None => Choice::Context(self.context),
+        })
     }
 
     /// Returns the host whose agent gets the request; `None`: this machine's agent.
@@ -100,7 +137,8 @@ impl Target {
         }
         if at.socket.is_some() {
             return Err(Conflict(
-                "--socket names this machine's agent; it cannot be combined with --controller",
+                "--socket names this machine's agent; it cannot be combined with --controller, \
+                 --context or --host",
             ));
         }
         self.remote().map(Some)
@@ -108,8 +146,7 @@ impl Target {
 
     /// Returns the host and its controller.
     pub(super) fn remote(mut self) -> Result<Remote, Conflict> {
-        let host = self.host.take();
-        let controller = self.controller()?;
-        Ok(Remote { controller, host: host.ok_or(Conflict("--host ID is required"))? })
+        let host = self.host.take().ok_or(Conflict("--host ID is required"))?;
+        Ok(Remote { controller: self.chosen(), host })
     }
 }

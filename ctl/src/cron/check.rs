@@ -5,9 +5,10 @@ use super::instant;
 use super::plan::calendar;
 use crate::cli::CronCheck;
 use crate::error::Error;
-use crate::{exit, output, table};
+use crate::print::table;
+use crate::terminal::safe;
+use crate::{exit, output};
 use agent_cron::crontab::{Problem, When};
-use agent_wire::json::one_line;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ fn text(report: &Report) -> String {
     }
     let rows: Vec<[String; 5]> = report.readings.iter().map(row).collect();
     let head = ["LINE", "USER", "NEXT", "WHEN", "COMMAND"];
-    format!("{}\n{}\n", one_line(&report.path.display().to_string()), table::text(head, &rows))
+    format!("{}\n{}\n", safe(&report.path.display().to_string()), table::text(head, &rows))
 }
 
 fn row(reading: &Reading) -> [String; 5] {
@@ -103,7 +104,7 @@ fn explain(when: &When) -> String {
 }
 
 fn short(command: &str) -> String {
-    let line = one_line(command);
+    let line = safe(command);
     match line.char_indices().nth(MAX_COMMAND) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
@@ -121,7 +122,7 @@ fn findings(report: &Report) -> String {
                 line => format!(":{line}:{column}"),
             };
             let path = report.path.display();
-            let _ = writeln!(text, "{}", one_line(&format!("{path}{place}: {kind}{message}")));
+            let _ = writeln!(text, "{}", safe(&format!("{path}{place}: {kind}{message}")));
         }
     }
     text

@@ -1,14 +1,14 @@
 //! `cron set`, `cron remove` and `cron run`: change or start one job of an agent.
 
-use super::caret;
 use super::zone::Choice;
 use crate::agent::Agent;
 use crate::cli::{CronJob, CronSet};
 use crate::error::Error;
+use crate::terminal::caret;
+use crate::terminal::safe;
 use crate::{clock, command, exit, output, query};
 use agent_cron::{Expression, Zone};
 use agent_wire::Method;
-use agent_wire::json::one_line;
 use agent_wire::message::Bash;
 use agent_wire::reply::{JobPlan, StartedRun};
 use serde_json::json;
@@ -62,7 +62,7 @@ pub(super) fn set(agent: &Agent<'_>, set: &CronSet) -> Result<ExitCode, Error> {
             output::error(&format_args!("warning: {warning}"));
         }
         let mut text = format!("{}\n\n", expression.explain());
-        let _ = writeln!(text, "{:10}{}", "schedule", one_line(&plan.schedule));
+        let _ = writeln!(text, "{:10}{}", "schedule", safe(&plan.schedule));
         let zone = expression.zone_name().or(set.tz.as_deref());
         let zone = Choice::new(None).of(zone).unwrap_or_else(|_| Zone::utc());
         for (index, time) in plan.next.iter().enumerate() {
@@ -98,7 +98,7 @@ pub(super) fn run(agent: &Agent<'_>, job: &CronJob) -> Result<ExitCode, Error> {
     } else {
         let started: StartedRun<'_> =
             serde_json::from_str(text).map_err(|error| query::unreadable(&error))?;
-        output::bytes(format!("{}\n", one_line(&started.task)).as_bytes())?;
+        output::bytes(format!("{}\n", safe(&started.task)).as_bytes())?;
     }
     Ok(ExitCode::from(exit::DONE))
 }

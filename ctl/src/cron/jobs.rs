@@ -5,11 +5,12 @@ use super::zone::Choice;
 use crate::agent::Agent;
 use crate::cli::{CronHistory, CronList};
 use crate::error::Error;
+use crate::print::table;
 use crate::task::outcome;
-use crate::{clock, exit, output, query, table};
+use crate::terminal::safe;
+use crate::{clock, exit, output, query};
 use agent_cron::Zone;
 use agent_wire::Method;
-use agent_wire::json::one_line;
 use agent_wire::reply::{JobStatus, TaskStatus};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -63,9 +64,9 @@ fn row(job: &JobStatus<'_>, zones: &mut Choice) -> [String; 6] {
         None => dash(),
     };
     [
-        one_line(&job.name),
-        one_line(&job.schedule),
-        job.user.as_deref().map_or_else(|| "root".to_owned(), one_line),
+        safe(&job.name),
+        safe(&job.schedule),
+        job.user.as_deref().map_or_else(|| "root".to_owned(), safe),
         if job.enabled { "yes" } else { "no" }.to_owned(),
         job.next.first().map_or_else(dash, shown),
         last,
@@ -90,7 +91,7 @@ pub(super) fn history(agent: &Agent<'_>, history: &CronHistory) -> Result<ExitCo
         let row = |run: &TaskStatus<'_>| {
             let TaskStatus { task, state, due, started, ended, .. } = run;
             let state = state.word().to_owned();
-            [cell(due), state, cell(started), cell(ended), outcome(run), one_line(task)]
+            [cell(due), state, cell(started), cell(ended), outcome(run), safe(task)]
         };
         let rows: Vec<_> = runs.iter().map(row).collect();
         let head = ["DUE", "STATE", "STARTED", "ENDED", "OUTCOME", "TASK"];

@@ -5,7 +5,6 @@
 //! machine's through its controller.
 
 mod batch;
-mod caret;
 mod check;
 mod explain;
 mod inspect;

@@ -1,11 +1,12 @@
 //! A schedule from the command line, with its zone, its calendar and its start, for `next` and
 //! `explain`.
 
+use super::instant;
 use super::zone::Choice;
-use super::{caret, instant};
 use crate::cli::CronWhen;
 use crate::error::Error;
 use crate::output;
+use crate::terminal::caret;
 use agent_cron::{Calendar, Expression, Schedule, Zone};
 use std::fs::File;
 use std::io::Read as _;

@@ -1,8 +1,8 @@
 //! `describe METHOD`: prints a plugin's arguments and the fields of its reply.
 
 use crate::error::Error;
+use crate::terminal::safe;
 use crate::{exit, local, output};
-use agent_wire::json::one_line;
 use plugin_api::Meta;
 use plugin_api::host;
 use serde_json::Value;
@@ -35,11 +35,11 @@ pub(crate) fn run(dirs: &[PathBuf], method: &str, json: bool) -> Result<ExitCode
 fn for_people(meta: &Meta) -> String {
     let mut text = String::new();
     for line in meta.usage_text().lines() {
-        text.push_str(&one_line(line));
+        text.push_str(&safe(line));
         text.push('\n');
     }
     let root = if meta.needs_root { ", needs root" } else { "" };
-    text.push_str(&format!("\nversion {}{root}\n", one_line(&meta.version)));
+    text.push_str(&format!("\nversion {}{root}\n", safe(&meta.version)));
     let schema = meta
         .output_schema
         .as_ref()
@@ -88,12 +88,7 @@ fn fields(root: &Value, schema: &Value, depth: usize, rows: &mut Vec<Row>) {
         let field = referred(root, field);
         let about = field.get("description").and_then(Value::as_str).unwrap_or_default();
         let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
-        rows.push(Row {
-            depth,
-            name: one_line(name),
-            kind: kind(root, field),
-            about: one_line(&about),
-        });
+        rows.push(Row { depth, name: safe(name), kind: kind(root, field), about: safe(&about) });
         fields(root, field, depth + 1, rows);
     }
     if let Some(more @ Value::Object(_)) = schema.get("additionalProperties") {

@@ -1,6 +1,6 @@
 //! The findings of each step of a check, and the verdict.
 
-use agent_wire::json::one_line;
+use crate::terminal::safe;
 use serde::Serialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ pub(super) struct Verdict {
 
 impl Verdict {
     fn add(&mut self, level: Level, step: &'static str, text: impl Into<String>) {
-        self.findings.push(Finding { level, step, text: one_line(&text.into()) });
+        self.findings.push(Finding { level, step, text: safe(&text.into()) });
     }
 
     pub(super) fn ok(&mut self, step: &'static str, text: impl Into<String>) {

@@ -4,9 +4,10 @@
 use crate::agent::Agent;
 use crate::cli::{About, TaskList};
 use crate::error::Error;
-use crate::{clock, exit, output, query, table};
+use crate::print::table;
+use crate::terminal::safe;
+use crate::{clock, exit, output, query};
 use agent_wire::Method;
-use agent_wire::json::one_line;
 use agent_wire::reply::TaskStatus;
 use serde_json::value::RawValue;
 use std::process::ExitCode;
@@ -67,7 +68,7 @@ fn print(states: &[TaskStatus<'_>]) -> Result<(), Error> {
     let cell = |time: &Option<String>| clock::cell(time.as_ref(), &zone);
     let row = |state: &TaskStatus<'_>| {
         [
-            one_line(&state.task),
+            safe(&state.task),
             state.state.word().to_owned(),
             cell(&state.accepted),
             cell(&state.started),
@@ -83,7 +84,7 @@ fn print(states: &[TaskStatus<'_>]) -> Result<(), Error> {
 /// Returns the outcome of a task for a table.
 pub(crate) fn outcome(task: &TaskStatus<'_>) -> String {
     match (task.retcode, &task.message) {
-        (Some(retcode), Some(message)) => format!("{retcode} {}", one_line(message)),
+        (Some(retcode), Some(message)) => format!("{retcode} {}", safe(message)),
         _ => "-".to_owned(),
     }
 }

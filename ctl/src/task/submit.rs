@@ -4,9 +4,9 @@
 use crate::agent::Agent;
 use crate::cli::Submit;
 use crate::error::Error;
+use crate::terminal::safe;
 use crate::{command, exit, output};
 use agent_wire::Method;
-use agent_wire::json::one_line;
 use agent_wire::message::{Bash, StderrMode};
 use std::process::ExitCode;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(super) fn run(agent: &Agent<'_>, submit: &Submit) -> Result<ExitCode, Error>
         Error::NoReply(_) => Error::no_reply(format!(
             "{}; the host may have accepted the task: repeat the command with --id {}, which starts it at most once",
             error.chain(),
-            one_line(&id)
+            safe(&id)
         )),
         Error::Failed(_)
         | Error::Usage(_)

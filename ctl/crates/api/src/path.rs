@@ -189,8 +189,8 @@ pub fn result(host: &str, task: &str) -> String {
     format!("{HOSTS}/{}/results/{}", segment(host), segment(task))
 }
 
-/// Encodes a text as one segment of a path (RFC 3986 §3.3).
-fn segment(text: &str) -> String {
+/// Encodes a text as one segment of a path, or as a value in a query (RFC 3986 §3.3, §3.4).
+pub fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     // A segment of one or two dots would mean another path (RFC 3986 §5.2.4).
     let only_dots = matches!(text, "." | "..");

@@ -122,12 +122,31 @@ fn conflicting_flags_are_rejected() {
         &["-a", "x"][..],
         &["--plugin-dir", "/x"],
         &["-c", "a.b", "list"],
-        &["-c", "a.b", "--host", "h"],
         &["-c", "a.b", "--token-file", "f"],
         &["-c", "a.b", "--controller", "http://127.0.0.1:1"],
         &["--controller", "http://127.0.0.1:1", "list"],
         &["--controller", "http://127.0.0.1:1", "--plugin-dir", "/x", "hosts"],
-        &["hosts"],
+        &["--controller", "http://127.0.0.1:1", "--host", "h", "hosts"],
+        &["--controller", "http://127.0.0.1:1", "--context", "c", "hosts"],
+        &["--context", "a b", "hosts"],
+        &["--ca", "ca.pem", "hosts"],
+        &["--host", "h", "login", "https://c"],
+        &["--plugin-dir", "/x", "--host", "h", "-c", "a.b"],
+        &["login", "--password-file", "f", "--password-stdin"],
+        &["login", "--days", "0"],
+        &["token", "create", "--expires", "31d"],
+        &["token", "create", "--uses", "10001"],
+        &["token", "create", "--label", "env"],
+        &["host", "label", "h"],
+        &["host", "label", "h", "env"],
+        &["host", "remove"],
+        &["host", "settle", "h", "forget"],
+        &["operator", "create", "bob"],
+        &["operator", "create", "bob", "--role", "viewer", "--no-password", "--password-stdin"],
+        &["ca", "rotate"],
+        &["audit", "--follow", "verify"],
+        &["hosts", "-o", "xml"],
+        &["hosts", "--online", "--offline"],
         &["exec", "ls"],
         &["--controller", "http://127.0.0.1:1", "task", "list"],
         &["--controller", "http://127.0.0.1:1", "--host", "h", "status", "--socket", "/s"],
@@ -153,5 +172,115 @@ fn the_controller_and_the_host_may_stand_on_either_side_of_the_subcommand() {
     ] {
         let found = action(&line);
         assert!(matches!(found, Ok(Action::Exec { .. })), "{line:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_host_without_a_controller_is_behind_the_contexts_controller() {
+    for line in [
+        &["--host", "h", "exec", "ls"][..],
+        &["--host", "h", "-c", "a.b"],
+        &["--context", "prod", "--host", "h", "task", "list"],
+        &["status", "--host", "h"],
+        &["cron", "list", "--host", "h"],
+    ] {
+        let found = format!("{:?}", action(line));
+        let context =
+            if line.contains(&"prod") { "Context(Some(\"prod\"))" } else { "Context(None)" };
+        assert!(found.contains(context), "{line:?}: {found}");
+    }
+    for line in [&["-c", "a.b"][..], &["task", "list"], &["status"], &["cron", "list"]] {
+        let found = format!("{:?}", action(line));
+        assert!(!found.contains("Context"), "{line:?}: {found}");
+    }
+    let both = ["--controller", "http://127.0.0.1:1", "--host", "h", "exec", "ls"];
+    assert!(format!("{:?}", action(&both)).contains("Flags"), "--controller wins");
+}
+
+/// Returns each subcommand that has none of its own, with its words.
+fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, clap::Command)>) {
+    let subs =
+        command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
+    let mut any = false;
+    for sub in subs {
+        any = true;
+        leaves(sub, &[path, &[sub.get_name().to_owned()]].concat(), found);
+    }
+    if !any || command.get_name() == "audit" {
+        found.push((path.to_vec(), command.clone()));
+    }
+}
+
+fn all_leaves() -> Vec<(Vec<String>, clap::Command)> {
+    let mut found = Vec::new();
+    leaves(&help::trimmed(Cli::command()), &[], &mut found);
+    found
+}
+
+/// Returns the words of each example in a text, as a shell would split them.
+fn examples(text: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().map(str::trim).filter(|line| line.contains("BasicAgentCtl "));
+    // A sentence that names the program is no example; neither does it split as a shell's line.
+    let words = lines.filter_map(shlex::split);
+    let commands = words.flat_map(|words| {
+        let command = words.split(|word| word == "|").map(<[String]>::to_vec);
+        command.collect::<Vec<_>>()
+    });
+    let commands = commands.map(|words| {
+        let wrapped = words.iter().take_while(|word| ["xargs", "sudo"].contains(&word.as_str()));
+        words[wrapped.count()..].to_vec()
+    });
+    commands.filter(|words| words.first().is_some_and(|word| word == "BasicAgentCtl")).collect()
+}
+
+#[test]
+fn every_subcommand_has_examples_and_they_all_parse() {
+    for (path, command) in all_leaves() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let found = examples(&help);
+        assert!(!found.is_empty(), "{path:?} has no example");
+        for example in found {
+            assert!(parses(&example), "{path:?}: {example:?}");
+        }
+    }
+}
+
+/// Returns whether an example parses. One at the end of a pipe gets its last words from there.
+fn parses(example: &[String]) -> bool {
+    let words: Vec<&str> = example[1..].iter().map(String::as_str).collect();
+    action(&words).is_ok() || action(&[&words[..], &["x"]].concat()).is_ok()
+}
+
+#[test]
+fn the_guide_names_every_subcommand_and_its_examples_parse() {
+    let guide =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ctl.md")).unwrap();
+    let mut missing = Vec::new();
+    for (path, command) in all_leaves() {
+        let words = path.join(" ");
+        if !guide.contains(&format!("`{words}")) {
+            missing.push(words.clone());
+        }
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let long = arg.get_long().filter(|long| *long != "help");
+            if long.is_some_and(|long| !guide.contains(&format!("`--{long}`"))) {
+                missing.push(format!("{words} --{}", long.unwrap_or_default()));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new(), "docs/ctl.md does not name these");
+    let known: Vec<String> = all_leaves().into_iter().map(|(path, _)| path.join(" ")).collect();
+    for table in guide.split("\n\n").filter(|part| part.starts_with("| command |")) {
+        for named in table.lines().skip(2).flat_map(|row| row.split('|').nth(1)) {
+            for words in named.split(',').map(|words| words.trim().trim_matches('`')) {
+                let is_of = |known: &String| format!("{words} ").starts_with(&format!("{known} "));
+                assert!(known.iter().any(is_of), "docs/ctl.md names {words:?}");
+            }
+        }
+    }
+    let found = examples(&guide);
+    assert!(found.len() > 15, "{found:?}");
+    for example in found {
+        assert!(parses(&example), "{example:?}");
     }
 }

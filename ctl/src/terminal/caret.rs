@@ -1,6 +1,6 @@
 //! Marks the place of an error below its text.
 
-use agent_wire::json::one_line;
+use super::safe;
 
 /// Characters shown before the place, and after it.
 const BEFORE: usize = 40;
@@ -10,9 +10,9 @@ const BEHIND: usize = 32;
 const CUT: &str = "…";
 
 /// Returns two lines: the text around byte `offset`, and a caret below that byte.
-pub(super) fn mark(text: &str, offset: usize) -> String {
+pub(crate) fn mark(text: &str, offset: usize) -> String {
     let (before, behind) = text.split_at(boundary(text, offset));
-    let (mut before, mut behind) = (one_line(before), one_line(behind));
+    let (mut before, mut behind) = (safe(before), safe(behind));
     if let Some((at, _)) = before.char_indices().nth_back(BEFORE) {
         before.replace_range(..at, CUT);
     }
