@@ -136,6 +136,10 @@ pub(crate) struct Flags {
     )]
     pub(crate) keep_days: u16,
 
+    /// Delete lines of the audit log after this many days
+    #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = value_parser!(u16).range(1..))]
+    pub(crate) audit_days: u16,
+
     /// Store at most this many MiB of results of all hosts; agents keep further ones
     /// [default: 16384, or three quarters of the file system if that is less]
     #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
@@ -257,8 +261,9 @@ impl Flags {
 
     /// Returns the bounds on what is stored.
     pub(crate) fn bounds(&self) -> Bounds {
-        let keep = Duration::from_secs(u64::from(self.keep_days) * 24 * 3600);
-        Bounds::new(&self.state_dir(), keep, self.max_store_mib, self.max_host_mib)
+        let days = |days: u16| Duration::from_secs(u64::from(days) * 24 * 3600);
+        let (keep, keep_events) = (days(self.keep_days), days(self.audit_days));
+        Bounds::new(&self.state_dir(), keep, keep_events, self.max_store_mib, self.max_host_mib)
     }
 
     /// Returns the token file named by a flag.

@@ -257,7 +257,7 @@ fn a_damaged_database_is_reported_at_the_start() {
     bytes[middle..middle + (64 << 10)].fill(0xff);
     fs::write(&database, bytes).unwrap();
     controller.restart();
-    wait_until("the log", || controller.log().contains("the database of results is damaged"));
+    wait_until("the log", || controller.log().contains("the database is damaged"));
     let (status, problem) = controller.probe("/readyz");
     assert_eq!(status, 503, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("damaged"), "{problem}");

@@ -36,6 +36,7 @@ mod certificate;
 mod connect;
 mod enroll;
 mod foreign;
+mod lost;
 mod operator;
 mod record;
 mod recover;
@@ -46,6 +47,7 @@ pub use certificate::{Certificate, Offer, Serial};
 pub use connect::{Connection, Standing, connect};
 pub use enroll::{Enroll, EnrollRefusal, Enrolled, Joined, enroll};
 pub use foreign::{UnknownHosts, connect_foreign};
+pub use lost::connect_lost;
 pub use operator::{Choice, Settled, approve, ban, quarantine, settle};
 pub use record::{
     HostRecord, HostState, Issuer, KeyPlace, Keys, MAX_OLDER_KEYS, OlderKey, PendingReason,

@@ -49,6 +49,9 @@ pub enum PendingReason {
     Away,
     /// It recovers on a machine with this machine-id, not the one it enrolled on.
     Machine(Digest),
+    /// Its certificate is the controller's, but its record is not there: the database was restored
+    /// from an older copy.
+    Lost,
 }
 
 /// Why a host is quarantined.

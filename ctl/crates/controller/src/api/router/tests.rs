@@ -30,8 +30,12 @@ impl Server {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&file, private).unwrap();
         let authenticator = Arc::new(Authenticator::new(Token::load(&file).unwrap()));
-        let bounds =
-            Bounds { keep: Duration::from_secs(60), max_bytes: 1 << 30, max_host_bytes: 1 << 30 };
+        let bounds = Bounds {
+            keep: Duration::from_secs(60),
+            keep_events: Duration::from_secs(60),
+            max_bytes: 1 << 30,
+            max_host_bytes: 1 << 30,
+        };
         let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
         let ca = Ca::open(CaSettings {
             dir: scratch.file("ca"),

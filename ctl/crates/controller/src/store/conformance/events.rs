@@ -1,6 +1,7 @@
 //! The audit log: what every store must do with it.
 
 use super::Database;
+use super::hosts::NOW;
 use crate::store::{EventQuery, EventRow, Events as _, MAX_EVENT_BYTES, Store, StoreError};
 use fleet::audit::{Event, Outcome};
 use test_support::DEADLINE;
@@ -24,18 +25,21 @@ pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
     let database = D::create().await;
     let store = database.open().await;
     let mut newest = store.newest_event();
-    let begun = store.begin(event("anna", "hosts.ban", &["h"]), 5).await.unwrap();
+    let begun = store.begin(event("anna", "hosts.ban", &["h"]), NOW + 5).await.unwrap();
     timeout(DEADLINE, newest.changed()).await.expect("nobody was told").unwrap();
     let found = page(&*store, EventQuery::default()).await;
-    assert_eq!((found[0].sequence, found[0].at, &found[0].end), (begun, 5, &None));
+    assert_eq!((found[0].sequence, found[0].at, &found[0].end), (begun, NOW + 5, &None));
     assert_eq!(found[0].event, event("anna", "hosts.ban", &["h"]));
     let detail = Some("{\"status\":409}".to_owned());
-    store.complete(begun, Outcome::Refused, detail.clone(), 6).await.unwrap();
+    store.complete(begun, Outcome::Refused, detail.clone(), NOW + 6).await.unwrap();
     let found = page(&*store, EventQuery::default()).await;
     let end = found[0].end.as_ref().unwrap();
-    assert_eq!((found.len(), end.at, end.outcome, &end.detail), (1, 6, Outcome::Refused, &detail));
+    assert_eq!(
+        (found.len(), end.at, end.outcome, &end.detail),
+        (1, NOW + 6, Outcome::Refused, &detail)
+    );
     for wrong in [begun, begun + 1, begun + 9] {
-        let error = store.complete(wrong, Outcome::Succeeded, None, 7).await.unwrap_err();
+        let error = store.complete(wrong, Outcome::Succeeded, None, NOW + 7).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict(_)), "{error}");
     }
     let verified = store.verify_events().await.unwrap();
@@ -46,8 +50,8 @@ pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
 pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
-    let open = store.begin(event("anna", "hosts.ban", &[]), 5).await.unwrap();
-    store.record(event("anna", "login", &[]), Outcome::Failed, 5).await.unwrap();
+    let open = store.begin(event("anna", "hosts.ban", &[]), NOW + 5).await.unwrap();
+    store.record(event("anna", "login", &[]), Outcome::Failed, NOW + 5).await.unwrap();
     store.close().await;
     drop(store);
     for _ in 0..2 {
@@ -56,7 +60,7 @@ pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<D:
         let outcomes: Vec<_> =
             found.iter().map(|row| row.end.as_ref().map(|end| end.outcome)).collect();
         assert_eq!(outcomes, [Some(Outcome::Unknown), Some(Outcome::Failed)]);
-        assert!(store.complete(open, Outcome::Succeeded, None, 9).await.is_err());
+        assert!(store.complete(open, Outcome::Succeeded, None, NOW + 9).await.is_err());
         assert_eq!(store.verify_events().await.unwrap().lines, 4);
         assert_eq!(*store.newest_event().borrow(), 4);
         store.close().await;
@@ -72,7 +76,7 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
         let action = ["hosts.ban", "hosts.label", "login"][number % 3];
         let hosts = [&["a", "b"][..], &["b"], &[], &["a", "a"]][number % 4];
         let event = event(actor, action, hosts);
-        let sequence = store.record(event.clone(), Outcome::Succeeded, 5).await.unwrap();
+        let sequence = store.record(event.clone(), Outcome::Succeeded, NOW + 5).await.unwrap();
         all.push((sequence, event));
     }
     let some = |text: &str| Some(text.to_owned());
@@ -118,9 +122,9 @@ pub(in crate::store) async fn an_event_that_is_too_large_is_refused<D: Database>
     let store = database.open().await;
     let mut large = event("anna", "hosts.ban", &[]);
     large.detail = Some("x".repeat(MAX_EVENT_BYTES));
-    let error = store.begin(large, 5).await.unwrap_err();
+    let error = store.begin(large, NOW + 5).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict(_)), "{error}");
     assert_eq!(page(&*store, EventQuery::default()).await, []);
-    assert_eq!(store.begin(event("anna", "login", &[]), 5).await.unwrap(), 1);
+    assert_eq!(store.begin(event("anna", "login", &[]), NOW + 5).await.unwrap(), 1);
     store.close().await;
 }

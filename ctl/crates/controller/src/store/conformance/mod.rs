@@ -55,6 +55,7 @@ macro_rules! suite {
             a_host_recovers_by_its_bound_key,
             a_banned_host_never_comes_back_and_a_removed_one_may,
             a_host_of_another_pki_comes_as_the_operator_wants,
+            hosts_that_are_newer_than_a_restored_database_are_not_locked_out,
             an_operator_quarantines_a_host_and_lets_it_go,
             an_operators_labels_win_over_the_tokens_and_these_over_facts,
             hosts_are_found_by_selector_and_state_in_pages,

@@ -7,7 +7,7 @@ use crate::store::{
     RecoverRequest, RenewRequest, StateName, Store, StoreError,
 };
 use fleet::identity::{
-    Answer, Certificate, Choice, Connection, EnrollRefusal, Standing, UnknownHosts,
+    Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Standing, UnknownHosts,
 };
 use fleet::{
     DAY, Digest, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, MAX_LABELS,
@@ -227,6 +227,30 @@ pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<
     let stolen = foreign(&*store, "web-1", UnknownHosts::Accept).await;
     assert_eq!(stolen, Err(IdentityRefusal::OtherIssuer));
     assert_eq!(connect(&*store, "db-1", 5).await, Err(IdentityRefusal::OtherIssuer));
+    store.close().await;
+}
+
+pub(in crate::store) async fn hosts_that_are_newer_than_a_restored_database_are_not_locked_out<
+    D: Database,
+>() {
+    let (_database, store) = with_host::<D>().await;
+    // Renewed after the copy was made: a certificate of our CA that is later than all we know.
+    let later = connect_made(&*store, "web-1", key(5), NOW + DAY).await.unwrap();
+    assert_eq!(later.standing, Standing::Active);
+    assert_eq!(host(&*store).await.identity.keys.unwrap().current, key(5));
+    // Joined after it: an operator has to say whether the host was there.
+    let lost = connect_made(&*store, "web-9", key(9), NOW).await.unwrap();
+    assert_eq!(lost.standing, Standing::Pending);
+    let row = store.host("web-9").await.unwrap().unwrap();
+    assert_eq!(row.identity.state, HostState::Pending(PendingReason::Lost));
+    store.approve("web-9", NOW).await.unwrap();
+    assert_eq!(connect(&*store, "web-9", 9).await, Ok(active()));
+    // A host that was removed is another matter.
+    store.remove("web-9", NOW).await.unwrap();
+    assert_eq!(
+        connect_made(&*store, "web-9", key(9), NOW + DAY).await,
+        Err(IdentityRefusal::Unknown)
+    );
     store.close().await;
 }
 

@@ -20,6 +20,8 @@ const LEAST_HOST_MIB: u64 = 64;
 pub(crate) struct Bounds {
     /// How long a result is kept.
     pub(crate) keep: Duration,
+    /// How long a line of the audit log is kept.
+    pub(crate) keep_events: Duration,
     /// Bytes of results of all hosts.
     pub(crate) max_bytes: u64,
     /// Bytes of results of one host.
@@ -31,6 +33,7 @@ impl Bounds {
     pub(crate) fn new(
         dir: &Path,
         keep: Duration,
+        keep_events: Duration,
         store_mib: Option<u64>,
         host_mib: Option<u64>,
     ) -> Self {
@@ -42,7 +45,7 @@ impl Bounds {
             Some(mib) => mib * MIB,
             None => (max_bytes / 8).clamp(LEAST_HOST_MIB * MIB, DEFAULT_HOST_MIB * MIB),
         };
-        Self { keep, max_bytes, max_host_bytes: max_host_bytes.min(max_bytes) }
+        Self { keep, keep_events, max_bytes, max_host_bytes: max_host_bytes.min(max_bytes) }
     }
 }
 
@@ -68,10 +71,10 @@ mod tests {
             (Some(100), Some(7), (100, 7)),
             (Some(100), Some(700), (100, 100)),
         ] {
-            let bounds = Bounds::new(dir, Duration::ZERO, store, host);
+            let bounds = Bounds::new(dir, Duration::ZERO, Duration::ZERO, store, host);
             assert_eq!((bounds.max_bytes / MIB, bounds.max_host_bytes / MIB), wanted);
         }
-        let default = Bounds::new(dir, Duration::ZERO, None, None);
+        let default = Bounds::new(dir, Duration::ZERO, Duration::ZERO, None, None);
         assert!(default.max_bytes <= DEFAULT_STORE_MIB * MIB && default.max_bytes > 0);
     }
 }

@@ -63,39 +63,46 @@ impl Events for SqliteStore {
     }
 
     async fn verify_events(&self) -> Result<Verified, StoreError> {
-        let read = |after: i64| {
-            self.readers.query("the audit log", move |connection| lines(connection, after))
-        };
         let (anchor, head) = self.readers.query("the audit log", chain).await?;
         let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
-        loop {
-            let lines = read(verifier.anchor().sequence).await?;
-            if lines.is_empty() || verifier.anchor().sequence >= head.sequence {
-                let end = verifier.anchor();
-                let whole = end.sequence >= head.sequence;
+        let fault = loop {
+            let after = verifier.anchor().sequence;
+            let lines = self
+                .readers
+                .query("the audit log", move |connection| lines(connection, after, head.sequence))
+                .await?;
+            if lines.is_empty() {
                 let missing = format!(
-                    "the audit log ends with entry {}, but entry {} was written",
-                    end.sequence, head.sequence
+                    "the audit log ends with entry {after}, but entry {} was written",
+                    head.sequence
                 );
-                let fault = (!whole).then_some(missing);
-                return Ok(Verified { lines: checked, anchor, head: end, fault });
+                break (after < head.sequence).then_some(missing);
             }
-            for (entry, digest) in lines {
-                let fault = match verifier.check(&entry, &digest) {
-                    Err(broken) => Some(broken.to_string()),
-                    Ok(()) if entry.sequence == head.sequence && digest != head.digest => {
-                        Some(format!("audit entry {} is not the one written last", entry.sequence))
-                    }
-                    Ok(()) => None,
-                };
-                if fault.is_some() {
-                    let head = verifier.anchor();
-                    return Ok(Verified { lines: checked, anchor, head, fault });
-                }
+            let fault = lines.into_iter().find_map(|line| {
                 checked += 1;
+                check(&mut verifier, line, &head).err()
+            });
+            if fault.is_some() {
+                break fault;
             }
-        }
+        };
+        Ok(Verified { lines: checked, anchor, head: verifier.anchor(), fault })
     }
+}
+
+/// A line as it is stored; the number of one that no version of the controller can have written.
+type Line = Result<(Entry, Digest), i64>;
+
+/// Checks the next line of the log.
+fn check(verifier: &mut Verifier, line: Line, head: &Anchor) -> Result<(), String> {
+    let (entry, digest) = line.map_err(|sequence| {
+        format!("audit entry {sequence} is not what was written there: it cannot be read")
+    })?;
+    verifier.check(&entry, &digest).map_err(|broken| broken.to_string())?;
+    if entry.sequence == head.sequence && digest != head.digest {
+        return Err(format!("audit entry {} is not the one that was written last", entry.sequence));
+    }
+    Ok(())
 }
 
 /// Appends the line that begins an event.
@@ -144,10 +151,29 @@ pub(super) fn close_open(
     transaction: &mut Transaction<'_>,
     at: UnixMillis,
 ) -> Result<usize, ChangeError> {
-    let open: Vec<i64> =
-        transaction
-            .sql
-            .all("SELECT sequence FROM open_events ORDER BY sequence", [], |row| row.get(0))?;
+    close_before(transaction, UnixMillis::MAX, at)
+}
+
+/// Ends the events that were begun more than a day ago and have not ended.
+pub(super) fn close_abandoned(
+    transaction: &mut Transaction<'_>,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    close_before(transaction, at - fleet::DAY, at)
+}
+
+fn close_before(
+    transaction: &mut Transaction<'_>,
+    end: UnixMillis,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    let open: Vec<i64> = transaction.sql.all(
+        "SELECT open_events.sequence FROM open_events \
+         CROSS JOIN events ON events.sequence = open_events.sequence \
+         WHERE events.at < ? ORDER BY open_events.sequence",
+        params![end],
+        |row| row.get(0),
+    )?;
     for sequence in &open {
         complete(transaction, *sequence, Outcome::Unknown, None, at)?;
     }
@@ -254,23 +280,26 @@ fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
-/// Returns the lines after one, oldest first.
-fn lines(sql: &Connection, after: i64) -> rusqlite::Result<Vec<(Entry, Digest)>> {
+/// Returns lines after one, oldest first, none beyond the last.
+fn lines(sql: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<Line>> {
     sql.all(
         "SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
-         FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
-        params![after, CHECKED],
+         FROM events WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+        params![after, last, CHECKED],
         |row| {
-            let body = match row.get::<_, Option<i64>>(2)? {
-                Some(begun) => {
-                    Body::Ended { begun, outcome: outcome_in(row, 3)?, detail: row.get(8)? }
-                }
-                None => Body::Begun(event(row, 4)?),
-            };
-            let entry = Entry { sequence: row.get(0)?, at: row.get(1)?, body };
-            Ok((entry, Digest::from_bytes(row.get(9)?)))
+            let sequence = row.get(0)?;
+            Ok(line(row, sequence).map_err(|_| sequence))
         },
     )
+}
+
+fn line(row: &Row<'_>, sequence: i64) -> rusqlite::Result<(Entry, Digest)> {
+    let body = match row.get(2)? {
+        Some(begun) => Body::Ended { begun, outcome: outcome_in(row, 3)?, detail: row.get(8)? },
+        None => Body::Begun(event(row, 4)?),
+    };
+    let entry = Entry { sequence, at: row.get(1)?, body };
+    Ok((entry, Digest::from_bytes(row.get(9)?)))
 }
 
 fn page(sql: &Connection, query: &EventQuery) -> rusqlite::Result<Vec<EventRow>> {
@@ -346,3 +375,6 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Unknown => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ impl Health {
         let mut damage = self.damage.lock();
         if damage.is_none() {
             log::error!(
-                "the database of results is damaged: {why}; stop the controller, then restore a \
+                "the database is damaged: {why}; stop the controller, then restore a \
                  backup or repair it with sqlite3's .recover"
             );
             *damage = Some(why.to_owned());

@@ -244,7 +244,8 @@ mod tests {
 
         async fn open(&self) -> Arc<dyn Store> {
             let keep = Duration::from_secs(24 * 3600);
-            let bounds = Bounds { keep, max_bytes: 1 << 40, max_host_bytes: HOST_BYTES };
+            let bounds =
+                Bounds { keep, keep_events: keep, max_bytes: 1 << 40, max_host_bytes: HOST_BYTES };
             Arc::new(SqliteStore::open(self.0.path(), bounds).unwrap())
         }
     }

@@ -2,6 +2,7 @@
 //! acknowledges results ([`insert`]), and deletes what is too old ([`sweep`]).
 
 mod changes;
+mod expire;
 mod insert;
 mod sweep;
 

@@ -5,8 +5,8 @@ use super::record::{self, By, GoneKey};
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{ChannelProof, NewChannel};
-use fleet::identity::{self, Connection, Standing};
-use fleet::{Digest, HostRecord, IdentityRefusal, Labels, UnixMillis};
+use fleet::identity::{self, Connection, PendingReason, Standing};
+use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};
 use rusqlite::Connection as Sql;
 
 /// What the rules say, before anything is stored.
@@ -30,7 +30,11 @@ pub(super) fn connected(
         (None, Some(new)) => {
             record::insert(transaction, new, &Labels::new(), channel.now)?;
             let source = channel.address.ip();
-            record::note(transaction, "hosts.first_seen", &new.id, source, None, channel.now)?;
+            let action = match new.state {
+                HostState::Pending(PendingReason::Lost) => "hosts.lost_record",
+                _ => "hosts.first_seen",
+            };
+            record::note(transaction, action, &new.id, source, None, channel.now)?;
         }
         (_, None) => {}
     }
@@ -55,7 +59,7 @@ pub(super) fn without_storing(
 fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
     let before = record::load(sql, &channel.host)?;
     match channel.proof {
-        ChannelProof::Own { key, not_before } => own(sql, before, key, not_before),
+        ChannelProof::Own { key, not_before } => own(sql, before, &channel.host, key, not_before),
         ChannelProof::Foreign { unknown } => {
             let pending = record::pending(sql)?;
             let decided =
@@ -74,16 +78,35 @@ fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
 fn own(
     sql: &Sql,
     before: Option<HostRecord>,
+    host: &str,
     key: Digest,
     not_before: UnixMillis,
 ) -> rusqlite::Result<Judged> {
-    let mut after = before.clone();
-    let gone = record::gone(sql, &key)?;
-    let decision = match (&mut after, gone) {
-        (_, Some(GoneKey::Banned)) => Err(IdentityRefusal::Banned),
-        // Its certificate may be later than all that this host has, but it is another host's.
-        (_, Some(GoneKey::Removed)) | (None, None) => Err(IdentityRefusal::Unknown),
-        (Some(record), None) => identity::connect(record, key, not_before),
+    let refused = |refusal, before: Option<HostRecord>| {
+        Ok(Judged { decision: Err(refusal), after: before.clone(), before })
     };
-    Ok(Judged { decision, before, after })
+    match record::gone(sql, &key)? {
+        Some(GoneKey::Banned) => return refused(IdentityRefusal::Banned, before),
+        // Its certificate may be later than all that this host has, but it is another host's.
+        Some(GoneKey::Removed) => return refused(IdentityRefusal::Unknown, before),
+        None => {}
+    }
+    if record::owner(sql, &key)?.is_some_and(|owner| owner != host) {
+        return refused(IdentityRefusal::Unknown, before);
+    }
+    if let Some(mut after) = before.clone() {
+        let decision = identity::connect(&mut after, key, not_before);
+        return Ok(Judged { decision, before, after: Some(after) });
+    }
+    match identity::connect_lost(host, key, not_before, record::pending(sql)?) {
+        Ok(new) => {
+            let decision = Connection {
+                standing: Standing::Pending,
+                quarantined_now: false,
+                answer_lost: false,
+            };
+            Ok(Judged { decision: Ok(decision), before, after: Some(new) })
+        }
+        Err(refusal) => refused(refusal, before),
+    }
 }

@@ -15,18 +15,44 @@ mod record;
 pub(super) use record::By;
 
 use super::SqliteStore;
+use super::change::{ChangeError, Transaction};
+use super::column::json;
 use super::sql::Sql as _;
 use crate::store::{
     Admission, EnrollRequest, HostCounts, HostQuery, HostRow, Hosts, LabelChange, NewChannel,
     RecoverRequest, RenewRequest, StandingChange, StoreError,
 };
 use async_trait::async_trait;
-use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
-use fleet::{Digest, IdentityRefusal, Labels, UnixMillis};
+use fleet::identity::{
+    Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Settled,
+};
+use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
+
+/// How long a host without a certificate waits for approval.
+const PENDING_KEPT: UnixMillis = 30 * fleet::DAY;
+
+/// Removes the hosts that nobody has approved. They may ask again.
+pub(super) fn forget_pending(
+    transaction: &mut Transaction<'_>,
+    now: UnixMillis,
+) -> Result<(), ChangeError> {
+    let waiting: Vec<HostRecord> = transaction.sql.all(
+        "SELECT identity FROM hosts WHERE state = 'pending' AND since < ?",
+        params![now - PENDING_KEPT],
+        |row| json(row, 0),
+    )?;
+    for host in waiting {
+        if matches!(host.state, HostState::Pending(PendingReason::Token | PendingReason::Foreign)) {
+            log::info!("{}: removed, since nobody has approved it for 30 days", host.id);
+            operator::remove(transaction, &host.id, now)?;
+        }
+    }
+    Ok(())
+}
 
 #[async_trait]
 impl Hosts for SqliteStore {

@@ -1,12 +1,15 @@
-//! Deletes results that are older than the operator wants them kept.
+//! Deletes what is too old.
 
+use super::expire;
 use super::{Writer, milliseconds};
+use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
 use crate::store::sqlite::clock::Verdict;
+use crate::store::sqlite::sql::Sql as _;
 use crate::store::sqlite::usage::Usage;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The interval between two searches for results that are too old.
+/// The interval between two searches for what is too old.
 pub(super) const SWEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Results deleted in one transaction; new ones are stored in between.
@@ -18,18 +21,18 @@ pub(super) const DELETE: &str = "DELETE FROM results WHERE sequence IN \
      RETURNING host, octet_length(event)";
 
 impl Writer {
-    /// Deletes some of the results that are too old and schedules the next sweep.
+    /// Deletes some of what is too old and schedules the next sweep.
     pub(super) fn sweep(&mut self, now: SystemTime) {
         self.next_sweep = match self.delete_old(now) {
-            // More may be left: continue at once, but after the results that came meanwhile.
-            Ok(swept) if swept >= MAX_SWEPT as usize => Instant::now(),
-            Ok(_) => Instant::now() + SWEEP,
+            // More may be left: continue at once, but after what came meanwhile.
+            Ok(true) => Instant::now(),
+            Ok(false) => Instant::now() + SWEEP,
             Err(error) => {
                 self.usage.rolled_back();
-                self.health.note(&error);
-                log::warn!(
-                    "cannot delete results older than --keep-days, retrying tomorrow: {error}"
-                );
+                if let ChangeError::Sqlite(error) = &error {
+                    self.health.note(error);
+                }
+                log::warn!("cannot delete what is too old, retrying tomorrow: {error}");
                 Instant::now() + SWEEP
             }
         };
@@ -40,9 +43,9 @@ impl Writer {
         }
     }
 
-    /// Deletes some of the results that are too old, unless the clock is doubted; returns their
-    /// number.
-    pub(super) fn delete_old(&mut self, now: SystemTime) -> rusqlite::Result<usize> {
+    /// Deletes some of what is too old, unless the clock is doubted; returns whether there may be
+    /// more.
+    pub(super) fn delete_old(&mut self, now: SystemTime) -> Result<bool, ChangeError> {
         let verdict = self.clock.judge(milliseconds(now));
         if verdict == Verdict::Doubt {
             log::warn!(
@@ -51,25 +54,31 @@ impl Writer {
                  a day"
             );
         }
-        let transaction = self.connection.transaction()?;
-        self.clock.save(&transaction)?;
-        let mut deleted = 0;
+        let sql = self.connection.transaction()?;
+        self.clock.save(&sql)?;
+        let (mut effects, mut more) = (Effects::default(), false);
         if verdict == Verdict::Sweep {
-            let oldest = now.checked_sub(self.bounds.keep).unwrap_or(UNIX_EPOCH);
-            let mut statement = transaction.prepare(DELETE)?;
-            let mut rows = statement.query(params![milliseconds(oldest), MAX_SWEPT])?;
-            while let Some(row) = rows.next()? {
-                let bytes = row.get::<_, i64>(1)?.unsigned_abs();
-                self.usage.delete(row.get_ref(0)?.as_str()?, Usage::cost(bytes));
-                deleted += 1;
-            }
-            drop(rows);
-            drop(statement);
-            self.usage.write(&transaction)?;
-            transaction.execute("DELETE FROM usage WHERE bytes = 0", [])?;
+            let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
+            more |= results(&sql, &mut self.usage, before(self.bounds.keep))?;
+            let mut transaction = Transaction { sql: &sql, effects: &mut effects };
+            let events = before(self.bounds.keep_events);
+            more |= expire::some(&mut transaction, milliseconds(now), events)?;
         }
-        transaction.commit()?;
+        sql.commit()?;
         self.usage.committed();
-        Ok(deleted)
+        self.published.publish(effects, &self.connection);
+        Ok(more)
     }
+}
+
+/// Deletes some results; returns whether there may be more.
+fn results(sql: &Connection, usage: &mut Usage, oldest: i64) -> rusqlite::Result<bool> {
+    let deleted = sql.all(DELETE, params![oldest, MAX_SWEPT], |row| {
+        let bytes = row.get::<_, i64>(1)?.unsigned_abs();
+        usage.delete(row.get_ref(0)?.as_str()?, Usage::cost(bytes));
+        Ok(())
+    })?;
+    usage.write(sql)?;
+    sql.execute("DELETE FROM usage WHERE bytes = 0", [])?;
+    Ok(deleted.len() >= MAX_SWEPT as usize)
 }

@@ -28,6 +28,7 @@ fn count(writer: &Writer) -> usize {
 fn bounds() -> Bounds {
     Bounds {
         keep: Duration::from_secs(30 * 24 * 3600),
+        keep_events: Duration::from_secs(400 * 24 * 3600),
         max_bytes: 1 << 40,
         max_host_bytes: 1 << 40,
     }
@@ -80,4 +81,42 @@ fn results_that_fit_are_stored_though_their_batch_does_not() {
     writer.write(Vec::new(), arrivals("b", 100));
     assert_eq!(count(&writer), some + 100);
     assert!(writer.backlog.settle().is_none(), "the held results are not stored yet");
+}
+
+#[test]
+fn rows_of_every_table_are_deleted_when_they_are_too_old_and_not_before() {
+    let scratch = Scratch::new("controller-store");
+    let mut writer = writer(&scratch, bounds());
+    let now = milliseconds(SystemTime::now());
+    let day = 24 * 3600 * 1000;
+    let rows = |age: i64| {
+        let at = now - age;
+        format!(
+            "INSERT INTO tokens VALUES ('t{age}', x'', '', '{{}}', {at}, 0, NULL, '', 0);
+             INSERT INTO gone_keys VALUES (cast('g{age}' AS BLOB), 'h', {at}, 0);
+             INSERT INTO gone_keys VALUES (cast('b{age}' AS BLOB), 'h', {at}, 1);
+             INSERT INTO api_tokens VALUES ('a{age}', cast({age} AS BLOB), '', '', 0, {at}, NULL);
+             INSERT INTO sessions VALUES (cast({age} AS BLOB), '', '', 0, {at});
+             INSERT INTO repeatable VALUES ('p', 'k{age}', x'', 'answered', 200, '', {at});
+             INSERT INTO setup SELECT 1, x'', {at} WHERE {age} > 0;"
+        )
+    };
+    for age in [0, day + 1, 41 * day, 91 * day] {
+        writer.connection.execute_batch(&rows(age - 60_000)).unwrap_or_else(|error| {
+            // There is one row of setup.
+            assert!(error.to_string().contains("setup"), "{error}");
+        });
+    }
+    writer.sweep(SystemTime::now());
+    for (table, left) in [
+        ("tokens", 3),
+        ("gone_keys WHERE banned = 0", 2),
+        ("gone_keys WHERE banned = 1", 4),
+        ("api_tokens", 3),
+        ("sessions", 1),
+        ("repeatable", 2),
+        ("setup", 0),
+    ] {
+        assert_eq!(number(&writer, &format!("SELECT count(*) FROM {table}")), left, "{table}");
+    }
 }

@@ -1,0 +1,72 @@
+//! Deletes rows that are too old, beside results: each table that can grow has its bound here, or
+//! where its rows are inserted.
+
+use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::sqlite::sql::Sql as _;
+use crate::store::sqlite::{events, hosts, settings, tokens};
+use fleet::{DAY, UnixMillis};
+use rusqlite::params;
+
+/// Rows of one table deleted in one transaction.
+const MAX_DELETED: i64 = 256;
+
+/// How long the key of a removed host is known: longer than any certificate lives.
+const REMOVED_KEPT: UnixMillis = 40 * DAY;
+
+/// Keys of removed hosts; beyond them, the oldest are forgotten.
+const MAX_REMOVED: i64 = 100_000;
+
+/// How long an API token that has expired stays in lists.
+const API_TOKEN_KEPT: UnixMillis = 90 * DAY;
+
+/// Deletes some rows of each table; returns whether there may be more.
+pub(super) fn some(
+    transaction: &mut Transaction<'_>,
+    now: UnixMillis,
+    oldest_event: UnixMillis,
+) -> Result<bool, ChangeError> {
+    let sql = transaction.sql;
+    let mut more = false;
+    for (statement, oldest) in [
+        (
+            "DELETE FROM tokens WHERE id IN \
+             (SELECT id FROM tokens WHERE ends < ? ORDER BY ends LIMIT ?)",
+            now - tokens::KEPT,
+        ),
+        (
+            "DELETE FROM gone_keys WHERE key IN (SELECT key FROM gone_keys \
+             WHERE banned = 0 AND at < ? ORDER BY at LIMIT ?)",
+            now - REMOVED_KEPT,
+        ),
+        (
+            "DELETE FROM api_tokens WHERE id IN (SELECT id FROM api_tokens \
+             WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
+            now - API_TOKEN_KEPT,
+        ),
+        (
+            "DELETE FROM sessions WHERE digest IN (SELECT digest FROM sessions \
+             WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
+            now,
+        ),
+        (
+            "DELETE FROM repeatable WHERE (principal, key) IN (SELECT principal, key \
+             FROM repeatable WHERE at < ? ORDER BY at LIMIT ?)",
+            now - settings::KEPT,
+        ),
+    ] {
+        let deleted = sql.run(statement, params![oldest, MAX_DELETED])?;
+        more |= i64::try_from(deleted).unwrap_or(MAX_DELETED) >= MAX_DELETED;
+    }
+    sql.run("DELETE FROM setup WHERE expires_at < ?", params![now])?;
+    let excess = sql.first(
+        "SELECT at FROM gone_keys WHERE banned = 0 ORDER BY at DESC LIMIT 1 OFFSET ?",
+        params![MAX_REMOVED],
+        |row| row.get::<_, UnixMillis>(0),
+    )?;
+    if let Some(excess) = excess {
+        sql.run("DELETE FROM gone_keys WHERE banned = 0 AND at <= ?", params![excess])?;
+    }
+    hosts::forget_pending(transaction, now)?;
+    events::close_abandoned(transaction, now)?;
+    Ok(more | events::delete_old(sql, oldest_event)?)
+}
