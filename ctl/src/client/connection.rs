@@ -249,6 +249,9 @@ impl Connection {
             Tls::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
             ) => format!("its certificate is of no trusted CA{}", trust::presented(&self.address)),
+            Tls::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => format!("{why}; use such a name, or start the controller with --name"),
             Tls::InvalidMessage(_) => format!("{why}: does it speak HTTPS on this port?"),
             _ => why.to_string(),
         }

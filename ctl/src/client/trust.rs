@@ -152,6 +152,15 @@ fn pinned(pin: &[u8; 32], address: &Address) -> Result<CertificateDer<'static>, 
     let found =
         chain.iter().find(|certificate| digest(&SHA256, certificate).as_ref() == pin.as_slice());
     match found {
+        // A certificate that a CA has signed proves nothing about itself, and is replaced often.
+        Some(certificate) if Some(certificate) == chain.first() && chain.len() > 1 => {
+            Err(Error::unavailable(format!(
+                "controller {}: the pinned digest is that of its own certificate, which changes; \
+                 pin its CA: {}. Nothing was sent",
+                address.base,
+                fingerprint(&chain[chain.len() - 1])
+            )))
+        }
         Some(certificate) => Ok(certificate.clone()),
         None => {
             let shown: Vec<String> = chain.iter().map(|der| fingerprint(der)).collect();

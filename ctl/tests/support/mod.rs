@@ -3,6 +3,14 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start the real binary")]
 
+mod standin;
+mod terminal;
+
+#[allow(unused_imports, reason = "each test file uses a part")]
+pub(crate) use standin::{Reply, StandIn};
+#[allow(unused_imports, reason = "each test file uses a part")]
+pub(crate) use terminal::Terminal;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
