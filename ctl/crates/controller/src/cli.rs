@@ -3,11 +3,12 @@
 use crate::agents::{Redirect, ServerFiles, TlsFiles};
 use crate::api::{HttpsFiles, HttpsSource};
 use crate::error::Error;
-use crate::identity::{self, CaSettings, GivenServer, RootKey};
+use crate::identity::{self, CaSettings, GivenServer, IdentitySettings, RootKey};
 use crate::store::Bounds;
 use agent_wire::DEFAULT_PORT;
 use clap::{Parser, ValueEnum, value_parser};
 use fleet::IpNetwork;
+use fleet::identity::UnknownHosts;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -216,6 +217,21 @@ impl Flags {
         let given = self.cert.clone().zip(self.key.clone());
         let server = given.map(|(cert, key)| ServerFiles { cert, key, ca: self.server_ca.clone() });
         TlsFiles { server, agent_ca: self.agent_ca.clone() }
+    }
+
+    /// Returns what the flags say about hosts.
+    pub(crate) fn identity_settings(&self) -> IdentitySettings {
+        IdentitySettings {
+            certificate_life: Duration::from_secs(u64::from(self.certificate_hours) * 3600),
+            recover_within: Duration::from_secs(u64::from(self.recover_days) * 24 * 3600),
+            unknown: match self.unknown {
+                Unknown::Accept => UnknownHosts::Accept,
+                Unknown::Pending => UnknownHosts::Pending,
+                Unknown::Refuse => UnknownHosts::Refuse,
+            },
+            enroll_rate: self.enroll_rate,
+            enroll_rate_per_address: self.enroll_rate_per_address,
+        }
     }
 
     /// Returns how the controller's own CA works, beside these files.

@@ -3,6 +3,7 @@
 
 use crate::agents::{
     self, Admission, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles,
+    TrustParts,
 };
 use crate::api::{self, Clients, Transport};
 use crate::auth::{Authenticator, Token};
@@ -10,7 +11,7 @@ use crate::cli::Flags;
 use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
-use crate::identity::Ca;
+use crate::identity::{Ca, Identity};
 use crate::metrics::Metrics;
 use crate::proxy::ProxySources;
 use crate::ready::Ready;
@@ -121,6 +122,13 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new());
     let proxies: ProxySources = flags.proxy_from.iter().copied().collect();
+    let identity = Arc::new(Identity::new(
+        Arc::clone(&ca),
+        Arc::clone(&store),
+        flags.identity_settings(),
+        Arc::clone(&metrics),
+    ));
+    let (trust, trust_task) = agents::trust_queue();
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
         redirect: flags.redirect_to.clone(),
@@ -129,6 +137,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         proxies: proxies.clone(),
         room: Room::new(UNFINISHED_MIB),
         store: Arc::clone(&store),
+        identity: Arc::clone(&identity),
+        trust,
         metrics: Arc::clone(&metrics),
         return_within: OnceLock::new(),
     });
@@ -141,6 +151,15 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     for port in ports {
         tasks.spawn(agents::serve(port, permits.clone(), Arc::clone(&services), stop.clone()));
     }
+    tasks.spawn(agents::follow_standings(
+        Arc::clone(&registry),
+        Arc::clone(&store),
+        Arc::clone(&identity),
+        stop.clone(),
+    ));
+    tasks.spawn(agents::renew_own(identity, stop.clone()));
+    let parts = TrustParts { services: Arc::clone(&services), files: tls_files.clone() };
+    tasks.spawn(trust_task.run(parts, stop.clone()));
     let router = api::router(api::Parts {
         registry,
         store,

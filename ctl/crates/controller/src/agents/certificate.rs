@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::pem;
-use agent_wire::message::Init;
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -80,11 +79,6 @@ pub(super) fn speaks_for(der: &CertificateDer<'_>, id: &str) -> bool {
     };
     cert.verify_is_valid_for_subject_name(&name).is_ok()
         && cert.valid_dns_names().any(|named| named == id)
-}
-
-/// Returns whether a host id can be named in a certificate.
-pub(crate) fn can_name_a_host(id: &str) -> bool {
-    Init::is_hostname(id) && host_name(id).is_some()
 }
 
 /// Returns whether the file at `key` holds the certificate's key.

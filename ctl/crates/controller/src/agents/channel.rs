@@ -4,6 +4,7 @@
 //! it writes them.
 
 use super::handshake::Services;
+use super::renewal;
 use super::room::RoomShare;
 use super::session::{CloseReason, Fetched, Session};
 use super::tls::ServerSide;
@@ -13,11 +14,12 @@ use crate::metrics::Handshake;
 use crate::stop::Stop;
 use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
-use agent_wire::message::{Goodbye, Response, line};
+use agent_wire::message::{CertRenew, Goodbye, Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
 use rustls::HandshakeKind;
 use rustls_pki_types::CertificateDer;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -86,6 +88,12 @@ impl fmt::Display for DisconnectReason {
     }
 }
 
+/// A message that takes time: nothing else is read meanwhile.
+enum Taken {
+    Result(Arrival),
+    Renewal(CertRenew),
+}
+
 /// What the stream has done.
 enum Progress {
     Read,
@@ -152,7 +160,13 @@ impl Channel {
         loop {
             match self.take_messages(session) {
                 Ok(None) => {}
-                Ok(Some(result)) => {
+                Ok(Some(Taken::Renewal(request))) => {
+                    tokio::select! {
+                        () = Box::pin(renewal::answer(session, services, request)) => continue,
+                        () = stop.requested() => return DisconnectReason::Stopped,
+                    }
+                }
+                Ok(Some(Taken::Result(result))) => {
                     tokio::select! {
                         // Nothing is read while the disk lags behind: the agent waits, and its
                         // results with it. (The trait puts this future on the heap, so that an
@@ -228,15 +242,15 @@ impl Channel {
         Poll::Ready(Ok(Progress::Read))
     }
 
-    /// Handles every whole message up to the first result, which it returns. Fails only if the
+    /// Handles every whole message up to the first that takes time, which it returns. Fails only if the
     /// rest of the stream is unreadable.
-    fn take_messages(&mut self, session: &Arc<Session>) -> Result<Option<Arrival>, Malformed> {
+    fn take_messages(&mut self, session: &Arc<Session>) -> Result<Option<Taken>, Malformed> {
         loop {
             match self.decoder.next_message() {
                 Ok(None) => return Ok(None),
                 Ok(Some(text)) => {
-                    if let Some(result) = take_message(session, text) {
-                        return Ok(Some(result));
+                    if let Some(taken) = take_message(session, text) {
+                        return Ok(Some(taken));
                     }
                 }
                 Err(error) if error.fatal => return Err(error),
@@ -292,8 +306,8 @@ impl Channel {
     }
 }
 
-/// Handles a message; returns it if it is a result.
-fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
+/// Handles a message; returns it if that takes time.
+fn take_message(session: &Arc<Session>, text: &str) -> Option<Taken> {
     let host = &session.host;
     let map = match parse_object(text) {
         Ok(map) => map,
@@ -308,8 +322,11 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Arrival> {
     let id = text_of("id");
     if let Some(method) = text_of("method") {
         match results::arrival(session, &map, || verbatim(text, &map)) {
-            Ok(Some(result)) if session.takes_results() => return Some(result),
+            Ok(Some(result)) if session.takes_results() => return Some(Taken::Result(result)),
             Ok(Some(_)) => log::debug!("{host}: left a result with a restricted host"),
+            Ok(None) if method == CertRenew::METHOD => {
+                return renewal::read(session, &map).map(Taken::Renewal);
+            }
             Ok(None) => log::debug!("{host}: skipped a message of method \"{}\"", quote(method)),
             Err(error) => {
                 let task = quote(id.unwrap_or_default());
@@ -351,7 +368,7 @@ fn fail_reply(session: &Session, text: &[u8], error: &Malformed) {
 }
 
 /// Returns the text as it came, or rewritten if only the protocol's leniency makes it JSON.
-fn verbatim(text: &str, map: &serde_json::Map<String, serde_json::Value>) -> String {
+fn verbatim(text: &str, map: &Map<String, Value>) -> String {
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => text.to_owned(),
         Err(_) => serde_json::to_string(map).expect("a map of JSON values goes to memory"),

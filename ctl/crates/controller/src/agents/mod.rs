@@ -13,35 +13,45 @@
 //! `places` bounds the connections before they are sessions, `admission` their handshakes a second,
 //! `room` the memory of large messages.
 
-#![allow(dead_code, unused_imports, reason = "the check of a host's record is being written")]
+#![allow(dead_code, unused_imports, reason = "the API's routes for hosts are being written")]
 
 mod admission;
 mod certificate;
 mod channel;
 mod handshake;
 mod listener;
+mod peer;
 mod places;
 mod redirect;
 mod registry;
+mod renewal;
 mod reply;
 mod results;
 mod room;
 mod salvage;
 mod session;
+mod settle;
 mod socket;
+mod standings;
 mod stream;
 mod tls;
+mod trust;
 mod validity;
 
+pub(crate) use crate::identity::can_name_a_host;
 pub(crate) use admission::Admission;
-pub(crate) use certificate::{can_name_a_host, key_matches};
+pub(crate) use certificate::key_matches;
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};
+pub(crate) use peer::Restriction;
 pub(crate) use places::PlaceBounds;
 pub(crate) use redirect::Redirect;
 pub(crate) use registry::Registry;
 pub(crate) use reply::NoReply;
 pub(crate) use room::Room;
-pub(crate) use session::{AgentRequest, Restriction, Session};
+pub(crate) use session::{AgentRequest, Session};
+pub(crate) use settle::settled;
+pub(crate) use standings::follow as follow_standings;
 pub(crate) use stream::OutputStream;
 pub(crate) use tls::{ServerFiles, ServerSide, Tls, TlsFiles, server_side};
+pub(crate) use trust::{TrustParts, TrustQueue, renew_own, trust_queue};

@@ -1,6 +1,7 @@
 //! The connected hosts: one session each that serves the host, and those of its clones.
 
-use super::session::{Restriction, Session};
+use super::peer::Restriction;
+use super::session::Session;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;

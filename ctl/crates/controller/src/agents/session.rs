@@ -1,6 +1,7 @@
 //! [`Session`]: the end of an agent's session that callers hold, and the mailbox between it and the
 //! channel.
 
+use super::peer::{Peer, Restriction};
 use super::reply::{NoReply, PendingReply};
 use super::stream::{OutputStream, StreamInput};
 use agent_wire::Method;
@@ -63,45 +64,6 @@ struct Mailbox {
     restriction: Option<Restriction>,
     /// A result was not taken because of that.
     skipped: bool,
-}
-
-/// Who is at the other end, as the handshake found out.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    /// The host id, which the certificate names.
-    pub(crate) host: String,
-    /// The address that the agent connected from.
-    pub(crate) address: SocketAddr,
-    /// The version that the agent reported.
-    pub(crate) version: Option<String>,
-    /// The boot that the agent reported.
-    pub(crate) boot: Option<String>,
-    /// The key that the agent proved.
-    pub(crate) key: Digest,
-    /// Who signed its certificate.
-    pub(crate) issuer: Issuer,
-    /// The version of the CA bundle that the agent has.
-    pub(crate) ca_version: Option<u32>,
-}
-
-/// Why a connected host gets no request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Restriction {
-    /// An operator has to approve it first.
-    Pending,
-    /// An operator has to settle it first.
-    Quarantined(Arc<str>),
-    /// Another agent with its identity was there before and is alive.
-    Clone(Arc<str>),
-}
-
-impl fmt::Display for Restriction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending => f.write_str("it waits for approval"),
-            Self::Quarantined(why) | Self::Clone(why) => write!(f, "it is quarantined: {why}"),
-        }
-    }
 }
 
 /// A request without a reply.

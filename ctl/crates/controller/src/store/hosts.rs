@@ -157,10 +157,37 @@ pub(crate) trait Hosts {
     /// When the database cannot be read.
     async fn certificates_ending(&self, before: &[UnixMillis]) -> Result<Vec<u64>, StoreError>;
 
+    /// Notes that a host trusts this version of the CA bundle.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn trusts(&self, host: &str, ca_version: u32) -> Result<(), StoreError>;
+
+    /// Returns how many hosts of our own CA that were seen since `since` have followed it to this
+    /// version, and some of those that have not.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn followers(&self, ca_version: u32, since: UnixMillis) -> Result<Followers, StoreError>;
+
     /// Returns the change of any host's standing from now on, each after it is on disk. A receiver
     /// that lags must look at each of its hosts.
     fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>>;
 }
+
+/// How many hosts have followed our own CA.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Followers {
+    /// Hosts in all.
+    pub(crate) hosts: u64,
+    /// Those that have.
+    pub(crate) ready: u64,
+    /// Some of those that have not, by id: at most [`MAX_MISSING`].
+    pub(crate) missing: Vec<String>,
+}
+
+/// Hosts that have not followed, in one answer.
+pub(crate) const MAX_MISSING: usize = 100;
 
 /// Hosts in all.
 pub(crate) const MAX_HOSTS: u64 = 1_000_000;

@@ -5,31 +5,35 @@
 
 mod bootstrap;
 mod init;
+mod joining;
 mod rejected;
 mod secure;
 mod standing;
 
 use super::admission::Admission;
 use super::channel::Channel;
+use super::peer::Peer;
 use super::places::Place;
 use super::redirect::{self, Redirect};
 use super::registry::Registry;
 use super::room::Room;
-use super::session::{Peer, Session};
+use super::session::Session;
 use super::socket;
 use super::tls::{ServerSide, Tls};
-use crate::identity::Leaf;
+use super::trust::TrustQueue;
+use crate::identity::{Identity, Leaf};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::{Handshake, Metrics};
 use crate::proxy::{self, ProxySources};
 use crate::stop::Stop;
 use crate::store::Store;
+use agent_wire::Decoder;
 use agent_wire::message::{Init, InitReply};
-use agent_wire::{Decoder, Retcode};
 use bootstrap::{Next, Parting};
 use fleet::identity::Issuer;
 use rejected::Rejected;
 use secure::Secured;
+use standing::{Identified, Seen};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -40,6 +44,9 @@ use tokio_rustls::server::TlsStream;
 
 /// The time for each step: first byte and `init`, the TLS handshake, `init` inside TLS.
 const STEP: Duration = Duration::from_secs(10);
+
+/// The wait, in seconds, for an agent whose record cannot be read.
+const AWAY: u64 = 30;
 
 /// Log lines a minute for connections that did not become sessions. Anybody can cause them.
 static REJECTIONS: LogLimit = LogLimit::new(30);
@@ -70,6 +77,10 @@ pub(crate) struct Services {
     pub(crate) room: Room,
     /// The store of results.
     pub(crate) store: Arc<dyn Store>,
+    /// Who is a host.
+    pub(crate) identity: Arc<Identity>,
+    /// Where sessions are announced whose hosts are behind the CA.
+    pub(crate) trust: TrustQueue,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// The time within which agents come back after a stop, in seconds; set by the first session
@@ -90,7 +101,9 @@ impl Services {
 #[expect(clippy::large_enum_variant, reason = "a channel is moved once, to where it stays")]
 enum Opened {
     /// As a session, with its channel, and the server's side of TLS that it follows.
-    Session(Arc<Session>, Channel, watch::Receiver<ServerSide>),
+    Session(Arc<Session>, Channel, watch::Receiver<ServerSide>, Seen),
+    /// A host asked to join, and was answered.
+    Joined,
     /// The agent was sent away.
     Gone(Parting),
 }
@@ -113,15 +126,19 @@ pub(super) async fn serve(
     };
     drop(opening);
     match opened {
-        Ok(Opened::Session(session, channel, tls)) => {
+        Ok(Opened::Session(session, channel, tls, seen)) => {
             services.metrics.handshakes.add_one(channel.handshake());
             let host = session.host.clone();
             if standing::enter(&services, &session) {
+                Box::pin(standing::look_again(&services, &session, seen)).await;
+                services.trust.opened(&session, &services.identity.ca().current());
                 let reason = channel.run(&session, &services, tls, &mut stop).await;
                 services.registry.leave(&session);
+                Box::pin(services.identity.left(&host)).await;
                 log_limited!(SESSIONS, info, "{host}: disconnected from {peer}: {reason}");
             }
         }
+        Ok(Opened::Joined) => {}
         Ok(Opened::Gone(Parting::Redirected)) => {
             services.metrics.handshakes.add_one(Handshake::Redirected);
             log_limited!(SESSIONS, info, "{peer}: redirected");
@@ -162,24 +179,38 @@ async fn admit(
     let side = tls.borrow_and_update().clone();
     let mut stream = match step(secure::STEP, secure::run(stream, &side)).await? {
         Secured::Agent(stream) => stream,
-        Secured::Joining(_) => return Ok(Opened::Gone(Parting::Redirected)),
+        Secured::Joining(stream) => {
+            joining::serve(stream, peer, services).await?;
+            return Ok(Opened::Joined);
+        }
     };
     let mut decoder = Decoder::new(Channel::LIMITS);
     let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder, &side)).await {
         Ok(init) => init,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
-    let peer = identified(&stream, &side, init, peer)?;
-    let place = standing::judge(services, &peer).await;
-    let reply = redirect::decide(services.redirect.as_ref());
-    step("init inside TLS", init::write(&mut stream, &reply.to_line())).await?;
-    if !matches!(reply, InitReply::Accept) {
-        socket::close_gracefully(&mut stream).await;
-        return Ok(Opened::Gone(Parting::Redirected));
+    let mut reply = redirect::decide(services.redirect.as_ref());
+    let mut place = None;
+    if matches!(reply, InitReply::Accept) {
+        let agent = identified(&stream, &side, init, peer);
+        match standing::judge(services, agent).await {
+            Ok(judged) => place = Some(judged),
+            Err(Rejected::Away) => reply = InitReply::Busy { retry_after: AWAY },
+            Err(why) => return Err(why.tell(&mut stream).await),
+        }
     }
-    let session = Arc::new(Session::new(peer, SystemTime::now()));
-    session.restrict(place);
-    Ok(Opened::Session(session, Channel::new(stream, decoder, services), tls))
+    step("init inside TLS", init::write(&mut stream, &reply.to_line())).await?;
+    let Some((agent, restriction, seen)) = place else {
+        socket::close_gracefully(&mut stream).await;
+        return match reply {
+            InitReply::Busy { .. } => Err(Rejected::Away),
+            _ => Ok(Opened::Gone(Parting::Redirected)),
+        };
+    };
+    let session = Arc::new(Session::new(agent, SystemTime::now()));
+    session.restrict(restriction);
+    let channel = Channel::new(stream, decoder, services);
+    Ok(Opened::Session(session, channel, tls, seen))
 }
 
 /// Puts together what is known of an agent whose `init` its certificate vouches for.
@@ -188,12 +219,10 @@ fn identified(
     side: &ServerSide,
     init: Init,
     address: SocketAddr,
-) -> Result<Peer, Rejected> {
+) -> Option<Identified> {
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let leaf = chain.first().and_then(Leaf::read).ok_or_else(|| {
-        Rejected::Refused(Retcode::Refused, "the certificate cannot be read".to_owned())
-    })?;
-    Ok(Peer {
+    let leaf = chain.first().and_then(Leaf::read)?;
+    let peer = Peer {
         host: init.hostname,
         address,
         version: init.version,
@@ -201,7 +230,8 @@ fn identified(
         key: leaf.key,
         issuer: if side.is_foreign(chain) { Issuer::Foreign } else { Issuer::Own },
         ca_version: init.ca_version.and_then(|version| version.try_into().ok()),
-    })
+    };
+    Some(Identified { peer, leaf })
 }
 
 async fn step<T>(

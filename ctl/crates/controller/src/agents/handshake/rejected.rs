@@ -28,6 +28,8 @@ pub(super) enum Rejected {
     Refused(Retcode, String),
     /// The connection sent nothing, and another one needed its place.
     Evicted,
+    /// The host's record cannot be read: the agent is to come later.
+    Away,
     /// The controller is shutting down.
     Stopped,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Rejected {
             Self::Busy => f.write_str("too many handshakes wait already (--handshake-rate)"),
             Self::Refused(_, why) => f.write_str(why),
             Self::Evicted => f.write_str("sent nothing, and others needed its place"),
+            Self::Away => f.write_str("the host's record cannot be read"),
             Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }
@@ -59,7 +62,11 @@ impl Rejected {
             Self::Proxy(_) => Handshake::Proxy,
             Self::Crowded => Handshake::Crowded,
             Self::Busy => Handshake::Busy,
+            Self::Away => Handshake::Failed,
             Self::Refused(Retcode::Refused, _) => Handshake::Certificate,
+            Self::Refused(Retcode::IdentityRefused | Retcode::ApprovalRefused, _) => {
+                Handshake::Identity
+            }
             Self::Refused(..) => Handshake::Init,
             Self::Evicted => Handshake::Evicted,
         }

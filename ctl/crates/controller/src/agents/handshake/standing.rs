@@ -8,8 +8,12 @@
 //! once. The boot alone would not do: all containers of a machine share it.
 
 use super::Services;
-use crate::agents::session::{Peer, Restriction, Session};
+use super::rejected::Rejected;
+use crate::agents::peer::{Peer, Restriction};
+use crate::agents::session::Session;
+use crate::identity::{self, Judged, Leaf, Opened};
 use crate::log_limit::{LogLimit, log_limited};
+use agent_wire::Retcode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +23,70 @@ const PROBE: Duration = Duration::from_secs(5);
 /// Log lines a minute about clones, which come back again and again.
 static CLONES: LogLimit = LogLimit::new(10);
 
-/// Returns why the agent gets no request, if it gets none.
-pub(super) async fn judge(services: &Services, peer: &Peer) -> Option<Restriction> {
+/// An agent whose certificate names its host.
+pub(super) struct Identified {
+    pub(super) peer: Peer,
+    pub(super) leaf: Leaf,
+}
+
+/// The number of changes of standings before a host was judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen(u64);
+
+/// Judges an agent by its host's record, and by the session that the host has already. Returns why
+/// it gets no request, if it gets none.
+pub(super) async fn judge(
+    services: &Services,
+    agent: Option<Identified>,
+) -> Result<(Peer, Option<Restriction>, Seen), Rejected> {
+    let Some(Identified { peer, leaf }) = agent else {
+        return Err(Rejected::Refused(
+            Retcode::Refused,
+            "the certificate cannot be read".to_owned(),
+        ));
+    };
+    let seen = Seen(services.identity.changes());
+    let opened = Opened {
+        host: &peer.host,
+        leaf,
+        issuer: peer.issuer,
+        address: peer.address,
+        version: peer.version.as_deref(),
+        boot: peer.boot.as_deref(),
+        ca_version: peer.ca_version,
+    };
+    let standing = match services.identity.judge(&opened).await {
+        Judged::In(standing) => standing,
+        Judged::Refused(refusal) => {
+            return Err(Rejected::Refused(identity::retcode(refusal), refusal.to_string()));
+        }
+        Judged::Away => return Err(Rejected::Away),
+    };
+    let restriction = match clone_of(services, &peer).await {
+        None => Restriction::of(standing),
+        clone => clone,
+    };
+    Ok((peer, restriction, seen))
+}
+
+/// Looks at the record of a host again whose session has just been entered, if any host's standing
+/// has changed meanwhile: this one's change might have been missed.
+pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen: Seen) {
+    if services.identity.changes() == seen.0 {
+        return;
+    }
+    match services.identity.standing(&session.host).await {
+        Ok(None) => session.close_for_revocation(),
+        Ok(Some(standing)) => match session.restriction() {
+            Some(Restriction::Clone(_)) => {}
+            _ => session.restrict(Restriction::of(standing)),
+        },
+        Err(error) => log::warn!("{}: its standing is unknown: {error}", session.host),
+    }
+}
+
+/// Returns the restriction of an agent that is the second one of its identity.
+async fn clone_of(services: &Services, peer: &Peer) -> Option<Restriction> {
     let older = services.registry.find(&peer.host)?;
     let has_renewed = older.boot.is_some() && older.boot == peer.boot && older.key != peer.key;
     if has_renewed || !older.answers(PROBE).await {

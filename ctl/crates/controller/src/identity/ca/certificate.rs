@@ -4,6 +4,8 @@
 //! come from the caller, which stores them: the same question gets the same certificate again.
 
 use crate::error::Error;
+use controller_api::CaCertificate;
+use fleet::Digest;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyIdMethod, KeyUsagePurpose, SerialNumber, date_time_ymd,
@@ -101,6 +103,31 @@ pub(super) fn name_and_end(der: &CertificateDer<'_>) -> Result<(String, u64), St
     let name = cert.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
     let name = name.ok_or("has no common name")?.to_owned();
     Ok((name, u64::try_from(cert.validity().not_after.timestamp()).unwrap_or_default()))
+}
+
+/// Describes a certificate for people.
+pub(super) fn describe(der: &CertificateDer<'static>) -> CaCertificate {
+    let fingerprint = Digest::of(der).to_string();
+    let Ok((_, cert)) = X509Certificate::from_der(der) else {
+        let unknown = String::new;
+        return CaCertificate {
+            subject: unknown(),
+            fingerprint,
+            not_before: unknown(),
+            not_after: unknown(),
+        };
+    };
+    let name = cert.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    let time = |at: x509_parser::time::ASN1Time| {
+        let since = Duration::from_secs(u64::try_from(at.timestamp()).unwrap_or_default());
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+    };
+    CaCertificate {
+        subject: name.unwrap_or_default().to_owned(),
+        fingerprint,
+        not_before: time(cert.validity().not_before),
+        not_after: time(cert.validity().not_after),
+    }
 }
 
 /// Returns the seconds since 1970.

@@ -19,9 +19,10 @@ mod server;
 mod state;
 
 pub(crate) use authority::RootKey;
-pub(crate) use certificate::{SERIAL_BYTES, Terms, seconds};
+pub(crate) use certificate::{Terms, seconds};
+pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
-pub(crate) use state::{Other, Phase};
+pub(crate) use state::Phase;
 
 use super::csr::PublicKey;
 use crate::error::Error;
@@ -29,6 +30,7 @@ use crate::files;
 use crate::pem;
 use authority::Authority;
 use certificate::{Kind, cannot_make, params};
+use controller_api::CaCertificate;
 use parking_lot::Mutex;
 use rcgen::SanType;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -202,6 +204,15 @@ impl Issuance {
     /// since 1970.
     pub(crate) fn ends(&self) -> (u64, u64, Option<u64>) {
         (self.active.root_end, self.active.issuing_end, self.server.as_ref().map(|it| it.end))
+    }
+
+    /// Describes the roots, the issuing CA, and this server's certificate if it is ours.
+    pub(crate) fn certificates(
+        &self,
+    ) -> (Vec<CaCertificate>, CaCertificate, Option<CaCertificate>) {
+        let server = self.server.as_ref().map(|server| certificate::describe(&server.der));
+        let roots = self.roots().iter().map(certificate::describe).collect();
+        (roots, certificate::describe(&self.active.issuing), server)
     }
 }
 

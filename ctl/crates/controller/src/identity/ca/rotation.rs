@@ -110,6 +110,8 @@ impl Ca {
         };
         state.other = Some(Other { number: state.active, phase: Phase::Going });
         state.active = other.number;
+        // Hosts have followed once they have a certificate of the other authority.
+        state.version += 1;
         state.since = seconds(SystemTime::now());
         state.save(&self.settings.dir)?;
         self.replace()

@@ -40,8 +40,10 @@ pub(crate) struct State {
     pub(crate) other: Option<Other>,
     /// The newest authority's number; none is used twice.
     pub(super) last: u32,
-    /// The version of the bundle that hosts are to trust; it grows with each change.
+    /// Grows with each change that hosts have to follow: of the bundle, or of who signs.
     pub(crate) version: u64,
+    /// The version since which the bundle is as it is.
+    pub(crate) bundle_version: u64,
     /// The SHA-256 of that bundle, in hex.
     pub(super) digest: String,
     /// Since when the active authority signs, in seconds since 1970.
@@ -51,7 +53,15 @@ pub(crate) struct State {
 impl State {
     /// Starts with the first authority.
     pub(super) fn first(now: u64) -> Self {
-        Self { active: 1, other: None, last: 1, version: 0, digest: String::new(), since: now }
+        Self {
+            active: 1,
+            other: None,
+            last: 1,
+            version: 0,
+            bundle_version: 0,
+            digest: String::new(),
+            since: now,
+        }
     }
 
     /// Reads the file; `None` if there is none.
@@ -84,6 +94,7 @@ impl State {
         let differs = digest != self.digest;
         if differs {
             self.version += 1;
+            self.bundle_version = self.version;
             self.digest = digest;
         }
         differs

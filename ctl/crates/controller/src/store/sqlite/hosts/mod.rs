@@ -19,8 +19,8 @@ use super::change::{ChangeError, Transaction};
 use super::column::json;
 use super::sql::Sql as _;
 use crate::store::{
-    Admission, EnrollRequest, HostCounts, HostQuery, HostRow, Hosts, LabelChange, NewChannel,
-    RecoverRequest, RenewRequest, StandingChange, StoreError,
+    Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, LabelChange,
+    NewChannel, RecoverRequest, RenewRequest, StandingChange, StoreError,
 };
 use async_trait::async_trait;
 use fleet::identity::{
@@ -215,6 +215,20 @@ impl Hosts for SqliteStore {
         self.readers
             .query("the ends of the hosts' certificates", move |connection| {
                 before.iter().map(|end| query::certificates_before(connection, *end)).collect()
+            })
+            .await
+    }
+
+    async fn trusts(&self, host: &str, ca_version: u32) -> Result<(), StoreError> {
+        let host = host.to_owned();
+        self.change(move |transaction| Ok(presence::trusts(transaction.sql, &host, ca_version)?))
+            .await
+    }
+
+    async fn followers(&self, ca_version: u32, since: UnixMillis) -> Result<Followers, StoreError> {
+        self.readers
+            .query("who follows the CA", move |connection| {
+                presence::followers(connection, ca_version, since)
             })
             .await
     }

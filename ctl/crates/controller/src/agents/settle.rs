@@ -1,0 +1,45 @@
+//! What happens to the sessions of a host and its clones once an operator has settled which of them
+//! is the host.
+
+use super::registry::Registry;
+use super::session::Session;
+use super::trust;
+use agent_wire::message::CertReset;
+use fleet::HostRecord;
+use fleet::identity::Settled;
+use std::sync::Arc;
+
+/// The reason that a clone is told.
+const REASON: &str = "an operator settled that this host is a clone: it joins as a host of its own";
+
+/// Carries out what was settled: the session of the host renews its certificate, the others enroll
+/// again, or are disconnected.
+pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Settled) {
+    let current = host.keys.as_ref().map(|keys| keys.current);
+    let is_current = |session: &Arc<Session>| current.is_none_or(|key| key == session.key);
+    let serving = registry.find(&host.id);
+    let clones = registry.clones(&host.id);
+    let mut others = clones;
+    let chosen = match serving {
+        Some(session) if is_current(&session) => Some(session),
+        serving => {
+            // The session that serves has lost; one of the others is the host, from its next
+            // connect on.
+            others.extend(serving);
+            let at = others.iter().position(is_current);
+            at.map(|at| others.swap_remove(at)).inspect(|session| session.close_for_renewal())
+        }
+    };
+    for session in others {
+        if settled.reset_others {
+            let reset = CertReset { reason: REASON.to_owned() };
+            trust::ask(&session, |id| reset.to_line(id)).await;
+        }
+        session.close_for_revocation();
+    }
+    if let Some(session) = chosen
+        && settled.renew
+    {
+        trust::renew_now(&session).await;
+    }
+}

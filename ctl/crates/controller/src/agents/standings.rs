@@ -1,0 +1,64 @@
+//! Changes of hosts' standings, as the store publishes them, reach the live channels: a host that
+//! was removed or banned is disconnected, one that is quarantined gets no further request.
+
+use super::peer::Restriction;
+use super::registry::Registry;
+use crate::identity::Identity;
+use crate::stop::Stop;
+use crate::store::{StandingChange, Store};
+use fleet::HostState;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Follows the changes until the controller stops.
+pub(crate) async fn follow(
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    identity: Arc<Identity>,
+    mut stop: Stop,
+) {
+    let mut changes = store.standings();
+    loop {
+        let received = tokio::select! {
+            received = changes.recv() => received,
+            () = stop.requested() => return,
+        };
+        match received {
+            Ok(batch) => {
+                for change in batch.iter() {
+                    identity.note_change(change);
+                    apply(&registry, change);
+                }
+            }
+            Err(RecvError::Lagged(_)) => {
+                identity.forget_known();
+                look_at_all(&registry, &identity, &mut stop).await;
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn apply(registry: &Registry, change: &StandingChange) {
+    match &change.state {
+        None | Some(HostState::Banned) => registry.revoke(&change.host),
+        Some(state) => registry.restrict(&change.host, Restriction::of_state(state).as_ref()),
+    }
+}
+
+/// Looks at every connected host, after changes were missed.
+async fn look_at_all(registry: &Registry, identity: &Identity, stop: &mut Stop) {
+    for session in registry.everyone() {
+        let standing = tokio::select! {
+            standing = identity.standing(&session.host) => standing,
+            () = stop.requested() => return,
+        };
+        match standing {
+            Ok(None) => registry.revoke(&session.host),
+            Ok(Some(standing)) => {
+                registry.restrict(&session.host, Restriction::of(standing).as_ref());
+            }
+            Err(error) => log::error!("{}: its standing is unknown: {error}", session.host),
+        }
+    }
+}

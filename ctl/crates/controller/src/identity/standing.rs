@@ -1,0 +1,124 @@
+//! What a host may do that has opened a channel with a certificate.
+
+use super::leaf::Leaf;
+use super::service::{Identity, millis};
+use crate::log_limit::{LogLimit, log_limited};
+use crate::store::{ChannelProof, NewChannel, StandingChange};
+use fleet::IdentityRefusal;
+use fleet::identity::{Issuer, Standing};
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime};
+
+/// Log lines a minute about a database that does not answer.
+static FAILURES: LogLimit = LogLimit::new(5);
+
+/// A channel that a host has just opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened<'a> {
+    /// The host id, which the certificate names.
+    pub(crate) host: &'a str,
+    /// The certificate.
+    pub(crate) leaf: Leaf,
+    /// Who signed it.
+    pub(crate) issuer: Issuer,
+    /// The agent's address.
+    pub(crate) address: SocketAddr,
+    /// The version that the agent reported.
+    pub(crate) version: Option<&'a str>,
+    /// The boot that the agent reported.
+    pub(crate) boot: Option<&'a str>,
+    /// The version of the CA bundle that the agent has.
+    pub(crate) ca_version: Option<u32>,
+}
+
+/// What becomes of the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It stays open.
+    In(Standing),
+    /// It is closed.
+    Refused(IdentityRefusal),
+    /// The database does not answer: the agent is to come later.
+    Away,
+}
+
+impl Identity {
+    /// Judges a host that has proved its key.
+    pub(crate) async fn judge(&self, opened: &Opened<'_>) -> Judged {
+        let proof = match opened.issuer {
+            Issuer::Own => {
+                ChannelProof::Own { key: opened.leaf.key, not_before: opened.leaf.not_before }
+            }
+            Issuer::Foreign => ChannelProof::Foreign { unknown: self.settings.unknown },
+        };
+        let answer = self.store.connected(NewChannel {
+            host: opened.host.to_owned(),
+            proof,
+            address: opened.address,
+            version: opened.version.map(str::to_owned),
+            boot: opened.boot.map(str::to_owned),
+            ca_version: opened.ca_version,
+            now: millis(SystemTime::now()),
+        });
+        match answer.await {
+            Ok(Ok(connection)) => {
+                self.known.note(opened.host, opened.leaf.key, connection.standing);
+                Judged::In(connection.standing)
+            }
+            Ok(Err(refusal)) => {
+                self.known.refused(opened.host);
+                Judged::Refused(refusal)
+            }
+            Err(error) => {
+                log_limited!(FAILURES, error, "a host's record cannot be read: {error}");
+                let key = opened.leaf.key;
+                let known = self.known.without_database(opened.host, key, Instant::now());
+                known.map_or(Judged::Away, Judged::In)
+            }
+        }
+    }
+
+    /// Notes that a host's channel has ended.
+    pub(crate) async fn left(&self, host: &str) {
+        let now = millis(SystemTime::now());
+        if let Err(error) = self.store.disconnected(host, now).await {
+            log::debug!("{host}: the end of its channel is not noted: {error}");
+        }
+    }
+
+    /// Notes a change of a host's standing.
+    pub(crate) fn note_change(&self, change: &StandingChange) {
+        let standing = change.state.as_ref().and_then(Standing::of);
+        self.known.changed(&change.host, standing);
+    }
+
+    /// Forgets who was let in, after changes were missed.
+    pub(crate) fn forget_known(&self) {
+        self.known.forget();
+    }
+
+    /// Notes that a host trusts this version of the CA bundle.
+    pub(crate) async fn note_trust(&self, host: &str, version: u64) {
+        let Ok(version) = u32::try_from(version) else { return };
+        if let Err(error) = self.store.trusts(host, version).await {
+            log::debug!("{host}: its CA bundle is not noted: {error}");
+        }
+    }
+
+    /// Returns a number that grows with each change of a host's standing.
+    pub(crate) fn changes(&self) -> u64 {
+        self.known.changes()
+    }
+
+    /// Returns what a host may do now; `None` if it may not be connected.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn standing(
+        &self,
+        host: &str,
+    ) -> Result<Option<Standing>, crate::store::StoreError> {
+        let row = self.store.host(host).await?;
+        Ok(row.and_then(|row| Standing::of(&row.identity.state)))
+    }
+}
