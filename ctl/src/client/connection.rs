@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 
 /// The variable with the token, used without a token file.
 const TOKEN_VARIABLE: &str = "BASICAGENT_TOKEN";
@@ -104,8 +104,9 @@ impl Connection {
     /// Prepares the connection. It connects only for a pinned certificate.
     ///
     /// # Errors
-    /// As [`trust::anchors`].
+    /// As [`Ca::check_for`] and [`trust::anchors`].
     pub(crate) fn new(address: Address, ca: &Ca, credentials: Credentials) -> Result<Self, Error> {
+        ca.check_for(&address)?;
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -165,22 +166,27 @@ impl Connection {
         }
         let _progress = Progress::new("the controller");
         let wait = Some(wait + MARGIN);
-        let sent = match body {
+        // A change without a body has an empty one: without its length it would be sent in chunks.
+        let takes_a_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        let sent = match body.or(takes_a_body.then_some("")) {
             Some(body) => {
-                if !headers.contains(&JSON) {
+                if !body.is_empty() && !headers.contains(&JSON) {
                     request = request.header(JSON.0, JSON.1);
                 }
-                request.body(body).map_err(ureq::Error::from).and_then(|request| {
-                    let request = self.agent.configure_request(request);
-                    self.agent.run(request.timeout_global(wait).build())
-                })
+                self.run(request.body(body), wait)
             }
-            None => request.body(()).map_err(ureq::Error::from).and_then(|request| {
-                let request = self.agent.configure_request(request);
-                self.agent.run(request.timeout_global(wait).build())
-            }),
+            None => self.run(request.body(()), wait),
         };
         sent.map_err(|error| self.not_sent(error))
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: ureq::http::Result<Request<B>>,
+        wait: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request?);
+        self.agent.run(request.timeout_global(wait).build())
     }
 
     /// Returns the body of a reply that reports success.

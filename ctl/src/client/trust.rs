@@ -47,6 +47,19 @@ pub(crate) enum Ca {
     Pem(String),
 }
 
+impl Ca {
+    /// Checks that a choice of the caller has an effect.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with plain HTTP, which proves nothing.
+    pub(crate) fn check_for(&self, address: &Address) -> Result<(), Error> {
+        if matches!(self, Self::System) || address.is_tls {
+            return Ok(());
+        }
+        Err(Error::usage(format!("--ca is for https://, not for {}", address.base)))
+    }
+}
+
 /// Parses `--ca`: a file, or `sha256:` and 64 hexadecimal digits.
 pub(crate) fn ca(text: &str) -> Result<Ca, String> {
     let Some(hex) = text.strip_prefix(PIN) else { return Ok(Ca::File(PathBuf::from(text))) };

@@ -25,6 +25,7 @@ const MAX_PASSWORD: u64 = 4096;
 pub(crate) fn login(login: &Login) -> Result<ExitCode, Error> {
     let before = Contexts::read()?;
     let place = Place::new(&before, login)?;
+    place.ca.check_for(&place.address)?;
     let anchors = match &place.ca {
         Ca::System => None,
         ca => Some(client::pem(&client::anchors(ca, &place.address)?)),
@@ -91,6 +92,11 @@ pub(crate) fn logout(logout: &Logout) -> Result<ExitCode, Error> {
             said(&format!("logged out of context {name}"));
             Ok(ExitCode::from(exit::DONE))
         }
+        // A token that cannot be ended this way, such as the controller's token file.
+        Err(error @ Error::Failed(_)) => {
+            said(&format!("the token of context {name} is removed here; {}", error.chain()));
+            Ok(ExitCode::from(exit::DONE))
+        }
         Err(error) => {
             said(&format!(
                 "the token of context {name} is removed here, but not at the controller"
@@ -147,10 +153,9 @@ impl Place {
         let kept = known.as_ref().filter(|(_, entry)| entry.url == address.base);
         let ca = match (&login.ca, kept.and_then(|(_, entry)| entry.ca.clone())) {
             (Some(ca), _) => ca.clone(),
-            (None, Some(pem)) => Ca::Pem(pem),
-            (None, None) => Ca::System,
+            (None, Some(pem)) if address.is_tls => Ca::Pem(pem),
+            (None, _) => Ca::System,
         };
-        let ca = if address.is_tls { ca } else { Ca::System };
         let operator = kept.and_then(|(_, entry)| entry.operator.clone());
         Ok(Self { name, address, ca, operator })
     }

@@ -2,7 +2,7 @@
 
 use super::login::{read, said};
 use crate::cli::Setup;
-use crate::client::{self, Address, Ca, Connection, Credentials, WAIT};
+use crate::client::{Address, Ca, Connection, Credentials, WAIT};
 use crate::error::Error;
 use crate::exit;
 use crate::terminal::{self, safe};
@@ -17,10 +17,8 @@ use ureq::http::Method;
 pub(crate) fn setup(setup: &Setup) -> Result<ExitCode, Error> {
     let (url, secret) = parts(&setup.link)?;
     let address = Address::parse(url, "the link")?;
-    let ca = match &setup.ca {
-        Some(ca) if address.is_tls => Ca::Pem(client::pem(&client::anchors(ca, &address)?)),
-        _ => Ca::System,
-    };
+    let ca = setup.ca.as_ref().unwrap_or(&Ca::System);
+    ca.check_for(&address)?;
     let name = match &setup.name {
         Some(name) => name.clone(),
         None if terminal::is_interactive() => terminal::line("Name of the first operator: ")?,
@@ -29,7 +27,7 @@ pub(crate) fn setup(setup: &Setup) -> Result<ExitCode, Error> {
     let password = new_password(&setup.password, &name)?;
     let body = controller_api::Setup { secret: secret.to_owned(), name: name.clone(), password };
     let body = serde_json::to_string(&body).expect("a body serializes to memory");
-    let connection = Connection::new(address.clone(), &ca, Credentials::none())?;
+    let connection = Connection::new(address.clone(), ca, Credentials::none())?;
     let reply = connection.send(&Method::POST, path::SETUP, Some(&body), &[], WAIT)?;
     connection.text(reply)?;
     said(&format!(
