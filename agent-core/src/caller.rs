@@ -69,6 +69,12 @@ impl Caller {
         )
     }
 
+    /// Returns how many hold a way to this caller: the session, what works as long as it lasts, and
+    /// the requests that are being worked on.
+    pub(crate) fn holders(&self) -> usize {
+        self.replies.strong_count() + self.bulk.strong_count()
+    }
+
     /// Returns whether no request of this caller is being worked on.
     pub(crate) fn is_idle(&self) -> bool {
         self.replies.strong_count() == 1 && self.bulk.strong_count() == 1

@@ -5,9 +5,12 @@ use crate::config::{self, Config, Level};
 use crate::logging::{AGENT, complain};
 use clap::builder::Resettable;
 use clap::error::ContextKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::convert::Infallible;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 /// The host agent: connects to its controller over TLS and runs the requests it receives
 #[derive(Debug, Parser)]
@@ -22,6 +25,80 @@ pub(crate) struct Cli {
     /// Check the configuration and the files it names, print problems, and exit
     #[arg(long)]
     pub(crate) check_config: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does instead of running as the agent.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Let this host join a controller: fetch its certificate with a join token
+    Enroll(Enroll),
+}
+
+/// The flags of `enroll`. The line to paste comes from `BasicAgentCtl token create`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The agent verifies the server by --ca before it sends the token. Where an operator has to approve the
+host, the program waits. It may be interrupted and run again: the same token is used once.
+
+Exit status: 0 the host has joined, 1 no server could be reached or none could serve, 2 usage error, or
+a file on this host cannot be used, 3 the server refuses, 4 the server is not the one that --ca names
+(nothing was sent)")]
+pub(crate) struct Enroll {
+    /// The certificate that the server must present (sha256:HEX), or a PEM file of CAs [default:
+    /// enroll.ca]
+    #[arg(long, value_name = "PIN|FILE")]
+    pub(crate) ca: Option<String>,
+    /// Join token [default: that of enroll.token or enroll.token_file]
+    #[arg(long, conflicts_with = "token_file")]
+    pub(crate) token: Option<TokenArgument>,
+    /// File that holds the join token (mode 0600); it is removed once the host has joined
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Name in the server's certificate [default: the name in --server]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server_name: Option<String>,
+    /// Join although the host has joined before: its key is set aside
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// The flags of `enroll` that override keys of the file, as those of the agent do.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Server name or address, with or without a port; may be repeated
+    #[arg(long, value_name = "NAME", env = "BASICAGENT_SERVER", value_delimiter = ',')]
+    server: Vec<String>,
+    /// Host id to ask for; the server may give another
+    #[arg(long, value_name = "ID", env = "BASICAGENT_HOST_ID")]
+    host_id: Option<String>,
+    /// Directory of the agent's state
+    #[arg(long, value_name = "DIR", env = "BASICAGENT_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// Configuration file [default: /etc/basicagent/agent.toml]
+    #[arg(short, long, value_name = "FILE", env = "BASICAGENT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// A join token on the command line. `Debug` never shows it.
+#[derive(Clone)]
+pub(crate) struct TokenArgument(pub(crate) String);
+
+impl fmt::Debug for TokenArgument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenArgument(…)")
+    }
+}
+
+impl FromStr for TokenArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
 }
 
 impl Cli {
@@ -29,16 +106,26 @@ impl Cli {
     /// unit's `Environment=` that clears one.
     ///
     /// # Errors
-    /// The exit status, once help, the version or wrong usage has been printed.
+    /// The exit status, once help, the version or wrong usage has been printed. No message shows a
+    /// token.
     pub(crate) fn read() -> Result<Self, ExitCode> {
-        let command = Self::command().mut_args(|arg| {
+        let without_empty = |arg: Arg| {
             let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
             match arg.get_env().is_some_and(is_empty) {
                 true => arg.env(Resettable::Reset),
                 false => arg,
             }
-        });
+        };
+        let command = Self::command()
+            .mut_args(without_empty)
+            .mut_subcommands(|command| command.mut_args(without_empty));
         let read = command.try_get_matches().and_then(|found| Self::from_arg_matches(&found));
+        let read = read.map(|mut cli| {
+            if let Some(Command::Enroll(Enroll { place, .. })) = &cli.command {
+                cli.overrides.take(place.clone());
+            }
+            cli
+        });
         read.map_err(|error| {
             if !error.use_stderr() {
                 let _ = error.print();
@@ -101,6 +188,17 @@ impl Overrides {
     /// Those of [`Config::load`].
     pub(crate) fn configuration(&self) -> Result<Config, config::Error> {
         Config::load(self.config.as_deref(), |config| self.apply(config))
+    }
+
+    /// Takes the flags of a subcommand in the place of those before it.
+    fn take(&mut self, place: Place) {
+        let Place { server, host_id, state_dir, config } = place;
+        if !server.is_empty() {
+            self.server = server;
+        }
+        self.host_id = host_id.or(self.host_id.take());
+        self.state_dir = state_dir.or(self.state_dir.take());
+        self.config = config.or(self.config.take());
     }
 
     /// Replaces keys of the file by the given flags.

@@ -1,16 +1,18 @@
 //! The daemon from start to stop: flags, configuration, log, the agent's parts, signals, shutdown.
 
 mod check;
+mod enroll;
 mod error;
 mod notify;
 
 use crate::audit::Audit;
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Services};
+use crate::enroll::{Folder, Keeper, Upkeep, sha256_hex};
 use crate::exec::Executor;
-use crate::identity::Identity;
-use crate::link::Link;
+use crate::identity::{Identity, machine_id};
+use crate::link::{Host, Link, discard_token};
 use crate::local::{Local, Socket};
 use crate::logging::{self, Log};
 use crate::plugin::Plugins;
@@ -19,6 +21,7 @@ use crate::schedule::Scheduler;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
 use crate::{exec, named_file, plugin, task};
+use agent_wire::message::Joiner;
 use error::Error;
 use nix::sys::signal::{SigSet, Signal};
 use std::process::ExitCode;
@@ -67,6 +70,9 @@ pub fn main() -> ExitCode {
     if cli.check_config {
         return check::run(&config);
     }
+    if let Some(Command::Enroll(arguments)) = &cli.command {
+        return enroll::run(arguments, &config);
+    }
     // Before anything that would panic or fail later for want of one.
     if let Err(error) = exec::Descriptors::raise() {
         logging::complain(logging::AGENT, &error);
@@ -93,8 +99,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
-    let identity =
+    let mut identity =
         Identity::open(&config.state_dir, config.host_id.as_deref()).map_err(Error::Identity)?;
+    let host = host(&identity)?;
+    identity.host_id = joined_as(&config)?.unwrap_or(identity.host_id);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -102,14 +110,53 @@ fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
         .build()
         .map_err(|source| Error::System { call: "event loop", source })?;
     let result = runtime.block_on(async {
-        let daemon = Daemon::start(cli, config, log, identity)?;
+        let (daemon, keeper) = Daemon::start(cli, config, log, identity, host)?;
         // Not before the start is done: a start that hangs, on a dead share for instance, still
         // ends by SIGTERM's default action.
-        daemon.serve(Signals::listen()?).await
+        daemon.serve(keeper, Signals::listen()?).await
     });
     // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
     result
+}
+
+/// Returns what the host says about itself.
+fn host(identity: &Identity) -> Result<Host, Error> {
+    let joiner = Joiner {
+        machine: machine_id().map(|id| sha256_hex(id.as_bytes())),
+        boot: Some(task::boot_id().map_err(Error::Task)?),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+    };
+    Ok(Host { id: identity.host_id.clone(), joiner })
+}
+
+/// Returns the id of a host that has joined. An identity of another machine is set aside where
+/// `[enroll]` says how this one joins.
+fn joined_as(config: &Config) -> Result<Option<String>, Error> {
+    if config.tls.names_files() {
+        return Ok(None);
+    }
+    let folder = Folder::of(&config.state_dir);
+    let Some(joined) = folder.joined().map_err(Error::Enroll)? else { return Ok(None) };
+    let machine = machine_id().map(|id| sha256_hex(id.as_bytes()));
+    if joined.record.is_of_another_machine(machine.as_deref()) {
+        if !config.enroll.is_set() {
+            return Err(Error::OtherMachine { host_id: joined.host_id });
+        }
+        let key = folder.lock().and_then(|locked| locked.set_aside()).map_err(Error::Enroll)?;
+        log::warn!(
+            "the machine id is not that of the host that joined as {}: its key is set aside, {}, \
+             and this host joins anew",
+            joined.host_id,
+            key.display()
+        );
+        return Ok(None);
+    }
+    // A crash may have come between joining and this.
+    if let Some(path) = &config.enroll.token_file {
+        discard_token(path);
+    }
+    Ok(Some(joined.host_id))
 }
 
 /// Logs the policy that takes effect.
@@ -149,6 +196,8 @@ struct Daemon<'a> {
     config: watch::Sender<Arc<Config>>,
     log: &'a Log,
     identity: Identity,
+    host: Host,
+    upkeep: Arc<Upkeep>,
     shutdown: Shutdown,
     executor: Arc<Executor>,
     plugins: Arc<Plugins>,
@@ -166,7 +215,8 @@ impl Daemon<'_> {
         config: Config,
         log: &'a Log,
         identity: Identity,
-    ) -> Result<Daemon<'a>, Error> {
+        host: Host,
+    ) -> Result<(Daemon<'a>, Keeper), Error> {
         // First, so that nothing starts with an invalid policy.
         let policy = match policy::load(config.policy.as_deref()).map_err(Error::Policy)? {
             Some(policy) => announce(policy),
@@ -184,6 +234,7 @@ impl Daemon<'_> {
             Scheduler::new(&identity.host_id, boot_id, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy));
         let audit = Audit::new(config.audit_file(), config.audit.clone());
+        let (upkeep, keeper) = Upkeep::new(&config.state_dir, &identity.host_id);
         let services = Services {
             executor: executor.clone(),
             plugins: plugins.clone(),
@@ -191,13 +242,16 @@ impl Daemon<'_> {
             scheduler: scheduler.clone(),
             gate: gate.clone(),
             audit: audit.clone(),
+            upkeep: upkeep.clone(),
         };
-        let dispatcher = Dispatcher::new(&identity.host_id, services, stopping.clone());
-        Ok(Daemon {
+        let dispatcher = Dispatcher::new(services, stopping.clone());
+        let daemon = Daemon {
             cli,
             config: watch::Sender::new(Arc::new(config)),
             log,
             identity,
+            host,
+            upkeep,
             shutdown,
             executor,
             plugins,
@@ -207,19 +261,21 @@ impl Daemon<'_> {
             audit,
             dispatcher: Arc::new(dispatcher),
             stopping,
-        })
+        };
+        Ok((daemon, keeper))
     }
 
     /// Serves until a stop signal, then shuts down in order: rejects new work, finishes running
     /// work, closes the channel.
-    async fn serve(self, mut signals: Signals) -> Result<(), Error> {
+    async fn serve(self, keeper: Keeper, mut signals: Signals) -> Result<(), Error> {
         log::info!(
             "BasicAgent {} started; host id {}",
             env!("CARGO_PKG_VERSION"),
             self.identity.host_id
         );
         let link = Link::new(
-            &self.identity.host_id,
+            self.host.clone(),
+            self.upkeep.clone(),
             self.config.subscribe(),
             self.dispatcher.clone(),
             self.stopping.clone(),
@@ -230,10 +286,18 @@ impl Daemon<'_> {
         self.scheduler.start().map_err(Error::Schedule)?;
         notify::ready();
         let link = tokio::spawn(link.run());
+        let keeper = tokio::spawn(keeper.run(self.stopping.clone()));
         let local = self.local().map(|local| tokio::spawn(local.run()));
+        let mut ended = Ok(());
         let signal = loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break "SIGTERM",
+                key = self.upkeep.lost_its_key() => {
+                    if !self.config.borrow().enroll.is_set() {
+                        ended = Err(Error::Reset { key });
+                        break "identity reset";
+                    }
+                }
                 _ = signals.interrupt.recv() => break "SIGINT",
                 // A file on a dead share delays a reload, but not the end.
                 _ = signals.hangup.recv() => tokio::select! {
@@ -254,6 +318,7 @@ impl Daemon<'_> {
         self.shutdown.close();
         let closed = async {
             let _ = link.await;
+            let _ = keeper.await;
             if let Some(local) = local {
                 let _ = local.await;
             }
@@ -266,7 +331,7 @@ impl Daemon<'_> {
         self.tasks.shutdown().await;
         self.executor.shutdown().await;
         log::info!("stopped");
-        Ok(())
+        ended
     }
 
     /// Opens the local socket. If the run directory cannot be used, the agent runs without a

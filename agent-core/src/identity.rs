@@ -5,12 +5,12 @@
 //! new host id. The state directory is locked for the life of the process, since two agents must
 //! not share one identity and one journal.
 
-use crate::trust;
+use crate::{durable, trust};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -119,24 +119,17 @@ impl Identity {
 
 /// Returns the id that a start has generated, if the state directory has one.
 pub(crate) fn stored_host_id(state_dir: &Path) -> Option<String> {
-    let bytes = content(&state_dir.join(FILE)).ok()?;
+    let bytes = durable::read(&state_dir.join(FILE), MAX_BYTES).ok()?;
     serde_json::from_slice::<IdFile>(&bytes).ok().map(|kept| kept.host_id)
 }
 
-/// Reads a file. A FIFO in its place has no content, and does not block the agent.
-fn content(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Checks who could have written the state directory and the tasks in it; either may be missing.
+/// Checks who could have written the state directory, the tasks and the identity in it; each may be
+/// missing.
 ///
 /// # Errors
 /// [`Error::Untrusted`].
 pub(crate) fn check_state_dir(state_dir: &Path) -> Result<(), Error> {
-    for folder in [state_dir, &state_dir.join("tasks")] {
+    for folder in [state_dir, &state_dir.join("tasks"), &state_dir.join("identity")] {
         if folder.exists() {
             trust::check_with_entries(folder).map_err(Error::Untrusted)?;
         }
@@ -144,15 +137,16 @@ pub(crate) fn check_state_dir(state_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn machine_id() -> Option<String> {
-    let text = String::from_utf8(content(Path::new(MACHINE_ID)).ok()?).ok()?;
+/// Returns the machine id (machine-id(5)), which a cloned image does not share.
+pub(crate) fn machine_id() -> Option<String> {
+    let text = String::from_utf8(durable::read(Path::new(MACHINE_ID), MAX_BYTES).ok()?).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// Returns the stored id, or a new one if none is stored, the file is invalid, or it was written on
 /// another machine.
 fn read_or_generate(path: &Path, machine_id: Option<String>) -> io::Result<String> {
-    match content(path) {
+    match durable::read(path, MAX_BYTES) {
         Ok(bytes) => match serde_json::from_slice::<IdFile>(&bytes) {
             Ok(kept) if !agent_wire::message::Init::is_hostname(&kept.host_id) => {
                 log::warn!("{}: contains no valid host id; generating a new one", path.display());
@@ -169,28 +163,8 @@ fn read_or_generate(path: &Path, machine_id: Option<String>) -> io::Result<Strin
         Err(error) => return Err(error),
     }
     let kept = IdFile { host_id: uuid::Uuid::new_v4().to_string(), machine_id };
-    write_durably(path, &serde_json::to_vec(&kept)?)?;
+    durable::write(path, &serde_json::to_vec(&kept)?)?;
     Ok(kept.host_id)
-}
-
-/// Replaces a file so that after a crash it has either the old or the new content (rename(2),
-/// fsync(2)).
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-        .open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

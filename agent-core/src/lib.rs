@@ -12,6 +12,8 @@ mod clock;
 mod config;
 pub mod daemon;
 mod dispatch;
+mod durable;
+mod enroll;
 #[doc(hidden)]
 pub mod exec;
 #[cfg(any(test, feature = "fuzzing"))]

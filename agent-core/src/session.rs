@@ -52,19 +52,28 @@ pub(crate) enum SessionEnd {
     Quiet,
 }
 
-/// Serves a connection until it ends. `decoder` may hold messages already. `moved` ends the session
-/// from this side, and so does `patience` where the other end keeps it open and sends no request.
+/// When this end leaves a session.
+pub(crate) struct Leaving<M, I> {
+    /// Now, once the replies that are ready have gone out.
+    pub(crate) at_once: M,
+    /// As soon as no request of the session is being worked on.
+    pub(crate) when_idle: I,
+}
+
+/// Serves a connection until it ends. `decoder` may hold messages already. `leaving` ends the
+/// session from this side, and so does `patience` where the other end keeps it open and sends no request.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: Peer,
     decoder: Decoder,
     dispatcher: &Dispatcher,
     stopping: &mut Stopping,
-    moved: impl Future<Output = ()>,
+    leaving: Leaving<impl Future<Output = ()>, impl Future<Output = ()>>,
     patience: Option<Duration>,
 ) -> SessionEnd {
     let (caller, waiting) = Caller::new(peer);
     let _connected = dispatcher.connected(&caller);
+    let holders = caller.holders();
     let mut session = Session {
         decoder,
         dispatcher,
@@ -85,12 +94,14 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let mut left = pin!(async {
         tokio::select! {
             () = stopping.closing() => {}
-            () = moved => {}
+            () = leaving.at_once => {}
         }
     });
-    let mut leaving = false;
+    let mut when_idle = pin!(leaving.when_idle);
+    let (mut leaving, mut quiet_moment) = (false, false);
     let end = poll_fn(|cx| {
         leaving = leaving || left.as_mut().poll(cx).is_ready();
+        quiet_moment = quiet_moment || when_idle.as_mut().poll(cx).is_ready();
         let end = session.poll(cx, &mut stream);
         settling.poll(cx, &mut session.stirred);
         if end.is_pending()
@@ -99,7 +110,12 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             return Poll::Ready(SessionEnd::Quiet);
         }
         match end {
-            Poll::Pending if leaving && session.is_sent() => Poll::Ready(SessionEnd::Left),
+            Poll::Pending
+                if (leaving || (quiet_moment && session.caller.holders() <= holders))
+                    && session.is_sent() =>
+            {
+                Poll::Ready(SessionEnd::Left)
+            }
             other => other,
         }
     })

@@ -2,8 +2,8 @@
 
 use super::server::one_or_many;
 use super::{
-    AuditSettings, Bootstrap, CronSettings, Error, ExecSettings, LogSettings, PluginSettings,
-    Server, TaskSettings, TlsSettings, value,
+    AuditSettings, Bootstrap, CronSettings, EnrollSettings, Error, ExecSettings, LogSettings,
+    PluginSettings, Server, TaskSettings, TlsSettings, value,
 };
 use crate::named_file::{self, Writers};
 use agent_wire::message::Init;
@@ -19,6 +19,9 @@ const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/b
 /// A larger file is rejected.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// The server of a host that has not joined through another, unless `server` names one.
+const DEFAULT_SERVER: &str = "config.cargo.com";
+
 /// Servers that `server` may list.
 const MAX_SERVERS: usize = 16;
 
@@ -29,6 +32,7 @@ const MAX_SERVERS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
+    /// Empty: the servers that the host joined through, or else [`DEFAULT_SERVER`].
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) server: Vec<String>,
     #[serde(deserialize_with = "value::port")]
@@ -43,6 +47,7 @@ pub(crate) struct Config {
     /// Bytes of one message from the server.
     pub(crate) max_message: usize,
     pub(crate) tls: TlsSettings,
+    pub(crate) enroll: EnrollSettings,
     pub(crate) exec: ExecSettings,
     pub(crate) tasks: TaskSettings,
     pub(crate) cron: CronSettings,
@@ -54,7 +59,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            server: vec!["config.cargo.com".to_owned()],
+            server: Vec::new(),
             port: agent_wire::DEFAULT_PORT,
             bootstrap: Bootstrap::Plain,
             host_id: None,
@@ -64,6 +69,7 @@ impl Default for Config {
             policy: None,
             max_message: agent_wire::DEFAULT_MAX_MESSAGE,
             tls: TlsSettings::default(),
+            enroll: EnrollSettings::default(),
             exec: ExecSettings::default(),
             tasks: TaskSettings::default(),
             cron: CronSettings::default(),
@@ -102,13 +108,18 @@ impl Config {
         let text = str::from_utf8(&bytes)
             .map_err(|source| Error::Encoding { path: path.to_owned(), source })?;
         // Editors on Windows begin a file with a byte order mark.
-        toml::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
-            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        toml::from_str(text).map_err(|mut source: toml::de::Error| {
+            if shows_a_token(text, source.span()) {
+                source.set_input(None);
+            }
+            Error::Syntax { path: path.to_owned(), source: Box::new(source) }
+        })
     }
 
     /// Checks what types cannot express. Messages name the key as the file has it.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.server.is_empty() || self.server.len() > MAX_SERVERS {
+        if self.server.len() > MAX_SERVERS {
             return Err(Error::key("server", format!("1 to {MAX_SERVERS} names or addresses")));
         }
         for server in &self.server {
@@ -126,6 +137,12 @@ impl Config {
         self.policy.iter().try_for_each(|path| value::absolute("policy", path))?;
         value::within("max_message", self.max_message, 1024..=64 << 20)?;
         self.tls.check()?;
+        self.enroll.check()?;
+        if self.enroll.is_set() && self.tls.names_files() {
+            let why = "cannot be set together with tls.ca, tls.cert or tls.key: either the host \
+                       joins, or the operator provides its certificate";
+            return Err(Error::key("enroll", why));
+        }
         self.exec.check()?;
         self.tasks.check()?;
         self.cron.check()?;
@@ -136,7 +153,11 @@ impl Config {
 
     /// Returns the configured servers, in order.
     pub(crate) fn servers(&self) -> Vec<Server> {
-        self.server.iter().filter_map(|text| Server::parse(text).ok()).collect()
+        let parse = |text: &String| Server::parse(text).ok();
+        match self.server.is_empty() {
+            true => Server::parse(DEFAULT_SERVER).into_iter().collect(),
+            false => self.server.iter().filter_map(parse).collect(),
+        }
     }
 
     /// Returns the audit log's path; `None` when there is no audit log.
@@ -152,6 +173,14 @@ impl Config {
             || self.max_message != other.max_message
             || self.tls != other.tls
     }
+}
+
+/// Returns whether the lines of an error, which its message shows, name a token.
+fn shows_a_token(text: &str, span: Option<std::ops::Range<usize>>) -> bool {
+    let Some(span) = span else { return false };
+    let start = text[..span.start.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end.min(text.len())..].find('\n').map_or(text.len(), |at| span.end + at);
+    text.get(start..end).is_none_or(|lines| lines.contains("token"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod audit;
 mod cron;
+mod enroll;
 mod error;
 mod exec;
 mod file;
@@ -18,6 +19,7 @@ mod value;
 
 pub(crate) use audit::AuditSettings;
 pub(crate) use cron::CronSettings;
+pub(crate) use enroll::{Anchor, EnrollSettings};
 pub(crate) use error::Error;
 pub use exec::{DefaultGroup, ExecSettings};
 pub(crate) use file::Config;
@@ -25,4 +27,4 @@ pub(crate) use log::{Level, LogSettings};
 pub(crate) use plugins::PluginSettings;
 pub(crate) use server::{Bootstrap, Server};
 pub(crate) use tasks::TaskSettings;
-pub(crate) use tls::{TlsSettings, TlsVersion};
+pub(crate) use tls::{TlsFiles, TlsSettings, TlsVersion};

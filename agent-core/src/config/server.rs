@@ -4,7 +4,7 @@ use super::Error;
 use agent_wire::Endpoint;
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use std::fmt;
 
 /// How the agent asks a server where to connect (PROTOCOL.md §2).
@@ -58,7 +58,7 @@ impl Server {
     }
 }
 
-/// Reads a string, or a list of strings.
+/// Reads a string, or a list of strings, which is not empty.
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {
@@ -80,7 +80,10 @@ pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
             while let Some(item) = items.next_element()? {
                 list.push(item);
             }
-            Ok(list)
+            match list.is_empty() {
+                true => Err(A::Error::custom("server: at least one name or address")),
+                false => Ok(list),
+            }
         }
     }
 

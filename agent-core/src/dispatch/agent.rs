@@ -12,28 +12,31 @@ use std::time::{Instant, SystemTime};
 
 /// What does not change while the agent runs.
 pub(super) struct About {
-    host_id: String,
     started: SystemTime,
     since: Instant,
 }
 
 impl About {
     /// Notes the time; called when the agent starts.
-    pub(super) fn new(host_id: &str) -> Self {
-        Self { host_id: host_id.to_owned(), started: SystemTime::now(), since: Instant::now() }
+    pub(super) fn new() -> Self {
+        Self { started: SystemTime::now(), since: Instant::now() }
     }
 }
 
 /// `agent.info`.
 pub(super) fn info(call: &Call<'_>) -> Routed {
     let (dispatcher, services) = (call.dispatcher, call.services());
-    let About { host_id, started, since } = &dispatcher.about;
+    let About { started, since } = &dispatcher.about;
+    let standing = services.upkeep.standing();
     let tasks = services.tasks.counts();
     let problems = services.scheduler.problems();
     let info = AgentInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         protocol: agent_wire::PROTOCOL_VERSION,
-        host_id: host_id.into(),
+        certificate_not_after: standing.end(),
+        generation: standing.generation,
+        identity: standing.state.name().into(),
+        host_id: standing.host_id.into(),
         pid: std::process::id(),
         started: humantime::format_rfc3339_seconds(*started).to_string(),
         uptime_seconds: since.elapsed().as_secs(),

@@ -2,7 +2,7 @@
 
 use crate::exec::StartError;
 use crate::policy::Rejection;
-use crate::{plugin, schedule, task};
+use crate::{enroll, plugin, schedule, task};
 use agent_wire::InvalidParams;
 use agent_wire::message::Response;
 
@@ -21,6 +21,10 @@ pub(super) enum Failure {
     ShuttingDown,
     /// The policy does not admit the request.
     Rejected(Rejection),
+    /// The method is not for the host's own root.
+    OnlyForControllers,
+    /// The host's certificate or its CAs could not be changed.
+    Enroll(enroll::Error),
     /// The command was not started, or its account was not found.
     Start(StartError),
     /// A task could not be accepted, found or changed.
@@ -48,6 +52,12 @@ impl From<InvalidParams> for Failure {
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
+    }
+}
+
+impl From<enroll::Error> for Failure {
+    fn from(error: enroll::Error) -> Self {
+        Self::Enroll(error)
     }
 }
 

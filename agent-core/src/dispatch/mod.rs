@@ -7,6 +7,7 @@
 
 mod accounts;
 mod agent;
+mod cert;
 mod cron;
 mod encode;
 mod events;
@@ -24,6 +25,7 @@ pub(crate) use events::Deliveries;
 
 use crate::audit::{Audit, Gathering};
 use crate::caller::Caller;
+use crate::enroll::{Opened, Upkeep};
 use crate::exec::Executor;
 use crate::plugin::Plugins;
 use crate::policy::Gate;
@@ -47,6 +49,14 @@ pub(crate) struct Services {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) audit: Audit,
+    pub(crate) upkeep: Arc<Upkeep>,
+}
+
+/// What lasts as long as a controller's session; it ends when this is dropped.
+pub(crate) struct Connected {
+    _deliveries: Deliveries,
+    _gathering: Gathering,
+    _upkeep: Option<Opened>,
 }
 
 /// Receives messages and sees to their replies.
@@ -62,13 +72,13 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// Creates this host's dispatcher.
-    pub(crate) fn new(host_id: &str, services: Services, stopping: Stopping) -> Self {
+    pub(crate) fn new(services: Services, stopping: Stopping) -> Self {
         Self {
             accounts: Arc::new(HostAccounts::new(services.executor.clone())),
             services: Arc::new(services),
             running: Running::default(),
             order: Order::default(),
-            about: agent::About::new(host_id),
+            about: agent::About::new(),
             stopping,
             received: AtomicU64::new(0),
         }
@@ -88,6 +98,9 @@ impl Dispatcher {
             let message =
                 fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
             return log::warn!("the server reports an error: {}", json::quote(message));
+        }
+        if cert::notice(self, &fields, caller) {
+            return;
         }
         match Request::parse(fields) {
             Ok(request) => self.start(request, caller, out),
@@ -120,11 +133,15 @@ impl Dispatcher {
         response.line(out);
     }
 
-    /// Starts delivering the results that wait for their acknowledgement, if the caller is a
-    /// controller.
-    pub(crate) fn connected(&self, caller: &Caller) -> Option<(Deliveries, Gathering)> {
+    /// Starts what lasts as long as a controller's session: the results that wait for their
+    /// acknowledgement are delivered, and the certificate is renewed.
+    pub(crate) fn connected(&self, caller: &Caller) -> Option<Connected> {
         caller.peer.names()?;
-        Some((events::deliver(&self.services.tasks, caller), self.services.audit.gather()))
+        Some(Connected {
+            _deliveries: events::deliver(&self.services.tasks, caller),
+            _gathering: self.services.audit.gather(),
+            _upkeep: self.services.upkeep.opened(&caller.replies),
+        })
     }
 
     /// Writes the audit lines of the replies that have gone out.

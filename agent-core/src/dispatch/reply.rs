@@ -7,7 +7,7 @@ use crate::audit::Entry;
 use crate::exec::StartError;
 use crate::policy::Rejection;
 use crate::task::{self, CommitError};
-use crate::{plugin, schedule};
+use crate::{enroll, plugin, schedule};
 use agent_wire::Retcode;
 use agent_wire::json::quote;
 use agent_wire::message::Response;
@@ -68,6 +68,19 @@ fn retcode(failure: &Failure) -> Result<(Retcode, String), &dyn Display> {
         Failure::Rejected(rejection) => match rejection {
             Rejection::Refused(_) => (Retcode::Refused, rejection.to_string()),
             Rejection::CommandTooLong => (Retcode::InvalidParams, rejection.to_string()),
+        },
+        Failure::OnlyForControllers => {
+            (Retcode::Refused, "only a controller may ask for this".to_owned())
+        }
+        Failure::Enroll(error) => match error {
+            enroll::Error::NotEnrolled => (Retcode::Refused, error.to_string()),
+            enroll::Error::Issued(_) => (Retcode::InvalidParams, error.to_string()),
+            enroll::Error::Stopping => shutting_down(),
+            enroll::Error::File { .. }
+            | enroll::Error::Locked(_)
+            | enroll::Error::Damaged { .. }
+            | enroll::Error::Crypto(_)
+            | enroll::Error::NoChannel => return Err(error),
         },
         Failure::Start(error) => not_started(error),
         Failure::Task(error) | Failure::Schedule(schedule::Error::Task(error)) => {

@@ -5,13 +5,13 @@ use super::accounts::HostAccounts;
 use super::failure::{Failure, Finished, Routed};
 use super::order::Named;
 use super::ticket::{Cancelled, IdKind, Ticket};
-use super::{Dispatcher, Services, agent, cron, getinfo, sync, tasks};
+use super::{Dispatcher, Services, agent, cert, cron, getinfo, sync, tasks};
 use crate::audit::Entry;
 use crate::caller::{Caller, Peer, Replies};
 use crate::policy::{Admission, Subject};
 use crate::shutdown::boxed;
 use agent_wire::message::{Bash, Request, Response};
-use agent_wire::{InvalidParams, Method, Params};
+use agent_wire::{Family, InvalidParams, Method, Params};
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,9 +43,9 @@ pub(super) fn route(call: &mut Call<'_>) -> Routed {
         Method::AsyncList => tasks::list(call),
         Method::AsyncOutput => tasks::output(call),
         Method::AsyncStatus => tasks::status(call),
-        Method::CertRenewNow | Method::CertReset | Method::CertTrust => {
-            Err(Failure::NoSuchMethod(call.request.method.name().to_owned()))
-        }
+        Method::CertRenewNow => cert::renew_now(call),
+        Method::CertReset => cert::reset(call),
+        Method::CertTrust => cert::trust(call),
         Method::CronHistory => cron::history(call),
         Method::CronList => cron::list(call),
         Method::CronRemove => cron::remove(call),
@@ -86,9 +86,11 @@ impl Call<'_> {
 
     fn check_policy(&self) -> Result<(), Failure> {
         let method = &self.request.method;
-        // A ping does nothing and returns nothing, so everybody may see that the agent lives. A
-        // request that brings a command is checked together with it, by `later_if_admitted`.
-        if *method == Method::AgentPing || method.brings_command() {
+        // A ping does nothing and returns nothing, so everybody may see that the agent lives. The
+        // host's own certificate is between it and its controller. A request that brings a command
+        // is checked together with it, by `later_if_admitted`.
+        let is_exempt = *method == Method::AgentPing || method.family() == Some(Family::Cert);
+        if is_exempt || method.brings_command() {
             return Ok(());
         }
         let Some(controllers) = self.caller.peer.names() else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use super::Error;
 use agent_wire::message::{Init, InitReply, line};
-use agent_wire::{Decoder, Limits, PROTOCOL_VERSION, json, parse_list};
+use agent_wire::{Decoder, Limits, PROTOCOL_VERSION, Retcode, json, parse_list};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -43,12 +43,18 @@ pub(super) async fn ask(
                 .map_err(|error| refused(format!("redirect refused: {error}")))?;
             Ok(Answer::Go(list.into_iter().map(|endpoint| endpoint.socket(port)).collect()))
         }
-        InitReply::Busy { retry_after } => Err(refused(format!("it is busy for {retry_after} s"))),
-        InitReply::Refused(response) => Err(refused(format!(
-            "init refused: {} {}",
-            response.retcode,
-            json::quote(&response.message)
-        ))),
+        InitReply::Busy { retry_after } => {
+            Err(Error::Busy { peer, retry_after: Duration::from_secs(retry_after) })
+        }
+        InitReply::Refused(response) => {
+            let why =
+                format!("init refused: {} {}", response.retcode, json::quote(&response.message));
+            let of_identity = [Retcode::Refused, Retcode::IdentityRefused].map(Retcode::number);
+            match of_identity.contains(&response.retcode) {
+                true => Err(Error::Rejected { peer, why, is_expired: false }),
+                false => Err(refused(why)),
+            }
+        }
     }
 }
 

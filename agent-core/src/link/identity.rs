@@ -1,11 +1,15 @@
 //! The TLS files: the trusted CAs, and the agent's own certificate and key.
 //!
-//! `--check-config` and each connection load them in the same way.
+//! `--check-config` and each connection load them in the same way. Each connection reads the files,
+//! so that a certificate that was renewed or replaced is used without a restart. As long as they
+//! are unchanged, the connections share one TLS configuration, and with it the sessions that can be
+//! resumed.
 
 use super::error::{TlsFile, TlsProblem};
 use super::{Error, key, pem};
-use crate::config::{TlsSettings, TlsVersion};
+use crate::config::{TlsFiles, TlsVersion};
 use crate::named_file::{self, Reading, Writers};
+use ::ring::digest::{Context, SHA256};
 use rustls_pki_types::pem::SectionKind;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -22,9 +26,32 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Certificates of a bundle that a message names.
 const MAX_SKIPPED: usize = 16;
 
+/// Servers whose sessions are kept: an agent has one, or a few that it is redirected between.
+const MAX_SESSIONS: usize = 8;
+
+/// The TLS configuration of the last connection, for the next one with the same files.
+#[derive(Default)]
+pub(super) struct Cache(Option<([u8; 32], Arc<ClientConfig>)>);
+
+impl Cache {
+    /// Returns the configuration to connect with: the last connection's, unless a file has changed
+    /// since.
+    pub(super) fn client(&mut self, loaded: &Identity) -> Arc<ClientConfig> {
+        if let Some((fingerprint, client)) = &self.0
+            && *fingerprint == loaded.fingerprint
+        {
+            return client.clone();
+        }
+        self.0 = Some((loaded.fingerprint, loaded.client.clone()));
+        loaded.client.clone()
+    }
+}
+
 /// The loaded files.
 pub(crate) struct Identity {
-    pub(super) client: ClientConfig,
+    client: Arc<ClientConfig>,
+    /// The SHA-256 of all that the configuration follows from.
+    fingerprint: [u8; 32],
     /// Parts of the files that were skipped.
     pub(crate) skipped: Vec<TlsProblem>,
     /// The DNS names in the agent's certificate, if it has one.
@@ -53,19 +80,23 @@ impl Identity {
 ///
 /// # Errors
 /// Every file that cannot be used, and why.
-pub(crate) fn load(tls: &TlsSettings) -> Result<Identity, Error> {
-    let start = |path: &Path, writers| Reading::start(path, MAX_BYTES, writers);
+pub(crate) fn load(tls: &TlsFiles, min_version: TlsVersion) -> Result<Identity, Error> {
+    let start = |path: &Path, writers| match tls.enrolled {
+        true => Reading::here(path, MAX_BYTES, writers),
+        false => Reading::start(path, MAX_BYTES, writers),
+    };
     // Whoever writes the CAs is a controller to this host.
     let (ca, cert) =
         (start(&tls.ca, Writers::TrustedLinks), start(&tls.cert, Writers::TrustedLinks));
     let key = start(&tls.key, Writers::Secret);
     let (ca, cert, key) = (ca.finish(), cert.finish(), key.finish());
+    let fingerprint = fingerprint([&ca, &cert, &key], min_version);
     let mut problems = Vec::new();
     let mut skipped = Vec::new();
     let roots = file(TlsFile::Ca, &tls.ca, ca).and_then(|text| roots(tls, &text, &mut skipped));
     let roots = roots.map_err(|problem| problems.push(problem));
     let own = match (cert, key) {
-        (Err(cert), Err(key)) if cert.is_missing() && key.is_missing() => None,
+        (Err(cert), Err(key)) if !tls.enrolled && cert.is_missing() && key.is_missing() => None,
         (cert, key) => {
             let chain = file(TlsFile::Cert, &tls.cert, cert).and_then(|text| chain(tls, &text));
             let key = file(TlsFile::Key, &tls.key, key).and_then(|text| private_key(tls, &text));
@@ -92,8 +123,8 @@ pub(crate) fn load(tls: &TlsSettings) -> Result<Identity, Error> {
         return Err(Error::Tls(problems));
     }
     let names = own.as_ref().and_then(|own| names(own.cert.first()?));
-    let client = client(tls, roots, own).map_err(Error::TlsVersion)?;
-    Ok(Identity { client, skipped, names, cert: tls.cert.clone() })
+    let client = Arc::new(client(min_version, roots, own).map_err(Error::TlsVersion)?);
+    Ok(Identity { client, fingerprint, skipped, names, cert: tls.cert.clone() })
 }
 
 fn names(leaf: &CertificateDer<'_>) -> Option<Vec<String>> {
@@ -101,12 +132,26 @@ fn names(leaf: &CertificateDer<'_>) -> Option<Vec<String>> {
     Some(leaf.valid_dns_names().map(str::to_owned).collect())
 }
 
+/// Returns the SHA-256 of the files' contents and the version.
+fn fingerprint(files: [&Result<Vec<u8>, named_file::Error>; 3], version: TlsVersion) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for file in files {
+        let bytes = file.as_deref().unwrap_or_default();
+        context.update(&bytes.len().to_be_bytes());
+        context.update(bytes);
+    }
+    context.update(&[u8::from(version == TlsVersion::V12)]);
+    let mut sum = [0; 32];
+    sum.copy_from_slice(context.finish().as_ref());
+    sum
+}
+
 fn client(
-    tls: &TlsSettings,
+    min_version: TlsVersion,
     roots: RootCertStore,
     own: Option<CertifiedKey>,
 ) -> Result<ClientConfig, rustls::Error> {
-    let versions: &[_] = match tls.min_version {
+    let versions: &[_] = match min_version {
         TlsVersion::V12 => &[&TLS13, &TLS12],
         TlsVersion::V13 => &[&TLS13],
     };
@@ -118,8 +163,8 @@ fn client(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![agent_wire::ALPN.to_vec()];
-    // The one connection lasts long: session tickets for the next would only cost memory.
-    config.resumption = Resumption::disabled();
+    // A fleet that comes back at once resumes, which costs its server a fraction of a handshake.
+    config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
     Ok(config)
 }
 
@@ -133,8 +178,17 @@ fn file(
 
 /// Reads the CAs. One that cannot be used is skipped: a bundle may hold others that can.
 fn roots(
-    tls: &TlsSettings,
+    tls: &TlsFiles,
     text: &[u8],
+    skipped: &mut Vec<TlsProblem>,
+) -> Result<RootCertStore, TlsProblem> {
+    read_roots(text, |why| TlsProblem::content(TlsFile::Ca, &tls.ca, why), skipped)
+}
+
+/// Reads the CAs of a PEM text; `problem` words what is wrong with it.
+pub(super) fn read_roots(
+    text: &[u8],
+    problem: impl Fn(String) -> TlsProblem,
     skipped: &mut Vec<TlsProblem>,
 ) -> Result<RootCertStore, TlsProblem> {
     let mut roots = RootCertStore::empty();
@@ -159,7 +213,6 @@ fn roots(
         };
         whys.push(why);
     }
-    let problem = |why| TlsProblem::content(TlsFile::Ca, &tls.ca, why);
     if roots.is_empty() {
         return Err(problem(match whys.is_empty() {
             true => pem::lacks("certificate", text),
@@ -171,7 +224,7 @@ fn roots(
     Ok(roots)
 }
 
-fn chain(tls: &TlsSettings, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+fn chain(tls: &TlsFiles, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
     let problem = |why| TlsProblem::content(TlsFile::Cert, &tls.cert, why);
     let mut chain = Vec::new();
     for section in pem::sections(text) {
@@ -192,7 +245,7 @@ fn chain(tls: &TlsSettings, text: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 }
 
 fn private_key(
-    tls: &TlsSettings,
+    tls: &TlsFiles,
     text: &[u8],
 ) -> Result<Arc<dyn rustls::sign::SigningKey>, TlsProblem> {
     let problem = |why| TlsProblem::content(TlsFile::Key, &tls.key, why);

@@ -1,5 +1,7 @@
 //! Names the kind of a private key, for the message that it cannot be used.
 
+use crate::enroll::{INTEGER, OCTET_STRING, SEQUENCE, element};
+
 /// Object identifiers in a key, in DER (RFC 5480, RFC 8017, RFC 8410, SEC 2).
 const KINDS: [(&[u8], &str); 9] = [
     (b"\x06\x05\x2b\x81\x04\x00\x23", "an elliptic curve key of the curve P-521"),
@@ -31,17 +33,17 @@ pub(super) fn kind(der: &[u8]) -> String {
 
 /// Returns the modulus's length in bits; `None` if it is not an RSA key in PKCS #1 or #8.
 fn rsa_bits(der: &[u8]) -> Option<usize> {
-    let (0x30, fields, _) = element(der)? else { return None };
-    let (0x02, _, rest) = element(fields)? else { return None };
+    let (SEQUENCE, fields, _) = element(der)? else { return None };
+    let (INTEGER, _, rest) = element(fields)? else { return None };
     let (tag, content, rest) = element(rest)?;
-    let modulus = if tag == 0x30 {
+    let modulus = if tag == SEQUENCE {
         // PKCS #8: the algorithm, then PKCS #1 in an octet string.
-        let (0x04, inner, _) = element(rest)? else { return None };
-        let (0x30, fields, _) = element(inner)? else { return None };
-        let (0x02, _, rest) = element(fields)? else { return None };
-        let (0x02, modulus, _) = element(rest)? else { return None };
+        let (OCTET_STRING, inner, _) = element(rest)? else { return None };
+        let (SEQUENCE, fields, _) = element(inner)? else { return None };
+        let (INTEGER, _, rest) = element(fields)? else { return None };
+        let (INTEGER, modulus, _) = element(rest)? else { return None };
         modulus
-    } else if tag == 0x02 {
+    } else if tag == INTEGER {
         content
     } else {
         return None;
@@ -49,21 +51,4 @@ fn rsa_bits(der: &[u8]) -> Option<usize> {
     let start = modulus.iter().position(|&byte| byte != 0)?;
     let zeros = usize::try_from(modulus[start].leading_zeros()).ok()?;
     Some((modulus.len() - start) * 8 - zeros)
-}
-
-/// Splits off the first element: its tag, its content, and the bytes behind it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, mut rest) = rest.split_first()?;
-    let mut length = usize::from(first);
-    if first >= 0x80 {
-        let (bytes, after) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        if bytes.len() > 4 {
-            return None;
-        }
-        length = bytes.iter().fold(0, |length, &byte| length << 8 | usize::from(byte));
-        rest = after;
-    }
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
 }

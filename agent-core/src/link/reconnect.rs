@@ -1,17 +1,17 @@
 //! The outer loop: a round over all addresses, a wait, the next round, forever (§1, §2).
 
-use super::backoff::Backoff;
-use super::bootstrap::{Answer, ask, ask_plain};
+use super::backoff::{Backoff, about, within};
+use super::open::{Host, Opened, Opener};
 use super::plain::Plain;
 use super::resolve::{Target, targets};
 use super::{Error, tls};
 use crate::caller::Peer;
-use crate::config::{Bootstrap, Config, Server};
+use crate::config::{Config, Server};
 use crate::dispatch::Dispatcher;
-use crate::session::{SessionEnd, serve};
+use crate::enroll::{Source, Upkeep};
+use crate::session::{Leaving, SessionEnd, serve};
 use crate::shutdown::Stopping;
-use agent_wire::message::Init;
-use agent_wire::{Decoder, Limits};
+use agent_wire::{Decoder, Retcode};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,9 +30,19 @@ const MAX_ATTEMPTS: usize = 64;
 /// does not.
 const STEADY: Duration = Duration::from_secs(10);
 
+/// How long the agent waits after a server has refused to let the host join: only an operator, or
+/// another configuration, changes that.
+const REFUSED: Duration = Duration::from_secs(600);
+
+/// How long the agent waits for a server with too many requests that does not say how long.
+const TOO_MANY: Duration = Duration::from_secs(30);
+
+/// How long the reply to `cert.reset` may take before the channel is left.
+const RESET_GRACE: Duration = Duration::from_secs(1);
+
 /// Keeps the agent connected.
 pub(crate) struct Link {
-    init: Init,
+    opener: Opener,
     config: watch::Receiver<Arc<Config>>,
     dispatcher: Arc<Dispatcher>,
     stopping: Stopping,
@@ -46,27 +56,42 @@ enum Next {
     Connect(Target),
 }
 
-/// Where one connection led.
-enum Opened {
-    Elsewhere(Vec<Target>),
-    Channel(Box<TlsStream<Plain>>, Decoder),
+/// How a round ended.
+struct Ended {
+    /// The server that the next round begins with, if any.
+    first: Option<Target>,
+    pause: Pause,
+}
+
+/// How long the agent waits before the next round.
+enum Pause {
+    /// Not at all: this agent ended the channel, to open another.
+    No,
+    /// Longer and longer.
+    Growing,
+    /// A random part of this time, which the server named before it stopped.
+    Within(Duration),
+    /// This time, a tenth more or less.
+    About(Duration),
+}
+
+impl Ended {
+    fn with(pause: Pause) -> Self {
+        Self { first: None, pause }
+    }
 }
 
 impl Link {
     /// Creates this host's link; it does nothing until [`Link::run`].
     pub(crate) fn new(
-        host_id: &str,
+        host: Host,
+        upkeep: Arc<Upkeep>,
         config: watch::Receiver<Arc<Config>>,
         dispatcher: Arc<Dispatcher>,
         stopping: Stopping,
     ) -> Self {
-        Self {
-            init: Init::new(host_id, env!("CARGO_PKG_VERSION")),
-            config,
-            dispatcher,
-            stopping,
-            served: false,
-        }
+        let opener = Opener::new(host, upkeep);
+        Self { opener, config, dispatcher, stopping, served: false }
     }
 
     /// Connects, serves and reconnects until the agent stops.
@@ -74,11 +99,17 @@ impl Link {
         let mut backoff = Backoff::default();
         let mut first: Option<Target> = None;
         loop {
-            first = self.round(first.take(), &mut backoff).await;
+            let ended = self.round(first.take(), &mut backoff).await;
             if self.stopping.has_begun() {
                 return;
             }
-            let wait = backoff.next_wait();
+            first = ended.first;
+            let wait = match ended.pause {
+                Pause::No => continue,
+                Pause::Growing => backoff.next_wait(),
+                Pause::Within(bound) => within(bound),
+                Pause::About(time) => about(time),
+            };
             let why = if self.served { "reconnecting" } else { "no server reachable; retrying" };
             log::info!("{why} in {:.1} s", wait.as_secs_f32());
             tokio::select! {
@@ -90,11 +121,17 @@ impl Link {
         }
     }
 
-    /// Tries `first` and then every address until a channel has been served to its end. Returns the
-    /// target that the next round begins with, if any.
-    async fn round(&mut self, first: Option<Target>, backoff: &mut Backoff) -> Option<Target> {
+    /// Tries `first` and then every address until a channel has been served to its end.
+    async fn round(&mut self, first: Option<Target>, backoff: &mut Backoff) -> Ended {
         self.served = false;
-        let config = self.config.borrow_and_update().clone();
+        let given = self.config.borrow_and_update().clone();
+        let (mut source, config) = match self.opener.identity(&given).await {
+            Ok(found) => found,
+            Err(error) => {
+                log::error!("{error}");
+                return Ended::with(Pause::Growing);
+            }
+        };
         let mut stopping = self.stopping.clone();
         let servers = config.servers().into_iter().map(Next::Resolve);
         let first = first.into_iter().map(Next::Connect);
@@ -103,6 +140,7 @@ impl Link {
         let mut lists: Vec<VecDeque<Next>> = vec![first.chain(servers).collect()];
         // The configured servers' addresses that were tried: several names may share some.
         let mut tried: Vec<Target> = Vec::new();
+        let mut busy: Option<Duration> = None;
         let mut attempts = 0;
         while let Some(list) = lists.last_mut() {
             let target = match list.pop_front() {
@@ -115,7 +153,7 @@ impl Link {
                 Some(Next::Resolve(server)) => {
                     let found = tokio::select! {
                         found = targets(&server, &config) => found,
-                        () = stopping.begun() => return None,
+                        () = stopping.begun() => return Ended::with(Pause::Growing),
                     };
                     match found {
                         Ok(found) => {
@@ -134,12 +172,12 @@ impl Link {
             attempts += 1;
             if attempts > MAX_ATTEMPTS {
                 log::error!("gave up after {MAX_ATTEMPTS} connections in one round");
-                return None;
+                return Ended::with(Pause::Growing);
             }
             // Without a channel there is nothing to close.
             let opened = tokio::select! {
-                opened = self.open(&target, &config) => opened,
-                () = stopping.begun() => return None,
+                opened = self.opener.open(&target, &config, &mut source) => opened,
+                () = stopping.begun() => return Ended::with(Pause::Growing),
             };
             match opened {
                 Ok(Opened::Elsewhere(list)) if lists.len() <= MAX_REDIRECTS => {
@@ -147,89 +185,145 @@ impl Link {
                 }
                 Ok(Opened::Elsewhere(_)) => {
                     log::error!("{}", Error::RedirectLoop { peer: target.address });
-                    return None;
+                    return Ended::with(Pause::Growing);
                 }
                 Ok(Opened::Channel(stream, decoder)) => {
-                    self.served = true;
-                    let since = Instant::now();
-                    let end = self.serve(stream, target.address, decoder, &config).await;
-                    if since.elapsed() >= STEADY {
-                        backoff.reset();
-                    }
-                    return served(&end, target, lists.len() > 1);
+                    let redirected = lists.len() > 1;
+                    let of_files = matches!(source, Source::Files(_));
+                    let end = self.serve(stream, target.address, decoder, &given, of_files).await;
+                    return self.served(&end, target, redirected, backoff);
                 }
-                Err(error) => log::warn!("{error}"),
+                Err(error) => match failed(&error, busy) {
+                    Failed::Next => {}
+                    Failed::Busy(wait) => busy = Some(wait),
+                    Failed::Wait(wait) => return Ended::with(Pause::About(wait)),
+                },
             }
         }
-        None
+        Ended::with(busy.map_or(Pause::Growing, Pause::About))
     }
 
-    /// Opens one connection: the plain exchange if configured, TLS, `init` inside it.
-    async fn open(&self, target: &Target, config: &Config) -> Result<Opened, Error> {
-        let peer = target.address;
-        log::debug!("{peer}: connecting");
-        let mut plain = Plain::connect(peer).await?;
-        if config.bootstrap == Bootstrap::Plain {
-            if let Answer::Go(list) = ask_plain(&mut plain, &self.init, peer, config.port).await? {
-                return Ok(elsewhere(list, target));
-            }
-            plain.skip_blanks();
-        }
-        let mut stream = tls::connect(plain, target, &self.init.hostname, config).await?;
-        let mut decoder =
-            Decoder::new(Limits { max_message: config.max_message, ..Limits::default() });
-        match ask(&mut stream, &mut decoder, &self.init, peer, config.port).await? {
-            Answer::Go(list) => Ok(elsewhere(list, target)),
-            Answer::Stay => {
-                log::info!("{peer}: channel open as {}", self.init.hostname);
-                Ok(Opened::Channel(Box::new(stream), decoder))
-            }
-        }
-    }
-
-    /// Serves the channel until it ends or a new configuration moves it.
+    /// Serves the channel until it ends, a new configuration moves it, or another identity takes
+    /// its place.
     async fn serve(
         &mut self,
         stream: Box<TlsStream<Plain>>,
         address: SocketAddr,
         decoder: Decoder,
         opened_under: &Config,
-    ) -> SessionEnd {
+        of_files: bool,
+    ) -> (SessionEnd, Instant) {
+        self.served = true;
+        let since = Instant::now();
         let peer = Peer::Controller { address, names: tls::names_of_peer(&stream) };
         let changes = &mut self.config;
-        let moved = async move {
-            while changes.changed().await.is_ok() {
-                if changes.borrow_and_update().moves_link(opened_under) {
-                    return;
+        let upkeep = self.opener.upkeep.clone();
+        upkeep.forget_wishes();
+        let moved = async {
+            let changed = async {
+                while changes.changed().await.is_ok() {
+                    if changes.borrow_and_update().moves_link(opened_under) {
+                        return;
+                    }
                 }
+                std::future::pending().await
+            };
+            let reset = async {
+                upkeep.lost_its_key().await;
+                tokio::time::sleep(RESET_GRACE).await;
+            };
+            tokio::select! {
+                () = changed => {}
+                () = reset => {}
             }
-            std::future::pending().await
+        };
+        let renewed = async {
+            match of_files {
+                true => std::future::pending().await,
+                false => upkeep.wants_another_channel().await,
+            }
         };
         // The memory that flags, configuration and handshake took is not needed while the channel
         // is open. The session returns what work takes whenever it has settled.
         agent_sys::memory::give_back();
-        serve(stream, peer, decoder, &self.dispatcher, &mut self.stopping, moved, None).await
+        let leaving = Leaving { at_once: moved, when_idle: renewed };
+        let stopping = &mut self.stopping;
+        (serve(stream, peer, decoder, &self.dispatcher, stopping, leaving, None).await, since)
+    }
+
+    /// Logs how a channel ended, and says when the next round follows. After a clean close by a
+    /// server that a redirect led to, that server is tried first (§3).
+    fn served(
+        &self,
+        (end, since): &(SessionEnd, Instant),
+        target: Target,
+        redirected: bool,
+        backoff: &mut Backoff,
+    ) -> Ended {
+        let peer = target.address;
+        backoff.lost(since.elapsed() >= STEADY);
+        let pause = match self.opener.upkeep.take_goodbye() {
+            Some(bound) => Pause::Within(bound),
+            None => Pause::Growing,
+        };
+        let pause = match end {
+            SessionEnd::Closed => {
+                log::info!("{peer} closed the channel");
+                pause
+            }
+            SessionEnd::Lost(error) => {
+                log::warn!("{peer}: channel lost: {error}");
+                pause
+            }
+            SessionEnd::Garbage(error) => {
+                log::error!("{peer}: {error}; channel closed");
+                pause
+            }
+            SessionEnd::Left | SessionEnd::Quiet => {
+                log::info!("{peer}: connection closed by this agent");
+                Pause::No
+            }
+        };
+        let first = (redirected && matches!(end, SessionEnd::Closed)).then_some(target);
+        Ended { first, pause }
     }
 }
 
-fn elsewhere(list: Vec<SocketAddr>, from: &Target) -> Opened {
-    log::info!("{} redirects to {list:?}", from.address);
-    Opened::Elsewhere(
-        list.into_iter().map(|address| Target { address, name: from.name.clone() }).collect(),
-    )
+/// What follows a connection that led to no channel.
+enum Failed {
+    /// The next address.
+    Next,
+    /// The next address; without one, a wait of this time.
+    Busy(Duration),
+    /// A wait of this time: other addresses would say the same.
+    Wait(Duration),
 }
 
-/// Logs how a channel ended. After a clean close by a server that a redirect led to, that server is
-/// tried first (§3).
-fn served(end: &SessionEnd, target: Target, redirected: bool) -> Option<Target> {
-    let peer = target.address;
-    match end {
-        SessionEnd::Closed => log::info!("{peer} closed the channel"),
-        SessionEnd::Lost(error) => log::warn!("{peer}: channel lost: {error}"),
-        SessionEnd::Garbage(error) => log::error!("{peer}: {error}; channel closed"),
-        SessionEnd::Left | SessionEnd::Quiet => {
-            log::info!("{peer}: connection closed by this agent")
+/// Logs why a connection led to no channel, and says what follows.
+fn failed(error: &Error, busy: Option<Duration>) -> Failed {
+    match error {
+        Error::Busy { retry_after, .. } => {
+            log::info!("{error}");
+            Failed::Busy(busy.map_or(*retry_after, |other| other.min(*retry_after)))
+        }
+        Error::Pending { retry_after, .. } => {
+            log::info!("{error}");
+            Failed::Wait(*retry_after)
+        }
+        Error::Refused { retcode, retry_after, .. } => {
+            log::error!("{error}");
+            if *retcode == Retcode::Busy.number() {
+                return Failed::Busy(retry_after.unwrap_or(TOO_MANY));
+            }
+            let of_operator = Retcode::TokenUnknown.number()..=Retcode::ApprovalRefused.number();
+            match of_operator.contains(retcode) {
+                true => Failed::Wait(retry_after.unwrap_or(REFUSED)),
+                false => Failed::Next,
+            }
+        }
+        _ => {
+            log::warn!("{error}");
+            Failed::Next
         }
     }
-    (redirected && matches!(end, SessionEnd::Closed)).then_some(target)
 }

@@ -1,7 +1,8 @@
 //! Says in plain words why a TLS handshake failed, and which side has to change what.
 
 use super::Error;
-use crate::config::TlsSettings;
+use super::anchor::NotPinned;
+use crate::config::TlsFiles;
 use std::io;
 use std::net::SocketAddr;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
@@ -10,12 +11,26 @@ use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 pub(super) const NO_ALPN: &str =
     "it does not speak basicagent/1 (TLS ALPN); is it another service?";
 
-/// Turns the error of a handshake into a sentence that names the file or setting to look at.
-pub(super) fn explain(peer: SocketAddr, error: io::Error, tls: &TlsSettings) -> Error {
+/// Where the server lets no host join on this port.
+pub(super) const NO_JOINING: &str = "it does not speak basicagent-enroll/1 (TLS ALPN); is it a \
+                                     BasicAgentController that lets hosts join?";
+
+/// Turns the error of a handshake, or of a channel's first bytes, into a sentence that names the
+/// file or setting to look at.
+pub(super) fn explain(peer: SocketAddr, error: io::Error, tls: &TlsFiles) -> Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let why = match inner {
-        Some(rustls::Error::InvalidCertificate(why)) => certificate(why, tls),
-        Some(rustls::Error::AlertReceived(alert)) => alert_words(*alert, tls),
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            certificate(why, &tls.ca.display().to_string())
+        }
+        Some(rustls::Error::AlertReceived(alert)) => {
+            let why = alert_words(*alert, tls);
+            if rejects_certificate(*alert) {
+                let is_expired = *alert == AlertDescription::CertificateExpired;
+                return Error::Rejected { peer, why, is_expired };
+            }
+            why
+        }
         Some(rustls::Error::InvalidMessage(_)) => {
             "it answered with something that is not TLS; does `bootstrap` fit this server?"
                 .to_owned()
@@ -25,13 +40,51 @@ pub(super) fn explain(peer: SocketAddr, error: io::Error, tls: &TlsSettings) -> 
     Error::Protocol { peer, why }
 }
 
-fn certificate(why: &CertificateError, tls: &TlsSettings) -> String {
-    let why = match why {
-        CertificateError::UnknownIssuer => {
-            format!("it comes from none of the CAs in {}", tls.ca.display())
+/// Does the same where a host joins: `anchor` is the pin or the file of CAs.
+pub(super) fn explain_joining(peer: SocketAddr, error: io::Error, anchor: &str) -> Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(why)) => Error::Unverified {
+            peer,
+            why: format!("{}; nothing was sent", certificate(why, anchor)),
+        },
+        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            Error::Protocol { peer, why: NO_JOINING.to_owned() }
         }
+        Some(rustls::Error::AlertReceived(alert)) => {
+            Error::Protocol { peer, why: format!("it ended the TLS handshake ({alert:?})") }
+        }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            let why = "it answered with something that is not TLS; is it a BasicAgentController?";
+            Error::Protocol { peer, why: why.to_owned() }
+        }
+        _ => Error::Connection { peer, source: error },
+    }
+}
+
+/// Returns whether an alert is the server's verdict on the agent's certificate.
+fn rejects_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::UnknownCA
+            | AlertDescription::CertificateExpired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+    )
+}
+
+fn certificate(why: &CertificateError, anchor: &str) -> String {
+    let why = match why {
+        CertificateError::UnknownIssuer => format!("it comes from none of the CAs in {anchor}"),
         CertificateError::BadSignature => {
-            format!("its signature is not of the CA in {} that it names", tls.ca.display())
+            format!("its signature is not of the CA in {anchor} that it names")
+        }
+        CertificateError::Other(other) if other.0.is::<NotPinned>() => {
+            format!("no certificate of its chain is the pinned one, {anchor}")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             format!("{why} (by this host's clock)")
@@ -53,7 +106,7 @@ fn certificate(why: &CertificateError, tls: &TlsSettings) -> String {
     format!("the server's certificate was rejected: {why}")
 }
 
-fn alert_words(alert: AlertDescription, tls: &TlsSettings) -> String {
+fn alert_words(alert: AlertDescription, tls: &TlsFiles) -> String {
     let own = tls.cert.display();
     match alert {
         AlertDescription::NoApplicationProtocol => NO_ALPN.to_owned(),

@@ -26,17 +26,17 @@ const MAX_PER_NAME: usize = 16;
 
 /// Where to connect, and the name expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) address: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
     /// The name that the certificate must be valid for.
-    pub(super) name: ServerName<'static>,
+    pub(crate) name: ServerName<'static>,
 }
 
 /// Returns the addresses of one configured server, in order.
 ///
 /// # Errors
 /// Its name has no address.
-pub(super) async fn targets(server: &Server, config: &Config) -> Result<Vec<Target>, Error> {
+pub(crate) async fn targets(server: &Server, config: &Config) -> Result<Vec<Target>, Error> {
     let text = config.tls.server_name.clone().unwrap_or_else(|| server.name());
     let Ok(name) = ServerName::try_from(text) else { return Ok(Vec::new()) };
     let addresses = match server {

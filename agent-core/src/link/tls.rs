@@ -1,40 +1,42 @@
 //! TLS to the server: the handshake, and the check that the server speaks our protocol (§3).
 
 use super::Error;
+use super::identity::Cache;
 use super::plain::Plain;
 use super::resolve::Target;
 use super::{identity, refusal};
-use crate::config::Config;
-use std::sync::Arc;
+use crate::config::{TlsFiles, TlsVersion};
 use std::time::Duration;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// How long a handshake may take, from the agent's hello.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Does the handshake and verifies the peer against the configured CA and the target's name.
+/// Does the handshake with these files, and verifies the peer against the CAs and the target's
+/// name.
 pub(super) async fn connect(
     stream: Plain,
     target: &Target,
     host_id: &str,
-    config: &Config,
+    files: &TlsFiles,
+    min_version: TlsVersion,
+    cache: &mut Cache,
 ) -> Result<TlsStream<Plain>, Error> {
     let peer = target.address;
-    let settings = config.tls.clone();
-    // Reading the files may take a while; each connection reads them, so that a renewed certificate
-    // is used without a restart.
-    let read = tokio::task::spawn_blocking(move || identity::load(&settings));
+    let of_reader = files.clone();
+    // Reading the files may take a while.
+    let read = tokio::task::spawn_blocking(move || identity::load(&of_reader, min_version));
     let identity = read.await.map_err(|panic| Error::Connection { peer, source: panic.into() })?;
     let identity = identity?;
     for problem in identity.skipped.iter().chain(&identity.mismatch(host_id)) {
         log::warn!("{problem}");
     }
-    let connector = TlsConnector::from(Arc::new(identity.client));
+    let connector = TlsConnector::from(cache.client(&identity));
     let handshake = connector.connect(target.name.clone(), stream);
     let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(source)) => return Err(refusal::explain(peer, source, &config.tls)),
+        Ok(Err(source)) => return Err(refusal::explain(peer, source, files)),
         Err(_) => return Err(Error::TooSlow { peer, what: "the TLS handshake" }),
     };
     // A server without ALPN leaves it out (RFC 7301 §3.2), and is not ours.

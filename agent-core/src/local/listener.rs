@@ -4,11 +4,11 @@ use super::Socket;
 use crate::caller::Peer;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
-use crate::session::{SessionEnd, serve};
+use crate::session::{Leaving, SessionEnd, serve};
 use crate::shutdown::Stopping;
 use agent_wire::{Decoder, Limits};
 use nix::unistd::geteuid;
-use std::future::pending;
+use std::future::{Pending, pending};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Local {
         let (dispatcher, mut stopping) = (self.dispatcher.clone(), self.stopping.clone());
         async move {
             let end =
-                serve(stream, peer, decoder, &dispatcher, &mut stopping, pending(), Some(PATIENCE))
+                serve(stream, peer, decoder, &dispatcher, &mut stopping, never(), Some(PATIENCE))
                     .await;
             match end {
                 SessionEnd::Closed | SessionEnd::Left => {}
@@ -95,4 +95,9 @@ fn peer_of(stream: &UnixStream) -> io::Result<Option<Peer>> {
         return Ok(None);
     }
     Ok(Some(Peer::Local { pid, uid }))
+}
+
+/// The listener's sessions end by their other end, or by its silence.
+fn never() -> Leaving<Pending<()>, Pending<()>> {
+    Leaving { at_once: pending(), when_idle: pending() }
 }

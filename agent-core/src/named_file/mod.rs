@@ -72,6 +72,12 @@ impl Reading {
         Self { path: path.to_owned(), state, deadline: Instant::now() + TIMEOUT }
     }
 
+    /// Reads a file of the state directory, where the agent works anyway, in this process.
+    pub(crate) fn here(path: &Path, max: u64, writers: Writers) -> Self {
+        let state = State::Done(content::read(path, max, writers));
+        Self { path: path.to_owned(), state, deadline: Instant::now() }
+    }
+
     /// Waits for the content, until [`TIMEOUT`] after the start at most.
     ///
     /// # Errors

@@ -28,3 +28,4 @@ pub(crate) use definition::{check, resolve};
 pub(crate) use error::Error;
 pub(crate) use plan::Past;
 pub(crate) use scheduler::{JobListing, Scheduler};
+pub(crate) use timer::Timer;

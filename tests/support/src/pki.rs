@@ -1,6 +1,9 @@
 //! A certificate authority that belongs to one test.
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -22,6 +25,22 @@ pub struct Identity {
     pub certificate: String,
     /// The private key as PEM.
     pub key: String,
+}
+
+/// Bytes of an uncompressed point of P-256.
+const POINT: usize = 65;
+
+/// A P-256 key whose private half is somebody else's.
+struct PublicKey(Vec<u8>);
+
+impl PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
 }
 
 impl Default for Pki {
@@ -66,6 +85,51 @@ impl Pki {
             params.not_before = OffsetDateTime::now_utc() - time::Duration::days(10);
             params.not_after = OffsetDateTime::now_utc() - time::Duration::days(1);
         })
+    }
+
+    /// Signs a certificate that is valid between two instants, in seconds since 1970.
+    ///
+    /// # Panics
+    /// When a name is neither a DNS name nor an address, or an instant no date.
+    pub fn sign_between(&self, names: &[&str], not_before: i64, not_after: i64) -> Identity {
+        self.sign_with(names, |params| {
+            params.not_before = OffsetDateTime::from_unix_timestamp(not_before).expect("a date");
+            params.not_after = OffsetDateTime::from_unix_timestamp(not_after).expect("a date");
+        })
+    }
+
+    /// Signs a certificate for somebody else's P-256 key, given as SubjectPublicKeyInfo in DER.
+    ///
+    /// # Panics
+    /// When a name is neither a DNS name nor an address, or the key is no P-256 key.
+    pub fn sign_public(&self, names: &[&str], public: &[u8]) -> String {
+        self.sign_public_between(
+            names,
+            public,
+            OffsetDateTime::now_utc().unix_timestamp() - 600,
+            OffsetDateTime::now_utc().unix_timestamp() + 7 * 24 * 3600,
+        )
+    }
+
+    /// Signs a certificate for somebody else's P-256 key, valid between two instants.
+    ///
+    /// # Panics
+    /// When a name is neither a DNS name nor an address, an instant no date, or the key no P-256
+    /// key.
+    pub fn sign_public_between(
+        &self,
+        names: &[&str],
+        public: &[u8],
+        not_before: i64,
+        not_after: i64,
+    ) -> String {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names are DNS names or addresses");
+        params.not_before = OffsetDateTime::from_unix_timestamp(not_before).expect("a date");
+        params.not_after = OffsetDateTime::from_unix_timestamp(not_after).expect("a date");
+        // An uncompressed point is at the end of the key.
+        let point = public[public.len() - POINT..].to_vec();
+        params.signed_by(&PublicKey(point), &self.issuer).expect("a signature").pem()
     }
 
     fn sign_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {

@@ -26,8 +26,15 @@ impl MethodPattern {
                 && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
         if Family::parse(family).is_none() {
-            let families = Family::ALL.map(Family::name).join(", ");
+            let ruled = Family::ALL.into_iter().filter(|family| *family != Family::Cert);
+            let families: Vec<&str> = ruled.map(Family::name).collect();
+            let families = families.join(", ");
             return Err(format!("\"{text}\" belongs to no family of methods ({families})"));
+        }
+        if family == Family::Cert.name() {
+            return Err(format!(
+                "\"{text}\": the policy does not apply to the host's own certificate (cert.*)"
+            ));
         }
         if !name.split('.').all(is_name) || (!is_family && name == family) {
             return Err(format!(

@@ -12,6 +12,16 @@ pub struct AgentInfo<'a> {
     pub protocol: u32,
     /// The host's identity.
     pub host_id: Cow<'a, str>,
+    /// Where the host's certificate comes from: `files` (`[tls]`), `enrolled`, or one of the states
+    /// on the way there: `joining`, `pending`, `recovering`, `refused`.
+    #[serde(default)]
+    pub identity: Cow<'a, str>,
+    /// The end of the certificate that the host joined with: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_not_after: Option<String>,
+    /// How many keys the host has had since it joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
     /// The agent's process.
     pub pid: u32,
     /// When the agent started.

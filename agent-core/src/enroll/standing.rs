@@ -1,0 +1,54 @@
+//! The host's standing with its server, as `agent.info` shows it.
+
+use crate::clock::Seconds;
+
+/// The state of the host's identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The operator provides the certificate (`[tls]`).
+    #[default]
+    Files,
+    /// The host has joined.
+    Enrolled,
+    /// The host joins: no server has taken it yet.
+    Joining,
+    /// An operator has to approve the host.
+    Pending,
+    /// The certificate's time is over, and the host asks for another.
+    Recovering,
+    /// The server does not let the host in.
+    Refused,
+}
+
+impl State {
+    /// Returns the word in `agent.info`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Enrolled => "enrolled",
+            Self::Joining => "joining",
+            Self::Pending => "pending",
+            Self::Recovering => "recovering",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The host's standing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The host id in use.
+    pub(crate) host_id: String,
+    pub(crate) state: State,
+    /// The end of the certificate in use, in seconds since 1970.
+    pub(crate) not_after: Option<i64>,
+    /// How many keys the host has had; `None` unless it has joined.
+    pub(crate) generation: Option<u64>,
+}
+
+impl Standing {
+    /// Returns the end of the certificate, RFC 3339 in UTC.
+    pub(crate) fn end(&self) -> Option<String> {
+        self.not_after.map(|at| Seconds(at).to_string())
+    }
+}
