@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_fleet_comes_back_after_a_kill_and_no_host_needs_a_third_try() {
-    let mut controller = Controller::start(&["--handshake-rate", RATE]);
+    let mut controller = Controller::start(&["--handshake-rate", "400"]);
     let mut herd = Herd::new(members(&controller.dir, controller.agents, AGENTS, true));
     herd.start(Duration::from_secs(5));
     wait_for_all(&herd);
