@@ -37,6 +37,8 @@
 //! An `abort`, an endless loop or a segmentation fault in a plugin is *not* contained here: that is
 //! why the agent runs plugins in worker processes.
 
+#[cfg(feature = "apart")]
+pub mod apart;
 mod args;
 mod context;
 #[cfg(feature = "host")]

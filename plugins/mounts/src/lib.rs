@@ -20,6 +20,7 @@ use readers::mountinfo::{self, Line};
 use readers::text;
 use serde::Serialize;
 
+use query::Key;
 use selection::{OPTIONS, Selection};
 use usage::Usage;
 use visible::{MountTree, is_within};
@@ -133,10 +134,17 @@ impl Answer {
             // Querying autofs would make it mount.
             mount.visible && mount.kind != "autofs" && (selection.with_slow || !mount.remote)
         };
-        let path = |line: &Line| (line.id, OsStr::from_bytes(&line.mountpoint).into());
+        // What lies on another file system may lie on a slow one; which one, is often not to be
+        // seen from here.
+        let has_slow = lines.iter().any(|line| usage::is_slow(&line.kind));
+        let key = |place: usize| {
+            let line = selected[place];
+            let apart = answered[place].remote || (has_slow && usage::is_layered(line));
+            Key { id: line.id, path: OsStr::from_bytes(&line.mountpoint).into(), apart }
+        };
         let asked: Vec<usize> =
             (0..answered.len()).filter(|place| may_ask(&answered[*place])).collect();
-        let keys = asked.iter().map(|place| path(selected[*place])).collect();
+        let keys = asked.iter().map(|place| key(*place)).collect();
         for (place, usage) in asked.into_iter().zip(query::usages(keys, deadline)) {
             answered[place].usage = usage;
         }

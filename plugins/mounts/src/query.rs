@@ -4,8 +4,12 @@
 //! A thread that waits for such a file system can't be stopped. So threads query, one after the
 //! other, and while one of them waits, another goes on with the rest. When the time is up, those
 //! that still wait are left behind, and their mounts are not queried again until they return.
+//!
+//! A process can't end while a thread of it waits so. Mounts of which that is known (`apart`) are
+//! therefore queried in processes, and the thread waits only for the answer. A process costs more
+//! than a query, so a host without network and FUSE mounts starts none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,8 +23,16 @@ const MAX_THREADS: usize = 16;
 /// The most threads that are left behind.
 const MAX_LEFT: usize = 48;
 
-/// A mount: its id, which the kernel may reuse, and its path.
-type Key = (u64, PathBuf);
+/// A mount to query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Its id, which the kernel may reuse.
+    pub(crate) id: u64,
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Whether it is queried in a process of its own.
+    pub(crate) apart: bool,
+}
 
 /// The mounts that threads of earlier calls still wait for.
 static LEFT: Mutex<Vec<Key>> = Mutex::new(Vec::new());
@@ -28,6 +40,7 @@ static LEFT: Mutex<Vec<Key>> = Mutex::new(Vec::new());
 /// The work of one call.
 struct Work {
     keys: Vec<Key>,
+    deadline: Instant,
     progress: Mutex<Progress>,
     finished: Condvar,
 }
@@ -54,12 +67,12 @@ pub(crate) fn usages(mounts: Vec<Key>, deadline: Instant) -> Vec<Option<Usage>> 
         .filter(|(_, asked)| **asked)
         .map(|(key, _)| key)
         .collect();
-    let mut usages = Work::new(keys).run(deadline, usage::read).into_iter();
+    let mut usages = Work::new(keys, deadline).run().into_iter();
     is_asked.into_iter().map(|asked| if asked { usages.next()? } else { None }).collect()
 }
 
 impl Work {
-    fn new(keys: Vec<Key>) -> Arc<Self> {
+    fn new(keys: Vec<Key>, deadline: Instant) -> Arc<Self> {
         let progress = Progress {
             usages: keys.iter().map(|_| None).collect(),
             next: 0,
@@ -67,28 +80,24 @@ impl Work {
             waiting: Vec::new(),
             is_over: false,
         };
-        Arc::new(Self { keys, progress: Mutex::new(progress), finished: Condvar::new() })
+        Arc::new(Self { keys, deadline, progress: Mutex::new(progress), finished: Condvar::new() })
     }
 
     /// Queries the mounts until all have answered or the time is up.
-    fn run(
-        self: Arc<Self>,
-        deadline: Instant,
-        read: fn(&Path) -> Option<Usage>,
-    ) -> Vec<Option<Usage>> {
+    fn run(self: Arc<Self>) -> Vec<Option<Usage>> {
         let (mut threads, mut seen) = (0, 0);
         let mut progress = lock(&self.progress);
         while progress.answered < self.keys.len() {
             let now = Instant::now();
-            if now >= deadline {
+            if now >= self.deadline {
                 break;
             }
             let is_silent = threads == 0 || progress.answered == seen;
             if is_silent && progress.next < self.keys.len() && threads < MAX_THREADS {
-                threads += usize::from(self.start(read));
+                threads += usize::from(self.start());
             }
             seen = progress.answered;
-            let wait = SILENCE.min(deadline - now);
+            let wait = SILENCE.min(self.deadline - now);
             let waited = self.finished.wait_timeout(progress, wait);
             progress = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -99,14 +108,18 @@ impl Work {
     }
 
     /// Starts a thread that queries mounts until none is left to query.
-    fn start(self: &Arc<Self>, read: fn(&Path) -> Option<Usage>) -> bool {
+    fn start(self: &Arc<Self>) -> bool {
         if lock(&LEFT).len() >= MAX_LEFT {
             return false;
         }
         let work = Arc::clone(self);
         let query = move || {
             while let Some(index) = work.next() {
-                let usage = read(&work.keys[index].1);
+                let Key { path, apart, .. } = &work.keys[index];
+                let usage = match apart {
+                    true => usage::read_apart(path, work.deadline),
+                    false => usage::read(path),
+                };
                 work.done(index, usage);
             }
         };

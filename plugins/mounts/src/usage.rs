@@ -1,8 +1,11 @@
-//! The usage of a file system: statvfs(3).
+//! The usage of a file system: statvfs(3), here or in a process of its own.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use nix::sys::statvfs::{Statvfs, statvfs};
+use nix::sys::statvfs::statvfs;
+use plugin_api::apart::{self, FileSystem};
+use readers::mountinfo::Line;
 use serde::Serialize;
 
 /// The `usage` object of a mount.
@@ -61,29 +64,52 @@ pub(crate) fn is_slow(kind: &str) -> bool {
     SLOW.contains(&kind) || kind.starts_with("fuse.") || kind.starts_with("nfs")
 }
 
+/// Types of file systems that lie on others.
+const LAYERED: [&str; 3] = ["aufs", "ecryptfs", "overlay"];
+
+/// Returns whether a file system lies on another one, or a device on a file: on a slow one,
+/// perhaps.
+pub(crate) fn is_layered(line: &Line) -> bool {
+    LAYERED.contains(&line.kind.as_str()) || line.source.starts_with(b"/dev/loop")
+}
+
 /// Queries the usage; `None` if the path cannot be reached, or if nothing is stored there, as in
 /// /proc.
 pub(crate) fn read(path: &Path) -> Option<Usage> {
     let stat = statvfs(path).ok()?;
-    (stat.blocks() > 0).then(|| count(&stat))
+    Usage::of(&FileSystem {
+        block_size: stat.fragment_size(),
+        blocks: stat.blocks(),
+        blocks_free: stat.blocks_free(),
+        blocks_available: stat.blocks_available(),
+        files: stat.files(),
+        files_free: stat.files_free(),
+    })
 }
 
-fn count(stat: &Statvfs) -> Usage {
-    let block = stat.fragment_size();
-    let bytes = |blocks: u64| blocks.saturating_mul(block);
-    let used = stat.blocks().saturating_sub(stat.blocks_free());
-    let files = stat.files();
-    let has_files = |count: u64| (files > 0).then_some(count);
-    Usage {
-        size_bytes: bytes(stat.blocks()),
-        used_bytes: bytes(used),
-        free_bytes: bytes(stat.blocks_free()),
-        available_bytes: bytes(stat.blocks_available()),
-        used_percent: percent(used, stat.blocks_available()),
-        inodes: has_files(files),
-        inodes_used: has_files(files.saturating_sub(stat.files_free())),
-        inodes_free: has_files(stat.files_free()),
-        block_size_bytes: block,
+/// Queries the usage in a process of its own, so that this one can end although the file system
+/// hangs. `None` also if there is no answer before the deadline.
+pub(crate) fn read_apart(path: &Path, deadline: Instant) -> Option<Usage> {
+    let time = deadline.checked_duration_since(Instant::now())?.max(Duration::from_millis(1));
+    Usage::of(&apart::statfs(path, time).ok()?)
+}
+
+impl Usage {
+    fn of(found: &FileSystem) -> Option<Self> {
+        let bytes = |blocks: u64| blocks.saturating_mul(found.block_size);
+        let used = found.blocks.saturating_sub(found.blocks_free);
+        let has_files = |count: u64| (found.files > 0).then_some(count);
+        (found.blocks > 0).then(|| Self {
+            size_bytes: bytes(found.blocks),
+            used_bytes: bytes(used),
+            free_bytes: bytes(found.blocks_free),
+            available_bytes: bytes(found.blocks_available),
+            used_percent: percent(used, found.blocks_available),
+            inodes: has_files(found.files),
+            inodes_used: has_files(found.files.saturating_sub(found.files_free)),
+            inodes_free: has_files(found.files_free),
+            block_size_bytes: found.block_size,
+        })
     }
 }
 
