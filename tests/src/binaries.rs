@@ -48,12 +48,15 @@ pub fn install_plugins(scratch: &Scratch) -> PathBuf {
     let dir = scratch.file("plugins");
     std::fs::create_dir_all(&dir).expect("the directory is ours");
     std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).expect("the directory is ours");
-    for name in PLUGINS {
-        let copy = dir.join(name);
-        std::fs::copy(binary(name), &copy).expect("there is space for a copy");
-        std::fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("the copy is ours");
-    }
+    PLUGINS.iter().for_each(|name| install_plugin(&dir, name));
     dir
+}
+
+/// Copies one more plugin, by its file's name, to the folder of [`install_plugins`].
+pub fn install_plugin(dir: &Path, name: &str) {
+    let copy = dir.join(name);
+    std::fs::copy(binary(name), &copy).expect("there is space for a copy");
+    std::fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("the copy is ours");
 }
 
 /// Compiles `getinfo.NAME` in C into the folder; `call` is the body of its call function.
