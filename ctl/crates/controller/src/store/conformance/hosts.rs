@@ -14,15 +14,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The time of these tests: so late that nothing is too old by the clock of the machine.
-pub(super) const NOW: UnixMillis = 4_000_000_000_000;
+pub(in crate::store) const NOW: UnixMillis = 4_000_000_000_000;
 
 /// Returns the id of a token.
-pub(super) fn token_id(number: u32) -> TokenId {
+pub(in crate::store) fn token_id(number: u32) -> TokenId {
     TokenId::new(&format!("{number:012}")).unwrap()
 }
 
 /// Returns the terms of a token for a hundred hosts.
-pub(super) fn terms() -> JoinTerms {
+pub(in crate::store) fn terms() -> JoinTerms {
     let label = (LabelKey::new("env").unwrap(), LabelValue::new("prod").unwrap());
     JoinTerms {
         expires: NOW + DAY,
@@ -35,7 +35,7 @@ pub(super) fn terms() -> JoinTerms {
 }
 
 /// Returns a token; its secret is its number.
-pub(super) fn token(number: u32, terms: JoinTerms) -> NewToken {
+pub(in crate::store) fn token(number: u32, terms: JoinTerms) -> NewToken {
     NewToken {
         id: token_id(number),
         secret: Digest::of(&number.to_be_bytes()),
@@ -47,22 +47,22 @@ pub(super) fn token(number: u32, terms: JoinTerms) -> NewToken {
 }
 
 /// Returns a key.
-pub(super) fn key(number: u32) -> Digest {
+pub(in crate::store) fn key(number: u32) -> Digest {
     Digest::of(format!("key {number}").as_bytes())
 }
 
 /// Returns fresh values for a certificate.
-pub(super) fn offer(number: u8, now: UnixMillis) -> Offer {
+pub(in crate::store) fn offer(number: u8, now: UnixMillis) -> Offer {
     Offer { serial: [number; 16], not_before: now, not_after: now + 7 * DAY }
 }
 
 /// A host that asks to join.
 #[derive(Clone)]
-pub(super) struct Newcomer(pub(super) EnrollRequest);
+pub(in crate::store) struct Newcomer(pub(in crate::store) EnrollRequest);
 
 impl Newcomer {
     /// Makes a host with a key that brings a token.
-    pub(super) fn by(token: u32, of_key: u32) -> Self {
+    pub(in crate::store) fn by(token: u32, of_key: u32) -> Self {
         Self(EnrollRequest {
             token: token_id(token),
             secret: Digest::of(&token.to_be_bytes()),
@@ -79,19 +79,22 @@ impl Newcomer {
     }
 
     /// Makes the host want an id.
-    pub(super) fn wanting(mut self, id: &str) -> Self {
+    pub(in crate::store) fn wanting(mut self, id: &str) -> Self {
         self.0.wanted = Some(id.to_owned());
         self
     }
 
     /// Asks.
-    pub(super) async fn enroll(&self, store: &dyn Store) -> Result<Admission, EnrollRefusal> {
+    pub(in crate::store) async fn enroll(
+        &self,
+        store: &dyn Store,
+    ) -> Result<Admission, EnrollRefusal> {
         store.enroll(self.0.clone()).await.unwrap()
     }
 }
 
 /// Returns the certificate of an answer.
-pub(super) fn certificate(answer: &Answer) -> &Certificate {
+pub(in crate::store) fn certificate(answer: &Answer) -> &Certificate {
     match answer {
         Answer::Certificate(certificate) => certificate,
         Answer::Pending => panic!("pending"),

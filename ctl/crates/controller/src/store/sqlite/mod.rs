@@ -230,6 +230,8 @@ fn limit(most: usize) -> i64 {
 }
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests {
     use super::super::conformance::{self, Database, HOST_BYTES};
     use super::*;
