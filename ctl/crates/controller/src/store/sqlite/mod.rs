@@ -230,6 +230,8 @@ fn limit(most: usize) -> i64 {
 }
 
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod measure;
 #[cfg(test)]
 mod tests {
