@@ -157,12 +157,12 @@ async fn check(store: &SqliteStore, answered: &BTreeMap<u32, String>) {
         assert_eq!(*host, format!("web-{number}"));
     }
     let token = store.token(&token_id(1)).await.unwrap().unwrap();
-    assert_eq!(token.uses as usize, answered.len());
-    assert_eq!(store.counts().active as usize, answered.len());
+    let all = answered.len() as u64;
+    assert_eq!((u64::from(token.uses), store.counts().active), (all, all));
     let refused = Newcomer::by(1, u32::MAX).enroll(store).await.unwrap_err();
     assert_eq!(refused, JoinRefusal::UsedUp.into());
     let log = store.verify_events().await.unwrap();
-    assert_eq!((log.fault, log.lines as usize), (None, 2 * answered.len()));
+    assert_eq!((log.fault, log.lines), (None, 2 * all));
     let some: Result<_, StoreError> =
         store.events(EventQuery { limit: 1, ..Default::default() }).await;
     assert_eq!(some.unwrap().len(), 1);

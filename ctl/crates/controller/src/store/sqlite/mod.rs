@@ -232,6 +232,7 @@ fn limit(most: usize) -> i64 {
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;
 #[cfg(test)]
 mod tests {
