@@ -24,6 +24,8 @@ pub struct AgentConfig {
     pub bootstrap: &'static str,
     /// `host_id`.
     pub host_id: String,
+    /// `[enroll]`, in place of the files of `[tls]`; `None` for the files.
+    pub enroll: Option<String>,
     /// `tls.server_name`; `None` leaves the default.
     pub server_name: Option<String>,
     /// Top-level keys.
@@ -46,6 +48,7 @@ impl AgentConfig {
             port: server.port(),
             bootstrap: "plain",
             host_id: "host-1".to_owned(),
+            enroll: None,
             server_name: Some(SERVER_NAME.to_owned()),
             top: String::new(),
             extra: String::new(),
@@ -69,6 +72,13 @@ impl Agent {
     /// id.
     pub fn start(pki: &Pki, config: AgentConfig) -> Self {
         Self::start_trusting(pki, pki, config)
+    }
+
+    /// Starts an agent in a folder that the test has prepared, with no certificate of its own.
+    pub fn start_in(scratch: Scratch, config: AgentConfig) -> Self {
+        install_plugins(&scratch);
+        let child = launch(&scratch, &config);
+        Self { child, scratch, config }
     }
 
     /// Starts an agent whose certificate comes from another CA than the one it trusts.
@@ -169,13 +179,16 @@ fn write_config(scratch: &Scratch, config: &AgentConfig) -> PathBuf {
         at("plugins"),
         config.top,
     );
-    let _ = write!(
-        text,
-        "[tls]\nca = \"{}\"\ncert = \"{}\"\nkey = \"{}\"\n",
-        at("ca.pem"),
-        at("agent.pem"),
-        at("agent.key")
-    );
+    let _ = match &config.enroll {
+        Some(keys) => write!(text, "[enroll]\n{keys}\n[tls]\n"),
+        None => write!(
+            text,
+            "[tls]\nca = \"{}\"\ncert = \"{}\"\nkey = \"{}\"\n",
+            at("ca.pem"),
+            at("agent.pem"),
+            at("agent.key")
+        ),
+    };
     if let Some(name) = &config.server_name {
         let _ = writeln!(text, "server_name = \"{name}\"");
     }

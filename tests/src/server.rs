@@ -89,6 +89,17 @@ impl Server {
         channel
     }
 
+    /// Performs the TLS handshake on a connection with another configuration.
+    ///
+    /// # Errors
+    /// The TLS error when the handshake fails.
+    pub async fn tls_with(
+        tls: Arc<ServerConfig>,
+        stream: TcpStream,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        timeout(DEADLINE, TlsAcceptor::from(tls).accept(stream)).await.expect("a handshake")
+    }
+
     /// Performs the TLS handshake on a connection and reads the `init` inside it.
     ///
     /// # Errors

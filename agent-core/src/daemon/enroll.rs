@@ -14,7 +14,9 @@ use crate::{clock, task};
 use agent_wire::Retcode;
 use agent_wire::message::{Issued, Joiner, TokenText};
 use std::fmt::Display;
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,7 +60,10 @@ fn enroll(arguments: &Enroll, config: &Config) -> Result<String, Failed> {
              certificate from the server; remove tls.ca, tls.cert and tls.key first",
         ));
     }
-    std::fs::create_dir_all(&config.state_dir)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.state_dir)
         .map_err(|error| wrong(format!("{}: {error}", config.state_dir.display())))?;
     check_state_dir(&config.state_dir).map_err(wrong)?;
     let folder = Folder::of(&config.state_dir);

@@ -143,6 +143,9 @@ impl Upkeep {
     /// # Errors
     /// When the host has not joined, no channel is open, or the key cannot be written.
     pub(crate) async fn renew_now(&self) -> Result<&'static str, Error> {
+        if self.using.lock().is_none() {
+            return Err(Error::NotEnrolled);
+        }
         let (done, outcome) = oneshot::channel();
         self.events.send(Event::RenewNow(done)).await.map_err(|_| Error::Stopping)?;
         outcome.await.map_err(|_| Error::Stopping)?

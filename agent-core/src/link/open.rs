@@ -144,20 +144,17 @@ impl Opener {
     ) -> Result<Opened, Error> {
         let peer = target.address;
         log::debug!("{peer}: connecting");
-        match source {
-            Source::Join => {
-                self.join(target, config).await?;
-                *source = self.source(config).await?;
-            }
-            Source::Expired(joined) => {
-                let folder = Folder::of(&config.state_dir);
-                let (rejects_next, joiner) = (self.rejects_next, &self.host.joiner);
-                join::recover(target, &folder, joined, rejects_next, joiner).await?;
-                log::info!("{peer}: the host has a new certificate in place of the expired one");
-                (self.must_recover, self.rejects_next) = (false, false);
-                *source = self.source(config).await?;
-            }
-            Source::Files(_) | Source::Joined(_) => {}
+        if let Source::Join = source {
+            self.join(target, config).await?;
+            *source = self.source(config).await?;
+        }
+        if let Source::Expired(joined) = source {
+            let folder = Folder::of(&config.state_dir);
+            let (rejects_next, joiner) = (self.rejects_next, &self.host.joiner);
+            join::recover(target, &folder, joined, rejects_next, joiner).await?;
+            log::info!("{peer}: the host has a new certificate in place of the expired one");
+            (self.must_recover, self.rejects_next) = (false, false);
+            *source = self.source(config).await?;
         }
         let (files, init) = self.credentials(source, config);
         let mut plain = Plain::connect(peer).await?;
