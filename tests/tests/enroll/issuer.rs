@@ -56,7 +56,7 @@ impl Issuer {
 
     /// The pin of the CA.
     pub(crate) fn pin(&self) -> String {
-        let der = CertificateDer::from_pem_slice(self.pki.ca().as_bytes()).unwrap();
+        let der = CertificateDer::from_pem_slice(self.pki.ca().as_bytes()).expect("PEM");
         let hex: String =
             digest(&SHA256, &der).as_ref().iter().map(|b| format!("{b:02x}")).collect();
         format!("sha256:{hex}")
@@ -78,7 +78,11 @@ impl Issuer {
             decoder.push(&buffer[..count]);
         };
         let label = agent_wire::message::RECOVER_EXPORTER;
-        let exporter = stream.get_ref().1.export_keying_material([0; 32], label, None).unwrap();
+        let exporter = stream
+            .get_ref()
+            .1
+            .export_keying_material([0; 32], label, None)
+            .expect("an open connection");
         Asked { request, exporter, stream }
     }
 
@@ -175,6 +179,6 @@ pub(crate) fn key_of(channel: &Channel) -> Vec<u8> {
 }
 
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_secs()).unwrap()
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_secs()).expect("a date")
 }

@@ -25,15 +25,22 @@ fn command(scratch: &Scratch, issuer: &Issuer, pin: &str, more: &[&str]) -> Comm
 
 /// Runs to the end, and returns the status and all that was printed.
 async fn finished(child: Child) -> (Option<i32>, String) {
-    let output = child.wait_with_output().await.unwrap();
+    let output = child.wait_with_output().await.expect("the child ends");
     let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(text).unwrap())
+    (output.status.code(), String::from_utf8(text).expect("text"))
 }
 
 fn names(scratch: &Scratch) -> Vec<String> {
-    let entries = std::fs::read_dir(scratch.file("state/identity")).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let entries = std::fs::read_dir(scratch.file("state/identity")).expect("the folder is there");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("the test made it so")
+                .file_name()
+                .into_string()
+                .expect("the test made it so")
+        })
+        .collect();
     names.sort();
     names
 }
