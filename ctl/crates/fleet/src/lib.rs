@@ -27,6 +27,9 @@
 
 pub mod audit;
 mod digest;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 pub mod join;
 mod label;

@@ -351,6 +351,18 @@ fn a_restored_database_takes_the_key_of_a_later_certificate() {
 }
 
 #[test]
+fn a_host_that_a_backup_does_not_have_waits_for_approval() {
+    let mut record = connect_lost("web-1", key(5), 50, 0).unwrap();
+    assert_eq!(record.state, HostState::Pending(PendingReason::Lost));
+    assert_eq!(open(&mut record, 5, 50).unwrap().standing, Standing::Pending);
+    approve(&mut record, 60).unwrap();
+    assert_eq!(open(&mut record, 5, 50).unwrap().standing, Standing::Active);
+    assert_eq!(next(&mut record, "r1", 5, 6, 70).unwrap().generation, 2);
+    let full = connect_lost("web-1", key(5), 50, MAX_PENDING);
+    assert_eq!(full, Err(IdentityRefusal::TooManyPending));
+}
+
+#[test]
 fn a_hosts_last_8_keys_are_recognized() {
     let mut record = host();
     for number in 1..=20 {

@@ -9,7 +9,7 @@ use crate::{LabelKey, LabelValue};
 use std::collections::BTreeSet;
 
 /// The most characters of a host id.
-const MAX_HOST: usize = 253;
+const MAX_HOST: usize = 128;
 
 /// Reads the terms of a selector.
 pub(super) fn parse(text: &str) -> Result<Vec<Term>, SelectorError> {
