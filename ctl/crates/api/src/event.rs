@@ -75,6 +75,8 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub ended: Option<String>,
+    /// The digest of the event's first line, in hexadecimal; it covers all lines before.
+    pub digest: String,
 }
 
 /// How an audited act ended.
@@ -98,8 +100,8 @@ pub enum EventOutcome {
 pub struct EventsVerified {
     /// Whether no event was changed, added or removed behind the controller's back.
     pub intact: bool,
-    /// Events that were checked.
-    pub events: u64,
+    /// Lines that were checked: one for each event, and one for its end.
+    pub lines: u64,
     /// The first event's number; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,

@@ -24,6 +24,45 @@ pub struct TaskPath {
     pub task: String,
 }
 
+/// The segment of the path that names a join token.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TokenPath {
+    /// The token's id.
+    #[param(example = "4g1k7m9p2q5r")]
+    pub token: String,
+}
+
+/// The segment of the path that names an operator.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OperatorPath {
+    /// The operator's name.
+    #[param(example = "ann")]
+    pub name: String,
+}
+
+/// The segments of the path that name an operator's API token.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OperatorTokenPath {
+    /// The operator's name.
+    #[param(example = "ann")]
+    pub name: String,
+    /// The token's id.
+    #[param(example = "b6a7a1f0-6f0e-4d53-9a60-5d9a7f2f6f11")]
+    pub token: String,
+}
+
+/// The segment of the path that names a role.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct RolePath {
+    /// The role's name.
+    #[param(example = "web-team")]
+    pub role: String,
+}
+
 /// The hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
 

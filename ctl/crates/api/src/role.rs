@@ -15,6 +15,9 @@ pub struct RoleList {
 pub struct Role {
     /// The name.
     pub name: String,
+    /// What the role is for.
+    #[serde(default)]
+    pub description: String,
     /// Where the role is defined.
     pub source: RoleSource,
     /// What it allows: the sum of its grants.
@@ -37,6 +40,9 @@ pub enum RoleSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleDefinition {
+    /// What the role is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
     /// What the role allows: the sum of these grants.
     pub grants: Vec<Grant>,
 }
@@ -45,7 +51,7 @@ pub struct RoleDefinition {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// The actions' names, as in `hosts.read`.
+    /// The actions' names, as in `hosts.read`; `hosts.*` stands for a family, `*` for all.
     #[schema(example = json!(["hosts.read", "commands.run"]))]
     pub actions: Vec<String>,
     /// The hosts, as in `env=prod`; without it, all hosts.
@@ -56,7 +62,7 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["deploy"]))]
     pub users: Option<Vec<String>>,
-    /// Patterns of commands, as in an agent's policy; without them, any command.
+    /// Patterns of commands, in which `*` stands for plain words; without them, any command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["systemctl status *"]))]
     pub commands: Option<Vec<String>>,

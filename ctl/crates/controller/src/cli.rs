@@ -119,9 +119,14 @@ pub(crate) struct Flags {
     )]
     pub(crate) enroll_rate_per_address: u32,
 
-    /// The file with the API token; if missing, it is created with a new token, for its owner only
+    /// The file with a token of the HTTP API whose holder may do everything; if missing, it is
+    /// created with a new token, for its owner only
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+
+    /// A file with roles of your own, TOML; read again at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roles: Option<PathBuf>,
 
     /// The directory for the results of tasks, for its owner only
     /// [default: /var/lib/basicagent-controller; with --dev DIR/state]
@@ -280,16 +285,6 @@ impl Flags {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 24 * 3600);
         let (keep, keep_events) = (days(self.keep_days), days(self.audit_days));
         Bounds::new(&self.state_dir(), keep, keep_events, self.max_store_mib, self.max_host_mib)
-    }
-
-    /// Returns the token file named by a flag.
-    ///
-    /// # Errors
-    /// When the flag is missing.
-    pub(crate) fn token_file(&self) -> Result<PathBuf, Error> {
-        self.token_file
-            .clone()
-            .ok_or_else(|| Error::Flags("--token-file FILE is required".to_owned()))
     }
 }
 

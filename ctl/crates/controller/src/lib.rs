@@ -7,16 +7,19 @@
 
 mod agents;
 mod api;
+mod audit;
 mod auth;
 mod cli;
 mod descriptors;
 mod dev;
 mod error;
 mod files;
+mod first_start;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+mod joining;
 mod log_limit;
 mod logging;
 mod metrics;

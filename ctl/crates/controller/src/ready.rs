@@ -7,12 +7,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// The addresses in use.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Ready {
     /// The addresses where agents connect.
     pub(crate) listen: Vec<SocketAddr>,
     /// The address of the API.
     pub(crate) http: SocketAddr,
+    /// The link for the first operator, where there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) setup: Option<String>,
 }
 
 impl Ready {
@@ -22,6 +25,7 @@ impl Ready {
     /// When the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let text = serde_json::to_string(self).expect("addresses go to memory");
-        files::replace(path, format!("{text}\n").as_bytes(), files::PUBLIC)
+        let mode = if self.setup.is_some() { files::PRIVATE } else { files::PUBLIC };
+        files::replace(path, format!("{text}\n").as_bytes(), mode)
     }
 }

@@ -1,9 +1,9 @@
-//! SIGHUP: reads certificates, client CA and token again. Where one of them cannot be used, all of
+//! SIGHUP: reads certificates, client CA, token and roles again. Where one of them cannot be used, all of
 //! them stay as they were.
 
 use crate::agents::{self, ServerSide, Services, TlsFiles};
 use crate::api::{HttpsSide, Transport};
-use crate::auth::{Authenticator, Token};
+use crate::auth::{Authenticator, FileRoles, Token};
 use crate::error::Error;
 use crate::identity::Ca;
 use std::path::PathBuf;
@@ -19,7 +19,8 @@ const MAX_READ: Duration = Duration::from_secs(10);
 pub(crate) struct Reloader {
     pub(crate) tls_files: TlsFiles,
     pub(crate) ca: Arc<Ca>,
-    pub(crate) token_file: PathBuf,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) roles_file: Option<PathBuf>,
     pub(crate) services: Arc<Services>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) transport: Arc<Transport>,
@@ -30,7 +31,8 @@ pub(crate) struct Reloader {
 /// What the files hold now.
 pub(crate) struct Reread {
     side: ServerSide,
-    token: Token,
+    token: Option<Token>,
+    roles: Option<FileRoles>,
     https: Option<HttpsSide>,
 }
 
@@ -41,24 +43,31 @@ impl Reloader {
             return log::error!("SIGHUP: the files of the last one are still being read");
         }
         let (tls_files, token_file) = (self.tls_files.clone(), self.token_file.clone());
+        let roles_file = self.roles_file.clone();
         let ca = Arc::clone(&self.ca);
         let transport = Arc::clone(&self.transport);
         let mut reading = tokio::task::spawn_blocking(move || {
             ca.refresh()?;
             Ok(Reread {
                 side: agents::server_side(&tls_files, &ca.current())?,
-                token: Token::load(&token_file)?,
+                token: token_file.as_deref().map(Token::load).transpose()?,
+                roles: roles_file.as_deref().map(FileRoles::load).transpose()?,
                 https: transport.reread()?,
             })
         });
         match timeout(MAX_READ, &mut reading).await {
-            Ok(Ok(Ok(Reread { side, token, https }))) => {
+            Ok(Ok(Ok(Reread { side, token, roles, https }))) => {
                 self.services.tls.replace(side);
                 self.authenticator.replace(token);
+                if let Some(roles) = roles {
+                    self.authenticator.roles().replace_file(roles);
+                }
                 if let Some(https) = https {
                     self.transport.replace(https);
                 }
-                log::info!("SIGHUP: certificates, client CA and token are in use as they are now");
+                log::info!(
+                    "SIGHUP: certificates, client CA, token and roles are in use as they are now"
+                );
             }
             Ok(Ok(Err(error))) => {
                 log::error!("SIGHUP: certificates and token stay as they were: {error}");

@@ -6,12 +6,15 @@ use crate::agents::{
     TrustParts,
 };
 use crate::api::{self, Clients, Transport};
-use crate::auth::{Authenticator, Token};
+use crate::audit::Work;
+use crate::auth::{Authenticator, FileRoles, Roles, Token};
 use crate::cli::Flags;
 use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
-use crate::identity::{Ca, Identity};
+use crate::first_start;
+use crate::identity::{self, Ca, Identity};
+use crate::joining::Joining;
 use crate::metrics::Metrics;
 use crate::proxy::ProxySources;
 use crate::ready::Ready;
@@ -30,6 +33,9 @@ use tokio::time::timeout;
 /// The time for requests in flight to get their replies before the sessions end.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// The time for work that clients asked for and did not wait for.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 /// Connections that are not sessions yet, where there are descriptors for them.
 const MAX_OPENING: usize = 2048;
 
@@ -39,8 +45,9 @@ const UNFINISHED_MIB: usize = 512;
 /// What the files and flags say, read before any port is open.
 struct Prepared {
     dev: Option<Dev>,
-    token: Token,
-    token_file: PathBuf,
+    token: Option<Token>,
+    token_file: Option<PathBuf>,
+    roles: FileRoles,
     tls_files: TlsFiles,
     ca: Arc<Ca>,
     side: ServerSide,
@@ -81,10 +88,11 @@ pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error>
 fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
     let dev = flags.dev.as_deref().map(|dir| Dev::prepare(dir, &flags.dev_host)).transpose()?;
     let token_file = match (&dev, &flags.token_file) {
-        (Some(dev), None) => dev.token_file(),
-        _ => flags.token_file()?,
+        (Some(dev), None) => Some(dev.token_file()),
+        _ => flags.token_file.clone(),
     };
-    let token = Token::load_or_generate(&token_file)?;
+    let token = token_file.as_deref().map(Token::load_or_generate).transpose()?;
+    let roles = flags.roles.as_deref().map(FileRoles::load).transpose()?.unwrap_or_default();
     if flags.init_only {
         if let Some(dev) = dev {
             dev.write_agent_configs(flags.listen()[0].port())?;
@@ -101,11 +109,22 @@ fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
     let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
     let side = agents::server_side(&tls_files, &ca.current())?;
     let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
-    Ok(Some(Prepared { dev, token, token_file, tls_files, ca, side, transport, store, share }))
+    Ok(Some(Prepared {
+        dev,
+        token,
+        token_file,
+        roles,
+        tls_files,
+        ca,
+        side,
+        transport,
+        store,
+        share,
+    }))
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
-    let Prepared { dev, token, token_file, tls_files, ca, side, transport, store, share } =
+    let Prepared { dev, token, token_file, roles, tls_files, ca, side, transport, store, share } =
         prepared;
     let scheme = transport.scheme();
     let transport = Arc::new(transport);
@@ -115,7 +134,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     }
     let http = agents::bind(flags.http)?;
     let listen = ports.iter().map(address_of).collect::<Result<_, _>>()?;
-    let ready = Ready { listen, http: address_of(&http)? };
+    let mut ready = Ready { listen, http: address_of(&http)?, setup: None };
     if let Some(dev) = &dev {
         dev.write_agent_configs(ready.listen[0].port())?;
     }
@@ -142,7 +161,14 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         metrics: Arc::clone(&metrics),
         return_within: OnceLock::new(),
     });
-    let authenticator = Arc::new(Authenticator::new(token));
+    let roles = Arc::new(Roles::new(roles));
+    let stored = roles.refresh(&*store).await;
+    stored.map_err(std::io::Error::other).map_err(Error::system("cannot read the roles"))?;
+    let authenticator = Arc::new(Authenticator::new(token, roles, Arc::clone(&store)));
+    let names = identity::server_names(&flags.name)?;
+    ready.setup = first_start::link(&*store, &authenticator, scheme, ready.http, &names).await?;
+    let joining = Joining::new(ready.listen[0], &names, Arc::clone(&ca));
+    let work = Work::default();
 
     let (stopper, stop) = stop::pair();
     let (api_stopper, api_stop) = stop::pair();
@@ -165,6 +191,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         store,
         ca: Arc::clone(&ca),
         authenticator: Arc::clone(&authenticator),
+        work: work.clone(),
+        joining,
         permits,
         metrics,
         stop: api_stop.clone(),
@@ -177,8 +205,16 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
-    let mut reloader =
-        Reloader { tls_files, ca, token_file, services, authenticator, transport, stuck: None };
+    let mut reloader = Reloader {
+        tls_files,
+        ca,
+        token_file,
+        roles_file: flags.roles.clone(),
+        services,
+        authenticator,
+        transport,
+        stuck: None,
+    };
     let signal = until_end(&mut signals, &mut reloader).await;
     log::info!("{signal}: shutting down");
     // The API's clients first: the agents' replies are still on their way to them.
@@ -191,6 +227,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     if !clients.is_finished() {
         ended(clients.await);
     }
+    work.finish(LAST_WORK).await;
     while let Some(task) = tasks.join_next().await {
         ended(task);
     }
@@ -231,6 +268,9 @@ fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>) {
         log::info!("redirecting every agent to {}", redirect.as_str());
     }
     log::info!("API: {scheme}://{}{}", ready.http, controller_api::path::HOSTS);
+    if let Some(link) = &ready.setup {
+        log::info!("there is no operator yet; create the first one within a day by {link}");
+    }
     for step in dev.map(|dev| dev.next_steps(ready.http)).unwrap_or_default() {
         log::info!("next: {step}");
     }

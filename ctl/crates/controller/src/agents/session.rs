@@ -88,6 +88,7 @@ pub(super) enum CloseReason {
 }
 
 /// A request to an agent.
+#[derive(Clone)]
 pub(crate) struct AgentRequest {
     /// Its id.
     pub(crate) id: String,

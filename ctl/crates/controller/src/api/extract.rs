@@ -3,29 +3,66 @@
 use super::problem::ApiError;
 use super::service::Api;
 use super::wrong_tokens::Peer;
-use crate::auth::Principal;
+use crate::audit;
+use crate::auth::{Credentials, Principal, Secure, Unknown};
 use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 impl FromRequestParts<Api> for Principal {
     type Rejection = ApiError;
 
-    /// Reads the one `Authorization` header; two of them are as bad as none.
+    /// Takes the caller whom the gate has identified; where there is no gate, identifies them.
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-        match (headers.next(), headers.next()) {
-            (Some(header), None) => {
-                api.authenticator.authenticate(header.as_bytes()).ok_or_else(|| {
-                    match parts.extensions.get::<Peer>() {
-                        Some(peer) if api.wrong_tokens.count(*peer) => ApiError::WrongTokens,
-                        _ => ApiError::Unauthorized,
-                    }
-                })
-            }
-            _ => Err(ApiError::Unauthorized),
+        match parts.extensions.get::<Self>() {
+            Some(principal) => Ok(principal.clone()),
+            None => identify(parts, api).await,
         }
+    }
+}
+
+/// Returns the caller.
+///
+/// # Errors
+/// When the request does not prove who it is.
+pub(super) async fn identify(parts: &Parts, api: &Api) -> Result<Principal, ApiError> {
+    let all = |name| parts.headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
+    let credentials = Credentials {
+        authorization: all(AUTHORIZATION),
+        cookies: all(COOKIE),
+        secure: secure(parts),
+        now: audit::now(),
+    };
+    let by_token = !credentials.authorization.is_empty();
+    match api.authenticator.authenticate(credentials).await {
+        Ok(principal) => Ok(principal),
+        Err(Unknown::Store(error)) => Err(error.into()),
+        Err(Unknown::Missing) => Err(ApiError::Unauthorized),
+        Err(Unknown::Wrong) => match parts.extensions.get::<Peer>() {
+            Some(peer) if by_token && api.wrong_tokens.count(*peer) => Err(ApiError::WrongTokens),
+            _ => Err(ApiError::Unauthorized),
+        },
+    }
+}
+
+/// Returns whether the connection is HTTPS.
+pub(super) fn secure(parts: &Parts) -> Secure {
+    parts.extensions.get::<Secure>().copied().unwrap_or(Secure(false))
+}
+
+/// What the gate has read from the request for this handler.
+pub(super) struct Carried<T>(pub(super) T);
+
+impl<T: Clone + Send + Sync + 'static> FromRequestParts<Api> for Carried<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, ApiError> {
+        let Some(carried) = parts.extensions.remove::<T>() else {
+            log::error!("{}: the gate did not read the request", parts.uri.path());
+            return Err(ApiError::Internal);
+        };
+        Ok(Self(carried))
     }
 }
 

@@ -7,23 +7,37 @@
 //! problem details (RFC 9457). `server` serves HTTP/1.1 over a `connection` that no client can hold
 //! by not reading; `held` bounds the memory of responses, `wrong_tokens` the guesses.
 
+mod api_tokens;
+mod ca;
 mod connection;
 mod document;
+mod events;
 mod extract;
+mod gate;
 mod held;
+mod host_body;
 mod hosts;
 mod https;
+mod idempotency;
+mod login;
 mod metrics;
 mod ndjson;
 mod openapi;
+mod operators;
+mod page;
 mod prepare;
 mod probes;
 mod problem;
+mod recorded;
 mod requests;
 mod results;
+mod roles;
 mod router;
+mod rule;
 mod server;
 mod service;
+mod times;
+mod tokens;
 mod wrong_tokens;
 
 pub(crate) use https::{HttpsFiles, HttpsSide, HttpsSource, Transport};

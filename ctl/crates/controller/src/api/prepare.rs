@@ -6,7 +6,7 @@ use crate::agents::AgentRequest;
 use agent_wire::json::parse_object;
 use agent_wire::message::{DEFAULT_TIMEOUT, MAX_ID, MAX_SYNC_TIMEOUT, line};
 use agent_wire::{DEFAULT_MAX_MESSAGE, Decoder, InvalidParams, Limits, Method, Params};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const MARGIN: Duration = Duration::from_secs(15);
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
 /// A request that is ready to send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared {
     /// Its id and text.
     pub(super) request: AgentRequest,
@@ -28,29 +28,24 @@ pub(super) struct Prepared {
     pub(super) wait: Duration,
     /// Whether to pass its output on as it arrives.
     pub(super) stream: bool,
+    /// What it asks for.
+    pub(super) method: Method,
 }
 
-/// Checks the fields that every request must have; the agent checks the others.
+/// Checks the fields that every request must have, and returns them too; the agent checks the
+/// others.
 ///
 /// # Errors
 /// [`ApiError::InvalidRequest`] or [`ApiError::TooLarge`].
-pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
-    let bad =
-        |why: &str| ApiError::InvalidRequest(format!("the body must be one JSON object: {why}"));
-    let mut decoder = Decoder::new(Limits::default());
-    decoder.push(body);
-    let text = match decoder.next_message() {
-        Ok(Some(text)) => text,
-        Ok(None) => return Err(bad("it is empty or incomplete")),
-        Err(error) => return Err(bad(&error.message)),
-    };
-    let mut map = parse_object(text).map_err(|error| bad(&error.message))?;
-    if !decoder.is_drained() {
-        return Err(bad("something follows the object"));
-    }
+pub(super) fn prepare(body: &[u8]) -> Result<(Prepared, Map<String, Value>), ApiError> {
+    let mut map = object(body)?;
     let params = Params::new(&map);
     let wrong = |error: InvalidParams| ApiError::InvalidRequest(error.to_string());
     let method = Method::parse(params.required_text("method").map_err(wrong)?);
+    if matches!(method, Method::CertRenewNow | Method::CertReset | Method::CertTrust) {
+        let why = "cert.* requests are the controller's own; see hosts settle and ca rotation";
+        return Err(ApiError::InvalidRequest(why.to_owned()));
+    }
     let sync = method == Method::SyncBash;
     let wait = if sync {
         // The agent rejects a timeout that is not a number of seconds.
@@ -76,9 +71,28 @@ pub(super) fn prepare(body: &[u8]) -> Result<Prepared, ApiError> {
     line(&map, &mut text);
     // The rewritten text may have more escapes and exceed what an agent accepts.
     if text.len() > DEFAULT_MAX_MESSAGE {
-        return Err(ApiError::TooLarge);
+        return Err(ApiError::TooLarge(MAX_BODY));
     }
-    Ok(Prepared { request: AgentRequest { id, client_chose_id, line: text }, wait, stream })
+    let request = AgentRequest { id, client_chose_id, line: text };
+    Ok((Prepared { request, wait, stream, method }, map))
+}
+
+/// Reads a body that is one JSON object, as leniently as agents do.
+fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let bad =
+        |why: &str| ApiError::InvalidRequest(format!("the body must be one JSON object: {why}"));
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.push(body);
+    let text = match decoder.next_message() {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(bad("it is empty or incomplete")),
+        Err(error) => return Err(bad(&error.message)),
+    };
+    let map = parse_object(text).map_err(|error| bad(&error.message))?;
+    if !decoder.is_drained() {
+        return Err(bad("something follows the object"));
+    }
+    Ok(map)
 }
 
 #[cfg(test)]
@@ -88,7 +102,7 @@ mod tests {
     #[test]
     fn a_request_gets_an_id_and_one_line() {
         let body = b" {\n\"method\": \"sync.bash\",\n\"cmd\": \"ls\", \"timeout\": 10, }\n";
-        let prepared = prepare(body).unwrap();
+        let prepared = prepare(body).unwrap().0;
         assert_eq!(prepared.wait, Duration::from_secs(25));
         let text = String::from_utf8(prepared.request.line).unwrap();
         assert_eq!(text.find('\n'), Some(text.len() - 1));
@@ -105,7 +119,7 @@ mod tests {
             (r#"{"method":"sync.bash","cmd":"ls","timeout":"x"}"#, 135),
             (r#"{"method":"getinfo.kernel","timeout":9}"#, 60),
         ] {
-            assert_eq!(prepare(body.as_bytes()).unwrap().wait.as_secs(), seconds, "{body}");
+            assert_eq!(prepare(body.as_bytes()).unwrap().0.wait.as_secs(), seconds, "{body}");
         }
     }
 
@@ -118,7 +132,7 @@ mod tests {
             (r#"{"method":"sync.bash","cmd":"ls","stream":"x"}"#, None, false),
             (r#"{"method":"getinfo.kernel","stream":true}"#, None, false),
         ] {
-            let prepared = prepare(body.as_bytes()).unwrap();
+            let prepared = prepare(body.as_bytes()).unwrap().0;
             assert_eq!(
                 (prepared.request.client_chose_id, prepared.stream),
                 (id.is_some(), stream),
@@ -144,6 +158,7 @@ mod tests {
             r#"{"method":"sync.bash","cmd":"ls","id":"1"}"#,
             r#"{"method":"async.bash","cmd":"ls","id":""}"#,
             r#"{"method":"async.bash","cmd":"ls","id":1}"#,
+            r#"{"method":"cert.trust","bundle":"","version":1}"#,
         ] {
             let found = prepare(body.as_bytes());
             assert!(matches!(found, Err(ApiError::InvalidRequest(_))), "{body:?}: {found:?}");

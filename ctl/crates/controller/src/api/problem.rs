@@ -1,14 +1,15 @@
 //! Every error of the API, and its problem details (RFC 9457).
 
-use super::prepare::MAX_BODY;
 use super::wrong_tokens::PAUSE;
 use crate::agents::NoReply;
+use crate::auth::{LOGIN_PAUSE, NoRandomness, PasswordError};
 use crate::store::StoreError;
 use agent_wire::json::quote;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
+use controller_api::{CSRF_HEADER, PROBLEM_JSON, Problem, ProblemKind};
+use fleet::role::Denied;
 
 /// Why a client's request came to nothing.
 #[derive(Debug)]
@@ -21,8 +22,39 @@ pub(super) enum ApiError {
     MethodNotAllowed,
     /// The path, query or body is invalid, for this reason.
     InvalidRequest(String),
-    /// The body is too large.
-    TooLarge,
+    /// The body is larger than so many bytes.
+    TooLarge(usize),
+    /// The operator's roles do not allow it.
+    Forbidden(Denied),
+    /// A session's request lacks the CSRF token.
+    CsrfRequired,
+    /// The name or password is wrong.
+    WrongPassword,
+    /// Too many log-ins failed.
+    TooManyLogins,
+    /// The setup link is not valid.
+    SetupClosed,
+    /// There is no host with this id.
+    UnknownHost(String),
+    /// The host gets no request.
+    HostNotActive {
+        /// The host's id.
+        host: String,
+        /// The state's name.
+        state: &'static str,
+    },
+    /// Something does not exist, for this reason.
+    NotFound(String),
+    /// The present state does not allow it, for this reason.
+    Conflict(String),
+    /// The idempotency key belongs to another request.
+    IdempotencyMismatch,
+    /// A request with the idempotency key has created something with a secret.
+    AlreadyCreated,
+    /// The store is full, for this reason.
+    StoreFull(String),
+    /// The database cannot be used.
+    StoreUnavailable,
     /// The host with this id is not connected.
     HostNotConnected(String),
     /// There is no result for the task.
@@ -59,18 +91,66 @@ impl ApiError {
         let (kind, detail) = match self {
             Self::Unauthorized => (
                 ProblemKind::Unauthorized,
-                "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
+                "the header Authorization: Bearer TOKEN, or the session's cookie, is missing or \
+                 wrong"
+                    .to_owned(),
             ),
             Self::UnknownPath => {
-                (ProblemKind::UnknownPath, "no such path; the API is at /api/v1/hosts".to_owned())
+                (ProblemKind::UnknownPath, "no such path; the API is described at /api/v1/openapi.json".to_owned())
             }
             Self::MethodNotAllowed => {
                 (ProblemKind::MethodNotAllowed, "method not allowed".to_owned())
             }
             Self::InvalidRequest(why) => (ProblemKind::InvalidRequest, why.clone()),
-            Self::TooLarge => {
-                (ProblemKind::TooLarge, format!("a request must be at most {MAX_BODY} bytes"))
+            Self::TooLarge(most) => {
+                (ProblemKind::TooLarge, format!("a request must be at most {most} bytes"))
             }
+            Self::Forbidden(denied) => (ProblemKind::Forbidden, denied.to_string()),
+            Self::CsrfRequired => (
+                ProblemKind::CsrfRequired,
+                format!("the header {CSRF_HEADER} with the session's CSRF token is missing or wrong"),
+            ),
+            Self::WrongPassword => (
+                ProblemKind::WrongPassword,
+                "the name or password is wrong, or the operator is disabled".to_owned(),
+            ),
+            Self::TooManyLogins => (
+                ProblemKind::TooManyLogins,
+                format!(
+                    "too many log-ins failed for this name or from this address; wait {} s",
+                    LOGIN_PAUSE.as_secs()
+                ),
+            ),
+            Self::SetupClosed => (
+                ProblemKind::SetupClosed,
+                "the setup link is wrong, was used or has expired; the controller prints a new one \
+                 at its next start as long as there is no operator"
+                    .to_owned(),
+            ),
+            Self::UnknownHost(host) => {
+                (ProblemKind::UnknownHost, format!("there is no host \"{}\"", quote(host)))
+            }
+            Self::HostNotActive { host, state } => (
+                ProblemKind::HostNotActive,
+                format!("host {host} gets no request: it is {state}"),
+            ),
+            Self::NotFound(why) => (ProblemKind::NotFound, why.clone()),
+            Self::Conflict(why) => (ProblemKind::Conflict, why.clone()),
+            Self::IdempotencyMismatch => (
+                ProblemKind::IdempotencyMismatch,
+                "this idempotency key came with another request; use a new one".to_owned(),
+            ),
+            Self::AlreadyCreated => (
+                ProblemKind::AlreadyCreated,
+                "an earlier request with this idempotency key was carried out, and showed the \
+                 secret once; if it is lost, revoke what was created and use a new key"
+                    .to_owned(),
+            ),
+            Self::StoreFull(why) => (ProblemKind::StoreFull, why.clone()),
+            Self::StoreUnavailable => (
+                ProblemKind::StoreUnavailable,
+                "the controller's database cannot be used at present; its log says why".to_owned(),
+            ),
             Self::HostNotConnected(host) => (
                 ProblemKind::HostNotConnected,
                 format!("host \"{}\" is not connected", quote(host)),
@@ -135,7 +215,7 @@ impl ApiError {
             ),
             Self::Busy => (
                 ProblemKind::ControllerBusy,
-                "other clients are taking large responses; retry later".to_owned(),
+                "other clients keep the controller busy; retry later".to_owned(),
             ),
             Self::Stopping => {
                 (ProblemKind::ShuttingDown, "the controller is shutting down".to_owned())
@@ -150,12 +230,43 @@ impl ApiError {
 }
 
 impl From<StoreError> for ApiError {
-    /// Logs the cause, which clients do not see.
+    /// Logs the database's own errors, which clients do not see.
     fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(why) => Self::NotFound(why),
+            StoreError::Conflict(why) => Self::Conflict(why),
+            StoreError::Full(why) => Self::StoreFull(why),
+            error @ StoreError::Unavailable { .. } => {
+                log::error!("{error}");
+                Self::StoreUnavailable
+            }
+        }
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Length => Self::InvalidRequest(error.to_string()),
+            PasswordError::Busy => Self::Busy,
+            PasswordError::Broken => {
+                log::error!("{error}");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<NoRandomness> for ApiError {
+    fn from(error: NoRandomness) -> Self {
         log::error!("{error}");
         Self::Internal
     }
 }
+
+/// What a response's problem says, for the audit log.
+#[derive(Clone, Debug)]
+pub(super) struct Problematic(pub(super) String);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -169,7 +280,11 @@ impl IntoResponse for ApiError {
         if let Self::WrongTokens = self {
             response = response.header(header::RETRY_AFTER, PAUSE.as_secs());
         }
+        if let Self::TooManyLogins = self {
+            response = response.header(header::RETRY_AFTER, LOGIN_PAUSE.as_secs());
+        }
         let text = serde_json::to_string(&problem).expect("text and a number go to memory");
+        let response = response.extension(Problematic(problem.detail));
         response.body(Body::from(text)).expect("a status and fixed headers make a response")
     }
 }

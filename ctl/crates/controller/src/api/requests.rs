@@ -1,23 +1,30 @@
 //! Requests to a host, passed on to its agent.
 
 use super::document::problems::problems;
-use super::extract::Segments;
+use super::extract::{Carried, Segments};
+use super::gate::GoesOn;
 use super::ndjson::NdJson;
-use super::prepare;
+use super::prepare::{self, Prepared};
 use super::problem::ApiError;
+use super::rule::{CommandLine, Given, Subject};
 use super::service::Api;
+use crate::audit::shortened;
 use crate::auth::Principal;
-use axum::body::Body;
+use crate::store::StateName;
+use agent_wire::{Method, Params};
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{AgentReply, AgentRequest, NDJSON, StreamLine, path};
-use std::time::Duration;
+use fleet::Action;
+use serde_json::{Map, Value};
 
 problems! {
     /// The problems of a request to a host.
     Asking:
         TooLarge,
+        UnknownHost,
         HostNotConnected,
+        HostNotActive,
         DuplicateRequest,
         HostBusy,
         HostDisconnected,
@@ -25,8 +32,83 @@ problems! {
         InvalidReply,
 }
 
-/// The time for a client to send a request's body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Reads a request for a host: what it asks for decides which action the caller's roles must allow.
+pub(super) fn read_ask(given: &mut Given<'_>) -> Result<Subject, ApiError> {
+    let (prepared, map) = prepare::prepare(&given.body)?;
+    let params = Params::new(&map);
+    let (action, commands) = asks(&prepared.method);
+    let mut subject = Subject::new(given, action).with("method", prepared.method.name());
+    subject.only_reads = action != Action::CommandsRun;
+    if commands {
+        subject.command = Some(command(&map));
+    }
+    if !subject.only_reads {
+        subject = described(subject.with("id", &prepared.request.id), params);
+    }
+    given.carried.insert(prepared);
+    Ok(subject)
+}
+
+/// Returns the action of a method, and whether the limits of roles on users and commands apply: also
+/// to what acts on tasks and jobs of others, which are then out of reach.
+const fn asks(method: &Method) -> (Action, bool) {
+    match method {
+        Method::AgentInfo
+        | Method::AgentMethods
+        | Method::AgentPing
+        | Method::AsyncList
+        | Method::AsyncStatus
+        | Method::CronList
+        | Method::GetinfoAll
+        | Method::Provider(_) => (Action::FactsRead, false),
+        Method::AsyncOutput | Method::CronHistory => (Action::ResultsRead, false),
+        Method::AsyncAck
+        | Method::AsyncBash
+        | Method::AsyncCancel
+        | Method::CronRemove
+        | Method::CronRun
+        | Method::CronSet
+        | Method::SyncBash
+        | Method::SyncCancel
+        | Method::CertRenewNow
+        | Method::CertReset
+        | Method::CertTrust
+        | Method::Unknown(_) => (Action::CommandsRun, true),
+    }
+}
+
+/// Takes the command out of a request. One without a command has an empty one.
+fn command(map: &Map<String, Value>) -> CommandLine {
+    let params = Params::new(map);
+    let account = |name| params.account(name).ok().flatten().map(|account| account.to_string());
+    let brings = |name| map.get(name).is_some_and(|value| !value.is_null());
+    CommandLine {
+        text: params.text("cmd").ok().flatten().unwrap_or_default().to_owned(),
+        user: account("user"),
+        group: account("group"),
+        brings_more: brings("env") || brings("stdin"),
+    }
+}
+
+/// Adds a request's names and texts to its event, without input and values of variables, as the
+/// agent's own audit log does.
+fn described(mut subject: Subject, params: Params<'_>) -> Subject {
+    for name in ["user", "group"] {
+        if let Ok(Some(account)) = params.account(name) {
+            subject = subject.with(name, account.to_string());
+        }
+    }
+    for name in ["cmd", "cwd", "target", "task", "name", "cron"] {
+        if let Ok(Some(text)) = params.text(name) {
+            subject = subject.with(name, text);
+        }
+    }
+    if let Ok(Some(env)) = params.object("env") {
+        subject =
+            subject.with("env", shortened(&env.keys().cloned().collect::<Vec<_>>().join(" ")));
+    }
+    subject
+}
 
 /// Sends a request to a host's agent and returns the agent's reply.
 ///
@@ -68,30 +150,33 @@ pub(super) async fn ask(
     _: Principal,
     State(api): State<Api>,
     Segments(host): Segments<String>,
-    body: Body,
+    Carried(prepared): Carried<Prepared>,
 ) -> Result<Response, ApiError> {
-    let read = axum::body::to_bytes(body, prepare::MAX_BODY);
-    let body = match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(ApiError::TooLarge),
-        Err(_) => {
-            let why = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            return Err(ApiError::InvalidRequest(why));
-        }
-    };
-    let prepared = prepare::prepare(&body)?;
-    drop(body);
     let Some(session) = api.registry.find(&host) else {
-        return Err(ApiError::HostNotConnected(host));
+        return Err(absent(&api, host).await);
     };
     let no_reply = |why| ApiError::NoReply { host: host.clone(), why };
     if prepared.stream {
         let output = session.stream(prepared.request).map_err(no_reply)?;
         drop(session);
-        return NdJson::begin(output, host, prepared.wait).await;
+        let mut response = NdJson::begin(output, host, prepared.wait).await?;
+        response.extensions_mut().insert(GoesOn);
+        return Ok(response);
     }
     let reply = session.ask(prepared.request).map_err(no_reply)?;
     drop(session);
     let reply = reply.within(prepared.wait).await.map_err(no_reply)?;
     api.respond(reply).await
+}
+
+/// Returns why a host without a channel gets no request.
+async fn absent(api: &Api, host: String) -> ApiError {
+    match api.store.host(&host).await {
+        Ok(Some(row)) => match StateName::of(&row.identity.state) {
+            StateName::Active => ApiError::HostNotConnected(host),
+            state => ApiError::HostNotActive { host, state: state.text() },
+        },
+        Ok(None) => ApiError::UnknownHost(host),
+        Err(error) => error.into(),
+    }
 }

@@ -3,12 +3,18 @@
 use super::document::{self, Described, described};
 use super::held::ResponseMemory;
 use super::problem::ApiError;
+use super::rule::{Rule, Who};
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
-use super::{hosts, metrics, openapi, probes, requests, results};
+use super::{
+    api_tokens, ca, events, gate, hosts, login, metrics, openapi, operators, probes, requests,
+    results, roles, tokens,
+};
 use crate::agents::{Permits, Registry};
-use crate::auth::{Authenticator, Principal};
+use crate::audit::{Audit, Work};
+use crate::auth::{Authenticator, Passwords, Principal};
 use crate::identity::Ca;
+use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -20,6 +26,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use controller_api::path;
+use fleet::Action;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +38,8 @@ pub(super) struct Route {
     )]
     pub(super) method: Method,
     pub(super) path: &'static str,
+    /// Who may use it, and whether it changes anything.
+    pub(super) rule: Rule,
     handler: MethodRouter<Api>,
     /// What the OpenAPI document says about it.
     pub(super) described: Described,
@@ -39,58 +48,162 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// Makes a route that only a caller with a valid token gets to.
-    fn new<H, T>(method: Method, path: &'static str, handler: H, described: Described) -> Self
-    where
-        H: Handler<T, Api>,
-        T: TakesPrincipal + 'static,
-    {
-        Self { open: false, ..Self::open(method, path, handler, described) }
-    }
-
-    /// Makes a route for everybody.
-    fn open<H, T>(method: Method, path: &'static str, handler: H, described: Described) -> Self
+    /// Makes a route. The gate stands before its handler.
+    fn new<H, T>(
+        method: Method,
+        path: &'static str,
+        rule: Rule,
+        handler: H,
+        described: Described,
+    ) -> Self
     where
         H: Handler<T, Api>,
         T: 'static,
     {
         let filter = MethodFilter::try_from(method.clone()).expect("a standard method");
-        Self { method, path, handler: on(filter, handler), described, open: true }
+        let open = rule.who == Who::Everybody;
+        Self { method, path, rule, handler: on(filter, handler), described, open }
     }
 }
 
 /// Makes a [`Route`] of a handler and its description; a handler without one does not compile.
 macro_rules! route {
-    ($method:ident, $path:expr, $handler:path) => {
-        Route::new(Method::$method, $path, $handler, described!($handler))
-    };
-    (open $method:ident, $path:expr, $handler:path) => {
-        Route::open(Method::$method, $path, $handler, described!($handler))
+    ($method:ident, $path:expr, $rule:expr, $handler:path) => {
+        Route::new(Method::$method, $path, $rule, $handler, described!($handler))
     };
 }
 
-/// The argument lists that start with a [`Principal`]. Arguments are extracted in order, so such a
-/// handler does nothing, and reveals nothing, for a caller without a valid token. Every handler
-/// must have one of these lists, or [`Route::new`] does not compile.
-trait TakesPrincipal {}
-impl<Via> TakesPrincipal for (Via, Principal) {}
-impl<Via, A> TakesPrincipal for (Via, Principal, A) {}
-impl<Via, A, B> TakesPrincipal for (Via, Principal, A, B) {}
-impl<Via, A, B, C> TakesPrincipal for (Via, Principal, A, B, C) {}
-
-/// Returns every route.
+/// Returns every route, with the rule that the gate enforces.
 pub(super) fn routes() -> Vec<Route> {
+    let mut routes = host_routes();
+    routes.extend(people_routes());
+    routes.extend(controller_routes());
+    routes
+}
+
+/// Returns the routes of hosts and of the tokens by which they join.
+fn host_routes() -> Vec<Route> {
+    use Action as A;
     vec![
-        route!(GET, path::HOSTS, hosts::list),
-        route!(GET, path::HOST, hosts::show),
-        route!(POST, path::REQUESTS, requests::ask),
-        route!(GET, path::RESULTS, results::page),
-        route!(GET, path::RESULT, results::one),
-        route!(GET, path::OPENAPI, openapi::show),
-        route!(GET, path::METRICS, metrics::show),
+        route!(GET, path::HOSTS, Rule::reads(A::HostsRead), hosts::list),
+        route!(GET, path::HOST, Rule::reads(A::HostsRead), hosts::show),
+        route!(
+            DELETE,
+            path::HOST,
+            Rule::changes(A::HostsRemove, hosts::read_remove),
+            hosts::remove
+        ),
+        route!(
+            PUT,
+            path::HOST_LABELS,
+            Rule::changes(A::HostsLabel, hosts::read_labels),
+            hosts::label
+        ),
+        route!(
+            POST,
+            path::HOST_APPROVE,
+            Rule::changes(A::HostsApprove, hosts::read_approve),
+            hosts::approve
+        ),
+        route!(
+            POST,
+            path::HOST_QUARANTINE,
+            Rule::changes(A::HostsQuarantine, hosts::read_quarantine),
+            hosts::quarantine
+        ),
+        route!(
+            POST,
+            path::HOST_SETTLE,
+            Rule::changes(A::HostsQuarantine, hosts::read_settle),
+            hosts::settle
+        ),
+        route!(POST, path::HOST_BAN, Rule::changes(A::HostsBan, hosts::read_ban), hosts::ban),
+        route!(POST, path::REQUESTS, Rule::asks(requests::read_ask), requests::ask),
+        route!(GET, path::RESULTS, Rule::reads(A::ResultsRead), results::page),
+        route!(GET, path::RESULT, Rule::reads(A::ResultsRead), results::one),
+        route!(GET, path::TOKENS, Rule::reads(A::TokensRead), tokens::list),
+        route!(
+            POST,
+            path::TOKENS,
+            Rule::creates(A::TokensManage, tokens::read_new),
+            tokens::create
+        ),
+        route!(GET, path::TOKEN, Rule::reads(A::TokensRead), tokens::show),
+        route!(
+            DELETE,
+            path::TOKEN,
+            Rule::changes(A::TokensManage, tokens::read_revoke),
+            tokens::revoke
+        ),
+    ]
+}
+
+/// Returns the routes of operators, their roles and log-ins.
+fn people_routes() -> Vec<Route> {
+    use Action as A;
+    vec![
+        route!(GET, path::OPERATORS, Rule::reads(A::OperatorsRead), operators::list),
+        route!(
+            POST,
+            path::OPERATORS,
+            Rule::creates(A::OperatorsManage, operators::read_new),
+            operators::create
+        ),
+        route!(GET, path::OPERATOR, Rule::reads(A::OperatorsRead), operators::show),
+        route!(
+            PATCH,
+            path::OPERATOR,
+            Rule::change(Who::Operators, operators::read_change),
+            operators::change
+        ),
+        route!(
+            DELETE,
+            path::OPERATOR,
+            Rule::changes(A::OperatorsManage, operators::read_delete),
+            operators::delete
+        ),
+        route!(GET, path::OPERATOR_TOKENS, Rule::OPERATORS, api_tokens::list),
+        route!(
+            POST,
+            path::OPERATOR_TOKENS,
+            Rule::creation(Who::Operators, api_tokens::read_new),
+            api_tokens::create
+        ),
+        route!(
+            DELETE,
+            path::OPERATOR_TOKEN,
+            Rule::change(Who::Operators, api_tokens::read_delete),
+            api_tokens::delete
+        ),
+        route!(GET, path::ROLES, Rule::reads(A::RolesRead), roles::list),
+        route!(GET, path::ROLE, Rule::reads(A::RolesRead), roles::show),
+        route!(PUT, path::ROLE, Rule::changes(A::RolesManage, roles::read_put), roles::put),
+        route!(
+            DELETE,
+            path::ROLE,
+            Rule::changes(A::RolesManage, roles::read_delete),
+            roles::delete
+        ),
+        route!(POST, path::LOGIN, Rule::change(Who::Everybody, login::read_login), login::login),
+        route!(POST, path::LOGOUT, Rule::change(Who::Operators, login::read_logout), login::logout),
+        route!(GET, path::ME, Rule::OPERATORS, login::me),
+        route!(POST, path::SETUP, Rule::change(Who::Everybody, login::read_setup), login::setup),
+    ]
+}
+
+/// Returns the routes of the controller itself.
+fn controller_routes() -> Vec<Route> {
+    use Action as A;
+    vec![
+        route!(GET, path::EVENTS, Rule::reads(A::AuditRead), events::list),
+        route!(GET, path::EVENTS_VERIFY, Rule::reads(A::AuditRead), events::verify),
+        route!(GET, path::CA, Rule::reads(A::CaRead), ca::show),
+        route!(POST, path::CA_ROTATION, Rule::changes(A::CaRotate, ca::read_rotation), ca::rotate),
+        route!(GET, path::OPENAPI, Rule::OPERATORS, openapi::show),
+        route!(GET, path::METRICS, Rule::reads(A::MetricsRead), metrics::show),
         // What a monitor asks holds no secret, and a monitor should hold none either.
-        route!(open GET, path::HEALTH, probes::health),
-        route!(open GET, path::READY, probes::ready),
+        route!(GET, path::HEALTH, Rule::OPEN, probes::health),
+        route!(GET, path::READY, Rule::OPEN, probes::ready),
     ]
 }
 
@@ -104,6 +217,10 @@ pub(crate) struct Parts {
     pub(crate) ca: Arc<Ca>,
     /// Who may ask.
     pub(crate) authenticator: Arc<Authenticator>,
+    /// Work that outlives its client.
+    pub(crate) work: Work,
+    /// How hosts join.
+    pub(crate) joining: Joining,
     /// Connections of agents that are not sessions yet.
     pub(crate) permits: Permits,
     /// What is counted.
@@ -117,7 +234,8 @@ pub(crate) struct Parts {
 pub(crate) fn router(parts: Parts) -> Router {
     let routes = routes();
     let ids = routes.iter().map(|route| route.described.id().to_owned());
-    let Parts { registry, store, ca, authenticator, permits, metrics, stop } = parts;
+    let Parts { registry, store, ca, authenticator, work, joining, permits, metrics, stop } = parts;
+    let audit = Audit::new(Arc::clone(&store), work.clone());
     let api = Api {
         registry,
         store,
@@ -125,6 +243,11 @@ pub(crate) fn router(parts: Parts) -> Router {
         authenticator,
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
+        audit,
+        work,
+        passwords: Passwords::new(),
+        attempts: Arc::default(),
+        joining: Arc::new(joining),
         stop,
         permits,
         metrics,
@@ -137,7 +260,8 @@ pub(crate) fn router(parts: Parts) -> Router {
         .enumerate()
         .fold(Router::new(), |router, (index, route)| {
             let state = (Arc::clone(&counts), index);
-            let counted = route.handler.layer(from_fn_with_state(state, count));
+            let gate = from_fn_with_state((api.clone(), route.rule), gate::pass);
+            let counted = route.handler.layer(gate).layer(from_fn_with_state(state, count));
             router.route(route.path, counted)
         })
         .fallback(async |_: Principal| ApiError::UnknownPath)

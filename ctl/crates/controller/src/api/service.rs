@@ -4,14 +4,18 @@ use super::held::{ResponseMemory, Share};
 use super::problem::ApiError;
 use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
-use crate::auth::Authenticator;
+use crate::audit::{Audit, Work};
+use crate::auth::{Attempts, Authenticator, Passwords};
 use crate::identity::Ca;
+use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// The services that handlers use.
@@ -23,6 +27,15 @@ pub(super) struct Api {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
+    /// The audit log.
+    pub(super) audit: Audit,
+    /// Work that its client need not wait for.
+    pub(super) work: Work,
+    pub(super) passwords: Passwords,
+    /// Log-ins that failed.
+    pub(super) attempts: Arc<Attempts>,
+    /// How hosts join.
+    pub(super) joining: Arc<Joining>,
     pub(super) stop: Stop,
     /// Connections of agents that are not sessions yet.
     pub(super) permits: Permits,
@@ -58,4 +71,12 @@ pub(super) fn json(text: String) -> Response {
         .header(CONTENT_TYPE, "application/json")
         .body(Body::from(text))
         .expect("a status and one fixed header make a response")
+}
+
+/// Makes the response of something that was created.
+pub(super) fn created(body: &impl Serialize) -> Response {
+    let text = serde_json::to_string(body).expect("a body goes to memory");
+    let mut response = json(text);
+    *response.status_mut() = StatusCode::CREATED;
+    response
 }

@@ -1,7 +1,8 @@
 //! The session's cookie (RFC 6265bis): for this origin alone, out of reach of scripts, and never
 //! sent with a request that another site starts.
 
-use super::secret::{Digest, Secret, secret_digest};
+use super::secret::{Secret, csrf_token, secret_digest};
+use fleet::Digest;
 use std::time::Duration;
 
 /// The cookie's name over plain HTTP, which is for loopback only.
@@ -21,13 +22,14 @@ impl Secure {
     }
 }
 
-/// Returns the digest of the session's secret in a `Cookie` header; `None` without exactly one.
-pub(crate) fn session_of(header: &[u8], secure: Secure) -> Option<Digest> {
+/// Returns the digest of the session's secret in a `Cookie` header, and the session's CSRF token;
+/// `None` without exactly one.
+pub(crate) fn session_of(header: &[u8], secure: Secure) -> Option<(Digest, String)> {
     let mut values = header.split(|byte| *byte == b';').filter_map(|pair| {
         pair.trim_ascii().strip_prefix(secure.name().as_bytes())?.strip_prefix(b"=")
     });
     match (values.next(), values.next()) {
-        (Some(value), None) => secret_digest(value),
+        (Some(value), None) => Some((secret_digest(value)?, csrf_token(value))),
         _ => None,
     }
 }
@@ -71,7 +73,7 @@ mod tests {
                 (format!("{own}={text}0"), false),
                 (String::new(), false),
             ] {
-                let digest = session_of(header.as_bytes(), secure);
+                let digest = session_of(header.as_bytes(), secure).map(|(digest, _)| digest);
                 assert_eq!(digest, found.then(|| secret.digest()), "{header}");
             }
         }

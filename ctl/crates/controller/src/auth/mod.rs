@@ -1,14 +1,24 @@
 //! Who asks, how they prove it, and what they may do.
-
-#![allow(dead_code, unused_imports, reason = "the routes that use it are being written")]
+//!
+//! An [`Authenticator`] makes a [`Principal`] of what a request brings: the token of `--token-file`,
+//! an API token, or a session's cookie. The principal knows its [`Roles`]; the rules of the crate
+//! `fleet` judge by them. `password`, `secret` and `cookie` are what people and programs present;
+//! only digests of these are stored. `attempts` bounds wrong passwords.
 
 mod attempts;
+mod authenticator;
 mod cookie;
 mod password;
 mod principal;
+mod roles;
 mod secret;
 mod token;
 
-pub(crate) use cookie::Secure;
-pub(crate) use principal::{Authenticator, Principal};
+pub(crate) use attempts::{Attempts, PAUSE as LOGIN_PAUSE};
+pub(crate) use authenticator::{Authenticator, Credentials, Unknown};
+pub(crate) use cookie::{Secure, end as end_cookie, start as start_cookie};
+pub(crate) use password::{Password, PasswordError, Passwords};
+pub(crate) use principal::{Credential, Principal, TOKEN_FILE};
+pub(crate) use roles::{Defined, FileRoles, Roles};
+pub(crate) use secret::{NoRandomness, Secret, csrf_token, secret_digest};
 pub(crate) use token::Token;

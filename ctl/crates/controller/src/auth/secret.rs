@@ -1,6 +1,7 @@
 //! Secrets that the controller makes: API tokens, session cookies, CSRF tokens and the secret of
 //! the setup link. Only SHA-256 digests of them are stored.
 
+use fleet::Digest;
 use std::fmt;
 
 /// Random bytes of a secret; its text has them as hexadecimal digits.
@@ -18,9 +19,6 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
-
-/// The SHA-256 of a secret.
-pub(crate) type Digest = [u8; 32];
 
 /// The system has no random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,30 +56,30 @@ impl Secret {
 
     /// Returns the digest to store.
     pub(crate) fn digest(&self) -> Digest {
-        digest(self.0.as_bytes())
+        Digest::of(self.0.as_bytes())
     }
 }
 
 /// Returns the digest of a secret that a client presents; `None` if it cannot be an API token.
 pub(crate) fn api_token_digest(given: &[u8]) -> Option<Digest> {
     let random = given.strip_prefix(API_TOKEN.as_bytes())?;
-    is_random(random).then(|| digest(given))
+    is_random(random).then(|| Digest::of(given))
 }
 
 /// Returns the digest of a cookie, a CSRF token or a setup secret that a client presents; `None`
 /// if it cannot be one.
 pub(crate) fn secret_digest(given: &[u8]) -> Option<Digest> {
-    is_random(given).then(|| digest(given))
+    is_random(given).then(|| Digest::of(given))
 }
 
 fn is_random(text: &[u8]) -> bool {
     text.len() == 2 * BYTES && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Returns the SHA-256 of a text.
-pub(crate) fn digest(text: &[u8]) -> Digest {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text);
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+/// Returns the CSRF token of the session with this cookie. It follows from the cookie, so that
+/// nothing of it is stored; nobody can compute it without the cookie.
+pub(crate) fn csrf_token(cookie: &[u8]) -> String {
+    Digest::of(&[b"basicagent csrf ", cookie].concat()).to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {

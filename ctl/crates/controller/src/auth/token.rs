@@ -1,5 +1,6 @@
 //! The API token: read from its file or generated, compared in constant time, never printed.
 
+use super::authenticator::bearer;
 use crate::error::Error;
 use crate::files::{self, Access};
 use std::fmt;
@@ -68,12 +69,7 @@ impl Token {
     /// Returns whether an `Authorization` header carries this token (RFC 6750 §2.1). The time it
     /// takes reveals only the token's length.
     pub(super) fn is_in(&self, header: &[u8]) -> bool {
-        match header.split_at_checked(b"Bearer ".len()) {
-            Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"Bearer ") => {
-                self.0.as_bytes().ct_eq(given.trim_ascii()).into()
-            }
-            _ => false,
-        }
+        bearer(header).is_some_and(|given| self.0.as_bytes().ct_eq(given).into())
     }
 }
 

@@ -31,7 +31,8 @@ mod service;
 mod standing;
 
 pub(crate) use ca::{
-    Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
+    BACKDATED, Ca, CaSettings, GivenServer, Issuance, Phase, RootKey, RotationError, ServerChain,
+    seconds, server_names,
 };
 pub(crate) use leaf::Leaf;
 pub(crate) use name::can_name_a_host;

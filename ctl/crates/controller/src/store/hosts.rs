@@ -417,6 +417,15 @@ pub(crate) struct HostRow {
     pub(crate) last_seen: Option<UnixMillis>,
 }
 
+/// Returns a host's labels without their sources, as selectors see them. A stored label that is none
+/// is left out.
+pub(crate) fn plain_labels(row: &HostRow) -> Labels {
+    let pair = |(key, label): (&String, &Label)| {
+        Some((LabelKey::new(key).ok()?, LabelValue::new(&label.value).ok()?))
+    };
+    row.labels.iter().filter_map(pair).collect()
+}
+
 /// A page of hosts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostQuery {

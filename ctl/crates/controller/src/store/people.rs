@@ -237,8 +237,6 @@ pub(crate) struct SessionRow {
     pub(crate) digest: Digest,
     /// The operator.
     pub(crate) operator: String,
-    /// The CSRF token.
-    pub(crate) csrf: String,
     /// When it was created.
     pub(crate) created_at: UnixMillis,
     /// The end of its validity.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::agents::PlaceBounds;
-use crate::auth::Token;
+use crate::auth::{FileRoles, Roles, Token};
 use crate::identity::{CaSettings, RootKey};
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
@@ -29,27 +29,33 @@ impl Server {
         let file = scratch.write("token", TOKEN);
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&file, private).unwrap();
-        let authenticator = Arc::new(Authenticator::new(Token::load(&file).unwrap()));
         let bounds = Bounds {
             keep: Duration::from_secs(60),
             keep_events: Duration::from_secs(60),
             max_bytes: 1 << 30,
             max_host_bytes: 1 << 30,
         };
-        let store = SqliteStore::open(&scratch.file("state"), bounds).unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&scratch.file("state"), bounds).unwrap());
+        let roles = Arc::new(Roles::new(FileRoles::default()));
+        let token = Some(Token::load(&file).unwrap());
+        let authenticator = Arc::new(Authenticator::new(token, roles, Arc::clone(&store)));
         let ca = Ca::open(CaSettings {
             dir: scratch.file("ca"),
             root_key: RootKey::Beside,
             names: vec!["localhost".to_owned()],
             given: None,
         });
-        let ca = ca.unwrap();
+        let ca = Arc::new(ca.unwrap());
+        let address = "127.0.0.1:7443".parse().unwrap();
         let (stopper, stop) = crate::stop::pair();
         let router = router(Parts {
             registry: Arc::new(Registry::default()),
-            store: Arc::new(store),
-            ca: Arc::new(ca),
+            store,
+            joining: Joining::new(address, &[], Arc::clone(&ca)),
+            ca,
             authenticator,
+            work: Work::default(),
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             metrics: Arc::new(Metrics::new()),
             stop,
@@ -79,7 +85,11 @@ impl Server {
 }
 
 fn example(path: &str) -> String {
-    path.replace("{host}", "h").replace("{task}", "t")
+    path.replace("{host}", "h")
+        .replace("{task}", "t")
+        .replace("{token}", "4g1k7m9p2q5r")
+        .replace("{name}", "n")
+        .replace("{role}", "r")
 }
 
 /// The table's routes, a path that does not exist, and a method that no path supports.
@@ -129,8 +139,8 @@ async fn every_error_is_a_problem_of_its_own_kind() {
         (Method::GET, "/api/v1/nothing", ProblemKind::UnknownPath),
         (Method::DELETE, "/api/v1/hosts", ProblemKind::MethodNotAllowed),
         (Method::GET, "/api/v1/hosts/h/requests", ProblemKind::MethodNotAllowed),
-        (Method::GET, "/api/v1/hosts/h", ProblemKind::HostNotConnected),
-        (Method::POST, "/api/v1/hosts/h/requests", ProblemKind::HostNotConnected),
+        (Method::GET, "/api/v1/hosts/h", ProblemKind::UnknownHost),
+        (Method::POST, "/api/v1/hosts/h/requests", ProblemKind::UnknownHost),
         (Method::GET, "/api/v1/hosts/h/results/t", ProblemKind::NoResult),
         (Method::GET, "/api/v1/hosts/h/results/t?wait=61", ProblemKind::InvalidRequest),
         (Method::GET, "/api/v1/hosts/h/results/t?wait=x", ProblemKind::InvalidRequest),

@@ -19,7 +19,7 @@ mod server;
 mod state;
 
 pub(crate) use authority::RootKey;
-pub(crate) use certificate::{Terms, seconds};
+pub(crate) use certificate::{BACKDATED, Terms, seconds};
 pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
 pub(crate) use state::Phase;
@@ -162,6 +162,11 @@ impl Issuance {
     pub(crate) fn roots(&self) -> Vec<CertificateDer<'static>> {
         let all = [Some(&self.active), self.other.as_ref()];
         all.into_iter().flatten().map(|authority| authority.root.clone()).collect()
+    }
+
+    /// Returns the CA that signs hosts' certificates.
+    pub(crate) fn issuing(&self) -> CertificateDer<'static> {
+        self.active.issuing.clone()
     }
 
     /// Returns the pin of the join line: the SHA-256 of the root, in hex.

@@ -30,7 +30,6 @@ fn session(name: &str, number: u64) -> SessionRow {
     SessionRow {
         digest: Digest::of(&number.to_be_bytes()),
         operator: name.to_owned(),
-        csrf: "csrf".to_owned(),
         created_at: NOW + number.cast_signed(),
         expires_at: NOW + 1000,
     }

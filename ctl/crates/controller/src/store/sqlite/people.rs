@@ -416,12 +416,11 @@ fn create_session(sql: &Connection, session: &SessionRow) -> Result<(), ChangeEr
         params![session.operator, MAX_SESSIONS.cast_signed() - 1],
     )?;
     sql.run(
-        "INSERT INTO sessions (digest, operator, csrf, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO sessions (digest, operator, created_at, expires_at) \
+         VALUES (?, ?, ?, ?)",
         params![
             session.digest.as_bytes(),
             session.operator,
-            session.csrf,
             session.created_at,
             session.expires_at
         ],
@@ -435,15 +434,14 @@ fn valid_session(
     now: UnixMillis,
 ) -> rusqlite::Result<Option<(SessionRow, OperatorRow)>> {
     let session = sql.first(
-        "SELECT operator, csrf, created_at, expires_at FROM sessions WHERE digest = ?",
+        "SELECT operator, created_at, expires_at FROM sessions WHERE digest = ?",
         params![digest.as_bytes()],
         |row| {
             Ok(SessionRow {
                 digest: *digest,
                 operator: row.get(0)?,
-                csrf: row.get(1)?,
-                created_at: row.get(2)?,
-                expires_at: row.get(3)?,
+                created_at: row.get(1)?,
+                expires_at: row.get(2)?,
             })
         },
     )?;

@@ -151,7 +151,6 @@ CREATE INDEX api_tokens_by_expiry ON api_tokens (expires_at) WHERE expires_at IS
 CREATE TABLE sessions (
     digest BLOB PRIMARY KEY,      -- SHA-256 of the cookie
     operator TEXT NOT NULL,
-    csrf TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
