@@ -17,7 +17,8 @@ const SECURE_NAME: &str = "__Host-basicagent-session";
 pub(crate) struct Secure(pub(crate) bool);
 
 impl Secure {
-    const fn name(self) -> &'static str {
+    /// Returns the name of a session's cookie.
+    pub(crate) const fn name(self) -> &'static str {
         if self.0 { SECURE_NAME } else { NAME }
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) media_type: String,
     pub(super) text: String,
+    /// The cookie that it sets, as the client sends it.
+    pub(super) cookie: Option<String>,
 }
 
 impl Answer {
@@ -83,8 +85,12 @@ impl Document {
 
     /// Makes a client.
     pub(super) fn client(&self, controller: &Controller, bearer: Option<String>) -> Client<'_> {
-        let base = controller.api.trim_end_matches("/api/v1").to_owned();
-        Client { document: self, base, bearer }
+        self.client_at(controller.api.trim_end_matches("/api/v1"), bearer)
+    }
+
+    /// Makes a client of another controller.
+    pub(super) fn client_at(&self, base: &str, bearer: Option<String>) -> Client<'_> {
+        Client { document: self, base: base.to_owned(), bearer }
     }
 
     fn all(&self) -> impl Iterator<Item = Operation<'_>> {
@@ -180,6 +186,13 @@ impl Client<'_> {
         answer
     }
 
+    /// Calls an operation, which must succeed, and returns the JSON of its answer.
+    pub(super) fn get(&self, call: &Call) -> Value {
+        let answer = self.call(call);
+        assert!(answer.status < 300, "{}: {}", call.operation, answer.text);
+        answer.json()
+    }
+
     fn send(&self, operation: &Operation<'_>, call: &Call) -> Answer {
         let mut path = operation.path.to_owned();
         let parameters = operation.content["parameters"].as_array();
@@ -209,7 +222,8 @@ impl Client<'_> {
                 let request = request.header("Content-Type", "application/json");
                 http().run(request.body(body.to_string()).unwrap())
             }
-            None => http().run(request.body(()).unwrap()),
+            // With a length, which a body of no type would not have.
+            None => http().run(request.body(String::new()).unwrap()),
         };
         let mut response = response.unwrap();
         let header = |name: &str| {
@@ -217,9 +231,10 @@ impl Client<'_> {
         };
         let media_type = header("content-type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
+        let cookie = header("set-cookie").map(|set| set.split(';').next().unwrap().to_owned());
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().unwrap();
-        Answer { status, media_type, text }
+        Answer { status, media_type, text, cookie }
     }
 
     fn check(&self, operation: &Operation<'_>, call: &Call, answer: &Answer) {

@@ -67,12 +67,11 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
-    components.responses.extend(problems::shared());
     for route in routes {
         let (method, path, operation) =
             route.described.operation().expect("a description has an HTTP method");
         let mut operation = operation.clone();
-        common::complete(&mut operation, route);
+        common::complete(&mut operation, &mut components, route);
         paths.add_path_operation(path, vec![method], operation);
         components.schemas.extend(route.described.schemas.iter().cloned());
     }

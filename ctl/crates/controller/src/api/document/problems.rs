@@ -1,29 +1,41 @@
 //! The problems of each operation, by HTTP status, with an example of each kind.
 
+use super::super::rule::{Effect, Rule, Who};
 use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use utoipa::ToSchema as _;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 /// An operation's responses by HTTP status.
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// The problems that a request to any route may meet.
-const ANYWHERE: [ProblemKind; 6] = [
+const ANYWHERE: [ProblemKind; 7] = [
     ProblemKind::InvalidRequest,
     ProblemKind::TargetTooLong,
     ProblemKind::HeadTooLarge,
     ProblemKind::ControllerBusy,
     ProblemKind::ShuttingDown,
+    ProblemKind::StoreUnavailable,
     ProblemKind::Internal,
 ];
 
 /// The problems that a request to a route for operators may meet.
-const FOR_OPERATORS: [ProblemKind; 2] =
-    [ProblemKind::Unauthorized, ProblemKind::TooManyWrongTokens];
+const FOR_OPERATORS: [ProblemKind; 3] =
+    [ProblemKind::Unauthorized, ProblemKind::TooManyWrongTokens, ProblemKind::Forbidden];
+
+/// The problems that a request for a change may meet.
+const CHANGING: [ProblemKind; 2] = [ProblemKind::TooLarge, ProblemKind::StoreFull];
+
+/// The problem that an operator's request for a change may meet.
+const CHANGING_IN_A_SESSION: [ProblemKind; 1] = [ProblemKind::CsrfRequired];
+
+/// The problems that a request with an idempotency key may meet.
+const CREATING: [ProblemKind; 3] =
+    [ProblemKind::Conflict, ProblemKind::AlreadyCreated, ProblemKind::IdempotencyMismatch];
 
 /// Names the problems that a route has beside those that any route has; a handler's description
 /// lists the name among its responses.
@@ -49,31 +61,46 @@ macro_rules! problems {
 }
 pub(in crate::api) use problems;
 
-/// Adds what a request to any route may meet; `open` is a route that needs no token. A status that
-/// the route has no problem of its own for refers to a [`shared`] response.
-pub(super) fn add_common(responses: &mut Responses, open: bool) {
-    let for_operators = if open { &[][..] } else { &FOR_OPERATORS };
-    for kind in ANYWHERE.iter().chain(for_operators) {
-        match responses.entry(kind.status().to_string()) {
-            Entry::Occupied(own) if matches!(own.get(), RefOr::T(_)) => add(responses, &[*kind]),
-            Entry::Occupied(_) => {}
+/// Adds what a request to any route with this rule may meet. Where the route has no problem of its
+/// own with a status, its response is a component, which it shares with others.
+pub(super) fn add_common(responses: &mut Responses, components: &mut Components, rule: Rule) {
+    let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
+    for kind in common(rule) {
+        by_status.entry(kind.status()).or_default().push(kind);
+    }
+    for (status, kinds) in by_status {
+        match responses.entry(status.to_string()) {
+            Entry::Occupied(_) => add(responses, &kinds),
             Entry::Vacant(free) => {
-                free.insert(RefOr::Ref(Ref::from_response_name(name(*kind))));
+                let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+                let name = names.join(".");
+                free.insert(RefOr::Ref(Ref::from_response_name(&name)));
+                let mut shared = Responses::new();
+                add(&mut shared, &kinds);
+                components
+                    .responses
+                    .extend(shared.into_values().map(|shared| (name.clone(), shared)));
             }
         }
     }
 }
 
-/// Returns the responses that operations refer to, by name.
-pub(super) fn shared() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    let mut responses = Responses::new();
-    add(&mut responses, &ANYWHERE);
-    add(&mut responses, &FOR_OPERATORS);
-    responses.into_iter().map(|(status, response)| (format!("Problem{status}"), response))
-}
-
-fn name(kind: ProblemKind) -> String {
-    format!("Problem{}", kind.status())
+fn common(rule: Rule) -> Vec<ProblemKind> {
+    let open = rule.who == Who::Everybody;
+    let mut kinds = ANYWHERE.to_vec();
+    if !open {
+        kinds.extend(FOR_OPERATORS);
+    }
+    if let Effect::Changes { creates, .. } = rule.effect {
+        kinds.extend(CHANGING);
+        if !open {
+            kinds.extend(CHANGING_IN_A_SESSION);
+        }
+        if creates {
+            kinds.extend(CREATING);
+        }
+    }
+    kinds
 }
 
 /// Adds kinds of problems to an operation's responses.

@@ -1,19 +1,20 @@
-//! One client that calls every operation of the API.
+//! Calls about hosts: their state, requests to them, and their results.
 
-use super::document::{Call, Client, Document};
-use super::support::{Agent, Controller};
+use super::{Call, Client, Document};
+use crate::support::{Agent, Controller};
 use serde_json::{Value, json};
 use std::thread;
 
-/// Calls every operation.
-pub(super) fn all(controller: &Controller, document: &Document) {
-    let client = document.client(controller, Some(controller.bearer()));
-    probes(&client);
+/// Calls every operation about hosts; `host-1` and `host-2` are removed in the end.
+pub(super) fn all(controller: &Controller, client: &Client<'_>, document: &Document) {
     let mut agent = controller.agent("host-1");
-    controller.wait_for_hosts(&["host-1"]);
-    hosts(&client);
-    requests(&client, document, &mut agent);
-    results(&client, &mut agent);
+    let other = controller.agent("host-2");
+    controller.wait_for_hosts(&["host-1", "host-2"]);
+    hosts(client);
+    requests(client, document, &mut agent);
+    results(client, &mut agent);
+    decisions(client);
+    drop(other);
 }
 
 /// Calls an operation about `host-1`.
@@ -27,20 +28,49 @@ fn on_task(operation: &str, task: &str) -> Call {
     call
 }
 
-fn probes(client: &Client<'_>) {
-    assert_eq!(client.call(&Call::with_examples("probes_health")).json()["status"], "ok");
-    assert_eq!(client.call(&Call::with_examples("probes_ready")).json()["status"], "ready");
-    let metrics = client.call(&Call::with_examples("metrics_show"));
-    assert!(metrics.text.contains("basicagent_handshakes_total"), "{}", metrics.text);
-    assert_eq!(client.call(&Call::with_examples("openapi_show")).json()["openapi"], "3.1.0");
-}
-
 fn hosts(client: &Client<'_>) {
-    let listed = client.call(&Call::with_examples("hosts_list")).json();
-    assert_eq!(listed["hosts"][0]["id"], "host-1");
-    assert_eq!(client.call(&on_host("hosts_show")).json()["connected"], true);
+    let page = |after: &str| {
+        let query = format!("limit=1&connected=true&after={after}");
+        client.get(&Call { query, ..Call::with_examples("hosts_list") })
+    };
+    let first = page("");
+    assert_eq!(first["hosts"][0]["id"], "host-1");
+    assert_eq!(page(first["next"].as_str().unwrap())["hosts"][0]["id"], "host-2");
+    assert_eq!(client.get(&on_host("hosts_show"))["connected"], true);
     let unknown = client.call(&Call::with_examples("hosts_show"));
     assert_eq!(unknown.status, 404, "{}", unknown.text);
+    let labels = json!({"set": {"env": "prod"}, "remove": ["legacy"]});
+    let labeled = client.get(&Call { body: Some(labels), ..on_host("hosts_label") });
+    assert_eq!(labeled["labels"]["env"], json!({"value": "prod", "source": "operator"}));
+    for (selector, found) in [("env=prod", 1), ("!env", 1), ("env=none", 0)] {
+        let query = format!("selector={selector}");
+        let listed = client.get(&Call { query, ..Call::with_examples("hosts_list") });
+        assert_eq!(listed["hosts"].as_array().unwrap().len(), found, "{selector}: {listed}");
+    }
+    let query = "selector=env%3D%3D%3D".to_owned();
+    assert_eq!(client.call(&Call { query, ..Call::with_examples("hosts_list") }).status, 400);
+}
+
+/// Quarantines, settles, bans and removes.
+fn decisions(client: &Client<'_>) {
+    assert_eq!(client.call(&on_host("hosts_approve")).status, 409, "it is not pending");
+    let because = |operation: &str| {
+        let body = Some(json!({"reason": "under repair"}));
+        client.get(&Call { body, ..on_host(operation) })
+    };
+    assert_eq!(because("hosts_quarantine")["state"], "quarantined");
+    let refused = Call { body: Some(json!({"method": "agent.ping"})), ..on_host("requests_ask") };
+    assert_eq!(client.call(&refused).status, 409);
+    let settle = Call { body: Some(json!({"choice": "keep"})), ..on_host("hosts_settle") };
+    assert_eq!(client.get(&settle)["state"], "active");
+    assert_eq!(because("hosts_ban")["state"], "banned");
+    for host in ["host-1", "host-2"] {
+        let removed = client.call(&Call {
+            segments: vec![("host", host.to_owned())],
+            ..Call::with_examples("hosts_remove")
+        });
+        assert_eq!(removed.status, 204, "{}", removed.text);
+    }
 }
 
 fn requests(client: &Client<'_>, document: &Document, agent: &mut Agent) {
@@ -93,10 +123,10 @@ fn results(client: &Client<'_>, agent: &mut Agent) {
         agent.send(&result.to_string());
         assert_eq!(agent.receive().unwrap()["id"], task);
     }
-    assert_eq!(client.call(&on_task("results_one", "t-1")).json()["id"], "t-1");
+    assert_eq!(client.get(&on_task("results_one", "t-1"))["id"], "t-1");
     let page = |after: &Value| {
         let query = format!("limit=1&after={after}");
-        client.call(&Call { query, ..on_host("results_page") }).json()
+        client.get(&Call { query, ..on_host("results_page") })
     };
     let first = page(&json!(0));
     let second = page(&first["next"]);

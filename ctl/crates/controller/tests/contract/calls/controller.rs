@@ -1,0 +1,29 @@
+//! Calls about the controller itself.
+
+use super::{Call, Client};
+
+/// Calls what a monitor asks.
+pub(super) fn probes(client: &Client<'_>) {
+    assert_eq!(client.get(&Call::with_examples("probes_health"))["status"], "ok");
+    assert_eq!(client.get(&Call::with_examples("probes_ready"))["status"], "ready");
+    let metrics = client.call(&Call::with_examples("metrics_show"));
+    assert!(metrics.text.contains("basicagent_handshakes_total"), "{}", metrics.text);
+    assert_eq!(client.get(&Call::with_examples("openapi_show"))["openapi"], "3.1.0");
+}
+
+/// Calls the audit log, which by now has events of many kinds.
+pub(super) fn events(client: &Client<'_>) {
+    let page = |query: &str| {
+        let query = query.to_owned();
+        client.get(&Call { query, ..Call::with_examples("events_list") })
+    };
+    let first = page("limit=1");
+    let second = page(&format!("limit=1&after={}", first["next"]));
+    assert!(first["events"][0]["sequence"].as_u64() < second["events"][0]["sequence"].as_u64());
+    let all = page("limit=1000");
+    assert!(all["events"].as_array().unwrap().len() > 10, "{all}");
+    let of_host = page("host=host-1&actor=token-file");
+    assert_eq!(of_host["events"][0]["hosts"][0], "host-1");
+    let verified = client.get(&Call::with_examples("events_verify"));
+    assert_eq!(verified["intact"], true, "{verified}");
+}

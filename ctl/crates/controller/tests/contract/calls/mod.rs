@@ -1,0 +1,19 @@
+//! One client that calls every operation of the API.
+
+mod controller;
+mod hosts;
+mod people;
+mod tokens;
+
+use crate::document::{Call, Client, Document};
+use crate::support::Controller;
+
+/// Calls every operation.
+pub(super) fn all(controller: &Controller, document: &Document) {
+    let client = document.client(controller, Some(controller.bearer()));
+    controller::probes(&client);
+    tokens::all(&client);
+    people::all(controller, &client, document);
+    hosts::all(controller, &client, document);
+    controller::events(&client);
+}
