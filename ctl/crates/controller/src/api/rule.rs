@@ -207,6 +207,11 @@ impl Given<'_> {
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
+        // serde would take an array for a type, its fields in their order.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            let why = "the body must be a JSON object".to_owned();
+            return Err(ApiError::InvalidRequest(why));
+        }
         let body: T = serde_json::from_slice(&self.body)
             .map_err(|error| ApiError::InvalidRequest(format!("the body: {error}")))?;
         self.carried.insert(body.clone());

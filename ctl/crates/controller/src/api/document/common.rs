@@ -81,26 +81,25 @@ pub(super) fn complete(operation: &mut Operation, components: &mut Components, r
         let parameters = operation.parameters.get_or_insert_default();
         if !open {
             let why = "A session's CSRF token; a request with an API token needs none";
-            parameters.push(RefOr::T(header(CSRF_HEADER, why)));
+            parameters.push(RefOr::T(header(CSRF_HEADER, why, ObjectBuilder::new())));
         }
         if creates {
             let why = "A key of the client's choice: the request is not carried out twice with it";
-            parameters.push(RefOr::T(header(IDEMPOTENCY_HEADER, why)));
+            let bounds = ObjectBuilder::new().min_length(Some(1)).max_length(Some(255));
+            parameters.push(RefOr::T(header(IDEMPOTENCY_HEADER, why, bounds)));
         }
     }
     problems::add_common(&mut operation.responses.responses, components, *rule);
 }
 
 /// Describes a header that a request may have.
-fn header(name: &str, why: &str) -> Parameter {
-    let text =
-        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+fn header(name: &str, why: &str, text: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(why))
-        .schema(Some(text))
+        .schema(Some(text.schema_type(Type::String)))
         .build()
 }
 
