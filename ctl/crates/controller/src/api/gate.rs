@@ -316,8 +316,8 @@ async fn end(open: Open, mut response: Response) -> Response {
     }
     let status = response.status();
     let mut detail = Map::from_iter([("status".to_owned(), Value::from(status.as_u16()))]);
-    if let Some(Problematic(why)) = response.extensions_mut().remove() {
-        detail.insert("message".to_owned(), Value::String(why));
+    if let Some(problem) = response.extensions().get::<Problematic>() {
+        detail.insert("message".to_owned(), Value::String(problem.detail.clone()));
     }
     let outcome = match status.as_u16() {
         ..400 => Outcome::Succeeded,

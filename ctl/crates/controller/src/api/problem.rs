@@ -264,9 +264,12 @@ impl From<NoRandomness> for ApiError {
     }
 }
 
-/// What a response's problem says, for the audit log.
+/// What a response's problem says, for the audit log and the metrics.
 #[derive(Clone, Debug)]
-pub(super) struct Problematic(pub(super) String);
+pub(super) struct Problematic {
+    pub(super) detail: String,
+    pub(super) kind: Option<ProblemKind>,
+}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -284,7 +287,8 @@ impl IntoResponse for ApiError {
             response = response.header(header::RETRY_AFTER, LOGIN_PAUSE.as_secs());
         }
         let text = serde_json::to_string(&problem).expect("text and a number go to memory");
-        let response = response.extension(Problematic(problem.detail));
+        let kind = problem.kind();
+        let response = response.extension(Problematic { detail: problem.detail, kind });
         response.body(Body::from(text)).expect("a status and fixed headers make a response")
     }
 }

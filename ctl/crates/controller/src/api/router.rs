@@ -2,7 +2,7 @@
 
 use super::document::{self, Described, described};
 use super::held::ResponseMemory;
-use super::problem::ApiError;
+use super::problem::{ApiError, Problematic};
 use super::rule::{Rule, Who};
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
@@ -15,7 +15,7 @@ use crate::audit::{Audit, Work};
 use crate::auth::{Authenticator, Passwords, Principal};
 use crate::identity::Ca;
 use crate::joining::Joining;
-use crate::metrics::{Metrics, Routes};
+use crate::metrics::{LoginFailure, Metrics, Routes};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::Router;
@@ -25,7 +25,7 @@ use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use controller_api::path;
+use controller_api::{ProblemKind, path};
 use fleet::Action;
 use std::sync::Arc;
 use std::time::Instant;
@@ -254,12 +254,11 @@ pub(crate) fn router(parts: Parts) -> Router {
         routes: Arc::new(Routes::new(ids)),
         document: document::text(&routes).into(),
     };
-    let counts = Arc::clone(&api.routes);
     routes
         .into_iter()
         .enumerate()
         .fold(Router::new(), |router, (index, route)| {
-            let state = (Arc::clone(&counts), index);
+            let state = (api.clone(), index);
             let gate = from_fn_with_state((api.clone(), route.rule), gate::pass);
             let counted = route.handler.layer(gate).layer(from_fn_with_state(state, count));
             router.route(route.path, counted)
@@ -270,15 +269,25 @@ pub(crate) fn router(parts: Parts) -> Router {
 }
 
 /// Counts a request to the route with this index, and its answer.
-async fn count(
-    State((counts, route)): State<(Arc<Routes>, usize)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn count(State((api, route)): State<(Api, usize)>, request: Request, next: Next) -> Response {
     let since = Instant::now();
     let response = next.run(request).await;
-    counts.answered(route, response.status().as_u16(), since);
+    api.routes.answered(route, response.status().as_u16(), since);
+    let kind = response.extensions().get::<Problematic>().and_then(|problem| problem.kind);
+    if let Some(failure) = kind.and_then(login_failure) {
+        api.metrics.login_failures.add_one(failure);
+    }
     response
+}
+
+/// Returns what a problem of a log-in, or of a request's token, counts as.
+fn login_failure(kind: ProblemKind) -> Option<LoginFailure> {
+    match kind {
+        ProblemKind::Unauthorized | ProblemKind::TooManyWrongTokens => Some(LoginFailure::Token),
+        ProblemKind::WrongPassword | ProblemKind::SetupClosed => Some(LoginFailure::Password),
+        ProblemKind::TooManyLogins => Some(LoginFailure::TooMany),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -33,8 +33,6 @@ pub(crate) struct Metrics {
     pub(crate) renewals: Counts<Renewal>,
     /// Operators' log-ins that failed, and requests without a valid token.
     pub(crate) login_failures: Counts<LoginFailure>,
-    /// Lines of the audit log.
-    pub(crate) audit_lines: Counter,
     /// When the controller started.
     started: SystemTime,
 }
@@ -47,7 +45,6 @@ impl Metrics {
             enrollments: Counts::default(),
             renewals: Counts::default(),
             login_failures: Counts::default(),
-            audit_lines: Counter::default(),
             started: SystemTime::now(),
         }
     }
