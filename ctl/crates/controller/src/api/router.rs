@@ -43,8 +43,6 @@ pub(super) struct Route {
     handler: MethodRouter<Api>,
     /// What the OpenAPI document says about it.
     pub(super) described: Described,
-    /// Whether it needs no token.
-    pub(super) open: bool,
 }
 
 impl Route {
@@ -61,8 +59,7 @@ impl Route {
         T: 'static,
     {
         let filter = MethodFilter::try_from(method.clone()).expect("a standard method");
-        let open = rule.who == Who::Everybody;
-        Self { method, path, rule, handler: on(filter, handler), described, open }
+        Self { method, path, rule, handler: on(filter, handler), described }
     }
 }
 

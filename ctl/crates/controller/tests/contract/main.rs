@@ -18,7 +18,7 @@ use support::Controller;
 
 #[test]
 fn each_operation_answers_as_the_document_says() {
-    let controller = Controller::start(&[]);
+    let controller = Controller::start(&["--unknown", "pending"]);
     let document = Document::of(&controller);
     calls::all(&controller, &document);
     document.check_all_were_called();

@@ -188,8 +188,8 @@ impl Controller {
     }
 
     pub(crate) fn wait_for_hosts(&self, wanted: &[&str]) {
-        wait_until("the hosts", || {
-            let hosts = self.get("/hosts").1;
+        wait_until("the connected hosts", || {
+            let hosts = self.get("/hosts?connected=true&limit=1000").1;
             let hosts = hosts["hosts"].as_array().unwrap();
             let found: Vec<&str> = hosts.iter().map(|host| host["id"].as_str().unwrap()).collect();
             found == wanted

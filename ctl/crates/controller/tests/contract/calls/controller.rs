@@ -1,6 +1,7 @@
 //! Calls about the controller itself.
 
 use super::{Call, Client};
+use serde_json::json;
 
 /// Calls what a monitor asks.
 pub(super) fn probes(client: &Client<'_>) {
@@ -9,6 +10,28 @@ pub(super) fn probes(client: &Client<'_>) {
     let metrics = client.call(&Call::with_examples("metrics_show"));
     assert!(metrics.text.contains("basicagent_handshakes_total"), "{}", metrics.text);
     assert_eq!(client.get(&Call::with_examples("openapi_show"))["openapi"], "3.1.0");
+}
+
+/// Calls the CA, and rotates it.
+pub(super) fn ca(client: &Client<'_>) {
+    let before = client.get(&Call::with_examples("ca_show"));
+    assert_eq!((before["rotation"].as_str(), &before["hosts"]), (Some("none"), &json!(0)));
+    let step = |step: &str| {
+        let body = Some(json!({"step": step}));
+        client.call(&Call { body, ..Call::with_examples("ca_rotate") })
+    };
+    assert_eq!(step("retire").status, 409, "nothing is to be retired");
+    for (name, rotation, roots) in
+        [("init", "initiated", 2), ("issue", "issuing", 2), ("retire", "none", 1)]
+    {
+        let after = step(name);
+        assert_eq!(after.status, 200, "{}", after.text);
+        let after = after.json();
+        assert_eq!(after["rotation"], rotation, "{after}");
+        assert_eq!(after["roots"].as_array().unwrap().len(), roots, "{after}");
+    }
+    let now = client.get(&Call::with_examples("ca_show"));
+    assert_ne!(now["roots"][0]["fingerprint"], before["roots"][0]["fingerprint"]);
 }
 
 /// Calls the audit log, which by now has events of many kinds.

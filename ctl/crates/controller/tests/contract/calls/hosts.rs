@@ -10,6 +10,11 @@ pub(super) fn all(controller: &Controller, client: &Client<'_>, document: &Docum
     let mut agent = controller.agent("host-1");
     let other = controller.agent("host-2");
     controller.wait_for_hosts(&["host-1", "host-2"]);
+    for host in ["host-1", "host-2"] {
+        let segments = vec![("host", host.to_owned())];
+        let approved = client.get(&Call { segments, ..Call::with_examples("hosts_approve") });
+        assert_eq!(approved["state"], "active");
+    }
     hosts(client);
     requests(client, document, &mut agent);
     results(client, &mut agent);

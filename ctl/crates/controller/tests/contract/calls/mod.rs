@@ -15,5 +15,6 @@ pub(super) fn all(controller: &Controller, document: &Document) {
     tokens::all(&client);
     people::all(controller, &client, document);
     hosts::all(controller, &client, document);
+    controller::ca(&client);
     controller::events(&client);
 }

@@ -96,7 +96,7 @@ fn rows_of_every_table_are_deleted_when_they_are_too_old_and_not_before() {
              INSERT INTO gone_keys VALUES (cast('g{age}' AS BLOB), 'h', {at}, 0);
              INSERT INTO gone_keys VALUES (cast('b{age}' AS BLOB), 'h', {at}, 1);
              INSERT INTO api_tokens VALUES ('a{age}', cast({age} AS BLOB), '', '', 0, {at}, NULL);
-             INSERT INTO sessions VALUES (cast({age} AS BLOB), '', '', 0, {at});
+             INSERT INTO sessions VALUES (cast({age} AS BLOB), '', 0, {at});
              INSERT INTO repeatable VALUES ('p', 'k{age}', x'', 'answered', 200, '', {at});
              INSERT INTO setup SELECT 1, x'', {at} WHERE {age} > 0;"
         )
