@@ -142,7 +142,7 @@ fn verify(controller: &Controller, format: &Output) -> Result<(), Error> {
 fn verified(found: &EventsVerified) -> String {
     let mut record = Record::default();
     record.add("intact", if found.intact { "yes" } else { "NO" });
-    record.add("events", found.events.to_string());
+    record.add("lines", found.lines.to_string());
     if let (Some(first), Some(last)) = (found.first, found.last) {
         record.add("numbers", format!("{first} to {last}"));
     }
