@@ -98,7 +98,8 @@ fn invalid_flags_are_rejected() {
         (&["--keep-days", "0"], 2, "--keep-days"),
         (&["--dev-host", "x"], 2, "--dev"),
         (&["--token-file", "/nonexistent/t"], 1, "/nonexistent/t"),
-        (&[], 1, "--token-file"),
+        (&["--http-cert", "c.pem"], 2, "--http-key"),
+        (&["--roles", "/nonexistent/roles.toml"], 1, "/nonexistent/roles.toml"),
     ] {
         let output = binary().args(flags).output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr);

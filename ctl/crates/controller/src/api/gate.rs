@@ -320,9 +320,9 @@ async fn end(open: Open, mut response: Response) -> Response {
         detail.insert("message".to_owned(), Value::String(problem.detail.clone()));
     }
     let outcome = match status.as_u16() {
-        ..400 => Outcome::Succeeded,
+        ..=399 => Outcome::Succeeded,
         401 | 403 | 429 => Outcome::Refused,
-        400.. => Outcome::Failed,
+        _ => Outcome::Failed,
     };
     open.end(outcome, detail).await;
     response

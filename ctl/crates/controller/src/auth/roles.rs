@@ -52,7 +52,8 @@ impl FileRoles {
         Self::parse(text).map_err(Error::content(path))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the roles in a file's text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let file: RolesFile = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut roles = BTreeMap::new();
         for role in file.roles {

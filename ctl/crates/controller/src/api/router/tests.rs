@@ -1,5 +1,7 @@
 //! The real table of routes, asked with and without the token.
 
+mod walk;
+
 use super::*;
 use crate::agents::PlaceBounds;
 use crate::auth::{FileRoles, Roles, Token};
@@ -19,6 +21,8 @@ const TOKEN: &str = "0123456789abcdef";
 
 struct Server {
     router: Router,
+    store: Arc<dyn Store>,
+    authenticator: Arc<Authenticator>,
     _stopper: crate::stop::Stopper,
     _scratch: Scratch,
 }
@@ -51,16 +55,16 @@ impl Server {
         let (stopper, stop) = crate::stop::pair();
         let router = router(Parts {
             registry: Arc::new(Registry::default()),
-            store,
+            store: Arc::clone(&store),
             joining: Joining::new(address, &[], Arc::clone(&ca)),
             ca,
-            authenticator,
+            authenticator: Arc::clone(&authenticator),
             work: Work::default(),
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             metrics: Arc::new(Metrics::new()),
             stop,
         });
-        Self { router, _stopper: stopper, _scratch: scratch }
+        Self { router, store, authenticator, _stopper: stopper, _scratch: scratch }
     }
 
     /// Sends a request with each of the `Authorization` headers.
