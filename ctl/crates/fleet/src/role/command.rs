@@ -1,8 +1,9 @@
 //! Patterns of command texts in a grant.
 //!
 //! `*` stands for plain words: letters, digits, blanks and the characters of paths and options, so
-//! nothing by which the shell would start another command. So `systemctl restart *` covers
-//! `systemctl restart nginx` but not `systemctl restart x; id`.
+//! nothing by which the shell would start another command. It stands behind the first word, which
+//! is the program. So `systemctl restart *` covers `systemctl restart nginx` but not
+//! `systemctl restart x; id`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
@@ -30,8 +31,9 @@ pub enum PatternError {
     TooLong,
     /// It has more `*` than patterns may have.
     TooManyStars,
-    /// It begins with `*`, so that it would cover `LD_PRELOAD=… anything`.
-    LeadingStar,
+    /// Its first word has a `*`, which would cover another program: `/opt/*` covers `/opt/../bin/sh`,
+    /// and `a*` covers `a=1 anything`.
+    StarInProgram,
 }
 
 impl CommandPattern {
@@ -83,8 +85,8 @@ impl FromStr for CommandPattern {
             Err(PatternError::TooLong)
         } else if text.matches('*').count() > MAX_STARS {
             Err(PatternError::TooManyStars)
-        } else if text.trim_start().starts_with('*') {
-            Err(PatternError::LeadingStar)
+        } else if text.split_whitespace().next().is_some_and(|program| program.contains('*')) {
+            Err(PatternError::StarInProgram)
         } else {
             Ok(Self(text.into()))
         }
@@ -99,9 +101,9 @@ impl fmt::Display for PatternError {
             }
             Self::TooLong => write!(f, "a command has more than {MAX_PATTERN} bytes"),
             Self::TooManyStars => write!(f, "a command has more than {MAX_STARS} \"*\""),
-            Self::LeadingStar => f.write_str(
-                "a command begins with \"*\", so that it would cover any program; leave \
-                 \"commands\" out for any command",
+            Self::StarInProgram => f.write_str(
+                "the first word of a command has a \"*\", so that it would cover other programs; \
+                 write the program out",
             ),
         }
     }

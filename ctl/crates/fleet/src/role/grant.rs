@@ -30,8 +30,8 @@ pub struct Grant {
     /// The accounts that commands may run as; any if `None`. A request must then name its user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<String>>,
-    /// The commands that may run; any if `None`. A request must then bring no environment and no
-    /// input, by which a plain command can be made to do anything.
+    /// The commands that may run; any if `None`. A request must then bring no environment, working
+    /// directory or input, by which a plain command can be made to do anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<CommandPattern>>,
 }

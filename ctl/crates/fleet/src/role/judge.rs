@@ -35,7 +35,8 @@ pub struct Command<'a> {
     pub group: Option<&'a str>,
     /// The text.
     pub text: &'a str,
-    /// Whether the request sets environment variables or brings input for the command.
+    /// Whether the request sets environment variables or a working directory, or brings input for
+    /// the command: by each, a plain command can be made to do anything.
     pub brings_more: bool,
 }
 
@@ -52,7 +53,7 @@ pub enum Denied {
     Group,
     /// Those are for other commands.
     Command,
-    /// Those allow the command without environment and input only.
+    /// Those allow the command without environment, working directory and input only.
     More,
 }
 
@@ -155,7 +156,8 @@ impl fmt::Display for Denied {
             ),
             Self::Command => f.write_str("your roles do not allow this command"),
             Self::More => f.write_str(
-                "your roles allow this command without environment variables and input only",
+                "your roles allow this command without environment variables, working directory and \
+                 input only",
             ),
         }
     }
