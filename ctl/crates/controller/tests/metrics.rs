@@ -45,7 +45,6 @@ fn what_happens_is_counted() {
         ("basicagent_results_acknowledged_total", 1.0),
         ("basicagent_api_requests_total{operation=\"hosts_show\",status=\"4xx\"}", 1.0),
         ("basicagent_ready", 1.0),
-        ("basicagent_opening_connections", 0.0),
         ("basicagent_store_queue_bytes", 0.0),
         ("basicagent_certificates_ending{within=\"1d\"}", 0.0),
         ("basicagent_hosts{state=\"quarantined\"}", 0.0),
@@ -65,6 +64,7 @@ fn what_happens_is_counted() {
     ] {
         assert!(sample(&text, name).is_some_and(|value| value > 0.0), "{name} in\n{text}");
     }
+    wait_for(&controller, "basicagent_opening_connections", 0.0);
     drop(agent);
     wait_for(&controller, "basicagent_connected_hosts{state=\"active\"}", 0.0);
 }
