@@ -24,7 +24,8 @@ fn the_api_keeps_to_its_document_whatever_is_asked() {
     let program = tool("schemathesis/bin/schemathesis");
     let mut controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
-    controller.wait_for_hosts(&["host-1"]);
+    let _other = controller.agent("host-2");
+    controller.wait_for_hosts(&["host-1", "host-2"]);
     seed(&mut agent);
     let answering = std::thread::spawn(move || answer(&mut agent));
 
