@@ -48,15 +48,34 @@ pub(super) async fn problem(api: &Api) -> Option<String> {
     if let Some(why) = api.store.problem().await {
         return Some(format!("store: {why}"));
     }
-    let now = seconds(SystemTime::now());
-    let (root, issuing, server) = api.ca.current().ends();
+    expired(api.ca.current().ends(), seconds(SystemTime::now()))
+}
+
+/// Returns which of the CA's certificates has expired, if one has: of the root, the issuing CA and
+/// the server. Times are seconds since 1970.
+fn expired((root, issuing, server): (u64, u64, Option<u64>), now: u64) -> Option<String> {
     let ends = [("root", Some(root)), ("issuing", Some(issuing)), ("server", server)];
-    let (name, end) = ends
-        .into_iter()
-        .find_map(|(name, end)| end.filter(|end| *end <= now).map(|end| (name, end)))?;
+    let mut ends = ends.into_iter().filter_map(|(name, end)| Some((name, end?)));
+    let (name, end) = ends.find(|(_, end)| *end <= now)?;
     let end = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(end));
     Some(format!(
-        "CA: the {name} certificate has expired at {end}; is the clock right? the log says why the \
+        "CA: the {name} certificate expired at {end}; is the clock right? The log says why the \
          controller did not renew it"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_whose_ca_has_expired_is_not_ready() {
+        assert_eq!(expired((100, 50, Some(20)), 19), None);
+        assert_eq!(expired((100, 50, None), 49), None);
+        for (now, name) in [(20, "server"), (50, "issuing"), (100, "root")] {
+            let why = expired((100, 50, (now == 20).then_some(20)), now).unwrap();
+            assert!(why.contains(&format!("the {name} certificate")), "{why}");
+            assert!(why.contains("1970-01-01T00:"), "{why}");
+        }
+    }
 }
