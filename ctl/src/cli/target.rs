@@ -24,12 +24,12 @@ pub(super) struct Target {
     #[arg(long, value_name = "DIR", global = true)]
     plugin_dir: Vec<PathBuf>,
 
-    /// Use this context [default: the variable BASICAGENT_CONTEXT, or the current one]
+    /// Use this context [default: $BASICAGENT_CONTEXT, or the current one]
     #[arg(long, value_name = "NAME", global = true, value_parser = context_name,
         help_heading = CONTROLLER)]
     pub(super) context: Option<String>,
 
-    /// Use this controller instead of a context: https://HOST:PORT or http://127.0.0.1:PORT
+    /// Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT
     #[arg(long, value_name = "URL", global = true, help_heading = CONTROLLER)]
     controller: Option<String>,
 
@@ -37,11 +37,11 @@ pub(super) struct Target {
     #[arg(long, value_name = "ID", global = true, help_heading = CONTROLLER)]
     pub(super) host: Option<String>,
 
-    /// The file with its API token [default: the variable BASICAGENT_TOKEN]
+    /// The file with its API token [default: $BASICAGENT_TOKEN itself]
     #[arg(long, value_name = "FILE", global = true, help_heading = CONTROLLER)]
     pub(super) token_file: Option<PathBuf>,
 
-    /// The CA of https://, a file or sha256:DIGEST [default: this machine's CA bundle]
+    /// The CA of https://: a file, or sha256:DIGEST [default: this machine's bundle]
     #[arg(long, value_name = "CA", global = true, value_parser = ca, help_heading = CONTROLLER)]
     pub(super) ca: Option<Ca>,
 }

@@ -21,7 +21,7 @@ pub(crate) enum Format {
 /// The flags that choose the format.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// Print a table, a table with all columns, names, JSON or YAML
+    /// How to print: table, wide (all columns), name, json or yaml
     #[arg(
         short = 'o',
         long = "output",
