@@ -1,0 +1,234 @@
+//! A real controller with its own CA and HTTPS, and people who use the real BasicAgentCtl.
+
+use nix::unistd::{Gid, Uid, chown};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use test_support::{Scratch, wait_some};
+
+/// The account of an ordinary person: `nobody`.
+const NOBODY: u32 = 65534;
+
+/// Returns a binary beside the one under test.
+fn binary(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_BasicAgentCtl")).with_file_name(name);
+    assert!(path.exists(), "{name} is not built: run cargo build --workspace first");
+    path
+}
+
+/// A running controller.
+pub(crate) struct Controller {
+    child: Child,
+    scratch: Scratch,
+    /// `https://127.0.0.1:PORT`
+    pub(crate) url: String,
+    /// The link for the first operator.
+    pub(crate) setup: String,
+}
+
+impl Controller {
+    /// Starts a controller that nobody has used before.
+    pub(crate) fn start() -> Self {
+        let scratch = Scratch::new("ctl-controller");
+        let (ready, log) = (scratch.file("ready"), scratch.file("log"));
+        // Beyond loopback, so that the API is HTTPS with a certificate of the controller's own CA.
+        let mut child = Command::new(binary("BasicAgentController"))
+            .args(["--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"])
+            .arg("--state-dir")
+            .arg(scratch.file("state"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let text = wait_some("the ready file", || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("{status}: {}", std::fs::read_to_string(&log).unwrap());
+            }
+            std::fs::read_to_string(&ready).ok()
+        });
+        let ready: Value = serde_json::from_str(&text).unwrap();
+        let (_, port) = ready["http"].as_str().unwrap().rsplit_once(':').unwrap();
+        let url = format!("https://127.0.0.1:{port}");
+        let (_, secret) = ready["setup"].as_str().unwrap().split_once('#').unwrap();
+        let setup = format!("{url}/setup#{secret}");
+        Self { child, scratch, url, setup }
+    }
+
+    /// Returns the controller's own root certificate.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.scratch.file("state/ca/root.pem")
+    }
+
+    /// Returns where agents connect.
+    fn agents(&self) -> String {
+        let ready = std::fs::read_to_string(self.scratch.file("ready")).unwrap();
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        ready["listen"][0].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A person with a home and the binary.
+pub(crate) struct Person {
+    pub(crate) home: PathBuf,
+    words: Vec<String>,
+    scratch: Scratch,
+}
+
+impl Person {
+    /// The account that runs the test.
+    pub(crate) fn myself() -> Self {
+        let scratch = Scratch::new("ctl-person");
+        let words = vec![binary("BasicAgentCtl").to_str().unwrap().to_owned()];
+        Self { home: scratch.file("home"), words, scratch }
+    }
+
+    /// An ordinary user, if the test runs as root.
+    pub(crate) fn ordinary() -> Self {
+        let person = Self::myself();
+        if !Uid::effective().is_root() {
+            return person;
+        }
+        // The checkout may be where only root can go.
+        let copy = person.scratch.file("BasicAgentCtl");
+        std::fs::copy(binary("BasicAgentCtl"), &copy).unwrap();
+        std::fs::create_dir(&person.home).unwrap();
+        for path in [person.scratch.path(), &person.home] {
+            chown(path, Some(Uid::from_raw(NOBODY)), Some(Gid::from_raw(NOBODY))).unwrap();
+        }
+        let id = NOBODY.to_string();
+        let words = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"];
+        let mut words: Vec<String> = words.map(str::to_owned).to_vec();
+        words.push(copy.to_str().unwrap().to_owned());
+        Self { words, ..person }
+    }
+
+    /// Returns the file of the contexts.
+    pub(crate) fn contexts(&self) -> PathBuf {
+        self.home.join(".config/basicagent/contexts.json")
+    }
+
+    /// Runs BasicAgentCtl; returns its exit status and both outputs.
+    pub(crate) fn run(&self, args: &[&str], stdin: &str) -> (i32, String, String) {
+        use std::io::Write as _;
+        let mut child = Command::new(&self.words[0])
+            .args(&self.words[1..])
+            .args(args)
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("BASICAGENT_TOKEN")
+            .env("HOME", &self.home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A process that does not read its input may be gone.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Runs BasicAgentCtl, which must succeed, and returns its standard output.
+    pub(crate) fn done(&self, args: &[&str]) -> String {
+        let (status, out, err) = self.run(args, "");
+        assert_eq!(status, 0, "{args:?}: {err}");
+        out
+    }
+
+    /// Runs BasicAgentCtl with `-o json`, which must succeed.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[args, &["-o", "json"]].concat())).unwrap()
+    }
+
+    /// Creates the first operator and logs in.
+    pub(crate) fn first_login(&self, controller: &Controller, password: &str) {
+        let pin = pin(controller);
+        let flags = ["--ca", &pin, "--name", "alice", "--password-stdin"];
+        for words in [["setup", &controller.setup], ["login", &controller.url]] {
+            let (status, _, err) = self.run(&[&words[..], &flags].concat(), password);
+            assert_eq!(status, 0, "{words:?}: {err}");
+        }
+    }
+}
+
+/// Returns the pin of a controller's CA, computed by another program.
+pub(crate) fn pin(controller: &Controller) -> String {
+    let script =
+        format!("openssl x509 -in {} -outform der | sha256sum", controller.root().display());
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    format!("sha256:{}", text.split(' ').next().unwrap())
+}
+
+/// A machine whose agent joins by a join line.
+pub(crate) struct Machine {
+    scratch: Scratch,
+    running: Option<Child>,
+}
+
+impl Machine {
+    /// Configures an agent for the address where this test's controller listens.
+    pub(crate) fn new(controller: &Controller, host: &str) -> Self {
+        let scratch = Scratch::new("ctl-agent");
+        let config = format!(
+            "server = \"{}\"\nhost_id = \"{host}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n",
+            controller.agents(),
+            scratch.file("state").display(),
+            scratch.file("run").display()
+        );
+        scratch.write("agent.toml", config);
+        Self { scratch, running: None }
+    }
+
+    /// Begins to join by the line that `token create` printed.
+    pub(crate) fn enroll(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let flag = |name| words[words.iter().position(|word| *word == name).unwrap() + 1];
+        self.run(&["enroll", "--ca", flag("--ca"), "--token", flag("--token")]);
+    }
+
+    /// Waits until the machine has joined.
+    pub(crate) fn wait_until_joined(&mut self) {
+        let status = self.running.take().unwrap().wait().unwrap();
+        let said = || std::fs::read_to_string(self.scratch.file("log")).unwrap();
+        assert!(status.success(), "{}", said());
+    }
+
+    /// Starts the agent.
+    pub(crate) fn start(&mut self) {
+        self.run(&[]);
+    }
+
+    /// Kills what runs on the machine.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn run(&mut self, args: &[&str]) {
+        self.kill();
+        let log = self.scratch.file("log");
+        let log = std::fs::File::options().append(true).create(true).open(log).unwrap();
+        let mut agent = Command::new(binary("BasicAgent"));
+        agent.args(args).arg("--config").arg(self.scratch.file("agent.toml"));
+        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.running = Some(agent.spawn().unwrap());
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
