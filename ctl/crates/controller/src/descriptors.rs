@@ -6,7 +6,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// Descriptors for everything but connections: the database, ports, files that are read.
 const OWN: usize = 64;
 
-/// Clients of the API at most.
+/// Clients of the API at most: a quarter of all descriptors up to the first number, then a
+/// twentieth up to the second.
+const CLIENTS: usize = 1024;
 const MAX_CLIENTS: usize = 4096;
 
 /// The fewest descriptors that the controller starts with.
@@ -59,7 +61,7 @@ fn share(limit: usize, wanted: usize) -> Option<Share> {
     if limit < LEAST {
         return None;
     }
-    let clients = MAX_CLIENTS.min((limit - OWN) / 4);
+    let clients = CLIENTS.min((limit - OWN) / 4).max((limit - OWN) / 20).min(MAX_CLIENTS);
     Some(Share { agents: wanted.min(limit - OWN - clients), clients })
 }
 
@@ -72,7 +74,7 @@ mod tests {
         for (limit, wanted, agents, clients) in [
             (256, 100_000, 144, 48),
             (1024, 100_000, 720, 240),
-            (20_000, 100_000, 15_840, 4096),
+            (20_000, 100_000, 18_912, 1024),
             (1 << 20, 100_000, 100_000, 4096),
             (1 << 20, 7, 7, 4096),
         ] {

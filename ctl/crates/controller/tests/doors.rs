@@ -2,13 +2,24 @@
 
 mod support;
 
+use std::io::Write as _;
 use support::{Controller, connect, silent};
 use test_support::wait_until;
 
 #[test]
-fn silent_connections_of_one_address_keep_no_agent_out() {
+fn silent_connections_keep_no_agent_out() {
     let controller = Controller::start(&[]);
+    // From one address, from many, and half-spoken ones.
     let mut held: Vec<_> = (0..3000).map(|_| silent([127, 0, 0, 9], controller.agents)).collect();
+    held.extend((0..3000_u16).map(|number| {
+        let [high, low] = number.to_be_bytes();
+        silent([127, 1, high, low.max(1)], controller.agents)
+    }));
+    held.extend((0..500).map(|_| {
+        let stream = silent([127, 0, 0, 8], controller.agents);
+        let _ = (&stream).write_all(b"{\"method\":\"init\",");
+        stream
+    }));
     // From another address, and from the same one.
     let _agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
@@ -16,7 +27,24 @@ fn silent_connections_of_one_address_keep_no_agent_out() {
     let _other = controller.agent("host-2");
     controller.wait_for_hosts(&["host-1", "host-2"]);
     let lines = controller.log().lines().count();
-    assert!(lines < 100, "{lines} log lines");
+    assert!(lines < 150, "{lines} log lines");
+    drop(held);
+}
+
+#[test]
+fn slow_clients_of_the_api_keep_no_other_out() {
+    let controller = Controller::start(&[]);
+    let held: Vec<_> = (0..3000_u16)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let stream = silent([127, 1, high, low.max(1)], controller.http);
+            if number % 3 > 0 {
+                let _ = (&stream).write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(controller.get("/hosts").0, 200);
     drop(held);
 }
 
@@ -25,7 +53,7 @@ fn half_spoken_connections_of_one_address_are_bounded() {
     let controller = Controller::start(&["--max-opening-per-address", "4"]);
     let speak = |from| {
         let stream = silent(from, controller.agents);
-        std::io::Write::write_all(&mut &stream, b"{\"method\":").unwrap();
+        (&stream).write_all(b"{\"method\":").unwrap();
         stream
     };
     // Until its first bytes are read, a connection is still a silent one.

@@ -44,7 +44,7 @@ pub(crate) use certificate::key_matches;
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};
 pub(crate) use peer::Restriction;
-pub(crate) use places::PlaceBounds;
+pub(crate) use places::{Place, PlaceBounds, Places};
 pub(crate) use redirect::Redirect;
 pub(crate) use registry::Registry;
 pub(crate) use reply::NoReply;

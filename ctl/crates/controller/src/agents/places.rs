@@ -1,4 +1,5 @@
-//! The places of connections that are not sessions yet: bounded in all and per source address.
+//! The places of connections that are not sessions yet: bounded in all and per source address. The
+//! API's clients have such places too.
 //!
 //! A peer needs no certificate to hold a place. So one address gets a share only; and where places
 //! run out, the connection that has sent nothing for the longest time makes room: agents speak
@@ -62,7 +63,7 @@ impl Places {
     }
 
     /// Waits until there is a place, or a silent connection that can make room.
-    pub(super) async fn available(&self) {
+    pub(crate) async fn available(&self) {
         loop {
             let freed = self.freed.notified();
             {
@@ -82,7 +83,7 @@ impl Places {
 
     /// Gives a place to a connection from `address`, or from a balancer; `None` when the address
     /// has no more.
-    pub(super) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
         let source = address.map(source);
         let mut state = self.state.lock();
         if let Some(source) = source {
@@ -137,12 +138,12 @@ impl State {
 
 impl Place {
     /// Waits until the place is given to another connection.
-    pub(super) async fn evicted(&self) {
+    pub(crate) async fn evicted(&self) {
         self.evicted.notified().await;
     }
 
     /// Notes that the peer has spoken: now the place is its own until it is dropped.
-    pub(super) fn spoken(&self) {
+    pub(crate) fn spoken(&self) {
         if let Some(holder) = self.places.state.lock().taken.get_mut(&self.number) {
             holder.silent = false;
         }
@@ -150,7 +151,7 @@ impl Place {
 
     /// Counts the place for the address that a balancer has named; returns `false` when the address
     /// has no more.
-    pub(super) fn belongs_to(&self, address: IpAddr) -> bool {
+    pub(crate) fn belongs_to(&self, address: IpAddr) -> bool {
         let source = source(address);
         let mut state = self.places.state.lock();
         if state.make_room_for(source, self.places.bounds.per_source).is_none() {

@@ -1,10 +1,14 @@
 //! The API's HTTP/1.1 server, plain or over TLS. It bounds the connections, in all and per address,
 //! drops slow ones, and ends all at the stop.
+//!
+//! A client needs no token to hold a connection. So where connections run out, the one that has sent
+//! no whole request for the longest time makes room.
 
 use super::connection::Connection;
-use super::https::{self, Transport};
+use super::https::{self, HttpsSide, Transport};
 use super::problem::ApiError;
 use super::wrong_tokens::Peer;
+use crate::agents::{Place, PlaceBounds, Places};
 use crate::auth::Secure;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::proxy::{self, ProxySources};
@@ -18,8 +22,6 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,60 +42,27 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 static REFUSALS: LogLimit = LogLimit::new(2);
 
 /// The bounds on the connections of clients.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Clients {
-    /// From all addresses; more of them wait unaccepted.
-    pub(crate) in_all: usize,
-    /// From one address that is not on loopback; more of them are closed.
-    pub(crate) per_address: usize,
+    places: Arc<Places>,
+    /// Connections in all, those included that have lost their place and are about to end.
+    most: usize,
 }
 
 impl Clients {
-    /// Leaves half of all connections for other addresses.
-    pub(crate) const fn new(in_all: usize) -> Self {
-        Self { in_all, per_address: in_all.div_ceil(2) }
+    /// Makes places for almost so many clients; one address may hold half of them.
+    pub(crate) fn new(most: usize) -> Self {
+        let in_all = (most - most / 8).max(1);
+        let bounds = PlaceBounds { in_all, per_source: in_all.div_ceil(2) };
+        Self { places: Places::new(bounds), most }
     }
 }
 
-/// The number of each address's connections.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection of an address, until it is dropped.
-struct Place {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-}
-
-impl Addresses {
-    /// Counts a connection; `None` when its address has as many as it may.
-    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Place> {
-        let address = address.to_canonical();
-        let mut addresses = self.0.lock();
-        let count = addresses.entry(address).or_default();
-        if *count >= most && !address.is_loopback() {
-            log_limited!(
-                REFUSALS,
-                warn,
-                "API: closed a connection from {address}, which has {most} already"
-            );
-            return None;
-        }
-        *count += 1;
-        Some(Place { addresses: Arc::clone(self), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut addresses = self.addresses.0.lock();
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
-        }
-    }
+/// Returns the address that a connection counts for; none on loopback, where one address has all
+/// clients, nor for a load balancer before its header has come.
+fn counted(peer: SocketAddr, proxies: &ProxySources) -> Option<IpAddr> {
+    let address = peer.ip().to_canonical();
+    (!address.is_loopback() && !proxies.name(address)).then_some(address)
 }
 
 /// Serves `router` until `stop`, then finishes the requests in flight, for which agents may reply
@@ -107,33 +76,26 @@ pub(crate) async fn serve(
     drain: Duration,
     mut stop: Stop,
 ) {
+    let Clients { places, most } = bounds;
     let mut clients = JoinSet::new();
-    let addresses = Arc::new(Addresses::default());
     loop {
         tokio::select! {
-            accepted = listener.accept(), if clients.len() < bounds.in_all => match accepted {
+            accepted = accept(&listener, &places), if clients.len() < most => match accepted {
                 Ok((stream, peer)) => {
-                    let place = if proxies.name(peer.ip()) {
-                        None
-                    } else {
-                        let Some(place) = addresses.enter(peer.ip(), bounds.per_address) else {
-                            continue;
-                        };
-                        Some(place)
+                    let Some(place) = places.enter(counted(peer, &proxies)) else {
+                        log_crowded(peer);
+                        continue;
                     };
-                    let addresses = Arc::clone(&addresses);
+                    let by_proxy = proxies.name(peer.ip());
                     let (router, stop, side) = (router.clone(), stop.clone(), transport.side());
                     clients.spawn(async move {
-                        let accepted = accept(stream, peer, place, &addresses, bounds).await;
-                        let Some((stream, peer, _place)) = accepted else { return };
-                        match side {
-                            None => client(stream, peer, Secure(false), router, stop).await,
-                            Some(side) => match https::accept(side, stream).await {
-                                Ok(stream) => {
-                                    client(stream, peer, Secure(true), router, stop).await;
-                                }
-                                Err(error) => log::debug!("an API client's handshake: {error}"),
-                            },
+                        let place = Arc::new(place);
+                        let served = serve_one(stream, peer, by_proxy, side, &place, router, stop);
+                        tokio::select! {
+                            () = served => {}
+                            () = place.evicted() => {
+                                log::debug!("API: {peer} made room for another client");
+                            }
                         }
                     });
                 }
@@ -155,27 +117,55 @@ pub(crate) async fn serve(
     let _ = tokio::time::timeout(drain + CLOSE_TIMEOUT, all).await;
 }
 
-/// Prepares a connection; one without a place comes from a load balancer, whose header says for
-/// which address it counts.
+/// Accepts a connection once there is a place, or a silent client that can make room.
 async fn accept(
+    listener: &TcpListener,
+    places: &Places,
+) -> std::io::Result<(TcpStream, SocketAddr)> {
+    places.available().await;
+    listener.accept().await
+}
+
+/// Serves a connection from its first byte to its end.
+async fn serve_one(
     mut stream: TcpStream,
     mut peer: SocketAddr,
-    mut place: Option<Place>,
-    addresses: &Arc<Addresses>,
-    bounds: Clients,
-) -> Option<(TcpStream, SocketAddr, Place)> {
+    by_proxy: bool,
+    side: Option<HttpsSide>,
+    place: &Arc<Place>,
+    router: Router,
+    stop: Stop,
+) {
     let _ = stream.set_nodelay(true);
-    if place.is_none() {
+    if by_proxy {
         peer = match proxy::read(&mut stream, peer).await {
             Ok(client) => client,
             Err(error) => {
                 log_limited!(REFUSALS, warn, "API: rejected a connection from {peer}: {error}");
-                return None;
+                return;
             }
         };
-        place = addresses.enter(peer.ip(), bounds.per_address);
+        if !place.belongs_to(peer.ip()) {
+            return log_crowded(peer);
+        }
     }
-    Some((stream, peer, place?))
+    let client = Client { peer, place: Arc::clone(place), router, stop };
+    match side {
+        None => client.serve(stream, Secure(false)).await,
+        Some(side) => match https::accept(side, stream).await {
+            Ok(stream) => client.serve(stream, Secure(true)).await,
+            Err(error) => log::debug!("an API client's handshake: {error}"),
+        },
+    }
+}
+
+fn log_crowded(peer: SocketAddr) {
+    log_limited!(
+        REFUSALS,
+        warn,
+        "API: closed a connection from {}, which has half of all already",
+        peer.ip()
+    );
 }
 
 /// Rejects a request with Transfer-Encoding. Where there is a Content-Length beside it, the two may
@@ -187,39 +177,50 @@ fn chunked() -> Response {
     response
 }
 
-/// Serves one client's requests, one after the other.
-async fn client<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
+/// One client's connection.
+struct Client {
     peer: SocketAddr,
-    secure: Secure,
+    place: Arc<Place>,
     router: Router,
-    mut stop: Stop,
-) {
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer.ip()));
-        request.extensions_mut().insert(secure);
-        let router = router.clone();
-        async move {
-            if request.headers().contains_key(header::TRANSFER_ENCODING) {
-                return Ok(chunked());
+    stop: Stop,
+}
+
+impl Client {
+    /// Serves requests, one after the other.
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        secure: Secure,
+    ) {
+        let Self { peer, place, router, mut stop } = self;
+        let router = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            // From its first whole request on, it makes room for no other client.
+            place.spoken();
+            request.extensions_mut().insert(Peer(peer.ip()));
+            request.extensions_mut().insert(secure);
+            let router = router.clone();
+            async move {
+                if request.headers().contains_key(header::TRANSFER_ENCODING) {
+                    return Ok(chunked());
+                }
+                router.call(request).await
             }
-            router.call(request).await
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(Connection::new(stream)), service);
+        let mut connection = std::pin::pin!(connection);
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = stop.requested() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            log::debug!("an API client's connection failed: {error}");
         }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(Connection::new(stream)), service);
-    let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = stop.requested() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        log::debug!("an API client's connection failed: {error}");
     }
 }

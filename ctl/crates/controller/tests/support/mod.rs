@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod agent;
-mod pki;
+pub(crate) mod pki;
 
 pub(crate) use agent::{Agent, connect, start_tls, tls};
 pub(crate) use pki::{sign, write_private};
@@ -127,6 +127,11 @@ impl Controller {
         wait_some("the controller's end", || self.child.try_wait().unwrap())
     }
 
+    /// Returns the processor time that the controller has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        processor_time(self.child.id())
+    }
+
     /// Returns the resident memory (VmRSS) in KiB.
     pub(crate) fn resident(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -243,6 +248,17 @@ impl Drop for Controller {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the processor time that a process has used, in user and system mode.
+pub(crate) fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name, in parentheses, may contain blanks (proc_pid_stat(5)).
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let mut fields = after_name.split_whitespace().skip(11);
+    let ticks: u64 = (0..2).map(|_| fields.next().unwrap().parse::<u64>().unwrap()).sum();
+    // USER_HZ is 100 on every architecture of Linux.
+    Duration::from_millis(ticks * 10)
 }
 
 /// Makes an HTTP client that returns error statuses as responses.

@@ -1,0 +1,42 @@
+//! What a fleet costs the controller: handshakes, idle sessions, and its return after a restart.
+//!
+//! Run `cargo bench -p controller --bench herd [-- handshakes | idle | restart] [AGENTS]`. This
+//! process plays the agents of a real controller; a second copy of it is the bare acceptor that the
+//! handshakes are compared with.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that prints its figures"
+)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[path = "herd/bare.rs"]
+mod bare;
+#[path = "herd/handshakes.rs"]
+mod handshakes;
+#[path = "../tests/support/herd/mod.rs"]
+mod herd;
+#[path = "herd/restart.rs"]
+mod restart;
+
+/// As many as one process, which may open 20,000 files, can play.
+const AGENTS: usize = 18_000;
+
+fn main() {
+    // `cargo bench` adds --bench.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let agents = words.iter().find_map(|word| word.parse().ok()).unwrap_or(AGENTS);
+    match words.first().map(String::as_str) {
+        Some("bare") => bare::serve(&words[1]),
+        Some("handshakes") => handshakes::run(),
+        Some("idle") => restart::run(agents, false),
+        Some("restart") => restart::run(agents, true),
+        _ => {
+            handshakes::run();
+            restart::run(agents, true);
+        }
+    }
+}

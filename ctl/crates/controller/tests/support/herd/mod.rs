@@ -1,0 +1,87 @@
+//! Thousands of agents in one process, each with a certificate and a loopback address of its own.
+//!
+//! A `member` behaves on the wire as the agent does (PROTOCOL §1–§3): plain `init`, TLS, `init`;
+//! when its channel is lost it waits a random time, when it is told to come back later it does so.
+//! It answers every request with success.
+
+#![allow(dead_code, unused_imports, reason = "each test file uses a part")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod certificates;
+mod member;
+
+pub(crate) use certificates::members;
+pub(crate) use member::{Bootstrap, Member, Outcome};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+/// The agents of a fleet.
+pub(crate) struct Herd {
+    pub(crate) members: Vec<Arc<Member>>,
+    runtime: Runtime,
+    running: JoinSet<()>,
+}
+
+impl Herd {
+    /// Makes a herd of these members.
+    pub(crate) fn new(members: Vec<Arc<Member>>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        Self { members, runtime, running: JoinSet::new() }
+    }
+
+    /// Lets every member connect within a time, and stay connected from then on.
+    pub(crate) fn start(&mut self, within: Duration) {
+        let _entered = self.runtime.enter();
+        for member in &self.members {
+            self.running.spawn(Arc::clone(member).live(within));
+        }
+    }
+
+    /// Sends the members to another address from their next try on.
+    pub(crate) fn move_to(&self, server: SocketAddr) {
+        for member in &self.members {
+            member.move_to(server);
+        }
+    }
+
+    /// Returns the number of members whose channel stands.
+    pub(crate) fn connected(&self) -> usize {
+        self.members.iter().filter(|member| member.is_connected()).count()
+    }
+
+    /// Forgets the tries so far.
+    pub(crate) fn forget_tries(&self) {
+        self.members.iter().for_each(|member| member.forget_tries());
+    }
+
+    /// Returns, for 1, 2, 3 … tries that a controller answered, the number of members that needed
+    /// so many for their present channel.
+    pub(crate) fn tries(&self) -> Vec<usize> {
+        let mut tries = Vec::new();
+        for member in &self.members {
+            let answered = member.tries();
+            if tries.len() < answered {
+                tries.resize(answered, 0);
+            }
+            if let Some(count) = answered.checked_sub(1) {
+                tries[count] += 1;
+            }
+        }
+        tries
+    }
+
+    /// Returns a few of the reasons for which tries failed.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.members.iter().filter_map(|member| member.failure()).take(5).collect()
+    }
+}
+
+impl Drop for Herd {
+    fn drop(&mut self) {
+        self.running.abort_all();
+    }
+}
