@@ -11,7 +11,7 @@ pub(crate) struct Context {
 }
 
 /// A controller that a person has logged in to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The address of its API.
     pub(crate) url: String,

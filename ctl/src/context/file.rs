@@ -159,7 +159,7 @@ mod tests {
     use test_support::Scratch;
 
     fn entry(url: &str) -> Entry {
-        Entry { url: url.to_owned(), ca: None, operator: None, expires: None, token: None }
+        Entry { url: url.to_owned(), ..Entry::default() }
     }
 
     #[test]

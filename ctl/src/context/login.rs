@@ -3,9 +3,9 @@
 use super::chosen_name;
 use super::entry::{Entry, Secret};
 use super::file::Contexts;
+use super::place::Place;
 use crate::cli::{Login, Logout, Password};
-use crate::client::{self, Address, Ca, Connection};
-use crate::client::{Credentials, WAIT};
+use crate::client::{self, Ca, Connection, Credentials, WAIT};
 use crate::error::Error;
 use crate::terminal::{self, safe};
 use crate::{exit, output, query};
@@ -113,61 +113,6 @@ pub(super) fn keep(name: &str, entry: Entry) -> Result<(), Error> {
         all.current = Some(name.to_owned());
         Ok(())
     })
-}
-
-/// Where to log in.
-struct Place {
-    name: String,
-    address: Address,
-    ca: Ca,
-    /// The operator who logged in before.
-    operator: Option<String>,
-}
-
-impl Place {
-    fn new(contexts: &Contexts, login: &Login) -> Result<Self, Error> {
-        let known = match (&login.url, chosen_name(contexts, login.context.as_deref())) {
-            // A new URL makes a context of its own, unless a name is given.
-            (Some(_), _) => login
-                .context
-                .as_ref()
-                .and_then(|name| contexts.contexts.get(name).map(|entry| (name.clone(), entry))),
-            (None, Some(name)) => {
-                Some((name.clone(), &contexts.contexts[&contexts.find(&name)?.name]))
-            }
-            (None, None) => return Err(Error::usage("there is no context yet: login URL")),
-        };
-        let url = login.url.as_deref().or(known.as_ref().map(|(_, entry)| entry.url.as_str()));
-        let address = Address::parse(url.unwrap_or_default(), "login")?;
-        let same = contexts.contexts.iter().find(|(_, entry)| entry.url == address.base);
-        let known = known.or_else(|| match login.context {
-            None => same.map(|(name, entry)| (name.clone(), entry)),
-            Some(_) => None,
-        });
-        let name = match (&login.context, &known) {
-            (Some(name), _) => name.clone(),
-            (None, Some((name, _))) => name.clone(),
-            (None, None) => free_name(contexts, &address),
-        };
-        // The CA of another address says nothing about this one.
-        let kept = known.as_ref().filter(|(_, entry)| entry.url == address.base);
-        let ca = match (&login.ca, kept.and_then(|(_, entry)| entry.ca.clone())) {
-            (Some(ca), _) => ca.clone(),
-            (None, Some(pem)) if address.is_tls => Ca::Pem(pem),
-            (None, _) => Ca::System,
-        };
-        let operator = kept.and_then(|(_, entry)| entry.operator.clone());
-        Ok(Self { name, address, ca, operator })
-    }
-}
-
-/// Returns the host's name, with the port where that context is of another controller.
-fn free_name(contexts: &Contexts, address: &Address) -> String {
-    if contexts.contexts.contains_key(&address.host) {
-        format!("{}:{}", address.host, address.port)
-    } else {
-        address.host.clone()
-    }
 }
 
 fn with_password(connection: &Connection, place: &Place, login: &Login) -> Result<LoggedIn, Error> {

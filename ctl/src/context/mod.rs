@@ -1,12 +1,13 @@
 //! Contexts: the controllers that a person has logged in to, in a file of their own.
 //!
-//! `file` keeps them, `login` fills them and `list` shows them. Everything else gets one with
-//! [`chosen`].
+//! `file` keeps them, `login` fills them for a `place`, and `list` shows them; `setup` creates the
+//! first operator. Everything else gets one with [`chosen`].
 
 mod entry;
 mod file;
 mod list;
 mod login;
+mod place;
 mod setup;
 
 pub(crate) use entry::{Context, Secret};

@@ -107,6 +107,7 @@ fn follow(controller: &Controller, list: &List, format: Format) -> Result<(), Er
             Err(error) => return Err(error),
         };
         (replied, away) = (true, false);
+        Progress::off();
         if let Some(last) = rows.last() {
             after = listing::read::<Event>(last)?.sequence.to_string();
         }
@@ -117,7 +118,6 @@ fn follow(controller: &Controller, list: &List, format: Format) -> Result<(), Er
 }
 
 fn lines(printer: &mut Printer, format: Format, rows: &[Box<RawValue>]) -> Result<String, Error> {
-    Progress::count(rows.len() as u64);
     match format {
         Format::Json => {
             Ok(rows.iter().map(|row| format!("{}\n", output::shown_json(row.get()))).collect())

@@ -40,6 +40,7 @@ pub(super) fn run(controller: &Controller, list: &List, format: Format) -> Resul
             }
             Err(error) => return Err(error),
         }
+        Progress::off();
         std::thread::sleep(PAUSE);
     }
 }

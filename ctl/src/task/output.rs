@@ -5,6 +5,7 @@ use crate::agent::Agent;
 use crate::cli::Output;
 use crate::error::Error;
 use crate::outcome::decoded;
+use crate::terminal::Progress;
 use crate::{exit, output, query};
 use agent_wire::Method;
 use agent_wire::message::{Data, Response};
@@ -53,6 +54,7 @@ pub(super) fn run(agent: &Agent<'_>, wanted: &Output) -> Result<ExitCode, Error>
             Err(error) => return Err(error),
         };
         (replied, is_lost) = (true, false);
+        Progress::off();
         let more = piece.next > offset;
         let is_read = !(more || piece.ended) || print(&piece, &mut offset, wanted.json)?;
         if piece.ended || !is_read {

@@ -2,7 +2,7 @@
 //! terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -24,6 +24,9 @@ pub(crate) struct Progress {
 /// Things counted so far in this process, such as hosts of earlier pages.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
+/// Whether the output is one that grows for as long as a person looks at it.
+static OFF: AtomicBool = AtomicBool::new(false);
+
 /// The first wait of this process: a listing of many short requests is one wait for the person.
 static BEGUN: OnceLock<Instant> = OnceLock::new();
 
@@ -31,7 +34,7 @@ impl Progress {
     /// Begins a wait for `what`: "the controller".
     pub(crate) fn new(what: &str) -> Self {
         let begun = *BEGUN.get_or_init(Instant::now);
-        if !io::stderr().is_terminal() {
+        if OFF.load(Ordering::Relaxed) || !io::stderr().is_terminal() {
             return Self { drawing: None };
         }
         let (stop, stopped) = mpsc::channel();
@@ -54,6 +57,12 @@ impl Progress {
             }
         });
         Self { drawing: drawing.ok().map(|thread| (stop, thread)) }
+    }
+
+    /// Draws no line from now on: the output is one that is followed, and may end within a line,
+    /// which ours would erase.
+    pub(crate) fn off() {
+        OFF.store(true, Ordering::Relaxed);
     }
 
     /// Adds to the count that the line shows.
