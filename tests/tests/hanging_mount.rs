@@ -55,12 +55,27 @@ fn the_command_line_ends_and_closes_its_output_while_the_mount_hangs() {
     let scratch = Scratch::new("hanging-cli");
     let plugins = install_plugins(&scratch);
     install_plugin(&plugins, PLUGIN);
+    install_plugin(&plugins, "libgetinfo_disks.so");
     let Some(mounted) = mount(&scratch) else { return };
     mounted.hang();
+    let answer = ended(&plugins, &["-c", "getinfo.mounts", "-a", "-n"]);
+    assert!(!has_usage(&answer, &scratch.file("share")), "{answer}");
+    assert!(has_usage(&answer, &scratch.file("healthy")), "{answer}");
+    // It does hang: the child that asked is still there.
+    assert_eq!(here("getinfo.mounts").len(), 1);
+    // The disks and where they are mounted: this asks no file system.
+    assert!(ended(&plugins, &["-c", "getinfo.disks"])["devices"].is_array());
+    assert!(here("getinfo.disks").is_empty());
+    unmount(&scratch, mounted);
+    wait_until("the child ends", || here("getinfo.mounts").is_empty());
+}
+
+/// Runs BasicAgentCtl until it and its outputs have ended, and returns its answer.
+fn ended(plugins: &Path, args: &[&str]) -> Value {
     let mut child = Command::new(binary("BasicAgentCtl"))
         .arg("--plugin-dir")
-        .arg(&plugins)
-        .args(["-c", "getinfo.mounts", "-a", "-n"])
+        .arg(plugins)
+        .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -69,17 +84,11 @@ fn the_command_line_ends_and_closes_its_output_while_the_mount_hangs() {
         read(child.stdout.take().expect("it is piped")),
         read(child.stderr.take().expect("it is piped")),
     ];
-    let ended = wait_some("the program ends", || child.try_wait().expect("it is our child"));
+    let status = wait_some("the program ends", || child.try_wait().expect("it is our child"));
     wait_until("its output ends", || outputs.iter().all(thread::JoinHandle::is_finished));
     let [stdout, stderr] = outputs.map(|output| output.join().expect("a reader"));
-    assert!(ended.success(), "{ended}: {stderr}");
-    let answer: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert!(!has_usage(&answer, &scratch.file("share")), "{answer}");
-    assert!(has_usage(&answer, &scratch.file("healthy")), "{answer}");
-    // It does hang: the child that asked is still there.
-    assert_eq!(here("getinfo.mounts").len(), 1);
-    unmount(&scratch, mounted);
-    wait_until("the child ends", || here("getinfo.mounts").is_empty());
+    assert!(status.success(), "{status}: {stderr}");
+    serde_json::from_str(&stdout).expect("JSON")
 }
 
 /// Returns the processes of this test, those in its mount namespace, whose command line contains
