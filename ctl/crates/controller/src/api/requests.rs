@@ -86,7 +86,7 @@ fn command(map: &Map<String, Value>) -> CommandLine {
         text: params.text("cmd").ok().flatten().unwrap_or_default().to_owned(),
         user: account("user"),
         group: account("group"),
-        brings_more: brings("env") || brings("stdin"),
+        brings_more: brings("env") || brings("cwd") || brings("stdin"),
     }
 }
 
@@ -178,5 +178,26 @@ async fn absent(api: &Api, host: String) -> ApiError {
         },
         Ok(None) => ApiError::UnknownHost(host),
         Err(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_can_change_the_meaning_of_a_command_counts_as_more_than_the_command() {
+        for (field, value, wanted) in [
+            ("env", json!({"PATH": "/tmp"}), true),
+            ("cwd", json!("/tmp"), true),
+            ("stdin", json!("id"), true),
+            ("timeout", json!(5), false),
+            ("env", json!(null), false),
+        ] {
+            let mut map = Map::from_iter([("cmd".to_owned(), json!("make install"))]);
+            map.insert(field.to_owned(), value);
+            assert_eq!(command(&map).brings_more, wanted, "{field}");
+        }
     }
 }
