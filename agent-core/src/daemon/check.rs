@@ -45,7 +45,7 @@ fn problems(config: &Config) -> Vec<String> {
             problems.extend(other_machine(config, &joined));
             host_id = Some(joined.host_id.clone());
             let pair = joined.pair(false);
-            if pair.leaf.has_expired(now()) {
+            if joined.has_expired(pair, now()) {
                 let end = clock::Seconds(pair.leaf.not_after);
                 let path = pair.cert.display();
                 complain(

@@ -123,9 +123,9 @@ fn stays(joined: &Joined, replace: bool, record: &Record) -> Result<Option<Strin
             named(&record.servers)
         )));
     }
-    let leaf = &joined.pairs[0].leaf;
-    let end = clock::Seconds(leaf.not_after);
-    let state = match leaf.has_expired(now()) {
+    let pair = &joined.pairs[0];
+    let end = clock::Seconds(pair.leaf.not_after);
+    let state = match joined.has_expired(pair, now()) {
         true => format!("has expired at {end}; the agent asks for another by itself"),
         false => format!("is good until {end}"),
     };

@@ -15,8 +15,9 @@
 //! are there. Each change is made under a lock, since `BasicAgent enroll` may run beside the agent.
 
 use super::key::HostKey;
-use super::leaf::Leaf;
+use super::leaf::{Leaf, now};
 use super::{Error, Record};
+use crate::clock::Seconds;
 use crate::durable;
 use agent_wire::message::Issued;
 use nix::errno::Errno;
@@ -76,9 +77,22 @@ pub(crate) struct Joined {
     pub(crate) pairs: Vec<Pair>,
     /// Whether a renewal has been begun and has no answer.
     pub(crate) is_renewing: bool,
+    /// How far the host's clock is ahead of the server's, in seconds, where a new certificate
+    /// seemed old.
+    ahead: i64,
 }
 
 impl Joined {
+    /// Returns whether a pair's time is over.
+    pub(crate) fn has_expired(&self, pair: &Pair, now: i64) -> bool {
+        pair.leaf.has_expired(now.saturating_sub(self.ahead))
+    }
+
+    /// Returns when a pair is renewed, by the host's clock.
+    pub(crate) fn renewal(&self, pair: &Pair) -> i64 {
+        pair.leaf.renewal().saturating_add(self.ahead)
+    }
+
     /// Returns the pair to use: the newest, unless it was rejected and there is another.
     pub(crate) fn pair(&self, rejects_next: bool) -> &Pair {
         let other = self.pairs.iter().find(|pair| !(rejects_next && pair.is_next));
@@ -227,7 +241,8 @@ impl Locked {
             return Ok(None);
         }
         let is_renewing = keys[0].1.is_some() && !pairs[0].is_next;
-        Ok(Some(Joined { host_id, record, ca, pairs, is_renewing }))
+        let ahead = ahead(&pairs[0].leaf, record.received, now());
+        Ok(Some(Joined { host_id, record, ca, pairs, is_renewing, ahead }))
     }
 
     /// Returns the key to join with, and writes what has to be there before the server is asked. A
@@ -264,7 +279,7 @@ impl Locked {
     /// # Errors
     /// When the certificate is not for the host's key, or a file cannot be written.
     pub(crate) fn complete(&self, issued: &Issued, record: &Record) -> Result<(), Error> {
-        self.check(issued, "key.pem")?;
+        let leaf = self.check(issued, "key.pem")?;
         self.write("ca.pem", issued.ca.as_bytes())?;
         // Last comes the host id: without it, the next attempt continues with the same key.
         self.write("cert.pem", issued.certificate.as_bytes())?;
@@ -272,6 +287,7 @@ impl Locked {
             host_id: Some(issued.host_id.clone()),
             generation: issued.generation,
             ca_version: issued.ca_version,
+            received: Some(received(&leaf)),
             ..record.clone()
         };
         self.write("identity.json", &record.to_bytes())
@@ -295,12 +311,13 @@ impl Locked {
     /// # Errors
     /// When the certificate is not for the renewal's key, or a file cannot be written.
     pub(crate) fn complete_renewal(&self, issued: &Issued) -> Result<(), Error> {
-        self.check(issued, "next-key.pem")?;
+        let leaf = self.check(issued, "next-key.pem")?;
         let record = self.folder.record()?.ok_or(Error::NotEnrolled)?;
         if record.host_id.as_ref() != Some(&issued.host_id) {
             return Err(Error::Issued("it is for another host id"));
         }
-        let mut changed = Record { generation: issued.generation, ..record.clone() };
+        let received = Some(received(&leaf));
+        let mut changed = Record { generation: issued.generation, received, ..record.clone() };
         if issued.ca_version >= record.ca_version {
             self.write("ca.pem", issued.ca.as_bytes())?;
             changed.ca_version = issued.ca_version;
@@ -412,7 +429,7 @@ impl Locked {
     }
 
     /// Checks that a certificate is for the key in a file, and that the CAs are some.
-    fn check(&self, issued: &Issued, key: &str) -> Result<(), Error> {
+    fn check(&self, issued: &Issued, key: &str) -> Result<Leaf, Error> {
         let leaf = Leaf::read(issued.certificate.as_bytes())
             .ok_or(Error::Issued("it is not an X.509 certificate in PEM"))?;
         let key = self.folder.key(key)?;
@@ -425,7 +442,7 @@ impl Locked {
         if issued.ca.len() > MAX_CA || Leaf::read(issued.ca.as_bytes()).is_none() {
             return Err(Error::Issued("the CAs beside it are no certificates in PEM"));
         }
-        Ok(())
+        Ok(leaf)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
@@ -441,6 +458,29 @@ impl Locked {
     fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.folder.file(name);
         durable::remove(&path).map_err(Error::file(&path))
+    }
+}
+
+/// Returns the present moment, at which a certificate came.
+fn received(leaf: &Leaf) -> i64 {
+    let now = now();
+    if now >= leaf.renewal() {
+        log::warn!(
+            "this host's clock is ahead: the certificate that the server has just signed is good \
+             since {}; set the clock",
+            Seconds(leaf.not_before)
+        );
+    }
+    now
+}
+
+/// Returns how far the clock is ahead of the server's. A certificate that seems to be due for
+/// renewal when it comes shows it: without this, the host would renew without end. It counts until
+/// the clock is set back.
+fn ahead(leaf: &Leaf, received: Option<i64>, now: i64) -> i64 {
+    match received {
+        Some(at) if at >= leaf.renewal() && now >= at => at.saturating_sub(leaf.not_before),
+        _ => 0,
     }
 }
 

@@ -307,7 +307,7 @@ impl Keeper {
         if pair.is_next {
             return Ok("The renewed certificate is there already");
         }
-        let due = pair.leaf.renewal();
+        let due = joined.renewal(pair);
         if !is_asked_for && !joined.is_renewing && now() < due {
             self.wake_at(Some(due));
             return Ok("Not due");

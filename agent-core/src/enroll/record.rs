@@ -17,6 +17,8 @@ pub(crate) struct Record {
     pub(crate) ca_version: u64,
     /// The SHA-256 of the machine id of the host that joined, in hex; `None` if it had none.
     pub(crate) machine: Option<String>,
+    /// When the newest certificate came, in seconds since 1970 by the host's clock.
+    pub(crate) received: Option<i64>,
     /// The servers that the host joined through, as `server` lists them.
     pub(crate) servers: Vec<String>,
     /// The name in the server's certificate, where it is not the server's own.
@@ -67,6 +69,7 @@ mod tests {
             generation: 3,
             ca_version: 2,
             machine: Some(sha256_hex(b"m")),
+            received: Some(-5),
             servers: vec!["c.example:7443".into()],
             server_name: None,
         };

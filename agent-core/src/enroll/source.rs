@@ -28,7 +28,7 @@ pub(crate) fn source(config: &Config) -> Result<Source, Error> {
     match Folder::of(&config.state_dir).joined()? {
         Some(joined) => {
             let now = now();
-            let expired = joined.pairs.iter().all(|pair| pair.leaf.has_expired(now));
+            let expired = joined.pairs.iter().all(|pair| joined.has_expired(pair, now));
             let joined = Box::new(joined);
             Ok(if expired { Source::Expired(joined) } else { Source::Joined(joined) })
         }

@@ -261,7 +261,8 @@ impl Link {
         backoff: &mut Backoff,
     ) -> Ended {
         let peer = target.address;
-        backoff.lost(since.elapsed() >= STEADY);
+        let is_steady = since.elapsed() >= STEADY;
+        backoff.lost(is_steady);
         let pause = match self.opener.upkeep.take_goodbye() {
             Some(bound) => Pause::Within(bound),
             None => Pause::Growing,
@@ -281,7 +282,8 @@ impl Link {
             }
             SessionEnd::Left | SessionEnd::Quiet => {
                 log::info!("{peer}: connection closed by this agent");
-                Pause::No
+                // One channel after the other would be a burden to its server.
+                if is_steady { Pause::No } else { pause }
             }
         };
         let first = (redirected && matches!(end, SessionEnd::Closed)).then_some(target);

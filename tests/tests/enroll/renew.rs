@@ -10,12 +10,22 @@ use serde_json::{Value, json};
 /// Seconds after which a certificate of 7 days is renewed at once.
 const OLD: i64 = 5 * 24 * 3600;
 
-/// Starts an agent that joins by itself, with a certificate of some age.
+/// Starts an agent that joins by itself and whose certificate came some time ago.
 async fn joined(issuer: &Issuer, age: i64) -> (Agent, EnrollRequest) {
     let enroll = format!("ca = \"{}\"\ntoken = \"bat1.a.b\"", issuer.pin());
     let config = AgentConfig { enroll: Some(enroll), ..AgentConfig::new(issuer.server.address()) };
-    let agent = Agent::start_in(Scratch::new("agent"), config);
+    let mut agent = Agent::start_in(Scratch::new("agent"), config);
     let request = issuer.lets_join_from("host-1", age).await;
+    if age > 0 {
+        drop(issuer.server.plain_init().await);
+        agent.kill();
+        let path = agent.scratch().file("state/identity/identity.json");
+        let text = std::fs::read_to_string(&path).expect("the record");
+        let mut record: Value = serde_json::from_str(&text).expect("JSON");
+        record["received"] = (record["received"].as_i64().expect("a time") - age).into();
+        std::fs::write(&path, record.to_string()).expect("it is ours");
+        agent.restart();
+    }
     (agent, request)
 }
 

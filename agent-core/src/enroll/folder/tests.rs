@@ -250,3 +250,32 @@ fn another_machine_does_not_continue_an_attempt_with_the_same_key() {
     let other = Record { machine: Some("other".into()), ..record() };
     assert_ne!(locked.begin(&other).unwrap().public(), key.public());
 }
+
+#[test]
+fn a_clock_that_is_ahead_makes_no_new_certificate_due() {
+    let scratch = Scratch::new("identity");
+    let (folder, server) = (Folder::of(scratch.path()), Server::new());
+    let locked = folder.lock().unwrap();
+    let key = locked.begin(&record()).unwrap();
+    // By this host's clock the server's new certificate has been over for a day.
+    let (from, to) = (now() - 8 * 86_400, now() - 86_400);
+    let certificate = server.pki.sign_public_between(&["web-7"], &key.public(), from, to);
+    let issued = Issued {
+        host_id: "web-7".into(),
+        certificate,
+        ca: server.pki.ca(),
+        ca_version: 1,
+        generation: 1,
+    };
+    locked.complete(&issued, &record()).unwrap();
+    let joined = locked.joined().unwrap().unwrap();
+    let pair = &joined.pairs[0];
+    assert!(!joined.has_expired(pair, now()));
+    assert!(joined.renewal(pair) > now() + 2 * 86_400);
+    assert!(joined.has_expired(pair, now() + 8 * 86_400));
+    // The clock was set back: the certificate says when it is due.
+    let record = Record { received: Some(now() + 86_400), ..joined.record.clone() };
+    locked.write("identity.json", &record.to_bytes()).unwrap();
+    let joined = locked.joined().unwrap().unwrap();
+    assert!(joined.has_expired(&joined.pairs[0], now()));
+}
