@@ -9,7 +9,7 @@ use crate::audit::Audit;
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Services};
-use crate::enroll::{Folder, Keeper, Upkeep, sha256_hex};
+use crate::enroll::{Folder, Renewer, Upkeep, sha256_hex};
 use crate::exec::Executor;
 use crate::identity::{Identity, machine_id};
 use crate::link::{Host, Link, discard_token};
@@ -110,10 +110,10 @@ fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
         .build()
         .map_err(|source| Error::System { call: "event loop", source })?;
     let result = runtime.block_on(async {
-        let (daemon, keeper) = Daemon::start(cli, config, log, identity, host)?;
+        let (daemon, renewer) = Daemon::start(cli, config, log, identity, host)?;
         // Not before the start is done: a start that hangs, on a dead share for instance, still
         // ends by SIGTERM's default action.
-        daemon.serve(keeper, Signals::listen()?).await
+        daemon.serve(renewer, Signals::listen()?).await
     });
     // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
@@ -216,7 +216,7 @@ impl Daemon<'_> {
         log: &'a Log,
         identity: Identity,
         host: Host,
-    ) -> Result<(Daemon<'a>, Keeper), Error> {
+    ) -> Result<(Daemon<'a>, Renewer), Error> {
         // First, so that nothing starts with an invalid policy.
         let policy = match policy::load(config.policy.as_deref()).map_err(Error::Policy)? {
             Some(policy) => announce(policy),
@@ -234,7 +234,7 @@ impl Daemon<'_> {
             Scheduler::new(&identity.host_id, boot_id, &cron, tasks.clone(), executor.clone());
         let gate = Arc::new(Gate::new(policy));
         let audit = Audit::new(config.audit_file(), config.audit.clone());
-        let (upkeep, keeper) = Upkeep::new(&config.state_dir, &identity.host_id);
+        let (upkeep, renewer) = Upkeep::new(&config.state_dir, &identity.host_id);
         let services = Services {
             executor: executor.clone(),
             plugins: plugins.clone(),
@@ -262,12 +262,12 @@ impl Daemon<'_> {
             dispatcher: Arc::new(dispatcher),
             stopping,
         };
-        Ok((daemon, keeper))
+        Ok((daemon, renewer))
     }
 
     /// Serves until a stop signal, then shuts down in order: rejects new work, finishes running
     /// work, closes the channel.
-    async fn serve(self, keeper: Keeper, mut signals: Signals) -> Result<(), Error> {
+    async fn serve(self, renewer: Renewer, mut signals: Signals) -> Result<(), Error> {
         log::info!(
             "BasicAgent {} started; host id {}",
             env!("CARGO_PKG_VERSION"),
@@ -286,7 +286,7 @@ impl Daemon<'_> {
         self.scheduler.start().map_err(Error::Schedule)?;
         notify::ready();
         let link = tokio::spawn(link.run());
-        let keeper = tokio::spawn(keeper.run(self.stopping.clone()));
+        let renewer = tokio::spawn(renewer.run(self.stopping.clone()));
         let local = self.local().map(|local| tokio::spawn(local.run()));
         let mut ended = Ok(());
         let signal = loop {
@@ -318,7 +318,7 @@ impl Daemon<'_> {
         self.shutdown.close();
         let closed = async {
             let _ = link.await;
-            let _ = keeper.await;
+            let _ = renewer.await;
             if let Some(local) = local {
                 let _ = local.await;
             }

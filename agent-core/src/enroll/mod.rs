@@ -1,7 +1,7 @@
 //! The identity that a host gets by joining (§9): its key and certificate, how they are kept, and
 //! when they are renewed.
 //!
-//! [`Folder`] owns the files in `state_dir/identity`; [`Keeper`] is the long-lived task that renews
+//! [`Folder`] owns the files in `state_dir/identity`; [`Renewer`] is the long-lived task that renews
 //! the certificate in the channel and carries out `cert.*`. `link` asks which identity to use
 //! ([`source`]) and has the connections by which a host joins or recovers; `daemon` has the
 //! subcommand `enroll`. Nothing here opens a connection.
@@ -9,20 +9,22 @@
 mod der;
 mod error;
 mod folder;
-mod keeper;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod leaf;
 mod pem;
 mod record;
+mod renewer;
 mod source;
 mod standing;
 
 pub(crate) use der::{INTEGER, OCTET_STRING, SEQUENCE, element};
 pub(crate) use error::Error;
 pub(crate) use folder::{Folder, Joined};
-pub(crate) use keeper::{Keeper, Opened, Upkeep};
 pub(crate) use key::HostKey;
 pub(crate) use leaf::{Leaf, now};
 pub(crate) use record::{Record, sha256_hex};
+pub(crate) use renewer::{Opened, Renewer, Upkeep};
 pub(crate) use source::{Source, source};
 pub(crate) use standing::{Standing, State};

@@ -1,8 +1,8 @@
-//! The keeper: the long-lived task that renews the host's certificate in the channel, and carries
+//! The renewer: the long-lived task that renews the host's certificate in the channel, and carries
 //! out `cert.*` (§9).
 //!
 //! Between renewals it sleeps on one timer, which a clock that is set wakes too, and only while a
-//! channel is open. The rest of the agent holds an [`Upkeep`], the keeper's front: `dispatch` hands
+//! channel is open. The rest of the agent holds an [`Upkeep`], the renewer's front: `dispatch` hands
 //! it messages, `link` tells it which pair opened a channel and waits for its word to open another.
 
 use super::folder::MAX_CA;
@@ -20,13 +20,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// Messages to the keeper that wait; a server that sends more loses them.
+/// Messages to the renewer that wait; a server that sends more loses them.
 const MAX_WAITING: usize = 16;
 
 /// The least and the greatest time, in seconds, between two attempts to renew.
 const RETRY: std::ops::RangeInclusive<i64> = 60..=24 * 60 * 60;
 
-/// A message to the keeper.
+/// A message to the renewer.
 enum Event {
     /// A channel is open, and lines may be sent on it.
     Opened { number: u64, lines: Replies, is_next: bool },
@@ -38,7 +38,7 @@ enum Event {
     RenewNow(oneshot::Sender<Result<&'static str, Error>>),
 }
 
-/// The keeper's front.
+/// The renewer's front.
 pub(crate) struct Upkeep {
     folder: Folder,
     standing: Mutex<Standing>,
@@ -52,7 +52,7 @@ pub(crate) struct Upkeep {
     reset: watch::Sender<Option<PathBuf>>,
 }
 
-/// A channel that the keeper may use; it ends when this is dropped.
+/// A channel that the renewer may use; it ends when this is dropped.
 pub(crate) struct Opened {
     upkeep: Arc<Upkeep>,
     number: u64,
@@ -65,9 +65,9 @@ impl Drop for Opened {
 }
 
 impl Upkeep {
-    /// Creates the keeper of a state directory and its front. The host id is the one in use until
+    /// Creates the renewer of a state directory and its front. The host id is the one in use until
     /// the host has joined.
-    pub(crate) fn new(state_dir: &Path, host_id: &str) -> (Arc<Self>, Keeper) {
+    pub(crate) fn new(state_dir: &Path, host_id: &str) -> (Arc<Self>, Renewer) {
         let (events, received) = mpsc::channel(MAX_WAITING);
         let folder = Folder::of(state_dir);
         let upkeep = Arc::new(Self {
@@ -80,7 +80,7 @@ impl Upkeep {
             reopen: Notify::new(),
             reset: watch::Sender::new(None),
         });
-        let keeper = Keeper {
+        let renewer = Renewer {
             upkeep: upkeep.clone(),
             folder,
             received,
@@ -88,7 +88,7 @@ impl Upkeep {
             timer: None,
             asked: None,
         };
-        (upkeep, keeper)
+        (upkeep, renewer)
     }
 
     /// Returns the host's standing.
@@ -133,7 +133,7 @@ impl Upkeep {
         self.goodbye.lock().take()
     }
 
-    /// Hands the keeper an answer to `cert.renew`.
+    /// Hands the renewer an answer to `cert.renew`.
     pub(crate) fn answer(&self, answer: CertAnswer) {
         self.tell(Event::Answer(answer));
     }
@@ -218,7 +218,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The task's own state.
-pub(crate) struct Keeper {
+pub(crate) struct Renewer {
     upkeep: Arc<Upkeep>,
     folder: Folder,
     received: mpsc::Receiver<Event>,
@@ -230,7 +230,7 @@ pub(crate) struct Keeper {
     asked: Option<String>,
 }
 
-impl Keeper {
+impl Renewer {
     /// Works until the agent stops.
     pub(crate) async fn run(mut self, mut stopping: Stopping) {
         loop {
