@@ -144,7 +144,7 @@ fn on_all_addresses_our_own_ca_vouches_for_the_api() {
 fn sighup_presents_a_new_certificate_and_keeps_open_connections() {
     let scratch = Scratch::new("controller-https");
     let pki = Pki::new();
-    let ca = scratch.write("ca.pem", &pki.ca());
+    let ca = scratch.write("ca.pem", pki.ca());
     let (cert, key) = pki.sign(&["localhost"]).write(&scratch, "http");
     let flags = ["--http-cert", cert.to_str().unwrap(), "--http-key", key.to_str().unwrap()];
     let open = Open::start(scratch, &flags);

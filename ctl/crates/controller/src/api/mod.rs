@@ -1,11 +1,13 @@
 //! The operators' HTTP API, version 1; [`controller_api`] describes its paths and bodies.
 //!
-//! `router` holds the table of routes; `hosts`, `requests` and `results` hold their handlers;
-//! `probes` those without a token.
-//! Each handler carries its description, of which `document` makes the OpenAPI document. Each other handler takes the caller's `Principal`, which
-//! `extract` makes from the token, so none runs without it. `problem` turns every error into
-//! problem details (RFC 9457). `server` serves HTTP/1.1 over a `connection` that no client can hold
-//! by not reading; `held` bounds the memory of responses, `wrong_tokens` the guesses.
+//! `router` holds the table of routes, each with its `rule`: who may use it, and whether it changes
+//! anything. The `gate` stands before every handler: it identifies the caller (`extract`), has a
+//! change's request read by the function that its rule names, judges it, and writes its event; the
+//! handler gets what was read as `Carried`. `idempotency` keeps a change from being made twice. Each
+//! handler carries its description, of which `document` makes the OpenAPI document. `problem` turns
+//! every error into problem details (RFC 9457). `server` serves HTTP/1.1, over `https` if need be,
+//! on a `connection` that no client can hold by not reading; `held` bounds the memory of responses,
+//! `wrong_tokens` the guesses.
 
 mod api_tokens;
 mod ca;
