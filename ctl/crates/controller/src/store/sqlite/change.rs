@@ -5,6 +5,7 @@
 
 use crate::store::{StandingChange, StoreError};
 use rusqlite::Connection;
+use std::error::Error;
 use std::fmt;
 use tokio::sync::oneshot;
 
@@ -22,6 +23,15 @@ impl fmt::Display for ChangeError {
         match self {
             Self::Refused(error) => error.fmt(f),
             Self::Sqlite(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ChangeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(error) => error.source(),
+            Self::Sqlite(error) => Some(error),
         }
     }
 }

@@ -4,7 +4,8 @@ use super::migrations::{self, MIGRATIONS};
 use super::sql::PREPARED;
 use crate::error::Error;
 use crate::files;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -57,15 +58,37 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
     // SQLite gives its other files the mode of this one.
     create(&path)?;
     let mut connection =
-        connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(Error::content(&path))?;
-    migrations::apply(&mut connection, MIGRATIONS).map_err(Error::content(&path))?;
-    configure(&connection).map_err(Error::content(&path))?;
+        connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unusable(dir))?;
+    migrations::apply(&mut connection, MIGRATIONS).map_err(unusable(dir))?;
+    configure(&connection).map_err(unusable(dir))?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // The directory entries must survive a power cut, too.
     for dir in [Some(dir), dir.parent()].into_iter().flatten() {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
     }
     Ok(connection)
+}
+
+/// For `map_err`: the database in `dir` cannot be used. Adds what to do.
+pub(super) fn unusable<E: StdError + 'static>(dir: &Path) -> impl FnOnce(E) -> Error {
+    let path = dir.join(FILE);
+    move |error| {
+        let sqlite = error
+            .source()
+            .and_then(|source| source.downcast_ref::<rusqlite::Error>())
+            .or_else(|| (&error as &dyn StdError).downcast_ref());
+        let advice = match sqlite.and_then(rusqlite::Error::sqlite_error_code) {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                "; restore a backup, or repair it with sqlite3's .recover"
+            }
+            Some(ErrorCode::DiskFull) => "; make room on the disk",
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+                "; is the file system mounted read-only?"
+            }
+            _ => "",
+        };
+        Error::Content { path, why: format!("{error}{advice}") }
+    }
 }
 
 /// Opens a file of our own, which is created if it is missing. It must be a regular file that only

@@ -92,14 +92,14 @@ impl SqliteStore {
     pub(crate) fn open(dir: &Path, bounds: Bounds) -> Result<Self, Error> {
         let lock = file::lock(dir)?;
         let mut connection = file::open(dir)?;
-        start(&mut connection).map_err(Error::content(dir))?;
+        start(&mut connection).map_err(file::unusable(dir))?;
         let health = Arc::new(Health::default());
         let connections =
             (0..CONNECTIONS).map(|_| file::open_read_only(dir)).collect::<Result<_, _>>()?;
         let readers = Readers::new(connections, Arc::clone(&health));
         let watches = Arc::new(Watches::default());
         let published = Arc::new(Published::default());
-        published.load(&connection).map_err(Error::content(dir))?;
+        published.load(&connection).map_err(file::unusable(dir))?;
         let place = Arc::new(Place::of(dir)?);
         // The semaphore `room` bounds the queue.
         let (queue, receiver) = mpsc::channel();
@@ -111,7 +111,7 @@ impl SqliteStore {
             Arc::clone(&published),
             bounds,
         )
-        .map_err(Error::content(dir))?;
+        .map_err(file::unusable(dir))?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(&receiver))
@@ -229,6 +229,8 @@ fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
