@@ -220,7 +220,12 @@ impl Store for SqliteStore {
         if !matches!(joined, Ok(Ok(()))) {
             log::error!("the thread that writes the database panicked");
         }
-        drop(self.lock.lock().take());
+        if let Some(lock) = self.lock.lock().take()
+            && let Err(error) = lock.unlock()
+        {
+            // Closing the file unlocks it too, unless a process that was just forked has it open.
+            log::warn!("cannot unlock the state directory: {error}");
+        }
     }
 }
 
