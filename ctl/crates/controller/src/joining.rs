@@ -25,17 +25,10 @@ pub(crate) struct Line {
 }
 
 impl Joining {
-    /// Names the server: by the address that agents connect to, or by the first of its names where
-    /// it listens on all addresses.
+    /// Names the server as its certificate does: by the address that agents connect to, if that is
+    /// among its names, or else by the first of them.
     pub(crate) fn new(listen: SocketAddr, names: &[String], ca: Arc<Ca>) -> Self {
-        let server = match names.first() {
-            Some(name) if listen.ip().is_unspecified() => match name.parse() {
-                Ok(address) => SocketAddr::new(address, listen.port()).to_string(),
-                Err(_) => format!("{name}:{}", listen.port()),
-            },
-            _ => listen.to_string(),
-        };
-        Self { server, ca }
+        Self { server: server(listen, names), ca }
     }
 
     /// Returns the line; `None` where no host can join.
@@ -53,5 +46,38 @@ impl Joining {
         let pin = format!("sha256:{pin}");
         let command = format!("BasicAgent enroll --server {} --ca {pin}", self.server);
         Some(Line { command, pin })
+    }
+}
+
+fn server(listen: SocketAddr, names: &[String]) -> String {
+    let is_named = names.iter().any(|name| name.parse() == Ok(listen.ip()));
+    match names.first().filter(|_| !is_named) {
+        None => listen.to_string(),
+        Some(name) => match name.parse() {
+            Ok(address) => SocketAddr::new(address, listen.port()).to_string(),
+            Err(_) => format!("{name}:{}", listen.port()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_names_the_server_as_its_certificate_does() {
+        let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        for (listen, given, wanted) in [
+            ("[::]:7443", "c.example localhost 127.0.0.1 ::1", "c.example:7443"),
+            ("127.0.0.1:7443", "c.example localhost 127.0.0.1 ::1", "127.0.0.1:7443"),
+            ("[::1]:7443", "c.example localhost 127.0.0.1 ::1", "[::1]:7443"),
+            ("10.0.0.5:7443", "c.example localhost 127.0.0.1 ::1", "c.example:7443"),
+            ("127.0.0.1:7443", "localhost", "localhost:7443"),
+            ("0.0.0.0:7443", "10.0.0.5 c.example", "10.0.0.5:7443"),
+            ("[::]:7443", "fd00::5", "[fd00::5]:7443"),
+            ("10.0.0.5:7443", "", "10.0.0.5:7443"),
+        ] {
+            assert_eq!(server(listen.parse().unwrap(), &names(given)), wanted, "{listen} {given}");
+        }
     }
 }
