@@ -9,7 +9,7 @@ use crate::audit::Audit;
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Services};
-use crate::enroll::{Folder, Renewer, Upkeep, sha256_hex};
+use crate::enroll::{Folder, Renewer, Source, Upkeep, sha256_hex, source};
 use crate::exec::Executor;
 use crate::identity::{Identity, machine_id};
 use crate::link::{Host, Link, discard_token};
@@ -385,8 +385,19 @@ impl Daemon<'_> {
         self.tasks.reconfigure(config.tasks);
         self.scheduler.reconfigure(&config.cron).await;
         self.plugins.reload(config.plugin_dirs.clone(), config.plugins.clone()).await;
-        self.config.send_replace(Arc::new(config));
+        let config = Arc::new(config);
+        self.config.send_replace(config.clone());
+        self.take_up_identity(config).await;
         log::info!("configuration reloaded");
+    }
+
+    /// Has another channel opened where `BasicAgent enroll` has given the host another identity
+    /// than the open channel's.
+    async fn take_up_identity(&self, config: Arc<Config>) {
+        let found = tokio::task::spawn_blocking(move || source(&config)).await;
+        if let Ok(Ok(Source::Joined(joined) | Source::Expired(joined))) = found {
+            self.upkeep.host_is(&joined.host_id);
+        }
     }
 
     /// Reloads the policy. If the file is invalid or missing, the old policy stays in effect: a

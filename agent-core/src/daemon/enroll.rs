@@ -300,8 +300,8 @@ fn success(issued: &Issued, server: &str) -> String {
     let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
     format!(
         "This host has joined as {} through {server}. Its certificate is good{until}; the agent \
-         renews it.\nNext: systemctl enable --now basicagent. An agent that runs already takes \
-         this up within a minute, or at once by systemctl reload basicagent.",
+         renews it.\nNext: systemctl enable --now basicagent; or, for an agent that runs, systemctl \
+         reload basicagent.",
         issued.host_id
     )
 }

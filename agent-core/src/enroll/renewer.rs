@@ -199,6 +199,14 @@ impl Upkeep {
         self.reopen.notified().await;
     }
 
+    /// Has the link open another channel, at a quiet moment, if the present one is of another host
+    /// id or of the operator's files.
+    pub(crate) fn host_is(&self, host_id: &str) {
+        if self.using.lock().is_none() || self.standing.lock().host_id != host_id {
+            self.reopen.notify_one();
+        }
+    }
+
     /// Forgets what was wished of the channel before.
     pub(crate) fn forget_wishes(&self) {
         pin!(self.reopen.notified()).enable();

@@ -8,7 +8,7 @@ use super::{Error, tls};
 use crate::caller::Peer;
 use crate::config::{Config, Server};
 use crate::dispatch::Dispatcher;
-use crate::enroll::{Source, Upkeep};
+use crate::enroll::Upkeep;
 use crate::session::{Leaving, SessionEnd, serve};
 use crate::shutdown::Stopping;
 use agent_wire::{Decoder, Retcode};
@@ -189,8 +189,7 @@ impl Link {
                 }
                 Ok(Opened::Channel(stream, decoder)) => {
                     let redirected = lists.len() > 1;
-                    let of_files = matches!(source, Source::Files(_));
-                    let end = self.serve(stream, target.address, decoder, &given, of_files).await;
+                    let end = self.serve(stream, target.address, decoder, &given).await;
                     return self.served(&end, target, redirected, backoff);
                 }
                 Err(error) => match failed(&error, busy) {
@@ -211,7 +210,6 @@ impl Link {
         address: SocketAddr,
         decoder: Decoder,
         opened_under: &Config,
-        of_files: bool,
     ) -> (SessionEnd, Instant) {
         self.served = true;
         let since = Instant::now();
@@ -237,16 +235,10 @@ impl Link {
                 () = reset => {}
             }
         };
-        let renewed = async {
-            match of_files {
-                true => std::future::pending().await,
-                false => upkeep.wants_another_channel().await,
-            }
-        };
         // The memory that flags, configuration and handshake took is not needed while the channel
         // is open. The session returns what work takes whenever it has settled.
         agent_sys::memory::give_back();
-        let leaving = Leaving { at_once: moved, when_idle: renewed };
+        let leaving = Leaving { at_once: moved, when_idle: upkeep.wants_another_channel() };
         let stopping = &mut self.stopping;
         (serve(stream, peer, decoder, &self.dispatcher, stopping, leaving, None).await, since)
     }

@@ -230,3 +230,27 @@ async fn an_identity_from_another_machine_is_set_aside_where_the_host_can_join_a
     assert_eq!(issuer.server.channel().await.init["hostname"], "host-2");
     assert!(agent.scratch().file("state/identity/key.set-aside-1").exists());
 }
+
+#[tokio::test]
+async fn a_running_agent_takes_another_identity_up_when_it_is_reloaded() {
+    let (scratch, issuer) = (Scratch::new("agent"), Issuer::start().await);
+    let words = ["--token", TOKEN];
+    let child = command(&scratch, &issuer, &issuer.pin(), &words).spawn().unwrap();
+    issuer.lets_join("web-7").await;
+    assert_eq!(finished(child).await.0, Some(0));
+    let config =
+        AgentConfig { enroll: Some(String::new()), ..AgentConfig::new(issuer.server.address()) };
+    let agent = Agent::start_in(scratch, config);
+    let mut channel = issuer.server.channel().await;
+    assert_eq!(channel.init["hostname"], "web-7");
+    // The subcommand takes its configuration from a file of its own.
+    let words = ["--token", TOKEN, "--replace"];
+    let toml = std::fs::read(agent.scratch().file("agent.toml")).unwrap();
+    let child = command(agent.scratch(), &issuer, &issuer.pin(), &words).spawn().unwrap();
+    issuer.lets_join("web-8").await;
+    assert_eq!(finished(child).await.0, Some(0));
+    std::fs::write(agent.scratch().file("agent.toml"), toml).unwrap();
+    agent.signal(Signal::SIGHUP);
+    assert!(channel.next().await.is_none(), "the channel of the old identity ends");
+    assert_eq!(issuer.server.channel().await.init["hostname"], "web-8");
+}

@@ -1,7 +1,8 @@
 //! A host joins a server, keeps its identity through crashes and renewals, and recovers. The server
-//! is the test's own, so that it can misbehave.
+//! is the test's own, so that it can misbehave; `real` has the controller.
 
 mod issuer;
 mod join;
+mod real;
 mod renew;
 mod waits;
