@@ -15,7 +15,7 @@ pub const MAX_PAGE: usize = 1000;
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
-    /// The most entries in the page, 1 to [`MAX_PAGE`].
+    /// The most entries in the page, 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,

@@ -10,7 +10,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// for; only `detail` is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem as a URI, for programs; see [`Problem::kind`].
+    /// The kind of problem as a URI, for programs.
     #[serde(rename = "type", default = "about_blank")]
     #[schema(required, format = "uri", example = "urn:basicagent:problem:invalid-request")]
     pub type_uri: String,

@@ -33,6 +33,13 @@ fn what_happens_is_counted() {
     assert_eq!(controller.get("/hosts/host-1/results").0, 200);
     let anybody = http().get(format!("{}/hosts", controller.api)).call().unwrap();
     assert_eq!(anybody.status(), 401);
+    for token in ["Bearer wrong-wrong-wrong", "Bearer bap_0123456789abcdef"] {
+        let url = format!("{}/hosts", controller.api);
+        assert_eq!(http().get(url).header("Authorization", token).call().unwrap().status(), 401);
+    }
+    let login = json!({"name": "nobody", "password": "a guess of mine"}).to_string();
+    let login = http().post(format!("{}/login", controller.api)).send(login).unwrap();
+    assert_eq!(login.status(), 401);
     // A hello that is none.
     let mut stranger = support::connect(controller.agents);
     stranger.send("\u{16}\u{3}\u{1}nonsense nonsense nonsense");
@@ -44,6 +51,10 @@ fn what_happens_is_counted() {
         ("basicagent_connected_hosts{state=\"quarantined\"}", 0.0),
         ("basicagent_results_acknowledged_total", 1.0),
         ("basicagent_api_requests_total{operation=\"hosts_show\",status=\"4xx\"}", 1.0),
+        ("basicagent_login_failures_total{reason=\"token\"}", 3.0),
+        ("basicagent_login_failures_total{reason=\"password\"}", 1.0),
+        ("basicagent_hosts{state=\"active\"}", 1.0),
+        ("basicagent_enrollments_total{outcome=\"enrolled\"}", 0.0),
         ("basicagent_ready", 1.0),
         ("basicagent_store_queue_bytes", 0.0),
         ("basicagent_certificates_ending{within=\"1d\"}", 0.0),
@@ -57,6 +68,7 @@ fn what_happens_is_counted() {
         "basicagent_ca_certificate_end_seconds{certificate=\"root\"}",
         "basicagent_ca_certificate_end_seconds{certificate=\"issuing\"}",
         "basicagent_api_request_seconds_count{operation=\"hosts_show\"}",
+        "basicagent_audit_lines_total",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",

@@ -45,7 +45,9 @@ const MAX_NAME: usize = 100;
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// Lists an operator's API tokens; everybody may list the own ones.
+/// Lists an operator's API tokens.
+///
+/// Needs the action `operators.read` for tokens of others.
 #[utoipa::path(
     get,
     path = path::OPERATOR_TOKENS,
@@ -79,6 +81,8 @@ pub(super) fn read_new(given: &mut Given<'_>) -> Result<Subject, ApiError> {
 }
 
 /// Creates an API token.
+///
+/// Needs the action `operators.manage`, except for the own tokens in a session.
 #[utoipa::path(
     post,
     path = path::OPERATOR_TOKENS,
@@ -114,6 +118,8 @@ pub(super) fn read_delete(given: &mut Given<'_>) -> Result<Subject, ApiError> {
 }
 
 /// Deletes an API token.
+///
+/// Needs the action `operators.manage`, except for the own tokens in a session.
 #[utoipa::path(
     delete,
     path = path::OPERATOR_TOKEN,

@@ -45,7 +45,7 @@ async fn gauges(api: &Api) -> Result<Gauges, ApiError> {
     let counts = api.store.counts();
     let (root, issuing, server) = api.ca.current().ends();
     let ends = [("root", Some(root)), ("issuing", Some(issuing)), ("server", server)];
-    let audit_events = api.store.newest_event().borrow().unsigned_abs();
+    let audit_lines = api.store.newest_event().borrow().unsigned_abs();
     let process = tokio::task::spawn_blocking(Process::read).await;
     Ok(Gauges {
         connected: by_state(&sessions),
@@ -61,7 +61,7 @@ async fn gauges(api: &Api) -> Result<Gauges, ApiError> {
         store_queue_bytes: api.store.queued(),
         certificates: certificates(api).await?,
         ca_ends: ends.into_iter().filter_map(|(name, end)| Some((name, end?))).collect(),
-        audit_events,
+        audit_lines,
         ready: probes::problem(api).await.is_none(),
         process: process.unwrap_or_default(),
     })

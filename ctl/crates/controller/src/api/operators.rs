@@ -142,6 +142,9 @@ pub(super) fn read_change(given: &mut Given<'_>) -> Result<Subject, ApiError> {
 }
 
 /// Changes an operator.
+///
+/// Needs the action `operators.manage`, except that a person may change the own password in a
+/// session.
 #[utoipa::path(
     patch,
     path = path::OPERATOR,

@@ -115,6 +115,9 @@ fn described(mut subject: Subject, params: Params<'_>) -> Subject {
 /// PROTOCOL.md describes the requests of an agent. A `sync.bash` with `"stream":true` is answered
 /// in NDJSON: a line for each piece of output as it arrives, and the reply as the last line. If
 /// there is no reply, the last line is a problem.
+///
+/// Needs the action `commands.run`; `facts.read` is enough for `getinfo.*`, `agent.*` and lists of
+/// tasks and jobs, `results.read` for their output.
 #[utoipa::path(
     post,
     path = path::REQUESTS,

@@ -34,8 +34,8 @@ pub(crate) struct Gauges {
     pub(crate) certificates: Vec<(&'static str, u64)>,
     /// When the controller's own certificates end: seconds since 1970.
     pub(crate) ca_ends: Vec<(&'static str, u64)>,
-    /// Events of the audit log.
-    pub(crate) audit_events: u64,
+    /// Lines of the audit log.
+    pub(crate) audit_lines: u64,
     /// Whether `/readyz` would say so.
     pub(crate) ready: bool,
     /// The process.
@@ -141,8 +141,8 @@ impl Everything {
         let counts = self.metrics.login_failures.get();
         let help = "Log-ins and requests that proved nobody's identity, by reason";
         to.counters("basicagent_login_failures", help, "reason", counts)?;
-        let help = "Events of the audit log since it began, deleted ones too";
-        to.counter("basicagent_audit_events", help, self.gauges.audit_events)
+        let help = "Lines of the audit log since it began, deleted ones too";
+        to.counter("basicagent_audit_lines", help, self.gauges.audit_lines)
     }
 
     fn certificates(&self, to: &mut Encoder<'_>) -> fmt::Result {

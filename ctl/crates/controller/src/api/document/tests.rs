@@ -23,6 +23,13 @@ fn the_committed_document_is_the_one_of_the_routes() {
 }
 
 #[test]
+fn no_description_has_a_link_that_only_rustdoc_knows() {
+    let text = text(&routes());
+    let links: Vec<_> = text.lines().filter(|line| line.contains("[`")).collect();
+    assert!(links.is_empty(), "{links:#?}");
+}
+
+#[test]
 fn each_description_names_the_path_and_method_of_its_route() {
     for route in routes() {
         let (method, path, operation) = route.described.operation().unwrap();
