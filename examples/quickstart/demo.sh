@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the whole system on loopback: two controllers (the first redirects to the second), and an agent
-# under its launcher, with fresh certificates. Prints each command and its output, and exits with 1 if an
-# output is wrong.
+# under its launcher, whose host joins by a token. Prints each command and its output, and exits with 1
+# if an output is wrong.
 #
 #   examples/quickstart/demo.sh [DIRECTORY OF THE BINARIES]
 set -uo pipefail
@@ -106,7 +106,7 @@ umask 077
 # Readable by all, as in an installation: an agent that runs as root loads plugins as nobody.
 mkdir -m 755 "$here/plugins" && install -m 644 "$bin"/libgetinfo_*.so "$here/plugins/"
 
-say "1. A controller, which creates a CA, certificates and a token"
+say "1. A controller, which creates a CA, an API token and a join token"
 "$bin/BasicAgentController" --dev "$here/second" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
     --ready-file "$here/second.ready" 2>"$here/second.log" &
 started+=($!)
@@ -116,19 +116,23 @@ api=http://127.0.0.1:$(port "$here/second.ready" http)
 echo "agents at $second, API at $api"
 
 say "2. A second controller, which redirects every agent to the first"
-"$bin/BasicAgentController" --cert "$here/second/server.pem" --key "$here/second/server.key" \
-    --client-ca "$here/second/ca.pem" --token-file "$here/second/token" --state-dir "$here/first.state" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
+"$bin/BasicAgentController" --token-file "$here/second/token" --state-dir "$here/first.state" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
     --ready-file "$here/first.ready" --redirect-to "$second" 2>"$here/first.log" &
 started+=($!)
 await "the first controller listens" test -s "$here/first.ready"
 first=$(port "$here/first.ready" listen)
 echo "agents at 127.0.0.1:$first"
 
-say "3. The agent under its launcher: init, redirect, init, TLS"
+say "3. The host joins by the line that the controller has printed; the key never leaves the host"
+join=$(sed -n 's/.*next: \(BasicAgent enroll .*\)/\1/p' "$here/second.log")
+printf '\n%s$ %s%s\n' "$dim" "$join" "$plain"
+if PATH=$bin:$PATH bash -c "$join" 2>&1; then echo "${green}ok${plain}"; else wrong=$((wrong + 1)); fi
+host=$(sed -n 's/.*"host_id": *"\([^"]*\)".*/\1/p' "$here/second/agent.state/identity/identity.json")
+
+say "4. The agent under its launcher: init, redirect, init, TLS"
 "$bin/boot" -L "$here/agent.log" -P "$here/agent.pid" -f -- --config "$here/second/agent.toml" --port "$first" \
     --plugin-dir "$here/plugins" &
 started+=($!)
-host=$(sed -n 's/^host_id = "\(.*\)"/\1/p' "$here/second/agent.toml")
 ctl=$bin/BasicAgentCtl
 remote=("$ctl" --controller "$api" --token-file "$here/second/token" --host "$host")
 connected() { "$ctl" --controller "$api" --token-file "$here/second/token" hosts --online | grep -q "$host"; }
@@ -140,12 +144,12 @@ printf '$ %s\n' "ctl=$ctl" "plugins=$here/plugins" "remote=\"${remote[*]}\""
 printf '%s' "$plain"
 ask 0 "$host" "$ctl" --controller "$api" --token-file "$here/second/token" hosts
 
-say "4. Commands (sync.bash): a success, a failure, and a command that never ends"
+say "5. Commands (sync.bash): a success, a failure, and a command that never ends"
 ask 0 "agent.toml" "${remote[@]}" exec -- "ls $here/second"
 ask 3 "no such thing" "${remote[@]}" exec -- "echo no such thing; exit 3"
 ask 255 "3031" "${remote[@]}" exec --timeout 1 -- "setsid sleep 100 & exec >&- 2>&-; sleep 100"
 
-say "5. Facts (getinfo.*), from the agent and from this machine"
+say "6. Facts (getinfo.*), from the agent and from this machine"
 ask 0 "$(uname -r)" "${remote[@]}" -c getinfo.kernel
 if [ "$(id -u)" = 0 ]; then
     ask 0 '"uid":0' "${remote[@]}" -c getinfo.users -a "-U root"
@@ -158,7 +162,7 @@ ask 0 "getinfo.users" "$ctl" --plugin-dir "$here/plugins" list
 ask 0 '"method":"getinfo.memory","resp":"success"' "${remote[@]}" -c getinfo.all -a "os memory 'processes -t 3 -s rss'"
 ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_processes.so"
 
-say "6. Tasks (async.bash): a task survives kill -9 of the agent"
+say "7. Tasks (async.bash): a task survives kill -9 of the agent"
 task=("${remote[@]}" task)
 ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
 await "the task runs" test -s "$here/starts"
@@ -173,7 +177,7 @@ ask 0 "finished" "${task[@]}" result backup-1 --wait 20
 ask 0 "1" grep -c begun "$here/starts"
 ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
 
-say "7. Schedules (cron.*): expressions in words, and a job that runs every second"
+say "8. Schedules (cron.*): expressions in words, and a job that runs every second"
 for schedule in "0 0 * * * *" "*/10 * * * * *" "0 0 8-10 * * *" "0 0/30 8-10 * * *" "0 0 9-17 * * MON-FRI" "0 0 0 25 12 ?" \
     "*/10 * * * *" "0 6 * * *" "0 */2 * * *" "45 4 1,10,22 * *" "0 23-7/2,8 * * *" "0 11 4 * 1-3" "45 11 * * 0,6" \
     "0 9 * * 1-5" "2 8-16/3 * * *" "0,30 18-23 * * *"; do

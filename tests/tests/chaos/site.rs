@@ -39,8 +39,31 @@ impl Site {
             cable: Cable::new(),
         };
         site.start_controller();
+        site.join();
         site.start_agent();
         site
+    }
+
+    /// Lets the agent's host join by the controller's join token.
+    #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+    fn join(&self) {
+        let text = std::fs::read_to_string(self.scratch.file("controller.log")).expect("a log");
+        let pin = text.split("--ca ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let token = std::fs::read_to_string(self.scratch.file("dev/join-token")).expect("a token");
+        let (listen, _) = self.ports.expect("the controller has been started");
+        let joined = Command::new(binary("BasicAgent"))
+            .args(["enroll", "--host-id", HOST, "--ca", pin.expect("the join line is logged")])
+            .args(["--server", &listen.to_string(), "--token", token.trim()])
+            .arg("--config")
+            .arg(self.scratch.file("dev/agent.toml"))
+            .arg("--state-dir")
+            .arg(&self.state)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(self.log("agent.log"))
+            .status()
+            .expect("the agent starts");
+        assert!(joined.success(), "{joined}: {}", self.agent_log());
     }
 
     fn log(&self, name: &str) -> File {
@@ -55,14 +78,7 @@ impl Site {
         let any = "127.0.0.1:0".parse().expect("an address");
         let (listen, http) = self.ports.unwrap_or((any, any));
         let child = Command::new(binary("BasicAgentController"))
-            .args([
-                "--listen",
-                &listen.to_string(),
-                "--http",
-                &http.to_string(),
-                "--dev-host",
-                HOST,
-            ])
+            .args(["--listen", &listen.to_string(), "--http", &http.to_string()])
             .arg("--dev")
             .arg(self.scratch.file("dev"))
             .arg("--ready-file")
@@ -84,7 +100,7 @@ impl Site {
     /// Starts the agent on its previous state.
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     pub(crate) fn start_agent(&mut self) {
-        let config = self.scratch.file("dev/agents").join(format!("{HOST}.toml"));
+        let config = self.scratch.file("dev/agent.toml");
         let child = Command::new(binary("BasicAgent"))
             .arg("--config")
             .arg(config)

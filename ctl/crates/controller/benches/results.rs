@@ -24,9 +24,8 @@ fn main() {
         [(1, 1, 5_000), (1, 64, 100_000), (50, 1, 1_000), (50, 64, 4_000)]
     {
         let names: Vec<String> = (0..sessions).map(|number| format!("bench-{number}")).collect();
-        let flags: Vec<&str> =
-            names.iter().flat_map(|name| ["--dev-host", name.as_str()]).collect();
-        let controller = Controller::start(&flags);
+        let hosts: Vec<&str> = names.iter().map(String::as_str).collect();
+        let controller = Controller::start_with_hosts(&hosts);
         let agents: Vec<Agent> = names.iter().map(|name| controller.agent(name)).collect();
         let start = Barrier::new(sessions + 1);
         let took = std::thread::scope(|scope| {

@@ -156,19 +156,10 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
     pub(crate) max_host_mib: Option<u64>,
 
-    /// Serve with a CA, certificates, a token and an agent's config in DIR, creating any of them
-    /// that is missing; for trials
+    /// Serve with everything in DIR, creating what is missing: state, API token, a join token, and an
+    /// agent's config; for trials
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "agent_ca"])]
     pub(crate) dev: Option<PathBuf>,
-
-    /// With --dev: also create a certificate and a config for this host id, in DIR/agents;
-    /// repeatable
-    #[arg(long, value_name = "ID", requires = "dev", value_parser = host_id)]
-    pub(crate) dev_host: Vec<String>,
-
-    /// With --dev: create the files and exit
-    #[arg(long, requires = "dev")]
-    pub(crate) init_only: bool,
 
     /// Write the addresses in use to FILE, as JSON, once all ports are open
     #[arg(long, value_name = "FILE")]
@@ -299,16 +290,6 @@ pub(crate) enum Unknown {
     Refuse,
 }
 
-fn host_id(text: &str) -> Result<String, String> {
-    if crate::agents::can_name_a_host(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("a host id must be a valid DNS name, because certificates name it: labels of letters, \
-             digits, '-' and '_', the last one not all digits"
-            .to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,7 +337,5 @@ mod tests {
         let flags = Flags::try_parse_from(["x", "--cert", "a", "--key", "b", "--client-ca", "c"]);
         assert!(flags.unwrap().tls_files().agent_ca.is_some());
         assert!(Flags::try_parse_from(["x", "--dev", "d", "--cert", "a"]).is_err());
-        assert!(Flags::try_parse_from(["x", "--init-only"]).is_err());
-        assert!(Flags::try_parse_from(["x", "--dev", "d", "--dev-host", "a/b"]).is_err());
     }
 }

@@ -1,9 +1,9 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
 //! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
-//! `agents` (ports and sessions), `auth` (the caller's identity) → `store` (results on disk). `dev`
-//! makes the certificates and files of a trial, `metrics` counts what the others do. A store never knows a session; a session never
-//! knows HTTP.
+//! `agents` (ports and sessions), `auth` (the caller's identity) → `store` (results on disk), `proxy`
+//! (where a balancer's connections come from). `dev` makes the files of a trial, `metrics` counts
+//! what the others do. A store never knows a session; a session never knows HTTP.
 
 mod agents;
 mod api;
@@ -43,7 +43,7 @@ const LAST_READS: Duration = Duration::from_millis(500);
 
 /// Reads the command line and serves until SIGTERM or SIGINT.
 ///
-/// Exit status: 0 after a signal (or `--init-only`), 1 when the controller cannot start, 2 for
+/// Exit status: 0 after a signal, 1 when the controller cannot start, 2 for
 /// invalid flags.
 pub fn main() -> ExitCode {
     // Signals first: until they are registered, SIGHUP ends the process.

@@ -76,7 +76,6 @@ pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error>
             return Ok(());
         }
     };
-    let Some(prepared) = prepared else { return Ok(()) };
     let store = Arc::clone(&prepared.store);
     let served = serve(&flags, prepared, signals).await;
     // Every session has ended, so this stores the last results that they accepted.
@@ -84,43 +83,23 @@ pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error>
     served
 }
 
-/// Reads and checks everything; `None` if there is nothing else to do.
-fn prepare(flags: &Flags) -> Result<Option<Prepared>, Error> {
-    let dev = flags.dev.as_deref().map(|dir| Dev::prepare(dir, &flags.dev_host)).transpose()?;
+/// Reads and checks everything.
+fn prepare(flags: &Flags) -> Result<Prepared, Error> {
+    let dev = flags.dev.as_deref().map(Dev::prepare).transpose()?;
     let token_file = match (&dev, &flags.token_file) {
         (Some(dev), None) => Some(dev.token_file()),
         _ => flags.token_file.clone(),
     };
     let token = token_file.as_deref().map(Token::load_or_generate).transpose()?;
     let roles = flags.roles.as_deref().map(FileRoles::load).transpose()?.unwrap_or_default();
-    if flags.init_only {
-        if let Some(dev) = dev {
-            dev.write_agent_configs(flags.listen()[0].port())?;
-        }
-        return Ok(None);
-    }
-    let tls_files = match &dev {
-        Some(dev) => dev.tls_files(),
-        None => flags.tls_files(),
-    };
+    let tls_files = flags.tls_files();
     let share = descriptors::share_out(flags.max_connections)?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?);
     // The store locks the directory: one controller makes the CA.
     let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
     let side = agents::server_side(&tls_files, &ca.current())?;
     let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
-    Ok(Some(Prepared {
-        dev,
-        token,
-        token_file,
-        roles,
-        tls_files,
-        ca,
-        side,
-        transport,
-        store,
-        share,
-    }))
+    Ok(Prepared { dev, token, token_file, roles, tls_files, ca, side, transport, store, share })
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
@@ -136,7 +115,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let listen = ports.iter().map(address_of).collect::<Result<_, _>>()?;
     let mut ready = Ready { listen, http: address_of(&http)?, setup: None };
     if let Some(dev) = &dev {
-        dev.write_agent_configs(ready.listen[0].port())?;
+        dev.write_agent_config(ready.listen[0])?;
+        dev.write_join_token(&*store).await?;
     }
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new());
@@ -201,7 +181,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let side = Arc::clone(&transport);
     let clients = api::serve(http, side, router, bounds, proxies, DRAIN, api_stop);
     let mut clients = tokio::spawn(clients);
-    announce(&ready, scheme, flags, dev.as_ref());
+    announce(&ready, scheme, flags, dev.as_ref(), &ca);
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
@@ -260,19 +240,22 @@ fn ended(task: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>) {
+fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>, ca: &Ca) {
     for address in &ready.listen {
         log::info!("listening for agents on {address}");
     }
     if let Some(redirect) = &flags.redirect_to {
         log::info!("redirecting every agent to {}", redirect.as_str());
     }
-    log::info!("API: {scheme}://{}{}", ready.http, controller_api::path::HOSTS);
+    let api = format!("{scheme}://{}", ready.http);
+    log::info!("API: {api}{}", controller_api::path::HOSTS);
     if let Some(link) = &ready.setup {
         log::info!("there is no operator yet; create the first one within a day by {link}");
     }
-    for step in dev.map(|dev| dev.next_steps(ready.http)).unwrap_or_default() {
-        log::info!("next: {step}");
+    if let Some(dev) = dev {
+        for step in dev.next_steps(ready.listen[0], &ca.current().pin(), &api) {
+            log::info!("next: {step}");
+        }
     }
 }
 

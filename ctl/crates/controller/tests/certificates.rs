@@ -11,31 +11,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::{Controller, binary, sign, write_private};
 use test_support::{Scratch, needs_root};
 
-/// A dev directory's files as flags, the server's at `server.pem` and `server.key`.
+/// The files of a PKI as flags, the server's at `server.pem` and `server.key`.
 struct Files(Scratch);
 
 impl Files {
     fn new() -> Self {
         let scratch = Scratch::new("controller");
-        let made = binary().args(["--init-only", "--dev"]).arg(scratch.path()).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        support::pki::make(scratch.path(), &[]);
         Self(scratch)
     }
 
     /// Starts a controller that must not start; returns its log.
     fn refused(&self) -> String {
-        let mut command = binary();
-        for (flag, name) in [
-            ("--cert", "server.pem"),
-            ("--key", "server.key"),
-            ("--client-ca", "ca.pem"),
-            ("--token-file", "token"),
-            ("--state-dir", "state"),
-        ] {
-            command.arg(flag).arg(self.0.file(name));
-        }
-        let output =
-            command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]).output().unwrap();
+        let output = support::command(self.0.path(), &[]).output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{log}");
         log
@@ -79,7 +67,7 @@ fn each_unusable_key_or_certificate_file_is_named_with_its_cause() {
     let file = |name: &str| files.0.file(name);
     let good = fs::read_to_string(file("server.key")).unwrap();
     for (key, wanted) in [
-        (fs::read_to_string(file("agent.key")).unwrap(), "not the key of the certificate"),
+        (fs::read_to_string(file("ca.key")).unwrap(), "not the key of the certificate"),
         ("nothing\n".to_owned(), "no private key in this file"),
         (good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "the key is encrypted"),
     ] {
@@ -108,7 +96,6 @@ fn a_bundle_with_byte_order_marks_and_an_unusable_certificate_works() {
         let text = if name == "ca.pem" { format!("{unusable}{marked}") } else { marked };
         fs::write(&path, text).unwrap();
     }
-    // --dev itself would replace such a CA.
     let ready = controller.dir.join("ready");
     let file = |name: &str| controller.dir.join(name).into_os_string();
     let log = fs::File::create(controller.dir.join("log")).unwrap();

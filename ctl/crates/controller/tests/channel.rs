@@ -91,12 +91,7 @@ fn a_peer_without_a_certificate_of_the_client_ca_is_rejected() {
     let controller = Controller::start(&[]);
     let other = Scratch::new("controller");
     let other_dir = other.file("dev");
-    let made = support::binary()
-        .args(["--init-only", "--dev-host", "host-1", "--dev"])
-        .arg(&other_dir)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    support::pki::make(&other_dir, &["host-1"]);
     let ca = controller.dir.join("ca.pem");
     let strangers = [
         ("none", None),

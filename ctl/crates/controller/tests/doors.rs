@@ -88,14 +88,8 @@ fn too_few_descriptors_are_reported_at_the_start_and_never_used_up() {
     };
     let (words, scratch) = limited("64");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = support::under(&words, {
-        let mut command = support::binary();
-        command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dev"]);
-        command.arg(scratch.path());
-        command
-    })
-    .output()
-    .unwrap();
+    support::pki::make(scratch.path(), &[]);
+    let output = support::command(scratch.path(), &words).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && log.contains("at least 256"), "{log}");
 

@@ -15,8 +15,8 @@ const BOUND: usize = 16;
 #[test]
 fn an_idle_session_costs_little_memory() {
     let names: Vec<String> = (0..SESSIONS).map(|number| format!("idle-{number}")).collect();
-    let flags: Vec<&str> = names.iter().flat_map(|name| ["--dev-host", name.as_str()]).collect();
-    let controller = Controller::start(&flags);
+    let hosts: Vec<&str> = names.iter().map(String::as_str).collect();
+    let controller = Controller::start_with_hosts(&hosts);
     let connected = "/hosts?connected=true&limit=1000";
     let count = || controller.get(connected).1["hosts"].as_array().unwrap().len();
     // Memory that is allocated once, or with the first sessions, does not count.

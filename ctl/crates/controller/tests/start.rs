@@ -5,88 +5,90 @@
 mod support;
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::process::Stdio;
 use support::{Controller, binary};
 use test_support::{Scratch, wait_some};
 
-fn init_only(dir: &Path, more: &[&str]) -> (Option<i32>, String) {
-    let output = binary().args(["--init-only", "--dev"]).arg(dir).args(more).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+/// Starts a controller with a PKI's files, which must not start; returns its log.
+fn refused(dir: &Path) -> String {
+    let output = support::command(dir, &[]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    log
+}
+
+/// Starts a controller in a trial directory, waits until it is ready, and ends it; returns its log
+/// and the agents' port.
+fn trial(dir: &Path) -> (String, String) {
+    let ready = dir.with_extension("ready");
+    let _ = fs::remove_file(&ready);
+    let mut child = binary()
+        .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dev"])
+        .arg(dir)
+        .arg("--ready-file")
+        .arg(&ready)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = wait_some("the ready file", || fs::read_to_string(&ready).ok());
+    test_support::run(&["kill", &child.id().to_string()]);
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{log}");
+    let ready: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let address = ready["listen"][0].as_str().unwrap();
+    (log, address.rsplit_once(':').unwrap().1.to_owned())
 }
 
 #[test]
-fn dev_creates_its_files_once_and_reuses_them() {
+fn dev_prints_the_line_that_joins_a_host_and_keeps_what_is_good() {
     let scratch = Scratch::new("controller");
     let dir = scratch.file("new/dev");
-    let made = init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]);
-    assert_eq!(made.0, Some(0), "{}", made.1);
-    let names = [
-        "ca.pem",
-        "ca.key",
-        "server.pem",
-        "server.key",
-        "agent.pem",
-        "agent.key",
-        "agent.toml",
-        "token",
-        "agents/web.one.pem",
-        "agents/web.one.key",
-        "agents/web.one.toml",
-    ];
-    let read = || {
-        names.map(|name| fs::read(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
-    };
-    let first = read();
-    for name in names.iter().filter(|name| name.ends_with("key") || **name == "token") {
+    fs::create_dir(scratch.file("new")).unwrap();
+    let (log, port) = trial(&dir);
+    let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    let (token, join) = (read("token"), read("join-token"));
+    for name in ["token", "join-token"] {
         assert_eq!(fs::metadata(dir.join(name)).unwrap().mode() & 0o777, 0o600, "{name}");
     }
-    let config = fs::read_to_string(dir.join("agent.toml")).unwrap();
-    for wanted in [
-        "server = \"127.0.0.1\"",
-        "port = 7999",
-        "host_id = ",
-        "server_name = \"config.cargo.com\"",
-    ] {
-        assert!(config.contains(wanted), "{config}");
+    let wanted = format!("--server 127.0.0.1:{port} --ca sha256:");
+    let line = log.lines().find(|line| line.contains("next: BasicAgent enroll")).unwrap();
+    assert!(line.contains(&wanted) && line.contains("join-token"), "{line}");
+    assert!(join.starts_with("bat1.") && !log.contains(join.trim()), "{log}");
+    for wanted in ["server = \"127.0.0.1\"", &format!("port = {port}"), "state_dir = "] {
+        assert!(read("agent.toml").contains(wanted), "{}", read("agent.toml"));
     }
-    assert_eq!(
-        init_only(&dir, &["--dev-host", "web.one", "--listen", "127.0.0.1:7999"]).0,
-        Some(0)
-    );
-    assert!(first == read(), "a second start changed the files");
 
-    // A config that was edited stays.
+    // A second start keeps the tokens, and the config follows the port.
+    let (_, port) = trial(&dir);
+    assert_eq!((read("token"), read("join-token")), (token, join.clone()));
+    assert!(read("agent.toml").contains(&format!("port = {port}")));
+
+    // A config that was edited stays; a join token that is gone, or of another state, is replaced.
     fs::write(dir.join("agent.toml"), "port = 1\n").unwrap();
-    // A certificate of another CA is replaced, with the same host id.
-    fs::remove_file(dir.join("ca.pem")).unwrap();
-    fs::remove_file(dir.join("ca.key")).unwrap();
-    assert_eq!(init_only(&dir, &["--dev-host", "web.one"]).0, Some(0));
-    assert_eq!(fs::read_to_string(dir.join("agent.toml")).unwrap(), "port = 1\n");
-    let second = read();
-    assert!((0..6).all(|n| first[n] != second[n]), "an old CA's certificate was kept");
-
-    // A CA without its key cannot sign; nothing is overwritten.
-    fs::write(dir.join("ca.key"), &second[3]).unwrap();
-    let (status, log) = init_only(&dir, &[]);
-    assert_eq!(status, Some(1));
-    assert!(log.contains("ca.key") && log.contains("remove both"), "{log}");
-    assert_eq!(fs::read(dir.join("ca.pem")).unwrap(), second[0]);
+    fs::remove_dir_all(dir.join("state")).unwrap();
+    trial(&dir);
+    assert_eq!(read("agent.toml"), "port = 1\n");
+    assert!(read("join-token") != join);
 }
 
 #[test]
 fn a_token_that_others_can_read_or_guess_is_rejected() {
     let scratch = Scratch::new("controller");
-    assert_eq!(init_only(scratch.path(), &[]).0, Some(0));
+    support::pki::make(scratch.path(), &[]);
     let token = scratch.file("token");
+    fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o640)).unwrap();
-    let (status, log) = init_only(scratch.path(), &[]);
-    assert!(status == Some(1) && log.contains("chmod 0600"), "{log}");
+    let log = refused(scratch.path());
+    assert!(log.contains("chmod 0600"), "{log}");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     for bad in ["", "short", "0123456789 0123456789"] {
         fs::write(&token, bad).unwrap();
-        let (status, log) = init_only(scratch.path(), &[]);
-        assert!(status == Some(1) && log.contains("the token must be"), "{log}");
+        let log = refused(scratch.path());
+        assert!(log.contains("the token must be"), "{log}");
     }
 }
 
@@ -96,7 +98,9 @@ fn invalid_flags_are_rejected() {
         (&["--redirect-to", "example.com"][..], 2, "is not an address"),
         (&["--listen", "nowhere"], 2, "--listen"),
         (&["--keep-days", "0"], 2, "--keep-days"),
-        (&["--dev-host", "x"], 2, "--dev"),
+        (&["--proxy-from", "10.0.0.1/8"], 2, "--proxy-from"),
+        (&["--handshake-rate", "0"], 2, "--handshake-rate"),
+        (&["--dev", "d", "--cert", "c"], 2, "--cert"),
         (&["--token-file", "/nonexistent/t"], 1, "/nonexistent/t"),
         (&["--http-cert", "c.pem"], 2, "--http-key"),
         (&["--roles", "/nonexistent/roles.toml"], 1, "/nonexistent/roles.toml"),
@@ -124,7 +128,7 @@ fn a_port_that_is_in_use_is_named() {
 #[test]
 fn it_serves_several_ports_with_files_named_by_flags() {
     let scratch = Scratch::new("controller");
-    assert_eq!(init_only(scratch.path(), &[]).0, Some(0));
+    support::pki::make(scratch.path(), &[]);
     let file = |name: &str| scratch.file(name).into_os_string().into_string().unwrap();
     let ready = scratch.file("ready");
     let mut child = binary()

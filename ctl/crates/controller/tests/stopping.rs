@@ -75,9 +75,8 @@ fn sighup_takes_up_certificates_client_ca_and_token_without_losing_a_session() {
     };
     let first = presented();
     // Another certificate of the same CA.
-    fs::remove_file(controller.dir.join("server.pem")).unwrap();
-    let made = binary().args(["--init-only", "--dev"]).arg(&controller.dir).output().unwrap();
-    assert!(made.status.success());
+    fs::remove_file(controller.dir.join("server.key")).unwrap();
+    support::pki::make(&controller.dir, &[]);
     let token = controller.dir.join("token");
     fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
     controller.signal("-HUP");
@@ -100,8 +99,7 @@ fn sighup_takes_up_certificates_client_ca_and_token_without_losing_a_session() {
 
     // A new client CA ends the sessions of the former one.
     let other = Scratch::new("controller");
-    let made = binary().args(["--init-only", "--dev"]).arg(other.path()).output().unwrap();
-    assert!(made.status.success());
+    support::pki::make(other.path(), &[]);
     fs::copy(other.file("ca.pem"), controller.dir.join("ca.pem")).unwrap();
     controller.signal("-HUP");
     let last = agent.receive().unwrap();
@@ -185,8 +183,7 @@ fn inputs_that_are_no_regular_files_are_refused_and_block_nothing() {
 
     // At the start.
     let scratch = Scratch::new("controller");
-    let made = binary().args(["--init-only", "--dev"]).arg(scratch.path()).output().unwrap();
-    assert!(made.status.success());
+    support::pki::make(scratch.path(), &[]);
     for (flag, name) in [
         ("--cert", "server.pem"),
         ("--key", "server.key"),

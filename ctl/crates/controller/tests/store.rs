@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
-use support::{Agent, Controller, binary};
+use support::{Agent, Controller};
 use test_support::{Scratch, needs_root, wait_until};
 
 fn result(task: &str, data: &str) -> String {
@@ -32,13 +32,9 @@ fn assert_silent(agent: &mut Agent) {
 }
 
 /// Starts a controller that must not start; returns its log.
-fn refused(dir: &Path, flags: &[&str]) -> String {
-    let output = binary()
-        .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dev"])
-        .arg(dir)
-        .args(flags)
-        .output()
-        .unwrap();
+fn refused(dir: &Path, state: &Path) -> String {
+    support::pki::make(dir, &[]);
+    let output = support::command_with(dir, &[], state).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{log}");
     log
@@ -47,7 +43,7 @@ fn refused(dir: &Path, flags: &[&str]) -> String {
 #[test]
 fn a_second_controller_on_one_state_directory_does_not_start() {
     let mut controller = Controller::start(&[]);
-    let log = refused(&controller.dir, &[]);
+    let log = refused(&controller.dir, &controller.state());
     assert!(log.contains("another BasicAgentController") && log.contains("state"), "{log}");
     // The lock ends with its process, however that ends.
     controller.kill();
@@ -93,7 +89,7 @@ fn results_are_not_acknowledged_while_the_state_directory_is_gone() {
         }
         fs::rename(&to, &from).unwrap();
         assert_eq!(acknowledged(&mut agent), "lost?");
-        assert_eq!(controller.probe("/readyz").0, 200);
+        wait_until("its use", || controller.probe("/readyz").0 == 200);
         drop(agent);
         controller.kill();
         controller.restart();
@@ -124,7 +120,7 @@ fn a_state_directory_that_others_can_change_is_refused() {
     }
     let scratch = Scratch::new("controller");
     let dev = scratch.file("dev");
-    let start = |state: &Path| refused(&dev, &["--state-dir", state.to_str().unwrap()]);
+    let start = |state: &Path| refused(&dev, state);
     let mode =
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let state = scratch.file("state");
@@ -266,6 +262,6 @@ fn a_damaged_database_is_reported_at_the_start() {
     // A table that is missing keeps the controller from starting.
     controller.kill();
     Connection::open(&database).unwrap().execute_batch("DROP TABLE usage").unwrap();
-    let log = refused(&controller.dir, &[]);
+    let log = refused(&controller.dir, &controller.state());
     assert!(log.contains("no such table"), "{log}");
 }

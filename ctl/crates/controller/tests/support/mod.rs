@@ -15,7 +15,7 @@ use rustls::ClientConfig;
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,32 @@ pub(crate) fn under(words: &[&str], command: Command) -> Command {
     wrapped
 }
 
-/// A running controller with two dev hosts, `host-1` and `host-2`.
+/// The flags that name the files of a PKI, and the token beside them.
+pub(crate) const FILES: [(&str, &str); 5] = [
+    ("--cert", "server.pem"),
+    ("--key", "server.key"),
+    ("--server-ca", "ca.pem"),
+    ("--agent-ca", "ca.pem"),
+    ("--token-file", "token"),
+];
+
+/// Returns the command that starts a controller on free ports with the files of a PKI.
+pub(crate) fn command(dir: &Path, words: &[&str]) -> Command {
+    command_with(dir, words, &dir.join("state"))
+}
+
+/// Returns the command that starts a controller with another state directory.
+pub(crate) fn command_with(dir: &Path, words: &[&str], state: &Path) -> Command {
+    let mut command = under(words, binary());
+    command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    for (flag, name) in FILES {
+        command.arg(flag).arg(dir.join(name));
+    }
+    command.arg("--state-dir").arg(state);
+    command
+}
+
+/// A running controller with a company's own PKI, which has the hosts `host-1` and `host-2`.
 pub(crate) struct Controller {
     pub(crate) child: Child,
     pub(crate) dir: PathBuf,
@@ -59,6 +84,13 @@ impl Controller {
         Self::start_under(&[], flags, Scratch::new("controller"))
     }
 
+    /// Starts a controller whose PKI has these hosts too.
+    pub(crate) fn start_with_hosts(hosts: &[&str]) -> Self {
+        let scratch = Scratch::new("controller");
+        pki::make(&scratch.file("dev"), hosts);
+        Self::start_under(&[], &[], scratch)
+    }
+
     /// Starts a controller under other words (`unshare -m sh -c …`), in a directory that another
     /// one may have used.
     pub(crate) fn start_under(words: &[&str], flags: &[&str], scratch: Scratch) -> Self {
@@ -66,11 +98,8 @@ impl Controller {
             (scratch.file("dev"), scratch.file("ready.json"), scratch.file("log"));
         let _ = std::fs::remove_file(&ready);
         let stderr = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        let mut child = under(words, binary())
-            .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .args(["--dev-host", "host-1", "--dev-host", "host-2"])
-            .arg("--dev")
-            .arg(&dir)
+        pki::make(&dir, &["host-1", "host-2"]);
+        let mut child = command(&dir, words)
             .arg("--ready-file")
             .arg(&ready)
             .args(flags)

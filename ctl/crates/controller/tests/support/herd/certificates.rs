@@ -1,7 +1,7 @@
-//! Certificates for a whole herd, signed by the CA of a dev directory.
+//! Certificates for a whole herd, signed by the CA of a PKI.
 
 use super::member::Member;
-use crate::support::pki::dev_issuer;
+use crate::support::pki;
 use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
@@ -18,7 +18,7 @@ pub(crate) fn members(
     count: usize,
     resumes: bool,
 ) -> Vec<Arc<Member>> {
-    let issuer = dev_issuer(dir);
+    let issuer = pki::issuer(dir);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap()).unwrap();
     let roots = Arc::new(roots);
