@@ -56,7 +56,7 @@ pub enum PendingReason {
 
 /// Why a host is quarantined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum QuarantineReason {
     /// This older key was presented last: a copy of the host runs, or it was restored from a
     /// snapshot.

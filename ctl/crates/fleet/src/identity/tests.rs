@@ -5,6 +5,7 @@ mod agent;
 mod copies;
 mod losses;
 mod operator;
+mod stored;
 
 use super::*;
 use crate::join::{JoinRefusal, JoinState, JoinTerms};
