@@ -1,5 +1,6 @@
 //! One controller, reachable: its address, its trusted certificates and the caller's token.
 
+use super::crypto;
 use super::trust::{self, Ca};
 use super::{Address, CONNECT_TIMEOUT, Lines, MARGIN, MAX_REPLY, refusal};
 use crate::context::{Context, Secret};
@@ -119,7 +120,7 @@ impl Connection {
                 anchors.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
             let tls = TlsConfig::builder()
                 .root_certs(RootCerts::new_with_certs(&anchors))
-                .unversioned_rustls_crypto_provider(trust::provider());
+                .unversioned_rustls_crypto_provider(crypto::provider());
             config.tls_config(tls.build())
         } else {
             config

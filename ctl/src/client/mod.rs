@@ -1,13 +1,14 @@
 //! The client of the controller's HTTP API: HTTPS to any controller, plain HTTP over loopback only.
 //! It sends the token nowhere else: it uses no proxy and follows no redirect.
 //!
-//! `address` parses the URL, `trust` finds the certificates that the controller must chain to,
-//! `connection` has the credentials and sends, and `refusal` turns a refused request into an error.
-//! `Controller` is the choice that the flags describe; it is resolved at the first request, so that
+//! `address` parses the URL; `trust` finds the certificates that the controller must chain to, by
+//! the algorithms of `crypto`; `connection` has the credentials and sends; `refusal` turns a refused
+//! request into an error. `Controller` is the choice that the flags describe; it is resolved at the first request, so that
 //! a command without one reads no file and sets up no TLS.
 
 mod address;
 mod connection;
+mod crypto;
 mod lines;
 mod refusal;
 mod trust;

@@ -4,10 +4,10 @@
 //! Nothing here runs for plain HTTP, so that a command for this machine pays for no TLS.
 
 use super::Address;
+use super::crypto::provider;
 use crate::error::Error;
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
@@ -233,11 +233,6 @@ fn connect(address: &Address) -> std::io::Result<TcpStream> {
         }
     }
     Err(last.unwrap_or_else(|| std::io::Error::other("the name has no address")))
-}
-
-/// Returns the cryptography: ring alone.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// A verifier that keeps the presented certificates and refuses them all, so that nothing follows.
