@@ -197,30 +197,33 @@ fn is_creation(line: &str) -> bool {
 }
 
 #[test]
-fn a_role_is_read_from_toml_json_or_standard_input() {
+fn a_role_is_read_from_a_file_or_standard_input_and_checked() {
     let scratch = Scratch::new("role");
-    let toml =
-        "[[grants]]\nactions = [\"hosts.read\"]\nselector = \"env=prod\"\nusers = [\"web\"]\n";
-    let grants =
-        json!({"grants": [{"actions": ["hosts.read"], "selector": "env=prod", "users": ["web"]}]});
-    let json = scratch.write("role.json", grants.to_string());
-    let file = scratch.write("role.toml", toml);
-    let role = json!({"name": "web", "source": "api", "grants": []}).to_string();
+    let grants = json!([{"actions": ["hosts.read"], "selector": "env=prod", "users": ["web"]}]);
+    let definition = json!({"grants": grants}).to_string();
+    let printed = json!({"name": "web", "source": "api", "description": "", "grants": grants});
+    let file = scratch.write("role.json", &definition);
+    let shown = scratch.write("shown.json", printed.to_string());
+    let role = printed.to_string();
     let controller = StandIn::new(move |_| (200, role.clone()));
-    for (path, stdin) in [(file.to_str().unwrap(), ""), (json.to_str().unwrap(), ""), ("-", toml)] {
-        let (status, _, err) = run(&controller.url, &["role", "set", "web", "-f", path], stdin);
-        assert_eq!(
-            (status, controller.last_body()["grants"].clone()),
-            (0, grants["grants"].clone()),
-            "{err}"
-        );
+    let set = |path: &std::path::Path, stdin: &str| {
+        run(&controller.url, &["role", "set", "web", "-f", path.to_str().unwrap()], stdin)
+    };
+    for (path, stdin) in [(&*file, ""), (&*shown, ""), ("-".as_ref(), definition.as_str())] {
+        let (status, _, err) = set(path, stdin);
+        assert_eq!((status, controller.last_body()), (0, json!({"grants": grants})), "{err}");
     }
-    let wrong = scratch.write("wrong.toml", "[[grants]]\naction = [\"hosts.read\"]\n");
-    let before = controller.lines().len();
-    let (status, _, err) =
-        run(&controller.url, &["role", "set", "web", "-f", wrong.to_str().unwrap()], "");
-    assert!(status == 2 && err.contains("action") && err.contains("line 2"), "{err}");
-    assert_eq!(controller.lines().len(), before);
+    let sent = controller.lines().len();
+    for (text, wanted) in [
+        (r#"{"grants": [{"action": ["hosts.read"]}]}"#, "unknown field `action`"),
+        (r#"{"name": "db", "grants": []}"#, "it defines role db, not web"),
+        ("[[grants]]", "line 1"),
+        ("", "EOF"),
+    ] {
+        let (status, _, err) = set(&scratch.write("wrong.json", text), "");
+        assert!(status == 2 && err.contains(wanted), "{text}: {err}");
+    }
+    assert_eq!(controller.lines().len(), sent);
 }
 
 fn printed(reply: Value, args: &[&str]) -> String {

@@ -130,7 +130,10 @@ fn role(verb: &str) -> &'static [&'static str] {
     match verb {
         "list" => &["BasicAgentCtl role list"],
         "show" => &["BasicAgentCtl role show operator"],
-        "set" => &["BasicAgentCtl role set web-team -f web-team.toml"],
+        "set" => &[
+            "BasicAgentCtl role show operator -o json",
+            "BasicAgentCtl role set web-team -f web-team.json",
+        ],
         "remove" => &["BasicAgentCtl role remove web-team"],
         _ => &[],
     }

@@ -143,7 +143,7 @@ pub(crate) enum Role {
     List(Output),
     /// Show what a role allows
     Show(RoleShow),
-    /// Define a role by a file, in TOML or JSON
+    /// Define a role by a file in JSON, as role show -o json prints it
     Set(RoleSet),
     /// Remove a role
     Remove(RoleRemove),

@@ -11,6 +11,8 @@ use crate::terminal::{confirm, safe};
 use agent_cron::Zone;
 use agent_wire::json::quote;
 use controller_api::{Grant, Role, RoleDefinition, RoleList, RoleSource, path};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::io::Read as _;
 use std::path::Path;
 use ureq::http::Method;
@@ -54,6 +56,7 @@ pub(super) fn run(controller: &Controller, sub: &Sub) -> Result<(), Error> {
                 let role: Role = parsed(&text)?;
                 let mut record = Record::default();
                 record.add("role", &role.name).add("defined by", source(role.source));
+                record.some("for", Some(&role.description).filter(|text| !text.is_empty()));
                 grants(&mut record, &role.grants);
                 Ok(record.text())
             })
@@ -112,7 +115,19 @@ fn source(source: RoleSource) -> &'static str {
     }
 }
 
-/// Reads the definition of a role: JSON if it begins with a brace, otherwise TOML.
+/// A role's file: a definition, or what `role show -o json` prints.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    #[serde(default, rename = "source")]
+    _source: IgnoredAny,
+    #[serde(default)]
+    description: String,
+    grants: Vec<Grant>,
+}
+
+/// Reads the definition of a role.
 fn definition(set: &RoleSet) -> Result<RoleDefinition, Error> {
     let source = set.file.display();
     let failed = |error| Error::unavailable_by(source.to_string(), error);
@@ -125,9 +140,12 @@ fn definition(set: &RoleSet) -> Result<RoleDefinition, Error> {
     };
     read.map_err(failed)?;
     let wrong = |why: String| Error::usage(format!("{}: {why}", quote(&source.to_string())));
-    if text.trim_start().starts_with('{') {
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
-    } else {
-        toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
+    let file: File = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let name = &set.name.name;
+    match file.name {
+        Some(other) if &other != name => {
+            Err(wrong(format!("it defines role {}, not {name}", quote(&other))))
+        }
+        _ => Ok(RoleDefinition { description: file.description, grants: file.grants }),
     }
 }

@@ -153,11 +153,16 @@ fn operators_get_what_their_roles_allow_and_no_more() {
         person.run(&["operator", "create", "bob", "--role", "viwer", "--password-stdin"], PASSWORD);
     assert!(status != 0 && err.contains("did you mean viewer?"), "{status} {err}");
     let scratch = Scratch::new("ctl-role");
-    let role = "[[grants]]\nactions = [\"hosts.read\", \"facts.read\"]\nselector = \"role=web\"\n";
-    let file = scratch.write("web-team.toml", role);
+    let grants = json!([{"actions": ["hosts.read", "facts.read"], "selector": "role=web"}]);
+    let role = json!({"description": "the web team", "grants": grants}).to_string();
+    let file = scratch.write("web-team.json", role);
     person.done(&["role", "set", "web-team", "-f", file.to_str().unwrap()]);
     let shown = person.done(&["role", "show", "web-team"]);
     assert!(shown.contains("role=web") && shown.contains("hosts.read"), "{shown}");
+    // What it prints is what it takes.
+    let again = scratch.write("again.json", person.json(&["role", "show", "web-team"]).to_string());
+    person.done(&["role", "set", "web-team", "-f", again.to_str().unwrap()]);
+    assert_eq!(person.done(&["role", "show", "web-team"]), shown);
     person.done(&[
         "operator",
         "create",
