@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos enroll-kills cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -19,6 +19,7 @@ help:
 	@echo 'make vm-test    prove in a guest with a real systemd what no test here can; VM_STEPS, VM_PROFILE'
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
+	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
 	@echo 'make fuzz       fuzz each decoder, FUZZ_SECONDS each (600)'
@@ -106,6 +107,10 @@ CHAOS_SEED  ?=
 chaos: build
 	BASICAGENT_CHAOS_KILLS=$(CHAOS_KILLS) BASICAGENT_CHAOS_SEED=$(CHAOS_SEED) \
 	    $(CARGO) test --release --locked -p e2e --test chaos -- --nocapture
+
+KILLS ?= 500
+enroll-kills:
+	KILLS=$(KILLS) $(CARGO) test --release --locked -p controller --test enroll_kills -- --nocapture
 
 CRON_TRIPLES ?= 10000000
 CRON_SEED    ?=

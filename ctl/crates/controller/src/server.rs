@@ -170,6 +170,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         registry,
         store,
         ca: Arc::clone(&ca),
+        identity: Arc::clone(&services.identity),
         authenticator: Arc::clone(&authenticator),
         work: work.clone(),
         joining,

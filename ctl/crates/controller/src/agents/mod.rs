@@ -13,8 +13,6 @@
 //! `places` bounds the connections before they are sessions, `admission` their handshakes a second,
 //! `room` the memory of large messages.
 
-#![allow(dead_code, unused_imports, reason = "the API's routes for hosts are being written")]
-
 mod admission;
 mod certificate;
 mod channel;
@@ -54,4 +52,4 @@ pub(crate) use settle::settled;
 pub(crate) use standings::follow as follow_standings;
 pub(crate) use stream::OutputStream;
 pub(crate) use tls::{ServerFiles, ServerSide, Tls, TlsFiles, server_side};
-pub(crate) use trust::{TrustParts, TrustQueue, renew_own, trust_queue};
+pub(crate) use trust::{TrustParts, renew_own, trust_queue};

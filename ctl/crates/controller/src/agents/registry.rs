@@ -1,7 +1,7 @@
 //! The connected hosts: one session each that serves the host, and those of its clones.
 
 use super::peer::Restriction;
-use super::session::Session;
+use super::session::{CloseReason, Session};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Registry {
     /// Ends every session of a host that may not be connected anymore.
     pub(super) fn revoke(&self, host: &str) {
         for session in self.of(host) {
-            session.close_for_revocation();
+            session.close_because(CloseReason::Revoked);
         }
     }
 

@@ -2,7 +2,7 @@
 //! is the host.
 
 use super::registry::Registry;
-use super::session::Session;
+use super::session::{CloseReason, Session};
 use super::trust;
 use agent_wire::message::CertReset;
 use fleet::HostRecord;
@@ -27,7 +27,8 @@ pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Set
             // connect on.
             others.extend(serving);
             let at = others.iter().position(is_current);
-            at.map(|at| others.swap_remove(at)).inspect(|session| session.close_for_renewal())
+            at.map(|at| others.swap_remove(at))
+                .inspect(|session| session.close_because(CloseReason::Renewed))
         }
     };
     for session in others {
@@ -35,7 +36,7 @@ pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Set
             let reset = CertReset { reason: REASON.to_owned() };
             trust::ask(&session, |id| reset.to_line(id)).await;
         }
-        session.close_for_revocation();
+        session.close_because(CloseReason::Revoked);
     }
     if let Some(session) = chosen
         && settled.renew

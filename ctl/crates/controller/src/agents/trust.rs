@@ -99,10 +99,11 @@ impl TrustTask {
 /// Renews the CA's own certificates when they are due, until the controller stops.
 pub(crate) async fn renew_own(identity: Arc<Identity>, mut stop: Stop) {
     loop {
-        let due = identity.ca().until_due(std::time::SystemTime::now()).min(MAX_SLEEP);
-        // What could not be renewed is not tried again at once.
+        let due = identity.ca().until_due(std::time::SystemTime::now());
+        // What is due and could not be renewed, for want of the root's key, is tried once a day.
+        let wait = if due.is_zero() { MAX_SLEEP } else { due.min(MAX_SLEEP) };
         tokio::select! {
-            () = sleep(due.max(Duration::from_secs(3600))) => {}
+            () = sleep(wait) => {}
             () = stop.requested() => return,
         }
         let ca = Arc::clone(identity.ca());

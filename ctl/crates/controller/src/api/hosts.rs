@@ -7,6 +7,7 @@ use super::page;
 use super::problem::ApiError;
 use super::rule::{Given, Subject};
 use super::service::Api;
+use crate::agents;
 use crate::audit;
 use crate::auth::Principal;
 use crate::store::{
@@ -304,7 +305,8 @@ pub(super) async fn settle(
         SettleChoice::EnrollAgain => Choice::EnrollAgain,
     };
     let settled = api.store.settle(&id, choice, audit::now()).await;
-    let (row, _) = settled.map_err(of_host(&id))?;
+    let (row, settled) = settled.map_err(of_host(&id))?;
+    agents::settled(&api.registry, &row.identity, settled).await;
     Ok(Json(shown(&api.registry, &row)))
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Authenticator, Passwords, Principal};
-use crate::identity::Ca;
+use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{LoginFailure, Metrics, Routes};
 use crate::stop::Stop;
@@ -212,6 +212,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     /// The controller's own CA.
     pub(crate) ca: Arc<Ca>,
+    /// Who is a host.
+    pub(crate) identity: Arc<Identity>,
     /// Who may ask.
     pub(crate) authenticator: Arc<Authenticator>,
     /// Work that outlives its client.
@@ -231,12 +233,24 @@ pub(crate) struct Parts {
 pub(crate) fn router(parts: Parts) -> Router {
     let routes = routes();
     let ids = routes.iter().map(|route| route.described.id().to_owned());
-    let Parts { registry, store, ca, authenticator, work, joining, permits, metrics, stop } = parts;
+    let Parts {
+        registry,
+        store,
+        ca,
+        identity,
+        authenticator,
+        work,
+        joining,
+        permits,
+        metrics,
+        stop,
+    } = parts;
     let audit = Audit::new(Arc::clone(&store), work.clone());
     let api = Api {
         registry,
         store,
         ca,
+        identity,
         authenticator,
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),

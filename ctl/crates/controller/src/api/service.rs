@@ -6,7 +6,7 @@ use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Attempts, Authenticator, Passwords};
-use crate::identity::Ca;
+use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
 use crate::stop::Stop;
@@ -24,6 +24,8 @@ pub(super) struct Api {
     pub(super) registry: Arc<Registry>,
     pub(super) store: Arc<dyn Store>,
     pub(super) ca: Arc<Ca>,
+    /// Who is a host.
+    pub(super) identity: Arc<Identity>,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,

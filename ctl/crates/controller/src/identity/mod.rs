@@ -14,8 +14,6 @@
 //! counts in it, `doors` bounds how often anybody may ask, and `rotation` takes the fleet from one
 //! root to the next. Nothing here reads a stream or knows a session.
 
-#![allow(dead_code, unused_imports, reason = "the API's routes for the CA are being written")]
-
 mod ca;
 mod csr;
 mod doors;
@@ -31,8 +29,7 @@ mod service;
 mod standing;
 
 pub(crate) use ca::{
-    BACKDATED, Ca, CaSettings, GivenServer, Issuance, Phase, RootKey, RotationError, ServerChain,
-    seconds, server_names,
+    Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
 };
 pub(crate) use leaf::Leaf;
 pub(crate) use name::can_name_a_host;

@@ -5,8 +5,9 @@ use super::service::{Identity, millis};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::store::{ChannelProof, NewChannel, StandingChange};
 use fleet::IdentityRefusal;
+use fleet::audit::{Event, Outcome};
 use fleet::identity::{Issuer, Standing};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
 /// Log lines a minute about a database that does not answer.
@@ -90,6 +91,22 @@ impl Identity {
     pub(crate) fn note_change(&self, change: &StandingChange) {
         let standing = change.state.as_ref().and_then(Standing::of);
         self.known.changed(&change.host, standing);
+    }
+
+    /// Records that a second agent of a host's identity is quarantined.
+    pub(crate) async fn note_clone(&self, host: &str, source: IpAddr, why: &str) {
+        let event = Event {
+            actor: format!("host:{host}"),
+            source: Some(source.to_string()),
+            action: "hosts.clone".to_owned(),
+            hosts: vec![host.to_owned()],
+            detail: Some(serde_json::json!({ "reason": why }).to_string()),
+        };
+        if let Err(error) =
+            self.store.record(event, Outcome::Succeeded, millis(SystemTime::now())).await
+        {
+            log::warn!("{host}: the event of its clone is not recorded: {error}");
+        }
     }
 
     /// Forgets who was let in, after changes were missed.

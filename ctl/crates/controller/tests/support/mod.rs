@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod agent;
+mod joining;
 pub(crate) mod pki;
 
 pub(crate) use agent::{Agent, connect, start_tls, tls};
+pub(crate) use joining::client as joining_client;
+pub(crate) use joining::{Host, csr, csr_with, enroll, exchange, new_key, open};
 pub(crate) use pki::{sign, write_private};
 
 use agent_wire::message::InitReply;
@@ -91,15 +94,36 @@ impl Controller {
         Self::start_under(&[], &[], scratch)
     }
 
+    /// Starts a controller with its own CA alone.
+    pub(crate) fn start_own(flags: &[&str]) -> Self {
+        Self::start_own_in(flags, Scratch::new("controller"))
+    }
+
+    /// As [`Controller::start_own`], in a directory that another one may have used.
+    pub(crate) fn start_own_in(flags: &[&str], scratch: Scratch) -> Self {
+        let dir = scratch.file("dev");
+        let mut command = binary();
+        command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        command.args(["--name", "config.cargo.com", "--state-dir"]).arg(dir.join("state"));
+        command.arg("--token-file").arg(dir.join("token"));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self::start_command(command, flags, scratch)
+    }
+
     /// Starts a controller under other words (`unshare -m sh -c …`), in a directory that another
     /// one may have used.
     pub(crate) fn start_under(words: &[&str], flags: &[&str], scratch: Scratch) -> Self {
+        let dir = scratch.file("dev");
+        pki::make(&dir, &["host-1", "host-2"]);
+        Self::start_command(command(&dir, words), flags, scratch)
+    }
+
+    fn start_command(mut command: Command, flags: &[&str], scratch: Scratch) -> Self {
         let (dir, ready, log) =
             (scratch.file("dev"), scratch.file("ready.json"), scratch.file("log"));
         let _ = std::fs::remove_file(&ready);
         let stderr = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        pki::make(&dir, &["host-1", "host-2"]);
-        let mut child = command(&dir, words)
+        let mut child = command
             .arg("--ready-file")
             .arg(&ready)
             .args(flags)
@@ -135,6 +159,12 @@ impl Controller {
     /// Starts the controller, which must have ended, in the same directory and on other ports.
     pub(crate) fn restart(&mut self) {
         self.restart_with(&[]);
+    }
+
+    /// Starts the controller, which must have ended, with its own CA in the same directory.
+    pub(crate) fn restart_own(&mut self, flags: &[&str]) {
+        let scratch = self.scratch.take().unwrap();
+        *self = Self::start_own_in(flags, scratch);
     }
 
     /// Starts the controller with these flags, otherwise as [`Controller::restart`].
@@ -224,6 +254,16 @@ impl Controller {
     pub(crate) fn wait_for_hosts(&self, wanted: &[&str]) {
         wait_until("the connected hosts", || {
             let hosts = self.get("/hosts?connected=true&limit=1000").1;
+            let hosts = hosts["hosts"].as_array().unwrap();
+            let found: Vec<&str> = hosts.iter().map(|host| host["id"].as_str().unwrap()).collect();
+            found == wanted
+        });
+    }
+
+    /// Waits until these hosts are connected, and no others.
+    pub(crate) fn wait_for_hosts_connected(&self, wanted: &[&str]) {
+        wait_until("the connected hosts", || {
+            let hosts = self.get("/hosts?connected=true").1;
             let hosts = hosts["hosts"].as_array().unwrap();
             let found: Vec<&str> = hosts.iter().map(|host| host["id"].as_str().unwrap()).collect();
             found == wanted

@@ -129,7 +129,7 @@ pub(super) async fn serve(
         Ok(Opened::Session(session, channel, tls, seen)) => {
             services.metrics.handshakes.add_one(channel.handshake());
             let host = session.host.clone();
-            if standing::enter(&services, &session) {
+            if Box::pin(standing::enter(&services, &session)).await {
                 Box::pin(standing::look_again(&services, &session, seen)).await;
                 services.trust.opened(&session, &services.identity.ca().current());
                 let reason = channel.run(&session, &services, tls, &mut stop).await;

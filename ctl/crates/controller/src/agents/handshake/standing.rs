@@ -10,7 +10,7 @@
 use super::Services;
 use super::rejected::Rejected;
 use crate::agents::peer::{Peer, Restriction};
-use crate::agents::session::Session;
+use crate::agents::session::{CloseReason, Session};
 use crate::identity::{self, Judged, Leaf, Opened};
 use crate::log_limit::{LogLimit, log_limited};
 use agent_wire::Retcode;
@@ -22,6 +22,9 @@ const PROBE: Duration = Duration::from_secs(5);
 
 /// Log lines a minute about clones, which come back again and again.
 static CLONES: LogLimit = LogLimit::new(10);
+
+/// Events a minute about clones.
+static EVENTS: LogLimit = LogLimit::new(30);
 
 /// An agent whose certificate names its host.
 pub(super) struct Identified {
@@ -76,7 +79,7 @@ pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen
         return;
     }
     match services.identity.standing(&session.host).await {
-        Ok(None) => session.close_for_revocation(),
+        Ok(None) => session.close_because(CloseReason::Revoked),
         Ok(Some(standing)) => match session.restriction() {
             Some(Restriction::Clone(_)) => {}
             _ => session.restrict(Restriction::of(standing)),
@@ -103,11 +106,16 @@ async fn clone_of(services: &Services, peer: &Peer) -> Option<Restriction> {
 }
 
 /// Enters a session. Returns `false` when its host has too many clones already.
-pub(super) fn enter(services: &Services, session: &Arc<Session>) -> bool {
+pub(super) async fn enter(services: &Services, session: &Arc<Session>) -> bool {
     let (host, from) = (&session.host, session.address);
     if let Some(Restriction::Clone(why)) = session.restriction() {
         log_limited!(CLONES, warn, "{host}: quarantined a second agent, from {from}: {why}");
-        return services.registry.enter_clone(session);
+        let is_first = services.registry.clones(host).is_empty();
+        let entered = services.registry.enter_clone(session);
+        if is_first && entered && EVENTS.line().is_some() {
+            services.identity.note_clone(host, from.ip(), &why).await;
+        }
+        return entered;
     }
     match services.registry.enter(session) {
         Some(older) => {

@@ -5,13 +5,14 @@ mod walk;
 use super::*;
 use crate::agents::PlaceBounds;
 use crate::auth::{FileRoles, Roles, Token};
-use crate::identity::{CaSettings, RootKey};
+use crate::identity::{CaSettings, IdentitySettings, RootKey};
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
+use fleet::identity::UnknownHosts;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use std::time::Duration;
@@ -53,15 +54,26 @@ impl Server {
         let ca = Arc::new(ca.unwrap());
         let address = "127.0.0.1:7443".parse().unwrap();
         let (stopper, stop) = crate::stop::pair();
+        let metrics = Arc::new(Metrics::new());
+        let settings = IdentitySettings {
+            certificate_life: Duration::from_secs(3600),
+            recover_within: Duration::from_secs(3600),
+            unknown: UnknownHosts::Accept,
+            enroll_rate: 10,
+            enroll_rate_per_address: 10,
+        };
+        let identity =
+            Identity::new(Arc::clone(&ca), Arc::clone(&store), settings, Arc::clone(&metrics));
         let router = router(Parts {
             registry: Arc::new(Registry::default()),
             store: Arc::clone(&store),
+            identity: Arc::new(identity),
             joining: Joining::new(address, &[], Arc::clone(&ca)),
             ca,
             authenticator: Arc::clone(&authenticator),
             work: Work::default(),
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             stop,
         });
         Self { router, store, authenticator, _stopper: stopper, _scratch: scratch }

@@ -179,11 +179,6 @@ impl Authority {
     pub(super) fn pin(&self) -> String {
         super::hex(digest(&SHA256, &self.root).as_ref())
     }
-
-    /// Returns whether the root's key is where it is looked for.
-    pub(super) fn has_root_key(&self, where_key: &RootKey) -> bool {
-        root_key_path(&self.dir, where_key).exists()
-    }
 }
 
 fn make_issuing(

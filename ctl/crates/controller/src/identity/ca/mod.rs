@@ -19,7 +19,7 @@ mod server;
 mod state;
 
 pub(crate) use authority::RootKey;
-pub(crate) use certificate::{BACKDATED, Terms, seconds};
+pub(crate) use certificate::{Terms, seconds};
 pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
 pub(crate) use state::Phase;
@@ -164,11 +164,6 @@ impl Issuance {
         all.into_iter().flatten().map(|authority| authority.root.clone()).collect()
     }
 
-    /// Returns the CA that signs hosts' certificates.
-    pub(crate) fn issuing(&self) -> CertificateDer<'static> {
-        self.active.issuing.clone()
-    }
-
     /// Returns the pin of the join line: the SHA-256 of the root, in hex.
     pub(crate) fn pin(&self) -> String {
         self.active.pin()
@@ -253,8 +248,11 @@ fn load(settings: &CaSettings) -> Result<Arc<Issuance>, Error> {
         None => Some(server::load_or_sign(dir, &active, &settings.names, now)?),
         Some(_) => None,
     };
-    let roots: String =
-        [Some(&active), other.as_ref()].into_iter().flatten().map(|it| &*it.root_pem).collect();
+    // Oldest first: another authority that signs does not change the bundle.
+    let mut pems = vec![(state.active, &active.root_pem)];
+    pems.extend(state.other.zip(other.as_ref()).map(|(at, it)| (at.number, &it.root_pem)));
+    pems.sort_unstable_by_key(|(number, _)| *number);
+    let roots: String = pems.into_iter().map(|(_, pem)| &**pem).collect();
     let bundle = match &settings.given {
         None => Some(roots.clone()),
         Some(GivenServer { server_ca: Some(path) }) => Some(given_bundle(path)?),
