@@ -36,7 +36,6 @@ mod tls;
 mod trust;
 mod validity;
 
-pub(crate) use crate::identity::can_name_a_host;
 pub(crate) use admission::Admission;
 pub(crate) use certificate::key_matches;
 pub(crate) use handshake::Services;

@@ -32,7 +32,6 @@ pub(crate) use ca::{
     Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
 };
 pub(crate) use leaf::Leaf;
-pub(crate) use name::can_name_a_host;
 pub(crate) use refusal::retcode;
 pub(crate) use rotation::RotationRefused;
 pub(crate) use service::{Identity, IdentitySettings};
