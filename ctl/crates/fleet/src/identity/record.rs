@@ -93,6 +93,10 @@ pub struct Keys {
     /// From when on the newest certificate of all is valid, or when the host asked to join. No
     /// certificate of the host was made later, as far as this record knows.
     pub newest: UnixMillis,
+    /// Whether an operator has settled a dispute about the current key. Once the host has confirmed
+    /// the next one, a copy that presents this one is refused, instead of disputed again.
+    #[serde(default)]
+    pub settled: bool,
     /// When an operator last vouched for the host. It may recover as if its certificate had ended
     /// then.
     pub vouched: Option<UnixMillis>,
@@ -172,6 +176,7 @@ impl Keys {
             older: Vec::new(),
             certificate: None,
             newest,
+            settled: false,
             vouched: None,
         }
     }
@@ -203,7 +208,8 @@ impl Keys {
     pub(super) fn confirm(&mut self) {
         self.confirmed = true;
         if let Some(previous) = self.previous.take() {
-            self.give_up(previous, false);
+            let settled = std::mem::take(&mut self.settled);
+            self.give_up(previous, settled);
         }
     }
 
@@ -232,8 +238,9 @@ impl Keys {
         self.confirmed = true;
     }
 
-    /// Refuses every older key from now on.
+    /// Refuses every older key from now on, and the current one as soon as it is one.
     pub(super) fn supersede_older(&mut self) {
+        self.settled = true;
         self.older.iter_mut().for_each(|older| older.superseded = true);
     }
 

@@ -26,6 +26,23 @@ fn an_operator_keeps_the_newest_key_and_the_other_is_refused() {
     }
 }
 
+/// Two agents with one key, which are told apart by their sessions.
+#[test]
+fn a_copy_of_the_current_key_is_refused_once_the_kept_host_has_renewed() {
+    let mut record = host();
+    let settled = settle(&mut record, Choice::Keep, 5).unwrap();
+    assert!(settled.renew);
+    next(&mut record, "r1", 1, 2, 6).unwrap();
+    assert!(open(&mut record, 1, 0).unwrap().answer_lost, "the host may have lost the answer");
+    open(&mut record, 2, 6).unwrap();
+    assert_eq!(open(&mut record, 1, 0), Err(IdentityRefusal::Superseded));
+    assert_eq!(record.state, HostState::Active);
+    // It is settled for the keys up to then only.
+    next(&mut record, "r2", 2, 3, 7).unwrap();
+    open(&mut record, 3, 7).unwrap();
+    assert_eq!(open(&mut record, 2, 6).unwrap().standing, Standing::Quarantined);
+}
+
 #[test]
 fn an_operator_says_that_a_snapshot_was_restored_and_the_older_key_is_the_hosts() {
     let mut record = quarantined();

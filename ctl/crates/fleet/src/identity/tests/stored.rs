@@ -26,6 +26,7 @@ fn the_stored_form_of_a_record_is_pinned() {
             "older": [{"key": four, "superseded": true}],
             "certificate": null,
             "newest": 0,
+            "settled": false,
             "vouched": null,
         },
         "machine": one,
