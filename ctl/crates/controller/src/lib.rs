@@ -1,9 +1,10 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
 //! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
-//! `agents` (ports and sessions), `auth` (the caller's identity) → `store` (results on disk), `proxy`
-//! (where a balancer's connections come from). `dev` makes the files of a trial, `metrics` counts
-//! what the others do. A store never knows a session; a session never knows HTTP.
+//! `audit` (events around what they change), `agents` (ports and sessions), `auth` (who asks) →
+//! `identity` (our own CA, and who is a host) → `store` (everything on disk). `first_start` and
+//! `joining` make the links and lines by which people and hosts come in, `dev` the files of a trial;
+//! `metrics` counts what the others do. A store never knows a session; a session never knows HTTP.
 
 mod agents;
 mod api;

@@ -5,7 +5,7 @@ use crate::agents::{
     self, Admission, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles,
     TrustParts,
 };
-use crate::api::{self, Clients, Transport};
+use crate::api::{self, Clients, HttpsSource, Transport};
 use crate::audit::Work;
 use crate::auth::{Authenticator, FileRoles, Roles, Token};
 use crate::cli::Flags;
@@ -250,6 +250,9 @@ fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>, ca: &
     }
     let api = format!("{scheme}://{}", ready.http);
     log::info!("API: {api}{}", controller_api::path::HOSTS);
+    if flags.https_source() == HttpsSource::OwnCa {
+        log::info!("the API's certificate: --ca sha256:{} vouches for it", ca.current().pin());
+    }
     if let Some(link) = &ready.setup {
         log::info!("there is no operator yet; create the first one within a day by {link}");
     }

@@ -177,6 +177,7 @@ pub(super) async fn me(principal: Principal) -> Result<Json<Me>, ApiError> {
 pub(super) fn read_setup(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let setup: Setup = given.body()?;
     operators::check_name(&setup.name)?;
+    Password::check(&setup.password)?;
     attempt(given, "")?;
     Ok(Subject::named(given, "setup").with("operator", &setup.name))
 }

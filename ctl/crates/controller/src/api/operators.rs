@@ -77,6 +77,7 @@ pub(super) async fn show(
 pub(super) fn read_new(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let new: NewOperator = given.body()?;
     check_name(&new.name)?;
+    new.password.as_deref().map(Password::check).transpose()?;
     check_roles(given.api, &new.roles)?;
     Ok(Subject::new(given, Action::OperatorsManage)
         .with("operator", &new.name)
@@ -114,6 +115,7 @@ pub(super) async fn create(
 /// Reads a change of an operator. A person may change the own password in a session.
 pub(super) fn read_change(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let change: OperatorChange = given.body()?;
+    change.password.as_deref().map(Password::check).transpose()?;
     if let Some(roles) = &change.roles {
         check_roles(given.api, roles)?;
     }

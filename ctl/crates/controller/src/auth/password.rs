@@ -70,7 +70,15 @@ impl Password {
     /// # Errors
     /// [`PasswordError::Length`].
     pub(crate) fn new(text: String) -> Result<Self, PasswordError> {
-        if LENGTH.contains(&text.len()) { Ok(Self(text)) } else { Err(PasswordError::Length) }
+        Self::check(&text).map(|()| Self(text))
+    }
+
+    /// Checks whether a text can be a new password.
+    ///
+    /// # Errors
+    /// [`PasswordError::Length`].
+    pub(crate) fn check(text: &str) -> Result<(), PasswordError> {
+        if LENGTH.contains(&text.len()) { Ok(()) } else { Err(PasswordError::Length) }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Roles {
     built_in: BTreeMap<String, Arc<Role>>,
     file: RwLock<BTreeMap<String, Arc<Role>>>,
     stored: RwLock<BTreeMap<String, Arc<Role>>>,
+    /// Held by the one reading of the database: a slower one must not replace a newer one.
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 /// A role and where it is defined.
@@ -75,6 +77,7 @@ impl Roles {
             built_in: built_in.map(|role| (role.name.clone(), Arc::new(role))).collect(),
             file: RwLock::new(file.0),
             stored: RwLock::default(),
+            refreshing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Roles {
     /// # Errors
     /// When the database cannot be read.
     pub(crate) async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _one = self.refreshing.lock().await;
         let mut roles = BTreeMap::new();
         for row in store.roles().await? {
             match serde_json::from_str::<Role>(&row.document) {
