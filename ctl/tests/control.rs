@@ -263,7 +263,7 @@ fn the_lists_are_tables() {
     );
     let events = json!({"events": [{"sequence": 7, "time": "2026-01-05T00:00:00Z", "actor": "alice",
         "action": "hosts.label", "hosts": ["web-1", "web-2"], "source": "10.0.0.9", "digest": "ab",
-        "detail": {"set": {"a": "b"}, "note": "x"}, "outcome": "succeeded"}]});
+        "detail": {"set": {"a": "b"}, "note": "x", "none": null}, "outcome": "succeeded"}]});
     assert_eq!(
         printed(events, &["audit"]),
         "TIME                            ACTOR  ACTION       HOSTS             OUTCOME    DETAIL\n\

@@ -164,7 +164,8 @@ fn said(detail: &Map<String, Value>) -> String {
         Value::String(text) => safe(&format!("{name}={text}")),
         other => safe(&format!("{name}={other}")),
     };
-    let members: Vec<String> = detail.iter().map(member).collect();
+    let said = detail.iter().filter(|(_, value)| !value.is_null());
+    let members: Vec<String> = said.map(member).collect();
     if members.is_empty() { "-".to_owned() } else { members.join(" ") }
 }
 

@@ -284,3 +284,25 @@ fn the_guide_names_every_subcommand_and_its_examples_parse() {
         assert!(parses(&example), "{example:?}");
     }
 }
+
+#[test]
+fn the_examples_in_every_document_parse() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let folders = ["", "docs", "examples/plugin-c", "examples/plugin-go", "examples/plugin-rust"];
+    let folders = folders.iter().chain(&["examples/prometheus", "examples/systemd"]);
+    let mut count = 0;
+    for folder in folders {
+        let entries = std::fs::read_dir(format!("{root}/{folder}")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        for path in paths.filter(|path| path.extension().is_some_and(|name| name == "md")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Only lines of code: a sentence may begin with the program's name.
+            let code: Vec<&str> = text.lines().filter(|line| line.starts_with("    ")).collect();
+            for example in examples(&code.join("\n")) {
+                assert!(parses(&example), "{}: {example:?}", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "only {count} examples were found");
+}
