@@ -3,16 +3,17 @@
 mod check;
 mod enroll;
 mod error;
+mod host;
 mod notify;
 
 use crate::audit::Audit;
 use crate::cli::{Cli, Command};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Services};
-use crate::enroll::{Folder, Renewer, Source, Upkeep, sha256_hex, source};
+use crate::enroll::{Renewer, Source, Upkeep, source};
 use crate::exec::Executor;
-use crate::identity::{Identity, machine_id};
-use crate::link::{Host, Link, discard_token};
+use crate::identity::Identity;
+use crate::link::{Host, Link};
 use crate::local::{Local, Socket};
 use crate::logging::{self, Log};
 use crate::plugin::Plugins;
@@ -21,7 +22,6 @@ use crate::schedule::Scheduler;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::task::Tasks;
 use crate::{exec, named_file, plugin, task};
-use agent_wire::message::Joiner;
 use error::Error;
 use nix::sys::signal::{SigSet, Signal};
 use std::process::ExitCode;
@@ -101,8 +101,8 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
     let mut identity =
         Identity::open(&config.state_dir, config.host_id.as_deref()).map_err(Error::Identity)?;
-    let host = host(&identity)?;
-    identity.host_id = joined_as(&config)?.unwrap_or(identity.host_id);
+    let host = host::host(&identity)?;
+    identity.host_id = host::joined_as(&config)?.unwrap_or(identity.host_id);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -118,45 +118,6 @@ fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
     // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
     result
-}
-
-/// Returns what the host says about itself.
-fn host(identity: &Identity) -> Result<Host, Error> {
-    let joiner = Joiner {
-        machine: machine_id().map(|id| sha256_hex(id.as_bytes())),
-        boot: Some(task::boot_id().map_err(Error::Task)?),
-        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-    };
-    Ok(Host { id: identity.host_id.clone(), joiner })
-}
-
-/// Returns the id of a host that has joined. An identity of another machine is set aside where
-/// `[enroll]` says how this one joins.
-fn joined_as(config: &Config) -> Result<Option<String>, Error> {
-    if config.tls.names_files() {
-        return Ok(None);
-    }
-    let folder = Folder::of(&config.state_dir);
-    let Some(joined) = folder.joined().map_err(Error::Enroll)? else { return Ok(None) };
-    let machine = machine_id().map(|id| sha256_hex(id.as_bytes()));
-    if joined.record.is_of_another_machine(machine.as_deref()) {
-        if !config.enroll.is_set() {
-            return Err(Error::OtherMachine { host_id: joined.host_id });
-        }
-        let key = folder.lock().and_then(|locked| locked.set_aside()).map_err(Error::Enroll)?;
-        log::warn!(
-            "the machine id is not that of the host that joined as {}: its key is set aside, {}, \
-             and this host joins anew",
-            joined.host_id,
-            key.display()
-        );
-        return Ok(None);
-    }
-    // A crash may have come between joining and this.
-    if let Some(path) = &config.enroll.token_file {
-        discard_token(path);
-    }
-    Ok(Some(joined.host_id))
 }
 
 /// Logs the policy that takes effect.

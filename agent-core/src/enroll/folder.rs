@@ -13,7 +13,10 @@
 //! A certificate belongs to the key with its public key, whatever the names of the files: so a
 //! crash between two renames parts no pair. The host has joined once a pair, `ca.pem` and a host id
 //! are there. Each change is made under a lock, since `BasicAgent enroll` may run beside the agent.
+//! All changes stand in this one file, longer than others, because what one leaves behind at a crash
+//! is what the next must expect.
 
+use super::joined::{self, Joined, Pair};
 use super::key::HostKey;
 use super::leaf::{Leaf, now};
 use super::{Error, Record};
@@ -55,49 +58,6 @@ pub(crate) struct Folder(PathBuf);
 pub(crate) struct Locked {
     folder: Folder,
     _lock: Flock<File>,
-}
-
-/// A certificate with the key that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pair {
-    pub(crate) cert: PathBuf,
-    pub(crate) key: PathBuf,
-    pub(crate) leaf: Leaf,
-    /// Whether a renewal brought it, and it has not opened a channel.
-    pub(crate) is_next: bool,
-}
-
-/// The identity of a host that has joined.
-#[derive(Clone, Debug)]
-pub(crate) struct Joined {
-    pub(crate) host_id: String,
-    pub(crate) record: Record,
-    pub(crate) ca: PathBuf,
-    /// The pairs, the newest first; at least one.
-    pub(crate) pairs: Vec<Pair>,
-    /// Whether a renewal has been begun and has no answer.
-    pub(crate) is_renewing: bool,
-    /// How far the host's clock is ahead of the server's, in seconds, where a new certificate
-    /// seemed old.
-    ahead: i64,
-}
-
-impl Joined {
-    /// Returns whether a pair's time is over.
-    pub(crate) fn has_expired(&self, pair: &Pair, now: i64) -> bool {
-        pair.leaf.has_expired(now.saturating_sub(self.ahead))
-    }
-
-    /// Returns when a pair is renewed, by the host's clock.
-    pub(crate) fn renewal(&self, pair: &Pair) -> i64 {
-        pair.leaf.renewal().saturating_add(self.ahead)
-    }
-
-    /// Returns the pair to use: the newest, unless it was rejected and there is another.
-    pub(crate) fn pair(&self, rejects_next: bool) -> &Pair {
-        let other = self.pairs.iter().find(|pair| !(rejects_next && pair.is_next));
-        other.unwrap_or(&self.pairs[0])
-    }
 }
 
 impl Folder {
@@ -241,7 +201,7 @@ impl Locked {
             return Ok(None);
         }
         let is_renewing = keys[0].1.is_some() && !pairs[0].is_next;
-        let ahead = ahead(&pairs[0].leaf, record.received, now());
+        let ahead = joined::ahead(&pairs[0].leaf, record.received, now());
         Ok(Some(Joined { host_id, record, ca, pairs, is_renewing, ahead }))
     }
 
@@ -472,16 +432,6 @@ fn received(leaf: &Leaf) -> i64 {
         );
     }
     now
-}
-
-/// Returns how far the clock is ahead of the server's. A certificate that seems to be due for
-/// renewal when it comes shows it: without this, the host would renew without end. It counts until
-/// the clock is set back.
-fn ahead(leaf: &Leaf, received: Option<i64>, now: i64) -> i64 {
-    match received {
-        Some(at) if at >= leaf.renewal() && now >= at => at.saturating_sub(leaf.not_before),
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

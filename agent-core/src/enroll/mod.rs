@@ -11,6 +11,7 @@ mod error;
 mod folder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod joined;
 mod key;
 mod leaf;
 mod pem;
@@ -18,13 +19,16 @@ mod record;
 mod renewer;
 mod source;
 mod standing;
+mod upkeep;
 
 pub(crate) use der::{INTEGER, OCTET_STRING, SEQUENCE, element};
 pub(crate) use error::Error;
-pub(crate) use folder::{Folder, Joined};
+pub(crate) use folder::Folder;
+pub(crate) use joined::Joined;
 pub(crate) use key::HostKey;
 pub(crate) use leaf::{Leaf, now};
 pub(crate) use record::{Record, sha256_hex};
-pub(crate) use renewer::{Opened, Renewer, Upkeep};
+pub(crate) use renewer::Renewer;
 pub(crate) use source::{Source, source};
 pub(crate) use standing::{Standing, State};
+pub(crate) use upkeep::{Opened, Upkeep};

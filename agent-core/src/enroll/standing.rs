@@ -1,5 +1,6 @@
 //! The host's standing with its server, as `agent.info` shows it.
 
+use super::Joined;
 use crate::clock::Seconds;
 
 /// The state of the host's identity.
@@ -50,5 +51,13 @@ impl Standing {
     /// Returns the end of the certificate, RFC 3339 in UTC.
     pub(crate) fn end(&self) -> Option<String> {
         self.not_after.map(|at| Seconds(at).to_string())
+    }
+
+    /// Shows the identity of a host that has joined.
+    pub(crate) fn show(&mut self, joined: &Joined) {
+        self.host_id.clone_from(&joined.host_id);
+        self.state = State::Enrolled;
+        self.not_after = joined.pairs.first().map(|pair| pair.leaf.not_after);
+        self.generation = Some(joined.record.generation);
     }
 }

@@ -152,20 +152,12 @@ impl Link {
                 // Only now: a name whose lookup takes long must not delay the servers before it.
                 Some(Next::Resolve(server)) => {
                     let found = tokio::select! {
-                        found = targets(&server, &config) => found,
+                        found = untried(&server, &config, &mut tried) => found,
                         () = stopping.begun() => return Ended::with(Pause::Growing),
                     };
-                    match found {
-                        Ok(found) => {
-                            let new = found.into_iter().filter(|target| !tried.contains(target));
-                            let new: Vec<Target> = new.collect();
-                            tried.extend(new.iter().cloned());
-                            new.into_iter().rev().for_each(|target| {
-                                list.push_front(Next::Connect(target));
-                            });
-                        }
-                        Err(error) => log::warn!("{error}"),
-                    }
+                    found.into_iter().rev().for_each(|target| {
+                        list.push_front(Next::Connect(target));
+                    });
                     continue;
                 }
             };
@@ -280,6 +272,22 @@ impl Link {
         };
         let first = (redirected && matches!(end, SessionEnd::Closed)).then_some(target);
         Ended { first, pause }
+    }
+}
+
+/// Resolves a server's name, and returns the addresses that were not tried in this round.
+async fn untried(server: &Server, config: &Config, tried: &mut Vec<Target>) -> Vec<Target> {
+    match targets(server, config).await {
+        Ok(found) => {
+            let new = found.into_iter().filter(|target| !tried.contains(target));
+            let new: Vec<Target> = new.collect();
+            tried.extend(new.iter().cloned());
+            new
+        }
+        Err(error) => {
+            log::warn!("{error}");
+            Vec::new()
+        }
     }
 }
 

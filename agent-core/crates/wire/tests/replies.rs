@@ -29,6 +29,9 @@ fn each_reply_is_written_as_it_was_read() {
     reads_back::<AgentInfo<'_>>(
         r#"{"version":"1","protocol":1,"host_id":"h","pid":2,"started":"s","uptime_seconds":3,"requests_taken":4,"requests_running":5,"tasks_waiting":6,"tasks_running":7,"results_unacknowledged":8,"results_dropped":9,"jobs":10,"crontab_problems":["p"]}"#,
     );
+    reads_back::<AgentInfo<'_>>(
+        r#"{"version":"1","protocol":1,"host_id":"h","identity":"enrolled","certificate_not_after":"t","generation":1,"pid":2,"started":"s","uptime_seconds":3,"requests_taken":4,"requests_running":5,"tasks_waiting":6,"tasks_running":7,"results_unacknowledged":8,"results_dropped":9,"jobs":10}"#,
+    );
     reads_back::<MethodSummary<'_>>(r#"{"method":"m","summary":"s"}"#);
     reads_back::<FactReply>(
         r#"{"method":"getinfo.os","args":"-a","resp":"success","retcode":0,"message":"","data":{"a":1.50}}"#,

@@ -42,7 +42,7 @@ pub fn message(bytes: &[u8]) {
     request(map);
 }
 
-/// Checks the messages of §11. A token must not show in `Debug` output.
+/// Checks the messages of §9. A token must not show in `Debug` output.
 fn joining(map: &Map<String, Value>) {
     reads_back_equal(map, |map| parsed(EnrollRequest::parse(map)), Clone::clone);
     reads_back_equal(map, |map| parsed(EnrollReply::parse(map)), |reply| Line(reply.to_line()));

@@ -1,7 +1,8 @@
 //! Certificates in the channel (§9): their renewal, the CAs that the agent trusts, and the
 //! server's word that it is about to stop.
 
-use super::enroll::{base64, der, number, retcode, retry_after};
+use super::enroll::{base64, der};
+use super::enroll_reply::{number, retcode, retry_after};
 use crate::{InvalidParams, Method, Params};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};

@@ -1,8 +1,8 @@
-//! Joining (§9): the one request and the one reply of a connection with the ALPN name
-//! [`ENROLL_ALPN`](crate::ENROLL_ALPN).
+//! Joining (§9): the one request of a connection with the ALPN name
+//! [`ENROLL_ALPN`](crate::ENROLL_ALPN); [`super::EnrollReply`] is its reply.
 
-use super::{Init, Resp};
-use crate::{InvalidParams, Params, Retcode};
+use super::Init;
+use crate::{InvalidParams, Params};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Serialize, Serializer};
@@ -11,9 +11,6 @@ use std::fmt;
 
 /// The most bytes of a request to enroll or to recover.
 pub const MAX_ENROLL: usize = 16 << 10;
-
-/// The most bytes of a reply to it.
-pub const MAX_ENROLL_REPLY: usize = 256 << 10;
 
 /// The label of the keying material that a recovering agent signs (RFC 8446 §7.5); no context.
 pub const RECOVER_EXPORTER: &[u8] = b"EXPORTER-basicagent-recover";
@@ -26,9 +23,6 @@ const MAX_DER: usize = 8 << 10;
 
 /// The most bytes of a SHA-256 in hex, and of a boot's id.
 const MAX_SHORT: usize = 64;
-
-/// The most seconds that a reply may ask the agent to wait.
-const MAX_WAIT: u64 = 24 * 60 * 60;
 
 /// A join token's text. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -169,7 +163,7 @@ fn token(params: Params<'_>) -> Result<TokenText, InvalidParams> {
     }
 }
 
-fn hostname(text: &str) -> Result<String, InvalidParams> {
+pub(super) fn hostname(text: &str) -> Result<String, InvalidParams> {
     match Init::is_hostname(text) {
         true => Ok(text.to_owned()),
         false => Err(Init::not_a_hostname(text)),
@@ -251,157 +245,6 @@ impl Serialize for EnrollRequest {
         }
         written.serialize(serializer)
     }
-}
-
-/// A certificate and what the host needs beside it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Issued {
-    /// The host id that the certificate names.
-    pub host_id: String,
-    /// The host's certificate chain in PEM, leaf first.
-    pub certificate: String,
-    /// The CAs that servers' certificates chain to, in PEM.
-    pub ca: String,
-    /// The version of `ca`; a later one has a greater number.
-    pub ca_version: u64,
-    /// How many keys the host has had, this one included.
-    pub generation: u64,
-}
-
-/// The reply to `enroll` and `recover`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnrollReply {
-    /// The host has joined.
-    Enrolled(Issued),
-    /// An operator has to approve the host: the agent asks again, with the same token and key.
-    Pending {
-        /// The host id that the operator sees.
-        host_id: String,
-        /// Seconds until the agent asks again.
-        retry_after: u64,
-    },
-    /// The server rejects the request.
-    Refused {
-        /// A [`Retcode`]'s number; a later version may have others.
-        retcode: u16,
-        /// For people.
-        message: String,
-        /// Seconds after which another attempt may have another outcome.
-        retry_after: Option<u64>,
-    },
-}
-
-impl EnrollReply {
-    /// Creates a failed reply; the message is the retcode's phrase, then `detail`.
-    pub fn refused(retcode: Retcode, detail: impl fmt::Display, retry_after: Option<u64>) -> Self {
-        let message = format!("{}: {detail}", retcode.phrase());
-        Self::Refused { retcode: retcode.number(), message, retry_after }
-    }
-
-    /// Reads the reply.
-    ///
-    /// # Errors
-    /// When a field is missing or not as §9 describes.
-    pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
-        let params = Params::new(map);
-        let resp =
-            params.one_of("resp", &[("success", Resp::Success), ("failed", Resp::Failed)])?;
-        match resp {
-            None => Err(InvalidParams("resp is missing".to_owned())),
-            Some(Resp::Failed) => Ok(Self::Refused {
-                retcode: retcode(params)?,
-                message: params.text("message")?.unwrap_or_default().to_owned(),
-                retry_after: retry_after(params)?,
-            }),
-            Some(Resp::Success) => {
-                let data = params.object("data")?;
-                let data = data.ok_or_else(|| InvalidParams("data is missing".to_owned()))?;
-                let data = Params::new(data);
-                let host_id = hostname(data.required_text("host_id")?)?;
-                if data.flag("pending", false)? {
-                    let retry_after = retry_after(data)?;
-                    return match retry_after {
-                        Some(retry_after) => Ok(Self::Pending { host_id, retry_after }),
-                        None => Err(InvalidParams("retry_after is missing".to_owned())),
-                    };
-                }
-                Ok(Self::Enrolled(Issued {
-                    host_id,
-                    certificate: data.required_text("certificate")?.to_owned(),
-                    ca: data.required_text("ca")?.to_owned(),
-                    ca_version: number(data, "ca_version")?,
-                    generation: number(data, "generation")?,
-                }))
-            }
-        }
-    }
-
-    /// Returns the reply as one line of JSON text, `\n` included.
-    pub fn to_line(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Written<'a, D> {
-            resp: Resp,
-            retcode: u16,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            data: Option<D>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            retry_after: Option<u64>,
-        }
-        #[derive(Serialize)]
-        struct Wait<'a> {
-            host_id: &'a str,
-            pending: bool,
-            retry_after: u64,
-        }
-        fn success<'a, D>(message: &'a str, data: D) -> Written<'a, D> {
-            Written {
-                resp: Resp::Success,
-                retcode: 0,
-                message,
-                data: Some(data),
-                retry_after: None,
-            }
-        }
-        let mut out = Vec::new();
-        match self {
-            Self::Enrolled(issued) => super::line(&success("Enrolled", issued), &mut out),
-            Self::Pending { host_id, retry_after } => {
-                let wait = Wait { host_id, pending: true, retry_after: *retry_after };
-                super::line(&success("Pending", wait), &mut out);
-            }
-            Self::Refused { retcode, message, retry_after } => super::line(
-                &Written::<()> {
-                    resp: Resp::Failed,
-                    retcode: *retcode,
-                    message,
-                    data: None,
-                    retry_after: *retry_after,
-                },
-                &mut out,
-            ),
-        }
-        out
-    }
-}
-
-/// Reads the retcode of a failed reply.
-pub(super) fn retcode(params: Params<'_>) -> Result<u16, InvalidParams> {
-    params
-        .whole("retcode", "", 0..=u64::from(u16::MAX))?
-        .and_then(|number| u16::try_from(number).ok())
-        .ok_or_else(|| InvalidParams("retcode is missing".to_owned()))
-}
-
-/// Reads `retry_after`; a longer wait than a day counts as a day.
-pub(super) fn retry_after(params: Params<'_>) -> Result<Option<u64>, InvalidParams> {
-    let seconds = params.whole("retry_after", " of seconds", 0..=u64::MAX)?;
-    Ok(seconds.map(|seconds| seconds.min(MAX_WAIT)))
-}
-
-/// Reads a whole number that must be present.
-pub(super) fn number(params: Params<'_>, name: &str) -> Result<u64, InvalidParams> {
-    params.whole(name, "", 0..=u64::MAX)?.ok_or_else(|| InvalidParams(format!("{name} is missing")))
 }
 
 #[cfg(test)]

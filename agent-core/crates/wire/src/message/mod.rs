@@ -7,6 +7,7 @@ mod account;
 mod bash;
 mod cert;
 mod enroll;
+mod enroll_reply;
 mod event;
 mod init;
 mod request;
@@ -21,9 +22,9 @@ pub use bash::{
 };
 pub use cert::{CertAnswer, CertRenew, CertReset, CertTrust, Goodbye, MAX_RETURN};
 pub use enroll::{
-    Enroll, EnrollReply, EnrollRequest, Issued, Joiner, MAX_ENROLL, MAX_ENROLL_REPLY, MAX_TOKEN,
-    RECOVER_EXPORTER, Recover, TokenText,
+    Enroll, EnrollRequest, Joiner, MAX_ENROLL, MAX_TOKEN, RECOVER_EXPORTER, Recover, TokenText,
 };
+pub use enroll_reply::{EnrollReply, Issued, MAX_ENROLL_REPLY};
 pub use event::{Event, EventKind, Output};
 pub use init::{Init, InitReply, MAX_BUSY, MAX_HOSTNAME};
 pub use request::{Cancel, GetInfo, MAX_ID, Request, Unusable};

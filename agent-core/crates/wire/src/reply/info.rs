@@ -14,7 +14,7 @@ pub struct AgentInfo<'a> {
     pub host_id: Cow<'a, str>,
     /// Where the host's certificate comes from: `files` (`[tls]`), `enrolled`, or one of the states
     /// on the way there: `joining`, `pending`, `recovering`, `refused`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     pub identity: Cow<'a, str>,
     /// The end of the certificate that the host joined with: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
