@@ -146,7 +146,7 @@ impl Everything {
     }
 
     fn certificates(&self, to: &mut Encoder<'_>) -> fmt::Result {
-        let help = "Hosts whose certificate ends within the time; +Inf counts all";
+        let help = "Hosts whose certificate of the own CA ends within the time; +Inf counts all";
         let name = "basicagent_certificates_ending";
         to.gauges(name, help, "within", &self.gauges.certificates)?;
         let help = "When the controller's own certificates end, in seconds since 1970";
