@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench chaos enroll-kills cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store chaos enroll-kills cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -19,6 +19,7 @@ help:
 	@echo 'make vm-test    prove in a guest with a real systemd what no test here can; VM_STEPS, VM_PROFILE'
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
+	@echo 'make bench-store  measure the controller'"'"'s database alone'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
@@ -102,6 +103,10 @@ bench-deps:
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends facter ohai; \
 	fi
 
+bench-store:
+	$(CARGO) test --release --locked -p controller --lib store::sqlite::measure -- \
+	    --ignored --nocapture --test-threads=1
+
 CHAOS_KILLS ?= 500
 CHAOS_SEED  ?=
 chaos: build
@@ -111,6 +116,8 @@ chaos: build
 KILLS ?= 500
 enroll-kills:
 	KILLS=$(KILLS) $(CARGO) test --release --locked -p controller --test enroll_kills -- --nocapture
+	BASICAGENT_STORE_KILLS=$(KILLS) \
+	    $(CARGO) test --release --locked -p controller --lib store::sqlite::kill -- --nocapture
 
 CRON_TRIPLES ?= 10000000
 CRON_SEED    ?=

@@ -20,15 +20,17 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
     let state = scratch.file("state");
     std::fs::create_dir(&state).unwrap();
     let state = state.to_str().unwrap().to_owned();
-    let script = format!("mount -t tmpfs -o size=1m,mode=0700 tmpfs '{state}' && exec \"$@\"");
+    let script = format!("mount -t tmpfs -o size=4m,mode=0700 tmpfs '{state}' && exec \"$@\"");
     let words = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"];
     let controller = Controller::start_under(&words, &["--state-dir", &state], scratch);
+    let agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
     // The same directory as the controller sees it.
     let ballast = format!("/proc/{}/root{state}/ballast", controller.child.id());
-    let _ = std::fs::write(&ballast, vec![0; 800 << 10]);
-
+    std::fs::write(&ballast, vec![0; 4 << 20]).expect_err("the disk is smaller");
+    // A host that is known gets in all the same.
+    drop(agent);
     let mut agent = controller.agent("host-1");
-    controller.wait_for_hosts(&["host-1"]);
     let data = "x".repeat(8 << 10);
     for number in 0..RESULTS {
         let event = json!({"method": "async.result", "id": format!("t{number}"), "resp": "success", "retcode": 0, "data": data});

@@ -73,12 +73,6 @@ pub(crate) trait Hosts {
     /// When the database cannot be read.
     async fn host(&self, id: &str) -> Result<Option<HostRow>, StoreError>;
 
-    /// Returns the host that a key belongs to, at any place.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    async fn host_of_key(&self, key: Digest) -> Result<Option<HostRow>, StoreError>;
-
     /// Returns a page of hosts, ordered by id.
     ///
     /// # Errors
@@ -90,12 +84,6 @@ pub(crate) trait Hosts {
     /// # Errors
     /// When the host is unknown, or would have more than [`fleet::MAX_LABELS`] labels.
     async fn set_labels(&self, host: &str, change: LabelChange) -> Result<HostRow, StoreError>;
-
-    /// Replaces the labels that come from a host's facts. Labels of other sources win.
-    ///
-    /// # Errors
-    /// When the host is unknown.
-    async fn set_facts(&self, host: &str, labels: Labels) -> Result<(), StoreError>;
 
     /// Lets a pending host in.
     ///

@@ -9,8 +9,6 @@
 //!
 //! Times are milliseconds since 1970, UTC, and come from the caller.
 
-#![allow(dead_code, unused_imports, reason = "the callers of the newer traits are being written")]
-
 mod arrival;
 #[cfg(test)]
 mod conformance;

@@ -2,7 +2,7 @@
 
 use super::Database;
 use super::hosts::NOW;
-use crate::store::{EventQuery, EventRow, Events as _, MAX_EVENT_BYTES, Store, StoreError};
+use crate::store::{EventQuery, EventRow, MAX_EVENT_BYTES, Store, StoreError};
 use fleet::audit::{Event, Outcome};
 use test_support::DEADLINE;
 use tokio::time::timeout;

@@ -1,9 +1,7 @@
 //! Joining by token: what every store must do with hosts that enroll.
 
 use super::Database;
-use crate::store::{
-    Admission, EnrollRequest, HostQuery, Hosts as _, JoinTokens as _, NewToken, Store,
-};
+use crate::store::{Admission, EnrollRequest, HostQuery, NewToken, Store};
 use fleet::identity::{Answer, Certificate, EnrollRefusal, Offer};
 use fleet::{
     DAY, Digest, HostState, IdentityRefusal, JoinRefusal, JoinTerms, LabelKey, LabelSource,

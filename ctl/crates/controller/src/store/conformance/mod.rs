@@ -57,7 +57,7 @@ macro_rules! suite {
             a_host_of_another_pki_comes_as_the_operator_wants,
             hosts_that_are_newer_than_a_restored_database_are_not_locked_out,
             an_operator_quarantines_a_host_and_lets_it_go,
-            an_operators_labels_win_over_the_tokens_and_these_over_facts,
+            an_operators_labels_win_over_those_of_the_token,
             hosts_are_found_by_selector_and_state_in_pages,
         );
         $crate::store::conformance::suite!($database: tokens:

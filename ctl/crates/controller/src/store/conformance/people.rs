@@ -4,7 +4,7 @@ use super::Database;
 use super::hosts::NOW;
 use crate::store::{
     ApiTokenRow, LastAdmin, MAX_API_TOKENS, MAX_SESSIONS, NewApiToken, OperatorChange, OperatorRow,
-    People as _, RoleRow, SessionRow, Store, StoreError,
+    RoleRow, SessionRow, Store, StoreError,
 };
 use fleet::Digest;
 

@@ -2,9 +2,7 @@
 
 use super::Database;
 use super::hosts::NOW;
-use crate::store::{
-    Answer, MAX_ANSWER_BYTES, MAX_SETTING_BYTES, Repeatable, Reserved, Settings as _, StoreError,
-};
+use crate::store::{Answer, MAX_ANSWER_BYTES, MAX_SETTING_BYTES, Repeatable, Reserved, StoreError};
 use fleet::{DAY, Digest};
 
 fn request(key: &str, body: &str) -> Repeatable {

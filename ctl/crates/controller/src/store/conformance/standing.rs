@@ -3,8 +3,8 @@
 use super::Database;
 use super::hosts::{NOW, Newcomer, key, offer, terms, token, token_id, with_token};
 use crate::store::{
-    ChannelProof, HostQuery, HostRow, Hosts as _, JoinTokens as _, LabelChange, NewChannel,
-    RecoverRequest, RenewRequest, StateName, Store, StoreError,
+    ChannelProof, HostQuery, HostRow, LabelChange, NewChannel, RecoverRequest, RenewRequest,
+    StateName, Store, StoreError,
 };
 use fleet::identity::{
     Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Standing, UnknownHosts,
@@ -102,8 +102,6 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
     assert_eq!(versions, BTreeMap::from([(Some(3), 1)]));
     assert_eq!(store.ca_versions(NOW + 30).await.unwrap(), BTreeMap::new());
     assert_eq!(connect(&*store, "web-1", 2).await, Err(IdentityRefusal::Unknown));
-    assert_eq!(store.host_of_key(key(1)).await.unwrap().unwrap().identity.id, "web-1");
-    assert_eq!(store.host_of_key(key(2)).await.unwrap(), None);
     store.close().await;
 }
 
@@ -286,24 +284,16 @@ async fn set(store: &dyn Store, host: &str, to: &[(&str, &str)]) -> Result<HostR
     store.set_labels(host, change).await
 }
 
-pub(in crate::store) async fn an_operators_labels_win_over_the_tokens_and_these_over_facts<
-    D: Database,
->() {
+pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<D: Database>() {
     let (_database, store) = with_host::<D>().await;
-    store
-        .set_facts("web-1", labels(&[("os.id", "debian"), ("env", "lie"), ("arch", "x86_64")]))
-        .await
-        .unwrap();
-    let found = host(&*store).await.labels;
-    assert_eq!(found["env"].value, "prod");
-    assert_eq!((&*found["os.id"].value, found["os.id"].source), ("debian", LabelSource::Fact));
-    let changed = set(&*store, "web-1", &[("env", "test"), ("role", "web")]).await.unwrap();
+    assert_eq!(host(&*store).await.labels["env"].source, LabelSource::Token);
+    let changed =
+        set(&*store, "web-1", &[("env", "test"), ("role", "web"), ("a", "")]).await.unwrap();
     assert_eq!(changed.labels["env"].source, LabelSource::Operator);
-    // Facts that are not there anymore go, and nothing else.
-    store.set_facts("web-1", labels(&[("arch", "arm64"), ("role", "lie")])).await.unwrap();
     let found = host(&*store).await.labels;
+    assert_eq!(found, changed.labels);
     let texts: Vec<_> = found.iter().map(|(key, label)| format!("{key}={}", label.value)).collect();
-    assert_eq!(texts, ["arch=arm64", "env=test", "role=web"]);
+    assert_eq!(texts, ["a=", "env=test", "role=web"]);
     let remove = LabelChange {
         set: Labels::new(),
         remove: vec![LabelKey::new("role").unwrap(), LabelKey::new("none").unwrap()],

@@ -2,7 +2,7 @@
 
 use super::Database;
 use super::hosts::{NOW, Newcomer, terms, token, token_id};
-use crate::store::{JoinTokens as _, StoreError};
+use crate::store::StoreError;
 
 pub(in crate::store) async fn a_token_is_stored_as_it_was_created_and_its_id_only_once<
     D: Database,

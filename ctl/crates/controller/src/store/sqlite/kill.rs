@@ -3,7 +3,7 @@
 //!
 //! The parent feeds numbers of hosts to a child (this test binary again), which enrolls each and
 //! prints it once the answer is there; the parent kills it and asks again for those without an
-//! answer. `make chaos-store` does it 500 times.
+//! answer. `make enroll-kills` does it 500 times.
 
 use super::{Bounds, SqliteStore};
 use crate::store::conformance::hosts::{Newcomer, terms, token, token_id};

@@ -7,7 +7,6 @@ use super::hosts::{self, By};
 use super::sql::Sql as _;
 use crate::store::{JoinTokens, MAX_TOKENS, NewToken, StoreError, TokenRow};
 use async_trait::async_trait;
-use fleet::identity;
 use fleet::{Digest, JoinState, JoinTerms, TokenId, UnixMillis};
 use rusqlite::{Connection, Row, params};
 

@@ -3,7 +3,6 @@
 use super::presence;
 use super::record::{self, By, GoneKey};
 use crate::store::sqlite::change::{ChangeError, Transaction};
-use crate::store::sqlite::sql::Sql as _;
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};
 use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};

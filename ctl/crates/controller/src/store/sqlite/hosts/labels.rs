@@ -5,7 +5,7 @@ use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::parsed;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{Label, LabelChange, StoreError};
-use fleet::{LabelSource, Labels, MAX_LABELS};
+use fleet::{LabelSource, MAX_LABELS};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
@@ -60,29 +60,6 @@ pub(super) fn change(
             "host \"{host}\" would have more than {MAX_LABELS} labels; remove some first"
         ))
         .into());
-    }
-    Ok(())
-}
-
-/// Replaces the labels that come from facts.
-pub(super) fn facts(
-    transaction: &mut Transaction<'_>,
-    host: &str,
-    labels: &Labels,
-) -> Result<(), ChangeError> {
-    let sql = transaction.sql;
-    record::existing(sql, host)?;
-    let known = of(sql, host)?;
-    for (key, label) in &known {
-        if label.source == LabelSource::Fact && !labels.keys().any(|wanted| wanted.as_str() == key)
-        {
-            sql.run("DELETE FROM labels WHERE host = ? AND key = ?", params![host, key])?;
-        }
-    }
-    for (key, value) in labels.iter().take(MAX_LABELS) {
-        if known.get(key.as_str()).is_none_or(|label| label.source == LabelSource::Fact) {
-            set(sql, host, key.as_str(), value.as_str(), LabelSource::Fact)?;
-        }
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use fleet::identity::{
     Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Settled,
 };
-use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};
+use fleet::{HostRecord, HostState, IdentityRefusal, UnixMillis};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,15 +109,6 @@ impl Hosts for SqliteStore {
         self.readers.query("a host", move |connection| query::one(connection, &id)).await
     }
 
-    async fn host_of_key(&self, key: Digest) -> Result<Option<HostRow>, StoreError> {
-        self.readers
-            .query("a host", move |connection| match record::owner(connection, &key)? {
-                Some(id) => query::one(connection, &id),
-                None => Ok(None),
-            })
-            .await
-    }
-
     async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError> {
         self.readers
             .query("a page of hosts", move |connection| query::page(connection, &query))
@@ -131,11 +122,6 @@ impl Hosts for SqliteStore {
             query::existing(transaction.sql, &host)
         })
         .await
-    }
-
-    async fn set_facts(&self, host: &str, labels: Labels) -> Result<(), StoreError> {
-        let host = host.to_owned();
-        self.change(move |transaction| labels::facts(transaction, &host, &labels)).await
     }
 
     async fn approve(&self, host: &str, now: UnixMillis) -> Result<HostRow, StoreError> {
