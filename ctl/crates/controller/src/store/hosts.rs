@@ -128,16 +128,6 @@ pub(crate) trait Hosts {
     /// Returns how many hosts there are of each state. Costs nothing.
     fn counts(&self) -> HostCounts;
 
-    /// Returns how many of the hosts that were seen since `since` know which version of the CA
-    /// bundle; those that never said one count under `None`.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    async fn ca_versions(
-        &self,
-        since: UnixMillis,
-    ) -> Result<BTreeMap<Option<u32>, u64>, StoreError>;
-
     /// Returns for each of these times how many hosts have a certificate that ends before it. Banned
     /// hosts do not count.
     ///

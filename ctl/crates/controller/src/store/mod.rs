@@ -1,5 +1,5 @@
-//! The controller's records: hosts, join tokens, people, the audit log, settings, and the results
-//! that agents deliver.
+//! The controller's records: hosts, join tokens, people, the audit log, and the results that
+//! agents deliver.
 //!
 //! [`Store`] is the interface, one trait per concept, each in a file of its own with its rows;
 //! [`SqliteStore`] implements it. Each implementation passes the same conformance suite
@@ -15,9 +15,9 @@ mod conformance;
 mod error;
 mod events;
 mod hosts;
+mod idempotency;
 mod people;
 mod results;
-mod settings;
 mod sqlite;
 mod tokens;
 mod watch;
@@ -26,9 +26,9 @@ pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
 pub(crate) use error::StoreError;
 pub(crate) use events::*;
 pub(crate) use hosts::*;
+pub(crate) use idempotency::*;
 pub(crate) use people::*;
 pub(crate) use results::{MAX_PAGE_BYTES, ResultRow, Results};
-pub(crate) use settings::*;
 pub(crate) use sqlite::{Bounds, SqliteStore};
 pub(crate) use tokens::*;
 pub(crate) use watch::Watch;
@@ -41,7 +41,7 @@ use std::sync::Arc;
 /// A database of everything that the controller keeps.
 #[async_trait]
 pub(crate) trait Store:
-    Results + Hosts + JoinTokens + People + Events + Settings + fmt::Debug + Send + Sync
+    Results + Hosts + JoinTokens + People + Events + Idempotency + fmt::Debug + Send + Sync
 {
     /// Returns what is wrong with the database at present, for `/readyz`.
     async fn problem(&self) -> Option<String>;

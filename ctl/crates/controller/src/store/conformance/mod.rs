@@ -4,9 +4,9 @@
 
 pub(super) mod events;
 pub(super) mod hosts;
+pub(super) mod idempotency;
 pub(super) mod people;
 pub(super) mod results;
-pub(super) mod settings;
 pub(super) mod standing;
 pub(super) mod tokens;
 
@@ -79,8 +79,7 @@ macro_rules! suite {
             a_session_ends_by_time_log_out_and_a_new_password,
             the_link_of_the_first_start_is_good_once,
         );
-        $crate::store::conformance::suite!($database: settings:
-            a_setting_is_what_was_stored_last,
+        $crate::store::conformance::suite!($database: idempotency:
             a_repeated_request_gets_its_first_answer_for_a_day,
             a_request_that_a_crash_interrupted_is_not_made_again,
         );

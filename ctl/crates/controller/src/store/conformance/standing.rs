@@ -98,9 +98,6 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
     store.disconnected("nobody", NOW + 20).await.unwrap();
     let seen = host(&*store).await;
     assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 20)));
-    let versions = store.ca_versions(NOW).await.unwrap();
-    assert_eq!(versions, BTreeMap::from([(Some(3), 1)]));
-    assert_eq!(store.ca_versions(NOW + 30).await.unwrap(), BTreeMap::new());
     assert_eq!(connect(&*store, "web-1", 2).await, Err(IdentityRefusal::Unknown));
     store.close().await;
 }

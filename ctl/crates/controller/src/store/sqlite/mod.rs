@@ -20,13 +20,13 @@ mod events;
 mod file;
 mod health;
 mod hosts;
+mod idempotency;
 mod migrations;
 mod people;
 mod published;
 mod reader;
 mod refused;
 mod results;
-mod settings;
 mod sql;
 mod tokens;
 mod usage;
@@ -138,7 +138,7 @@ fn start(connection: &mut Connection) -> Result<(), ChangeError> {
     let ended = connection.transaction().map_err(ChangeError::from).and_then(|sql| {
         let mut effects = Effects::default();
         let mut transaction = Transaction { sql: &sql, effects: &mut effects };
-        settings::interrupt(&mut transaction)?;
+        idempotency::interrupt(&mut transaction)?;
         let ended = events::close_open(&mut transaction, writer::milliseconds(SystemTime::now()))?;
         sql.commit()?;
         Ok(ended)

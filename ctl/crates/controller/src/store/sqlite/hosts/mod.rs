@@ -28,7 +28,6 @@ use fleet::identity::{
 };
 use fleet::{HostRecord, HostState, IdentityRefusal, UnixMillis};
 use rusqlite::params;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -177,23 +176,6 @@ impl Hosts for SqliteStore {
 
     fn counts(&self) -> HostCounts {
         self.published.counts()
-    }
-
-    async fn ca_versions(
-        &self,
-        since: UnixMillis,
-    ) -> Result<BTreeMap<Option<u32>, u64>, StoreError> {
-        self.readers
-            .query("the hosts' CA bundles", move |connection| {
-                let rows = connection.all(
-                    "SELECT ca_version, count(*) FROM presence WHERE last_seen >= ? \
-                     GROUP BY ca_version",
-                    params![since],
-                    |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
-                )?;
-                Ok(rows.into_iter().collect())
-            })
-            .await
     }
 
     async fn certificates_ending(&self, before: &[UnixMillis]) -> Result<Vec<u64>, StoreError> {

@@ -1,4 +1,4 @@
--- Version 3: hosts, join tokens, people, the audit log, settings.
+-- Version 3: hosts, join tokens, people, the audit log.
 -- Times are milliseconds since 1970, UTC.
 
 CREATE TABLE tokens (
@@ -162,10 +162,6 @@ CREATE TABLE setup (              -- the link for the first password: at most on
     expires_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE settings (
-    key TEXT PRIMARY KEY,
-    document TEXT NOT NULL        -- JSON
-) STRICT, WITHOUT ROWID;
 CREATE TABLE repeatable (         -- requests with an idempotency key
     principal TEXT NOT NULL,
     key TEXT NOT NULL,

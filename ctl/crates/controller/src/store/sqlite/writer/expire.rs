@@ -3,7 +3,7 @@
 
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::{events, hosts, settings, tokens};
+use crate::store::sqlite::{events, hosts, idempotency, tokens};
 use fleet::{DAY, UnixMillis};
 use rusqlite::params;
 
@@ -51,7 +51,7 @@ pub(super) fn some(
         (
             "DELETE FROM repeatable WHERE (principal, key) IN (SELECT principal, key \
              FROM repeatable WHERE at < ? ORDER BY at LIMIT ?)",
-            now - settings::KEPT,
+            now - idempotency::KEPT,
         ),
     ] {
         let deleted = sql.run(statement, params![oldest, MAX_DELETED])?;

@@ -1,11 +1,10 @@
-//! Settings and idempotency keys, in the tables `settings` and `repeatable`.
+//! Requests with an idempotency key, in the table `repeatable`.
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::sql::Sql as _;
 use crate::store::{
-    Answer, MAX_ANSWER_BYTES, MAX_KEYS_OF_ONE, MAX_SETTING_BYTES, MAX_SETTINGS, Repeatable,
-    Reserved, Settings, StoreError,
+    Answer, Idempotency, MAX_ANSWER_BYTES, MAX_KEYS_OF_ONE, Repeatable, Reserved, StoreError,
 };
 use async_trait::async_trait;
 use fleet::{Digest, UnixMillis};
@@ -15,25 +14,7 @@ use rusqlite::{Connection, params};
 pub(super) const KEPT: UnixMillis = fleet::DAY;
 
 #[async_trait]
-impl Settings for SqliteStore {
-    async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let key = key.to_owned();
-        self.readers
-            .query("a setting", move |connection| {
-                connection.first(
-                    "SELECT document FROM settings WHERE key = ?",
-                    params![key],
-                    |row| row.get(0),
-                )
-            })
-            .await
-    }
-
-    async fn put_setting(&self, key: &str, document: &str) -> Result<(), StoreError> {
-        let (key, document) = (key.to_owned(), document.to_owned());
-        self.change(move |transaction| put(transaction.sql, &key, &document)).await
-    }
-
+impl Idempotency for SqliteStore {
     async fn reserve(&self, request: Repeatable, now: UnixMillis) -> Result<Reserved, StoreError> {
         self.change(move |transaction| reserve(transaction.sql, &request, now)).await
     }
@@ -63,28 +44,6 @@ impl Settings for SqliteStore {
         })
         .await
     }
-}
-
-fn put(sql: &Connection, key: &str, document: &str) -> Result<(), ChangeError> {
-    if document.len() > MAX_SETTING_BYTES {
-        let why = format!("the setting \"{key}\" has at most {MAX_SETTING_BYTES} bytes");
-        return Err(StoreError::Conflict(why).into());
-    }
-    sql.run(
-        "INSERT INTO settings (key, document) VALUES (?1, ?2) \
-         ON CONFLICT (key) DO UPDATE SET document = ?2",
-        params![key, document],
-    )?;
-    let all = sql.first(
-        "SELECT count(*) FROM (SELECT 1 FROM settings WHERE key > '' LIMIT ?)",
-        params![MAX_SETTINGS.cast_signed() + 1],
-        |row| row.get::<_, i64>(0),
-    )?;
-    if all > Some(MAX_SETTINGS.cast_signed()) {
-        let why = format!("there are {MAX_SETTINGS} settings already");
-        return Err(StoreError::Conflict(why).into());
-    }
-    Ok(())
 }
 
 fn reserve(

@@ -1,25 +1,13 @@
-//! Small documents by key, and the answers to requests that may be repeated.
+//! Requests that may be repeated: those with an idempotency key, and their answers.
 
 use super::StoreError;
 use async_trait::async_trait;
 use fleet::{Digest, UnixMillis};
 use std::fmt;
 
-/// Settings and idempotency keys.
+/// The requests that were made with an idempotency key.
 #[async_trait]
-pub(crate) trait Settings {
-    /// Returns a setting's document.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    async fn setting(&self, key: &str) -> Result<Option<String>, StoreError>;
-
-    /// Stores a setting's document (JSON), in place of an earlier one.
-    ///
-    /// # Errors
-    /// When the document exceeds [`MAX_SETTING_BYTES`], or there are [`MAX_SETTINGS`] already.
-    async fn put_setting(&self, key: &str, document: &str) -> Result<(), StoreError>;
-
+pub(crate) trait Idempotency {
     /// Begins a request that has an idempotency key, or finds out that it was made before. The
     /// reservation is on disk when this returns.
     ///
@@ -41,12 +29,6 @@ pub(crate) trait Settings {
     async fn give_back(&self, request: &Repeatable) -> Result<(), StoreError>;
 }
 
-/// Bytes of a setting's document.
-pub(crate) const MAX_SETTING_BYTES: usize = 1 << 20;
-
-/// Settings in all.
-pub(crate) const MAX_SETTINGS: u64 = 1_000;
-
 /// Idempotency keys of one principal within a day.
 pub(crate) const MAX_KEYS_OF_ONE: u64 = 10_000;
 
@@ -67,7 +49,7 @@ pub(crate) struct Repeatable {
 /// What is known of a request with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reserved {
-    /// It is new: make it, then call [`Settings::answered`] or [`Settings::give_back`].
+    /// It is new: make it, then call [`Idempotency::answered`] or [`Idempotency::give_back`].
     New,
     /// It is being made.
     InProgress,

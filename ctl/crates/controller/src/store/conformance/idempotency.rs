@@ -1,8 +1,8 @@
-//! Settings and idempotency keys: what every store must do with them.
+//! Requests with an idempotency key: what every store must do with them.
 
 use super::Database;
 use super::hosts::NOW;
-use crate::store::{Answer, MAX_ANSWER_BYTES, MAX_SETTING_BYTES, Repeatable, Reserved, StoreError};
+use crate::store::{Answer, MAX_ANSWER_BYTES, Repeatable, Reserved};
 use fleet::{DAY, Digest};
 
 fn request(key: &str, body: &str) -> Repeatable {
@@ -15,24 +15,6 @@ fn request(key: &str, body: &str) -> Repeatable {
 
 fn answer(body: &str) -> Answer {
     Answer { status: 201, body: Some(body.to_owned()) }
-}
-
-pub(in crate::store) async fn a_setting_is_what_was_stored_last<D: Database>() {
-    let database = D::create().await;
-    let store = database.open().await;
-    assert_eq!(store.setting("ca").await.unwrap(), None);
-    for document in ["{}", "{\"version\":2}"] {
-        store.put_setting("ca", document).await.unwrap();
-        assert_eq!(store.setting("ca").await.unwrap().as_deref(), Some(document));
-    }
-    let large = "x".repeat(MAX_SETTING_BYTES + 1);
-    let error = store.put_setting("ca", &large).await.unwrap_err();
-    assert!(matches!(error, StoreError::Conflict(_)), "{error}");
-    store.close().await;
-    drop(store);
-    let store = database.open().await;
-    assert_eq!(store.setting("ca").await.unwrap().as_deref(), Some("{\"version\":2}"));
-    store.close().await;
 }
 
 pub(in crate::store) async fn a_repeated_request_gets_its_first_answer_for_a_day<D: Database>() {
