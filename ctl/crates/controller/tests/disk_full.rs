@@ -17,12 +17,12 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
         return;
     }
     let scratch = Scratch::new("controller");
-    let state = scratch.file("state");
-    std::fs::create_dir(&state).unwrap();
+    let state = scratch.file("dev/state");
+    std::fs::create_dir_all(&state).unwrap();
     let state = state.to_str().unwrap().to_owned();
     let script = format!("mount -t tmpfs -o size=4m,mode=0700 tmpfs '{state}' && exec \"$@\"");
     let words = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"];
-    let controller = Controller::start_under(&words, &["--state-dir", &state], scratch);
+    let controller = Controller::start_under(&words, &[], scratch);
     let agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
     // The same directory as the controller sees it.
