@@ -41,8 +41,10 @@ pub(super) async fn list(
         let why = format!("wait must be at most {MAX_WAIT_SECONDS} seconds");
         return Err(ApiError::InvalidRequest(why));
     }
+    let after = i64::try_from(query.after)
+        .map_err(|_| ApiError::InvalidRequest(format!("after must be at most {}", i64::MAX)))?;
     let wanted = EventQuery {
-        after: Some(i64::try_from(query.after).unwrap_or(i64::MAX)),
+        after: Some(after),
         newest_first: false,
         limit: limit + 1,
         actor: query.actor,

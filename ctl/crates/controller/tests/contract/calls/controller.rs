@@ -45,6 +45,8 @@ pub(super) fn events(client: &Client<'_>) {
     assert!(first["events"][0]["sequence"].as_u64() < second["events"][0]["sequence"].as_u64());
     let all = page("limit=1000");
     assert!(all["events"].as_array().unwrap().len() > 10, "{all}");
+    let query = "after=9223372036854775808".to_owned();
+    assert_eq!(client.call(&Call { query, ..Call::with_examples("events_list") }).status, 400);
     let of_host = page("host=host-1&actor=token-file");
     assert_eq!(of_host["events"][0]["hosts"][0], "host-1");
     let verified = client.get(&Call::with_examples("events_verify"));
