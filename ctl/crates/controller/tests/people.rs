@@ -38,8 +38,9 @@ impl Fresh {
         let _ = fs::remove_file(&ready);
         let stderr = fs::OpenOptions::new().append(true).create(true).open(&log).unwrap();
         let mut child = binary()
-            .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state-dir"])
-            .arg(scratch.file("state"))
+            .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state-dir", "state"])
+            // A relative path works too.
+            .current_dir(scratch.path())
             .arg("--ready-file")
             .arg(&ready)
             .args(flags)

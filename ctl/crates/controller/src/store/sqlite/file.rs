@@ -63,7 +63,10 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
     configure(&connection).map_err(unusable(dir))?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // The directory entries must survive a power cut, too.
-    for dir in [Some(dir), dir.parent()].into_iter().flatten() {
+    // A relative path of one name has an empty parent.
+    let here = |dir: &Path| dir.as_os_str().is_empty();
+    let parent = dir.parent().map(|dir| if here(dir) { Path::new(".") } else { dir });
+    for dir in [Some(dir), parent].into_iter().flatten() {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
     }
     Ok(connection)
