@@ -1,6 +1,7 @@
 //! `init` and its reply: before TLS (§2), where only addresses are trusted, and inside it (§3).
 
 use super::Error;
+use super::error::cure;
 use agent_wire::message::{Init, InitReply, line};
 use agent_wire::{Decoder, Limits, PROTOCOL_VERSION, Retcode, json, parse_list};
 use serde_json::Value;
@@ -47,8 +48,8 @@ pub(super) async fn ask(
             Err(Error::Busy { peer, retry_after: Duration::from_secs(retry_after) })
         }
         InitReply::Refused(response) => {
-            let why =
-                format!("init refused: {} {}", response.retcode, json::quote(&response.message));
+            let (retcode, message) = (response.retcode, json::quote(&response.message));
+            let why = format!("init refused: {retcode} {message}{}", cure(retcode));
             let of_identity = [Retcode::Refused, Retcode::IdentityRefused].map(Retcode::number);
             match of_identity.contains(&response.retcode) {
                 true => Err(Error::Rejected { peer, why, is_expired: false }),

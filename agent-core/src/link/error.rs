@@ -235,7 +235,7 @@ impl std::error::Error for Error {
 }
 
 /// Says what an operator has to do where a server refuses to let the host join or recover.
-fn cure(retcode: u16) -> &'static str {
+pub(super) fn cure(retcode: u16) -> &'static str {
     let known = Retcode::ALL.into_iter().find(|known| known.number() == retcode);
     match known {
         Some(

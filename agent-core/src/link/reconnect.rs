@@ -34,6 +34,10 @@ const STEADY: Duration = Duration::from_secs(10);
 /// another configuration, changes that.
 const REFUSED: Duration = Duration::from_secs(600);
 
+/// A server that names a shorter wait gets this one: no answer of a server makes the agent ask it
+/// without a pause.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// How long the agent waits for a server with too many requests that does not say how long.
 const TOO_MANY: Duration = Duration::from_secs(30);
 
@@ -107,8 +111,8 @@ impl Link {
             let wait = match ended.pause {
                 Pause::No => continue,
                 Pause::Growing => backoff.next_wait(),
-                Pause::Within(bound) => within(bound),
-                Pause::About(time) => about(time),
+                Pause::Within(bound) => within(bound.max(LEAST)),
+                Pause::About(time) => about(time.max(LEAST)),
             };
             let why = if self.served { "reconnecting" } else { "no server reachable; retrying" };
             log::info!("{why} in {:.1} s", wait.as_secs_f32());
