@@ -8,9 +8,14 @@ use agent_wire::message::CertReset;
 use fleet::HostRecord;
 use fleet::identity::Settled;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The reason that a clone is told.
 const REASON: &str = "an operator settled that this host is a clone: it joins as a host of its own";
+
+/// The time for a session to answer: an operator waits for it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Carries out what was settled: the session of the host renews its certificate, the others enroll
 /// again, or are disconnected.
@@ -34,13 +39,15 @@ pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Set
     for session in others {
         if settled.reset_others {
             let reset = CertReset { reason: REASON.to_owned() };
-            trust::ask(&session, |id| reset.to_line(id)).await;
+            let told = trust::ask(&session, |id| reset.to_line(id));
+            // One that does not answer is disconnected all the same.
+            let _ = timeout(ANSWER, told).await;
         }
         session.close_because(CloseReason::Revoked);
     }
     if let Some(session) = chosen
         && settled.renew
     {
-        trust::renew_now(&session).await;
+        let _ = timeout(ANSWER, trust::renew_now(&session)).await;
     }
 }
