@@ -32,6 +32,27 @@ fn silent_connections_keep_no_agent_out() {
 }
 
 #[test]
+fn a_host_joins_and_connects_through_a_crowd_of_silent_peers() {
+    let controller = Controller::start_own(&[]);
+    let (_, token) = controller.join_token(&serde_json::json!({}));
+    let held: Vec<_> = (0..4000_u16)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let stream = silent([127, 1, high, low.max(1)], controller.agents);
+            if number % 8 == 0 {
+                // The head of a TLS record, which never gets its body.
+                let _ = (&stream).write_all(b"\x16\x03\x01\x02\x00");
+            }
+            stream
+        })
+        .collect();
+    let host = controller.enroll(&token);
+    let _agent = controller.channel(&host);
+    controller.wait_for_hosts(&[&host.id]);
+    drop(held);
+}
+
+#[test]
 fn slow_clients_of_the_api_keep_no_other_out() {
     let controller = Controller::start(&[]);
     let held: Vec<_> = (0..3000_u16)

@@ -2,12 +2,13 @@
 
 mod support;
 
+use agent_wire::ALPN;
 use agent_wire::message::InitReply;
 use rustls::{ClientConfig, HandshakeKind};
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use support::{Agent, Controller, connect, start_tls};
+use support::{Agent, Controller, connect, http, joining_client, start_tls};
 use test_support::{Scratch, wait_until};
 
 /// Connects as an agent with `bootstrap = "tls"`; returns the reply to `init`.
@@ -71,4 +72,36 @@ fn a_new_client_ca_ends_the_resumption_of_sessions_of_the_former_one() {
     let error = agent.try_receive().expect_err("the former CA still counts");
     assert!(error.to_string().contains("alert"), "{error}");
     assert_eq!(kind(&agent), Some(HandshakeKind::Full));
+}
+
+#[test]
+fn a_host_that_was_banned_or_removed_does_not_come_back_by_resumption() {
+    let controller = Controller::start_own(&[]);
+    let (_, token) = controller.join_token(&serde_json::json!({ "max_uses": 2 }));
+    for (method, path) in [("POST", "/ban"), ("DELETE", "")] {
+        let joined = controller.enroll(&token);
+        let host = joined.id.as_str();
+        let identity = Some((joined.certificate.as_str(), &joined.key));
+        let config = joining_client(&controller.roots(), identity, ALPN);
+        let (agent, reply) = come(&controller, &config, host);
+        assert!(matches!(reply, InitReply::Accept), "{reply:?}");
+        drop(agent);
+        let (mut agent, reply) = come(&controller, &config, host);
+        assert!(matches!(reply, InitReply::Accept), "{reply:?}");
+        assert_eq!(kind(&agent), Some(HandshakeKind::Resumed));
+
+        let url = format!("{}/hosts/{host}{path}", controller.api);
+        let bearer = controller.bearer();
+        let done = match method {
+            "POST" => http().post(url).header("Authorization", bearer).send_empty(),
+            _ => http().delete(url).header("Authorization", bearer).call(),
+        };
+        let status = done.unwrap().status().as_u16();
+        assert!((200..300).contains(&status), "{status}");
+        // The live channel ends, with a reason or without.
+        while let Ok(Some(_)) = agent.try_receive() {}
+        let (agent, reply) = come(&controller, &config, host);
+        let InitReply::Refused(why) = reply else { panic!("{host}: {reply:?}") };
+        assert_eq!((kind(&agent), why.retcode), (Some(HandshakeKind::Resumed), 3066));
+    }
 }
