@@ -70,6 +70,12 @@ pub(super) fn time_left(chain: &[CertificateDer<'_>]) -> Option<Duration> {
     ends.map(|end| Duration::from_secs(u64::try_from(end - now).unwrap_or_default())).min()
 }
 
+/// Returns the name of a certificate's issuer, in DER.
+pub(super) fn issuer<'a>(der: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
+    let (_, cert) = X509Certificate::from_der(der).ok()?;
+    Some(cert.tbs_certificate.issuer.as_raw())
+}
+
 /// Returns whether a verified certificate speaks for a host. It must name the host as a DNS name;
 /// with a wildcard, one key would speak for many hosts, and the common name does not count
 /// (RFC 9525 §2).

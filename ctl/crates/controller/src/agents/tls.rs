@@ -14,7 +14,7 @@ use agent_wire::{ALPN, ENROLL_ALPN};
 use rustls::crypto::ring;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
-use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
+use rustls::{ConfigBuilder, DistinguishedName, RootCertStore, ServerConfig, WantsVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,8 +48,16 @@ pub(crate) struct ServerSide {
     /// For hosts that join, which have none yet; `None` where none can join.
     pub(super) joining: Option<Arc<ServerConfig>>,
     verifier: Arc<dyn ClientCertVerifier>,
-    /// Accepts the certificates of the other PKI alone.
-    foreign: Option<Arc<dyn ClientCertVerifier>>,
+    foreign: Option<Foreign>,
+}
+
+/// The company's own PKI.
+#[derive(Clone)]
+struct Foreign {
+    /// Accepts its certificates alone.
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// The names of its roots, in DER.
+    subjects: Arc<[DistinguishedName]>,
 }
 
 impl std::fmt::Debug for ServerSide {
@@ -72,10 +80,16 @@ impl ServerSide {
 
     /// Returns whether a chain that was accepted is of the other PKI.
     pub(super) fn is_foreign(&self, chain: &[CertificateDer<'_>]) -> bool {
-        let [leaf, intermediates @ ..] = chain else { return false };
-        self.foreign.as_ref().is_some_and(|verifier| {
-            verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).is_ok()
-        })
+        let ([leaf, intermediates @ ..], Some(foreign)) = (chain, &self.foreign) else {
+            return false;
+        };
+        // Our own CA's certificates name another issuer. The name settles it for a certificate that
+        // a root has signed itself, without the price of a second verification.
+        let issuer = certificate::issuer(leaf);
+        if issuer.is_some_and(|issuer| foreign.subjects.iter().any(|it| it.as_ref() == issuer)) {
+            return true;
+        }
+        foreign.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).is_ok()
     }
 
     /// Checks the chain of an agent that resumed a session of this side. This side's client CA has
@@ -135,7 +149,9 @@ pub(crate) fn server_side(files: &TlsFiles, own: &Issuance) -> Result<ServerSide
             }
         }
         roots.roots.extend(others.roots.iter().cloned());
-        foreign = Some(verifier(others).map_err(Error::content(path))?);
+        let subjects = others.subjects().into();
+        let verifier = verifier(others).map_err(Error::content(path))?;
+        foreign = Some(Foreign { verifier, subjects });
     }
     let verifier =
         verifier(roots).map_err(|error| Error::Certificate(format!("our own root: {error}")))?;
