@@ -8,7 +8,7 @@ const OWN: usize = 64;
 
 /// Clients of the API at most: a quarter of all descriptors up to the first number, then a
 /// twentieth up to the second.
-const CLIENTS: usize = 1024;
+const CLIENTS: usize = 1280;
 const MAX_CLIENTS: usize = 4096;
 
 /// The fewest descriptors that the controller starts with.
@@ -74,7 +74,7 @@ mod tests {
         for (limit, wanted, agents, clients) in [
             (256, 100_000, 144, 48),
             (1024, 100_000, 720, 240),
-            (20_000, 100_000, 18_912, 1024),
+            (20_000, 100_000, 18_656, 1280),
             (1 << 20, 100_000, 100_000, 4096),
             (1 << 20, 7, 7, 4096),
         ] {
