@@ -4,7 +4,7 @@ mod support;
 
 use agent_wire::message::InitReply;
 use agent_wire::{ALPN, ENROLL_ALPN};
-use rcgen::{BasicConstraints, IsCa, KeyPair};
+use rcgen::{CustomExtension, KeyPair};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -124,12 +124,16 @@ fn only_the_key_of_a_request_gets_into_the_certificate() {
     let (_, token) = controller.join_token(&json!({ "max_uses": 10 }));
     let key = new_key();
     let greedy = csr_with(&key, |params| {
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // BasicConstraints (RFC 5280 §4.2.1.9) with cA TRUE.
+        let authority = vec![0x30, 0x03, 0x01, 0x01, 0xff];
+        params.custom_extensions =
+            vec![CustomExtension::from_oid_content(&[2, 5, 29, 19], authority)];
         params.subject_alt_names =
             vec![rcgen::SanType::DnsName("config.cargo.com".try_into().unwrap())];
         params.distinguished_name.push(rcgen::DnType::CommonName, "root");
     });
-    // rcgen refuses to put a CA into a request; the other fields are in it.
+    let asks_for_ca = [0x55, 0x1d, 0x13, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff];
+    assert!(greedy.windows(asks_for_ca.len()).any(|part| part == asks_for_ca));
     let host = Host::of(key, &controller.join(&enroll(&token, &greedy)));
     let leaf = host.leaf();
     let (_, cert) = X509Certificate::from_der(&leaf).unwrap();

@@ -25,6 +25,9 @@ const MAX_TOKENS: usize = 1_024;
 /// …for so long.
 const TOKEN_AGE: Duration = Duration::from_secs(10);
 
+/// Sources that are remembered for one token with a rate of its own.
+const MAX_TOKEN_SOURCES: usize = 256;
+
 /// The doors.
 pub(super) struct Doors {
     all: Rate,
@@ -36,7 +39,17 @@ struct State {
     all: Bucket,
     sources: Sources,
     wrong: HashMap<Source, Wrong>,
-    tokens: HashMap<TokenId, (Option<u32>, Instant)>,
+    tokens: HashMap<TokenId, TokenRate>,
+}
+
+/// A token's own rate, if it has one.
+struct TokenRate {
+    rate: Option<u32>,
+    /// When it was looked up.
+    at: Instant,
+    /// The sources that joined by it. They are apart from those of the common rate: a bucket that
+    /// one rate has filled may be closed for a long time by another.
+    sources: Sources,
 }
 
 #[derive(Clone, Copy)]
@@ -74,17 +87,25 @@ impl Doors {
         }
     }
 
-    /// Asks for one host; `allowed` is the rate of its token, if that has one of its own.
-    pub(super) fn enter(&self, source: IpAddr, allowed: Option<u32>, now: Instant) -> Door {
-        let mut state = self.state.lock();
+    /// Asks for one host; `token` has a rate of its own, which was [noted](Self::note_token).
+    pub(super) fn enter(&self, source: IpAddr, token: Option<&TokenId>, now: Instant) -> Door {
+        let state = &mut *self.state.lock();
         let wrong = state.wrong.get(&Source::of(source));
         if let Some(Wrong { since, count: MAX_WRONG.. }) = wrong
             && let Some(left) = PAUSE.checked_sub(now.saturating_duration_since(*since))
         {
             return Door::Paused(left);
         }
-        let rate = allowed.map_or(self.per_source, Rate::per_second);
-        if state.sources.take(source, rate, now).is_err() {
+        let own = token.and_then(|id| state.tokens.get_mut(id));
+        let taken = match own {
+            Some(TokenRate { rate: Some(rate), sources, .. }) => {
+                sources.take(source, Rate::per_second(*rate), now)
+            }
+            Some(TokenRate { rate: None, .. }) | None => {
+                state.sources.take(source, self.per_source, now)
+            }
+        };
+        if taken.is_err() {
             return Door::TooOften;
         }
         match state.all.take(self.all, now) {
@@ -117,17 +138,22 @@ impl Doors {
     /// Returns the remembered rate of a token; `None` where it has to be looked up.
     pub(super) fn token(&self, id: &TokenId, now: Instant) -> Option<Option<u32>> {
         let state = self.state.lock();
-        let (rate, at) = state.tokens.get(id)?;
+        let TokenRate { rate, at, .. } = state.tokens.get(id)?;
         (now.saturating_duration_since(*at) < TOKEN_AGE).then_some(*rate)
     }
 
     /// Remembers the rate of a token.
     pub(super) fn note_token(&self, id: TokenId, rate: Option<u32>, now: Instant) {
         let mut state = self.state.lock();
+        if let Some(known) = state.tokens.get_mut(&id) {
+            (known.rate, known.at) = (rate, now);
+            return;
+        }
         if state.tokens.len() >= MAX_TOKENS {
             state.tokens.clear();
         }
-        state.tokens.insert(id, (rate, now));
+        let sources = Sources::new(MAX_TOKEN_SOURCES);
+        state.tokens.insert(id, TokenRate { rate, at: now, sources });
     }
 }
 
@@ -154,8 +180,18 @@ mod tests {
     fn a_tokens_own_rate_lets_more_in_from_one_source() {
         let doors = Doors::new(1000, 5);
         let now = Instant::now();
-        let open = (0..200).filter(|_| doors.enter(HERE, Some(100), now) == Door::Open).count();
-        assert_eq!(open, 100);
+        let token = TokenId::new("0123456789ab").unwrap();
+        doors.note_token(token.clone(), Some(100), now);
+        let open = |times, token, now| {
+            (0..times).filter(|_| doors.enter(HERE, token, now) == Door::Open).count()
+        };
+        assert_eq!(open(200, Some(&token), now), 100);
+        // Whoever asks by the common rate first and by the token's then is not held to the common
+        // one, also when the token's rate is looked up again.
+        let later = now + Duration::from_secs(60);
+        assert_eq!(open(20, None, later), 5);
+        doors.note_token(token.clone(), Some(100), later);
+        assert_eq!(open(200, Some(&token), later), 100);
     }
 
     #[test]

@@ -101,9 +101,9 @@ impl Identity {
         let now = Instant::now();
         let mut door = self.doors.enter(source, None, now);
         if let (Door::TooOften, Some(token)) = (door, token)
-            && let Some(allowed) = self.rate_of(token, now).await?
+            && self.rate_of(token, now).await?.is_some()
         {
-            door = self.doors.enter(source, Some(allowed), now);
+            door = self.doors.enter(source, Some(token), now);
         }
         match door {
             Door::Open => Ok(()),
