@@ -14,7 +14,6 @@ use tokio_rustls::server::TlsStream;
 pub(super) const STEP: &str = "TLS handshake";
 
 /// A connection inside TLS.
-#[allow(dead_code, reason = "enrollment is being written")]
 pub(super) enum Secured {
     /// An agent's.
     Agent(TlsStream<TcpStream>),
