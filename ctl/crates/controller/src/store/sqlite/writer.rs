@@ -157,6 +157,11 @@ impl Writer {
     /// Works until the store closes.
     pub(super) fn run(mut self, queue: &Receiver<QueueItem>) {
         loop {
+            // Before the first batch too: what is too old refuses no new result, and no host is
+            // asked to redeliver what was refused a moment ago.
+            if self.next_sweep <= Instant::now() {
+                self.sweep(SystemTime::now());
+            }
             let batch = self.collect(queue);
             self.write(batch.changes, batch.arrivals);
             drop(batch.room);
@@ -167,9 +172,6 @@ impl Writer {
                 log::info!(
                     "results are stored again; disconnecting {hosts} agents so that they redeliver"
                 );
-            }
-            if self.next_sweep <= Instant::now() {
-                self.sweep(SystemTime::now());
             }
             if batch.closing {
                 return;
