@@ -4,7 +4,7 @@ use nix::unistd::{Gid, Uid, chown};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use test_support::{Scratch, wait_some};
+use test_support::{Scratch, start_until_ready};
 
 /// The account of an ordinary person: `nobody`.
 const NOBODY: u32 = 65534;
@@ -32,22 +32,14 @@ impl Controller {
         let scratch = Scratch::new("ctl-controller");
         let (ready, log) = (scratch.file("ready"), scratch.file("log"));
         // Beyond loopback, so that the API is HTTPS with a certificate of the controller's own CA.
-        let mut child = Command::new(binary("BasicAgentController"))
+        let mut command = Command::new(binary("BasicAgentController"));
+        command
             .args(["--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"])
             .arg("--state-dir")
             .arg(scratch.file("state"))
             .arg("--ready-file")
-            .arg(&ready)
-            .stdin(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let text = wait_some("the ready file", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("{status}: {}", std::fs::read_to_string(&log).unwrap());
-            }
-            std::fs::read_to_string(&ready).ok()
-        });
+            .arg(&ready);
+        let (child, text) = start_until_ready(&mut command, &ready, &log);
         let ready: Value = serde_json::from_str(&text).unwrap();
         let (_, port) = ready["http"].as_str().unwrap().rsplit_once(':').unwrap();
         let url = format!("https://127.0.0.1:{port}");

@@ -9,6 +9,7 @@ mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
 mod processes;
+mod ready;
 mod scratch;
 mod wait;
 
@@ -20,6 +21,7 @@ pub use namespace::{NetworkPair, in_mount_namespace, is_inside, needs_root, run}
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
 pub use processes::{Process, alive, process, processes, processes_with};
+pub use ready::start_until_ready;
 pub use scratch::Scratch;
 pub use wait::{
     DEADLINE, eventually, eventually_some, eventually_within, wait_some, wait_some_within,

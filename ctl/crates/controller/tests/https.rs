@@ -12,10 +12,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use support::{DEADLINE, binary};
-use test_support::{Pki, Scratch, wait_some, wait_until};
+use test_support::{Pki, Scratch, start_until_ready, wait_until};
 
 /// A controller whose API is on all addresses.
 struct Open {
@@ -29,25 +29,16 @@ type Tls = StreamOwned<ClientConnection, TcpStream>;
 impl Open {
     fn start(scratch: Scratch, flags: &[&str]) -> Self {
         let (ready, log) = (scratch.file("ready.json"), scratch.file("log"));
-        let stderr = fs::File::create(&log).unwrap();
-        let mut child = binary()
+        let mut command = binary();
+        command
             .args(["--listen", "127.0.0.1:0", "--http", "0.0.0.0:0", "--state-dir"])
             .arg(scratch.file("state"))
             .arg("--token-file")
             .arg(scratch.file("token"))
             .arg("--ready-file")
             .arg(&ready)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
-        let text = wait_some("the ready file", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("{status}: {}", fs::read_to_string(&log).unwrap());
-            }
-            fs::read_to_string(&ready).ok()
-        });
+            .args(flags);
+        let (child, text) = start_until_ready(&mut command, &ready, &log);
         let ready: Value = serde_json::from_str(&text).unwrap();
         let http: SocketAddr = ready["http"].as_str().unwrap().parse().unwrap();
         Self { child, scratch, http: SocketAddr::new([127, 0, 0, 1].into(), http.port()) }

@@ -10,9 +10,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use support::{binary, http};
-use test_support::{Scratch, wait_some, wait_until};
+use test_support::{Scratch, start_until_ready, wait_until};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -35,25 +35,15 @@ struct Answer {
 impl Fresh {
     fn start(scratch: Scratch, flags: &[&str]) -> Self {
         let (ready, log) = (scratch.file("ready.json"), scratch.file("log"));
-        let _ = fs::remove_file(&ready);
-        let stderr = fs::OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        let mut child = binary()
+        let mut command = binary();
+        command
             .args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state-dir", "state"])
             // A relative path works too.
             .current_dir(scratch.path())
             .arg("--ready-file")
             .arg(&ready)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
-        let text = wait_some("the ready file", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("{status}: {}", fs::read_to_string(&log).unwrap());
-            }
-            fs::read_to_string(&ready).ok()
-        });
+            .args(flags);
+        let (child, text) = start_until_ready(&mut command, &ready, &log);
         let ready: Value = serde_json::from_str(&text).unwrap();
         let http = ready["http"].as_str().unwrap().parse().unwrap();
         let setup = ready["setup"].as_str().map(str::to_owned);

@@ -16,13 +16,12 @@ use agent_wire::message::InitReply;
 use rcgen::CertificateParams;
 use rustls::ClientConfig;
 use serde_json::Value;
-use std::fs::OpenOptions;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
-use test_support::{Scratch, wait_some, wait_until};
+use test_support::{Scratch, start_until_ready, wait_some, wait_until};
 
 /// Longer than any read or response takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
@@ -121,22 +120,8 @@ impl Controller {
     fn start_command(mut command: Command, flags: &[&str], scratch: Scratch) -> Self {
         let (dir, ready, log) =
             (scratch.file("dev"), scratch.file("ready.json"), scratch.file("log"));
-        let _ = std::fs::remove_file(&ready);
-        let stderr = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        let mut child = command
-            .arg("--ready-file")
-            .arg(&ready)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
-        let text = wait_some("the ready file", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("{status}: {}", std::fs::read_to_string(&log).unwrap());
-            }
-            std::fs::read_to_string(&ready).ok()
-        });
+        command.arg("--ready-file").arg(&ready).args(flags);
+        let (child, text) = start_until_ready(&mut command, &ready, &log);
         let ready: Value = serde_json::from_str(&text).unwrap();
         let http: SocketAddr = ready["http"].as_str().unwrap().parse().unwrap();
         Self {
