@@ -6,12 +6,11 @@
 use super::Address;
 use super::crypto::provider;
 use crate::error::Error;
-use ring::digest::{SHA256, digest};
+use fleet::Digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
-use std::fmt::Write as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -42,7 +41,7 @@ pub(crate) enum Ca {
     /// Certificates in a file.
     File(PathBuf),
     /// The SHA-256 of one certificate in the chain that the controller presents.
-    Pin([u8; 32]),
+    Pin(Digest),
     /// Certificates as PEM, as a context keeps them.
     Pem(String),
 }
@@ -64,14 +63,8 @@ impl Ca {
 pub(crate) fn ca(text: &str) -> Result<Ca, String> {
     let Some(hex) = text.strip_prefix(PIN) else { return Ok(Ca::File(PathBuf::from(text))) };
     let hex: String = hex.chars().filter(|digit| *digit != ':').collect();
-    let mut pin = [0; 32];
-    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(format!("expected {PIN} and 64 hexadecimal digits, or a file"));
-    }
-    for (byte, at) in pin.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&hex[at..at + 2], 16).map_err(|error| error.to_string())?;
-    }
-    Ok(Ca::Pin(pin))
+    let pin = hex.parse();
+    pin.map(Ca::Pin).map_err(|_| format!("expected {PIN} and 64 hexadecimal digits, or a file"))
 }
 
 /// Returns the trusted certificates for an address. A pin is looked up in the chain that the
@@ -123,11 +116,7 @@ pub(crate) fn presented(address: &Address) -> String {
 
 /// Returns `sha256:` and the digest of a certificate.
 pub(crate) fn fingerprint(certificate: &[u8]) -> String {
-    let mut text = PIN.to_owned();
-    for byte in digest(&SHA256, certificate).as_ref() {
-        write!(text, "{byte:02x}").expect("a string takes every text");
-    }
-    text
+    format!("{PIN}{}", Digest::of(certificate))
 }
 
 fn system() -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -160,10 +149,9 @@ fn from_pem(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>, Er
     }
 }
 
-fn pinned(pin: &[u8; 32], address: &Address) -> Result<CertificateDer<'static>, Error> {
+fn pinned(pin: &Digest, address: &Address) -> Result<CertificateDer<'static>, Error> {
     let chain = chain(address)?;
-    let found =
-        chain.iter().find(|certificate| digest(&SHA256, certificate).as_ref() == pin.as_slice());
+    let found = chain.iter().find(|certificate| Digest::of(certificate) == *pin);
     match found {
         // A certificate that a CA has signed proves nothing about itself, and is replaced often.
         Some(certificate) if Some(certificate) == chain.first() && chain.len() > 1 => {
@@ -294,9 +282,9 @@ mod tests {
     fn a_ca_is_a_file_or_a_digest() {
         assert_eq!(ca("/etc/ca.pem"), Ok(Ca::File("/etc/ca.pem".into())));
         let hex = "ab".repeat(32);
-        assert_eq!(ca(&format!("sha256:{hex}")), Ok(Ca::Pin([0xab; 32])));
+        assert_eq!(ca(&format!("sha256:{hex}")), Ok(Ca::Pin(Digest::from_bytes([0xab; 32]))));
         let colons = vec!["AB"; 32].join(":");
-        assert_eq!(ca(&format!("sha256:{colons}")), Ok(Ca::Pin([0xab; 32])));
+        assert_eq!(ca(&format!("sha256:{colons}")), Ok(Ca::Pin(Digest::from_bytes([0xab; 32]))));
         for wrong in ["sha256:", "sha256:ab", &format!("sha256:{}", "zz".repeat(32))] {
             assert!(ca(wrong).is_err(), "{wrong}");
         }

@@ -4,11 +4,12 @@ use crate::audit;
 use crate::auth::{Authenticator, Secret};
 use crate::error::Error;
 use crate::store::Store;
+use fleet::UnixMillis;
 use std::io;
 use std::net::SocketAddr;
 
 /// Milliseconds that the link is good for.
-const LIFE: i64 = 86_400_000;
+const LIFE: UnixMillis = fleet::DAY;
 
 /// Makes the link where there is neither an operator nor a token file; each start makes a new one.
 ///

@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use controller_api::{ApiToken, ApiTokenList, CreatedApiToken, NewApiToken, PageQuery, path};
-use fleet::Action;
+use fleet::{Action, DAY};
 use uuid::Uuid;
 
 problems! {
@@ -41,9 +41,6 @@ const MAX_DAYS: u32 = 3650;
 
 /// The most bytes of an API token's name.
 const MAX_NAME: usize = 100;
-
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// Lists an operator's API tokens.
 ///

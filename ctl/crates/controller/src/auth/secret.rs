@@ -30,6 +30,8 @@ impl fmt::Display for NoRandomness {
     }
 }
 
+impl std::error::Error for NoRandomness {}
+
 impl Secret {
     /// Makes a secret.
     ///

@@ -1,15 +1,13 @@
 //! The API token: read from its file or generated, compared in constant time, never printed.
 
 use super::authenticator::bearer;
+use super::secret::Secret;
 use crate::error::Error;
 use crate::files::{self, Access};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use subtle::ConstantTimeEq as _;
-
-/// Random bytes of a generated token; the file holds them as hexadecimal digits.
-const GENERATED_BYTES: usize = 32;
 
 /// Characters of a token: a shorter one can be guessed.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=4096;
@@ -39,14 +37,13 @@ impl Token {
     pub(crate) fn load_or_generate(path: &Path) -> Result<Self, Error> {
         match Self::load(path) {
             Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                let mut bytes = [0; GENERATED_BYTES];
-                getrandom::fill(&mut bytes)
+                let secret = Secret::random()
                     .map_err(io::Error::other)
                     .map_err(Error::system("cannot generate a token"))?;
-                let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let text = secret.reveal();
                 files::replace(path, format!("{text}\n").as_bytes(), files::PRIVATE)?;
                 log::info!("generated an API token in {}", path.display());
-                Ok(Self(text))
+                Ok(Self(text.to_owned()))
             }
             loaded => loaded,
         }

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::files::{self, Access};
 use crate::identity::csr::PublicKey;
 use crate::pem;
+use fleet::Digest;
 use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
-use ring::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -177,7 +177,7 @@ impl Authority {
 
     /// Returns the SHA-256 of the root's DER, in hex: the pin of the join line.
     pub(super) fn pin(&self) -> String {
-        super::hex(digest(&SHA256, &self.root).as_ref())
+        Digest::of(&self.root).to_string()
     }
 }
 
@@ -257,5 +257,6 @@ fn public_key(der: &CertificateDer<'_>) -> Result<PublicKey, Error> {
 
 /// Tells authorities apart in their names.
 fn tag(terms: &Terms) -> String {
-    super::hex(&terms.serial[..4])
+    let [a, b, c, d, ..] = terms.serial;
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }

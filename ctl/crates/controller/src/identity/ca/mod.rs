@@ -37,7 +37,6 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use server::ServerCertificate;
 use state::State;
 use std::fmt;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -297,12 +296,4 @@ fn pem_text(der: &CertificateDer<'_>) -> String {
         pem.push('\n');
     }
     pem + "-----END CERTIFICATE-----\n"
-}
-
-/// Writes bytes in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::files::{self, Access};
-use ring::digest::{SHA256, digest};
+use fleet::Digest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -90,7 +90,7 @@ impl State {
     /// Counts a bundle that differs from the one before it as a new version; returns whether it
     /// does.
     pub(super) fn note_bundle(&mut self, bundle: &str) -> bool {
-        let digest = super::hex(digest(&SHA256, bundle.as_bytes()).as_ref());
+        let digest = Digest::of(bundle.as_bytes()).to_string();
         let differs = digest != self.digest;
         if differs {
             self.version += 1;
