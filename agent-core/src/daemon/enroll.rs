@@ -109,7 +109,7 @@ fn restored(failed: Failed, folder: &Folder, set_aside: Option<&Path>) -> Failed
     Failed { why: format!("{}; {words}", failed.why), ..failed }
 }
 
-/// Returns the words for a host that keeps the identity it has; `None` if it joins anew.
+/// Returns the words for a host that keeps the identity it has; `None` if it joins again.
 fn stays(joined: &Joined, replace: bool, record: &Record) -> Result<Option<String>, Failed> {
     if replace || joined.record.is_of_another_machine(record.machine.as_deref()) {
         return Ok(None);
@@ -130,7 +130,7 @@ fn stays(joined: &Joined, replace: bool, record: &Record) -> Result<Option<Strin
         false => format!("is good until {end}"),
     };
     Ok(Some(format!(
-        "This host has joined already, as {}. Its certificate {state}. To join anew: --replace",
+        "This host has joined already, as {}. Its certificate {state}. To join again: --replace",
         joined.host_id
     )))
 }

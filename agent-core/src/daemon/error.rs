@@ -18,7 +18,7 @@ pub(super) enum Error {
         /// The host id of the other machine.
         host_id: String,
     },
-    /// The server has made this host set its key aside, and nothing says how it joins anew.
+    /// The server has made this host set its key aside, and nothing says how it joins again.
     Reset {
         /// The key's new place.
         key: PathBuf,

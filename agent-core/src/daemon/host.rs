@@ -35,7 +35,7 @@ pub(super) fn joined_as(config: &Config) -> Result<Option<String>, Error> {
         let key = folder.lock().and_then(|locked| locked.set_aside()).map_err(Error::Enroll)?;
         log::warn!(
             "the machine id is not that of the host that joined as {}: its key is set aside, {}, \
-             and this host joins anew",
+             and this host joins again",
             joined.host_id,
             key.display()
         );

@@ -352,7 +352,7 @@ impl Locked {
         Ok(self.folder.file(&format!("key.set-aside-{number}")))
     }
 
-    /// Puts an identity that was set aside back, as long as the host has not joined anew. `key` is
+    /// Puts an identity that was set aside back, as long as the host has not joined again. `key` is
     /// the result of [`Self::set_aside`].
     ///
     /// # Errors

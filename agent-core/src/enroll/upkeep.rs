@@ -149,7 +149,7 @@ impl Upkeep {
         blocking(move || folder.lock()?.trust(&bundle, version)).await
     }
 
-    /// Sets the key aside for `cert.reset`. The link then joins anew, or the daemon stops.
+    /// Sets the key aside for `cert.reset`. The link then joins again, or the daemon stops.
     ///
     /// # Errors
     /// When the host has not joined, or the files cannot be renamed.
@@ -162,7 +162,7 @@ impl Upkeep {
     }
 
     /// Tells the link and the daemon that the key was set aside: the link leaves the channel, and
-    /// the host joins anew, or the daemon stops.
+    /// the host joins again, or the daemon stops.
     pub(crate) fn was_reset(&self, set_aside: PathBuf) {
         self.reset.send_replace(Some(set_aside));
     }

@@ -162,11 +162,11 @@ pub(crate) struct HostSettle {
 /// The ways to end a quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Settle {
-    /// The channel with the current key is the host; others must enroll anew
+    /// The channel with the current key is the host; others must enroll again
     Keep,
     /// The host was restored from a snapshot: its older key is its key again
     Restored,
-    /// The other machine sets the identity aside and enrolls anew
+    /// The other machine sets the identity aside and enrolls again
     EnrollAgain,
 }
 

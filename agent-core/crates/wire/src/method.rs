@@ -115,7 +115,7 @@ methods! {
     AsyncOutput, Async, "async.output", "returns what a task has printed so far";
     AsyncStatus, Async, "async.status", "returns a task's state";
     CertRenewNow, Cert, "cert.renew_now", "renews the host's certificate now";
-    CertReset, Cert, "cert.reset", "sets the host's key aside; the agent enrolls anew or stops";
+    CertReset, Cert, "cert.reset", "sets the host's key aside; the agent enrolls again or stops";
     CertTrust, Cert, "cert.trust", "stores the CAs that servers' certificates chain to";
     CronHistory, Cron, "cron.history", "lists a job's runs, newest first";
     CronList, Cron, "cron.list", "lists the scheduled jobs, with their next runs and last result";

@@ -204,10 +204,10 @@ pub struct Settlement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SettleChoice {
-    /// The channel with the current key is the host; others must enroll anew.
+    /// The channel with the current key is the host; others must enroll again.
     Keep,
     /// The host was restored from a snapshot: its older key is the host's key again.
     Restored,
-    /// The other machine sets the identity aside and enrolls anew.
+    /// The other machine sets the identity aside and enrolls again.
     EnrollAgain,
 }

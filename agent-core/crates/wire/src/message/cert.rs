@@ -201,7 +201,7 @@ impl CertTrust {
     }
 }
 
-/// `cert.reset`: the agent sets its key aside and enrolls anew.
+/// `cert.reset`: the agent sets its key aside and enrolls again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertReset {
     /// Why, for the agent's log.
