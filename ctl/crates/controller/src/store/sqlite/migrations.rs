@@ -17,7 +17,8 @@ pub(super) struct Migration {
 
 /// Every migration, in order. A migration is never changed once it is released; a change of the
 /// schema is a new one.
-pub(super) const MIGRATIONS: &[Migration] = &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE];
+pub(super) const MIGRATIONS: &[Migration] =
+    &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE, RUNS_FACTS_SCHEDULES];
 
 const FIRST: Migration = Migration {
     number: 1,
@@ -80,6 +81,15 @@ const A_ROW_PER_RUN: Migration = Migration {
 
 const HOSTS_AND_PEOPLE: Migration =
     Migration { number: 3, sql: include_str!("migrations/third.sql") };
+
+const RUNS_FACTS_SCHEDULES: Migration = Migration {
+    number: 4,
+    sql: concat!(
+        include_str!("migrations/fourth/runs.sql"),
+        include_str!("migrations/fourth/facts.sql"),
+        include_str!("migrations/fourth/schedules.sql"),
+    ),
+};
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

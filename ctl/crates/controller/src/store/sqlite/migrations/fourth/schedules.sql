@@ -1,0 +1,1 @@
+-- Version 4, schedules. Times are milliseconds since 1970, UTC.
