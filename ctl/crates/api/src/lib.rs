@@ -18,6 +18,26 @@
 //! | … with `"stream":true` in a `sync.bash` | NDJSON: output as it arrives, then the reply |
 //! | `GET /api/v1/hosts/{host}/results` with [`ResultsQuery`] | [`ResultPage`] |
 //! | `GET /api/v1/hosts/{host}/results/{task}` with [`ResultQuery`] | the newest result of the task's id, verbatim |
+//! | `POST /api/v1/plans` with [`NewPlan`] | 201, [`Plan`] |
+//! | `GET /api/v1/plans/{run}` | [`Plan`] |
+//! | `GET /api/v1/plans/{run}/targets` with [`PlanTargetsQuery`] | [`PlanTargetList`] |
+//! | `POST /api/v1/plans/{run}/apply` | [`Run`] |
+//! | `POST /api/v1/runs` with [`NewPlan`] | 201, [`Run`]: plans and applies |
+//! | `GET /api/v1/runs` with [`RunsQuery`] | [`RunList`] |
+//! | `GET /api/v1/runs/{run}` | [`Run`] |
+//! | `GET /api/v1/runs/{run}/targets` with [`TargetsQuery`] | [`TargetList`] |
+//! | `GET /api/v1/runs/{run}/targets/{host}` | [`TargetResult`] |
+//! | `GET /api/v1/runs/{run}/outputs` with [`OutputsQuery`] | [`OutputList`] |
+//! | `POST /api/v1/runs/{run}/cancel` | [`Run`] |
+//! | `POST /api/v1/runs/{run}/again` with [`Again`] | 201, [`Plan`] |
+//! | `GET /api/v1/runs/{run}/changes` with [`ChangesQuery`] | [`ChangeList`] |
+//! | `GET /api/v1/runs/{run}/events` with [`EventStreamQuery`] | server-sent events: `target` with a [`Target`], `run` with a [`Run`] |
+//! | `GET /api/v1/budgets` with [`PageQuery`] | [`BudgetList`] |
+//! | `GET /api/v1/budgets/{name}` | [`Budget`] |
+//! | `PUT /api/v1/budgets/{name}` with [`BudgetDefinition`] | [`Budget`] |
+//! | `DELETE /api/v1/budgets/{name}` | 204 |
+//! | `GET /api/v1/history` with [`HistoryQuery`] | [`HistoryList`] |
+//! | `GET /api/v1/history/export` with [`ExportQuery`] | NDJSON: each an [`ExportLine`], then [`ExportEnd`] |
 //! | `GET /api/v1/tokens` with [`PageQuery`] | [`JoinTokenList`] |
 //! | `POST /api/v1/tokens` with [`NewJoinToken`] | 201, [`CreatedJoinToken`] |
 //! | `GET /api/v1/tokens/{token}` | [`JoinToken`] |
@@ -61,23 +81,32 @@
 //! of the same request does not start the task again. The controller stores results itself, so
 //! their hosts need not be connected.
 
+mod amount;
+mod budget;
 mod ca;
 mod event;
 mod health;
+mod history;
 mod host;
 mod login;
 mod message;
 mod operator;
 mod page;
 pub mod path;
+mod plan;
 mod problem;
 mod result;
 mod role;
+mod run;
+mod target;
 mod token;
 
+pub use amount::{Amount, NotAnAmount, Tolerance};
+pub use budget::{Budget, BudgetDefinition, BudgetList, MAX_BUDGETS};
 pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
 pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
 pub use health::{Health, HealthStatus};
+pub use history::{ExportEnd, ExportLine, ExportQuery, HistoryEntry, HistoryList, HistoryQuery};
 pub use host::{
     Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
     Reason, SettleChoice, Settlement,
@@ -91,12 +120,24 @@ pub use operator::{
     OperatorList,
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, PageQuery};
+pub use plan::{
+    Answer, Answers, MAX_PLAN_HOSTS, MAX_SIGNATURE, MAX_SIGNATURES, MAX_SOAK_SECONDS, MAX_STAGES,
+    NewPlan, Plan, PlanOptions, PlanStage, PlanTarget, PlanTargetList, PlanTargetsQuery,
+};
 pub use problem::{PROBLEM_JSON, Problem, ProblemKind};
 pub use result::{
     DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
     StoredResult,
 };
 pub use role::{Grant, Role, RoleDefinition, RoleList, RoleSource};
+pub use run::{
+    Again, ChangeList, ChangesQuery, EVENT_STREAM, Equation, EventStreamQuery, LAST_EVENT_ID, Run,
+    RunEnd, RunList, RunStage, RunState, RunsQuery,
+};
+pub use target::{
+    OutputGroup, OutputList, OutputsQuery, Target, TargetList, TargetResult, TargetState,
+    TargetsQuery,
+};
 pub use token::{
     CreatedJoinToken, JoinToken, JoinTokenList, NewJoinToken, RevokeQuery, RevokedJoinToken,
 };

@@ -1,67 +1,13 @@
 //! The API's paths: templates for the server's router, and complete paths for a client.
 
 use std::fmt::Write as _;
-use utoipa::IntoParams;
 
-/// The segment of the path that names a host.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct HostPath {
-    /// The host's id.
-    #[param(example = "web-1.example")]
-    pub host: String,
-}
+mod variables;
 
-/// The segments of the path that name a task of a host.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct TaskPath {
-    /// The host's id.
-    #[param(example = "web-1.example")]
-    pub host: String,
-    /// The task's id.
-    #[param(example = "nightly-42")]
-    pub task: String,
-}
-
-/// The segment of the path that names a join token.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct TokenPath {
-    /// The token's id.
-    #[param(example = "4g1k7m9p2q5r")]
-    pub token: String,
-}
-
-/// The segment of the path that names an operator.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct OperatorPath {
-    /// The operator's name.
-    #[param(example = "ann")]
-    pub name: String,
-}
-
-/// The segments of the path that name an operator's API token.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct OperatorTokenPath {
-    /// The operator's name.
-    #[param(example = "ann")]
-    pub name: String,
-    /// The token's id.
-    #[param(example = "b6a7a1f0-6f0e-4d53-9a60-5d9a7f2f6f11")]
-    pub token: String,
-}
-
-/// The segment of the path that names a role.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct RolePath {
-    /// The role's name.
-    #[param(example = "web-team")]
-    pub role: String,
-}
+pub use variables::{
+    BudgetPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath, TargetPath, TaskPath,
+    TokenPath,
+};
 
 /// The hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
@@ -92,6 +38,57 @@ pub const RESULTS: &str = "/api/v1/hosts/{host}/results";
 
 /// The result of one task.
 pub const RESULT: &str = "/api/v1/hosts/{host}/results/{task}";
+
+/// The plans.
+pub const PLANS: &str = "/api/v1/plans";
+
+/// One plan.
+pub const PLAN: &str = "/api/v1/plans/{run}";
+
+/// The hosts of a plan.
+pub const PLAN_TARGETS: &str = "/api/v1/plans/{run}/targets";
+
+/// The start of a plan's run.
+pub const PLAN_APPLY: &str = "/api/v1/plans/{run}/apply";
+
+/// The runs.
+pub const RUNS: &str = "/api/v1/runs";
+
+/// One run.
+pub const RUN: &str = "/api/v1/runs/{run}";
+
+/// The targets of a run.
+pub const RUN_TARGETS: &str = "/api/v1/runs/{run}/targets";
+
+/// One target of a run.
+pub const RUN_TARGET: &str = "/api/v1/runs/{run}/targets/{host}";
+
+/// The outputs of a run's targets, grouped.
+pub const RUN_OUTPUTS: &str = "/api/v1/runs/{run}/outputs";
+
+/// The end of a run before its time.
+pub const RUN_CANCEL: &str = "/api/v1/runs/{run}/cancel";
+
+/// A new plan of a run's targets.
+pub const RUN_AGAIN: &str = "/api/v1/runs/{run}/again";
+
+/// The changes of a run's targets.
+pub const RUN_CHANGES: &str = "/api/v1/runs/{run}/changes";
+
+/// The changes of a run's targets as they happen.
+pub const RUN_EVENTS: &str = "/api/v1/runs/{run}/events";
+
+/// The budgets.
+pub const BUDGETS: &str = "/api/v1/budgets";
+
+/// One budget.
+pub const BUDGET: &str = "/api/v1/budgets/{name}";
+
+/// What ran where.
+pub const HISTORY: &str = "/api/v1/history";
+
+/// What ran where, as a stream.
+pub const HISTORY_EXPORT: &str = "/api/v1/history/export";
 
 /// The join tokens.
 pub const TOKENS: &str = "/api/v1/tokens";
@@ -208,6 +205,66 @@ pub fn role(role: &str) -> String {
     fill(ROLE, "{role}", role)
 }
 
+/// Returns the path of a plan.
+pub fn plan(run: &str) -> String {
+    fill(PLAN, "{run}", run)
+}
+
+/// Returns the path of a plan's hosts.
+pub fn plan_targets(run: &str) -> String {
+    fill(PLAN_TARGETS, "{run}", run)
+}
+
+/// Returns the path of the start of a plan's run.
+pub fn plan_apply(run: &str) -> String {
+    fill(PLAN_APPLY, "{run}", run)
+}
+
+/// Returns the path of a run.
+pub fn run(run: &str) -> String {
+    fill(RUN, "{run}", run)
+}
+
+/// Returns the path of a run's targets.
+pub fn run_targets(run: &str) -> String {
+    fill(RUN_TARGETS, "{run}", run)
+}
+
+/// Returns the path of one target of a run.
+pub fn run_target(run: &str, host: &str) -> String {
+    format!("{}/{}", run_targets(run), segment(host))
+}
+
+/// Returns the path of a run's outputs.
+pub fn run_outputs(run: &str) -> String {
+    fill(RUN_OUTPUTS, "{run}", run)
+}
+
+/// Returns the path of a run's cancellation.
+pub fn run_cancel(run: &str) -> String {
+    fill(RUN_CANCEL, "{run}", run)
+}
+
+/// Returns the path of a new plan of a run's targets.
+pub fn run_again(run: &str) -> String {
+    fill(RUN_AGAIN, "{run}", run)
+}
+
+/// Returns the path of a run's changes.
+pub fn run_changes(run: &str) -> String {
+    fill(RUN_CHANGES, "{run}", run)
+}
+
+/// Returns the path of a run's events.
+pub fn run_events(run: &str) -> String {
+    fill(RUN_EVENTS, "{run}", run)
+}
+
+/// Returns the path of a budget.
+pub fn budget(name: &str) -> String {
+    fill(BUDGET, "{name}", name)
+}
+
 /// Fills in a template's one variable segment.
 fn fill(template: &str, variable: &str, text: &str) -> String {
     template.replace(variable, &segment(text))
@@ -282,13 +339,26 @@ mod tests {
             (operator_tokens("n"), OPERATOR_TOKENS),
             (operator_token("n", "t"), OPERATOR_TOKEN),
             (role("r"), ROLE),
+            (plan("u"), PLAN),
+            (plan_targets("u"), PLAN_TARGETS),
+            (plan_apply("u"), PLAN_APPLY),
+            (run("u"), RUN),
+            (run_targets("u"), RUN_TARGETS),
+            (run_target("u", "h"), RUN_TARGET),
+            (run_outputs("u"), RUN_OUTPUTS),
+            (run_cancel("u"), RUN_CANCEL),
+            (run_again("u"), RUN_AGAIN),
+            (run_changes("u"), RUN_CHANGES),
+            (run_events("u"), RUN_EVENTS),
+            (budget("n"), BUDGET),
         ] {
             let filled = template
                 .replace("{host}", "h")
                 .replace("{task}", "t")
                 .replace("{token}", "t")
                 .replace("{name}", "n")
-                .replace("{role}", "r");
+                .replace("{role}", "r")
+                .replace("{run}", "u");
             assert_eq!(path, filled);
         }
     }

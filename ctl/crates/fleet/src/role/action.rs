@@ -46,6 +46,10 @@ actions! {
     CommandsRun, "commands.run", true, "run commands, tasks and cron jobs on hosts";
     FactsRead, "facts.read", true, "ask hosts for facts and for the state of their agents";
     ResultsRead, "results.read", true, "read the results of tasks and jobs";
+    RunsRead, "runs.read", false, "list plans and runs, and follow them";
+    BudgetsManage, "budgets.manage", false, "set and remove budgets of runs";
+    SchedulesRead, "schedules.read", false, "list schedules of the fleet and look at them";
+    SchedulesManage, "schedules.manage", false, "create, change and remove schedules of the fleet";
     TokensRead, "tokens.read", false, "list join tokens, without their secrets";
     TokensManage, "tokens.manage", false, "create and revoke join tokens";
     OperatorsRead, "operators.read", false, "list operators and their API tokens";

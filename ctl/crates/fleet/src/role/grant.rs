@@ -88,18 +88,22 @@ impl Role {
             A::HostsRead,
             A::FactsRead,
             A::ResultsRead,
+            A::RunsRead,
+            A::SchedulesRead,
             A::TokensRead,
             A::OperatorsRead,
             A::RolesRead,
             A::CaRead,
             A::MetricsRead,
         ];
-        let operator = [viewer.as_slice(), &[A::HostsLabel, A::CommandsRun]].concat();
+        let operator =
+            [viewer.as_slice(), &[A::HostsLabel, A::CommandsRun, A::SchedulesManage]].concat();
         let (description, actions) = match name {
             "viewer" => ("looks at everything but the audit log", Actions::of(&viewer)),
-            "operator" => {
-                ("a viewer who also labels hosts and runs commands", Actions::of(&operator))
-            }
+            "operator" => (
+                "a viewer who also labels hosts, runs commands and keeps schedules",
+                Actions::of(&operator),
+            ),
             "admin" => ("may do everything", Actions::all()),
             _ => return None,
         };

@@ -105,7 +105,7 @@ fn the_built_in_roles_allow_what_their_names_say() {
         use Action as A;
         let reads = action.name().ends_with(".read") && action != A::AuditRead;
         assert_eq!(allows("viewer", action), reads, "{action}");
-        let works = reads || matches!(action, A::HostsLabel | A::CommandsRun);
+        let works = reads || matches!(action, A::HostsLabel | A::CommandsRun | A::SchedulesManage);
         assert_eq!(allows("operator", action), works, "{action}");
         assert!(allows("admin", action), "{action}");
     }
