@@ -17,6 +17,7 @@
 //! | an operator decides about it | [`identity::approve`], [`identity::settle`], … | what becomes of its keys and its sessions? |
 //! | an operator names hosts | [`Selector`] over [`Labels`] | is this host meant? |
 //! | an operator asks for something | [`role::judge`] | does a [`Grant`] of theirs allow this [`Action`], on this host, with this command? |
+//! | … of many hosts at once | [`run`] | what is sent to which host next, and what became of it? |
 //! | anything is asked or changed | [`audit::chain`], [`audit::Verifier`] | what happened, and is the record of it whole? |
 //! | anybody knocks | [`rate::Sources`] | is this too often, and when is the next time? |
 //!
@@ -36,6 +37,7 @@ mod label;
 mod net;
 pub mod rate;
 pub mod role;
+pub mod run;
 pub mod selector;
 
 pub use digest::{Digest, NotADigest};
