@@ -49,9 +49,9 @@ pub(super) fn run(call: &mut Call<'_>) -> Routed {
 
 /// `cron.list`.
 pub(super) fn list(call: &Call<'_>) -> Routed {
-    let CronList { after, limit } = CronList::parse(call.params())?;
+    let CronList { after, prefix, limit } = CronList::parse(call.params())?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let jobs = call.services().scheduler.list(after.as_deref(), limit);
+    let jobs = call.services().scheduler.list(after.as_deref(), &prefix, limit);
     reply::with_data(call.id(), &jobs.iter().map(job_status).collect::<Vec<_>>()).map(Some)
 }
 
@@ -79,6 +79,7 @@ fn job_status(listed: &JobListing) -> JobStatus<'_> {
         missed: options.missed,
         jitter: options.jitter,
         calendar: options.calendar.as_ref().map(Into::into),
+        revision: options.revision.as_ref().map(Into::into),
         file: file.as_deref().map(Into::into),
         next: next.iter().map(|at| Seconds(*at).to_string()).collect(),
         running: *open,

@@ -32,6 +32,17 @@ pub(crate) struct SetJob {
     pub(crate) next: Vec<i64>,
 }
 
+/// The change of a job that a `cron.set` makes.
+#[derive(Clone, Copy)]
+enum Change {
+    /// None.
+    Nothing,
+    /// Another revision of the same definition: its due times go on from when it was set.
+    Revision { set_at: u64 },
+    /// Anything else: its due times count from now on.
+    Definition,
+}
+
 /// One job of `cron.list`.
 #[derive(Debug)]
 pub(crate) struct JobListing {
@@ -118,18 +129,26 @@ impl Scheduler {
         if fields.get().len() > MAX_COMMAND {
             return Err(task::Error::too_long(fields.get().len()).into());
         }
-        let known = self.tasks.job(name, |job| (job.file.clone(), job.fields.clone()));
-        match known {
-            Some((Some(file), _)) => {
+        let known = self.tasks.job(name, |job| (job.file.clone(), job.at, job.fields.clone()));
+        let change = match known {
+            Some((Some(file), ..)) => {
                 return Err(Error::InFile { job: definition.name, file: file.to_string() });
             }
-            Some((None, known)) if self.is_same(&definition, &fields, &known).await => {}
-            Some((None, _)) | None => {
-                let (name, at) = (name.clone(), clock::now().0);
-                let job = Job { name, at, file: None, fields, last: None, boot: None };
-                self.tasks.set_jobs(vec![job]).await?;
-                self.replan(&definition.name);
-            }
+            Some((None, at, known)) => self.change(&definition, &fields, at, &known).await,
+            None => Change::Definition,
+        };
+        let at = match change {
+            Change::Nothing => None,
+            Change::Revision { set_at } => Some(set_at),
+            Change::Definition => Some(clock::now().0),
+        };
+        if let Some(at) = at {
+            let name = name.clone();
+            let job = Job { name, at, file: None, fields, last: None, boot: None };
+            self.tasks.set_jobs(vec![job]).await?;
+        }
+        if let Change::Definition = change {
+            self.replan(&definition.name);
         }
         Ok(SetJob {
             canonical: expression.to_string(),
@@ -138,22 +157,37 @@ impl Scheduler {
         })
     }
 
-    /// Returns whether a definition is the known one, or differs from it only in spelling out the
-    /// default user or group.
-    async fn is_same(&self, new: &JobDefinition, fields: &RawValue, known: &RawValue) -> bool {
+    /// Returns how a definition differs from the known one, which was set at `set_at`. Spelling out
+    /// the default user or group is no difference.
+    async fn change(
+        &self,
+        new: &JobDefinition,
+        fields: &RawValue,
+        set_at: u64,
+        known: &RawValue,
+    ) -> Change {
         if fields.get() == known.get() {
-            return true;
+            return Change::Nothing;
         }
-        let Some(known) = parse(&new.name, known.get()) else { return false };
+        let Some(mut known) = parse(&new.name, known.get()) else { return Change::Definition };
+        let change = match known.options.revision == new.options.revision {
+            true => Change::Nothing,
+            false => Change::Revision { set_at },
+        };
+        known.options.revision.clone_from(&new.options.revision);
+        if (&new.schedule, &new.options) != (&known.schedule, &known.options) {
+            return Change::Definition;
+        }
         let has_account = |bash: &Bash| bash.user.is_some() || bash.group.is_some();
-        if !has_account(&new.bash) && !has_account(&known.bash) {
-            return false;
+        if new.bash != known.bash && (has_account(&new.bash) || has_account(&known.bash)) {
+            let new_bash = self.executor.without_default_account(&new.bash).await;
+            if let Some(bash) = self.executor.without_default_account(&known.bash).await {
+                *known.bash = bash;
+            }
+            let is_same = *new_bash.as_ref().unwrap_or(&new.bash) == *known.bash;
+            return if is_same { change } else { Change::Definition };
         }
-        let new_bash = self.executor.without_default_account(&new.bash).await;
-        let known_bash = self.executor.without_default_account(&known.bash).await;
-        let bash = new_bash.as_ref().unwrap_or(&new.bash);
-        *bash == known_bash.unwrap_or_else(|| Bash::clone(&known.bash))
-            && (&new.schedule, &new.options) == (&known.schedule, &known.options)
+        if new.bash == known.bash { change } else { Change::Definition }
     }
 
     /// Removes a job; its runs go on. Removing a job that does not exist succeeds.
@@ -172,10 +206,10 @@ impl Scheduler {
         }
     }
 
-    /// Returns the jobs whose names sort after one, at most `limit`.
-    pub(crate) fn list(&self, after: Option<&str>, limit: usize) -> Vec<JobListing> {
+    /// Returns the jobs whose names begin with `prefix` and sort after one, at most `limit`.
+    pub(crate) fn list(&self, after: Option<&str>, prefix: &str, limit: usize) -> Vec<JobListing> {
         self.tasks
-            .jobs(after, limit)
+            .jobs(after, prefix, limit)
             .into_iter()
             .filter_map(|status| self.listing(status))
             .collect()

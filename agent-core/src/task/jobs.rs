@@ -92,8 +92,8 @@ impl Tasks {
         self.store.table().runs(name).filter(|run| !run.has_ended()).count()
     }
 
-    /// Returns the jobs whose names sort after one, at most `limit`.
-    pub(crate) fn jobs(&self, after: Option<&str>, limit: usize) -> Vec<JobStatus> {
+    /// Returns the jobs whose names begin with `prefix` and sort after one, at most `limit`.
+    pub(crate) fn jobs(&self, after: Option<&str>, prefix: &str, limit: usize) -> Vec<JobStatus> {
         let table = self.store.table();
         let status = |(name, job): (&Arc<str>, &StoredJob)| {
             let runs = || table.runs(name);
@@ -104,7 +104,8 @@ impl Tasks {
                 last: runs().rfind(|run| run.has_ended()).map(Status::of),
             }
         };
-        table.jobs_after(after).take(limit).map(status).collect()
+        let jobs = table.jobs_after(after).filter(|(name, _)| name.starts_with(prefix));
+        jobs.take(limit).map(status).collect()
     }
 
     /// Returns the names of jobs that sort after one, and the crontab file of each.

@@ -134,6 +134,44 @@ async fn a_job_keeps_its_definition_across_a_restart_and_is_replaced_by_name() {
 }
 
 #[tokio::test]
+async fn a_revision_is_listed_and_another_one_alone_disturbs_no_due_time() {
+    let (server, mut agent, mut channel) = connected().await;
+    let log = file(&agent, "runs");
+    let job = |revision: &str| json!({"schedule": "* * * * * *", "cmd": append(&log), "revision": revision});
+    assert_eq!(set(&mut channel, "fleet:tick", job("a")).await["resp"], "success");
+    set(&mut channel, "other", json!({"schedule": "0 0 0 * * *", "cmd": "true"})).await;
+    // However often the revision changes, each second has its run.
+    let began = until_lines(&log, 1).await.len();
+    for revision in ["b", "c", "d", "e"].iter().cycle().take(40) {
+        assert_eq!(set(&mut channel, "fleet:tick", job(revision)).await["resp"], "success");
+        tokio::task::yield_now().await;
+    }
+    until_lines(&log, began + 2).await;
+    let prefixed = json!({"id": "list", "method": "cron.list", "prefix": "fleet:"});
+    let listed = ask(&mut channel, prefixed.clone()).await;
+    let names: Vec<_> = listed["data"].as_array().unwrap().iter().map(|job| &job["name"]).collect();
+    assert_eq!(names, ["fleet:tick"]);
+    assert_eq!(listed["data"][0]["revision"], "e");
+    assert!(list(&mut channel).await[1].get("revision").is_none());
+
+    // It is as durable as the job.
+    agent.restart();
+    let mut channel = server.channel().await;
+    assert_eq!(ask(&mut channel, prefixed).await["data"][0]["revision"], "e");
+    set(&mut channel, "fleet:tick", json!({"schedule": "0 0 0 1 1 *", "cmd": "true"})).await;
+    let runs: Vec<i64> = lines(&log).iter().map(|line| line.parse().unwrap()).collect();
+    let once: BTreeSet<_> = runs.iter().collect();
+    assert_eq!(once.len(), runs.len(), "a second ran twice: {runs:?}");
+    let long = set(
+        &mut channel,
+        "x",
+        json!({"schedule": "@daily", "cmd": "x", "revision": "x".repeat(65)}),
+    )
+    .await;
+    assert_eq!(long["retcode"], 3021, "{long}");
+}
+
+#[tokio::test]
 async fn the_one_line_form_names_user_and_command() {
     let (_server, _agent, mut channel) = connected().await;
     let line = "* * * * * * nobody echo $(id -un) $A $(pwd)";

@@ -16,6 +16,9 @@ const MAX_SCHEDULE: usize = 1024;
 /// The largest `jitter`, in seconds: an hour.
 const MAX_JITTER: u64 = 3600;
 
+/// The most bytes of a `revision`.
+const MAX_REVISION: usize = 64;
+
 /// The longest `horizon`, in seconds: 30 days.
 const MAX_HORIZON: u64 = 30 * 86_400;
 
@@ -96,6 +99,8 @@ pub struct JobOptions {
     pub enabled: bool,
     /// Path of the calendar for `C`; `None` is the agent's.
     pub calendar: Option<String>,
+    /// The caller's name for this definition, which `cron.list` returns; it has no other effect.
+    pub revision: Option<String>,
 }
 
 impl Default for JobOptions {
@@ -108,6 +113,7 @@ impl Default for JobOptions {
             jitter: 0,
             enabled: true,
             calendar: None,
+            revision: None,
         }
     }
 }
@@ -144,6 +150,7 @@ impl JobOptions {
                 }
                 None => None,
             },
+            revision: params.short_text("revision", MAX_REVISION)?.map(str::to_owned),
         })
     }
 }
@@ -219,7 +226,8 @@ impl Serialize for JobDefinition {
     /// left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { name, schedule, bash, options } = self;
-        let JobOptions { timezone, overlap, missed, horizon, jitter, enabled, calendar } = options;
+        let JobOptions { timezone, overlap, missed, horizon, jitter, enabled, calendar, revision } =
+            options;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", name)?;
         map.serialize_entry("schedule", schedule)?;
@@ -245,6 +253,9 @@ impl Serialize for JobDefinition {
         if let Some(calendar) = calendar {
             map.serialize_entry("calendar", calendar)?;
         }
+        if let Some(revision) = revision {
+            map.serialize_entry("revision", revision)?;
+        }
         map.end()
     }
 }
@@ -262,6 +273,8 @@ const HISTORY: u64 = 20;
 pub struct CronList {
     /// Lists only jobs after this name.
     pub after: Option<String>,
+    /// Lists only jobs whose names begin with it.
+    pub prefix: String,
     /// The most items in the reply.
     pub limit: u64,
 }
@@ -274,6 +287,7 @@ impl CronList {
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
         Ok(Self {
             after: params.short_text("after", MAX_NAME)?.map(str::to_owned),
+            prefix: params.text("prefix")?.unwrap_or_default().to_owned(),
             limit: params.whole("limit", "", 1..=MAX_LISTED)?.unwrap_or(LISTED),
         })
     }

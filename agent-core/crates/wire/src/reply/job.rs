@@ -54,6 +54,9 @@ pub struct JobStatus<'a> {
     /// The path of the calendar for `C`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<Cow<'a, str>>,
+    /// The revision that `cron.set` gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Cow<'a, str>>,
     /// The crontab file that defines it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Cow<'a, str>>,
