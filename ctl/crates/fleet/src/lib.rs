@@ -18,6 +18,7 @@
 //! | an operator names hosts | [`Selector`] over [`Labels`] | is this host meant? |
 //! | an operator asks for something | [`role::judge`] | does a [`Grant`] of theirs allow this [`Action`], on this host, with this command? |
 //! | … of many hosts at once | [`run`] | what is sent to which host next, and what became of it? |
+//! | a cron job is for many hosts | [`schedule::reconcile`] | what is to be set and removed on this host? |
 //! | anything is asked or changed | [`audit::chain`], [`audit::Verifier`] | what happened, and is the record of it whole? |
 //! | anybody knocks | [`rate::Sources`] | is this too often, and when is the next time? |
 //!
@@ -27,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+mod caret;
 mod digest;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -38,6 +40,7 @@ mod net;
 pub mod rate;
 pub mod role;
 pub mod run;
+pub mod schedule;
 pub mod selector;
 
 pub use digest::{Digest, NotADigest};

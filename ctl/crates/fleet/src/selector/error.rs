@@ -1,9 +1,7 @@
 //! Where a selector's text is wrong, and why.
 
+use crate::caret::pointed;
 use std::fmt;
-
-/// The most characters of a text that are shown before and behind its mistake.
-const AROUND: usize = 36;
 
 /// A mistake in a selector's text.
 ///
@@ -32,15 +30,7 @@ impl SelectorError {
 
     /// Returns the part of the text around the mistake and, below it, a caret.
     pub fn pointed(&self) -> String {
-        let (before, behind) = self.text.split_at_checked(self.at).unwrap_or((&self.text, ""));
-        let shown = |c: char| if c.is_control() { ' ' } else { c };
-        let skipped = before.chars().count().saturating_sub(AROUND);
-        let before: String = before.chars().skip(skipped).map(shown).collect();
-        let cut = if behind.chars().count() > AROUND { "…" } else { "" };
-        let behind: String = behind.chars().take(AROUND).map(shown).collect();
-        let lead = if skipped > 0 { "…" } else { "" };
-        let indent = lead.chars().count() + before.chars().count();
-        format!("{lead}{before}{behind}{cut}\n{}^", " ".repeat(indent))
+        pointed(&self.text, self.at)
     }
 }
 

@@ -1,0 +1,437 @@
+use super::forecast::{Forecast, JobOnHost, Never};
+use super::reconcile::{Cause, Step, Wanted, reconcile};
+use super::standing::{Outcome, Standing};
+use super::{Definition, diff, file, job_name};
+use agent_cron::Zone;
+use agent_wire::message::{Missed, Overlap};
+use agent_wire::reply::JobStatus;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+fn read(value: impl std::borrow::Borrow<Value>) -> Result<Definition, super::EntryError> {
+    Definition::parse(value.borrow().as_object().unwrap())
+}
+
+fn backup() -> Value {
+    json!({"name": "backup", "selector": "role=db", "schedule": "0 30 2 * * *", "user": "root",
+        "cmd": "/usr/local/bin/backup", "timeout": 3600, "missed": "once"})
+}
+
+fn with(changes: &[(&str, Value)]) -> Value {
+    let mut fields = backup();
+    for (name, value) in changes {
+        fields[*name] = value.clone();
+    }
+    fields
+}
+
+#[test]
+fn a_definition_is_read_and_written_with_the_same_fields() {
+    let all = with(&[
+        ("description", json!("nightly")),
+        ("group", json!("backup")),
+        ("cwd", json!("/srv")),
+        ("env", json!({"A": "b"})),
+        ("stdin", json!("x")),
+        ("stderr", json!("separate")),
+        ("max_output", json!(1000)),
+        ("encoding", json!("base64")),
+        ("limits", json!({"memory": 1 << 30, "pids": 100})),
+        ("timezone", json!("Europe/Berlin")),
+        ("overlap", json!("queue")),
+        ("horizon", json!(60)),
+        ("jitter", json!(300)),
+        ("enabled", json!(false)),
+        ("calendar", json!("/etc/holidays")),
+    ]);
+    let read_back = read(all.clone()).unwrap();
+    assert_eq!(Value::Object(read_back.to_fields()), all);
+    assert_eq!(read(Value::Object(read_back.to_fields())).unwrap(), read_back);
+    assert_eq!(read_back.job_name(), "fleet:backup");
+    assert_eq!(read_back.zone_name(), Some("Europe/Berlin"));
+    assert_eq!(read_back.job().options.revision.as_deref(), Some(read_back.revision()));
+}
+
+#[test]
+fn the_revision_changes_with_all_that_hosts_get_and_with_nothing_else() {
+    let of = |changes: &[(&str, Value)]| read(with(changes)).unwrap().revision().to_owned();
+    let plain = of(&[]);
+    assert_eq!(plain.len(), 32);
+    for same in [
+        ("selector", json!("")),
+        ("description", json!("x")),
+        ("overlap", json!("skip")),
+        ("enabled", json!(true)),
+        ("jitter", json!(0)),
+    ] {
+        assert_eq!(of(std::slice::from_ref(&same)), plain, "{same:?}");
+    }
+    for other in [
+        ("schedule", json!("0 31 2 * * *")),
+        ("cmd", json!("x")),
+        ("user", json!("app")),
+        ("env", json!({"A": "b"})),
+        ("enabled", json!(false)),
+        ("timeout", json!(1)),
+    ] {
+        assert_ne!(of(std::slice::from_ref(&other)), plain, "{other:?}");
+    }
+}
+
+#[test]
+fn a_mistake_names_its_field_and_its_place() {
+    for (change, wanted) in [
+        (("schedule", json!("0 60 2 * * *")), "schedule: \"60\" at column 3"),
+        (("schedule", json!("@reboot")), "schedule:"),
+        (("schedule", json!(null)), "schedule: it is missing"),
+        (("selector", json!("role in (db")), "selector:"),
+        (("selector", json!(null)), "selector: it is missing; selector = \"\" means every host"),
+        (("name", json!("a b")), "name: a name has"),
+        (("name", json!("forecast")), "name: the API uses"),
+        (("name", json!("x".repeat(101))), "name: a name has"),
+        (("cmd", json!(null)), "cmd: is missing"),
+        (("cmd", json!(1)), "cmd: must be"),
+        (("timeout", json!(0)), "timeout: must be"),
+        (("jitter", json!(9999)), "jitter: must be"),
+        (("overlap", json!("never")), "overlap: must be"),
+        (("limits", json!({"disk": 1})), "limits: may hold"),
+        (("limits", json!({"memory": 1})), "limits.memory: must be"),
+        (("line", json!("x")), "line: there is no such field"),
+        (("revision", json!("x")), "revision: there is no such field"),
+        (("id", json!("x")), "id: there is no such field"),
+        (("description", json!("a\nb")), "description: a description is one line"),
+        (("user", json!("")), "user:"),
+    ] {
+        let error = read(with(std::slice::from_ref(&change))).unwrap_err().to_string();
+        assert!(error.starts_with(wanted), "{change:?}: {error}");
+    }
+    let pointed = format!("{:#}", read(with(&[("schedule", json!("0 60 2 * * *"))])).unwrap_err());
+    assert!(pointed.ends_with("0 60 2 * * *\n  ^"), "{pointed}");
+}
+
+#[test]
+fn a_mistake_in_a_file_names_the_file_and_the_entry() {
+    let good = "[[schedules]]\nname = \"a\"\nselector = \"\"\nschedule = \"@daily\"\ncmd = \"x\"\n";
+    let mut files = file::Files::default();
+    files.add("one.toml", good).unwrap();
+    let json =
+        json!({"schedules": [{"name": "b", "selector": "", "schedule": "@daily", "cmd": "y"}]});
+    files.add("two.json", &json.to_string()).unwrap();
+    assert_eq!(files.definitions().map(Definition::name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(files.place("a"), Some("one.toml:1"));
+    let mut failing = |name: &str, text: &str| format!("{:#}", files.add(name, text).unwrap_err());
+    let twice = failing("three.toml", good);
+    assert_eq!(twice, "three.toml:1: schedule \"a\" stands already in one.toml:1");
+    let two = format!("{}\n{}", good.replace("\"a\"", "\"c\""), good.replace("@daily", "@dayly"));
+    let wrong = failing("four.toml", &two);
+    assert!(wrong.starts_with("four.toml:7: schedule \"a\": schedule: \"@dayly\""), "{wrong}");
+    assert!(wrong.ends_with("@dayly\n^"), "{wrong}");
+    let form = failing("five.toml", "[[schedules]]\nname = \"a");
+    assert!(form.starts_with("five.toml: TOML parse error at line 2"), "{form}");
+    assert!(failing("six.toml", "[[schedule]]\n").contains("schedule"));
+    assert!(failing("seven.json", "{").starts_with("seven.json: EOF"));
+}
+
+#[test]
+fn the_difference_of_two_sets_names_fields_and_values() {
+    let old = [read(backup()).unwrap(), read(with(&[("name", json!("old"))])).unwrap()];
+    let new = [
+        read(with(&[("user", json!("app")), ("jitter", json!(60))])).unwrap(),
+        read(with(&[("name", json!("new"))])).unwrap(),
+    ];
+    let found = diff::diff(&old, &new, true);
+    assert_eq!(
+        (&*found.added, &*found.removed),
+        (&["new".to_owned()][..], &["old".to_owned()][..])
+    );
+    let fields: Vec<_> = found.changed[0]
+        .fields
+        .iter()
+        .map(|change| (change.field.as_str(), change.from.clone(), change.to.clone()))
+        .collect();
+    assert_eq!(
+        fields,
+        [("jitter", None, Some(json!(60))), ("user", Some(json!("root")), Some(json!("app")))]
+    );
+    assert_eq!(diff::diff(&old, &new, false).removed, Vec::<String>::new());
+    assert!(diff::diff(&old, &old, true).is_empty());
+}
+
+#[test]
+fn a_forecast_counts_each_run_in_its_zone_and_finds_collisions_and_never() {
+    let berlin = Zone::from_rule("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    let utc = Zone::utc();
+    let job = |label: &'static str, expression: &'static str, zone| JobOnHost {
+        name: label,
+        label,
+        is_fleet: label != "local",
+        expression,
+        zone,
+        jitter: 0,
+        enabled: true,
+    };
+    // 2026-01-02 00:00:00 UTC, a Friday.
+    let midnight = 1_767_312_000;
+    let mut forecast = Forecast::new(midnight + 30, 24);
+    forecast.add("a", &[job("nine", "0 0 9 * * *", &utc), job("local", "0 9 * * *", &utc)]);
+    forecast.add("b", &[job("nine", "0 0 9 * * *", &berlin), job("leap", "0 0 0 29 2 *", &utc)]);
+    let off = JobOnHost { enabled: false, ..job("off", "* * * * * *", &utc) };
+    forecast.add("c", &[off, job("minutely", "0 * * * * *", &utc)]);
+    let summary = forecast.finish();
+    assert_eq!((summary.from, summary.load.len(), summary.hosts), (midnight, 1440, 3));
+    assert_eq!(summary.load[9 * 60], 3, "two on a and the minutely one on c");
+    assert_eq!(summary.load[8 * 60], 2, "09:00 in Berlin is 08:00 UTC");
+    assert_eq!(summary.load.iter().sum::<u64>(), 1440 + 3);
+    let named = |label: &str| summary.jobs.iter().find(|job| job.label == label).unwrap();
+    assert_eq!((named("nine").hosts, named("nine").runs), (2, 2));
+    assert_eq!(named("nine").first, Some(midnight + 8 * 3600));
+    assert_eq!(named("off").never, Some(Never::SwitchedOff));
+    assert_eq!(named("leap").never, Some(Never::Later(1_835_395_200)));
+    assert_eq!(summary.jobs.last().unwrap().label, "local");
+    assert_eq!(summary.collisions.len(), 1);
+    let collision = &summary.collisions[0];
+    assert_eq!(
+        (&*collision.jobs, collision.times),
+        (&["local".to_owned(), "nine".to_owned()][..], 1)
+    );
+}
+
+#[test]
+fn jitter_spreads_a_forecast_as_the_agents_spread_the_starts() {
+    let utc = Zone::utc();
+    let mut forecast = Forecast::new(1_767_312_000, 2);
+    for host in 0..1000 {
+        let job = JobOnHost {
+            name: "fleet:x",
+            label: "x",
+            is_fleet: true,
+            expression: "0 0 1 * * *",
+            zone: &utc,
+            jitter: 1799,
+            enabled: true,
+        };
+        forecast.add(&format!("host-{host}"), &[job]);
+    }
+    let summary = forecast.finish();
+    assert_eq!(summary.load.iter().sum::<u64>(), 1000);
+    assert!(summary.load[60..90].iter().all(|load| (10..80).contains(load)), "{:?}", summary.load);
+}
+
+#[test]
+fn a_standing_follows_from_the_revision_that_is_wanted_and_the_one_that_was_tried() {
+    for (wanted, tried, standing) in [
+        (None, Some((Outcome::Applied, "1")), Standing::Removing),
+        (Some("1"), None, Standing::Pending),
+        (Some("2"), Some((Outcome::Applied, "1")), Standing::Pending),
+        (Some("1"), Some((Outcome::Applied, "1")), Standing::Applied),
+        (Some("1"), Some((Outcome::Refused, "1")), Standing::Refused),
+        (Some("1"), Some((Outcome::NotAllowed, "1")), Standing::NotAllowed),
+        (Some("1"), Some((Outcome::Failed, "1")), Standing::Failed),
+    ] {
+        assert_eq!(Standing::of(wanted, tried), standing, "{wanted:?} {tried:?}");
+    }
+}
+
+/// A host: its jobs by name with revision and command.
+#[derive(Clone, Debug, Default)]
+struct Host {
+    jobs: BTreeMap<String, (Option<String>, String)>,
+    /// It knows no revisions.
+    old: bool,
+}
+
+impl Host {
+    fn list(&self) -> Vec<JobStatus<'_>> {
+        self.jobs
+            .iter()
+            .map(|(name, (revision, cmd))| JobStatus {
+                name: name.as_str().into(),
+                schedule: "0 0 0 * * *".into(),
+                timezone: Some("UTC".into()),
+                user: None,
+                cmd: cmd.as_str().into(),
+                enabled: true,
+                overlap: Overlap::Skip,
+                missed: Missed::Skip,
+                jitter: 0,
+                calendar: None,
+                revision: revision.as_deref().filter(|_| !self.old).map(Into::into),
+                file: None,
+                next: Vec::new(),
+                running: 0,
+                last: None,
+                skipped: None,
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// The schedule has this command for the host from now on, or does not match it.
+    Want(u8, Option<u8>),
+    /// A pass of the reconciler, of which only the first steps reach the host, and only the first
+    /// answers come back.
+    Pass { reach: usize, noted: usize },
+    /// Somebody removes a job on the host.
+    Lose(u8),
+    /// Somebody changes a job on the host.
+    Tamper(u8),
+    /// The host makes a job of its own.
+    Own(u8),
+    /// The host loses its state.
+    Reinstall,
+    /// The controller's database is of yesterday.
+    Forget(u8),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (0..6_u8, proptest::option::of(0..3_u8)).prop_map(|(name, cmd)| Event::Want(name, cmd)),
+        (0..8_usize, 0..8_usize).prop_map(|(reach, noted)| Event::Pass { reach, noted }),
+        (0..6_u8).prop_map(Event::Lose),
+        (0..6_u8).prop_map(Event::Tamper),
+        (0..6_u8).prop_map(Event::Own),
+        Just(Event::Reinstall),
+        (0..6_u8).prop_map(Event::Forget),
+    ]
+}
+
+fn numbered(name: u8, cmd: u8) -> Definition {
+    let fields = json!({"name": format!("s{name}"), "selector": "", "schedule": "0 0 0 * * *",
+        "cmd": format!("run {cmd}")});
+    read(fields).unwrap()
+}
+
+fn pass(
+    host: &mut Host,
+    wanted: &BTreeMap<u8, Definition>,
+    applied: &mut BTreeMap<String, String>,
+    (reach, noted): (usize, usize),
+) -> usize {
+    let wanted = Wanted { schedules: wanted.values().collect(), ..Wanted::default() };
+    let before = host.clone();
+    let found = before.list();
+    let steps = reconcile(&wanted, &found, applied);
+    for (place, step) in steps.iter().enumerate() {
+        let (is_reached, is_noted) = (place < reach, place < reach.min(noted));
+        match step {
+            Step::Set { definition, .. } => {
+                let job = definition.job();
+                if is_reached {
+                    let entry = (job.options.revision.clone(), job.bash.cmd.clone());
+                    host.jobs.insert(job.name.clone(), entry);
+                }
+                if is_noted {
+                    applied.insert(definition.name().to_owned(), definition.revision().to_owned());
+                }
+            }
+            Step::Remove { job } => {
+                if is_reached {
+                    host.jobs.remove(job);
+                }
+                if is_noted {
+                    applied.remove(super::schedule_name(job).unwrap());
+                }
+            }
+        }
+    }
+    steps.len()
+}
+
+proptest! {
+    #[test]
+    fn any_sequence_of_changes_and_losses_converges_and_touches_no_job_of_the_hosts_own(
+        events in proptest::collection::vec(event(), 0..60),
+        old in any::<bool>(),
+    ) {
+        let mut host = Host { old, ..Host::default() };
+        let mut wanted = BTreeMap::new();
+        let mut applied = BTreeMap::new();
+        for event in events {
+            match event {
+                Event::Want(name, Some(cmd)) => { wanted.insert(name, numbered(name, cmd)); }
+                Event::Want(name, None) => { wanted.remove(&name); }
+                Event::Pass { reach, noted } => {
+                    pass(&mut host, &wanted, &mut applied, (reach, noted));
+                }
+                Event::Lose(name) => { host.jobs.remove(&job_name(&format!("s{name}"))); }
+                Event::Tamper(name) => {
+                    if let Some(job) = host.jobs.get_mut(&job_name(&format!("s{name}"))) {
+                        *job = (None, "evil".to_owned());
+                    }
+                }
+                Event::Own(name) => {
+                    host.jobs.insert(format!("own{name}"), (None, "own".to_owned()));
+                }
+                Event::Reinstall => host.jobs.clear(),
+                Event::Forget(name) => { applied.remove(&format!("s{name}")); }
+            }
+        }
+        let own = |host: &Host| -> Vec<String> {
+            host.jobs.keys().filter(|name| name.starts_with("own")).cloned().collect()
+        };
+        let before = own(&host);
+        pass(&mut host, &wanted, &mut applied, (usize::MAX, usize::MAX));
+        prop_assert_eq!(own(&host), before);
+        let jobs: BTreeMap<String, String> = host
+            .jobs
+            .iter()
+            .filter(|(name, _)| name.starts_with("fleet:"))
+            .map(|(name, (_, cmd))| (name.clone(), cmd.clone()))
+            .collect();
+        let desired: BTreeMap<String, String> = wanted
+            .values()
+            .map(|wanted| (wanted.job_name().to_owned(), wanted.job().bash.cmd.clone()))
+            .collect();
+        prop_assert_eq!(jobs, desired);
+        // And then there is nothing more to do.
+        prop_assert_eq!(pass(&mut host, &wanted, &mut applied, (usize::MAX, usize::MAX)), 0);
+    }
+
+    #[test]
+    fn any_fields_are_read_or_rejected(text in ".{0,40}", name in "[a-z]{1,12}") {
+        let mut fields: Map<String, Value> = backup().as_object().unwrap().clone();
+        fields.insert(name, text.into());
+        if let Ok(definition) = Definition::parse(&fields) {
+            prop_assert_eq!(Definition::parse(&definition.to_fields()), Ok(definition));
+        }
+    }
+}
+
+#[test]
+fn a_job_that_somebody_removed_or_changed_on_the_host_is_told_apart_from_one_that_is_due() {
+    let definition = numbered(1, 1);
+    let wanted = Wanted { schedules: vec![&definition], ..Wanted::default() };
+    let cause = |host: &Host, applied: &BTreeMap<String, String>| match reconcile(
+        &wanted,
+        &host.list(),
+        applied,
+    )
+    .first()
+    {
+        Some(Step::Set { cause, .. }) => Some(*cause),
+        Some(Step::Remove { .. }) => panic!("removes"),
+        None => None,
+    };
+    let mut host = Host::default();
+    let mut applied = BTreeMap::new();
+    assert_eq!(cause(&host, &applied), Some(Cause::Due));
+    applied.insert("s1".to_owned(), definition.revision().to_owned());
+    assert_eq!(cause(&host, &applied), Some(Cause::Removed));
+    let set = |host: &mut Host, revision: &str, cmd: &str| {
+        host.jobs.insert("fleet:s1".to_owned(), (Some(revision.to_owned()), cmd.to_owned()))
+    };
+    set(&mut host, definition.revision(), "run 1");
+    assert_eq!(cause(&host, &applied), None);
+    set(&mut host, definition.revision(), "evil");
+    assert_eq!(cause(&host, &applied), Some(Cause::Changed));
+    set(&mut host, "other", "run 1");
+    assert_eq!(cause(&host, &applied), Some(Cause::Changed));
+    applied.insert("s1".to_owned(), "earlier".to_owned());
+    assert_eq!(cause(&host, &applied), Some(Cause::Due));
+    // A schedule that its author may not push stays as it is on the host.
+    let kept = Wanted { kept: ["s1"].into(), ..Wanted::default() };
+    assert!(reconcile(&kept, &host.list(), &applied).is_empty());
+}
