@@ -7,7 +7,7 @@ use super::ticket::IdKind;
 use crate::plugin::Plugins;
 use crate::policy::Subject;
 use agent_wire::json::check_part;
-use agent_wire::message::{Data, GetInfo, Resp, Response};
+use agent_wire::message::{Data, GetInfo, Resp, Response, Signed};
 use agent_wire::reply::FactReply;
 use agent_wire::{InvalidParams, Method, Retcode};
 use plugin_api::{Args, MethodName};
@@ -91,8 +91,9 @@ fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidP
 fn reject_some(call: &Call<'_>, calls: &mut [FactCall]) {
     let Some(controllers) = call.caller.peer.names() else { return };
     let services = call.services();
+    let signed = Signed::parse(call.params()).unwrap_or_default();
     for one in calls {
-        let subject = Subject { method: &one.method, controllers, bash: None };
+        let subject = Subject { method: &one.method, controllers, bash: None, signed: &signed };
         if let Err(rejection) = services.gate.check(subject) {
             let mut entry = services.audit.part(&call.caller.peer, call.id(), &one.method);
             let reply = reply::failed(call.id(), &rejection.into(), entry.as_mut());

@@ -1,13 +1,14 @@
 //! One message in, one handler, one reply out (§3, §4).
 //!
 //! A session hands each message to the [`Dispatcher`], which opens its audit entry, asks the policy
-//! and routes it to a handler: `agent`, `sync`, `tasks`, `cron` and `getinfo`, one file per family
+//! and routes it to a handler: `agent`, `check`, `sync`, `tasks`, `cron` and `getinfo`, one file per family
 //! of methods. A handler that need not wait replies on the spot. Every other one runs in a task of
 //! its own, holds a [`Ticket`](ticket::Ticket) and replies through it.
 
 mod accounts;
 mod agent;
 mod cert;
+mod check;
 mod cron;
 mod encode;
 mod events;

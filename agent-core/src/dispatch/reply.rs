@@ -137,6 +137,7 @@ fn task_failed(error: &task::Error) -> Result<(Retcode, String), &dyn Display> {
             (Retcode::NotFound, error.to_string())
         }
         Error::Differs(_) => (Retcode::AlreadyExists, error.to_string()),
+        Error::Expired { .. } => (Retcode::Expired, error.to_string()),
         Error::NoSpace(why) => (Retcode::NoSpace, why.clone()),
         Error::Busy(why) => (Retcode::Busy, why.clone()),
         Error::Journal(CommitError::NoSpace(_)) => (Retcode::NoSpace, error.to_string()),

@@ -5,12 +5,12 @@ use super::accounts::HostAccounts;
 use super::failure::{Failure, Finished, Routed};
 use super::order::Named;
 use super::ticket::{Cancelled, IdKind, Ticket};
-use super::{Dispatcher, Services, agent, cert, cron, getinfo, sync, tasks};
+use super::{Dispatcher, Services, agent, cert, check, cron, getinfo, sync, tasks};
 use crate::audit::Entry;
 use crate::caller::{Caller, Peer, Replies};
 use crate::policy::{Admission, Subject};
 use crate::shutdown::boxed;
-use agent_wire::message::{Bash, Request, Response};
+use agent_wire::message::{Bash, Request, Response, Signed};
 use agent_wire::{Family, InvalidParams, Method, Params};
 use std::mem;
 use std::pin::Pin;
@@ -51,12 +51,19 @@ pub(super) fn route(call: &mut Call<'_>) -> Routed {
         Method::CronRemove => cron::remove(call),
         Method::CronRun => cron::run(call),
         Method::CronSet => cron::set(call),
+        Method::ExecCheck => check::check(call),
         Method::GetinfoAll => getinfo::all(call),
         Method::SyncBash => sync::bash(call),
         Method::SyncCancel => sync::cancel(call),
         Method::Provider(_) => getinfo::provider(call),
         Method::Unknown(name) => Err(Failure::NoSuchMethod(name.clone())),
     }
+}
+
+/// Returns whether the policy does not apply. A ping does nothing and returns nothing, so everybody
+/// may see that the agent lives. The host's own certificate is between it and its controller.
+pub(super) fn is_exempt(method: &Method) -> bool {
+    *method == Method::AgentPing || method.family() == Some(Family::Cert)
 }
 
 impl Call<'_> {
@@ -86,18 +93,18 @@ impl Call<'_> {
 
     fn check_policy(&self) -> Result<(), Failure> {
         let method = &self.request.method;
-        // A ping does nothing and returns nothing, so everybody may see that the agent lives. The
-        // host's own certificate is between it and its controller. A request that brings a command
-        // is checked together with it, by `later_if_admitted`.
-        let is_exempt = *method == Method::AgentPing || method.family() == Some(Family::Cert);
-        if is_exempt || method.brings_command() {
+        // A request that brings a command is checked together with it, by `later_if_admitted`; a
+        // check, as the request that it asks about.
+        if is_exempt(method) || method.brings_command() || *method == Method::ExecCheck {
             return Ok(());
         }
+        let signed = Signed::parse(self.params())?;
         let Some(controllers) = self.caller.peer.names() else { return Ok(()) };
         Ok(self.services().gate.check(Subject {
             method: method.name(),
             controllers,
             bash: None,
+            signed: &signed,
         })?)
     }
 
@@ -154,11 +161,12 @@ impl Call<'_> {
     where
         F: Future<Output = Finished> + Send + 'static,
     {
+        let signed = Signed::parse(self.params())?;
         let admission = match self.caller.peer.names() {
             None => Admission::Granted,
             Some(controllers) => {
                 let method = self.request.method.name();
-                let subject = Subject { method, controllers, bash: Some(&bash) };
+                let subject = Subject { method, controllers, bash: Some(&bash), signed: &signed };
                 self.services().gate.check_command(subject)?
             }
         };
@@ -182,6 +190,7 @@ impl Call<'_> {
                     peer: self.caller.peer.clone(),
                     method: self.request.method.clone(),
                     bash,
+                    signed,
                 };
                 tokio::spawn(boxed(admit(question, ticket, Box::new(start))));
             }
@@ -218,13 +227,15 @@ struct Question {
     peer: Arc<Peer>,
     method: Method,
     bash: Bash,
+    signed: Signed,
 }
 
 /// Runs a command's handler if the policy admits the account that the command would run as.
 async fn admit(question: Question, ticket: Ticket, start: Box<dyn FnOnce(Bash) -> Work + Send>) {
-    let Question { services, accounts, peer, method, bash } = question;
+    let Question { services, accounts, peer, method, bash, signed } = question;
     let controllers = peer.names().unwrap_or_default();
-    let subject = Subject { method: method.name(), controllers, bash: Some(&bash) };
+    let subject =
+        Subject { method: method.name(), controllers, bash: Some(&bash), signed: &signed };
     let finished = match services.gate.check_account(subject, &*accounts).await {
         Ok(()) => start(bash).await,
         Err(failure) => Err(failure),

@@ -9,22 +9,20 @@ use super::ticket::IdKind;
 use super::{Services, reply};
 use crate::clock::{Millis, Seconds};
 use crate::task::{OutputChunk, Phase, Status, Submission, Submitted};
-use agent_wire::InvalidParams;
-use agent_wire::message::{Ack, Bash, MAX_TASK_TIMEOUT, OutputFrom, Response, TaskId, TaskList};
+use agent_wire::message::{
+    Ack, Bash, MAX_TASK_TIMEOUT, NotAfter, OutputFrom, Response, TaskId, TaskList,
+};
 use agent_wire::reply::{TaskOutput, TaskState, TaskStatus};
+use agent_wire::{InvalidParams, Params};
 use std::borrow::Cow;
 
 /// `async.bash`.
 pub(super) fn submit(call: &mut Call<'_>) -> Routed {
-    let bash = Bash::parse(call.params(), MAX_TASK_TIMEOUT)?;
-    if bash.stream {
-        let why = "stream is for sync.bash; use async.output instead".to_owned();
-        return Err(InvalidParams(why).into());
-    }
+    let (bash, not_after) = command(call.params())?;
     let replies = &call.caller.replies;
     let about = vec![Named::Task(call.id().to_owned())];
-    call.later_if_admitted(IdKind::Task, about, bash, replies, |id, bash, services, _| {
-        let submission = Submission::new(bash);
+    call.later_if_admitted(IdKind::Task, about, bash, replies, move |id, bash, services, _| {
+        let submission = Submission::new(bash).until(not_after);
         async move {
             match services.tasks.submit(&id, submission).await? {
                 Submitted::Accepted => {
@@ -36,6 +34,16 @@ pub(super) fn submit(call: &mut Call<'_>) -> Routed {
             }
         }
     })
+}
+
+/// Reads the command of an `async.bash`, and the time until which it may be accepted.
+pub(super) fn command(params: Params<'_>) -> Result<(Bash, Option<Millis>), InvalidParams> {
+    let bash = Bash::parse(params, MAX_TASK_TIMEOUT)?;
+    if bash.stream {
+        let why = "stream is for sync.bash; use async.output instead".to_owned();
+        return Err(InvalidParams(why));
+    }
+    Ok((bash, NotAfter::parse(params)?.map(|NotAfter(time)| time.into())))
 }
 
 /// `async.status`.

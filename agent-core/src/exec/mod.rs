@@ -14,6 +14,7 @@ mod admission;
 mod cgroups;
 mod command;
 mod descriptors;
+mod dry_run;
 mod error;
 mod executor;
 mod platform;

@@ -2,6 +2,7 @@
 
 use super::journal::CommitError;
 use super::record::MAX_COMMAND;
+use crate::clock::Millis;
 use crate::exec::StartError;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -15,6 +16,13 @@ pub(crate) enum Error {
     NoSuchTask(String),
     /// Another task has this id already.
     Differs(String),
+    /// The task came after the moment until which it may be accepted.
+    Expired {
+        /// That moment.
+        not_after: Millis,
+        /// This host's clock.
+        now: Millis,
+    },
     /// The task with this id has no result yet.
     NotEnded(String),
     /// No job has this name.
@@ -65,6 +73,9 @@ impl fmt::Display for Error {
             Self::Differs(id) => {
                 write!(f, "task \"{}\" already exists with different parameters", quote(id))
             }
+            Self::Expired { not_after, now } => {
+                write!(f, "not_after is {not_after}, and this host's clock says {now}")
+            }
             Self::NotEnded(id) => write!(f, "task \"{}\" has not ended", quote(id)),
             Self::NoSuchJob(name) => write!(f, "no job named \"{}\"", quote(name)),
             Self::NoSpace(why) => write!(f, "no space for another task: {why}"),
@@ -84,6 +95,7 @@ impl std::error::Error for Error {
             Self::File { source, .. } | Self::System { source, .. } => Some(source),
             Self::NoSuchTask(_)
             | Self::Differs(_)
+            | Self::Expired { .. }
             | Self::NotEnded(_)
             | Self::NoSuchJob(_)
             | Self::NoSpace(_)

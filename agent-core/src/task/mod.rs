@@ -31,6 +31,6 @@ pub(crate) use record::{Ended, Ending, Job, JobRun, MAX_COMMAND, Shape, Skipped}
 pub(crate) use results::TaskResult;
 pub(crate) use runner::{boot_id, wait_until};
 pub(crate) use spool_dir::OutputChunk;
-pub(crate) use submit::{Submission, Submitted};
+pub(crate) use submit::{Submission, Submitted, check_time};
 pub(crate) use table::Phase;
 pub(crate) use tasks::{Status, Tasks};

@@ -5,7 +5,7 @@ use super::record::{Accepted, Command, Digests, JobRun, MAX_COMMAND, Record, Sha
 use super::runner::{JobStart, wait_until};
 use super::table::{Task, size_of_command};
 use super::tasks::{Status, Tasks};
-use crate::clock;
+use crate::clock::{self, Millis};
 use crate::exec::{Limits, Spec, StartError};
 use agent_wire::message::Bash;
 use ring::digest::{SHA256, digest};
@@ -20,6 +20,8 @@ pub(crate) struct Submission {
     run: Option<Box<JobRun>>,
     /// Milliseconds since 1970. It may be accepted shortly before, but does not start before.
     not_before: u64,
+    /// A task that is not known is rejected after this moment.
+    not_after: Option<Millis>,
 }
 
 impl Submission {
@@ -27,14 +29,20 @@ impl Submission {
     pub(crate) fn new(bash: Bash) -> Self {
         let command = Command::new(bash);
         let digests = Digests { sent: fingerprint(command.fields()), plain: None };
-        Self { command, digests, run: None, not_before: 0 }
+        Self { command, digests, run: None, not_before: 0, not_after: None }
+    }
+
+    /// Returns the same submission, to be accepted until this moment. The moment is no part of the
+    /// task: a repeat of the request may have another, or none.
+    pub(crate) fn until(self, not_after: Option<Millis>) -> Self {
+        Self { not_after, ..self }
     }
 
     /// Returns the same command as a run of a job, which does not start before a moment in
     /// milliseconds since 1970.
     pub(crate) fn for_run(&self, run: JobRun, not_before: u64) -> Self {
         let (command, digests) = (self.command.clone(), self.digests.clone());
-        Self { command, digests, run: Some(Box::new(run)), not_before }
+        Self { command, digests, run: Some(Box::new(run)), not_before, not_after: None }
     }
 }
 
@@ -59,8 +67,8 @@ impl Tasks {
     /// task's current state.
     ///
     /// # Errors
-    /// [`Error::Differs`], [`Error::Start`], [`Error::NoSpace`], [`Error::Busy`],
-    /// [`Error::Journal`].
+    /// [`Error::Differs`], [`Error::Expired`], [`Error::Start`], [`Error::NoSpace`],
+    /// [`Error::Busy`], [`Error::Journal`].
     pub(crate) async fn submit(
         &self,
         id: &str,
@@ -109,7 +117,7 @@ impl Tasks {
     }
 
     async fn check_and_accept(&self, id: &str, submission: Submission) -> Result<(), Error> {
-        let Submission { command, digests, run, not_before } = submission;
+        let Submission { command, digests, run, not_before, not_after } = submission;
         if command.fields().len() > MAX_COMMAND {
             return Err(Error::too_long(command.fields().len()));
         }
@@ -132,7 +140,7 @@ impl Tasks {
             let with_files: Vec<u64> = forgotten.into_iter().filter(has_files).collect();
             (table.take_number(), with_files)
         };
-        let (id, at) = (id.to_owned(), clock::now().0);
+        let (id, at) = (id.to_owned(), check_time(not_after)?.0);
         records.push(Record::Accepted(Accepted {
             n,
             id,
@@ -199,6 +207,18 @@ impl Tasks {
             Some(_) => Err(Error::Differs(id.to_owned())),
             None => Ok(None),
         }
+    }
+}
+
+/// Returns the present moment, unless it is after `not_after`.
+///
+/// # Errors
+/// [`Error::Expired`].
+pub(crate) fn check_time(not_after: Option<Millis>) -> Result<Millis, Error> {
+    let now = clock::now();
+    match not_after {
+        Some(not_after) if now > not_after => Err(Error::Expired { not_after, now }),
+        _ => Ok(now),
     }
 }
 

@@ -19,6 +19,9 @@ pub enum Family {
     Cert,
     /// `cron.*`: jobs (§7).
     Cron,
+    /// `exec.*`: what a command would meet on this host (§5). The policy judges the method that it
+    /// asks about.
+    Exec,
     /// `getinfo.*`: facts (§8).
     Getinfo,
     /// `sync.*`: commands (§5).
@@ -27,8 +30,8 @@ pub enum Family {
 
 impl Family {
     /// Every family, in alphabetical order.
-    pub const ALL: [Self; 6] =
-        [Self::Agent, Self::Async, Self::Cert, Self::Cron, Self::Getinfo, Self::Sync];
+    pub const ALL: [Self; 7] =
+        [Self::Agent, Self::Async, Self::Cert, Self::Cron, Self::Exec, Self::Getinfo, Self::Sync];
 
     /// Returns the family's word, without the dot.
     pub const fn name(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Family {
             Self::Async => "async",
             Self::Cert => "cert",
             Self::Cron => "cron",
+            Self::Exec => "exec",
             Self::Getinfo => "getinfo",
             Self::Sync => "sync",
         }
@@ -122,6 +126,7 @@ methods! {
     CronRemove, Cron, "cron.remove", "removes a job";
     CronRun, Cron, "cron.run", "starts a run of a job now";
     CronSet, Cron, "cron.set", "schedules a shell command; each of its runs is a task with a result";
+    ExecCheck, Exec, "exec.check", "tells whether a request would be admitted and its command could start";
     GetinfoAll, Getinfo, "getinfo.all", "asks several providers of facts in one request";
     SyncBash, Sync, "sync.bash", "runs a shell command as a user and replies when it has ended";
     SyncCancel, Sync, "sync.cancel", "cancels another request's command and kills its whole process tree";
@@ -148,6 +153,7 @@ impl Method {
             | Self::CronList
             | Self::CronRemove
             | Self::CronRun
+            | Self::ExecCheck
             | Self::GetinfoAll
             | Self::SyncCancel
             | Self::Provider(_)

@@ -27,6 +27,8 @@ pub enum Retcode {
     NotFound = 3024,
     /// The name or id already exists with different parameters.
     AlreadyExists = 3025,
+    /// The request came after its `not_after`.
+    Expired = 3026,
     /// Timed out; the whole process tree was killed.
     TimedOut = 3031,
     /// Killed by a signal that the agent did not send.
@@ -71,7 +73,7 @@ pub enum Retcode {
 
 impl Retcode {
     /// Every retcode, in order of its number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Malformed,
         Self::TooLarge,
         Self::NoSuchMethod,
@@ -80,6 +82,7 @@ impl Retcode {
         Self::Refused,
         Self::NotFound,
         Self::AlreadyExists,
+        Self::Expired,
         Self::TimedOut,
         Self::Signaled,
         Self::NotStarted,
@@ -118,6 +121,7 @@ impl Retcode {
             Self::Refused => "Refused by policy",
             Self::NotFound => "No such task or schedule",
             Self::AlreadyExists => "Already exists",
+            Self::Expired => "Expired",
             Self::TimedOut => "Timed out",
             Self::Signaled => "Killed by a signal",
             Self::NotStarted => "Could not be started",
@@ -158,8 +162,9 @@ mod tests {
         assert_eq!(
             numbers,
             [
-                3001, 3002, 3004, 3021, 3022, 3023, 3024, 3025, 3031, 3032, 3033, 3034, 3035, 3041,
-                3042, 3043, 3051, 3052, 3053, 3054, 3061, 3062, 3063, 3064, 3065, 3066, 3067, 3099
+                3001, 3002, 3004, 3021, 3022, 3023, 3024, 3025, 3026, 3031, 3032, 3033, 3034, 3035,
+                3041, 3042, 3043, 3051, 3052, 3053, 3054, 3061, 3062, 3063, 3064, 3065, 3066, 3067,
+                3099
             ]
         );
     }

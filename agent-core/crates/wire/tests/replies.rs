@@ -1,8 +1,8 @@
 //! The data of replies reads back as the agent writes it, field by field in this order.
 
 use agent_wire::reply::{
-    AgentInfo, FactReply, JobPlan, JobStatus, MethodSummary, StartedRun, TaskOutput, TaskState,
-    TaskStatus,
+    AgentInfo, CommandCheck, FactReply, JobPlan, JobStatus, MethodSummary, StartedRun, TaskOutput,
+    TaskState, TaskStatus,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,9 @@ fn each_reply_is_written_as_it_was_read() {
     );
     reads_back::<AgentInfo<'_>>(
         r#"{"version":"1","protocol":1,"host_id":"h","identity":"enrolled","certificate_not_after":"t","generation":1,"pid":2,"started":"s","uptime_seconds":3,"requests_taken":4,"requests_running":5,"tasks_waiting":6,"tasks_running":7,"results_unacknowledged":8,"results_dropped":9,"jobs":10}"#,
+    );
+    reads_back::<CommandCheck<'_>>(
+        r#"{"user":"app","uid":1,"group":"app","gid":2,"cwd":"/","shell":"/bin/bash","limits":"ok"}"#,
     );
     reads_back::<MethodSummary<'_>>(r#"{"method":"m","summary":"s"}"#);
     reads_back::<FactReply>(

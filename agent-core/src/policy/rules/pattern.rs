@@ -25,16 +25,25 @@ impl MethodPattern {
             segment.starts_with(|c: char| c.is_ascii_lowercase())
                 && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
-        if Family::parse(family).is_none() {
-            let ruled = Family::ALL.into_iter().filter(|family| *family != Family::Cert);
-            let families: Vec<&str> = ruled.map(Family::name).collect();
-            let families = families.join(", ");
-            return Err(format!("\"{text}\" belongs to no family of methods ({families})"));
-        }
-        if family == Family::Cert.name() {
-            return Err(format!(
-                "\"{text}\": the policy does not apply to the host's own certificate (cert.*)"
-            ));
+        match Family::parse(family) {
+            Some(Family::Cert) => {
+                return Err(format!(
+                    "\"{text}\": the policy does not apply to the host's own certificate (cert.*)"
+                ));
+            }
+            Some(Family::Exec) => {
+                return Err(format!(
+                    "\"{text}\": exec.check is judged as the request that it asks about"
+                ));
+            }
+            Some(_) => {}
+            None => {
+                let is_ruled = |family: &Family| !matches!(family, Family::Cert | Family::Exec);
+                let ruled = Family::ALL.into_iter().filter(is_ruled);
+                let families: Vec<&str> = ruled.map(Family::name).collect();
+                let families = families.join(", ");
+                return Err(format!("\"{text}\" belongs to no family of methods ({families})"));
+            }
         }
         if !name.split('.').all(is_name) || (!is_family && name == family) {
             return Err(format!(
@@ -136,6 +145,8 @@ mod tests {
             "sinc.*",
             "sync..*",
             "sync.bash ",
+            "cert.*",
+            "exec.check",
         ] {
             assert!(MethodPattern::parse(pattern).is_err(), "{pattern} was taken");
         }

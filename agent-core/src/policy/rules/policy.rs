@@ -3,7 +3,7 @@
 use super::account::{Name, RunAs};
 use super::command::Text;
 use super::rule::{Match, Rule};
-use agent_wire::message::Bash;
+use agent_wire::message::{Bash, Signed};
 use std::sync::Arc;
 
 /// A request, as far as rules look at it.
@@ -14,6 +14,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) controllers: &'a [String],
     /// The command, where the method brings one.
     pub(crate) bash: Option<&'a Bash>,
+    /// Who signed the plan that the request belongs to.
+    #[expect(dead_code, reason = "no rule can ask for signatures yet")]
+    pub(crate) signed: &'a Signed,
 }
 
 /// The policy's decision.

@@ -3,8 +3,9 @@
 use crate::json::parse_object;
 use crate::message::{
     Bash, Cancel, CertAnswer, CertRenew, CertReset, CertTrust, CronSet, EnrollReply, EnrollRequest,
-    Event, GetInfo, Goodbye, Init, InitReply, MAX_BUSY, MAX_ID, MAX_OUTPUT, MAX_RETURN,
-    MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, OutputFrom, Request, Response, TaskId, line,
+    Event, ExecCheck, GetInfo, Goodbye, Init, InitReply, MAX_BUSY, MAX_ID, MAX_OUTPUT, MAX_RETURN,
+    MAX_SIGNATURE, MAX_SIGNATURES, MAX_SYNC_TIMEOUT, MAX_TASK_TIMEOUT, NotAfter, OutputFrom,
+    Request, Response, Signed, TaskId, line,
 };
 use crate::{Decoder, InvalidParams, Limits, Params, Retcode};
 use serde::Serialize;
@@ -80,6 +81,12 @@ fn request(map: Map<String, Value>) {
         assert!((1..=MAX_ID).contains(&task.len()));
     }
     parsed(OutputFrom::parse(params));
+    parsed(NotAfter::parse(params));
+    parsed(ExecCheck::parse(params));
+    if let Some(signed) = parsed(Signed::parse(params)) {
+        assert!(signed.signatures.len() <= MAX_SIGNATURES);
+        assert!(signed.signatures.iter().all(|text| (1..=MAX_SIGNATURE).contains(&text.len())));
+    }
     parsed(CertReset::parse(params));
     parsed(CertTrust::parse(params));
     match parsed(CronSet::parse(params)) {

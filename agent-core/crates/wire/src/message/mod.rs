@@ -6,6 +6,7 @@
 mod account;
 mod bash;
 mod cert;
+mod check;
 mod enroll;
 mod enroll_reply;
 mod event;
@@ -13,6 +14,7 @@ mod init;
 mod request;
 mod response;
 mod schedule;
+mod signed;
 mod task;
 
 pub use account::AccountId;
@@ -21,6 +23,7 @@ pub use bash::{
     MAX_TASK_TIMEOUT, StderrMode,
 };
 pub use cert::{CertAnswer, CertRenew, CertReset, CertTrust, Goodbye, MAX_RETURN};
+pub use check::ExecCheck;
 pub use enroll::{
     Enroll, EnrollRequest, Joiner, MAX_ENROLL, MAX_TOKEN, RECOVER_EXPORTER, Recover, TokenText,
 };
@@ -32,7 +35,8 @@ pub use response::{Data, NORMAL, Resp, Response, Usage};
 pub use schedule::{
     CronHistory, CronList, CronSet, JobDefinition, JobLine, JobOptions, Missed, Overlap,
 };
-pub use task::{Ack, DEFAULT_LIST, OutputFrom, TaskId, TaskList};
+pub use signed::{MAX_PLAN, MAX_SIGNATURE, MAX_SIGNATURES, Signed};
+pub use task::{Ack, DEFAULT_LIST, NotAfter, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;
 

@@ -1,8 +1,12 @@
 //! The fields of `async.status`, `async.cancel`, `async.output`, `async.list` and `async.ack` (§6);
-//! `async.bash` is [`Bash`](super::Bash).
+//! `async.bash` is [`Bash`](super::Bash) and [`NotAfter`].
 
 use super::MAX_ID;
 use crate::{InvalidParams, Params};
+use std::time::SystemTime;
+
+/// The most bytes of a time.
+const MAX_TIME: usize = 64;
 
 /// A request about one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,5 +107,52 @@ impl OutputFrom {
                 .one_of("stream", &[("stdout", false), ("stderr", true)])?
                 .unwrap_or(false),
         })
+    }
+}
+
+/// `not_after` of `async.bash`: an agent that does not know the task accepts it until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAfter(pub SystemTime);
+
+impl NotAfter {
+    /// Reads `not_after`, RFC 3339 in UTC; `None` if it is absent.
+    ///
+    /// # Errors
+    /// When it is not such a time.
+    pub fn parse(params: Params<'_>) -> Result<Option<Self>, InvalidParams> {
+        let Some(text) = params.short_text("not_after", MAX_TIME)? else { return Ok(None) };
+        match humantime::parse_rfc3339(text) {
+            Ok(time) => Ok(Some(Self(time))),
+            Err(_) => Err(InvalidParams(format!(
+                "not_after must be a time such as 2026-11-22T20:37:00Z, not \"{}\"",
+                crate::json::quote(text)
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn not_after_is_a_time_in_utc() {
+        let parse = |value| {
+            let fields = json!({ "not_after": value });
+            NotAfter::parse(Params::new(fields.as_object().unwrap()))
+        };
+        let at = |millis| Ok(Some(NotAfter(UNIX_EPOCH + Duration::from_millis(millis))));
+        assert_eq!(parse(json!(null)), Ok(None));
+        assert_eq!(parse(json!("1970-01-01T00:00:01Z")), at(1000));
+        assert_eq!(parse(json!("2026-09-21T14:13:20.123Z")), at(1_790_000_000_123));
+        for other in
+            ["", "tomorrow", "2026-11-22", "2026-11-22T20:37:00", "2026-11-22T20:37:00+01:00"]
+        {
+            let error = parse(json!(other)).unwrap_err();
+            assert!(error.0.starts_with("not_after"), "{error}");
+        }
+        assert!(parse(json!(1_790_000_000)).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of [`super`].
 
 use super::*;
+use agent_wire::message::Signed;
 use proptest::prelude::*;
 
 /// The accounts of the tests' host.
@@ -19,7 +20,8 @@ fn numbers(policy: &Policy) -> Arc<[Option<u32>]> {
 /// Returns a policy's verdict on a command of `uid` with `gid`; `own` are the user's groups.
 fn verdict(policy: &Policy, method: &str, bash: &Bash, uid: u32, gid: u32, own: &[u32]) -> String {
     let controllers = ["ctl-1.example.com".to_owned()];
-    let subject = Subject { method, controllers: &controllers, bash: Some(bash) };
+    let subject =
+        Subject { method, controllers: &controllers, bash: Some(bash), signed: &Signed::default() };
     let mut groups = own.to_vec();
     groups.push(gid);
     let is_member = bash.group.is_none() || own.contains(&gid);
@@ -149,12 +151,25 @@ fn a_request_without_a_command_is_judged_by_method_and_controller() {
         [[rule]]\naction = 'allow'\nmethods = ['getinfo.*']\ncontrollers = ['*.example.com']\n";
     let policy = Policy::parse(policy).unwrap();
     let check = |method, controller: &str| {
-        policy.check(Subject { method, controllers: &[controller.to_owned()], bash: None }, None)
+        policy.check(
+            Subject {
+                method,
+                controllers: &[controller.to_owned()],
+                bash: None,
+                signed: &Signed::default(),
+            },
+            None,
+        )
     };
     assert_eq!(check("getinfo.kernel", "ctl.example.com"), Verdict::Allowed);
     assert!(matches!(check("getinfo.kernel", "ctl.example.org"), Verdict::Refused(_)));
     assert!(matches!(check("sync.cancel", "ctl.example.com"), Verdict::Refused(_)));
-    let nobody = Subject { method: "getinfo.kernel", controllers: &[], bash: None };
+    let nobody = Subject {
+        method: "getinfo.kernel",
+        controllers: &[],
+        bash: None,
+        signed: &Signed::default(),
+    };
     assert!(matches!(policy.check(nobody, None), Verdict::Refused(_)));
 }
 

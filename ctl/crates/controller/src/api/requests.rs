@@ -68,6 +68,7 @@ const fn asks(method: &Method) -> (Action, bool) {
         | Method::CronRemove
         | Method::CronRun
         | Method::CronSet
+        | Method::ExecCheck
         | Method::SyncBash
         | Method::SyncCancel
         | Method::CertRenewNow
