@@ -104,24 +104,24 @@ impl Budgets {
     }
 
     /// Returns a number that grows whenever a budget may have got room.
-    pub const fn releases(&self) -> u64 {
+    pub(super) const fn releases(&self) -> u64 {
         self.releases
     }
 
     /// Returns whether one more host may be busy in all of these.
-    pub fn have_room(&self, ids: &[BudgetId]) -> bool {
+    pub(super) fn have_room(&self, ids: &[BudgetId]) -> bool {
         ids.iter().all(|id| self.places[id.0 as usize].has_room())
     }
 
     /// Takes a place in each of these, whether there is room or not.
-    pub fn take(&mut self, ids: &[BudgetId]) {
+    pub(super) fn take(&mut self, ids: &[BudgetId]) {
         for id in ids {
             self.places[id.0 as usize].used += 1;
         }
     }
 
     /// Gives the places back.
-    pub fn release(&mut self, ids: &[BudgetId]) {
+    pub(super) fn release(&mut self, ids: &[BudgetId]) {
         for id in ids {
             let place = &mut self.places[id.0 as usize];
             debug_assert!(place.used > 0, "{} is released too often", place.name);

@@ -9,6 +9,7 @@
 //! | [`Options`] | stages, concurrency, tolerated failures, validity |
 //! | [`plan`] | the bytes and the hash of a plan, and the proof that a host is in it |
 //! | [`Budgets`] | how many hosts of a kind may be busy at once, over all runs |
+//! | [`Rollout`] | which host is asked next, and what becomes of each target |
 //! | [`Outcome`] | what an agent's reply or result means for the target |
 
 mod budget;
@@ -17,6 +18,7 @@ mod options;
 pub mod plan;
 mod reply;
 mod request;
+mod rollout;
 mod share;
 mod state;
 
@@ -25,6 +27,7 @@ pub use counts::Counts;
 pub use options::{NotAfter, Options, OptionsError};
 pub use reply::{Answer, Outcome, TASK_UNKNOWN};
 pub use request::{Request, RequestError, check_signatures};
+pub use rollout::{Ask, Change, Event, Moment, Output, Rollout, RunChange, TargetRow, Terms};
 pub use share::{NotAShare, Share, Tolerance};
 pub use state::{End, EndState, MAX_WHY, RunEnd, RunState, TargetState, UnknownState};
 

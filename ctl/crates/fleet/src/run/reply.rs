@@ -36,6 +36,8 @@ pub enum Answer {
     Retry(Box<str>),
     /// The agent does not know the task.
     Unknown,
+    /// The agent does not say what it knows of the task, for this reason.
+    Denied(Box<str>),
 }
 
 impl<'a> Outcome<'a> {
@@ -88,8 +90,8 @@ impl<'a> Outcome<'a> {
         match (self.resp, self.meaning()) {
             (Resp::Success, _) => of_known_task(data),
             (Resp::Failed, Meaning::NotFound) => Answer::Unknown,
-            // The question itself was refused, or has no room: nothing is known about the task.
-            (Resp::Failed, Meaning::NoRoom | Meaning::End(_)) => Answer::Retry(self.sentence()),
+            (Resp::Failed, Meaning::NoRoom) => Answer::Retry(self.sentence()),
+            (Resp::Failed, Meaning::End(_)) => Answer::Denied(self.sentence()),
         }
     }
 
@@ -255,7 +257,8 @@ mod tests {
             assert_eq!(success(0).of_question(Some(&data)), Answer::Accepted, "{data}");
         }
         assert_eq!(failed(3024).of_question(None), Answer::Unknown);
-        assert_eq!(failed(3023).of_question(None), Answer::Retry("Some reason".into()));
+        assert_eq!(failed(3041).of_question(None), Answer::Retry("Some reason".into()));
+        assert_eq!(failed(3023).of_question(None), Answer::Denied("Some reason".into()));
     }
 
     #[test]
