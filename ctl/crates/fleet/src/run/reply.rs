@@ -9,9 +9,6 @@ use serde_json::{Map, Value};
 /// What is told of a task that its agent does not know anymore.
 pub const TASK_UNKNOWN: &str = "the agent does not know the task: outcome unknown";
 
-/// The retcode of an agent that got a command after its `not_after`.
-const EXPIRED: u16 = 3026;
-
 /// The outcome in a reply, in a result, or in a task's status.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome<'a> {
@@ -109,7 +106,6 @@ impl<'a> Outcome<'a> {
         match (self.resp, self.retcode) {
             (Resp::Success, 0) => Meaning::End(EndState::Succeeded),
             (Resp::Success, _) => Meaning::End(EndState::Failed),
-            (Resp::Failed, EXPIRED) => Meaning::End(EndState::Expired),
             (Resp::Failed, number) => Retcode::ALL
                 .into_iter()
                 .find(|retcode| retcode.number() == number)
@@ -141,6 +137,7 @@ fn meaning_of(retcode: Retcode) -> Option<Meaning> {
         | Retcode::AlreadyExists => Meaning::End(EndState::Invalid),
         Retcode::Refused => Meaning::End(EndState::Refused),
         Retcode::NotFound => Meaning::NotFound,
+        Retcode::Expired => Meaning::End(EndState::Expired),
         Retcode::TimedOut => Meaning::End(EndState::TimedOut),
         Retcode::Cancelled => Meaning::End(EndState::Canceled),
         Retcode::Interrupted => Meaning::End(EndState::Interrupted),
