@@ -4,7 +4,7 @@ use crate::agents::{Redirect, ServerFiles, TlsFiles};
 use crate::api::{HttpsFiles, HttpsSource};
 use crate::error::Error;
 use crate::identity::{self, CaSettings, GivenServer, IdentitySettings, RootKey};
-use crate::store::Bounds;
+use crate::store::{Bounds, Keep};
 use agent_wire::DEFAULT_PORT;
 use clap::{Parser, ValueEnum, value_parser};
 use fleet::IpNetwork;
@@ -146,6 +146,15 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = value_parser!(u16).range(1..))]
     pub(crate) audit_days: u16,
 
+    /// Delete a run and its list of hosts this many days after it ended
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = value_parser!(u16).range(1..))]
+    pub(crate) run_days: u16,
+
+    /// Keep at most about this many MiB of runs and their lists of hosts; the oldest that have ended
+    /// are deleted [default: a quarter of --max-store-mib]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_run_mib: Option<u64>,
+
     /// Store at most this many MiB of results of all hosts; agents keep further ones
     /// [default: 16384, or three quarters of the file system if that is less]
     #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
@@ -274,8 +283,13 @@ impl Flags {
     /// Returns the bounds on what is stored.
     pub(crate) fn bounds(&self) -> Bounds {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 24 * 3600);
-        let (keep, keep_events) = (days(self.keep_days), days(self.audit_days));
-        Bounds::new(&self.state_dir(), keep, keep_events, self.max_store_mib, self.max_host_mib)
+        let keep = Keep {
+            results: days(self.keep_days),
+            events: days(self.audit_days),
+            runs: days(self.run_days),
+        };
+        let dir = self.state_dir();
+        Bounds::new(&dir, keep, self.max_store_mib, self.max_host_mib, self.max_run_mib)
     }
 }
 

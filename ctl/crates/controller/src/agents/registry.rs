@@ -5,13 +5,30 @@ use super::session::{CloseReason, Session};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 
 /// Sessions of one host's clones; an operator needs to see some of them.
 const MAX_CLONES: usize = 4;
 
+/// Notices that a receiver may be behind.
+const MAX_BEHIND: usize = 8192;
+
 /// The sessions by host id.
-#[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<HashMap<String, Sessions>>);
+#[derive(Debug)]
+pub(crate) struct Registry {
+    sessions: Mutex<HashMap<String, Sessions>>,
+    notices: broadcast::Sender<Notice>,
+}
+
+/// A session that serves a host has come, or the last one has gone. What is true now,
+/// [`Registry::find`] tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// The host.
+    pub(crate) host: Arc<str>,
+    /// Whether it came.
+    pub(crate) came: bool,
+}
 
 /// The sessions of one host; at least one.
 #[derive(Debug, Default)]
@@ -21,22 +38,43 @@ struct Sessions {
     clones: Vec<Arc<Session>>,
 }
 
+impl Default for Registry {
+    fn default() -> Self {
+        Self { sessions: Mutex::default(), notices: broadcast::Sender::new(MAX_BEHIND) }
+    }
+}
+
 impl Registry {
+    /// Returns who comes and goes from now on. A receiver that lags must look at each host.
+    pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    fn notify(&self, host: &str, came: bool) {
+        if self.notices.receiver_count() > 0 {
+            // The receiver may have gone meanwhile.
+            let _ = self.notices.send(Notice { host: host.into(), came });
+        }
+    }
+
     /// Enters the session that serves its host from now on. Closes the one before it, if there is
     /// one, and returns it.
     pub(super) fn enter(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
-        let mut sessions = self.0.lock();
+        let mut sessions = self.sessions.lock();
         let host = sessions.entry(session.host.clone()).or_default();
-        let older = host.serving.replace(Arc::clone(session))?;
+        let older = host.serving.replace(Arc::clone(session));
         drop(sessions);
-        older.close();
-        Some(older)
+        if let Some(older) = &older {
+            older.close();
+        }
+        self.notify(&session.host, true);
+        older
     }
 
     /// Enters the session of a clone, which must be restricted. Returns `false` when the host has
     /// too many of them.
     pub(super) fn enter_clone(&self, session: &Arc<Session>) -> bool {
-        let mut sessions = self.0.lock();
+        let mut sessions = self.sessions.lock();
         let host = sessions.entry(session.host.clone()).or_default();
         let fits = host.clones.len() < MAX_CLONES;
         if fits {
@@ -47,33 +85,37 @@ impl Registry {
 
     /// Removes a session that has ended.
     pub(super) fn leave(&self, session: &Arc<Session>) {
-        let mut sessions = self.0.lock();
+        let mut sessions = self.sessions.lock();
         let Some(host) = sessions.get_mut(&session.host) else { return };
-        host.serving.take_if(|found| Arc::ptr_eq(found, session));
+        let served = host.serving.take_if(|found| Arc::ptr_eq(found, session)).is_some();
         host.clones.retain(|found| !Arc::ptr_eq(found, session));
         if host.serving.is_none() && host.clones.is_empty() {
             sessions.remove(&session.host);
+        }
+        drop(sessions);
+        if served {
+            self.notify(&session.host, false);
         }
     }
 
     /// Returns the session that serves a host.
     pub(crate) fn find(&self, host: &str) -> Option<Arc<Session>> {
-        self.0.lock().get(host)?.serving.clone()
+        self.sessions.lock().get(host)?.serving.clone()
     }
 
     /// Returns the sessions of a host's clones.
     pub(crate) fn clones(&self, host: &str) -> Vec<Arc<Session>> {
-        self.0.lock().get(host).map(|found| found.clones.clone()).unwrap_or_default()
+        self.sessions.lock().get(host).map(|found| found.clones.clone()).unwrap_or_default()
     }
 
     /// Returns the number of connected hosts.
     pub(super) fn count(&self) -> usize {
-        self.0.lock().len()
+        self.sessions.lock().len()
     }
 
     /// Returns every session that serves a host, ordered by host id.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        let sessions = self.0.lock();
+        let sessions = self.sessions.lock();
         let mut all: Vec<_> = sessions.values().filter_map(|host| host.serving.clone()).collect();
         drop(sessions);
         all.sort_unstable_by(|a, b| a.host.cmp(&b.host));
@@ -82,7 +124,7 @@ impl Registry {
 
     /// Returns every session.
     pub(crate) fn everyone(&self) -> Vec<Arc<Session>> {
-        let sessions = self.0.lock();
+        let sessions = self.sessions.lock();
         sessions
             .values()
             .flat_map(|host| host.serving.iter().chain(&host.clones))

@@ -1,5 +1,5 @@
-//! The controller's records: hosts, join tokens, people, the audit log, and the results that
-//! agents deliver.
+//! The controller's records: hosts, join tokens, people, the audit log, the results that agents
+//! deliver, and the runs.
 //!
 //! [`Store`] is the interface, one trait per concept, each in a file of its own with its rows;
 //! [`SqliteStore`] implements it. Each implementation passes the same conformance suite
@@ -19,6 +19,8 @@ mod hosts;
 mod idempotency;
 mod people;
 mod results;
+#[allow(dead_code, reason = "the driver of runs and its routes come next")]
+mod runs;
 mod sqlite;
 mod tokens;
 mod watch;
@@ -31,7 +33,8 @@ pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
 pub(crate) use people::*;
 pub(crate) use results::{MAX_PAGE_BYTES, ResultRow, Results};
-pub(crate) use sqlite::{Bounds, SqliteStore};
+pub(crate) use runs::*;
+pub(crate) use sqlite::{Bounds, Keep, SqliteStore};
 pub(crate) use tokens::*;
 pub(crate) use watch::Watch;
 
@@ -43,7 +46,7 @@ use std::sync::Arc;
 /// A database of everything that the controller keeps.
 #[async_trait]
 pub(crate) trait Store:
-    Results + Hosts + JoinTokens + People + Events + Idempotency + fmt::Debug + Send + Sync
+    Results + Hosts + JoinTokens + People + Events + Idempotency + Runs + fmt::Debug + Send + Sync
 {
     /// Returns what is wrong with the database at present, for `/readyz`.
     async fn problem(&self) -> Option<String>;

@@ -37,8 +37,7 @@ impl Server {
         let bounds = Bounds {
             keep: Duration::from_secs(60),
             keep_events: Duration::from_secs(60),
-            max_bytes: 1 << 30,
-            max_host_bytes: 1 << 30,
+            ..Bounds::generous()
         };
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&scratch.file("state"), bounds).unwrap());

@@ -9,13 +9,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
 /// The end of the acknowledgements that a test sees.
-struct Sender {
+pub(super) struct Sender {
     reports: UnboundedSender<(String, Outcome)>,
     reported: UnboundedReceiver<(String, Outcome)>,
 }
 
 impl Sender {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (reports, reported) = unbounded_channel();
         Self { reports, reported }
     }
@@ -43,7 +43,7 @@ impl Sender {
     }
 
     /// Delivers an event and waits until it is stored.
-    async fn store(&mut self, store: &dyn Store, host: &str, task: &str, event: &str) {
+    pub(super) async fn store(&mut self, store: &dyn Store, host: &str, task: &str, event: &str) {
         self.send(store, host, task, event).await;
         self.stored(task).await;
     }

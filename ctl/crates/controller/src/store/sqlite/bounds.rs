@@ -15,6 +15,20 @@ const DEFAULT_HOST_MIB: u64 = 1 << 10;
 /// No host gets less than this by default, unless all of them do.
 const LEAST_HOST_MIB: u64 = 64;
 
+/// What a target occupies with its indexes, in bytes.
+const TARGET: u64 = 512;
+
+/// How long each kind of record is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keep {
+    /// Results, after they came.
+    pub(crate) results: Duration,
+    /// Lines of the audit log.
+    pub(crate) events: Duration,
+    /// Runs, after their end.
+    pub(crate) runs: Duration,
+}
+
 /// The bounds on what is stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -22,6 +36,10 @@ pub(crate) struct Bounds {
     pub(crate) keep: Duration,
     /// How long a line of the audit log is kept.
     pub(crate) keep_events: Duration,
+    /// How long a run is kept after its end.
+    pub(crate) keep_runs: Duration,
+    /// Bytes of runs and their targets.
+    pub(crate) max_run_bytes: u64,
     /// Bytes of results of all hosts.
     pub(crate) max_bytes: u64,
     /// Bytes of results of one host.
@@ -32,10 +50,10 @@ impl Bounds {
     /// Makes the bounds of a store in `dir`, of the given MiB where they are given.
     pub(crate) fn new(
         dir: &Path,
-        keep: Duration,
-        keep_events: Duration,
+        keep: Keep,
         store_mib: Option<u64>,
         host_mib: Option<u64>,
+        run_mib: Option<u64>,
     ) -> Self {
         let max_bytes = match store_mib {
             Some(mib) => mib * MIB,
@@ -45,7 +63,34 @@ impl Bounds {
             Some(mib) => mib * MIB,
             None => (max_bytes / 8).clamp(LEAST_HOST_MIB * MIB, DEFAULT_HOST_MIB * MIB),
         };
-        Self { keep, keep_events, max_bytes, max_host_bytes: max_host_bytes.min(max_bytes) }
+        let Keep { results, events, runs } = keep;
+        Self {
+            keep: results,
+            keep_events: events,
+            keep_runs: runs,
+            max_run_bytes: run_mib.map_or(max_bytes / 4, |mib| mib * MIB),
+            max_bytes,
+            max_host_bytes: max_host_bytes.min(max_bytes),
+        }
+    }
+
+    /// Returns how many targets of runs may be stored.
+    pub(super) fn most_targets(&self) -> i64 {
+        i64::try_from(self.max_run_bytes / TARGET).unwrap_or(i64::MAX)
+    }
+
+    /// Returns bounds that nothing in a test reaches.
+    #[cfg(test)]
+    pub(crate) const fn generous() -> Self {
+        let keep = Duration::from_secs(400 * 24 * 3600);
+        Self {
+            keep,
+            keep_events: keep,
+            keep_runs: keep,
+            max_run_bytes: 1 << 40,
+            max_bytes: 1 << 40,
+            max_host_bytes: 1 << 40,
+        }
     }
 }
 
@@ -71,10 +116,10 @@ mod tests {
             (Some(100), Some(7), (100, 7)),
             (Some(100), Some(700), (100, 100)),
         ] {
-            let bounds = Bounds::new(dir, Duration::ZERO, Duration::ZERO, store, host);
+            let bounds = Bounds::new(dir, Keep::default(), store, host, None);
             assert_eq!((bounds.max_bytes / MIB, bounds.max_host_bytes / MIB), wanted);
         }
-        let default = Bounds::new(dir, Duration::ZERO, Duration::ZERO, None, None);
+        let default = Bounds::new(dir, Keep::default(), None, None, None);
         assert!(default.max_bytes <= DEFAULT_STORE_MIB * MIB && default.max_bytes > 0);
     }
 }

@@ -3,7 +3,7 @@
 //! The writer runs many changes in one transaction, each within a savepoint: one that fails leaves
 //! nothing behind and does not disturb the others. It answers all of them after the commit.
 
-use crate::store::{StandingChange, StoreError};
+use crate::store::{RunChange, StandingChange, StoreError};
 use rusqlite::Connection;
 use std::error::Error;
 use std::fmt;
@@ -57,6 +57,8 @@ pub(super) struct Effects {
     pub(super) counts: bool,
     /// The number of the newest line of the audit log.
     pub(super) newest_event: Option<i64>,
+    /// Runs and targets that changed.
+    pub(super) runs: Vec<RunChange>,
 }
 
 impl Effects {
@@ -65,6 +67,7 @@ impl Effects {
         self.standings.extend(later.standings);
         self.counts |= later.counts;
         self.newest_event = later.newest_event.or(self.newest_event);
+        self.runs.extend(later.runs);
     }
 }
 

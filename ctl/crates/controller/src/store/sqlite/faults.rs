@@ -16,7 +16,7 @@ use test_support::{Scratch, is_inside, run};
 
 fn open(dir: &Path) -> Result<SqliteStore, Error> {
     let keep = Duration::from_secs(400 * 24 * 3600);
-    let bounds = Bounds { keep, keep_events: keep, max_bytes: 1 << 40, max_host_bytes: 1 << 40 };
+    let bounds = Bounds { keep, keep_events: keep, ..Bounds::generous() };
     SqliteStore::open(dir, bounds)
 }
 

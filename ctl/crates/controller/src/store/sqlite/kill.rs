@@ -29,7 +29,7 @@ const HOSTS: u32 = 40;
 
 fn open(dir: &Path) -> SqliteStore {
     let keep = Duration::from_secs(400 * 24 * 3600);
-    let bounds = Bounds { keep, keep_events: keep, max_bytes: 1 << 40, max_host_bytes: 1 << 40 };
+    let bounds = Bounds { keep, keep_events: keep, ..Bounds::generous() };
     SqliteStore::open(dir, bounds).unwrap()
 }
 

@@ -19,7 +19,7 @@ use test_support::Scratch;
 
 fn open(scratch: &Scratch) -> Arc<SqliteStore> {
     let keep = Duration::from_secs(30 * 24 * 3600);
-    let bounds = Bounds { keep, keep_events: keep, max_bytes: 1 << 40, max_host_bytes: 1 << 40 };
+    let bounds = Bounds { keep, keep_events: keep, ..Bounds::generous() };
     Arc::new(SqliteStore::open(scratch.path(), bounds).unwrap())
 }
 

@@ -27,6 +27,7 @@ mod published;
 mod reader;
 mod refused;
 mod results;
+mod runs;
 mod sql;
 mod tokens;
 mod usage;
@@ -37,7 +38,7 @@ use super::{Store, StoreError};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
-pub(crate) use bounds::Bounds;
+pub(crate) use bounds::{Bounds, Keep};
 use change::{ChangeError, Effects, Pending, Transaction};
 use check::ContentCheck;
 use file::Place;
@@ -256,8 +257,12 @@ mod tests {
 
         async fn open(&self) -> Arc<dyn Store> {
             let keep = Duration::from_secs(24 * 3600);
-            let bounds =
-                Bounds { keep, keep_events: keep, max_bytes: 1 << 40, max_host_bytes: HOST_BYTES };
+            let bounds = Bounds {
+                keep,
+                keep_events: keep,
+                max_host_bytes: HOST_BYTES,
+                ..Bounds::generous()
+            };
             Arc::new(SqliteStore::open(self.0.path(), bounds).unwrap())
         }
     }

@@ -1,15 +1,15 @@
-//! What is known of the store outside of it: counts of hosts, changes of standings, the newest
-//! event. Updated after each commit that concerns them.
+//! What is known of the store outside of it: counts of hosts, changes of standings and of runs, the
+//! newest event. Updated after each commit that concerns them.
 
 use super::change::Effects;
 use super::sql::Sql as _;
-use crate::store::{HostCounts, StandingChange, StateName};
+use crate::store::{HostCounts, RunChange, StandingChange, StateName};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
-/// Changes of standings that a receiver may be behind.
+/// Transactions with changes of standings, or of runs, that a receiver may be behind.
 const MAX_BEHIND: usize = 256;
 
 /// The published values.
@@ -18,6 +18,7 @@ pub(super) struct Published {
     counts: Mutex<HostCounts>,
     standings: broadcast::Sender<Arc<[StandingChange]>>,
     newest_event: watch::Sender<i64>,
+    runs: broadcast::Sender<Arc<[RunChange]>>,
 }
 
 impl Default for Published {
@@ -26,6 +27,7 @@ impl Default for Published {
             counts: Mutex::default(),
             standings: broadcast::Sender::new(MAX_BEHIND),
             newest_event: watch::Sender::new(0),
+            runs: broadcast::Sender::new(MAX_BEHIND),
         }
     }
 }
@@ -54,6 +56,10 @@ impl Published {
             // Nobody may listen.
             let _ = self.standings.send(effects.standings.into());
         }
+        if !effects.runs.is_empty() {
+            // As above.
+            let _ = self.runs.send(effects.runs.into());
+        }
         if let Some(newest) = effects.newest_event {
             self.newest_event.send_replace(newest);
         }
@@ -67,6 +73,11 @@ impl Published {
     /// Returns the changes of standings from now on.
     pub(super) fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
         self.standings.subscribe()
+    }
+
+    /// Returns the changes of runs from now on.
+    pub(super) fn runs(&self) -> broadcast::Receiver<Arc<[RunChange]>> {
+        self.runs.subscribe()
     }
 
     /// Returns the number of the newest event.

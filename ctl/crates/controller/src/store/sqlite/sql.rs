@@ -54,8 +54,16 @@ mod plan {
     use std::collections::BTreeSet;
 
     /// Tables of a few rows, whatever the fleet's size.
-    const SMALL: [&str; 6] =
-        ["clock", "host_counts", "event_chain", "own_roles", "open_events", "setup"];
+    const SMALL: [&str; 8] = [
+        "clock",
+        "host_counts",
+        "event_chain",
+        "own_roles",
+        "open_events",
+        "setup",
+        "target_changes",
+        "budgets",
+    ];
 
     /// The statements that were checked.
     static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -259,8 +259,9 @@ impl Writer {
         self.place.check().map_err(WriteError::Displaced)?;
         let received = self.clock.date(milliseconds(SystemTime::now()));
         let committed = self.connection.transaction().and_then(|transaction| {
-            let effects = changes::run(&transaction, changes)?;
-            let fates = insert(&transaction, &mut self.usage, &self.bounds, batch, received)?;
+            let mut effects = changes::run(&transaction, changes)?;
+            let (usage, bounds) = (&mut self.usage, &self.bounds);
+            let fates = insert(&transaction, usage, bounds, batch, received, &mut effects)?;
             self.usage.write(&transaction)?;
             let since = Instant::now();
             transaction.commit()?;

@@ -9,8 +9,7 @@ use test_support::Scratch;
 
 fn store(scratch: &Scratch) -> SqliteStore {
     let day = Duration::from_secs(24 * 3600);
-    let bounds =
-        Bounds { keep: day, keep_events: 400 * day, max_bytes: 1 << 40, max_host_bytes: 1 << 40 };
+    let bounds = Bounds { keep: day, keep_events: 400 * day, ..Bounds::generous() };
     SqliteStore::open(scratch.path(), bounds).unwrap()
 }
 

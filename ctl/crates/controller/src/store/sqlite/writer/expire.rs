@@ -3,7 +3,7 @@
 
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::{events, hosts, idempotency, tokens};
+use crate::store::sqlite::{events, hosts, idempotency, runs, tokens};
 use fleet::{DAY, UnixMillis};
 use rusqlite::params;
 
@@ -19,11 +19,22 @@ const MAX_REMOVED: i64 = 100_000;
 /// How long an API token that has expired stays in lists.
 const API_TOKEN_KEPT: UnixMillis = 90 * DAY;
 
+/// What is too old.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Oldest {
+    /// Events before this time.
+    pub(super) event: UnixMillis,
+    /// Runs that ended before this time.
+    pub(super) run: UnixMillis,
+    /// And the oldest ones, while there are more targets.
+    pub(super) most_targets: i64,
+}
+
 /// Deletes some rows of each table; returns whether there may be more.
 pub(super) fn some(
     transaction: &mut Transaction<'_>,
     now: UnixMillis,
-    oldest_event: UnixMillis,
+    oldest: &Oldest,
 ) -> Result<bool, ChangeError> {
     let sql = transaction.sql;
     let mut more = false;
@@ -68,5 +79,6 @@ pub(super) fn some(
     }
     hosts::forget_pending(transaction, now)?;
     events::close_abandoned(transaction, now)?;
-    Ok(more | events::delete_old(sql, oldest_event)?)
+    more |= runs::delete_old(transaction, now, oldest.run, oldest.most_targets)?;
+    Ok(more | events::delete_old(transaction.sql, oldest.event)?)
 }

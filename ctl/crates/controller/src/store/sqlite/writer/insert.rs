@@ -3,8 +3,11 @@
 use super::Fate;
 use crate::store::Arrival;
 use crate::store::sqlite::Bounds;
+use crate::store::sqlite::change::Effects;
+use crate::store::sqlite::runs::{self, Told};
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::sqlite::usage::Usage;
+use fleet::run::run_of_task;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Inserts an event, unless the same event is there already: then it is a redelivery. Rows of the
@@ -18,20 +21,22 @@ pub(super) const INSERT: &str = "INSERT INTO results (host, task, kind, received
 pub(super) const FIND: &str = "SELECT 1 FROM results WHERE host = ?1 AND task = ?2 \
      AND (digest = ?3 OR digest IS NULL AND event = ?4)";
 
-/// Stores each result that there is room for.
+/// Stores each result that there is room for, and ends the targets of runs that they belong to.
 pub(super) fn insert(
     transaction: &Connection,
     usage: &mut Usage,
     bounds: &Bounds,
     batch: &[Arrival],
     received: i64,
+    effects: &mut Effects,
 ) -> rusqlite::Result<Vec<Fate>> {
     let mut insert = transaction.statement(INSERT)?;
     let mut find = transaction.statement(FIND)?;
     let mut fates = Vec::with_capacity(batch.len());
-    for Arrival { host, task, kind, event, .. } in batch {
-        let digest = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
-        let digest = digest.as_ref();
+    let mut of_runs = Vec::new();
+    for (place, Arrival { host, task, kind, event, .. }) in batch.iter().enumerate() {
+        let hash = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
+        let digest = hash.as_ref();
         let cost = Usage::cost(event.len() as u64);
         fates.push(match usage.full(bounds, host, cost) {
             None => {
@@ -48,6 +53,14 @@ pub(super) fn insert(
                 }
             }
         });
+        if fates[place] == Fate::Stored && run_of_task(task).is_some() {
+            of_runs.push((place, hash));
+        }
     }
+    let told = of_runs.iter().map(|(place, digest)| {
+        let Arrival { host, task, event, .. } = &batch[*place];
+        Told { host, task, event, digest: digest.as_ref() }
+    });
+    runs::arrived(transaction, told, received, effects)?;
     Ok(fates)
 }

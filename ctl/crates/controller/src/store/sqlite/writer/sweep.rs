@@ -1,6 +1,6 @@
 //! Deletes what is too old.
 
-use super::expire;
+use super::expire::{self, Oldest};
 use super::{Writer, milliseconds};
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
 use crate::store::sqlite::clock::Verdict;
@@ -61,8 +61,12 @@ impl Writer {
             let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
             more |= results(&sql, &mut self.usage, before(self.bounds.keep))?;
             let mut transaction = Transaction { sql: &sql, effects: &mut effects };
-            let events = before(self.bounds.keep_events);
-            more |= expire::some(&mut transaction, milliseconds(now), events)?;
+            let oldest = Oldest {
+                event: before(self.bounds.keep_events),
+                run: before(self.bounds.keep_runs),
+                most_targets: self.bounds.most_targets(),
+            };
+            more |= expire::some(&mut transaction, milliseconds(now), &oldest)?;
         }
         sql.commit()?;
         self.usage.committed();

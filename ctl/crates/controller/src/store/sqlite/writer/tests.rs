@@ -26,12 +26,7 @@ fn count(writer: &Writer) -> usize {
 }
 
 fn bounds() -> Bounds {
-    Bounds {
-        keep: Duration::from_secs(30 * 24 * 3600),
-        keep_events: Duration::from_secs(400 * 24 * 3600),
-        max_bytes: 1 << 40,
-        max_host_bytes: 1 << 40,
-    }
+    Bounds { keep: Duration::from_secs(30 * 24 * 3600), ..Bounds::generous() }
 }
 
 fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {

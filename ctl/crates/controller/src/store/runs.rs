@@ -1,0 +1,554 @@
+//! Runs: one request to many hosts, one row for each host, and the budgets over all runs.
+//!
+//! A plan is a run that nobody has applied: the same id and the same row. The rows are the truth: a
+//! target's row says `sent` before the request leaves, and a result ends its target in the
+//! transaction that stores it. Each change of a target or of a run takes the next number of one
+//! sequence, the cursor of history and of live views alike.
+
+use super::StoreError;
+use async_trait::async_trait;
+use fleet::UnixMillis;
+use fleet::run::{Counts, End, EndState, RunEnd, RunState, TargetState};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Targets that one call moves.
+pub(crate) const MAX_MOVES: usize = 1024;
+
+/// The runs of all operators.
+#[async_trait]
+pub(crate) trait Runs {
+    /// Stores a plan with its targets.
+    ///
+    /// # Errors
+    /// When the id is taken, or there are more than [`fleet::run::MAX_TARGETS`] targets.
+    async fn insert_plan(&self, plan: NewPlan) -> Result<RunRow, StoreError>;
+
+    /// Makes a plan a run, once: another call returns the run as it is.
+    ///
+    /// # Errors
+    /// When the plan does not exist, or is not valid anymore.
+    async fn apply(&self, run: &str, apply: Apply) -> Result<Applied, StoreError>;
+
+    /// Begins to stop a run: nothing more is to be sent. A plan ends at once, a run that is
+    /// stopping or has ended stays as it is. Returns the run as it is then.
+    ///
+    /// # Errors
+    /// When the run does not exist.
+    async fn stop_run(&self, run: &str, stop: StopRun) -> Result<RunRow, StoreError>;
+
+    /// Returns a run.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError>;
+
+    /// Returns a page of runs, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the search takes too long.
+    async fn runs(&self, query: RunQuery) -> Result<RunPage, StoreError>;
+
+    /// Returns how many targets of a run are in which state, for each stage.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn stages(&self, run: &str) -> Result<Vec<Counts>, StoreError>;
+
+    /// Returns a page of a run's targets, in the run's order.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the search takes too long.
+    async fn targets(&self, query: TargetQuery) -> Result<Vec<TargetRow>, StoreError>;
+
+    /// Returns one target.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn target(&self, run: &str, host: &str) -> Result<Option<TargetRow>, StoreError>;
+
+    /// Returns the event or reply that ended a target, verbatim.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn target_result(&self, run: &str, host: &str) -> Result<Option<String>, StoreError>;
+
+    /// Returns a page of the hosts that a plan looked at: first the targets, then those that were
+    /// left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn plan_hosts(&self, query: PlanHostQuery) -> Result<Vec<PlanHostRow>, StoreError>;
+
+    /// Returns how many hosts got which answer when the plan was made, those left out too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn plan_answers(&self, run: &str) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Returns the groups of targets that ended alike and with the same output, the largest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn outputs(&self, run: &str, limit: usize) -> Result<Vec<OutputRow>, StoreError>;
+
+    /// Returns the targets of a run that changed after this change, as they are now, in the order
+    /// of their last changes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn changes(
+        &self,
+        run: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<TargetRow>, StoreError>;
+
+    /// Returns a page of ended targets of all runs, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the search takes too long.
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
+
+    /// Returns the changes of runs and targets from now on, each after it is on disk. A receiver
+    /// that lags must look at the rows.
+    fn run_changes(&self) -> broadcast::Receiver<Arc<[RunChange]>>;
+
+    /// Returns the runs that are running or stopping, oldest first: with more than `limit`, some
+    /// are left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn active_runs(&self, limit: usize) -> Result<Vec<RunRow>, StoreError>;
+
+    /// Returns the targets of a run as its driver needs them, in the run's order, from a position
+    /// on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn seeds(&self, run: i64, from: u32, limit: usize)
+    -> Result<Vec<TargetSeed>, StoreError>;
+
+    /// Moves targets, all in one transaction. A target that has ended stays as it is; so does one
+    /// that would go back from `running` to `sent`. Returns for each whether it moved.
+    ///
+    /// # Errors
+    /// When the database cannot be written. There may be [`MAX_MOVES`] at most.
+    async fn move_targets(
+        &self,
+        moves: Vec<TargetMove>,
+        at: UnixMillis,
+    ) -> Result<Vec<bool>, StoreError>;
+
+    /// Ends a run whose targets have all ended.
+    ///
+    /// # Errors
+    /// When the run does not exist, or a target has not ended.
+    async fn end_run(
+        &self,
+        run: i64,
+        end: RunEnd,
+        why: Option<String>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError>;
+
+    /// Sets a budget.
+    ///
+    /// # Errors
+    /// When there would be more than [`fleet::run::MAX_BUDGETS`].
+    async fn set_budget(&self, budget: BudgetRow) -> Result<BudgetRow, StoreError>;
+
+    /// Removes a budget.
+    ///
+    /// # Errors
+    /// When it does not exist.
+    async fn remove_budget(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Returns a budget.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn budget(&self, name: &str) -> Result<Option<BudgetRow>, StoreError>;
+
+    /// Returns a page of budgets, ordered by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn budgets(&self, after: &str, limit: usize) -> Result<Vec<BudgetRow>, StoreError>;
+}
+
+/// A plan to store.
+#[derive(Clone, Debug)]
+pub(crate) struct NewPlan {
+    /// The id, of the plan and its run.
+    pub(crate) id: String,
+    /// The request, JSON.
+    pub(crate) request: String,
+    /// How it reaches the hosts, JSON.
+    pub(crate) options: String,
+    /// The hosts by labels, if they were given so.
+    pub(crate) selector: Option<String>,
+    /// The plan's hash, in hexadecimal.
+    pub(crate) hash: String,
+    /// Who made it.
+    pub(crate) created_by: String,
+    /// When.
+    pub(crate) created_at: UnixMillis,
+    /// When it cannot be applied anymore.
+    pub(crate) valid_until: UnixMillis,
+    /// The targets, in the run's order.
+    pub(crate) targets: Vec<NewTarget>,
+    /// The hosts that were looked at and left out.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// A target to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewTarget {
+    /// The host.
+    pub(crate) host: String,
+    /// Its stage, from 0.
+    pub(crate) stage: u16,
+    /// The budgets that count it.
+    pub(crate) budgets: Vec<String>,
+    /// The plan's answer for it: one word.
+    pub(crate) answer: String,
+    /// Why, in a sentence.
+    pub(crate) why: Option<String>,
+}
+
+/// A host that is not in the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// The host.
+    pub(crate) host: String,
+    /// The plan's answer for it: one word.
+    pub(crate) answer: String,
+    /// Why, in a sentence.
+    pub(crate) why: Option<String>,
+}
+
+/// How a plan becomes a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Apply {
+    /// Who applies it.
+    pub(crate) by: String,
+    /// When.
+    pub(crate) at: UnixMillis,
+    /// When no further host starts.
+    pub(crate) not_after: UnixMillis,
+}
+
+/// A run that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// The run.
+    pub(crate) run: RunRow,
+    /// Whether this call applied it.
+    pub(crate) now: bool,
+}
+
+/// Why and when a run begins to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct StopRun {
+    /// How it is going to have ended.
+    pub(crate) end: RunEnd,
+    /// A sentence.
+    pub(crate) why: Option<String>,
+    /// When.
+    pub(crate) at: UnixMillis,
+}
+
+/// A stored run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunRow {
+    /// Its number: newer runs have higher ones.
+    pub(crate) number: i64,
+    /// The id.
+    pub(crate) id: String,
+    /// How far it is.
+    pub(crate) state: RunState,
+    /// How it ended or, while it stops, is going to.
+    pub(crate) end: Option<RunEnd>,
+    /// A sentence about that.
+    pub(crate) why: Option<String>,
+    /// The request, JSON.
+    pub(crate) request: String,
+    /// How it reaches the hosts, JSON.
+    pub(crate) options: String,
+    /// The hosts by labels, if they were given so.
+    pub(crate) selector: Option<String>,
+    /// The plan's hash, in hexadecimal.
+    pub(crate) hash: String,
+    /// The targets by state.
+    pub(crate) counts: Counts,
+    /// Who made the plan.
+    pub(crate) created_by: String,
+    /// When.
+    pub(crate) created_at: UnixMillis,
+    /// When the plan cannot be applied anymore.
+    pub(crate) valid_until: UnixMillis,
+    /// When no further host starts.
+    pub(crate) not_after: Option<UnixMillis>,
+    /// Who applied it.
+    pub(crate) applied_by: Option<String>,
+    /// When.
+    pub(crate) applied_at: Option<UnixMillis>,
+    /// When it ended.
+    pub(crate) ended_at: Option<UnixMillis>,
+    /// The last change of the run or of a target of it.
+    pub(crate) change: i64,
+}
+
+/// A page of runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunQuery {
+    /// Only runs in this state; without it, plans are left out.
+    pub(crate) state: Option<RunState>,
+    /// Only runs that this operator applied; of plans, made.
+    pub(crate) operator: Option<String>,
+    /// Only runs with this host among their targets.
+    pub(crate) host: Option<String>,
+    /// Only those made at this time or later.
+    pub(crate) since: Option<UnixMillis>,
+    /// Only those made before this time.
+    pub(crate) until: Option<UnixMillis>,
+    /// Only runs with a number below this one.
+    pub(crate) before: Option<i64>,
+    /// The most runs of the page.
+    pub(crate) limit: usize,
+}
+
+/// Some runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunPage {
+    /// The runs, newest first. There may be fewer than asked for, though more follow: their requests
+    /// may be large.
+    pub(crate) runs: Vec<RunRow>,
+    /// The next page's `before`; `None` at the end.
+    pub(crate) next: Option<i64>,
+}
+
+/// A page of a run's targets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TargetQuery {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Only targets in this state.
+    pub(crate) state: Option<TargetState>,
+    /// Only targets of this stage, from 0.
+    pub(crate) stage: Option<u16>,
+    /// Only targets with this output, by its digest in hexadecimal.
+    pub(crate) output: Option<String>,
+    /// Only targets behind this position.
+    pub(crate) after: Option<u32>,
+    /// The most targets of the page.
+    pub(crate) limit: usize,
+}
+
+/// A stored target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetRow {
+    /// The run's id.
+    pub(crate) run: String,
+    /// The place in the run, from 0.
+    pub(crate) position: u32,
+    /// The host.
+    pub(crate) host: String,
+    /// Its stage, from 0.
+    pub(crate) stage: u16,
+    /// How far it is.
+    pub(crate) state: TargetState,
+    /// The exit status or retcode of an ended one.
+    pub(crate) code: Option<u16>,
+    /// A sentence about the state.
+    pub(crate) why: Option<String>,
+    /// When it was sent first.
+    pub(crate) sent_at: Option<UnixMillis>,
+    /// When the agent accepted it.
+    pub(crate) accepted_at: Option<UnixMillis>,
+    /// When it ended.
+    pub(crate) ended_at: Option<UnixMillis>,
+    /// The digest of end state, code and output, in hexadecimal.
+    pub(crate) output: Option<String>,
+    /// The number of its last change; 0 if there is none yet.
+    pub(crate) change: i64,
+}
+
+/// A page of a plan's hosts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlanHostQuery {
+    /// The plan's id.
+    pub(crate) run: String,
+    /// Only hosts with this answer.
+    pub(crate) answer: Option<String>,
+    /// Only hosts behind this position.
+    pub(crate) after: Option<u32>,
+    /// The most hosts of the page.
+    pub(crate) limit: usize,
+}
+
+/// A host of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlanHostRow {
+    /// The place in the plan, from 0.
+    pub(crate) position: u32,
+    /// The host.
+    pub(crate) host: String,
+    /// Its stage, from 0; `None` if it is not in the run.
+    pub(crate) stage: Option<u16>,
+    /// The plan's answer for it.
+    pub(crate) answer: String,
+    /// Why, in a sentence.
+    pub(crate) why: Option<String>,
+}
+
+/// Targets that ended alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputRow {
+    /// The digest of end state, code and output, in hexadecimal.
+    pub(crate) digest: String,
+    /// The targets with it.
+    pub(crate) count: u64,
+    /// How they ended.
+    pub(crate) state: TargetState,
+    /// The exit status or retcode.
+    pub(crate) code: Option<u16>,
+    /// Some of the hosts: at most [`MAX_OUTPUT_HOSTS`].
+    pub(crate) hosts: Vec<String>,
+    /// The first characters of the output: at most [`MAX_OUTPUT_HEAD`]. Base64 if it is no text,
+    /// JSON if it is an object.
+    pub(crate) head: String,
+    /// Whether there is more of it.
+    pub(crate) truncated: bool,
+    /// Whether the output is no text.
+    pub(crate) base64: bool,
+}
+
+/// Characters of the output of a group.
+pub(crate) const MAX_OUTPUT_HEAD: usize = 1024;
+
+/// Hosts that a group of equal outputs names.
+pub(crate) const MAX_OUTPUT_HOSTS: usize = 10;
+
+/// A page of the history.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HistoryQuery {
+    /// Only this run, by its id.
+    pub(crate) run: Option<String>,
+    /// Only this host.
+    pub(crate) host: Option<String>,
+    /// Only runs that this operator applied.
+    pub(crate) operator: Option<String>,
+    /// Only targets that ended at this time or later.
+    pub(crate) since: Option<UnixMillis>,
+    /// Only targets that ended before this time.
+    pub(crate) until: Option<UnixMillis>,
+    /// Only targets that ended so.
+    pub(crate) state: Option<EndState>,
+    /// Only changes before this one.
+    pub(crate) before: Option<i64>,
+    /// The most entries of the page.
+    pub(crate) limit: usize,
+}
+
+/// Some entries of the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HistoryPage {
+    /// The entries, newest first. There may be fewer than asked for, though more follow: a search
+    /// looks at a bounded number of rows at once.
+    pub(crate) entries: Vec<HistoryRow>,
+    /// The next page's `before`; `None` at the end.
+    pub(crate) next: Option<i64>,
+}
+
+/// An entry of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryRow {
+    /// The target.
+    pub(crate) target: TargetRow,
+    /// Who applied the run.
+    pub(crate) operator: Option<String>,
+    /// The request's method.
+    pub(crate) method: String,
+    /// The start of the command, if it is one: at most [`MAX_HISTORY_COMMAND`] characters.
+    pub(crate) cmd: Option<String>,
+}
+
+/// Characters of a command in the history.
+pub(crate) const MAX_HISTORY_COMMAND: usize = 1024;
+
+/// A change of a run, or of a target of it, that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunChange {
+    /// The number of the change.
+    pub(crate) change: i64,
+    /// The run's number.
+    pub(crate) number: i64,
+    /// The run's id.
+    pub(crate) run: Arc<str>,
+    /// The target's position and its new state; `None` for a change of the run itself.
+    pub(crate) target: Option<(u32, TargetState)>,
+}
+
+/// A target as the driver of its run needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetSeed {
+    /// The host.
+    pub(crate) host: String,
+    /// The budgets that count it.
+    pub(crate) budgets: Vec<String>,
+    /// How far it is.
+    pub(crate) state: TargetState,
+    /// When it was sent first.
+    pub(crate) sent_at: Option<UnixMillis>,
+}
+
+/// A move of a target.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetMove {
+    /// The run's number.
+    pub(crate) run: i64,
+    /// The target's position.
+    pub(crate) position: u32,
+    /// Where to.
+    pub(crate) to: MoveTo,
+}
+
+/// Where a target moves.
+#[derive(Clone, Debug)]
+pub(crate) enum MoveTo {
+    /// Its turn has come, but not its host's.
+    Queued {
+        /// Why it waits, in a sentence.
+        why: Option<String>,
+    },
+    /// The request is about to be sent.
+    Sent,
+    /// The agent has accepted it.
+    Running,
+    /// It has ended without a result of the agent.
+    Ended(End),
+    /// It has ended by this reply of the agent, which is kept as its result.
+    Replied {
+        /// How.
+        end: End,
+        /// The reply, verbatim.
+        reply: String,
+    },
+}
+
+/// A budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BudgetRow {
+    /// The name.
+    pub(crate) name: String,
+    /// The hosts by labels.
+    pub(crate) selector: String,
+    /// How many of them may be at work at once.
+    pub(crate) most: u32,
+    /// Who set it last.
+    pub(crate) set_by: String,
+    /// When.
+    pub(crate) set_at: UnixMillis,
+}

@@ -1,0 +1,123 @@
+//! The books of one transaction: the numbers of its changes, and the counts of targets by state.
+//!
+//! Counts and the last number are written once, however many targets a transaction moves.
+
+use crate::store::RunChange;
+use crate::store::sqlite::change::Effects;
+use crate::store::sqlite::sql::Sql as _;
+use fleet::UnixMillis;
+use fleet::run::TargetState;
+use rusqlite::{Connection, params};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+const MINUTE: UnixMillis = 60_000;
+
+/// A run and a stage of it.
+pub(super) type Stage = (i64, u16);
+
+/// The books.
+#[derive(Debug)]
+pub(in crate::store::sqlite) struct Ledger<'a> {
+    pub(super) sql: &'a Connection,
+    at: UnixMillis,
+    last: i64,
+    began: i64,
+    counts: HashMap<(Stage, &'static str), i64>,
+    /// The last change of each run.
+    runs: BTreeMap<i64, i64>,
+    changes: Vec<RunChange>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Opens the books.
+    pub(in crate::store::sqlite) fn open(
+        sql: &'a Connection,
+        at: UnixMillis,
+    ) -> rusqlite::Result<Self> {
+        let last = sql.first("SELECT last FROM target_changes", [], |row| row.get(0))?;
+        let last: i64 = last.unwrap_or_default();
+        Ok(Self {
+            sql,
+            at,
+            last,
+            began: last,
+            counts: HashMap::new(),
+            runs: BTreeMap::new(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// Returns the time of the transaction.
+    pub(super) const fn at(&self) -> UnixMillis {
+        self.at
+    }
+
+    /// Takes the next number, for a change of a target.
+    pub(super) fn target(&mut self, run: (i64, &Arc<str>), position: u32, to: TargetState) -> i64 {
+        self.next(run, Some((position, to)))
+    }
+
+    /// Takes the next number, for a change of a run.
+    pub(super) fn run(&mut self, run: (i64, &Arc<str>)) -> i64 {
+        self.next(run, None)
+    }
+
+    fn next(&mut self, (number, run): (i64, &Arc<str>), target: Option<(u32, TargetState)>) -> i64 {
+        self.last += 1;
+        self.runs.insert(number, self.last);
+        self.changes.push(RunChange { change: self.last, number, run: Arc::clone(run), target });
+        self.last
+    }
+
+    /// Counts targets that came into a state, or left it if the number is negative.
+    pub(super) fn count(&mut self, stage: Stage, state: TargetState, targets: i64) {
+        *self.counts.entry((stage, state.word())).or_default() += targets;
+    }
+
+    /// Writes the books.
+    pub(in crate::store::sqlite) fn close(self, effects: &mut Effects) -> rusqlite::Result<()> {
+        for (((run, stage), state), targets) in self.counts {
+            if targets != 0 {
+                self.sql.run(
+                    "INSERT INTO target_counts (run, stage, state, targets) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (run, stage, state) DO UPDATE SET targets = targets + ?4",
+                    params![run, stage, state, targets],
+                )?;
+            }
+        }
+        if self.last > self.began {
+            self.sql.run("UPDATE target_changes SET last = ?", params![self.last])?;
+            self.sql.run(
+                "INSERT OR IGNORE INTO change_minutes (minute, change) VALUES (?, ?)",
+                params![self.at.div_euclid(MINUTE), self.began + 1],
+            )?;
+            for (run, change) in self.runs {
+                self.sql
+                    .run("UPDATE runs SET change = ? WHERE number = ?", params![change, run])?;
+            }
+            effects.runs.extend(self.changes);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the last change before a time, or before the minute that it is in.
+pub(super) fn change_before(sql: &Connection, at: UnixMillis) -> rusqlite::Result<i64> {
+    let first = sql.first(
+        "SELECT change FROM change_minutes WHERE minute >= ? ORDER BY minute LIMIT 1",
+        params![at.div_euclid(MINUTE)],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(first.map_or(i64::MAX, |first| first - 1))
+}
+
+/// Returns a change that comes after all those before a time.
+pub(super) fn change_after(sql: &Connection, at: UnixMillis) -> rusqlite::Result<i64> {
+    let first = sql.first(
+        "SELECT change FROM change_minutes WHERE minute > ? ORDER BY minute LIMIT 1",
+        params![at.div_euclid(MINUTE)],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(first.unwrap_or(i64::MAX))
+}
