@@ -184,7 +184,7 @@ pub(crate) struct NewPlan {
     pub(crate) id: String,
     /// The request, JSON.
     pub(crate) request: String,
-    /// How it reaches the hosts, JSON.
+    /// How it reaches the hosts: [`fleet::run::Options`], JSON, and `signatures` if there are any.
     pub(crate) options: String,
     /// The hosts by labels, if they were given so.
     pub(crate) selector: Option<String>,
@@ -500,6 +500,8 @@ pub(crate) struct TargetSeed {
     pub(crate) budgets: Vec<String>,
     /// How far it is.
     pub(crate) state: TargetState,
+    /// Why it waits, if its host had no room for it.
+    pub(crate) why: Option<String>,
     /// When it was sent first.
     pub(crate) sent_at: Option<UnixMillis>,
 }
@@ -520,7 +522,7 @@ pub(crate) struct TargetMove {
 pub(crate) enum MoveTo {
     /// Its turn has come, but not its host's.
     Queued {
-        /// Why it waits, in a sentence.
+        /// Why it waits, in a sentence, if its host had no room for it.
         why: Option<String>,
     },
     /// The request is about to be sent.

@@ -77,7 +77,9 @@ async fn a_full_disk_refuses_changes_whole_and_keeps_nobody_out() {
         joined += 1;
     };
     assert!(matches!(&full, StoreError::Full(why) if why.contains("make room")), "{full}");
-    let refused = store.begin(Event::default(), NOW).await.unwrap_err();
+    // Whatever the last enrollment left free, this needs more.
+    let large = Event { detail: Some("x".repeat(512 << 10)), ..Event::default() };
+    let refused = store.begin(large, NOW).await.unwrap_err();
     assert!(matches!(refused, StoreError::Full(_)), "{refused}");
     // Reading works, and so does connecting; a stranger is a stranger all the same.
     assert_eq!(store.token(&token_id(1)).await.unwrap().unwrap().uses, joined);

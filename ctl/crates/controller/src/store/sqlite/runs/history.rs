@@ -10,6 +10,7 @@ use crate::store::{HistoryPage, HistoryQuery, HistoryRow, MAX_HISTORY_COMMAND};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Rows that one page looks at.
 const MAX_SCANNED: usize = 10_000;
@@ -58,10 +59,10 @@ pub(super) fn page(sql: &Connection, query: &HistoryQuery) -> rusqlite::Result<H
             && query.since.is_none_or(|since| target.ended_at.is_some_and(|at| at >= since))
             && query.until.is_none_or(|until| target.ended_at.is_some_and(|at| at < until));
         if fits {
-            if !runs.contains_key(&number) {
-                runs.insert(number, run_text(sql, number)?);
-            }
-            let (id, method, cmd) = runs[&number].clone();
+            let (id, method, cmd) = match runs.entry(number) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(place) => place.insert(run_text(sql, number)?).clone(),
+            };
             target.run = id;
             page.entries.push(HistoryRow { target, operator, method, cmd });
         }
