@@ -128,7 +128,19 @@ impl Request {
             | Method::GetinfoAll
             | Method::Provider(_) => Action::FactsRead,
             Method::AsyncOutput | Method::CronHistory => Action::ResultsRead,
-            _ => Action::CommandsRun,
+            Method::AsyncAck
+            | Method::AsyncBash
+            | Method::AsyncCancel
+            | Method::CronRemove
+            | Method::CronRun
+            | Method::CronSet
+            | Method::ExecCheck
+            | Method::SyncBash
+            | Method::SyncCancel
+            | Method::CertRenewNow
+            | Method::CertReset
+            | Method::CertTrust
+            | Method::Unknown(_) => Action::CommandsRun,
         }
     }
 
@@ -192,11 +204,7 @@ fn allowed(method: Method) -> Result<Method, RequestError> {
         }
         Method::SyncCancel => not(method, "cancel the run instead"),
         Method::Unknown(name) => Err(RequestError::UnknownMethod(name)),
-        #[allow(
-            unreachable_patterns,
-            reason = "methods that another part adds are not for many hosts"
-        )]
-        _ => not(method, "ask one host for it"),
+        Method::ExecCheck => not(method, "a plan asks for it by itself"),
     }
 }
 
