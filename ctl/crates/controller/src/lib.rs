@@ -1,7 +1,8 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
 //! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
-//! `audit` (events around what they change), `agents` (ports and sessions), `auth` (who asks) →
+//! `audit` (events around what they change), `runs` (requests to many hosts) → `agents`
+//! (ports and sessions), `auth` (who asks) →
 //! `identity` (our own CA, and who is a host) → `store` (everything on disk). `first_start` and
 //! `joining` make the links and lines by which people and hosts come in, `dev` the files of a trial;
 //! `metrics` counts what the others do. A store never knows a session; a session never knows HTTP.
@@ -28,6 +29,7 @@ mod pem;
 mod proxy;
 mod ready;
 mod reload;
+mod runs;
 mod server;
 mod signals;
 mod stop;

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::proxy::ProxySources;
 use crate::ready::Ready;
 use crate::reload::Reloader;
+use crate::runs::{self, Driver};
 use crate::signals::{Asked, Signals};
 use crate::stop;
 use crate::store::{SqliteStore, Store};
@@ -166,9 +167,16 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     tasks.spawn(agents::renew_own(identity, stop.clone()));
     let parts = TrustParts { services: Arc::clone(&services), files: tls_files.clone() };
     tasks.spawn(trust_task.run(parts, stop.clone()));
+    let (driver, runs) = Driver::new(runs::Parts {
+        registry: Arc::clone(&registry),
+        store: Arc::clone(&store),
+        authenticator: Arc::clone(&authenticator),
+    });
+    tasks.spawn(driver.run(stop.clone()));
     let router = api::router(api::Parts {
         registry,
         store,
+        runs,
         ca: Arc::clone(&ca),
         identity: Arc::clone(&services.identity),
         authenticator: Arc::clone(&authenticator),

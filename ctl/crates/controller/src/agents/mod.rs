@@ -43,7 +43,7 @@ pub(crate) use listener::{Permits, bind, serve};
 pub(crate) use peer::Restriction;
 pub(crate) use places::{Place, PlaceBounds, Places};
 pub(crate) use redirect::Redirect;
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Notice, Registry};
 pub(crate) use reply::NoReply;
 pub(crate) use room::Room;
 pub(crate) use session::{AgentRequest, Session};

@@ -45,7 +45,6 @@ impl Default for Registry {
 }
 
 impl Registry {
-    #[allow(dead_code, reason = "the driver of runs comes next")]
     /// Returns who comes and goes from now on. A receiver that lags must look at each host.
     pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()

@@ -57,6 +57,8 @@ async fn gauges(api: &Api) -> Result<Gauges, ApiError> {
         ],
         opening: api.permits.opening() as u64,
         requests_waiting: sessions.iter().map(|session| session.pending() as u64).sum(),
+        active_runs: api.runs.gauges().active().0 as u64,
+        run_targets: api.runs.gauges().targets(),
         outgoing_bytes: sessions.iter().map(|session| session.outgoing() as u64).sum(),
         store_queue_bytes: api.store.queued(),
         certificates: certificates(api).await?,

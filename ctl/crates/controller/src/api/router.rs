@@ -16,6 +16,7 @@ use crate::auth::{Authenticator, Passwords, Principal};
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{LoginFailure, Metrics, Routes};
+use crate::runs::Handle;
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::Router;
@@ -216,6 +217,8 @@ pub(crate) struct Parts {
     pub(crate) identity: Arc<Identity>,
     /// Who may ask.
     pub(crate) authenticator: Arc<Authenticator>,
+    /// The runs on their way.
+    pub(crate) runs: Handle,
     /// Work that outlives its client.
     pub(crate) work: Work,
     /// How hosts join.
@@ -239,6 +242,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         ca,
         identity,
         authenticator,
+        runs,
         work,
         joining,
         permits,
@@ -255,6 +259,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
         audit,
+        runs,
         work,
         passwords: Passwords::new(),
         attempts: Arc::default(),

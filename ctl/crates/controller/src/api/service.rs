@@ -9,6 +9,7 @@ use crate::auth::{Attempts, Authenticator, Passwords};
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
+use crate::runs::Handle;
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::body::Body;
@@ -31,6 +32,8 @@ pub(super) struct Api {
     pub(super) memory: ResponseMemory,
     /// The audit log.
     pub(super) audit: Audit,
+    /// The runs on their way.
+    pub(super) runs: Handle,
     /// Work that its client need not wait for.
     pub(super) work: Work,
     pub(super) passwords: Passwords,

@@ -70,6 +70,11 @@ impl Authenticator {
         self.token.read().is_some()
     }
 
+    /// Returns where operators are stored.
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     /// Returns the roles that exist.
     pub(crate) fn roles(&self) -> &Arc<Roles> {
         &self.roles

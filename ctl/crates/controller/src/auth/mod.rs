@@ -5,6 +5,7 @@
 //! `fleet` judge by them. `password`, `secret` and `cookie` are what people and programs present;
 //! only digests of these are stored. `attempts` bounds wrong passwords.
 
+mod absent;
 mod attempts;
 mod authenticator;
 mod cookie;
@@ -14,6 +15,7 @@ mod roles;
 mod secret;
 mod token;
 
+pub(crate) use absent::AbsentOperator;
 pub(crate) use attempts::{Attempts, PAUSE as LOGIN_PAUSE};
 pub(crate) use authenticator::{Authenticator, Credentials, Unknown};
 pub(crate) use cookie::{Secure, end as end_cookie, start as start_cookie};

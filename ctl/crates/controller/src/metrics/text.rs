@@ -25,6 +25,10 @@ pub(crate) struct Gauges {
     pub(crate) opening: u64,
     /// Requests that hosts have not answered yet.
     pub(crate) requests_waiting: u64,
+    /// Runs that are active.
+    pub(crate) active_runs: u64,
+    /// The targets of active runs by state.
+    pub(crate) run_targets: Vec<(&'static str, u64)>,
     /// Bytes on their way to agents.
     pub(crate) outgoing_bytes: u64,
     /// Bytes of results and changes that wait for the disk.
@@ -99,6 +103,10 @@ impl Everything {
         to.gauge("basicagent_opening_connections", help, *opening)?;
         let help = "Requests that hosts have not answered yet";
         to.gauge("basicagent_requests_waiting", help, *requests_waiting)?;
+        let help = "Runs that are active";
+        to.gauge("basicagent_active_runs", help, self.gauges.active_runs)?;
+        let help = "Hosts of active runs by the state of their target";
+        to.gauges("basicagent_run_targets", help, "state", &self.gauges.run_targets)?;
         let help = "Bytes that wait for agents to read them";
         to.gauge("basicagent_outgoing_bytes", help, *outgoing_bytes)
     }

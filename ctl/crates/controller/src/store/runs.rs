@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use fleet::UnixMillis;
 use fleet::run::{Counts, End, EndState, RunEnd, RunState, TargetState};
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Targets that one call moves.
 pub(crate) const MAX_MOVES: usize = 1024;
@@ -113,6 +113,9 @@ pub(crate) trait Runs {
     /// Returns the changes of runs and targets from now on, each after it is on disk. A receiver
     /// that lags must look at the rows.
     fn run_changes(&self) -> broadcast::Receiver<Arc<[RunChange]>>;
+
+    /// Returns a receiver that sees each change of a budget.
+    fn budget_changes(&self) -> watch::Receiver<()>;
 
     /// Returns the runs that are running or stopping, oldest first: with more than `limit`, some
     /// are left out.

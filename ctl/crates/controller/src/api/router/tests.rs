@@ -6,6 +6,7 @@ use super::*;
 use crate::agents::PlaceBounds;
 use crate::auth::{FileRoles, Roles, Token};
 use crate::identity::{CaSettings, IdentitySettings, RootKey};
+use crate::runs::Driver;
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -63,8 +64,15 @@ impl Server {
         };
         let identity =
             Identity::new(Arc::clone(&ca), Arc::clone(&store), settings, Arc::clone(&metrics));
+        let registry = Arc::new(Registry::default());
+        let (_, runs) = Driver::new(crate::runs::Parts {
+            registry: Arc::clone(&registry),
+            store: Arc::clone(&store),
+            authenticator: Arc::clone(&authenticator),
+        });
         let router = router(Parts {
-            registry: Arc::new(Registry::default()),
+            registry,
+            runs,
             store: Arc::clone(&store),
             identity: Arc::new(identity),
             joining: Joining::new(address, &[], Arc::clone(&ca)),

@@ -59,6 +59,10 @@ pub(super) struct Effects {
     pub(super) newest_event: Option<i64>,
     /// Runs and targets that changed.
     pub(super) runs: Vec<RunChange>,
+    /// Whether a budget was set or removed.
+    pub(super) budgets: bool,
+    /// Hosts of which a reply was stored beside their results, with its size in bytes.
+    pub(super) replies: Vec<(String, u64)>,
 }
 
 impl Effects {
@@ -68,6 +72,8 @@ impl Effects {
         self.counts |= later.counts;
         self.newest_event = later.newest_event.or(self.newest_event);
         self.runs.extend(later.runs);
+        self.budgets |= later.budgets;
+        self.replies.extend(later.replies);
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Published {
     standings: broadcast::Sender<Arc<[StandingChange]>>,
     newest_event: watch::Sender<i64>,
     runs: broadcast::Sender<Arc<[RunChange]>>,
+    budgets: watch::Sender<()>,
 }
 
 impl Default for Published {
@@ -28,6 +29,7 @@ impl Default for Published {
             standings: broadcast::Sender::new(MAX_BEHIND),
             newest_event: watch::Sender::new(0),
             runs: broadcast::Sender::new(MAX_BEHIND),
+            budgets: watch::Sender::new(()),
         }
     }
 }
@@ -60,6 +62,9 @@ impl Published {
             // As above.
             let _ = self.runs.send(effects.runs.into());
         }
+        if effects.budgets {
+            self.budgets.send_replace(());
+        }
         if let Some(newest) = effects.newest_event {
             self.newest_event.send_replace(newest);
         }
@@ -78,6 +83,11 @@ impl Published {
     /// Returns the changes of runs from now on.
     pub(super) fn runs(&self) -> broadcast::Receiver<Arc<[RunChange]>> {
         self.runs.subscribe()
+    }
+
+    /// Returns a receiver that sees each change of a budget.
+    pub(super) fn budgets(&self) -> watch::Receiver<()> {
+        self.budgets.subscribe()
     }
 
     /// Returns the number of the newest event.

@@ -260,6 +260,9 @@ impl Writer {
         let received = self.clock.date(milliseconds(SystemTime::now()));
         let committed = self.connection.transaction().and_then(|transaction| {
             let mut effects = changes::run(&transaction, changes)?;
+            for (host, bytes) in effects.replies.drain(..) {
+                self.usage.add(&host, Usage::cost(bytes));
+            }
             let (usage, bounds) = (&mut self.usage, &self.bounds);
             let fates = insert(&transaction, usage, bounds, batch, received, &mut effects)?;
             self.usage.write(&transaction)?;

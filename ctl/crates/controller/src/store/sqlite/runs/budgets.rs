@@ -28,6 +28,7 @@ pub(super) fn set(
          VALUES (?, ?, ?, ?, ?)",
         params![budget.name, budget.selector, budget.most, budget.set_by, budget.set_at],
     )?;
+    transaction.effects.budgets = true;
     Ok(budget.clone())
 }
 
@@ -35,7 +36,10 @@ pub(super) fn set(
 pub(super) fn remove(transaction: &mut Transaction<'_>, name: &str) -> Result<(), ChangeError> {
     match transaction.sql.run("DELETE FROM budgets WHERE name = ?", params![name])? {
         0 => Err(StoreError::missing("budget", name).into()),
-        _ => Ok(()),
+        _ => {
+            transaction.effects.budgets = true;
+            Ok(())
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub(in crate::store::sqlite) struct Ledger<'a> {
     /// The last change of each run.
     runs: BTreeMap<i64, i64>,
     changes: Vec<RunChange>,
+    replies: Vec<(String, u64)>,
 }
 
 impl<'a> Ledger<'a> {
@@ -45,6 +46,7 @@ impl<'a> Ledger<'a> {
             counts: HashMap::new(),
             runs: BTreeMap::new(),
             changes: Vec::new(),
+            replies: Vec::new(),
         })
     }
 
@@ -75,8 +77,14 @@ impl<'a> Ledger<'a> {
         *self.counts.entry((stage, state.word())).or_default() += targets;
     }
 
+    /// Notes that a reply of so many bytes is stored beside the results of a host.
+    pub(super) fn reply(&mut self, host: &str, bytes: u64) {
+        self.replies.push((host.to_owned(), bytes));
+    }
+
     /// Writes the books.
     pub(in crate::store::sqlite) fn close(self, effects: &mut Effects) -> rusqlite::Result<()> {
+        effects.replies.extend(self.replies);
         for (((run, stage), state), targets) in self.counts {
             if targets != 0 {
                 self.sql.run(

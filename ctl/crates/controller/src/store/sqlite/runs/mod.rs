@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use fleet::UnixMillis;
 use fleet::run::{Counts, MAX_TARGETS, RunEnd};
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -140,6 +140,10 @@ impl Runs for SqliteStore {
 
     fn run_changes(&self) -> broadcast::Receiver<Arc<[RunChange]>> {
         self.published.runs()
+    }
+
+    fn budget_changes(&self) -> watch::Receiver<()> {
+        self.published.budgets()
     }
 
     async fn active_runs(&self, limit: usize) -> Result<Vec<RunRow>, StoreError> {

@@ -183,18 +183,21 @@ fn count(ledger: &mut Ledger<'_>, run: &Run, target: &Target, to: TargetState) {
 
 /// Stores a reply beside the results of its host; returns its sequence number.
 fn keep_reply(
-    ledger: &Ledger<'_>,
+    ledger: &mut Ledger<'_>,
     run: &Run,
     target: &Target,
     reply: &str,
 ) -> rusqlite::Result<Option<i64>> {
     let task = task_id(&run.id);
     let hash = digest(&SHA256, reply.as_bytes());
-    ledger.sql.run(
+    let inserted = ledger.sql.run(
         "INSERT INTO results (host, task, kind, received, event, digest) VALUES (?, ?, ?, ?, ?, ?) \
          ON CONFLICT (host, task, digest) DO NOTHING",
         params![target.host, task, REPLY, ledger.at(), reply, hash.as_ref()],
     )?;
+    if inserted > 0 {
+        ledger.reply(&target.host, reply.len() as u64);
+    }
     sequence(ledger.sql, &target.host, &task, hash.as_ref())
 }
 

@@ -1,0 +1,222 @@
+//! Writes what rollouts decide, then sends: in this order, and the batches in theirs.
+
+use super::active::Active;
+use super::dispatch::{Brief, Doors, Roles};
+use super::handle::{Happened, Told};
+use crate::stop::Stop;
+use crate::store::{MAX_MOVES, MoveTo, StopRun, StoreError, TargetMove};
+use fleet::UnixMillis;
+use fleet::run::{Ask, Change, End, RunChange, TargetState};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// Batches that wait for the disk.
+pub(super) const MAX_BATCHES: usize = 64;
+
+/// The wait before a batch that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What the rollouts of some runs decided.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) moves: Vec<TargetMove>,
+    pub(super) runs: Vec<(Arc<Brief>, RunChange)>,
+    pub(super) asks: Vec<(Arc<Brief>, u32, Arc<str>, Ask)>,
+    /// Targets whose turn has come and whose hosts are offline.
+    pub(super) offline: Vec<(i64, u32, Arc<str>)>,
+}
+
+impl Batch {
+    /// Returns whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.moves.is_empty() && self.runs.is_empty() && self.asks.is_empty()
+    }
+
+    /// Adds what a run's rollout decided. `reply` is the text by which one of its targets ends.
+    pub(super) fn add(
+        &mut self,
+        active: &Active,
+        output: fleet::run::Output,
+        replies: &mut HashMap<u32, String>,
+    ) {
+        let run = active.brief.number;
+        for change in output.changes {
+            if change.state == TargetState::Queued && change.why.is_none() {
+                let host = Arc::clone(&active.hosts[change.target as usize]);
+                self.offline.push((run, change.target, host));
+            }
+            let reply = replies.remove(&change.target);
+            if let Some(to) = move_to(&change, reply) {
+                self.moves.push(TargetMove { run, position: change.target, to });
+            }
+        }
+        self.runs.extend(output.run.map(|change| (Arc::clone(&active.brief), change)));
+        let hosts = &active.hosts;
+        self.asks.extend(output.asks.into_iter().map(|(target, ask)| {
+            (Arc::clone(&active.brief), target, Arc::clone(&hosts[target as usize]), ask)
+        }));
+    }
+}
+
+fn move_to(change: &Change, reply: Option<String>) -> Option<MoveTo> {
+    let why = change.why.clone();
+    Some(match change.state {
+        TargetState::Waiting => return None,
+        TargetState::Queued => MoveTo::Queued { why: why.map(String::from) },
+        TargetState::Sent => MoveTo::Sent,
+        TargetState::Running => MoveTo::Running,
+        TargetState::Ended(state) => {
+            let end = End { state, code: change.code, why };
+            match reply {
+                Some(reply) => MoveTo::Replied { end, reply },
+                None => MoveTo::Ended(end),
+            }
+        }
+    })
+}
+
+/// The end that writes and sends.
+#[derive(Debug)]
+pub(super) struct Committer {
+    pub(super) doors: Doors,
+    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) inbox: mpsc::UnboundedSender<Told>,
+}
+
+impl Committer {
+    /// Works until the driver ends or the controller stops. Requests that wait for their replies are
+    /// left: the rows say that they were sent.
+    pub(super) async fn run(mut self, mut stop: Stop) {
+        let mut waiting = JoinSet::new();
+        loop {
+            let batch = tokio::select! {
+                batch = self.batches.recv() => batch,
+                Some(_) = waiting.join_next() => continue,
+                () = stop.requested() => return,
+            };
+            let Some(mut batch) = batch else { return };
+            // What came meanwhile goes into the same transactions.
+            while batch.moves.len() < MAX_MOVES
+                && let Ok(next) = self.batches.try_recv()
+            {
+                batch.moves.extend(next.moves);
+                batch.runs.extend(next.runs);
+                batch.asks.extend(next.asks);
+                batch.offline.extend(next.offline);
+            }
+            tokio::select! {
+                () = self.write(&mut batch) => {}
+                () = stop.requested() => return,
+            }
+            tokio::select! {
+                () = self.send(batch, &mut waiting) => {}
+                () = stop.requested() => return,
+            }
+        }
+    }
+
+    /// Writes the rows, however long that takes: nothing is sent before.
+    async fn write(&self, batch: &mut Batch) {
+        let mut moves = std::mem::take(&mut batch.moves).into_iter().peekable();
+        while moves.peek().is_some() {
+            let part: Vec<TargetMove> = moves.by_ref().take(MAX_MOVES).collect();
+            let mut reported = false;
+            loop {
+                let written = self.doors.store.move_targets(part.clone(), now()).await;
+                if !again(written.map(|_| ()), &mut reported).await {
+                    break;
+                }
+            }
+        }
+        for (brief, change) in std::mem::take(&mut batch.runs) {
+            let mut reported = false;
+            while again(self.write_run(&brief, &change).await, &mut reported).await {}
+        }
+    }
+
+    async fn write_run(&self, brief: &Brief, change: &RunChange) -> Result<(), StoreError> {
+        let store = &self.doors.store;
+        match change {
+            RunChange::Stopping(end, why) => {
+                log::warn!("run {}: nothing more is sent: {why}", brief.id);
+                let stop = StopRun { end: *end, why: Some(why.to_string()), at: now() };
+                store.stop_run(&brief.id, stop).await.map(|_| ())
+            }
+            RunChange::Ended(end, why) => {
+                log::info!("run {}: {end}", brief.id);
+                let why = why.as_ref().map(ToString::to_string);
+                store.end_run(brief.number, *end, why, now()).await
+            }
+        }
+    }
+
+    /// Sends, and lets each wait for its reply go on by itself.
+    async fn send(&self, batch: Batch, waiting: &mut JoinSet<()>) {
+        let mut roles: HashMap<i64, Arc<Roles>> = HashMap::new();
+        for (brief, target, host, ask) in batch.asks {
+            let roles = match roles.get(&brief.number) {
+                Some(roles) => Arc::clone(roles),
+                None => {
+                    let found = self.doors.roles(&brief).await.unwrap_or_else(|error| {
+                        Roles::Nowhere(format!("the operator's roles cannot be read: {error}"))
+                    });
+                    Arc::clone(roles.entry(brief.number).or_insert(Arc::new(found)))
+                }
+            };
+            let (doors, inbox) = (self.doors.clone(), self.inbox.clone());
+            waiting.spawn(async move {
+                let happened = doors.ask(&brief, &host, ask, &roles).await;
+                let happened = happened.unwrap_or_else(|error| {
+                    log::warn!("run {}: cannot judge {host}: {error}", brief.id);
+                    Happened::Unanswered
+                });
+                // The driver has ended: the next one asks again.
+                let _ = inbox.send(Told { run: brief.number, target, happened });
+            });
+        }
+        if batch.offline.is_empty() {
+            return;
+        }
+        let (doors, inbox) = (self.doors.clone(), self.inbox.clone());
+        waiting.spawn(async move {
+            for (run, target, host) in batch.offline {
+                match doors.standing(&host).await {
+                    Ok(None) => {}
+                    Ok(Some(happened)) => {
+                        // As above.
+                        let _ = inbox.send(Told { run, target, happened });
+                    }
+                    Err(error) => log::warn!("{host}: its standing is unknown: {error}"),
+                }
+            }
+        });
+    }
+}
+
+/// Returns whether a write is to be tried again, after a wait: it failed, and may work later.
+async fn again(written: Result<(), StoreError>, reported: &mut bool) -> bool {
+    match written {
+        Ok(()) => false,
+        Err(error @ (StoreError::NotFound(_) | StoreError::Conflict(_))) => {
+            log::error!("cannot write how a run goes: {error}");
+            false
+        }
+        Err(error @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => {
+            if !std::mem::replace(reported, true) {
+                log::error!("runs wait for the disk, nothing is sent: {error}");
+            }
+            sleep(RETRY).await;
+            true
+        }
+    }
+}
+
+/// Returns the time since 1970.
+pub(super) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
+}

@@ -1,0 +1,208 @@
+//! Sends a request to a host, if the host and the operator's roles allow it by now, and waits for
+//! the reply.
+
+use super::handle::Happened;
+use crate::agents::{AgentRequest, NoReply, Registry};
+use crate::auth::{AbsentOperator, Authenticator};
+use crate::store::{RunRow, Store, StoreError, plain_labels};
+use agent_wire::Method;
+use agent_wire::json::parse_object;
+use agent_wire::message::line;
+use fleet::role::Command;
+use fleet::run::{Answer, Ask, End, EndState, Outcome, Request, task_id};
+use fleet::{Action, HostState, UnixMillis};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// The wait for a reply.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// What each request of a run needs.
+#[derive(Debug)]
+pub(super) struct Brief {
+    /// The run's number.
+    pub(super) number: i64,
+    /// The run's id.
+    pub(super) id: Arc<str>,
+    /// Who applied it.
+    pub(super) operator: String,
+    /// What is asked.
+    pub(super) request: Request,
+    /// The message that starts it, on one line: the same for every host.
+    start: Vec<u8>,
+}
+
+/// Whom the committer asks.
+#[derive(Clone, Debug)]
+pub(super) struct Doors {
+    pub(super) registry: Arc<Registry>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+/// Returns the text of a time: RFC 3339, UTC.
+fn time_text(millis: UnixMillis) -> String {
+    let since = Duration::from_millis(millis.try_into().unwrap_or_default());
+    humantime::format_rfc3339_millis(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH))
+        .to_string()
+}
+
+/// What the operator of a run may do now.
+#[derive(Debug)]
+pub(super) enum Roles {
+    /// It may do this on every host.
+    Everywhere,
+    /// Its roles decide for each host.
+    Judge(AbsentOperator),
+    /// It may do nothing anymore, for this reason.
+    Nowhere(String),
+}
+
+impl Brief {
+    /// Makes what each request needs.
+    pub(super) fn new(
+        row: &RunRow,
+        request: Request,
+        not_after: UnixMillis,
+        signatures: Option<Value>,
+    ) -> Self {
+        let mut besides = Map::new();
+        if request.is_task() {
+            besides.insert("not_after".to_owned(), time_text(not_after).into());
+        }
+        if let Some(signatures) = signatures {
+            besides.insert("signatures".to_owned(), signatures);
+            besides.insert("plan".to_owned(), json!({ "id": row.id, "hash": row.hash }));
+        }
+        let mut start = Vec::new();
+        line(&request.message(&task_id(&row.id), besides), &mut start);
+        Self {
+            number: row.number,
+            id: Arc::from(&*row.id),
+            operator: row.applied_by.clone().unwrap_or_else(|| row.created_by.clone()),
+            request,
+            start,
+        }
+    }
+
+    /// Returns what roles must allow.
+    fn asks_for(&self) -> (Action, Option<Command<'_>>) {
+        let action = self.request.action();
+        (action, (action == Action::CommandsRun).then(|| self.request.command()))
+    }
+
+    fn message(&self, ask: Ask) -> AgentRequest {
+        let task = task_id(&self.id);
+        let method = match ask {
+            Ask::Start => {
+                return AgentRequest { id: task, client_chose_id: false, line: self.start.clone() };
+            }
+            Ask::Status => Method::AsyncStatus,
+            Ask::Cancel => Method::AsyncCancel,
+        };
+        let id = Uuid::new_v4().to_string();
+        let mut text = Vec::new();
+        line(&json!({ "id": id, "method": method.name(), "task": task }), &mut text);
+        AgentRequest { id, client_chose_id: false, line: text }
+    }
+
+    /// Reads a reply. That of a request that is no command is its result.
+    fn read(&self, ask: Ask, text: String) -> Happened {
+        let Ok(map) = parse_object(&text) else { return Happened::Unanswered };
+        let Ok(outcome) = Outcome::parse(&map) else { return Happened::Unanswered };
+        let data = map.get("data");
+        let answer = match ask {
+            Ask::Start => outcome.of_request(&self.request, data),
+            Ask::Status | Ask::Cancel => outcome.of_question(data),
+        };
+        let is_result = ask == Ask::Start && !self.request.is_task();
+        Happened::Answered(ask, answer, is_result.then_some(text))
+    }
+}
+
+impl Doors {
+    /// Returns what the operator of a run may do now.
+    pub(super) async fn roles(&self, brief: &Brief) -> Result<Roles, StoreError> {
+        let name = &brief.operator;
+        Ok(match self.authenticator.absent(name).await? {
+            None => Roles::Nowhere(format!("the operator {name} may do nothing anymore")),
+            Some(operator) => {
+                let (action, command) = brief.asks_for();
+                if operator.may_everywhere(action, command) {
+                    Roles::Everywhere
+                } else {
+                    Roles::Judge(operator)
+                }
+            }
+        })
+    }
+
+    /// Sends a request and waits for its reply.
+    pub(super) async fn ask(
+        &self,
+        brief: &Brief,
+        host: &str,
+        ask: Ask,
+        roles: &Roles,
+    ) -> Result<Happened, StoreError> {
+        if ask == Ask::Start
+            && let Some(end) = self.forbidden(brief, host, roles).await?
+        {
+            return Ok(Happened::NotSent(end));
+        }
+        let Some(session) = self.registry.find(host) else { return Ok(Happened::Offline) };
+        let reply = match session.ask(brief.message(ask)) {
+            Ok(reply) => reply,
+            Err(NoReply::Withheld(why)) if ask == Ask::Start => {
+                return Ok(Happened::NotSent(End::because(EndState::Refused, &*why)));
+            }
+            Err(NoReply::Busy) => {
+                let why = "too many requests wait for the agent".into();
+                return Ok(Happened::Answered(ask, Answer::Retry(why), None));
+            }
+            Err(_) => return Ok(Happened::Unanswered),
+        };
+        drop(session);
+        Ok(match reply.within(WAIT).await {
+            Ok(text) => brief.read(ask, text),
+            Err(_) => Happened::Unanswered,
+        })
+    }
+
+    /// Returns why a run's operator may not do this on a host by now.
+    async fn forbidden(
+        &self,
+        brief: &Brief,
+        host: &str,
+        roles: &Roles,
+    ) -> Result<Option<End>, StoreError> {
+        let why = match roles {
+            Roles::Everywhere => return Ok(None),
+            Roles::Nowhere(why) => why.clone(),
+            Roles::Judge(operator) => {
+                // A host that was removed meanwhile is told so by its standing.
+                let Some(row) = self.store.host(host).await? else { return Ok(None) };
+                let (action, command) = brief.asks_for();
+                match operator.may_on(action, host, &plain_labels(&row), command) {
+                    Ok(()) => return Ok(None),
+                    Err(denied) => format!("for the operator {}: {denied}", brief.operator),
+                }
+            }
+        };
+        Ok(Some(End::because(EndState::Refused, why)))
+    }
+
+    /// Returns what there is to say about a host without a channel whose turn has come.
+    pub(super) async fn standing(&self, host: &str) -> Result<Option<Happened>, StoreError> {
+        let Some(row) = self.store.host(host).await? else { return Ok(Some(Happened::Removed)) };
+        let why = match &row.identity.state {
+            HostState::Active => return Ok(None),
+            HostState::Pending(_) => "the host waits for an operator's approval",
+            HostState::Quarantined(_) => "the host is quarantined",
+            HostState::Banned => "an operator banned the host",
+        };
+        Ok(Some(Happened::NotSent(End::because(EndState::Refused, why))))
+    }
+}
