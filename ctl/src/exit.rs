@@ -15,6 +15,12 @@ pub(crate) const USAGE: u8 = 2;
 /// The request was not possible: plugin missing or refused, agent, controller or host unreachable,
 /// token rejected, not allowed.
 pub(crate) const UNAVAILABLE: u8 = 3;
+/// `run`: too many hosts failed, and the others were not started.
+pub(crate) const STOPPED: u8 = 4;
+/// `run`: an operator canceled it.
+pub(crate) const CANCELED: u8 = 5;
+/// `run`: Ctrl-C; the run goes on without this process.
+pub(crate) const DETACHED: u8 = 6;
 /// `exec`, `task result`: the command did not exit by itself, or there is no result.
 pub(crate) const EXEC_FAILED: u8 = 255;
 
@@ -34,6 +40,17 @@ Exit status, the same for this machine, a host and a controller:
 pub(crate) const SHORT_HELP: &str = "\
 Exit status: 0 done; 1 failed, or answered with no; 2 usage error, or rejected; 3 not possible:
 controller unreachable, token rejected, not allowed, or not found.";
+
+/// For the `--help` of `run`.
+pub(crate) const RUN_HELP: &str = "\
+Exit status, of run, run apply, run again and run watch:
+  0  every host succeeded; with --plan or --detach: done
+  1  some hosts did not succeed, or the question was answered with no
+  2  usage error: a flag, a selector or a field is wrong, or there is nobody to ask and no --yes
+  3  the request was not possible: controller unreachable, token rejected, not allowed, no host
+  4  the run was stopped: more hosts failed than --stop-after bears
+  5  the run was canceled
+  6  detached with Ctrl-C: the run goes on, and run watch comes back to it";
 
 /// Returns the error for a failed reply of an agent: its retcode, then its message.
 pub(crate) fn failure(retcode: u16, message: &str) -> Error {

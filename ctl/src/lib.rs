@@ -4,7 +4,7 @@
 //! `cli` parses the flags. `local` calls a plugin in this process; `plugin` is the kit for plugin
 //! authors, whose probe runs plugins in processes of their own, for `list` too. `client` sends
 //! requests to the controller for `query`, `exec`, `stream` and `control`, whose subcommands manage
-//! what a controller keeps; `context` keeps the controllers that a person has logged in to. `agent`
+//! what a controller keeps; `run` plans and follows a request to many hosts; `context` keeps the controllers that a person has logged in to. `agent`
 //! sends requests there or over `socket` to this machine's agent, for `task`, `cron` and `status`.
 //! `outcome`, `print`, `clock` and `output` print; `terminal` makes texts of others harmless and
 //! asks questions; `suggest` guesses what a typo meant; `exit` has the exit statuses.
@@ -27,6 +27,7 @@ mod output;
 mod plugin;
 mod print;
 mod query;
+mod run;
 mod socket;
 mod status;
 mod stream;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Action::Contexts(Contexts::Remove(name)) => context::remove(name),
         Action::Fleet { controller, fleet } => control::run(controller, fleet),
         Action::Exec { remote, exec } => exec::run(remote, exec),
+        Action::ExecCheck { remote, exec } => exec::check(remote.as_ref(), exec),
         Action::Status { at, json, remote } => {
             status::run(&Agent::new(remote.as_ref(), at.socket.as_deref()), *json)
         }

@@ -2,7 +2,8 @@
 
 use super::target::At;
 use super::{
-    Audit, Ca, Contexts, Cron, Exec, Host, Hosts, Login, Logout, Operator, Role, Setup, Task, Token,
+    Audit, Budget, Ca, Contexts, Cron, Exec, History, Host, Hosts, Login, Logout, Operator, Role,
+    Run, Setup, Task, Token,
 };
 use crate::client::Controller;
 use crate::plugin::{Check, New};
@@ -45,6 +46,8 @@ pub(crate) enum Action {
     Fleet { controller: Controller, fleet: Fleet },
     /// Run a command on a host.
     Exec { remote: Remote, exec: Exec },
+    /// Ask how a command would fare on `remote`, or on this machine.
+    ExecCheck { remote: Option<Remote>, exec: Exec },
     /// Print an agent's state, of `remote` or of this machine.
     Status { at: At, json: bool, remote: Option<Remote> },
     /// Work on the tasks of `remote`; without it, on those of this machine's agent.
@@ -72,6 +75,12 @@ pub(crate) enum Fleet {
     Role(Role),
     /// Read or verify the audit log.
     Audit(Audit),
+    /// Run a request on many hosts, or work on runs.
+    Run(Box<Run>),
+    /// Work on budgets.
+    Budget(Budget),
+    /// Read what ran where.
+    History(History),
 }
 
 impl Action {

@@ -1,6 +1,7 @@
 //! The flags of a command for a host: the shared flags, and `exec`'s own.
 
 use super::number::{seconds, size, whole};
+use super::target::At;
 use agent_wire::message::{MAX_OUTPUT, MAX_SYNC_TIMEOUT, StderrMode};
 use clap::{Args, ValueEnum};
 
@@ -54,7 +55,7 @@ pub(crate) struct Command {
     pub(crate) stderr: Option<Stderr>,
 
     /// Keep this much of each output stream, head and tail: bytes, or with K or M [default: 16M for
-    /// exec, else the agent's exec.max_output]
+    /// exec, 64K for run, else the agent's exec.max_output]
     #[arg(long, value_name = "SIZE", value_parser = size::<1, MAX_OUTPUT>)]
     pub(crate) max_output: Option<u64>,
 
@@ -88,6 +89,18 @@ pub(crate) struct Exec {
     /// Print output as it arrives; Ctrl-C kills the command
     #[arg(long)]
     pub(crate) stream: bool,
+
+    /// Start nothing: say whether the host would run it, and as whom. Without --host, ask this
+    /// machine's agent
+    #[arg(long, conflicts_with = "stream")]
+    pub(crate) check: bool,
+
+    /// With --check on this machine: judge by the policy as if this controller asked
+    #[arg(long, value_name = "NAME", requires = "check")]
+    pub(crate) as_controller: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) at: At,
 
     /// Print the agent's whole reply as JSON instead of the output; with --stream, one line per
     /// frame

@@ -39,7 +39,23 @@ pub(super) fn of(path: &[&str]) -> &'static [&'static str] {
             "BasicAgentCtl audit --follow",
         ],
         ["audit", "verify"] => &["BasicAgentCtl audit verify"],
+        ["run"] => &[
+            "BasicAgentCtl run -l env=prod --stages 1,10%,100% --stop-after 3 --user app -- \
+             'systemctl restart app'",
+            "BasicAgentCtl run --host web-1,web-2 --yes -- uptime",
+            "BasicAgentCtl run -l role=db --method getinfo.kernel --plan",
+        ],
+        ["run", verb] => run(verb),
+        ["budget", verb] => budget(verb),
+        ["history"] => &[
+            "BasicAgentCtl history --host web-1 --since 7d",
+            "BasicAgentCtl history --operator alice --state failed -o wide",
+        ],
+        ["history", "export"] => {
+            &["BasicAgentCtl history export --jsonl --since 2026-01-01 --results | gzip"]
+        }
         ["exec"] => &[
+            "BasicAgentCtl exec --check --user app --as-controller c.example -- true",
             "BasicAgentCtl --host web-1 exec --user nobody -- ls -l /tmp",
             "BasicAgentCtl --host web-1 exec --stream --timeout 600 'apt-get update | tail -3'",
         ],
@@ -135,6 +151,34 @@ fn role(verb: &str) -> &'static [&'static str] {
             "BasicAgentCtl role set web-team -f web-team.json",
         ],
         "remove" => &["BasicAgentCtl role remove web-team"],
+        _ => &[],
+    }
+}
+
+fn run(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "list" => &["BasicAgentCtl run list", "BasicAgentCtl run list --state running"],
+        "show" => &["BasicAgentCtl run show 0195f3a2c7b070008a4e5d1c2b3a4f60"],
+        "targets" => &["BasicAgentCtl run targets 0195f3a2c7b070008a4e5d1c2b3a4f60 --state failed"],
+        "output" => &[
+            "BasicAgentCtl run output 0195f3a2c7b070008a4e5d1c2b3a4f60",
+            "BasicAgentCtl run output 0195f3a2c7b070008a4e5d1c2b3a4f60 --host web-1",
+        ],
+        "apply" => &["BasicAgentCtl run apply 0195f3a2c7b070008a4e5d1c2b3a4f60"],
+        "cancel" => &["BasicAgentCtl run cancel 0195f3a2c7b070008a4e5d1c2b3a4f60"],
+        "again" => {
+            &["BasicAgentCtl run again 0195f3a2c7b070008a4e5d1c2b3a4f60 --state failed,expired"]
+        }
+        "watch" => &["BasicAgentCtl run watch 0195f3a2c7b070008a4e5d1c2b3a4f60"],
+        _ => &[],
+    }
+}
+
+fn budget(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "list" => &["BasicAgentCtl budget list"],
+        "set" => &["BasicAgentCtl budget set databases -l role=db --limit 2"],
+        "remove" => &["BasicAgentCtl budget remove databases"],
         _ => &[],
     }
 }

@@ -1,7 +1,8 @@
 //! The command line: its flags and the action that they describe.
 //!
 //! `flags` is the top level and `sub` its subcommands; `target` chooses plugins, controller and host; `account`, `hosts`,
-//! `token`, `operator`, `audit`, `command`, `task` and `cron` are the flags of the subcommands;
+//! `token`, `operator`, `audit`, `run`, `history`, `command`, `task` and `cron` are the flags of the
+//! subcommands;
 //! `number` parses numbers and times; `help` trims the help and adds the `examples`; `action` is the
 //! result.
 
@@ -13,9 +14,11 @@ mod cron;
 mod examples;
 mod flags;
 mod help;
+mod history;
 mod hosts;
 mod number;
 mod operator;
+mod run;
 mod sub;
 mod target;
 mod task;
@@ -29,8 +32,13 @@ pub(crate) use cron::{
     Cron, CronCheck, CronExplain, CronHistory, CronJob, CronList, CronNext, CronSet, CronWhen,
 };
 pub(crate) use flags::Cli;
+pub(crate) use history::{Budget, BudgetSet, Filter, History, HistoryExport, HistorySub};
 pub(crate) use hosts::{Change, Host, HostLabel, Hosts};
 pub(crate) use number::duration;
 pub(crate) use operator::{ApiToken, ApiTokenCreate, Operator, OperatorCreate, Role, RoleSet};
+pub(crate) use run::{
+    Between, Going, Run, RunAbout, RunAgain, RunApply, RunCancel, RunList, RunOutput, RunPhase,
+    RunStart, RunSub, RunTargets,
+};
 pub(crate) use task::{About, Output, Submit, Task, TaskList, TaskResult};
 pub(crate) use token::{Token, TokenCreate, TokenRevoke};

@@ -2,8 +2,8 @@
 
 use super::target::{At, Conflict, Target};
 use super::{
-    Action, Audit, Ca, Contexts, Cron, Exec, Fleet, Host, Hosts, Login, Logout, Operator, Role,
-    Setup, Task, Token, cron, task,
+    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Fleet, History, HistorySub, Host, Hosts,
+    Login, Logout, Operator, Role, Run, RunSub, Setup, Task, Token, cron, task,
 };
 use crate::plugin::{Check, New, probe};
 use crate::{exit, print};
@@ -61,6 +61,14 @@ pub(super) enum FleetSub {
     Role(Role),
     /// The audit log: who did what to which hosts, and when
     Audit(Audit),
+    /// Run a command, or another request, on many hosts: plan, ask, follow, sum up
+    #[command(after_help = exit::RUN_HELP)]
+    Run(Box<Run>),
+    /// Budgets: how many of some hosts may be at work at once, over all runs
+    #[command(subcommand)]
+    Budget(Budget),
+    /// What ran where, and how it ended
+    History(History),
 }
 
 /// The subcommands for an agent.
@@ -152,7 +160,25 @@ impl FleetSub {
             Self::Operator(operator) => Fleet::Operator(operator),
             Self::Role(role) => Fleet::Role(role),
             // Here the host chooses events, not an agent.
-            Self::Audit(audit) => Fleet::Audit(Audit { host: target.host.take(), ..audit }),
+            Self::Audit(audit) => Fleet::Audit(Audit { host: target.one_host()?, ..audit }),
+            Self::Run(mut run) => {
+                match &mut run.sub {
+                    None => run.start.hosts = std::mem::take(&mut target.host),
+                    Some(RunSub::List(list)) => list.host = target.one_host()?,
+                    Some(RunSub::Output(output)) => output.host = target.one_host()?,
+                    Some(_) => {}
+                }
+                Fleet::Run(run)
+            }
+            Self::Budget(budget) => Fleet::Budget(budget),
+            Self::History(mut history) => {
+                let host = target.one_host()?;
+                match &mut history.export {
+                    Some(HistorySub::Export(export)) => export.filter.host = host,
+                    None => history.filter.host = host,
+                }
+                Fleet::History(history)
+            }
         };
         Ok(Action::Fleet { controller: target.controller()?, fleet })
     }
@@ -161,7 +187,22 @@ impl FleetSub {
 impl AgentSub {
     fn action(self, target: Target) -> Result<Action, Conflict> {
         Ok(match self {
-            Self::Exec(exec) => Action::Exec { remote: target.remote()?, exec },
+            Self::Exec(exec) if exec.check => {
+                let remote = target.agent(&exec.at)?;
+                if remote.is_some() && exec.as_controller.is_some() {
+                    return Err(Conflict(
+                        "--as-controller applies to this machine's agent: a controller asks for \
+                         itself",
+                    ));
+                }
+                Action::ExecCheck { remote, exec }
+            }
+            Self::Exec(exec) => {
+                if exec.at.socket.is_some() {
+                    return Err(Conflict("exec --socket requires --check"));
+                }
+                Action::Exec { remote: target.remote()?, exec }
+            }
             Self::Status { json, at } => {
                 let remote = target.agent(&at)?;
                 Action::Status { at, json, remote }

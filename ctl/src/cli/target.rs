@@ -33,9 +33,9 @@ pub(super) struct Target {
     #[arg(long, value_name = "URL", global = true, help_heading = CONTROLLER)]
     controller: Option<String>,
 
-    /// The id of the host
-    #[arg(long, value_name = "ID", global = true, help_heading = CONTROLLER)]
-    pub(super) host: Option<String>,
+    /// The id of the host; run takes several
+    #[arg(long, value_name = "ID", global = true, value_delimiter = ',', help_heading = CONTROLLER)]
+    pub(super) host: Vec<String>,
 
     /// The file with its API token [default: $BASICAGENT_TOKEN itself]
     #[arg(long, value_name = "FILE", global = true, help_heading = CONTROLLER)]
@@ -72,7 +72,7 @@ impl Target {
             return Err(Conflict("--controller and --context both name a controller: use one"));
         }
         if login {
-            if self.controller.is_some() || self.host.is_some() {
+            if self.controller.is_some() || !self.host.is_empty() {
                 return Err(Conflict(
                     "login and setup take the URL without --controller or --host",
                 ));
@@ -91,7 +91,7 @@ impl Target {
 
     /// Returns whether neither a controller nor a host is given.
     pub(super) fn is_local(&self) -> bool {
-        self.controller.is_none() && self.context.is_none() && self.host.is_none()
+        self.controller.is_none() && self.context.is_none() && self.host.is_empty()
     }
 
     /// Returns this machine's plugin folders.
@@ -112,7 +112,7 @@ impl Target {
 
     /// Returns the controller, for an action that is about no single host.
     pub(super) fn controller(self) -> Result<Controller, Conflict> {
-        if self.host.is_some() {
+        if !self.host.is_empty() {
             return Err(Conflict("--host does not apply here: name hosts after the subcommand"));
         }
         Ok(self.chosen())
@@ -144,9 +144,18 @@ impl Target {
         self.remote().map(Some)
     }
 
+    /// Takes the host, where at most one may be given.
+    pub(super) fn one_host(&mut self) -> Result<Option<String>, Conflict> {
+        let host = self.host.pop();
+        match self.host.is_empty() {
+            true => Ok(host),
+            false => Err(Conflict("several hosts are for run only: name one with --host ID")),
+        }
+    }
+
     /// Returns the host and its controller.
     pub(super) fn remote(mut self) -> Result<Remote, Conflict> {
-        let host = self.host.take().ok_or(Conflict("--host ID is required"))?;
+        let host = self.one_host()?.ok_or(Conflict("--host ID is required"))?;
         Ok(Remote { controller: self.chosen(), host })
     }
 }

@@ -43,6 +43,9 @@ pub(crate) const WAIT: Duration = Duration::from_secs(60);
 /// How long a check of the whole audit log may take.
 pub(crate) const LONG_WAIT: Duration = Duration::from_secs(600);
 
+/// How long a stream of lines may take.
+const STREAM_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The longest reply, in bytes: an agent's longest, and a little more.
 const MAX_REPLY: u64 = 65 << 20;
 
@@ -117,6 +120,28 @@ impl Controller {
         connection.text(reply)
     }
 
+    /// Gets a path of the API that the controller answers within `wait`; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// As [`Controller::read`].
+    pub(crate) fn read_if_any(&self, path: &str, wait: Duration) -> Result<Option<String>, Error> {
+        let connection = self.connection()?;
+        let reply = connection.send(&Method::GET, path, None, &[], wait)?;
+        match reply.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => connection.text(reply).map(Some),
+        }
+    }
+
+    /// Gets a path of the API whose reply is a long stream of lines.
+    ///
+    /// # Errors
+    /// As [`Controller::read`].
+    pub(crate) fn lines(&self, path: &str) -> Result<Lines<'_>, Error> {
+        let connection = self.connection()?;
+        connection.lines(connection.send(&Method::GET, path, None, &[], STREAM_WAIT)?)
+    }
+
     /// Sends a change and returns the reply, which may be empty.
     ///
     /// # Errors
@@ -164,12 +189,7 @@ impl Controller {
         wait: Duration,
     ) -> Result<Option<String>, Error> {
         let path = format!("{}?wait={}", path::result(checked(host)?, task), wait.as_secs());
-        let connection = self.connection()?;
-        let reply = connection.send(&Method::GET, &path, None, &[], wait)?;
-        match reply.status() {
-            StatusCode::NOT_FOUND => Ok(None),
-            _ => connection.text(reply).map(Some),
-        }
+        self.read_if_any(&path, wait)
     }
 
     /// Sends a request to a host and returns the reply as JSON text. `timeout` is the request's

@@ -1,15 +1,14 @@
 //! `hosts`: lists the controller's hosts.
 
-use super::{labels, watch};
+use super::{is_selector, labels, watch};
 use crate::cli::Hosts;
 use crate::client::Controller;
 use crate::error::Error;
 use crate::print::listing::{self, List, Row};
-use crate::terminal::{caret, safe};
-use crate::{clock, exit, output};
+use crate::terminal::safe;
+use crate::{clock, exit};
 use agent_cron::Zone;
 use controller_api::{Host, HostState, path};
-use fleet::Selector;
 use std::process::ExitCode;
 
 impl Row for Host {
@@ -58,12 +57,7 @@ impl Row for Host {
 /// # Errors
 /// Any [`Error`].
 pub(super) fn run(controller: &Controller, hosts: &Hosts) -> Result<ExitCode, Error> {
-    // The controller would report the mistake too, but only here is there a place to mark.
-    if let Some(selector) = &hosts.selector
-        && let Err(mistake) = Selector::parse(selector)
-    {
-        output::error(&format_args!("--selector: {}", mistake.why()));
-        output::error_lines(&caret::mark(selector, mistake.at()));
+    if hosts.selector.as_deref().is_some_and(|selector| !is_selector(selector)) {
         return Ok(ExitCode::from(exit::USAGE));
     }
     let (list, format) = (List::new(path_of(hosts), "hosts"), hosts.output.format());

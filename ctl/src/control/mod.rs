@@ -1,10 +1,13 @@
-//! What a controller keeps: its hosts, join tokens, CA, operators, roles and audit log.
+//! What a controller keeps: its hosts, join tokens, CA, operators, roles, budgets, history and audit
+//! log. Runs have a module of their own.
 //!
 //! One file per subcommand. Lists go through `print::listing`, one thing through `print::record`;
 //! texts of hosts and operators pass `terminal::safe` on their way.
 
 mod audit;
+mod budgets;
 mod ca;
+mod history;
 mod host;
 mod hosts;
 mod labels;
@@ -15,10 +18,14 @@ mod tokens;
 mod watch;
 mod whoami;
 
-use crate::cli::Fleet;
+use crate::cli::{Between, Fleet};
 use crate::client::Controller;
+use crate::cron::utc;
 use crate::error::Error;
+use crate::terminal::caret;
 use crate::{exit, output};
+use controller_api::path;
+use fleet::Selector;
 use serde::de::DeserializeOwned;
 use std::process::ExitCode;
 
@@ -36,13 +43,41 @@ pub(crate) fn run(controller: &Controller, fleet: &Fleet) -> Result<ExitCode, Er
         Fleet::Operator(operator) => operators::run(controller, operator),
         Fleet::Role(role) => roles::run(controller, role),
         Fleet::Audit(audit) => audit::run(controller, audit),
+        Fleet::Run(run) => return crate::run::run(controller, run),
+        Fleet::Budget(budget) => budgets::run(controller, budget),
+        Fleet::History(history) => history::run(controller, history),
     }?;
     Ok(ExitCode::from(exit::DONE))
 }
 
 /// Parses a body of the API.
-fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| crate::query::unreadable(&error))
+}
+
+/// Returns whether the text is a selector. If not, says why and marks the place: the controller would
+/// report the mistake too, but only here is there a place to mark.
+pub(crate) fn is_selector(selector: &str) -> bool {
+    let Err(mistake) = Selector::parse(selector) else { return true };
+    output::error(&format_args!("--selector: {}", mistake.why()));
+    output::error_lines(&caret::mark(selector, mistake.at()));
+    false
+}
+
+/// Returns the parts of a query that choose a time.
+///
+/// # Errors
+/// [`Error::Usage`] for a text that is no time.
+pub(crate) fn between(between: &Between) -> Result<Vec<String>, Error> {
+    let mut parts = Vec::new();
+    for (name, flag, text) in
+        [("since", "--since", &between.since), ("until", "--until", &between.until)]
+    {
+        if let Some(text) = text {
+            parts.push(format!("{name}={}", path::segment(&utc(since::instant(flag, text)?))));
+        }
+    }
+    Ok(parts)
 }
 
 /// Does `act` for each id and says so; the first error is returned after the last id, so that one

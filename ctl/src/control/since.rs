@@ -17,7 +17,7 @@ use controller_api::{EventList, path};
 /// # Errors
 /// [`Error::Usage`] for a text that is no time; any [`Error`] of a request.
 pub(super) fn first_since(controller: &Controller, since: &str) -> Result<u64, Error> {
-    let at = instant(since)?;
+    let at = instant("--since", since)?;
     // Every event up to `before` is older. Numbers above 0 are looked at by doubling first.
     let (mut before, mut step) = (0, 1024);
     let later = loop {
@@ -52,7 +52,10 @@ fn next(controller: &Controller, after: u64) -> Result<Option<(u64, i64)>, Error
 }
 
 /// Parses a time: so long ago, or a date with or without a time of day.
-fn instant(text: &str) -> Result<i64, Error> {
+///
+/// # Errors
+/// [`Error::Usage`] for any other text; `flag` is where it stood.
+pub(super) fn instant(flag: &str, text: &str) -> Result<i64, Error> {
     if let Ok(ago) = duration::<0, { 100 * 366 * 86_400 }>(text)
         && text.ends_with(char::is_alphabetic)
     {
@@ -61,7 +64,7 @@ fn instant(text: &str) -> Result<i64, Error> {
     match Given::parse(text) {
         Ok(given) => Ok(given.unix(&clock::here())),
         Err(expected) => Err(Error::usage(format!(
-            "--since {}: {expected}, or 2h or 7d for so long ago",
+            "{flag} {}: {expected}, or 2h or 7d for so long ago",
             quote(text)
         ))),
     }

@@ -16,7 +16,7 @@ mod plan;
 mod zone;
 
 pub(crate) use batch::MAX_COUNT;
-pub(crate) use instant::{Given, local};
+pub(crate) use instant::{Given, local, utc};
 
 use crate::agent::Agent;
 use crate::cli::{Cron, Remote};

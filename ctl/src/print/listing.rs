@@ -62,8 +62,18 @@ impl List {
     /// # Errors
     /// Any [`Error`] of a request.
     pub(crate) fn page(&self, controller: &Controller, after: Option<&str>) -> Result<Page, Error> {
+        self.part(controller, after, PAGE)
+    }
+
+    /// Asks for the page after `after` of at most `limit` rows.
+    fn part(
+        &self,
+        controller: &Controller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
         let mark = if self.path.contains('?') { '&' } else { '?' };
-        let mut path = format!("{}{mark}limit={PAGE}", self.path);
+        let mut path = format!("{}{mark}limit={limit}", self.path);
         if let Some(after) = after {
             path.push_str("&after=");
             path.push_str(&controller_api::path::segment(after));
@@ -131,6 +141,33 @@ pub(crate) fn run<T: Row>(
     loop {
         let page = list.page(controller, after.as_deref())?;
         Progress::count(page.rows.len() as u64);
+        if !output::piece(printer.part::<T>(&page.rows)?.as_bytes())? {
+            return Ok(());
+        }
+        match page.next {
+            Some(next) if after.as_ref() != Some(&next) => after = Some(next),
+            _ => break,
+        }
+    }
+    output::piece(printer.end().as_bytes()).map(|_| ())
+}
+
+/// Prints the first `most` rows of a list.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn first<T: Row>(
+    controller: &Controller,
+    list: &List,
+    format: Format,
+    most: usize,
+) -> Result<(), Error> {
+    let mut printer = Printer::new::<T>(list.key, format);
+    let (mut after, mut left) = (list.after.clone(), most);
+    while left > 0 {
+        let mut page = list.part(controller, after.as_deref(), left.min(PAGE))?;
+        page.rows.truncate(left);
+        left -= page.rows.len();
         if !output::piece(printer.part::<T>(&page.rows)?.as_bytes())? {
             return Ok(());
         }

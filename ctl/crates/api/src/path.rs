@@ -285,6 +285,14 @@ pub fn result(host: &str, task: &str) -> String {
     format!("{HOSTS}/{}/results/{}", segment(host), segment(task))
 }
 
+/// Returns a path with a query of these parts, each of them `name=value` already encoded.
+pub fn with_query(path: &str, parts: &[String]) -> String {
+    match parts {
+        [] => path.to_owned(),
+        parts => format!("{path}?{}", parts.join("&")),
+    }
+}
+
 /// Encodes a text as one segment of a path, or as a value in a query (RFC 3986 §3.3, §3.4).
 pub fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());

@@ -206,7 +206,7 @@ fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>
         any = true;
         leaves(sub, &[path, &[sub.get_name().to_owned()]].concat(), found);
     }
-    if !any || command.get_name() == "audit" {
+    if !any || ["audit", "run", "history"].contains(&command.get_name()) {
         found.push((path.to_vec(), command.clone()));
     }
 }
