@@ -131,6 +131,7 @@ mod tests {
             hosts: vec!["web-1".to_owned(), "web\u{1b}[2J".to_owned()],
             head: head.to_owned(),
             truncated: false,
+            base64: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! History: what ran where, by run, host, operator, time and end.
 
-use crate::TargetState;
+use crate::{Problem, TargetState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -118,8 +118,19 @@ pub struct ExportQuery {
     pub results: bool,
 }
 
-/// A line of an export, newest change first. The last line is an [`ExportEnd`]; an export without
-/// it was cut off.
+/// A line of an export, for the API's document: a client tells lines apart by their fields.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ExportedLine {
+    /// An entry.
+    Entry(ExportLine),
+    /// The last line of an export that is whole.
+    End(ExportEnd),
+    /// Why the export was cut off, as the last line.
+    Problem(Problem),
+}
+
+/// An entry in an export, newest change first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ExportLine {
     /// The entry.

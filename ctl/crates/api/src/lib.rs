@@ -106,7 +106,9 @@ pub use budget::{Budget, BudgetDefinition, BudgetList, MAX_BUDGETS};
 pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
 pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
 pub use health::{Health, HealthStatus};
-pub use history::{ExportEnd, ExportLine, ExportQuery, HistoryEntry, HistoryList, HistoryQuery};
+pub use history::{
+    ExportEnd, ExportLine, ExportQuery, ExportedLine, HistoryEntry, HistoryList, HistoryQuery,
+};
 pub use host::{
     Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
     Reason, SettleChoice, Settlement,

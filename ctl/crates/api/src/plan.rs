@@ -141,21 +141,21 @@ pub struct PlanStage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Answers {
-    /// See [`Answer::Online`].
+    /// Hosts with the answer `online`.
     pub online: u64,
-    /// See [`Answer::NotAsked`].
+    /// Hosts with the answer `not_asked`.
     pub not_asked: u64,
-    /// See [`Answer::Queued`].
+    /// Hosts with the answer `queued`.
     pub queued: u64,
-    /// See [`Answer::Refused`].
+    /// Hosts with the answer `refused`.
     pub refused: u64,
-    /// See [`Answer::Invalid`].
+    /// Hosts with the answer `invalid`.
     pub invalid: u64,
-    /// See [`Answer::Quarantined`].
+    /// Hosts with the answer `quarantined`.
     pub quarantined: u64,
-    /// See [`Answer::Pending`].
+    /// Hosts with the answer `pending`.
     pub pending: u64,
-    /// See [`Answer::NotYours`].
+    /// Hosts with the answer `not_yours`.
     pub not_yours: u64,
 }
 
@@ -224,8 +224,8 @@ impl Answers {
         }
     }
 
-    /// Counts a host.
-    pub const fn count(&mut self, answer: Answer) {
+    /// Adds hosts with an answer.
+    pub const fn add(&mut self, answer: Answer, hosts: u64) {
         *match answer {
             Answer::Online => &mut self.online,
             Answer::NotAsked => &mut self.not_asked,
@@ -235,7 +235,7 @@ impl Answers {
             Answer::Quarantined => &mut self.quarantined,
             Answer::Pending => &mut self.pending,
             Answer::NotYours => &mut self.not_yours,
-        } += 1;
+        } += hosts;
     }
 }
 

@@ -82,6 +82,10 @@ pub enum ProblemKind {
     HeadTooLarge,
     /// Too many wrong tokens came from this address.
     TooManyWrongTokens,
+    /// Too many runs are active, or have too many hosts together.
+    TooManyRuns,
+    /// The operator, or all clients together, follow too many streams of events or exports.
+    TooManyStreams,
     /// Too many clients are taking large responses.
     ControllerBusy,
     /// The controller is shutting down.
@@ -126,7 +130,7 @@ struct Description {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Unauthorized,
         Self::InvalidRequest,
         Self::TooLarge,
@@ -142,6 +146,8 @@ impl ProblemKind {
         Self::TargetTooLong,
         Self::HeadTooLarge,
         Self::TooManyWrongTokens,
+        Self::TooManyRuns,
+        Self::TooManyStreams,
         Self::ControllerBusy,
         Self::ShuttingDown,
         Self::NotReady,
@@ -193,6 +199,8 @@ impl ProblemKind {
             Self::TargetTooLong => (414, "target-too-long", "Request target too long"),
             Self::HeadTooLarge => (431, "head-too-large", "Request header fields too large"),
             Self::TooManyWrongTokens => (429, "too-many-wrong-tokens", "Too many wrong tokens"),
+            Self::TooManyRuns => (429, "too-many-runs", "Too many active runs"),
+            Self::TooManyStreams => (429, "too-many-streams", "Too many streams"),
             Self::ControllerBusy => (503, "controller-busy", "Controller busy"),
             Self::ShuttingDown => (503, "shutting-down", "Controller shutting down"),
             Self::NotReady => (503, "not-ready", "Controller not ready"),

@@ -94,33 +94,33 @@ pub enum RunEnd {
 pub struct Equation {
     /// All targets.
     pub total: u64,
-    /// See [`TargetState::Waiting`].
+    /// Targets in the state `waiting`.
     pub waiting: u64,
-    /// See [`TargetState::Queued`].
+    /// Targets in the state `queued`.
     pub queued: u64,
-    /// See [`TargetState::Sent`].
+    /// Targets in the state `sent`.
     pub sent: u64,
-    /// See [`TargetState::Running`].
+    /// Targets in the state `running`.
     pub running: u64,
-    /// See [`TargetState::Succeeded`].
+    /// Targets in the state `succeeded`.
     pub succeeded: u64,
-    /// See [`TargetState::Failed`].
+    /// Targets in the state `failed`.
     pub failed: u64,
-    /// See [`TargetState::TimedOut`].
+    /// Targets in the state `timed_out`.
     pub timed_out: u64,
-    /// See [`TargetState::Refused`].
+    /// Targets in the state `refused`.
     pub refused: u64,
-    /// See [`TargetState::Invalid`].
+    /// Targets in the state `invalid`.
     pub invalid: u64,
-    /// See [`TargetState::Expired`].
+    /// Targets in the state `expired`.
     pub expired: u64,
-    /// See [`TargetState::CanceledBeforeStart`].
+    /// Targets in the state `canceled_before_start`.
     pub canceled_before_start: u64,
-    /// See [`TargetState::Canceled`].
+    /// Targets in the state `canceled`.
     pub canceled: u64,
-    /// See [`TargetState::Interrupted`].
+    /// Targets in the state `interrupted`.
     pub interrupted: u64,
-    /// See [`TargetState::Removed`].
+    /// Targets in the state `removed`.
     pub removed: u64,
 }
 

@@ -199,8 +199,11 @@ pub struct OutputGroup {
     pub code: Option<u16>,
     /// Some of the hosts, 10 at most.
     pub hosts: Vec<String>,
-    /// The first bytes of the output, as text.
+    /// The first characters of the output: JSON if it is an object, base64 if it is no text.
     pub head: String,
     /// Whether there is more of it.
     pub truncated: bool,
+    /// Whether `head` is base64.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub base64: bool,
 }

@@ -1,8 +1,8 @@
 //! BasicAgentController: the other end of the agents' channels.
 //!
 //! Uses point down: `server` (starts and stops everything) → `api` (the operators' HTTP API) →
-//! `audit` (events around what they change), `runs` (requests to many hosts) → `agents`
-//! (ports and sessions), `auth` (who asks) →
+//! `audit` (events around what they change), `planning` (whom a run would reach), `runs` (requests to
+//! many hosts) → `agents` (ports and sessions), `auth` (who asks) →
 //! `identity` (our own CA, and who is a host) → `store` (everything on disk). `first_start` and
 //! `joining` make the links and lines by which people and hosts come in, `dev` the files of a trial;
 //! `metrics` counts what the others do. A store never knows a session; a session never knows HTTP.
@@ -26,6 +26,7 @@ mod log_limit;
 mod logging;
 mod metrics;
 mod pem;
+mod planning;
 mod proxy;
 mod ready;
 mod reload;

@@ -6,6 +6,7 @@ use super::wrong_tokens::Peer;
 use crate::audit;
 use crate::auth::{Credentials, Principal, Secure, Unknown};
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::HeaderValue;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -49,6 +50,42 @@ pub(super) async fn identify(parts: &Parts, api: &Api) -> Result<Principal, ApiE
 /// Returns whether the connection is HTTPS.
 pub(super) fn secure(parts: &Parts) -> Secure {
     parts.extensions.get::<Secure>().copied().unwrap_or(Secure(false))
+}
+
+/// What a request brought to prove who its caller is: a stream looks again whether it still does.
+pub(super) struct Proof {
+    authorization: Vec<HeaderValue>,
+    cookies: Vec<HeaderValue>,
+    secure: Secure,
+}
+
+impl Proof {
+    /// Returns the caller, with the roles that they have now.
+    ///
+    /// # Errors
+    /// When the token or the session has ended, or the database cannot be asked.
+    pub(super) async fn again(&self, api: &Api) -> Result<Principal, ApiError> {
+        let credentials = Credentials {
+            authorization: self.authorization.iter().map(HeaderValue::as_bytes).collect(),
+            cookies: self.cookies.iter().map(HeaderValue::as_bytes).collect(),
+            secure: self.secure,
+            now: audit::now(),
+        };
+        match api.authenticator.authenticate(credentials).await {
+            Ok(principal) => Ok(principal),
+            Err(Unknown::Store(error)) => Err(error.into()),
+            Err(Unknown::Missing | Unknown::Wrong) => Err(ApiError::Unauthorized),
+        }
+    }
+}
+
+impl FromRequestParts<Api> for Proof {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, ApiError> {
+        let all = |name| parts.headers.get_all(name).iter().cloned().collect();
+        Ok(Self { authorization: all(AUTHORIZATION), cookies: all(COOKIE), secure: secure(parts) })
+    }
 }
 
 /// What the gate has read from the request for this handler.

@@ -10,7 +10,7 @@ use super::idempotency::{self, Repeat};
 use super::prepare::MAX_BODY;
 use super::problem::{ApiError, Problematic};
 use super::rule::{Effect, Given, Read, Rule, Subject, Who};
-use super::service::Api;
+use super::service::{Api, Told};
 use super::wrong_tokens::Peer;
 use crate::audit::{Deed, Open};
 use crate::auth::{Credential, Principal};
@@ -80,11 +80,11 @@ async fn try_pass(
             }
             Ok(next.run(Request::from_parts(parts, body)).await)
         }
-        Effect::Changes { read, creates, attended } => {
+        Effect::Changes { read, creates, attended, large } => {
             if let Some(principal) = &principal {
                 check_csrf(principal, &parts)?;
             }
-            let most = if attended { MAX_BODY } else { MAX_SMALL_BODY };
+            let most = if large { MAX_BODY } else { MAX_SMALL_BODY };
             let change = Change { api, who: rule.who, principal, segments, read, creates, most };
             let asked = change.read(parts, body).await?;
             if attended {
@@ -316,6 +316,9 @@ async fn end(open: Open, mut response: Response) -> Response {
     }
     let status = response.status();
     let mut detail = Map::from_iter([("status".to_owned(), Value::from(status.as_u16()))]);
+    if let Some(Told(told)) = response.extensions_mut().remove() {
+        detail.extend(told);
+    }
     if let Some(problem) = response.extensions().get::<Problematic>() {
         detail.insert("message".to_owned(), Value::String(problem.detail.clone()));
     }

@@ -7,16 +7,20 @@
 //! handler carries its description, of which `document` makes the OpenAPI document. `problem` turns
 //! every error into problem details (RFC 9457). `server` serves HTTP/1.1, over `https` if need be,
 //! on a `connection` that no client can hold by not reading; `held` bounds the memory of responses,
-//! `wrong_tokens` the guesses.
+//! `streams` the clients that follow something, whose bodies are `pulled`; `wrong_tokens` bounds the
+//! guesses.
 
 mod api_tokens;
+mod budgets;
 mod ca;
+mod changes;
 mod connection;
 mod document;
 mod events;
 mod extract;
 mod gate;
 mod held;
+mod history;
 mod host_body;
 mod hosts;
 mod https;
@@ -27,17 +31,25 @@ mod ndjson;
 mod openapi;
 mod operators;
 mod page;
+mod plans;
 mod prepare;
 mod probes;
 mod problem;
+mod pulled;
+mod reach;
 mod recorded;
 mod requests;
 mod results;
 mod roles;
 mod router;
 mod rule;
+mod run_body;
+mod run_events;
+mod runs;
 mod server;
 mod service;
+mod streams;
+mod targets;
 mod times;
 mod tokens;
 mod wrong_tokens;

@@ -16,6 +16,39 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
+/// Returns a position that a page begins after.
+///
+/// # Errors
+/// When nothing has so high a position.
+pub(super) fn position(after: u64) -> Result<u32, ApiError> {
+    u32::try_from(after)
+        .map_err(|_| ApiError::InvalidRequest(format!("after must be at most {}", u32::MAX)))
+}
+
+/// Returns the number of a change that a page begins after, or ends before.
+///
+/// # Errors
+/// When no change can have so high a number.
+pub(super) fn change(after: u64) -> Result<i64, ApiError> {
+    i64::try_from(after)
+        .map_err(|_| ApiError::InvalidRequest(format!("after must be at most {}", i64::MAX)))
+}
+
+/// Returns the times between which a list is wanted.
+///
+/// # Errors
+/// When one is no time.
+pub(super) fn times(
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<(Option<i64>, Option<i64>), ApiError> {
+    let read = |name: &str, text: Option<&str>| {
+        let time = text.map(crate::planning::time).transpose();
+        time.map_err(|why| ApiError::InvalidRequest(format!("{name}: {why}")))
+    };
+    Ok((read("since", since)?, read("until", until)?))
+}
+
 /// Cuts rows, of which one more than `limit` was asked for, to the page; returns the next page's
 /// `after`, if there is one.
 pub(super) fn next<R, K>(rows: &mut Vec<R>, limit: usize, key: impl Fn(&R) -> K) -> Option<K> {

@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 use controller_api::{CSRF_HEADER, PROBLEM_JSON, Problem, ProblemKind};
 use fleet::role::Denied;
 
+/// Seconds until a client may try again where there are too many streams or runs.
+const CROWDED_PAUSE: u64 = 10;
+
 /// Why a client's request came to nothing.
 #[derive(Debug)]
 pub(super) enum ApiError {
@@ -71,6 +74,10 @@ pub(super) enum ApiError {
     },
     /// The token is wrong, like many before it from the same address.
     WrongTokens,
+    /// Clients follow too many streams, for this reason.
+    TooManyStreams(String),
+    /// Too many runs are active, for this reason.
+    TooManyRuns(String),
     /// The request's target is too long.
     TargetTooLong,
     /// The request's header fields are too large.
@@ -205,6 +212,8 @@ impl ApiError {
                     PAUSE.as_secs()
                 ),
             ),
+            Self::TooManyRuns(why) => (ProblemKind::TooManyRuns, why.clone()),
+            Self::TooManyStreams(why) => (ProblemKind::TooManyStreams, why.clone()),
             Self::TargetTooLong => (
                 ProblemKind::TargetTooLong,
                 "the request's target (path and query) is too long".to_owned(),
@@ -285,6 +294,9 @@ impl IntoResponse for ApiError {
         }
         if let Self::TooManyLogins = self {
             response = response.header(header::RETRY_AFTER, LOGIN_PAUSE.as_secs());
+        }
+        if let Self::TooManyStreams(_) | Self::TooManyRuns(_) = self {
+            response = response.header(header::RETRY_AFTER, CROWDED_PAUSE);
         }
         let text = serde_json::to_string(&problem).expect("text and a number go to memory");
         let kind = problem.kind();

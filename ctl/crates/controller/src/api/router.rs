@@ -7,8 +7,8 @@ use super::rule::{Rule, Who};
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
 use super::{
-    api_tokens, ca, events, gate, hosts, login, metrics, openapi, operators, probes, requests,
-    results, roles, tokens,
+    api_tokens, budgets, ca, changes, events, gate, history, hosts, login, metrics, openapi,
+    operators, plans, probes, requests, results, roles, run_events, runs, targets, tokens,
 };
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
@@ -74,6 +74,7 @@ macro_rules! route {
 /// Returns every route, with the rule that the gate enforces.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = host_routes();
+    routes.extend(run_routes());
     routes.extend(people_routes());
     routes.extend(controller_routes());
     routes
@@ -133,6 +134,53 @@ fn host_routes() -> Vec<Route> {
             Rule::changes(A::TokensManage, tokens::read_revoke),
             tokens::revoke
         ),
+    ]
+}
+
+/// Returns the routes of plans and runs, of budgets, and of the history.
+fn run_routes() -> Vec<Route> {
+    use Action as A;
+    vec![
+        route!(POST, path::PLANS, Rule::plans(plans::read_new), plans::create),
+        route!(GET, path::PLAN, Rule::reads(A::RunsRead), plans::show),
+        route!(GET, path::PLAN_TARGETS, Rule::reads(A::RunsRead), plans::targets),
+        route!(
+            POST,
+            path::PLAN_APPLY,
+            Rule::change(Who::Operators, plans::read_apply),
+            plans::apply
+        ),
+        route!(GET, path::RUNS, Rule::reads(A::RunsRead), runs::list),
+        route!(POST, path::RUNS, Rule::plans(plans::read_run), runs::create),
+        route!(GET, path::RUN, Rule::reads(A::RunsRead), runs::show),
+        route!(GET, path::RUN_TARGETS, Rule::reads(A::RunsRead), targets::list),
+        route!(GET, path::RUN_TARGET, Rule::reads(A::ResultsRead), targets::show),
+        route!(GET, path::RUN_OUTPUTS, Rule::reads(A::RunsRead), targets::outputs),
+        route!(
+            POST,
+            path::RUN_CANCEL,
+            Rule::change(Who::Operators, runs::read_cancel),
+            runs::cancel
+        ),
+        route!(
+            POST,
+            path::RUN_AGAIN,
+            Rule::creation(Who::Operators, runs::read_again),
+            runs::again
+        ),
+        route!(GET, path::RUN_CHANGES, Rule::reads(A::RunsRead), changes::list),
+        route!(GET, path::RUN_EVENTS, Rule::reads(A::RunsRead), run_events::follow),
+        route!(GET, path::BUDGETS, Rule::reads(A::RunsRead), budgets::list),
+        route!(GET, path::BUDGET, Rule::reads(A::RunsRead), budgets::show),
+        route!(PUT, path::BUDGET, Rule::changes(A::BudgetsManage, budgets::read_set), budgets::set),
+        route!(
+            DELETE,
+            path::BUDGET,
+            Rule::changes(A::BudgetsManage, budgets::read_remove),
+            budgets::remove
+        ),
+        route!(GET, path::HISTORY, Rule::reads(A::ResultsRead), history::list),
+        route!(GET, path::HISTORY_EXPORT, Rule::reads(A::ResultsRead), history::export),
     ]
 }
 
@@ -258,6 +306,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         authenticator,
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
+        streams: Arc::default(),
         audit,
         runs,
         work,

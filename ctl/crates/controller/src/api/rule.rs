@@ -49,6 +49,8 @@ pub(super) enum Effect {
         creates: bool,
         /// Whether it ends when its client disconnects, instead of being done all the same.
         attended: bool,
+        /// Whether its body may be as large as a request to a host.
+        large: bool,
     },
 }
 
@@ -79,17 +81,26 @@ impl Rule {
 
     /// `who` may create it, if `read` does not ask for more.
     pub(super) const fn creation(who: Who, read: Read) -> Self {
-        Self { who, effect: Effect::Changes { read, creates: true, attended: false } }
+        Self { who, effect: Effect::Changes { read, creates: true, attended: false, large: false } }
     }
 
     /// `who` may change it, if `read` does not ask for more.
     pub(super) const fn change(who: Who, read: Read) -> Self {
-        Self { who, effect: Effect::Changes { read, creates: false, attended: false } }
+        Self {
+            who,
+            effect: Effect::Changes { read, creates: false, attended: false, large: false },
+        }
     }
 
     /// Every operator may ask for it, as far as `read` finds that their roles allow it.
     pub(super) const fn asks(read: Read) -> Self {
-        let effect = Effect::Changes { read, creates: false, attended: true };
+        let effect = Effect::Changes { read, creates: false, attended: true, large: true };
+        Self { who: Who::Operators, effect }
+    }
+
+    /// Every operator may plan it, as far as `read` finds that their roles allow it.
+    pub(super) const fn plans(read: Read) -> Self {
+        let effect = Effect::Changes { read, creates: true, attended: false, large: true };
         Self { who: Who::Operators, effect }
     }
 }
@@ -212,8 +223,9 @@ impl Given<'_> {
             let why = "the body must be a JSON object".to_owned();
             return Err(ApiError::InvalidRequest(why));
         }
-        let body: T = serde_json::from_slice(&self.body)
-            .map_err(|error| ApiError::InvalidRequest(format!("the body: {error}")))?;
+        let mut text = serde_json::Deserializer::from_slice(&self.body);
+        let body: T = serde_path_to_error::deserialize(&mut text).map_err(wrong_body)?;
+        text.end().map_err(|error| ApiError::InvalidRequest(format!("the body: {error}")))?;
         self.carried.insert(body.clone());
         Ok(body)
     }
@@ -246,4 +258,14 @@ impl Given<'_> {
         }
         self.body()
     }
+}
+
+/// Names the field that is wrong, if it is one.
+fn wrong_body(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let path = error.path().to_string();
+    let error = error.into_inner();
+    ApiError::InvalidRequest(match path.as_str() {
+        "." => format!("the body: {error}"),
+        path => format!("the body: {path}: {error}"),
+    })
 }

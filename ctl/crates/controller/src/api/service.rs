@@ -2,6 +2,7 @@
 
 use super::held::{ResponseMemory, Share};
 use super::problem::ApiError;
+use super::streams::Streams;
 use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
@@ -17,6 +18,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The services that handlers use.
@@ -30,6 +32,8 @@ pub(super) struct Api {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
+    /// Clients that follow something.
+    pub(super) streams: Arc<Streams>,
     /// The audit log.
     pub(super) audit: Audit,
     /// The runs on their way.
@@ -61,6 +65,10 @@ impl Api {
         Ok(json_in(self.memory.reserve(text.len()).await?, text))
     }
 }
+
+/// What a response tells the audit log besides its status.
+#[derive(Clone, Debug)]
+pub(super) struct Told(pub(super) Map<String, Value>);
 
 /// Makes a response of JSON text in memory that was reserved for it.
 pub(super) fn json_in(share: Share, text: String) -> Response {

@@ -113,6 +113,7 @@ fn example(path: &str) -> String {
         .replace("{token}", "4g1k7m9p2q5r")
         .replace("{name}", "n")
         .replace("{role}", "r")
+        .replace("{run}", "u")
 }
 
 /// The table's routes, a path that does not exist, and a method that no path supports.

@@ -18,6 +18,7 @@ pub(super) fn all(controller: &Controller, client: &Client<'_>, document: &Docum
     hosts(client);
     requests(client, document, &mut agent);
     results(client, &mut agent);
+    super::runs::all(client, document, agent);
     decisions(client);
     drop(other);
 }

@@ -3,6 +3,7 @@
 mod controller;
 mod hosts;
 mod people;
+mod runs;
 mod tokens;
 
 use crate::document::{Call, Client, Document};

@@ -32,6 +32,26 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("POST", path::TOKENS, "tokens.manage"),
     ("GET", path::TOKEN, "tokens.read"),
     ("DELETE", path::TOKEN, "tokens.manage"),
+    ("POST", path::PLANS, "commands.run"),
+    ("GET", path::PLAN, "runs.read"),
+    ("GET", path::PLAN_TARGETS, "runs.read"),
+    ("POST", path::PLAN_APPLY, "facts.read"),
+    ("GET", path::RUNS, "runs.read"),
+    ("POST", path::RUNS, "commands.run"),
+    ("GET", path::RUN, "runs.read"),
+    ("GET", path::RUN_TARGETS, "runs.read"),
+    ("GET", path::RUN_TARGET, "results.read"),
+    ("GET", path::RUN_OUTPUTS, "runs.read"),
+    ("POST", path::RUN_CANCEL, "facts.read"),
+    ("POST", path::RUN_AGAIN, "facts.read"),
+    ("GET", path::RUN_CHANGES, "runs.read"),
+    ("GET", path::RUN_EVENTS, "runs.read"),
+    ("GET", path::BUDGETS, "runs.read"),
+    ("GET", path::BUDGET, "runs.read"),
+    ("PUT", path::BUDGET, "budgets.manage"),
+    ("DELETE", path::BUDGET, "budgets.manage"),
+    ("GET", path::HISTORY, "results.read"),
+    ("GET", path::HISTORY_EXPORT, "results.read"),
     ("GET", path::OPERATORS, "operators.read"),
     ("POST", path::OPERATORS, "operators.manage"),
     ("GET", path::OPERATOR, "operators.read"),
@@ -65,6 +85,10 @@ fn body(method: &str, path: &str) -> Value {
         (_, path::HOST_SETTLE) => json!({"choice": "keep"}),
         (_, path::HOST_QUARANTINE | path::HOST_BAN) => json!({"reason": "why"}),
         (_, path::REQUESTS) => json!({"method": "sync.bash", "cmd": "ls"}),
+        ("POST", path::PLANS | path::RUNS) => {
+            json!({"request": {"method": "sync.bash", "cmd": "ls"}, "selector": "env=prod"})
+        }
+        ("PUT", path::BUDGET) => json!({"selector": "role=db", "limit": 2}),
         ("POST", path::TOKENS) => json!({"labels": {"env": "prod"}}),
         ("POST", path::OPERATORS) => json!({"name": "new", "roles": ["viewer"]}),
         ("PATCH", _) => json!({"disabled": true}),
@@ -193,10 +217,13 @@ fn the_table_says_of_each_route_what_it_needs() {
     let found: Vec<_> = routes().iter().map(named).collect();
     // These ask for more once they know what is asked: the walk below shows it.
     let later = [path::REQUESTS, path::OPERATOR_TOKENS, path::OPERATOR_TOKEN];
+    let posts = [path::PLANS, path::PLAN_APPLY, path::RUNS, path::RUN_CANCEL, path::RUN_AGAIN];
     let wanted: Vec<_> = NEEDS
         .iter()
         .map(|(method, path, who)| {
-            let who = if later.contains(path) || *method == "PATCH" { "operator" } else { who };
+            let posts = *method == "POST" && posts.contains(path);
+            let later = posts || later.contains(path) || *method == "PATCH";
+            let who = if later { "operator" } else { who };
             ((*method).to_owned(), *path, who.to_owned())
         })
         .collect();
