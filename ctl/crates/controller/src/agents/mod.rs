@@ -44,7 +44,7 @@ pub(crate) use peer::Restriction;
 pub(crate) use places::{Place, PlaceBounds, Places};
 pub(crate) use redirect::Redirect;
 pub(crate) use registry::{Notice, Registry};
-pub(crate) use reply::NoReply;
+pub(crate) use reply::{NoReply, PendingReply};
 pub(crate) use room::Room;
 pub(crate) use session::{AgentRequest, Session};
 pub(crate) use settle::settled;

@@ -1,13 +1,13 @@
 //! Writes what rollouts decide, then sends: in this order, and the batches in theirs.
 
 use super::active::Active;
-use super::dispatch::{Brief, Doors, Roles};
+use super::dispatch::{Brief, Doors, Roles, Sent};
 use super::handle::{Happened, Told};
 use crate::stop::Stop;
 use crate::store::{MAX_MOVES, MoveTo, StopRun, StoreError, TargetMove};
 use fleet::UnixMillis;
 use fleet::run::{Ask, Change, End, RunChange, TargetState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -25,9 +25,21 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(super) struct Batch {
     pub(super) moves: Vec<TargetMove>,
     pub(super) runs: Vec<(Arc<Brief>, RunChange)>,
-    pub(super) asks: Vec<(Arc<Brief>, u32, Arc<str>, Ask)>,
+    pub(super) asks: Vec<Asked>,
     /// Targets whose turn has come and whose hosts are offline.
     pub(super) offline: Vec<(i64, u32, Arc<str>)>,
+}
+
+/// A request to a target's host.
+#[derive(Debug)]
+pub(super) struct Asked {
+    brief: Arc<Brief>,
+    target: u32,
+    host: Arc<str>,
+    ask: Ask,
+    /// Whether nothing was sent for this target before: only then the roles and the host's standing
+    /// decide, since whatever was sent may have been started.
+    first: bool,
 }
 
 impl Batch {
@@ -44,10 +56,14 @@ impl Batch {
         replies: &mut HashMap<u32, String>,
     ) {
         let run = active.brief.number;
+        let mut first = HashSet::new();
         for change in output.changes {
             if change.state == TargetState::Queued && change.why.is_none() {
                 let host = Arc::clone(&active.hosts[change.target as usize]);
                 self.offline.push((run, change.target, host));
+            }
+            if change.state == TargetState::Sent {
+                first.insert(change.target);
             }
             let reply = replies.remove(&change.target);
             if let Some(to) = move_to(&change, reply) {
@@ -56,8 +72,12 @@ impl Batch {
         }
         self.runs.extend(output.run.map(|change| (Arc::clone(&active.brief), change)));
         let hosts = &active.hosts;
-        self.asks.extend(output.asks.into_iter().map(|(target, ask)| {
-            (Arc::clone(&active.brief), target, Arc::clone(&hosts[target as usize]), ask)
+        self.asks.extend(output.asks.into_iter().map(|(target, ask)| Asked {
+            brief: Arc::clone(&active.brief),
+            target,
+            host: Arc::clone(&hosts[target as usize]),
+            ask,
+            first: first.contains(&target),
         }));
     }
 }
@@ -157,7 +177,7 @@ impl Committer {
     /// Sends, and lets each wait for its reply go on by itself.
     async fn send(&self, batch: Batch, waiting: &mut JoinSet<()>) {
         let mut roles: HashMap<i64, Arc<Roles>> = HashMap::new();
-        for (brief, target, host, ask) in batch.asks {
+        for Asked { brief, target, host, ask, first } in batch.asks {
             let roles = match roles.get(&brief.number) {
                 Some(roles) => Arc::clone(roles),
                 None => {
@@ -167,16 +187,25 @@ impl Committer {
                     Arc::clone(roles.entry(brief.number).or_insert(Arc::new(found)))
                 }
             };
-            let (doors, inbox) = (self.doors.clone(), self.inbox.clone());
-            waiting.spawn(async move {
-                let happened = doors.ask(&brief, &host, ask, &roles).await;
-                let happened = happened.unwrap_or_else(|error| {
-                    log::warn!("run {}: cannot judge {host}: {error}", brief.id);
-                    Happened::Unanswered
-                });
-                // The driver has ended: the next one asks again.
-                let _ = inbox.send(Told { run: brief.number, target, happened });
+            // One after the other: a host gets its requests in the order of their runs.
+            let sent = self.doors.send(&brief, &host, ask, first.then_some(&*roles)).await;
+            let sent = sent.unwrap_or_else(|error| {
+                log::warn!("run {}: cannot judge {host}: {error}", brief.id);
+                Sent::No(Happened::Unanswered)
             });
+            let inbox = self.inbox.clone();
+            let tell = move |run, happened| {
+                // The driver has ended: the next one asks again.
+                let _ = inbox.send(Told { run, target, happened });
+            };
+            match sent {
+                Sent::No(happened) => tell(brief.number, happened),
+                Sent::Yes(reply) => {
+                    waiting.spawn(async move {
+                        tell(brief.number, brief.answer(ask, reply).await);
+                    });
+                }
+            }
         }
         if batch.offline.is_empty() {
             return;

@@ -1,8 +1,8 @@
-//! Sends a request to a host, if the host and the operator's roles allow it by now, and waits for
-//! the reply.
+//! Sends a request to a host, if the host and the operator's roles allow it by now, and reads the
+//! reply.
 
 use super::handle::Happened;
-use crate::agents::{AgentRequest, NoReply, Registry};
+use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
 use crate::auth::{AbsentOperator, Authenticator};
 use crate::store::{RunRow, Store, StoreError, plain_labels};
 use agent_wire::Method;
@@ -47,6 +47,13 @@ fn time_text(millis: UnixMillis) -> String {
     let since = Duration::from_millis(millis.try_into().unwrap_or_default());
     humantime::format_rfc3339_millis(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH))
         .to_string()
+}
+
+/// A request on its way, or what happened instead.
+#[derive(Debug)]
+pub(super) enum Sent {
+    Yes(PendingReply),
+    No(Happened),
 }
 
 /// What the operator of a run may do now.
@@ -108,6 +115,14 @@ impl Brief {
         AgentRequest { id, client_chose_id: false, line: text }
     }
 
+    /// Waits for a reply.
+    pub(super) async fn answer(&self, ask: Ask, reply: PendingReply) -> Happened {
+        match reply.within(WAIT).await {
+            Ok(text) => self.read(ask, text),
+            Err(_) => Happened::Unanswered,
+        }
+    }
+
     /// Reads a reply. That of a request that is no command is its result.
     fn read(&self, ask: Ask, text: String) -> Happened {
         let Ok(map) = parse_object(&text) else { return Happened::Unanswered };
@@ -139,35 +154,32 @@ impl Doors {
         })
     }
 
-    /// Sends a request and waits for its reply.
-    pub(super) async fn ask(
+    /// Sends a request. The `roles` decide whether it is sent, where nothing was sent before.
+    pub(super) async fn send(
         &self,
         brief: &Brief,
         host: &str,
         ask: Ask,
-        roles: &Roles,
-    ) -> Result<Happened, StoreError> {
-        if ask == Ask::Start
+        roles: Option<&Roles>,
+    ) -> Result<Sent, StoreError> {
+        if let Some(roles) = roles
             && let Some(end) = self.forbidden(brief, host, roles).await?
         {
-            return Ok(Happened::NotSent(end));
+            return Ok(Sent::No(Happened::NotSent(end)));
         }
-        let Some(session) = self.registry.find(host) else { return Ok(Happened::Offline) };
-        let reply = match session.ask(brief.message(ask)) {
-            Ok(reply) => reply,
-            Err(NoReply::Withheld(why)) if ask == Ask::Start => {
-                return Ok(Happened::NotSent(End::because(EndState::Refused, &*why)));
+        let Some(session) = self.registry.find(host) else {
+            return Ok(Sent::No(Happened::Offline));
+        };
+        Ok(match session.ask(brief.message(ask)) {
+            Ok(reply) => Sent::Yes(reply),
+            Err(NoReply::Withheld(why)) if roles.is_some() => {
+                Sent::No(Happened::NotSent(End::because(EndState::Refused, &*why)))
             }
             Err(NoReply::Busy) => {
                 let why = "too many requests wait for the agent".into();
-                return Ok(Happened::Answered(ask, Answer::Retry(why), None));
+                Sent::No(Happened::Answered(ask, Answer::Retry(why), None))
             }
-            Err(_) => return Ok(Happened::Unanswered),
-        };
-        drop(session);
-        Ok(match reply.within(WAIT).await {
-            Ok(text) => brief.read(ask, text),
-            Err(_) => Happened::Unanswered,
+            Err(_) => Sent::No(Happened::Unanswered),
         })
     }
 

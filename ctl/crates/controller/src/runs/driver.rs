@@ -17,7 +17,7 @@ use fleet::run::{
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
@@ -175,16 +175,15 @@ impl Driver {
     /// Takes what is there already, so that the rollouts decide once for all of it.
     async fn take_more(&mut self) {
         for _ in 0..MAX_EVENTS {
-            let woken = if let Ok(told) = self.inbox.try_recv() {
-                Woken::Told(told)
-            } else if let Ok(changes) = self.changes.try_recv() {
-                Woken::Changes(changes)
-            } else if let Ok(notice) = self.notices.try_recv() {
-                Woken::Notice(notice)
-            } else {
-                return;
+            let woken = match self.inbox.try_recv() {
+                Ok(told) => Some(Woken::Told(told)),
+                Err(_) => there(self.changes.try_recv(), Woken::Changes)
+                    .or_else(|| there(self.notices.try_recv(), Woken::Notice)),
             };
-            self.take(woken).await;
+            match woken {
+                Some(woken) => self.take(woken).await,
+                None => return,
+            }
         }
     }
 
@@ -443,6 +442,15 @@ where
                 sleep(RETRY).await;
             }
         }
+    }
+}
+
+/// Returns what was there, or that something was missed.
+fn there<T>(received: Result<T, TryRecvError>, woken: impl FnOnce(T) -> Woken) -> Option<Woken> {
+    match received {
+        Ok(value) => Some(woken(value)),
+        Err(TryRecvError::Lagged(_)) => Some(Woken::Missed),
+        Err(TryRecvError::Empty | TryRecvError::Closed) => None,
     }
 }
 
