@@ -1,6 +1,8 @@
 //! Measurements of the store alone. They assert nothing about time, so they are no tests: run
 //! `make bench-store`.
 
+mod history;
+
 use super::{Bounds, SqliteStore};
 use crate::store::conformance::hosts::{NOW, Newcomer, key, terms, token};
 use crate::store::{
