@@ -1,6 +1,7 @@
-//! What a fleet costs the controller: handshakes, idle sessions, and its return after a restart.
+//! What a fleet costs the controller: handshakes, idle sessions, its return after a restart, and a run
+//! on all of it.
 //!
-//! Run `cargo bench -p controller --bench herd [-- handshakes | idle | restart] [AGENTS]`. This
+//! Run `cargo bench -p controller --bench herd [-- handshakes | idle | restart | runs] [AGENTS]`. This
 //! process plays the agents of a real controller; a second copy of it is the bare acceptor that the
 //! handshakes are compared with.
 
@@ -21,6 +22,8 @@ mod handshakes;
 mod herd;
 #[path = "herd/restart.rs"]
 mod restart;
+#[path = "herd/runs.rs"]
+mod runs;
 
 /// As many as one process, which may open 20,000 files, can play.
 const AGENTS: usize = 18_000;
@@ -31,12 +34,15 @@ fn main() {
     let agents = words.iter().find_map(|word| word.parse().ok()).unwrap_or(AGENTS);
     match words.first().map(String::as_str) {
         Some("bare") => bare::serve(&words[1]),
+        Some("pairs") => bare::serve_pairs(&words[1], agents),
         Some("handshakes") => handshakes::run(),
         Some("idle") => restart::run(agents, false),
         Some("restart") => restart::run(agents, true),
+        Some("runs") => runs::run(agents),
         _ => {
             handshakes::run();
             restart::run(agents, true);
+            runs::run(agents);
         }
     }
 }

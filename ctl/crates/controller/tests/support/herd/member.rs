@@ -1,5 +1,6 @@
 //! One simulated agent.
 
+use super::tasks::Tasks;
 use agent_wire::json::parse_object;
 use agent_wire::message::{Init, InitReply, line};
 use agent_wire::{Decoder, Limits};
@@ -8,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::HandshakeKind;
 use rustls_pki_types::ServerName;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(crate) struct Member {
     /// Tries that a server answered, since the last channel was lost.
     tries: AtomicUsize,
     failure: Mutex<Option<String>>,
+    tasks: Mutex<Tasks>,
 }
 
 impl Member {
@@ -68,6 +71,7 @@ impl Member {
             connected: AtomicBool::new(false),
             tries: AtomicUsize::new(0),
             failure: Mutex::default(),
+            tasks: Mutex::default(),
         }
     }
 
@@ -87,19 +91,24 @@ impl Member {
         self.tries.load(Ordering::Relaxed)
     }
 
+    /// Returns how often each task was started.
+    pub(crate) fn starts(&self) -> BTreeMap<String, u32> {
+        self.tasks.lock().starts()
+    }
+
     pub(super) fn failure(&self) -> Option<String> {
         self.failure.lock().clone()
     }
 
     /// Connects within a time and stays connected, whatever happens.
-    pub(super) async fn live(self: Arc<Self>, within: Duration) {
+    pub(super) async fn live(self: Arc<Self>, within: Duration, bootstrap: Bootstrap) {
         sleep(part_of(within)).await;
         let mut wait = FIRST_WAIT;
         loop {
-            match self.try_once(Bootstrap::Plain).await {
+            match self.try_once(bootstrap).await {
                 Ok(Outcome::Open(stream, decoder, _)) => {
                     self.connected.store(true, Ordering::Relaxed);
-                    let goodbye = serve(stream, decoder).await;
+                    let goodbye = self.serve(stream, decoder).await;
                     self.connected.store(false, Ordering::Relaxed);
                     wait = FIRST_WAIT;
                     sleep(part_of(goodbye.unwrap_or(wait))).await;
@@ -146,6 +155,30 @@ impl Member {
         }
     }
 
+    /// Answers requests until the channel's end; returns the time of a goodbye.
+    async fn serve(
+        &self,
+        mut stream: Box<TlsStream<TcpStream>>,
+        mut decoder: Decoder,
+    ) -> Option<Duration> {
+        let mut goodbye = None;
+        let mut text = self.tasks.lock().unacknowledged();
+        loop {
+            if !text.is_empty() {
+                if stream.write_all(&text).await.is_err() || stream.flush().await.is_err() {
+                    break;
+                }
+                text.clear();
+            }
+            let Ok(Some(message)) = next(&mut *stream, &mut decoder).await else { break };
+            if let Some(seconds) = message.get("return_within").and_then(Value::as_u64) {
+                goodbye = Some(Duration::from_secs(seconds));
+            }
+            self.tasks.lock().answer(&message, &mut text);
+        }
+        goodbye
+    }
+
     async fn init(
         &self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -158,27 +191,6 @@ impl Member {
         let reply = next(stream, decoder).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
         InitReply::parse(&reply).map_err(io::Error::other)
     }
-}
-
-/// Answers requests until the channel's end; returns the time of a goodbye.
-async fn serve(mut stream: Box<TlsStream<TcpStream>>, mut decoder: Decoder) -> Option<Duration> {
-    let mut goodbye = None;
-    while let Ok(Some(message)) = next(&mut *stream, &mut decoder).await {
-        if let Some(seconds) = message.get("return_within").and_then(Value::as_u64) {
-            goodbye = Some(Duration::from_secs(seconds));
-        }
-        if let Some(id) = message.get("id").filter(|_| message.contains_key("method")) {
-            let mut text = Vec::new();
-            let reply = serde_json::json!(
-                { "id": id, "resp": "success", "retcode": 0, "message": "", "data": null }
-            );
-            line(&reply, &mut text);
-            if stream.write_all(&text).await.is_err() || stream.flush().await.is_err() {
-                break;
-            }
-        }
-    }
-    goodbye
 }
 
 /// Returns the next message; `None` at the end of the stream.

@@ -2,13 +2,15 @@
 //!
 //! A `member` behaves on the wire as the agent does (PROTOCOL §1–§3): plain `init`, TLS, `init`;
 //! when its channel is lost it waits a random time, when it is told to come back later it does so.
-//! It answers every request with success.
+//! It answers every request with success; a task is accepted, started once, and its result is
+//! delivered until it is acknowledged (`tasks`).
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod certificates;
 mod member;
+mod tasks;
 
 pub(crate) use certificates::members;
 pub(crate) use member::{Bootstrap, Member, Outcome};
@@ -35,9 +37,14 @@ impl Herd {
 
     /// Lets every member connect within a time, and stay connected from then on.
     pub(crate) fn start(&mut self, within: Duration) {
-        let _entered = self.runtime.enter();
+        self.start_by(Bootstrap::Plain, within);
+    }
+
+    /// As [`Herd::start`], by this first exchange.
+    pub(crate) fn start_by(&mut self, bootstrap: Bootstrap, within: Duration) {
         for member in &self.members {
-            self.running.spawn(Arc::clone(member).live(within));
+            self.running
+                .spawn_on(Arc::clone(member).live(within, bootstrap), self.runtime.handle());
         }
     }
 

@@ -1,0 +1,309 @@
+//! Runs: one request to many hosts. Each host has one end, whatever happens to the controller, and
+//! starts the command once.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+#[path = "support/herd/mod.rs"]
+mod herd;
+mod support;
+
+use herd::{Herd, members};
+use serde_json::{Map, Value, json};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use support::{Controller, DEADLINE};
+use test_support::{wait_some_within, wait_until};
+
+/// Longer than any run here takes, with restarts, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Starts a run; returns its id.
+fn start(controller: &Controller, body: &Value) -> String {
+    let (status, run) = controller.post("/runs", body);
+    assert_eq!(status, 201, "{run}");
+    text(&run["id"])
+}
+
+fn command(hosts: &[&str]) -> Value {
+    json!({ "request": { "method": "sync.bash", "cmd": "true" }, "hosts": hosts,
+        "stop_after": "none", "ramp": false })
+}
+
+/// Waits for a run's end; returns it.
+fn ended(controller: &Controller, run: &str) -> Value {
+    wait_some_within(PATIENCE, "the run's end", || {
+        let (status, run) = controller.get(&format!("/runs/{run}"));
+        assert_eq!(status, 200, "{run}");
+        (run["state"] == "ended").then_some(run)
+    })
+}
+
+/// Returns a host's target.
+fn target(controller: &Controller, run: &str, host: &str) -> Value {
+    controller.get(&format!("/runs/{run}/targets/{host}")).1["target"].clone()
+}
+
+/// Checks that a run has as many ends as targets, in these states.
+fn assert_equation(run: &Value, wanted: &[(&str, u64)]) {
+    let equation = run["equation"].as_object().unwrap();
+    let found: Vec<_> = equation
+        .iter()
+        .filter(|(_, count)| count.as_u64() != Some(0))
+        .map(|(state, count)| (state.as_str(), count.as_u64().unwrap()))
+        .collect();
+    let total = wanted.iter().map(|(_, count)| count).sum();
+    let mut wanted = [wanted, &[("total", total)]].concat();
+    wanted.sort_unstable();
+    let mut found = found;
+    found.sort_unstable();
+    assert_eq!(found, wanted, "{run}");
+}
+
+/// Plays a host that answers each request but `exec.check` by `answer`; returns what it gets.
+fn play(
+    controller: &Controller,
+    host: &str,
+    answer: impl Fn(&Map<String, Value>) -> Vec<Value> + Send + 'static,
+) -> Receiver<Map<String, Value>> {
+    let mut agent = controller.agent(host);
+    let (sender, received) = channel();
+    std::thread::spawn(move || {
+        while let Ok(Some(message)) = agent.try_receive() {
+            let answers = match message["method"].as_str() {
+                Some("exec.check") => vec![success(&message)],
+                _ => {
+                    let answers = answer(&message);
+                    // The test may have ended.
+                    let _ = sender.send(message);
+                    answers
+                }
+            };
+            answers.iter().for_each(|answer| agent.send(&format!("{answer}\n")));
+        }
+    });
+    received
+}
+
+fn success(message: &Map<String, Value>) -> Value {
+    json!({ "id": message["id"], "resp": "success", "retcode": 0, "message": "Accepted" })
+}
+
+fn failure(message: &Map<String, Value>, retcode: u16, why: &str) -> Value {
+    json!({ "id": message["id"], "resp": "failed", "retcode": retcode, "message": why })
+}
+
+fn result(message: &Map<String, Value>) -> Value {
+    json!({ "method": "async.result", "id": message["id"], "resp": "success", "retcode": 0,
+        "message": "Normal termination", "data": "", "started": "2026-01-31T09:30:00Z" })
+}
+
+/// Accepts a command, and has done it.
+fn does_it(message: &Map<String, Value>) -> Vec<Value> {
+    match message["method"].as_str() {
+        Some("async.bash") => vec![success(message), result(message)],
+        _ => Vec::new(),
+    }
+}
+
+fn next(received: &Receiver<Map<String, Value>>) -> Map<String, Value> {
+    received.recv_timeout(DEADLINE).expect("a request in time")
+}
+
+#[test]
+fn a_command_reaches_each_host_once_and_the_equation_adds_up() {
+    const HOSTS: usize = 200;
+    let controller = Controller::start(&[]);
+    let mut herd = Herd::new(members(&controller.dir, controller.agents, HOSTS, true));
+    herd.start(Duration::ZERO);
+    wait_until("the herd", || herd.connected() == HOSTS);
+    let mut wanted = command(&[]);
+    wanted.as_object_mut().unwrap().remove("hosts");
+    wanted["selector"] = json!("");
+    let run = start(&controller, &wanted);
+    assert_equation(&ended(&controller, &run), &[("succeeded", HOSTS as u64)]);
+    for member in &herd.members {
+        assert_eq!(member.starts(), [(format!("run:{run}"), 1)].into(), "{}", member.id);
+    }
+    let groups = controller.get(&format!("/runs/{run}/outputs")).1;
+    assert_eq!(groups["groups"][0]["count"], HOSTS, "{groups}");
+    let result = controller.get(&format!("/runs/{run}/targets/herd-00007")).1["result"].clone();
+    assert_eq!(result["message"], "Normal termination", "{result}");
+}
+
+#[test]
+fn a_run_goes_on_after_kills_and_no_host_starts_twice() {
+    const HOSTS: usize = 120;
+    let mut controller = Controller::start(&[]);
+    let mut herd = Herd::new(members(&controller.dir, controller.agents, HOSTS, true));
+    herd.start(Duration::ZERO);
+    wait_until("the herd", || herd.connected() == HOSTS);
+    let mut wanted = command(&[]);
+    wanted.as_object_mut().unwrap().remove("hosts");
+    wanted["selector"] = json!("");
+    wanted["concurrency"] = json!(2);
+    let run = start(&controller, &wanted);
+    for part in [10, 60] {
+        wait_until("a part of the run", || {
+            let equation = &controller.get(&format!("/runs/{run}")).1["equation"];
+            equation["succeeded"].as_u64().unwrap() >= part
+        });
+        controller.kill();
+        controller.restart();
+        herd.move_to(controller.agents);
+    }
+    assert_equation(&ended(&controller, &run), &[("succeeded", HOSTS as u64)]);
+    for member in &herd.members {
+        assert_eq!(member.starts(), [(format!("run:{run}"), 1)].into(), "{}", member.id);
+    }
+}
+
+#[test]
+fn a_host_that_comes_back_gets_its_queue_in_order() {
+    let controller = Controller::start(&[]);
+    drop(controller.agent("host-1"));
+    wait_until("the host's end", || controller.get("/hosts/host-1").1["connected"] == false);
+    let runs: Vec<String> = (0..3).map(|_| start(&controller, &command(&["host-1"]))).collect();
+    wait_until("the queue", || {
+        runs.iter().all(|run| target(&controller, run, "host-1")["state"] == "queued")
+    });
+    let received = play(&controller, "host-1", does_it);
+    let mut ids = Vec::new();
+    while ids.len() < runs.len() {
+        let message = next(&received);
+        if message["method"] == "async.bash" {
+            ids.push(text(&message["id"]));
+        }
+    }
+    assert_eq!(ids, runs.iter().map(|run| format!("run:{run}")).collect::<Vec<_>>());
+    for run in &runs {
+        assert_equation(&ended(&controller, run), &[("succeeded", 1)]);
+    }
+}
+
+#[test]
+fn each_host_that_cannot_do_it_has_an_end_and_a_sentence() {
+    let hosts = ["refuses", "old", "full", "broken", "quarantined", "banned", "removed", "fine"];
+    let controller = Controller::start_with_hosts(&hosts);
+    let reply = |host: &'static str, retcode, why: &'static str| {
+        play(&controller, host, move |message| match message["method"].as_str() {
+            Some("async.bash") => vec![failure(message, retcode, why)],
+            _ => Vec::new(),
+        })
+    };
+    let _played = [
+        reply("refuses", 3023, "Refused by policy: rule 2"),
+        reply("old", 3004, "No such method: async.bash"),
+        reply("full", 3043, "No space: the disk is full"),
+        reply("broken", 3033, "Could not be started: no /bin/bash"),
+        play(&controller, "quarantined", does_it),
+        play(&controller, "fine", does_it),
+    ];
+    let gone: Vec<_> = ["banned", "removed"].map(|host| controller.agent(host)).into();
+    wait_until("the hosts", || {
+        controller.get("/hosts?connected=true").1["hosts"].as_array().unwrap().len() == hosts.len()
+    });
+    drop(gone);
+    for host in ["banned", "removed"] {
+        wait_until("the host's end", || {
+            controller.get(&format!("/hosts/{host}")).1["connected"] == false
+        });
+    }
+    let mut wanted = command(&hosts);
+    let soon =
+        humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(8));
+    wanted["not_after"] = json!(soon.to_string());
+    let (status, _) = controller.post("/hosts/quarantined/quarantine", &json!({"reason": "odd"}));
+    assert_eq!(status, 200);
+    let run = start(&controller, &wanted);
+    assert_eq!(controller.post("/hosts/banned/ban", &json!({})).0, 200);
+    assert!(matches!(controller.delete("/hosts/removed"), 200..=204));
+    let over = ended(&controller, &run);
+    for (host, state, why) in [
+        ("refuses", "refused", "rule 2"),
+        ("old", "invalid", "No such method"),
+        ("full", "expired", "the disk is full"),
+        ("broken", "failed", "no /bin/bash"),
+        ("quarantined", "refused", "quarantined"),
+        ("banned", "refused", "banned"),
+        ("removed", "removed", "removed"),
+    ] {
+        let found = target(&controller, &run, host);
+        assert_eq!(found["state"], state, "{found}");
+        assert!(text(&found["why"]).contains(why), "{found}");
+    }
+    assert_equation(
+        &over,
+        &[
+            ("refused", 3),
+            ("invalid", 1),
+            ("expired", 1),
+            ("failed", 1),
+            ("removed", 1),
+            ("succeeded", 1),
+        ],
+    );
+}
+
+#[test]
+fn a_canceled_run_sends_nothing_more_and_cancels_what_runs() {
+    let controller = Controller::start(&[]);
+    let first = play(&controller, "host-1", |message| match message["method"].as_str() {
+        Some("async.bash") => vec![success(message)],
+        Some("async.cancel") => vec![
+            success(message),
+            json!({ "method": "async.result", "id": message["task"], "resp": "failed",
+                "retcode": 3034, "message": "Cancelled", "started": "2026-01-31T09:30:00Z" }),
+        ],
+        _ => Vec::new(),
+    });
+    let second = play(&controller, "host-2", does_it);
+    controller.wait_for_hosts(&["host-1", "host-2"]);
+    let mut wanted = command(&["host-1", "host-2"]);
+    wanted["concurrency"] = json!(1);
+    let run = start(&controller, &wanted);
+    assert_eq!(next(&first)["method"], "async.bash");
+    wait_until("the first host", || target(&controller, &run, "host-1")["state"] == "running");
+    let (status, canceled) = controller.post(&format!("/runs/{run}/cancel"), &json!({}));
+    assert_eq!(status, 200, "{canceled}");
+    let over = ended(&controller, &run);
+    assert_equation(&over, &[("canceled", 1), ("canceled_before_start", 1)]);
+    assert_eq!(over["end"], "canceled");
+    assert!(second.try_iter().all(|message| message["method"] != "async.bash"));
+}
+
+#[test]
+fn facts_of_many_hosts_are_asked_and_kept() {
+    let controller = Controller::start(&[]);
+    let answer = |message: &Map<String, Value>| {
+        let mut reply = success(message);
+        reply["data"] = json!({ "release": "6.1.0" });
+        vec![reply]
+    };
+    let _played = ["host-1", "host-2"].map(|host| play(&controller, host, answer));
+    controller.wait_for_hosts(&["host-1", "host-2"]);
+    let mut wanted = command(&["host-1", "host-2"]);
+    wanted["request"] = json!({ "method": "getinfo.kernel" });
+    let run = start(&controller, &wanted);
+    assert_equation(&ended(&controller, &run), &[("succeeded", 2)]);
+    let result = controller.get(&format!("/runs/{run}/targets/host-2")).1["result"].clone();
+    assert_eq!(result["data"]["release"], "6.1.0", "{result}");
+}
+
+#[test]
+fn a_controller_that_stops_leaves_its_runs_and_goes_on_with_them() {
+    let mut controller = Controller::start(&[]);
+    drop(controller.agent("host-1"));
+    wait_until("the host's end", || controller.get("/hosts/host-1").1["connected"] == false);
+    let run = start(&controller, &command(&["host-1"]));
+    wait_until("the queue", || target(&controller, &run, "host-1")["state"] == "queued");
+    controller.signal("-TERM");
+    assert!(controller.wait().success());
+    controller.restart();
+    assert_eq!(controller.get(&format!("/runs/{run}")).1["state"], "running");
+    let _played = play(&controller, "host-1", does_it);
+    assert_equation(&ended(&controller, &run), &[("succeeded", 1)]);
+}
