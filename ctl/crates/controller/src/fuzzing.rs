@@ -5,3 +5,8 @@
 pub fn proxy(bytes: &[u8]) {
     crate::proxy::fuzzing(bytes);
 }
+
+/// Checks bytes that a host sends before it is known: a certificate request, a key, a certificate.
+pub fn csr(bytes: &[u8]) {
+    crate::identity::fuzzing(bytes);
+}

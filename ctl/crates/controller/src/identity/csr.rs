@@ -190,6 +190,24 @@ static KINDS: [Kind; 3] = [
     },
 ];
 
+/// Checks any bytes as what a stranger may send: a request, a key, a certificate. A key that is
+/// taken has one form, whatever form it came in.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzzing(bytes: &[u8]) {
+    let certificate = CertificateDer::from(bytes);
+    let leaf = super::Leaf::read(&certificate);
+    let of_certificate = PublicKey::of_certificate(&certificate);
+    assert!(leaf.is_some() || of_certificate.is_err());
+    for key in [PublicKey::of_request(bytes), PublicKey::of_spki(bytes), of_certificate] {
+        let Ok(key) = key else { continue };
+        assert_eq!(PublicKey::of_spki(&key.spki()), Ok(key));
+    }
+    if let Ok(key) = PublicKey::of_request(bytes) {
+        assert_eq!(PublicKey::of_request(&bytes[..bytes.len() - 1]), Err(BadCsr::Unreadable));
+        assert!(!key.verify(bytes, bytes));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +230,11 @@ mod tests {
             let cert = params.self_signed(&pair).unwrap();
             assert_eq!(PublicKey::of_certificate(cert.der()).unwrap().hash(), key.hash());
         }
+    }
+
+    #[test]
+    fn the_stored_inputs_are_read_by_the_rules() {
+        test_support::check_corpus("csr", 7, fuzzing);
     }
 
     #[test]

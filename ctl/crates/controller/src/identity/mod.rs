@@ -31,6 +31,8 @@ mod standing;
 pub(crate) use ca::{
     Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
 };
+#[cfg(feature = "fuzzing")]
+pub(crate) use csr::fuzzing;
 pub(crate) use leaf::Leaf;
 pub(crate) use refusal::retcode;
 pub(crate) use rotation::RotationRefused;
