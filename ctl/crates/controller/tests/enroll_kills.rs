@@ -27,6 +27,9 @@ const KILLS: usize = 15;
 /// Hosts that join at the same time.
 const AT_ONCE: usize = 8;
 
+/// Kills that one token is enough for: it admits 10,000 hosts.
+const KILLS_PER_TOKEN: usize = 25;
+
 /// The time for one host to be answered: the controller restarts in between, many times.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -43,14 +46,15 @@ struct Joined {
 fn each_host_has_one_identity_however_often_the_controller_is_killed() {
     let kills = std::env::var("KILLS").map_or(KILLS, |text| text.parse().unwrap());
     let mut controller = Controller::start_own(&FLAGS);
-    let (id, token) =
-        controller.join_token(&json!({ "max_uses": 10_000, "per_source_rate": 10_000 }));
+    let terms = json!({ "max_uses": 10_000, "per_source_rate": 10_000 });
+    let tokens: Vec<(String, String)> =
+        (0..kills.div_ceil(KILLS_PER_TOKEN)).map(|_| controller.join_token(&terms)).collect();
     let roots = controller.roots();
     let address = Mutex::new(controller.agents);
     let over = AtomicBool::new(false);
     let joined: Vec<Joined> = std::thread::scope(|scope| {
         let hosts: Vec<_> = (0..AT_ONCE)
-            .map(|_| scope.spawn(|| join_until(&over, &address, &roots, &token)))
+            .map(|_| scope.spawn(|| join_until(&over, &address, &roots, &tokens)))
             .collect();
         for _ in 0..kills {
             // While the hosts join; when exactly does not matter, that is the point.
@@ -67,7 +71,10 @@ fn each_host_has_one_identity_however_often_the_controller_is_killed() {
     assert!(joined.len() >= AT_ONCE);
     let ids: HashSet<&str> = joined.iter().map(|host| host.id.as_str()).collect();
     assert_eq!(ids.len(), joined.len(), "two hosts have one id");
-    assert_eq!(controller.get(&format!("/tokens/{id}")).1["uses"], joined.len());
+    for (id, token) in &tokens {
+        let by_it = joined.iter().filter(|host| host.request["token"] == token.as_str()).count();
+        assert_eq!(controller.get(&format!("/tokens/{id}")).1["uses"], by_it, "uses of {id}");
+    }
     let mut known = HashSet::new();
     let mut after = String::new();
     loop {
@@ -91,10 +98,11 @@ fn join_until(
     over: &AtomicBool,
     address: &Mutex<SocketAddr>,
     roots: &str,
-    token: &str,
+    tokens: &[(String, String)],
 ) -> Vec<Joined> {
     let mut joined = Vec::new();
     while !over.load(Ordering::Relaxed) {
+        let (_, token) = &tokens[joined.len() % tokens.len()];
         let request = enroll(token, &csr(&new_key()));
         let begun = Instant::now();
         let reply = loop {
