@@ -171,6 +171,34 @@ fn a_second_agent_of_a_host_is_told_to_enroll_again_once_an_operator_says_so() {
 }
 
 #[test]
+fn a_copy_that_comes_back_before_the_kept_host_has_renewed_gives_way_to_it() {
+    let (controller, token) = start();
+    let host = controller.enroll(&token);
+    let mut agent = controller.channel(&host);
+    let path = format!("/hosts/{}/settle", host.id);
+    std::thread::scope(|scope| {
+        let settling = scope.spawn(|| controller.post(&path, &json!({ "choice": "keep" })));
+        answer(&mut agent, "cert.renew_now");
+        assert_eq!(settling.join().unwrap().0, 200);
+    });
+    let key = new_key();
+    let reply = renew(&mut agent, "r", &key);
+    let next = renewed(&host, key, &reply);
+    drop(agent);
+    wait_until("the end", || {
+        controller.get(&format!("/hosts/{}", host.id)).1["connected"] == false
+    });
+    // It has the key that was the host's a moment ago, and whose answer may have been lost.
+    let mut copy = controller.channel(&host);
+    let _agent = controller.channel(&next);
+    assert_eq!(copy.receive().unwrap()["retcode"], 3066);
+    assert!(copy.receive().is_none());
+    let shown = controller.get(&format!("/hosts/{}", host.id)).1;
+    assert_eq!((&shown["generation"], &shown["clones"]), (&json!(2), &Value::Null), "{shown}");
+    assert_eq!(refused(&controller, &host), 3066);
+}
+
+#[test]
 fn a_host_recovers_by_a_signature_of_its_key_over_the_connection() {
     let (controller, token) = start();
     let host = controller.enroll(&token);

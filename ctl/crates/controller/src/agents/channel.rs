@@ -289,7 +289,7 @@ impl Channel {
             DisconnectReason::Revoked => Some(Response::failed(
                 None,
                 Retcode::IdentityRefused,
-                "an operator removed or banned this host",
+                "an operator removed or banned this host, or settled that this is a copy of it",
             )),
             DisconnectReason::ClosedByAgent
             | DisconnectReason::Lost(_)

@@ -2,6 +2,7 @@
 
 use super::peer::Restriction;
 use super::session::{CloseReason, Session};
+use fleet::Digest;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -135,6 +136,13 @@ impl Registry {
     /// Ends every session of a host that may not be connected anymore.
     pub(super) fn revoke(&self, host: &str) {
         for session in self.of(host) {
+            session.close_because(CloseReason::Revoked);
+        }
+    }
+
+    /// Ends the sessions of a host's copies, which have this key.
+    pub(super) fn revoke_key(&self, host: &str, key: Digest) {
+        for session in self.of(host).into_iter().filter(|session| session.key == key) {
             session.close_because(CloseReason::Revoked);
         }
     }

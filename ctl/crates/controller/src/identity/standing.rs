@@ -4,9 +4,9 @@ use super::leaf::Leaf;
 use super::service::{Identity, millis};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::store::{ChannelProof, NewChannel, StandingChange};
-use fleet::IdentityRefusal;
 use fleet::audit::{Event, Outcome};
 use fleet::identity::{Issuer, Standing};
+use fleet::{Digest, IdentityRefusal};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
@@ -36,7 +36,12 @@ pub(crate) struct Opened<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judged {
     /// It stays open.
-    In(Standing),
+    In {
+        /// What the host may do.
+        standing: Standing,
+        /// Whoever is connected with this key is a copy of the host, and refused from now on.
+        superseded: Option<Digest>,
+    },
     /// It is closed.
     Refused(IdentityRefusal),
     /// The database does not answer: the agent is to come later.
@@ -64,7 +69,7 @@ impl Identity {
         match answer.await {
             Ok(Ok(connection)) => {
                 self.known.note(opened.host, opened.leaf.key, connection.standing);
-                Judged::In(connection.standing)
+                Judged::In { standing: connection.standing, superseded: connection.superseded }
             }
             Ok(Err(refusal)) => {
                 self.known.refused(opened.host);
@@ -74,7 +79,7 @@ impl Identity {
                 log_limited!(FAILURES, error, "a host's record cannot be read: {error}");
                 let key = opened.leaf.key;
                 let known = self.known.without_database(opened.host, key, Instant::now());
-                known.map_or(Judged::Away, Judged::In)
+                known.map_or(Judged::Away, |standing| Judged::In { standing, superseded: None })
             }
         }
     }

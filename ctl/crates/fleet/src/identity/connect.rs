@@ -27,6 +27,16 @@ pub struct Connection {
     pub quarantined_now: bool,
     /// Whether the host uses the key before its newest, since the answer to its renewal was lost.
     pub answer_lost: bool,
+    /// A key that is refused from now on, as an operator has settled: whoever is connected with it
+    /// is a copy of the host.
+    pub superseded: Option<Digest>,
+}
+
+impl Connection {
+    /// Returns the connection of a host about which there is nothing else to say.
+    pub const fn new(standing: Standing) -> Self {
+        Self { standing, quarantined_now: false, answer_lost: false, superseded: None }
+    }
 }
 
 /// Decides about a channel that a host opens with the certificate of `key`, which was verified and
@@ -43,9 +53,9 @@ pub fn connect(
     let was_quarantined = matches!(record.state, HostState::Quarantined(_));
     // Each certificate is signed after the record says so; so this record is from a backup.
     let is_behind = record.keys.as_ref().is_some_and(|keys| not_before > keys.newest);
-    let mut answer_lost = false;
+    let (mut answer_lost, mut superseded) = (false, None);
     match record.present(key) {
-        Ok(keys) if keys.place(key) == KeyPlace::Current => keys.confirm(),
+        Ok(keys) if keys.place(key) == KeyPlace::Current => superseded = keys.confirm(),
         Ok(_) => answer_lost = true,
         // It stays connected, so that an operator sees both.
         Err(IdentityRefusal::OlderKey) => {}
@@ -54,7 +64,7 @@ pub fn connect(
     }
     let standing = Standing::of(&record.state).ok_or(IdentityRefusal::Banned)?;
     let quarantined_now = !was_quarantined && standing == Standing::Quarantined;
-    Ok(Connection { standing, quarantined_now, answer_lost })
+    Ok(Connection { standing, quarantined_now, answer_lost, superseded })
 }
 
 impl HostRecord {

@@ -204,13 +204,14 @@ impl Keys {
             .chain(self.older.iter().map(|o| o.key))
     }
 
-    /// Notes that the host has the current key, and gives up the previous one.
-    pub(super) fn confirm(&mut self) {
+    /// Notes that the host has the current key, and gives up the previous one; returns that if an
+    /// operator has settled that it is refused from then on.
+    pub(super) fn confirm(&mut self) -> Option<Digest> {
         self.confirmed = true;
-        if let Some(previous) = self.previous.take() {
-            let settled = std::mem::take(&mut self.settled);
-            self.give_up(previous, settled);
-        }
+        let previous = self.previous.take()?;
+        let settled = std::mem::take(&mut self.settled);
+        self.give_up(previous, settled);
+        settled.then_some(previous)
     }
 
     /// Begins a generation with `new`, for the host that presented `key`: its current or previous

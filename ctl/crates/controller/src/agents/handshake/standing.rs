@@ -59,7 +59,12 @@ pub(super) async fn judge(
         ca_version: peer.ca_version,
     };
     let standing = match services.identity.judge(&opened).await {
-        Judged::In(standing) => standing,
+        Judged::In { standing, superseded } => {
+            if let Some(key) = superseded {
+                services.registry.revoke_key(&peer.host, key);
+            }
+            standing
+        }
         Judged::Refused(refusal) => {
             return Err(Rejected::Refused(identity::retcode(refusal), refusal.to_string()));
         }

@@ -83,7 +83,7 @@ async fn host(store: &dyn Store) -> HostRow {
 }
 
 fn active() -> Connection {
-    Connection { standing: Standing::Active, quarantined_now: false, answer_lost: false }
+    Connection::new(Standing::Active)
 }
 
 pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {

@@ -34,7 +34,8 @@ fn a_copy_of_the_current_key_is_refused_once_the_kept_host_has_renewed() {
     assert!(settled.renew);
     next(&mut record, "r1", 1, 2, 6).unwrap();
     assert!(open(&mut record, 1, 0).unwrap().answer_lost, "the host may have lost the answer");
-    open(&mut record, 2, 6).unwrap();
+    let opened = open(&mut record, 2, 6).unwrap();
+    assert_eq!(opened.superseded, Some(key(1)), "it may be connected");
     assert_eq!(open(&mut record, 1, 0), Err(IdentityRefusal::Superseded));
     assert_eq!(record.state, HostState::Active);
     // It is settled for the keys up to then only.

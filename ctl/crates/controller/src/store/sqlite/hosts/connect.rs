@@ -64,9 +64,7 @@ fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
             let decided =
                 identity::connect_foreign(before.as_ref(), &channel.host, unknown, pending);
             let (decision, new) = match decided {
-                Ok((standing, new)) => {
-                    (Ok(Connection { standing, quarantined_now: false, answer_lost: false }), new)
-                }
+                Ok((standing, new)) => (Ok(Connection::new(standing)), new),
                 Err(refusal) => (Err(refusal), None),
             };
             Ok(Judged { decision, after: new.or_else(|| before.clone()), before })
@@ -99,11 +97,7 @@ fn own(
     }
     match identity::connect_lost(host, key, not_before, record::pending(sql)?) {
         Ok(new) => {
-            let decision = Connection {
-                standing: Standing::Pending,
-                quarantined_now: false,
-                answer_lost: false,
-            };
+            let decision = Connection::new(Standing::Pending);
             Ok(Judged { decision: Ok(decision), before, after: Some(new) })
         }
         Err(refusal) => refused(refusal, before),
