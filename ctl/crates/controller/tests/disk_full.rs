@@ -28,6 +28,9 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
     // The same directory as the controller sees it.
     let ballast = format!("/proc/{}/root{state}/ballast", controller.child.id());
     std::fs::write(&ballast, vec![0; 4 << 20]).expect_err("the disk is smaller");
+    let (status, problem) = controller.probe("/readyz");
+    assert_eq!(status, 503, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("is full"), "{problem}");
     // A host that is known gets in all the same.
     drop(agent);
     let mut agent = controller.agent("host-1");
@@ -70,6 +73,7 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
     });
     assert_eq!(status, 200);
     wait_until("the log", || controller.log().contains("results are stored again"));
+    assert_eq!(controller.probe("/readyz").0, 200);
     let page = controller.get("/hosts/host-1/results?limit=1000").1;
     assert_eq!(page["results"].as_array().unwrap().len(), RESULTS);
     agent.stream.sock.set_read_timeout(Some(Duration::from_millis(100))).unwrap();

@@ -3,6 +3,7 @@
 use crate::metrics::StoreMetrics;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why the database does not work as it should.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub(super) struct Health {
     failing: Mutex<Option<String>>,
     /// The database's content is damaged. That does not pass by itself.
     damage: Mutex<Option<String>>,
+    /// The last transaction is not on disk.
+    refuses_writes: AtomicBool,
     /// What is measured.
     pub(super) metrics: Arc<StoreMetrics>,
 }
@@ -19,6 +22,16 @@ impl Health {
     /// Notes that results cannot be stored, or can be again.
     pub(super) fn set_failing(&self, why: Option<String>) {
         *self.failing.lock() = why;
+    }
+
+    /// Notes whether the last transaction is on disk.
+    pub(super) fn set_writes(&self, writes: bool) {
+        self.refuses_writes.store(!writes, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is.
+    pub(super) fn writes(&self) -> bool {
+        !self.refuses_writes.load(Ordering::Relaxed)
     }
 
     /// Notes that the content is damaged; logs it the first time.

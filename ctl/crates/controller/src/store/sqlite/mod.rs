@@ -8,7 +8,7 @@
 //!
 //! Each trait of the store has a file of its own, and each statement runs through `sql`. `file`
 //! locks and opens the database; `migrations` brings its schema up to date; `health` says what is
-//! wrong with it, also after a `check` of its content at the start.
+//! wrong with it, also after a `check` of its content at the start; `room` looks at the disk.
 
 mod backlog;
 mod bounds;
@@ -27,6 +27,7 @@ mod published;
 mod reader;
 mod refused;
 mod results;
+mod room;
 mod runs;
 mod sql;
 mod tokens;
@@ -48,7 +49,7 @@ use published::Published;
 use reader::{CONNECTIONS, Readers};
 use rusqlite::{Connection, ErrorCode};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -68,6 +69,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Everything in an SQLite database.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
+    dir: PathBuf,
     queue: mpsc::Sender<QueueItem>,
     room: Arc<Semaphore>,
     places: Arc<Semaphore>,
@@ -119,6 +121,7 @@ impl SqliteStore {
             .map_err(Error::system("cannot start the thread that writes the database"))?;
         let check = ContentCheck::start(file::open_read_only(dir)?, Arc::clone(&health))?;
         Ok(Self {
+            dir: dir.to_owned(),
             queue,
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
             places: Arc::new(Semaphore::new(MAX_CHANGES)),
@@ -197,11 +200,19 @@ impl Store for SqliteStore {
         if let Some(problem) = self.health.problem() {
             return Some(problem);
         }
-        let place = Arc::clone(&self.place);
-        match tokio::task::spawn_blocking(move || place.check()).await {
-            Ok(checked) => checked.err(),
-            Err(error) => Some(error.to_string()),
+        let (place, dir) = (Arc::clone(&self.place), self.dir.clone());
+        let look = move || place.check().and_then(|()| room::check(&dir));
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Some(why),
+            Err(error) => return Some(error.to_string()),
         }
+        if self.health.writes() {
+            return None;
+        }
+        // A write has failed, and it may be long until another one shows whether that has passed.
+        let written = self.change(|transaction| Ok(room::try_writing(transaction.sql)?)).await;
+        written.err().map(|error| error.to_string())
     }
 
     fn metrics(&self) -> &Arc<StoreMetrics> {

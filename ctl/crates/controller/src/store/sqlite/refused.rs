@@ -4,23 +4,33 @@
 //! are asked to redeliver.
 
 use super::Bounds;
-use super::usage::Full;
+use super::usage::{Full, Usage};
 use crate::store::{Acknowledgement, Arrival, Outcome};
 use std::collections::HashMap;
 
-/// The hosts with refused results, and how to ask for those. One entry per host.
+/// The hosts with refused results. One entry per host.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
-    hosts: HashMap<String, Acknowledgement>,
+    hosts: HashMap<String, Redelivery>,
     /// Whether the bound of all hosts has been reported.
     reported_all: bool,
+}
+
+/// How to ask a host for its refused results.
+#[derive(Debug)]
+struct Redelivery {
+    /// What the smallest of them costs: with less room than that, asking is in vain.
+    least: u64,
+    acknowledgement: Acknowledgement,
 }
 
 impl Refused {
     /// Takes a result that there is no room for; logs the first of each host.
     pub(super) fn take(&mut self, arrival: Arrival, full: Full, bounds: &Bounds) {
-        let Arrival { host, task, acknowledgement, .. } = arrival;
-        let new = !self.hosts.contains_key(&host);
+        let Arrival { host, task, event, acknowledgement, .. } = arrival;
+        let cost = Usage::cost(event.len() as u64);
+        let before = self.hosts.get(&host).map(|refused| refused.least);
+        let new = before.is_none();
         match full {
             Full::Host if new => log::warn!(
                 "{host}: its results occupy {} MiB, all that --max-host-mib allows; the agent \
@@ -37,19 +47,23 @@ impl Refused {
             }
             Full::Host | Full::Store => {}
         }
-        self.hosts.insert(host, acknowledgement);
+        let least = before.map_or(cost, |before| before.min(cost));
+        self.hosts.insert(host, Redelivery { least, acknowledgement });
     }
 
-    /// Asks each host that has room again to redeliver; returns their number.
-    pub(super) fn ask_again(&mut self, full: impl Fn(&str) -> Option<Full>) -> usize {
-        let with_room: Vec<String> =
-            self.hosts.keys().filter(|host| full(host).is_none()).cloned().collect();
-        for host in &with_room {
-            if let Some(acknowledgement) = self.hosts.remove(host) {
-                acknowledgement.report(Outcome::Redeliver);
-            }
+    /// Asks each host that has room again to redeliver; returns their number. `full` says whether
+    /// there is none for a result of a host that costs so much.
+    pub(super) fn ask_again(&mut self, full: impl Fn(&str, u64) -> Option<Full>) -> usize {
+        let with_room: Vec<Redelivery> = self
+            .hosts
+            .extract_if(|host, refused| full(host, refused.least).is_none())
+            .map(|(_, refused)| refused)
+            .collect();
+        let hosts = with_room.len();
+        for refused in with_room {
+            refused.acknowledgement.report(Outcome::Redeliver);
         }
         self.reported_all &= !self.hosts.is_empty();
-        with_room.len()
+        hosts
     }
 }

@@ -274,12 +274,14 @@ impl Writer {
         match committed {
             Ok(written) => {
                 self.usage.committed();
+                self.health.set_writes(true);
                 // Moved away during the commit: it may have gone into a file without a name.
                 self.place.check().map_err(WriteError::Displaced)?;
                 Ok(written)
             }
             Err(error) => {
                 self.usage.rolled_back();
+                self.health.set_writes(false);
                 self.health.note(&error);
                 Err(error.into())
             }

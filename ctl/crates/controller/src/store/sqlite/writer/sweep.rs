@@ -37,7 +37,7 @@ impl Writer {
             }
         };
         let (usage, bounds) = (&self.usage, &self.bounds);
-        let hosts = self.refused.ask_again(|host| usage.full(bounds, host, 0));
+        let hosts = self.refused.ask_again(|host, cost| usage.full(bounds, host, cost));
         if hosts > 0 {
             log::info!("{hosts} hosts have room for results again; their agents redeliver them");
         }

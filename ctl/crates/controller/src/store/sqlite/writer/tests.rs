@@ -61,6 +61,23 @@ fn old_results_are_deleted_a_few_at_a_time() {
 }
 
 #[test]
+fn a_host_is_asked_to_redeliver_once_its_refused_result_fits() {
+    let scratch = Scratch::new("controller-store");
+    let cost = Usage::cost(arrivals("a", 1)[0].event.len() as u64);
+    let mut writer = writer(&scratch, Bounds { max_host_bytes: cost + cost / 2, ..bounds() });
+    let (sender, reported) = std::sync::mpsc::channel();
+    let mut two = arrivals("old", 2);
+    two[1].acknowledgement = Acknowledgement::new(move |outcome| sender.send(outcome).unwrap());
+    writer.write(Vec::new(), two);
+    writer.sweep(SystemTime::now());
+    assert_eq!((count(&writer), reported.try_recv().ok()), (1, None), "there is no room for it");
+    for days in [31, 32] {
+        writer.sweep(SystemTime::now() + Duration::from_secs(days * 24 * 3600));
+    }
+    assert_eq!((count(&writer), reported.try_recv().ok()), (0, Some(Outcome::Redeliver)));
+}
+
+#[test]
 fn results_that_fit_are_stored_though_their_batch_does_not() {
     let scratch = Scratch::new("controller-store");
     let mut writer = writer(&scratch, bounds());
@@ -72,9 +89,11 @@ fn results_that_fit_are_stored_though_their_batch_does_not() {
     writer.write(Vec::new(), arrivals("a", 100));
     let some = count(&writer);
     assert!((1..100).contains(&some) && writer.backlog.is_failing(), "{some}");
+    assert!(!writer.health.writes());
     bound(&writer, 1 << 30);
     writer.write(Vec::new(), arrivals("b", 100));
     assert_eq!(count(&writer), some + 100);
+    assert!(writer.health.writes());
     assert!(writer.backlog.settle().is_none(), "the held results are not stored yet");
 }
 
