@@ -4,6 +4,7 @@
 mod agent;
 mod binaries;
 mod clock;
+mod killer;
 mod local;
 mod server;
 mod synced;
@@ -11,6 +12,7 @@ mod synced;
 pub use agent::{Agent, AgentConfig};
 pub use binaries::{add_c_plugin, binary, install_plugin, install_plugins, plugin_dir};
 pub use clock::Clock;
+pub use killer::Killer;
 pub use local::Local;
 pub use server::{Channel, Server, connected};
 pub use synced::Synced;

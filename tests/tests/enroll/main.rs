@@ -3,6 +3,7 @@
 
 mod issuer;
 mod join;
+mod killed;
 mod real;
 mod renew;
 mod waits;

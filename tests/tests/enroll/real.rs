@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 const EIGHT_DAYS: i64 = 8 * 24 * 3600;
 
 /// A controller with its own CA.
-struct Controller {
+pub(crate) struct Controller {
     scratch: Scratch,
     child: Child,
     ready: Value,
@@ -19,7 +19,7 @@ struct Controller {
 
 impl Controller {
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let scratch = Scratch::new("controller");
         let path = |name: &str| scratch.file(name).display().to_string();
         let child = Command::new(binary("BasicAgentController"))
@@ -42,7 +42,7 @@ impl Controller {
     }
 
     /// Asks the API.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let token = std::fs::read_to_string(self.scratch.file("token")).expect("a token");
         let url =
             format!("http://{}/api/v1/{path}", self.ready["http"].as_str().expect("an address"));
@@ -88,7 +88,7 @@ impl Drop for Controller {
 
 /// Lets a state directory join by the line that the controller printed.
 #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
-fn join(controller: &Controller, scratch: &Scratch) -> String {
+pub(crate) fn join(controller: &Controller, scratch: &Scratch) -> String {
     let line = controller.token()["join"].as_str().expect("a line").to_owned();
     let mut words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(&words[..2], ["BasicAgent", "enroll"], "{line}");
@@ -111,7 +111,7 @@ fn join(controller: &Controller, scratch: &Scratch) -> String {
     record["host_id"].as_str().expect("an id").to_owned()
 }
 
-fn config(controller: &Controller) -> AgentConfig {
+pub(crate) fn config(controller: &Controller) -> AgentConfig {
     let address = controller.listen().parse().expect("an address");
     AgentConfig { enroll: Some(String::new()), server_name: None, ..AgentConfig::new(address) }
 }
