@@ -43,7 +43,8 @@ impl Renewer {
         loop {
             let event = tokio::select! {
                 event = self.received.recv() => event,
-                () = expired(self.timer.as_ref()) => {
+                // A clock that is set wakes the timer without a channel too; the next one looks.
+                () = expired(self.timer.as_ref()), if self.channel.is_some() => {
                     self.look(false).await;
                     continue;
                 }

@@ -108,13 +108,17 @@ impl Link {
                 return;
             }
             first = ended.first;
+            let why = match ended.pause {
+                _ if self.served => "reconnecting",
+                Pause::About(_) => "no server lets this host in yet; retrying",
+                Pause::No | Pause::Growing | Pause::Within(_) => "no server reachable; retrying",
+            };
             let wait = match ended.pause {
                 Pause::No => continue,
                 Pause::Growing => backoff.next_wait(),
                 Pause::Within(bound) => within(bound.max(LEAST)),
                 Pause::About(time) => about(time.max(LEAST)),
             };
-            let why = if self.served { "reconnecting" } else { "no server reachable; retrying" };
             log::info!("{why} in {:.1} s", wait.as_secs_f32());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
