@@ -104,6 +104,9 @@ fn connections_and_their_queues_are_shown() {
 
 #[test]
 fn unix_domain_sockets_are_listed_on_request() {
+    if !is_alone("unix_domain_sockets_are_listed_on_request") {
+        return;
+    }
     let Some(provider) = load("getinfo-sockets") else { return };
     let folder = std::env::temp_dir().join(format!("getinfo-sockets-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -135,6 +138,9 @@ fn unix_domain_sockets_are_listed_on_request() {
 
 #[test]
 fn a_unix_socket_is_one_row_whatever_its_name() {
+    if !is_alone("a_unix_socket_is_one_row_whatever_its_name") {
+        return;
+    }
     let Some(provider) = load("getinfo-sockets") else { return };
     let folder = Scratch::new("sockets-names");
     // Lines as /proc/net/unix has them, for sockets that don't exist.
