@@ -7,7 +7,7 @@ use crate::control::parsed;
 use crate::error::Error;
 use crate::print::{Record, table};
 use crate::terminal::safe;
-use controller_api::{AgentRequest, Answer, Plan, PlanTargetList, path};
+use controller_api::{AgentRequest, Amount, Answer, Plan, PlanTargetList, Tolerance, path};
 use std::fmt::Write as _;
 
 /// The most hosts that are named for each answer.
@@ -70,7 +70,14 @@ fn head(plan: &Plan) -> String {
     };
     let ramp = if options.ramp { ", beginning with one" } else { "" };
     record.add("at once", format!("{}{ramp}", options.concurrency));
-    record.add("stops", format!("after more than {} failures", options.stop_after));
+    record.add(
+        "stops",
+        match options.stop_after {
+            Tolerance::Unlimited => "never, however many hosts fail".to_owned(),
+            Tolerance::AtMost(Amount::Count(0)) => "at the first failure".to_owned(),
+            Tolerance::AtMost(most) => format!("when more than {most} of the hosts have failed"),
+        },
+    );
     match &options.not_after {
         Some(at) => record.add("not after", clock::shown(at, &zone)),
         None => record.add("not after", "an hour from its start"),

@@ -30,22 +30,26 @@ impl Controller {
     /// Starts a controller that nobody has used before.
     pub(crate) fn start() -> Self {
         let scratch = Scratch::new("ctl-controller");
-        let (ready, log) = (scratch.file("ready"), scratch.file("log"));
         // Beyond loopback, so that the API is HTTPS with a certificate of the controller's own CA.
-        let mut command = Command::new(binary("BasicAgentController"));
-        command
-            .args(["--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"])
-            .arg("--state-dir")
-            .arg(scratch.file("state"))
-            .arg("--ready-file")
-            .arg(&ready);
-        let (child, text) = start_until_ready(&mut command, &ready, &log);
-        let ready: Value = serde_json::from_str(&text).unwrap();
+        let (child, ready) = launch(&scratch, ["127.0.0.1:0", "0.0.0.0:0"]);
         let (_, port) = ready["http"].as_str().unwrap().rsplit_once(':').unwrap();
         let url = format!("https://127.0.0.1:{port}");
         let (_, secret) = ready["setup"].as_str().unwrap().split_once('#').unwrap();
         let setup = format!("{url}/setup#{secret}");
         Self { child, scratch, url, setup }
+    }
+
+    /// Kills the controller.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts the controller again on its state and its ports.
+    pub(crate) fn start_again(&mut self) {
+        let (_, port) = self.url.rsplit_once(':').unwrap();
+        let agents = self.agents();
+        self.child = launch(&self.scratch, [&agents, &format!("0.0.0.0:{port}")]).0;
     }
 
     /// Returns the controller's own root certificate.
@@ -63,9 +67,22 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
+}
+
+/// Starts a controller that listens for agents and for operators, and returns its ready file.
+fn launch(scratch: &Scratch, [agents, operators]: [&str; 2]) -> (Child, Value) {
+    let (ready, log) = (scratch.file("ready"), scratch.file("log"));
+    let mut command = Command::new(binary("BasicAgentController"));
+    command
+        .args(["--listen", agents, "--http", operators])
+        .arg("--state-dir")
+        .arg(scratch.file("state"))
+        .arg("--ready-file")
+        .arg(&ready);
+    let (child, text) = start_until_ready(&mut command, &ready, &log);
+    (child, serde_json::from_str(&text).unwrap())
 }
 
 /// A person with a home and the binary.
@@ -108,10 +125,9 @@ impl Person {
         self.home.join(".config/basicagent/contexts.json")
     }
 
-    /// Runs BasicAgentCtl; returns its exit status and both outputs.
-    pub(crate) fn run(&self, args: &[&str], stdin: &str) -> (i32, String, String) {
-        use std::io::Write as _;
-        let mut child = Command::new(&self.words[0])
+    /// Starts BasicAgentCtl.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        Command::new(&self.words[0])
             .args(&self.words[1..])
             .args(args)
             .env_remove("XDG_CONFIG_HOME")
@@ -121,12 +137,16 @@ impl Person {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Runs BasicAgentCtl; returns its exit status and both outputs.
+    pub(crate) fn run(&self, args: &[&str], stdin: &str) -> (i32, String, String) {
+        use std::io::Write as _;
+        let mut child = self.start(args);
         // A process that does not read its input may be gone.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        ended(child)
     }
 
     /// Runs BasicAgentCtl, which must succeed, and returns its standard output.
@@ -152,6 +172,13 @@ impl Person {
     }
 }
 
+/// Waits for the end of BasicAgentCtl; returns its exit status and both outputs.
+pub(crate) fn ended(child: Child) -> (i32, String, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
 /// Returns the pin of a controller's CA, computed by another program.
 pub(crate) fn pin(controller: &Controller) -> String {
     let script =
@@ -170,15 +197,28 @@ pub(crate) struct Machine {
 impl Machine {
     /// Configures an agent for the address where this test's controller listens.
     pub(crate) fn new(controller: &Controller, host: &str) -> Self {
+        Self::with_policy(controller, host, "default = 'allow'")
+    }
+
+    /// Does the same for a machine with a policy.
+    pub(crate) fn with_policy(controller: &Controller, host: &str, policy: &str) -> Self {
         let scratch = Scratch::new("ctl-agent");
         let config = format!(
-            "server = \"{}\"\nhost_id = \"{host}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n",
+            "server = \"{}\"\nhost_id = \"{host}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n\
+             policy = \"{}\"\n[cron]\ndir = \"{}\"\n",
             controller.agents(),
             scratch.file("state").display(),
-            scratch.file("run").display()
+            scratch.file("run").display(),
+            scratch.write("policy.toml", policy).display(),
+            scratch.file("cron.d").display()
         );
         scratch.write("agent.toml", config);
         Self { scratch, running: None }
+    }
+
+    /// Returns the agent's local socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.scratch.file("run/agent.sock")
     }
 
     /// Begins to join by the line that `token create` printed.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start real binaries")]
 
 mod harness;
+mod runs;
 
 use harness::{Controller, Machine, Person, pin};
 use serde_json::json;
