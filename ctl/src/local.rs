@@ -221,5 +221,5 @@ fn part(method: String, args: String, data: Result<String, Failure>) -> FactRepl
         Ok(data) => (Resp::Success, 0, String::new(), Some(data)),
         Err(Failure(retcode, why)) => (Resp::Failed, retcode.number(), why, None),
     };
-    FactReply { method, args, resp, retcode, message, data }
+    FactReply { method, args, resp, retcode, message, unchanged: false, data }
 }

@@ -127,6 +127,43 @@ async fn several_providers_share_one_reply_and_failed_ones_give_the_reason() {
     drop(agent);
 }
 
+/// Returns the SHA-256 of a text in hex.
+fn sha256(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn facts_that_the_caller_knows_are_left_out_of_the_reply() {
+    let (_server, agent, mut channel) = connected().await;
+    // The same plugin prints the same text.
+    let scratch = Scratch::new("known");
+    install_plugins(&scratch);
+    let output = ctl(&[], &scratch, &["-c", "getinfo.users", "-U", "root"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let digest = sha256(text.trim_end());
+    for (known, same) in [(digest.as_str(), true), (&digest[1..], false), ("", false)] {
+        let request =
+            json!({"id": "1", "method": "getinfo.users", "args": "-U root", "known": known});
+        let answer = channel.ask(&request).await;
+        assert_eq!(answer["unchanged"] == true, same, "{answer}");
+        assert_eq!(answer.get("data").is_none(), same, "{answer}");
+        assert_eq!(answer["resp"], "success");
+    }
+    // Of several, each has its own; facts with other arguments are not known.
+    let request = json!({"id": "2", "method": "getinfo.all", "methods": ["users -U root", "kernel"],
+        "known": {"getinfo.users": digest, "getinfo.kernel": "00"}});
+    let answer = channel.ask(&request).await;
+    for part in answer["data"].as_array().unwrap() {
+        assert!(part["data"].is_object() && part.get("unchanged").is_none(), "{part}");
+    }
+    for known in [json!(7), json!(["a"]), json!({"getinfo.users": 7})] {
+        let request = json!({"id": "3", "method": "getinfo.all", "known": known});
+        assert_eq!(channel.ask(&request).await["retcode"], 3021, "{known}");
+    }
+    drop(agent);
+}
+
 /// Each text is JSON by some reader's rules, but not by those of the channel.
 #[tokio::test]
 async fn a_plugins_reply_that_no_reader_of_the_channel_accepts_fails_alone_and_at_once() {

@@ -4,6 +4,7 @@ use super::failure::{Finished, Routed};
 use super::reply;
 use super::route::Call;
 use super::ticket::IdKind;
+use crate::enroll::sha256_hex;
 use crate::plugin::Plugins;
 use crate::policy::Subject;
 use agent_wire::json::check_part;
@@ -11,6 +12,7 @@ use agent_wire::message::{Data, GetInfo, Resp, Response, Signed};
 use agent_wire::reply::FactReply;
 use agent_wire::{InvalidParams, Method, Retcode};
 use plugin_api::{Args, MethodName};
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -29,11 +31,13 @@ const LEVELS_ABOVE: u32 = 3;
 
 /// A method that one provider answers.
 pub(super) fn provider(call: &mut Call<'_>) -> Routed {
-    let args = GetInfo::parse(call.params())?.args;
+    let request = GetInfo::parse(call.params())?;
     let method = call.request.method.name().to_owned();
     call.later(IdKind::Request, Vec::new(), move |id, services, _| async move {
-        let data = services.plugins.call(&method, &args).await?;
-        Ok(Response::success(&id, 0).with_json(data))
+        let data = services.plugins.call(&method, &request.args).await?;
+        let mut reply = Response::success(&id, 0);
+        reply.unchanged = is_known(&data, request.known(""));
+        Ok(if reply.unchanged { reply } else { reply.with_json(data) })
     })
 }
 
@@ -47,11 +51,18 @@ pub(super) fn all(call: &mut Call<'_>) -> Routed {
     })
 }
 
+/// Returns whether this is the digest of the data.
+fn is_known(data: &RawValue, known: &str) -> bool {
+    !known.is_empty() && sha256_hex(data.get().as_bytes()) == known
+}
+
 /// One call of several.
 #[derive(Debug, PartialEq, Eq)]
 struct FactCall {
     method: String,
     args: String,
+    /// The digest of the data that the caller has.
+    known: String,
     /// Why it is not made.
     rejected: Option<Rejected>,
 }
@@ -83,6 +94,12 @@ fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidP
             format!("methods has {} calls; at most {MAX_CALLS} fit in one request", calls.len());
         return Err(InvalidParams(why));
     }
+    for call in &mut calls {
+        // Facts with other arguments are other facts.
+        if call.args.is_empty() {
+            request.known(&call.method).clone_into(&mut call.known);
+        }
+    }
     Ok(calls)
 }
 
@@ -113,14 +130,15 @@ impl FactCall {
             retcode: Retcode::InvalidParams.number(),
             message: format!("{method} can't be among its own methods"),
         });
-        Self { method, args: args.to_owned(), rejected }
+        Self { method, args: args.to_owned(), known: String::new(), rejected }
     }
 
     /// Makes the call; `id` is the request's, for the log.
     async fn make(self, id: &str, plugins: &Plugins) -> FactReply {
-        let Self { method, args, rejected } = self;
+        let Self { method, args, known, rejected } = self;
         if let Some(Rejected { retcode, message }) = rejected {
-            return FactReply { method, args, resp: Resp::Failed, retcode, message, data: None };
+            let (resp, unchanged) = (Resp::Failed, false);
+            return FactReply { method, args, resp, retcode, message, unchanged, data: None };
         }
         let reply = match plugins.call(&method, &args).await {
             Ok(data) => match check_part(data.get(), LEVELS_ABOVE) {
@@ -134,13 +152,15 @@ impl FactCall {
             Some(Data::Json(data)) => Some(data),
             Some(Data::Text(_)) | None => None,
         };
+        let unchanged = data.as_ref().is_some_and(|data| is_known(data, &known));
         FactReply {
             method,
             args,
             resp: reply.resp,
             retcode: reply.retcode,
             message: reply.message,
-            data,
+            unchanged,
+            data: data.filter(|_| !unchanged),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::target::At;
 use super::{
-    Audit, Budget, Ca, Contexts, Cron, Exec, History, Host, Hosts, Login, Logout, Operator, Role,
+    Audit, Budget, Ca, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout, Operator, Role,
     Run, Setup, Task, Token,
 };
 use crate::client::Controller;
@@ -65,6 +65,8 @@ pub(crate) enum Fleet {
     Hosts(Hosts),
     /// Show a host, or decide about hosts.
     Host(Host),
+    /// Look at facts of hosts.
+    Facts(Facts),
     /// Work on join tokens.
     Token(Token),
     /// Show the CA or rotate it.

@@ -22,6 +22,7 @@ pub(super) fn of(path: &[&str]) -> &'static [&'static str] {
             "BasicAgentCtl hosts --watch",
         ],
         ["host", verb] => host(verb),
+        ["facts", verb] => facts(verb),
         ["token", verb] => token(verb),
         ["ca", "status"] => &["BasicAgentCtl ca status"],
         ["ca", "rotate"] => &[
@@ -98,6 +99,39 @@ fn host(verb: &str) -> &'static [&'static str] {
             "BasicAgentCtl host settle web-1 restored",
             "BasicAgentCtl host settle web-1 enroll-again",
         ],
+        _ => &[],
+    }
+}
+
+fn facts(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "show" => &[
+            "BasicAgentCtl facts show web-1",
+            "BasicAgentCtl facts show web-1 os --at 7d",
+            "BasicAgentCtl facts show web-1 memory --live",
+        ],
+        "changes" => &["BasicAgentCtl facts changes web-1 packages"],
+        "diff" => &[
+            "BasicAgentCtl facts diff web-1@7d web-1 packages",
+            "BasicAgentCtl facts diff web-1 web-2",
+        ],
+        "where" => &[
+            "BasicAgentCtl facts where '$.packages[?@.name==\"openssl\"].version' -l env=prod",
+            "BasicAgentCtl facts where 'network.interfaces[?@.mtu<1500].name' -o name",
+        ],
+        "package" => &[
+            "BasicAgentCtl facts package openssl --below 3.0.14",
+            "BasicAgentCtl facts package openssl -l role=web -o json",
+        ],
+        "service" => &["BasicAgentCtl facts service ssh.service --state enabled -l env=prod"],
+        "certificates" => &["BasicAgentCtl facts certificates --within 14d --valid"],
+        "count" => &[
+            "BasicAgentCtl facts count os.version_id",
+            "BasicAgentCtl facts count cpu.model -l env=prod",
+        ],
+        "refresh" => {
+            &["BasicAgentCtl facts refresh web-1 web-2", "BasicAgentCtl facts refresh -l role=web"]
+        }
         _ => &[],
     }
 }

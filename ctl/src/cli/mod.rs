@@ -1,8 +1,8 @@
 //! The command line: its flags and the action that they describe.
 //!
 //! `flags` is the top level and `sub` its subcommands; `target` chooses plugins, controller and host; `account`, `hosts`,
-//! `token`, `operator`, `audit`, `run`, `history`, `command`, `task` and `cron` are the flags of the
-//! subcommands;
+//! `token`, `operator`, `audit`, `run`, `history`, `facts`, `command`, `task` and `cron` are the flags of
+//! the subcommands;
 //! `number` parses numbers and times; `help` trims the help and adds the `examples`; `action` is the
 //! result.
 
@@ -12,6 +12,7 @@ mod audit;
 mod command;
 mod cron;
 mod examples;
+mod facts;
 mod flags;
 mod help;
 mod history;
@@ -30,6 +31,10 @@ pub(crate) use audit::{Audit, AuditSub, Ca, CaRotate};
 pub(crate) use command::{Command, Exec};
 pub(crate) use cron::{
     Cron, CronCheck, CronExplain, CronHistory, CronJob, CronList, CronNext, CronSet, CronWhen,
+};
+pub(crate) use facts::{
+    Facts, FactsCertificates, FactsChanges, FactsCount, FactsDiff, FactsPackage, FactsRefresh,
+    FactsService, FactsShow, FactsWhere,
 };
 pub(crate) use flags::Cli;
 pub(crate) use history::{Budget, BudgetSet, Filter, History, HistoryExport, HistorySub};

@@ -2,7 +2,7 @@
 
 use super::target::{At, Conflict, Target};
 use super::{
-    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Fleet, History, HistorySub, Host, Hosts,
+    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host, Hosts,
     Login, Logout, Operator, Role, Run, RunSub, Setup, Task, Token, cron, task,
 };
 use crate::plugin::{Check, New, probe};
@@ -47,6 +47,9 @@ pub(super) enum FleetSub {
     /// Show a host, label it, or decide about it
     #[command(subcommand)]
     Host(Host),
+    /// Facts of hosts: what they are, what changed, and which hosts have what
+    #[command(subcommand)]
+    Facts(Facts),
     /// Join tokens: they admit hosts
     #[command(subcommand)]
     Token(Token),
@@ -155,6 +158,7 @@ impl FleetSub {
             Self::Whoami(output) => Fleet::WhoAmI(output),
             Self::Hosts(hosts) => Fleet::Hosts(hosts),
             Self::Host(host) => Fleet::Host(host),
+            Self::Facts(facts) => Fleet::Facts(facts),
             Self::Token(token) => Fleet::Token(token),
             Self::Ca(ca) => Fleet::Ca(ca),
             Self::Operator(operator) => Fleet::Operator(operator),

@@ -80,6 +80,11 @@ impl Controller {
         Self { choice, connection: OnceCell::new() }
     }
 
+    /// Returns the same controller for another thread, with a connection of its own.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.choice.clone())
+    }
+
     /// Returns the connection.
     ///
     /// # Errors

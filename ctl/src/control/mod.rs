@@ -7,6 +7,7 @@
 mod audit;
 mod budgets;
 mod ca;
+mod facts;
 mod history;
 mod host;
 mod hosts;
@@ -38,6 +39,7 @@ pub(crate) fn run(controller: &Controller, fleet: &Fleet) -> Result<ExitCode, Er
         Fleet::WhoAmI(format) => whoami::run(controller, format),
         Fleet::Hosts(hosts) => return hosts::run(controller, hosts),
         Fleet::Host(host) => host::run(controller, host),
+        Fleet::Facts(facts) => return facts::run(controller, facts),
         Fleet::Token(token) => tokens::run(controller, token),
         Fleet::Ca(ca) => ca::run(controller, ca),
         Fleet::Operator(operator) => operators::run(controller, operator),

@@ -38,6 +38,16 @@
 //! | `DELETE /api/v1/budgets/{name}` | 204 |
 //! | `GET /api/v1/history` with [`HistoryQuery`] | [`HistoryList`] |
 //! | `GET /api/v1/history/export` with [`ExportQuery`] | NDJSON: each an [`ExportLine`], then [`ExportEnd`] |
+//! | `GET /api/v1/hosts/{host}/facts` with [`FactQuery`] | [`HostFacts`] |
+//! | `GET /api/v1/hosts/{host}/facts/{method}` with [`FactQuery`] | [`Fact`] |
+//! | `GET /api/v1/hosts/{host}/facts/{method}/changes` with [`FactChangesQuery`] | [`FactChanges`] |
+//! | `POST /api/v1/hosts/{host}/facts/refresh` | [`FactRefresh`] |
+//! | `GET /api/v1/facts/diff` with [`FactDiffQuery`] | [`FactDiff`] |
+//! | `POST /api/v1/facts/where` with [`FactSearch`] | [`FactMatches`] |
+//! | `GET /api/v1/facts/count` with [`FactCountQuery`] | [`FactCounts`] |
+//! | `GET /api/v1/facts/packages` with [`PackageQuery`] | [`PackageHosts`] |
+//! | `GET /api/v1/facts/services` with [`ServiceQuery`] | [`ServiceHosts`] |
+//! | `GET /api/v1/facts/certificates` with [`CertificateQuery`] | [`CertificateHosts`] |
 //! | `GET /api/v1/tokens` with [`PageQuery`] | [`JoinTokenList`] |
 //! | `POST /api/v1/tokens` with [`NewJoinToken`] | 201, [`CreatedJoinToken`] |
 //! | `GET /api/v1/tokens/{token}` | [`JoinToken`] |
@@ -85,6 +95,7 @@ mod amount;
 mod budget;
 mod ca;
 mod event;
+mod fact;
 mod health;
 mod history;
 mod host;
@@ -105,6 +116,13 @@ pub use amount::{Amount, NotAnAmount, Tolerance};
 pub use budget::{Budget, BudgetDefinition, BudgetList, MAX_BUDGETS};
 pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
 pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
+pub use fact::{
+    CertificateHosts, CertificateQuery, ExpiringCertificate, Fact, FactChange, FactChanges,
+    FactChangesQuery, FactCount, FactCountQuery, FactCounts, FactDiff, FactDiffQuery, FactFailure,
+    FactLine, FactMatch, FactMatches, FactQuery, FactRefresh, FactSearch, FactState,
+    HostCertificates, HostFacts, HostPackages, HostService, PackageHosts, PackageQuery,
+    PackageVersion, ServiceHosts, ServiceQuery,
+};
 pub use health::{Health, HealthStatus};
 pub use history::{
     ExportEnd, ExportLine, ExportQuery, ExportedLine, HistoryEntry, HistoryList, HistoryQuery,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 mod variables;
 
 pub use variables::{
-    BudgetPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath, TargetPath, TaskPath,
-    TokenPath,
+    BudgetPath, FactPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath, TargetPath,
+    TaskPath, TokenPath,
 };
 
 /// The hosts.
@@ -89,6 +89,36 @@ pub const HISTORY: &str = "/api/v1/history";
 
 /// What ran where, as a stream.
 pub const HISTORY_EXPORT: &str = "/api/v1/history/export";
+
+/// A host's facts.
+pub const HOST_FACTS: &str = "/api/v1/hosts/{host}/facts";
+
+/// One fact of a host.
+pub const HOST_FACT: &str = "/api/v1/hosts/{host}/facts/{method}";
+
+/// The log of changes of a fact.
+pub const HOST_FACT_CHANGES: &str = "/api/v1/hosts/{host}/facts/{method}/changes";
+
+/// A request to ask a host for its facts now.
+pub const HOST_FACTS_REFRESH: &str = "/api/v1/hosts/{host}/facts/refresh";
+
+/// The difference of two facts.
+pub const FACTS_DIFF: &str = "/api/v1/facts/diff";
+
+/// Hosts by a part of their facts.
+pub const FACTS_WHERE: &str = "/api/v1/facts/where";
+
+/// Numbers of hosts by a part of their facts.
+pub const FACTS_COUNT: &str = "/api/v1/facts/count";
+
+/// Hosts by an installed package.
+pub const FACTS_PACKAGES: &str = "/api/v1/facts/packages";
+
+/// Hosts by a service.
+pub const FACTS_SERVICES: &str = "/api/v1/facts/services";
+
+/// Hosts by the end of their certificates.
+pub const FACTS_CERTIFICATES: &str = "/api/v1/facts/certificates";
 
 /// The join tokens.
 pub const TOKENS: &str = "/api/v1/tokens";
@@ -293,6 +323,26 @@ pub fn with_query(path: &str, parts: &[String]) -> String {
     }
 }
 
+/// Returns the path of a host's facts.
+pub fn host_facts(host: &str) -> String {
+    fill(HOST_FACTS, "{host}", host)
+}
+
+/// Returns the path of one fact of a host.
+pub fn host_fact(host: &str, method: &str) -> String {
+    format!("{}/{}", host_facts(host), segment(method))
+}
+
+/// Returns the path of the log of changes of a fact.
+pub fn host_fact_changes(host: &str, method: &str) -> String {
+    format!("{}/changes", host_fact(host, method))
+}
+
+/// Returns the path for a request to ask a host for its facts now.
+pub fn host_facts_refresh(host: &str) -> String {
+    format!("{}/refresh", host_facts(host))
+}
+
 /// Encodes a text as one segment of a path, or as a value in a query (RFC 3986 §3.3, §3.4).
 pub fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
@@ -338,6 +388,10 @@ mod tests {
             (results("h"), RESULTS),
             (result("h", "t"), RESULT),
             (host_labels("h"), HOST_LABELS),
+            (host_facts("h"), HOST_FACTS),
+            (host_fact("h", "m"), HOST_FACT),
+            (host_fact_changes("h", "m"), HOST_FACT_CHANGES),
+            (host_facts_refresh("h"), HOST_FACTS_REFRESH),
             (host_approve("h"), HOST_APPROVE),
             (host_quarantine("h"), HOST_QUARANTINE),
             (host_settle("h"), HOST_SETTLE),
@@ -362,6 +416,7 @@ mod tests {
         ] {
             let filled = template
                 .replace("{host}", "h")
+                .replace("{method}", "m")
                 .replace("{task}", "t")
                 .replace("{token}", "t")
                 .replace("{name}", "n")

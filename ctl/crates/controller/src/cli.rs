@@ -3,14 +3,17 @@
 use crate::agents::{Redirect, ServerFiles, TlsFiles};
 use crate::api::{HttpsFiles, HttpsSource};
 use crate::error::Error;
+use crate::facts::Settings as FactSettings;
 use crate::identity::{self, CaSettings, GivenServer, IdentitySettings, RootKey};
 use crate::store::{Bounds, Keep};
 use agent_wire::DEFAULT_PORT;
 use clap::{Parser, ValueEnum, value_parser};
 use fleet::IpNetwork;
+use fleet::facts::{FactLabel, FactLabelError, method_name};
 use fleet::identity::UnknownHosts;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The API's address without `--http`.
@@ -165,6 +168,49 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
     pub(crate) max_host_mib: Option<u64>,
 
+    /// Ask each host for its facts when it connects and after this many hours, a little more or less;
+    /// 0 asks on request only
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 6,
+        value_parser = value_parser!(u16).range(0..=720)
+    )]
+    pub(crate) facts_hours: u16,
+
+    /// Forget after this many days which facts a host had before those of now
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 30,
+        value_parser = value_parser!(u16).range(1..=3650)
+    )]
+    pub(crate) facts_days: u16,
+
+    /// Store at most about this many MiB of facts; the oldest of former times are deleted
+    /// [default: a quarter of --max-store-mib]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_facts_mib: Option<u64>,
+
+    /// Ask at most this many hosts in a second for their facts
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        value_parser = value_parser!(u32).range(1..=10_000)
+    )]
+    pub(crate) facts_rate: u32,
+
+    /// The providers whose facts are kept [default: os,kernel,cpu,memory,disks,mounts,network,
+    /// hardware,time,services,packages,certificates]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = provider)]
+    pub(crate) facts_methods: Vec<String>,
+
+    /// The labels that are set from facts, by their key or as KEY=PROVIDER.MEMBER; "none" for none
+    /// [default: os.id,os.version_id,arch,kernel.release,virtualization,hostname,agent.version]
+    #[arg(long, value_name = "LABEL,…", value_delimiter = ',')]
+    pub(crate) fact_labels: Vec<LabelFlag>,
+
     /// Serve with everything in DIR, creating what is missing: state, API token, a join token, and an
     /// agent's config; for trials
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "agent_ca"])]
@@ -280,6 +326,23 @@ impl Flags {
         }
     }
 
+    /// Returns for which facts hosts are asked, and when.
+    pub(crate) fn facts_settings(&self) -> FactSettings {
+        let defaults = FactSettings::default();
+        let mut methods = self.facts_methods.clone();
+        methods.dedup();
+        let labels = self.fact_labels.iter().filter_map(|label| label.0.clone());
+        FactSettings {
+            methods: if methods.is_empty() { defaults.methods } else { methods },
+            labels: match self.fact_labels[..] {
+                [] => defaults.labels,
+                _ => labels.collect(),
+            },
+            every: Duration::from_secs(u64::from(self.facts_hours) * 3600),
+            rate: self.facts_rate,
+        }
+    }
+
     /// Returns the bounds on what is stored.
     pub(crate) fn bounds(&self) -> Bounds {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 24 * 3600);
@@ -287,10 +350,35 @@ impl Flags {
             results: days(self.keep_days),
             events: days(self.audit_days),
             runs: days(self.run_days),
+            facts: days(self.facts_days),
         };
         let dir = self.state_dir();
-        Bounds::new(&dir, keep, self.max_store_mib, self.max_host_mib, self.max_run_mib)
+        Bounds::new(
+            &dir,
+            keep,
+            self.max_store_mib,
+            self.max_host_mib,
+            self.max_run_mib,
+            self.max_facts_mib,
+        )
     }
+}
+
+/// A label from facts; `None` for the word "none".
+#[derive(Clone, Debug)]
+pub(crate) struct LabelFlag(Option<FactLabel>);
+
+impl FromStr for LabelFlag {
+    type Err = FactLabelError;
+
+    fn from_str(text: &str) -> Result<Self, FactLabelError> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|label| Self(Some(label))) }
+    }
+}
+
+/// Reads a provider's name.
+fn provider(text: &str) -> Result<String, &'static str> {
+    method_name(text).ok_or("must be a provider's name, as in os or getinfo.os")
 }
 
 /// What becomes of a host of another PKI that is seen for the first time.

@@ -15,6 +15,7 @@ mod cli;
 mod descriptors;
 mod dev;
 mod error;
+mod facts;
 mod files;
 mod first_start;
 #[cfg(feature = "fuzzing")]

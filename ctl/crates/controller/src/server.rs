@@ -12,6 +12,7 @@ use crate::cli::Flags;
 use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
+use crate::facts;
 use crate::first_start;
 use crate::identity::{self, Ca, Identity};
 use crate::joining::Joining;
@@ -173,9 +174,14 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         authenticator: Arc::clone(&authenticator),
     });
     tasks.spawn(driver.run(stop.clone()));
+    let settings = flags.facts_settings();
+    let (collector, collecting) =
+        facts::collector(Arc::clone(&registry), Arc::clone(&store), settings);
+    tasks.spawn(collecting.run(stop.clone()));
     let router = api::router(api::Parts {
         registry,
         store,
+        collector,
         runs,
         ca: Arc::clone(&ca),
         identity: Arc::clone(&services.identity),

@@ -20,6 +20,7 @@
 //! | … of many hosts at once | [`run`] | what is sent to which host next, and what became of it? |
 //! | a cron job is for many hosts | [`schedule::reconcile`] | what is to be set and removed on this host? |
 //! | anything is asked or changed | [`audit::chain`], [`audit::Verifier`] | what happened, and is the record of it whole? |
+//! | a host answers to `getinfo` | [`facts`] | what is new about it, and which hosts are alike? |
 //! | anybody knocks | [`rate::Sources`] | is this too often, and when is the next time? |
 //!
 //! A rule about a host changes the [`HostRecord`] that it is given and returns what to answer. The
@@ -30,6 +31,7 @@
 pub mod audit;
 mod caret;
 mod digest;
+pub mod facts;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -81,16 +81,29 @@ pub struct GetInfo {
     pub args: String,
     /// For `getinfo.all`: methods, each followed by its arguments.
     pub methods: Vec<String>,
+    /// By method, for `getinfo.all`, or for the request's own (the empty key): the SHA-256 of the
+    /// data that the caller has, in hex.
+    pub known: Vec<(String, String)>,
 }
 
 impl GetInfo {
     /// Reads the fields of a `getinfo.*` request.
     ///
     /// # Errors
-    /// When `args` is not a string, or `methods` is not a list of strings.
+    /// When `args` is not a string, `methods` is not a list of strings, or `known` is neither a
+    /// string nor an object of strings.
     pub fn parse(params: Params<'_>) -> Result<Self, InvalidParams> {
+        let known = match params.text("known") {
+            Ok(known) => known.map(|known| (String::new(), known.to_owned())).into_iter().collect(),
+            Err(_) => params.text_map("known")?,
+        };
         let methods = params.texts("methods")?;
-        Ok(Self { args: params.text("args")?.unwrap_or_default().to_owned(), methods })
+        Ok(Self { args: params.text("args")?.unwrap_or_default().to_owned(), methods, known })
+    }
+
+    /// Returns the digest of the data that the caller has of a method.
+    pub fn known(&self, method: &str) -> &str {
+        self.known.iter().find(|(name, _)| name == method).map_or("", |(_, known)| known)
     }
 }
 

@@ -79,6 +79,9 @@ pub struct Response {
     /// Output or facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
+    /// Whether the facts are those that the request knows (§8); they are left out then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
     /// `base64` if `data` is base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
@@ -142,6 +145,7 @@ impl Response {
             retcode,
             message,
             data: None,
+            unchanged: false,
             encoding: None,
             dropped: None,
             stderr: None,
@@ -177,6 +181,7 @@ impl Response {
             retcode,
             message: params.text("message")?.unwrap_or_default().to_owned(),
             data,
+            unchanged: params.flag("unchanged", false)?,
             encoding: base64("encoding")?,
             dropped: params.whole("dropped", "", 0..=u64::MAX)?,
             stderr: params.text("stderr")?.map(str::to_owned),

@@ -18,6 +18,9 @@ pub struct FactReply {
     pub retcode: u16,
     /// For people.
     pub message: String,
+    /// Whether the facts are those that the request knows; they are left out then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
     /// The facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,

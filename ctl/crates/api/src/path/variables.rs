@@ -2,6 +2,18 @@
 
 use utoipa::IntoParams;
 
+/// The segments of the path that name a fact of a host.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct FactPath {
+    /// The host's id.
+    #[param(example = "web-1.example")]
+    pub host: String,
+    /// The provider's method; `getinfo.` may be left out.
+    #[param(example = "os")]
+    pub method: String,
+}
+
 /// The segment of the path that names a host.
 #[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Path)]

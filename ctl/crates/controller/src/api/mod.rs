@@ -18,6 +18,7 @@ mod connection;
 mod document;
 mod events;
 mod extract;
+mod facts;
 mod gate;
 mod held;
 mod history;

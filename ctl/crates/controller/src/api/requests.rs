@@ -174,7 +174,7 @@ pub(super) async fn ask(
 }
 
 /// Returns why a host without a channel gets no request.
-async fn absent(api: &Api, host: String) -> ApiError {
+pub(super) async fn absent(api: &Api, host: String) -> ApiError {
     match api.store.host(&host).await {
         Ok(Some(row)) => match StateName::of(&row.identity.state) {
             StateName::Active => ApiError::HostNotConnected(host),

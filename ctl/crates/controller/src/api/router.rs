@@ -7,12 +7,13 @@ use super::rule::{Rule, Who};
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
 use super::{
-    api_tokens, budgets, ca, changes, events, gate, history, hosts, login, metrics, openapi,
+    api_tokens, budgets, ca, changes, events, facts, gate, history, hosts, login, metrics, openapi,
     operators, plans, probes, requests, results, roles, run_events, runs, targets, tokens,
 };
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Authenticator, Passwords, Principal};
+use crate::facts::Collector;
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{LoginFailure, Metrics, Routes};
@@ -120,6 +121,16 @@ fn host_routes() -> Vec<Route> {
         route!(POST, path::REQUESTS, Rule::asks(requests::read_ask), requests::ask),
         route!(GET, path::RESULTS, Rule::reads(A::ResultsRead), results::page),
         route!(GET, path::RESULT, Rule::reads(A::ResultsRead), results::one),
+        route!(GET, path::HOST_FACTS, Rule::reads(A::FactsRead), facts::list),
+        route!(GET, path::HOST_FACT, Rule::reads(A::FactsRead), facts::show),
+        route!(GET, path::HOST_FACT_CHANGES, Rule::reads(A::FactsRead), facts::changes),
+        route!(POST, path::HOST_FACTS_REFRESH, Rule::asks(facts::read_refresh), facts::refresh),
+        route!(GET, path::FACTS_DIFF, Rule::reads(A::FactsRead), facts::diff),
+        route!(POST, path::FACTS_WHERE, Rule::asks(facts::read_find), facts::find),
+        route!(GET, path::FACTS_COUNT, Rule::reads(A::FactsRead), facts::count),
+        route!(GET, path::FACTS_PACKAGES, Rule::reads(A::FactsRead), facts::packages),
+        route!(GET, path::FACTS_SERVICES, Rule::reads(A::FactsRead), facts::services),
+        route!(GET, path::FACTS_CERTIFICATES, Rule::reads(A::FactsRead), facts::certificates),
         route!(GET, path::TOKENS, Rule::reads(A::TokensRead), tokens::list),
         route!(
             POST,
@@ -259,6 +270,8 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     /// The controller's records.
     pub(crate) store: Arc<dyn Store>,
+    /// Asks hosts for facts.
+    pub(crate) collector: Collector,
     /// The controller's own CA.
     pub(crate) ca: Arc<Ca>,
     /// Who is a host.
@@ -287,6 +300,7 @@ pub(crate) fn router(parts: Parts) -> Router {
     let Parts {
         registry,
         store,
+        collector,
         ca,
         identity,
         authenticator,
@@ -301,6 +315,8 @@ pub(crate) fn router(parts: Parts) -> Router {
     let api = Api {
         registry,
         store,
+        collector,
+        searches: Arc::default(),
         ca,
         identity,
         authenticator,

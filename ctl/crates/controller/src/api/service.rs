@@ -7,6 +7,7 @@ use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Attempts, Authenticator, Passwords};
+use crate::facts::{Collector, Searches};
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
@@ -26,6 +27,10 @@ use std::sync::Arc;
 pub(super) struct Api {
     pub(super) registry: Arc<Registry>,
     pub(super) store: Arc<dyn Store>,
+    /// Asks hosts for facts.
+    pub(super) collector: Collector,
+    /// Answers to questions about facts.
+    pub(super) searches: Arc<Searches>,
     pub(super) ca: Arc<Ca>,
     /// Who is a host.
     pub(super) identity: Arc<Identity>,

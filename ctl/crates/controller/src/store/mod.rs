@@ -14,6 +14,7 @@ mod arrival;
 mod conformance;
 mod error;
 mod events;
+mod facts;
 mod host_requests;
 mod hosts;
 mod idempotency;
@@ -28,6 +29,7 @@ mod watch;
 pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
 pub(crate) use error::StoreError;
 pub(crate) use events::*;
+pub(crate) use facts::*;
 pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
@@ -46,7 +48,17 @@ use std::sync::Arc;
 /// A database of everything that the controller keeps.
 #[async_trait]
 pub(crate) trait Store:
-    Results + Hosts + JoinTokens + People + Events + Idempotency + Runs + fmt::Debug + Send + Sync
+    Results
+    + Hosts
+    + Facts
+    + JoinTokens
+    + People
+    + Events
+    + Idempotency
+    + Runs
+    + fmt::Debug
+    + Send
+    + Sync
 {
     /// Returns what is wrong with the database at present, for `/readyz`.
     async fn problem(&self) -> Option<String>;

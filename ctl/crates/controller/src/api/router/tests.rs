@@ -5,6 +5,7 @@ mod walk;
 use super::*;
 use crate::agents::PlaceBounds;
 use crate::auth::{FileRoles, Roles, Token};
+use crate::facts::{Settings, collector};
 use crate::identity::{CaSettings, IdentitySettings, RootKey};
 use crate::runs::Driver;
 use crate::store::{Bounds, SqliteStore};
@@ -70,10 +71,14 @@ impl Server {
             store: Arc::clone(&store),
             authenticator: Arc::clone(&authenticator),
         });
+        let (collector, collecting) =
+            collector(Arc::clone(&registry), Arc::clone(&store), Settings::default());
+        tokio::spawn(collecting.run(stop.clone()));
         let router = router(Parts {
             registry,
             runs,
             store: Arc::clone(&store),
+            collector,
             identity: Arc::new(identity),
             joining: Joining::new(address, &[], Arc::clone(&ca)),
             ca,
@@ -110,6 +115,7 @@ impl Server {
 fn example(path: &str) -> String {
     path.replace("{host}", "h")
         .replace("{task}", "t")
+        .replace("{method}", "os")
         .replace("{token}", "4g1k7m9p2q5r")
         .replace("{name}", "n")
         .replace("{role}", "r")

@@ -3,6 +3,7 @@
 //! An implementation offers a [`Database`] and calls [`suite!`], which runs every test on it.
 
 pub(super) mod events;
+pub(super) mod facts;
 pub(super) mod hosts;
 pub(super) mod idempotency;
 pub(super) mod people;
@@ -71,6 +72,14 @@ macro_rules! suite {
             an_event_that_a_crash_left_open_ends_as_unknown,
             events_are_found_by_actor_action_and_host_in_pages,
             an_event_that_is_too_large_is_refused,
+        );
+        $crate::store::conformance::suite!($database: facts:
+            hosts_share_a_document_and_each_has_its_own_log,
+            a_provider_that_fails_keeps_its_last_document,
+            a_whole_answer_is_kept_beside_its_document,
+            hosts_are_found_by_the_packages_of_their_documents,
+            pages_and_counts_hold_the_selected_hosts_only,
+            labels_from_facts_never_take_the_place_of_others,
         );
         $crate::store::conformance::suite!($database: people:
             operators_are_kept_by_name,

@@ -27,6 +27,8 @@ pub(crate) struct Keep {
     pub(crate) events: Duration,
     /// Runs, after their end.
     pub(crate) runs: Duration,
+    /// The log of changes of facts.
+    pub(crate) facts: Duration,
 }
 
 /// The bounds on what is stored.
@@ -40,6 +42,10 @@ pub(crate) struct Bounds {
     pub(crate) keep_runs: Duration,
     /// Bytes of runs and their targets.
     pub(crate) max_run_bytes: u64,
+    /// How long the log of changes of facts is kept.
+    pub(crate) keep_facts: Duration,
+    /// Bytes of facts of all hosts.
+    pub(crate) max_fact_bytes: u64,
     /// Bytes of results of all hosts.
     pub(crate) max_bytes: u64,
     /// Bytes of results of one host.
@@ -54,6 +60,7 @@ impl Bounds {
         store_mib: Option<u64>,
         host_mib: Option<u64>,
         run_mib: Option<u64>,
+        fact_mib: Option<u64>,
     ) -> Self {
         let max_bytes = match store_mib {
             Some(mib) => mib * MIB,
@@ -63,12 +70,14 @@ impl Bounds {
             Some(mib) => mib * MIB,
             None => (max_bytes / 8).clamp(LEAST_HOST_MIB * MIB, DEFAULT_HOST_MIB * MIB),
         };
-        let Keep { results, events, runs } = keep;
+        let Keep { results, events, runs, facts } = keep;
         Self {
             keep: results,
             keep_events: events,
             keep_runs: runs,
             max_run_bytes: run_mib.map_or(max_bytes / 4, |mib| mib * MIB),
+            keep_facts: facts,
+            max_fact_bytes: fact_mib.map_or(max_bytes / 4, |mib| mib * MIB),
             max_bytes,
             max_host_bytes: max_host_bytes.min(max_bytes),
         }
@@ -88,6 +97,8 @@ impl Bounds {
             keep_events: keep,
             keep_runs: keep,
             max_run_bytes: 1 << 40,
+            keep_facts: keep,
+            max_fact_bytes: 1 << 40,
             max_bytes: 1 << 40,
             max_host_bytes: 1 << 40,
         }
@@ -116,10 +127,10 @@ mod tests {
             (Some(100), Some(7), (100, 7)),
             (Some(100), Some(700), (100, 100)),
         ] {
-            let bounds = Bounds::new(dir, Keep::default(), store, host, None);
+            let bounds = Bounds::new(dir, Keep::default(), store, host, None, None);
             assert_eq!((bounds.max_bytes / MIB, bounds.max_host_bytes / MIB), wanted);
         }
-        let default = Bounds::new(dir, Keep::default(), None, None, None);
+        let default = Bounds::new(dir, Keep::default(), None, None, None, None);
         assert!(default.max_bytes <= DEFAULT_STORE_MIB * MIB && default.max_bytes > 0);
     }
 }

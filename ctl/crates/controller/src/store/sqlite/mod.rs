@@ -17,6 +17,7 @@ mod check;
 mod clock;
 mod column;
 mod events;
+mod facts;
 mod file;
 mod health;
 mod hosts;
@@ -74,6 +75,10 @@ pub(crate) struct SqliteStore {
     room: Arc<Semaphore>,
     places: Arc<Semaphore>,
     readers: Readers,
+    /// Turns to prepare facts.
+    preparing: Semaphore,
+    /// Bytes of facts of all hosts.
+    max_fact_bytes: i64,
     watches: Arc<Watches>,
     published: Arc<Published>,
     place: Arc<Place>,
@@ -126,6 +131,8 @@ impl SqliteStore {
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
             places: Arc::new(Semaphore::new(MAX_CHANGES)),
             readers,
+            preparing: Semaphore::new(facts::PREPARING),
+            max_fact_bytes: i64::try_from(bounds.max_fact_bytes).unwrap_or(i64::MAX),
             watches,
             published,
             place,

@@ -54,7 +54,7 @@ mod plan {
     use std::collections::BTreeSet;
 
     /// Tables of a few rows, whatever the fleet's size.
-    const SMALL: [&str; 8] = [
+    const SMALL: [&str; 9] = [
         "clock",
         "host_counts",
         "event_chain",
@@ -63,6 +63,7 @@ mod plan {
         "setup",
         "target_changes",
         "budgets",
+        "fact_totals",
     ];
 
     /// The statements that were checked.

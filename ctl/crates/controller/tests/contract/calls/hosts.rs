@@ -18,6 +18,7 @@ pub(super) fn all(controller: &Controller, client: &Client<'_>, document: &Docum
     hosts(client);
     requests(client, document, &mut agent);
     results(client, &mut agent);
+    facts(client, &mut agent);
     super::runs::all(client, document, agent);
     decisions(client);
     drop(other);
@@ -55,6 +56,90 @@ fn hosts(client: &Client<'_>) {
     }
     let query = "selector=env%3D%3D%3D".to_owned();
     assert_eq!(client.call(&Call { query, ..Call::with_examples("hosts_list") }).status, 400);
+}
+
+/// Returns what `host-1` answers to `getinfo.all`, with this version of a package.
+fn answers(version: &str) -> Value {
+    let answer = |method: &str, data: Value| json!({"method": method, "resp": "success", "retcode": 0, "message": "", "data": data});
+    let os = json!({"release": {"id": "debian", "version_id": "12"}, "uptime_seconds": 7});
+    let service = json!({"name": "ssh.service", "state": "enabled", "pids": []});
+    let certificate = json!({
+        "not_after": "2026-01-02T00:00:00Z", "sha256": "AB", "subject": "CN=a", "days_left": 3
+    });
+    let missing = "Plugin refused: getinfo.cpu: no libgetinfo_cpu.so in /x";
+    json!([
+        answer("getinfo.packages", openssl(version)),
+        answer("getinfo.os", os),
+        answer("getinfo.services", json!({"services": [service]})),
+        answer("getinfo.certificates", json!({"certificates": [certificate]})),
+        {"method": "getinfo.cpu", "resp": "failed", "retcode": 3051, "message": missing},
+        {"method": "getinfo.time", "resp": "failed", "retcode": 3052, "message": "broken"}
+    ])
+}
+
+fn openssl(version: &str) -> Value {
+    let package =
+        json!({"manager": "dpkg", "name": "openssl", "version": version, "status": "installed"});
+    json!({"packages": [package]})
+}
+
+/// Has `host-1` answer what it is, and asks for its facts in every way.
+fn facts(client: &Client<'_>, agent: &mut Agent) {
+    for version in ["3.0.11-1", "3.0.14-1"] {
+        let refreshed = thread::scope(|scope| {
+            scope.spawn(|| {
+                let request = agent.receive().unwrap();
+                assert_eq!(request["method"], "getinfo.all", "{request:?}");
+                let reply = json!({
+                    "id": request["id"], "resp": "success", "retcode": 0, "message": "",
+                    "data": answers(version)
+                });
+                agent.send(&format!("{reply}\n"));
+            });
+            client.get(&on_host("facts_refresh"))
+        });
+        assert!(refreshed["changed"].as_array().unwrap().contains(&json!("getinfo.packages")));
+        assert_eq!(refreshed["absent"], json!(["getinfo.cpu"]), "{refreshed}");
+        assert_eq!(refreshed["failed"][0]["method"], "getinfo.time");
+    }
+    let list = client.get(&on_host("facts_list"));
+    assert_eq!(list["facts"].as_array().unwrap().len(), 6, "{list}");
+    let of = |operation: &str, method: &str| {
+        let mut call = on_host(operation);
+        call.segments.push(("method", method.to_owned()));
+        call
+    };
+    let os = client.get(&of("facts_show", "os"));
+    assert_eq!((&os["data"]["uptime_seconds"], &os["state"]["present"]), (&json!(7), &json!(true)));
+    let changes = client.get(&of("facts_changes", "packages"));
+    assert_eq!(changes["changes"].as_array().unwrap().len(), 2, "{changes}");
+    let before = changes["changes"][1]["since"].as_str().unwrap().to_owned();
+    let then = Call { query: format!("at={before}"), ..of("facts_show", "packages") };
+    assert_eq!(client.get(&then)["data"], openssl("3.0.11-1"));
+    assert_eq!(client.call(&of("facts_show", "nothing")).status, 404);
+    let query = |operation: &str, query: &str| {
+        client.get(&Call { query: query.to_owned(), ..Call::with_examples(operation) })
+    };
+    let diff = query("facts_diff", &format!("from=host-1@{before}&to=host-1&method=packages"));
+    assert_eq!(diff["patch"][0]["path"], "/packages/0/version", "{diff}");
+    assert_eq!(diff["lines"][0]["new"], "3.0.14-1", "{diff}");
+    let search =
+        json!({"path": "$.packages[?@.name=='openssl'].version", "selector": "os.id=debian"});
+    let found = client.get(&Call { body: Some(search), ..Call::with_examples("facts_find") });
+    assert_eq!(found["hosts"], json!([{"host": "host-1", "count": 1, "values": ["3.0.14-1"]}]));
+    let wrong = json!({"path": "$.packages[?@.name=="});
+    let wrong = client.call(&Call { body: Some(wrong), ..Call::with_examples("facts_find") });
+    assert!(wrong.status == 400 && wrong.text.contains("at byte"), "{}", wrong.text);
+    let counts = query("facts_count", "path=os.version_id");
+    assert_eq!(counts["counts"], json!([{"value": "12", "hosts": 1}]));
+    for (below, found) in [("3.0.15", 1), ("3.0.14", 0)] {
+        let hosts = query("facts_packages", &format!("name=openssl&below={below}"));
+        assert_eq!(hosts["hosts"].as_array().unwrap().len(), found, "{hosts}");
+    }
+    let services = query("facts_services", "name=ssh.service&state=enabled");
+    assert_eq!(services["hosts"][0]["states"], json!(["enabled"]));
+    let expiring = query("facts_certificates", "before=2026-02-01T00:00:00Z");
+    assert_eq!(expiring["hosts"][0]["certificates"][0]["subject"], "CN=a");
 }
 
 /// Quarantines, settles, bans and removes.

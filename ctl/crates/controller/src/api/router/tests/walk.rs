@@ -28,6 +28,16 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("POST", path::REQUESTS, "commands.run"),
     ("GET", path::RESULTS, "results.read"),
     ("GET", path::RESULT, "results.read"),
+    ("GET", path::HOST_FACTS, "facts.read"),
+    ("GET", path::HOST_FACT, "facts.read"),
+    ("GET", path::HOST_FACT_CHANGES, "facts.read"),
+    ("POST", path::HOST_FACTS_REFRESH, "facts.read"),
+    ("GET", path::FACTS_DIFF, "facts.read"),
+    ("POST", path::FACTS_WHERE, "facts.read"),
+    ("GET", path::FACTS_COUNT, "facts.read"),
+    ("GET", path::FACTS_PACKAGES, "facts.read"),
+    ("GET", path::FACTS_SERVICES, "facts.read"),
+    ("GET", path::FACTS_CERTIFICATES, "facts.read"),
     ("GET", path::TOKENS, "tokens.read"),
     ("POST", path::TOKENS, "tokens.manage"),
     ("GET", path::TOKEN, "tokens.read"),
@@ -89,6 +99,7 @@ fn body(method: &str, path: &str) -> Value {
             json!({"request": {"method": "sync.bash", "cmd": "ls"}, "selector": "env=prod"})
         }
         ("PUT", path::BUDGET) => json!({"selector": "role=db", "limit": 2}),
+        (_, path::FACTS_WHERE) => json!({"path": "$.packages"}),
         ("POST", path::TOKENS) => json!({"labels": {"env": "prod"}}),
         ("POST", path::OPERATORS) => json!({"name": "new", "roles": ["viewer"]}),
         ("PATCH", _) => json!({"disabled": true}),
@@ -103,16 +114,24 @@ fn body(method: &str, path: &str) -> Value {
     }
 }
 
-/// Returns a path with segments that name nothing.
+/// Returns a path with segments that name nothing, and the query that it needs.
 fn filled(path: &str) -> String {
-    example(path).replace(
+    let query = match path {
+        path::FACTS_DIFF => "?from=h&to=h&method=os",
+        path::FACTS_COUNT => "?path=os.id",
+        path::FACTS_PACKAGES | path::FACTS_SERVICES => "?name=openssl",
+        path::FACTS_CERTIFICATES => "?before=2030-01-01T00:00:00Z",
+        _ => "",
+    };
+    let filled = example(path).replace(
         "tokens/4g1k7m9p2q5r",
         if path == path::OPERATOR_TOKEN {
             "tokens/b6a7a1f0-6f0e-4d53-9a60-5d9a7f2f6f11"
         } else {
             "tokens/4g1k7m9p2q5r"
         },
-    )
+    );
+    filled + query
 }
 
 impl Server {
@@ -216,7 +235,13 @@ fn the_table_says_of_each_route_what_it_needs() {
     };
     let found: Vec<_> = routes().iter().map(named).collect();
     // These ask for more once they know what is asked: the walk below shows it.
-    let later = [path::REQUESTS, path::OPERATOR_TOKENS, path::OPERATOR_TOKEN];
+    let later = [
+        path::REQUESTS,
+        path::HOST_FACTS_REFRESH,
+        path::FACTS_WHERE,
+        path::OPERATOR_TOKENS,
+        path::OPERATOR_TOKEN,
+    ];
     let posts = [path::PLANS, path::PLAN_APPLY, path::RUNS, path::RUN_CANCEL, path::RUN_AGAIN];
     let wanted: Vec<_> = NEEDS
         .iter()
@@ -257,7 +282,8 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
             let may = action.is_none_or(|action| {
                 grants.grants.iter().any(|grant| {
                     // The host in the path does not exist, so no selector reaches it.
-                    let reaches = grant.selector.is_everything() || !path.contains("{host}");
+                    let of_host = path.contains("{host}") || *path == path::FACTS_DIFF;
+                    let reaches = grant.selector.is_everything() || !of_host;
                     grant.actions.contains(action) && reaches
                 })
             });
@@ -266,7 +292,9 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
                 assert_eq!(status == 403, !may, "{shown}: {status} {answer}");
             }
             let events = server.events(last).await;
-            let changes = *method != "GET";
+            // A question about facts has a body, or is passed on to the host, and changes nothing.
+            let asks = matches!(*path, path::FACTS_WHERE | path::HOST_FACTS_REFRESH);
+            let changes = *method != "GET" && !asks;
             assert_eq!(events.len(), usize::from(changes), "{shown}: {events:?}");
             let Some(row) = events.first() else { continue };
             last = row.sequence;

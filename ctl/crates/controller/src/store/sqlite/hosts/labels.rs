@@ -4,7 +4,7 @@ use super::record;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::parsed;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{Label, LabelChange, StoreError};
+use crate::store::{FactLabels, Label, LabelChange, StoreError};
 use fleet::{LabelSource, MAX_LABELS};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
@@ -62,6 +62,32 @@ pub(super) fn change(
         .into());
     }
     Ok(())
+}
+
+/// Sets the labels that follow from a host's facts, and removes those that do no longer. A label of
+/// a token or an operator stays. Returns whether anything changed.
+pub(in crate::store::sqlite) fn from_facts(
+    sql: &Connection,
+    host: &str,
+    labels: &FactLabels,
+) -> rusqlite::Result<bool> {
+    let mut changes = 0;
+    for (key, label) in of(sql, host)? {
+        let stays = labels.set.keys().chain(&labels.keep).any(|kept| kept.as_str() == key);
+        if label.source == LabelSource::Fact && !stays {
+            changes +=
+                sql.run("DELETE FROM labels WHERE host = ? AND key = ?", params![host, key])?;
+        }
+    }
+    for (key, value) in &labels.set {
+        changes += sql.run(
+            "INSERT INTO labels (host, key, value, source) VALUES (?1, ?2, ?3, 'fact') \
+             ON CONFLICT (host, key) DO UPDATE SET value = ?3 \
+             WHERE source = 'fact' AND value <> ?3",
+            params![host, key.as_str(), value.as_str()],
+        )?;
+    }
+    Ok(changes > 0)
 }
 
 const fn name(source: LabelSource) -> &'static str {

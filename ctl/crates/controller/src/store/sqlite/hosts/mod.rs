@@ -6,12 +6,13 @@
 
 mod connect;
 mod join;
-mod labels;
+pub(super) mod labels;
 pub(super) mod operator;
 mod presence;
 mod query;
 mod record;
 
+pub(super) use query::numbers;
 pub(super) use record::By;
 
 use super::SqliteStore;

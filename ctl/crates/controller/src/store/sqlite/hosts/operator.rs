@@ -2,6 +2,7 @@
 
 use super::record::{self, By};
 use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::sqlite::facts;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{MAX_BANNED_KEYS, StandingChange, StoreError};
 use fleet::identity::{self, Choice, Settled, WrongState};
@@ -86,6 +87,7 @@ pub(super) fn remove(
             params![key.as_bytes(), host, now],
         )?;
     }
+    facts::sweep::host(sql, host)?;
     for sql_of_table in [
         "DELETE FROM host_keys WHERE host = ?",
         "DELETE FROM labels WHERE host = ?",

@@ -9,8 +9,8 @@ use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, HostRow, StoreError};
-use fleet::UnixMillis;
 use fleet::selector::{Condition, Subject, Term};
+use fleet::{Selector, UnixMillis};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use std::fmt::Write as _;
@@ -37,19 +37,35 @@ pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeErro
 
 /// Returns a page of hosts.
 pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
-    let Some((text, values)) = statement(sql, query)? else { return Ok(Vec::new()) };
+    let Some((text, values)) = statement(sql, query, COLUMNS)? else { return Ok(Vec::new()) };
     let found = sql.all(&text, params_from_iter(values), row)?;
     found.into_iter().map(|host| with_labels(sql, host)).collect()
+}
+
+/// Returns the numbers of all hosts that a selector matches.
+pub(in crate::store::sqlite) fn numbers(
+    sql: &Connection,
+    selector: &Selector,
+) -> rusqlite::Result<Vec<i64>> {
+    let query = HostQuery {
+        selector: Some(selector.clone()),
+        state: None,
+        after: String::new(),
+        limit: usize::MAX,
+    };
+    let Some((text, values)) = statement(sql, &query, "h.number")? else { return Ok(Vec::new()) };
+    sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
 
 /// Composes the statement; `None` if no host can match.
 fn statement(
     sql: &Connection,
     query: &HostQuery,
+    columns: &str,
 ) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
     let terms = query.selector.as_ref().map(|selector| selector.terms()).unwrap_or_default();
     let Some(leader) = leader(sql, terms)? else { return Ok(None) };
-    let mut text = format!("SELECT {COLUMNS} FROM ");
+    let mut text = format!("SELECT {columns} FROM ");
     let mut values = Vec::new();
     // CROSS JOIN keeps the order of the tables.
     let id = match leader {

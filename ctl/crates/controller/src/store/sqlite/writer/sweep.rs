@@ -4,6 +4,7 @@ use super::expire::{self, Oldest};
 use super::{Writer, milliseconds};
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
 use crate::store::sqlite::clock::Verdict;
+use crate::store::sqlite::facts;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::sqlite::usage::Usage;
 use rusqlite::{Connection, params};
@@ -59,6 +60,7 @@ impl Writer {
         let (mut effects, mut more) = (Effects::default(), false);
         if verdict == Verdict::Sweep {
             let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
+            more |= facts::sweep::some(&sql, before(self.bounds.keep_facts))?;
             more |= results(&sql, &mut self.usage, before(self.bounds.keep))?;
             let mut transaction = Transaction { sql: &sql, effects: &mut effects };
             let oldest = Oldest {

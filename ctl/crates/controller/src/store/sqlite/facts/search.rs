@@ -1,0 +1,208 @@
+//! Searches in the facts of all hosts.
+
+use super::super::hosts;
+use super::super::{limit, sql::Sql as _};
+use super::body::Texts;
+use crate::store::{
+    CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FoundEntries, HostsPage, KeyRange,
+    Selection, Visitor,
+};
+use fleet::Selector;
+use fleet::facts::index::Entry;
+use rusqlite::{Connection, params};
+use std::collections::{HashMap, HashSet};
+
+/// Hosts that a page gathers and sorts; where documents have more, it walks through all hosts in
+/// order instead, and is full soon.
+const MAX_GATHERED: u64 = 20_000;
+
+/// Hosts that such a walk looks at; the page may be short then.
+const MAX_WALKED: i64 = 20_000;
+
+/// Returns a method's number; -1, which no row has, if no host was ever asked.
+fn number(sql: &Connection, method: &str) -> rusqlite::Result<i64> {
+    let found =
+        sql.first("SELECT number FROM fact_methods WHERE name = ?", params![method], |row| {
+            row.get(0)
+        });
+    Ok(found?.unwrap_or(-1))
+}
+
+/// Returns the documents that hosts have now.
+pub(super) fn current(sql: &Connection, method: &str) -> rusqlite::Result<Vec<CurrentDocument>> {
+    let rows = sql.all(
+        "SELECT number, hosts FROM fact_documents WHERE method = ? ORDER BY base, number",
+        params![number(sql, method)?],
+        |row| {
+            Ok(CurrentDocument { number: row.get(0)?, hosts: row.get::<_, i64>(1)?.unsigned_abs() })
+        },
+    )?;
+    Ok(rows.into_iter().filter(|document| document.hosts > 0).collect())
+}
+
+/// Reads documents one after the other.
+pub(super) fn visit(
+    sql: &Connection,
+    documents: &[DocumentNumber],
+    visit: &mut Visitor,
+) -> rusqlite::Result<()> {
+    let mut texts = Texts::default();
+    for document in documents {
+        // One that was deleted meanwhile is nobody's.
+        if let Some(text) = texts.of(sql, *document)?
+            && !visit(*document, &text)
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the numbers of the selected hosts; `None`: every host.
+fn selected(sql: &Connection, selection: &Selection) -> rusqlite::Result<Option<HashSet<i64>>> {
+    let of = |selector: &Selector| -> rusqlite::Result<HashSet<i64>> {
+        Ok(hosts::numbers(sql, selector)?.into_iter().collect())
+    };
+    let everything = |selector: &&Selector| !selector.is_everything();
+    let wanted = selection.selector.as_ref().filter(everything).map(of).transpose()?;
+    let Some(reach) = &selection.reach else { return Ok(wanted) };
+    let mut reached = HashSet::new();
+    for selector in reach {
+        reached.extend(of(selector)?);
+    }
+    if let Some(wanted) = wanted {
+        reached.retain(|host| wanted.contains(host));
+    }
+    Ok(Some(reached))
+}
+
+/// Returns a page of the hosts that have one of some documents.
+pub(super) fn hosts(sql: &Connection, query: &DocumentHosts) -> rusqlite::Result<HostsPage> {
+    let chosen = selected(sql, &query.hosts)?;
+    let counts = |host: i64| chosen.as_ref().is_none_or(|chosen| chosen.contains(&host));
+    let method = number(sql, &query.method)?;
+    if query.documents.values().sum::<u64>() <= MAX_GATHERED {
+        return gathered(sql, query, method, counts);
+    }
+    let mut page = HostsPage::default();
+    let mut statement = sql.statement(
+        "SELECT h.id, h.number, s.document FROM hosts h LEFT JOIN fact_spans s \
+         ON s.host = h.number AND s.method = ? AND s.until IS NULL \
+         WHERE h.id > ? ORDER BY h.id LIMIT ?",
+    )?;
+    let mut rows = statement.query(params![method, query.after, MAX_WALKED])?;
+    let (mut walked, mut last) = (0, String::new());
+    while let Some(row) = rows.next()? {
+        walked += 1;
+        let id: String = row.get(0)?;
+        if let Some(document) = row.get::<_, Option<DocumentNumber>>(2)?
+            && query.documents.contains_key(&document)
+            && counts(row.get(1)?)
+        {
+            if page.hosts.len() == query.limit {
+                page.next = Some(last);
+                return Ok(page);
+            }
+            page.hosts.push((id.clone(), document));
+        }
+        last = id;
+    }
+    page.next = (walked == MAX_WALKED).then_some(last);
+    Ok(page)
+}
+
+/// Returns the page where the documents have few hosts in all.
+fn gathered(
+    sql: &Connection,
+    query: &DocumentHosts,
+    method: i64,
+    counts: impl Fn(i64) -> bool,
+) -> rusqlite::Result<HostsPage> {
+    let mut found: Vec<(String, DocumentNumber)> = Vec::new();
+    for document in query.documents.keys() {
+        let rows = sql.all(
+            "SELECT h.id, h.number FROM fact_spans s CROSS JOIN hosts h ON h.number = s.host \
+             WHERE s.method = ? AND s.document = ? AND s.until IS NULL",
+            params![method, document],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+        )?;
+        let rows = rows.into_iter().filter(|(id, host)| *id > query.after && counts(*host));
+        found.extend(rows.map(|(id, _)| (id, *document)));
+    }
+    found.sort_unstable();
+    let more = found.len() > query.limit;
+    found.truncate(query.limit);
+    let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
+    Ok(HostsPage { hosts: found, next })
+}
+
+/// Counts the selected hosts by their document.
+pub(super) fn count(
+    sql: &Connection,
+    method: &str,
+    selection: &Selection,
+) -> rusqlite::Result<HashMap<Option<DocumentNumber>, u64>> {
+    let mut counts = HashMap::new();
+    let chosen = selected(sql, selection)?;
+    let mut statement = sql.statement(
+        "SELECT document, host FROM fact_spans WHERE method = ? AND until IS NULL LIMIT ?",
+    )?;
+    let most = limit(usize::MAX);
+    let mut rows = statement.query(params![number(sql, method)?, most])?;
+    while let Some(row) = rows.next()? {
+        let host = row.get::<_, i64>(1)?;
+        if chosen.as_ref().is_none_or(|chosen| chosen.contains(&host)) {
+            *counts.entry(row.get(0)?).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// Returns the documents of now that have one of some entries. A document's own rows say what it has
+/// beyond its base and what it lacks.
+pub(super) fn entries(sql: &Connection, query: &EntryQuery) -> rusqlite::Result<FoundEntries> {
+    let kind = query.kind.number();
+    let row = |row: &rusqlite::Row<'_>| {
+        let entry: Entry = (row.get(0)?, row.get(1)?);
+        Ok((entry, row.get::<_, DocumentNumber>(2)?, row.get::<_, bool>(3)?))
+    };
+    let rows = match &query.key {
+        KeyRange::Is(key) => sql.all(
+            "SELECT key, value, document, present FROM fact_entries WHERE kind = ? AND key = ?",
+            params![kind, key],
+            row,
+        ),
+        KeyRange::Within(from, to) => sql.all(
+            "SELECT key, value, document, present FROM fact_entries \
+             WHERE kind = ? AND key >= ? AND key < ?",
+            params![kind, from, to],
+            row,
+        ),
+    }?;
+    let mut own: HashMap<DocumentNumber, Vec<(Entry, bool)>> = HashMap::new();
+    for (entry, document, present) in rows {
+        own.entry(document).or_default().push((entry, present));
+    }
+    let documents = sql.all(
+        "SELECT number, base, hosts FROM fact_documents WHERE method = ?",
+        params![number(sql, query.kind.method())?],
+        |row| {
+            let place =
+                (row.get::<_, DocumentNumber>(0)?, row.get::<_, Option<DocumentNumber>>(1)?);
+            Ok((place, row.get::<_, i64>(2)?))
+        },
+    )?;
+    let mut found = FoundEntries::new();
+    for ((document, base), _) in documents.into_iter().filter(|(_, hosts)| *hosts > 0) {
+        let changes = own.get(&document).map(Vec::as_slice).unwrap_or_default();
+        let lacks = |entry: &Entry| changes.iter().any(|(other, has)| !has && other == entry);
+        let of_base = base.and_then(|base| own.get(&base)).map(Vec::as_slice).unwrap_or_default();
+        let of_base = of_base.iter().map(|(entry, _)| entry).filter(|entry| !lacks(entry));
+        let added = changes.iter().filter(|(_, has)| *has).map(|(entry, _)| entry);
+        let has: Vec<Entry> = of_base.chain(added).cloned().collect();
+        if !has.is_empty() {
+            found.insert(document, has);
+        }
+    }
+    Ok(found)
+}
