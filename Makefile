@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store chaos enroll-kills cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-facts chaos enroll-kills cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -20,6 +20,7 @@ help:
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
+	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts: disk, searches'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
@@ -106,6 +107,16 @@ bench-deps:
 bench-store:
 	$(CARGO) test --release --locked -p controller --lib store::sqlite::measure -- \
 	    --ignored --nocapture --test-threads=1
+
+# The facts of a large fleet, made of this machine's own answers.
+FACTS_HOSTS ?= 100000
+bench-facts: build
+	rm -rf target/facts && mkdir -p target/facts
+	for name in os kernel cpu memory disks mounts network hardware time services packages certificates; do \
+	    target/release/BasicAgentCtl --plugin-dir target/release -c getinfo.$$name >target/facts/$$name.json || exit 1; \
+	done
+	FACTS_DIR=$$PWD/target/facts FACTS_HOSTS=$(FACTS_HOSTS) $(CARGO) test --release --locked -p controller \
+	    --lib facts::measure -- --ignored --nocapture
 
 CHAOS_KILLS ?= 500
 CHAOS_SEED  ?=

@@ -39,3 +39,7 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "measurements print their figures")]
+mod measure;
