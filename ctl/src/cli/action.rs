@@ -2,8 +2,8 @@
 
 use super::target::At;
 use super::{
-    Audit, Budget, Ca, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout, Operator, Role,
-    Run, Setup, Task, Token,
+    Audit, Budget, Ca, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout, Operator,
+    Role, Run, Setup, Task, Token,
 };
 use crate::client::Controller;
 use crate::plugin::{Check, New};

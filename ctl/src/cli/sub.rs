@@ -2,8 +2,8 @@
 
 use super::target::{At, Conflict, Target};
 use super::{
-    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host, Hosts,
-    Login, Logout, Operator, Role, Run, RunSub, Setup, Task, Token, cron, task,
+    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host,
+    Hosts, Login, Logout, Operator, Role, Run, RunSub, Setup, Task, Token, cron, task,
 };
 use crate::plugin::{Check, New, probe};
 use crate::{exit, print};

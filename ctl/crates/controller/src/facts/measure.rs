@@ -68,14 +68,14 @@ fn image(answers: &Answers, image: u32, updates: u32) -> Answers {
     let mut index = 0;
     packages.retain(|_| {
         index += 1;
-        number(&[image, index, 1]) % 20 != 0
+        !number(&[image, index, 1]).is_multiple_of(20)
     });
     for (place, package) in (0..).zip(packages.iter_mut()) {
-        if number(&[image, place, 2]) % 10 == 0 {
+        if number(&[image, place, 2]).is_multiple_of(10) {
             package["version"] = json!(format!("1.{}-{}", image % 7, place % 5));
         }
         for update in 0..updates {
-            if number(&[image, place, 3, update]) % 40 == 0 {
+            if number(&[image, place, 3, update]).is_multiple_of(40) {
                 package["version"] = json!(format!("2.{update}.{image}-1"));
                 package["installed_epoch"] = json!(1_800_000_000 + update * 604_800);
             }
@@ -90,7 +90,7 @@ fn image(answers: &Answers, image: u32, updates: u32) -> Answers {
         "version": format!("3.0.{}-1~deb12u{}", 9 + image % 7, 1 + image % 3)}));
     let services = own.get_mut("getinfo.services").unwrap()["services"].as_array_mut().unwrap();
     for (place, service) in (0..).zip(services.iter_mut()) {
-        if number(&[image, place, 5]) % 15 == 0 {
+        if number(&[image, place, 5]).is_multiple_of(15) {
             service["state"] = json!(["enabled", "disabled", "masked"][image as usize % 3]);
         }
     }
