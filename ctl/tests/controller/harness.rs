@@ -2,6 +2,8 @@
 
 use nix::unistd::{Gid, Uid, chown};
 use serde_json::Value;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use test_support::{Scratch, start_until_ready};
@@ -192,9 +194,45 @@ pub(crate) fn pin(controller: &Controller) -> String {
 pub(crate) struct Machine {
     scratch: Scratch,
     running: Option<Child>,
+    /// Words before the agent: what gives it files of its own.
+    words: Vec<String>,
 }
 
 impl Machine {
+    /// Gives the machine files of its own, by their usual paths, and these plugins. Needs root.
+    pub(crate) fn with_files(mut self, files: &[(&str, &str)], plugins: &[&str]) -> Self {
+        let sources: Vec<PathBuf> = files
+            .iter()
+            .map(|(path, text)| self.scratch.write(&path.replace('/', "_"), text))
+            .collect();
+        let binds: Vec<(&Path, &str)> = sources
+            .iter()
+            .zip(files)
+            .map(|(source, (path, _))| (source.as_path(), *path))
+            .collect();
+        self.words = test_support::in_mount_namespace(&binds);
+        // The loader rejects a folder below one that others can write to, as a checkout may be.
+        let folder = self.scratch.file("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        for plugin in plugins {
+            let name = format!("libgetinfo_{plugin}.so");
+            std::fs::copy(binary(&name), folder.join(&name)).unwrap();
+            let private = Permissions::from_mode(0o644);
+            std::fs::set_permissions(folder.join(name), private).unwrap();
+        }
+        let config = self.scratch.file("agent.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(config, format!("{text}plugin_dirs = [{folder:?}]\n")).unwrap();
+        self
+    }
+
+    /// Changes one of the machine's own files.
+    pub(crate) fn change_file(&self, path: &str, text: &str) {
+        // In place: the agent has this very file at the usual path.
+        std::fs::write(self.scratch.file(&path.replace('/', "_")), text).unwrap();
+    }
+
     /// Configures an agent for the address where this test's controller listens.
     pub(crate) fn new(controller: &Controller, host: &str) -> Self {
         Self::with_policy(controller, host, "default = 'allow'")
@@ -213,7 +251,7 @@ impl Machine {
             scratch.file("cron.d").display()
         );
         scratch.write("agent.toml", config);
-        Self { scratch, running: None }
+        Self { scratch, running: None, words: Vec::new() }
     }
 
     /// Returns the agent's local socket.
@@ -252,8 +290,10 @@ impl Machine {
         self.kill();
         let log = self.scratch.file("log");
         let log = std::fs::File::options().append(true).create(true).open(log).unwrap();
-        let mut agent = Command::new(binary("BasicAgent"));
-        agent.args(args).arg("--config").arg(self.scratch.file("agent.toml"));
+        let agent = binary("BasicAgent").display().to_string();
+        let words: Vec<&String> = self.words.iter().chain([&agent]).collect();
+        let mut agent = Command::new(words[0]);
+        agent.args(&words[1..]).args(args).arg("--config").arg(self.scratch.file("agent.toml"));
         agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.running = Some(agent.spawn().unwrap());
     }

@@ -66,12 +66,14 @@ pub(super) fn show(controller: &Controller, flags: &FactsShow) -> Result<ExitCod
     if let (Some(since), Some(problem)) = (&fact.state.failed_since, &fact.state.problem) {
         let since = clock::shown(since, &zone);
         output::error(&format_args!(
-            "{method} has failed since {since}, this is the last answer before: {}",
+            "{method} has failed since {since}; an answer here is the last one before: {}",
             safe(problem)
         ));
     }
     let Some(data) = &fact.data else {
-        output::error(&format_args!("host {host} has no provider {method}"));
+        if fact.state.failed_since.is_none() {
+            output::error(&format_args!("host {host} has no provider {method}"));
+        }
         return Ok(ExitCode::from(exit::FAILED));
     };
     match flags.output.format() {
