@@ -101,9 +101,42 @@ fn image(answers: &Answers, image: u32, updates: u32) -> Answers {
     own
 }
 
-/// Returns what a host of an image answers, after so many restarts and renewals.
-fn host(image: &Answers, of: u32, restarts: u32, renewals: u32) -> BTreeMap<String, FactAnswer> {
-    let mut own = image.clone();
+/// What all hosts of an image answer alike, ready to be sent, and what each one changes.
+struct Image {
+    shared: BTreeMap<String, FactAnswer>,
+    own: Answers,
+    /// The text of the certificates, without its last two brackets.
+    certificates: String,
+}
+
+/// Methods of which each host has an answer of its own.
+const OWN: [&str; 5] =
+    ["getinfo.os", "getinfo.kernel", "getinfo.network", "getinfo.disks", "getinfo.hardware"];
+
+impl Image {
+    fn of(mut answers: Answers) -> Self {
+        let list = answers.remove("getinfo.certificates").unwrap()["certificates"].to_string();
+        let own = answers.clone().into_iter().filter(|(name, _)| OWN.contains(&name.as_str()));
+        let own = own.collect();
+        answers.retain(|name, _| !OWN.contains(&name.as_str()));
+        let shared = answers.iter().map(|(name, value)| (name.clone(), answer(name, value)));
+        let days: Value = serde_json::from_str(&list).unwrap();
+        let without = json!({ "certificates": days }).to_string();
+        let document = volatile::document("getinfo.certificates", &without).unwrap();
+        let certificates = document.strip_suffix("]}").unwrap().to_owned();
+        Self { shared: shared.collect(), own, certificates }
+    }
+}
+
+/// Returns what a host of an image answers, after so many restarts and renewals. In a later round,
+/// an answer that is the same is not sent, as the agent does.
+fn host(
+    image: &Image,
+    of: u32,
+    (restarts, renewals): (u32, u32),
+    first: bool,
+) -> BTreeMap<String, FactAnswer> {
+    let mut own = image.own.clone();
     let serial = |salt: u32| format!("{:08x}{:08x}", number(&[of, salt]), number(&[salt, of]));
     let name = format!("host-{of:06}");
     let os = own.get_mut("getinfo.os").unwrap();
@@ -111,9 +144,8 @@ fn host(image: &Answers, of: u32, restarts: u32, renewals: u32) -> BTreeMap<Stri
     let kernel = own.get_mut("getinfo.kernel").unwrap();
     kernel["hostname"] = json!(name);
     kernel["boot"]["id"] = json!(serial(10 + restarts));
-    for (place, interface) in
-        (0..).zip(own.get_mut("getinfo.network").unwrap()["interfaces"].as_array_mut().unwrap())
-    {
+    let interfaces = own.get_mut("getinfo.network").unwrap()["interfaces"].as_array_mut().unwrap();
+    for (place, interface) in (0..).zip(interfaces.iter_mut()) {
         let mac = serial(20 + place);
         let pairs: Vec<&str> = (0..6).map(|pair| &mac[2 * pair..2 * pair + 2]).collect();
         interface["mac"] = json!(pairs.join(":"));
@@ -126,12 +158,26 @@ fn host(image: &Answers, of: u32, restarts: u32, renewals: u32) -> BTreeMap<Stri
     }
     let system = &mut own.get_mut("getinfo.hardware").unwrap()["system"];
     (system["serial"], system["uuid"]) = (json!(serial(40)), json!(serial(41) + &serial(42)));
-    let certificates = own.get_mut("getinfo.certificates").unwrap()["certificates"].as_array_mut();
-    certificates.unwrap().push(json!({"path": "/etc/ssl/private/host.pem", "position": 1,
+    let certificate = json!({"path": "/etc/ssl/private/host.pem", "position": 1,
         "subject": format!("CN={name}"), "issuer": "CN=Site CA", "serial": serial(50 + renewals),
         "not_after": format!("20{}-0{}-01T00:00:00Z", 26 + renewals, 1 + of % 9),
-        "sha256": serial(60 + renewals).repeat(4), "days_left": 90}));
-    own.into_iter().map(|(method, value)| (method.clone(), answer(&method, &value))).collect()
+        "sha256": serial(60 + renewals).repeat(4)});
+    let document = format!("{},{certificate}]}}", image.certificates);
+    let mut answers = image.shared.clone();
+    answers.extend(own.into_iter().map(|(method, value)| {
+        let answer = answer(&method, &value);
+        (method, answer)
+    }));
+    answers.insert("getinfo.certificates".to_owned(), FactAnswer::Facts { document, whole: None });
+    if !first {
+        for (method, answer) in &mut answers {
+            if !["getinfo.packages", "getinfo.kernel", "getinfo.certificates"].contains(&&**method)
+            {
+                *answer = FactAnswer::Unchanged;
+            }
+        }
+    }
+    answers
 }
 
 fn answer(method: &str, value: &Value) -> FactAnswer {
@@ -162,13 +208,14 @@ async fn round(
                 if of >= IMAGES {
                     return;
                 }
-                let image = Arc::new(image(&base, of, updates));
+                let image = Arc::new(Image::of(image(&base, of, updates)));
                 let mut puts = tokio::task::JoinSet::new();
                 for number in (of..count).step_by(IMAGES as usize) {
                     let turn = Arc::clone(&tasks).acquire_owned().await.unwrap();
                     let (store, image) = (Arc::clone(&store), Arc::clone(&image));
                     puts.spawn(async move {
-                        let answers = host(&image, number, restarts, renewals);
+                        let first = at == NOW;
+                        let answers = host(&image, number, (restarts, renewals), first);
                         let (host, labels) = (format!("host-{number:06}"), FactLabels::default());
                         let answers = HostAnswers { host, now: at, answers, labels };
                         store.put_facts(answers).await.unwrap();

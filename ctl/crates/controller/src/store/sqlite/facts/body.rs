@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 /// zstd's level for whole documents…
-const WHOLE: i32 = 9;
+const WHOLE: i32 = 6;
 
 /// …and for differences, where matches are found at once.
 const DIFFERENCE: i32 = 3;

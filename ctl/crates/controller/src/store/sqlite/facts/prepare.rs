@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Whole documents of a method that are tried as a base, the newest ones.
 const CANDIDATES: i64 = 3;
 
+/// A difference is not tried against another base below this share of the text, one in…
+const GOOD: usize = 20;
+
 /// A difference is worth it below this share of the whole body, one in…
 const SHARE: usize = 3;
 
@@ -101,6 +104,10 @@ fn new_body(
             let bytes = body::against(&text, document).map_err(body::damaged)?;
             if best.as_ref().is_none_or(|(_, least)| bytes.len() < least.len()) {
                 best = Some((base, bytes));
+            }
+            // Good enough: the others could save little.
+            if best.as_ref().is_some_and(|(_, bytes)| bytes.len() * GOOD < document.len()) {
+                break;
             }
         }
     }
