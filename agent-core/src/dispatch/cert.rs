@@ -75,7 +75,7 @@ pub(super) fn reset(call: &mut Call<'_>) -> Routed {
     let CertReset { reason } = CertReset::parse(call.params())?;
     call.later(IdKind::Request, Vec::new(), move |id, services, _| async move {
         let key = services.upkeep.set_aside().await?;
-        let reason = agent_wire::json::quote(&reason).to_string();
+        let reason = agent_wire::json::sentence(&reason);
         log::warn!("the server resets this host's identity ({reason}): {}", key.display());
         services.upkeep.was_reset(key);
         Ok(Response::success(&id, 0).with_message("The key is set aside"))

@@ -98,7 +98,7 @@ impl Dispatcher {
             // for ever.
             let message =
                 fields.get("message").and_then(|message| message.as_str()).unwrap_or_default();
-            return log::warn!("the server reports an error: {}", json::quote(message));
+            return log::warn!("the server reports an error: {}", json::sentence(message));
         }
         if cert::notice(self, &fields, caller) {
             return;

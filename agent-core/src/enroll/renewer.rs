@@ -8,7 +8,7 @@ use super::{Error, Folder, Joined, now};
 use crate::caller::Replies;
 use crate::schedule::Timer;
 use crate::shutdown::Stopping;
-use agent_wire::json::quote;
+use agent_wire::json::sentence;
 use agent_wire::message::{CertAnswer, CertRenew, Issued, line};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -166,7 +166,7 @@ impl Renewer {
                 self.asked = None;
                 log::error!(
                     "the server rejects the renewal of the certificate: {retcode} {}",
-                    quote(&message)
+                    sentence(&message)
                 );
                 if let Some(seconds) = retry_after {
                     self.retry_in(i64::try_from(seconds).unwrap_or(i64::MAX));

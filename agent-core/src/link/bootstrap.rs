@@ -48,7 +48,7 @@ pub(super) async fn ask(
             Err(Error::Busy { peer, retry_after: Duration::from_secs(retry_after) })
         }
         InitReply::Refused(response) => {
-            let (retcode, message) = (response.retcode, json::quote(&response.message));
+            let (retcode, message) = (response.retcode, json::sentence(&response.message));
             let why = format!("init refused: {retcode} {message}{}", cure(retcode));
             let of_identity = [Retcode::Refused, Retcode::IdentityRefused].map(Retcode::number);
             match of_identity.contains(&response.retcode) {

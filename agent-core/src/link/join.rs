@@ -10,7 +10,7 @@ use super::tls::HANDSHAKE_TIMEOUT;
 use super::{anchor, refusal};
 use crate::config::Anchor;
 use crate::enroll::{self, Folder, HostKey, Joined, Record};
-use agent_wire::json::{parse_object, quote};
+use agent_wire::json::{parse_object, sentence};
 use agent_wire::message::{
     Enroll, EnrollReply, EnrollRequest, Issued, Joiner, MAX_ENROLL_REPLY, RECOVER_EXPORTER,
     Recover, TokenText, line,
@@ -136,7 +136,7 @@ fn accepted(target: &Target, reply: EnrollReply) -> Result<Issued, Error> {
         EnrollReply::Refused { retcode, message, retry_after } => Err(Error::Refused {
             peer: target.address,
             retcode,
-            message: quote(&message).to_string(),
+            message: sentence(&message),
             retry_after: retry_after.map(Duration::from_secs),
         }),
     }

@@ -110,6 +110,7 @@ async fn a_server_that_is_not_the_pinned_one_gets_nothing() {
 #[tokio::test]
 async fn each_refusal_is_a_sentence_that_says_what_to_do() {
     let issuer = Issuer::start().await;
+    let why = "this join token has admitted as many hosts as it may; ask an operator for another";
     let table = [
         (Retcode::TokenExpired, 3, "token create"),
         (Retcode::TokenNetwork, 3, "network"),
@@ -119,9 +120,10 @@ async fn each_refusal_is_a_sentence_that_says_what_to_do() {
     for (retcode, wanted, words) in table {
         let scratch = Scratch::new("enroll");
         let child = command(&scratch, &issuer, &issuer.pin(), &["--token", TOKEN]).spawn().unwrap();
-        issuer.asked().await.answer(&EnrollReply::refused(retcode, "no", None)).await;
+        issuer.asked().await.answer(&EnrollReply::refused(retcode, why, None)).await;
         let (status, printed) = finished(child).await;
         assert_eq!(status, Some(wanted), "{printed}");
+        assert!(printed.contains(why), "{printed}");
         assert!(printed.contains(words) && !printed.contains(TOKEN), "{printed}");
     }
 }

@@ -16,6 +16,9 @@ use std::fmt;
 /// The most characters of a peer's text in an error message.
 const MAX_QUOTE: usize = 64;
 
+/// The most characters of a sentence by which a peer says what it refuses, and what to do.
+const MAX_SENTENCE: usize = 240;
+
 /// Bytes that are not a message of this protocol. The reply to them is failed and has `"id":null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
@@ -64,8 +67,18 @@ pub fn parse_object(text: &str) -> Result<Map<String, Value>, Malformed> {
 
 /// Shortens and escapes a peer's text for an error message or a log line.
 pub fn quote(text: &str) -> String {
-    let mut quoted: String = text.chars().take(MAX_QUOTE).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MAX_QUOTE).is_some() {
+    shortened(text, MAX_QUOTE)
+}
+
+/// Escapes a peer's sentence for an error message or a log line, and shortens it only where it is
+/// longer than a sentence.
+pub fn sentence(text: &str) -> String {
+    shortened(text, MAX_SENTENCE)
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    let mut quoted: String = text.chars().take(most).flat_map(char::escape_debug).collect();
+    if text.chars().nth(most).is_some() {
         quoted.push('…');
     }
     quoted
@@ -244,5 +257,6 @@ mod tests {
     fn quoted_text_is_short_and_on_one_line() {
         assert_eq!(quote("a\nb\u{1b}"), "a\\nb\\u{1b}");
         assert_eq!(quote(&"é".repeat(100)).chars().count(), MAX_QUOTE + 1);
+        assert_eq!(sentence(&"é".repeat(100)).chars().count(), 100);
     }
 }

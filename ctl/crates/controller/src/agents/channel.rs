@@ -73,6 +73,10 @@ impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClosedByAgent => f.write_str("closed by the agent"),
+            // rustls has more to say about it, to programmers.
+            Self::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the agent ended without a word")
+            }
             Self::Lost(error) => write!(f, "{error}"),
             Self::Malformed(error) => write!(f, "{error}"),
             Self::Certificate(error) => {
