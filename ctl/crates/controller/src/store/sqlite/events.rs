@@ -13,7 +13,7 @@ use crate::store::{EventEnd, EventQuery, EventRow, Events, MAX_EVENT_BYTES, Stor
 use async_trait::async_trait;
 use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
 use fleet::{Digest, UnixMillis};
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, params, params_from_iter};
 use tokio::sync::watch;
 
@@ -294,7 +294,14 @@ fn lines(sql: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<Line>>
 }
 
 fn line(row: &Row<'_>, sequence: i64) -> rusqlite::Result<(Entry, Digest)> {
-    let body = match row.get(2)? {
+    let ends: Option<i64> = row.get(2)?;
+    // The digest covers what the line says; the columns of the other kind of line say nothing.
+    for column in if ends.is_some() { 4..8 } else { 3..4 } {
+        if row.get_ref(column)? != ValueRef::Null {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+    }
+    let body = match ends {
         Some(begun) => Body::Ended { begun, outcome: outcome_in(row, 3)?, detail: row.get(8)? },
         None => Body::Begun(event(row, 4)?),
     };

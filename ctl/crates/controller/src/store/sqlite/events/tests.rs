@@ -37,6 +37,8 @@ async fn a_line_that_was_changed_removed_or_inserted_is_found() {
         ("UPDATE events SET hosts = '[]' WHERE sequence = 5".to_owned(), 5),
         ("UPDATE events SET hosts = 'no list' WHERE sequence = 5".to_owned(), 5),
         ("UPDATE events SET outcome = 'failed' WHERE sequence = 6".to_owned(), 6),
+        ("UPDATE events SET outcome = 'failed' WHERE sequence = 5".to_owned(), 5),
+        ("UPDATE events SET actor = 'bert' WHERE sequence = 6".to_owned(), 6),
         ("UPDATE events SET outcome = 'fine' WHERE sequence = 6".to_owned(), 6),
         ("UPDATE events SET digest = zeroblob(32) WHERE sequence = 6".to_owned(), 6),
         ("UPDATE events SET digest = x'00' WHERE sequence = 6".to_owned(), 6),
