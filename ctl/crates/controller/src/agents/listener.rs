@@ -119,7 +119,9 @@ async fn accept(
     let closed = |_| io::Error::other("the semaphore is closed");
     let open = Arc::clone(&permits.open).acquire_owned().await.map_err(closed)?;
     permits.opening.available().await;
-    let (stream, peer) = listener.accept().await?;
+    let (stream, mut peer) = listener.accept().await?;
+    // A port on [::] takes IPv4 too, and calls it ::ffff:192.0.2.7.
+    peer.set_ip(peer.ip().to_canonical());
     let source = (!proxies.name(peer.ip())).then_some(peer.ip());
     Ok((stream, peer, permits.opening.enter(source), open))
 }
