@@ -5,7 +5,7 @@
 
 use super::Error;
 use super::der::{self, BIT_STRING, CONTEXT_0, SEQUENCE};
-use super::pem;
+use agent_wire::pem;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{

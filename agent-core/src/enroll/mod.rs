@@ -14,7 +14,6 @@ pub(crate) mod fuzzing;
 mod joined;
 mod key;
 mod leaf;
-mod pem;
 mod record;
 mod renewer;
 mod source;

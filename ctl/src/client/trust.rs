@@ -83,18 +83,10 @@ pub(crate) fn anchors(ca: &Ca, address: &Address) -> Result<Vec<CertificateDer<'
 
 /// Returns certificates as PEM.
 pub(crate) fn pem(certificates: &[CertificateDer<'_>]) -> String {
-    use base64::Engine as _;
-    let mut pem = String::new();
-    for certificate in certificates {
-        let text = base64::engine::general_purpose::STANDARD.encode(certificate);
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in text.as_bytes().chunks(64) {
-            pem.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-    }
-    pem
+    certificates
+        .iter()
+        .map(|certificate| agent_wire::pem::write("CERTIFICATE", certificate))
+        .collect()
 }
 
 /// Returns a sentence about the certificates that the controller presents, for an error.

@@ -18,6 +18,7 @@ pub mod json;
 pub mod message;
 mod method;
 mod params;
+pub mod pem;
 pub mod reply;
 mod retcode;
 

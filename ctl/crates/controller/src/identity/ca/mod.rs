@@ -286,14 +286,7 @@ fn given_bundle(path: &Path) -> Result<String, Error> {
     Ok(pem::certificates(path)?.iter().map(pem_text).collect())
 }
 
-/// Writes a certificate as PEM (RFC 7468).
+/// Writes a certificate as PEM.
 fn pem_text(der: &CertificateDer<'_>) -> String {
-    use base64::Engine as _;
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for line in text.as_bytes().chunks(64) {
-        pem.push_str(&String::from_utf8_lossy(line));
-        pem.push('\n');
-    }
-    pem + "-----END CERTIFICATE-----\n"
+    agent_wire::pem::write("CERTIFICATE", der)
 }
