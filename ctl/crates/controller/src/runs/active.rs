@@ -13,3 +13,12 @@ pub(super) struct Active {
     /// What each request needs.
     pub(super) brief: Arc<Brief>,
 }
+
+impl Active {
+    /// Tells those who send that nothing more is sent, once the rollout has decided so.
+    pub(super) fn note_stop(&self) {
+        if let Some((_, why)) = self.rollout.stopping() {
+            self.brief.stop.get_or_init(|| why.into());
+        }
+    }
+}

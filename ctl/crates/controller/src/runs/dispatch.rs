@@ -1,6 +1,7 @@
 //! Sends a request to a host, if the host and the operator's roles allow it by now, and reads the
 //! reply.
 
+use super::committer::now;
 use super::handle::Happened;
 use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
 use crate::auth::{AbsentOperator, Authenticator};
@@ -12,7 +13,7 @@ use fleet::role::Command;
 use fleet::run::{Answer, Ask, End, EndState, Outcome, Request, task_id};
 use fleet::{Action, HostState, UnixMillis};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 use uuid::Uuid;
 
@@ -30,6 +31,11 @@ pub(super) struct Brief {
     pub(super) operator: String,
     /// What is asked.
     pub(super) request: Request,
+    /// Until when a host may accept it.
+    not_after: UnixMillis,
+    /// Why nothing more is sent, once that is decided. What was decided before and is still being
+    /// written is not sent either.
+    pub(super) stop: OnceLock<Box<str>>,
     /// The message that starts it, on one line: the same for every host.
     start: Vec<u8>,
 }
@@ -90,7 +96,21 @@ impl Brief {
             id: Arc::from(&*row.id),
             operator: row.applied_by.clone().unwrap_or_else(|| row.created_by.clone()),
             request,
+            not_after,
+            stop: OnceLock::new(),
             start,
+        }
+    }
+
+    /// Returns how a target ends whose start comes too late by now: the run is stopping, or writing
+    /// the rows took until `not_after`.
+    fn too_late(&self) -> Option<End> {
+        match self.stop.get() {
+            Some(why) => Some(End::because(EndState::CanceledBeforeStart, why)),
+            None if now() >= self.not_after => {
+                Some(End::because(EndState::Expired, "its turn came too late for not_after"))
+            }
+            None => None,
         }
     }
 
@@ -162,6 +182,11 @@ impl Doors {
         ask: Ask,
         roles: Option<&Roles>,
     ) -> Result<Sent, StoreError> {
+        if ask == Ask::Start
+            && let Some(end) = brief.too_late()
+        {
+            return Ok(Sent::No(Happened::NotSent(end)));
+        }
         if let Some(roles) = roles
             && let Some(end) = self.forbidden(brief, host, roles).await?
         {

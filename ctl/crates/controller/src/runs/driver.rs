@@ -241,7 +241,14 @@ impl Driver {
             }
             Happened::Unanswered => self.handle(run, Event::Unanswered(target), None),
             Happened::NotSent(end) => self.handle(run, Event::NotSent(target, end), None),
-            Happened::Offline => self.handle(run, Event::Offline(target), None),
+            Happened::Offline => {
+                // It may be back by now, and the notice of that was taken before.
+                let host = self.runs.get(&run).and_then(|run| run.hosts.get(target as usize));
+                let is_there = host.is_some_and(|host| self.doors.registry.find(host).is_some());
+                let event =
+                    if is_there { Event::Unanswered(target) } else { Event::Offline(target) };
+                self.handle(run, event, None);
+            }
             Happened::Removed => self.handle(run, Event::Removed(target), None),
         }
     }
@@ -252,6 +259,7 @@ impl Driver {
         let Some(run) = self.runs.get_mut(&number) else { return };
         let mut output = Output::default();
         run.rollout.handle(event, &mut self.budgets, now, &mut output);
+        run.note_stop();
         self.batch.add(run, output, &mut reply.into_iter().collect());
         self.touched.insert(number);
     }
@@ -270,6 +278,7 @@ impl Driver {
             let Some(run) = self.runs.get_mut(&number) else { continue };
             let mut output = Output::default();
             run.rollout.step(&mut self.budgets, now, &mut output);
+            run.note_stop();
             self.batch.add(run, output, &mut HashMap::new());
             if run.rollout.is_over() {
                 self.forget(number);

@@ -115,6 +115,7 @@ impl Loaded {
             rows.push(TargetRow {
                 state: seed.state,
                 asked: seed.sent_at.is_some(),
+                code: seed.code,
                 budgets: seed.budgets.iter().map(|name| budgets.id(name)).collect(),
                 why: match seed.state {
                     TargetState::Queued => seed.why.map(Into::into),

@@ -503,6 +503,8 @@ pub(crate) struct TargetSeed {
     pub(crate) budgets: Vec<String>,
     /// How far it is.
     pub(crate) state: TargetState,
+    /// The code that its host told, if it has ended.
+    pub(crate) code: Option<u16>,
     /// Why it waits, if its host had no room for it.
     pub(crate) why: Option<String>,
     /// When it was sent first.

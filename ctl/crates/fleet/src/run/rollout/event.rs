@@ -70,7 +70,6 @@ impl Rollout {
             self.verdicts.insert(position, end);
             return self.ask(position, Ask::Status, now, out);
         }
-        target.asked = false;
         self.finish(position, end, budgets, out);
     }
 
@@ -199,8 +198,7 @@ impl Rollout {
 
     fn stored(&mut self, position: u32, end: EndState, budgets: &mut Budgets) {
         if self.state(position).end().is_none() {
-            self.targets[position as usize].asked = true;
-            self.conclude(position, end, budgets);
+            self.conclude(position, end, true, budgets);
         } else {
             self.move_to(position, TargetState::Ended(end));
         }

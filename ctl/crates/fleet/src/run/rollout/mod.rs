@@ -5,7 +5,8 @@
 //! the [`Output`] says, in this order:
 //!
 //! 1. it writes [`Output::changes`] and [`Output::run`] to the store, in one transaction;
-//! 2. then it sends [`Output::asks`].
+//! 2. then it sends [`Output::asks`], but for starts that are too late by then
+//!    ([`Rollout::too_late`]) or not allowed, which it tells back as [`Event::NotSent`].
 //!
 //! **At most one start.** A target is `sent` in the store before its bytes leave, and each start of
 //! it travels under the same id, which the agent's disk remembers. So after a crash of either side
@@ -76,6 +77,8 @@ pub struct TargetRow {
     pub state: TargetState,
     /// Whether the request was ever sent: the row has a time of sending.
     pub asked: bool,
+    /// The code of a target that has ended, if its host told one.
+    pub code: Option<u16>,
     /// The budgets that it counts for.
     pub budgets: Vec<BudgetId>,
     /// The sentence of a queued target whose host had no room.
@@ -188,8 +191,6 @@ struct Target {
     state: TargetState,
     lane: LaneId,
     online: bool,
-    /// The request was sent at least once.
-    asked: bool,
     /// A reply is expected.
     outstanding: bool,
     /// A start was sent, and its reply never came.
@@ -213,9 +214,15 @@ impl Rollout {
         let mut targets = Vec::new();
         let mut counts = Counts::default();
         let mut silent = Timers::default();
+        let mut tried = Vec::new();
+        let mut furthest = None;
         for (position, row) in (0_u32..).zip(rows) {
             let lane = lanes.lane(row.budgets);
             counts.add(row.state, 1);
+            if row.asked || row.state.is_busy() || row.state == TargetState::Queued {
+                furthest = Some(position);
+            }
+            tried.push(row.state != TargetState::Ended(EndState::Refused) || row.code.is_some());
             if row.state.is_busy() {
                 budgets.take(lanes.budgets(lane));
                 silent.set(position, now.steady);
@@ -227,7 +234,6 @@ impl Rollout {
                 state: row.state,
                 lane,
                 online: false,
-                asked: row.asked,
                 outstanding: false,
                 doubt: row.state == TargetState::Sent,
                 ready: false,
@@ -254,25 +260,19 @@ impl Rollout {
             no_room,
             verdicts: HashMap::new(),
         };
-        rollout.recall();
+        rollout.recall(&tried, furthest);
         rollout
     }
 
-    /// Counts what the rows tell of the time before.
-    fn recall(&mut self) {
-        let mut open = 1;
-        for position in 0..self.counts.total() {
-            let target = self.targets[position as usize];
-            let begun =
-                target.asked || target.state.is_busy() || target.state == TargetState::Queued;
-            if begun {
-                open = open.max(self.stages.of(position) + 1);
-            }
-            if let Some(end) = target.state.end() {
-                self.count_end(position, end);
+    /// Counts what the rows tell of the time before; `furthest` is the last target whose turn came.
+    fn recall(&mut self, tried: &[bool], furthest: Option<u32>) {
+        for (position, tried) in (0_u32..).zip(tried) {
+            if let Some(end) = self.state(position).end() {
+                self.count_end(position, end, *tried);
             }
         }
-        for _ in 0..open.min(self.stages.len()) {
+        let begun = furthest.map_or(1, |furthest| self.stages.of(furthest) + 1);
+        for _ in 0..begun.min(self.stages.len()) {
             self.open_stage();
         }
     }
@@ -290,6 +290,18 @@ impl Rollout {
     /// Returns why nothing more is sent, if nothing is.
     pub fn stopping(&self) -> Option<(RunEnd, &str)> {
         self.stop.as_ref().map(|(end, why)| (*end, &**why))
+    }
+
+    /// Returns how a target ends whose start is not to be sent anymore, if that is so: the run is
+    /// stopping, or `not_after` is over.
+    pub fn too_late(&self, now: Moment) -> Option<End> {
+        match &self.stop {
+            Some((_, why)) => Some(End::because(EndState::CanceledBeforeStart, why)),
+            None if self.past.is_some() || now.wall >= self.terms.not_after => {
+                Some(End::because(EndState::Expired, "its turn came too late for not_after"))
+            }
+            None => None,
+        }
     }
 
     /// Returns how many stages have begun.

@@ -7,7 +7,7 @@ use crate::run::share::Tolerance;
 pub(super) struct Stages {
     stages: Vec<Stage>,
     begun: usize,
-    /// Targets of begun stages that wait for their turn or whose hosts are busy.
+    /// Targets of begun stages that hold the next one up.
     pub(super) unsettled: u32,
     /// Milliseconds between stages.
     soak: u64,

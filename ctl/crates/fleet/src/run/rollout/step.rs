@@ -1,7 +1,7 @@
 //! What a rollout does by itself: send, begin stages, expire, give up, end.
 
 use super::stages::Next;
-use super::{Ask, Change, Moment, Output, Rollout, RunChange};
+use super::{Ask, Change, Moment, Output, Rollout, RunChange, Target};
 use crate::run::budget::Budgets;
 use crate::run::share::Tolerance;
 use crate::run::state::{End, EndState, RunEnd, TargetState};
@@ -49,8 +49,8 @@ impl Rollout {
     fn send(&mut self, budgets: &mut Budgets, now: Moment, out: &mut Output) {
         while self.counts.busy() < self.allowed() {
             let Some(position) = self.lanes.pop(budgets) else { return };
-            let target = &mut self.targets[position as usize];
-            target.ready = false;
+            self.update(position, |target| target.ready = false);
+            let target = self.targets[position as usize];
             match target.state {
                 TargetState::Waiting | TargetState::Queued => {}
                 TargetState::Sent | TargetState::Running | TargetState::Ended(_) => continue,
@@ -61,7 +61,6 @@ impl Rollout {
                 }
                 continue;
             }
-            target.asked = true;
             budgets.take(self.lanes.budgets(target.lane));
             self.change(position, TargetState::Sent, None, None, out);
             self.ask(position, Ask::Start, now, out);
@@ -81,7 +80,7 @@ impl Rollout {
     pub(super) fn open_stage(&mut self) {
         for position in self.stages.begin() {
             let target = self.targets[position as usize];
-            self.stages.unsettled += u32::from(is_unsettled(target.state));
+            self.stages.unsettled += u32::from(target.is_unsettled());
             if target.state == TargetState::Waiting {
                 self.make_ready(position);
             }
@@ -90,8 +89,9 @@ impl Rollout {
 
     /// Puts a target into its lane.
     pub(super) fn make_ready(&mut self, position: u32) {
-        let target = &mut self.targets[position as usize];
-        if !std::mem::replace(&mut target.ready, true) {
+        let target = self.targets[position as usize];
+        if !target.ready {
+            self.update(position, |target| target.ready = true);
             self.lanes.push(target.lane, position);
         }
     }
@@ -206,19 +206,27 @@ impl Rollout {
         budgets: &mut Budgets,
         out: &mut Output,
     ) {
-        self.conclude(position, end.state, budgets);
+        // A refusal without a code is the controller's own: the host was not asked.
+        let tried = end.state != EndState::Refused || end.code.is_some();
+        self.conclude(position, end.state, tried, budgets);
         let state = TargetState::Ended(end.state);
         out.changes.push(Change { target: position, state, code: end.code, why: end.why });
     }
 
     /// Ends a target, whose row says so already or is about to.
-    pub(super) fn conclude(&mut self, position: u32, end: EndState, budgets: &mut Budgets) {
+    pub(super) fn conclude(
+        &mut self,
+        position: u32,
+        end: EndState,
+        tried: bool,
+        budgets: &mut Budgets,
+    ) {
         let target = self.targets[position as usize];
         if target.state.is_busy() {
             budgets.release(self.lanes.budgets(target.lane));
         }
         self.move_to(position, TargetState::Ended(end));
-        self.count_end(position, end);
+        self.count_end(position, end, tried);
         self.retries.clear(position);
         self.silent.clear(position);
         self.attempts.remove(&position);
@@ -226,14 +234,15 @@ impl Rollout {
         self.verdicts.remove(&position);
     }
 
-    /// Counts an end for the ramp, the stage and the tolerated failures.
-    pub(super) fn count_end(&mut self, position: u32, end: EndState) {
-        let asked = self.targets[position as usize].asked;
-        let failed = asked && end.is_failure();
+    /// Counts an end for the ramp, the stage and the tolerated failures. `tried` says whether the
+    /// host was asked, where the state leaves that open.
+    pub(super) fn count_end(&mut self, position: u32, end: EndState, tried: bool) {
+        let failed = tried && end.is_failure();
+        let succeeded = end == EndState::Succeeded;
         let any = self.terms.options.stop_after == Tolerance::Any;
         self.failures += u32::from(failed);
-        self.grown += u32::from(asked && end == EndState::Succeeded || any && failed);
-        self.stages.count(position, asked, failed);
+        self.grown += u32::from(succeeded || any && failed);
+        self.stages.count(position, succeeded || failed || end == EndState::Canceled, failed);
     }
 
     /// Moves a target to a state and adds that to the changes.
@@ -251,12 +260,20 @@ impl Rollout {
 
     /// Moves a target to a state; the equation holds.
     pub(super) fn move_to(&mut self, position: u32, state: TargetState) {
-        let target = &mut self.targets[position as usize];
-        let before = std::mem::replace(&mut target.state, state);
+        let before = self.targets[position as usize].state;
         self.counts.moved(before, state);
+        self.update(position, |target| target.state = state);
+    }
+
+    /// Changes a target, and counts whether it holds the next stage up.
+    fn update(&mut self, position: u32, change: impl FnOnce(&mut Target)) {
+        let target = &mut self.targets[position as usize];
+        let before = target.is_unsettled();
+        change(target);
+        let after = target.is_unsettled();
         if self.stages.has_begun(position) {
-            self.stages.unsettled += u32::from(is_unsettled(state));
-            self.stages.unsettled -= u32::from(is_unsettled(before));
+            self.stages.unsettled += u32::from(after);
+            self.stages.unsettled -= u32::from(before);
         }
     }
 
@@ -286,7 +303,14 @@ impl Rollout {
     }
 }
 
-/// Returns whether a target of a begun stage holds the next one up.
-const fn is_unsettled(state: TargetState) -> bool {
-    matches!(state, TargetState::Waiting | TargetState::Sent | TargetState::Running)
+impl Target {
+    /// Returns whether it holds the next stage up: its turn is to come, or its host is busy. A host
+    /// that is away does not.
+    const fn is_unsettled(&self) -> bool {
+        match self.state {
+            TargetState::Waiting | TargetState::Sent | TargetState::Running => true,
+            TargetState::Queued => self.ready,
+            TargetState::Ended(_) => false,
+        }
+    }
 }

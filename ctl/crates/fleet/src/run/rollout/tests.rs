@@ -23,7 +23,7 @@ fn options(stages: &[&str]) -> Options {
 
 fn waiting(count: usize) -> Vec<TargetRow> {
     let state = TargetState::Waiting;
-    vec![TargetRow { state, asked: false, budgets: Vec::new(), why: None }; count]
+    vec![TargetRow { state, asked: false, code: None, budgets: Vec::new(), why: None }; count]
 }
 
 fn terms(options: Options) -> Terms {
@@ -275,10 +275,9 @@ fn a_cancel_sends_nothing_more_and_cancels_what_runs() {
 
 #[test]
 fn a_rollout_goes_on_from_its_rows() {
-    let row = |state, asked| TargetRow { state, asked, budgets: Vec::new(), why: None };
-    let ended = |state| TargetState::Ended(state);
+    let row = |state, asked| TargetRow { state, asked, code: None, budgets: Vec::new(), why: None };
     let rows = vec![
-        row(ended(EndState::Succeeded), true),
+        row(TargetState::Ended(EndState::Succeeded), true),
         row(TargetState::Sent, true),
         row(TargetState::Running, true),
         row(TargetState::Waiting, false),

@@ -229,7 +229,7 @@ pub(super) fn seeds(
     most: usize,
 ) -> rusqlite::Result<Vec<TargetSeed>> {
     sql.all(
-        "SELECT host, budgets, state, sent_at, why FROM targets WHERE run = ? AND position >= ? \
+        "SELECT host, budgets, state, sent_at, why, code FROM targets WHERE run = ? AND position >= ? \
          ORDER BY position LIMIT ?",
         params![number, from, limit(most)],
         |row| {
@@ -239,6 +239,7 @@ pub(super) fn seeds(
                 budgets: if budgets { json(row, 1)? } else { Vec::new() },
                 state: parsed(row, 2, |text| text.parse())?,
                 sent_at: row.get(3)?,
+                code: row.get(5)?,
                 why: row.get(4)?,
             })
         },

@@ -1,0 +1,43 @@
+//! Deliberate faults: with each of them, some seed must fail.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The agent starts a task again whose id it knows.
+    NoDedup,
+    /// The request leaves before its row is written.
+    SentBeforeRow,
+    /// One host too many is busy.
+    ConcurrencyOffByOne,
+    /// Budgets limit nothing.
+    BudgetIgnored,
+    /// A cancel is written to the run's row, but what is queued is sent all the same.
+    CancelForgetsQueue,
+    /// Requests are sent after `not_after`.
+    NotAfterUnchecked,
+    /// Failures do not stop the run.
+    StopAfterIgnored,
+    /// After a restart, rows that say `sent` count as waiting.
+    SentForgottenAtRestart,
+    /// The end of a task is stored, but nobody tells the rollout.
+    EndNotTold,
+    /// A host that does not reply counts as one that has not got the request.
+    SilenceMeansNo,
+    /// A run that was stopping goes on after a restart.
+    StopForgottenAtRestart,
+}
+
+impl Bug {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::NoDedup,
+        Self::SentBeforeRow,
+        Self::ConcurrencyOffByOne,
+        Self::BudgetIgnored,
+        Self::CancelForgetsQueue,
+        Self::NotAfterUnchecked,
+        Self::StopAfterIgnored,
+        Self::SentForgottenAtRestart,
+        Self::EndNotTold,
+        Self::SilenceMeansNo,
+        Self::StopForgottenAtRestart,
+    ];
+}

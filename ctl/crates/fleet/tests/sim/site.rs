@@ -1,0 +1,128 @@
+//! What a seed decides before the first event: hosts, runs, budgets, and how bad the weather is.
+
+use crate::bug::Bug;
+use crate::rng::Rng;
+use fleet::run::{NotAfter, Options, Request, Share, Tolerance};
+use serde_json::json;
+
+/// Milliseconds of the world's clock when a simulation begins.
+pub(crate) const BEGIN: i64 = 1_800_000_000_000;
+
+/// How long a silent host is waited for after `not_after`.
+pub(crate) const LOST_AFTER: u64 = 60_000;
+
+/// The longest way of a message, in milliseconds.
+pub(crate) const WAY: u64 = 200;
+
+/// What is fixed for one simulation.
+pub(crate) struct Site {
+    pub(crate) bug: Option<Bug>,
+    pub(crate) hosts: usize,
+    pub(crate) runs: Vec<Plan>,
+    /// Names and limits.
+    pub(crate) budgets: Vec<(String, u32)>,
+    /// Until when faults happen; then everything heals.
+    pub(crate) faults_until: u64,
+    /// Whether clocks jump.
+    pub(crate) clocks_jump: bool,
+    /// Whether some policies refuse questions about tasks: then a command may run whose target is
+    /// believed to be refused.
+    pub(crate) questions_refused: bool,
+    /// Milliseconds between two faults, on average.
+    pub(crate) fault_every: u64,
+}
+
+/// A run as it was planned.
+pub(crate) struct Plan {
+    pub(crate) apply_at: u64,
+    pub(crate) options: Options,
+    pub(crate) request: Request,
+    /// The host of each target.
+    pub(crate) targets: Vec<usize>,
+    /// The target of each host.
+    pub(crate) of_host: Vec<Option<u32>>,
+    /// The budgets that each target counts for, as places in [`Site::budgets`].
+    pub(crate) budgets: Vec<Vec<usize>>,
+    /// The time of the world until which hosts may accept it.
+    pub(crate) not_after: i64,
+}
+
+impl Site {
+    /// Draws a site. Each 50th seed has 1,000 hosts, of the others one half has up to 20 and the
+    /// other up to 150.
+    pub(crate) fn new(seed: u64, bug: Option<Bug>) -> (Self, Rng) {
+        let mut rng = Rng::new(seed);
+        let hosts = match seed % 50 {
+            0 if bug.is_none() => 1000,
+            n if n % 2 == 0 => rng.of(1..20),
+            _ => rng.of(20..150),
+        };
+        let hosts = usize::try_from(hosts).unwrap();
+        let count = rng.index(3);
+        let budgets: Vec<_> = (0..count)
+            .map(|n| (format!("budget-{n}"), u32::try_from(rng.of(1..6)).unwrap()))
+            .collect();
+        let count = 1 + rng.index(3);
+        let runs = (0..count).map(|_| Plan::new(&mut rng, hosts, budgets.len(), bug)).collect();
+        let faults_until = rng.of(5_000..180_000);
+        let site = Self {
+            bug,
+            hosts,
+            runs,
+            budgets,
+            faults_until,
+            clocks_jump: bug.is_none() && rng.chance(200),
+            questions_refused: bug.is_none() && rng.chance(100),
+            fault_every: rng.of(50..5_000),
+        };
+        (site, rng)
+    }
+}
+
+impl Plan {
+    fn new(rng: &mut Rng, hosts: usize, budgets: usize, bug: Option<Bug>) -> Self {
+        let part = [1000, 1000, 500][rng.index(3)];
+        let mut targets: Vec<usize> = (0..hosts).filter(|_| rng.chance(part)).collect();
+        if targets.is_empty() {
+            targets.push(0);
+        }
+        let mut of_host = vec![None; hosts];
+        for (position, host) in (0..).zip(&targets) {
+            of_host[*host] = Some(position);
+        }
+        let in_budget = rng.of(0..1000);
+        let budgets = targets
+            .iter()
+            .map(|_| (0..budgets).filter(|_| rng.chance(in_budget)).collect())
+            .collect();
+        let share = |text: &str| text.parse::<Share>().unwrap();
+        let stages = [&["100%"][..], &["1", "10%"], &["25%", "50%"], &["2", "3", "90%"]];
+        let tolerances = ["0", "3", "10%", "none", "none"];
+        let tolerance = |rng: &mut Rng| tolerances[rng.index(5)].parse::<Tolerance>().unwrap();
+        let not_after = u32::try_from(rng.of(5..200)).unwrap();
+        let apply_at = rng.of(0..10_000);
+        let options = Options {
+            stages: stages[rng.index(4)].iter().map(|stage| share(stage)).collect(),
+            soak: u32::try_from(rng.of(0..4)).unwrap(),
+            max_failed: rng.chance(300).then(|| tolerance(rng)),
+            concurrency: share(["1", "2", "7", "50%", "500"][rng.index(5)]),
+            ramp: rng.chance(500),
+            stop_after: tolerance(rng),
+            not_after: NotAfter::After(not_after),
+            no_wait: false,
+        };
+        let command = bug.is_some() || rng.chance(850);
+        let request = if command {
+            json!({"method": "sync.bash", "cmd": "true"})
+        } else {
+            json!({"method": "getinfo.os"})
+        };
+        let request = Request::parse(request.as_object().unwrap().clone()).unwrap();
+        let not_after = options.not_after.time(BEGIN + i64::try_from(apply_at).unwrap());
+        Self { apply_at, options, request, targets, of_host, budgets, not_after }
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        u32::try_from(self.targets.len()).unwrap()
+    }
+}

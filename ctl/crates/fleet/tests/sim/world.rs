@@ -1,0 +1,280 @@
+//! The simulated world: one queue of events by time, one source of randomness.
+
+mod agents;
+mod checks;
+mod controller;
+mod faults;
+
+use crate::bug::Bug;
+use crate::driver::Driver;
+use crate::host::{Done, Host, Progress, Reply, Task};
+use crate::rng::Rng;
+use crate::shadow::limit;
+use crate::site::{BEGIN, Site, WAY};
+use crate::store::RunRow;
+use agent_wire::message::Resp;
+use fleet::run::{Answer, Ask, End, EndState, Event, Moment, Outcome, RunState, TargetState};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// How long the driver waits for a reply.
+const REPLY_WAIT: u64 = 5_000;
+
+/// Events of one simulation, at most.
+const MAX_EVENTS: usize = 3_000_000;
+
+/// Virtual time of one simulation, at most: two days.
+const MAX_TIME: u64 = 2 * 86_400_000;
+
+/// Something that happens at a time.
+enum Happening {
+    Apply(usize),
+    /// The host opens a channel.
+    Connect(usize),
+    /// The controller sees a channel.
+    Seen {
+        host: usize,
+        channel: u64,
+        epoch: u64,
+    },
+    /// The controller sees that a channel is gone.
+    Missed {
+        host: usize,
+        channel: u64,
+        epoch: u64,
+    },
+    ToHost {
+        host: usize,
+        channel: u64,
+        message: ToHost,
+    },
+    FromHost {
+        host: usize,
+        channel: u64,
+        epoch: u64,
+        message: FromHost,
+    },
+    StartTask {
+        host: usize,
+        run: usize,
+    },
+    EndTask {
+        host: usize,
+        run: usize,
+    },
+    /// The next batches are on disk.
+    Written {
+        epoch: u64,
+    },
+    /// A result is on disk.
+    ResultWritten {
+        epoch: u64,
+        host: usize,
+        channel: u64,
+        result: TaskResult,
+    },
+    NoReply {
+        epoch: u64,
+        run: usize,
+        target: u32,
+        number: u64,
+    },
+    Wake {
+        epoch: u64,
+    },
+    StartController,
+    Fault,
+    Cancel(usize),
+    Heal,
+}
+
+enum ToHost {
+    Ask { run: usize, target: u32, ask: Ask, number: u64 },
+    Ack { run: usize },
+}
+
+enum FromHost {
+    Reply { run: usize, target: u32, ask: Ask, number: u64, reply: Reply },
+    Result(TaskResult),
+}
+
+/// A task's result, as it travels.
+#[derive(Clone, Copy)]
+struct TaskResult {
+    run: usize,
+    resp: Resp,
+    retcode: u16,
+    started: bool,
+}
+
+pub(crate) struct World {
+    site: Site,
+    rng: Rng,
+    now: u64,
+    /// What the controller's clock shows more than the world's.
+    clock: i64,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: BTreeMap<u64, Happening>,
+    numbers: u64,
+    hosts: Vec<Host>,
+    rows: Vec<RunRow>,
+    driver: Option<Driver>,
+    epoch: u64,
+    writing: bool,
+    healed: bool,
+    /// When the last message of a channel arrives, in each direction.
+    arrivals: BTreeMap<(u64, bool), u64>,
+    /// Hosts that operators removed or put into quarantine.
+    removed: Vec<bool>,
+    quarantined: Vec<bool>,
+    /// Runs whose operators lost their role.
+    withdrawn: Vec<bool>,
+    /// Runs whose cancel the driver has taken.
+    canceled: Vec<bool>,
+    wake_at: Option<u64>,
+}
+
+/// What a simulation saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) events: usize,
+    pub(crate) ends: BTreeMap<&'static str, u32>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, bug: Option<Bug>) -> Self {
+        let (site, mut rng) = Site::new(seed, bug);
+        let hosts: Vec<Host> = (0..site.hosts).map(|_| Host::new(&mut rng)).collect();
+        let rows: Vec<RunRow> = site.runs.iter().map(RunRow::new).collect();
+        let runs = site.runs.len();
+        let count = site.hosts;
+        let mut world = Self {
+            rng,
+            now: 0,
+            clock: 0,
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            numbers: 0,
+            hosts,
+            driver: None,
+            epoch: 0,
+            writing: false,
+            healed: false,
+            arrivals: BTreeMap::new(),
+            removed: vec![false; count],
+            quarantined: vec![false; count],
+            withdrawn: vec![false; runs],
+            canceled: vec![false; runs],
+            wake_at: None,
+            rows,
+            site,
+        };
+        world.start_controller();
+        for host in 0..count {
+            if world.rng.chance(850) {
+                let wait = world.rng.of(0..2_000);
+                world.later(wait, Happening::Connect(host));
+            }
+        }
+        for run in 0..runs {
+            let at = world.site.runs[run].apply_at;
+            world.later(at, Happening::Apply(run));
+            if world.rng.chance(200) {
+                let wait = world.rng.of(0..60_000);
+                world.later(at + wait, Happening::Cancel(run));
+            }
+        }
+        let first = world.rng.of(0..world.site.fault_every * 2);
+        world.later(first, Happening::Fault);
+        let heal = world.site.faults_until;
+        world.later(heal, Happening::Heal);
+        world
+    }
+
+    /// Runs to the end, and checks that everything added up.
+    pub(crate) fn run(mut self) -> Seen {
+        let mut seen = Seen::default();
+        while let Some(Reverse((at, number))) = self.queue.pop() {
+            self.now = at;
+            seen.events += 1;
+            assert!(seen.events < MAX_EVENTS && at < MAX_TIME, "it does not end: {}", self.state());
+            if let Some(happening) = self.happenings.remove(&number) {
+                self.happen(happening);
+            }
+            if self.healed && self.is_over() {
+                break;
+            }
+        }
+        assert!(self.healed && self.is_over(), "a run never ended: {}", self.state());
+        self.check_ends(&mut seen);
+        seen
+    }
+
+    fn is_over(&self) -> bool {
+        self.rows.iter().all(|row| row.state == RunState::Ended)
+    }
+
+    fn state(&self) -> String {
+        let rows = self.rows.iter().map(|row| format!("{}: {}", row.state, row.counts));
+        rows.collect::<Vec<_>>().join("; ")
+    }
+
+    fn later(&mut self, wait: u64, happening: Happening) {
+        self.numbers += 1;
+        self.queue.push(Reverse((self.now + wait, self.numbers)));
+        self.happenings.insert(self.numbers, happening);
+    }
+
+    /// The controller's clocks.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.wall() + self.clock, steady: self.now }
+    }
+
+    fn wall(&self) -> i64 {
+        BEGIN + i64::try_from(self.now).unwrap()
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Apply(run) => self.apply(run),
+            Happening::Connect(host) => self.connect(host),
+            Happening::Seen { host, channel, epoch } if epoch == self.epoch => {
+                self.seen(host, channel);
+            }
+            Happening::Missed { host, channel, epoch } if epoch == self.epoch => {
+                self.missed(host, channel);
+            }
+            Happening::ToHost { host, channel, message } => {
+                self.arrived_at_host(host, channel, &message)
+            }
+            Happening::FromHost { host, channel, epoch, message } if epoch == self.epoch => {
+                self.arrived_from_host(host, channel, message);
+            }
+            Happening::StartTask { host, run } => self.start_task(host, run),
+            Happening::EndTask { host, run } => self.end_task(host, run),
+            Happening::Written { epoch } if epoch == self.epoch => self.written(),
+            // A commit that was under way may be on disk, though the controller was killed.
+            Happening::ResultWritten { epoch, host, channel, result }
+                if epoch == self.epoch || self.rng.chance(500) =>
+            {
+                self.result_written(epoch, host, channel, result);
+            }
+            Happening::NoReply { epoch, run, target, number } if epoch == self.epoch => {
+                self.no_reply(run, target, number);
+            }
+            Happening::Wake { epoch } if epoch == self.epoch => {
+                self.wake_at = None;
+                let now = self.moment();
+                if let Some(driver) = &mut self.driver {
+                    driver.step(&self.site, now);
+                }
+                self.after_driver();
+            }
+            Happening::StartController if self.driver.is_none() => self.start_controller(),
+            Happening::Fault => self.fault(),
+            Happening::Cancel(run) => self.cancel(run),
+            Happening::Heal => self.heal(),
+            _ => {}
+        }
+    }
+}
