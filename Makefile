@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-facts chaos enroll-kills sim cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -22,6 +22,7 @@ help:
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
 	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts: disk, searches'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
+	@echo 'make run-kills  kill the controller and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
 	@echo 'make sim        simulate runs over hosts with everything that breaks, SIM_SEEDS times (5000); SIM_SEED=… repeats one'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
@@ -130,6 +131,14 @@ enroll-kills:
 	KILLS=$(KILLS) $(CARGO) test --release --locked -p controller --test enroll_kills -- --nocapture
 	BASICAGENT_STORE_KILLS=$(KILLS) \
 	    $(CARGO) test --release --locked -p controller --lib store::sqlite::kill -- --nocapture
+
+RUNS   ?= 20
+AGENTS ?= 50
+SEED   ?=
+run-kills: KILLS = 200
+run-kills: build
+	KILLS=$(KILLS) RUNS=$(RUNS) AGENTS=$(AGENTS) $(if $(SEED),SEED=$(SEED)) \
+	    $(CARGO) test --release --locked -p e2e --test run_kills -- --nocapture
 
 # Two threads; two minutes on 2 cores.
 SIM_SEEDS ?= 5000
