@@ -223,7 +223,7 @@ impl Machine {
         }
         let config = self.scratch.file("agent.toml");
         let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(config, format!("{text}plugin_dirs = [{folder:?}]\n")).unwrap();
+        std::fs::write(config, format!("plugin_dirs = [{folder:?}]\n{text}")).unwrap();
         self
     }
 
