@@ -2,9 +2,10 @@
 //!
 //! The rules are those of `fleet::run::Rollout`, one for each active run; the rows in the store are
 //! the truth. The [`driver`] tells each rollout what happens (hosts that come and go, results that
-//! are on disk, replies, runs that are applied or canceled) and passes on what it decides to the `committer`, which writes the
-//! rows first and only then sends: so a crash loses no target and starts none twice. A `dispatch`
-//! judges each host and the operator's roles again before it sends. `load` makes a rollout of rows.
+//! are on disk, replies, runs that are applied or canceled) and passes on what it decides to the
+//! `committer`, which writes the rows first and only then sends: so a crash loses no target and
+//! starts none twice. A `dispatch` judges each host and the operator's roles again before it sends.
+//! `load` makes a rollout of rows.
 //!
 //! A controller that stops leaves its runs as they are; the next one goes on with them.
 
@@ -13,17 +14,14 @@ mod committer;
 mod dispatch;
 mod driver;
 mod gauges;
-#[allow(dead_code, reason = "the routes of runs follow")]
 mod handle;
 mod load;
 
 pub(crate) use driver::{Driver, Parts};
-#[allow(unused_imports, reason = "the routes of runs follow")]
-pub(crate) use handle::{Full, Handle};
+pub(crate) use handle::Handle;
 
 /// Active runs.
 pub(crate) const MAX_ACTIVE_RUNS: usize = 256;
 
 /// Targets of active runs.
-#[allow(dead_code, reason = "the routes of runs follow")]
 pub(crate) const MAX_ACTIVE_TARGETS: usize = 1_000_000;

@@ -1,5 +1,6 @@
 //! The real table of routes, asked with and without the token.
 
+mod follow;
 mod walk;
 
 use super::*;

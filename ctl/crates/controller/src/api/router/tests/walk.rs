@@ -136,7 +136,7 @@ fn filled(path: &str) -> String {
 
 impl Server {
     /// Creates an operator with this role and name, and returns an API token.
-    async fn operator(&self, role: &str) -> String {
+    pub(super) async fn operator(&self, role: &str) -> String {
         let operator = OperatorRow {
             name: role.to_owned(),
             password: None,
