@@ -16,7 +16,7 @@ use crate::auth::Principal;
 use crate::store::{RunChange, RunRow, TargetRow};
 use axum::extract::State;
 use axum::response::Response;
-use controller_api::{ChangeList, ChangesQuery, MAX_WAIT_SECONDS, Run, Target, path};
+use controller_api::{ChangeList, ChangesQuery, MAX_WAIT_SECONDS, path};
 use fleet::run::RunState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,21 +104,6 @@ impl Follower {
     }
 }
 
-/// Shows the run and the targets that the operator may see.
-///
-/// # Errors
-/// When the database cannot be read.
-pub(super) async fn shown(
-    api: &Api,
-    principal: &Principal,
-    run: &RunRow,
-    targets: Vec<TargetRow>,
-) -> Result<(Run, Vec<Target>), ApiError> {
-    let targets = reach::targets(api, principal, targets).await?;
-    let run = super::runs::shown(api, run).await?;
-    Ok((run, targets.into_iter().map(run_body::target).collect()))
-}
-
 /// Lists the targets of a run that have changed, in the order of their last changes, and waits for
 /// the next change where there is none yet.
 ///
@@ -160,7 +145,9 @@ pub(super) async fn list(
         }
     };
     let (next, last) = (run_body::number(changes.next), changes.last());
-    let (run, targets) = shown(&api, &principal, &changes.run, changes.targets).await?;
+    let targets = reach::targets(&api, &principal, changes.targets).await?;
+    let run = super::runs::shown(&api, &changes.run).await?;
+    let targets = targets.into_iter().map(run_body::target).collect();
     let list = ChangeList { run, targets, next, last };
     api.respond(serde_json::to_string(&list).expect("texts go to memory")).await
 }

@@ -3,22 +3,22 @@
 //! `target` tells a target, `run` the run with its equation. An event's id is the cursor of
 //! `changes`: a client that was cut off goes on with the header `Last-Event-ID`.
 
-use super::changes::{self, Changes, Follower};
+use super::changes::{Changes, Follower};
 use super::document::problems::problems;
 use super::extract::{Parameters, Proof, Segments};
 use super::page;
 use super::plans::find;
 use super::problem::ApiError;
 use super::pulled::{self, Source};
-use super::run_body;
 use super::service::Api;
 use super::streams::Place;
+use super::{reach, run_body};
 use crate::auth::Principal;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use controller_api::{EVENT_STREAM, EventStreamQuery, LAST_EVENT_ID, Run, path};
+use controller_api::{EVENT_STREAM, EventStreamQuery, LAST_EVENT_ID, path};
 use fleet::Action;
 use fleet::run::RunState;
 use hyper::body::Bytes;
@@ -33,7 +33,7 @@ problems! {
 }
 
 /// Targets in one chunk of a stream.
-const CHUNK: usize = 200;
+const CHUNK: usize = 500;
 
 /// A silent stream says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -128,7 +128,7 @@ struct EventStream {
     proof: Proof,
     /// When the client was last known to be allowed.
     checked: Instant,
-    /// When the database was last looked at.
+    /// When the database was last looked at, and had no more.
     looked: Option<Instant>,
     /// Nothing was told yet.
     first: bool,
@@ -180,7 +180,8 @@ impl EventStream {
     /// Looks for something to tell.
     async fn look(&mut self) -> Result<Option<String>, ApiError> {
         let changes = self.follower.look(CHUNK).await?;
-        self.looked = Some(Instant::now());
+        // A client that is behind gets the rest at once.
+        self.looked = changes.whole.then(Instant::now);
         let last = changes.last();
         let news = self.told.is_none_or(|told| told < changes.run.change);
         if changes.targets.is_empty() && !news && !last {
@@ -209,14 +210,17 @@ impl EventStream {
         if std::mem::take(&mut self.first) {
             let _ = write!(text, "retry: {RETRY}\n\n");
         }
-        let (run, targets) = changes::shown(&self.api, &self.principal, &row, targets).await?;
-        for target in &targets {
-            event(&mut text, "target", Some(target.change), target);
+        for target in reach::targets(&self.api, &self.principal, targets).await? {
+            let target = run_body::target(target);
+            event(&mut text, "target", Some(target.change), &target);
         }
-        // Before a page that goes up to the run's state, its id would be ahead of the targets.
-        let id = whole.then(|| run_body::number(next));
-        event::<Run>(&mut text, "run", id, &run);
-        self.told = Some(row.change);
+        // While the client is behind, the run's state is ahead of the targets that it knows; its id
+        // would be, too.
+        if whole || self.told.is_none() {
+            let run = super::runs::shown(&self.api, &row).await?;
+            event(&mut text, "run", whole.then(|| run_body::number(next)), &run);
+            self.told = Some(row.change);
+        }
         Ok(text)
     }
 }
