@@ -142,7 +142,8 @@ async fn a_client_that_is_cut_off_again_and_again_learns_each_last_state_in_orde
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let mut events = if cut == CUTS { usize::MAX } else { (random % 24) as usize };
+        let mut events =
+            if cut == CUTS { usize::MAX } else { usize::try_from(random % 24).unwrap() };
         while let Some(text) = chunk(&mut body).await {
             let mut whole: Vec<&str> = text.split_inclusive("\n\n").collect();
             whole.truncate(events);
