@@ -87,7 +87,7 @@ fn active() -> Connection {
 }
 
 pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
-    let (_database, store) = with_host::<D>().await;
+    let (database, store) = with_host::<D>().await;
     assert_eq!(host(&*store).await.last_seen, None);
     assert_eq!(connect(&*store, "web-1", 1).await, Ok(active()));
     let seen = host(&*store).await;
@@ -99,6 +99,12 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
     let seen = host(&*store).await;
     assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 20)));
     assert_eq!(connect(&*store, "web-1", 2).await, Err(IdentityRefusal::Unknown));
+    assert_eq!(connect(&*store, "web-1", 1).await, Ok(active()));
+    store.disconnected("web-1", NOW + 30).await.unwrap();
+    store.close().await;
+    let store = database.open().await;
+    let seen = host(&*store).await;
+    assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 30)));
     store.close().await;
 }
 

@@ -53,6 +53,8 @@ impl From<StoreError> for ChangeError {
 pub(super) struct Effects {
     /// Hosts whose standing changed.
     pub(super) standings: Vec<StandingChange>,
+    /// Hosts whose records changed.
+    pub(super) records: Vec<String>,
     /// Whether a host came, went, or changed its state.
     pub(super) counts: bool,
     /// The number of the newest line of the audit log.
@@ -69,6 +71,7 @@ impl Effects {
     /// Adds those of a later change.
     pub(super) fn append(&mut self, later: Self) {
         self.standings.extend(later.standings);
+        self.records.extend(later.records);
         self.counts |= later.counts;
         self.newest_event = later.newest_event.or(self.newest_event);
         self.runs.extend(later.runs);
@@ -95,6 +98,9 @@ pub(super) trait QueuedChange: Send {
     /// When the database fails; a refusal is an outcome.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Refusal, rusqlite::Error>;
 
+    /// Returns whether what waits of the hosts' presence is to be written before it.
+    fn needs_presence(&self) -> bool;
+
     /// Answers with the outcome of the last run, which is on disk now.
     fn committed(self: Box<Self>);
 
@@ -114,6 +120,7 @@ pub(super) enum Refusal {
 /// A change and the end of its answer.
 pub(super) struct Pending<F, T> {
     work: F,
+    needs_presence: bool,
     outcome: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -124,9 +131,12 @@ where
     T: Send + 'static,
 {
     /// Makes a change of `work`, and the other end of its answer.
-    pub(super) fn new(work: F) -> (Box<Self>, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(super) fn new(
+        work: F,
+        needs_presence: bool,
+    ) -> (Box<Self>, oneshot::Receiver<Result<T, StoreError>>) {
         let (answer, answered) = oneshot::channel();
-        (Box::new(Self { work, outcome: None, answer }), answered)
+        (Box::new(Self { work, needs_presence, outcome: None, answer }), answered)
     }
 }
 
@@ -143,6 +153,10 @@ where
         };
         self.outcome = Some(outcome);
         Ok(refusal)
+    }
+
+    fn needs_presence(&self) -> bool {
+        self.needs_presence
     }
 
     fn committed(self: Box<Self>) {

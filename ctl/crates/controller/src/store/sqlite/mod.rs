@@ -41,10 +41,11 @@ use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 pub(crate) use bounds::{Bounds, Keep};
-use change::{ChangeError, Effects, Pending, Transaction};
+use change::{ChangeError, Effects, Pending, QueuedChange, Transaction};
 use check::ContentCheck;
 use file::Place;
 use health::Health;
+use hosts::{Judged, Unwritten};
 use parking_lot::Mutex;
 use published::Published;
 use reader::{CONNECTIONS, Readers};
@@ -54,7 +55,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use writer::{QueueItem, Writer};
 
@@ -81,6 +82,8 @@ pub(crate) struct SqliteStore {
     max_fact_bytes: i64,
     watches: Arc<Watches>,
     published: Arc<Published>,
+    unwritten: Arc<Unwritten>,
+    judged: Arc<Judged>,
     place: Arc<Place>,
     health: Arc<Health>,
     /// `None` once the store is closed.
@@ -108,6 +111,7 @@ impl SqliteStore {
         let watches = Arc::new(Watches::default());
         let published = Arc::new(Published::default());
         published.load(&connection).map_err(file::unusable(dir))?;
+        let (unwritten, judged) = (Arc::new(Unwritten::default()), Arc::new(Judged::default()));
         let place = Arc::new(Place::of(dir)?);
         // The semaphore `room` bounds the queue.
         let (queue, receiver) = mpsc::channel();
@@ -117,6 +121,7 @@ impl SqliteStore {
             Arc::clone(&health),
             Arc::clone(&watches),
             Arc::clone(&published),
+            (Arc::clone(&unwritten), Arc::clone(&judged)),
             bounds,
         )
         .map_err(file::unusable(dir))?;
@@ -135,6 +140,8 @@ impl SqliteStore {
             max_fact_bytes: i64::try_from(bounds.max_fact_bytes).unwrap_or(i64::MAX),
             watches,
             published,
+            unwritten,
+            judged,
             place,
             health,
             writer: Mutex::new(Some(thread)),
@@ -181,11 +188,25 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, ChangeError> + Send + 'static,
     {
-        let unavailable = |why: &str| StoreError::Unavailable {
-            operation: "cannot write the database".to_owned(),
-            source: why.into(),
-        };
-        let (change, answer) = Pending::new(work);
+        let (change, answer) = Pending::new(work, true);
+        self.queue_change(change, answer).await
+    }
+
+    /// Runs a change that neither reads nor writes the hosts' presence, which can wait then.
+    async fn change_without_presence<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, ChangeError> + Send + 'static,
+    {
+        let (change, answer) = Pending::new(work, false);
+        self.queue_change(change, answer).await
+    }
+
+    async fn queue_change<T>(
+        &self,
+        change: Box<dyn QueuedChange>,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let answered = timeout(MAX_WAIT, async {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             self.queue.send(QueueItem::Change(change, place)).ok()?;
@@ -198,6 +219,18 @@ impl SqliteStore {
                 Err(unavailable("the disk did not answer within 30 s; the change may still happen"))
             }
         }
+    }
+
+    /// Lets the writer look at what is due.
+    fn wake(&self) -> Result<(), StoreError> {
+        self.queue.send(QueueItem::Wake).map_err(|_| unavailable("the store has stopped"))
+    }
+}
+
+fn unavailable(why: &str) -> StoreError {
+    StoreError::Unavailable {
+        operation: "cannot write the database".to_owned(),
+        source: why.into(),
     }
 }
 

@@ -12,6 +12,7 @@ use super::change::{Effects, QueuedChange};
 use super::clock::Clock;
 use super::file::Place;
 use super::health::Health;
+use super::hosts::{Judged, Unwritten};
 use super::published::Published;
 use super::refused::Refused;
 use super::sql::Sql as _;
@@ -38,6 +39,8 @@ pub(super) enum QueueItem {
     Change(Box<dyn QueuedChange>, OwnedSemaphorePermit),
     /// A result, and its share of the queue's room.
     Arrival(Arrival, OwnedSemaphorePermit),
+    /// Something has become due.
+    Wake,
     /// The store closes: nothing follows.
     Close,
 }
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     health: Arc<Health>,
     watches: Arc<Watches>,
     published: Arc<Published>,
+    unwritten: Arc<Unwritten>,
+    judged: Arc<Judged>,
     bounds: Bounds,
     usage: Usage,
     clock: Clock,
@@ -131,6 +136,7 @@ impl Writer {
         health: Arc<Health>,
         watches: Arc<Watches>,
         published: Arc<Published>,
+        (unwritten, judged): (Arc<Unwritten>, Arc<Judged>),
         bounds: Bounds,
     ) -> rusqlite::Result<Self> {
         let usage = Usage::load(&connection)?;
@@ -145,6 +151,8 @@ impl Writer {
             health,
             watches,
             published,
+            unwritten,
+            judged,
             bounds,
             usage,
             clock,
@@ -165,6 +173,9 @@ impl Writer {
             let batch = self.collect(queue);
             self.write(batch.changes, batch.arrivals);
             drop(batch.room);
+            if batch.closing || self.unwritten.due().is_some_and(|due| due <= Instant::now()) {
+                self.write_presence();
+            }
             let again = self.backlog.retry();
             self.write(Vec::new(), again);
             if let Some(hosts) = self.backlog.settle() {
@@ -197,6 +208,7 @@ impl Writer {
                     batch.changes.push(change);
                     batch.room.push(permit);
                 }
+                Ok(QueueItem::Wake) => {}
                 Ok(QueueItem::Close) | Err(RecvTimeoutError::Disconnected) => {
                     batch.closing = true;
                     return batch;
@@ -212,8 +224,10 @@ impl Writer {
 
     /// Returns how long the thread may sleep if nothing arrives.
     fn idle(&self) -> Duration {
-        let sweep = self.next_sweep.saturating_duration_since(Instant::now());
-        self.backlog.due().map_or(sweep, |retry| retry.min(sweep))
+        let now = Instant::now();
+        let sweep = self.next_sweep.saturating_duration_since(now);
+        let presence = self.unwritten.due().map(|due| due.saturating_duration_since(now));
+        [self.backlog.due(), presence].into_iter().flatten().fold(sweep, Duration::min)
     }
 
     /// Writes everything in one transaction or, if that fails, in smaller ones; then answers the
@@ -256,10 +270,18 @@ impl Writer {
         changes: &mut [Box<dyn QueuedChange>],
         batch: &[Arrival],
     ) -> Result<(Effects, Vec<Fate>), WriteError> {
-        self.place.check().map_err(WriteError::Displaced)?;
+        if let Err(why) = self.place.check() {
+            self.judged.forget_all();
+            return Err(WriteError::Displaced(why));
+        }
         let received = self.clock.date(milliseconds(SystemTime::now()));
+        let rows = self.connection.total_changes();
         let committed = self.connection.transaction().and_then(|transaction| {
+            if changes.iter().any(|change| change.needs_presence()) {
+                self.unwritten.write(&transaction)?;
+            }
             let mut effects = changes::run(&transaction, changes)?;
+            effects.records.iter().for_each(|host| self.judged.forget(host));
             for (host, bytes) in effects.replies.drain(..) {
                 self.usage.add(&host, Usage::cost(bytes));
             }
@@ -274,7 +296,11 @@ impl Writer {
         match committed {
             Ok(written) => {
                 self.usage.committed();
-                self.health.set_writes(true);
+                // A connection often changes nothing, and that works on a full disk, too.
+                if self.connection.total_changes() > rows {
+                    self.health.set_writes(true);
+                }
+                self.unwritten.committed();
                 // Moved away during the commit: it may have gone into a file without a name.
                 self.place.check().map_err(WriteError::Displaced)?;
                 Ok(written)
@@ -282,8 +308,38 @@ impl Writer {
             Err(error) => {
                 self.usage.rolled_back();
                 self.health.set_writes(false);
+                self.unwritten.rolled_back();
+                self.judged.forget_all();
                 self.health.note(&error);
                 Err(error.into())
+            }
+        }
+    }
+
+    /// Writes what is known of the hosts' presence, in a transaction of its own. When that fails,
+    /// hosts that come back find out too that the database does not answer.
+    fn write_presence(&mut self) {
+        let written = self.place.check().map_err(WriteError::Displaced).and_then(|()| {
+            let transaction = self.connection.transaction()?;
+            self.unwritten.write(&transaction)?;
+            let since = Instant::now();
+            transaction.commit()?;
+            self.health.metrics.commits.since(since);
+            Ok(())
+        });
+        match written {
+            Ok(()) => {
+                self.health.set_writes(true);
+                self.unwritten.committed();
+            }
+            Err(error) => {
+                self.health.set_writes(false);
+                log::debug!("what is known of the hosts' presence is not written yet: {error}");
+                if let WriteError::Sqlite(error) = &error {
+                    self.health.note(error);
+                }
+                self.unwritten.rolled_back();
+                self.judged.forget_all();
             }
         }
     }

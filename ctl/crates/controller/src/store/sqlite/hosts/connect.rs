@@ -1,7 +1,7 @@
 //! A host opens a channel.
 
-use super::presence;
 use super::record::{self, By, GoneKey};
+use super::{Judged, Unwritten};
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};
@@ -9,18 +9,20 @@ use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};
 use rusqlite::Connection as Sql;
 
 /// What the rules say, before anything is stored.
-struct Judged {
+struct Ruling {
     decision: Result<Connection, IdentityRefusal>,
     before: Option<HostRecord>,
     after: Option<HostRecord>,
 }
 
-/// Judges a host that has proved its key, and stores what follows from it.
+/// Judges a host that has proved its key, and stores what follows from it. What it said is noted.
 pub(super) fn connected(
     transaction: &mut Transaction<'_>,
+    unwritten: &Unwritten,
+    judged: &Judged,
     channel: &NewChannel,
 ) -> Result<Result<Connection, IdentityRefusal>, ChangeError> {
-    let Judged { decision, before, after } = judge(transaction.sql, channel)?;
+    let Ruling { decision, before, after } = judge(transaction.sql, channel)?;
     let by = By::Host(channel.address.ip());
     match (&before, &after) {
         (Some(before), Some(after)) => {
@@ -37,8 +39,11 @@ pub(super) fn connected(
         }
         (_, None) => {}
     }
-    if decision.is_ok() {
-        presence::connected(transaction.sql, channel)?;
+    if let Ok(connection) = decision {
+        unwritten.connected(channel);
+        if before == after {
+            judged.note(&channel.host, channel.proof, connection);
+        }
     }
     Ok(decision)
 }
@@ -49,13 +54,13 @@ pub(super) fn without_storing(
     sql: &Sql,
     channel: &NewChannel,
 ) -> rusqlite::Result<Option<Result<Connection, IdentityRefusal>>> {
-    let Judged { decision, before, .. } = judge(sql, channel)?;
+    let Ruling { decision, before, .. } = judge(sql, channel)?;
     let must_be_stored = before.is_none()
         && decision.as_ref().is_ok_and(|connection| connection.standing != Standing::Active);
     Ok((!must_be_stored).then_some(decision))
 }
 
-fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
+fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Ruling> {
     let before = record::load(sql, &channel.host)?;
     match channel.proof {
         ChannelProof::Own { key, not_before } => own(sql, before, &channel.host, key, not_before),
@@ -67,7 +72,7 @@ fn judge(sql: &Sql, channel: &NewChannel) -> rusqlite::Result<Judged> {
                 Ok((standing, new)) => (Ok(Connection::new(standing)), new),
                 Err(refusal) => (Err(refusal), None),
             };
-            Ok(Judged { decision, after: new.or_else(|| before.clone()), before })
+            Ok(Ruling { decision, after: new.or_else(|| before.clone()), before })
         }
     }
 }
@@ -78,9 +83,9 @@ fn own(
     host: &str,
     key: Digest,
     not_before: UnixMillis,
-) -> rusqlite::Result<Judged> {
+) -> rusqlite::Result<Ruling> {
     let refused = |refusal, before: Option<HostRecord>| {
-        Ok(Judged { decision: Err(refusal), after: before.clone(), before })
+        Ok(Ruling { decision: Err(refusal), after: before.clone(), before })
     };
     match record::gone(sql, &key)? {
         Some(GoneKey::Banned) => return refused(IdentityRefusal::Banned, before),
@@ -93,12 +98,12 @@ fn own(
     }
     if let Some(mut after) = before.clone() {
         let decision = identity::connect(&mut after, key, not_before);
-        return Ok(Judged { decision, before, after: Some(after) });
+        return Ok(Ruling { decision, before, after: Some(after) });
     }
     match identity::connect_lost(host, key, not_before, record::pending(sql)?) {
         Ok(new) => {
             let decision = Connection::new(Standing::Pending);
-            Ok(Judged { decision: Ok(decision), before, after: Some(new) })
+            Ok(Ruling { decision: Ok(decision), before, after: Some(new) })
         }
         Err(refusal) => refused(refusal, before),
     }

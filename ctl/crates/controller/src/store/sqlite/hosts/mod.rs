@@ -1,17 +1,21 @@
 //! The hosts: their identities (`record`), how they come (`join`, `connect`), what operators decide
-//! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`).
+//! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`). Those that
+//! come back are known (`judged`).
 //!
 //! Each change reads the host's identity, asks the rule of the crate `fleet`, and stores what it
 //! answers, all within the writer's transaction.
 
 mod connect;
 mod join;
+mod judged;
 pub(super) mod labels;
 pub(super) mod operator;
 mod presence;
 mod query;
 mod record;
 
+pub(super) use judged::Judged;
+pub(super) use presence::Unwritten;
 pub(super) use query::numbers;
 pub(super) use record::By;
 
@@ -54,6 +58,18 @@ pub(super) fn forget_pending(
     Ok(())
 }
 
+impl SqliteStore {
+    /// Writes what waits of the hosts' presence, so that a reader finds it. Where that fails, the
+    /// reader finds what was known before.
+    async fn write_presence(&self) {
+        if self.unwritten.is_any()
+            && let Err(error) = self.change(|_| Ok(())).await
+        {
+            log::debug!("what is known of the hosts' presence is not written yet: {error}");
+        }
+    }
+}
+
 #[async_trait]
 impl Hosts for SqliteStore {
     async fn enroll(
@@ -81,12 +97,21 @@ impl Hosts for SqliteStore {
         &self,
         channel: NewChannel,
     ) -> Result<Result<Connection, IdentityRefusal>, StoreError> {
+        if let Some(connection) = self.judged.find(&channel.host, &channel.proof) {
+            if self.unwritten.connected(&channel) {
+                self.wake()?;
+            }
+            return Ok(Ok(connection));
+        }
         let again = channel.clone();
-        let failed =
-            match self.change(move |transaction| connect::connected(transaction, &channel)).await {
-                Err(failed @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => failed,
-                stored => return stored,
-            };
+        let (unwritten, judged) = (Arc::clone(&self.unwritten), Arc::clone(&self.judged));
+        let connecting = self.change_without_presence(move |transaction| {
+            connect::connected(transaction, &unwritten, &judged, &channel)
+        });
+        let failed = match connecting.await {
+            Err(failed @ (StoreError::Full(_) | StoreError::Unavailable { .. })) => failed,
+            stored => return stored,
+        };
         let host = again.host.clone();
         let judged = self
             .readers
@@ -99,17 +124,20 @@ impl Hosts for SqliteStore {
     }
 
     async fn disconnected(&self, host: &str, at: UnixMillis) -> Result<(), StoreError> {
-        let host = host.to_owned();
-        self.change(move |transaction| Ok(presence::disconnected(transaction.sql, &host, at)?))
-            .await
+        if self.unwritten.disconnected(host, at) {
+            self.wake()?;
+        }
+        Ok(())
     }
 
     async fn host(&self, id: &str) -> Result<Option<HostRow>, StoreError> {
         let id = id.to_owned();
+        self.write_presence().await;
         self.readers.query("a host", move |connection| query::one(connection, &id)).await
     }
 
     async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError> {
+        self.write_presence().await;
         self.readers
             .query("a page of hosts", move |connection| query::page(connection, &query))
             .await
@@ -189,12 +217,14 @@ impl Hosts for SqliteStore {
     }
 
     async fn trusts(&self, host: &str, ca_version: u32) -> Result<(), StoreError> {
-        let host = host.to_owned();
-        self.change(move |transaction| Ok(presence::trusts(transaction.sql, &host, ca_version)?))
-            .await
+        if self.unwritten.trusts(host, ca_version) {
+            self.wake()?;
+        }
+        Ok(())
     }
 
     async fn followers(&self, ca_version: u32, since: UnixMillis) -> Result<Followers, StoreError> {
+        self.write_presence().await;
         self.readers
             .query("who follows the CA", move |connection| {
                 presence::followers(connection, ca_version, since)

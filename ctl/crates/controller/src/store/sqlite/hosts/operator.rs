@@ -96,6 +96,7 @@ pub(super) fn remove(
     ] {
         sql.run(sql_of_table, params![host])?;
     }
+    transaction.effects.records.push(host.to_owned());
     transaction.effects.counts = true;
     transaction.effects.standings.push(StandingChange { host: host.to_owned(), state: None });
     Ok(())

@@ -98,6 +98,7 @@ pub(super) fn insert(
     for (key, value) in labels {
         super::labels::set(sql, &record.id, key.as_str(), value.as_str(), LabelSource::Token)?;
     }
+    transaction.effects.records.push(record.id.clone());
     transaction.effects.counts = true;
     Ok(())
 }
@@ -113,6 +114,7 @@ pub(super) fn save(
     if before == after {
         return Ok(());
     }
+    transaction.effects.records.push(after.id.clone());
     let sql = transaction.sql;
     let keys = |record: &HostRecord| -> BTreeSet<Digest> {
         record.keys.iter().flat_map(|keys| keys.all()).collect()

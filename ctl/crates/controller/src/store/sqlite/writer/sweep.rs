@@ -70,6 +70,7 @@ impl Writer {
             };
             more |= expire::some(&mut transaction, milliseconds(now), &oldest)?;
         }
+        effects.records.iter().for_each(|host| self.judged.forget(host));
         sql.commit()?;
         self.usage.committed();
         self.published.publish(effects, &self.connection);

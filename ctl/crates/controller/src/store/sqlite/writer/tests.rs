@@ -32,7 +32,16 @@ fn bounds() -> Bounds {
 fn writer(scratch: &Scratch, bounds: Bounds) -> Writer {
     let connection = file::open(scratch.path()).unwrap();
     let place = Arc::new(Place::of(scratch.path()).unwrap());
-    Writer::new(connection, place, Arc::default(), Arc::default(), Arc::default(), bounds).unwrap()
+    Writer::new(
+        connection,
+        place,
+        Arc::default(),
+        Arc::default(),
+        Arc::default(),
+        Default::default(),
+        bounds,
+    )
+    .unwrap()
 }
 
 #[test]
