@@ -9,6 +9,9 @@
 //! of its own ("virtual scheduling", ITU-T I.371). One source address may take half of the rate; an
 //! address that asks for more (a flood, or many hosts behind one address) does so in a second lane,
 //! beside the others and not before them.
+//!
+//! Handshakes that start later than their turns say that the processors cannot keep up with the
+//! rate. Then further agents are spread over a longer time, until it can.
 
 use super::places::source;
 use parking_lot::Mutex;
@@ -32,6 +35,15 @@ const MIN_WINDOW: Duration = Duration::from_secs(10);
 /// An agent that comes back later than this after its time, beside a fifth of the time, is a new
 /// one.
 const LATE: Duration = Duration::from_secs(30);
+
+/// The time over which the delay of starts is watched, and the delays at which the rate is taken
+/// for too high, and for low enough.
+const WATCH: Duration = Duration::from_millis(250);
+const BEHIND: Duration = Duration::from_millis(500);
+const IN_TIME: Duration = Duration::from_millis(100);
+
+/// The longest time of one promised turn, in sixteenths of the rate's.
+const SLOWEST: u32 = 16 * 16;
 
 /// The time between two sweeps of what has passed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -64,6 +76,10 @@ struct State {
     sources: HashMap<IpAddr, Lane>,
     /// The agents that are to come back, by a digest of their name.
     expected: HashMap<u64, Expected>,
+    /// The time of one promised turn, in sixteenths of the rate's.
+    slowness: u32,
+    /// The longest delay of a start since then.
+    watched: (Instant, Duration),
     swept: Instant,
 }
 
@@ -109,6 +125,8 @@ impl Admission {
                 crowd: Lane { each: each * 2, until: now },
                 sources: HashMap::new(),
                 expected: HashMap::new(),
+                slowness: 16,
+                watched: (now, Duration::ZERO),
                 swept: now,
             }),
         }
@@ -131,9 +149,10 @@ impl Admission {
         {
             return Turn::At(start);
         }
-        let Some((turn, is_crowd)) = self.promise(&mut state, address, self.window, now) else {
+        let window = self.window_at(state.slowness);
+        let Some((turn, is_crowd)) = self.promise(&mut state, address, window, now) else {
             // Nothing can be promised.
-            return Turn::Later(1 + digest % self.window.as_secs());
+            return Turn::Later(1 + digest % window.as_secs());
         };
         let patience = if crowded { Duration::ZERO } else { PATIENCE };
         if turn - now <= patience
@@ -158,10 +177,38 @@ impl Admission {
         Some(state.start(is_crowd, now)?.max(turn))
     }
 
+    /// Notes that a handshake starts whose turn was at `turn`.
+    pub(super) fn started(&self, turn: Instant, now: Instant) {
+        let mut state = self.state.lock();
+        let (since, delay) = state.watched;
+        let delay = delay.max(now.saturating_duration_since(turn));
+        if now.saturating_duration_since(since) < WATCH {
+            state.watched.1 = delay;
+            return;
+        }
+        state.watched = (now, Duration::ZERO);
+        if delay > BEHIND {
+            state.slowness = (state.slowness * 5 / 4).min(SLOWEST);
+        } else if delay < IN_TIME {
+            let faster = (state.slowness * 4 / 5).max(16);
+            // What is promised already must leave room for further promises.
+            let promised = state.promised.until.saturating_duration_since(now);
+            if promised <= self.window_at(faster) / 2 {
+                state.slowness = faster;
+            }
+        }
+        state.promised.each = self.each * state.slowness / 16;
+    }
+
     /// Returns the time over which so many agents are to be spread, in whole seconds.
     pub(crate) fn seconds_for(&self, agents: usize) -> u64 {
         let agents = u32::try_from(agents).unwrap_or(u32::MAX);
         self.each.saturating_mul(agents).min(MAX_WINDOW).as_secs() + 1
+    }
+
+    /// Returns the window over which agents are spread at this slowness.
+    fn window_at(&self, slowness: u32) -> Duration {
+        (self.window * slowness / 16).min(MAX_WINDOW)
     }
 
     /// Promises the next turn to a source, unless it is further away than `most`; says whether the

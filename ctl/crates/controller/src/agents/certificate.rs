@@ -1,6 +1,7 @@
 //! Certificates: which of them the server may present, which host one speaks for, and until when.
 
 use crate::error::Error;
+use crate::identity::Leaf;
 use crate::pem;
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
@@ -59,21 +60,49 @@ pub(super) fn check_server(der: &CertificateDer<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the time until the first certificate of a chain expires; zero if one has.
-pub(super) fn time_left(chain: &[CertificateDer<'_>]) -> Option<Duration> {
-    let now = ASN1Time::now().timestamp();
-    let ends = chain.iter().filter_map(|der| {
-        let (_, cert) = X509Certificate::from_der(der).ok()?;
-        // Valid up to and including that second (RFC 5280 §4.1.2.5).
-        Some(cert.validity().not_after.timestamp().saturating_add(1))
-    });
-    ends.map(|end| Duration::from_secs(u64::try_from(end - now).unwrap_or_default())).min()
+/// What is needed of an agent's chain, read once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain<'a> {
+    /// The agent's own certificate.
+    pub(super) leaf: Leaf,
+    /// The name of that one's issuer, in DER.
+    pub(super) issuer: &'a [u8],
+    /// The time until which all of the chain is valid.
+    pub(super) end: End,
 }
 
-/// Returns the name of a certificate's issuer, in DER.
-pub(super) fn issuer<'a>(der: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
-    let (_, cert) = X509Certificate::from_der(der).ok()?;
-    Some(cert.tbs_certificate.issuer.as_raw())
+/// The second after the last one in which the whole of a chain is valid, since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End(i64);
+
+impl<'a> Chain<'a> {
+    /// Reads a chain that the handshake has verified; `None` for one that cannot be read.
+    pub(super) fn read(chain: &'a [CertificateDer<'_>]) -> Option<Self> {
+        let (leaf, others) = chain.split_first()?;
+        let (_, cert) = X509Certificate::from_der(leaf).ok()?;
+        let others = others.iter().filter_map(|der| {
+            let (_, cert) = X509Certificate::from_der(der).ok()?;
+            Some(end(&cert))
+        });
+        Some(Self {
+            leaf: Leaf::of(&cert),
+            issuer: cert.tbs_certificate.issuer.as_raw(),
+            end: End(others.fold(end(&cert), i64::min)),
+        })
+    }
+}
+
+impl End {
+    /// Returns the time until then; zero if it has passed.
+    pub(super) fn left(self) -> Duration {
+        let now = ASN1Time::now().timestamp();
+        Duration::from_secs(u64::try_from(self.0.saturating_sub(now)).unwrap_or_default())
+    }
+}
+
+fn end(cert: &X509Certificate<'_>) -> i64 {
+    // Valid up to and including that second (RFC 5280 §4.1.2.5).
+    cert.validity().not_after.timestamp().saturating_add(1)
 }
 
 /// Returns whether a verified certificate speaks for a host. It must name the host as a DNS name;

@@ -3,6 +3,7 @@
 //! An idle channel holds no buffer: it reads into the stack, and it owns bytes to write only while
 //! it writes them.
 
+use super::certificate::End;
 use super::handshake::Services;
 use super::renewal;
 use super::room::RoomShare;
@@ -52,6 +53,8 @@ pub(super) struct Channel {
     flushing: bool,
     /// The room that an unfinished message occupies.
     room: RoomShare,
+    /// The time until which the agent's certificates are valid.
+    end: End,
 }
 
 /// Why a channel ended.
@@ -112,8 +115,13 @@ impl Channel {
         Limits { max_message: 64 << 20, max_depth: agent_wire::DEFAULT_MAX_DEPTH };
 
     /// Makes the channel over a stream on which `init` was accepted; `decoder` may hold the bytes
-    /// that followed it.
-    pub(super) fn new(stream: TlsStream<TcpStream>, decoder: Decoder, services: &Services) -> Self {
+    /// that followed it. The agent's certificates are valid until `end`.
+    pub(super) fn new(
+        stream: TlsStream<TcpStream>,
+        decoder: Decoder,
+        end: End,
+        services: &Services,
+    ) -> Self {
         Self {
             stream: Box::new(stream),
             decoder,
@@ -121,6 +129,7 @@ impl Channel {
             written: 0,
             flushing: false,
             room: RoomShare::new(&services.room),
+            end,
         }
     }
 
@@ -140,7 +149,7 @@ impl Channel {
         tls: watch::Receiver<ServerSide>,
         stop: &mut Stop,
     ) -> DisconnectReason {
-        let validity = Validity::new(tls, self.chain());
+        let validity = Validity::new(tls, self.end);
         let reason = self.serve(session, services, validity, stop).await;
         if let DisconnectReason::Stopped = reason {
             session.close_for_shutdown();

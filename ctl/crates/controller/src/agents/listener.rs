@@ -2,6 +2,7 @@
 
 use super::handshake::{self, Services};
 use super::places::{Place, PlaceBounds, Places};
+use super::socket;
 use crate::error::Error;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::Handshake;
@@ -123,5 +124,13 @@ async fn accept(
     // A port on [::] takes IPv4 too, and calls it ::ffff:192.0.2.7.
     peer.set_ip(peer.ip().to_canonical());
     let source = (!proxies.name(peer.ip())).then_some(peer.ip());
-    Ok((stream, peer, permits.opening.enter(source), open))
+    let place = permits.opening.enter(source);
+    if let Some(place) = &place
+        && source.is_some()
+        && socket::has_bytes(&stream)
+    {
+        // Its task may take a while to read them when thousands come at once.
+        place.spoken();
+    }
+    Ok((stream, peer, place, open))
 }

@@ -2,15 +2,26 @@
 //! API's clients have such places too.
 //!
 //! A peer needs no certificate to hold a place. So one address gets a share only; and where places
-//! run out, the connection that has sent nothing for the longest time makes room: agents speak
-//! first, at once. A connection from a load balancer counts for no address until the balancer has
-//! named its client's.
+//! run out, the connections that have sent nothing for the longest time are asked to make room:
+//! agents speak first, at once. Meanwhile newcomers wait in the kernel. A connection that is asked
+//! looks for bytes that nobody has read yet, and stays if there are any: a fleet that comes back at
+//! once would otherwise push out itself. A connection from a load balancer counts for no address
+//! until the balancer has named its client's.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// A connection that has sent nothing for less time than this is not asked to make room yet: its
+/// first bytes may be on their way.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Connections that are asked to make room at once.
+const ASKED_AT_ONCE: usize = 32;
 
 /// The bounds on connections that are not sessions yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +36,7 @@ pub(crate) struct PlaceBounds {
 #[derive(Debug)]
 pub(crate) struct Places {
     bounds: PlaceBounds,
+    grace: Duration,
     state: Mutex<State>,
     /// Wakes the accepting tasks when a place becomes free.
     freed: Notify,
@@ -43,8 +55,10 @@ struct State {
 struct Holder {
     /// `None` until a balancer has named it.
     source: Option<IpAddr>,
-    /// The peer has sent nothing yet.
-    silent: bool,
+    /// The peer has sent nothing since then; `None` once it has.
+    silent: Option<Instant>,
+    /// It was asked to make room.
+    is_asked: bool,
     evicted: Arc<Notify>,
 }
 
@@ -59,20 +73,31 @@ pub(crate) struct Place {
 impl Places {
     /// Makes the places.
     pub(crate) fn new(bounds: PlaceBounds) -> Arc<Self> {
-        Arc::new(Self { bounds, state: Mutex::default(), freed: Notify::new() })
+        Self::with_grace(bounds, GRACE)
     }
 
-    /// Waits until there is a place, or a silent connection that can make room.
+    fn with_grace(bounds: PlaceBounds, grace: Duration) -> Arc<Self> {
+        Arc::new(Self { bounds, grace, state: Mutex::default(), freed: Notify::new() })
+    }
+
+    /// Waits until there is a place; asks silent connections to make room where there is none.
     pub(crate) async fn available(&self) {
         loop {
             let freed = self.freed.notified();
-            {
-                let state = self.state.lock();
-                if state.taken.len() < self.bounds.in_all || state.silent(|_| true).is_some() {
+            let next = {
+                let mut state = self.state.lock();
+                if state.taken.len() < self.bounds.in_all {
                     return;
                 }
+                state.ask(self.grace)
+            };
+            match next {
+                Some(next) => tokio::select! {
+                    () = freed => {}
+                    () = sleep_until(next) => {}
+                },
+                None => freed.await,
             }
-            freed.await;
         }
     }
 
@@ -82,21 +107,22 @@ impl Places {
     }
 
     /// Gives a place to a connection from `address`, or from a balancer; `None` when the address
-    /// has no more.
+    /// has no more. Each port that accepts may exceed the bound in all by one.
     pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
         let source = address.map(source);
         let mut state = self.state.lock();
         if let Some(source) = source {
             state.make_room_for(source, self.bounds.per_source)?;
         }
-        if state.taken.len() >= self.bounds.in_all {
-            let oldest = state.silent(|_| true)?;
-            state.remove(oldest);
-        }
         let number = state.next;
         state.next += 1;
         let evicted = Arc::new(Notify::new());
-        let holder = Holder { source, silent: true, evicted: Arc::clone(&evicted) };
+        let holder = Holder {
+            source,
+            silent: Some(Instant::now()),
+            is_asked: false,
+            evicted: Arc::clone(&evicted),
+        };
         state.taken.insert(number, holder);
         if let Some(source) = source {
             *state.sources.entry(source).or_default() += 1;
@@ -110,16 +136,33 @@ impl State {
     /// spoken.
     fn make_room_for(&mut self, source: IpAddr, share: usize) -> Option<()> {
         if self.sources.get(&source).is_some_and(|taken| *taken >= share) {
-            let oldest = self.silent(|of| of == Some(source))?;
+            let mut taken = self.taken.iter();
+            let is_silent = |holder: &Holder| holder.silent.is_some();
+            let (oldest, _) = taken.find(|(_, of)| is_silent(of) && of.source == Some(source))?;
+            let oldest = *oldest;
             self.remove(oldest);
         }
         Some(())
     }
 
-    /// Returns the oldest silent connection from a source that matches.
-    fn silent(&self, matches: impl Fn(Option<IpAddr>) -> bool) -> Option<u64> {
-        let mut taken = self.taken.iter();
-        taken.find(|(_, holder)| holder.silent && matches(holder.source)).map(|(number, _)| *number)
+    /// Asks the connections that have been silent for the longest time, and for the grace at least,
+    /// to make room. Returns when there may be another one to ask.
+    fn ask(&mut self, grace: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        let mut asked = 0;
+        for holder in self.taken.values_mut().filter(|holder| !holder.is_asked) {
+            let Some(since) = holder.silent else { continue };
+            if since + grace > now {
+                return Some(since + grace);
+            }
+            holder.is_asked = true;
+            holder.evicted.notify_one();
+            asked += 1;
+            if asked == ASKED_AT_ONCE {
+                break;
+            }
+        }
+        None
     }
 
     /// Frees a place; its connection, if it is still there, is to end.
@@ -137,15 +180,29 @@ impl State {
 }
 
 impl Place {
-    /// Waits until the place is given to another connection.
+    /// Waits until the connection is asked to make room for another one, or its place is given away
+    /// already.
     pub(crate) async fn evicted(&self) {
         self.evicted.notified().await;
+    }
+
+    /// Notes that the peer was asked to make room, and has sent something that is not read yet.
+    pub(crate) fn stays(&self) {
+        if let Some(holder) = self.places.state.lock().taken.get_mut(&self.number) {
+            holder.silent = holder.silent.map(|_| Instant::now());
+            holder.is_asked = false;
+            self.places.freed.notify_one();
+        }
     }
 
     /// Notes that the peer has spoken: now the place is its own until it is dropped.
     pub(crate) fn spoken(&self) {
         if let Some(holder) = self.places.state.lock().taken.get_mut(&self.number) {
-            holder.silent = false;
+            holder.silent = None;
+            if holder.is_asked {
+                // Another one has to be asked.
+                self.places.freed.notify_one();
+            }
         }
     }
 
@@ -200,7 +257,15 @@ mod tests {
     }
 
     fn places(in_all: usize, per_source: usize) -> Arc<Places> {
-        Places::new(PlaceBounds { in_all, per_source })
+        Places::with_grace(PlaceBounds { in_all, per_source }, Duration::ZERO)
+    }
+
+    async fn is_available(places: &Places) -> bool {
+        tokio::select! {
+            biased;
+            () = places.available() => true,
+            () = std::future::ready(()) => false,
+        }
     }
 
     async fn is_evicted(place: &Place) -> bool {
@@ -232,16 +297,44 @@ mod tests {
         let silent = places.enter(peer("10.0.0.1")).unwrap();
         let speaking = places.enter(peer("10.0.0.2")).unwrap();
         speaking.spoken();
+        assert!(!is_available(&places).await && is_evicted(&silent).await);
+        drop(silent);
         places.available().await;
         let third = places.enter(peer("10.0.0.3")).unwrap();
-        assert!(is_evicted(&silent).await);
         third.spoken();
-        assert!(places.enter(peer("10.0.0.4")).is_none());
+        assert!(!is_available(&places).await);
         let waiting = places.available();
         drop(speaking);
         waiting.await;
         assert!(places.enter(peer("10.0.0.4")).is_some());
         assert_eq!(places.state.lock().sources.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_asked_to_make_room_and_speaks_keeps_its_place() {
+        let places = places(2, 2);
+        let first = places.enter(peer("10.0.0.1")).unwrap();
+        assert!(is_available(&places).await && !is_evicted(&first).await);
+        let second = places.enter(peer("10.0.0.2")).unwrap();
+        let waiting = places.available();
+        let asked = async {
+            first.evicted().await;
+            first.spoken();
+            second.evicted().await;
+            drop(second);
+        };
+        tokio::join!(waiting, asked);
+        assert!(places.taken() == 1 && !is_evicted(&first).await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_just_come_is_not_asked_to_make_room() {
+        let bounds = PlaceBounds { in_all: 1, per_source: 1 };
+        let places = Places::with_grace(bounds, Duration::from_secs(3600));
+        let fresh = places.enter(peer("10.0.0.1")).unwrap();
+        assert!(!is_available(&places).await && !is_evicted(&fresh).await);
+        drop(fresh);
+        assert!(is_available(&places).await);
     }
 
     #[tokio::test]

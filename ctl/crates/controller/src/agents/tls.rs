@@ -6,11 +6,12 @@
 //! for the side that issued it: a new client CA starts over. The rest of that check is made again
 //! at each resumption.
 
-use super::certificate;
+use super::certificate::{self, Chain, End};
 use crate::error::Error;
-use crate::identity::{Issuance, ServerChain};
+use crate::identity::{Issuance, Leaf, ServerChain};
 use crate::pem;
 use agent_wire::{ALPN, ENROLL_ALPN};
+use fleet::identity::Issuer;
 use rustls::crypto::ring;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
@@ -51,6 +52,17 @@ pub(crate) struct ServerSide {
     foreign: Option<Foreign>,
 }
 
+/// What an agent presented.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Presented {
+    /// Its certificate.
+    pub(super) leaf: Leaf,
+    /// Whose it is.
+    pub(super) issuer: Issuer,
+    /// The time until which all of the chain is valid.
+    pub(super) end: End,
+}
+
 /// The company's own PKI.
 #[derive(Clone)]
 struct Foreign {
@@ -78,15 +90,24 @@ impl ServerSide {
         self.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).map(|_| ())
     }
 
+    /// Reads the chain of an agent that was accepted, and tells whose it is.
+    pub(super) fn read(&self, chain: &[CertificateDer<'_>]) -> Option<Presented> {
+        let read = Chain::read(chain)?;
+        let issuer = match self.is_foreign(chain, read.issuer) {
+            true => Issuer::Foreign,
+            false => Issuer::Own,
+        };
+        Some(Presented { leaf: read.leaf, issuer, end: read.end })
+    }
+
     /// Returns whether a chain that was accepted is of the other PKI.
-    pub(super) fn is_foreign(&self, chain: &[CertificateDer<'_>]) -> bool {
+    fn is_foreign(&self, chain: &[CertificateDer<'_>], issuer: &[u8]) -> bool {
         let ([leaf, intermediates @ ..], Some(foreign)) = (chain, &self.foreign) else {
             return false;
         };
         // Our own CA's certificates name another issuer. The name settles it for a certificate that
         // a root has signed itself, without the price of a second verification.
-        let issuer = certificate::issuer(leaf);
-        if issuer.is_some_and(|issuer| foreign.subjects.iter().any(|it| it.as_ref() == issuer)) {
+        if foreign.subjects.iter().any(|subject| subject.as_ref() == issuer) {
             return true;
         }
         foreign.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()).is_ok()
@@ -97,12 +118,16 @@ impl ServerSide {
     ///
     /// # Errors
     /// When the certificate is not valid anymore.
-    pub(super) fn verify_resumed(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
-        match certificate::time_left(chain) {
-            Some(left) if !left.is_zero() => Ok(()),
-            // One that the path does not need may have expired.
-            _ => self.verify(chain),
+    pub(super) fn verify_resumed(
+        &self,
+        chain: &[CertificateDer<'_>],
+        end: End,
+    ) -> Result<(), rustls::Error> {
+        if !end.left().is_zero() {
+            return Ok(());
         }
+        // One that the path does not need may have expired.
+        self.verify(chain)
     }
 }
 

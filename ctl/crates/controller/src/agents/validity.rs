@@ -1,7 +1,7 @@
 //! The validity of an agent's certificate while its session lasts: the certificate may expire, and
 //! the operator may replace the client CA.
 
-use super::certificate;
+use super::certificate::{Chain, End};
 use super::tls::ServerSide;
 use rustls_pki_types::CertificateDer;
 use std::pin::Pin;
@@ -20,9 +20,9 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Starts for a chain that the handshake has just verified.
-    pub(super) fn new(tls: watch::Receiver<ServerSide>, chain: &[CertificateDer<'_>]) -> Self {
-        Self { tls, recheck: Box::pin(sleep(until_recheck(chain))) }
+    /// Starts for a chain that the handshake has just verified, and that is valid until `end`.
+    pub(super) fn new(tls: watch::Receiver<ServerSide>, end: End) -> Self {
+        Self { tls, recheck: Box::pin(sleep(until_recheck(Some(end)))) }
     }
 
     /// Waits until the chain is to be checked again. Dropped half-way, it loses nothing.
@@ -39,13 +39,14 @@ impl Validity {
     /// When the certificate is not valid anymore.
     pub(super) fn check(&mut self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
         self.tls.borrow_and_update().verify(chain)?;
-        self.recheck.as_mut().reset(Instant::now() + until_recheck(chain));
+        let end = Chain::read(chain).map(|chain| chain.end);
+        self.recheck.as_mut().reset(Instant::now() + until_recheck(end));
         Ok(())
     }
 }
 
-fn until_recheck(chain: &[CertificateDer<'_>]) -> Duration {
-    match certificate::time_left(chain) {
+fn until_recheck(end: Option<End>) -> Duration {
+    match end.map(End::left) {
         Some(left) if !left.is_zero() => left.min(MAX_RECHECK),
         // One that the path does not need has expired: no reason to check every moment.
         _ => MAX_RECHECK,

@@ -2,8 +2,7 @@
 //! presented, whoever signed it.
 
 use fleet::Digest;
-use rustls_pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::X509Certificate;
 
 /// A host's certificate, verified by the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +14,11 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// Reads a certificate; `None` for one that cannot be read.
-    pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
-        let (_, cert) = X509Certificate::from_der(der).ok()?;
-        Some(Self {
+    /// Reads it from a parsed certificate.
+    pub(crate) fn of(cert: &X509Certificate<'_>) -> Self {
+        Self {
             key: Digest::of(cert.public_key().raw),
             not_before: cert.validity().not_before.timestamp().saturating_mul(1000),
-        })
+        }
     }
 }

@@ -107,3 +107,34 @@ fn a_silent_peer_of_tls_waits_some_seconds_at_most() {
     assert!(waiting.iter().all(|turn| **turn - now <= MAX_WAIT));
     assert!((700..=702).contains(&waiting.len()), "{}", waiting.len());
 }
+
+#[test]
+fn agents_are_spread_over_a_longer_time_while_handshakes_start_late() {
+    let admission = Admission::new(RATE, 5_000);
+    let start = Instant::now();
+    let spread = |from: u32, at: Instant| {
+        let turns = (from..from + 1_000).map(|agent| {
+            match admission.announced(&format!("host-{agent}"), address(agent), true, at) {
+                Turn::Later(seconds) => seconds,
+                Turn::At(turn) => (turn - at).as_secs(),
+            }
+        });
+        turns.max().unwrap()
+    };
+    assert!((9..=11).contains(&spread(0, start)));
+    // For two seconds, handshakes start 600 ms late.
+    let mut now = after(start, 20_000);
+    for _ in 0..80 {
+        admission.started(now, after(now, 600));
+        now = after(now, 25);
+    }
+    let slow = spread(1_000, now);
+    assert!(slow >= 30, "{slow}");
+    // For some seconds, they start in time.
+    now = after(now, 600_000);
+    for _ in 0..400 {
+        admission.started(now, after(now, 1));
+        now = after(now, 25);
+    }
+    assert!((9..=11).contains(&spread(2_000, now)));
+}

@@ -43,14 +43,14 @@ pub(super) async fn run(
     place: &Place,
     services: &Services,
 ) -> Result<Next, Rejected> {
-    let first = step("first message", next_byte(stream)).await?;
+    let first = step("first message", first_byte(stream, place)).await?;
     if first == b'\r' && proxy::is_header(stream).await {
         return Err(Rejected::Proxy(ProxyError::NotNamed));
     }
     place.spoken();
     if first == TLS_HANDSHAKE {
         let turn = services.admission.unannounced(peer.ip(), Instant::now());
-        sleep_until(turn.ok_or(Rejected::Busy)?).await;
+        wait_for(turn.ok_or(Rejected::Busy)?, services).await;
         return Ok(Next::Tls);
     }
     let init = match step("first message", plain_init(stream)).await {
@@ -70,7 +70,11 @@ pub(super) async fn run(
         InitReply::Busy { .. } => Parting::Busy,
         InitReply::Redirect { .. } | InitReply::Refused(_) => Parting::Redirected,
     };
-    socket::close_gracefully(stream).await;
+    // An agent says nothing more, so nothing unread can turn the end into a reset. Thousands are
+    // sent away at once, and not each is quick to end its side: they hold no places meanwhile.
+    if socket::has_bytes(stream) {
+        socket::close_gracefully(stream).await;
+    }
     Ok(Next::Gone(parting))
 }
 
@@ -80,11 +84,31 @@ async fn turn(init: &Init, peer: SocketAddr, place: &Place, services: &Services)
     let crowded = place.is_crowded();
     match services.admission.announced(&init.hostname, peer.ip(), crowded, Instant::now()) {
         Turn::At(start) => {
-            sleep_until(start).await;
+            wait_for(start, services).await;
             InitReply::Accept
         }
         Turn::Later(retry_after) => InitReply::Busy { retry_after },
     }
+}
+
+async fn wait_for(start: Instant, services: &Services) {
+    sleep_until(start).await;
+    services.admission.started(start, Instant::now());
+}
+
+/// Waits for the peer's first byte and leaves it in the stream. A peer that has sent nothing makes
+/// room for another one if it is asked.
+pub(super) async fn first_byte(stream: &TcpStream, place: &Place) -> Result<u8, Rejected> {
+    tokio::select! {
+        byte = next_byte(stream) => return byte,
+        () = place.evicted() => {}
+    }
+    // The kernel knows of bytes that this task has not been told of.
+    if !socket::has_bytes(stream) {
+        return Err(Rejected::Evicted);
+    }
+    place.stays();
+    next_byte(stream).await
 }
 
 /// Returns the next byte and leaves it in the stream.

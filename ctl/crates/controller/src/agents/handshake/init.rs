@@ -2,7 +2,7 @@
 
 use super::rejected::Rejected;
 use crate::agents::certificate;
-use crate::agents::tls::ServerSide;
+use crate::agents::tls::{Presented, ServerSide};
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::Init;
 use agent_wire::{ALPN, Decoder, PROTOCOL_VERSION, Retcode};
@@ -16,30 +16,33 @@ use tokio_rustls::server::TlsStream;
 pub(super) const MAX_BYTES: usize = 64 << 10;
 
 /// Reads the `init` inside TLS, which is authoritative: the certificate must name its host, and be
-/// valid now even if it was verified in an earlier handshake.
+/// valid now even if it was verified in an earlier handshake. Returns what the agent presented, too.
 pub(super) async fn bound(
     stream: &mut TlsStream<TcpStream>,
     decoder: &mut Decoder,
     side: &ServerSide,
-) -> Result<Init, Rejected> {
+) -> Result<(Init, Presented), Rejected> {
+    let refused = |why: String| Err(Rejected::Refused(Retcode::Refused, why));
     if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
-        let why = "the TLS handshake must negotiate the ALPN protocol basicagent/1".to_owned();
-        return Err(Rejected::Refused(Retcode::Refused, why));
+        return refused(
+            "the TLS handshake must negotiate the ALPN protocol basicagent/1".to_owned(),
+        );
     }
     let init = read(stream, decoder).await?;
     let tls = stream.get_ref().1;
     let certificates = tls.peer_certificates().unwrap_or_default();
-    if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
-        side.verify_resumed(certificates).map_err(|error| {
-            let why = format!("the agent's certificate is not valid anymore: {error}");
-            Rejected::Refused(Retcode::Refused, why)
-        })?;
+    let Some(presented) = side.read(certificates) else {
+        return refused("the certificate cannot be read".to_owned());
+    };
+    if tls.handshake_kind() == Some(HandshakeKind::Resumed)
+        && let Err(error) = side.verify_resumed(certificates, presented.end)
+    {
+        return refused(format!("the agent's certificate is not valid anymore: {error}"));
     }
     if certificates.first().is_some_and(|leaf| certificate::speaks_for(leaf, &init.hostname)) {
-        Ok(init)
+        Ok((init, presented))
     } else {
-        let why = format!("the certificate does not name the host \"{}\"", quote(&init.hostname));
-        Err(Rejected::Refused(Retcode::Refused, why))
+        refused(format!("the certificate does not name the host \"{}\"", quote(&init.hostname)))
     }
 }
 

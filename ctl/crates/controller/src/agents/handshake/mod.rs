@@ -19,9 +19,9 @@ use super::registry::Registry;
 use super::room::Room;
 use super::session::Session;
 use super::socket;
-use super::tls::{ServerSide, Tls};
+use super::tls::{Presented, ServerSide, Tls};
 use super::trust::TrustQueue;
-use crate::identity::{Identity, Leaf};
+use crate::identity::Identity;
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::{Handshake, Metrics};
 use crate::proxy::{self, ProxySources};
@@ -30,17 +30,15 @@ use crate::store::Store;
 use agent_wire::Decoder;
 use agent_wire::message::{Init, InitReply};
 use bootstrap::{Next, Parting};
-use fleet::identity::Issuer;
 use rejected::Rejected;
 use secure::Secured;
-use standing::{Identified, Seen};
+use standing::Seen;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 
 /// The time for each step: first byte and `init`, the TLS handshake, `init` inside TLS.
 const STEP: Duration = Duration::from_secs(10);
@@ -121,7 +119,6 @@ pub(super) async fn serve(
     let opened = tokio::select! {
         // On the heap, and freed once it is through: an idle session's task stays small.
         opened = Box::pin(admit(stream, &mut peer, &opening, &services)) => opened,
-        () = opening.evicted() => Err(Rejected::Evicted),
         () = stop.requested() => Err(Rejected::Stopped),
     };
     drop(opening);
@@ -165,7 +162,11 @@ async fn admit(
 ) -> Result<Opened, Rejected> {
     socket::tune(&stream).map_err(|error| Rejected::Io("socket", error))?;
     if services.proxies.name(peer.ip()) {
-        *peer = proxy::read(&mut stream, *peer).await.map_err(Rejected::Proxy)?;
+        step("PROXY header", bootstrap::first_byte(&stream, place)).await?;
+        *peer = tokio::select! {
+            read = proxy::read(&mut stream, *peer) => read.map_err(Rejected::Proxy)?,
+            () = place.evicted() => return Err(Rejected::Evicted),
+        };
         if !place.belongs_to(peer.ip()) {
             return Err(Rejected::Crowded);
         }
@@ -185,15 +186,15 @@ async fn admit(
         }
     };
     let mut decoder = Decoder::new(Channel::LIMITS);
-    let init = match step("init inside TLS", init::bound(&mut stream, &mut decoder, &side)).await {
-        Ok(init) => init,
+    let bound = step("init inside TLS", init::bound(&mut stream, &mut decoder, &side)).await;
+    let (init, presented) = match bound {
+        Ok(bound) => bound,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
     let mut reply = redirect::decide(services.redirect.as_ref());
     let mut place = None;
     if matches!(reply, InitReply::Accept) {
-        let agent = identified(&stream, &side, init, peer);
-        match standing::judge(services, agent).await {
+        match standing::judge(services, identified(init, presented, peer), presented.leaf).await {
             Ok(judged) => place = Some(judged),
             Err(Rejected::Away) => reply = InitReply::Busy { retry_after: AWAY },
             Err(why) => return Err(why.tell(&mut stream).await),
@@ -209,29 +210,21 @@ async fn admit(
     };
     let session = Arc::new(Session::new(agent, SystemTime::now()));
     session.restrict(restriction);
-    let channel = Channel::new(stream, decoder, services);
+    let channel = Channel::new(stream, decoder, presented.end, services);
     Ok(Opened::Session(session, channel, tls, seen))
 }
 
 /// Puts together what is known of an agent whose `init` its certificate vouches for.
-fn identified(
-    stream: &TlsStream<TcpStream>,
-    side: &ServerSide,
-    init: Init,
-    address: SocketAddr,
-) -> Option<Identified> {
-    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let leaf = chain.first().and_then(Leaf::read)?;
-    let peer = Peer {
+fn identified(init: Init, presented: Presented, address: SocketAddr) -> Peer {
+    Peer {
         host: init.hostname,
         address,
         version: init.version,
         boot: init.boot,
-        key: leaf.key,
-        issuer: if side.is_foreign(chain) { Issuer::Foreign } else { Issuer::Own },
+        key: presented.leaf.key,
+        issuer: presented.issuer,
         ca_version: init.ca_version.and_then(|version| version.try_into().ok()),
-    };
-    Some(Identified { peer, leaf })
+    }
 }
 
 async fn step<T>(

@@ -13,7 +13,6 @@ use crate::agents::peer::{Peer, Restriction};
 use crate::agents::session::{CloseReason, Session};
 use crate::identity::{self, Judged, Leaf, Opened};
 use crate::log_limit::{LogLimit, log_limited};
-use agent_wire::Retcode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,28 +25,17 @@ static CLONES: LogLimit = LogLimit::new(10);
 /// Events a minute about clones.
 static EVENTS: LogLimit = LogLimit::new(30);
 
-/// An agent whose certificate names its host.
-pub(super) struct Identified {
-    pub(super) peer: Peer,
-    pub(super) leaf: Leaf,
-}
-
 /// The number of changes of standings before a host was judged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen(u64);
 
-/// Judges an agent by its host's record, and by the session that the host has already. Returns why
-/// it gets no request, if it gets none.
+/// Judges an agent, whose certificate names its host, by its host's record, and by the session that
+/// the host has already. Returns why it gets no request, if it gets none.
 pub(super) async fn judge(
     services: &Services,
-    agent: Option<Identified>,
+    peer: Peer,
+    leaf: Leaf,
 ) -> Result<(Peer, Option<Restriction>, Seen), Rejected> {
-    let Some(Identified { peer, leaf }) = agent else {
-        return Err(Rejected::Refused(
-            Retcode::Refused,
-            "the certificate cannot be read".to_owned(),
-        ));
-    };
     let seen = Seen(services.identity.changes());
     let opened = Opened {
         host: &peer.host,
