@@ -1,4 +1,5 @@
-//! The barest acceptor of mTLS: tokio-rustls with the controller's settings, and nothing else.
+//! The barest acceptor of mTLS: tokio-rustls with the controller's settings, one message each way,
+//! and nothing else.
 
 use crate::support::processor_time;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -14,6 +15,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
+/// The reply to an `init`, in plain text or inside TLS.
+const ACCEPT: &[u8] = b"{\"method\":\"accept\"}\n";
+
 /// Serves with the files of a dev directory, for ever; prints its address.
 pub(crate) fn serve(dir: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -25,15 +29,20 @@ async fn accept(dir: &Path) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
     loop {
-        let (stream, _) = listener.accept().await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             stream.set_nodelay(true)?;
+            let mut chunk = [0; 2048];
+            // A TLS hello, or first one message each way in plain text, as in the bootstrap.
+            stream.peek(&mut chunk[..1]).await?;
+            if chunk[0] == b'{' && stream.read(&mut chunk).await? > 0 {
+                stream.write_all(ACCEPT).await?;
+            }
             let mut stream = acceptor.accept(stream).await?;
             // One message each way, as in an agent's `init`.
-            let mut chunk = [0; 2048];
             if stream.read(&mut chunk).await? > 0 {
-                stream.write_all(b"{\"method\":\"accept\"}\n").await?;
+                stream.write_all(ACCEPT).await?;
                 stream.flush().await?;
             }
             while stream.read(&mut chunk).await? > 0 {}

@@ -11,7 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The time over which the processor's time is measured once the fleet is back.
 const CALM: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(agents: usize, restarts: bool) {
+/// Connects so many agents, and lets the controller come back, with this rate of handshakes, if it
+/// `restarts`.
+pub(crate) fn run(agents: usize, restarts: Option<Option<&str>>) {
     let mut controller = Controller::start(&[]);
     let begun = Instant::now();
     let mut herd = Herd::new(members(&controller.dir, controller.agents, agents, true));
@@ -22,13 +24,12 @@ pub(crate) fn run(agents: usize, restarts: bool) {
     std::thread::sleep(CALM);
     let each = (controller.resident() - before) as f64 / agents as f64;
     println!("an idle session costs {each:.1} KiB of resident memory");
-    if !restarts {
-        return;
-    }
+    let Some(rate) = restarts else { return };
     controller.kill();
     wait_some_within(PATIENCE, "the loss", || (herd.connected() == 0).then_some(()));
     herd.forget_tries();
-    controller.restart_with(&[]);
+    let flags = rate.map(|rate| ["--handshake-rate", rate]);
+    controller.restart_with(flags.as_ref().map_or(&[], |flags| flags.as_slice()));
     herd.move_to(controller.agents);
     let begun = Instant::now();
     let used = controller.processor_time();
@@ -39,8 +40,16 @@ pub(crate) fn run(agents: usize, restarts: bool) {
         "processor time meanwhile: {:.2} cores",
         (controller.processor_time() - used).as_secs_f64() / took.as_secs_f64()
     );
-    for (tries, hosts) in herd.tries().iter().enumerate() {
-        println!("hosts that needed {} tries: {hosts}", tries + 1);
+    let tries = herd.tries();
+    let hosts = |of: usize| tries.get(of).copied().unwrap_or_default();
+    let more: usize = tries.iter().skip(2).sum();
+    println!("hosts that needed 1, 2, more tries: {}, {}, {more}", hosts(0), hosts(1));
+    println!("tries that failed: {:?}", herd.failures());
+    let metrics = controller.metrics();
+    for line in metrics.lines().filter(|line| line.starts_with("basicagent_handshakes_total")) {
+        if !line.ends_with(" 0") {
+            println!("{line}");
+        }
     }
     let used = controller.processor_time();
     std::thread::sleep(CALM);
@@ -48,7 +57,6 @@ pub(crate) fn run(agents: usize, restarts: bool) {
         "processor time after it: {:.3} cores",
         (controller.processor_time() - used).as_secs_f64() / CALM.as_secs_f64()
     );
-    println!("connections that failed: {:?}", herd.failures());
 }
 
 fn wait_for(herd: &Herd, wanted: usize, what: &str) {

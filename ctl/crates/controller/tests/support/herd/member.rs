@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -43,6 +44,14 @@ pub(crate) enum Outcome {
     Busy(u64),
 }
 
+/// How a bootstrap ended.
+enum Begun {
+    /// The server waits for a TLS hello.
+    Accepted(TcpStream),
+    /// The server asks to come back after so many seconds.
+    Busy(u64),
+}
+
 /// One simulated agent.
 pub(crate) struct Member {
     pub(crate) id: String,
@@ -52,7 +61,8 @@ pub(crate) struct Member {
     connected: AtomicBool,
     /// Tries that a server answered, since the last channel was lost.
     tries: AtomicUsize,
-    failure: Mutex<Option<String>>,
+    /// How tries failed, since the last channel was lost.
+    failures: Mutex<Vec<String>>,
     tasks: Mutex<Tasks>,
 }
 
@@ -70,7 +80,7 @@ impl Member {
             server: Mutex::new(server),
             connected: AtomicBool::new(false),
             tries: AtomicUsize::new(0),
-            failure: Mutex::default(),
+            failures: Mutex::default(),
             tasks: Mutex::default(),
         }
     }
@@ -85,6 +95,7 @@ impl Member {
 
     pub(super) fn forget_tries(&self) {
         self.tries.store(0, Ordering::Relaxed);
+        self.failures.lock().clear();
     }
 
     pub(super) fn tries(&self) -> usize {
@@ -96,16 +107,21 @@ impl Member {
         self.tasks.lock().starts()
     }
 
-    pub(super) fn failure(&self) -> Option<String> {
-        self.failure.lock().clone()
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.failures.lock().clone()
     }
 
     /// Connects within a time and stays connected, whatever happens.
-    pub(super) async fn live(self: Arc<Self>, within: Duration, bootstrap: Bootstrap) {
+    pub(super) async fn live(
+        self: Arc<Self>,
+        first_words: Handle,
+        within: Duration,
+        bootstrap: Bootstrap,
+    ) {
         sleep(part_of(within)).await;
         let mut wait = FIRST_WAIT;
         loop {
-            match self.try_once(bootstrap).await {
+            match self.try_apart(&first_words, bootstrap).await {
                 Ok(Outcome::Open(stream, decoder, _)) => {
                     self.connected.store(true, Ordering::Relaxed);
                     let goodbye = self.serve(stream, decoder).await;
@@ -118,7 +134,7 @@ impl Member {
                     sleep(seconds * 9 / 10 + part_of(seconds / 5)).await;
                 }
                 Err(error) => {
-                    *self.failure.lock() = Some(error.to_string());
+                    self.failures.lock().push(error.to_string());
                     wait = (wait * 2).min(LONGEST_WAIT);
                     sleep(part_of(wait)).await;
                 }
@@ -126,25 +142,53 @@ impl Member {
         }
     }
 
+    /// Connects once; everything before TLS runs elsewhere.
+    async fn try_apart(
+        self: &Arc<Self>,
+        first_words: &Handle,
+        bootstrap: Bootstrap,
+    ) -> io::Result<Outcome> {
+        let member = Arc::clone(self);
+        let begun = first_words.spawn(async move { member.bootstrap(bootstrap).await });
+        match begun.await.map_err(io::Error::other)?? {
+            Begun::Accepted(stream) => self.open(stream).await,
+            Begun::Busy(seconds) => Ok(Outcome::Busy(seconds)),
+        }
+    }
+
     /// Connects once.
     pub(crate) async fn try_once(&self, bootstrap: Bootstrap) -> io::Result<Outcome> {
+        match self.bootstrap(bootstrap).await? {
+            Begun::Accepted(stream) => self.open(stream).await,
+            Begun::Busy(seconds) => Ok(Outcome::Busy(seconds)),
+        }
+    }
+
+    /// Connects up to the TLS hello.
+    async fn bootstrap(&self, bootstrap: Bootstrap) -> io::Result<Begun> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::from((self.source, 0)))?;
         let server = *self.server.lock();
         let mut stream = within("connect", socket.connect(server)).await?;
         self.tries.fetch_add(1, Ordering::Relaxed);
         stream.set_nodelay(true)?;
-        let mut decoder = Decoder::new(Limits::default());
         if bootstrap == Bootstrap::Plain {
+            let mut decoder = Decoder::new(Limits::default());
             match within("plain init", self.init(&mut stream, &mut decoder)).await? {
                 InitReply::Accept => {}
-                InitReply::Busy { retry_after } => return Ok(Outcome::Busy(retry_after)),
+                InitReply::Busy { retry_after } => return Ok(Begun::Busy(retry_after)),
                 other => return Err(io::Error::other(format!("{other:?}"))),
             }
         }
+        Ok(Begun::Accepted(stream))
+    }
+
+    /// Takes a connection through TLS and the `init` inside it.
+    async fn open(&self, stream: TcpStream) -> io::Result<Outcome> {
         let name = ServerName::try_from("config.cargo.com").expect("a DNS name");
         let connecting = TlsConnector::from(Arc::clone(&self.config)).connect(name, stream);
         let mut stream = Box::new(within("TLS", connecting).await?);
+        let mut decoder = Decoder::new(Limits::default());
         match within("init", self.init(&mut *stream, &mut decoder)).await? {
             InitReply::Accept => {
                 let kind = stream.get_ref().1.handshake_kind().expect("the handshake is over");

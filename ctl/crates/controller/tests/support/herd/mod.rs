@@ -15,6 +15,7 @@ mod tasks;
 pub(crate) use certificates::members;
 pub(crate) use member::{Bootstrap, Member, Outcome};
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +26,19 @@ use tokio::task::JoinSet;
 pub(crate) struct Herd {
     pub(crate) members: Vec<Arc<Member>>,
     runtime: Runtime,
+    /// Runs everything before TLS. Each agent has a host of its own: its first words need not wait
+    /// for the TLS handshakes of thousands of others.
+    first_words: Runtime,
     running: JoinSet<()>,
 }
 
 impl Herd {
     /// Makes a herd of these members.
     pub(crate) fn new(members: Vec<Arc<Member>>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        Self { members, runtime, running: JoinSet::new() }
+        let builder = tokio::runtime::Builder::new_multi_thread;
+        let runtime = builder().enable_all().build().unwrap();
+        let first_words = builder().worker_threads(1).enable_all().build().unwrap();
+        Self { members, runtime, first_words, running: JoinSet::new() }
     }
 
     /// Lets every member connect within a time, and stay connected from then on.
@@ -43,8 +49,9 @@ impl Herd {
     /// As [`Herd::start`], by this first exchange.
     pub(crate) fn start_by(&mut self, bootstrap: Bootstrap, within: Duration) {
         for member in &self.members {
-            self.running
-                .spawn_on(Arc::clone(member).live(within, bootstrap), self.runtime.handle());
+            let first_words = self.first_words.handle().clone();
+            let living = Arc::clone(member).live(first_words, within, bootstrap);
+            self.running.spawn_on(living, self.runtime.handle());
         }
     }
 
@@ -81,9 +88,13 @@ impl Herd {
         tries
     }
 
-    /// Returns a few of the reasons for which tries failed.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        self.members.iter().filter_map(|member| member.failure()).take(5).collect()
+    /// Returns how tries failed, and how many did so.
+    pub(crate) fn failures(&self) -> BTreeMap<String, usize> {
+        let mut failures = BTreeMap::new();
+        for why in self.members.iter().flat_map(|member| member.failures()) {
+            *failures.entry(why).or_default() += 1;
+        }
+        failures
     }
 }
 
