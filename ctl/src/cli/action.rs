@@ -3,7 +3,7 @@
 use super::target::At;
 use super::{
     Audit, Budget, Ca, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout, Operator,
-    Role, Run, Setup, Task, Token,
+    Role, Run, Schedule, Setup, Task, Token,
 };
 use crate::client::Controller;
 use crate::plugin::{Check, New};
@@ -75,6 +75,8 @@ pub(crate) enum Fleet {
     Operator(Operator),
     /// Work on roles.
     Role(Role),
+    /// Work on schedules for many hosts.
+    Schedule(Schedule),
     /// Read or verify the audit log.
     Audit(Audit),
     /// Run a request on many hosts, or work on runs.

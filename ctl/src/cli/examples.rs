@@ -34,6 +34,7 @@ pub(super) fn of(path: &[&str]) -> &'static [&'static str] {
         ["operator", verb] => operator(verb),
         ["operator", "token", verb] => api_token(verb),
         ["role", verb] => role(verb),
+        ["schedule", verb] => schedule(verb),
         ["audit"] => &[
             "BasicAgentCtl audit --since 2h --actor alice",
             "BasicAgentCtl audit --host web-1 --action commands.run -o json",
@@ -163,6 +164,31 @@ fn operator(verb: &str) -> &'static [&'static str] {
         }
         "remove" => &["BasicAgentCtl operator remove bob"],
         "password" => &["BasicAgentCtl operator password bob"],
+        _ => &[],
+    }
+}
+
+fn schedule(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "apply" => &[
+            "BasicAgentCtl schedule apply -f schedules.toml",
+            "BasicAgentCtl schedule apply -f schedules.d --prune --dry-run",
+        ],
+        "diff" => &["BasicAgentCtl schedule diff -f schedules.d --prune"],
+        "list" => &["BasicAgentCtl schedule list -o wide"],
+        "show" => &["BasicAgentCtl schedule show backup"],
+        "hosts" => &[
+            "BasicAgentCtl schedule hosts backup",
+            "BasicAgentCtl schedule hosts backup --state refused",
+        ],
+        "history" => &["BasicAgentCtl schedule history backup"],
+        "results" => &["BasicAgentCtl schedule results backup -o json"],
+        "check" => &["BasicAgentCtl schedule check -l role=db"],
+        "forecast" => &[
+            "BasicAgentCtl schedule forecast",
+            "BasicAgentCtl schedule forecast --hours 48 -l env=prod -o json",
+        ],
+        "remove" => &["BasicAgentCtl schedule remove backup"],
         _ => &[],
     }
 }

@@ -20,6 +20,7 @@ mod hosts;
 mod number;
 mod operator;
 mod run;
+mod schedule;
 mod sub;
 mod target;
 mod task;
@@ -45,5 +46,6 @@ pub(crate) use run::{
     Between, Going, Run, RunAbout, RunAgain, RunApply, RunCancel, RunList, RunOutput, RunPhase,
     RunStart, RunSub, RunTargets,
 };
+pub(crate) use schedule::{Schedule, ScheduleApply, ScheduleFiles, ScheduleForecast, ScheduleName};
 pub(crate) use task::{About, Output, Submit, Task, TaskList, TaskResult};
 pub(crate) use token::{Token, TokenCreate, TokenRevoke};

@@ -3,7 +3,7 @@
 use super::target::{At, Conflict, Target};
 use super::{
     Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host,
-    Hosts, Login, Logout, Operator, Role, Run, RunSub, Setup, Task, Token, cron, task,
+    Hosts, Login, Logout, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron, task,
 };
 use crate::plugin::{Check, New, probe};
 use crate::{exit, print};
@@ -62,6 +62,9 @@ pub(super) enum FleetSub {
     /// Roles: what operators may do
     #[command(subcommand)]
     Role(Role),
+    /// Schedules: cron jobs for all hosts of a selector
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// The audit log: who did what to which hosts, and when
     Audit(Audit),
     /// Run a command, or another request, on many hosts: plan, ask, follow, sum up
@@ -163,6 +166,7 @@ impl FleetSub {
             Self::Ca(ca) => Fleet::Ca(ca),
             Self::Operator(operator) => Fleet::Operator(operator),
             Self::Role(role) => Fleet::Role(role),
+            Self::Schedule(schedule) => Fleet::Schedule(schedule),
             // Here the host chooses events, not an agent.
             Self::Audit(audit) => Fleet::Audit(Audit { host: target.one_host()?, ..audit }),
             Self::Run(mut run) => {

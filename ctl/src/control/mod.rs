@@ -14,6 +14,7 @@ mod hosts;
 mod labels;
 mod operators;
 mod roles;
+mod schedules;
 mod since;
 mod tokens;
 mod watch;
@@ -44,6 +45,7 @@ pub(crate) fn run(controller: &Controller, fleet: &Fleet) -> Result<ExitCode, Er
         Fleet::Ca(ca) => ca::run(controller, ca),
         Fleet::Operator(operator) => operators::run(controller, operator),
         Fleet::Role(role) => roles::run(controller, role),
+        Fleet::Schedule(schedule) => schedules::run(controller, schedule),
         Fleet::Audit(audit) => audit::run(controller, audit),
         Fleet::Run(run) => return crate::run::run(controller, run),
         Fleet::Budget(budget) => budgets::run(controller, budget),

@@ -64,6 +64,17 @@
 //! | `GET /api/v1/roles/{role}` | [`Role`] |
 //! | `PUT /api/v1/roles/{role}` with [`RoleDefinition`] | [`Role`] |
 //! | `DELETE /api/v1/roles/{role}` | 204 |
+//! | `GET /api/v1/schedules` with [`PageQuery`] | [`ScheduleList`] |
+//! | `POST /api/v1/schedules/diff` with [`ScheduleSet`] | [`ScheduleDiff`] |
+//! | `POST /api/v1/schedules/apply` with [`ScheduleSet`] | [`ScheduleDiff`] |
+//! | `POST /api/v1/schedules/check` with [`ScheduleCheck`] | [`ScheduleChecked`] |
+//! | `GET /api/v1/schedules/forecast` with [`ForecastQuery`] | [`ScheduleForecast`] |
+//! | `GET /api/v1/schedules/{schedule}` | [`Schedule`] |
+//! | `PUT /api/v1/schedules/{schedule}` with [`ScheduleEntry`] | [`Schedule`] |
+//! | `DELETE /api/v1/schedules/{schedule}` | 204 |
+//! | `GET /api/v1/schedules/{schedule}/hosts` with [`ScheduleHostsQuery`] | [`ScheduleHostList`] |
+//! | `GET /api/v1/schedules/{schedule}/history` with [`NewestQuery`] | [`ScheduleHistory`] |
+//! | `GET /api/v1/schedules/{schedule}/results` with [`NewestQuery`] | [`ScheduleResults`] |
 //! | `POST /api/v1/login` with [`Login`] | [`LoggedIn`] |
 //! | `POST /api/v1/logout` | 204: the session, or the API token, has ended |
 //! | `GET /api/v1/me` | [`Me`] |
@@ -109,6 +120,7 @@ mod problem;
 mod result;
 mod role;
 mod run;
+mod schedule;
 mod target;
 mod token;
 
@@ -154,6 +166,7 @@ pub use run::{
     Again, ChangeList, ChangesQuery, EVENT_STREAM, Equation, EventStreamQuery, LAST_EVENT_ID, Run,
     RunEnd, RunList, RunStage, RunState, RunsQuery,
 };
+pub use schedule::*;
 pub use target::{
     OutputGroup, OutputList, OutputsQuery, Target, TargetList, TargetResult, TargetState,
     TargetsQuery,

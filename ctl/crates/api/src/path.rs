@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 mod variables;
 
 pub use variables::{
-    BudgetPath, FactPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath, TargetPath,
-    TaskPath, TokenPath,
+    BudgetPath, FactPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath,
+    SchedulePath, TargetPath, TaskPath, TokenPath,
 };
 
 /// The hosts.
@@ -138,6 +138,33 @@ pub const OPERATOR_TOKENS: &str = "/api/v1/operators/{name}/tokens";
 /// One API token of an operator.
 pub const OPERATOR_TOKEN: &str = "/api/v1/operators/{name}/tokens/{token}";
 
+/// The schedules.
+pub const SCHEDULES: &str = "/api/v1/schedules";
+
+/// The difference that applying schedules makes.
+pub const SCHEDULES_DIFF: &str = "/api/v1/schedules/diff";
+
+/// Schedules to apply.
+pub const SCHEDULES_APPLY: &str = "/api/v1/schedules/apply";
+
+/// A look at hosts.
+pub const SCHEDULES_CHECK: &str = "/api/v1/schedules/check";
+
+/// The runs of the coming hours.
+pub const SCHEDULES_FORECAST: &str = "/api/v1/schedules/forecast";
+
+/// One schedule.
+pub const SCHEDULE: &str = "/api/v1/schedules/{schedule}";
+
+/// A schedule's hosts.
+pub const SCHEDULE_HOSTS: &str = "/api/v1/schedules/{schedule}/hosts";
+
+/// A schedule's versions.
+pub const SCHEDULE_HISTORY: &str = "/api/v1/schedules/{schedule}/history";
+
+/// Results of a schedule's runs.
+pub const SCHEDULE_RESULTS: &str = "/api/v1/schedules/{schedule}/results";
+
 /// The roles.
 pub const ROLES: &str = "/api/v1/roles";
 
@@ -233,6 +260,26 @@ pub fn operator_token(name: &str, token: &str) -> String {
 /// Returns the path of a role.
 pub fn role(role: &str) -> String {
     fill(ROLE, "{role}", role)
+}
+
+/// Returns the path of a schedule.
+pub fn schedule(schedule: &str) -> String {
+    fill(SCHEDULE, "{schedule}", schedule)
+}
+
+/// Returns the path of a schedule's hosts.
+pub fn schedule_hosts(schedule: &str) -> String {
+    fill(SCHEDULE_HOSTS, "{schedule}", schedule)
+}
+
+/// Returns the path of a schedule's versions.
+pub fn schedule_history(schedule: &str) -> String {
+    fill(SCHEDULE_HISTORY, "{schedule}", schedule)
+}
+
+/// Returns the path of the results of a schedule's runs.
+pub fn schedule_results(schedule: &str) -> String {
+    fill(SCHEDULE_RESULTS, "{schedule}", schedule)
 }
 
 /// Returns the path of a plan.

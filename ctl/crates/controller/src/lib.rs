@@ -32,6 +32,7 @@ mod proxy;
 mod ready;
 mod reload;
 mod runs;
+mod schedules;
 mod server;
 mod signals;
 mod stop;

@@ -21,6 +21,7 @@ use crate::proxy::ProxySources;
 use crate::ready::Ready;
 use crate::reload::Reloader;
 use crate::runs::{self, Driver};
+use crate::schedules::{Keeper, Schedules};
 use crate::signals::{Asked, Signals};
 use crate::stop;
 use crate::store::{SqliteStore, Store};
@@ -149,6 +150,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let authenticator = Arc::new(Authenticator::new(token, roles, Arc::clone(&store)));
     let names = identity::server_names(&flags.name)?;
     ready.setup = first_start::link(&*store, &authenticator, scheme, ready.http, &names).await?;
+    let schedules =
+        Schedules::new(Arc::clone(&registry), Arc::clone(&store), Arc::clone(&authenticator));
     let joining = Joining::new(ready.listen[0], &names, Arc::clone(&ca));
     let work = Work::default();
 
@@ -166,6 +169,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         stop.clone(),
     ));
     tasks.spawn(agents::renew_own(identity, stop.clone()));
+    tasks.spawn(Keeper::new(schedules.clone()).run(stop.clone()));
     let parts = TrustParts { services: Arc::clone(&services), files: tls_files.clone() };
     tasks.spawn(trust_task.run(parts, stop.clone()));
     let (driver, runs) = Driver::new(runs::Parts {
@@ -186,6 +190,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         ca: Arc::clone(&ca),
         identity: Arc::clone(&services.identity),
         authenticator: Arc::clone(&authenticator),
+        schedules,
         work: work.clone(),
         joining,
         permits,

@@ -95,6 +95,15 @@ pub struct BudgetPath {
     pub name: String,
 }
 
+/// The segment of the path that names a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct SchedulePath {
+    /// The schedule's name.
+    #[param(example = "backup")]
+    pub schedule: String,
+}
+
 /// The segment of the path that names a role.
 #[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -47,6 +47,7 @@ mod rule;
 mod run_body;
 mod run_events;
 mod runs;
+mod schedules;
 mod server;
 mod service;
 mod streams;

@@ -109,6 +109,7 @@ pub(super) async fn create(
         created_at: audit::now(),
     };
     api.store.create_operator(row.clone()).await?;
+    api.schedules.roles_changed();
     Ok(created(&shown(row)))
 }
 
@@ -166,6 +167,7 @@ pub(super) async fn change(
     };
     let change = Change { password, roles: change.roles, disabled: change.disabled };
     let row = api.store.change_operator(&name, change, last_admin(&api)).await?;
+    api.schedules.roles_changed();
     Ok(Json(shown(row)))
 }
 
@@ -189,6 +191,7 @@ pub(super) async fn delete(
     Segments(name): Segments<String>,
 ) -> Result<StatusCode, ApiError> {
     api.store.delete_operator(&name, last_admin(&api)).await?;
+    api.schedules.roles_changed();
     Ok(StatusCode::NO_CONTENT)
 }
 

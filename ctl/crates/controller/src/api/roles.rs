@@ -84,6 +84,7 @@ pub(super) async fn put(
     })?;
     api.store.put_role(RoleRow { name: role.name.clone(), document }).await?;
     roles.refresh(&*api.store).await?;
+    api.schedules.roles_changed();
     shown(&Defined { role, source: RoleSource::Api }).map(Json)
 }
 
@@ -112,6 +113,7 @@ pub(super) async fn delete(
     }
     api.store.delete_role(&name).await?;
     roles.refresh(&*api.store).await?;
+    api.schedules.roles_changed();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,7 +8,8 @@ use super::service::Api;
 use super::wrong_tokens::WrongTokens;
 use super::{
     api_tokens, budgets, ca, changes, events, facts, gate, history, hosts, login, metrics, openapi,
-    operators, plans, probes, requests, results, roles, run_events, runs, targets, tokens,
+    operators, plans, probes, requests, results, roles, run_events, runs, schedules, targets,
+    tokens,
 };
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
@@ -18,6 +19,7 @@ use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{LoginFailure, Metrics, Routes};
 use crate::runs::Handle;
+use crate::schedules::{Forecaster, Schedules};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::Router;
@@ -77,6 +79,7 @@ pub(super) fn routes() -> Vec<Route> {
     let mut routes = host_routes();
     routes.extend(run_routes());
     routes.extend(people_routes());
+    routes.extend(schedule_table());
     routes.extend(controller_routes());
     routes
 }
@@ -195,6 +198,49 @@ fn run_routes() -> Vec<Route> {
     ]
 }
 
+/// Returns the routes of schedules.
+fn schedule_table() -> Vec<Route> {
+    use Action as A;
+    vec![
+        route!(GET, path::SCHEDULES, Rule::reads(A::SchedulesRead), schedules::list),
+        route!(
+            POST,
+            path::SCHEDULES_DIFF,
+            Rule::changes(A::SchedulesRead, schedules::read_diff).large(),
+            schedules::diff
+        ),
+        route!(
+            POST,
+            path::SCHEDULES_APPLY,
+            Rule::changes(A::SchedulesManage, schedules::read_apply).large(),
+            schedules::apply
+        ),
+        route!(
+            POST,
+            path::SCHEDULES_CHECK,
+            Rule::changes(A::SchedulesManage, schedules::read_check),
+            schedules::check
+        ),
+        route!(GET, path::SCHEDULES_FORECAST, Rule::reads(A::SchedulesRead), schedules::forecast),
+        route!(GET, path::SCHEDULE, Rule::reads(A::SchedulesRead), schedules::show),
+        route!(
+            PUT,
+            path::SCHEDULE,
+            Rule::changes(A::SchedulesManage, schedules::read_put).large(),
+            schedules::put
+        ),
+        route!(
+            DELETE,
+            path::SCHEDULE,
+            Rule::changes(A::SchedulesManage, schedules::read_remove),
+            schedules::remove
+        ),
+        route!(GET, path::SCHEDULE_HOSTS, Rule::reads(A::SchedulesRead), schedules::hosts),
+        route!(GET, path::SCHEDULE_HISTORY, Rule::reads(A::SchedulesRead), schedules::history),
+        route!(GET, path::SCHEDULE_RESULTS, Rule::reads(A::SchedulesRead), schedules::results),
+    ]
+}
+
 /// Returns the routes of operators, their roles and log-ins.
 fn people_routes() -> Vec<Route> {
     use Action as A;
@@ -280,6 +326,8 @@ pub(crate) struct Parts {
     pub(crate) authenticator: Arc<Authenticator>,
     /// The runs on their way.
     pub(crate) runs: Handle,
+    /// The schedules, kept true on hosts.
+    pub(crate) schedules: Schedules,
     /// Work that outlives its client.
     pub(crate) work: Work,
     /// How hosts join.
@@ -305,6 +353,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         identity,
         authenticator,
         runs,
+        schedules,
         work,
         joining,
         permits,
@@ -320,6 +369,8 @@ pub(crate) fn router(parts: Parts) -> Router {
         ca,
         identity,
         authenticator,
+        schedules,
+        forecaster: Arc::new(Forecaster::default()),
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
         streams: Arc::default(),

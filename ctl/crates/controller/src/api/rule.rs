@@ -92,6 +92,14 @@ impl Rule {
         }
     }
 
+    /// Its body may be large.
+    pub(super) const fn large(mut self) -> Self {
+        if let Effect::Changes { large, .. } = &mut self.effect {
+            *large = true;
+        }
+        self
+    }
+
     /// Every operator may ask for it, as far as `read` finds that their roles allow it.
     pub(super) const fn asks(read: Read) -> Self {
         let effect = Effect::Changes { read, creates: false, attended: true, large: true };

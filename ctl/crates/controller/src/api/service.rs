@@ -12,6 +12,7 @@ use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::{Metrics, Routes};
 use crate::runs::Handle;
+use crate::schedules::{Forecaster, Schedules};
 use crate::stop::Stop;
 use crate::store::Store;
 use axum::body::Body;
@@ -35,6 +36,10 @@ pub(super) struct Api {
     /// Who is a host.
     pub(super) identity: Arc<Identity>,
     pub(super) authenticator: Arc<Authenticator>,
+    /// The schedules, kept true on hosts.
+    pub(super) schedules: Schedules,
+    /// Forecasts, one at a time.
+    pub(super) forecaster: Arc<Forecaster>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
     /// Clients that follow something.

@@ -6,6 +6,7 @@ use super::roles::Roles;
 use super::secret::api_token_digest;
 use super::token::Token;
 use crate::store::{OperatorRow, Store, StoreError};
+use fleet::Role;
 use parking_lot::RwLock;
 use std::fmt;
 use std::sync::Arc;
@@ -94,6 +95,20 @@ impl Authenticator {
             [] => self.by_cookie(&credentials).await,
             _ => Err(Unknown::Wrong),
         }
+    }
+
+    /// Returns the roles that an operator has now, for what they asked for earlier; `None` if they
+    /// are gone or disabled.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn roles_of(&self, name: &str) -> Result<Option<Vec<Arc<Role>>>, StoreError> {
+        if name == TOKEN_FILE {
+            let admin = || self.roles.resolve(&["admin".to_owned()]);
+            return Ok(self.has_token_file().then(admin));
+        }
+        let operator = self.store.operator(name).await?.filter(|operator| !operator.disabled);
+        Ok(operator.map(|operator| self.roles.resolve(&operator.roles)))
     }
 
     async fn by_token(&self, header: &[u8], now: i64) -> Result<Principal, Unknown> {

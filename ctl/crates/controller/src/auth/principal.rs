@@ -110,6 +110,14 @@ impl Principal {
         role::judge(self.grants(), &Ask { action, host, command })
     }
 
+    /// Returns whether the operator may do something with this command on any host at all.
+    ///
+    /// # Errors
+    /// When no role allows it.
+    pub(crate) fn may_command(&self, action: Action, command: Command<'_>) -> Result<(), Denied> {
+        role::judge(self.grants(), &Ask { action, host: None, command: Some(command) })
+    }
+
     /// Returns whether the operator may do something on each host, whatever its labels.
     pub(crate) fn may_everywhere(&self, action: Action, command: Option<Command<'_>>) -> bool {
         let grants = self.grants().filter(|grant| grant.selector.is_everything());

@@ -24,7 +24,7 @@ pub(crate) enum StoreError {
 
 impl StoreError {
     /// For `map_err`: wraps the error of reading `subject`.
-    pub(super) fn reading<E>(subject: &'static str) -> impl FnOnce(E) -> Self
+    pub(crate) fn reading<E>(subject: &'static str) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {

@@ -22,6 +22,7 @@ mod people;
 mod results;
 #[allow(dead_code, reason = "the driver of runs and its routes come next")]
 mod runs;
+mod schedules;
 mod sqlite;
 mod tokens;
 mod watch;
@@ -36,6 +37,7 @@ pub(crate) use idempotency::*;
 pub(crate) use people::*;
 pub(crate) use results::{MAX_PAGE_BYTES, ResultRow, Results};
 pub(crate) use runs::*;
+pub(crate) use schedules::*;
 pub(crate) use sqlite::{Bounds, Keep, SqliteStore};
 pub(crate) use tokens::*;
 pub(crate) use watch::Watch;
@@ -56,6 +58,7 @@ pub(crate) trait Store:
     + Events
     + Idempotency
     + Runs
+    + Schedules
     + fmt::Debug
     + Send
     + Sync

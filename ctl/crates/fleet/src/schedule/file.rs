@@ -42,6 +42,16 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    /// Returns the text around the mistake and a caret below it, where the mistake has a place.
+    pub fn pointed(&self) -> Option<String> {
+        match self {
+            Self::Entry { error, .. } => error.pointed(),
+            Self::Form { .. } | Self::Twice { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,6 +9,7 @@ use crate::auth::{FileRoles, Roles, Token};
 use crate::facts::{Settings, collector};
 use crate::identity::{CaSettings, IdentitySettings, RootKey};
 use crate::runs::Driver;
+use crate::schedules::{Keeper, Schedules};
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -75,9 +76,13 @@ impl Server {
         let (collector, collecting) =
             collector(Arc::clone(&registry), Arc::clone(&store), Settings::default());
         tokio::spawn(collecting.run(stop.clone()));
+        let schedules =
+            Schedules::new(Arc::clone(&registry), Arc::clone(&store), Arc::clone(&authenticator));
+        tokio::spawn(Keeper::new(schedules.clone()).run(stop.clone()));
         let router = router(Parts {
             registry,
             runs,
+            schedules,
             store: Arc::clone(&store),
             collector,
             identity: Arc::new(identity),
@@ -121,6 +126,7 @@ fn example(path: &str) -> String {
         .replace("{name}", "n")
         .replace("{role}", "r")
         .replace("{run}", "u")
+        .replace("{schedule}", "s")
 }
 
 /// The table's routes, a path that does not exist, and a method that no path supports.

@@ -9,6 +9,7 @@ pub(super) mod idempotency;
 pub(super) mod people;
 pub(super) mod results;
 pub(super) mod runs;
+pub(super) mod schedules;
 pub(super) mod standing;
 pub(super) mod tokens;
 
@@ -41,6 +42,11 @@ macro_rules! suite {
             closing_stores_what_was_accepted,
             results_and_sequence_numbers_survive_a_restart,
             a_result_after_the_close_is_not_acknowledged,
+        );
+        $crate::store::conformance::suite!($database: schedules:
+            a_set_of_schedules_changes_whole_and_keeps_its_versions,
+            what_was_tried_on_a_host_is_kept_counted_and_goes_with_the_host,
+            results_are_found_by_schedule_newest_first,
         );
         $crate::store::conformance::suite!($database: hosts:
             a_token_admits_a_host_with_its_labels_in_one_step,

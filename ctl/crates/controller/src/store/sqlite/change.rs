@@ -65,6 +65,10 @@ pub(super) struct Effects {
     pub(super) budgets: bool,
     /// Hosts of which a reply was stored beside their results, with its size in bytes.
     pub(super) replies: Vec<(String, u64)>,
+    /// Hosts whose labels changed.
+    pub(super) relabeled: Vec<String>,
+    /// The generation of the schedules, if it changed.
+    pub(super) schedules: Option<i64>,
 }
 
 impl Effects {
@@ -77,6 +81,8 @@ impl Effects {
         self.runs.extend(later.runs);
         self.budgets |= later.budgets;
         self.replies.extend(later.replies);
+        self.relabeled.extend(later.relabeled);
+        self.schedules = later.schedules.or(self.schedules);
     }
 }
 

@@ -30,6 +30,7 @@ mod refused;
 mod results;
 mod room;
 mod runs;
+mod schedules;
 mod sql;
 mod tokens;
 mod usage;

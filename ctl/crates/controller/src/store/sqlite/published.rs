@@ -2,6 +2,7 @@
 //! newest event. Updated after each commit that concerns them.
 
 use super::change::Effects;
+use super::schedules;
 use super::sql::Sql as _;
 use crate::store::{HostCounts, RunChange, StandingChange, StateName};
 use parking_lot::Mutex;
@@ -20,6 +21,8 @@ pub(super) struct Published {
     newest_event: watch::Sender<i64>,
     runs: broadcast::Sender<Arc<[RunChange]>>,
     budgets: watch::Sender<()>,
+    relabeled: broadcast::Sender<Arc<[String]>>,
+    schedules: watch::Sender<i64>,
 }
 
 impl Default for Published {
@@ -30,6 +33,8 @@ impl Default for Published {
             newest_event: watch::Sender::new(0),
             runs: broadcast::Sender::new(MAX_BEHIND),
             budgets: watch::Sender::new(()),
+            relabeled: broadcast::Sender::new(MAX_BEHIND),
+            schedules: watch::Sender::new(0),
         }
     }
 }
@@ -43,6 +48,7 @@ impl Published {
         *self.counts.lock() = counts(connection)?;
         let newest = connection.first("SELECT head FROM event_chain", [], |row| row.get(0))?;
         self.newest_event.send_replace(newest.unwrap_or_default());
+        self.schedules.send_replace(schedules::generation(connection)?);
         Ok(())
     }
 
@@ -68,6 +74,13 @@ impl Published {
         if let Some(newest) = effects.newest_event {
             self.newest_event.send_replace(newest);
         }
+        if !effects.relabeled.is_empty() {
+            // As above.
+            let _ = self.relabeled.send(effects.relabeled.into());
+        }
+        if let Some(generation) = effects.schedules {
+            self.schedules.send_replace(generation);
+        }
     }
 
     /// Returns the counts of hosts.
@@ -88,6 +101,16 @@ impl Published {
     /// Returns a receiver that sees each change of a budget.
     pub(super) fn budgets(&self) -> watch::Receiver<()> {
         self.budgets.subscribe()
+    }
+
+    /// Returns the hosts whose labels change from now on.
+    pub(super) fn relabeled(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.relabeled.subscribe()
+    }
+
+    /// Returns the generation of the schedules.
+    pub(super) fn schedules(&self) -> watch::Receiver<i64> {
+        self.schedules.subscribe()
     }
 
     /// Returns the number of the newest event.

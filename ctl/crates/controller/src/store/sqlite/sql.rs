@@ -54,7 +54,7 @@ mod plan {
     use std::collections::BTreeSet;
 
     /// Tables of a few rows, whatever the fleet's size.
-    const SMALL: [&str; 9] = [
+    const SMALL: [&str; 10] = [
         "clock",
         "host_counts",
         "event_chain",
@@ -64,6 +64,7 @@ mod plan {
         "target_changes",
         "budgets",
         "fact_totals",
+        "schedule_set",
     ];
 
     /// The statements that were checked.

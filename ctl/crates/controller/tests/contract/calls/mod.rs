@@ -4,6 +4,7 @@ mod controller;
 mod hosts;
 mod people;
 mod runs;
+mod schedules;
 mod tokens;
 
 use crate::document::{Call, Client, Document};
@@ -14,6 +15,7 @@ pub(super) fn all(controller: &Controller, document: &Document) {
     let client = document.client(controller, Some(controller.bearer()));
     controller::probes(&client);
     tokens::all(&client);
+    schedules::all(&client);
     people::all(controller, &client, document);
     hosts::all(controller, &client, document);
     controller::ca(&client);

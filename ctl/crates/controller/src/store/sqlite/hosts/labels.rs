@@ -61,6 +61,7 @@ pub(super) fn change(
         ))
         .into());
     }
+    transaction.effects.relabeled.push(host.to_owned());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::{events, hosts, idempotency, runs, tokens};
+use crate::store::sqlite::{events, hosts, idempotency, runs, schedules, tokens};
 use fleet::{DAY, UnixMillis};
 use rusqlite::params;
 
@@ -63,6 +63,13 @@ pub(super) fn some(
             "DELETE FROM repeatable WHERE (principal, key) IN (SELECT principal, key \
              FROM repeatable WHERE at < ? ORDER BY at LIMIT ?)",
             now - idempotency::KEPT,
+        ),
+        (
+            "DELETE FROM schedule_versions WHERE (name, version) IN (SELECT v.name, v.version \
+             FROM schedule_versions v LEFT JOIN schedules s \
+             ON s.name = v.name AND s.version = v.version \
+             WHERE v.at < ? AND s.name IS NULL ORDER BY v.at LIMIT ?)",
+            now - schedules::VERSIONS_KEPT,
         ),
     ] {
         let deleted = sql.run(statement, params![oldest, MAX_DELETED])?;

@@ -1,0 +1,115 @@
+//! Schedules, kept true on the hosts that they are for.
+//!
+//! The [`Catalog`] is what there should be; a `pass` compares one host's jobs with it, by the rules of
+//! `fleet::schedule`, and sets and removes what differs. The [`Keeper`] is the task that decides which
+//! hosts need a pass: those that connect, whose labels or state change, that a change of the
+//! schedules concerns, or that somebody asks about. A host is in its `queue` at most once, and at
+//! most [`AT_ONCE`] passes run at a time, so a fleet that reconnects does not become a herd. Nothing
+//! is polled. [`Schedules`] is the end that the API holds.
+//!
+//! `view` tells how a schedule stands on each host; `forecast` collects the jobs of hosts for a
+//! forecast. Nothing here knows HTTP.
+
+mod ask;
+mod catalog;
+mod change;
+mod forecast;
+mod keeper;
+mod pass;
+mod queue;
+mod view;
+
+pub(crate) use catalog::{Catalog, definition as stored_definition};
+pub(crate) use change::zone_problem;
+pub(crate) use forecast::{Coverage, Forecaster};
+pub(crate) use keeper::Keeper;
+pub(crate) use view::{HostStanding, hosts as standings};
+
+use crate::agents::Registry;
+use crate::auth::Authenticator;
+use crate::store::Store;
+use parking_lot::{Mutex, RwLock};
+use queue::{Queue, Waiter};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Passes at a time.
+const AT_ONCE: usize = 64;
+
+/// The end that the API and the keeper share.
+#[derive(Clone)]
+pub(crate) struct Schedules(Arc<Shared>);
+
+struct Shared {
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    authenticator: Arc<Authenticator>,
+    catalog: RwLock<Arc<Catalog>>,
+    queue: Mutex<Queue>,
+    /// Notified when a host was put into the queue from outside.
+    queued: Notify,
+    /// The generation of the catalog; `None` before it was read.
+    generation: watch::Sender<Option<i64>>,
+}
+
+impl fmt::Debug for Schedules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Schedules(…)")
+    }
+}
+
+impl Schedules {
+    /// Makes the schedules of a controller; the [`Keeper`] reads them.
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        store: Arc<dyn Store>,
+        authenticator: Arc<Authenticator>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            registry,
+            store,
+            authenticator,
+            catalog: RwLock::default(),
+            queue: Mutex::default(),
+            queued: Notify::new(),
+            generation: watch::Sender::new(None),
+        }))
+    }
+
+    /// Returns what there should be, as of the last change that the keeper has seen.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.0.catalog.read())
+    }
+
+    /// Waits until the keeper has seen the change that led to this generation.
+    pub(crate) async fn caught_up(&self, generation: i64) {
+        let mut seen = self.0.generation.subscribe();
+        // The sender lives as long as `self`.
+        let _ = seen.wait_for(|seen| *seen >= Some(generation)).await;
+    }
+
+    /// Looks at hosts that are connected; the waiter knows when each was looked at.
+    pub(crate) fn look_at<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> Arc<Waiter> {
+        let waiter = Arc::new(Waiter::default());
+        let mut queue = self.0.queue.lock();
+        for host in hosts {
+            if self.0.registry.find(host).is_some() {
+                queue.add(host, Some(&waiter));
+            }
+        }
+        drop(queue);
+        self.0.queued.notify_one();
+        waiter
+    }
+
+    /// Looks at every connected host, after operators or roles changed: what an author may do has
+    /// perhaps changed with them. Costs nothing where there are no schedules.
+    pub(crate) fn roles_changed(&self) {
+        if self.catalog().schedules().is_empty() {
+            return;
+        }
+        let sessions = self.0.registry.all();
+        self.look_at(sessions.iter().map(|session| session.host.as_str()));
+    }
+}

@@ -1,0 +1,144 @@
+//! How a schedule stands on each host: on those that it selects, and on those that still have it.
+
+use super::Schedules;
+use super::catalog;
+use crate::store::{
+    HostQuery, HostRow, ScheduleHost, ScheduleRow, StateName, Store, StoreError, plain_labels,
+};
+use fleet::schedule::Definition;
+use fleet::schedule::standing::Standing;
+use fleet::{HostState, Labels, UnixMillis};
+use std::collections::BTreeMap;
+
+/// Hosts that are read at once.
+const PAGE: usize = 1000;
+
+/// Pages that are read for one page of the answer: with a filter, it may be short.
+const MAX_PAGES: usize = 10;
+
+/// How a schedule stands on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostStanding {
+    /// The host.
+    pub(crate) host: String,
+    /// Whether it is connected.
+    pub(crate) online: bool,
+    /// When it was last seen.
+    pub(crate) last_seen: Option<UnixMillis>,
+    /// How the schedule stands.
+    pub(crate) standing: Standing,
+    /// Why it is not applied.
+    pub(crate) why: Option<String>,
+    /// What is stored of it.
+    pub(crate) stored: Option<ScheduleHost>,
+}
+
+/// Returns a page of hosts with an id above `after`, ordered by id, and the id after which the next
+/// page begins. With a standing, only hosts where the schedule stands so.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn hosts(
+    schedules: &Schedules,
+    name: &str,
+    only: Option<Standing>,
+    after: &str,
+    limit: usize,
+    sees: impl Fn(&str, &Labels) -> bool,
+) -> Result<(Vec<HostStanding>, Option<String>), StoreError> {
+    let store = &*schedules.0.store;
+    let row = store.schedule(name).await?;
+    let definition = row.as_ref().and_then(|row| catalog::definition(row).ok());
+    let mut found = Vec::new();
+    let mut after = after.to_owned();
+    for _ in 0..MAX_PAGES {
+        let page = page(store, name, definition.as_ref(), &after).await?;
+        let is_last = page.len() < PAGE;
+        for (host, (row_of_host, stored)) in page {
+            after.clone_from(&host);
+            let row_of_host = match row_of_host {
+                Some(row) => Some((row, true)),
+                None => store.host(&host).await?.map(|row| (row, false)),
+            };
+            let labels = row_of_host.as_ref().map(|(row, _)| plain_labels(row));
+            if !sees(&host, &labels.unwrap_or_default()) {
+                continue;
+            }
+            let online = schedules.0.registry.find(&host).is_some();
+            let seen = standing(row.as_ref(), host, online, row_of_host, stored);
+            if only.is_none_or(|only| seen.standing == only) {
+                found.push(seen);
+            }
+            if found.len() > limit {
+                found.truncate(limit);
+                let next = found.last().map(|seen| seen.host.clone());
+                return Ok((found, next));
+            }
+        }
+        if is_last {
+            return Ok((found, None));
+        }
+    }
+    Ok((found, Some(after)))
+}
+
+/// Hosts by id: the host's row if the schedule selects it, and what is stored of the schedule there.
+type Page = BTreeMap<String, (Option<HostRow>, Option<ScheduleHost>)>;
+
+/// Returns the next hosts, at most [`PAGE`]; fewer only if there are no more.
+async fn page(
+    store: &dyn Store,
+    name: &str,
+    definition: Option<&Definition>,
+    after: &str,
+) -> Result<Page, StoreError> {
+    let mut page = Page::new();
+    if let Some(definition) = definition {
+        let query = HostQuery {
+            selector: Some(definition.selector().clone()),
+            state: None,
+            after: after.to_owned(),
+            limit: PAGE,
+        };
+        for row in store.hosts(query).await? {
+            page.insert(row.identity.id.clone(), (Some(row), None));
+        }
+    }
+    for stored in store.schedule_hosts(name, after, PAGE).await? {
+        let host = stored.host.clone();
+        page.entry(host).or_default().1 = Some(stored);
+    }
+    // Each list is complete up to its own last host.
+    while page.len() > PAGE {
+        page.pop_last();
+    }
+    Ok(page)
+}
+
+fn standing(
+    schedule: Option<&ScheduleRow>,
+    host: String,
+    online: bool,
+    row: Option<(HostRow, bool)>,
+    stored: Option<ScheduleHost>,
+) -> HostStanding {
+    // Whether the schedule selects the host, and the host may be connected.
+    let selects = row
+        .as_ref()
+        .is_some_and(|(row, selected)| *selected && row.identity.state != HostState::Banned);
+    let wanted = schedule.filter(|_| selects).map(|schedule| schedule.revision.as_str());
+    let tried = stored.as_ref().map(|stored| (stored.outcome, stored.tried.as_str()));
+    let standing = Standing::of(wanted, tried);
+    let state = row.as_ref().map(|(row, _)| StateName::of(&row.identity.state));
+    let why = match (standing, state) {
+        (Standing::Pending, Some(state)) if state != StateName::Active => {
+            Some(format!("the host is {}", state.text()))
+        }
+        (Standing::Pending, _) if !online => Some("the host is offline".to_owned()),
+        (Standing::Removing, _) if !online => Some("the host is offline".to_owned()),
+        (Standing::Pending | Standing::Applied, _) => None,
+        _ => stored.as_ref().and_then(|stored| stored.why.clone()),
+    };
+    let last_seen = row.and_then(|(row, _)| row.last_seen);
+    HostStanding { host, online, last_seen, standing, why, stored }
+}
