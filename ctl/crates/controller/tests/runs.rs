@@ -307,3 +307,29 @@ fn a_controller_that_stops_leaves_its_runs_and_goes_on_with_them() {
     let _played = play(&controller, "host-1", does_it);
     assert_equation(&ended(&controller, &run), &[("succeeded", 1)]);
 }
+
+#[test]
+fn roles_are_judged_again_when_a_hosts_turn_comes() {
+    let controller = Controller::start(&[]);
+    drop(controller.agent("host-1"));
+    wait_until("the host's end", || controller.get("/hosts/host-1").1["connected"] == false);
+    let bob = json!({ "name": "bob", "roles": ["operator"] });
+    assert_eq!(controller.post("/operators", &bob).0, 201);
+    let (status, token) = controller.post("/operators/bob/tokens", &json!({ "name": "ci" }));
+    assert_eq!(status, 201, "{token}");
+    let sent = support::http()
+        .post(format!("{}/runs", controller.api))
+        .header("Authorization", format!("Bearer {}", text(&token["secret"])))
+        .header("Content-Type", "application/json")
+        .send(command(&["host-1"]).to_string());
+    let (status, run) = support::read(sent);
+    assert_eq!(status, 201, "{run}");
+    let run = text(&run["id"]);
+    wait_until("the queue", || target(&controller, &run, "host-1")["state"] == "queued");
+    assert!(matches!(controller.delete("/operators/bob"), 200..=204));
+    let received = play(&controller, "host-1", does_it);
+    assert_equation(&ended(&controller, &run), &[("refused", 1)]);
+    let found = target(&controller, &run, "host-1");
+    assert!(text(&found["why"]).contains("bob may do nothing anymore"), "{found}");
+    assert!(received.try_iter().all(|message| message["method"] != "async.bash"));
+}

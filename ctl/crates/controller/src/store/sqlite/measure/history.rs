@@ -34,7 +34,7 @@ fn fill(connection: &Connection) {
              SELECT {first} + i / {each}, i % {each}, printf('host-%06d', i * 7919 % 100000), \
              i % {each} > 0, 'online', \
              CASE WHEN i % 100000 = 77 THEN 'removed' WHEN i % 50 = 0 THEN 'failed' \
-             ELSE 'succeeded' END, i % 50 = 0, {NOW} + i, {NOW} + i, {changes} + i + 1, \
+             ELSE 'succeeded' END, i % 50 = 0, {NOW} + i, {NOW} + ({changes} + i) * 10, {changes} + i + 1, \
              CAST(printf('%016d', i % 20) AS BLOB), printf('op-%d', ({first} + i / {each}) % 50), \
              {changes} + i + 1, {NOW} + ({changes} + i) * 10 FROM n;"
         )

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 /// Rows that one page looks at.
-const MAX_SCANNED: usize = 10_000;
+const MAX_SCANNED: usize = 4000;
 
 /// A run's id, method and command.
 type RunText = (String, String, Option<String>);

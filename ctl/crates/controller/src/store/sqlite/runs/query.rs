@@ -156,7 +156,12 @@ fn counted(
 /// Returns a page of targets.
 pub(super) fn targets(sql: &Connection, query: &TargetQuery) -> rusqlite::Result<Vec<TargetRow>> {
     let Some(number) = number(sql, &query.run)? else { return Ok(Vec::new()) };
-    let mut text = format!("SELECT {TARGET} FROM targets t WHERE t.run = ? ");
+    // Without this, SQLite reads the run from end to end where a state is rare.
+    let index = match (query.state, &query.output) {
+        (Some(_), None) => "INDEXED BY targets_by_state",
+        _ => "",
+    };
+    let mut text = format!("SELECT {TARGET} FROM targets t {index} WHERE t.run = ? ");
     let mut values = vec![Value::from(number)];
     if let Some(state) = query.state {
         text.push_str("AND t.state = ? ");
