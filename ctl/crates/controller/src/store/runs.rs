@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
 /// Targets that one call moves.
-pub(crate) const MAX_MOVES: usize = 1024;
+pub(crate) const MAX_MOVES: usize = 256;
 
 /// The runs of all operators.
 #[async_trait]

@@ -21,14 +21,16 @@ use crate::store::watch::Watches;
 use crate::store::{Arrival, Outcome, StoreError};
 use insert::insert;
 use rusqlite::{Connection, ErrorCode};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Changes and results in one transaction.
-const MAX_BATCH: usize = 4096;
+/// Changes in one transaction, and results in one: somebody waits for each change, and a change waits
+/// for one whole transaction and then its own.
+const MAX_BATCH: usize = 256;
 
 /// Bytes of results in one transaction; a single result may be larger.
 const MAX_BATCH_BYTES: usize = 8 << 20;
@@ -60,6 +62,10 @@ pub(super) struct Writer {
     backlog: Backlog,
     refused: Refused,
     next_sweep: Instant,
+    /// What was taken from the queue and is not in a transaction yet; the permits bound it.
+    changes: VecDeque<(Box<dyn QueuedChange>, OwnedSemaphorePermit)>,
+    arrivals: VecDeque<(Arrival, OwnedSemaphorePermit)>,
+    closing: bool,
 }
 
 /// What [`Writer::collect`] took from the queue.
@@ -159,6 +165,9 @@ impl Writer {
             backlog: Backlog::default(),
             refused: Refused::default(),
             next_sweep: Instant::now(),
+            changes: VecDeque::new(),
+            arrivals: VecDeque::new(),
+            closing: false,
         })
     }
 
@@ -191,34 +200,44 @@ impl Writer {
     }
 
     /// Waits for a change, a result, a retry or a sweep, then takes what is queued, within the
-    /// bounds of one transaction.
-    fn collect(&self, queue: &Receiver<QueueItem>) -> Batch {
+    /// bounds of one transaction. A change does not wait behind the results that came before it.
+    fn collect(&mut self, queue: &Receiver<QueueItem>) -> Batch {
+        if self.changes.is_empty() && self.arrivals.is_empty() && !self.closing {
+            match queue.recv_timeout(self.idle()) {
+                Ok(item) => self.sort(item),
+                Err(RecvTimeoutError::Disconnected) => self.closing = true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        while let Ok(item) = queue.try_recv() {
+            self.sort(item);
+        }
         let mut batch =
             Batch { changes: Vec::new(), arrivals: Vec::new(), room: Vec::new(), closing: false };
+        for (change, place) in self.changes.drain(..self.changes.len().min(MAX_BATCH)) {
+            batch.changes.push(change);
+            batch.room.push(place);
+        }
         let mut bytes = 0;
-        let mut next = queue.recv_timeout(self.idle());
-        loop {
-            match next {
-                Ok(QueueItem::Arrival(arrival, permit)) => {
-                    bytes += arrival.size();
-                    batch.arrivals.push(arrival);
-                    batch.room.push(permit);
-                }
-                Ok(QueueItem::Change(change, permit)) => {
-                    batch.changes.push(change);
-                    batch.room.push(permit);
-                }
-                Ok(QueueItem::Wake) => {}
-                Ok(QueueItem::Close) | Err(RecvTimeoutError::Disconnected) => {
-                    batch.closing = true;
-                    return batch;
-                }
-                Err(RecvTimeoutError::Timeout) => return batch,
-            }
-            if batch.room.len() >= MAX_BATCH || bytes >= MAX_BATCH_BYTES {
-                return batch;
-            }
-            next = queue.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+        while batch.arrivals.len() < MAX_BATCH
+            && bytes < MAX_BATCH_BYTES
+            && let Some((arrival, share)) = self.arrivals.pop_front()
+        {
+            bytes += arrival.size();
+            batch.arrivals.push(arrival);
+            batch.room.push(share);
+        }
+        batch.closing = self.closing && self.changes.is_empty() && self.arrivals.is_empty();
+        batch
+    }
+
+    /// Puts an item where it waits for its transaction.
+    fn sort(&mut self, item: QueueItem) {
+        match item {
+            QueueItem::Change(change, place) => self.changes.push_back((change, place)),
+            QueueItem::Arrival(arrival, share) => self.arrivals.push_back((arrival, share)),
+            QueueItem::Close => self.closing = true,
+            QueueItem::Wake => {}
         }
     }
 

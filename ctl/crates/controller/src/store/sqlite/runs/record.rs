@@ -12,7 +12,7 @@ use rusqlite::params;
 use std::sync::Arc;
 
 /// Targets that one transaction stores: others are not to wait for a large plan.
-pub(super) const CHUNK: usize = 512;
+pub(super) const CHUNK: usize = 256;
 
 /// Begins to store a plan; returns its number. It cannot be applied before [`insert`] has ended: one
 /// that a crash left behind is as good as expired.
