@@ -65,7 +65,7 @@ fn read(files: &ScheduleFiles) -> Result<ScheduleSet, Error> {
     for path in &files.files {
         for file in each(path)? {
             let (name, text) = content(&file)?;
-            all.add(&name, &text).map_err(wrong)?;
+            all.add(&name, &text).map_err(|error| wrong(&error))?;
         }
     }
     let zones = Zones::system_or_bundled();
@@ -83,8 +83,8 @@ fn read(files: &ScheduleFiles) -> Result<ScheduleSet, Error> {
 }
 
 /// Shows the place of a mistake, and returns the error.
-fn wrong(error: FileError) -> Error {
-    match (&error, error.pointed()) {
+fn wrong(error: &FileError) -> Error {
+    match (error, error.pointed()) {
         (_, Some(pointed)) => output::error_lines(&format!("{pointed}\n")),
         (FileError::Form { why, .. }, None) if why.contains('\n') => {
             output::error_lines(&format!("{why}\n"));

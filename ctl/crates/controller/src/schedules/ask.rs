@@ -94,7 +94,7 @@ pub(super) async fn facts<T: for<'de> Deserialize<'de>>(
 
 async fn page(session: &Arc<Session>, fields: Value) -> Result<Vec<JobStatus<'static>>, Failure> {
     let Value::Object(fields) = fields else { return Ok(Vec::new()) };
-    ask(session, &Method::CronList, fields, |data| parsed(data)).await
+    ask(session, &Method::CronList, fields, parsed).await
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(data: &str) -> Result<T, String> {
