@@ -105,8 +105,8 @@ fn image(answers: &Answers, image: u32, updates: u32) -> Answers {
 struct Image {
     shared: BTreeMap<String, FactAnswer>,
     own: Answers,
-    /// The text of the certificates, without its last two brackets.
-    certificates: String,
+    /// The text of the certificates, without its last two brackets: the document, and the answer.
+    certificates: [String; 2],
 }
 
 /// Methods of which each host has an answer of its own.
@@ -123,7 +123,8 @@ impl Image {
         let days: Value = serde_json::from_str(&list).unwrap();
         let without = json!({ "certificates": days }).to_string();
         let document = volatile::document("getinfo.certificates", &without).unwrap();
-        let certificates = document.strip_suffix("]}").unwrap().to_owned();
+        let certificates =
+            [document, without].map(|text| text.strip_suffix("]}").unwrap().to_owned());
         Self { shared: shared.collect(), own, certificates }
     }
 }
@@ -162,13 +163,15 @@ fn host(
         "subject": format!("CN={name}"), "issuer": "CN=Site CA", "serial": serial(50 + renewals),
         "not_after": format!("20{}-0{}-01T00:00:00Z", 26 + renewals, 1 + of % 9),
         "sha256": serial(60 + renewals).repeat(4)});
-    let document = format!("{},{certificate}]}}", image.certificates);
+    let [document, whole] =
+        image.certificates.each_ref().map(|text| format!("{text},{certificate}]}}"));
     let mut answers = image.shared.clone();
     answers.extend(own.into_iter().map(|(method, value)| {
         let answer = answer(&method, &value);
         (method, answer)
     }));
-    answers.insert("getinfo.certificates".to_owned(), FactAnswer::Facts { document, whole: None });
+    let certificates = FactAnswer::Facts { document, whole: Some(whole) };
+    answers.insert("getinfo.certificates".to_owned(), certificates);
     if !first {
         for (method, answer) in &mut answers {
             if !["getinfo.packages", "getinfo.kernel", "getinfo.certificates"].contains(&&**method)
@@ -235,18 +238,22 @@ async fn round(
     println!("{what}: {:.0} hosts/s ({count} in {took:.0} s)", f64::from(count) / took);
 }
 
+/// Prints what the database occupies after a checkpoint: its file, and its largest tables.
 fn occupied(dir: &Path, what: &str) {
-    let bytes: u64 = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("results.db"))
-        .map(|entry| entry.metadata().unwrap().len())
-        .sum();
-    println!(
-        "{what}: {} MiB, {:.2} KB a host",
-        bytes >> 20,
-        bytes as f64 / 1000.0 / f64::from(hosts())
-    );
+    let file = dir.join("results.db");
+    let sql = rusqlite::Connection::open(&file).unwrap();
+    sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let kilobytes = |bytes: u64| bytes as f64 / 1000.0 / f64::from(hosts());
+    let bytes = file.metadata().unwrap().len();
+    println!("{what}: {} MiB, {:.2} KB a host", bytes >> 20, kilobytes(bytes));
+    let mut parts = sql
+        .prepare("SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 12")
+        .unwrap();
+    let parts = parts.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)));
+    for part in parts.unwrap() {
+        let (name, bytes) = part.unwrap();
+        println!("    {name}: {:.2} KB a host", kilobytes(bytes.unsigned_abs()));
+    }
 }
 
 /// Times a search by package name and version, as the API makes it.

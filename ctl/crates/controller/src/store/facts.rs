@@ -201,7 +201,7 @@ pub(crate) struct DocumentRow {
 /// A text of a fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FactText {
-    /// The document's text, or the newest whole answer.
+    /// The newest whole answer, or the document's text where no whole answer is kept.
     pub(crate) text: String,
     /// When the whole answer came; `None` for a document.
     pub(crate) whole_at: Option<UnixMillis>,

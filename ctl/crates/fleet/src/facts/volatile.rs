@@ -4,7 +4,7 @@
 //!
 //! [`MEMBERS`] lists them for each provider, as JSON pointers (RFC 6901) in which `*` stands for
 //! every element of a list. The controller keeps the newest whole answer beside the document,
-//! without history.
+//! without history; of an answer that may repeat, it keeps the digest instead.
 
 use serde_json::Value;
 

@@ -118,21 +118,45 @@ pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<D: Data
     for (after, whole) in [(0, r#"{"total":1,"free":7}"#), (5, r#"{"total":1,"free":8}"#)] {
         let document = r#"{"total":1}"#.to_owned();
         let answer = FactAnswer::Facts { document, whole: Some(whole.to_owned()) };
-        put(&store, "a", after, &[("getinfo.certificates", answer)]).await;
-        let (row, text) = store.fact("a", "getinfo.certificates", None).await.unwrap().unwrap();
+        put(&store, "a", after, &[("getinfo.memory", answer)]).await;
+        let (row, text) = store.fact("a", "getinfo.memory", None).await.unwrap().unwrap();
         let text = text.unwrap();
         assert_eq!((row.since - NOW, text.whole_at), (0, Some(NOW + after)));
         assert_eq!(text.text, whole);
-        // What the host would send again is the whole answer.
+        // The host never gives it again.
         let known = store.known_facts("a").await.unwrap();
-        assert_eq!(known.asked, Some(NOW + after));
-        assert_eq!(known.digests["getinfo.certificates"], Digest::of(whole.as_bytes()));
+        assert_eq!((known.asked, known.digests), (Some(NOW + after), BTreeMap::new()));
     }
-    let at = text(&store, "a", "getinfo.certificates", Some(5)).await;
+    let at = text(&store, "a", "getinfo.memory", Some(5)).await;
     assert_eq!(at.as_deref(), Some(r#"{"total":1}"#));
-    put(&store, "a", 9, &[("getinfo.certificates", FactAnswer::Unchanged)]).await;
-    let (_, text) = store.fact("a", "getinfo.certificates", None).await.unwrap().unwrap();
+    put(&store, "a", 9, &[("getinfo.memory", FactAnswer::Unchanged)]).await;
+    let (_, text) = store.fact("a", "getinfo.memory", None).await.unwrap().unwrap();
     assert_eq!(text.unwrap().whole_at, Some(NOW + 9));
+}
+
+pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<D: Database>() {
+    let database = D::create().await;
+    let store = database.open().await;
+    connect(&store, "a").await;
+    let document = r#"{"id":1}"#;
+    let known = async || store.known_facts("a").await.unwrap().digests["getinfo.certificates"];
+    for (after, whole) in
+        [(0, Some(r#"{"id":1,"days_left":7}"#)), (5, Some(r#"{"id":1,"days_left":6}"#)), (9, None)]
+    {
+        let whole = whole.map(str::to_owned);
+        // What the host would send again is the whole answer; the document is what is shown.
+        let sent = whole.clone().unwrap_or_else(|| document.to_owned());
+        let answer = FactAnswer::Facts { document: document.to_owned(), whole };
+        put(&store, "a", after, &[("getinfo.certificates", answer)]).await;
+        assert_eq!(known().await, Digest::of(sent.as_bytes()));
+        put(&store, "a", after + 1, &[("getinfo.certificates", FactAnswer::Unchanged)]).await;
+        assert_eq!(known().await, Digest::of(sent.as_bytes()));
+        let (row, text) = store.fact("a", "getinfo.certificates", None).await.unwrap().unwrap();
+        let text = text.unwrap();
+        assert_eq!((row.since - NOW, text.text.as_str(), text.whole_at), (0, document, None));
+    }
+    put(&store, "a", 20, &[("getinfo.certificates", FactAnswer::Absent)]).await;
+    assert!(store.known_facts("a").await.unwrap().digests.is_empty());
 }
 
 /// Returns a list of packages as a document; the versions of some differ.

@@ -83,6 +83,7 @@ macro_rules! suite {
             hosts_share_a_document_and_each_has_its_own_log,
             a_provider_that_fails_keeps_its_last_document,
             a_whole_answer_is_kept_beside_its_document,
+            an_answer_that_may_come_again_is_known_by_its_digest,
             hosts_are_found_by_the_packages_of_their_documents,
             pages_and_counts_hold_the_selected_hosts_only,
             labels_from_facts_never_take_the_place_of_others,

@@ -6,6 +6,7 @@ use super::body::{self, Texts};
 use crate::store::{DocumentNumber, FactAnswer, HostAnswers};
 use fleet::Digest;
 use fleet::facts::index::{self, Entry, Kind};
+use fleet::facts::volatile;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +33,19 @@ pub(super) struct NewDocument {
     pub(super) size: usize,
     /// What to store; `None` if it was there already.
     pub(super) body: Option<NewBody>,
-    /// The whole answer, compressed against the document, and its size.
-    pub(super) newest: Option<(Vec<u8>, usize)>,
+    /// What is kept of the whole answer, where it is more than the document.
+    pub(super) newest: Option<Newest>,
+}
+
+/// What is kept of a whole answer.
+#[derive(Clone)]
+pub(super) enum Newest {
+    /// The answer, compressed against the document, and its size.
+    Whole(Vec<u8>, usize),
+    /// Its digest, of an answer that the host may give again: to tell the host that it is known is
+    /// all that it is for, and the answers of some hundred services or certificates would be most
+    /// of what a host occupies.
+    Digest(Digest),
 }
 
 /// A document's body, and what it is found by.
@@ -56,9 +68,12 @@ pub(super) fn prepare(sql: &Connection, answers: &HostAnswers) -> rusqlite::Resu
         let FactAnswer::Facts { document, whole } = answer else { continue };
         let digest = Digest::of(document.as_bytes());
         let newest = match whole {
+            Some(whole) if volatile::may_repeat(method) => {
+                Some(Newest::Digest(Digest::of(whole.as_bytes())))
+            }
             Some(whole) => {
                 let body = body::against(document, whole).map_err(body::damaged)?;
-                Some((body, whole.len()))
+                Some(Newest::Whole(body, whole.len()))
             }
             None => None,
         };

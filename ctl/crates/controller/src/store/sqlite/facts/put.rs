@@ -3,7 +3,7 @@
 use super::super::change::{ChangeError, Transaction};
 use super::super::hosts::labels;
 use super::super::sql::Sql as _;
-use super::prepare::{NewBody, NewDocument, Prepared};
+use super::prepare::{NewBody, NewDocument, Newest, Prepared};
 use super::sweep;
 use crate::store::{DocumentNumber, FactAnswer, HostAnswers, StoreError, StoredAnswers};
 use fleet::UnixMillis;
@@ -149,7 +149,7 @@ fn document(
     Ok(number)
 }
 
-/// Stores the newest whole answer, or none where it is the document.
+/// Stores the newest whole answer or its digest, or nothing where it is the document.
 fn newest(
     sql: &Connection,
     (host, method): (i64, i64),
@@ -157,10 +157,14 @@ fn newest(
     now: UnixMillis,
 ) -> rusqlite::Result<()> {
     match &new.newest {
-        Some((body, size)) => sql.run(
+        Some(Newest::Whole(body, size)) => sql.run(
             "INSERT OR REPLACE INTO fact_newest (host, method, at, size, body) \
              VALUES (?, ?, ?, ?, ?)",
             params![host, method, now, i64::try_from(*size).unwrap_or(i64::MAX), body],
+        ),
+        Some(Newest::Digest(digest)) => sql.run(
+            "INSERT OR REPLACE INTO fact_newest (host, method, at, digest) VALUES (?, ?, ?, ?)",
+            params![host, method, now, digest.as_bytes()],
         ),
         None => {
             sql.run("DELETE FROM fact_newest WHERE host = ? AND method = ?", params![host, method])

@@ -6,7 +6,6 @@ use crate::store::{DocumentRow, FactFailure, FactRow, FactText, KnownFacts};
 use fleet::facts::volatile;
 use fleet::{Digest, UnixMillis};
 use rusqlite::{Connection, Row, params};
-use std::collections::BTreeMap;
 
 /// Columns of [`row`]; a failure is of now.
 const COLUMNS: &str = "m.name, s.since, s.until, d.number, d.digest, d.size, f.since, f.retcode, \
@@ -26,27 +25,15 @@ pub(super) fn known(sql: &Connection, host: &str) -> rusqlite::Result<KnownFacts
     let asked =
         sql.first("SELECT at FROM fact_rounds WHERE host = ?", params![host], |row| row.get(0))?;
     let rows = sql.all(
-        "SELECT m.name, s.method, d.number, d.digest FROM fact_spans s \
+        "SELECT m.name, coalesce(n.digest, d.digest) FROM fact_spans s \
          CROSS JOIN fact_methods m ON m.number = s.method \
          JOIN fact_documents d ON d.number = s.document \
+         LEFT JOIN fact_newest n ON n.host = s.host AND n.method = s.method \
          WHERE s.host = ? AND s.until IS NULL",
         params![host],
-        |row| {
-            let place = (row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
-            Ok((row.get::<_, String>(0)?, place, digest(row, 3)?))
-        },
+        |row| Ok((row.get::<_, String>(0)?, digest(row, 1)?)),
     )?;
-    let mut digests = BTreeMap::new();
-    for (name, (method, document), of_document) in rows {
-        if !volatile::may_repeat(&name) {
-            continue;
-        }
-        let digest = match newest(sql, host, method, document)? {
-            Some(newest) => Digest::of(newest.text.as_bytes()),
-            None => of_document,
-        };
-        digests.insert(name, digest);
-    }
+    let digests = rows.into_iter().filter(|(name, _)| volatile::may_repeat(name)).collect();
     Ok(KnownFacts { asked, digests })
 }
 
@@ -122,7 +109,7 @@ pub(super) fn one(
     Ok(Some((fact, text)))
 }
 
-/// Returns the newest whole answer, where it is more than the document.
+/// Returns the newest whole answer, where it is kept.
 fn newest(
     sql: &Connection,
     host: i64,
@@ -130,7 +117,8 @@ fn newest(
     document: i64,
 ) -> rusqlite::Result<Option<FactText>> {
     let found = sql.first(
-        "SELECT at, size, body FROM fact_newest WHERE host = ? AND method = ?",
+        "SELECT at, size, body FROM fact_newest \
+         WHERE host = ? AND method = ? AND body IS NOT NULL",
         params![host, method],
         |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)),
     )?;

@@ -42,9 +42,11 @@ CREATE TABLE fact_newest (            -- the newest whole answer, where it is mo
     host INTEGER NOT NULL,
     method INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    body BLOB NOT NULL,               -- zstd, compressed against the document
-    PRIMARY KEY (host, method)
+    digest BLOB,                      -- SHA-256 of an answer that the host may give again, or
+    size INTEGER,                     -- bytes of one that it gives once, and
+    body BLOB,                        -- its zstd, compressed against the document
+    PRIMARY KEY (host, method),
+    CHECK ((digest IS NULL) <> (body IS NULL) AND (size IS NULL) = (body IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE fact_failures (          -- providers that fail now; their last document stays
     host INTEGER NOT NULL,
