@@ -299,7 +299,11 @@ pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<D
     let label =
         |key: &str, value: &str| (LabelKey::new(key).unwrap(), LabelValue::new(value).unwrap());
     let own = LabelChange { set: [label("arch", "mine")].into(), remove: Vec::new() };
+    let mut relabeled = store.relabeled();
+    // Returns the hosts of the next change of labels, if there was another one.
+    let mut told = || relabeled.try_recv().map(|hosts| hosts.to_vec());
     store.set_labels("a", own).await.unwrap();
+    assert_eq!(told(), Ok(vec!["a".to_owned()]));
     let put = async |set: &[(&str, &str)], keep: &[&str]| {
         let labels = FactLabels {
             set: set.iter().map(|(key, value)| label(key, value)).collect(),
@@ -319,9 +323,12 @@ pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<D
     let first = put(&[("arch", "x86_64"), ("os.id", "debian"), ("k", "1")], &[]).await;
     let wanted = vec![mine.clone(), row("k", "1", true), row("os.id", "debian", true)];
     assert_eq!(first, (true, wanted.clone()));
+    assert_eq!(told(), Ok(vec!["a".to_owned()]));
     assert_eq!(put(&[("os.id", "debian")], &["k", "arch"]).await, (false, wanted));
+    assert!(told().is_err(), "no label changed");
     let wanted = vec![mine, row("os.id", "alpine", true)];
     assert_eq!(put(&[("os.id", "alpine")], &[]).await, (true, wanted));
+    assert_eq!(told(), Ok(vec!["a".to_owned()]));
     // The operator's label goes; the fact's comes with the next answer.
     let remove = vec![LabelKey::new("arch").unwrap()];
     store.set_labels("a", LabelChange { set: BTreeMap::new(), remove }).await.unwrap();

@@ -78,6 +78,9 @@ pub(super) fn put(
         params![host, answers.now],
     )?;
     stored.labels = labels::from_facts(sql, &answers.host, &answers.labels)?;
+    if stored.labels {
+        transaction.effects.relabeled.push(answers.host.clone());
+    }
     sweep::keep_within(sql, max_bytes)?;
     Ok(stored)
 }
