@@ -12,7 +12,8 @@ use crate::store::{HostQuery, HostRow, StateName, StoreError, plain_labels};
 use agent_cron::Zone;
 use agent_wire::reply::JobStatus;
 use fleet::schedule::forecast::{Forecast, JobOnHost, Summary};
-use fleet::schedule::{PREFIX, job_name};
+use fleet::schedule::job_name;
+use fleet::schedule::reconcile::is_the_controllers;
 use fleet::{Labels, Selector};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -258,9 +259,9 @@ fn known(catalog: &Catalog, row: &HostRow, own: Option<Own>) -> Known {
         .collect();
     let Some(own) = own else { return Known { host, jobs, zone: "UTC".to_owned() } };
     // A schedule without a zone runs in the agent's, which its other jobs show.
-    let agents = own.jobs.iter().find(|job| job.name.starts_with(PREFIX));
+    let agents = own.jobs.iter().find(|job| is_the_controllers(job));
     let agents = agents.and_then(|job| job.timezone.as_deref()).map(str::to_owned);
-    for job in own.jobs.iter().filter(|job| !job.name.starts_with(PREFIX)) {
+    for job in own.jobs.iter().filter(|job| !is_the_controllers(job)) {
         jobs.push(Job {
             name: job.name.to_string(),
             label: job.name.to_string(),

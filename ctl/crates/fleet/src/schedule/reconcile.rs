@@ -50,11 +50,8 @@ pub fn reconcile<'a>(
     found: &[JobStatus<'_>],
     applied: &BTreeMap<String, String>,
 ) -> Vec<Step<'a>> {
-    let found: BTreeMap<&str, &JobStatus<'_>> = found
-        .iter()
-        .filter(|job| job.name.starts_with(PREFIX) && job.file.is_none())
-        .map(|job| (&*job.name, job))
-        .collect();
+    let found: BTreeMap<&str, &JobStatus<'_>> =
+        found.iter().filter(|job| is_the_controllers(job)).map(|job| (&*job.name, job)).collect();
     // An agent that knows revisions lists those of all jobs that have one.
     let lists_revisions = found.values().any(|job| job.revision.is_some());
     let schedules: BTreeMap<&str, &'a Definition> =
@@ -86,6 +83,12 @@ pub fn reconcile<'a>(
         }
     }
     steps.into_values().collect()
+}
+
+/// Returns whether a job on a host belongs to the controller. The jobs of a crontab file named
+/// `fleet` do not, though their names begin as if they did.
+pub fn is_the_controllers(job: &JobStatus<'_>) -> bool {
+    job.name.starts_with(PREFIX) && job.file.is_none()
 }
 
 /// Returns whether a listed job has the fields of a schedule, as far as the list shows them.
