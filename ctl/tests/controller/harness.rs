@@ -273,15 +273,6 @@ impl Machine {
         assert!(status.success(), "{}", said());
     }
 
-    /// Adds lines to the agent's configuration, and returns the folder of the machine.
-    #[allow(dead_code, reason = "the tests of schedules use it")]
-    pub(crate) fn configure(&mut self, lines: &str) -> &Scratch {
-        let file = self.scratch.file("agent.toml");
-        let text = std::fs::read_to_string(file).unwrap();
-        self.scratch.write("agent.toml", format!("{lines}\n{text}"));
-        &self.scratch
-    }
-
     /// Returns a file of the machine.
     #[allow(dead_code, reason = "the tests of schedules use it")]
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -9,7 +9,7 @@ mod harness;
 use harness::{Controller, Machine, Person, pin};
 use serde_json::{Value, json};
 use std::path::Path;
-use test_support::{needs_root, wait_until};
+use test_support::{needs_root, wait_some, wait_until};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -28,16 +28,16 @@ impl Fleet {
         alice.first_login(&controller, PASSWORD);
         let mut fleet = Self { controller, alice, machines: Vec::new() };
         for (host, role) in hosts {
-            fleet.join(host, role, "");
+            fleet.join(host, role, "default = 'allow'");
         }
         fleet
     }
 
-    fn join(&mut self, host: &str, role: &str, config: &str) {
+    /// Starts a host with a policy.
+    fn join(&mut self, host: &str, role: &str, policy: &str) {
         let label = format!("role={role}");
         let line = self.alice.done(&["token", "create", "--label", &label]);
-        let mut machine = Machine::new(&self.controller, host);
-        machine.configure(config);
+        let mut machine = Machine::with_policy(&self.controller, host, policy);
         machine.enroll(&line);
         machine.wait_until_joined();
         machine.start();
@@ -89,13 +89,18 @@ impl Fleet {
         });
     }
 
-    /// Returns the names of a host's jobs; `None` while it cannot be asked.
-    fn jobs(&self, host: &str) -> Option<Vec<String>> {
+    /// Returns the names of a host's jobs, those of crontabs or all others; `None` while it cannot
+    /// be asked.
+    fn listed(&self, host: &str, of_crontabs: bool) -> Option<Vec<String>> {
         let (status, out, _) = self.alice.run(&["--host", host, "cron", "list", "--json"], "");
         let list: Value = serde_json::from_str(&out).ok().filter(|_| status == 0)?;
         let list = list.get("data").cloned().unwrap_or(list);
-        let jobs = list.as_array()?.iter();
+        let jobs = list.as_array()?.iter().filter(|job| job["file"].is_string() == of_crontabs);
         Some(jobs.map(|job| job["name"].as_str().unwrap().to_owned()).collect())
+    }
+
+    fn jobs(&self, host: &str) -> Option<Vec<String>> {
+        self.listed(host, false)
     }
 
     fn until_jobs(&self, host: &str, wanted: &[&str]) {
@@ -129,6 +134,13 @@ fn a_schedule_follows_its_selector_runs_without_the_controller_and_is_repaired()
     for host in ["a", "b"] {
         fleet.set_own(host);
     }
+    // The names of a crontab's jobs begin with the file's: here as those of schedules do.
+    let crontab = fleet.machines[1].file("cron.d/fleet");
+    std::fs::create_dir_all(crontab.parent().unwrap()).unwrap();
+    std::fs::write(&crontab, "0 0 0 1 1 * root true\n").unwrap();
+    let of_crontab = || fleet.listed("b", true).filter(|jobs| jobs.len() == 1);
+    let from_crontab = wait_some("the job of the crontab", of_crontab);
+    assert!(from_crontab[0].starts_with("fleet:"), "{from_crontab:?}");
     let ticks = fleet.machines[0].file("ticks");
     let tick = entry("tick", "db", &format!("date +%s >> {}", ticks.display()));
     let file = fleet.alice.home.join("schedules.json");
@@ -202,6 +214,59 @@ fn a_schedule_follows_its_selector_runs_without_the_controller_and_is_repaired()
     assert_eq!((versions.len(), &versions[0]["entry"]), (2, &Value::Null), "{history}");
     assert_eq!(versions[1]["by"], "alice", "{history}");
     fleet.until_jobs("a", &["own"]);
+    assert_eq!(fleet.listed("b", true).unwrap(), from_crontab);
+    let forecast = fleet.alice.json(&["schedule", "forecast", "--hours", "24"]);
+    let never = forecast["never"].as_array().unwrap();
+    assert!(never.iter().any(|job| job["name"] == *from_crontab[0]), "{never:?}");
+}
+
+#[test]
+fn a_policy_and_an_authors_roles_are_judged_at_each_push_and_shown() {
+    if !needs_root("agents run commands as root") {
+        return;
+    }
+    let mut fleet = Fleet::start(&[("a", "db")]);
+    let policy = "default = \"allow\"\n\n[[rule]]\nname = \"no-schedules\"\naction = \"deny\"\n\
+                  methods = [\"cron.set\"]\nreason = \"ask the owner\"\n";
+    fleet.join("b", "db", policy);
+    fleet.applied(&json!([entry("x", "db", "true")]));
+    fleet.until_states("x", &[("a", "applied"), ("b", "refused")]);
+    let hosts = fleet.alice.json(&["schedule", "hosts", "x", "--state", "refused"]);
+    let why = hosts["hosts"][0]["why"].as_str().unwrap();
+    assert!(why.contains("no-schedules") && why.contains("ask the owner"), "{why}");
+
+    // bob may run `true` and nothing else.
+    let role = json!({"grants": [
+        {"actions": ["schedules.*", "hosts.read"]},
+        {"actions": ["commands.run"], "users": ["root"], "commands": ["true"]},
+    ]});
+    let file = fleet.alice.home.join("role.json");
+    std::fs::write(&file, role.to_string()).unwrap();
+    fleet.alice.done(&["role", "set", "scheduler", "-f", file.to_str().unwrap()]);
+    let create = ["operator", "create", "bob", "--role", "scheduler", "--password-stdin"];
+    let (status, _, err) = fleet.alice.run(&create, PASSWORD);
+    assert_eq!(status, 0, "{err}");
+    let bob = Person::myself();
+    let ca = pin(&fleet.controller);
+    let login = ["login", &fleet.controller.url, "--ca", &ca, "--name", "bob", "--password-stdin"];
+    let (status, _, err) = bob.run(&login, PASSWORD);
+    assert_eq!(status, 0, "{err}");
+    let (status, _, err) = fleet.apply(&bob, &json!([entry("y", "db", "reboot")]));
+    assert!(status == 3 && err.contains("do not allow this command"), "{status} {err}");
+    let (status, _, err) =
+        fleet.apply(&bob, &json!([entry("x", "db", "true"), entry("y", "web", "true")]));
+    assert_eq!(status, 0, "{err}");
+
+    // Nothing more of an author who may not anymore is pushed.
+    fleet.alice.done(&["operator", "disable", "bob"]);
+    fleet.alice.done(&["host", "label", "a", "role=web"]);
+    fleet.until_states("y", &[("a", "not_allowed")]);
+    let hosts = fleet.alice.json(&["schedule", "hosts", "y"]);
+    assert!(hosts["hosts"][0]["why"].as_str().unwrap().starts_with("bob: "), "{hosts}");
+    fleet.until_jobs("a", &[]);
+    fleet.alice.done(&["operator", "disable", "bob", "--undo"]);
+    fleet.until_states("y", &[("a", "applied")]);
+    fleet.until_jobs("a", &["fleet:y"]);
 }
 
 #[test]
