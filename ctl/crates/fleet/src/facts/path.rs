@@ -32,7 +32,7 @@ pub struct Query {
 pub struct Found {
     /// Nodes in all.
     pub count: usize,
-    /// The first of them as JSON, as many as fit in [`MAX_VALUES`] bytes.
+    /// The first of them as JSON, as many as fit in `MAX_VALUES` bytes.
     pub values: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 //! time. A document without them is the same as long as the host is, so that the log of changes
 //! holds changes only.
 //!
-//! [`MEMBERS`] lists them for each provider, as JSON pointers (RFC 6901) in which `*` stands for
+//! `MEMBERS` lists them for each provider, as JSON pointers (RFC 6901) in which `*` stands for
 //! every element of a list. The controller keeps the newest whole answer beside the document,
 //! without history; of an answer that may repeat, it keeps the digest instead.
 

@@ -1,11 +1,11 @@
 //! Schedules: cron jobs for all hosts of a selector, and what keeps them true there.
 //!
-//! A [`Definition`] is one schedule, read from a [`file`] or from a request's body. On each host that
-//! its selector matches it becomes the job [`job_name`]`(NAME)`, which carries the definition's
-//! [`Definition::revision`]. [`reconcile`](reconcile::reconcile) compares the jobs of a host with
-//! those it should have, and answers what to set and to remove; it never names a job of the host's
-//! own. [`diff`](diff::diff) is the difference of two sets for people; [`forecast`] is the load of
-//! the coming hours; [`standing`] says how a schedule stands on a host.
+//! A [`Definition`] is one schedule, read from a [file](mod@file) or from a request's body. On each
+//! host that its selector matches it becomes the job [`job_name`]`(NAME)`, which carries the
+//! definition's [`Definition::revision`]. [`reconcile`](reconcile::reconcile) compares the jobs of
+//! a host with those it should have, and answers what to set and to remove; it never names a job of
+//! the host's own. [`diff`](diff::diff) is the difference of two sets for people; [`forecast`] is
+//! the load of the coming hours; [`standing`] says how a schedule stands on a host.
 
 pub mod definition;
 pub mod diff;
