@@ -4,8 +4,10 @@ use super::end::{failed_line, word};
 use super::parsed;
 use crate::client::Controller;
 use crate::error::Error;
+use crate::outcome::decoded;
 use crate::terminal::safe;
 use controller_api::{OutputGroup, OutputList, Run, TargetList, TargetState, path};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
@@ -103,11 +105,13 @@ fn of_group(group: &OutputGroup, whole: bool) -> String {
     let hosts: Vec<String> = group.hosts.iter().map(|host| safe(host)).collect();
     let mut text =
         format!("{} {}{code}: {}{more}\n", group.count, word(group.state), hosts.join(", "));
-    let lines: Vec<&str> = group.head.lines().collect();
+    let head = head(group);
+    let lines: Vec<&str> = head.lines().collect();
     let shown = if whole { lines.len() } else { lines.len().min(MAX_LINES) };
     for line in &lines[..shown] {
         // Tabs are no harm at the beginning of columns, and outputs are full of them.
-        let line = if whole { (*line).to_owned() } else { safe(&line.replace('\t', "    ")) };
+        let is_raw = whole && !group.base64;
+        let line = if is_raw { (*line).to_owned() } else { safe(&line.replace('\t', "    ")) };
         text.push_str(format!("    {line}").trim_end());
         text.push('\n');
     }
@@ -116,6 +120,24 @@ fn of_group(group: &OutputGroup, whole: bool) -> String {
         let _ = writeln!(text, "    … (whole: run output RUN --host {host})");
     }
     text
+}
+
+/// Returns the beginning of an output as text: a byte that belongs to no text as `\xNN`.
+fn head(group: &OutputGroup) -> Cow<'_, str> {
+    if !group.base64 {
+        return Cow::Borrowed(&group.head);
+    }
+    // Four characters are three bytes; the head may end between them.
+    let whole = group.head.get(..group.head.len() / 4 * 4).unwrap_or_default();
+    let Ok(bytes) = decoded(whole, true) else { return Cow::Borrowed(&group.head) };
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -150,5 +172,18 @@ mod tests {
         assert!(long.starts_with("3 succeeded: ") && long.contains("--host web-1"), "{long}");
         let piped = of_group(&group(TargetState::Succeeded, Some(0), &many), true);
         assert_eq!(piped.matches("    x\n").count(), MAX_LINES + 1);
+    }
+
+    #[test]
+    fn an_output_that_is_no_text_is_shown_by_its_bytes() {
+        // "ok", a line feed, 0xff 0x00 0x1b, "[2J"; the last character stands for a cut.
+        let head = "b2sK/wAbWzJKz";
+        let bytes = OutputGroup { base64: true, ..group(TargetState::Succeeded, Some(0), head) };
+        for whole in [true, false] {
+            let text = of_group(&bytes, whole);
+            assert!(text.ends_with("\n    ok\n    \\xff\\u{0}\\u{1b}[2J\n"), "{text:?}");
+        }
+        let wrong = OutputGroup { head: "!!!!".to_owned(), ..bytes };
+        assert!(of_group(&wrong, false).ends_with("\n    !!!!\n"), "it is no base64");
     }
 }
