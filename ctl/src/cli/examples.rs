@@ -224,7 +224,10 @@ fn run(verb: &str) -> &'static [&'static str] {
             "BasicAgentCtl run output 0195f3a2c7b070008a4e5d1c2b3a4f60",
             "BasicAgentCtl run output 0195f3a2c7b070008a4e5d1c2b3a4f60 --host web-1",
         ],
-        "apply" => &["BasicAgentCtl run apply 0195f3a2c7b070008a4e5d1c2b3a4f60"],
+        "apply" => &[
+            "BasicAgentCtl run apply 0195f3a2c7b070008a4e5d1c2b3a4f60",
+            "BasicAgentCtl run apply 0195f3a2c7b070008a4e5d1c2b3a4f60 --signature anna.sig",
+        ],
         "cancel" => &["BasicAgentCtl run cancel 0195f3a2c7b070008a4e5d1c2b3a4f60"],
         "again" => {
             &["BasicAgentCtl run again 0195f3a2c7b070008a4e5d1c2b3a4f60 --state failed,expired"]

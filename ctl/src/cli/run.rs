@@ -8,6 +8,7 @@ use agent_wire::message::MAX_TASK_TIMEOUT;
 use clap::{Args, Subcommand, ValueEnum};
 use controller_api::{Amount, MAX_SOAK_SECONDS, TargetState, Tolerance};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// The heading of the flags that say how a run goes on.
 const PACE: &str = "How the run goes on";
@@ -242,6 +243,11 @@ pub(crate) struct RunApply {
     /// The plan's id
     #[arg(value_name = "RUN")]
     pub(crate) id: String,
+
+    /// Send the hosts the signature of the plan's hash in this file; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(crate) going: Going,
 }

@@ -47,7 +47,6 @@ pub(super) fn new_plan(start: &RunStart) -> Result<NewPlan, Error> {
         stop_after: pace.stop_after,
         not_after: pace.not_after.as_deref().map(not_after).transpose()?,
         no_wait: pace.no_wait,
-        signatures: Vec::new(),
     })
 }
 

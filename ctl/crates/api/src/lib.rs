@@ -21,7 +21,7 @@
 //! | `POST /api/v1/plans` with [`NewPlan`] | 201, [`Plan`] |
 //! | `GET /api/v1/plans/{run}` | [`Plan`] |
 //! | `GET /api/v1/plans/{run}/targets` with [`PlanTargetsQuery`] | [`PlanTargetList`] |
-//! | `POST /api/v1/plans/{run}/apply` | [`Run`] |
+//! | `POST /api/v1/plans/{run}/apply` with [`ApplyPlan`] or nothing | [`Run`] |
 //! | `POST /api/v1/runs` with [`NewPlan`] | 201, [`Run`]: plans and applies |
 //! | `GET /api/v1/runs` with [`RunsQuery`] | [`RunList`] |
 //! | `GET /api/v1/runs/{run}` | [`Run`] |
@@ -153,8 +153,9 @@ pub use operator::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, PageQuery};
 pub use plan::{
-    Answer, Answers, MAX_PLAN_HOSTS, MAX_SIGNATURE, MAX_SIGNATURES, MAX_SOAK_SECONDS, MAX_STAGES,
-    NewPlan, Plan, PlanOptions, PlanStage, PlanTarget, PlanTargetList, PlanTargetsQuery,
+    Answer, Answers, ApplyPlan, MAX_PLAN_HOSTS, MAX_SIGNATURE, MAX_SIGNATURES, MAX_SOAK_SECONDS,
+    MAX_STAGES, NewPlan, Plan, PlanOptions, PlanStage, PlanTarget, PlanTargetList,
+    PlanTargetsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem, ProblemKind};
 pub use result::{

@@ -67,7 +67,14 @@ pub struct NewPlan {
     /// Whether hosts that are offline are refused instead of waited for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_wait: bool,
-    /// Signatures of the plan, which agents get with the request; their policies may ask for them.
+}
+
+/// What a plan is applied with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyPlan {
+    /// Signatures of the plan's hash, at most 4096 bytes each. Agents get them with the request,
+    /// beside the plan's id and hash; their policies may ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 8)]
     pub signatures: Vec<String>,

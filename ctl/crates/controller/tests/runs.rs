@@ -276,6 +276,44 @@ fn a_canceled_run_sends_nothing_more_and_cancels_what_runs() {
 }
 
 #[test]
+fn hosts_get_the_signatures_that_a_plan_was_applied_with() {
+    let controller = Controller::start(&[]);
+    let received = play(&controller, "host-1", does_it);
+    controller.wait_for_hosts(&["host-1"]);
+    let plan = controller.post("/plans", &command(&["host-1"])).1;
+    let apply = |body: &Value| {
+        controller.post(&format!("/plans/{}/apply", plan["id"].as_str().unwrap()), body)
+    };
+    for (wrong, field) in [
+        (json!({ "signatures": vec!["x"; 9] }), "signatures"),
+        (json!({ "signatures": ["x".repeat(4097)] }), "signatures"),
+        (json!({ "signatures": [""] }), "signatures"),
+        (json!({ "signature": "x" }), "signature"),
+    ] {
+        let (status, problem) = apply(&wrong);
+        assert_eq!(status, 400, "{problem}");
+        assert!(text(&problem["detail"]).contains(field), "{problem}");
+    }
+    let signatures = vec!["\"é\u{1}".repeat(4096 / 4); 8];
+    let (status, run) = apply(&json!({ "signatures": signatures }));
+    assert_eq!(status, 200, "{run}");
+    let message = next(&received);
+    assert_eq!(message["signatures"], json!(signatures));
+    assert_eq!(message["plan"], json!({ "id": plan["id"], "hash": plan["hash"] }));
+    // They are those of the request that applied it, and another plan of its hosts has none.
+    assert_eq!(apply(&json!({ "signatures": ["late"] })).1["applied_at"], run["applied_at"]);
+    let run = ended(&controller, &text(&run["id"]));
+    assert_equation(&run, &[("succeeded", 1)]);
+    let states = json!({ "states": ["succeeded"] });
+    let again = controller.post(&format!("/runs/{}/again", text(&run["id"])), &states).1;
+    let (status, run) =
+        controller.post(&format!("/plans/{}/apply", text(&again["id"])), &json!({}));
+    assert_eq!(status, 200, "{run}");
+    let message = next(&received);
+    assert_eq!((message.get("signatures"), message.get("plan")), (None, None), "{message:?}");
+}
+
+#[test]
 fn facts_of_many_hosts_are_asked_and_kept() {
     let controller = Controller::start(&[]);
     let answer = |message: &Map<String, Value>| {

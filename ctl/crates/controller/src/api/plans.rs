@@ -15,10 +15,11 @@ use crate::store::{Apply, PlanHostQuery, PlanHostRow, RunRow, TargetQuery};
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
-    Answer, Answers, NewPlan, Plan, PlanStage, PlanTarget, PlanTargetList, PlanTargetsQuery, Run,
-    path,
+    Answer, Answers, ApplyPlan, NewPlan, Plan, PlanStage, PlanTarget, PlanTargetList,
+    PlanTargetsQuery, Run, path,
 };
 use fleet::role::Denied;
+use fleet::run::check_signatures;
 use fleet::{Action, Digest};
 use serde_json::{Map, Value};
 
@@ -272,26 +273,39 @@ fn shown(row: PlanHostRow) -> PlanTarget {
 
 /// Reads a request to apply a plan.
 pub(super) fn read_apply(given: &mut Given<'_>) -> Result<Subject, ApiError> {
-    Ok(Subject::named(given, "runs.apply").with_segment(given, "run"))
+    let apply: ApplyPlan = given.optional_body()?;
+    check_signatures(&apply.signatures)
+        .map_err(|error| ApiError::InvalidRequest(format!("signatures: {error}")))?;
+    let subject = Subject::named(given, "runs.apply").with_segment(given, "run");
+    if apply.signatures.is_empty() {
+        return Ok(subject);
+    }
+    // The event says how many; a repeated request has the same ones.
+    Ok(subject
+        .with("signatures", apply.signatures.len())
+        .with("body_sha256", Digest::of(&given.body).to_string()))
 }
 
 /// Applies a plan: exactly its list of hosts is asked. Applied again, it answers with the same run.
 ///
-/// Needs the actions that making the plan needs, on each of its hosts.
+/// Hosts get the signatures of the request that applied it. Needs the actions that making the plan
+/// needs, on each of its hosts.
 #[utoipa::path(
     post,
     path = path::PLAN_APPLY,
     params(path::RunPath),
+    request_body = Option<ApplyPlan>,
     responses((status = 200, description = "The run", body = Run), Applying)
 )]
 pub(super) async fn apply(
     principal: Principal,
     State(api): State<Api>,
     Segments(id): Segments<String>,
+    Carried(signed): Carried<ApplyPlan>,
 ) -> Result<Response, ApiError> {
     let row = find_for(&api, &principal, &id).await?;
     judge(&api, &principal, &row).await?;
-    let row = start(&api, &principal, &row).await?;
+    let row = start(&api, &principal, &row, signed.signatures).await?;
     let run = super::runs::shown(&api, &row).await?;
     let mut response = super::service::json(serde_json::to_string(&run).expect("texts to memory"));
     response.extensions_mut().insert(told(&row));
@@ -306,6 +320,7 @@ pub(super) async fn start(
     api: &Api,
     principal: &Principal,
     row: &RunRow,
+    signatures: Vec<String>,
 ) -> Result<RunRow, ApiError> {
     if row.counts.total() == 0 {
         let why = "no host is in the plan; its targets say why, if there are any".to_owned();
@@ -317,7 +332,7 @@ pub(super) async fn start(
     }
     let now = audit::now();
     let not_after = run_body::stored_options(row)?.not_after.time(now);
-    let apply = Apply { by: principal.name().to_owned(), at: now, not_after };
+    let apply = Apply { by: principal.name().to_owned(), at: now, not_after, signatures };
     Ok(api.store.apply(&row.id, apply).await?.run)
 }
 

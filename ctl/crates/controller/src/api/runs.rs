@@ -45,7 +45,7 @@ pub(super) async fn create(
     Carried(wanted): Carried<Wanted>,
 ) -> Result<Response, ApiError> {
     let row = plans::make(&api, &principal, wanted).await?;
-    let row = plans::start(&api, &principal, &row).await?;
+    let row = plans::start(&api, &principal, &row, Vec::new()).await?;
     let mut response = created(&shown(&api, &row).await?);
     response.extensions_mut().insert(told(&row));
     Ok(response)
@@ -196,9 +196,7 @@ pub(super) async fn again(
         options.not_after = Options::default().not_after;
     }
     let hosts = Hosts::Again { hosts, selector: row.selector.clone() };
-    let row =
-        plans::make(&api, &principal, Wanted { request, options, hosts, signatures: Vec::new() })
-            .await?;
+    let row = plans::make(&api, &principal, Wanted { request, options, hosts }).await?;
     plans::planned(&api, &row).await
 }
 

@@ -7,7 +7,7 @@ use crate::store::{NewPlan, NewTarget};
 use controller_api::Answer;
 use fleet::UnixMillis;
 use fleet::run::plan::{HostTree, PlanBytes};
-use fleet::run::{NotAfter, Options, PLAN_LIFE};
+use fleet::run::{NotAfter, PLAN_LIFE};
 use uuid::Builder;
 
 /// Makes the plan of what was found.
@@ -17,7 +17,7 @@ pub(super) fn freeze(
     by: &str,
     now: UnixMillis,
 ) -> Result<NewPlan, NoPlan> {
-    let Wanted { request, options, hosts, signatures } = wanted;
+    let Wanted { request, options, hosts } = wanted;
     // Hosts that would do it come first: a first stage of one host tells something then.
     found.candidates.sort_by_key(|candidate| rank(candidate.answer));
     let total = u32::try_from(found.candidates.len()).unwrap_or(u32::MAX);
@@ -49,7 +49,7 @@ pub(super) fn freeze(
     Ok(NewPlan {
         id,
         request: request.canonical(),
-        options: stored(&options, signatures),
+        options: serde_json::to_string(&options).expect("options go to memory"),
         selector: match hosts {
             Hosts::Selected { text, .. } => Some(text),
             Hosts::Listed(_) => None,
@@ -62,15 +62,6 @@ pub(super) fn freeze(
         targets,
         left_out: found.left_out,
     })
-}
-
-/// Returns the options as they are stored: with the plan's signatures, if it has some.
-fn stored(options: &Options, signatures: Vec<String>) -> String {
-    let mut stored = serde_json::to_value(options).expect("options go to memory");
-    if !signatures.is_empty() {
-        stored["signatures"] = signatures.into();
-    }
-    stored.to_string()
 }
 
 /// Returns where a host with this answer stands in the run.

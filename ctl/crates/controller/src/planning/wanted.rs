@@ -17,8 +17,6 @@ pub(crate) struct Wanted {
     pub(crate) options: Options,
     /// The hosts.
     pub(crate) hosts: Hosts,
-    /// Signatures of it, for the hosts' policies.
-    pub(crate) signatures: Vec<String>,
 }
 
 /// The hosts that a plan is wanted for.
@@ -65,9 +63,8 @@ impl Wanted {
         let mut fields = plan.request.fields.clone();
         fields.insert("method".to_owned(), plan.request.method.clone().into());
         let request = Request::parse(fields).map_err(of("request"))?;
-        run::check_signatures(&plan.signatures).map_err(of("signatures"))?;
         let (options, hosts) = (options(plan, now)?, hosts(plan)?);
-        Ok(Self { request, options, hosts, signatures: plan.signatures.clone() })
+        Ok(Self { request, options, hosts })
     }
 }
 
@@ -216,8 +213,6 @@ mod tests {
             (json!({"not_after": "tomorrow"}), "not_after", "RFC 3339"),
             (json!({"not_after": "2020-01-01T00:00:00Z"}), "not_after", "days"),
             (json!({"not_after": "2099-01-01T00:00:00Z"}), "not_after", "days"),
-            (json!({"signatures": vec!["x"; 9]}), "signatures", "at most 8"),
-            (json!({"signatures": [""]}), "signatures", "at most 8"),
             (json!({"request": {"method": "cert.trust"}}), "request", "cert."),
             (json!({"request": {"method": "sync.bash"}}), "request", "cmd"),
             (

@@ -15,7 +15,7 @@ struct Figures {
 
 impl RunGauges {
     /// Replaces the figures.
-    pub(super) fn set(&self, runs: usize, targets: Counts) {
+    pub(crate) fn set(&self, runs: usize, targets: Counts) {
         *self.0.lock() = Figures { runs, targets };
     }
 

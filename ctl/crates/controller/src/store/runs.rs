@@ -187,7 +187,7 @@ pub(crate) struct NewPlan {
     pub(crate) id: String,
     /// The request, JSON.
     pub(crate) request: String,
-    /// How it reaches the hosts: [`fleet::run::Options`], JSON, and `signatures` if there are any.
+    /// How it reaches the hosts: [`fleet::run::Options`], JSON.
     pub(crate) options: String,
     /// The hosts by labels, if they were given so.
     pub(crate) selector: Option<String>,
@@ -240,6 +240,8 @@ pub(crate) struct Apply {
     pub(crate) at: UnixMillis,
     /// When no further host starts.
     pub(crate) not_after: UnixMillis,
+    /// Signatures of the plan, for the hosts' policies.
+    pub(crate) signatures: Vec<String>,
 }
 
 /// A run that was applied.
@@ -277,7 +279,7 @@ pub(crate) struct RunRow {
     pub(crate) why: Option<String>,
     /// The request, JSON.
     pub(crate) request: String,
-    /// How it reaches the hosts, JSON.
+    /// How it reaches the hosts: [`fleet::run::Options`], JSON, and `signatures` if it has some.
     pub(crate) options: String,
     /// The hosts by labels, if they were given so.
     pub(crate) selector: Option<String>,

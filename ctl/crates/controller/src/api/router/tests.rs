@@ -1,6 +1,7 @@
 //! The real table of routes, asked with and without the token.
 
 mod follow;
+mod room;
 mod walk;
 
 use super::*;
@@ -28,6 +29,7 @@ struct Server {
     router: Router,
     store: Arc<dyn Store>,
     authenticator: Arc<Authenticator>,
+    runs: Handle,
     _stopper: crate::stop::Stopper,
     _scratch: Scratch,
 }
@@ -81,7 +83,7 @@ impl Server {
         tokio::spawn(Keeper::new(schedules.clone()).run(stop.clone()));
         let router = router(Parts {
             registry,
-            runs,
+            runs: runs.clone(),
             schedules,
             store: Arc::clone(&store),
             collector,
@@ -94,7 +96,7 @@ impl Server {
             metrics,
             stop,
         });
-        Self { router, store, authenticator, _stopper: stopper, _scratch: scratch }
+        Self { router, store, authenticator, runs, _stopper: stopper, _scratch: scratch }
     }
 
     /// Sends a request with each of the `Authorization` headers.

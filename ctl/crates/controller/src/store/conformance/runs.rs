@@ -42,7 +42,7 @@ pub(in crate::store) fn plan(id: &str, hosts: &[&str]) -> NewPlan {
 }
 
 fn by(name: &str, at: UnixMillis) -> Apply {
-    Apply { by: name.to_owned(), at, not_after: at + 60 * MINUTE }
+    Apply { by: name.to_owned(), at, not_after: at + 60 * MINUTE, signatures: Vec::new() }
 }
 
 /// Stores and applies a plan.

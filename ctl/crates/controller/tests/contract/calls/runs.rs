@@ -43,7 +43,6 @@ fn body() -> Value {
         "stop_after": "none",
         "not_after": null,
         "no_wait": true,
-        "signatures": [],
     })
 }
 
@@ -99,7 +98,10 @@ fn plans(client: &Client<'_>) -> Value {
 }
 
 fn runs(client: &Client<'_>, plan: &Value) {
-    let run = client.get(&on("plans_apply", plan));
+    let nine = json!({"signatures": vec!["x"; 9]});
+    assert_eq!(client.call(&Call { body: Some(nine), ..on("plans_apply", plan) }).status, 400);
+    let signed = json!({"signatures": ["one"]});
+    let run = client.get(&Call { body: Some(signed), ..on("plans_apply", plan) });
     assert_eq!((&run["id"], &run["equation"]["total"]), (plan, &json!(1)), "{run}");
     assert_eq!(client.get(&on("plans_apply", plan))["applied_at"], run["applied_at"]);
     let other = json!({"request": {"method": "agent.ping"}, "selector": "host=host-1"});

@@ -17,8 +17,8 @@ const TARGETS: u32 = 2000;
 const CUTS: usize = 200;
 
 impl Server {
-    /// Stores a run with so many targets, and returns its number and id.
-    async fn run(&self, targets: u32) -> (i64, String) {
+    /// Stores a plan with so many targets, and returns its number and id.
+    pub(super) async fn plan(&self, targets: u32) -> (i64, String) {
         let target = |number: u32| NewTarget {
             host: format!("h-{number}"),
             stage: 0,
@@ -39,9 +39,20 @@ impl Server {
             left_out: Vec::new(),
         };
         let row = self.store.insert_plan(plan).await.unwrap();
-        let apply = Apply { by: "ann".to_owned(), at: 2, not_after: 4_000_000_000_000 };
-        self.store.apply(&row.id, apply).await.unwrap();
         (row.number, row.id)
+    }
+
+    /// Stores a run with so many targets, and returns its number and id.
+    async fn run(&self, targets: u32) -> (i64, String) {
+        let (number, id) = self.plan(targets).await;
+        let apply = Apply {
+            by: "ann".to_owned(),
+            at: 2,
+            not_after: 4_000_000_000_000,
+            signatures: Vec::new(),
+        };
+        self.store.apply(&id, apply).await.unwrap();
+        (number, id)
     }
 
     /// Opens the stream of a run's events, behind this event.

@@ -9,6 +9,7 @@ use crate::store::{Applied, Apply, NewPlan, RunRow, StopRun, StoreError};
 use fleet::UnixMillis;
 use fleet::run::{RunEnd, RunState, TargetState};
 use rusqlite::params;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Targets that one transaction stores: others are not to wait for a large plan.
@@ -116,6 +117,12 @@ pub(super) fn apply(
          WHERE number = ?",
         params![apply.by, apply.at, apply.not_after, plan.number],
     )?;
+    if !apply.signatures.is_empty() {
+        transaction.sql.run(
+            "UPDATE runs SET options = json_set(options, '$.signatures', json(?)) WHERE number = ?",
+            params![Value::from(&*apply.signatures).to_string(), plan.number],
+        )?;
+    }
     changed(transaction, &plan, apply.at)?;
     Ok(Applied { run: query::existing(transaction.sql, id)?, now: true })
 }
