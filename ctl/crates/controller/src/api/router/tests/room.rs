@@ -11,7 +11,7 @@ const TARGETS: u32 = 2;
 async fn apply(server: &Server, plan: &str) -> (StatusCode, serde_json::Value) {
     let request = Request::builder()
         .method(Method::POST)
-        .uri(controller_api::path::plan_apply(plan))
+        .uri(path::plan_apply(plan))
         .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
         .body(Body::empty())
         .unwrap();
