@@ -41,6 +41,9 @@ use std::process::ExitCode;
 
 /// Runs the command line. `exit` documents the exit status.
 pub fn main() -> ExitCode {
+    if plugin::is_child() {
+        return plugin::child();
+    }
     let action = Cli::from_env().into_action();
     let done = match &action {
         Action::Local { dirs, method, args } => local::run(dirs, method, args),
@@ -49,7 +52,6 @@ pub fn main() -> ExitCode {
         Action::New(new) => plugin::new(new),
         Action::Check(check) => plugin::check(check),
         Action::Describe { dirs, method, json } => plugin::describe(dirs, method, *json),
-        Action::Probe => Ok(plugin::child()),
         Action::Login(login) => context::login(login),
         Action::Logout(logout) => context::logout(logout),
         Action::Setup(setup) => context::setup(setup),

@@ -32,8 +32,6 @@ pub(crate) enum Action {
     Check(Check),
     /// Print a plugin's description.
     Describe { dirs: Vec<PathBuf>, method: String, json: bool },
-    /// Load a plugin on behalf of the process that checks it.
-    Probe,
     /// Log in to a controller.
     Login(Login),
     /// Log out.

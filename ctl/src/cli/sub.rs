@@ -5,7 +5,7 @@ use super::{
     Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host,
     Hosts, Login, Logout, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron, task,
 };
-use crate::plugin::{Check, New, probe};
+use crate::plugin::{Check, New};
 use crate::{exit, print};
 use clap::Subcommand;
 
@@ -122,8 +122,6 @@ pub(super) enum PluginSub {
     /// Check whether a plugin is ready to ship, and list its faults
     #[command(after_help = exit::HELP)]
     Check(Check),
-    #[command(name = probe::WORD, hide = true)]
-    Probe,
 }
 
 impl Sub {
@@ -235,7 +233,6 @@ impl PluginSub {
             Self::Describe { method, json } => Action::Describe { dirs, method, json },
             Self::New(new) => Action::New(new),
             Self::Check(check) => Action::Check(check),
-            Self::Probe => Action::Probe,
         })
     }
 }

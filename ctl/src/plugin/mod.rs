@@ -14,7 +14,7 @@ mod verdict;
 
 pub(crate) use check::{Check, run as check};
 pub(crate) use describe::run as describe;
-pub(crate) use probe::child;
+pub(crate) use probe::{child, is_child};
 pub(crate) use scaffold::{New, run as new};
 
 use crate::error::Error;

@@ -15,8 +15,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The hidden subcommand that makes this program the child.
-pub(crate) const WORD: &str = "plugin-probe";
+/// The only argument of the child.
+const WORD: &str = "plugin-probe";
 
 /// The agent's limits for starting a process and loading a plugin, and for one call.
 pub(crate) const LOAD: Duration = Duration::from_secs(2);
@@ -214,6 +214,15 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Returns whether this process is the child.
+///
+/// It asks before the command line is parsed: that frees a part of the heap which is large enough
+/// for the leak of many calls, and memory would not grow.
+pub(crate) fn is_child() -> bool {
+    let mut args = std::env::args_os().skip(1);
+    args.next().is_some_and(|word| word == WORD) && args.next().is_none()
 }
 
 /// The child's main function.
