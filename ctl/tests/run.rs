@@ -287,6 +287,31 @@ fn a_controller_that_restarts_is_waited_for_and_no_change_is_asked_for_twice() {
 }
 
 #[test]
+fn a_plan_is_applied_with_the_signatures_in_files() {
+    let controller = StandIn::new(|request| {
+        if request.line.starts_with("GET /api/v1/plans/r1 ") {
+            return (200, plan(4).to_string());
+        }
+        replies(request, "completed", &json!({"total": 4, "succeeded": 4}))
+    });
+    let scratch = Scratch::new("ctl-signatures");
+    let file = |name: &str, text: &str| scratch.write(name, text).to_str().unwrap().to_owned();
+    let (anna, bert) = (file("anna.sig", "MEUC\nIQ==\n"), file("bert.sig", "MEYC"));
+    let apply = ["run", "apply", "r1", "--yes", "--detach", "--signature", &anna, "--signature"];
+    let (status, _, err) = run(&controller.url, &[&apply[..], &[&bert]].concat(), "");
+    assert_eq!(status, 0, "{err}");
+    assert_eq!(controller.last_body(), json!({"signatures": ["MEUC\nIQ==", "MEYC"]}));
+    let asked = controller.begun();
+    let (empty, long) = (file("empty.sig", "\n"), file("long.sig", &"x".repeat(4097)));
+    for (wrong, said) in [(&*empty, "this file has none"), (&*long, "has more"), ("/none", "/none")]
+    {
+        let (status, _, err) = run(&controller.url, &[&apply[..], &[wrong]].concat(), "");
+        assert!(status != 0 && err.contains(said), "{err}");
+    }
+    assert_eq!(controller.begun(), asked, "nothing was asked for");
+}
+
+#[test]
 fn an_export_that_was_cut_off_is_an_error() {
     let entry = r#"{"entry":{"change":7,"run":"r1","host":"web-1","method":"async.bash","state":"succeeded"}}"#;
     for (text, status, said) in [
