@@ -1,8 +1,9 @@
 //! Facts with time: real agents whose files change, and what the controller knows of it.
 
 use super::PASSWORD;
-use super::harness::{Controller, Machine, Person};
+use super::harness::{Controller, Machine, Person, ended};
 use serde_json::{Value, json};
+use std::time::Duration;
 use test_support::{needs_root, wait_some, wait_until};
 
 const PLUGINS: [&str; 4] = ["os", "kernel", "packages", "users"];
@@ -129,6 +130,57 @@ fn what_changes_on_a_host_is_seen_with_its_time_and_found_on_all_hosts() {
     let (code, _, err) = person.run(&["facts", "show", "one"], "");
     assert!(code == 3 && err.contains("one"), "{err}");
     assert_eq!(person.done(&["facts", "package", "openssl", "-o", "name"]), "two\n");
+}
+
+/// How often the controller is killed; `BASICAGENT_FACT_KILLS` has another number.
+const KILLS: u64 = 3;
+
+#[test]
+fn a_controller_that_is_killed_while_facts_come_in_has_no_half_of_them() {
+    if !needs_root("a_controller_that_is_killed_while_facts_come_in_has_no_half_of_them") {
+        return;
+    }
+    let kills = std::env::var("BASICAGENT_FACT_KILLS").ok().and_then(|text| text.parse().ok());
+    let kills = kills.unwrap_or(KILLS);
+    let mut controller = Controller::start();
+    let person = Person::myself();
+    person.first_login(&controller, PASSWORD);
+    let version = |round: u64| format!("3.0.{round}-1");
+    let names = ["one", "two", "three"];
+    let machines = names.map(|host| machine(&controller, &person, host, &version(0)));
+    let refresh = || person.run(&[&["facts", "refresh"][..], &names].concat(), "").0 == 0;
+    wait_until("all hosts have facts", &refresh);
+    // Returns the hosts that a search by the index finds, and checks it by the documents.
+    let with = |round: u64| {
+        let version = version(round);
+        let words = ["facts", "package", "openssl", "--is", &version, "-o", "name"];
+        let found: Vec<String> = person.done(&words).lines().map(str::to_owned).collect();
+        for host in &found {
+            let packages = person.json(&["facts", "show", host, "packages"]);
+            let list = packages["packages"].as_array().unwrap();
+            let openssl = list.iter().find(|package| package["name"] == "openssl").unwrap();
+            assert_eq!((list.len(), openssl["version"].as_str()), (101, Some(version.as_str())));
+        }
+        found.len()
+    };
+    for round in 1..=kills {
+        for one in &machines {
+            one.change_file("/var/lib/dpkg/status", &status(&version(round), None));
+        }
+        let asking = person.start(&[&["facts", "refresh"][..], &names].concat());
+        // At another moment each time: no moment is to be a bad one.
+        std::thread::sleep(Duration::from_millis(round * 37 % 150));
+        controller.kill();
+        ended(asking);
+        controller.start_again();
+        assert_eq!(with(round - 1) + with(round), names.len(), "round {round}");
+        wait_until("all hosts are asked again", &refresh);
+        assert_eq!(with(round), names.len());
+        for host in names {
+            let log = person.json(&["facts", "changes", host, "packages"]);
+            assert_eq!(log["changes"].as_array().unwrap().len() as u64, round + 1, "{log}");
+        }
+    }
 }
 
 #[test]
