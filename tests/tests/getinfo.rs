@@ -139,7 +139,8 @@ async fn facts_that_the_caller_knows_are_left_out_of_the_reply() {
     // The same plugin prints the same text.
     let scratch = Scratch::new("known");
     install_plugins(&scratch);
-    let output = ctl(&[], &scratch, &["-c", "getinfo.users", "-U", "root"]);
+    let output = ctl(&[], &scratch, &["-c", "getinfo.users", "-a", "-U root"]);
+    assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let digest = sha256(text.trim_end());
     for (known, same) in [(digest.as_str(), true), (&digest[1..], false), ("", false)] {
