@@ -20,7 +20,7 @@ help:
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
-	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts: disk, searches'
+	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts of FACTS_IMAGES (1000): disk, searches'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make run-kills  kill the controller and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
 	@echo 'make sim        simulate runs over hosts with everything that breaks, SIM_SEEDS times (5000); SIM_SEED=… repeats one'
@@ -112,12 +112,13 @@ bench-store:
 
 # The facts of a large fleet, made of this machine's own answers.
 FACTS_HOSTS ?= 100000
+FACTS_IMAGES ?= 1000
 bench-facts: build
 	rm -rf target/facts && mkdir -p target/facts
 	for name in os kernel cpu memory disks mounts network hardware time services packages certificates; do \
 	    target/release/BasicAgentCtl --plugin-dir target/release -c getinfo.$$name >target/facts/$$name.json || exit 1; \
 	done
-	FACTS_DIR=$$PWD/target/facts FACTS_HOSTS=$(FACTS_HOSTS) $(CARGO) test --release --locked -p controller \
+	FACTS_DIR=$$PWD/target/facts FACTS_HOSTS=$(FACTS_HOSTS) FACTS_IMAGES=$(FACTS_IMAGES) $(CARGO) test --release --locked -p controller \
 	    --lib facts::measure -- --ignored --nocapture
 
 CHAOS_KILLS ?= 500
