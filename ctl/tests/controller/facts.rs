@@ -147,7 +147,7 @@ fn a_controller_that_is_killed_while_facts_come_in_has_no_half_of_them() {
     person.first_login(&controller, PASSWORD);
     let version = |round: u64| format!("3.0.{round}-1");
     let names = ["one", "two", "three"];
-    let machines = names.map(|host| machine(&controller, &person, host, &version(0)));
+    let mut machines = names.map(|host| machine(&controller, &person, host, &version(0)));
     let refresh = || person.run(&[&["facts", "refresh"][..], &names].concat(), "").0 == 0;
     wait_until("all hosts have facts", &refresh);
     // Returns the hosts that a search by the index finds, and checks it by the documents.
@@ -174,6 +174,8 @@ fn a_controller_that_is_killed_while_facts_come_in_has_no_half_of_them() {
         ended(asking);
         controller.start_again();
         assert_eq!(with(round - 1) + with(round), names.len(), "round {round}");
+        // Else they wait before they connect again.
+        machines.iter_mut().for_each(Machine::start);
         wait_until("all hosts are asked again", &refresh);
         assert_eq!(with(round), names.len());
         for host in names {
