@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
 	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts of FACTS_IMAGES (1000): disk, searches'
+	@echo 'make bench-peers  measure beside Salt, Zabbix agent 2, NRPE and collectd'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make run-kills  kill the controller and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
 	@echo 'make sim        simulate runs over hosts with everything that breaks, SIM_SEEDS times (5000); SIM_SEED=… repeats one'
@@ -105,6 +106,10 @@ bench-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v facter && command -v ohai; } >/dev/null; then \
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends facter ohai; \
 	fi
+
+# The same command by other tools on the same machine; the peers are fetched and not installed.
+bench-peers: build
+	tests/peers/run $(RELEASE) target/peers
 
 bench-store:
 	$(CARGO) test --release --locked -p controller --lib store::sqlite::measure -- \
