@@ -19,6 +19,23 @@ pub enum Resp {
     Failed,
 }
 
+impl Resp {
+    /// Reads how a reply, or the event of a task's end, ended: `resp` and `retcode`.
+    ///
+    /// # Errors
+    /// When one is missing, or is not as §4 describes.
+    pub fn with_retcode(params: &Params<'_>) -> Result<(Self, u16), InvalidParams> {
+        let resp = params
+            .one_of("resp", &[("success", Self::Success), ("failed", Self::Failed)])?
+            .ok_or_else(|| InvalidParams("resp is missing".to_owned()))?;
+        let retcode = params
+            .whole("retcode", "", 0..=u64::from(u16::MAX))?
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| InvalidParams("retcode is missing".to_owned()))?;
+        Ok((resp, retcode))
+    }
+}
+
 /// The content of a reply.
 #[derive(Clone, Debug)]
 pub enum Data {
@@ -163,13 +180,7 @@ impl Response {
     pub fn parse(map: &Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
         let base64 = |name| params.one_of(name, &[("base64", "base64")]);
-        let resp = params
-            .one_of("resp", &[("success", Resp::Success), ("failed", Resp::Failed)])?
-            .ok_or_else(|| InvalidParams("resp is missing".to_owned()))?;
-        let retcode = params
-            .whole("retcode", "", 0..=u64::from(u16::MAX))?
-            .and_then(|number| u16::try_from(number).ok())
-            .ok_or_else(|| InvalidParams("retcode is missing".to_owned()))?;
+        let (resp, retcode) = Resp::with_retcode(&params)?;
         let data = match map.get("data") {
             None => None,
             Some(Value::String(text)) => Some(Data::Text(text.clone())),

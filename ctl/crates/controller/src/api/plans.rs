@@ -179,7 +179,7 @@ async fn plan(api: &Api, row: &RunRow) -> Result<Plan, ApiError> {
 /// Returns the row of a plan or its run.
 ///
 /// # Errors
-/// When there is none of this id.
+/// When no plan has this id.
 pub(super) async fn find(api: &Api, id: &str) -> Result<RunRow, ApiError> {
     api.store.run(id).await?.ok_or_else(|| missing(id))
 }
@@ -187,7 +187,7 @@ pub(super) async fn find(api: &Api, id: &str) -> Result<RunRow, ApiError> {
 /// Returns the row of a plan or its run, for an operator who wants to do something with it.
 ///
 /// # Errors
-/// When there is none of this id, or the operator may ask hosts for nothing at all.
+/// When no plan has this id, or the operator may ask hosts for nothing at all.
 pub(super) async fn find_for(
     api: &Api,
     principal: &Principal,
@@ -344,7 +344,7 @@ pub(super) async fn judge(api: &Api, principal: &Principal, row: &RunRow) -> Res
     let request = run_body::stored_request(row)?;
     let action = request.action();
     principal.may(action).map_err(ApiError::Forbidden)?;
-    let command = (action == Action::CommandsRun).then(|| request.command());
+    let command = request.judged_command();
     if principal.may_everywhere(action, command) {
         return Ok(());
     }

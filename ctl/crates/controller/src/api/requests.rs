@@ -11,7 +11,7 @@ use super::service::Api;
 use crate::audit::shortened;
 use crate::auth::Principal;
 use crate::store::StateName;
-use agent_wire::{Method, Params};
+use agent_wire::Params;
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{AgentReply, AgentRequest, NDJSON, StreamLine, path};
@@ -36,46 +36,15 @@ problems! {
 pub(super) fn read_ask(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let (prepared, map) = prepare::prepare(&given.body)?;
     let params = Params::new(&map);
-    let (action, commands) = asks(&prepared.method);
+    let action = Action::of_method(&prepared.method);
     let mut subject = Subject::new(given, action).with("method", prepared.method.name());
     subject.only_reads = action != Action::CommandsRun;
-    if commands {
-        subject.command = Some(command(&map));
-    }
     if !subject.only_reads {
+        subject.command = Some(command(&map));
         subject = described(subject.with("id", &prepared.request.id), params);
     }
     given.carried.insert(prepared);
     Ok(subject)
-}
-
-/// Returns the action of a method, and whether the limits of roles on users and commands apply: also
-/// to what acts on tasks and jobs of others, which are then out of reach.
-const fn asks(method: &Method) -> (Action, bool) {
-    match method {
-        Method::AgentInfo
-        | Method::AgentMethods
-        | Method::AgentPing
-        | Method::AsyncList
-        | Method::AsyncStatus
-        | Method::CronList
-        | Method::GetinfoAll
-        | Method::Provider(_) => (Action::FactsRead, false),
-        Method::AsyncOutput | Method::CronHistory => (Action::ResultsRead, false),
-        Method::AsyncAck
-        | Method::AsyncBash
-        | Method::AsyncCancel
-        | Method::CronRemove
-        | Method::CronRun
-        | Method::CronSet
-        | Method::ExecCheck
-        | Method::SyncBash
-        | Method::SyncCancel
-        | Method::CertRenewNow
-        | Method::CertReset
-        | Method::CertTrust
-        | Method::Unknown(_) => (Action::CommandsRun, true),
-    }
 }
 
 /// Takes the command out of a request. One without a command has an empty one.

@@ -1,12 +1,12 @@
 //! Decides who a caller is, by what the request brings.
 
 use super::cookie::{self, Secure};
+use super::held_roles::HeldRoles;
 use super::principal::{Credential, Identity, Principal, TOKEN_FILE};
 use super::roles::Roles;
 use super::secret::api_token_digest;
 use super::token::Token;
 use crate::store::{OperatorRow, Store, StoreError};
-use fleet::Role;
 use parking_lot::RwLock;
 use std::fmt;
 use std::sync::Arc;
@@ -97,20 +97,6 @@ impl Authenticator {
         }
     }
 
-    /// Returns the roles that an operator has now, for what they asked for earlier; `None` if they
-    /// are gone or disabled.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) async fn roles_of(&self, name: &str) -> Result<Option<Vec<Arc<Role>>>, StoreError> {
-        if name == TOKEN_FILE {
-            let admin = || self.roles.resolve(&["admin".to_owned()]);
-            return Ok(self.has_token_file().then(admin));
-        }
-        let operator = self.store.operator(name).await?.filter(|operator| !operator.disabled);
-        Ok(operator.map(|operator| self.roles.resolve(&operator.roles)))
-    }
-
     async fn by_token(&self, header: &[u8], now: i64) -> Result<Principal, Unknown> {
         if self.token.read().as_ref().is_some_and(|token| token.is_in(header)) {
             let roles = vec!["admin".to_owned()];
@@ -143,7 +129,7 @@ impl Authenticator {
         role_names: Vec<String>,
         credential: Credential,
     ) -> Principal {
-        let roles = self.roles.resolve(&role_names);
+        let roles = HeldRoles::new(self.roles.resolve(&role_names));
         Principal::new(Identity { name, credential, role_names, roles })
     }
 }

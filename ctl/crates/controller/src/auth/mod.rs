@@ -9,16 +9,17 @@ mod absent;
 mod attempts;
 mod authenticator;
 mod cookie;
+mod held_roles;
 mod password;
 mod principal;
 mod roles;
 mod secret;
 mod token;
 
-pub(crate) use absent::AbsentOperator;
 pub(crate) use attempts::{Attempts, PAUSE as LOGIN_PAUSE};
 pub(crate) use authenticator::{Authenticator, Credentials, Unknown};
 pub(crate) use cookie::{Secure, end as end_cookie, start as start_cookie};
+pub(crate) use held_roles::HeldRoles;
 pub(crate) use password::{Password, PasswordError, Passwords};
 pub(crate) use principal::{Credential, Principal, TOKEN_FILE};
 pub(crate) use roles::{Defined, FileRoles, Roles};

@@ -1,8 +1,9 @@
 //! The authenticated caller of a request, and what they may do.
 
+use super::held_roles::HeldRoles;
 use controller_api::Proof;
-use fleet::role::{self, Ask, Command, Denied, Host, Reach};
-use fleet::{Action, Digest, Grant, Labels, Role};
+use fleet::role::{self, Ask, Command, Denied, Reach};
+use fleet::{Action, Digest, Grant, Labels};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub(super) struct Identity {
     pub(super) name: String,
     pub(super) credential: Credential,
     pub(super) role_names: Vec<String>,
-    pub(super) roles: Vec<Arc<Role>>,
+    pub(super) roles: HeldRoles,
 }
 
 /// How a caller has proved who they are.
@@ -83,7 +84,7 @@ impl Principal {
 
     /// Returns what the roles allow together.
     pub(crate) fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.0.roles.iter().flat_map(|role| &role.grants)
+        self.0.roles.grants()
     }
 
     /// Returns whether the operator may do something that concerns no host, or may do it on any
@@ -106,8 +107,7 @@ impl Principal {
         labels: &Labels,
         command: Option<Command<'_>>,
     ) -> Result<(), Denied> {
-        let host = Some(Host { id: host, labels });
-        role::judge(self.grants(), &Ask { action, host, command })
+        self.0.roles.may_on(action, host, labels, command)
     }
 
     /// Returns whether the operator may do something with this command on any host at all.
@@ -120,8 +120,7 @@ impl Principal {
 
     /// Returns whether the operator may do something on each host, whatever its labels.
     pub(crate) fn may_everywhere(&self, action: Action, command: Option<Command<'_>>) -> bool {
-        let grants = self.grants().filter(|grant| grant.selector.is_everything());
-        role::judge(grants, &Ask { action, host: None, command }).is_ok()
+        self.0.roles.may_everywhere(action, command)
     }
 
     /// Returns the hosts on which the operator may do something.

@@ -64,7 +64,7 @@ impl Planner<'_> {
             request,
             no_wait: wanted.options.no_wait,
             budgets: counted(self.store.budgets("", BUDGETS).await?),
-            everywhere: self.principal.may_everywhere(request.action(), command(request)),
+            everywhere: self.principal.may_everywhere(request.action(), request.judged_command()),
             seen: self.principal.reach(Action::HostsRead),
         };
         let mut found = LookedAt::default();
@@ -186,7 +186,7 @@ impl Judge<'_> {
             return None;
         }
         let (principal, action) = (self.planner.principal, self.request.action());
-        let command = command(self.request);
+        let command = self.request.judged_command();
         let verdict = principal.may_on(action, &row.identity.id, &plain_labels(row), command);
         verdict.err().map(|denied| denied.to_string())
     }
@@ -207,11 +207,6 @@ impl Judge<'_> {
         let counting = self.budgets.iter().filter(|one| one.selector.matches(host, &labels));
         counting.map(|one| one.name.clone()).collect()
     }
-}
-
-/// Returns the command of a request, if roles judge it by one.
-fn command(request: &Request) -> Option<role::Command<'_>> {
-    (request.action() == Action::CommandsRun).then(|| request.command())
 }
 
 fn left_out(host: &str, answer: Answer, why: String) -> LeftOut {

@@ -4,7 +4,7 @@
 use super::committer::now;
 use super::handle::Happened;
 use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
-use crate::auth::{AbsentOperator, Authenticator};
+use crate::auth::{Authenticator, HeldRoles};
 use crate::store::{RunRow, Store, StoreError, plain_labels};
 use agent_wire::Method;
 use agent_wire::json::parse_object;
@@ -68,7 +68,7 @@ pub(super) enum Roles {
     /// It may do this on every host.
     Everywhere,
     /// Its roles decide for each host.
-    Judge(AbsentOperator),
+    Judge(HeldRoles),
     /// It may do nothing anymore, for this reason.
     Nowhere(String),
 }
@@ -116,8 +116,7 @@ impl Brief {
 
     /// Returns what roles must allow.
     fn asks_for(&self) -> (Action, Option<Command<'_>>) {
-        let action = self.request.action();
-        (action, (action == Action::CommandsRun).then(|| self.request.command()))
+        (self.request.action(), self.request.judged_command())
     }
 
     fn message(&self, ask: Ask) -> AgentRequest {

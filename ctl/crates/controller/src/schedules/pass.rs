@@ -9,13 +9,13 @@ use super::ask::{self, Failure};
 use super::catalog::{Authored, Catalog};
 use crate::agents::Session;
 use crate::audit;
+use crate::auth::HeldRoles;
 use crate::store::{ScheduleHost, ScheduleNote, StateName, StoreError, plain_labels};
 use agent_wire::reply::JobStatus;
-use fleet::role::{self, Ask, Host};
 use fleet::schedule::reconcile::{Cause, Step, Wanted, reconcile};
 use fleet::schedule::standing::Outcome;
 use fleet::schedule::{Definition, schedule_name};
-use fleet::{Action, Labels, Role};
+use fleet::{Action, Labels};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -110,18 +110,18 @@ async fn plan<'a>(
     host: &str,
     labels: &Labels,
 ) -> Result<Plan<'a>, StoreError> {
-    let mut roles: HashMap<&str, Option<Vec<Arc<Role>>>> = HashMap::new();
+    let mut roles: HashMap<&str, Option<HeldRoles>> = HashMap::new();
     let mut plan = Plan { wanted: Wanted::default(), withheld: BTreeMap::new() };
     plan.wanted.kept.extend(catalog.unreadable().iter().map(String::as_str));
     for schedule in catalog.for_host(host, labels) {
         let Authored { definition, author } = schedule;
         if !roles.contains_key(author.as_str()) {
-            roles.insert(author, shared.authenticator.roles_of(author).await?);
+            roles.insert(author, shared.authenticator.absent(author).await?);
         }
         let verdict = if plan.wanted.schedules.len() >= MAX_PER_HOST {
             Err(format!("the host has {MAX_PER_HOST} schedules already"))
         } else {
-            let roles = roles.get(author.as_str()).and_then(Option::as_deref);
+            let roles = roles.get(author.as_str()).and_then(Option::as_ref);
             judge(roles, definition, host, labels).map_err(|why| format!("{author}: {why}"))
         };
         match verdict {
@@ -136,8 +136,8 @@ async fn plan<'a>(
 }
 
 /// Judges whether roles allow a schedule's command on a host.
-pub(super) fn judge(
-    roles: Option<&[Arc<Role>]>,
+fn judge(
+    roles: Option<&HeldRoles>,
     definition: &Definition,
     host: &str,
     labels: &Labels,
@@ -147,9 +147,8 @@ pub(super) fn judge(
     };
     let (user, group) = definition.account();
     let command = definition.command(user.as_deref(), group.as_deref());
-    let host = Some(Host { id: host, labels });
-    let asked = Ask { action: Action::CommandsRun, host, command: Some(command) };
-    role::judge(roles.iter().flat_map(|role| &role.grants), &asked)
+    roles
+        .may_on(Action::CommandsRun, host, labels, Some(command))
         .map_err(|denied| denied.to_string())
 }
 

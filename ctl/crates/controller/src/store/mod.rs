@@ -15,15 +15,16 @@ mod conformance;
 mod error;
 mod events;
 mod facts;
+mod history;
 mod host_requests;
 mod hosts;
 mod idempotency;
 mod people;
 mod results;
-#[allow(dead_code, reason = "the driver of runs and its routes come next")]
 mod runs;
 mod schedules;
 mod sqlite;
+mod targets;
 mod tokens;
 mod watch;
 
@@ -31,6 +32,7 @@ pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
 pub(crate) use error::StoreError;
 pub(crate) use events::*;
 pub(crate) use facts::*;
+pub(crate) use history::*;
 pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
@@ -39,6 +41,7 @@ pub(crate) use results::{MAX_PAGE_BYTES, ResultRow, Results};
 pub(crate) use runs::*;
 pub(crate) use schedules::*;
 pub(crate) use sqlite::{Bounds, Keep, SqliteStore};
+pub(crate) use targets::*;
 pub(crate) use tokens::*;
 pub(crate) use watch::Watch;
 

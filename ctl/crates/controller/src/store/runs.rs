@@ -5,15 +5,15 @@
 //! transaction that stores it. Each change of a target or of a run takes the next number of one
 //! sequence, the cursor of history and of live views alike.
 
-use super::StoreError;
+use super::{
+    HistoryPage, HistoryQuery, OutputRow, PlanHostQuery, PlanHostRow, StoreError, TargetMove,
+    TargetQuery, TargetRow, TargetSeed,
+};
 use async_trait::async_trait;
 use fleet::UnixMillis;
-use fleet::run::{Counts, End, EndState, RunEnd, RunState, TargetState};
+use fleet::run::{Counts, RunEnd, RunState, TargetState};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
-
-/// Targets that one call moves.
-pub(crate) const MAX_MOVES: usize = 256;
 
 /// The runs of all operators.
 #[async_trait]
@@ -136,7 +136,7 @@ pub(crate) trait Runs {
     /// that would go back from `running` to `sent`. Returns for each whether it moved.
     ///
     /// # Errors
-    /// When the database cannot be written. There may be [`MAX_MOVES`] at most.
+    /// When the database cannot be written. There may be [`super::MAX_MOVES`] at most.
     async fn move_targets(
         &self,
         moves: Vec<TargetMove>,
@@ -334,155 +334,6 @@ pub(crate) struct RunPage {
     pub(crate) next: Option<i64>,
 }
 
-/// A page of a run's targets.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TargetQuery {
-    /// The run's id.
-    pub(crate) run: String,
-    /// Only targets in this state.
-    pub(crate) state: Option<TargetState>,
-    /// Only targets of this stage, from 0.
-    pub(crate) stage: Option<u16>,
-    /// Only targets with this output, by its digest in hexadecimal.
-    pub(crate) output: Option<String>,
-    /// Only targets behind this position.
-    pub(crate) after: Option<u32>,
-    /// The most targets of the page.
-    pub(crate) limit: usize,
-}
-
-/// A stored target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TargetRow {
-    /// The run's id.
-    pub(crate) run: String,
-    /// The place in the run, from 0.
-    pub(crate) position: u32,
-    /// The host.
-    pub(crate) host: String,
-    /// Its stage, from 0.
-    pub(crate) stage: u16,
-    /// How far it is.
-    pub(crate) state: TargetState,
-    /// The exit status or retcode of an ended one.
-    pub(crate) code: Option<u16>,
-    /// A sentence about the state.
-    pub(crate) why: Option<String>,
-    /// When it was sent first.
-    pub(crate) sent_at: Option<UnixMillis>,
-    /// When the agent accepted it.
-    pub(crate) accepted_at: Option<UnixMillis>,
-    /// When it ended.
-    pub(crate) ended_at: Option<UnixMillis>,
-    /// The digest of end state, code and output, in hexadecimal.
-    pub(crate) output: Option<String>,
-    /// The number of its last change; 0 if there is none yet.
-    pub(crate) change: i64,
-}
-
-/// A page of a plan's hosts.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PlanHostQuery {
-    /// The plan's id.
-    pub(crate) run: String,
-    /// Only hosts with this answer.
-    pub(crate) answer: Option<String>,
-    /// Only hosts behind this position.
-    pub(crate) after: Option<u32>,
-    /// The most hosts of the page.
-    pub(crate) limit: usize,
-}
-
-/// A host of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PlanHostRow {
-    /// The place in the plan, from 0.
-    pub(crate) position: u32,
-    /// The host.
-    pub(crate) host: String,
-    /// Its stage, from 0; `None` if it is not in the run.
-    pub(crate) stage: Option<u16>,
-    /// The plan's answer for it.
-    pub(crate) answer: String,
-    /// Why, in a sentence.
-    pub(crate) why: Option<String>,
-}
-
-/// Targets that ended alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OutputRow {
-    /// The digest of end state, code and output, in hexadecimal.
-    pub(crate) digest: String,
-    /// The targets with it.
-    pub(crate) count: u64,
-    /// How they ended.
-    pub(crate) state: TargetState,
-    /// The exit status or retcode.
-    pub(crate) code: Option<u16>,
-    /// Some of the hosts: at most [`MAX_OUTPUT_HOSTS`].
-    pub(crate) hosts: Vec<String>,
-    /// The first characters of the output: at most [`MAX_OUTPUT_HEAD`]. Base64 if it is no text,
-    /// JSON if it is an object.
-    pub(crate) head: String,
-    /// Whether there is more of it.
-    pub(crate) truncated: bool,
-    /// Whether the output is no text.
-    pub(crate) base64: bool,
-}
-
-/// Characters of the output of a group.
-pub(crate) const MAX_OUTPUT_HEAD: usize = 1024;
-
-/// Hosts that a group of equal outputs names.
-pub(crate) const MAX_OUTPUT_HOSTS: usize = 10;
-
-/// A page of the history.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct HistoryQuery {
-    /// Only this run, by its id.
-    pub(crate) run: Option<String>,
-    /// Only this host.
-    pub(crate) host: Option<String>,
-    /// Only runs that this operator applied.
-    pub(crate) operator: Option<String>,
-    /// Only targets that ended at this time or later.
-    pub(crate) since: Option<UnixMillis>,
-    /// Only targets that ended before this time.
-    pub(crate) until: Option<UnixMillis>,
-    /// Only targets that ended so.
-    pub(crate) state: Option<EndState>,
-    /// Only changes before this one.
-    pub(crate) before: Option<i64>,
-    /// The most entries of the page.
-    pub(crate) limit: usize,
-}
-
-/// Some entries of the history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HistoryPage {
-    /// The entries, newest first. There may be fewer than asked for, though more follow: a search
-    /// looks at a bounded number of rows at once.
-    pub(crate) entries: Vec<HistoryRow>,
-    /// The next page's `before`; `None` at the end.
-    pub(crate) next: Option<i64>,
-}
-
-/// An entry of the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HistoryRow {
-    /// The target.
-    pub(crate) target: TargetRow,
-    /// Who applied the run.
-    pub(crate) operator: Option<String>,
-    /// The request's method.
-    pub(crate) method: String,
-    /// The start of the command, if it is one: at most [`MAX_HISTORY_COMMAND`] characters.
-    pub(crate) cmd: Option<String>,
-}
-
-/// Characters of a command in the history.
-pub(crate) const MAX_HISTORY_COMMAND: usize = 1024;
-
 /// A change of a run, or of a target of it, that is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunChange {
@@ -494,57 +345,6 @@ pub(crate) struct RunChange {
     pub(crate) run: Arc<str>,
     /// The target's position and its new state; `None` for a change of the run itself.
     pub(crate) target: Option<(u32, TargetState)>,
-}
-
-/// A target as the driver of its run needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TargetSeed {
-    /// The host.
-    pub(crate) host: String,
-    /// The budgets that count it.
-    pub(crate) budgets: Vec<String>,
-    /// How far it is.
-    pub(crate) state: TargetState,
-    /// The code that its host told, if it has ended.
-    pub(crate) code: Option<u16>,
-    /// Why it waits, if its host had no room for it.
-    pub(crate) why: Option<String>,
-    /// When it was sent first.
-    pub(crate) sent_at: Option<UnixMillis>,
-}
-
-/// A move of a target.
-#[derive(Clone, Debug)]
-pub(crate) struct TargetMove {
-    /// The run's number.
-    pub(crate) run: i64,
-    /// The target's position.
-    pub(crate) position: u32,
-    /// Where to.
-    pub(crate) to: MoveTo,
-}
-
-/// Where a target moves.
-#[derive(Clone, Debug)]
-pub(crate) enum MoveTo {
-    /// Its turn has come, but not its host's.
-    Queued {
-        /// Why it waits, in a sentence, if its host had no room for it.
-        why: Option<String>,
-    },
-    /// The request is about to be sent.
-    Sent,
-    /// The agent has accepted it.
-    Running,
-    /// It has ended without a result of the agent.
-    Ended(End),
-    /// It has ended by this reply of the agent, which is kept as its result.
-    Replied {
-        /// How.
-        end: End,
-        /// The reply, verbatim.
-        reply: String,
-    },
 }
 
 /// A budget.

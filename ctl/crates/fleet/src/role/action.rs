@@ -1,5 +1,6 @@
 //! What can be asked of a controller.
 
+use agent_wire::Method;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -60,6 +61,38 @@ actions! {
     CaRead, "ca.read", false, "look at the CA's certificates and the state of a rotation";
     CaRotate, "ca.rotate", false, "rotate the CA";
     MetricsRead, "metrics.read", false, "read the controller's metrics";
+}
+
+impl Action {
+    /// Returns the action that a request to an agent needs. The limits of roles on users and commands
+    /// apply to all that need [`Action::CommandsRun`]: also to what acts on tasks and jobs of others,
+    /// which are then out of reach.
+    pub const fn of_method(method: &Method) -> Self {
+        match method {
+            Method::AgentInfo
+            | Method::AgentMethods
+            | Method::AgentPing
+            | Method::AsyncList
+            | Method::AsyncStatus
+            | Method::CronList
+            | Method::GetinfoAll
+            | Method::Provider(_) => Self::FactsRead,
+            Method::AsyncOutput | Method::CronHistory => Self::ResultsRead,
+            Method::AsyncAck
+            | Method::AsyncBash
+            | Method::AsyncCancel
+            | Method::CronRemove
+            | Method::CronRun
+            | Method::CronSet
+            | Method::ExecCheck
+            | Method::SyncBash
+            | Method::SyncCancel
+            | Method::CertRenewNow
+            | Method::CertReset
+            | Method::CertTrust
+            | Method::Unknown(_) => Self::CommandsRun,
+        }
+    }
 }
 
 /// A set of actions. Its text form is a list of names; `hosts.*` stands for all that begin so, `*`

@@ -44,13 +44,7 @@ impl<'a> Outcome<'a> {
     /// When there is none.
     pub fn parse(map: &'a Map<String, Value>) -> Result<Self, InvalidParams> {
         let params = Params::new(map);
-        let resp = params
-            .one_of("resp", &[("success", Resp::Success), ("failed", Resp::Failed)])?
-            .ok_or_else(|| InvalidParams("resp is missing".to_owned()))?;
-        let retcode = params
-            .whole("retcode", "", 0..=u64::from(u16::MAX))?
-            .and_then(|number| u16::try_from(number).ok())
-            .ok_or_else(|| InvalidParams("retcode is missing".to_owned()))?;
+        let (resp, retcode) = Resp::with_retcode(&params)?;
         let message = params.text("message")?.unwrap_or_default();
         Ok(Self { resp, retcode, message, started: map.contains_key("started") })
     }

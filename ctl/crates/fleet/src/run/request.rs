@@ -116,32 +116,15 @@ impl Request {
         }
     }
 
+    /// Returns the command by which roles judge it; `None` for a request that needs no
+    /// `commands.run`.
+    pub fn judged_command(&self) -> Option<Command<'_>> {
+        (self.action() == Action::CommandsRun).then(|| self.command())
+    }
+
     /// Returns the action that an operator's roles must allow on each host.
     pub fn action(&self) -> Action {
-        match self.method {
-            Method::AgentInfo
-            | Method::AgentMethods
-            | Method::AgentPing
-            | Method::AsyncList
-            | Method::AsyncStatus
-            | Method::CronList
-            | Method::GetinfoAll
-            | Method::Provider(_) => Action::FactsRead,
-            Method::AsyncOutput | Method::CronHistory => Action::ResultsRead,
-            Method::AsyncAck
-            | Method::AsyncBash
-            | Method::AsyncCancel
-            | Method::CronRemove
-            | Method::CronRun
-            | Method::CronSet
-            | Method::ExecCheck
-            | Method::SyncBash
-            | Method::SyncCancel
-            | Method::CertRenewNow
-            | Method::CertReset
-            | Method::CertTrust
-            | Method::Unknown(_) => Action::CommandsRun,
-        }
+        Action::of_method(&self.method)
     }
 
     /// Returns the request as an object with `method`, as [`Request::parse`] reads it: for storage
