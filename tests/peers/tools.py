@@ -172,14 +172,21 @@ class Salt:
         self.controller.stop()
 
 
-class Zabbix:
-    """zabbix_agent2; its server's question comes from here, without TLS."""
-
-    name = "Zabbix agent 2"
+class Single:
+    """An agent without a controller, of a Debian package unpacked in `root`."""
 
     def __init__(self, root, directory):
         self.root, self.directory = root, directory
         self.agents = Family(os.path.basename(directory))
+
+    def stop(self):
+        self.agents.stop()
+
+
+class Zabbix(Single):
+    """zabbix_agent2; its server's question comes from here, without TLS."""
+
+    name = "Zabbix agent 2"
 
     def start(self):
         self.port = free_port()
@@ -204,18 +211,11 @@ class Zabbix:
         if zabbix.ask(self.port, "system.run[true]").startswith("ZBX_"):
             raise RuntimeError("system.run is refused")
 
-    def stop(self):
-        self.agents.stop()
 
-
-class Nrpe:
+class Nrpe(Single):
     """nrpe, asked by check_nrpe."""
 
     name = "NRPE"
-
-    def __init__(self, root, directory):
-        self.root, self.directory = root, directory
-        self.agents = Family(os.path.basename(directory))
 
     def start(self):
         self.port = free_port()
@@ -243,19 +243,12 @@ class Nrpe:
         program = f"{self.root}/usr/lib/nagios/plugins/check_nrpe"
         run([program, "-H", "127.0.0.1", "-p", str(self.port), "-c", "ok"])
 
-    def stop(self):
-        self.agents.stop()
 
-
-class Collectd:
+class Collectd(Single):
     """collectd with the plugins cpu, memory, load, df and interface; it runs no commands."""
 
     name = "collectd"
     on_one = None
-
-    def __init__(self, root, directory):
-        self.root, self.directory = root, directory
-        self.agents = Family(os.path.basename(directory))
 
     def start(self):
         names = ("cpu", "memory", "load", "df", "interface")
@@ -270,9 +263,6 @@ class Collectd:
         program = f"{self.root}/usr/sbin/collectd"
         self.agents.start([program, "-C", config, "-f"], f"{self.directory}/log")
         until("collectd runs", lambda: self.agents.ids())
-
-    def stop(self):
-        self.agents.stop()
 
 
 def available(binaries, peers, directory):

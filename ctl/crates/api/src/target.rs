@@ -159,7 +159,7 @@ pub struct Target {
 pub struct TargetResult {
     /// The target.
     pub target: Target,
-    /// The agent's event (`async.result`) or reply, verbatim; absent if there is none.
+    /// The agent's event (`async.result`) or reply, verbatim; absent before either came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub result: Option<Box<RawValue>>,

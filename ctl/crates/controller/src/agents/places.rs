@@ -80,7 +80,7 @@ impl Places {
         Arc::new(Self { bounds, grace, state: Mutex::default(), freed: Notify::new() })
     }
 
-    /// Waits until there is a place; asks silent connections to make room where there is none.
+    /// Waits for a place. Where all are taken, silent connections are asked to leave.
     pub(crate) async fn available(&self) {
         loop {
             let freed = self.freed.notified();

@@ -3,7 +3,7 @@
 //! misses nothing.
 //!
 //! A target that changes twice in a row shows its newest state once. The run's row is read before
-//! its targets: what it says of the run is never ahead of the targets that were told.
+//! its targets, so the client never hears of the run what it has not heard of its targets.
 
 use super::document::problems::problems;
 use super::extract::{Parameters, Segments};
@@ -33,7 +33,7 @@ problems! {
 pub(super) struct Follower {
     api: Api,
     run: String,
-    /// The last change that was told.
+    /// The last change that the client has got.
     after: i64,
     changes: Receiver<Arc<[RunChange]>>,
 }

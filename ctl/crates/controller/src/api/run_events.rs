@@ -121,7 +121,7 @@ fn last_event(id: &[u8]) -> Result<i64, ApiError> {
 /// A stream, between two chunks.
 struct EventStream {
     follower: Follower,
-    /// The run's last change that was told.
+    /// The run's last change that the client has got.
     told: Option<i64>,
     api: Api,
     principal: Principal,

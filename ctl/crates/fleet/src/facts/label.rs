@@ -44,7 +44,7 @@ impl FactLabel {
         NAMED.iter().filter_map(|(key, ..)| key.parse().ok()).collect()
     }
 
-    /// Returns the label's value in a document of its provider; `None` where there is none.
+    /// Returns the label's value in a document of its provider; `None` if the document has none.
     pub fn value(&self, document: &Value) -> Option<LabelValue> {
         let found = self.path.iter().try_fold(document, |value, name| value.get(name))?;
         match found {

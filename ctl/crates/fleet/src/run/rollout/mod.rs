@@ -169,11 +169,11 @@ pub struct Rollout {
     tolerated: Option<u32>,
     /// Why nothing more is sent.
     stop: Option<(RunEnd, Box<str>)>,
-    /// Whether that was told.
+    /// Whether an output has said so.
     told_stop: bool,
     /// The steady time at which `not_after` was seen to be over.
     past: Option<u64>,
-    /// Whether the end was told.
+    /// Whether an output has said that the run is over.
     over: bool,
     /// When to ask again, for hosts that had no room or did not reply.
     retries: Timers,

@@ -79,7 +79,7 @@ async fn chunk(body: &mut Body) -> Option<String> {
 struct Client {
     last: Option<String>,
     states: BTreeMap<String, String>,
-    /// The change of the last target that was told.
+    /// The last target's change that the stream has sent.
     change: u64,
     /// The state in the last event about the run.
     run: String,
