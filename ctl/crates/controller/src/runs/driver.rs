@@ -1,31 +1,28 @@
 //! The one owner of all active runs.
+//!
+//! `wake` waits for something to do, `hosts` follows hosts that come and go, and `rows` reads the
+//! database.
 
+mod hosts;
+mod rows;
+mod wake;
+
+use self::wake::Woken;
+use super::MAX_ACTIVE_RUNS;
 use super::active::Active;
 use super::committer::{Batch, Committer, MAX_BATCHES, now};
 use super::dispatch::Doors;
 use super::gauges::RunGauges;
 use super::handle::{Handle, Happened, Told};
-use super::{MAX_ACTIVE_RUNS, load};
 use crate::agents::{Notice, Registry};
 use crate::auth::Authenticator;
 use crate::stop::Stop;
-use crate::store::{RunChange, RunRow, StandingChange, Store, StoreError};
-use fleet::HostState;
-use fleet::run::{
-    Budgets, Counts, End, EndState, Event, Moment, Output, RunEnd, RunState, TargetState,
-};
+use crate::store::{RunChange, StandingChange, Store};
+use fleet::run::{Budgets, Counts, Event, Moment, Output};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
-use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
-
-/// Events that are taken before the rollouts decide.
-const MAX_EVENTS: usize = 4096;
-
-/// The wait before a database that cannot be read is read again.
-const RETRY: Duration = Duration::from_secs(5);
+use std::time::Instant;
+use tokio::sync::{broadcast, mpsc, watch};
 
 /// What the driver uses.
 #[derive(Debug)]
@@ -61,19 +58,6 @@ pub(crate) struct Driver {
     is_full: bool,
     batch: Batch,
     began: Instant,
-}
-
-/// What woke the driver.
-enum Woken {
-    Told(Told),
-    Notice(Notice),
-    Changes(Arc<[RunChange]>),
-    Standings(Arc<[StandingChange]>),
-    Budgets,
-    /// Some notices or changes were missed.
-    Missed,
-    Time,
-    Stop,
 }
 
 impl Driver {
@@ -140,94 +124,6 @@ impl Driver {
     fn moment(&self) -> Moment {
         let steady = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Moment { wall: now(), steady }
-    }
-
-    /// Reads the budgets and the active runs.
-    async fn begin(&mut self) {
-        self.read_budgets().await;
-        self.load_active().await;
-        if !self.runs.is_empty() {
-            log::info!("going on with {} runs", self.runs.len());
-        }
-    }
-
-    /// Waits for something to do.
-    async fn wake(&mut self, stop: &mut Stop) -> Woken {
-        let now = self.moment();
-        let wait = self.runs.values().filter_map(|run| run.rollout.wait(now)).min();
-        let time = async {
-            match wait {
-                Some(wait) => sleep(wait).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = stop.requested() => Woken::Stop,
-            Some(told) = self.inbox.recv() => Woken::Told(told),
-            Ok(()) = self.budget_changes.changed() => Woken::Budgets,
-            notice = self.notices.recv() => received(notice, Woken::Notice),
-            changes = self.changes.recv() => received(changes, Woken::Changes),
-            standings = self.standings.recv() => received(standings, Woken::Standings),
-            () = time => Woken::Time,
-        }
-    }
-
-    /// Takes what is there already, so that the rollouts decide once for all of it.
-    async fn take_more(&mut self) {
-        for _ in 0..MAX_EVENTS {
-            let woken = match self.inbox.try_recv() {
-                Ok(told) => Some(Woken::Told(told)),
-                Err(_) => there(self.changes.try_recv(), Woken::Changes)
-                    .or_else(|| there(self.notices.try_recv(), Woken::Notice)),
-            };
-            match woken {
-                Some(woken) => self.take(woken).await,
-                None => return,
-            }
-        }
-    }
-
-    async fn take(&mut self, woken: Woken) {
-        match woken {
-            Woken::Told(told) => self.happened(told),
-            Woken::Budgets => self.read_budgets().await,
-            Woken::Notice(notice) => self.presence(&notice.host, notice.came),
-            Woken::Changes(changes) => {
-                for change in changes.iter() {
-                    match change.target {
-                        Some(target) => self.stored(change.number, target),
-                        None => self.run_changed(&change.run).await,
-                    }
-                }
-            }
-            Woken::Standings(changes) => changes.iter().for_each(|change| self.standing(change)),
-            Woken::Missed => self.look_at_all().await,
-            Woken::Time => {
-                let now = self.moment();
-                let due = |(number, run): (&i64, &Active)| {
-                    run.rollout.wait(now).is_some_and(|wait| wait.is_zero()).then_some(*number)
-                };
-                self.touched.extend(self.runs.iter().filter_map(due));
-            }
-            Woken::Stop => {}
-        }
-    }
-
-    /// Looks at a run's row: it was applied, or is to be canceled.
-    async fn run_changed(&mut self, id: &str) {
-        let store = Arc::clone(&self.doors.store);
-        let Some(row) = insist("a run", || store.run(id)).await else { return };
-        if self.runs.contains_key(&row.number) {
-            self.cancel_if_asked(&row);
-        } else {
-            self.load(row).await;
-        }
-    }
-
-    fn cancel_if_asked(&mut self, row: &RunRow) {
-        if row.state == RunState::Stopping && row.end == Some(RunEnd::Canceled) {
-            self.handle(row.number, Event::Cancel(row.why.clone().unwrap_or_default()), None);
-        }
     }
 
     fn happened(&mut self, Told { run, target, happened }: Told) {
@@ -307,167 +203,5 @@ impl Driver {
                 }
             }
         }
-    }
-
-    /// Makes the rollout of a run that is active by its row.
-    async fn load(&mut self, row: RunRow) {
-        if !matches!(row.state, RunState::Running | RunState::Stopping) {
-            return;
-        }
-        if self.runs.len() >= MAX_ACTIVE_RUNS {
-            self.is_full = true;
-            return;
-        }
-        let (number, id) = (row.number, row.id.clone());
-        let loaded = match load::read(&*self.doors.store, row).await {
-            Ok(loaded) => loaded,
-            Err(error) => return log::error!("run {id} cannot go on: {error}"),
-        };
-        let now = self.moment();
-        let hosts = &mut self.hosts;
-        let run = loaded.start(&mut self.budgets, now, |host| match hosts.get_key_value(&*host) {
-            Some((known, _)) => Arc::clone(known),
-            None => {
-                let host: Arc<str> = host.into();
-                hosts.insert(Arc::clone(&host), Vec::new());
-                host
-            }
-        });
-        let mut online = Vec::new();
-        for (position, host) in (0_u32..).zip(&run.hosts) {
-            self.hosts.entry(Arc::clone(host)).or_default().push((number, position));
-            if self.doors.registry.find(host).is_some() {
-                online.push(position);
-            }
-        }
-        self.runs.insert(number, run);
-        self.touched.insert(number);
-        for position in online {
-            self.handle(number, Event::Online(position), None);
-        }
-    }
-
-    /// Tells the runs of a host that it has come or gone. What is true by now counts.
-    fn presence(&mut self, host: &str, came: bool) {
-        let Some(places) = self.hosts.get(host).cloned() else { return };
-        let is_there = self.doors.registry.find(host).is_some();
-        for (run, target) in places {
-            match (came, is_there) {
-                (true, true) => self.handle(run, Event::Online(target), None),
-                (_, false) => self.handle(run, Event::Offline(target), None),
-                // It is back already, and a notice of that follows.
-                (false, true) => {}
-            }
-        }
-    }
-
-    /// Tells a run that a row has ended.
-    fn stored(&mut self, run: i64, (target, state): (u32, TargetState)) {
-        if let TargetState::Ended(end) = state {
-            self.handle(run, Event::Stored(target, end), None);
-        }
-    }
-
-    /// Tells the runs of a host that it will get nothing anymore.
-    fn standing(&mut self, change: &StandingChange) {
-        let banned = match &change.state {
-            None => false,
-            Some(HostState::Banned) => true,
-            Some(_) => return,
-        };
-        let Some(places) = self.hosts.get(&*change.host).cloned() else { return };
-        for (run, target) in places {
-            let Some(active) = self.runs.get(&run) else { continue };
-            let event = match (banned, active.rollout.state(target).is_busy()) {
-                (false, _) => Event::Removed(target),
-                (true, false) => {
-                    let why = "an operator banned the host";
-                    Event::NotSent(target, End::because(EndState::Refused, why))
-                }
-                (true, true) => {
-                    let why = "outcome unknown: an operator banned the host";
-                    Event::NotSent(target, End::because(EndState::Interrupted, why))
-                }
-            };
-            self.handle(run, event, None);
-        }
-    }
-
-    /// Looks at every host and row, after something was missed.
-    async fn look_at_all(&mut self) {
-        let hosts: Vec<Arc<str>> = self.hosts.keys().cloned().collect();
-        for host in hosts {
-            self.presence(&host, self.doors.registry.find(&host).is_some());
-        }
-        let store = Arc::clone(&self.doors.store);
-        for number in self.runs.keys().copied().collect::<Vec<_>>() {
-            let seeds = insist("a run's targets", || load::seeds(&*store, number)).await;
-            for (position, seed) in (0_u32..).zip(seeds) {
-                self.stored(number, (position, seed.state));
-            }
-        }
-        self.load_active().await;
-    }
-
-    /// Loads the active runs that there is room for.
-    async fn load_active(&mut self) {
-        let store = Arc::clone(&self.doors.store);
-        let rows = insist("the active runs", || store.active_runs(MAX_ACTIVE_RUNS)).await;
-        for row in rows {
-            if self.runs.contains_key(&row.number) {
-                self.cancel_if_asked(&row);
-            } else {
-                self.load(row).await;
-            }
-        }
-    }
-
-    async fn read_budgets(&mut self) {
-        let store = Arc::clone(&self.doors.store);
-        let all = insist("the budgets", || store.budgets("", fleet::run::MAX_BUDGETS)).await;
-        let mut gone = std::mem::take(&mut self.limits);
-        for budget in all {
-            self.budgets.limit(&budget.name, Some(budget.most));
-            gone.remove(&budget.name);
-            self.limits.insert(budget.name);
-        }
-        for name in gone {
-            self.budgets.limit(&name, None);
-        }
-        self.touched.extend(self.runs.keys());
-    }
-}
-
-/// Reads from the database until that works: without its rows no run can go on.
-pub(super) async fn insist<T, F>(what: &str, read: impl Fn() -> F) -> T
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    loop {
-        match read().await {
-            Ok(found) => return found,
-            Err(error) => {
-                log::error!("runs wait for {what}: {error}");
-                sleep(RETRY).await;
-            }
-        }
-    }
-}
-
-/// Returns what was there, or that something was missed.
-fn there<T>(received: Result<T, TryRecvError>, woken: impl FnOnce(T) -> Woken) -> Option<Woken> {
-    match received {
-        Ok(value) => Some(woken(value)),
-        Err(TryRecvError::Lagged(_)) => Some(Woken::Missed),
-        Err(TryRecvError::Empty | TryRecvError::Closed) => None,
-    }
-}
-
-fn received<T>(received: Result<T, RecvError>, woken: impl FnOnce(T) -> Woken) -> Woken {
-    match received {
-        Ok(value) => woken(value),
-        Err(RecvError::Lagged(_)) => Woken::Missed,
-        // The sender lives as long as the controller.
-        Err(RecvError::Closed) => Woken::Stop,
     }
 }
