@@ -10,8 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsQuery {
-    /// The sequence number of the last event that the client knows; 0 starts with the first.
+    /// The sequence number of the last event that the client knows; 0 starts with the first, or
+    /// with the newest where these come first.
     pub after: u64,
+    /// Whether the newest events come first.
+    pub newest: bool,
     /// The most events in the page, 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -25,13 +28,21 @@ pub struct EventsQuery {
     /// Only events about this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Only events from this time on: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(format = DateTime, example = "2026-01-31T09:30:00Z")]
+    pub since: Option<String>,
+    /// Only events from before this time: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(format = DateTime, example = "2026-01-31T09:30:00Z")]
+    pub until: Option<String>,
     /// Where there is no such event yet, how long to wait for one: seconds, at most
     /// 60.
     #[param(maximum = 60, default = 0)]
     pub wait: u64,
 }
 
-/// A page of events, oldest first.
+/// A page of events, in the order that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventList {
     /// The events.

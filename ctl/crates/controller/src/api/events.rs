@@ -24,12 +24,13 @@ problems! {
     Listing: StoreUnavailable
 }
 
-/// Lists events, oldest first, and waits for the next one where there is none yet.
+/// Lists events, oldest first unless asked otherwise, and waits for the next one where there is none
+/// yet.
 #[utoipa::path(
     get,
     path = path::EVENTS,
     params(EventsQuery),
-    responses((status = 200, description = "A page, ordered by number", body = EventList), Listing)
+    responses((status = 200, description = "A page, in the order that was asked for", body = EventList), Listing)
 )]
 pub(super) async fn list(
     _: Principal,
@@ -43,10 +44,13 @@ pub(super) async fn list(
     }
     let after = i64::try_from(query.after)
         .map_err(|_| ApiError::InvalidRequest(format!("after must be at most {}", i64::MAX)))?;
+    let (since, until) = page::times(query.since.as_deref(), query.until.as_deref())?;
     let wanted = EventQuery {
-        after: Some(after),
-        newest_first: false,
+        after: (after > 0).then_some(after),
+        newest_first: query.newest,
         limit: limit + 1,
+        since,
+        until,
         actor: query.actor,
         action: query.action,
         host: query.host,

@@ -76,6 +76,10 @@ pub(crate) struct EventQuery {
     pub(crate) action: Option<String>,
     /// Only those that concern this host.
     pub(crate) host: Option<String>,
+    /// Only those from this time on.
+    pub(crate) since: Option<UnixMillis>,
+    /// Only those from before this time.
+    pub(crate) until: Option<UnixMillis>,
 }
 
 /// A stored event.

@@ -104,7 +104,16 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
             let (mut found, mut after) = (Vec::new(), None);
             loop {
                 let (actor, action, host) = (actor.clone(), action.clone(), host.clone());
-                let query = EventQuery { after, newest_first, limit: 6, actor, action, host };
+                let query = EventQuery {
+                    after,
+                    newest_first,
+                    limit: 6,
+                    actor,
+                    action,
+                    host,
+                    since: None,
+                    until: None,
+                };
                 let page = store.events(query).await.unwrap();
                 let Some(last) = page.last() else { break };
                 assert!(page.len() <= 6);
@@ -112,6 +121,37 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
                 found.extend(page.into_iter().map(|row| row.sequence));
             }
             assert_eq!(found, wanted, "{actor:?} {action:?} {host:?} {newest_first}");
+        }
+    }
+    store.close().await;
+}
+
+pub(in crate::store) async fn events_are_found_by_their_time<D: Database>() {
+    let database = D::create().await;
+    let store = database.open().await;
+    for time in [5, 5, 6, 8] {
+        store.record(event("anna", "login", &[]), Outcome::Succeeded, NOW + time).await.unwrap();
+    }
+    for (since, until, wanted) in [
+        (None, None, &[5, 5, 6, 8][..]),
+        (Some(5), None, &[5, 5, 6, 8]),
+        (Some(6), None, &[6, 8]),
+        (Some(7), Some(8), &[]),
+        (Some(9), None, &[]),
+        (None, Some(5), &[]),
+        (None, Some(6), &[5, 5]),
+        (Some(6), Some(9), &[6, 8]),
+    ] {
+        for newest_first in [false, true] {
+            let time = |time: Option<i64>| time.map(|time| NOW + time);
+            let (since, until) = (time(since), time(until));
+            let query = EventQuery { since, until, newest_first, ..EventQuery::default() };
+            let mut found: Vec<i64> =
+                page(&*store, query).await.into_iter().map(|row| row.at - NOW).collect();
+            if newest_first {
+                found.reverse();
+            }
+            assert_eq!(found, wanted, "{since:?} {until:?} {newest_first}");
         }
     }
     store.close().await;

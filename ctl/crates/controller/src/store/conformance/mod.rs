@@ -78,6 +78,7 @@ macro_rules! suite {
             an_event_that_a_crash_left_open_ends_as_unknown,
             events_are_found_by_actor_action_and_host_in_pages,
             an_event_that_is_too_large_is_refused,
+            events_are_found_by_their_time,
         );
         $crate::store::conformance::suite!($database: facts:
             hosts_share_a_document_and_each_has_its_own_log,

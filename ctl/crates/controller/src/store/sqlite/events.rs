@@ -334,10 +334,11 @@ fn page(sql: &Connection, query: &EventQuery) -> rusqlite::Result<Vec<EventRow>>
             values.push(wanted.clone().into());
         }
     }
-    let (than, order, from) =
-        if query.newest_first { ("<", " DESC", i64::MAX) } else { (">", "", 0) };
-    text.push_str(&format!("AND {number} {than} ? ORDER BY {number}{order} LIMIT ?"));
-    values.push(query.after.unwrap_or(from).into());
+    let (after, before) = range(sql, query)?;
+    let order = if query.newest_first { " DESC" } else { "" };
+    text.push_str(&format!("AND {number} > ? AND {number} < ? ORDER BY {number}{order} LIMIT ?"));
+    values.push(after.into());
+    values.push(before.into());
     values.push(limit(query.limit).into());
     sql.all(&text, params_from_iter(values), |row| {
         let end = match row.get::<_, Option<UnixMillis>>(3)? {
@@ -352,6 +353,42 @@ fn page(sql: &Connection, query: &EventQuery) -> rusqlite::Result<Vec<EventRow>>
             end,
         })
     })
+}
+
+/// Returns the numbers between which a page's events lie.
+fn range(sql: &Connection, query: &EventQuery) -> rusqlite::Result<(i64, i64)> {
+    let (mut after, mut before) = if query.newest_first {
+        (0, query.after.unwrap_or(i64::MAX))
+    } else {
+        (query.after.unwrap_or(0), i64::MAX)
+    };
+    if let Some(since) = query.since {
+        after = after.max(first_from(sql, since)? - 1);
+    }
+    if let Some(until) = query.until {
+        before = before.min(first_from(sql, until)?);
+    }
+    Ok((after, before))
+}
+
+/// Returns the number of the first line from a time on; behind the last where there is none. Lines
+/// are in the order of time, but for those of a clock that was set back.
+fn first_from(sql: &Connection, time: UnixMillis) -> rusqlite::Result<i64> {
+    let (anchor, head) = chain(sql)?;
+    let (mut low, mut high) = (anchor.sequence + 1, head.sequence + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let at: Option<UnixMillis> =
+            sql.first("SELECT at FROM events WHERE sequence = ?", params![middle], |row| {
+                row.get(0)
+            })?;
+        if at.is_some_and(|at| at >= time) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
 }
 
 /// Reads the columns actor, source, action, hosts and detail.

@@ -45,8 +45,21 @@ pub(super) fn events(client: &Client<'_>) {
     assert!(first["events"][0]["sequence"].as_u64() < second["events"][0]["sequence"].as_u64());
     let all = page("limit=1000");
     assert!(all["events"].as_array().unwrap().len() > 10, "{all}");
-    let query = "after=9223372036854775808".to_owned();
-    assert_eq!(client.call(&Call { query, ..Call::with_examples("events_list") }).status, 400);
+    let newest = page("limit=1&newest=true");
+    let before = page(&format!("limit=1&newest=true&after={}", newest["next"]));
+    assert!(newest["events"][0]["sequence"].as_u64() > before["events"][0]["sequence"].as_u64());
+    let time = newest["events"][0]["time"].as_str().unwrap().to_owned();
+    let earlier = page(&format!("limit=1000&until={time}"));
+    assert!(!earlier["events"].as_array().unwrap().is_empty(), "{earlier}");
+    assert!(
+        earlier["events"].as_array().unwrap().iter().all(|event| event["time"] != time.as_str())
+    );
+    let since = page(&format!("since={time}"));
+    assert_eq!(since["events"][0]["time"], time.as_str());
+    for wrong in ["after=9223372036854775808", "since=yesterday", "newest=1"] {
+        let query = wrong.to_owned();
+        assert_eq!(client.call(&Call { query, ..Call::with_examples("events_list") }).status, 400);
+    }
     let of_host = page("host=host-1&actor=token-file");
     assert_eq!(of_host["events"][0]["hosts"][0], "host-1");
     let verified = client.get(&Call::with_examples("events_verify"));
