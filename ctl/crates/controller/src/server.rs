@@ -199,7 +199,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     });
     let bounds = Clients::new(share.clients);
     let side = Arc::clone(&transport);
-    let clients = api::serve(http, side, router, bounds, proxies, DRAIN, api_stop);
+    let clients = api::serve(http, side, console::router(router), bounds, proxies, DRAIN, api_stop);
     let mut clients = tokio::spawn(clients);
     announce(&ready, scheme, flags, dev.as_ref(), &ca);
     if let Some(path) = &flags.ready_file {
@@ -268,6 +268,7 @@ fn announce(ready: &Ready, scheme: &str, flags: &Flags, dev: Option<&Dev>, ca: &
         log::info!("redirecting every agent to {}", redirect.as_str());
     }
     let api = format!("{scheme}://{}", ready.http);
+    log::info!("console: {api}/");
     log::info!("API: {api}{}", controller_api::path::HOSTS);
     if flags.https_source() == HttpsSource::OwnCa {
         log::info!("the API's certificate: --ca sha256:{} vouches for it", ca.current().pin());

@@ -1,0 +1,55 @@
+//! The stylesheet, the script and the icon, in the binary. A path names its content, so that
+//! browsers keep it for good.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use std::sync::LazyLock;
+
+/// The parts of the stylesheet, in order; a page adds its own at the end.
+const CSS: &[&str] = &[
+    include_str!("../assets/css/tokens.css"),
+    include_str!("../assets/css/base.css"),
+    include_str!("../assets/css/components.css"),
+];
+
+const JS: &str = include_str!("../assets/console.js");
+
+const ICON: &str = include_str!("../assets/icon.svg");
+
+static STYLE: LazyLock<String> = LazyLock::new(|| CSS.concat());
+
+static CSS_PATH: LazyLock<String> = LazyLock::new(|| path(&STYLE, "css"));
+
+static JS_PATH: LazyLock<String> = LazyLock::new(|| path(JS, "js"));
+
+fn path(text: &str, kind: &str) -> String {
+    format!("/assets/console.{:08x}.{kind}", crc32fast::hash(text.as_bytes()))
+}
+
+/// Returns the path of the stylesheet.
+pub(crate) fn css_path() -> &'static str {
+    &CSS_PATH
+}
+
+/// Returns the path of the script.
+pub(crate) fn js_path() -> &'static str {
+    &JS_PATH
+}
+
+/// Returns the routes.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .route(css_path(), get(async || kept("text/css; charset=utf-8", STYLE.as_str())))
+        .route(js_path(), get(async || kept("text/javascript; charset=utf-8", JS)))
+        .route("/assets/icon.svg", get(async || kept("image/svg+xml", ICON)))
+        .route("/favicon.ico", get(async || kept("image/svg+xml", ICON)))
+        // A page of the version before may still ask for its own.
+        .route("/assets/{name}", get(async || StatusCode::NOT_FOUND))
+}
+
+fn kept(kind: &'static str, text: &'static str) -> Response {
+    let keep = "public, max-age=31536000, immutable";
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], text).into_response()
+}
