@@ -39,6 +39,8 @@ mod page;
 mod security;
 mod session;
 mod theme;
+#[allow(dead_code, reason = "each page needs a part of it")]
+mod units;
 
 use axum::Router;
 use page::Page;
