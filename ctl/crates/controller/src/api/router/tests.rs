@@ -1,11 +1,13 @@
 //! The real table of routes, asked with and without the token.
 
 mod follow;
+mod needs;
 mod room;
 mod walk;
 
 use super::*;
 use crate::agents::PlaceBounds;
+use crate::api::rule::Who;
 use crate::auth::{FileRoles, Roles, Token};
 use crate::facts::{Settings, collector};
 use crate::identity::{CaSettings, IdentitySettings, RootKey};
@@ -14,9 +16,10 @@ use crate::schedules::{Keeper, Schedules};
 use crate::store::{Bounds, SqliteStore};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
-use controller_api::{PROBLEM_JSON, Problem, ProblemKind};
+use controller_api::{PROBLEM_JSON, Problem, ProblemKind, path};
+use fleet::Action;
 use fleet::identity::UnknownHosts;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;

@@ -11,6 +11,7 @@ pub(super) mod results;
 pub(super) mod runs;
 pub(super) mod schedules;
 pub(super) mod standing;
+pub(super) mod targets;
 pub(super) mod tokens;
 
 use super::Store;
@@ -100,15 +101,17 @@ macro_rules! suite {
         $crate::store::conformance::suite!($database: runs:
             a_plan_is_applied_once_and_in_time,
             targets_move_and_add_up_until_the_run_ends,
-            a_result_ends_its_target_in_the_transaction_that_stores_it,
-            a_result_corrects_an_end_that_was_only_assumed,
-            a_reply_is_kept_as_the_result_of_its_target,
             runs_are_found_by_state_operator_host_and_time_in_pages,
-            targets_are_found_by_state_stage_and_output_in_pages,
-            changes_follow_a_cursor_and_are_published,
             the_history_is_found_by_run_host_operator_state_and_time_in_pages,
             a_run_that_is_stopped_says_why,
             budgets_are_kept_by_name,
+        );
+        $crate::store::conformance::suite!($database: targets:
+            a_result_ends_its_target_in_the_transaction_that_stores_it,
+            a_result_corrects_an_end_that_was_only_assumed,
+            a_reply_is_kept_as_the_result_of_its_target,
+            targets_are_found_by_state_stage_and_output_in_pages,
+            changes_follow_a_cursor_and_are_published,
         );
         $crate::store::conformance::suite!($database: idempotency:
             a_repeated_request_gets_its_first_answer_for_a_day,

@@ -2,6 +2,7 @@
 //! acknowledges results ([`insert`]), and deletes what is too old ([`sweep`]).
 
 mod changes;
+mod error;
 mod expire;
 mod insert;
 mod sweep;
@@ -18,11 +19,11 @@ use super::refused::Refused;
 use super::sql::Sql as _;
 use super::usage::{Full, Usage};
 use crate::store::watch::Watches;
-use crate::store::{Arrival, Outcome, StoreError};
+use crate::store::{Arrival, Outcome};
+use error::WriteError;
 use insert::insert;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -84,51 +85,6 @@ enum Fate {
     Stored,
     /// There is no room for it.
     Refused(Full),
-}
-
-/// Why a transaction is not on disk.
-#[derive(Debug)]
-enum WriteError {
-    /// The files of the database are not where they were.
-    Displaced(String),
-    Sqlite(rusqlite::Error),
-}
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Displaced(why) => f.write_str(why),
-            Self::Sqlite(error) => error.fmt(f),
-        }
-    }
-}
-
-impl WriteError {
-    /// Returns the error for whoever asked for a change.
-    fn for_callers(&self) -> StoreError {
-        match self {
-            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                StoreError::Full(
-                    "the disk of the controller's state directory is full; make room, then retry"
-                        .to_owned(),
-                )
-            }
-            Self::Displaced(why) => StoreError::Unavailable {
-                operation: "cannot write the database".to_owned(),
-                source: why.clone().into(),
-            },
-            Self::Sqlite(error) => StoreError::Unavailable {
-                operation: "cannot write the database".to_owned(),
-                source: error.to_string().into(),
-            },
-        }
-    }
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
 }
 
 impl Writer {

@@ -4,7 +4,8 @@
 //! number of rows, so that no search holds a reader for long.
 
 use super::ledger::{change_after, change_before};
-use super::query::{self, TARGET};
+use super::query;
+use super::targets::{self, TARGET};
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HistoryPage, HistoryQuery, HistoryRow, MAX_HISTORY_COMMAND};
 use rusqlite::types::Value;
@@ -49,7 +50,7 @@ pub(super) fn page(sql: &Connection, query: &HistoryQuery) -> rusqlite::Result<H
     while let Some(row) = rows.next()? {
         scanned += 1;
         let number: i64 = row.get(11)?;
-        let mut target = query::target_row(row, "", 0)?;
+        let mut target = targets::target_row(row, "", 0)?;
         let operator: Option<String> = row.get(12)?;
         page.next = Some(target.change);
         let fits = run.is_none_or(|run| run == number)

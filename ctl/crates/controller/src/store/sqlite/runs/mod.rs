@@ -1,5 +1,5 @@
 //! The runs and their targets: their own rows (`record`), how targets move (`moves`), what operators
-//! look at (`query`, `history`), the `budgets`, and what is too old (`expire`).
+//! look at (`query`, `targets`, `history`), the `budgets`, and what is too old (`expire`).
 //!
 //! Every change takes its number from the `ledger` of its transaction, which also keeps the counts.
 
@@ -10,6 +10,7 @@ mod ledger;
 mod moves;
 mod query;
 mod record;
+mod targets;
 
 pub(super) use expire::delete_old;
 pub(super) use moves::{Told, arrived};
@@ -80,21 +81,21 @@ impl Runs for SqliteStore {
 
     async fn targets(&self, query: TargetQuery) -> Result<Vec<TargetRow>, StoreError> {
         self.readers
-            .query("a page of targets", move |connection| query::targets(connection, &query))
+            .query("a page of targets", move |connection| targets::targets(connection, &query))
             .await
     }
 
     async fn target(&self, run: &str, host: &str) -> Result<Option<TargetRow>, StoreError> {
         let (run, host) = (run.to_owned(), host.to_owned());
         self.readers
-            .query("a target", move |connection| query::target(connection, &run, &host))
+            .query("a target", move |connection| targets::target(connection, &run, &host))
             .await
     }
 
     async fn target_result(&self, run: &str, host: &str) -> Result<Option<String>, StoreError> {
         let (run, host) = (run.to_owned(), host.to_owned());
         self.readers
-            .query("a target's result", move |connection| query::result(connection, &run, &host))
+            .query("a target's result", move |connection| targets::result(connection, &run, &host))
             .await
     }
 
@@ -114,7 +115,7 @@ impl Runs for SqliteStore {
     async fn outputs(&self, run: &str, limit: usize) -> Result<Vec<OutputRow>, StoreError> {
         let run = run.to_owned();
         self.readers
-            .query("a run's outputs", move |connection| query::outputs(connection, &run, limit))
+            .query("a run's outputs", move |connection| targets::outputs(connection, &run, limit))
             .await
     }
 
@@ -127,7 +128,7 @@ impl Runs for SqliteStore {
         let run = run.to_owned();
         self.readers
             .query("a run's changes", move |connection| {
-                query::changes(connection, &run, after, limit)
+                targets::changes(connection, &run, after, limit)
             })
             .await
     }
@@ -159,7 +160,9 @@ impl Runs for SqliteStore {
         limit: usize,
     ) -> Result<Vec<TargetSeed>, StoreError> {
         self.readers
-            .query("a run's targets", move |connection| query::seeds(connection, run, from, limit))
+            .query("a run's targets", move |connection| {
+                targets::seeds(connection, run, from, limit)
+            })
             .await
     }
 
