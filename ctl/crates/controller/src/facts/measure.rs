@@ -6,14 +6,14 @@
 //! own. Thirty days of ordinary changes follow: four times other packages, a restart, a certificate
 //! that is renewed.
 
-use super::{Searches, selection};
+use super::{Query, Searches, selection};
 use crate::store::{
     Bounds, ChannelProof, DocumentHosts, EntryQuery, FactAnswer, FactLabels, HostAnswers, KeyRange,
     NewChannel, SqliteStore, Store,
 };
 use fleet::facts::index::Kind;
 use fleet::facts::version::Manager;
-use fleet::facts::{Query, Question, volatile};
+use fleet::facts::{Question, volatile};
 use fleet::identity::UnknownHosts;
 use fleet::role::Reach;
 use fleet::{DAY, Digest, UnixMillis};

@@ -1,5 +1,5 @@
 //! Facts: asks connected hosts what they are (`collector`, `round`), and answers questions about all
-//! of them (`search`).
+//! of them (`search`), which a `query` finds in their documents.
 //!
 //! The collector is one task. It hears from the registry which hosts come, and asks each on connect
 //! and every few hours, at a pace that the operator sets, so that a fleet that comes back at once is
@@ -7,10 +7,12 @@
 //! which answers are known; the store keeps what is new.
 
 mod collector;
+mod query;
 mod round;
 mod search;
 
 pub(crate) use collector::{Collector, NotRefreshed, collector};
+pub(crate) use query::Query;
 pub(crate) use search::{Matches, SearchError, Searches, selection};
 
 use fleet::facts::{DEFAULT_METHODS, FactLabel};

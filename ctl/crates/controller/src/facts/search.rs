@@ -2,8 +2,8 @@
 //! however often a page of the same question is asked for: what a question found in a document never
 //! changes, and is kept for a while.
 
+use super::query::{Found, Query};
 use crate::store::{CurrentDocument, DocumentNumber, Selection, Store, StoreError};
-use fleet::facts::{Found, Query};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;

@@ -6,19 +6,17 @@
 //! | a document is new | [`index`] says under which names people look for it |
 //! | the host's labels | [`FactLabel`] reads them from documents |
 //! | two documents | [`diff`]: RFC 6902 for programs, lines for people |
-//! | a search by content | [`Question`]: a provider and a JSONPath (RFC 9535) |
+//! | a search by content | [`Question`]: a provider and a JSONPath (RFC 9535), which the controller evaluates |
 //! | a search by package | [`version`]: which version is the older one, as dpkg and rpm see it |
 
 pub mod diff;
 pub mod index;
 mod label;
-mod path;
 mod question;
 pub mod version;
 pub mod volatile;
 
 pub use label::{FactLabel, FactLabelError};
-pub use path::{Found, Query};
 pub use question::{Question, QuestionError};
 
 /// The providers that each host is asked for, where the operator chose none. Processes, sockets and

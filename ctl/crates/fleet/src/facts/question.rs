@@ -15,7 +15,7 @@ pub struct Question {
     /// The JSONPath within its document.
     pub path: String,
     /// The bytes of the text that do not stand in `path`, which begins with `$` instead.
-    pub(super) cut: usize,
+    pub cut: usize,
 }
 
 /// Why a text is no question, and where.

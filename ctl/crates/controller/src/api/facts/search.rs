@@ -8,7 +8,7 @@ use crate::api::problem::ApiError;
 use crate::api::rule::{Given, Subject};
 use crate::api::service::Api;
 use crate::auth::Principal;
-use crate::facts::{Matches, SearchError, selection};
+use crate::facts::{Matches, Query, SearchError, selection};
 use crate::store::{DocumentHosts, Selection, plain_labels};
 use axum::extract::State;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use controller_api::{
     FactMatch, FactMatches, FactSearch, path,
 };
 use fleet::facts::diff::{self as difference, Sign};
-use fleet::facts::{Query, Question, QuestionError};
+use fleet::facts::{Question, QuestionError};
 use fleet::role::Denied;
 use fleet::{Action, Selector};
 use serde_json::Value;

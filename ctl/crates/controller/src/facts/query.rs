@@ -3,7 +3,7 @@
 //! An evaluation cannot be interrupted, so paths whose cost could grow faster than a document are
 //! rejected before: those that walk through the whole document for each node that they visit.
 
-use super::question::{Question, QuestionError};
+use fleet::facts::{Question, QuestionError};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -21,19 +21,19 @@ const NO_REASON: &str = "parser error";
 
 /// A question that can be put to documents.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     /// The provider's method.
-    pub method: String,
+    pub(crate) method: String,
     path: JsonPath,
 }
 
 /// What a document has at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Nodes in all.
-    pub count: usize,
+    pub(crate) count: usize,
     /// The first of them as JSON, as many as fit in `MAX_VALUES` bytes.
-    pub values: Vec<String>,
+    pub(crate) values: Vec<String>,
 }
 
 impl Query {
@@ -42,7 +42,7 @@ impl Query {
     /// # Errors
     /// When it is not one, with the place of the mistake in the question's own text; or when its
     /// cost could not be bounded.
-    pub fn new(question: &Question) -> Result<Self, QuestionError> {
+    pub(crate) fn new(question: &Question) -> Result<Self, QuestionError> {
         check(&question.path)
             .and_then(|()| {
                 JsonPath::parse(&question.path).map_err(|error| {
@@ -59,7 +59,7 @@ impl Query {
     }
 
     /// Returns what a document has at the path; `None`: nothing.
-    pub fn find(&self, document: &Value) -> Option<Found> {
+    pub(crate) fn find(&self, document: &Value) -> Option<Found> {
         let nodes = self.path.query(document);
         let count = nodes.len();
         if count == 0 {
