@@ -1,6 +1,11 @@
 //! Complete paths: the templates with their variable segments filled in.
 
-use super::*;
+use super::{
+    BUDGET, HOST_APPROVE, HOST_BAN, HOST_FACTS, HOST_LABELS, HOST_QUARANTINE, HOST_SETTLE, HOSTS,
+    OPERATOR, OPERATOR_TOKENS, PLAN, PLAN_APPLY, PLAN_TARGETS, ROLE, RUN, RUN_AGAIN, RUN_CANCEL,
+    RUN_CHANGES, RUN_EVENTS, RUN_OUTPUTS, RUN_TARGETS, SCHEDULE, SCHEDULE_HISTORY, SCHEDULE_HOSTS,
+    SCHEDULE_RESULTS, TOKEN,
+};
 use std::fmt::Write as _;
 
 /// Returns the path of one host.
@@ -205,6 +210,10 @@ pub fn segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::{
+        HOST, HOST_FACT, HOST_FACT_CHANGES, HOST_FACTS_REFRESH, OPERATOR_TOKEN, REQUESTS, RESULT,
+        RESULTS, RUN_TARGET,
+    };
 
     #[test]
     fn a_segment_never_changes_the_path_around_it() {
