@@ -47,7 +47,7 @@ pub(crate) struct Filter {
 /// The subcommands of `history`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum HistorySub {
-    /// Print all of it, one JSON object per line
+    /// Print the whole history, one JSON object per line
     Export(HistoryExport),
 }
 

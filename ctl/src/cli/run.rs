@@ -10,10 +10,10 @@ use controller_api::{Amount, MAX_SOAK_SECONDS, TargetState, Tolerance};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// The heading of the flags that say how a run goes on.
+/// The heading of the flags that control the pace of a run.
 const PACE: &str = "How the run goes on";
 
-/// The heading of the flags of a request that is no command.
+/// The heading of the flags of a request other than a command.
 const REQUEST: &str = "Another request than a command";
 
 /// The flags of `run`.
@@ -72,7 +72,7 @@ pub(crate) struct RunStart {
     pub(crate) going: Going,
 }
 
-/// The flags that say how a run goes on.
+/// The flags that control the pace of a run.
 #[derive(Debug, Args)]
 pub(crate) struct Pace {
     /// How many hosts each stage reaches together with the stages before it: 1,10%,100% [default:
@@ -85,7 +85,7 @@ pub(crate) struct Pace {
         help_heading = PACE)]
     pub(crate) soak: Option<u64>,
 
-    /// Begin the next stage only if no more hosts of the last one failed: a number, 5%, or none
+    /// Begin the next stage only if at most this many hosts of the last failed: a number, 5%, none
     /// [default: as --stop-after]
     #[arg(long, value_name = "AMOUNT", help_heading = PACE)]
     pub(crate) max_failed: Option<Tolerance>,
@@ -98,7 +98,7 @@ pub(crate) struct Pace {
     #[arg(long, value_name = "AMOUNT", help_heading = PACE)]
     pub(crate) concurrency: Option<Amount>,
 
-    /// Begin with that many at once, not with one host, then two, four, …
+    /// Start with that many at once, instead of with 1 host, then 2, 4, …
     #[arg(long, help_heading = PACE)]
     pub(crate) no_ramp: bool,
 
@@ -149,7 +149,7 @@ pub(crate) enum RunSub {
 /// The flags of `run list`.
 #[derive(Debug, Args)]
 pub(crate) struct RunList {
-    /// Only runs in this state; plans that nobody has applied are shown with planned only
+    /// Only runs in this state; plans that are not applied are listed only with "planned"
     #[arg(long, value_name = "STATE", value_enum)]
     pub(crate) state: Option<RunPhase>,
 

@@ -12,7 +12,7 @@ const MAX_HOURS: u64 = controller_api::MAX_FORECAST_HOURS as u64;
 /// The subcommands of `schedule`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Schedule {
-    /// Show the difference that files make, then make it
+    /// Show the difference that files make, ask, then apply it
     Apply(ScheduleApply),
     /// Show the difference that files would make
     Diff(ScheduleFiles),
@@ -22,11 +22,11 @@ pub(crate) enum Schedule {
     Show(ScheduleName),
     /// Show how a schedule stands on each host
     Hosts(ScheduleHosts),
-    /// Show the versions of a schedule, and who made them
+    /// Show the versions of a schedule and their authors
     History(ScheduleName),
     /// Show the newest results of a schedule's runs on all hosts
     Results(ScheduleName),
-    /// Compare the jobs of connected hosts with the schedules now, and repair what differs
+    /// Compare the jobs of connected hosts with the schedules now, and repair differences
     Check(ScheduleCheck),
     /// Show all runs of the coming hours: load, collisions, and schedules that never run
     Forecast(ScheduleForecast),
@@ -75,7 +75,7 @@ pub(crate) struct ScheduleHosts {
     /// The schedule's name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Only hosts where it stands so: applied, pending, refused, not_allowed, failed, removing
+    /// Only hosts in this state: applied, pending, refused, not_allowed, failed, removing
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub(crate) state: Option<String>,
     #[command(flatten)]

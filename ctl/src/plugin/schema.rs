@@ -49,8 +49,7 @@ impl UrlLoader for NoDocuments {
     }
 }
 
-/// Describes the deepest cause: of several alternatives, it belongs to the alternative that was
-/// meant.
+/// Describes the deepest cause: of several alternatives, it belongs to the intended one.
 fn first(error: &ValidationError<'_, '_>, root: &str) -> String {
     let (place, cause) = deepest(error);
     let place = if place.is_empty() { root } else { &place };

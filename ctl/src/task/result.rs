@@ -32,7 +32,7 @@ pub(super) fn run(agent: &Agent<'_>, wanted: &TaskResult) -> Result<ExitCode, Er
     }
 }
 
-/// Prints what the agent knows of an ended task.
+/// Prints the agent's record of an ended task.
 fn assembled(agent: &Agent<'_>, wanted: &TaskResult) -> Result<ExitCode, Error> {
     let end = Instant::now() + Duration::from_secs(wanted.wait);
     let (status, text) = loop {

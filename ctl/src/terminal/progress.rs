@@ -1,4 +1,4 @@
-//! A line on standard error that says what is going on, for waits of over a second, and only on a
+//! A line on standard error that shows the progress of waits of over a second, and only on a
 //! terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};

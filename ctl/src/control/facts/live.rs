@@ -55,7 +55,7 @@ pub(super) fn refresh(controller: &Controller, flags: &FactsRefresh) -> Result<E
     Ok(ExitCode::from(if failed == 0 { exit::DONE } else { exit::FAILED }))
 }
 
-/// Returns what a host answered, in a line.
+/// Returns a host's answer in one line.
 fn line(refreshed: &FactRefresh) -> String {
     let names = |methods: &[String]| {
         methods.iter().map(|method| short_name(method)).collect::<Vec<_>>().join(", ")

@@ -178,7 +178,7 @@ pub(super) fn history(controller: &Controller, history: &ScheduleName) -> Result
     })
 }
 
-/// What a table shows of a result.
+/// The part of a result that a table shows.
 #[derive(Deserialize)]
 struct Ended {
     resp: String,
@@ -221,7 +221,7 @@ fn by(who: &str, at: &str, zone: &Zone) -> String {
     format!("{who}, {}", clock::shown(at, zone))
 }
 
-/// Returns counts as a sum of what is not zero.
+/// Returns the counts that are not zero as a sum.
 fn hosts(counts: &ScheduleCounts) -> String {
     let all = [
         (counts.applied, "applied"),

@@ -1,4 +1,4 @@
-//! The audit log, for those who may read it.
+//! The audit log, for operators with `audit.read`.
 
 use super::document::problems::problems;
 use super::extract::Parameters;

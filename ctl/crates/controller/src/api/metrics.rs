@@ -39,7 +39,7 @@ pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Respons
         .expect("a status and one fixed header make a response"))
 }
 
-/// Reads what is not counted.
+/// Reads the gauges, which are not counted.
 async fn gauges(api: &Api) -> Result<Gauges, ApiError> {
     let sessions = api.registry.everyone();
     let counts = api.store.counts();

@@ -1,4 +1,4 @@
-//! Operators: who may ask something, and with which roles.
+//! Operators and their roles.
 
 use super::document::problems::problems;
 use super::extract::{Carried, Parameters, Segments};
@@ -238,7 +238,7 @@ fn check_roles(api: &Api, names: &[String]) -> Result<(), ApiError> {
     }
 }
 
-/// Returns whether somebody must be left who may manage operators: not where there is a token file.
+/// Returns whether one operator who may manage operators must remain; a token file makes up for it.
 fn last_admin(api: &Api) -> LastAdmin {
     if api.authenticator.has_token_file() {
         return LastAdmin::MayGo;

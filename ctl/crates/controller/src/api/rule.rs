@@ -1,4 +1,4 @@
-//! What the table says of a route beside its handler: who may use it, and whether it changes
+//! The rule of a route, beside its handler: its permitted callers, and whether it changes
 //! anything. The gate enforces it.
 //!
 //! A route that changes something names the function that reads its request: what it returns is

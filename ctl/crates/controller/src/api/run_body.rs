@@ -11,7 +11,7 @@ use controller_api::{
 use fleet::run::{self, Counts, EndState, NotAfter, Options, Share};
 use serde_json::{Map, Value};
 
-/// Stands for what is not shown.
+/// Replaces a text that is not shown.
 const HIDDEN: &str = "…";
 
 /// Shows a run; `stages` has the counts of each.

@@ -4,7 +4,7 @@
 //! The collector is one task. It hears from the registry which hosts come, and asks each on connect
 //! and every few hours, at a pace that the operator sets, so that a fleet that comes back at once is
 //! not asked at once. A `round` asks one host for all chosen providers in one request and tells it
-//! which answers are known; the store keeps what is new.
+//! which answers are known; the store keeps the new ones.
 
 mod collector;
 mod query;

@@ -1,7 +1,7 @@
 //! A JSONPath (RFC 9535), evaluated on one document at a time.
 //!
-//! An evaluation cannot be interrupted, so paths whose cost could grow faster than a document are
-//! rejected before: those that walk through the whole document for each node that they visit.
+//! An evaluation cannot be interrupted, so a path whose cost could grow faster than the
+//! document is rejected first, as one that walks through the whole document for each node.
 
 use fleet::facts::{Question, QuestionError};
 use serde_json::Value;

@@ -34,7 +34,7 @@ const MAX_KEPT_BYTES: usize = 64 << 20;
 /// What a kept document takes beside its values.
 const DOCUMENT_BYTES: usize = 64;
 
-/// What documents have at a question's path: those that have something.
+/// The values of a document at a question's path.
 pub(crate) type Match = Arc<Found>;
 
 /// The documents of now that a question found something in.
@@ -64,7 +64,7 @@ pub(crate) struct Searches {
     kept: Mutex<Kept>,
 }
 
-/// Answers that are kept, the one that was used last at the end.
+/// Answers that are kept, the most recently used at the end.
 #[derive(Debug, Default)]
 struct Kept(VecDeque<(String, Answers)>);
 

@@ -1,5 +1,5 @@
-//! Asks connected hosts whether they would do what is planned: the agents' method `exec.check`, a
-//! dry run of the host's policy, of the account and of the limits.
+//! Asks connected hosts whether they would carry out the plan's request: the agents' method
+//! `exec.check`, a dry run of the host's policy, of the account and of the limits.
 
 use super::hosts::Candidate;
 use crate::agents::{AgentRequest, NoReply, Registry, Session};

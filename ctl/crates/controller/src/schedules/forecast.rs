@@ -239,7 +239,7 @@ async fn own_jobs(session: &Arc<Session>) -> Option<Own> {
     })
 }
 
-/// Puts together what is known of a host.
+/// Gathers the known data of a host.
 fn known(catalog: &Catalog, row: &HostRow, own: Option<Own>) -> Known {
     let host = row.identity.id.clone();
     let mut jobs: Vec<Job> = catalog

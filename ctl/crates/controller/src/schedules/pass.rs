@@ -207,7 +207,7 @@ fn may_pass(failure: &Failure) -> bool {
     }
 }
 
-/// Returns what is to be stored: only what differs from what is.
+/// Returns the records to store: only those that differ from the stored ones.
 fn notes(
     plan: &Plan<'_>,
     found: &[JobStatus<'_>],
@@ -272,7 +272,7 @@ fn notes(
     all
 }
 
-/// Returns what is to be stored of schedules that are not for the host anymore.
+/// Returns the records to store for schedules that no longer select the host.
 fn leftovers(
     plan: &Plan<'_>,
     named: &BTreeSet<&str>,

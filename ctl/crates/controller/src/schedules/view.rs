@@ -1,4 +1,4 @@
-//! How a schedule stands on each host: on those that it selects, and on those that still have it.
+//! The state of a schedule on each host that it selects or that still has it.
 
 use super::Schedules;
 use super::catalog;
@@ -34,7 +34,7 @@ pub(crate) struct HostStanding {
 }
 
 /// Returns a page of hosts with an id above `after`, ordered by id, and the id after which the next
-/// page begins. With a standing, only hosts where the schedule stands so.
+/// page begins. With a standing, only hosts with this standing.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -82,7 +82,7 @@ pub(crate) async fn hosts(
     Ok((found, Some(after)))
 }
 
-/// Hosts by id: the host's row if the schedule selects it, and what is stored of the schedule there.
+/// Hosts by id: the host's row if the schedule selects it, and the schedule's stored state there.
 type Page = BTreeMap<String, (Option<HostRow>, Option<ScheduleHost>)>;
 
 /// Returns the next hosts, at most [`PAGE`]; fewer only if there are no more.

@@ -1,4 +1,4 @@
-//! How a schedule stands on a host, from what is stored and what is wanted.
+//! The state of a schedule on a host, from the stored and the wanted revision.
 
 use std::fmt;
 

@@ -163,7 +163,7 @@ impl Wanted {
     }
 }
 
-/// Returns a version that an entry names, if it is one of those that are asked for.
+/// Returns the version that an entry names, if the query asks for it.
 fn fitting(value: &str, asked: &PackageQuery) -> Option<PackageVersion> {
     let (manager, version) = value.split_once(' ')?;
     let order = |other: &str| Manager::named(manager).map(|it| it.compare(version, other));

@@ -212,7 +212,7 @@ pub(super) fn selector(text: Option<&str>) -> Result<Option<Selector>, ApiError>
         .map_err(|error| ApiError::InvalidRequest(error.to_string()))
 }
 
-/// Returns the hosts that count: those whose facts the caller may read, and of them the selected.
+/// Returns the selected hosts whose facts the caller may read.
 pub(super) fn selected(principal: &Principal, selector: Option<Selector>) -> Selection {
     selection(&principal.reach(Action::FactsRead), selector)
 }

@@ -49,7 +49,7 @@ pub(super) fn check(definition: &Definition, principal: &Principal) -> Result<()
     principal.may_command(Action::CommandsRun, command).map_err(ApiError::Forbidden)
 }
 
-/// Returns what is stored of a schedule.
+/// Returns the row of a schedule.
 pub(super) fn stored(definition: &Definition) -> Stored {
     Stored {
         name: definition.name().to_owned(),

@@ -30,7 +30,7 @@ impl<'a> Version<'a> {
     }
 }
 
-/// Compares texts in turns of what is no digits and what is.
+/// Compares texts by alternating parts without and with digits.
 fn part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         while is_word(a) || is_word(b) {
