@@ -12,6 +12,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/tokens.css"),
     include_str!("../assets/css/base.css"),
     include_str!("../assets/css/components.css"),
+    include_str!("../assets/css/chart.css"),
 ];
 
 const JS: &str = include_str!("../assets/console.js");

@@ -30,11 +30,17 @@
 //! `units` writes amounts, durations and times for people; `ansi` draws output; `chart` draws SVG.
 
 mod account;
+#[allow(dead_code, reason = "pages use it")]
+mod ansi;
 mod api;
 mod assets;
+#[allow(dead_code, reason = "pages use it")]
+mod chart;
 mod form;
 mod front;
 mod login;
+#[allow(dead_code, reason = "pages use it")]
+mod markup;
 mod page;
 mod security;
 mod session;

@@ -1,0 +1,480 @@
+//! Output of commands, which is anything at all, as bounded HTML.
+//!
+//! Colors and emphasis (SGR) become classes; a carriage return, a backspace and "erase in line" do
+//! what a terminal does with one line, so that a progress bar shows its last state. Every other
+//! sequence is dropped, and a `␛` shows where; every other control character, and what turns the
+//! direction of text around, is shown by its symbol.
+
+use crate::markup::Markup;
+
+/// Bytes of output that are drawn: half from its start, half from its end.
+pub(crate) const MAX_TEXT: usize = 24 << 10;
+
+/// Bytes of HTML that they may become; where colors change at each letter, less is drawn.
+const MAX_HTML: usize = 72 << 10;
+
+/// The longest sequence that is taken for one.
+const MAX_SEQUENCE: usize = 2048;
+
+/// Output, drawn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Output {
+    /// The start, or all of it.
+    pub(crate) head: Markup,
+    /// Bytes between the two that are not drawn.
+    pub(crate) omitted: usize,
+    /// The end.
+    pub(crate) tail: Markup,
+}
+
+/// Draws output, at most so many bytes of it.
+pub(crate) fn output(text: &str, most: usize) -> Output {
+    let mut most = most;
+    loop {
+        let drawn = drawn(text, most);
+        if drawn.head.len() + drawn.tail.len() <= MAX_HTML || most < 1024 {
+            return drawn;
+        }
+        most /= 2;
+    }
+}
+
+fn drawn(text: &str, most: usize) -> Output {
+    if text.len() <= most {
+        return Output { head: draw(text), omitted: 0, tail: Markup::default() };
+    }
+    let (head, tail) = (start(text, most / 2), end(text, most / 2));
+    Output { head: draw(head), omitted: text.len() - head.len() - tail.len(), tail: draw(tail) }
+}
+
+/// Returns the start of a text: whole lines if there are any.
+fn start(text: &str, most: usize) -> &str {
+    let cut = &text[..text.floor_char_boundary(most)];
+    cut.rfind('\n').map_or(cut, |line| &cut[..=line])
+}
+
+/// Returns the end of a text: whole lines if there are any.
+fn end(text: &str, most: usize) -> &str {
+    let cut = &text[text.ceil_char_boundary(text.len() - most)..];
+    match cut.find('\n') {
+        Some(line) if line + 1 < cut.len() => &cut[line + 1..],
+        _ => cut,
+    }
+}
+
+/// How a letter is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Style {
+    /// One of 16 colors.
+    text: Option<u8>,
+    back: Option<u8>,
+    bold: bool,
+    dim: bool,
+    italic: bool,
+    underlined: bool,
+    struck: bool,
+    inverse: bool,
+    /// It stands for something that cannot be shown.
+    symbol: bool,
+}
+
+/// The line that is being written, as on a terminal.
+#[derive(Debug, Default)]
+struct Line {
+    letters: Vec<(char, Style)>,
+    column: usize,
+}
+
+impl Line {
+    fn put(&mut self, letter: char, style: Style) {
+        match self.letters.get_mut(self.column) {
+            Some(place) => *place = (letter, style),
+            None => {
+                self.letters.resize(self.column, (' ', Style::default()));
+                self.letters.push((letter, style));
+            }
+        }
+        self.column += 1;
+    }
+
+    fn symbols(&mut self, text: &str) {
+        let style = Style { symbol: true, ..Style::default() };
+        text.chars().for_each(|letter| self.put(letter, style));
+    }
+
+    /// Erases to the end (0), from the start (1), or all (2).
+    fn erase(&mut self, what: u16) {
+        match what {
+            0 => self.letters.truncate(self.column),
+            1 => {
+                let most = self.column.saturating_add(1).min(self.letters.len());
+                self.letters[..most].fill((' ', Style::default()));
+            }
+            2 => self.letters.clear(),
+            _ => {}
+        }
+    }
+
+    fn draw(&mut self, into: &mut Markup) {
+        let mut rest = &self.letters[..];
+        while let Some((_, style)) = rest.first() {
+            let length = rest.iter().take_while(|(_, other)| other == style).count();
+            style.open(into);
+            rest[..length].iter().for_each(|(letter, _)| into.letter(*letter));
+            style.close(into);
+            rest = &rest[length..];
+        }
+        self.letters.clear();
+        self.column = 0;
+    }
+}
+
+fn draw(text: &str) -> Markup {
+    let mut markup = Markup::default();
+    let mut line = Line::default();
+    let mut style = Style::default();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let after = &rest[letter.len_utf8()..];
+        rest = match letter {
+            '\n' => {
+                line.draw(&mut markup);
+                markup.raw("\n");
+                after
+            }
+            '\r' => {
+                line.column = 0;
+                after
+            }
+            '\u{8}' => {
+                line.column = line.column.saturating_sub(1);
+                after
+            }
+            '\u{1b}' => escape(after, &mut line, &mut style),
+            letter => {
+                plain(letter, &mut line, style);
+                after
+            }
+        };
+    }
+    line.draw(&mut markup);
+    markup
+}
+
+/// Puts a letter, or the symbol of what is none.
+fn plain(letter: char, line: &mut Line, style: Style) {
+    match letter {
+        '\t' => line.put('\t', style),
+        '\0'..='\u{1f}' => {
+            let symbol = char::from_u32(0x2400 + u32::from(letter)).unwrap_or('\u{fffd}');
+            line.symbols(symbol.encode_utf8(&mut [0; 4]));
+        }
+        '\u{7f}' => line.symbols("\u{2421}"),
+        // Controls of 8 bits, and what is invisible or turns the direction of text around.
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => line.symbols(&format!("<U+{:04X}>", u32::from(letter))),
+        letter => line.put(letter, style),
+    }
+}
+
+/// Reads what follows an ESC; returns what follows the sequence.
+fn escape<'a>(rest: &'a str, line: &mut Line, style: &mut Style) -> &'a str {
+    let bytes = rest.as_bytes();
+    match bytes.first() {
+        Some(b'[') => {
+            let body = &bytes[1..bytes.len().min(MAX_SEQUENCE)];
+            let length = body.iter().take_while(|byte| matches!(byte, 0x20..=0x3f)).count();
+            match body.get(length) {
+                Some(last @ 0x40..=0x7e) => {
+                    control(&rest[1..=length], *last, line, style);
+                    &rest[length + 2..]
+                }
+                // It is not complete: what there is stands as text.
+                _ => {
+                    line.symbols("\u{241b}");
+                    rest
+                }
+            }
+        }
+        // Titles, links and other strings, up to BEL or ESC \.
+        Some(b']' | b'P' | b'X' | b'^' | b'_') => {
+            line.symbols("\u{241b}");
+            let window = &bytes[..bytes.len().min(MAX_SEQUENCE)];
+            let end = window.iter().position(|byte| matches!(byte, 0x07 | 0x1b));
+            match end {
+                Some(at) if bytes[at] == 0x07 => &rest[at + 1..],
+                Some(at) if bytes.get(at + 1) == Some(&b'\\') => &rest[at + 2..],
+                _ => rest,
+            }
+        }
+        // The choice of a character set takes one more byte.
+        Some(b'(' | b')' | b'*' | b'+') if bytes.get(1).is_some_and(u8::is_ascii_graphic) => {
+            &rest[2..]
+        }
+        Some(b'=' | b'>' | b'7' | b'8') => &rest[1..],
+        Some(0x40..=0x7e) => {
+            line.symbols("\u{241b}");
+            &rest[1..]
+        }
+        _ => {
+            line.symbols("\u{241b}");
+            rest
+        }
+    }
+}
+
+/// Obeys a control sequence.
+fn control(parameters: &str, last: u8, line: &mut Line, style: &mut Style) {
+    let numbers = || parameters.split([';', ':']).map(|number| number.parse().unwrap_or(0));
+    match last {
+        b'm' if !parameters.starts_with(['<', '=', '>', '?']) => {
+            *style = paint(*style, &numbers().collect::<Vec<u16>>());
+        }
+        b'K' => line.erase(numbers().next().unwrap_or(0)),
+        // Modes of the terminal, as a hidden cursor, show nothing.
+        b'h' | b'l' if parameters.starts_with('?') => {}
+        _ => line.symbols("\u{241b}"),
+    }
+}
+
+/// Applies the numbers of "select graphic rendition".
+fn paint(mut style: Style, numbers: &[u16]) -> Style {
+    let mut rest = numbers;
+    while let Some((number, after)) = rest.split_first() {
+        rest = after;
+        match *number {
+            0 => style = Style::default(),
+            1 => style.bold = true,
+            2 => style.dim = true,
+            3 => style.italic = true,
+            4 => style.underlined = true,
+            7 => style.inverse = true,
+            9 => style.struck = true,
+            22 => (style.bold, style.dim) = (false, false),
+            23 => style.italic = false,
+            24 => style.underlined = false,
+            27 => style.inverse = false,
+            29 => style.struck = false,
+            number @ 30..=37 => style.text = small(number - 30),
+            38 => (style.text, rest) = extended(rest),
+            39 => style.text = None,
+            number @ 40..=47 => style.back = small(number - 40),
+            48 => (style.back, rest) = extended(rest),
+            49 => style.back = None,
+            number @ 90..=97 => style.text = small(number - 82),
+            number @ 100..=107 => style.back = small(number - 92),
+            _ => {}
+        }
+    }
+    style
+}
+
+fn small(color: u16) -> Option<u8> {
+    u8::try_from(color).ok().filter(|color| *color < 16)
+}
+
+/// Reads a color of 256 or of 24 bits, and returns the nearest of the 16.
+fn extended(numbers: &[u16]) -> (Option<u8>, &[u16]) {
+    match numbers {
+        [5, color @ 0..=15, rest @ ..] => (small(*color), rest),
+        [5, color @ 16..=231, rest @ ..] => {
+            let part = |part: u16| [0, 95, 135, 175, 215, 255][usize::from(part % 6)];
+            let cube = color - 16;
+            (nearest([part(cube / 36), part(cube / 6), part(cube)]), rest)
+        }
+        [5, color @ 232..=255, rest @ ..] => {
+            let gray = i32::from(8 + 10 * (color - 232));
+            (nearest([gray; 3]), rest)
+        }
+        [2, red, green, blue, rest @ ..] => {
+            (nearest([*red, *green, *blue].map(|part| i32::from(part.min(255)))), rest)
+        }
+        [5, _, rest @ ..] => (None, rest),
+        _ => (None, &[]),
+    }
+}
+
+/// Returns the nearest of the 16 colors.
+fn nearest(color: [i32; 3]) -> Option<u8> {
+    const COLORS: [[i32; 3]; 16] = [
+        [0, 0, 0],
+        [187, 0, 0],
+        [0, 187, 0],
+        [187, 187, 0],
+        [0, 0, 187],
+        [187, 0, 187],
+        [0, 187, 187],
+        [187, 187, 187],
+        [85, 85, 85],
+        [255, 85, 85],
+        [85, 255, 85],
+        [255, 255, 85],
+        [85, 85, 255],
+        [255, 85, 255],
+        [85, 255, 255],
+        [255, 255, 255],
+    ];
+    let distance =
+        |other: &[i32; 3]| -> i32 { color.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum() };
+    let best = (0_u8..).zip(&COLORS).min_by_key(|(_, other)| distance(other));
+    best.map(|(index, _)| index)
+}
+
+/// The classes of colors: `t` for text, `g` for ground.
+const TEXT: [&str; 16] = [
+    "t0 ", "t1 ", "t2 ", "t3 ", "t4 ", "t5 ", "t6 ", "t7 ", "t8 ", "t9 ", "t10 ", "t11 ", "t12 ",
+    "t13 ", "t14 ", "t15 ",
+];
+
+const GROUND: [&str; 16] = [
+    "g0 ", "g1 ", "g2 ", "g3 ", "g4 ", "g5 ", "g6 ", "g7 ", "g8 ", "g9 ", "g10 ", "g11 ", "g12 ",
+    "g13 ", "g14 ", "g15 ",
+];
+
+impl Style {
+    fn open(self, into: &mut Markup) {
+        if self == Self::default() {
+            return;
+        }
+        let (text, back) =
+            if self.inverse { (self.back, self.text) } else { (self.text, self.back) };
+        into.raw("<span class=\"");
+        if let Some(color) = text {
+            into.raw(TEXT[usize::from(color % 16)]);
+        }
+        if let Some(color) = back {
+            into.raw(GROUND[usize::from(color % 16)]);
+        }
+        for (set, class) in [
+            (self.bold, "bo "),
+            (self.dim, "di "),
+            (self.italic, "it "),
+            (self.underlined, "un "),
+            (self.struck, "st "),
+            (self.inverse && text.is_none() && back.is_none(), "in "),
+            (self.symbol, "sy "),
+        ] {
+            if set {
+                into.raw(class);
+            }
+        }
+        into.raw("\">");
+    }
+
+    fn close(self, into: &mut Markup) {
+        if self != Self::default() {
+            into.raw("</span>");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Returns the text that a browser shows, and checks that nothing but our spans is in it.
+    fn shown(markup: &Markup) -> String {
+        let mut text = String::new();
+        let html = markup.to_string();
+        let mut rest = &html[..];
+        let mut open = false;
+        while let Some(at) = rest.find('<') {
+            text.push_str(&rest[..at]);
+            let end = rest[at..].find('>').expect("a tag ends") + at;
+            let tag = &rest[at..=end];
+            if open {
+                assert_eq!(tag, "</span>");
+            } else {
+                let classes = tag.strip_prefix("<span class=\"").expect("a span");
+                let classes = classes.strip_suffix("\">").expect("nothing but a class");
+                assert!(classes.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' '));
+            }
+            open = !open;
+            rest = &rest[end + 1..];
+        }
+        assert!(!open && !rest.contains('>'), "{html}");
+        text.push_str(rest);
+        for (entity, letter) in
+            [("&lt;", "<"), ("&gt;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+        {
+            text = text.replace(entity, letter);
+        }
+        text
+    }
+
+    #[test]
+    fn colors_become_classes_and_end() {
+        for (given, wanted) in [
+            ("\x1b[31mred\x1b[0m", "<span class=\"t1 \">red</span>"),
+            ("\x1b[1;92mok\x1b[m!", "<span class=\"t10 bo \">ok</span>!"),
+            ("\x1b[38;5;196mx", "<span class=\"t1 \">x</span>"),
+            ("\x1b[38;2;255;255;255;44mx", "<span class=\"t15 g4 \">x</span>"),
+            ("\x1b[7mx\x1b[27my", "<span class=\"in \">x</span>y"),
+            ("\x1b[31;7mx", "<span class=\"g1 \">x</span>"),
+            ("<b>&\"'", "&lt;b&gt;&amp;&#34;&#39;"),
+        ] {
+            assert_eq!(draw(given).to_string(), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_progress_bar_shows_its_last_state() {
+        assert_eq!(shown(&draw(" 10 %\r 50 %\r100 %\ndone\r\n")), "100 %\ndone\n");
+        assert_eq!(shown(&draw("waiting\r\x1b[Kdone")), "done");
+        assert_eq!(shown(&draw("abc\u{8}\u{8}X")), "aXc");
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_a_symbol() {
+        for (given, wanted) in [
+            ("\x1b]0;title\x07text", "␛text"),
+            ("\x1b]8;;http://evil\x1b\\link", "␛link"),
+            ("\x1b[2J\x1b[Htop", "␛␛top"),
+            ("\x1b[?25lhidden", "hidden"),
+            ("\0\x07\x7f", "␀␇␡"),
+            ("a\u{202e}b", "a<U+202E>b"),
+            ("\x1b[31", "␛[31"),
+            ("\x1b", "␛"),
+            ("\x1b]0;never ends", "␛]0;never ends"),
+        ] {
+            assert_eq!(shown(&draw(given)), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn long_output_has_its_start_and_its_end() {
+        let text: String = (0..10_000).map(|line| format!("line {line}\n")).collect();
+        let drawn = output(&text, MAX_TEXT);
+        let (head, tail) = (shown(&drawn.head), shown(&drawn.tail));
+        assert!(head.starts_with("line 0\n") && head.ends_with('\n'));
+        assert!(tail.starts_with("line ") && tail.ends_with("line 9999\n"));
+        assert_eq!(head.len() + drawn.omitted + tail.len(), text.len());
+    }
+
+    #[test]
+    fn no_output_makes_a_large_page() {
+        let colors: String = (0..100_000).map(|n| format!("\x1b[3{}m&", n % 8)).collect();
+        for text in [colors, "&".repeat(1 << 20), "\r".repeat(1 << 20), "\x1b[".repeat(1 << 18)] {
+            let drawn = output(&text, MAX_TEXT);
+            assert!(drawn.head.len() + drawn.tail.len() <= MAX_HTML);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_is_kept_and_nothing_but_spans_comes_out(text in "[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u{61c}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{2069}\u{feff}]{0,200}") {
+            prop_assert_eq!(shown(&draw(&text)), text);
+        }
+
+        #[test]
+        fn any_output_is_drawn(text in "(\\x1b\\[[0-9;?]{0,6}[A-Za-z]|\\x1b[\\]P(]|[<>&\"'\\x00-\\x1f\u{9b}é]|.){0,200}", most in 0_usize..300) {
+            let drawn = output(&text, most);
+            let _ = (shown(&drawn.head), shown(&drawn.tail));
+        }
+    }
+}
