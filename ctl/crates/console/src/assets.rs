@@ -15,7 +15,17 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/chart.css"),
 ];
 
-const JS: &str = include_str!("../assets/console.js");
+/// The script, without the lines that are comments only.
+static JS: LazyLock<String> = LazyLock::new(|| {
+    let comment = |line: &&str| {
+        let line = line.trim();
+        line.starts_with("//")
+            || line.starts_with("* ")
+            || (line.starts_with("/**") && (line.ends_with("*/") || !line.contains("*/")))
+    };
+    let lines = include_str!("../assets/console.js").lines();
+    lines.filter(|line| !comment(line)).flat_map(|line| [line.trim_start(), "\n"]).collect()
+});
 
 const ICON: &str = include_str!("../assets/icon.svg");
 
@@ -23,7 +33,7 @@ static STYLE: LazyLock<String> = LazyLock::new(|| CSS.concat());
 
 static CSS_PATH: LazyLock<String> = LazyLock::new(|| path(&STYLE, "css"));
 
-static JS_PATH: LazyLock<String> = LazyLock::new(|| path(JS, "js"));
+static JS_PATH: LazyLock<String> = LazyLock::new(|| path(&JS, "js"));
 
 fn path(text: &str, kind: &str) -> String {
     format!("/assets/console.{:08x}.{kind}", crc32fast::hash(text.as_bytes()))
@@ -43,7 +53,7 @@ pub(crate) fn js_path() -> &'static str {
 pub(crate) fn routes() -> Router {
     Router::new()
         .route(css_path(), get(async || kept("text/css; charset=utf-8", STYLE.as_str())))
-        .route(js_path(), get(async || kept("text/javascript; charset=utf-8", JS)))
+        .route(js_path(), get(async || kept("text/javascript; charset=utf-8", JS.as_str())))
         .route("/assets/icon.svg", get(async || kept("image/svg+xml", ICON)))
         .route("/favicon.ico", get(async || kept("image/svg+xml", ICON)))
         // A page of the version before may still ask for its own.
