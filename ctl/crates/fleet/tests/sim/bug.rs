@@ -24,10 +24,16 @@ pub(crate) enum Bug {
     SilenceMeansNo,
     /// A run that was stopping goes on after a restart.
     StopForgottenAtRestart,
+    /// Only a restart reads the limits of budgets again.
+    BudgetChangeMissed,
+    /// A restart reads from the hosts' labels which budgets they count for, not from the rows.
+    BudgetsOfNewLabels,
+    /// Roles are judged by the labels that a host had when the run was planned.
+    RolesByOldLabels,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::NoDedup,
         Self::SentBeforeRow,
         Self::ConcurrencyOffByOne,
@@ -39,5 +45,8 @@ impl Bug {
         Self::EndNotTold,
         Self::SilenceMeansNo,
         Self::StopForgottenAtRestart,
+        Self::BudgetChangeMissed,
+        Self::BudgetsOfNewLabels,
+        Self::RolesByOldLabels,
     ];
 }

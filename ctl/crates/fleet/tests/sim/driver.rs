@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) struct Driver {
     pub(crate) rollouts: Vec<Option<(Rollout, Shadow)>>,
     budgets: Budgets,
+    /// The limits of the budgets, as the controller was told.
+    limits: Vec<Option<u32>>,
     /// The channel of each host, as far as the controller knows.
     pub(crate) channels: BTreeMap<usize, u64>,
     /// What is decided and not written yet, by run.
@@ -24,28 +26,54 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts the controller with what the store has.
-    pub(crate) fn start(site: &Site, rows: &[RunRow], now: Moment) -> Self {
+    pub(crate) fn start(
+        site: &Site,
+        rows: &[RunRow],
+        limits: &[Option<u32>],
+        labels: &[usize],
+        now: Moment,
+    ) -> Self {
         let mut budgets = Budgets::default();
-        for (name, limit) in &site.budgets {
-            budgets.limit(name, (site.bug != Some(Bug::BudgetIgnored)).then_some(*limit));
+        for (budget, limit) in site.budgets.iter().zip(limits) {
+            let limit = limit.filter(|_| site.bug != Some(Bug::BudgetIgnored));
+            budgets.limit(&budget.name, limit);
         }
         let mut driver = Self {
             rollouts: (0..rows.len()).map(|_| None).collect(),
             budgets,
+            limits: limits.to_vec(),
             channels: BTreeMap::new(),
             batches: VecDeque::new(),
             pending: BTreeMap::new(),
         };
         for (run, row) in rows.iter().enumerate() {
             if matches!(row.state, RunState::Running | RunState::Stopping) {
-                driver.begin(site, run, row, now);
+                driver.begin(site, run, row, labels, now);
             }
         }
         driver
     }
 
+    /// Takes the limits that operators have set.
+    pub(crate) fn read_limits(&mut self, site: &Site, limits: &[Option<u32>], now: Moment) {
+        self.limits = limits.to_vec();
+        if !matches!(site.bug, Some(Bug::BudgetIgnored | Bug::BudgetChangeMissed)) {
+            for (budget, limit) in site.budgets.iter().zip(limits) {
+                self.budgets.limit(&budget.name, *limit);
+            }
+        }
+        self.step(site, now);
+    }
+
     /// Begins to drive a run.
-    pub(crate) fn begin(&mut self, site: &Site, run: usize, row: &RunRow, now: Moment) {
+    pub(crate) fn begin(
+        &mut self,
+        site: &Site,
+        run: usize,
+        row: &RunRow,
+        labels: &[usize],
+        now: Moment,
+    ) {
         let plan = &site.runs[run];
         let mut options = plan.options.clone();
         let mut not_after = plan.not_after;
@@ -58,13 +86,17 @@ impl Driver {
             Some(Bug::NotAfterUnchecked) => not_after += 86_400_000,
             _ => {}
         }
-        let rows = row.targets.iter().zip(&plan.budgets).map(|(row, budgets)| {
+        let new_labels = site.bug == Some(Bug::BudgetsOfNewLabels);
+        let rows = row.targets.iter().zip(&plan.budgets).zip(&plan.targets);
+        let rows = rows.map(|((row, budgets), host)| {
+            let now = new_labels.then(|| site.budgets_of(labels[*host]));
+            let budgets = now.as_ref().unwrap_or(budgets);
             let forgets = site.bug == Some(Bug::SentForgottenAtRestart);
             let state = match row.state {
                 TargetState::Sent if forgets => TargetState::Waiting,
                 state => state,
             };
-            let names = budgets.iter().map(|budget| &site.budgets[*budget].0);
+            let names = budgets.iter().map(|budget| &site.budgets[*budget].name);
             TargetRow {
                 state,
                 asked: row.asked,
@@ -124,12 +156,31 @@ impl Driver {
     fn decide(&mut self, site: &Site, run: usize, mut out: Output, now: Moment) {
         let Some((rollout, shadow)) = &mut self.rollouts[run] else { return };
         rollout.step(&mut self.budgets, now, &mut out);
-        shadow.decided(&site.runs[run], &out, rollout.stages_begun(), now);
+        let starts = shadow.decided(&site.runs[run], &out, rollout.stages_begun(), now);
+        self.check_budgets(site, run, &starts);
+        let Some((rollout, _)) = &self.rollouts[run] else { return };
         if !out.changes.is_empty() || !out.asks.is_empty() || out.run.is_some() {
             self.batches.push_back((run, out));
         }
         if rollout.is_over() {
             self.rollouts[run] = None;
+        }
+    }
+
+    /// Whatever was busy before a limit was lowered ends its work; a host becomes busy only where
+    /// there is room by the limit as it is now.
+    fn check_budgets(&self, site: &Site, run: usize, starts: &[usize]) {
+        for (place, limit) in self.limits.iter().enumerate() {
+            let Some(limit) = limit else { continue };
+            if !starts.iter().any(|target| site.runs[run].budgets[*target].contains(&place)) {
+                continue;
+            }
+            let shadows = self.rollouts.iter().zip(&site.runs);
+            let busy: usize = shadows
+                .filter_map(|(rollout, plan)| Some(rollout.as_ref()?.1.busy_in(plan, place)))
+                .sum();
+            let name = &site.budgets[place].name;
+            assert!(busy <= *limit as usize, "{busy} hosts are busy in {name} of {limit}");
         }
     }
 

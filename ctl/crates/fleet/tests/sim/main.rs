@@ -5,8 +5,8 @@
 //! channels and the agents are models; so are the faults: channels break, messages are late, lost
 //! with their channel or repeated, replies never come, agents and machines go down and come back or
 //! do not, the controller is killed between any two steps and only committed rows survive, clocks
-//! jump, policies refuse, hosts have no room, are removed and quarantined, roles are withdrawn, and
-//! runs are canceled.
+//! jump, policies refuse, hosts have no room, are removed, quarantined and given other labels, roles
+//! are withdrawn, limits of budgets change, and runs are canceled.
 //!
 //! A seed repeats a simulation exactly: `SIM_SEED=42 cargo test -p fleet --test sim`. `make sim`
 //! runs 5,000 seeds.

@@ -50,8 +50,15 @@ impl Shadow {
         }
     }
 
-    /// Checks decisions, in their order.
-    pub(crate) fn decided(&mut self, plan: &Plan, out: &Output, begun: usize, now: Moment) {
+    /// Checks decisions, in their order. Returns the targets whose hosts become busy.
+    pub(crate) fn decided(
+        &mut self,
+        plan: &Plan,
+        out: &Output,
+        begun: usize,
+        now: Moment,
+    ) -> Vec<usize> {
+        let mut starts = Vec::new();
         for change in &out.changes {
             let target = change.target as usize;
             let stage = self.stage_ends.partition_point(|end| *end <= target);
@@ -62,6 +69,9 @@ impl Shadow {
                 }
             }
             assert!(self.targets[target].0.end().is_none(), "target {target} ended twice");
+            if change.state == TargetState::Sent && !self.targets[target].0.is_busy() {
+                starts.push(target);
+            }
             self.targets[target] = (change.state, failed(change.state, change.code));
             if change.state == TargetState::Sent {
                 self.check_start(plan, target, now);
@@ -84,6 +94,13 @@ impl Shadow {
             }
             None => {}
         }
+        starts
+    }
+
+    /// Returns how many hosts of a budget are busy.
+    pub(crate) fn busy_in(&self, plan: &Plan, budget: usize) -> usize {
+        let targets = self.targets.iter().zip(&plan.budgets);
+        targets.filter(|((state, _), of)| state.is_busy() && of.contains(&budget)).count()
     }
 
     fn check_start(&mut self, plan: &Plan, target: usize, now: Moment) {

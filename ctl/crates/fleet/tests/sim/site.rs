@@ -14,13 +14,23 @@ pub(crate) const LOST_AFTER: u64 = 60_000;
 /// The longest way of a message, in milliseconds.
 pub(crate) const WAY: u64 = 200;
 
+/// Values of the one label that hosts have, by which budgets and roles select them.
+pub(crate) const LABELS: usize = 4;
+
+/// A budget: how many of the hosts with one of these labels may be busy.
+pub(crate) struct Budget {
+    pub(crate) name: String,
+    /// The limit when the simulation begins.
+    pub(crate) limit: u32,
+    pub(crate) selects: [bool; LABELS],
+}
+
 /// What is fixed for one simulation.
 pub(crate) struct Site {
     pub(crate) bug: Option<Bug>,
     pub(crate) hosts: usize,
     pub(crate) runs: Vec<Plan>,
-    /// Names and limits.
-    pub(crate) budgets: Vec<(String, u32)>,
+    pub(crate) budgets: Vec<Budget>,
     /// Until when faults happen; then everything heals.
     pub(crate) faults_until: u64,
     /// Whether clocks jump.
@@ -41,7 +51,11 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<usize>,
     /// The target of each host.
     pub(crate) of_host: Vec<Option<u32>>,
-    /// The budgets that each target counts for, as places in [`Site::budgets`].
+    /// The labels by which the operator's roles select hosts.
+    pub(crate) reach: [bool; LABELS],
+    /// The label of each target when the run was planned.
+    pub(crate) labels: Vec<usize>,
+    /// The budgets that each target counts for since then, as places in [`Site::budgets`].
     pub(crate) budgets: Vec<Vec<usize>>,
     /// The time of the world until which hosts may accept it.
     pub(crate) not_after: i64,
@@ -60,10 +74,17 @@ impl Site {
         let hosts = usize::try_from(hosts).unwrap();
         let count = rng.index(3);
         let budgets: Vec<_> = (0..count)
-            .map(|n| (format!("budget-{n}"), u32::try_from(rng.of(1..6)).unwrap()))
+            .map(|n| {
+                let often = rng.of(0..1000);
+                Budget {
+                    name: format!("budget-{n}"),
+                    limit: u32::try_from(rng.of(1..6)).unwrap(),
+                    selects: std::array::from_fn(|_| rng.chance(often)),
+                }
+            })
             .collect();
         let count = 1 + rng.index(3);
-        let runs = (0..count).map(|_| Plan::new(&mut rng, hosts, budgets.len(), bug)).collect();
+        let runs = (0..count).map(|_| Plan::new(&mut rng, hosts, bug)).collect();
         let faults_until = rng.of(5_000..180_000);
         let site = Self {
             bug,
@@ -77,10 +98,22 @@ impl Site {
         };
         (site, rng)
     }
+
+    /// Returns the budgets that a host with this label counts for.
+    pub(crate) fn budgets_of(&self, label: usize) -> Vec<usize> {
+        (0..self.budgets.len()).filter(|place| self.budgets[*place].selects[label]).collect()
+    }
+
+    /// Plans a run: from now on its hosts count for the budgets of their present labels.
+    pub(crate) fn plan(&mut self, run: usize, labels: &[usize]) {
+        let of: Vec<usize> = self.runs[run].targets.iter().map(|host| labels[*host]).collect();
+        self.runs[run].budgets = of.iter().map(|label| self.budgets_of(*label)).collect();
+        self.runs[run].labels = of;
+    }
 }
 
 impl Plan {
-    fn new(rng: &mut Rng, hosts: usize, budgets: usize, bug: Option<Bug>) -> Self {
+    fn new(rng: &mut Rng, hosts: usize, bug: Option<Bug>) -> Self {
         let part = [1000, 1000, 500][rng.index(3)];
         let mut targets: Vec<usize> = (0..hosts).filter(|_| rng.chance(part)).collect();
         if targets.is_empty() {
@@ -90,11 +123,8 @@ impl Plan {
         for (position, host) in (0..).zip(&targets) {
             of_host[*host] = Some(position);
         }
-        let in_budget = rng.of(0..1000);
-        let budgets = targets
-            .iter()
-            .map(|_| (0..budgets).filter(|_| rng.chance(in_budget)).collect())
-            .collect();
+        let everywhere = rng.chance(800);
+        let reach = std::array::from_fn(|_| everywhere || rng.chance(700));
         let share = |text: &str| text.parse::<Share>().unwrap();
         let stages = [&["100%"][..], &["1", "10%"], &["25%", "50%"], &["2", "3", "90%"]];
         let tolerances = ["0", "3", "10%", "none", "none"];
@@ -119,7 +149,8 @@ impl Plan {
         };
         let request = Request::parse(request.as_object().unwrap().clone()).unwrap();
         let not_after = options.not_after.time(BEGIN + i64::try_from(apply_at).unwrap());
-        Self { apply_at, options, request, targets, of_host, budgets, not_after }
+        let (labels, budgets) = (Vec::new(), Vec::new());
+        Self { apply_at, options, request, targets, of_host, reach, labels, budgets, not_after }
     }
 
     pub(crate) fn total(&self) -> u32 {

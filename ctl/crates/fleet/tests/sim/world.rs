@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use crate::host::{Done, Host, Progress, Reply, Task};
 use crate::rng::Rng;
 use crate::shadow::limit;
-use crate::site::{BEGIN, Site, WAY};
+use crate::site::{BEGIN, LABELS, Site, WAY};
 use crate::store::RunRow;
 use agent_wire::message::Resp;
 use fleet::run::{Answer, Ask, End, EndState, Event, Moment, Outcome, RunState, TargetState};
@@ -85,6 +85,10 @@ enum Happening {
     StartController,
     Fault,
     Cancel(usize),
+    /// The controller is told that operators changed budgets.
+    LimitsSet {
+        epoch: u64,
+    },
     Heal,
 }
 
@@ -127,6 +131,11 @@ pub(crate) struct World {
     /// Hosts that operators removed or put into quarantine.
     removed: Vec<bool>,
     quarantined: Vec<bool>,
+    /// The present label of each host.
+    labels: Vec<usize>,
+    /// The limits of the budgets on disk, and the highest that each has had; `None` is none.
+    limits: Vec<Option<u32>>,
+    highest: Vec<Option<u32>>,
     /// Runs whose operators lost their role.
     withdrawn: Vec<bool>,
     /// Runs whose cancel the driver has taken.
@@ -148,6 +157,8 @@ impl World {
         let rows: Vec<RunRow> = site.runs.iter().map(RunRow::new).collect();
         let runs = site.runs.len();
         let count = site.hosts;
+        let labels = (0..count).map(|_| rng.index(LABELS)).collect();
+        let limits: Vec<_> = site.budgets.iter().map(|budget| Some(budget.limit)).collect();
         let mut world = Self {
             rng,
             now: 0,
@@ -163,6 +174,9 @@ impl World {
             arrivals: BTreeMap::new(),
             removed: vec![false; count],
             quarantined: vec![false; count],
+            labels,
+            highest: limits.clone(),
+            limits,
             withdrawn: vec![false; runs],
             canceled: vec![false; runs],
             wake_at: None,
@@ -273,6 +287,7 @@ impl World {
             Happening::StartController if self.driver.is_none() => self.start_controller(),
             Happening::Fault => self.fault(),
             Happening::Cancel(run) => self.cancel(run),
+            Happening::LimitsSet { epoch } if epoch == self.epoch => self.limits_set(),
             Happening::Heal => self.heal(),
             _ => {}
         }

@@ -9,6 +9,9 @@ impl World {
             assert!(row.state.is_busy(), "{target} of run {run} is asked while {}", row.state);
         }
         if ask == Ask::Start {
+            let plan = &self.site.runs[run];
+            let label = self.labels[plan.targets[target as usize]];
+            assert!(plan.reach[label], "run {run} sends to {target}, which roles do not select");
             assert!(!self.canceled[run], "run {run} is canceled, and sends to {target}");
             assert!(
                 self.moment().wall < self.site.runs[run].not_after,
@@ -36,14 +39,14 @@ impl World {
         };
         let count = (0..plan.targets.len()).filter(|target| busy(run, *target)).count();
         assert!(count <= limit(plan), "{count} hosts are busy with run {run} of {}", limit(plan));
-        for (budget, (name, limit)) in self.site.budgets.iter().enumerate() {
+        for (budget, name, limit) in self.limited() {
             let count: usize = (0..self.rows.len())
                 .map(|run| {
                     let budgets = self.site.runs[run].budgets.iter().enumerate();
                     budgets.filter(|(at, of)| of.contains(&budget) && busy(run, *at)).count()
                 })
                 .sum();
-            assert!(count <= *limit as usize, "{count} hosts are busy in {name} of {limit}");
+            assert!(count <= limit as usize, "{count} hosts are busy in {name} of {limit}");
         }
     }
 
@@ -54,7 +57,7 @@ impl World {
             let busy = row.counts.busy() as usize;
             assert!(busy <= limit(plan), "{busy} rows of run {run} are busy");
         }
-        for (budget, (name, limit)) in self.site.budgets.iter().enumerate() {
+        for (budget, name, limit) in self.limited() {
             let count: usize = (0..self.rows.len())
                 .map(|run| {
                     let budgets = &self.site.runs[run].budgets;
@@ -62,8 +65,15 @@ impl World {
                     rows.filter(|(row, of)| row.state.is_busy() && of.contains(&budget)).count()
                 })
                 .sum();
-            assert!(count <= *limit as usize, "{count} rows are busy in {name} of {limit}");
+            assert!(count <= limit as usize, "{count} rows are busy in {name} of {limit}");
         }
+    }
+
+    /// Returns the budgets that always had a limit, and the highest one: what was busy before a limit
+    /// was lowered stays busy. The driver's decisions are checked by the limits of their time.
+    fn limited(&self) -> impl Iterator<Item = (usize, &str, u32)> {
+        let budgets = self.site.budgets.iter().zip(&self.highest).enumerate();
+        budgets.filter_map(|(place, (budget, limit))| Some((place, &*budget.name, (*limit)?)))
     }
 
     /// Checks at the end that each target has one end, and that it is true.

@@ -8,7 +8,7 @@ impl World {
         self.writing = false;
         self.wake_at = None;
         let now = self.moment();
-        let mut driver = Driver::start(&self.site, &self.rows, now);
+        let mut driver = Driver::start(&self.site, &self.rows, &self.limits, &self.labels, now);
         for host in (0..self.removed.len()).filter(|host| self.removed[*host]) {
             for run in 0..self.rows.len() {
                 if let Some(target) = self.site.runs[run].of_host[host] {
@@ -107,16 +107,19 @@ impl World {
 
     pub(super) fn send(&mut self, run: usize, target: u32, ask: Ask) {
         let now = self.moment();
+        let reached = self.is_reached(run, target);
         let Some(driver) = &mut self.driver else { return };
         let host = self.site.runs[run].targets[target as usize];
         let late = driver.rollouts[run].as_ref().and_then(|(rollout, _)| rollout.too_late(now));
         let ignores = [Bug::NotAfterUnchecked, Bug::CancelForgetsQueue];
-        if ask == Ask::Start && !self.site.bug.is_some_and(|bug| ignores.contains(&bug)) {
+        let late = late.filter(|_| !self.site.bug.is_some_and(|bug| ignores.contains(&bug)));
+        if ask == Ask::Start {
             let refused = |why| Some(End::because(EndState::Refused, why));
             let end = match late {
                 Some(end) => Some(end),
                 None if self.quarantined[host] => refused("the host is in quarantine"),
                 None if self.withdrawn[run] => refused("your roles do not allow it"),
+                None if !reached => refused("your roles do not select it"),
                 None => None,
             };
             if let Some(end) = end {
@@ -140,6 +143,24 @@ impl World {
         self.later(wait, Happening::ToHost { host, channel, message });
     }
 
+    /// Returns whether the operator of a run may ask a host, as the controller sees it.
+    fn is_reached(&self, run: usize, target: u32) -> bool {
+        let plan = &self.site.runs[run];
+        let label = match self.site.bug {
+            Some(Bug::RolesByOldLabels) => plan.labels[target as usize],
+            _ => self.labels[plan.targets[target as usize]],
+        };
+        plan.reach[label]
+    }
+
+    pub(super) fn limits_set(&mut self) {
+        let now = self.moment();
+        if let Some(driver) = &mut self.driver {
+            driver.read_limits(&self.site, &self.limits, now);
+        }
+        self.after_driver();
+    }
+
     /// Returns how long a message travels; none overtakes another one of its channel.
     pub(super) fn way(&mut self, channel: u64, to_host: bool) -> u64 {
         let arrival = self.now + self.rng.of(1..WAY);
@@ -152,10 +173,11 @@ impl World {
         if self.driver.is_none() {
             return self.later(500, Happening::Apply(run));
         }
+        self.site.plan(run, &self.labels);
         self.rows[run].state = RunState::Running;
         let now = self.moment();
         if let Some(driver) = &mut self.driver {
-            driver.begin(&self.site, run, &self.rows[run], now);
+            driver.begin(&self.site, run, &self.rows[run], &self.labels, now);
         }
         for host in 0..self.removed.len() {
             if let Some(target) = self.site.runs[run].of_host[host].filter(|_| self.removed[host]) {

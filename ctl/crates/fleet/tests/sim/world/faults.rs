@@ -11,7 +11,7 @@ impl World {
         self.later(wait, Happening::Fault);
         let host = self.rng.index(self.hosts.len());
         let run = self.rng.index(self.rows.len());
-        match self.rng.of(0..100) {
+        match self.rng.of(0..112) {
             0..30 => self.break_channel(host),
             30..38 => {
                 // The agent is killed: its tasks are on disk, and run under supervisors.
@@ -31,7 +31,7 @@ impl World {
             77..82 => {
                 self.quarantined[host] ^= true;
                 if !self.quarantined[host] {
-                    self.break_channel(host);
+                    self.let_in(host);
                 }
             }
             82..85 if self.rng.chance(300) => self.remove(host),
@@ -47,8 +47,33 @@ impl World {
             95..100 if self.site.clocks_jump => {
                 self.hosts[host].clock = i64::try_from(self.rng.of(0..400_000)).unwrap() - 200_000;
             }
+            100..106 => self.labels[host] = self.rng.index(LABELS),
+            106..112 => self.set_limit(),
             _ => {}
         }
+    }
+
+    /// A quarantine ends: the host comes back, or its channel gets requests again.
+    fn let_in(&mut self, host: usize) {
+        let channel = self.driver.as_ref().and_then(|driver| driver.channels.get(&host));
+        match channel.copied().filter(|_| self.rng.chance(500)) {
+            Some(channel) => self.seen(host, channel),
+            None => self.break_channel(host),
+        }
+    }
+
+    /// An operator sets the limit of a budget, or removes the budget.
+    fn set_limit(&mut self) {
+        if self.limits.is_empty() {
+            return;
+        }
+        let budget = self.rng.index(self.limits.len());
+        let limit = self.rng.chance(900).then(|| u32::try_from(self.rng.of(1..8)).unwrap());
+        self.limits[budget] = limit;
+        let highest = &mut self.highest[budget];
+        *highest = highest.zip(limit).map(|(one, other)| one.max(other));
+        let wait = self.rng.of(0..50);
+        self.later(wait, Happening::LimitsSet { epoch: self.epoch });
     }
 
     pub(super) fn remove(&mut self, host: usize) {
