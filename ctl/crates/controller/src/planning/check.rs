@@ -45,8 +45,9 @@ struct Checked {
 
 /// Asks each candidate that is connected, for [`TIME`] at most; the rest is "not asked".
 pub(super) async fn ask(registry: &Registry, request: &Request, candidates: &mut [Candidate]) {
-    let question = question(request);
-    let at_once = (MAX_BYTES / question_bytes(&question)).clamp(1, AT_ONCE);
+    let mut text = Vec::new();
+    line(&question(request), &mut text);
+    let at_once = (MAX_BYTES / text.len()).clamp(1, AT_ONCE);
     let deadline = Instant::now() + TIME;
     let mut asked = JoinSet::new();
     let sessions: Vec<(usize, Arc<Session>)> = candidates
@@ -59,7 +60,7 @@ pub(super) async fn ask(registry: &Registry, request: &Request, candidates: &mut
     loop {
         while in_time && asked.len() < at_once {
             let Some((place, session)) = waiting.next() else { break };
-            let question = with_id(&question);
+            let question = with_id(&text);
             asked.spawn(async move { one(place, &session, question, deadline).await });
         }
         match asked.join_next().await {
@@ -101,19 +102,12 @@ fn question(request: &Request) -> Map<String, Value> {
     fields
 }
 
-fn question_bytes(question: &Map<String, Value>) -> usize {
-    let mut text = Vec::new();
-    line(question, &mut text);
-    text.len().max(1)
-}
-
-fn with_id(question: &Map<String, Value>) -> AgentRequest {
+/// Adds an id in front of the question's fields; `text` is its JSON on one line.
+fn with_id(text: &[u8]) -> AgentRequest {
     let id = Uuid::new_v4().to_string();
-    let mut question = question.clone();
-    question.insert("id".to_owned(), id.clone().into());
-    let mut text = Vec::new();
-    line(&question, &mut text);
-    AgentRequest { id, client_chose_id: false, line: text }
+    let mut line = format!("{{\"id\":\"{id}\",").into_bytes();
+    line.extend_from_slice(&text[1..]);
+    AgentRequest { id, client_chose_id: false, line }
 }
 
 async fn one(

@@ -7,11 +7,11 @@ use crate::stop::Stop;
 use crate::store::{MAX_MOVES, MoveTo, StopRun, StoreError, TargetMove};
 use fleet::UnixMillis;
 use fleet::run::{Ask, Change, End, RunChange, TargetState};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 /// Batches that wait for the disk.
@@ -40,6 +40,8 @@ pub(super) struct Asked {
     /// Whether nothing was sent for this target before: only then the roles and the host's standing
     /// decide, since whatever was sent may have been started.
     first: bool,
+    /// How many of the batch's moves are on disk before it is sent.
+    after: usize,
 }
 
 impl Batch {
@@ -56,29 +58,40 @@ impl Batch {
         replies: &mut HashMap<u32, String>,
     ) {
         let run = active.brief.number;
-        let mut first = HashSet::new();
+        let mut first = HashMap::new();
         for change in output.changes {
             if change.state == TargetState::Queued && change.why.is_none() {
                 let host = Arc::clone(&active.hosts[change.target as usize]);
                 self.offline.push((run, change.target, host));
             }
-            if change.state == TargetState::Sent {
-                first.insert(change.target);
-            }
             let reply = replies.remove(&change.target);
             if let Some(to) = move_to(&change, reply) {
                 self.moves.push(TargetMove { run, position: change.target, to });
             }
+            if change.state == TargetState::Sent {
+                first.insert(change.target, self.moves.len());
+            }
         }
         self.runs.extend(output.run.map(|change| (Arc::clone(&active.brief), change)));
-        let hosts = &active.hosts;
+        let (hosts, all) = (&active.hosts, self.moves.len());
         self.asks.extend(output.asks.into_iter().map(|(target, ask)| Asked {
             brief: Arc::clone(&active.brief),
             target,
             host: Arc::clone(&hosts[target as usize]),
             ask,
-            first: first.contains(&target),
+            first: first.contains_key(&target),
+            after: first.get(&target).copied().unwrap_or(all),
         }));
+    }
+
+    /// Adds a later batch.
+    fn append(&mut self, later: Self) {
+        let before = self.moves.len();
+        self.moves.extend(later.moves);
+        self.runs.extend(later.runs);
+        let behind = |asked: Asked| Asked { after: before + asked.after, ..asked };
+        self.asks.extend(later.asks.into_iter().map(behind));
+        self.offline.extend(later.offline);
     }
 }
 
@@ -123,38 +136,56 @@ impl Committer {
             while batch.moves.len() < MAX_MOVES
                 && let Ok(next) = self.batches.try_recv()
             {
-                batch.moves.extend(next.moves);
-                batch.runs.extend(next.runs);
-                batch.asks.extend(next.asks);
-                batch.offline.extend(next.offline);
+                batch.append(next);
             }
             tokio::select! {
-                () = self.write(&mut batch) => {}
-                () = stop.requested() => return,
-            }
-            tokio::select! {
-                () = self.send(batch, &mut waiting) => {}
+                () = self.commit(batch, &mut waiting) => {}
                 () = stop.requested() => return,
             }
         }
     }
 
-    /// Writes the rows, however long that takes: nothing is sent before.
-    async fn write(&self, batch: &mut Batch) {
-        let mut moves = std::mem::take(&mut batch.moves).into_iter().peekable();
-        while moves.peek().is_some() {
+    /// Writes the rows, however long that takes, and sends what they allow: a part after the other, so
+    /// that thousands of hosts do not get their requests in one moment, for which everything else
+    /// would have to wait.
+    async fn commit(&self, batch: Batch, waiting: &mut JoinSet<()>) {
+        let Batch { moves, runs, asks, offline } = batch;
+        let (mut moves, mut written) = (moves.into_iter(), 0);
+        let mut asks = asks.into_iter().peekable();
+        while moves.len() > 0 {
             let part: Vec<TargetMove> = moves.by_ref().take(MAX_MOVES).collect();
-            let mut reported = false;
-            loop {
-                let written = self.doors.store.move_targets(part.clone(), now()).await;
-                if !again(written.map(|_| ()), &mut reported).await {
-                    break;
-                }
+            written += part.len();
+            self.write(part).await;
+            // Read for each part: they may change meanwhile.
+            let mut roles = HashMap::new();
+            // The last part's requests are sent when the runs' rows are written, too.
+            while moves.len() > 0
+                && let Some(asked) = asks.next_if(|asked| asked.after <= written)
+            {
+                self.send(asked, &mut roles, waiting).await;
             }
         }
-        for (brief, change) in std::mem::take(&mut batch.runs) {
+        for (brief, change) in runs {
             let mut reported = false;
             while again(self.write_run(&brief, &change).await, &mut reported).await {}
+        }
+        let mut roles = HashMap::new();
+        for (sent, asked) in asks.enumerate() {
+            if sent % MAX_MOVES == MAX_MOVES - 1 {
+                yield_now().await;
+            }
+            self.send(asked, &mut roles, waiting).await;
+        }
+        self.look_at(offline, waiting);
+    }
+
+    async fn write(&self, moves: Vec<TargetMove>) {
+        let mut reported = false;
+        loop {
+            let written = self.doors.store.move_targets(moves.clone(), now()).await;
+            if !again(written.map(|_| ()), &mut reported).await {
+                return;
+            }
         }
     }
 
@@ -174,49 +205,55 @@ impl Committer {
         }
     }
 
-    /// Sends, and lets each wait for its reply go on by itself.
-    async fn send(&self, batch: Batch, waiting: &mut JoinSet<()>) {
-        let mut roles: HashMap<i64, Arc<Roles>> = HashMap::new();
-        for Asked { brief, target, host, ask, first } in batch.asks {
-            let roles = match roles.get(&brief.number) {
-                Some(roles) => Arc::clone(roles),
-                None => {
-                    let found = self.doors.roles(&brief).await.unwrap_or_else(|error| {
-                        Roles::Nowhere(format!("the operator's roles cannot be read: {error}"))
-                    });
-                    Arc::clone(roles.entry(brief.number).or_insert(Arc::new(found)))
-                }
-            };
-            // One after the other: a host gets its requests in the order of their runs.
-            let sent = self.doors.send(&brief, &host, ask, first.then_some(&*roles)).await;
-            let sent = sent.unwrap_or_else(|error| {
-                log::warn!("run {}: cannot judge {host}: {error}", brief.id);
-                Sent::No(Happened::Unanswered)
-            });
-            let inbox = self.inbox.clone();
-            let tell = move |run, happened| {
-                // The driver has ended: the next one asks again.
-                let _ = inbox.send(Told { run, target, happened });
-            };
-            match sent {
-                Sent::No(happened) => tell(brief.number, happened),
-                Sent::Yes(reply) => {
-                    waiting.spawn(async move {
-                        tell(brief.number, brief.answer(ask, reply).await);
-                    });
-                }
+    /// Sends a request, and lets the wait for its reply go on by itself. One after the other: a host
+    /// gets its requests in the order of their runs.
+    async fn send(
+        &self,
+        Asked { brief, target, host, ask, first, .. }: Asked,
+        roles: &mut HashMap<i64, Arc<Roles>>,
+        waiting: &mut JoinSet<()>,
+    ) {
+        let roles = match roles.get(&brief.number) {
+            Some(roles) => Arc::clone(roles),
+            None => {
+                let found = self.doors.roles(&brief).await.unwrap_or_else(|error| {
+                    Roles::Nowhere(format!("the operator's roles cannot be read: {error}"))
+                });
+                Arc::clone(roles.entry(brief.number).or_insert(Arc::new(found)))
+            }
+        };
+        let sent = self.doors.send(&brief, &host, ask, first.then_some(&*roles)).await;
+        let sent = sent.unwrap_or_else(|error| {
+            log::warn!("run {}: cannot judge {host}: {error}", brief.id);
+            Sent::No(Happened::Unanswered)
+        });
+        let inbox = self.inbox.clone();
+        let tell = move |run, happened| {
+            // The driver has ended: the next one asks again.
+            let _ = inbox.send(Told { run, target, happened });
+        };
+        match sent {
+            Sent::No(happened) => tell(brief.number, happened),
+            Sent::Yes(reply) => {
+                waiting.spawn(async move {
+                    tell(brief.number, brief.answer(ask, reply).await);
+                });
             }
         }
-        if batch.offline.is_empty() {
+    }
+
+    /// Looks at the standings of hosts without a channel whose turn has come.
+    fn look_at(&self, offline: Vec<(i64, u32, Arc<str>)>, waiting: &mut JoinSet<()>) {
+        if offline.is_empty() {
             return;
         }
         let (doors, inbox) = (self.doors.clone(), self.inbox.clone());
         waiting.spawn(async move {
-            for (run, target, host) in batch.offline {
+            for (run, target, host) in offline {
                 match doors.standing(&host).await {
                     Ok(None) => {}
                     Ok(Some(happened)) => {
-                        // As above.
+                        // The driver has ended, as above.
                         let _ = inbox.send(Told { run, target, happened });
                     }
                     Err(error) => log::warn!("{host}: its standing is unknown: {error}"),

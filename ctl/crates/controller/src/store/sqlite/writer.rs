@@ -1,10 +1,11 @@
-//! The thread that owns the connection that writes: runs queued changes ([`changes`]), stores and
-//! acknowledges results ([`insert`]), and deletes what is too old ([`sweep`]).
+//! The thread that owns the connection that writes: runs queued changes ([`changes`]), stores
+//! results ([`insert`]) and acknowledges them ([`settle`]), and deletes what is too old ([`sweep`]).
 
 mod changes;
 mod error;
 mod expire;
 mod insert;
+mod settle;
 mod sweep;
 
 use super::Bounds;
@@ -18,8 +19,8 @@ use super::published::Published;
 use super::refused::Refused;
 use super::sql::Sql as _;
 use super::usage::{Full, Usage};
+use crate::store::Arrival;
 use crate::store::watch::Watches;
-use crate::store::{Arrival, Outcome};
 use error::WriteError;
 use insert::insert;
 use rusqlite::Connection;
@@ -27,6 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Changes in one transaction, and results in one: somebody waits for each change, and a change waits
@@ -67,6 +69,8 @@ pub(super) struct Writer {
     changes: VecDeque<(Box<dyn QueuedChange>, OwnedSemaphorePermit)>,
     arrivals: VecDeque<(Arrival, OwnedSemaphorePermit)>,
     closing: bool,
+    /// The runtime of the channels, if there is one.
+    runtime: Option<Handle>,
 }
 
 /// What [`Writer::collect`] took from the queue.
@@ -124,6 +128,7 @@ impl Writer {
             changes: VecDeque::new(),
             arrivals: VecDeque::new(),
             closing: false,
+            runtime: Handle::try_current().ok(),
         })
     }
 
@@ -255,13 +260,15 @@ impl Writer {
             if changes.iter().any(|change| change.needs_presence()) {
                 self.unwritten.write(&transaction)?;
             }
-            let mut effects = changes::run(&transaction, changes)?;
+            let mut effects = Effects::default();
+            // Results first: a target that ends by one need not be written as running before.
+            let (usage, bounds) = (&mut self.usage, &self.bounds);
+            let fates = insert(&transaction, usage, bounds, batch, received, &mut effects)?;
+            changes::run(&transaction, changes, &mut effects)?;
             effects.records.iter().for_each(|host| self.judged.forget(host));
             for (host, bytes) in effects.replies.drain(..) {
                 self.usage.add(&host, Usage::cost(bytes));
             }
-            let (usage, bounds) = (&mut self.usage, &self.bounds);
-            let fates = insert(&transaction, usage, bounds, batch, received, &mut effects)?;
             self.usage.write(&transaction)?;
             let since = Instant::now();
             transaction.commit()?;
@@ -316,47 +323,6 @@ impl Writer {
                 self.unwritten.rolled_back();
                 self.judged.forget_all();
             }
-        }
-    }
-
-    fn give_up(
-        &mut self,
-        changes: Vec<Box<dyn QueuedChange>>,
-        arrivals: Vec<Arrival>,
-        error: &WriteError,
-    ) {
-        for change in changes {
-            change.failed(error.for_callers());
-        }
-        for arrival in arrivals {
-            self.keep_back(arrival, error);
-        }
-    }
-
-    fn settle(&mut self, batch: Vec<Arrival>, fates: Vec<Fate>) {
-        for (arrival, fate) in batch.into_iter().zip(fates) {
-            match fate {
-                Fate::Stored => self.acknowledge(arrival),
-                Fate::Refused(full) => self.refused.take(arrival, full, &self.bounds),
-            }
-        }
-    }
-
-    fn acknowledge(&self, arrival: Arrival) {
-        let Arrival { host, task, acknowledgement, .. } = arrival;
-        self.health.metrics.results.add_one();
-        acknowledgement.report(Outcome::Stored);
-        self.watches.wake(&host, &task);
-    }
-
-    fn keep_back(&mut self, arrival: Arrival, error: &WriteError) {
-        let (host, task) = (arrival.host.clone(), arrival.task.clone());
-        if self.backlog.take(arrival) {
-            self.health.set_failing(Some(format!("cannot store results: {error}")));
-            log::error!(
-                "cannot store results, so the agents keep them: {error} \
-                 (first: task {task} of host {host})"
-            );
         }
     }
 }

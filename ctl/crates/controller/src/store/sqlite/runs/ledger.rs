@@ -7,7 +7,7 @@ use crate::store::sqlite::change::Effects;
 use crate::store::sqlite::sql::Sql as _;
 use fleet::UnixMillis;
 use fleet::run::TargetState;
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ const MINUTE: UnixMillis = 60_000;
 pub(super) type Stage = (i64, u16);
 
 /// The books.
-#[derive(Debug)]
 pub(in crate::store::sqlite) struct Ledger<'a> {
     pub(super) sql: &'a Connection,
     at: UnixMillis,
@@ -28,6 +27,8 @@ pub(in crate::store::sqlite) struct Ledger<'a> {
     runs: BTreeMap<i64, i64>,
     changes: Vec<RunChange>,
     replies: Vec<(String, u64)>,
+    /// The statements that run for each target.
+    prepared: Vec<(&'static str, CachedStatement<'a>)>,
 }
 
 impl<'a> Ledger<'a> {
@@ -47,7 +48,23 @@ impl<'a> Ledger<'a> {
             runs: BTreeMap::new(),
             changes: Vec::new(),
             replies: Vec::new(),
+            prepared: Vec::new(),
         })
+    }
+
+    /// Returns a statement that runs for each target: it is looked up once.
+    pub(super) fn prepared(
+        &mut self,
+        text: &'static str,
+    ) -> rusqlite::Result<&mut CachedStatement<'a>> {
+        let place = match self.prepared.iter().position(|(known, _)| *known == text) {
+            Some(place) => place,
+            None => {
+                self.prepared.push((text, self.sql.statement(text)?));
+                self.prepared.len() - 1
+            }
+        };
+        Ok(&mut self.prepared[place].1)
     }
 
     /// Returns the time of the transaction.

@@ -9,7 +9,7 @@ use agent_wire::json::parse_object;
 use fleet::UnixMillis;
 use fleet::run::{End, Outcome, TargetState, run_of_task, task_id};
 use ring::digest::{SHA256, digest};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +22,27 @@ const OUTPUT_DIGEST: usize = 16;
 
 /// The fields of an event or reply that are its output.
 const OUTPUT: [&str; 4] = ["data", "encoding", "stderr", "stderr_encoding"];
+
+const BY_POSITION: &str =
+    "SELECT position, host, stage, state, result FROM targets WHERE run = ? AND position = ?";
+
+const BY_HOST: &str =
+    "SELECT position, host, stage, state, result FROM targets WHERE host = ? AND run = ?";
+
+const MOVE: &str = "UPDATE targets SET state = ?1, why = ?2, change = ?3, changed_at = ?4 \
+     WHERE run = ?5 AND position = ?6";
+
+const SEND: &str = "UPDATE targets SET sent_at = coalesce(sent_at, ?4), \
+     state = ?1, why = ?2, change = ?3, changed_at = ?4 WHERE run = ?5 AND position = ?6";
+
+const ACCEPT: &str = "UPDATE targets SET accepted_at = coalesce(accepted_at, ?4), \
+     state = ?1, why = ?2, change = ?3, changed_at = ?4 WHERE run = ?5 AND position = ?6";
+
+const END: &str = "UPDATE targets SET state = ?, code = ?, why = ?, ended_at = ?, result = ?, \
+     output = ?, operator = ?, accepted_at = coalesce(accepted_at, ?), change = ?, changed_at = ? \
+     WHERE run = ? AND position = ?";
+
+const SEQUENCE: &str = "SELECT sequence FROM results WHERE host = ? AND task = ? AND digest = ?";
 
 /// A run, as far as its targets need it.
 #[derive(Clone, Debug)]
@@ -49,6 +70,8 @@ struct Ending<'a> {
     /// The sequence number of its result.
     result: Option<i64>,
     output: Option<[u8; OUTPUT_DIGEST]>,
+    /// Whether the agent had accepted a task, as its result shows.
+    accepted: bool,
 }
 
 /// A result that the transaction stores, or has stored before.
@@ -62,6 +85,8 @@ pub(in crate::store::sqlite) struct Told<'a> {
     pub(in crate::store::sqlite) event: &'a str,
     /// Its digest.
     pub(in crate::store::sqlite) digest: &'a [u8],
+    /// Its sequence number, if the transaction has stored it.
+    pub(in crate::store::sqlite) sequence: Option<i64>,
 }
 
 /// Moves targets; returns for each whether it moved.
@@ -99,11 +124,10 @@ pub(super) fn all(
 }
 
 fn step(ledger: &mut Ledger<'_>, run: &Run, one: &TargetMove) -> rusqlite::Result<bool> {
-    let found = ledger.sql.first(
-        "SELECT position, host, stage, state, result FROM targets WHERE run = ? AND position = ?",
-        params![run.number, one.position],
-        target_row,
-    )?;
+    let found = ledger
+        .prepared(BY_POSITION)?
+        .query_row(params![run.number, one.position], target_row)
+        .optional()?;
     let Some(target) = found.filter(|target| target.state.end().is_none()) else {
         return Ok(false);
     };
@@ -113,12 +137,13 @@ fn step(ledger: &mut Ledger<'_>, run: &Run, one: &TargetMove) -> rusqlite::Resul
         MoveTo::Sent => go(ledger, run, &target, TargetState::Sent, None),
         MoveTo::Running => go(ledger, run, &target, TargetState::Running, None),
         MoveTo::Ended(end) => {
-            finish(ledger, run, &target, &Ending { end, result: None, output: None })
+            let ending = Ending { end, result: None, output: None, accepted: false };
+            finish(ledger, run, &target, &ending)
         }
         MoveTo::Replied { end, reply } => {
             let result = keep_reply(ledger, run, &target, reply)?;
             let output = Some(grouped(end, &parse_object(reply).unwrap_or_default()));
-            finish(ledger, run, &target, &Ending { end, result, output })
+            finish(ledger, run, &target, &Ending { end, result, output, accepted: false })
         }
     }
 }
@@ -132,16 +157,13 @@ fn go(
 ) -> rusqlite::Result<bool> {
     let at = ledger.at();
     let change = ledger.target((run.number, &run.id), target.position, to);
-    let time = match to {
-        TargetState::Sent => "sent_at = coalesce(sent_at, ?4),",
-        TargetState::Running => "accepted_at = coalesce(accepted_at, ?4),",
-        TargetState::Waiting | TargetState::Queued | TargetState::Ended(_) => "",
+    let text = match to {
+        TargetState::Sent => SEND,
+        TargetState::Running => ACCEPT,
+        TargetState::Waiting | TargetState::Queued | TargetState::Ended(_) => MOVE,
     };
-    let text = format!(
-        "UPDATE targets SET {time} state = ?1, why = ?2, change = ?3, changed_at = ?4 \
-         WHERE run = ?5 AND position = ?6"
-    );
-    ledger.sql.run(&text, params![to.word(), why, change, at, run.number, target.position])?;
+    let values = params![to.word(), why, change, at, run.number, target.position];
+    ledger.prepared(text)?.execute(values)?;
     count(ledger, run, target, to);
     Ok(true)
 }
@@ -155,23 +177,20 @@ fn finish(
     let at = ledger.at();
     let to = TargetState::Ended(ending.end.state);
     let change = ledger.target((run.number, &run.id), target.position, to);
-    ledger.sql.run(
-        "UPDATE targets SET state = ?, code = ?, why = ?, ended_at = ?, result = ?, output = ?, \
-         operator = ?, change = ?, changed_at = ? WHERE run = ? AND position = ?",
-        params![
-            to.word(),
-            ending.end.code,
-            ending.end.why.as_deref(),
-            at,
-            ending.result,
-            ending.output,
-            run.operator,
-            change,
-            at,
-            run.number,
-            target.position
-        ],
-    )?;
+    ledger.prepared(END)?.execute(params![
+        to.word(),
+        ending.end.code,
+        ending.end.why.as_deref(),
+        at,
+        ending.result,
+        ending.output,
+        run.operator,
+        ending.accepted.then_some(at),
+        change,
+        at,
+        run.number,
+        target.position
+    ])?;
     count(ledger, run, target, to);
     Ok(true)
 }
@@ -198,7 +217,7 @@ fn keep_reply(
     if inserted > 0 {
         ledger.reply(&target.host, reply.len() as u64);
     }
-    sequence(ledger.sql, &target.host, &task, hash.as_ref())
+    sequence(ledger, &target.host, &task, hash.as_ref())
 }
 
 /// Ends the targets that results of this transaction belong to.
@@ -234,11 +253,10 @@ pub(in crate::store::sqlite) fn arrived<'a>(
 }
 
 fn end_by_result(ledger: &mut Ledger<'_>, run: &Run, told: Told<'_>) -> rusqlite::Result<()> {
-    let found = ledger.sql.first(
-        "SELECT position, host, stage, state, result FROM targets WHERE host = ? AND run = ?",
-        params![told.host, run.number],
-        target_row,
-    )?;
+    let found = ledger
+        .prepared(BY_HOST)?
+        .query_row(params![told.host, run.number], target_row)
+        .optional()?;
     let Some(target) = found else { return Ok(()) };
     // The host knows better than whoever gave it up; but a result is final.
     if target.state.end().is_some() && target.has_result {
@@ -248,23 +266,23 @@ fn end_by_result(ledger: &mut Ledger<'_>, run: &Run, told: Told<'_>) -> rusqlite
     let Ok(event) = parse_object(told.event) else { return Ok(()) };
     let Ok(outcome) = Outcome::parse(&event) else { return Ok(()) };
     let end = outcome.end_of_task();
-    let result = sequence(ledger.sql, told.host, told.task, told.digest)?;
+    let result = match told.sequence {
+        Some(stored) => Some(stored),
+        None => sequence(ledger, told.host, told.task, told.digest)?,
+    };
     let output = Some(grouped(&end, &event));
-    finish(ledger, run, &target, &Ending { end: &end, result, output })?;
+    finish(ledger, run, &target, &Ending { end: &end, result, output, accepted: true })?;
     Ok(())
 }
 
 fn sequence(
-    sql: &Connection,
+    ledger: &mut Ledger<'_>,
     host: &str,
     task: &str,
     digest: &[u8],
 ) -> rusqlite::Result<Option<i64>> {
-    sql.first(
-        "SELECT sequence FROM results WHERE host = ? AND task = ? AND digest = ?",
-        params![host, task, digest],
-        |row| row.get(0),
-    )
+    let found = ledger.prepared(SEQUENCE)?.query_row(params![host, task, digest], |row| row.get(0));
+    found.optional()
 }
 
 /// Returns the digest by which targets that ended alike are grouped.

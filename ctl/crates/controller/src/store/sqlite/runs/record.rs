@@ -52,21 +52,21 @@ pub(super) fn insert(
     let mut ledger = Ledger::open(sql, plan.created_at)?;
     let to = from + CHUNK;
     let targets = plan.targets.iter().enumerate();
+    let mut statement = sql.statement(
+        "INSERT INTO targets (run, position, host, stage, budgets, answer, answer_why, state, \
+         change) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
+    )?;
     for (position, target) in targets.skip(from).take(CHUNK) {
         let budgets = (!target.budgets.is_empty()).then(|| document(&target.budgets));
-        sql.run(
-            "INSERT INTO targets (run, position, host, stage, budgets, answer, answer_why, state, \
-             change) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0)",
-            params![
-                number,
-                count(position),
-                target.host,
-                target.stage,
-                budgets,
-                target.answer,
-                target.why
-            ],
-        )?;
+        statement.execute(params![
+            number,
+            count(position),
+            target.host,
+            target.stage,
+            budgets,
+            target.answer,
+            target.why
+        ])?;
         ledger.count((number, target.stage), TargetState::Waiting, 1);
     }
     let left_out = (plan.targets.len()..).zip(&plan.left_out);

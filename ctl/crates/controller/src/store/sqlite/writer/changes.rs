@@ -11,8 +11,8 @@ use rusqlite::Connection;
 pub(super) fn run(
     transaction: &Connection,
     changes: &mut [Box<dyn QueuedChange>],
-) -> rusqlite::Result<Effects> {
-    let mut all = Effects::default();
+    all: &mut Effects,
+) -> rusqlite::Result<()> {
     for change in changes {
         transaction.run("SAVEPOINT change", [])?;
         let mut effects = Effects::default();
@@ -24,5 +24,5 @@ pub(super) fn run(
         }
         transaction.run("RELEASE change", [])?;
     }
-    Ok(all)
+    Ok(())
 }

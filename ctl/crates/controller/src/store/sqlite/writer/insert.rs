@@ -38,11 +38,13 @@ pub(super) fn insert(
         let hash = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
         let digest = hash.as_ref();
         let cost = Usage::cost(event.len() as u64);
+        let mut sequence = None;
         fates.push(match usage.full(bounds, host, cost) {
             None => {
                 let values = params![host, task, kind.method(), received, event, digest];
                 if insert.execute(values)? > 0 {
                     usage.add(host, cost);
+                    sequence = Some(transaction.last_insert_rowid());
                 }
                 Fate::Stored
             }
@@ -54,12 +56,12 @@ pub(super) fn insert(
             }
         });
         if fates[place] == Fate::Stored && run_of_task(task).is_some() {
-            of_runs.push((place, hash));
+            of_runs.push((place, hash, sequence));
         }
     }
-    let told = of_runs.iter().map(|(place, digest)| {
+    let told = of_runs.iter().map(|(place, digest, sequence)| {
         let Arrival { host, task, event, .. } = &batch[*place];
-        Told { host, task, event, digest: digest.as_ref() }
+        Told { host, task, event, digest: digest.as_ref(), sequence: *sequence }
     });
     runs::arrived(transaction, told, received, effects)?;
     Ok(fates)

@@ -1,7 +1,7 @@
 use super::sweep::SWEEP;
 use super::*;
-use crate::store::Acknowledgement;
 use crate::store::sqlite::file;
+use crate::store::{Acknowledgement, Outcome};
 use agent_wire::message::EventKind;
 use test_support::Scratch;
 
