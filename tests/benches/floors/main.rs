@@ -10,6 +10,7 @@ mod bash;
 mod channel;
 mod commands;
 mod cron;
+mod fleet;
 mod idle;
 mod jobs;
 mod line;
@@ -24,7 +25,7 @@ use std::time::Instant;
 /// A function that measures and prints one table.
 type Bars = fn();
 
-const TABLES: [(&str, Bars); 11] = [
+const TABLES: [(&str, Bars); 12] = [
     ("sizes", sizes::run),
     ("idle", idle::run),
     ("ctl", commands::kernel),
@@ -36,6 +37,7 @@ const TABLES: [(&str, Bars); 11] = [
     ("cron", cron::run),
     ("jobs", jobs::loaded),
     ("due", jobs::due),
+    ("fleet", fleet::run),
 ];
 
 fn main() {
