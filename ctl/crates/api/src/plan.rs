@@ -74,7 +74,7 @@ pub struct NewPlan {
 #[serde(deny_unknown_fields)]
 pub struct ApplyPlan {
     /// Signatures of the plan's hash, at most 4096 bytes each. Agents get them with the request,
-    /// beside the plan's id and hash; their policies may ask for them.
+    /// beside a proof that they are in the plan; their policies may ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 8)]
     pub signatures: Vec<String>,

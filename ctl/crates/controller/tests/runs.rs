@@ -7,6 +7,8 @@
 mod herd;
 mod support;
 
+use fleet::run::Request;
+use fleet::run::plan::{PlanBytes, Proof};
 use herd::{Herd, members};
 use serde_json::{Map, Value, json};
 use std::sync::mpsc::{Receiver, channel};
@@ -275,12 +277,31 @@ fn a_canceled_run_sends_nothing_more_and_cancels_what_runs() {
     assert!(second.try_iter().all(|message| message["method"] != "async.bash"));
 }
 
+/// Computes a plan's hash as a host can (docs/plans.md): from what it received and its own id alone.
+fn hash_of(mut message: Map<String, Value>, host: &str) -> String {
+    let plan = message.remove("plan").unwrap();
+    for besides in ["id", "not_after", "signatures"] {
+        message.remove(besides).unwrap();
+    }
+    let proof: Proof = serde_json::from_value(plan["proof"].clone()).unwrap();
+    let bytes = PlanBytes {
+        run: plan["id"].as_str().unwrap(),
+        request: &Request::parse(message).unwrap(),
+        hosts: proof.root(host).unwrap(),
+        size: proof.size,
+        valid_from: plan["valid_from"].as_i64().unwrap(),
+        valid_until: plan["valid_until"].as_i64().unwrap(),
+    };
+    bytes.hash().to_string()
+}
+
 #[test]
 fn hosts_get_the_signatures_that_a_plan_was_applied_with() {
-    let controller = Controller::start(&[]);
+    let controller = Controller::start_with_hosts(&["host-0", "host-1", "host-2"]);
     let received = play(&controller, "host-1", does_it);
-    controller.wait_for_hosts(&["host-1"]);
-    let plan = controller.post("/plans", &command(&["host-1"])).1;
+    let _others = ["host-0", "host-2"].map(|host| play(&controller, host, does_it));
+    controller.wait_for_hosts(&["host-0", "host-1", "host-2"]);
+    let plan = controller.post("/plans", &command(&["host-1", "host-2", "host-0"])).1;
     let apply = |body: &Value| {
         controller.post(&format!("/plans/{}/apply", plan["id"].as_str().unwrap()), body)
     };
@@ -294,16 +315,19 @@ fn hosts_get_the_signatures_that_a_plan_was_applied_with() {
         assert_eq!(status, 400, "{problem}");
         assert!(text(&problem["detail"]).contains(field), "{problem}");
     }
-    let signatures = vec!["é\"".repeat(4096 / 3); 8];
+    // As many bytes as there may be, each of which takes six in JSON.
+    let signatures = vec!["\u{1}".repeat(4096); 8];
     let (status, run) = apply(&json!({ "signatures": signatures }));
     assert_eq!(status, 200, "{run}");
     let message = next(&received);
     assert_eq!(message["signatures"], json!(signatures));
-    assert_eq!(message["plan"], json!({ "id": plan["id"], "hash": plan["hash"] }));
+    assert_eq!((&message["plan"]["id"], &message["plan"]["hash"]), (&plan["id"], &plan["hash"]));
+    assert_eq!(hash_of(message.clone(), "host-1"), plan["hash"]);
+    assert_ne!(hash_of(message, "host-2"), plan["hash"], "each host has its own proof");
     // They are those of the request that applied it, and another plan of its hosts has none.
     assert_eq!(apply(&json!({ "signatures": ["late"] })).1["applied_at"], run["applied_at"]);
     let run = ended(&controller, &text(&run["id"]));
-    assert_equation(&run, &[("succeeded", 1)]);
+    assert_equation(&run, &[("succeeded", 3)]);
     let states = json!({ "states": ["succeeded"] });
     let again = controller.post(&format!("/runs/{}/again", text(&run["id"])), &states).1;
     let (status, run) =

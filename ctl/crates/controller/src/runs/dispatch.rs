@@ -3,6 +3,7 @@
 
 use super::committer::now;
 use super::handle::Happened;
+use super::signed::Signed;
 use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
 use crate::auth::{Authenticator, HeldRoles};
 use crate::store::{RunRow, Store, StoreError, plain_labels};
@@ -36,8 +37,16 @@ pub(super) struct Brief {
     /// Why nothing more is sent, once that is decided. What was decided before and is still being
     /// written is not sent either.
     pub(super) stop: OnceLock<Box<str>>,
-    /// The message that starts it, on one line: the same for every host.
-    start: Vec<u8>,
+    start: Start,
+}
+
+/// The message that starts a run on a host.
+#[derive(Debug)]
+enum Start {
+    /// One line for every host.
+    Same(Vec<u8>),
+    /// Each host gets its own proof with it.
+    Signed { message: Map<String, Value>, signed: Signed },
 }
 
 /// Whom the committer asks.
@@ -73,24 +82,43 @@ pub(super) enum Roles {
     Nowhere(String),
 }
 
+fn text_of(message: &impl serde::Serialize) -> Vec<u8> {
+    let mut text = Vec::new();
+    line(message, &mut text);
+    text
+}
+
+impl Start {
+    /// Returns the message to a host, on one line.
+    fn line(&self, host: &str) -> Vec<u8> {
+        match self {
+            Self::Same(line) => line.clone(),
+            Self::Signed { message, signed } => {
+                let mut message = message.clone();
+                message.extend(signed.besides(host));
+                text_of(&message)
+            }
+        }
+    }
+}
+
 impl Brief {
     /// Makes what each request needs.
     pub(super) fn new(
         row: &RunRow,
         request: Request,
         not_after: UnixMillis,
-        signatures: Option<Value>,
+        signed: Option<Signed>,
     ) -> Self {
         let mut besides = Map::new();
         if request.is_task() {
             besides.insert("not_after".to_owned(), time_text(not_after).into());
         }
-        if let Some(signatures) = signatures {
-            besides.insert("signatures".to_owned(), signatures);
-            besides.insert("plan".to_owned(), json!({ "id": row.id, "hash": row.hash }));
-        }
-        let mut start = Vec::new();
-        line(&request.message(&task_id(&row.id), besides), &mut start);
+        let message = request.message(&task_id(&row.id), besides);
+        let start = match signed {
+            None => Start::Same(text_of(&message)),
+            Some(signed) => Start::Signed { message, signed },
+        };
         Self {
             number: row.number,
             id: Arc::from(&*row.id),
@@ -119,19 +147,19 @@ impl Brief {
         (self.request.action(), self.request.judged_command())
     }
 
-    fn message(&self, ask: Ask) -> AgentRequest {
+    fn message(&self, ask: Ask, host: &str) -> AgentRequest {
         let task = task_id(&self.id);
         let method = match ask {
             Ask::Start => {
-                return AgentRequest { id: task, client_chose_id: false, line: self.start.clone() };
+                let line = self.start.line(host);
+                return AgentRequest { id: task, client_chose_id: false, line };
             }
             Ask::Status => Method::AsyncStatus,
             Ask::Cancel => Method::AsyncCancel,
         };
         let id = Uuid::new_v4().to_string();
-        let mut text = Vec::new();
-        line(&json!({ "id": id, "method": method.name(), "task": task }), &mut text);
-        AgentRequest { id, client_chose_id: false, line: text }
+        let line = text_of(&json!({ "id": id, "method": method.name(), "task": task }));
+        AgentRequest { id, client_chose_id: false, line }
     }
 
     /// Waits for a reply.
@@ -194,7 +222,7 @@ impl Doors {
         let Some(session) = self.registry.find(host) else {
             return Ok(Sent::No(Happened::Offline));
         };
-        Ok(match session.ask(brief.message(ask)) {
+        Ok(match session.ask(brief.message(ask, host)) {
             Ok(reply) => Sent::Yes(reply),
             Err(NoReply::Withheld(why)) if roles.is_some() => {
                 Sent::No(Happened::NotSent(End::because(EndState::Refused, &*why)))
@@ -242,3 +270,6 @@ impl Doors {
         Ok(Some(Happened::NotSent(End::because(EndState::Refused, why))))
     }
 }
+
+#[cfg(test)]
+mod tests;

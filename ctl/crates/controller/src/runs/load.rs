@@ -2,6 +2,7 @@
 
 use super::active::Active;
 use super::dispatch::Brief;
+use super::signed::Signed;
 use crate::store::{RunRow, Store, StoreError, TargetSeed};
 use fleet::run::{
     Budgets, LOST_AFTER, Moment, Options, Request, Rollout, RunState, TargetRow, TargetState, Terms,
@@ -53,7 +54,9 @@ pub(super) struct Loaded {
     terms: Terms,
     stop: Option<(fleet::run::RunEnd, Box<str>)>,
     seeds: Vec<TargetSeed>,
-    brief: Brief,
+    row: RunRow,
+    request: Request,
+    signatures: Option<Value>,
 }
 
 /// Reads the rows of a run that is running or stopping.
@@ -83,7 +86,7 @@ pub(super) async fn read(store: &dyn Store, row: RunRow) -> Result<Loaded, LoadE
         lost_after: Duration::from_millis(LOST_AFTER.unsigned_abs()),
         is_task: request.is_task(),
     };
-    Ok(Loaded { terms, stop, seeds, brief: Brief::new(&row, request, not_after, signatures) })
+    Ok(Loaded { terms, stop, seeds, row, request, signatures })
 }
 
 /// Reads the targets of a run.
@@ -123,7 +126,11 @@ impl Loaded {
                 },
             });
         }
+        let validity = self.terms.options.not_after;
+        let signed =
+            self.signatures.map(|signatures| Signed::new(&self.row, validity, signatures, &hosts));
+        let brief = Brief::new(&self.row, self.request, self.terms.not_after, signed);
         let rollout = Rollout::new(self.terms, rows, self.stop, budgets, now);
-        Active { rollout, hosts, brief: Arc::new(self.brief) }
+        Active { rollout, hosts, brief: Arc::new(brief) }
     }
 }

@@ -5,7 +5,7 @@
 //! are on disk, replies, runs that are applied or canceled) and passes on what it decides to the
 //! `committer`, which writes the rows first and only then sends: so a crash loses no target and
 //! starts none twice. A `dispatch` judges each host and the operator's roles again before it sends.
-//! `load` makes a rollout of rows.
+//! `load` makes a rollout of rows; `signed` is what proves to a host that it is in a signed plan.
 //!
 //! A controller that stops leaves its runs as they are; the next one goes on with them.
 
@@ -16,6 +16,7 @@ mod driver;
 mod gauges;
 mod handle;
 mod load;
+mod signed;
 
 pub(crate) use driver::{Driver, Parts};
 pub(crate) use handle::Handle;

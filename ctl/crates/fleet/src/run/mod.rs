@@ -65,8 +65,8 @@ pub const LOST_AFTER: UnixMillis = crate::DAY;
 /// The output of a run's command that is kept, each stream, if the request does not say: 64 KiB.
 pub const DEFAULT_MAX_OUTPUT: u64 = 64 << 10;
 
-/// The most bytes of a request, in its canonical form. With an id, signatures and a proof it fits
-/// into a message to an agent, which has at most 1 MiB.
+/// The most bytes of a request, in its canonical form. With an id, a proof and signatures of which
+/// each byte needs an escape of six, it fits into a message to an agent, which has at most 1 MiB.
 pub const MAX_REQUEST: usize = 768 << 10;
 
 /// The most signatures of a plan.

@@ -141,7 +141,7 @@ fn run_routes() -> Vec<Route> {
         route!(
             POST,
             path::PLAN_APPLY,
-            Rule::change(Who::Operators, plans::read_apply),
+            Rule::change(Who::Operators, plans::read_apply).large(),
             plans::apply
         ),
         route!(GET, path::RUNS, Rule::reads(A::RunsRead), runs::list),

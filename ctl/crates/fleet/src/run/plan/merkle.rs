@@ -4,6 +4,7 @@
 use crate::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// The proof that a host is in a plan: a few digests, however many hosts there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +24,13 @@ pub struct HostTree {
     /// The digests of the leaves, then of each level above. A last one without a neighbor is
     /// repeated on the level above, as it is.
     levels: Vec<Vec<Digest>>,
-    hosts: Vec<Box<str>>,
+    hosts: Vec<Arc<str>>,
 }
 
 impl HostTree {
     /// Makes the tree of these hosts, in any order.
-    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut hosts: Vec<Box<str>> = hosts.into_iter().map(Box::from).collect();
+    pub fn new(hosts: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        let mut hosts: Vec<Arc<str>> = hosts.into_iter().map(Into::into).collect();
         hosts.sort_unstable();
         hosts.dedup();
         let mut levels = vec![hosts.iter().map(|host| leaf(host)).collect::<Vec<_>>()];
@@ -71,14 +72,20 @@ impl HostTree {
 impl Proof {
     /// Returns whether it proves that `host` is among the hosts with this root.
     pub fn holds(&self, host: &str, root: &Digest) -> bool {
+        self.root(host).is_some_and(|found| found == *root)
+    }
+
+    /// Returns the root of the hosts that it says `host` is among; `None` if it can be no proof. A
+    /// host computes the plan's hash with it.
+    pub fn root(&self, host: &str) -> Option<Digest> {
         if self.index >= self.size {
-            return false;
+            return None;
         }
         let (mut at, mut last) = (self.index, self.size - 1);
         let mut digest = leaf(host);
         for beside in &self.path {
             if last == 0 {
-                return false;
+                return None;
             }
             if at % 2 == 1 || at == last {
                 digest = node(beside, &digest);
@@ -92,7 +99,7 @@ impl Proof {
             at /= 2;
             last /= 2;
         }
-        last == 0 && digest == *root
+        (last == 0).then_some(digest)
     }
 }
 

@@ -98,6 +98,30 @@ mod tests {
     }
 
     #[test]
+    fn the_message_in_the_documentation_proves_the_plan_to_its_host() {
+        let message = PAGE.split("What `web-1` gets:").nth(1).unwrap();
+        let mut message: serde_json::Map<String, Value> = serde_json::from_str(message).unwrap();
+        let plan = message.remove("plan").unwrap();
+        for besides in ["id", "not_after", "signatures"] {
+            message.remove(besides).unwrap();
+        }
+        let proof: Proof = serde_json::from_value(plan["proof"].clone()).unwrap();
+        let hash_for = |host| {
+            let bytes = PlanBytes {
+                run: plan["id"].as_str().unwrap(),
+                request: &request(Value::Object(message.clone())),
+                hosts: proof.root(host).unwrap(),
+                size: proof.size,
+                valid_from: plan["valid_from"].as_i64().unwrap(),
+                valid_until: plan["valid_until"].as_i64().unwrap(),
+            };
+            bytes.hash().to_string()
+        };
+        assert_eq!(hash_for("web-1"), plan["hash"]);
+        assert_ne!(hash_for("web-2"), plan["hash"]);
+    }
+
+    #[test]
     fn each_part_of_a_plan_changes_its_hash() {
         let (one, two) = (
             request(json!({"method": "sync.bash", "cmd": "id"})),

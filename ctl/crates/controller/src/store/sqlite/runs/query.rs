@@ -93,7 +93,7 @@ pub(super) fn runs(sql: &Connection, query: &RunQuery) -> rusqlite::Result<RunPa
     let (mut page, mut bytes) = (RunPage::default(), 0);
     while let Some(row) = rows.next()? {
         let run = run_row(row)?;
-        bytes += run.request.len();
+        bytes += run.request.len() + run.options.len();
         if bytes > MAX_PAGE_BYTES && !page.runs.is_empty() {
             break;
         }
