@@ -21,8 +21,8 @@ pub(crate) struct Registry {
     notices: broadcast::Sender<Notice>,
 }
 
-/// A session that serves a host has come, or the last one has gone. What is true now,
-/// [`Registry::find`] tells.
+/// A session that serves a host has come, or gets requests again after a quarantine, or the last one
+/// has gone. What is true now, [`Registry::find`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// The host.
@@ -147,10 +147,14 @@ impl Registry {
         }
     }
 
-    /// Begins or ends a time in which a host gets no request. Its clones stay restricted.
+    /// Begins or ends a time in which a host gets no request. Its clones stay restricted. After its
+    /// end the host counts as one that has just come: whoever wants something of it asks now.
     pub(super) fn restrict(&self, host: &str, restriction: Option<&Restriction>) {
-        if let Some(session) = self.find(host) {
-            session.restrict(restriction.cloned());
+        let Some(session) = self.find(host) else { return };
+        let was_restricted = session.restriction().is_some();
+        session.restrict(restriction.cloned());
+        if was_restricted && restriction.is_none() {
+            self.notify(host, true);
         }
     }
 
