@@ -42,6 +42,17 @@ fn requests_in_flight_get_their_replies_before_the_controller_ends() {
 }
 
 #[test]
+fn a_clean_stop_leaves_the_database_in_one_file() {
+    let mut controller = Controller::start(&[]);
+    let log = controller.state().join("results.db-wal");
+    assert_eq!(controller.get("/hosts").0, 200);
+    assert!(log.exists());
+    controller.signal("-TERM");
+    assert_eq!(controller.wait().code(), Some(0), "{}", controller.log());
+    assert!(!log.exists() && controller.state().join("results.db").exists());
+}
+
+#[test]
 fn a_request_without_a_reply_does_not_hold_the_controller_up() {
     let mut controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");

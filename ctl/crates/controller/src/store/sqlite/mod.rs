@@ -266,6 +266,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         drop(self.check.lock().take());
+        self.readers.close(CONNECTIONS).await;
         let Some(thread) = self.writer.lock().take() else { return };
         // An error means that the thread has ended already; joining it says why.
         let _ = self.queue.send(QueueItem::Close);

@@ -16,6 +16,9 @@ pub(super) const CONNECTIONS: usize = 4;
 /// The longest time that a query may take; the check of the audit log reads in many queries.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
+/// The wait for queries at the end.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
 /// Instructions of SQLite's machine between two looks at the time.
 const INSTRUCTIONS: i32 = 100_000;
 
@@ -52,6 +55,16 @@ impl Readers {
             connections: Arc::new(Mutex::new(connections)),
             health,
         }
+    }
+
+    /// Closes the connections, once their queries have ended. The writer's is the last one then, and
+    /// its end removes the write-ahead log, which read-only connections cannot.
+    pub(super) async fn close(&self, connections: usize) {
+        let all = self.free.acquire_many(u32::try_from(connections).unwrap_or(u32::MAX));
+        // A slow query does not hold up the stop; it leaves the log to the next start.
+        let _all = tokio::time::timeout(CLOSE_WAIT, all).await;
+        self.free.close();
+        self.connections.lock().clear();
     }
 
     /// Runs a query that reads `subject`, as in "cannot read a page of results".
