@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Agent, Controller};
-use test_support::Scratch;
+use test_support::{Scratch, wait_until};
 
 /// Results of `host-1` that the database holds at the start.
 const RESULTS: usize = 250;
@@ -30,7 +30,9 @@ fn the_api_keeps_to_its_document_whatever_is_asked() {
     let answering = std::thread::spawn(move || answer(&mut agent));
 
     let scratch = Scratch::new("api-fuzz");
-    scratch.write("schemathesis.toml", include_str!("api_fuzz.toml"));
+    let (plan, run_id) = plan_and_run(&controller);
+    let config = include_str!("api_fuzz.toml").replace("PLAN", &plan).replace("RUN", &run_id);
+    scratch.write("schemathesis.toml", &config);
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let seconds = setting("BASICAGENT_API_FUZZ_SECONDS", "60");
     let seed = setting("BASICAGENT_API_FUZZ_SEED", "");
@@ -70,11 +72,30 @@ fn seed(agent: &mut Agent) {
     }
 }
 
+/// Makes a plan, and a run that has ended; returns their ids.
+fn plan_and_run(controller: &Controller) -> (String, String) {
+    let body = json!({"request": {"method": "agent.ping"}, "hosts": ["host-1"]});
+    let id = |path: &str| {
+        let (status, made) = controller.post(path, &body);
+        assert_eq!(status, 201, "{made}");
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let (plan, run) = (id("/plans"), id("/runs"));
+    wait_until("the run's end", || {
+        controller.get(&format!("/runs/{run}")).1["equation"]["succeeded"] == 1
+    });
+    (plan, run)
+}
+
 /// Answers every request, as an agent that does nothing, until the channel ends.
 fn answer(agent: &mut Agent) {
     while let Ok(Some(request)) = agent.try_receive() {
         let Some(id) = request.get("id") else { continue };
-        let reply = json!({"id": id, "resp": "success", "retcode": 0, "message": "Done"});
+        let mut reply = json!({"id": id, "resp": "success", "retcode": 0, "message": "Done"});
+        if request["method"].as_str().is_some_and(|method| method.starts_with("getinfo.")) {
+            reply["data"] =
+                json!({"id": "debian", "packages": [{"name": "bash", "version": "5.2"}]});
+        }
         agent.send(&reply.to_string());
     }
 }
