@@ -14,6 +14,11 @@ pub struct HostsQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(example = "env=prod,role in (web,db)")]
     pub selector: Option<String>,
+    /// Only hosts with an id or hostname of which a part begins with this text, in upper or lower
+    /// case. Parts begin at the start, behind `-`, `_` or `.`, and where digits begin: `web-007` is
+    /// found by `web`, `007` and `7`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
     /// Only hosts in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<HostState>,

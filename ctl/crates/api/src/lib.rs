@@ -6,6 +6,11 @@
 //!
 //! | request | response |
 //! |---|---|
+//! | `GET /api/v1/fleet` | [`Fleet`] |
+//! | `GET /api/v1/fleet/trend` with [`TrendQuery`] | [`Trend`] |
+//! | `GET /api/v1/fleet/count` with [`HostCountQuery`] | [`HostCount`] |
+//! | `POST /api/v1/fleet/change` with [`HostsChange`] | [`HostsChanged`] |
+//! | `GET /api/v1/labels` with [`LabelsQuery`] | [`LabelsInUse`] |
 //! | `GET /api/v1/hosts` with [`HostsQuery`] | [`HostList`] |
 //! | `GET /api/v1/hosts/{host}` | [`Host`] |
 //! | `DELETE /api/v1/hosts/{host}` | 204: the host may join again |
@@ -107,6 +112,7 @@ mod budget;
 mod ca;
 mod event;
 mod fact;
+mod fleet;
 mod health;
 mod history;
 mod host;
@@ -134,6 +140,11 @@ pub use fact::{
     FactLine, FactMatch, FactMatches, FactQuery, FactRefresh, FactSearch, FactState,
     HostCertificates, HostFacts, HostPackages, HostService, PackageHosts, PackageQuery,
     PackageVersion, ServiceHosts, ServiceQuery,
+};
+pub use fleet::{
+    Fleet, FleetCertificates, FleetHosts, HostCount, HostCountQuery, HostsChange, HostsChanged,
+    LabelsInUse, LabelsQuery, MAX_CHANGED_HOSTS, MAX_COUNTED_HOSTS, MAX_TREND_HOURS, NotChanged,
+    Trend, TrendQuery, TrendSample,
 };
 pub use health::{Health, HealthStatus};
 pub use history::{

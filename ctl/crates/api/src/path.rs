@@ -9,6 +9,21 @@ pub use variables::{
     SchedulePath, TargetPath, TaskPath, TokenPath,
 };
 
+/// The fleet in numbers.
+pub const FLEET: &str = "/api/v1/fleet";
+
+/// The fleet over the last hours.
+pub const FLEET_TREND: &str = "/api/v1/fleet/trend";
+
+/// How many hosts match.
+pub const FLEET_COUNT: &str = "/api/v1/fleet/count";
+
+/// A change of many hosts.
+pub const FLEET_CHANGE: &str = "/api/v1/fleet/change";
+
+/// The labels in use, to complete a selector.
+pub const LABELS: &str = "/api/v1/labels";
+
 /// The hosts.
 pub const HOSTS: &str = "/api/v1/hosts";
 

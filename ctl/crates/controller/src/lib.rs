@@ -37,6 +37,7 @@ mod server;
 mod signals;
 mod stop;
 mod store;
+mod trend;
 
 use clap::Parser as _;
 use error::Error;

@@ -25,6 +25,7 @@ use crate::schedules::{Keeper, Schedules};
 use crate::signals::{Asked, Signals};
 use crate::stop;
 use crate::store::{SqliteStore, Store};
+use crate::trend;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -170,6 +171,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     ));
     tasks.spawn(agents::renew_own(identity, stop.clone()));
     tasks.spawn(Keeper::new(schedules.clone()).run(stop.clone()));
+    tasks.spawn(trend::sample(Arc::clone(&registry), Arc::clone(&store), stop.clone()));
     let parts = TrustParts { services: Arc::clone(&services), files: tls_files.clone() };
     tasks.spawn(trust_task.run(parts, stop.clone()));
     let (driver, runs) = Driver::new(runs::Parts {

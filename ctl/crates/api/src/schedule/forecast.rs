@@ -21,6 +21,11 @@ pub struct ForecastQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(default = true)]
     pub own: Option<bool>,
+    /// A forecast that was made for the same question this many seconds ago is good enough: at most
+    /// 3600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 3600, default = 0)]
+    pub max_age: Option<u64>,
 }
 
 /// The runs of the coming hours over all hosts.

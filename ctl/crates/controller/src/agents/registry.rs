@@ -110,8 +110,15 @@ impl Registry {
     }
 
     /// Returns the number of connected hosts.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.sessions.lock().len()
+    }
+
+    /// Returns the number of connected hosts that get requests.
+    pub(crate) fn online(&self) -> usize {
+        let sessions = self.sessions.lock();
+        let serving = sessions.values().filter_map(|host| host.serving.as_ref());
+        serving.filter(|session| session.restriction().is_none()).count()
     }
 
     /// Returns every session that serves a host, ordered by host id.

@@ -2,27 +2,25 @@
 
 use super::document::problems::problems;
 use super::extract::{Carried, Parameters, Segments};
-use super::host_body::{connected, shown};
+use super::host_body::shown;
 use super::page;
 use super::problem::ApiError;
 use super::rule::{Given, Subject};
+use super::selected::{Filter, Wanted};
 use super::service::Api;
 use crate::agents;
 use crate::audit;
 use crate::auth::Principal;
-use crate::store::{
-    HostQuery, HostRow, LabelChange as Change, StateName, StoreError, plain_labels,
-};
+use crate::store::{LabelChange as Change, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use controller_api::{
-    Host, HostList, HostState, HostsQuery, LabelChange, Reason, SettleChoice, Settlement, path,
+    Host, HostList, HostsQuery, LabelChange, Reason, SettleChoice, Settlement, path,
 };
 use fleet::identity::Choice;
-use fleet::role::{self, Reach};
-use fleet::{Action, LabelKey, LabelValue, Selector};
+use fleet::{Action, LabelKey, LabelValue};
 
 problems! {
     /// The problems of one host.
@@ -33,10 +31,6 @@ problems! {
     /// The problems of a change of a host.
     Changing: UnknownHost, Conflict, TooLarge
 }
-
-/// Rows that one request looks at: a selector that matches few hosts gets a short page, and the
-/// client goes on from there.
-const MAX_SCANNED: usize = 20_000;
 
 /// The most bytes of an operator's reason.
 const MAX_REASON: usize = 500;
@@ -58,107 +52,17 @@ pub(super) async fn list(
     Parameters(query): Parameters<HostsQuery>,
 ) -> Result<Response, ApiError> {
     let limit = page::limit(query.limit)?;
-    let selector = query.selector.as_deref().map(Selector::parse).transpose();
-    let selector = selector.map_err(|error| ApiError::InvalidRequest(error.to_string()))?;
-    let wanted = Wanted {
-        reach: principal.reach(Action::HostsRead),
-        selector,
-        state: query.state.map(state_name),
+    let filter = Filter {
+        selector: query.selector.as_deref(),
+        q: query.q.as_deref(),
+        state: query.state,
         connected: query.connected,
-        limit,
     };
-    let after = query.after.unwrap_or_default();
-    let (rows, next) = if query.connected == Some(true) {
-        wanted.connected_page(&api, after).await?
-    } else {
-        wanted.page(&api, after).await?
-    };
+    let wanted = Wanted::new(principal.reach(Action::HostsRead), &filter)?;
+    let (rows, next) = wanted.page(&api, query.after.unwrap_or_default(), limit).await?;
     let hosts = rows.iter().map(|row| shown(&api.registry, row)).collect();
     let list = HostList { hosts, next };
     api.respond(serde_json::to_string(&list).expect("texts go to memory")).await
-}
-
-/// The hosts of a page.
-struct Wanted<'a> {
-    reach: Reach<'a>,
-    selector: Option<Selector>,
-    state: Option<StateName>,
-    connected: Option<bool>,
-    limit: usize,
-}
-
-impl Wanted<'_> {
-    /// Reads a page from the database; returns the next page's `after` too.
-    async fn page(
-        &self,
-        api: &Api,
-        mut after: String,
-    ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
-        let mut found: Vec<HostRow> = Vec::new();
-        let mut scanned = 0;
-        loop {
-            let query = HostQuery {
-                selector: self.selector.clone(),
-                state: self.state,
-                after: after.clone(),
-                limit: self.limit + 1,
-            };
-            let rows = api.store.hosts(query).await?;
-            scanned += rows.len();
-            let last = rows.len() <= self.limit;
-            if let Some(row) = rows.last() {
-                after.clone_from(&row.identity.id);
-            }
-            found.extend(rows.into_iter().filter(|row| self.covers(api, row)));
-            if found.len() > self.limit {
-                let next = page::next(&mut found, self.limit, |row| row.identity.id.clone());
-                return Ok((found, next));
-            }
-            if last || scanned >= MAX_SCANNED {
-                return Ok((found, (!last).then_some(after)));
-            }
-        }
-    }
-
-    /// Reads the page of hosts that are connected now.
-    async fn connected_page(
-        &self,
-        api: &Api,
-        after: String,
-    ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
-        let ids = api.registry.all().into_iter().map(|session| session.host.clone());
-        let mut found = Vec::new();
-        let mut last = after.clone();
-        for (scanned, id) in ids.filter(|id| *id > after).enumerate() {
-            if found.len() == self.limit || scanned == MAX_SCANNED {
-                return Ok((found, Some(last)));
-            }
-            if let Some(row) = api.store.host(&id).await?
-                && self.matches(&row)
-                && self.covers(api, &row)
-            {
-                found.push(row);
-            }
-            last = id;
-        }
-        Ok((found, None))
-    }
-
-    fn matches(&self, row: &HostRow) -> bool {
-        let state = self.state.is_none_or(|state| state == StateName::of(&row.identity.state));
-        let selected = |selector: &Selector| selector.matches(&row.identity.id, &plain_labels(row));
-        state && self.selector.as_ref().is_none_or(selected)
-    }
-
-    /// Returns whether the caller may see a host, and it is or is not connected as asked.
-    fn covers(&self, api: &Api, row: &HostRow) -> bool {
-        let id = &row.identity.id;
-        self.connected.is_none_or(|wanted| connected(&api.registry, id) == wanted)
-            && match &self.reach {
-                Reach::Everything => true,
-                reach => reach.covers(role::Host { id, labels: &plain_labels(row) }),
-            }
-    }
 }
 
 /// Shows a host.
@@ -201,6 +105,17 @@ pub(super) async fn remove(
 /// Reads a change of a host's labels.
 pub(super) fn read_labels(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let change: LabelChange = given.body()?;
+    given.carried.insert(checked_labels(&change)?);
+    Ok(Subject::new(given, Action::HostsLabel)
+        .with("set", &change.set)
+        .with("remove", &change.remove))
+}
+
+/// Reads labels.
+///
+/// # Errors
+/// When one cannot be a label.
+pub(super) fn checked_labels(change: &LabelChange) -> Result<Change, ApiError> {
     let invalid = |error: fleet::LabelError| ApiError::InvalidRequest(error.to_string());
     let mut checked = Change::default();
     for (key, value) in &change.set {
@@ -210,10 +125,7 @@ pub(super) fn read_labels(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     for key in &change.remove {
         checked.remove.push(LabelKey::new(key).map_err(invalid)?);
     }
-    given.carried.insert(checked);
-    Ok(Subject::new(given, Action::HostsLabel)
-        .with("set", &change.set)
-        .with("remove", &change.remove))
+    Ok(checked)
 }
 
 /// Sets and removes labels of a host.
@@ -348,14 +260,5 @@ fn of_host(id: &str) -> impl FnOnce(StoreError) -> ApiError {
     move |error| match error {
         StoreError::NotFound(_) => ApiError::UnknownHost(id),
         other => other.into(),
-    }
-}
-
-const fn state_name(state: HostState) -> StateName {
-    match state {
-        HostState::Active => StateName::Active,
-        HostState::Pending => StateName::Pending,
-        HostState::Quarantined => StateName::Quarantined,
-        HostState::Banned => StateName::Banned,
     }
 }

@@ -8,10 +8,11 @@
 //! every error into problem details (RFC 9457). `server` serves HTTP/1.1, over `https` if need be,
 //! on a `connection` that no client can hold by not reading; `held` bounds the memory of responses,
 //! `streams` the clients that follow something, whose bodies are `pulled`; `wrong_tokens` bounds the
-//! guesses.
+//! guesses. `selected` finds the hosts that a request means and its caller may see.
 
 mod api_tokens;
 mod budgets;
+mod bulk;
 mod ca;
 mod changes;
 mod connection;
@@ -26,11 +27,13 @@ mod host_body;
 mod hosts;
 mod https;
 mod idempotency;
+mod labels;
 mod login;
 mod metrics;
 mod ndjson;
 mod openapi;
 mod operators;
+mod overview;
 mod page;
 mod plans;
 mod prepare;
@@ -48,6 +51,7 @@ mod run_body;
 mod run_events;
 mod runs;
 mod schedules;
+mod selected;
 mod server;
 mod service;
 mod streams;

@@ -89,6 +89,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         authenticator,
         schedules,
         forecaster: Arc::new(Forecaster::default()),
+        forecasts: Arc::default(),
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
         streams: Arc::default(),

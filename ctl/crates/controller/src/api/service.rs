@@ -2,6 +2,7 @@
 
 use super::held::{ResponseMemory, Share};
 use super::problem::ApiError;
+use super::schedules::KeptForecasts;
 use super::streams::Streams;
 use super::wrong_tokens::WrongTokens;
 use crate::agents::{Permits, Registry};
@@ -40,6 +41,8 @@ pub(super) struct Api {
     pub(super) schedules: Schedules,
     /// Forecasts, one at a time.
     pub(super) forecaster: Arc<Forecaster>,
+    /// Forecasts that were made a short while ago.
+    pub(super) forecasts: Arc<KeptForecasts>,
     pub(super) wrong_tokens: Arc<WrongTokens>,
     pub(super) memory: ResponseMemory,
     /// Clients that follow something.

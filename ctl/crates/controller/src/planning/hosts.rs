@@ -85,7 +85,7 @@ impl Planner<'_> {
         let mut after = String::new();
         loop {
             let selector = Some(selector.clone());
-            let query = HostQuery { selector, state: None, after, limit: PAGE };
+            let query = HostQuery { selector, after, limit: PAGE, ..HostQuery::default() };
             let rows = self.store.hosts(query).await?;
             for row in &rows {
                 judge.judge(row, found);

@@ -165,7 +165,7 @@ async fn collect(
     let mut coverage = Coverage::default();
     let mut asked = JoinSet::new();
     let mut query =
-        HostQuery { selector, state: Some(StateName::Active), after: String::new(), limit: PAGE };
+        HostQuery { selector, state: Some(StateName::Active), limit: PAGE, ..HostQuery::default() };
     loop {
         let page = schedules.0.store.hosts(query.clone()).await?;
         let is_last = page.len() < PAGE;

@@ -253,7 +253,7 @@ async fn concerned(shared: &Shared, schedules: &[&Definition]) -> Result<Vec<Str
         }
     };
     let mut query =
-        HostQuery { selector, state: Some(StateName::Active), after: String::new(), limit: PAGE };
+        HostQuery { selector, state: Some(StateName::Active), limit: PAGE, ..HostQuery::default() };
     loop {
         let page = shared.store.hosts(query.clone()).await?;
         let is_last = page.len() < PAGE;

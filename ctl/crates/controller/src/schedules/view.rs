@@ -96,9 +96,9 @@ async fn page(
     if let Some(definition) = definition {
         let query = HostQuery {
             selector: Some(definition.selector().clone()),
-            state: None,
             after: after.to_owned(),
             limit: PAGE,
+            ..HostQuery::default()
         };
         for row in store.hosts(query).await? {
             page.insert(row.identity.id.clone(), (Some(row), None));

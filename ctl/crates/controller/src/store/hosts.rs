@@ -76,6 +76,29 @@ pub(crate) trait Hosts {
     /// When the database cannot be read, or the search takes too long.
     async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError>;
 
+    /// Returns the ids of a page of hosts, in order.
+    ///
+    /// # Errors
+    /// As for [`Hosts::hosts`].
+    async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError>;
+
+    /// Returns keys of labels that begin with `prefix`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn label_keys(&self, prefix: &str, limit: usize) -> Result<InUse, StoreError>;
+
+    /// Returns values of the labels with this key that begin with `prefix`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn label_values(
+        &self,
+        key: &str,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<InUse, StoreError>;
+
     /// Sets and removes labels of a host, as an operator; returns the host as it is then.
     ///
     /// # Errors
@@ -287,6 +310,15 @@ pub(crate) fn plain_labels(row: &HostRow) -> Labels {
     row.labels.iter().filter_map(pair).collect()
 }
 
+/// Texts that are in use as keys or values of labels, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InUse {
+    /// The texts.
+    pub(crate) texts: Vec<String>,
+    /// Whether there are more.
+    pub(crate) more: bool,
+}
+
 /// A page of hosts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostQuery {
@@ -294,6 +326,9 @@ pub(crate) struct HostQuery {
     pub(crate) selector: Option<Selector>,
     /// Only hosts of this state.
     pub(crate) state: Option<StateName>,
+    /// Only hosts with an id or hostname of which a part begins with this text, in any case. Parts
+    /// begin at the start, behind a separator, and where digits begin.
+    pub(crate) search: Option<String>,
     /// Only hosts with an id above this one.
     pub(crate) after: String,
     /// The most hosts of the page.

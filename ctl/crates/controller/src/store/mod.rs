@@ -1,5 +1,5 @@
 //! The controller's records: hosts, join tokens, people, the audit log, the results that agents
-//! deliver, and the runs.
+//! deliver, the runs, and the trend.
 //!
 //! [`Store`] is the interface, one trait per concept, each in a file of its own with its rows;
 //! [`SqliteStore`] implements it. Each implementation passes the same conformance suite
@@ -26,6 +26,7 @@ mod schedules;
 mod sqlite;
 mod targets;
 mod tokens;
+mod trend;
 mod watch;
 
 pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
@@ -43,6 +44,7 @@ pub(crate) use schedules::*;
 pub(crate) use sqlite::{Bounds, Keep, SqliteStore};
 pub(crate) use targets::*;
 pub(crate) use tokens::*;
+pub(crate) use trend::*;
 pub(crate) use watch::Watch;
 
 use crate::metrics::StoreMetrics;
@@ -62,6 +64,7 @@ pub(crate) trait Store:
     + Idempotency
     + Runs
     + Schedules
+    + Trend
     + fmt::Debug
     + Send
     + Sync

@@ -66,6 +66,19 @@ impl Selector {
         &self.terms
     }
 
+    /// Returns the selector of the hosts with these ids. A text that no host can have as its id
+    /// selects none.
+    pub fn of_hosts(ids: impl IntoIterator<Item = String>) -> Self {
+        let condition = Condition::In(ids.into_iter().collect());
+        Self { terms: vec![Term { subject: Subject::Host, condition }] }
+    }
+
+    /// Returns the selector of the hosts that both select.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self { terms: self.terms.iter().chain(&other.terms).cloned().collect() }
+    }
+
     /// Returns whether it selects every host, whatever its labels.
     pub const fn is_everything(&self) -> bool {
         self.terms.is_empty()

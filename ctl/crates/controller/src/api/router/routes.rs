@@ -4,9 +4,9 @@ use crate::api::document::{Described, described};
 use crate::api::rule::{Rule, Who};
 use crate::api::service::Api;
 use crate::api::{
-    api_tokens, budgets, ca, changes, events, facts, history, hosts, login, metrics, openapi,
-    operators, plans, probes, requests, results, roles, run_events, runs, schedules, targets,
-    tokens,
+    api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, login, metrics,
+    openapi, operators, overview, plans, probes, requests, results, roles, run_events, runs,
+    schedules, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -68,6 +68,16 @@ pub(in crate::api) fn routes() -> Vec<Route> {
 fn host_routes() -> Vec<Route> {
     use Action as A;
     vec![
+        route!(GET, path::FLEET, Rule::reads(A::HostsRead), overview::show),
+        route!(GET, path::FLEET_TREND, Rule::reads(A::HostsRead), overview::trend),
+        route!(GET, path::FLEET_COUNT, Rule::reads(A::HostsRead), overview::count),
+        route!(
+            POST,
+            path::FLEET_CHANGE,
+            Rule::change(Who::Operators, bulk::read).large(),
+            bulk::change
+        ),
+        route!(GET, path::LABELS, Rule::reads(A::HostsRead), labels::complete),
         route!(GET, path::HOSTS, Rule::reads(A::HostsRead), hosts::list),
         route!(GET, path::HOST, Rule::reads(A::HostsRead), hosts::show),
         route!(

@@ -1,6 +1,7 @@
 //! The real table of routes, asked with and without the token.
 
 mod follow;
+mod many_hosts;
 mod needs;
 mod room;
 mod walk;

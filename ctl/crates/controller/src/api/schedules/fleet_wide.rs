@@ -12,13 +12,16 @@ use crate::schedules::Coverage;
 use crate::store::{HostQuery, StateName};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use controller_api::{
     ForecastCollision, ForecastJob, ForecastNever, ForecastQuery, MAX_FORECAST_HOURS,
     ScheduleCheck, ScheduleChecked, ScheduleForecast, path,
 };
+use fleet::role::{self, Reach};
 use fleet::schedule::forecast::{Never, Summary};
-use fleet::{Action, Selector, role};
+use fleet::{Action, Selector};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -35,6 +38,9 @@ const MAX_JOBS: usize = 1000;
 
 /// Collisions in an answer.
 const MAX_COLLISIONS: usize = 100;
+
+/// The oldest forecast that a caller may take, in seconds.
+const MAX_AGE: u64 = 3600;
 
 /// Hosts that are read at once.
 const PAGE: usize = 1000;
@@ -63,8 +69,8 @@ pub(in crate::api) async fn check(
     let mut query = HostQuery {
         selector: Some(selector),
         state: Some(StateName::Active),
-        after: String::new(),
         limit: PAGE,
+        ..HostQuery::default()
     };
     let mut hosts = Vec::new();
     loop {
@@ -107,30 +113,91 @@ pub(in crate::api) async fn forecast(
     principal: Principal,
     State(api): State<Api>,
     Parameters(query): Parameters<ForecastQuery>,
-) -> Result<Json<ScheduleForecast>, ApiError> {
+) -> Result<Response, ApiError> {
     let hours = query.hours.unwrap_or(24);
     if !(1..=MAX_FORECAST_HOURS).contains(&hours) {
         let why = format!("hours must be from 1 to {MAX_FORECAST_HOURS}");
         return Err(ApiError::InvalidRequest(why));
     }
+    let max_age = query.max_age.unwrap_or(0);
+    if max_age > MAX_AGE {
+        return Err(ApiError::InvalidRequest(format!("max_age must be at most {MAX_AGE}")));
+    }
     let selector = query.selector.as_deref().map(selector).transpose()?;
     let may_ask = principal.may(Action::FactsRead).is_ok();
     let action = if may_ask { Action::FactsRead } else { Action::HostsRead };
-    let reach = principal.reach(action);
-    let sees = |id: &str, labels: &fleet::Labels| reach.covers(role::Host { id, labels });
     let ask = may_ask && query.own.unwrap_or(true);
-    let mut stop = api.stop.clone();
-    let now = audit::now() / 1000;
-    let found = tokio::select! {
-        found = api.forecaster.run(&api.schedules, selector, now, hours, ask, sees) => found?,
+    let question = question(&api, &principal.reach(action), selector.as_ref(), hours, ask);
+    let within = Duration::from_secs(max_age);
+    if max_age > 0
+        && let Some(kept) = api.forecasts.find(&question, within)
+    {
+        return api.respond(text(&kept)).await;
+    }
+    let (mut stop, maker) = (api.stop.clone(), api.clone());
+    // It is kept for the next caller also if this one does not wait for it.
+    let made = api.work.start(async move {
+        let _making = maker.forecasts.making.lock().await;
+        if max_age > 0
+            && let Some(kept) = maker.forecasts.find(&question, within)
+        {
+            return Ok(kept);
+        }
+        let made = make(&maker, &principal, action, selector, hours, ask).await?;
+        maker.forecasts.keep(question, Arc::clone(&made));
+        Ok(made)
+    });
+    let made = tokio::select! {
+        made = made => made.unwrap_or(Err(ApiError::Internal))?,
         () = stop.requested() => return Err(ApiError::Stopping),
     };
+    api.respond(text(&made)).await
+}
+
+fn text(forecast: &ScheduleForecast) -> String {
+    serde_json::to_string(forecast).expect("texts go to memory")
+}
+
+/// Returns what is asked, with all that the answer follows from except the hosts.
+fn question(
+    api: &Api,
+    reach: &Reach<'_>,
+    selector: Option<&Selector>,
+    hours: u32,
+    ask: bool,
+) -> String {
+    let generation = *api.store.schedule_generation().borrow();
+    let selector = selector.map(ToString::to_string).unwrap_or_default();
+    let reach = match reach {
+        Reach::Nothing => "nothing".to_owned(),
+        Reach::Everything => "everything".to_owned(),
+        Reach::Selected(some) => {
+            let some: Vec<String> = some.iter().map(ToString::to_string).collect();
+            format!("{some:?}")
+        }
+    };
+    format!("{generation} {hours} {ask} {selector:?} {reach}")
+}
+
+/// Makes a forecast.
+async fn make(
+    api: &Api,
+    principal: &Principal,
+    action: Action,
+    selector: Option<Selector>,
+    hours: u32,
+    ask: bool,
+) -> Result<Arc<ScheduleForecast>, ApiError> {
+    let reach = principal.reach(action);
+    let sees = |id: &str, labels: &fleet::Labels| reach.covers(role::Host { id, labels });
+    let now = audit::now() / 1000;
+    let found = api.forecaster.run(&api.schedules, selector, now, hours, ask, sees).await?;
     let (summary, coverage) = found;
     let mut idle = BTreeSet::new();
     for schedule in api.schedules.catalog().schedules() {
         idle.insert(schedule.definition.name().to_owned());
     }
-    Ok(Json(shown(summary, coverage, idle)))
+    Ok(Arc::new(shown(summary, coverage, idle)))
 }
 
 /// Returns a forecast as the API shows it. `schedules` are the names of all.

@@ -10,9 +10,11 @@ pub(super) mod people;
 pub(super) mod results;
 pub(super) mod runs;
 pub(super) mod schedules;
+pub(super) mod search;
 pub(super) mod standing;
 pub(super) mod targets;
 pub(super) mod tokens;
+pub(super) mod trend;
 
 use super::Store;
 use std::sync::Arc;
@@ -69,6 +71,10 @@ macro_rules! suite {
             an_operators_labels_win_over_those_of_the_token,
             hosts_are_found_by_selector_and_state_in_pages,
         );
+        $crate::store::conformance::suite!($database: search:
+            hosts_are_found_by_a_part_of_their_id_or_hostname,
+            keys_and_values_of_labels_that_are_in_use_are_found_by_their_beginning,
+        );
         $crate::store::conformance::suite!($database: tokens:
             a_token_is_stored_as_it_was_created_and_its_id_only_once,
             tokens_come_in_pages_ordered_by_id,
@@ -112,6 +118,9 @@ macro_rules! suite {
             a_reply_is_kept_as_the_result_of_its_target,
             targets_are_found_by_state_stage_and_output_in_pages,
             changes_follow_a_cursor_and_are_published,
+        );
+        $crate::store::conformance::suite!($database: trend:
+            samples_are_kept_with_the_failures_between_them_and_leave_gaps,
         );
         $crate::store::conformance::suite!($database: idempotency:
             a_repeated_request_gets_its_first_answer_for_a_day,

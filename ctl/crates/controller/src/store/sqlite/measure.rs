@@ -135,6 +135,47 @@ async fn changes_per_second() {
     store.close().await;
 }
 
+/// Runs `work` 200 times; prints how long it took.
+async fn spread<T>(what: &str, work: impl AsyncFn() -> T) -> T {
+    let (mut took, mut last) = (Vec::new(), None);
+    while took.len() < 200 {
+        let begun = Instant::now();
+        last = Some(work().await);
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    println!("{what}: p50 {:.1?}, p99 {:.1?}, max {:.1?}", took[100], took[198], took[199]);
+    last.unwrap()
+}
+
+/// Searches for names, counts, and lists labels in use, as the console does.
+async fn searches(store: &SqliteStore) {
+    for (search, selector) in [
+        ("host", ""),
+        ("host-0999", ""),
+        ("99999", ""),
+        ("7", ""),
+        ("nothing", ""),
+        ("host", "rack=r7"),
+        ("99999", "role=mail"),
+        ("host-0", "half=1,role=ci"),
+    ] {
+        let query = |limit| HostQuery {
+            search: Some(search.to_owned()),
+            selector: Some(Selector::parse(selector).unwrap()),
+            limit,
+            ..HostQuery::default()
+        };
+        let page = async || store.hosts(query(100)).await.unwrap().len();
+        spread(&format!("hosts named {search:?} of {selector:?}"), page).await;
+        let count = async || store.host_ids(query(10_001)).await.unwrap().len();
+        let found = spread(&format!("count of {search:?}, {selector:?}"), count).await;
+        println!("  {found} found");
+    }
+    spread("keys in use", async || store.label_keys("", 50).await.unwrap()).await;
+    spread("values in use", async || store.label_values("rack", "r1", 50).await.unwrap()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: make bench-store"]
 async fn pages_of_100000_hosts() {
@@ -181,9 +222,9 @@ async fn pages_of_100000_hosts() {
         while took.len() < 200 {
             let query = HostQuery {
                 selector: Some(selector.clone()),
-                state: None,
                 after: std::mem::take(&mut after),
                 limit: 100,
+                ..HostQuery::default()
             };
             let begun = Instant::now();
             let page = store.hosts(query).await.unwrap();
@@ -197,6 +238,7 @@ async fn pages_of_100000_hosts() {
             took[100], took[198], took[199]
         );
     }
+    searches(&store).await;
     let query =
         EventQuery { host: Some("host-050000".to_owned()), limit: 100, ..Default::default() };
     let begun = Instant::now();

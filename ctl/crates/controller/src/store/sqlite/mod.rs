@@ -33,6 +33,7 @@ mod runs;
 mod schedules;
 mod sql;
 mod tokens;
+mod trend;
 mod usage;
 mod writer;
 

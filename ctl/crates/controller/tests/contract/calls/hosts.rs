@@ -16,6 +16,7 @@ pub(super) fn all(controller: &Controller, client: &Client<'_>, document: &Docum
         assert_eq!(approved["state"], "active");
     }
     hosts(client);
+    fleet(client);
     requests(client, document, &mut agent);
     results(client, &mut agent);
     facts(client, &mut agent);
@@ -55,6 +56,56 @@ fn hosts(client: &Client<'_>) {
         assert_eq!(listed["hosts"].as_array().unwrap().len(), found, "{selector}: {listed}");
     }
     let query = "selector=env%3D%3D%3D".to_owned();
+    assert_eq!(client.call(&Call { query, ..Call::with_examples("hosts_list") }).status, 400);
+}
+
+/// Asks for the fleet's numbers, counts and searches, and changes both hosts at once.
+fn fleet(client: &Client<'_>) {
+    let query = |operation: &str, query: &str| {
+        client.get(&Call { query: query.to_owned(), ..Call::with_examples(operation) })
+    };
+    let numbers = query("overview_show", "");
+    assert_eq!((&numbers["hosts"]["all"], &numbers["hosts"]["online"]), (&json!(2), &json!(2)));
+    let trend = query("overview_trend", "hours=24");
+    assert_eq!((&trend["every_seconds"], &trend["samples"]), (&json!(300), &json!([])));
+    for (filter, hosts) in
+        [("", 2), ("selector=env=prod", 1), ("q=HOST-2", 1), ("connected=false", 0), ("q=2", 1)]
+    {
+        let counted = query("overview_count", filter);
+        assert_eq!(counted, json!({"hosts": hosts, "more": false}), "{filter}");
+        let listed = query("hosts_list", filter);
+        assert_eq!(listed["hosts"].as_array().unwrap().len(), hosts, "{filter}: {listed}");
+    }
+    let some = query("overview_count", "up_to=1");
+    assert_eq!(some, json!({"hosts": 1, "more": true}));
+    let change = |body: Value| Call { body: Some(body), ..Call::with_examples("bulk_change") };
+    let labels = json!({"set": {"team": "blue"}, "remove": []});
+    let preview = client.get(&change(json!({"selector": "", "labels": labels, "preview": true})));
+    assert_eq!((&preview["hosts"], &preview["changed"]), (&json!(2), &json!(0)), "{preview}");
+    for expect in [1, 3] {
+        let body = json!({"selector": "", "labels": labels, "expect": expect});
+        assert_eq!(client.call(&change(body)).status, 409, "another number than expected");
+    }
+    assert_eq!(query("labels_complete", "q=team="), json!({"items": [], "more": false}));
+    let body = json!({"selector": "", "labels": labels, "expect": 2});
+    assert_eq!(client.get(&change(body))["changed"], 2);
+    assert_eq!(query("labels_complete", "q=te")["items"], json!(["team"]));
+    assert_eq!(query("labels_complete", "q=team!=b")["items"], json!(["team!=blue"]));
+    let undo = json!({"set": {}, "remove": ["team"]});
+    let body = json!({"hosts": ["host-1", "host-2", "none"], "labels": undo});
+    assert_eq!(client.get(&change(body))["changed"], 2);
+    for wrong in [
+        json!({"labels": undo}),
+        json!({"selector": "", "hosts": [], "labels": undo}),
+        json!({"selector": "", "labels": undo, "remove": true}),
+        json!({"selector": ""}),
+        json!({"hosts": [], "q": "x", "remove": true}),
+        json!({"selector": "a b", "remove": true}),
+    ] {
+        let answer = client.call(&change(wrong.clone()));
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.text);
+    }
+    let query = format!("q={}", "x".repeat(129));
     assert_eq!(client.call(&Call { query, ..Call::with_examples("hosts_list") }).status, 400);
 }
 

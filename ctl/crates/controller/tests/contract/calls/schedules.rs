@@ -48,6 +48,12 @@ pub(super) fn all(client: &Client<'_>) {
     let forecast = client.get(&forecast);
     assert_eq!(forecast["load"].as_array().map(Vec::len), Some(1440));
     assert_eq!(forecast["never"][0]["why"], "it selects none of the hosts");
+    let aged = |max_age: u32| {
+        let query = format!("hours=1&own=false&max_age={max_age}");
+        client.call(&Call { query, ..Call::with_examples("schedules_forecast") })
+    };
+    assert_eq!(aged(600).json(), aged(600).json(), "the same forecast, though later");
+    assert_eq!(aged(3601).status, 400);
     let check = Call {
         body: Some(json!({"selector": "role=db"})),
         ..Call::with_examples("schedules_check")

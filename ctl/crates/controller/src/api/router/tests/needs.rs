@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 /// What each route needs: an action; nothing but an operator; or nothing at all.
 pub(super) const NEEDS: &[(&str, &str, &str)] = &[
+    ("GET", path::FLEET, "hosts.read"),
+    ("GET", path::FLEET_TREND, "hosts.read"),
+    ("GET", path::FLEET_COUNT, "hosts.read"),
+    ("POST", path::FLEET_CHANGE, "hosts.label"),
+    ("GET", path::LABELS, "hosts.read"),
     ("GET", path::HOSTS, "hosts.read"),
     ("GET", path::HOST, "hosts.read"),
     ("DELETE", path::HOST, "hosts.remove"),
@@ -90,6 +95,9 @@ pub(super) const NEEDS: &[(&str, &str, &str)] = &[
 /// Returns a body that a route accepts.
 pub(super) fn body(method: &str, path: &str) -> Value {
     match (method, path) {
+        (_, path::FLEET_CHANGE) => {
+            json!({"selector": "env=prod", "labels": {"set": {"env": "prod"}, "remove": []}})
+        }
         (_, path::HOST_LABELS) => json!({"set": {"env": "prod"}, "remove": []}),
         (_, path::HOST_SETTLE) => json!({"choice": "keep"}),
         (_, path::HOST_QUARANTINE | path::HOST_BAN) => json!({"reason": "why"}),

@@ -14,7 +14,7 @@ use fleet::{LabelKey, LabelValue, Role};
 use serde_json::{Value, json};
 
 /// The role that is limited to the web servers.
-const WEB_TEAM: &str = "web-team";
+pub(super) const WEB_TEAM: &str = "web-team";
 
 impl Server {
     /// Creates an operator with this role and name, and returns an API token.
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Stores a host with the label `role`.
-    async fn host(&self, id: &str, role: &str) {
+    pub(super) async fn host(&self, id: &str, role: &str) {
         let channel = NewChannel {
             host: id.to_owned(),
             proof: ChannelProof::Foreign { unknown: UnknownHosts::Accept },
@@ -62,7 +62,7 @@ impl Server {
         self.store.set_labels(id, change).await.unwrap();
     }
 
-    async fn web_team(&self) {
+    pub(super) async fn web_team(&self) {
         let document = json!({
             "name": WEB_TEAM,
             "grants": [
@@ -80,7 +80,7 @@ impl Server {
         self.authenticator.roles().refresh(&*self.store).await.unwrap();
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -99,7 +99,7 @@ impl Server {
         (status, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    async fn events(&self, after: i64) -> Vec<EventRow> {
+    pub(super) async fn events(&self, after: i64) -> Vec<EventRow> {
         let query = EventQuery { after: Some(after), limit: 1000, ..EventQuery::default() };
         self.store.events(query).await.unwrap()
     }
@@ -118,6 +118,7 @@ fn the_table_says_of_each_route_what_it_needs() {
     let found: Vec<_> = routes().iter().map(named).collect();
     // These ask for more once they know what is asked: the walk below shows it.
     let later = [
+        path::FLEET_CHANGE,
         path::REQUESTS,
         path::HOST_FACTS_REFRESH,
         path::FACTS_WHERE,
@@ -163,8 +164,10 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
             let action = need.parse::<Action>().ok();
             let may = action.is_none_or(|action| {
                 grants.grants.iter().any(|grant| {
-                    // The host in the path does not exist, so no selector reaches it.
-                    let of_host = path.contains("{host}") || *path == path::FACTS_DIFF;
+                    // The host in the path does not exist, so no selector reaches it; the trend is
+                    // of all hosts.
+                    let of_host = path.contains("{host}")
+                        || matches!(*path, path::FACTS_DIFF | path::FLEET_TREND);
                     let reaches = grant.selector.is_everything() || !of_host;
                     grant.actions.contains(action) && reaches
                 })

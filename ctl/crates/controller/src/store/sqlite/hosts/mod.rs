@@ -1,11 +1,12 @@
 //! The hosts: their identities (`record`), how they come (`join`, `connect`), what operators decide
-//! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`). Those that
-//! come back are known (`judged`).
+//! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`) and of the
+//! labels that are `in_use`. Those that come back are known (`judged`).
 //!
 //! Each change reads the host's identity, asks the rule of the crate `fleet`, and stores what it
 //! answers, all within the writer's transaction.
 
 mod connect;
+mod in_use;
 mod join;
 mod judged;
 pub(super) mod labels;
@@ -24,7 +25,7 @@ use super::change::{ChangeError, Transaction};
 use super::column::json;
 use super::sql::Sql as _;
 use crate::store::{
-    Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, LabelChange,
+    Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, InUse, LabelChange,
     NewChannel, RecoverRequest, RenewRequest, StandingChange, StoreError,
 };
 use async_trait::async_trait;
@@ -140,6 +141,31 @@ impl Hosts for SqliteStore {
         self.write_presence().await;
         self.readers
             .query("a page of hosts", move |connection| query::page(connection, &query))
+            .await
+    }
+
+    async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError> {
+        self.readers.query("ids of hosts", move |connection| query::ids(connection, &query)).await
+    }
+
+    async fn label_keys(&self, prefix: &str, limit: usize) -> Result<InUse, StoreError> {
+        let prefix = prefix.to_owned();
+        self.readers
+            .query("keys of labels", move |connection| in_use::keys(connection, &prefix, limit))
+            .await
+    }
+
+    async fn label_values(
+        &self,
+        key: &str,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<InUse, StoreError> {
+        let (key, prefix) = (key.to_owned(), prefix.to_owned());
+        self.readers
+            .query("values of labels", move |connection| {
+                in_use::values(connection, &key, &prefix, limit)
+            })
             .await
     }
 

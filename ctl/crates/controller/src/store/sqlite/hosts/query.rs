@@ -1,7 +1,9 @@
-//! Lists of hosts, by page, state and selector.
+//! Lists of hosts, by page, state, selector and a part of their names.
 //!
-//! One term of the selector leads: its index gives the hosts in the order of their ids, so that a
-//! page ends as soon as it is full. The other terms are looked up for each of them.
+//! One condition leads. A term of the selector gives the hosts in the order of their ids by its
+//! index, so that a page ends as soon as it is full. A part of a name leads where few hosts have it,
+//! by the index of names; where many have it, a page is full soon without. The other conditions are
+//! looked up for each host.
 
 use super::labels;
 use crate::store::sqlite::change::ChangeError;
@@ -15,7 +17,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use std::fmt::Write as _;
 
-/// Hosts with a label that are counted to find the term that leads.
+/// Hosts of a condition that are counted to find the one that leads.
 const COUNTED: i64 = 1000;
 
 const COLUMNS: &str = "h.identity, h.enrolled_at, p.address, p.version, p.boot, p.ca_version, \
@@ -42,17 +44,19 @@ pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<
     found.into_iter().map(|host| with_labels(sql, host)).collect()
 }
 
+/// Returns the ids of a page of hosts.
+pub(super) fn ids(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<String>> {
+    let Some((text, values)) = statement(sql, query, "h.id")? else { return Ok(Vec::new()) };
+    sql.all(&text, params_from_iter(values), |row| row.get(0))
+}
+
 /// Returns the numbers of all hosts that a selector matches.
 pub(in crate::store::sqlite) fn numbers(
     sql: &Connection,
     selector: &Selector,
 ) -> rusqlite::Result<Vec<i64>> {
-    let query = HostQuery {
-        selector: Some(selector.clone()),
-        state: None,
-        after: String::new(),
-        limit: usize::MAX,
-    };
+    let query =
+        HostQuery { selector: Some(selector.clone()), limit: usize::MAX, ..HostQuery::default() };
     let Some((text, values)) = statement(sql, &query, "h.number")? else { return Ok(Vec::new()) };
     sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
@@ -64,7 +68,9 @@ fn statement(
     columns: &str,
 ) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
     let terms = query.selector.as_ref().map(|selector| selector.terms()).unwrap_or_default();
-    let Some(leader) = leader(sql, terms)? else { return Ok(None) };
+    let search = query.search.as_deref().map(str::to_ascii_lowercase);
+    let leader = leader(sql, terms, search.as_deref())?;
+    let Some(leader) = leader else { return Ok(None) };
     let mut text = format!("SELECT {columns} FROM ");
     let mut values = Vec::new();
     // CROSS JOIN keeps the order of the tables.
@@ -79,19 +85,35 @@ fn statement(
             }
             "l.host"
         }
+        Leader::Names(part) => {
+            text.push_str("hosts h LEFT JOIN presence p ON p.host = h.id WHERE h.number IN ");
+            text.push_str("(SELECT number FROM host_names WHERE part >= ? AND part < ?) ");
+            values.extend(begin(part));
+            // The unary + keeps that index, though the ids would be in order by theirs.
+            "+h.id"
+        }
         Leader::Hosts => {
             text.push_str("hosts h LEFT JOIN presence p ON p.host = h.id WHERE true ");
             "h.id"
         }
     };
     if let Some(state) = query.state {
-        // The unary + keeps a label's index where one leads.
+        // The unary + keeps the index of what leads.
         let column = if matches!(leader, Leader::Hosts) { "h.state" } else { "+h.state" };
         let _ = write!(text, "AND {column} = ? ");
         values.push(Value::from(state.text().to_owned()));
     }
     for term in terms {
         condition(&mut text, &mut values, id, term);
+    }
+    if let Some(search) = &search
+        && !matches!(leader, Leader::Names(_))
+    {
+        text.push_str(
+            "AND EXISTS (SELECT 1 FROM host_names \
+             WHERE number = h.number AND part >= ? AND part < ?) ",
+        );
+        values.extend(begin(search));
     }
     let _ = write!(text, "AND {id} > ? ORDER BY {id} LIMIT ?");
     values.push(Value::from(query.after.clone()));
@@ -103,14 +125,28 @@ fn statement(
 enum Leader<'a> {
     /// The hosts with a label of this key and, if given, value.
     Label(&'a str, Option<&'a str>),
+    /// The hosts with a name of which a part begins so, not in order.
+    Names(&'a str),
     /// All hosts.
     Hosts,
 }
 
-/// Returns the leader with the fewest hosts, as far as that is cheap to know; `None` if a term
-/// matches no host.
-fn leader<'a>(sql: &Connection, terms: &'a [Term]) -> rusqlite::Result<Option<Leader<'a>>> {
+/// Returns the leader with the fewest hosts, as far as that is cheap to know; `None` if a condition
+/// holds for no host.
+fn leader<'a>(
+    sql: &Connection,
+    terms: &'a [Term],
+    search: Option<&'a str>,
+) -> rusqlite::Result<Option<Leader<'a>>> {
     let mut best: Option<(i64, Leader<'a>)> = None;
+    if let Some(part) = search {
+        match count(sql, &Leader::Names(part))? {
+            0 => return Ok(None),
+            // They must be sorted, so they lead only where they are few.
+            COUNTED.. => {}
+            few => best = Some((few, Leader::Names(part))),
+        }
+    }
     for term in terms {
         let Subject::Label(key) = &term.subject else { continue };
         let found = match &term.condition {
@@ -147,9 +183,20 @@ fn count(sql: &Connection, leader: &Leader<'_>) -> rusqlite::Result<i64> {
             params![key, COUNTED],
             |row| row.get(0),
         )?,
+        Leader::Names(part) => sql.first(
+            "SELECT count(*) FROM \
+             (SELECT 1 FROM host_names WHERE part >= ? AND part < ? LIMIT ?)",
+            params_from_iter(begin(part).into_iter().chain([Value::from(COUNTED)])),
+            |row| row.get(0),
+        )?,
         Leader::Hosts => Some(COUNTED),
     };
     Ok(counted.unwrap_or_default())
+}
+
+/// Returns the first text that begins with a part, and the first one behind those.
+fn begin(part: &str) -> [Value; 2] {
+    [Value::from(part.to_owned()), Value::from(format!("{part}{}", char::MAX))]
 }
 
 /// Appends the condition of a term on the host with the id in the column `id`.

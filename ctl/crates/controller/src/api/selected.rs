@@ -1,0 +1,253 @@
+//! Which hosts a request means: those that match its filter and that the caller's roles reach.
+//!
+//! Where one selector says what the roles reach, or nothing limits them, the database answers alone;
+//! otherwise hosts are read with their labels and judged one by one. Each request looks at a bounded
+//! number of hosts.
+
+use super::host_body::connected;
+use super::page;
+use super::problem::ApiError;
+use super::service::Api;
+use crate::store::{HostQuery, HostRow, StateName, plain_labels};
+use controller_api::HostState;
+use fleet::Selector;
+use fleet::role::{self, Reach};
+use std::collections::BTreeSet;
+
+/// Hosts that are read with their labels for one request: a filter that few of them pass gets a
+/// short page, and the client goes on from there.
+const MAX_SCANNED: usize = 20_000;
+
+/// Hosts whose ids alone are looked at for one request.
+const MAX_IDS: usize = 200_000;
+
+/// Hosts that are read with their labels at once.
+const PAGE: usize = 1000;
+
+/// Ids that are read at once.
+const IDS: usize = 5000;
+
+/// Connected hosts that are few enough to be looked up, instead of looking for them among all.
+const FEW: usize = 2000;
+
+/// Hosts that are named in one selector.
+const NAMED: usize = 100;
+
+/// The most bytes of a text that is searched for.
+const MAX_SEARCH: usize = 128;
+
+/// The hosts that a request means.
+pub(super) struct Wanted<'a> {
+    /// Those that the roles reach, where a selector of the query does not say it.
+    reach: Reach<'a>,
+    query: HostQuery,
+    connected: Option<bool>,
+}
+
+/// What a request says of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter<'a> {
+    pub(super) selector: Option<&'a str>,
+    pub(super) q: Option<&'a str>,
+    pub(super) state: Option<HostState>,
+    pub(super) connected: Option<bool>,
+}
+
+/// Some ids.
+pub(super) struct Ids {
+    pub(super) ids: Vec<String>,
+    /// Whether there may be more.
+    pub(super) more: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// When it cannot be right.
+    pub(super) fn new(reach: Reach<'a>, filter: &Filter<'_>) -> Result<Self, ApiError> {
+        let selector = filter.selector.map(Selector::parse).transpose();
+        let mut selector = selector.map_err(|error| ApiError::InvalidRequest(error.to_string()))?;
+        let search = filter.q.map(str::trim).filter(|text| !text.is_empty());
+        if search.is_some_and(|text| text.len() > MAX_SEARCH || text.contains(char::is_control)) {
+            let why = format!("q must be one line of at most {MAX_SEARCH} bytes");
+            return Err(ApiError::InvalidRequest(why));
+        }
+        let reach = match reach {
+            Reach::Selected(one) if one.len() == 1 => {
+                let also = selector.take().unwrap_or_default();
+                selector = one.first().map(|one| one.and(&also));
+                Reach::Everything
+            }
+            reach => reach,
+        };
+        let query = HostQuery {
+            selector,
+            state: filter.state.map(state_name),
+            search: search.map(str::to_owned),
+            ..HostQuery::default()
+        };
+        Ok(Self { reach, query, connected: filter.connected })
+    }
+
+    /// Reads a page; returns the next page's `after` too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn page(
+        &self,
+        api: &Api,
+        after: String,
+        limit: usize,
+    ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
+        if self.reach == Reach::Everything && self.connected.is_some() {
+            let (mut ids, next) = self.connected_ids(api, after, limit + 1).await?;
+            let full = page::next(&mut ids, limit, Clone::clone);
+            return Ok((named(api, &ids).await?, full.or(next)));
+        }
+        let (mut found, next) = self.scan(api, after, limit + 1).await?;
+        let full = page::next(&mut found, limit, |row| row.identity.id.clone());
+        Ok((found, full.or(next)))
+    }
+
+    /// Reads ids, at most `most`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn ids(&self, api: &Api, most: usize) -> Result<Ids, ApiError> {
+        let (mut ids, next) = match (&self.reach, self.connected) {
+            (Reach::Nothing, _) => return Ok(Ids { ids: Vec::new(), more: false }),
+            (Reach::Everything, None) => {
+                let query = HostQuery { limit: most + 1, ..self.query.clone() };
+                (api.store.host_ids(query).await?, None)
+            }
+            (Reach::Everything, Some(_)) => {
+                self.connected_ids(api, String::new(), most + 1).await?
+            }
+            (Reach::Selected(_), _) => {
+                let (rows, next) = self.scan(api, String::new(), most + 1).await?;
+                (rows.into_iter().map(|row| row.identity.id).collect(), next)
+            }
+        };
+        let more = ids.len() > most || next.is_some();
+        ids.truncate(most);
+        Ok(Ids { ids, more })
+    }
+
+    /// Returns at most `most` ids of those that are or are not connected, and where to go on if not
+    /// all hosts were looked at.
+    async fn connected_ids(
+        &self,
+        api: &Api,
+        mut after: String,
+        most: usize,
+    ) -> Result<(Vec<String>, Option<String>), ApiError> {
+        if self.connected == Some(true) && api.registry.count() <= FEW {
+            return Ok((self.few_connected(api, &after, most).await?, None));
+        }
+        let (mut found, mut scanned) = (Vec::new(), 0);
+        loop {
+            let query = HostQuery { after: after.clone(), limit: IDS, ..self.query.clone() };
+            let ids = api.store.host_ids(query).await?;
+            scanned += ids.len();
+            let last = ids.len() < IDS;
+            if let Some(id) = ids.last() {
+                after.clone_from(id);
+            }
+            let wanted =
+                |id: &String| self.connected.is_none_or(|is| connected(&api.registry, id) == is);
+            found.extend(ids.into_iter().filter(wanted).take(most - found.len()));
+            if found.len() == most || last {
+                return Ok((found, None));
+            }
+            if scanned >= MAX_IDS {
+                return Ok((found, Some(after)));
+            }
+        }
+    }
+
+    /// Returns at most `most` ids of the connected hosts, which are few.
+    async fn few_connected(
+        &self,
+        api: &Api,
+        after: &str,
+        most: usize,
+    ) -> Result<Vec<String>, ApiError> {
+        let everyone = api.registry.everyone().into_iter().map(|session| session.host.clone());
+        let connected: BTreeSet<String> = everyone.filter(|id| id.as_str() > after).collect();
+        let connected: Vec<String> = connected.into_iter().collect();
+        let mut found = Vec::new();
+        for some in connected.chunks(NAMED) {
+            let selector = Selector::of_hosts(some.iter().cloned());
+            let also = self.query.selector.as_ref();
+            let selector = also.map_or_else(|| selector.clone(), |also| selector.and(also));
+            let query = HostQuery { selector: Some(selector), limit: NAMED, ..self.query.clone() };
+            found.extend(api.store.host_ids(query).await?.into_iter().take(most - found.len()));
+            if found.len() == most {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns at most `most` hosts, and where to go on if not all hosts were looked at.
+    async fn scan(
+        &self,
+        api: &Api,
+        mut after: String,
+        most: usize,
+    ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
+        let (mut found, mut scanned) = (Vec::new(), 0);
+        let limit = most.min(PAGE);
+        loop {
+            let query = HostQuery { after: after.clone(), limit, ..self.query.clone() };
+            let rows = api.store.hosts(query).await?;
+            scanned += rows.len();
+            let last = rows.len() < limit;
+            if let Some(row) = rows.last() {
+                after.clone_from(&row.identity.id);
+            }
+            let wanted = rows.into_iter().filter(|row| self.covers(api, row));
+            found.extend(wanted.take(most - found.len()));
+            if found.len() == most || last {
+                return Ok((found, None));
+            }
+            if scanned >= MAX_SCANNED {
+                return Ok((found, Some(after)));
+            }
+        }
+    }
+
+    /// Returns whether the caller may see a host, and it is or is not connected as asked.
+    fn covers(&self, api: &Api, row: &HostRow) -> bool {
+        let id = &row.identity.id;
+        self.connected.is_none_or(|wanted| connected(&api.registry, id) == wanted)
+            && match &self.reach {
+                Reach::Everything => true,
+                reach => reach.covers(role::Host { id, labels: &plain_labels(row) }),
+            }
+    }
+}
+
+/// Reads the hosts with these ids. One that is gone is left out.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn named(api: &Api, ids: &[String]) -> Result<Vec<HostRow>, ApiError> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for some in ids.chunks(NAMED) {
+        let selector = Some(Selector::of_hosts(some.iter().cloned()));
+        let query = HostQuery { selector, limit: NAMED, ..HostQuery::default() };
+        rows.extend(api.store.hosts(query).await?);
+    }
+    Ok(rows)
+}
+
+const fn state_name(state: HostState) -> StateName {
+    match state {
+        HostState::Active => StateName::Active,
+        HostState::Pending => StateName::Pending,
+        HostState::Quarantined => StateName::Quarantined,
+        HostState::Banned => StateName::Banned,
+    }
+}
