@@ -13,6 +13,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/base.css"),
     include_str!("../assets/css/components.css"),
     include_str!("../assets/css/chart.css"),
+    include_str!("../assets/css/hosts.css"),
 ];
 
 /// The script, without the lines that are comments only.

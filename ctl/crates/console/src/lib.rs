@@ -38,9 +38,11 @@ mod assets;
 mod chart;
 mod form;
 mod front;
+mod hosts;
 mod login;
 #[allow(dead_code, reason = "pages use it")]
 mod markup;
+mod overview;
 mod page;
 mod security;
 mod session;
@@ -58,5 +60,5 @@ pub fn router(api: Router) -> Router {
 
 /// Returns every page, in the order of the navigation.
 fn pages() -> Vec<Page> {
-    vec![account::page()]
+    vec![overview::page(), hosts::page(), account::page()]
 }
