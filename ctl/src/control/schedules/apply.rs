@@ -103,7 +103,8 @@ fn entry(definition: &Definition) -> Result<ScheduleEntry, Error> {
         }
     }
     let name = definition.name();
-    serde_json::from_value(Value::Object(fields))
+    // By way of text: the binary then needs one reader of entries, not a second one for values.
+    serde_json::from_str(&Value::Object(fields).to_string())
         .map_err(|error| Error::usage(format!("schedule \"{name}\": {error}")))
 }
 
