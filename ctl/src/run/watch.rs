@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// The most changes in one page.
 const PAGE: usize = 1000;
 
-/// The pause after a page that is not full, so that many changes come in a few pages.
-const GATHER: Duration = Duration::from_millis(200);
+/// How long the controller gathers changes in one page, unless the run has ended: milliseconds.
+const GATHER: u64 = 200;
 
 /// The pause before a controller that is away is asked again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ pub(super) fn follow(
     let mut away: Option<Instant> = None;
     while run.state != RunState::Ended {
         let path = format!(
-            "{}?after={after}&limit={PAGE}&wait={MAX_WAIT_SECONDS}",
+            "{}?after={after}&limit={PAGE}&wait={MAX_WAIT_SECONDS}&gather={GATHER}",
             path::run_changes(&run.id)
         );
         match controller.read_if_any(&path, Duration::from_secs(MAX_WAIT_SECONDS)) {
@@ -67,9 +67,6 @@ pub(super) fn follow(
                 (after, run, away) = (page.next, page.run, None);
                 bar.changed(&page.targets);
                 bar.draw(&run);
-                if page.targets.len() < PAGE && run.state != RunState::Ended {
-                    std::thread::sleep(GATHER);
-                }
             }
             Ok(None) => {
                 bar.clear();

@@ -28,11 +28,28 @@ pub struct Budget {
     pub selector: String,
     /// How many of them may be at work at once.
     pub limit: u32,
+    /// How many of them work for runs now.
+    #[serde(default)]
+    pub working: u32,
     /// Who set it last.
     pub set_by: String,
     /// When: RFC 3339, UTC.
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub set_at: String,
+}
+
+/// A budget that holds for hosts of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanBudget {
+    /// The budget's name.
+    #[schema(example = "databases")]
+    pub name: String,
+    /// How many hosts may be at work at once, over all runs.
+    pub limit: u32,
+    /// How many of them work for runs now.
+    pub working: u32,
+    /// The hosts of the plan that count for it.
+    pub hosts: u64,
 }
 
 /// A page of budgets, ordered by name.

@@ -32,6 +32,7 @@
 //! | `GET /api/v1/runs/{run}` | [`Run`] |
 //! | `GET /api/v1/runs/{run}/targets` with [`TargetsQuery`] | [`TargetList`] |
 //! | `GET /api/v1/runs/{run}/targets/{host}` | [`TargetResult`] |
+//! | `GET /api/v1/runs/{run}/targets/{host}/output` with [`TargetOutputQuery`] | server-sent events |
 //! | `GET /api/v1/runs/{run}/outputs` with [`OutputsQuery`] | [`OutputList`] |
 //! | `POST /api/v1/runs/{run}/cancel` | [`Run`] |
 //! | `POST /api/v1/runs/{run}/again` with [`Again`] | 201, [`Plan`] |
@@ -131,7 +132,7 @@ mod target;
 mod token;
 
 pub use amount::{Amount, NotAnAmount, Tolerance};
-pub use budget::{Budget, BudgetDefinition, BudgetList, MAX_BUDGETS};
+pub use budget::{Budget, BudgetDefinition, BudgetList, MAX_BUDGETS, PlanBudget};
 pub use ca::{CaCertificate, CaStatus, RotationRequest, RotationState, RotationStep};
 pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
 pub use fact::{
@@ -175,13 +176,13 @@ pub use result::{
 };
 pub use role::{Grant, Role, RoleDefinition, RoleList, RoleSource};
 pub use run::{
-    Again, ChangeList, ChangesQuery, EVENT_STREAM, Equation, EventStreamQuery, LAST_EVENT_ID, Run,
-    RunEnd, RunList, RunStage, RunState, RunsQuery,
+    Again, ChangeList, ChangesQuery, EVENT_STREAM, Equation, EventStreamQuery, LAST_EVENT_ID,
+    MAX_GATHER_MILLIS, Run, RunEnd, RunList, RunStage, RunState, RunsQuery,
 };
 pub use schedule::*;
 pub use target::{
-    OutputGroup, OutputList, OutputsQuery, Target, TargetList, TargetResult, TargetState,
-    TargetsQuery,
+    OutputGroup, OutputList, OutputPart, OutputStream, OutputsQuery, Target, TargetList,
+    TargetOutputQuery, TargetResult, TargetState, TargetsQuery,
 };
 pub use token::{
     CreatedJoinToken, JoinToken, JoinTokenList, NewJoinToken, RevokeQuery, RevokedJoinToken,

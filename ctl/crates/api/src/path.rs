@@ -78,6 +78,9 @@ pub const RUN_TARGETS: &str = "/api/v1/runs/{run}/targets";
 /// One target of a run.
 pub const RUN_TARGET: &str = "/api/v1/runs/{run}/targets/{host}";
 
+/// What a command prints on one host of a run.
+pub const RUN_TARGET_OUTPUT: &str = "/api/v1/runs/{run}/targets/{host}/output";
+
 /// The outputs of a run's targets, grouped.
 pub const RUN_OUTPUTS: &str = "/api/v1/runs/{run}/outputs";
 

@@ -1,6 +1,6 @@
 //! Plans: a frozen list of hosts, with what would happen on each.
 
-use crate::{AgentRequest, Amount, Tolerance};
+use crate::{AgentRequest, Amount, PlanBudget, Tolerance};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -104,6 +104,9 @@ pub struct Plan {
     pub answers: Answers,
     /// How many hosts each stage adds.
     pub stages: Vec<PlanStage>,
+    /// The budgets that hold for hosts of the plan.
+    #[serde(default)]
+    pub budgets: Vec<PlanBudget>,
     /// The request as given, without input and the values of variables.
     pub request: AgentRequest,
     /// The hosts by labels, if they were given so.

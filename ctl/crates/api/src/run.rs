@@ -10,6 +10,9 @@ pub const EVENT_STREAM: &str = "text/event-stream";
 /// The header by which a stream of events resumes: the last event's id that the client has seen.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
+/// The longest time for which changes are gathered in one page, in milliseconds.
+pub const MAX_GATHER_MILLIS: u64 = 1000;
+
 /// A plan, applied or not, and how far it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Run {
@@ -229,6 +232,10 @@ pub struct ChangesQuery {
     /// Where there is no such change yet, how long to wait for one: seconds, at most 60.
     #[param(maximum = 60, default = 0)]
     pub wait: u64,
+    /// How long to go on gathering changes after the first one, unless the page is full or the run
+    /// has ended: milliseconds, at most 1000.
+    #[param(maximum = 1000, default = 0)]
+    pub gather: u64,
 }
 
 /// Targets that have changed, ordered by the number of their last change.

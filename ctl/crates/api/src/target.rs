@@ -165,6 +165,55 @@ pub struct TargetResult {
     pub result: Option<Box<RawValue>>,
 }
 
+/// The query of a stream of what a command prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TargetOutputQuery {
+    /// The id of the last event that the client knows; the header `Last-Event-ID` counts rather.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(example = "4096.0")]
+    pub after: Option<String>,
+}
+
+/// Where a command prints to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputStream {
+    /// Its standard output, which has its standard error too unless they were asked for apart.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+impl OutputStream {
+    /// Returns the stream's name, as it is in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// A part of what a command prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutputPart {
+    /// Where the command printed it.
+    pub stream: OutputStream,
+    /// Where the part begins, in bytes; beyond the `next` of the part before where the agent does
+    /// not have what is between them anymore.
+    pub offset: u64,
+    /// Where the next part begins.
+    pub next: u64,
+    /// The part, where it is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The part in base64, where it is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
 /// The query of a run's outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]

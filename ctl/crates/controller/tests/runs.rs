@@ -11,6 +11,9 @@ use fleet::run::Request;
 use fleet::run::plan::{PlanBytes, Proof};
 use herd::{Herd, members};
 use serde_json::{Map, Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use support::{Controller, DEADLINE};
@@ -293,6 +296,74 @@ fn hash_of(mut message: Map<String, Value>, host: &str) -> String {
         valid_until: plan["valid_until"].as_i64().unwrap(),
     };
     bytes.hash().to_string()
+}
+
+#[test]
+fn what_a_command_prints_is_followed_and_a_client_that_was_cut_off_goes_on() {
+    let controller = Controller::start(&[]);
+    let ends = Arc::new(AtomicBool::new(false));
+    let offset = |message: &Map<String, Value>| message.get("offset").and_then(Value::as_u64);
+    let (told, (asks, asked)) = (Arc::clone(&ends), channel());
+    // It prints "one" and two bytes that are no text; the rest when it ends.
+    let received = play(&controller, "host-1", move |message| {
+        let (text, base64, next) = match (message["method"].as_str(), offset(message)) {
+            (Some("async.bash"), _) => return vec![success(message)],
+            (Some("async.output"), Some(0)) => (Some("one"), None, 3),
+            (Some("async.output"), Some(3)) => (None, Some("/wA="), 5),
+            (Some("async.output"), Some(offset)) => {
+                let _ = asks.send(());
+                (Some(""), None, offset)
+            }
+            _ => return Vec::new(),
+        };
+        let mut answers = Vec::new();
+        if told.swap(false, Ordering::SeqCst) {
+            let mut ended = result(message);
+            (ended["id"], ended["data"]) = (message["task"].clone(), json!("one and all"));
+            answers.push(ended);
+        }
+        let mut answer = success(message);
+        answer["data"] = json!({ "offset": message["offset"], "next": next, "ended": false });
+        for (name, part) in [("text", text), ("base64", base64)] {
+            part.into_iter().for_each(|part| answer["data"][name] = part.into());
+        }
+        answers.push(answer);
+        answers
+    });
+    controller.wait_for_hosts(&["host-1"]);
+    let run = start(&controller, &command(&["host-1"]));
+    assert_eq!(next(&received)["method"], "async.bash");
+    let follow = |last: Option<&str>| {
+        let mut stream = controller.connect_http();
+        let resumes = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let head = format!(
+            "GET /api/v1/runs/{run}/targets/host-1/output HTTP/1.1\r\nHost: x\r\n\
+             Authorization: {}\r\n{resumes}\r\n",
+            controller.bearer()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        BufReader::new(stream).lines().map(Result::unwrap)
+    };
+    fn find(lines: &mut impl Iterator<Item = String>, wanted: &str) -> String {
+        let found = lines.find(|line| line.contains(wanted));
+        found.unwrap_or_else(|| panic!("the stream has no {wanted}"))
+    }
+    let mut lines = follow(None);
+    let part = r#"{"stream":"stdout","offset":0,"next":3,"text":"one"}"#;
+    find(&mut lines, part);
+    find(&mut lines, "id: 5.0");
+    find(&mut lines, r#""offset":3,"next":5,"base64":"/wA="}"#);
+    drop(lines);
+    let mut lines = follow(Some("3.0"));
+    find(&mut lines, r#""state":"running""#);
+    find(&mut lines, r#""offset":3,"next":5,"base64":"/wA="}"#);
+    // Only now, or the end could come before the part.
+    asked.recv_timeout(DEADLINE).unwrap();
+    ends.store(true, Ordering::SeqCst);
+    let last = find(&mut lines, "\"state\":\"succeeded\"");
+    assert!(last.starts_with("data: "), "{last}");
+    assert_eq!(find(&mut follow(Some("5.0")), "HTTP/1.1"), "HTTP/1.1 204 No Content");
 }
 
 #[test]

@@ -113,6 +113,11 @@ pub fn run_target(run: &str, host: &str) -> String {
     format!("{}/{}", run_targets(run), segment(host))
 }
 
+/// Returns the path of what a command prints on one host of a run.
+pub fn run_target_output(run: &str, host: &str) -> String {
+    format!("{}/output", run_target(run, host))
+}
+
 /// Returns the path of a run's outputs.
 pub fn run_outputs(run: &str) -> String {
     fill(RUN_OUTPUTS, "{run}", run)
@@ -212,7 +217,7 @@ mod tests {
     use super::*;
     use crate::path::{
         HOST, HOST_FACT, HOST_FACT_CHANGES, HOST_FACTS_REFRESH, OPERATOR_TOKEN, REQUESTS, RESULT,
-        RESULTS, RUN_TARGET,
+        RESULTS, RUN_TARGET, RUN_TARGET_OUTPUT,
     };
 
     #[test]
@@ -259,6 +264,7 @@ mod tests {
             (run("u"), RUN),
             (run_targets("u"), RUN_TARGETS),
             (run_target("u", "h"), RUN_TARGET),
+            (run_target_output("u", "h"), RUN_TARGET_OUTPUT),
             (run_outputs("u"), RUN_OUTPUTS),
             (run_cancel("u"), RUN_CANCEL),
             (run_again("u"), RUN_AGAIN),

@@ -42,7 +42,7 @@ pub(super) async fn list(
     let after = query.after.unwrap_or_default();
     let mut rows = api.store.budgets(&after, limit + 1).await?;
     let next = page::next(&mut rows, limit, |row| row.name.clone());
-    Ok(Json(BudgetList { budgets: rows.into_iter().map(shown).collect(), next }))
+    Ok(Json(BudgetList { budgets: rows.into_iter().map(|row| shown(&api, row)).collect(), next }))
 }
 
 /// Shows a budget.
@@ -58,7 +58,7 @@ pub(super) async fn show(
     Segments(name): Segments<String>,
 ) -> Result<Json<Budget>, ApiError> {
     let found = api.store.budget(&name).await?;
-    found.map(|row| Json(shown(row))).ok_or_else(|| missing(&name))
+    found.map(|row| Json(shown(&api, row))).ok_or_else(|| missing(&name))
 }
 
 /// Reads a request to set a budget.
@@ -100,7 +100,8 @@ pub(super) async fn set(
         set_by: principal.name().to_owned(),
         set_at: audit::now(),
     };
-    Ok(Json(shown(api.store.set_budget(row).await?)))
+    let row = api.store.set_budget(row).await?;
+    Ok(Json(shown(&api, row)))
 }
 
 /// Reads a request to remove a budget.
@@ -128,8 +129,9 @@ fn missing(name: &str) -> ApiError {
     ApiError::NotFound(format!("there is no budget \"{}\"", agent_wire::json::quote(name)))
 }
 
-fn shown(row: BudgetRow) -> Budget {
+fn shown(api: &Api, row: BudgetRow) -> Budget {
     Budget {
+        working: api.runs.gauges().working(&row.name),
         name: row.name,
         selector: row.selector,
         limit: row.most,

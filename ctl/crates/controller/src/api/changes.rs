@@ -16,7 +16,7 @@ use crate::auth::Principal;
 use crate::store::{RunChange, RunRow, TargetRow};
 use axum::extract::State;
 use axum::response::Response;
-use controller_api::{ChangeList, ChangesQuery, MAX_WAIT_SECONDS, path};
+use controller_api::{ChangeList, ChangesQuery, MAX_GATHER_MILLIS, MAX_WAIT_SECONDS, path};
 use fleet::run::RunState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,27 @@ impl Follower {
         Ok(Changes { run, targets, next: self.after, whole })
     }
 
+    /// Waits until the time, or until the run has ended, so that many changes come together and an
+    /// end at once.
+    ///
+    /// # Errors
+    /// When there is no such run, or the database cannot be read.
+    pub(super) async fn gather(&mut self, until: Instant) -> Result<(), ApiError> {
+        while let Ok(changed) = timeout_at(until, self.changed()).await {
+            changed?;
+            let run = self.api.store.run(&self.run).await?.ok_or_else(|| missing(&self.run))?;
+            if run.state == RunState::Ended {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes back behind a change.
+    const fn rewind(&mut self, after: i64) {
+        self.after = after;
+    }
+
     /// Waits until something of the run has changed, which may be known already.
     ///
     /// # Errors
@@ -107,6 +128,9 @@ impl Follower {
 /// Lists the targets of a run that have changed, in the order of their last changes, and waits for
 /// the next change where there is none yet.
 ///
+/// A client that follows a run asks with `gather` too: it then gets many changes in a few pages, and
+/// the end of the run at once.
+///
 /// `next` is the cursor of the events too: `GET runs/{run}/events?after=NEXT` goes on from there.
 /// Hosts whose results the operator's roles do not reach are left out.
 #[utoipa::path(
@@ -126,11 +150,15 @@ pub(super) async fn list(
         let why = format!("wait must be at most {MAX_WAIT_SECONDS} seconds");
         return Err(ApiError::InvalidRequest(why));
     }
+    if query.gather > MAX_GATHER_MILLIS {
+        let why = format!("gather must be at most {MAX_GATHER_MILLIS} milliseconds");
+        return Err(ApiError::InvalidRequest(why));
+    }
     let after = page::change(query.after)?;
     let deadline = Instant::now() + Duration::from_secs(query.wait);
     let mut follower = Follower::new(api.clone(), id, after);
     let mut stop = api.stop.clone();
-    let changes = loop {
+    let mut changes = loop {
         let changes = follower.look(limit).await?;
         let news = !changes.targets.is_empty() || changes.next > after;
         if news || changes.last() || query.wait == 0 {
@@ -144,6 +172,15 @@ pub(super) async fn list(
             () = stop.requested() => return Err(ApiError::Stopping),
         }
     };
+    if query.gather > 0 && changes.whole && !changes.last() {
+        let until = Instant::now() + Duration::from_millis(query.gather);
+        tokio::select! {
+            gathered = follower.gather(until) => gathered?,
+            () = stop.requested() => return Err(ApiError::Stopping),
+        }
+        follower.rewind(after);
+        changes = follower.look(limit).await?;
+    }
     let (next, last) = (run_body::number(changes.next), changes.last());
     let targets = reach::targets(&api, &principal, changes.targets).await?;
     let run = super::runs::shown(&api, &changes.run).await?;

@@ -15,7 +15,7 @@ use crate::store::{Apply, PlanHostQuery, PlanHostRow, RunRow, TargetQuery};
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
-    Answer, Answers, ApplyPlan, NewPlan, Plan, PlanStage, PlanTarget, PlanTargetList,
+    Answer, Answers, ApplyPlan, NewPlan, Plan, PlanBudget, PlanStage, PlanTarget, PlanTargetList,
     PlanTargetsQuery, Run, path,
 };
 use fleet::role::Denied;
@@ -160,7 +160,9 @@ async fn plan(api: &Api, row: &RunRow) -> Result<Plan, ApiError> {
     }
     let stages = api.store.stages(&row.id).await?;
     let options = run_body::stored_options(row)?;
+    let budgets = budgets(api, &row.id).await?;
     Ok(Plan {
+        budgets,
         id: row.id.clone(),
         hash: row.hash.clone(),
         created_by: row.created_by.clone(),
@@ -174,6 +176,26 @@ async fn plan(api: &Api, row: &RunRow) -> Result<Plan, ApiError> {
         selector: row.selector.clone(),
         options: run_body::plan_options(&options, row.not_after),
     })
+}
+
+/// Returns the budgets that hold for hosts of a plan.
+async fn budgets(api: &Api, run: &str) -> Result<Vec<PlanBudget>, ApiError> {
+    let rows = api.store.budgets("", fleet::run::MAX_BUDGETS).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counted = api.store.plan_budgets(run).await?;
+    let of = |name: &str| {
+        let counts = counted.iter().filter(|(names, _)| names.iter().any(|one| one == name));
+        counts.map(|(_, hosts)| hosts).sum()
+    };
+    let budgets = rows.into_iter().map(|row| PlanBudget {
+        limit: row.most,
+        working: api.runs.gauges().working(&row.name),
+        hosts: of(&row.name),
+        name: row.name,
+    });
+    Ok(budgets.filter(|budget| budget.hosts > 0).collect())
 }
 
 /// Returns the row of a plan or its run.
@@ -328,7 +350,11 @@ pub(super) async fn start(
     }
     if row.applied_at.is_none() {
         let full = api.runs.room_for(row.counts.total() as usize);
-        full.map_err(|full| ApiError::TooManyRuns(full.to_string()))?;
+        full.map_err(|full| {
+            let until = times::text(row.valid_until);
+            let kept = format!("the plan {} is kept until {until}: apply it then", row.id);
+            ApiError::TooManyRuns(format!("{full}; {kept}"))
+        })?;
     }
     let now = audit::now();
     let not_after = run_body::stored_options(row)?.not_after.time(now);

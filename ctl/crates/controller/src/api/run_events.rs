@@ -23,7 +23,7 @@ use fleet::Action;
 use fleet::run::RunState;
 use hyper::body::Bytes;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -36,16 +36,16 @@ problems! {
 const CHUNK: usize = 500;
 
 /// A silent stream says that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Changes that happen within this time go in one chunk.
 const GATHER: Duration = Duration::from_millis(100);
 
 /// The longest time for which a client is told more without another look at whether it may be.
-const RECHECK: Duration = Duration::from_secs(1);
+pub(super) const RECHECK: Duration = Duration::from_secs(1);
 
 /// How long a browser waits until it comes back, in milliseconds.
-const RETRY: u32 = 1000;
+pub(super) const RETRY: u32 = 1000;
 
 /// Tells a run's changes as they happen.
 ///
@@ -159,7 +159,7 @@ impl EventStream {
         loop {
             if let Some(looked) = self.looked {
                 tokio::select! {
-                    () = sleep_until(looked + GATHER) => {}
+                    gathered = self.follower.gather(looked + GATHER) => gathered?,
                     () = stop.requested() => return Err(ApiError::Stopping),
                 }
             }
@@ -226,7 +226,12 @@ impl EventStream {
 }
 
 /// Adds an event. JSON has no line break in it.
-fn event<T: Serialize>(text: &mut String, name: &str, id: Option<u64>, data: &T) {
+pub(super) fn event<T: Serialize>(
+    text: &mut String,
+    name: &str,
+    id: Option<impl Display>,
+    data: &T,
+) {
     let data = serde_json::to_string(data).expect("texts go to memory");
     if let Some(id) = id {
         let _ = writeln!(text, "id: {id}");
@@ -235,8 +240,8 @@ fn event<T: Serialize>(text: &mut String, name: &str, id: Option<u64>, data: &T)
 }
 
 /// Tells why the stream ends before the run. It has no id, so the client comes back to where it was.
-fn problem(error: &ApiError) -> String {
+pub(super) fn problem(error: &ApiError) -> String {
     let mut text = String::new();
-    event(&mut text, "problem", None, &error.problem());
+    event(&mut text, "problem", None::<u64>, &error.problem());
     text
 }

@@ -83,13 +83,10 @@ pub(super) async fn show(
     State(api): State<Api>,
     Segments((run, host)): Segments<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let missing = || {
-        let (run, host) = (agent_wire::json::quote(&run), agent_wire::json::quote(&host));
-        ApiError::NotFound(format!("the run \"{run}\" has no target \"{host}\""))
-    };
     // Before the result is read, or many clients could have some read that there is no memory for.
     let share = api.memory.reserve(MAX_PAGE_BYTES).await?;
-    let row = api.store.target(&run, &host).await?.ok_or_else(missing)?;
+    let row = api.store.target(&run, &host).await?;
+    let row = row.ok_or_else(|| missing(&run, &host))?;
     let result = api.store.target_result(&run, &host).await?;
     let result = result.map(RawValue::from_string).transpose().map_err(|error| {
         log::error!("the stored result of {host} in run {run} is not JSON: {error}");
@@ -97,6 +94,12 @@ pub(super) async fn show(
     })?;
     let body = TargetResult { target: run_body::target(row), result };
     Ok(json_in(share, serde_json::to_string(&body).expect("JSON goes to memory")))
+}
+
+/// The run has no such target.
+pub(super) fn missing(run: &str, host: &str) -> ApiError {
+    let (run, host) = (agent_wire::json::quote(run), agent_wire::json::quote(host));
+    ApiError::NotFound(format!("the run \"{run}\" has no target \"{host}\""))
 }
 
 /// Groups the ended targets of a run by their output, the largest group first.

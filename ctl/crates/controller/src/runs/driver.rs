@@ -191,6 +191,8 @@ impl Driver {
             }
         }
         self.handle.gauges.set(self.runs.len(), all);
+        let used = self.budgets.used().filter(|(_, used, _)| *used > 0);
+        self.handle.gauges.set_budgets(used.map(|(name, used, _)| (name, used)));
     }
 
     fn forget(&mut self, number: i64) {

@@ -86,6 +86,13 @@ pub(crate) trait Runs {
     /// When the database cannot be read.
     async fn plan_answers(&self, run: &str) -> Result<Vec<(String, u64)>, StoreError>;
 
+    /// Returns how many targets of a plan count for which budgets: their names, and the targets that
+    /// count for exactly these.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn plan_budgets(&self, run: &str) -> Result<Vec<(Vec<String>, u64)>, StoreError>;
+
     /// Returns the groups of targets that ended alike and with the same output, the largest first.
     ///
     /// # Errors

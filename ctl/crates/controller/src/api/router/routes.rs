@@ -6,7 +6,7 @@ use crate::api::service::Api;
 use crate::api::{
     api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, login, metrics,
     openapi, operators, overview, plans, probes, requests, results, roles, run_events, runs,
-    schedules, targets, tokens,
+    schedules, target_output, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -159,6 +159,7 @@ fn run_routes() -> Vec<Route> {
         route!(GET, path::RUN, Rule::reads(A::RunsRead), runs::show),
         route!(GET, path::RUN_TARGETS, Rule::reads(A::RunsRead), targets::list),
         route!(GET, path::RUN_TARGET, Rule::reads(A::ResultsRead), targets::show),
+        route!(GET, path::RUN_TARGET_OUTPUT, Rule::reads(A::ResultsRead), target_output::follow),
         route!(GET, path::RUN_OUTPUTS, Rule::reads(A::RunsRead), targets::outputs),
         route!(
             POST,

@@ -93,6 +93,8 @@ pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<D: Database>() 
     assert_eq!((left.len(), left[0].why.as_deref()), (1, Some("your roles do not allow it")));
     let answers = store.plan_answers("r1").await.unwrap();
     assert_eq!(answers, [("online".to_owned(), 3), ("not_yours".to_owned(), 1)]);
+    let budgets = store.plan_budgets("r1").await.unwrap();
+    assert_eq!(budgets, [(vec!["db".to_owned()], 1)]);
     // A plan is no run yet.
     assert_eq!(store.runs(RunQuery { limit: 9, ..Default::default() }).await.unwrap().runs, []);
     assert_eq!(store.active_runs(9).await.unwrap(), []);

@@ -126,6 +126,12 @@ fn runs(client: &Client<'_>, plan: &Value) {
     target.segments.push(("host", "host-1".to_owned()));
     assert_eq!(client.get(&target)["target"]["host"], "host-1");
     client.get(&on("targets_outputs", plan));
+    let output = |headers| {
+        let mut call = Call { headers, ..on("target_output_follow", plan) };
+        call.segments.push(("host", "host-1".to_owned()));
+        client.call(&call)
+    };
+    assert_eq!(output(vec![("Last-Event-ID", "x".to_owned())]).status, 400);
     let canceled = client.get(&on("runs_cancel", plan));
     assert_ne!(canceled["state"], "running", "{canceled}");
     let states = json!({"states": ["waiting"]});
@@ -144,7 +150,7 @@ fn events(client: &Client<'_>, document: &Document) {
     let run = client.get(&Call { body: Some(ping), ..Call::with_examples("runs_create") });
     let mut after = json!(0);
     let changes = (0..100).find_map(|_| {
-        let query = format!("after={after}&limit=1000&wait=10");
+        let query = format!("after={after}&limit=1000&wait=10&gather=50");
         let changes = client.get(&Call { query, ..on("changes_list", &run["id"]) });
         after = changes["next"].clone();
         (changes["last"] == true).then_some(changes)
@@ -171,6 +177,16 @@ fn events(client: &Client<'_>, document: &Document) {
     let headers = vec![("Last-Event-ID", last)];
     let resumed = client.call(&Call { headers, ..on("run_events_follow", &run["id"]) });
     assert_eq!(resumed.status, 204, "nothing is left to tell: {}", resumed.text);
+    let mut output = on("target_output_follow", &run["id"]);
+    output.segments.push(("host", "host-1".to_owned()));
+    let told = client.call(&output);
+    let data = told.text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    document.check("/components/schemas/Target", &data, "the only event: it has ended");
+    output.headers = vec![("Last-Event-ID", "0.0".to_owned())];
+    assert_eq!(client.call(&output).status, 204);
+    let query = "gather=1001".to_owned();
+    assert_eq!(client.call(&Call { query, ..on("changes_list", &run["id"]) }).status, 400);
     let headers = vec![("Last-Event-ID", "x".to_owned())];
     assert_eq!(client.call(&Call { headers, ..on("run_events_follow", &run["id"]) }).status, 400);
 }

@@ -185,7 +185,7 @@ async fn the_events_go_on_where_the_pages_of_changes_end() {
     let working = tokio::spawn(work(Arc::clone(&server.store), number));
     let (mut seen, mut after) = (BTreeSet::new(), 0);
     while seen.len() < 500 {
-        let path = format!("{}?limit=100&wait=10&after={after}", path::run_changes(&run));
+        let path = format!("{}?limit=100&wait=10&gather=20&after={after}", path::run_changes(&run));
         let request = Request::builder()
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))

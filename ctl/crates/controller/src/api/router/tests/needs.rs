@@ -44,6 +44,7 @@ pub(super) const NEEDS: &[(&str, &str, &str)] = &[
     ("GET", path::RUN, "runs.read"),
     ("GET", path::RUN_TARGETS, "runs.read"),
     ("GET", path::RUN_TARGET, "results.read"),
+    ("GET", path::RUN_TARGET_OUTPUT, "results.read"),
     ("GET", path::RUN_OUTPUTS, "runs.read"),
     ("POST", path::RUN_CANCEL, "facts.read"),
     ("POST", path::RUN_AGAIN, "facts.read"),

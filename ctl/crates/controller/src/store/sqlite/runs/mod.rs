@@ -112,6 +112,13 @@ impl Runs for SqliteStore {
             .await
     }
 
+    async fn plan_budgets(&self, run: &str) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
+        let run = run.to_owned();
+        self.readers
+            .query("the budgets of a plan", move |connection| query::plan_budgets(connection, &run))
+            .await
+    }
+
     async fn outputs(&self, run: &str, limit: usize) -> Result<Vec<OutputRow>, StoreError> {
         let run = run.to_owned();
         self.readers

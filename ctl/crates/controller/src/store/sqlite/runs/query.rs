@@ -1,7 +1,7 @@
 //! Runs and plans, as operators look at them.
 
 use crate::store::sqlite::change::ChangeError;
-use crate::store::sqlite::column::parsed;
+use crate::store::sqlite::column::{json, parsed};
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{
@@ -174,6 +174,20 @@ pub(super) fn plan_hosts(
         })?);
     }
     Ok(page)
+}
+
+/// Counts the targets of a plan by the budgets that count them.
+pub(super) fn plan_budgets(
+    sql: &Connection,
+    id: &str,
+) -> rusqlite::Result<Vec<(Vec<String>, u64)>> {
+    let Some(number) = number(sql, id)? else { return Ok(Vec::new()) };
+    sql.all(
+        "SELECT budgets, count(*) FROM targets WHERE run = ? AND budgets IS NOT NULL \
+         GROUP BY budgets",
+        params![number],
+        |row| Ok((json(row, 0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+    )
 }
 
 /// Counts the hosts that a plan looked at by answer.
