@@ -49,13 +49,15 @@ fn drawn(text: &str, most: usize) -> Output {
 
 /// Returns the start of a text: whole lines if there are any.
 fn start(text: &str, most: usize) -> &str {
-    let cut = &text[..text.floor_char_boundary(most)];
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let cut = &text[..end.unwrap_or_default()];
     cut.rfind('\n').map_or(cut, |line| &cut[..=line])
 }
 
 /// Returns the end of a text: whole lines if there are any.
 fn end(text: &str, most: usize) -> &str {
-    let cut = &text[text.ceil_char_boundary(text.len() - most)..];
+    let from = (text.len().saturating_sub(most)..text.len()).find(|at| text.is_char_boundary(*at));
+    let cut = &text[from.unwrap_or(text.len())..];
     match cut.find('\n') {
         Some(line) if line + 1 < cut.len() => &cut[line + 1..],
         _ => cut,
