@@ -18,6 +18,11 @@
 //                          how many.
 // data-copy="ID"           a button: copies the text or value of the element with this id.
 // data-follow              a scroller: stays at its end while it is there, as output grows.
+// data-stream="/path"      a box: shows the events "output" of this stream, HTML of our own, at its
+//                          end; at an event "target" the page is looked at again.
+// data-preview="ID"        a form: as it is filled in, the element of this id is taken anew from the
+//                          page with the fields that data-preview-of names. data-without-script: an
+//                          element that is not needed then.
 // data-submit              a select or box: sends its form when it changes.
 // data-from-hash           an input: takes the address's part behind #, which is then removed.
 // data-search              "/" puts the focus here. "?" shows the keys.
@@ -203,6 +208,62 @@
   });
   addEventListener("pagehide", hush);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+
+  // Streams and previews ------------------------------------------------------------------------
+
+  /** The most pieces that a box keeps: a page that is left open does not grow. */
+  const PIECES = 1000;
+
+  /** @type {(text: string) => ChildNode[]} A line break at the start of <pre> is not part of it. */
+  const pieces = (text) =>
+    Array.from(new DOMParser().parseFromString(`<pre>\n${text}</pre>`, "text/html").querySelector("pre")?.childNodes ?? []);
+
+  /** @type {(box: HTMLElement) => void} */
+  const stream = (box) => {
+    let known = "";
+    /** @type {EventSource | null} */
+    let events = null;
+    const open = () => {
+      if (document.hidden || events) return;
+      events = new EventSource(`${box.dataset.stream}${known && `?after=${known}`}`);
+      events.addEventListener("output", (event) => {
+        const end = isAtEnd(box);
+        known = event.lastEventId;
+        box.append(...pieces(event.data));
+        while (box.childNodes.length > PIECES) box.firstChild?.remove();
+        if (end) box.scrollTo({ top: box.scrollHeight, behavior: "instant" });
+      });
+      events.addEventListener("target", (event) => {
+        if (event.data !== "ended") return refresh();
+        shut();
+        location.reload();
+      });
+      // The browser gives up where the answer is no stream: it has ended, or the controller starts.
+      events.onerror = () => {
+        if (events?.readyState !== EventSource.CLOSED) return;
+        shut();
+        setTimeout(open, 3000);
+      };
+    };
+    const shut = () => { events?.close(); events = null; };
+    document.addEventListener("visibilitychange", () => (document.hidden ? shut() : open()));
+    addEventListener("pagehide", shut);
+    open();
+  };
+
+  let previewing = 0;
+  on("input", "form[data-preview]", (form) => {
+    clearTimeout(previewing);
+    previewing = setTimeout(async () => {
+      const query = new URLSearchParams();
+      for (const name of form.dataset.previewOf.split(" "))
+        for (const value of new FormData(form).getAll(name)) query.append(name, String(value));
+      const response = await fetch(`${location.pathname}?${query}`);
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.getElementById(form.dataset.preview);
+      if (response.ok && fresh) byId(form.dataset.preview)?.replaceWith(document.adoptNode(fresh));
+    }, 250);
+  });
 
   // Boxes, dialogs, copying ---------------------------------------------------------------------
 
@@ -420,6 +481,8 @@
   }
   all("[data-follow]").forEach((each) => each.scrollTo({ top: each.scrollHeight, behavior: "instant" }));
   all("[data-bulk]").forEach(tellBulk);
+  all("[data-without-script]").forEach((each) => { each.hidden = true; });
+  all("[data-stream]").forEach(stream);
   tellTimes();
   setInterval(() => { if (!document.hidden) tellTimes(); }, 10000);
   listen();

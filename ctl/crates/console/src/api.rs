@@ -5,14 +5,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use controller_api::{CSRF_HEADER, IDEMPOTENCY_HEADER, Problem, ProblemKind};
+use controller_api::{CSRF_HEADER, IDEMPOTENCY_HEADER, LAST_EVENT_ID, Problem, ProblemKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use tower_service::Service as _;
 
-/// The most bytes of an answer that a page is made of.
-const MAX_ANSWER: usize = 16 << 20;
+/// The most bytes of an answer that a page is made of: a result has two streams of 16 MiB, which may
+/// be base64.
+const MAX_ANSWER: usize = 48 << 20;
 
 /// Asks the API with what the browser's request brought.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Caller {
     cookie: Option<HeaderValue>,
     /// What the server knows of the connection: the peer's address, whether it is HTTPS.
     connection: Extensions,
+    /// The last event that the browser knows.
+    last: Option<HeaderValue>,
 }
 
 impl fmt::Debug for Caller {
@@ -34,7 +37,7 @@ impl fmt::Debug for Caller {
 impl Caller {
     /// Makes a caller of a browser's request, before anything is routed.
     pub(crate) fn of(api: Router, headers: &HeaderMap, connection: Extensions) -> Self {
-        Self { api, cookie: headers.get(header::COOKIE).cloned(), connection }
+        Self { api, cookie: headers.get(header::COOKIE).cloned(), connection, last: None }
     }
 
     /// Reads something.
@@ -123,6 +126,16 @@ impl Caller {
         self.ask(method, path, body, Some(csrf), once).await
     }
 
+    /// Opens a stream of events, behind the last one that the browser knows.
+    ///
+    /// # Errors
+    /// When the API answers with a problem.
+    pub(crate) async fn stream(&self, path: &str, last: Option<&str>) -> Result<Response, Failure> {
+        let mut caller = self.clone();
+        caller.last = last.and_then(|last| HeaderValue::from_str(last).ok());
+        caller.ask(Method::GET, path, Body::empty(), None, None).await
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -141,6 +154,9 @@ impl Caller {
         }
         if let Some(once) = once.filter(|once| !once.is_empty()) {
             request = request.header(IDEMPOTENCY_HEADER, once);
+        }
+        if let Some(last) = &self.last {
+            request = request.header(LAST_EVENT_ID, last);
         }
         let mut request = request
             .body(body)

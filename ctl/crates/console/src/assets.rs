@@ -14,6 +14,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/components.css"),
     include_str!("../assets/css/chart.css"),
     include_str!("../assets/css/hosts.css"),
+    include_str!("../assets/css/runs.css"),
 ];
 
 /// The script, without the lines that are comments only.

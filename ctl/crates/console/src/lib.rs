@@ -44,6 +44,7 @@ mod login;
 mod markup;
 mod overview;
 mod page;
+mod runs;
 mod security;
 mod session;
 mod theme;
@@ -60,5 +61,12 @@ pub fn router(api: Router) -> Router {
 
 /// Returns every page, in the order of the navigation.
 fn pages() -> Vec<Page> {
-    vec![overview::page(), hosts::page(), account::page()]
+    vec![
+        overview::page(),
+        hosts::page(),
+        runs::page(),
+        runs::history_page(),
+        runs::budgets_page(),
+        account::page(),
+    ]
 }
