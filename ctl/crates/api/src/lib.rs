@@ -87,6 +87,7 @@
 //! | `POST /api/v1/setup` with [`Setup`] | 201, [`Operator`] |
 //! | `GET /api/v1/events` with [`EventsQuery`] | [`EventList`] |
 //! | `GET /api/v1/events/verify` | [`EventsVerified`] |
+//! | `GET /api/v1/system` | [`System`] |
 //! | `GET /api/v1/ca` | [`CaStatus`] |
 //! | `POST /api/v1/ca/rotation` with [`RotationRequest`] | [`CaStatus`] |
 //! | `GET /api/v1/openapi.json` | the OpenAPI document of all this |
@@ -128,6 +129,7 @@ mod result;
 mod role;
 mod run;
 mod schedule;
+mod system;
 mod target;
 mod token;
 
@@ -180,6 +182,7 @@ pub use run::{
     MAX_GATHER_MILLIS, Run, RunEnd, RunList, RunStage, RunState, RunsQuery,
 };
 pub use schedule::*;
+pub use system::{DatabaseUse, Kept, Node, Records, System};
 pub use target::{
     OutputGroup, OutputList, OutputPart, OutputStream, OutputsQuery, Target, TargetList,
     TargetOutputQuery, TargetResult, TargetState, TargetsQuery,

@@ -207,6 +207,9 @@ pub const EVENTS: &str = "/api/v1/events";
 /// The check of the whole audit log.
 pub const EVENTS_VERIFY: &str = "/api/v1/events/verify";
 
+/// The controller itself.
+pub const SYSTEM: &str = "/api/v1/system";
+
 /// The controller's own CA.
 pub const CA: &str = "/api/v1/ca";
 

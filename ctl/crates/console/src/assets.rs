@@ -15,6 +15,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/chart.css"),
     include_str!("../assets/css/hosts.css"),
     include_str!("../assets/css/runs.css"),
+    include_str!("../assets/css/people.css"),
 ];
 
 /// The script, without the lines that are comments only.

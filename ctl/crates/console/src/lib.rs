@@ -34,6 +34,7 @@ mod account;
 mod ansi;
 mod api;
 mod assets;
+mod audit;
 #[allow(dead_code, reason = "pages use it")]
 mod chart;
 mod form;
@@ -44,9 +45,11 @@ mod login;
 mod markup;
 mod overview;
 mod page;
+mod people;
 mod runs;
 mod security;
 mod session;
+mod system;
 mod theme;
 #[allow(dead_code, reason = "each page needs a part of it")]
 mod units;
@@ -67,6 +70,9 @@ fn pages() -> Vec<Page> {
         runs::page(),
         runs::history_page(),
         runs::budgets_page(),
+        people::page(),
+        audit::page(),
+        system::page(),
         account::page(),
     ]
 }

@@ -109,6 +109,13 @@ pub(crate) fn see(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
 }
 
+/// Returns a page's address with one field of its query.
+pub(crate) fn with_query(path: &str, name: &str, value: &str) -> String {
+    // Texts can always be encoded.
+    let query = serde_urlencoded::to_string([(name, value)]).unwrap_or_default();
+    format!("{path}?{query}")
+}
+
 /// Ends a form that has done something: the page says so, by a key of [`Page::notices`].
 pub(crate) fn done(path: &str, key: &str) -> Response {
     let mark = if path.contains('?') { '&' } else { '?' };

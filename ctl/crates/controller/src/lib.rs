@@ -7,6 +7,7 @@
 //! `joining` make the links and lines by which people and hosts come in, `dev` the files of a trial;
 //! `metrics` counts what the others do. A store never knows a session; a session never knows HTTP.
 
+mod about;
 mod agents;
 mod api;
 mod audit;

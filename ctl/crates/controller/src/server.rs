@@ -1,6 +1,7 @@
 //! Starts everything (files, ports, the tasks on them), reloads files at SIGHUP, and ends
 //! everything at a signal.
 
+use crate::about::About;
 use crate::agents::{
     self, Admission, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles,
     TrustParts,
@@ -29,7 +30,7 @@ use crate::trend;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -109,6 +110,7 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
     let Prepared { dev, token, token_file, roles, tls_files, ca, side, transport, store, share } =
         prepared;
+    let started = SystemTime::now();
     let scheme = transport.scheme();
     let transport = Arc::new(transport);
     let mut ports = Vec::new();
@@ -184,6 +186,15 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let (collector, collecting) =
         facts::collector(Arc::clone(&registry), Arc::clone(&store), settings);
     tasks.spawn(collecting.run(stop.clone()));
+    let about = About {
+        started,
+        listen: ready.listen.iter().map(SocketAddr::to_string).collect(),
+        http: format!("{scheme}://{}", ready.http),
+        state_dir: flags.state_dir(),
+        bounds: flags.bounds(),
+        identity: flags.identity_settings(),
+        facts: flags.facts_settings(),
+    };
     let router = api::router(api::Parts {
         registry,
         store,
@@ -197,6 +208,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         joining,
         permits,
         metrics,
+        about,
         stop: api_stop.clone(),
     });
     let bounds = Clients::new(share.clients);

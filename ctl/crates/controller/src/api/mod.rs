@@ -55,6 +55,7 @@ mod selected;
 mod server;
 mod service;
 mod streams;
+mod system;
 mod target_output;
 mod targets;
 mod times;

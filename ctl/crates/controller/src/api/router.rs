@@ -8,6 +8,7 @@ use super::held::ResponseMemory;
 use super::problem::{ApiError, Problematic};
 use super::service::Api;
 use super::wrong_tokens::WrongTokens;
+use crate::about::About;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Authenticator, Passwords, Principal};
@@ -54,6 +55,8 @@ pub(crate) struct Parts {
     pub(crate) permits: Permits,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// What is said of this process.
+    pub(crate) about: About,
     /// Ends waits for results.
     pub(crate) stop: Stop,
 }
@@ -76,6 +79,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         joining,
         permits,
         metrics,
+        about,
         stop,
     } = parts;
     let audit = Audit::new(Arc::clone(&store), work.clone());
@@ -102,6 +106,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         stop,
         permits,
         metrics,
+        about: Arc::new(about),
         routes: Arc::new(Routes::new(ids)),
         document: document::text(&routes).into(),
     };

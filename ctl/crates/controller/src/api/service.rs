@@ -5,6 +5,7 @@ use super::problem::ApiError;
 use super::schedules::KeptForecasts;
 use super::streams::Streams;
 use super::wrong_tokens::WrongTokens;
+use crate::about::About;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Attempts, Authenticator, Passwords};
@@ -63,6 +64,8 @@ pub(super) struct Api {
     pub(super) permits: Permits,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// What is said of this process.
+    pub(super) about: Arc<About>,
     /// What is counted by route.
     pub(super) routes: Arc<Routes>,
     /// The OpenAPI document's text.

@@ -3,18 +3,19 @@
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeValLike as _;
 use std::fs;
+use std::time::Duration;
 
 /// What the process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Process {
     /// Resident memory, in bytes.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// Open files and sockets.
-    pub(super) descriptors: u64,
+    pub(crate) descriptors: u64,
     /// How many of these may be open.
-    pub(super) max_descriptors: u64,
-    /// Processor time used, in seconds.
-    pub(super) cpu: f64,
+    pub(crate) max_descriptors: u64,
+    /// Processor time used.
+    pub(crate) cpu: Duration,
 }
 
 impl Process {
@@ -38,12 +39,11 @@ fn resident() -> Option<u64> {
     Some(kib << 10)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact to the microsecond for centuries")]
-fn cpu() -> Option<f64> {
+fn cpu() -> Option<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
     let microseconds =
         usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Some(microseconds as f64 / 1e6)
+    Some(Duration::from_micros(microseconds.unsigned_abs()))
 }
 
 #[cfg(test)]
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn the_figures_are_this_process_own() {
         let process = Process::read();
-        assert!(process.resident > 1 << 20 && process.cpu > 0.0, "{process:?}");
+        assert!(process.resident > 1 << 20 && process.cpu > Duration::ZERO, "{process:?}");
         assert!((3..=process.max_descriptors).contains(&process.descriptors), "{process:?}");
     }
 }

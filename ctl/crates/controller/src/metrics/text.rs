@@ -183,7 +183,7 @@ impl Everything {
         let help = "Processor time used";
         let mut cpu =
             to.0.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
-        cpu.encode_counter::<NoLabelSet, f64, u64>(&process.cpu, None)
+        cpu.encode_counter::<NoLabelSet, f64, u64>(&process.cpu.as_secs_f64(), None)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::api::service::Api;
 use crate::api::{
     api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, login, metrics,
     openapi, operators, overview, plans, probes, requests, results, roles, run_events, runs,
-    schedules, target_output, targets, tokens,
+    schedules, system, target_output, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -291,6 +291,7 @@ fn controller_routes() -> Vec<Route> {
     vec![
         route!(GET, path::EVENTS, Rule::reads(A::AuditRead), events::list),
         route!(GET, path::EVENTS_VERIFY, Rule::reads(A::AuditRead), events::verify),
+        route!(GET, path::SYSTEM, Rule::reads(A::MetricsRead), system::show),
         route!(GET, path::CA, Rule::reads(A::CaRead), ca::show),
         route!(POST, path::CA_ROTATION, Rule::changes(A::CaRotate, ca::read_rotation), ca::rotate),
         route!(GET, path::OPENAPI, Rule::OPERATORS, openapi::show),

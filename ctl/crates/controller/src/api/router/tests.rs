@@ -24,7 +24,7 @@ use fleet::Action;
 use fleet::identity::UnknownHosts;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use test_support::Scratch;
 
 const TOKEN: &str = "0123456789abcdef";
@@ -98,6 +98,15 @@ impl Server {
             work: Work::default(),
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             metrics,
+            about: About {
+                started: SystemTime::now(),
+                listen: vec![address.to_string()],
+                http: "http://127.0.0.1:7480".to_owned(),
+                state_dir: scratch.path().to_owned(),
+                bounds: Bounds::generous(),
+                identity: settings,
+                facts: Settings::default(),
+            },
             stop,
         });
         Self { router, store, authenticator, runs, _stopper: stopper, _scratch: scratch }

@@ -10,6 +10,12 @@ pub(super) fn probes(client: &Client<'_>) {
     let metrics = client.call(&Call::with_examples("metrics_show"));
     assert!(metrics.text.contains("basicagent_handshakes_total"), "{}", metrics.text);
     assert_eq!(client.get(&Call::with_examples("openapi_show"))["openapi"], "3.1.0");
+    let system = client.get(&Call::with_examples("system_show"));
+    assert_eq!(
+        (system["nodes"][0]["this"].as_bool(), &system["problem"]),
+        (Some(true), &json!(null))
+    );
+    assert!(system["database"]["bytes"].as_u64() > Some(4096), "{system}");
 }
 
 /// Calls the CA, and rotates it.

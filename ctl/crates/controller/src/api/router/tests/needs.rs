@@ -85,6 +85,7 @@ pub(super) const NEEDS: &[(&str, &str, &str)] = &[
     ("GET", path::SCHEDULE_RESULTS, "schedules.read"),
     ("GET", path::EVENTS, "audit.read"),
     ("GET", path::EVENTS_VERIFY, "audit.read"),
+    ("GET", path::SYSTEM, "metrics.read"),
     ("GET", path::CA, "ca.read"),
     ("POST", path::CA_ROTATION, "ca.rotate"),
     ("GET", path::OPENAPI, "operator"),
