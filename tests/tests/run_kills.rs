@@ -12,11 +12,12 @@
     reason = "a failed step fails the test, which says what it tried; a test starts real binaries"
 )]
 
-use e2e::{Scratch, binary, wait_some, wait_some_within, wait_until};
-use serde_json::{Value, json};
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+#[path = "fleet/mod.rs"]
+mod fleet;
+
+use e2e::{wait_some_within, wait_until};
+use fleet::{Controller, Host};
+use serde_json::json;
 use std::time::{Duration, Instant, SystemTime};
 use test_support::needs_root;
 
@@ -25,19 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The longest time between two kills, in milliseconds.
 const MAX_PAUSE: u64 = 1_500;
-
-struct Controller {
-    scratch: Scratch,
-    child: Child,
-    listen: String,
-    http: String,
-}
-
-struct Host {
-    id: String,
-    dir: PathBuf,
-    child: Child,
-}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -56,134 +44,6 @@ impl Rng {
     }
 }
 
-fn log(path: &Path) -> File {
-    File::options().append(true).create(true).open(path).unwrap()
-}
-
-impl Controller {
-    fn start() -> Self {
-        let scratch = Scratch::new("run-kills");
-        let (child, ready) = Self::launch(&scratch, "127.0.0.1:0", "127.0.0.1:0");
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        Self { scratch, child, listen: text(&ready["listen"][0]), http: text(&ready["http"]) }
-    }
-
-    fn launch(scratch: &Scratch, listen: &str, http: &str) -> (Child, Value) {
-        let ready = scratch.file("ready.json");
-        let _ = std::fs::remove_file(&ready);
-        let child = Command::new(binary("BasicAgentController"))
-            .args(["--listen", listen, "--http", http, "--enroll-rate-per-address", "1000"])
-            .arg("--dev")
-            .arg(scratch.file("dev"))
-            .arg("--ready-file")
-            .arg(&ready)
-            .stdin(Stdio::null())
-            .stderr(log(&scratch.file("controller.log")))
-            .spawn()
-            .unwrap();
-        let text = wait_some("the controller is ready", || std::fs::read_to_string(&ready).ok());
-        (child, serde_json::from_str(&text).unwrap())
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.child = Self::launch(&self.scratch, &self.listen, &self.http).0;
-    }
-
-    fn call(&self, path: &str, body: Option<&Value>) -> Option<Value> {
-        let http: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(10)))
-            .build()
-            .into();
-        let token = std::fs::read_to_string(self.scratch.file("dev/token")).unwrap();
-        let (url, token) =
-            (format!("http://{}/api/v1{path}", self.http), format!("Bearer {}", token.trim()));
-        let answer = match body {
-            Some(body) => http
-                .post(url)
-                .header("Authorization", token)
-                .header("Content-Type", "application/json")
-                .send(body.to_string()),
-            None => http.get(url).header("Authorization", token).call(),
-        };
-        let text = answer.ok()?.body_mut().read_to_string().ok()?;
-        serde_json::from_str(&text).ok()
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let text = std::fs::read_to_string(self.scratch.file("controller.log")).unwrap();
-            let lines: Vec<&str> = text.lines().collect();
-            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
-        }
-    }
-}
-
-impl Host {
-    /// Lets a host join, and starts its agent.
-    fn join(controller: &Controller, n: u64) -> Self {
-        let id = format!("host-{n}");
-        let dir = controller.scratch.file(&id);
-        std::fs::create_dir_all(&dir).unwrap();
-        let text = std::fs::read_to_string(controller.scratch.file("controller.log")).unwrap();
-        let pin = text.split("--ca ").nth(1).unwrap().split_whitespace().next().unwrap();
-        let token = std::fs::read_to_string(controller.scratch.file("dev/join-token")).unwrap();
-        let config = format!(
-            "server = \"{}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n[cron]\ndir = \"{}\"\n",
-            controller.listen,
-            dir.join("state").display(),
-            dir.join("run").display(),
-            dir.join("cron.d").display(),
-        );
-        std::fs::write(dir.join("agent.toml"), config).unwrap();
-        let joined = Command::new(binary("BasicAgent"))
-            .args(["enroll", "--host-id", &id, "--ca", pin, "--server", &controller.listen])
-            .args(["--token", token.trim(), "--config"])
-            .arg(dir.join("agent.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log(&dir.join("log")))
-            .status()
-            .unwrap();
-        let said = || std::fs::read_to_string(dir.join("log")).unwrap();
-        assert!(joined.success(), "{id}: {}", said());
-        let child = Self::launch(&id, &dir);
-        Self { id, dir, child }
-    }
-
-    fn launch(id: &str, dir: &Path) -> Child {
-        Command::new("unshare")
-            .args(["--uts", "sh", "-c", "hostname \"$1\" && shift && exec \"$@\"", "sh", id])
-            .arg(binary("BasicAgent"))
-            .arg("--config")
-            .arg(dir.join("agent.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log(&dir.join("log")))
-            .spawn()
-            .unwrap()
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.child = Self::launch(&self.id, &self.dir);
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn each_run_adds_up_and_each_host_starts_it_once_whatever_is_killed() {
     if !needs_root("agents with host names of their own") {
@@ -197,12 +57,13 @@ fn each_run_adds_up_and_each_host_starts_it_once_whatever_is_killed() {
     );
     println!("SEED={seed}");
     let mut rng = Rng(seed);
-    let mut controller = Controller::start();
-    let mut hosts: Vec<Host> = (0..agents).map(|n| Host::join(&controller, n)).collect();
+    let mut controller = Controller::start("run-kills");
+    let mut hosts: Vec<Host> =
+        (0..agents).map(|n| Host::join(&controller, &format!("host-{n}"), "")).collect();
     let ledger = controller.scratch.file("ledger");
     std::fs::create_dir_all(&ledger).unwrap();
     wait_until("every host is online", || {
-        let page = controller.call("/hosts?connected=true&limit=1000", None);
+        let page = controller.get("/hosts?connected=true&limit=1000");
         page.is_some_and(|page| {
             page["hosts"].as_array().map(Vec::len) == usize::try_from(agents).ok()
         })
@@ -217,7 +78,7 @@ fn each_run_adds_up_and_each_host_starts_it_once_whatever_is_killed() {
             "stop_after": "none", "ramp": rng.below(2) == 0, "concurrency": "50%",
             "stages": ["1", "100%"],
         });
-        let answer = controller.call("/runs", Some(&body)).unwrap();
+        let answer = controller.call("POST", "/runs", Some(&body)).unwrap();
         ids.push(answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned());
         // All kills, spread over the runs; when exactly does not matter, that is the point.
         for _ in kills * run / runs..kills * (run + 1) / runs {
@@ -233,7 +94,7 @@ fn each_run_adds_up_and_each_host_starts_it_once_whatever_is_killed() {
     let mut succeeded = 0;
     for (run, id) in ids.iter().enumerate() {
         let row = wait_some_within(PATIENCE, "the run's end", || {
-            let row = controller.call(&format!("/runs/{id}"), None)?;
+            let row = controller.get(&format!("/runs/{id}"))?;
             (row["state"] == "ended").then_some(row)
         });
         let equation = row["equation"].as_object().unwrap();
@@ -243,7 +104,7 @@ fn each_run_adds_up_and_each_host_starts_it_once_whatever_is_killed() {
         for host in &hosts {
             let lines = std::fs::read_to_string(ledger.join(format!("{run}-{}", host.id)))
                 .map_or(0, |text| text.lines().count());
-            let target = controller.call(&format!("/runs/{id}/targets/{}", host.id), None).unwrap();
+            let target = controller.get(&format!("/runs/{id}/targets/{}", host.id)).unwrap();
             let state = target["target"]["state"].as_str().unwrap().to_owned();
             assert!(lines <= 1, "{} started run {run} {lines} times: {target}", host.id);
             assert!(state != "succeeded" || lines == 1, "{} did not start: {target}", host.id);
