@@ -66,6 +66,8 @@
 //! | `GET /api/v1/operators/{name}/tokens` with [`PageQuery`] | [`ApiTokenList`] |
 //! | `POST /api/v1/operators/{name}/tokens` with [`NewApiToken`] | 201, [`CreatedApiToken`] |
 //! | `DELETE /api/v1/operators/{name}/tokens/{token}` | 204 |
+//! | `DELETE /api/v1/operators/{name}/sessions` | 204: every session has ended |
+//! | `POST /api/v1/operators/{name}/login-link` | [`LoginLink`] |
 //! | `GET /api/v1/roles` | [`RoleList`] |
 //! | `GET /api/v1/roles/{role}` | [`Role`] |
 //! | `PUT /api/v1/roles/{role}` with [`RoleDefinition`] | [`Role`] |
@@ -82,8 +84,10 @@
 //! | `GET /api/v1/schedules/{schedule}/history` with [`NewestQuery`] | [`ScheduleHistory`] |
 //! | `GET /api/v1/schedules/{schedule}/results` with [`NewestQuery`] | [`ScheduleResults`] |
 //! | `POST /api/v1/login` with [`Login`] | [`LoggedIn`] |
+//! | `POST /api/v1/login/link` with [`LinkLogin`] | [`LoggedIn`], with a session |
 //! | `POST /api/v1/logout` | 204: the session, or the API token, has ended |
 //! | `GET /api/v1/me` | [`Me`] |
+//! | `GET /api/v1/live` with [`LiveQuery`] | server-sent events: `changed` with a [`LiveChange`] |
 //! | `POST /api/v1/setup` with [`Setup`] | 201, [`Operator`] |
 //! | `GET /api/v1/events` with [`EventsQuery`] | [`EventList`] |
 //! | `GET /api/v1/events/verify` | [`EventsVerified`] |
@@ -95,7 +99,7 @@
 //! | `GET /healthz` | 200 while the controller runs |
 //! | `GET /readyz` | 200, or the [`Problem`] that the controller has with its own data |
 //!
-//! Every request but the last two, `login` and `setup` needs the header `Authorization: Bearer
+//! Every request but the last two, `login`, `login/link` and `setup` needs the header `Authorization: Bearer
 //! TOKEN`, or the cookie of a session; with a cookie, a request that is not a GET needs the header
 //! [`CSRF_HEADER`] too. An error is a [`Problem`] (RFC 9457) with the media type [`PROBLEM_JSON`];
 //! in a stream that has begun, it is the last line.
@@ -118,6 +122,7 @@ mod fleet;
 mod health;
 mod history;
 mod host;
+mod live;
 mod login;
 mod message;
 mod operator;
@@ -157,7 +162,8 @@ pub use host::{
     Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
     Reason, SettleChoice, Settlement,
 };
-pub use login::{LoggedIn, Login, Me, Proof, Setup};
+pub use live::{LiveChange, LiveKind, LiveQuery};
+pub use login::{LinkLogin, LoggedIn, Login, LoginLink, Me, Proof, Setup};
 pub use message::{
     AgentReply, AgentRequest, OutputFrame, OutputResp, Resp, StreamLine, TaskResult,
 };

@@ -58,6 +58,37 @@ impl fmt::Debug for LoggedIn {
     }
 }
 
+/// A log-in by a link that works once.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkLogin {
+    /// The link's secret: what stands behind `#`.
+    pub secret: String,
+}
+
+impl fmt::Debug for LinkLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkLogin").finish_non_exhaustive()
+    }
+}
+
+/// A link that logs an operator in to the console, once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginLink {
+    /// The link without the controller's own address. It is shown here and nowhere else.
+    #[schema(example = "/login?as=ann#5f1e…")]
+    pub path: String,
+    /// When the link expires: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
+    pub expires: String,
+}
+
+impl fmt::Debug for LoginLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginLink").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
 /// The caller's own account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {

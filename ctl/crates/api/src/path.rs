@@ -156,6 +156,12 @@ pub const OPERATOR_TOKENS: &str = "/api/v1/operators/{name}/tokens";
 /// One API token of an operator.
 pub const OPERATOR_TOKEN: &str = "/api/v1/operators/{name}/tokens/{token}";
 
+/// An operator's sessions.
+pub const OPERATOR_SESSIONS: &str = "/api/v1/operators/{name}/sessions";
+
+/// A link that logs an operator in.
+pub const OPERATOR_LOGIN_LINK: &str = "/api/v1/operators/{name}/login-link";
+
 /// The schedules.
 pub const SCHEDULES: &str = "/api/v1/schedules";
 
@@ -192,11 +198,17 @@ pub const ROLE: &str = "/api/v1/roles/{role}";
 /// Logging in. Needs no token.
 pub const LOGIN: &str = "/api/v1/login";
 
+/// Logging in by a link. Needs no token, but the link's secret.
+pub const LOGIN_LINK: &str = "/api/v1/login/link";
+
 /// Logging out.
 pub const LOGOUT: &str = "/api/v1/logout";
 
 /// The caller's own account.
 pub const ME: &str = "/api/v1/me";
+
+/// What changes, as it changes.
+pub const LIVE: &str = "/api/v1/live";
 
 /// The first operator. Needs no token, but the secret of the first start.
 pub const SETUP: &str = "/api/v1/setup";

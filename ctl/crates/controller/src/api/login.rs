@@ -103,7 +103,15 @@ pub(super) async fn login(
     .into_response())
 }
 
-async fn start_session(api: &Api, name: String, secure: Secure) -> Result<Response, ApiError> {
+/// Starts a session.
+///
+/// # Errors
+/// When the operator is unknown or disabled, or the database cannot be written.
+pub(super) async fn start_session(
+    api: &Api,
+    name: String,
+    secure: Secure,
+) -> Result<Response, ApiError> {
     let cookie = Secret::random()?;
     let now = audit::now();
     let session = SessionRow {
@@ -211,7 +219,11 @@ pub(super) async fn setup(
     Ok(created(&operators::shown(operator)))
 }
 
-fn attempt(given: &Given<'_>, name: &str) -> Result<(), ApiError> {
+/// Counts an attempt to log in.
+///
+/// # Errors
+/// When too many have failed.
+pub(super) fn attempt(given: &Given<'_>, name: &str) -> Result<(), ApiError> {
     if given.api.attempts.begin(name, given.address, Instant::now()) {
         Ok(())
     } else {

@@ -7,6 +7,7 @@ use fleet::facts::index::{Entry, Kind};
 use fleet::{Digest, LabelKey, LabelValue, Selector, UnixMillis};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use tokio::sync::broadcast;
 
 /// A document's number.
 pub(crate) type DocumentNumber = i64;
@@ -14,6 +15,9 @@ pub(crate) type DocumentNumber = i64;
 /// The facts of all hosts.
 #[async_trait]
 pub(crate) trait Facts {
+    /// Returns the hosts whose facts change from now on.
+    fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>>;
+
     /// Stores what a host answered, in one transaction with the labels that follow from it.
     ///
     /// # Errors

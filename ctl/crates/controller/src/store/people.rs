@@ -125,6 +125,12 @@ pub(crate) trait People {
     /// When the database cannot be written.
     async fn delete_session(&self, digest: Digest) -> Result<(), StoreError>;
 
+    /// Ends every session of an operator.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn delete_sessions(&self, operator: &str) -> Result<(), StoreError>;
+
     /// Stores the link for the first password, in place of an earlier one.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use crate::api::document::{Described, described};
 use crate::api::rule::{Rule, Who};
 use crate::api::service::Api;
 use crate::api::{
-    api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, login, metrics,
+    api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, live, login,
+    login_link, metrics,
     openapi, operators, overview, plans, probes, requests, results, roles, run_events, runs,
     schedules, system, target_output, targets, tokens,
 };
@@ -269,6 +270,18 @@ fn people_routes() -> Vec<Route> {
             Rule::change(Who::Operators, api_tokens::read_delete),
             api_tokens::delete
         ),
+        route!(
+            DELETE,
+            path::OPERATOR_SESSIONS,
+            Rule::change(Who::Operators, login_link::read_end_sessions),
+            login_link::end_sessions
+        ),
+        route!(
+            POST,
+            path::OPERATOR_LOGIN_LINK,
+            Rule::changes(A::OperatorsManage, login_link::read_make),
+            login_link::make
+        ),
         route!(GET, path::ROLES, Rule::reads(A::RolesRead), roles::list),
         route!(GET, path::ROLE, Rule::reads(A::RolesRead), roles::show),
         route!(PUT, path::ROLE, Rule::changes(A::RolesManage, roles::read_put), roles::put),
@@ -279,8 +292,15 @@ fn people_routes() -> Vec<Route> {
             roles::delete
         ),
         route!(POST, path::LOGIN, Rule::change(Who::Everybody, login::read_login), login::login),
+        route!(
+            POST,
+            path::LOGIN_LINK,
+            Rule::change(Who::Everybody, login_link::read_use),
+            login_link::log_in
+        ),
         route!(POST, path::LOGOUT, Rule::change(Who::Operators, login::read_logout), login::logout),
         route!(GET, path::ME, Rule::OPERATORS, login::me),
+        route!(GET, path::LIVE, Rule::OPERATORS, live::follow),
         route!(POST, path::SETUP, Rule::change(Who::Everybody, login::read_setup), login::setup),
     ]
 }

@@ -65,6 +65,8 @@ pub(super) struct Effects {
     pub(super) budgets: bool,
     /// Hosts of which a reply was stored beside their results, with its size in bytes.
     pub(super) replies: Vec<(String, u64)>,
+    /// Hosts whose facts changed.
+    pub(super) new_facts: Vec<String>,
     /// Hosts whose labels changed.
     pub(super) relabeled: Vec<String>,
     /// The generation of the schedules, if it changed.
@@ -81,6 +83,7 @@ impl Effects {
         self.runs.extend(later.runs);
         self.budgets |= later.budgets;
         self.replies.extend(later.replies);
+        self.new_facts.extend(later.new_facts);
         self.relabeled.extend(later.relabeled);
         self.schedules = later.schedules.or(self.schedules);
     }

@@ -162,6 +162,16 @@ impl People for SqliteStore {
         .await
     }
 
+    async fn delete_sessions(&self, operator: &str) -> Result<(), StoreError> {
+        let operator = operator.to_owned();
+        self.change(move |transaction| {
+            let of = params![operator];
+            transaction.sql.run("DELETE FROM sessions WHERE operator = ?", of)?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn put_setup(&self, digest: Digest, expires: UnixMillis) -> Result<(), StoreError> {
         self.change(move |transaction| {
             transaction.sql.run(

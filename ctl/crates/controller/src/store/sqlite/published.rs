@@ -22,6 +22,7 @@ pub(super) struct Published {
     runs: broadcast::Sender<Arc<[RunChange]>>,
     budgets: watch::Sender<()>,
     relabeled: broadcast::Sender<Arc<[String]>>,
+    new_facts: broadcast::Sender<Arc<[String]>>,
     schedules: watch::Sender<i64>,
 }
 
@@ -34,6 +35,7 @@ impl Default for Published {
             runs: broadcast::Sender::new(MAX_BEHIND),
             budgets: watch::Sender::new(()),
             relabeled: broadcast::Sender::new(MAX_BEHIND),
+            new_facts: broadcast::Sender::new(MAX_BEHIND),
             schedules: watch::Sender::new(0),
         }
     }
@@ -78,6 +80,10 @@ impl Published {
             // As above.
             let _ = self.relabeled.send(effects.relabeled.into());
         }
+        if !effects.new_facts.is_empty() {
+            // As above.
+            let _ = self.new_facts.send(effects.new_facts.into());
+        }
         if let Some(generation) = effects.schedules {
             self.schedules.send_replace(generation);
         }
@@ -106,6 +112,11 @@ impl Published {
     /// Returns the hosts whose labels change from now on.
     pub(super) fn relabeled(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.relabeled.subscribe()
+    }
+
+    /// Returns the hosts whose facts change from now on.
+    pub(super) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.new_facts.subscribe()
     }
 
     /// Returns the generation of the schedules.

@@ -124,9 +124,35 @@ fn sessions(controller: &Controller, document: &Document) {
         anybody.call(&Call { headers, ..with(operation) })
     };
     assert_eq!(browser("login_me", &[&cookie]).json()["by"], "session");
+    links(controller, document);
     assert_eq!(browser("login_logout", &[&cookie]).status, 403, "without the CSRF token");
     assert_eq!(browser("login_logout", &[&cookie, &csrf]).status, 204);
     assert_eq!(browser("login_me", &[&cookie]).status, 401);
+}
+
+/// Logs in by a link, once, and ends every session of an operator.
+fn links(controller: &Controller, document: &Document) {
+    let anybody = document.client(controller, None);
+    let admin = document.client(controller, Some(controller.bearer()));
+    let link = admin.call(&on("login_link_make", "ada"));
+    let path = link.json()["path"].as_str().unwrap().to_owned();
+    let (start, secret) = path.split_once('#').unwrap();
+    assert_eq!(start, "/login?as=ada");
+    let body = || Some(json!({"secret": secret}));
+    let used = anybody.call(&Call { body: body(), ..with("login_link_log_in") });
+    assert_eq!((used.status, &used.json()["name"]), (200, &json!("ada")));
+    let again = anybody.call(&Call { body: body(), ..with("login_link_log_in") });
+    assert_eq!(again.status, 409, "the link works once");
+    let headers = vec![("Cookie", used.cookie.clone().unwrap())];
+    let me = || anybody.call(&Call { headers: headers.clone(), ..with("login_me") });
+    assert_eq!(me().status, 200);
+    assert_eq!(admin.call(&on("login_link_end_sessions", "ada")).status, 204);
+    assert_eq!(me().status, 401, "every session has ended");
+    assert_eq!(admin.call(&on("login_link_make", "nobody")).status, 404);
+    // The stream that this opens has no end.
+    let live = Call { query: "kinds=nonsense".to_owned(), ..with("live_follow") };
+    assert_eq!(admin.call(&live).status, 400);
+    assert_eq!(admin.call(&on("login_link_end_sessions", "nobody")).status, 404);
 }
 
 /// Makes the first operator of a controller that has none.

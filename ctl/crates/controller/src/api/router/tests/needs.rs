@@ -64,13 +64,17 @@ pub(super) const NEEDS: &[(&str, &str, &str)] = &[
     ("GET", path::OPERATOR_TOKENS, "operators.read"),
     ("POST", path::OPERATOR_TOKENS, "operators.manage"),
     ("DELETE", path::OPERATOR_TOKEN, "operators.manage"),
+    ("DELETE", path::OPERATOR_SESSIONS, "operators.manage"),
+    ("POST", path::OPERATOR_LOGIN_LINK, "operators.manage"),
     ("GET", path::ROLES, "roles.read"),
     ("GET", path::ROLE, "roles.read"),
     ("PUT", path::ROLE, "roles.manage"),
     ("DELETE", path::ROLE, "roles.manage"),
     ("POST", path::LOGIN, ""),
+    ("POST", path::LOGIN_LINK, ""),
     ("POST", path::LOGOUT, "operator"),
     ("GET", path::ME, "operator"),
+    ("GET", path::LIVE, "operator"),
     ("POST", path::SETUP, ""),
     ("GET", path::SCHEDULES, "schedules.read"),
     ("POST", path::SCHEDULES_DIFF, "schedules.read"),
@@ -120,6 +124,7 @@ pub(super) fn body(method: &str, path: &str) -> Value {
         }
         (_, path::ROLE) => json!({"grants": [{"actions": ["hosts.read"]}]}),
         (_, path::LOGIN) => json!({"name": "viewer", "password": "wrong password"}),
+        (_, path::LOGIN_LINK) => json!({"secret": "0".repeat(64)}),
         (_, path::SETUP) => {
             json!({"secret": "0".repeat(64), "name": "first", "password": "a password"})
         }
@@ -132,6 +137,8 @@ pub(super) fn body(method: &str, path: &str) -> Value {
 pub(super) fn filled(path: &str) -> String {
     let query = match path {
         path::FACTS_DIFF => "?from=h&to=h&method=os",
+        // The stream that it opens otherwise has no end.
+        path::LIVE => "?kinds=nonsense",
         path::FACTS_COUNT => "?path=os.id",
         path::FACTS_PACKAGES | path::FACTS_SERVICES => "?name=openssl",
         path::FACTS_CERTIFICATES => "?before=2030-01-01T00:00:00Z",

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use fleet::UnixMillis;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 
 /// Hosts whose answers are prepared at once: pages need connections too.
 pub(super) const PREPARING: usize = 2;
@@ -30,6 +31,10 @@ const TRIES: usize = 3;
 
 #[async_trait]
 impl Facts for SqliteStore {
+    fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.published.new_facts()
+    }
+
     async fn put_facts(&self, answers: HostAnswers) -> Result<StoredAnswers, StoreError> {
         let answers = Arc::new(answers);
         let mut tries = 0;

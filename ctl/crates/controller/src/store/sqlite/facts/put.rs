@@ -78,6 +78,9 @@ pub(super) fn put(
         params![host, answers.now],
     )?;
     stored.labels = labels::from_facts(sql, &answers.host, &answers.labels)?;
+    if !stored.changed.is_empty() {
+        transaction.effects.new_facts.push(answers.host.clone());
+    }
     if stored.labels {
         transaction.effects.relabeled.push(answers.host.clone());
     }
