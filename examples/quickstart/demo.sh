@@ -4,6 +4,8 @@
 # if an output is wrong.
 #
 #   examples/quickstart/demo.sh [DIRECTORY OF THE BINARIES]
+#
+# With DEMO_STAY=1 it stays up until Ctrl-C, for a look at the web console.
 set -uo pipefail
 
 bin=$(cd "${1:-target/release}" && pwd) || exit 2
@@ -194,5 +196,20 @@ ask 0 "tick" "${remote[@]}" cron list
 ask 0 "cron:tick:" "${remote[@]}" cron history tick -n 2
 ask 0 "" "${remote[@]}" cron remove tick
 
+say "9. The web console"
+control=("$ctl" --controller "$api" --token-file "$here/second/token")
+ask 0 "admin" "${control[@]}" operator create demo --role admin --no-password
+printf '\n  console: %s/\n' "$api"
+if link=$("${control[@]}" operator link demo 2>/dev/null) && [[ $link == "$api/login?as=demo#"* ]]; then
+    printf '  log in once, within 10 minutes: %s\n' "$link"
+else
+    echo "${red}WRONG${plain}: there is no log-in link"
+    wrong=$((wrong + 1))
+fi
+
 if [ "$wrong" -eq 0 ]; then say "Everything works as expected."; fi
+if [ "$wrong" -eq 0 ] && [ "${DEMO_STAY:-0}" = 1 ]; then
+    printf '\nIt stays up until Ctrl-C. A new link: %s operator link demo\n' "${control[*]}"
+    while :; do wait -n "${started[@]}" || break; done
+fi
 exit "$((wrong > 0))"

@@ -23,6 +23,8 @@ pub(crate) enum Operator {
     Remove(OperatorRemove),
     /// Set an operator's password
     Password(OperatorPassword),
+    /// Make a link that logs an operator in to the console, once, within 10 minutes
+    Link(OperatorShow),
     /// API tokens of operators: for programs, and of log-ins
     #[command(subcommand)]
     Token(ApiToken),

@@ -145,6 +145,11 @@ impl Connection {
         Self::new(address, &entry.ca.map_or(Ca::System, Ca::Pem), credentials)
     }
 
+    /// Returns the URL of a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address.base)
+    }
+
     /// Sends a request. The reply may report any status.
     ///
     /// # Errors
@@ -157,8 +162,7 @@ impl Connection {
         headers: &[(&str, &str)],
         wait: Duration,
     ) -> Result<Response<Body>, Error> {
-        let mut request =
-            Request::builder().method(method).uri(format!("{}{path}", self.address.base));
+        let mut request = Request::builder().method(method).uri(self.url(path));
         if let Some(token) = &self.credentials.token {
             request = request.header("authorization", format!("Bearer {}", token.text()));
         }

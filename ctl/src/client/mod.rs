@@ -107,6 +107,14 @@ impl Controller {
         Ok(self.connection.get_or_init(|| made))
     }
 
+    /// Returns the URL of a page of the console.
+    ///
+    /// # Errors
+    /// As for [`Controller::read`], before anything is sent.
+    pub(crate) fn page(&self, path: &str) -> Result<String, Error> {
+        Ok(self.connection()?.url(path))
+    }
+
     /// Gets a path of the API.
     ///
     /// # Errors

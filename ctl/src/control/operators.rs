@@ -11,7 +11,7 @@ use crate::terminal::{confirm, safe};
 use crate::{clock, output};
 use agent_cron::Zone;
 use controller_api::{
-    ApiToken, CreatedApiToken, NewApiToken, NewOperator, Operator, OperatorChange, path,
+    ApiToken, CreatedApiToken, LoginLink, NewApiToken, NewOperator, Operator, OperatorChange, path,
 };
 use ureq::http::Method;
 
@@ -98,8 +98,25 @@ pub(super) fn run(controller: &Controller, sub: &Sub) -> Result<(), Error> {
             changed(controller, name, &change)?;
             said(&format!("the password of {name} is set; its sessions have ended"))
         }
+        Sub::Link(link) => login_link(controller, &link.name.name, link.output.format()),
         Sub::Token(token) => tokens(controller, token),
     }
+}
+
+/// Makes a link. Standard output gets it and nothing else.
+fn login_link(controller: &Controller, name: &str, format: Format) -> Result<(), Error> {
+    let made = controller.change::<()>(&Method::POST, &path::operator_login_link(name), None)?;
+    let link: LoginLink = parsed(&made)?;
+    let url = controller.page(&link.path)?;
+    if matches!(format, Format::Json | Format::Yaml) {
+        return document(&made, format, || Ok(String::new()));
+    }
+    output::error_lines(&format!(
+        "it logs {} in once, until {}:\n",
+        safe(name),
+        clock::shown(&link.expires, &clock::here())
+    ));
+    said(&url)
 }
 
 fn created(controller: &Controller, create: &OperatorCreate) -> Result<(), Error> {

@@ -64,7 +64,8 @@ fn is_api(path: &str) -> bool {
 
 /// Returns whether a page needs no session.
 fn is_open(path: &str) -> bool {
-    path.starts_with("/assets/") || matches!(path, "/favicon.ico" | "/login" | "/setup" | "/theme")
+    path.starts_with("/assets/")
+        || matches!(path, "/favicon.ico" | "/login" | "/login/link" | "/setup" | "/theme")
 }
 
 impl Front {

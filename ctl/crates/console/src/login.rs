@@ -10,14 +10,15 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
-use controller_api::{Login, Operator, ProblemKind, Setup, path};
+use controller_api::{LinkLogin, Login, Operator, ProblemKind, Setup, path};
 
 /// Returns the routes.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/login", get(show).post(log_in))
+        .route("/login/link", post(log_in_by_link))
         .route("/setup", get(show_setup).post(set_up))
 }
 
@@ -44,7 +45,30 @@ async fn show(
     Extension(theme): Extension<Theme>,
 ) -> Result<Response, Failure> {
     let query = Form::of_query(query.as_deref());
-    html(&LoginPage::new(theme, query.get("next")))
+    match query.some("as") {
+        Some(name) => html(&LinkPage { theme, name: name.to_owned(), problem: None }),
+        None => html(&LoginPage::new(theme, query.get("next"))),
+    }
+}
+
+/// Logs in by a link. It takes a button's form, so that whatever looks at links does not use it up.
+async fn log_in_by_link(
+    Extension(caller): Extension<Caller>,
+    Extension(theme): Extension<Theme>,
+    form: Form,
+) -> Result<Response, Failure> {
+    let secret = form.get("secret").trim();
+    // Somebody may paste the whole link.
+    let secret = secret.rsplit('#').next().unwrap_or_default().to_owned();
+    let link = LinkLogin { secret };
+    match caller.post(Method::POST, path::LOGIN_LINK, &link, "", None).await {
+        Ok(answer) => Ok(with_cookies(see("/"), &answer)),
+        Err(failure) if failure.status.is_client_error() => {
+            let (name, problem) = (form.get("as").to_owned(), Some(failure.sentence()));
+            html_with(failure.status, &LinkPage { theme, name, problem })
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn log_in(
@@ -135,6 +159,14 @@ impl LoginPage {
         let next = own_path(next).unwrap_or("/").to_owned();
         Self { theme, next, name: String::new(), problem: None }
     }
+}
+
+#[derive(Template)]
+#[template(path = "login/link.html")]
+struct LinkPage {
+    theme: Theme,
+    name: String,
+    problem: Option<String>,
 }
 
 #[derive(Template)]

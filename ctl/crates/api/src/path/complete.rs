@@ -2,9 +2,9 @@
 
 use super::{
     BUDGET, HOST_APPROVE, HOST_BAN, HOST_FACTS, HOST_LABELS, HOST_QUARANTINE, HOST_SETTLE, HOSTS,
-    OPERATOR, OPERATOR_TOKENS, PLAN, PLAN_APPLY, PLAN_TARGETS, ROLE, RUN, RUN_AGAIN, RUN_CANCEL,
-    RUN_CHANGES, RUN_EVENTS, RUN_OUTPUTS, RUN_TARGETS, SCHEDULE, SCHEDULE_HISTORY, SCHEDULE_HOSTS,
-    SCHEDULE_RESULTS, TOKEN,
+    OPERATOR, OPERATOR_LOGIN_LINK, OPERATOR_SESSIONS, OPERATOR_TOKENS, PLAN, PLAN_APPLY,
+    PLAN_TARGETS, ROLE, RUN, RUN_AGAIN, RUN_CANCEL, RUN_CHANGES, RUN_EVENTS, RUN_OUTPUTS,
+    RUN_TARGETS, SCHEDULE, SCHEDULE_HISTORY, SCHEDULE_HOSTS, SCHEDULE_RESULTS, TOKEN,
 };
 use std::fmt::Write as _;
 
@@ -56,6 +56,16 @@ pub fn operator_tokens(name: &str) -> String {
 /// Returns the path of one of an operator's API tokens.
 pub fn operator_token(name: &str, token: &str) -> String {
     format!("{}/{}", operator_tokens(name), segment(token))
+}
+
+/// Returns the path of an operator's sessions.
+pub fn operator_sessions(name: &str) -> String {
+    fill(OPERATOR_SESSIONS, "{name}", name)
+}
+
+/// Returns the path for a link that logs an operator in.
+pub fn operator_login_link(name: &str) -> String {
+    fill(OPERATOR_LOGIN_LINK, "{name}", name)
 }
 
 /// Returns the path of a role.
@@ -257,6 +267,8 @@ mod tests {
             (operator("n"), OPERATOR),
             (operator_tokens("n"), OPERATOR_TOKENS),
             (operator_token("n", "t"), OPERATOR_TOKEN),
+            (operator_sessions("n"), OPERATOR_SESSIONS),
+            (operator_login_link("n"), OPERATOR_LOGIN_LINK),
             (role("r"), ROLE),
             (plan("u"), PLAN),
             (plan_targets("u"), PLAN_TARGETS),
