@@ -47,6 +47,12 @@ test-deps:
 	    apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount procps openssl sqlite3 curl jq; \
 	fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v chromium && command -v chromedriver; } >/dev/null; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium chromium-driver fonts-dejavu-core; \
+	fi
+	@if ! [ -e target/tools/axe.min.js ]; then tests/tools/axe target/tools; fi
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
 
 # Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
