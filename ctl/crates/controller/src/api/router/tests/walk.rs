@@ -124,6 +124,7 @@ fn the_table_says_of_each_route_what_it_needs() {
         path::FACTS_WHERE,
         path::OPERATOR_TOKENS,
         path::OPERATOR_TOKEN,
+        path::OPERATOR_SESSIONS,
     ];
     let posts = [path::PLANS, path::PLAN_APPLY, path::RUNS, path::RUN_CANCEL, path::RUN_AGAIN];
     let wanted: Vec<_> = NEEDS
@@ -151,8 +152,11 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
         tokens.push((role, server.operator(role).await));
     }
     let mut last = 0;
-    for (method, path, need) in NEEDS {
-        for (role, token) in &tokens {
+    // The stream of what changes has no end; it refuses nobody, and leaves out what one may not see.
+    for (method, path, need) in NEEDS.iter().filter(|(_, path, _)| *path != path::LIVE) {
+        // Ten log-ins that fail are refused without an event.
+        let most = if need.is_empty() { 3 } else { tokens.len() };
+        for (role, token) in tokens.iter().take(most) {
             let open = need.is_empty();
             let token =
                 if *path == path::LOGOUT { server.token(role).await } else { token.clone() };
@@ -173,7 +177,7 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
                 })
             });
             assert!(!matches!(status, 400 | 405 | 500..), "{shown}: {status} {answer}");
-            if !matches!(*path, path::LOGIN | path::SETUP) {
+            if !matches!(*path, path::LOGIN | path::LOGIN_LINK | path::SETUP) {
                 assert_eq!(status == 403, !may, "{shown}: {status} {answer}");
             }
             let events = server.events(last).await;
@@ -187,7 +191,7 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
             last = row.sequence;
             let actor = match *path {
                 path::LOGIN => "viewer",
-                path::SETUP => "unknown",
+                path::LOGIN_LINK | path::SETUP => "unknown",
                 _ => role,
             };
             assert_eq!(row.event.actor, actor, "{shown}");
