@@ -124,10 +124,10 @@ fn sessions(controller: &Controller, document: &Document) {
         anybody.call(&Call { headers, ..with(operation) })
     };
     assert_eq!(browser("login_me", &[&cookie]).json()["by"], "session");
-    links(controller, document);
     assert_eq!(browser("login_logout", &[&cookie]).status, 403, "without the CSRF token");
     assert_eq!(browser("login_logout", &[&cookie, &csrf]).status, 204);
     assert_eq!(browser("login_me", &[&cookie]).status, 401);
+    links(controller, document);
 }
 
 /// Logs in by a link, once, and ends every session of an operator.
