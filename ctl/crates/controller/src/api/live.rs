@@ -210,6 +210,8 @@ impl Source for Live {
         }
         if self.told.is_none() {
             self.told = Some(Instant::now());
+            // Whoever asks for no kind has heard everything.
+            self.over = self.wanted.is_empty();
             return Some(format!("retry: {RETRY}\n\n").into());
         }
         match self.step().await {

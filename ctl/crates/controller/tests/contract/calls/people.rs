@@ -149,10 +149,10 @@ fn links(controller: &Controller, document: &Document) {
     assert_eq!(admin.call(&on("login_link_end_sessions", "ada")).status, 204);
     assert_eq!(me().status, 401, "every session has ended");
     assert_eq!(admin.call(&on("login_link_make", "nobody")).status, 404);
-    // The stream that this opens has no end.
-    let live = Call { query: "kinds=nonsense".to_owned(), ..with("live_follow") };
-    assert_eq!(admin.call(&live).status, 400);
-    assert_eq!(admin.call(&on("login_link_end_sessions", "nobody")).status, 404);
+    // With a kind, the stream would have no end.
+    let live =
+        |kinds: &str| admin.call(&Call { query: format!("kinds={kinds}"), ..with("live_follow") });
+    assert_eq!((live("nonsense").status, live("").status), (400, 200));
 }
 
 /// Makes the first operator of a controller that has none.
