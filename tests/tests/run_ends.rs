@@ -1,6 +1,6 @@
 //! Hosts to which something happens in the middle of a run, with real agents: each has one end, and
 //! a sentence that says why. The controller's tests have the agent that is too old
-//! (`older_agent.rs`) and the one whose disk is full (`runs.rs`); `chaos` fills a real disk.
+//! (`older_agent.rs`).
 
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use e2e::{wait_some_within, wait_until};
 use fleet::{Controller, Host};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
-use test_support::needs_root;
+use test_support::{needs_root, run};
 
 /// Longer than `not_after`.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long hosts without room are waited for.
 const NOT_AFTER: Duration = Duration::from_secs(15);
 
-const HOSTS: [&str; 8] =
-    ["banned", "fine", "policy", "quarantined", "relabeled", "removed", "renamed", "store"];
+const HOSTS: [&str; 9] =
+    ["banned", "disk", "fine", "policy", "quarantined", "relabeled", "removed", "renamed", "store"];
 
 fn target(controller: &Controller, run: &str, host: &str) -> Value {
     controller.get(&format!("/runs/{run}/targets/{host}")).unwrap()
@@ -78,7 +78,7 @@ fn join_all(controller: &Controller) -> Vec<Host> {
 
 #[test]
 fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
-    if !needs_root("agents with host names of their own") {
+    if !needs_root("agents with host names and mounts of their own") {
         return;
     }
     let controller = Controller::start("run-ends");
@@ -90,6 +90,8 @@ fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
     let long = controller.call("POST", "/runs", Some(&long)).unwrap()["id"].clone();
     let long = long.as_str().unwrap();
     wait_until("the task of the full store", || state(&controller, long, "store") == "running");
+
+    fill_disk(&controller, &mut hosts[place("disk")]);
 
     // All of them are in the plan; then some are away when their turn comes.
     let not_after = later(NOT_AFTER);
@@ -128,6 +130,7 @@ fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
     });
     for (name, end, why) in [
         ("banned", "refused", "banned"),
+        ("disk", "expired", "files free"),
         ("policy", "refused", "freeze"),
         ("quarantined", "refused", "quarantined"),
         ("removed", "removed", "removed"),
@@ -147,7 +150,24 @@ fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
     }
     let equation = &over["equation"];
     let ends = ["refused", "expired", "removed", "succeeded"].map(|end| equation[end].as_u64());
-    assert_eq!(ends, [3, 1, 1, 3].map(Some), "{over}");
+    assert_eq!(ends, [3, 2, 1, 3].map(Some), "{over}");
     controller.call("POST", &format!("/runs/{long}/cancel"), Some(&json!({}))).unwrap();
     wait_until("the end of the long task", || state(&controller, long, "store") == "canceled");
+}
+
+/// Starts an agent again on a small disk of its own, and fills that.
+fn fill_disk(controller: &Controller, host: &mut Host) {
+    let state = host.dir.join("state");
+    host.stop();
+    wait_until("the host is offline", || !is_online(controller, &host.id));
+    host.first = format!(
+        "cp -a {0} {0}.old && mount -t tmpfs -o size=64m,mode=700 disk {0} && \
+         cp -a {0}.old/. {0}/",
+        state.display()
+    );
+    host.start();
+    wait_until("the host is online", || is_online(controller, &host.id));
+    let fill = format!("! dd if=/dev/zero of={}/fill bs=64k", state.display());
+    let process = host.child.id().to_string();
+    run(&["nsenter", "--target", &process, "--mount", "sh", "-c", &fill]);
 }

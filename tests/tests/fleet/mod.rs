@@ -1,5 +1,5 @@
-//! A real controller, and hosts that have joined it, each with a real agent and a host name of its
-//! own.
+//! A real controller, and hosts that have joined it, each with a real agent, and a host name and
+//! mounts of its own.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -22,6 +22,8 @@ pub(crate) struct Host {
     pub(crate) dir: PathBuf,
     /// The name of its machine.
     pub(crate) name: String,
+    /// A shell command that runs in the machine before the agent.
+    pub(crate) first: String,
     pub(crate) child: Child,
 }
 
@@ -126,14 +128,17 @@ impl Host {
             .unwrap();
         let said = || std::fs::read_to_string(dir.join("log")).unwrap();
         assert!(joined.success(), "{id}: {}", said());
-        let child = Self::launch(id, &dir);
-        Self { id: id.to_owned(), name: id.to_owned(), dir, child }
+        let first = "true".to_owned();
+        let child = Self::launch(id, &first, &dir);
+        Self { id: id.to_owned(), name: id.to_owned(), first, dir, child }
     }
 
-    /// Starts the agent in a machine of this name.
-    fn launch(name: &str, dir: &Path) -> Child {
+    /// Starts the agent in a machine of this name, whose mounts are its own.
+    fn launch(name: &str, first: &str, dir: &Path) -> Child {
         Command::new("unshare")
-            .args(["--uts", "sh", "-c", "hostname \"$1\" && shift && exec \"$@\"", "sh", name])
+            .args(["--uts", "--mount", "sh", "-c"])
+            .arg("hostname \"$1\" && eval \"$2\" && shift 2 && exec \"$@\"")
+            .args(["sh", name, first])
             .arg(binary("BasicAgent"))
             .arg("--config")
             .arg(dir.join("agent.toml"))
@@ -156,7 +161,7 @@ impl Host {
     }
 
     pub(crate) fn start(&mut self) {
-        self.child = Self::launch(&self.name, &self.dir);
+        self.child = Self::launch(&self.name, &self.first, &self.dir);
     }
 }
 
