@@ -1,0 +1,122 @@
+//! The real controller with its console, one operator, and what tests ask of its API.
+
+use crate::driver::Browser;
+use e2e::binary;
+use serde_json::{Value, json};
+use std::process::{Child, Command};
+use test_support::{Scratch, start_until_ready};
+
+/// The operator's password.
+const PASSWORD: &str = "correct horse battery";
+
+/// A controller whose first operator is `ann`, an admin.
+#[derive(Debug)]
+pub struct Console {
+    scratch: Scratch,
+    child: Child,
+    ready: Value,
+    /// The API's token of `--token-file`.
+    token: String,
+}
+
+impl Console {
+    /// Starts a controller with the operator `ann`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Self {
+        let scratch = Scratch::new("console");
+        let (child, ready) = Self::run(&scratch, "127.0.0.1:0");
+        let token = std::fs::read_to_string(scratch.file("token")).expect("a token");
+        let console = Self { scratch, child, ready, token: token.trim().to_owned() };
+        let ann = json!({"name": "ann", "password": PASSWORD, "roles": ["admin"]});
+        console.api("POST", "operators", Some(&ann));
+        console
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+    fn run(scratch: &Scratch, http: &str) -> (Child, Value) {
+        let mut command = Command::new(binary("BasicAgentController"));
+        command.args(["--listen", "127.0.0.1:0", "--http", http, "--name", "127.0.0.1"]);
+        for (flag, name) in
+            [("--state-dir", "state"), ("--token-file", "token"), ("--ready-file", "ready.json")]
+        {
+            command.arg(flag).arg(scratch.file(name));
+        }
+        let (ready, log) = (scratch.file("ready.json"), scratch.file("log"));
+        let (child, text) = start_until_ready(&mut command, &ready, &log);
+        (child, serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// Kills the controller with SIGKILL.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our own child");
+        self.child.wait().expect("our own child");
+    }
+
+    /// Starts it again, on the same port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        let http = self.ready["http"].as_str().expect("an address").to_owned();
+        (self.child, self.ready) = Self::run(&self.scratch, &http);
+    }
+
+    /// Returns the URL of a page.
+    ///
+    /// # Panics
+    /// Never: the controller has told its address.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.ready["http"].as_str().expect("an address"))
+    }
+
+    /// Asks the API as the holder of the token file, and returns the JSON of its answer.
+    ///
+    /// # Panics
+    /// When it answers with a problem.
+    pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.url(&format!("/api/v1/{path}")))
+            .header("authorization", format!("Bearer {}", self.token));
+        let answer = match body {
+            None => ureq::run(request.body(()).expect("a request")),
+            Some(body) => ureq::run(
+                request
+                    .header("content-type", "application/json")
+                    .body(body.to_string())
+                    .expect("a request"),
+            ),
+        };
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let text = answer.body_mut().read_to_string().expect("text");
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
+    }
+
+    /// Logs `ann` in.
+    ///
+    /// # Panics
+    /// When the pages are not as they should be.
+    pub fn log_in(&self, browser: &Browser) {
+        browser.go(&self.url("/login"));
+        browser.fill("#name", "ann");
+        browser.fill("#password", PASSWORD);
+        browser.click("button.primary");
+        browser.wait_for(".side .who");
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.scratch.file("log")).unwrap_or_default();
+            eprintln!("--- the controller's log ---\n{log}---");
+        }
+    }
+}
