@@ -30,7 +30,7 @@ fn a_log_in_link_works_once_and_only_by_its_button() {
     let Some(browser) = browser("log-in link") else { return };
     let console = Console::start();
     let link = console.api("POST", "operators/ann/login-link", Some(&json!({})));
-    let url = console.url(link["path"].as_str().unwrap());
+    let url = console.url(link["path"].as_str().expect("as the console does it"));
     // Looking at the link does not use it up.
     browser.go(&url);
     browser.wait_for_text("Log in as ann");

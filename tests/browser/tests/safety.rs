@@ -24,21 +24,27 @@ fn ask(method: &str, url: &str, headers: &[(&str, &str)], form: Option<&str>) ->
         request = request.header(*name, *value);
     }
     let answer = match form {
-        None => agent.run(request.body(()).unwrap()),
+        None => agent.run(request.body(()).expect("as the console does it")),
         Some(form) => agent.run(
             request
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(form.to_owned())
-                .unwrap(),
+                .expect("as the console does it"),
         ),
     };
-    let mut answer = answer.unwrap();
+    let mut answer = answer.expect("as the console does it");
     let headers = answer.headers().iter();
     let headers = headers
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .map(|(name, value)| {
+            (name.to_string(), value.to_str().expect("as the console does it").to_owned())
+        })
         .collect();
     let status = answer.status().as_u16();
-    Answer { status, headers, body: answer.body_mut().read_to_string().unwrap() }
+    Answer {
+        status,
+        headers,
+        body: answer.body_mut().read_to_string().expect("as the console does it"),
+    }
 }
 
 const LOG_IN: &str = "name=ann&password=correct+horse+battery";
@@ -47,7 +53,7 @@ const LOG_IN: &str = "name=ann&password=correct+horse+battery";
 fn log_in(console: &Console, headers: &[(&str, &str)]) -> String {
     let answer = ask("POST", &console.url("/login"), headers, Some(LOG_IN));
     assert_eq!(answer.status, 303, "{}", answer.body);
-    answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    answer.header("set-cookie").split(';').next().expect("as the console does it").to_owned()
 }
 
 #[test]
