@@ -164,6 +164,7 @@ fn operator(verb: &str) -> &'static [&'static str] {
         }
         "remove" => &["BasicAgentCtl operator remove bob"],
         "password" => &["BasicAgentCtl operator password bob"],
+        "link" => &["BasicAgentCtl operator link bob", "BasicAgentCtl operator link bob -o json"],
         _ => &[],
     }
 }
