@@ -47,7 +47,7 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                "--hide-scrollbars", profile,
+                "--hide-scrollbars", "--window-size=1440,1000", profile,
             ]},
         }}});
         let made = call("POST", &format!("{base}/session"), Some(&capabilities));
