@@ -92,9 +92,16 @@ fn answer(agent: &mut Agent) {
     while let Ok(Some(request)) = agent.try_receive() {
         let Some(id) = request.get("id") else { continue };
         let mut reply = json!({"id": id, "resp": "success", "retcode": 0, "message": "Done"});
-        if request["method"].as_str().is_some_and(|method| method.starts_with("getinfo.")) {
-            reply["data"] =
-                json!({"id": "debian", "packages": [{"name": "bash", "version": "5.2"}]});
+        let packages = json!({"packages": [{"name": "bash", "version": "5.2"}]});
+        match request["method"].as_str() {
+            Some("getinfo.all") => {
+                reply["data"] = json!([{
+                    "method": "getinfo.packages", "resp": "success", "retcode": 0, "message": "",
+                    "data": packages,
+                }]);
+            }
+            Some(method) if method.starts_with("getinfo.") => reply["data"] = packages,
+            _ => (),
         }
         agent.send(&reply.to_string());
     }

@@ -57,7 +57,7 @@ const RETRY: u32 = 1000;
             status = 200,
             description = "The events; the data of `changed` is a LiveChange",
             content((
-                String = EVENT_STREAM,
+                "text/event-stream",
                 example = "event: changed\ndata: {\"kinds\":[\"hosts\"]}\n\n"
             ))
         ),

@@ -65,7 +65,7 @@ pub(super) const RETRY: u32 = 1000;
         (
             status = 200,
             description = "The events",
-            content((String = EVENT_STREAM, example = "id: 4711\nevent: run\ndata: {…}\n\n"))
+            content(("text/event-stream", example = "id: 4711\nevent: run\ndata: {…}\n\n"))
         ),
         (status = 204, description = "The run has ended, and the client knows everything"),
         Following

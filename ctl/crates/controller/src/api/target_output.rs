@@ -74,7 +74,7 @@ const ANSWER_BYTES: usize = 1 << 20;
             status = 200,
             description = "The events",
             content((
-                String = EVENT_STREAM,
+                "text/event-stream",
                 example = "id: 3.0\nevent: output\ndata: {\"stream\":\"stdout\",\"offset\":0,\
                            \"next\":3,\"text\":\"ok\\n\"}\n\n"
             ))

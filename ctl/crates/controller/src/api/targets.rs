@@ -14,6 +14,7 @@ use axum::response::Response;
 use controller_api::{
     OutputGroup, OutputList, OutputsQuery, TargetList, TargetResult, TargetsQuery, path,
 };
+use fleet::run::MAX_STAGES;
 use serde_json::value::RawValue;
 
 problems! {
@@ -53,7 +54,9 @@ pub(super) async fn list(
     let limit = page::limit(query.limit)?;
     let stage = query.stage.map(|stage| {
         let from_0 = stage.checked_sub(1).and_then(|stage| u16::try_from(stage).ok());
-        from_0.ok_or_else(|| ApiError::InvalidRequest("stage must be from 1 to 32".to_owned()))
+        from_0.filter(|stage| usize::from(*stage) < MAX_STAGES).ok_or_else(|| {
+            ApiError::InvalidRequest(format!("stage must be from 1 to {MAX_STAGES}"))
+        })
     });
     let wanted = TargetQuery {
         run: id.clone(),

@@ -70,6 +70,11 @@ fn each_example_is_as_its_own_schema_says() {
     let document = Document::of(&controller);
     let mut checked = 0;
     document.each_content(|pointer, content| {
+        // A stream of events has none.
+        if content.get("schema").is_none() {
+            assert!(pointer.ends_with("text~1event-stream"), "no schema: {pointer}");
+            return;
+        }
         let named = content["examples"].as_object().into_iter().flatten();
         let examples = named.map(|(_, example)| &example["value"]).chain(content.get("example"));
         for example in examples {
