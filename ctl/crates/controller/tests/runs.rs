@@ -254,6 +254,32 @@ fn each_host_that_cannot_do_it_has_an_end_and_a_sentence() {
 }
 
 #[test]
+fn a_quarantined_host_of_a_run_gets_nothing_until_it_is_settled() {
+    let controller = Controller::start(&[]);
+    let mut first = controller.agent("host-1");
+    let first = std::thread::spawn(move || {
+        while let Some(message) = first.receive().filter(|it| it["method"] != "async.bash") {
+            first.send(&format!("{}\n", success(&message)));
+        }
+    });
+    let run = start(&controller, &command(&["host-1"]));
+    // The agent ends before it replies: whether it started the command is unknown.
+    first.join().unwrap();
+    let is_connected = || controller.get("/hosts/host-1").1["connected"] == true;
+    wait_until("the agent's end", || !is_connected());
+    let odd = json!({ "reason": "odd" });
+    assert_eq!(controller.post("/hosts/host-1/quarantine", &odd).0, 200);
+    let received = play(&controller, "host-1", does_it);
+    wait_until("the agent that is back", is_connected);
+    assert_eq!(target(&controller, &run, "host-1")["state"], "sent");
+    assert!(received.try_recv().is_err(), "a quarantined host got a request");
+    let (status, settled) = controller.post("/hosts/host-1/settle", &json!({ "choice": "keep" }));
+    assert_eq!(status, 200, "{settled}");
+    assert_eq!(next(&received)["method"], "async.bash");
+    assert_equation(&ended(&controller, &run), &[("succeeded", 1)]);
+}
+
+#[test]
 fn a_canceled_run_sends_nothing_more_and_cancels_what_runs() {
     let controller = Controller::start(&[]);
     let first = play(&controller, "host-1", |message| match message["method"].as_str() {
