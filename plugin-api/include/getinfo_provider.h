@@ -66,7 +66,8 @@ struct getinfo_provider_v1 {
      * Emits one JSON value in UTF-8 (no key twice in an object, no lone surrogates, no number beyond
      * a double, at most 29 levels) and returns 0; or emits {"code":"usage","message":"…"} and
      * returns 1 ("usage": the arguments are wrong; choose other codes for other errors). Where -h
-     * or --help is a usage error, the host replies with the description instead.
+     * or --help is a usage error, the host replies with the description instead; where --schema is
+     * one, with {"schema":…}, the description's "output_schema".
      * The host makes one call at a time. */
     int (*call)(const char *request, size_t len, getinfo_emit emit, void *sink);
 };

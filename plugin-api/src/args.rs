@@ -43,6 +43,11 @@ impl Args {
         }
     }
 
+    /// Returns whether `--schema` is the only word.
+    pub(crate) fn wants_schema(&self) -> bool {
+        self.words == ["--schema"]
+    }
+
     /// Returns whether `-h` or `--help` is among the words before `--`.
     pub(crate) fn wants_help(&self) -> bool {
         self.words().take_while(|word| *word != "--").any(|word| word == "-h" || word == "--help")

@@ -17,6 +17,7 @@ use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{RResult, RStr, RString};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::context::Request;
 use crate::{Args, Meta, Provider, ProviderError, Reply};
@@ -100,6 +101,9 @@ fn answer<P: Provider>(request: &str) -> Result<Reply, ProviderError> {
     if args.wants_help() {
         return usage_reply(&P::describe());
     }
+    if args.wants_schema() {
+        return schema_reply(&P::describe());
+    }
     let reply = P::call(&args, &request.ctx)?;
     let (len, max) = (reply.as_str().len(), request.ctx.max_reply);
     if len > max {
@@ -116,6 +120,15 @@ pub(crate) fn usage_reply(meta: &Meta) -> Result<Reply, ProviderError> {
         usage: String,
     }
     Reply::json(&Usage { usage: meta.usage_text() })
+}
+
+/// Returns the reply to `--schema`.
+pub(crate) fn schema_reply(meta: &Meta) -> Result<Reply, ProviderError> {
+    #[derive(Serialize)]
+    struct Schema<'a> {
+        schema: Option<&'a RawValue>,
+    }
+    Reply::json(&Schema { schema: meta.output_schema.as_deref() })
 }
 
 /// Exports `$provider`, a type that implements [`Provider`](crate::Provider), as the method of this

@@ -11,7 +11,8 @@ use crate::{Args, Context, Meta, ProviderError};
 /// half-changed global state behind.
 ///
 /// `-h` and `--help` never reach `call`: the SDK replies to them from [`Meta`], with success and
-/// `{"usage":"…"}`.
+/// `{"usage":"…"}`. Nor does `--schema` on its own: the reply is `{"schema":…}`, the output schema,
+/// or null.
 pub trait Provider {
     /// Describes the method. The host calls this at load; do no work here, and require no
     /// privilege.

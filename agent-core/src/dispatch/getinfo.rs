@@ -96,9 +96,11 @@ fn calls(request: &GetInfo, plugins: &Plugins) -> Result<Vec<FactCall>, InvalidP
     }
     for call in &mut calls {
         // Facts with other arguments are other facts.
-        if call.args.is_empty() {
-            request.known(&call.method).clone_into(&mut call.known);
-        }
+        let known = match call.args.as_str() {
+            "" => request.known(&call.method),
+            args => request.known(&format!("{} {args}", call.method)),
+        };
+        known.clone_into(&mut call.known);
     }
     Ok(calls)
 }

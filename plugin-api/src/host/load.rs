@@ -89,7 +89,8 @@ impl LoadedProvider {
     ///
     /// Checks that a C plugin's reply is UTF-8 and JSON. Does not parse a Rust plugin's reply
     /// again: its SDK produces it by serializing. For a C plugin, does what the SDK does for one in
-    /// Rust: splits `args` into words, and replies to `-h` where the plugin rejects it.
+    /// Rust: splits `args` into words, and replies to `-h` and `--schema` where the plugin rejects
+    /// them.
     ///
     /// # Errors
     /// [`HostError::Provider`] with the plugin's own error; [`HostError::BadReply`] when it breaks
@@ -117,9 +118,10 @@ impl LoadedProvider {
                 .map_err(|err| self.broken(format!("its error is not {{code, message}}: {err}")))?;
             if let Entry::C(_) = self.entry
                 && error.code() == ProviderError::USAGE
-                && Args::parse(args).is_ok_and(|args| args.wants_help())
+                && let Ok(args) = Args::parse(args)
+                && let Some(reply) = self.about_itself(&args)
             {
-                return self.help();
+                return reply;
             }
             return Err(HostError::Provider(error));
         }
@@ -141,10 +143,18 @@ impl LoadedProvider {
         Ok(answer)
     }
 
-    /// Returns the reply to `-h` for a plugin in C that does not know it, as the Rust SDK does.
-    fn help(&self) -> Result<Json, HostError> {
-        let reply = entry_rust::usage_reply(&self.meta).map_err(HostError::Provider)?;
-        Ok(Json(Text::Host(reply.into_string())))
+    /// Returns the reply to `-h` or `--schema` for a plugin in C that does not know it, as the Rust
+    /// SDK does; `None` for other arguments.
+    fn about_itself(&self, args: &Args) -> Option<Result<Json, HostError>> {
+        let reply = if args.wants_help() {
+            entry_rust::usage_reply(&self.meta)
+        } else if args.wants_schema() {
+            entry_rust::schema_reply(&self.meta)
+        } else {
+            return None;
+        };
+        let reply = reply.map_err(HostError::Provider);
+        Some(reply.map(|reply| Json(Text::Host(reply.into_string()))))
     }
 
     fn broken(&self, why: String) -> HostError {

@@ -82,6 +82,44 @@ pub struct Fact {
     pub data: Option<Box<RawValue>>,
 }
 
+/// The JSON Schema of a fact: how the host's own provider describes its answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FactSchema {
+    /// The provider's method.
+    #[schema(example = "getinfo.os")]
+    pub method: String,
+    /// Since when the host's provider has described its answer so: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
+    pub since: String,
+    /// The schema; null if the provider has none.
+    #[schema(value_type = Option<Object>)]
+    pub schema: Option<Box<RawValue>>,
+}
+
+/// The query of a page of the log of changes of all facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HostChangesQuery {
+    /// The most changes in the page, 1 to 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub limit: Option<usize>,
+    /// The `next` of the page before; absent for the first page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// A page of the log of changes of all facts of a host, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostChanges {
+    /// The states, each since its change.
+    pub changes: Vec<FactState>,
+    /// The next page's `after`; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// The query of a page of the log of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]

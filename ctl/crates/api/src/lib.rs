@@ -47,6 +47,10 @@
 //! | `GET /api/v1/hosts/{host}/facts` with [`FactQuery`] | [`HostFacts`] |
 //! | `GET /api/v1/hosts/{host}/facts/{method}` with [`FactQuery`] | [`Fact`] |
 //! | `GET /api/v1/hosts/{host}/facts/{method}/changes` with [`FactChangesQuery`] | [`FactChanges`] |
+//! | `GET /api/v1/hosts/{host}/facts/{method}/schema` | [`FactSchema`] |
+//! | `GET /api/v1/hosts/{host}/changes` with [`HostChangesQuery`] | [`HostChanges`] |
+//! | `GET /api/v1/hosts/{host}/schedules` | [`HostSchedules`] |
+//! | `GET /api/v1/hosts/{host}/tasks` with [`NewestQuery`] | [`HostTaskList`] |
 //! | `POST /api/v1/hosts/{host}/facts/refresh` | [`FactRefresh`] |
 //! | `GET /api/v1/facts/diff` with [`FactDiffQuery`] | [`FactDiff`] |
 //! | `POST /api/v1/facts/where` with [`FactSearch`] | [`FactMatches`] |
@@ -145,9 +149,9 @@ pub use event::{Event, EventList, EventOutcome, EventsQuery, EventsVerified};
 pub use fact::{
     CertificateHosts, CertificateQuery, ExpiringCertificate, Fact, FactChange, FactChanges,
     FactChangesQuery, FactCount, FactCountQuery, FactCounts, FactDiff, FactDiffQuery, FactFailure,
-    FactLine, FactMatch, FactMatches, FactQuery, FactRefresh, FactSearch, FactState,
-    HostCertificates, HostFacts, HostPackages, HostService, PackageHosts, PackageQuery,
-    PackageVersion, ServiceHosts, ServiceQuery,
+    FactLine, FactMatch, FactMatches, FactQuery, FactRefresh, FactSchema, FactSearch, FactState,
+    HostCertificates, HostChanges, HostChangesQuery, HostFacts, HostPackages, HostService,
+    PackageHosts, PackageQuery, PackageVersion, ServiceHosts, ServiceQuery,
 };
 pub use fleet::{
     Fleet, FleetCertificates, FleetHosts, HostCount, HostCountQuery, HostsChange, HostsChanged,
@@ -179,8 +183,8 @@ pub use plan::{
 };
 pub use problem::{PROBLEM_JSON, Problem, ProblemKind};
 pub use result::{
-    DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
-    StoredResult,
+    DEFAULT_RESULTS, HostTask, HostTaskList, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage,
+    ResultQuery, ResultsQuery, StoredResult,
 };
 pub use role::{Grant, Role, RoleDefinition, RoleList, RoleSource};
 pub use run::{

@@ -51,6 +51,9 @@ pub const REQUESTS: &str = "/api/v1/hosts/{host}/requests";
 /// A host's results.
 pub const RESULTS: &str = "/api/v1/hosts/{host}/results";
 
+/// The tasks of a host that have ended.
+pub const HOST_TASKS: &str = "/api/v1/hosts/{host}/tasks";
+
 /// The result of one task.
 pub const RESULT: &str = "/api/v1/hosts/{host}/results/{task}";
 
@@ -116,6 +119,15 @@ pub const HOST_FACT: &str = "/api/v1/hosts/{host}/facts/{method}";
 
 /// The log of changes of a fact.
 pub const HOST_FACT_CHANGES: &str = "/api/v1/hosts/{host}/facts/{method}/changes";
+
+/// The JSON Schema of a fact.
+pub const HOST_FACT_SCHEMA: &str = "/api/v1/hosts/{host}/facts/{method}/schema";
+
+/// The log of changes of all facts of a host.
+pub const HOST_CHANGES: &str = "/api/v1/hosts/{host}/changes";
+
+/// The schedules of a host.
+pub const HOST_SCHEDULES: &str = "/api/v1/hosts/{host}/schedules";
 
 /// A request to ask a host for its facts now.
 pub const HOST_FACTS_REFRESH: &str = "/api/v1/hosts/{host}/facts/refresh";

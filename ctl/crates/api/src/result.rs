@@ -64,3 +64,31 @@ pub struct StoredResult {
     #[schema(value_type = Object)]
     pub result: Box<RawValue>,
 }
+
+/// A page of a host's ended tasks, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HostTaskList {
+    /// The tasks: commands that were started as tasks, and runs of schedules.
+    pub tasks: Vec<HostTask>,
+    /// The `before` of the next page; null if this is the last one.
+    pub next: Option<i64>,
+}
+
+/// A task of a host that has ended.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HostTask {
+    /// The result's number. It grows with each result of any host and is never reused.
+    #[schema(example = 4711)]
+    pub sequence: i64,
+    /// When the controller stored the result: RFC 3339, UTC.
+    #[schema(format = DateTime, example = "2026-01-31T09:30:00.123Z")]
+    pub received: String,
+    /// The task's id.
+    #[schema(example = "nightly-42")]
+    pub task: String,
+    /// Bytes of the agent's event, output included.
+    pub bytes: u64,
+    /// The agent's event (`async.result` or `cron.result`) without its output.
+    #[schema(value_type = Object)]
+    pub result: Box<RawValue>,
+}

@@ -343,3 +343,21 @@ pub struct ScheduleChecked {
     /// Jobs that were found removed or changed, and were repaired.
     pub drifted: u64,
 }
+
+/// The schedules of a host: those that select it, and those that it still has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostSchedules {
+    /// The schedules, ordered by name.
+    pub schedules: Vec<HostSchedule>,
+}
+
+/// A schedule, and how it stands on one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostSchedule {
+    /// The schedule's name.
+    #[schema(example = "nightly-backup")]
+    pub schedule: String,
+    /// How it stands on the host.
+    #[serde(flatten)]
+    pub standing: ScheduleHost,
+}

@@ -201,6 +201,26 @@ pub fn host_fact_changes(host: &str, method: &str) -> String {
     format!("{}/changes", host_fact(host, method))
 }
 
+/// Returns the path of the JSON Schema of a fact.
+pub fn host_fact_schema(host: &str, method: &str) -> String {
+    format!("{}/schema", host_fact(host, method))
+}
+
+/// Returns the path of the log of changes of all facts of a host.
+pub fn host_changes(host: &str) -> String {
+    fill(HOST_CHANGES, "{host}", host)
+}
+
+/// Returns the path of the schedules of a host.
+pub fn host_schedules(host: &str) -> String {
+    fill(HOST_SCHEDULES, "{host}", host)
+}
+
+/// Returns the path of the tasks of a host that have ended.
+pub fn host_tasks(host: &str) -> String {
+    fill(HOST_TASKS, "{host}", host)
+}
+
 /// Returns the path for a request to ask a host for its facts now.
 pub fn host_facts_refresh(host: &str) -> String {
     format!("{}/refresh", host_facts(host))
@@ -258,6 +278,10 @@ mod tests {
             (host_facts("h"), HOST_FACTS),
             (host_fact("h", "m"), HOST_FACT),
             (host_fact_changes("h", "m"), HOST_FACT_CHANGES),
+            (host_fact_schema("h", "m"), HOST_FACT_SCHEMA),
+            (host_changes("h"), HOST_CHANGES),
+            (host_schedules("h"), HOST_SCHEDULES),
+            (host_tasks("h"), HOST_TASKS),
             (host_facts_refresh("h"), HOST_FACTS_REFRESH),
             (host_approve("h"), HOST_APPROVE),
             (host_quarantine("h"), HOST_QUARANTINE),

@@ -25,11 +25,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
-    Fact, FactChanges, FactChangesQuery, FactFailure, FactQuery, FactRefresh, FactState, HostFacts,
-    path,
+    Fact, FactChanges, FactChangesQuery, FactFailure, FactQuery, FactRefresh, FactSchema,
+    FactState, HostChanges, HostChangesQuery, HostFacts, path,
 };
-use fleet::facts::method_name;
+use fleet::facts::{is_schema_call, method_name, schema_call};
 use fleet::{Action, UnixMillis};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::UNIX_EPOCH;
 
@@ -76,7 +77,7 @@ pub(super) async fn list(
         return Err(ApiError::UnknownHost(host));
     }
     let asked = api.store.known_facts(&host).await?.asked;
-    let facts = rows.iter().map(state).collect();
+    let facts = rows.iter().filter(|row| !is_schema_call(&row.method)).map(state).collect();
     Ok(Json(HostFacts { host, asked: asked.map(times::text), facts }))
 }
 
@@ -149,6 +150,70 @@ pub(super) async fn changes(
     }
     let next = page::next(&mut rows, limit, |row| row.since);
     Ok(Json(FactChanges { changes: rows.iter().map(state).collect(), next }))
+}
+
+/// Lists the changes of all facts of a host, newest first.
+#[utoipa::path(
+    get,
+    path = path::HOST_CHANGES,
+    params(path::HostPath, HostChangesQuery),
+    responses((status = 200, description = "A page", body = HostChanges), OfOneHost)
+)]
+pub(super) async fn changes_of_host(
+    _: Principal,
+    State(api): State<Api>,
+    Segments(host): Segments<String>,
+    Parameters(query): Parameters<HostChangesQuery>,
+) -> Result<Json<HostChanges>, ApiError> {
+    let limit = page::limit(query.limit)?;
+    let after = query.after.as_deref().map(place).transpose()?;
+    let mut rows = api.store.host_changes(&host, after, limit + 1).await?;
+    if rows.is_empty() && api.store.host(&host).await?.is_none() {
+        return Err(ApiError::UnknownHost(host));
+    }
+    let next = page::next(&mut rows, limit, |row| format!("{}.{}", row.since, row.method));
+    Ok(Json(HostChanges { changes: rows.iter().map(state).collect(), next }))
+}
+
+/// Reads where a page of changes begins.
+fn place(text: &str) -> Result<(UnixMillis, String), ApiError> {
+    let place = text
+        .split_once('.')
+        .and_then(|(since, method)| Some((since.parse::<UnixMillis>().ok()?, method.to_owned())));
+    place.ok_or_else(|| {
+        ApiError::InvalidRequest(format!("{text:?} is no \"next\" of a page of changes"))
+    })
+}
+
+/// Shows how the host's own provider describes its answer.
+#[utoipa::path(
+    get,
+    path = path::HOST_FACT_SCHEMA,
+    params(path::FactPath),
+    responses((status = 200, description = "The schema", body = FactSchema), OfOneFact)
+)]
+pub(super) async fn schema(
+    _: Principal,
+    State(api): State<Api>,
+    Segments((host, method)): Segments<(String, String)>,
+) -> Result<Response, ApiError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        schema: Option<Box<RawValue>>,
+    }
+    let method = method_of(&method)?;
+    let kept = api.store.fact(&host, &schema_call(&method), None).await?;
+    let Some((row, text)) = kept else {
+        return Err(nothing_known(&api, host, &method, None).await);
+    };
+    let answer = text.map(|text| serde_json::from_str::<Answer>(&text.text)).transpose();
+    let answer = answer.map_err(|error| {
+        log::error!("{host}: the stored schema of {method} cannot be read: {error}");
+        ApiError::Internal
+    })?;
+    let schema = answer.and_then(|answer| answer.schema);
+    let schema = FactSchema { method, since: times::text(row.since), schema };
+    api.respond(serde_json::to_string(&schema).expect("JSON goes to memory")).await
 }
 
 /// Reads a request for a refresh.

@@ -5,12 +5,12 @@ use super::extract::{Parameters, Segments};
 use super::problem::ApiError;
 use super::service::{Api, json_in};
 use crate::auth::Principal;
-use crate::store::{MAX_PAGE_BYTES, ResultRow};
+use crate::store::{MAX_PAGE_BYTES, ResultHead, ResultRow};
 use axum::extract::State;
 use axum::response::Response;
 use controller_api::{
-    DEFAULT_RESULTS, MAX_RESULTS, MAX_WAIT_SECONDS, ResultPage, ResultQuery, ResultsQuery,
-    StoredResult, TaskResult, path,
+    DEFAULT_RESULTS, HostTask, HostTaskList, MAX_RESULTS, MAX_WAIT_SECONDS, NewestQuery,
+    ResultPage, ResultQuery, ResultsQuery, StoredResult, TaskResult, path,
 };
 use serde_json::value::RawValue;
 use std::time::{Duration, UNIX_EPOCH};
@@ -48,6 +48,32 @@ pub(super) async fn page(
     let next = results.last().map(|last| last.sequence);
     let page = serde_json::to_string(&ResultPage { results, next }).expect("JSON goes to memory");
     Ok(json_in(share, page))
+}
+
+/// Lists a host's ended tasks, newest first, without their output.
+#[utoipa::path(
+    get,
+    path = path::HOST_TASKS,
+    params(path::HostPath, NewestQuery),
+    responses((status = 200, description = "A page", body = HostTaskList))
+)]
+pub(super) async fn newest(
+    _: Principal,
+    State(api): State<Api>,
+    Segments(host): Segments<String>,
+    Parameters(query): Parameters<NewestQuery>,
+) -> Result<Response, ApiError> {
+    let limit = super::page::limit(query.limit)?;
+    let before = query.before.unwrap_or(i64::MAX);
+    let mut rows = api.store.newest_results(&host, before, limit + 1).await?;
+    let next = super::page::next(&mut rows, limit, |head| head.row.sequence);
+    let tasks = rows.into_iter().map(|ResultHead { row, bytes }| {
+        let StoredResult { sequence, received, task, result } = stored_result(row)?;
+        Ok(HostTask { sequence, received, task, bytes, result })
+    });
+    let tasks = tasks.collect::<Result<Vec<_>, ApiError>>()?;
+    let list = serde_json::to_string(&HostTaskList { tasks, next }).expect("JSON goes to memory");
+    api.respond(list).await
 }
 
 /// Shows the newest result of a task, now or within the wait.

@@ -1,4 +1,6 @@
-//! One round: a host is asked for all chosen providers in one request, and what it answers is stored.
+//! One round: a host is asked for all chosen providers and for the schemas of their answers in one
+//! request, and what it answers is stored. A schema is kept like a fact; a host whose provider has
+//! none (an older one, or one of a third party) lacks that.
 
 use super::Settings;
 use crate::agents::{AgentRequest, NoReply, Session};
@@ -9,7 +11,7 @@ use crate::store::{
 use agent_wire::message::{Resp, line};
 use agent_wire::{Method, Retcode};
 use fleet::LabelValue;
-use fleet::facts::{FactLabel, volatile};
+use fleet::facts::{FactLabel, SCHEMA_ARGS, is_schema_call, schema_call, volatile};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -21,6 +23,12 @@ use uuid::Uuid;
 
 /// The time for an agent to answer: its providers take 5 s each at most, four at a time.
 const REPLY: Duration = Duration::from_secs(60);
+
+/// The most calls that an agent takes in one request (PROTOCOL.md §8).
+const MAX_CALLS: usize = 64;
+
+/// The most bytes of a schema: as much as a plugin's description may have.
+const MAX_SCHEMA: usize = 64 << 10;
 
 /// Why a round came to nothing.
 #[derive(Debug)]
@@ -59,6 +67,8 @@ struct Reply<'a> {
 #[derive(Deserialize)]
 struct Part<'a> {
     method: String,
+    #[serde(default)]
+    args: String,
     resp: Resp,
     retcode: u16,
     #[serde(default)]
@@ -95,7 +105,7 @@ pub(super) async fn run(
         Err(error) => return Err(RoundError::Unreadable(error.to_string())),
     };
     let mut outcome = Outcome::default();
-    for (method, answer) in &answers.answers {
+    for (method, answer) in answers.answers.iter().filter(|(name, _)| !is_schema_call(name)) {
         match answer {
             FactAnswer::Absent => outcome.absent.push(method.clone()),
             FactAnswer::Failed { message, .. } => {
@@ -105,11 +115,14 @@ pub(super) async fn run(
         }
     }
     outcome.stored = store.put_facts(answers).await.map_err(RoundError::Store)?;
+    outcome.stored.changed.retain(|method| !is_schema_call(method));
     Ok(outcome)
 }
 
 /// Returns the request's line.
 fn request(id: &str, methods: &[String], known: &KnownFacts) -> Vec<u8> {
+    let schemas = methods.iter().map(|method| schema_call(method));
+    let methods: Vec<String> = methods.iter().cloned().chain(schemas).take(MAX_CALLS).collect();
     let digests: BTreeMap<&str, String> = known
         .digests
         .iter()
@@ -137,7 +150,11 @@ fn read(
     match (reply.resp, reply.data) {
         (Resp::Success, Some(parts)) => {
             for part in parts.iter().filter(|part| settings.methods.contains(&part.method)) {
-                answers.insert(part.method.clone(), part.answer());
+                match part.args.as_str() {
+                    "" => answers.insert(part.method.clone(), part.answer()),
+                    SCHEMA_ARGS => answers.insert(schema_call(&part.method), part.schema()),
+                    _ => None,
+                };
             }
         }
         (Resp::Success, None) => return Err("the reply has no data".to_owned()),
@@ -170,6 +187,32 @@ impl Part<'_> {
             (Resp::Failed | Resp::Success, _) => {
                 FactAnswer::Failed { retcode: self.retcode, message: self.message.clone() }
             }
+        }
+    }
+}
+
+/// A reply to `--schema`, as far as it matters here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SchemaReply {
+    #[serde(rename = "schema")]
+    _schema: Option<serde::de::IgnoredAny>,
+}
+
+impl Part<'_> {
+    /// Returns the answer to `--schema`. A provider that fails on it has no schema: it may not know
+    /// the argument, or ignore it and answer as it always does.
+    fn schema(&self) -> FactAnswer {
+        let fits = |data: &&RawValue| {
+            data.get().len() <= MAX_SCHEMA
+                && serde_json::from_str::<SchemaReply>(data.get()).is_ok()
+        };
+        match (self.resp, self.data.filter(fits)) {
+            (Resp::Success, _) if self.unchanged => FactAnswer::Unchanged,
+            (Resp::Success, Some(data)) => {
+                FactAnswer::Facts { document: data.get().to_owned(), whole: None }
+            }
+            (Resp::Success | Resp::Failed, _) => FactAnswer::Absent,
         }
     }
 }
@@ -258,6 +301,11 @@ mod tests {
             {"method": "getinfo.packages", "resp": "success", "retcode": 0, "unchanged": true},
             {"method": "getinfo.cpu", "resp": "failed", "retcode": 3052, "message": "broken"},
             {"method": "getinfo.asked-by-nobody", "resp": "success", "retcode": 0, "data": 1},
+            {"method": "getinfo.os", "args": "--schema", "resp": "success", "retcode": 0,
+                "data": {"schema": {"type": "object"}}},
+            {"method": "getinfo.cpu", "args": "--schema", "resp": "failed", "retcode": 3021},
+            {"method": "getinfo.acme", "args": "--schema", "resp": "success", "retcode": 0,
+                "data": {"an": "answer", "schema": 1}},
         ]});
         let answers = read("h", &reply.to_string(), Some("1.2.3+x"), &settings, 5).unwrap();
         let facts = &answers.answers["getinfo.os"];
@@ -266,7 +314,19 @@ mod tests {
         assert!(whole.contains("uptime_seconds"));
         assert_eq!(answers.answers["getinfo.packages"], FactAnswer::Unchanged);
         assert!(matches!(answers.answers["getinfo.cpu"], FactAnswer::Failed { retcode: 3052, .. }));
-        assert_eq!(answers.answers.len(), 3);
+        let schema = |method: &str| &answers.answers[&format!("{method} --schema")];
+        assert_eq!(
+            schema("getinfo.os"),
+            &FactAnswer::Facts {
+                document: r#"{"schema":{"type":"object"}}"#.to_owned(),
+                whole: None
+            }
+        );
+        // An older provider, and one that answers whatever it is asked, have no schema.
+        for method in ["getinfo.cpu", "getinfo.acme"] {
+            assert_eq!(schema(method), &FactAnswer::Absent);
+        }
+        assert_eq!(answers.answers.len(), 6);
         let set: Vec<_> =
             answers.labels.set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(set, [("agent.version", "1.2.3_x"), ("os.id", "debian")]);

@@ -23,7 +23,7 @@ pub(crate) use catalog::{Catalog, definition as stored_definition};
 pub(crate) use change::zone_problem;
 pub(crate) use forecast::{Coverage, Forecaster};
 pub(crate) use keeper::Keeper;
-pub(crate) use view::{HostStanding, hosts as standings};
+pub(crate) use view::{HostStanding, hosts as standings, of_host as standings_of_host};
 
 use crate::agents::Registry;
 use crate::auth::Authenticator;

@@ -82,6 +82,40 @@ pub(crate) async fn hosts(
     Ok((found, Some(after)))
 }
 
+/// Returns how each schedule stands on a host: those that select it, and those that it still has,
+/// ordered by name.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn of_host(
+    schedules: &Schedules,
+    host: &HostRow,
+) -> Result<Vec<(String, HostStanding)>, StoreError> {
+    let store = &*schedules.0.store;
+    let (id, labels) = (&host.identity.id, plain_labels(host));
+    let online = schedules.0.registry.find(id).is_some();
+    let stored = store.schedules_of_host(id).await?;
+    let mut stored: BTreeMap<String, ScheduleHost> =
+        stored.into_iter().map(|stored| (stored.schedule.clone(), stored)).collect();
+    let mut found = BTreeMap::new();
+    for row in store.schedule_set().await?.rows {
+        let selects = catalog::definition(&row)
+            .is_ok_and(|definition| definition.selector().matches(id, &labels));
+        let stored = stored.remove(&row.name);
+        if selects || stored.is_some() {
+            let host = Some((host.clone(), selects));
+            let seen = standing(Some(&row), id.clone(), online, host, stored);
+            found.insert(row.name, seen);
+        }
+    }
+    for (name, stored) in stored {
+        let host = Some((host.clone(), false));
+        let seen = standing(None, id.clone(), online, host, Some(stored));
+        found.insert(name, seen);
+    }
+    Ok(found.into_iter().collect())
+}
+
 /// Hosts by id: the host's row if the schedule selects it, and the schedule's stored state there.
 type Page = BTreeMap<String, (Option<HostRow>, Option<ScheduleHost>)>;
 

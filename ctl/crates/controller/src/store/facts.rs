@@ -64,6 +64,18 @@ pub(crate) trait Facts {
         limit: usize,
     ) -> Result<Vec<FactRow>, StoreError>;
 
+    /// Returns a page of the log of changes of all facts of a host, newest first: those that come
+    /// after `after` in this order, which is that of times and, at one time, of methods.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn host_changes(
+        &self,
+        host: &str,
+        after: Option<(UnixMillis, String)>,
+        limit: usize,
+    ) -> Result<Vec<FactRow>, StoreError>;
+
     /// Returns the documents that hosts have now of a method. Documents with the same base follow
     /// one another.
     ///

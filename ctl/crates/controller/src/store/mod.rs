@@ -38,7 +38,7 @@ pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
 pub(crate) use people::*;
-pub(crate) use results::{MAX_PAGE_BYTES, ResultRow, Results};
+pub(crate) use results::{MAX_PAGE_BYTES, ResultHead, ResultRow, Results};
 pub(crate) use runs::*;
 pub(crate) use schedules::*;
 pub(crate) use sqlite::{Bounds, Keep, SqliteStore};

@@ -27,6 +27,18 @@ pub(crate) trait Results {
         limit: usize,
     ) -> Result<Vec<ResultRow>, StoreError>;
 
+    /// Returns a host's results with a sequence number below `before`, newest first, without the
+    /// output in their events.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn newest_results(
+        &self,
+        host: &str,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<ResultHead>, StoreError>;
+
     /// Returns the event of a task's newest run, verbatim.
     ///
     /// # Errors
@@ -56,4 +68,13 @@ pub(crate) struct ResultRow {
     pub(crate) task: String,
     /// The event's JSON text, verbatim.
     pub(crate) event: String,
+}
+
+/// A stored result without its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResultHead {
+    /// The result, whose event lacks the member `data`.
+    pub(crate) row: ResultRow,
+    /// Bytes of the whole event.
+    pub(crate) bytes: u64,
 }

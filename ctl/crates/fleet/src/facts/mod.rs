@@ -36,6 +36,9 @@ pub const DEFAULT_METHODS: [&str; 12] = [
     "getinfo.certificates",
 ];
 
+/// The arguments that ask a provider for the JSON Schema of its answer.
+pub const SCHEMA_ARGS: &str = "--schema";
+
 /// Begins the name of each provider's method.
 const PREFIX: &str = "getinfo.";
 
@@ -50,6 +53,17 @@ pub fn method_name(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     (fits && starts && name.bytes().all(plain)).then(|| format!("{PREFIX}{name}"))
+}
+
+/// Returns the call that asks a provider for its schema. Its answer is kept like a fact, under this
+/// name, which is no provider's.
+pub fn schema_call(method: &str) -> String {
+    format!("{method} {SCHEMA_ARGS}")
+}
+
+/// Returns whether a kept answer is a provider's schema, and no fact.
+pub fn is_schema_call(name: &str) -> bool {
+    name.strip_suffix(SCHEMA_ARGS).is_some_and(|method| method.ends_with(' '))
 }
 
 /// Returns a method's name without its prefix.

@@ -9,16 +9,16 @@ use super::super::{page, times};
 use super::body;
 use crate::audit;
 use crate::auth::Principal;
-use crate::schedules::{HostStanding, standings};
+use crate::schedules::{HostStanding, standings, standings_of_host};
 use crate::store::{Removal, ScheduleChange};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use controller_api::{
-    NewestQuery, PageQuery, Schedule, ScheduleEntry, ScheduleHistory, ScheduleHost,
-    ScheduleHostList, ScheduleHostsQuery, ScheduleList, ScheduleResult, ScheduleResults,
-    ScheduleState, ScheduleVersion, path,
+    HostSchedule, HostSchedules, NewestQuery, PageQuery, Schedule, ScheduleEntry, ScheduleHistory,
+    ScheduleHost, ScheduleHostList, ScheduleHostsQuery, ScheduleList, ScheduleResult,
+    ScheduleResults, ScheduleState, ScheduleVersion, path,
 };
 use fleet::schedule::Definition;
 use fleet::schedule::standing::Standing;
@@ -28,6 +28,11 @@ use std::sync::Arc;
 problems! {
     /// The problems of one schedule.
     OneSchedule: NotFound
+}
+
+problems! {
+    /// The problems of the schedules of a host.
+    OfOneHost: UnknownHost
 }
 
 problems! {
@@ -173,6 +178,26 @@ pub(in crate::api) async fn hosts(
     }
     let hosts = hosts.into_iter().map(host).collect();
     Ok(Json(ScheduleHostList { hosts, next }))
+}
+
+/// Lists the schedules that select a host, and those that it still has, and how each stands there.
+#[utoipa::path(
+    get,
+    path = path::HOST_SCHEDULES,
+    params(path::HostPath),
+    responses((status = 200, description = "The schedules", body = HostSchedules), OfOneHost)
+)]
+pub(in crate::api) async fn of_host(
+    _: Principal,
+    State(api): State<Api>,
+    Segments(id): Segments<String>,
+) -> Result<Json<HostSchedules>, ApiError> {
+    let row = api.store.host(&id).await?.ok_or(ApiError::UnknownHost(id))?;
+    let standings = standings_of_host(&api.schedules, &row).await?;
+    let schedules = standings
+        .into_iter()
+        .map(|(schedule, seen)| HostSchedule { schedule, standing: host(seen) });
+    Ok(Json(HostSchedules { schedules: schedules.collect() }))
 }
 
 /// Lists the versions of a schedule, also of one that was removed.

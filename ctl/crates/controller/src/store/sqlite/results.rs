@@ -4,14 +4,17 @@ use super::MAX_QUEUED_KIB;
 use super::SqliteStore;
 use super::sql::Sql as _;
 use super::writer::QueueItem;
-use crate::store::{Arrival, MAX_PAGE_BYTES, ResultRow, Results, StoreError, Watch};
+use crate::store::{Arrival, MAX_PAGE_BYTES, ResultHead, ResultRow, Results, StoreError, Watch};
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
 /// Pages are cut by bytes while they are read, so there is no limit in the statement.
 pub(super) const PAGE: &str = "SELECT sequence, received, task, event FROM results \
      WHERE host = ? AND sequence > ? ORDER BY sequence";
+
+const NEWEST: &str = "SELECT sequence, received, task, json_remove(event, '$.data'), \
+     octet_length(event) FROM results WHERE host = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?";
 
 pub(super) const NEWEST_RUN: &str = "SELECT event FROM results WHERE host = ? AND task = ? \
      ORDER BY sequence DESC LIMIT 1";
@@ -42,6 +45,20 @@ impl Results for SqliteStore {
             .await
     }
 
+    async fn newest_results(
+        &self,
+        host: &str,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<ResultHead>, StoreError> {
+        let host = host.to_owned();
+        self.readers
+            .query("a page of results", move |connection| {
+                connection.all(NEWEST, params![host, before, super::limit(limit)], head)
+            })
+            .await
+    }
+
     async fn result(&self, host: &str, task: &str) -> Result<Option<String>, StoreError> {
         let (host, task) = (host.to_owned(), task.to_owned());
         self.readers
@@ -65,6 +82,13 @@ impl Results for SqliteStore {
     fn watch_result(&self, host: &str, task: &str) -> Watch {
         self.watches.start(host, task)
     }
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<ResultHead> {
+    let bytes = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+    let (sequence, received) = (row.get(0)?, row.get(1)?);
+    let row = ResultRow { sequence, received, task: row.get(2)?, event: row.get(3)? };
+    Ok(ResultHead { row, bytes })
 }
 
 fn page(

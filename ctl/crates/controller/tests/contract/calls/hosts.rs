@@ -45,6 +45,7 @@ fn hosts(client: &Client<'_>) {
     assert_eq!(first["hosts"][0]["id"], "host-1");
     assert_eq!(page(first["next"].as_str().unwrap())["hosts"][0]["id"], "host-2");
     assert_eq!(client.get(&on_host("hosts_show"))["connected"], true);
+    assert_eq!(client.get(&on_host("schedules_of_host"))["schedules"], json!([]));
     let unknown = client.call(&Call::with_examples("hosts_show"));
     assert_eq!(unknown.status, 404, "{}", unknown.text);
     let labels = json!({"set": {"env": "prod"}, "remove": ["legacy"]});
@@ -123,6 +124,8 @@ fn answers(version: &str) -> Value {
         answer("getinfo.os", os),
         answer("getinfo.services", json!({"services": [service]})),
         answer("getinfo.certificates", json!({"certificates": [certificate]})),
+        {"method": "getinfo.os", "args": "--schema", "resp": "success", "retcode": 0, "message": "",
+            "data": {"schema": {"type": "object", "description": version}}},
         {"method": "getinfo.cpu", "resp": "failed", "retcode": 3051, "message": missing},
         {"method": "getinfo.time", "resp": "failed", "retcode": 3052, "message": "broken"}
     ])
@@ -168,6 +171,10 @@ fn facts(client: &Client<'_>, agent: &mut Agent) {
     let then = Call { query: format!("at={before}"), ..of("facts_show", "packages") };
     assert_eq!(client.get(&then)["data"], openssl("3.0.11-1"));
     assert_eq!(client.call(&of("facts_show", "nothing")).status, 404);
+    let schema = client.get(&of("facts_schema", "os"));
+    assert_eq!(schema["schema"], json!({"type": "object", "description": "3.0.14-1"}));
+    assert_eq!(client.call(&of("facts_schema", "packages")).status, 404);
+    log_of_changes(client);
     let query = |operation: &str, query: &str| {
         client.get(&Call { query: query.to_owned(), ..Call::with_examples(operation) })
     };
@@ -191,6 +198,23 @@ fn facts(client: &Client<'_>, agent: &mut Agent) {
     assert_eq!(services["hosts"][0]["states"], json!(["enabled"]));
     let expiring = query("facts_certificates", "before=2026-02-01T00:00:00Z");
     assert_eq!(expiring["hosts"][0]["certificates"][0]["subject"], "CN=a");
+}
+
+/// Reads the log of changes by pages: the newest first, and no schema among them.
+fn log_of_changes(client: &Client<'_>) {
+    let mut log: Vec<(String, String)> = Vec::new();
+    let mut query = "limit=2".to_owned();
+    loop {
+        let page = client.get(&Call { query, ..on_host("facts_changes_of_host") });
+        for change in page["changes"].as_array().unwrap() {
+            let text = |name: &str| change[name].as_str().unwrap().to_owned();
+            log.push((text("since"), text("method")));
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("limit=2&after={next}");
+    }
+    assert_eq!((log.len(), log[0].1.as_str()), (5, "getinfo.packages"), "{log:?}");
+    assert!(log.is_sorted_by(|one, other| one.0 >= other.0), "{log:?}");
 }
 
 /// Quarantines, settles, bans and removes.
@@ -275,4 +299,10 @@ fn results(client: &Client<'_>, agent: &mut Agent) {
     assert_eq!(first["results"][0]["task"], "t-1");
     assert_eq!(second["results"][0]["task"], "t-2");
     assert!(page(&second["next"]).get("next").is_none(), "no page after the last");
+    let tasks = client.get(&Call { query: "limit=1".to_owned(), ..on_host("results_newest") });
+    assert_eq!((&tasks["tasks"][0]["task"], &tasks["next"].is_null()), (&json!("t-2"), &false));
+    assert!(tasks["tasks"][0]["result"].get("data").is_none(), "{tasks}");
+    let query = format!("limit=1&before={}", tasks["next"]);
+    let last = client.get(&Call { query, ..on_host("results_newest") });
+    assert_eq!((&last["tasks"][0]["task"], &last["next"].is_null()), (&json!("t-1"), &true));
 }

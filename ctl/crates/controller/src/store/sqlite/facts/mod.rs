@@ -103,6 +103,20 @@ impl Facts for SqliteStore {
             .await
     }
 
+    async fn host_changes(
+        &self,
+        host: &str,
+        after: Option<(UnixMillis, String)>,
+        limit: usize,
+    ) -> Result<Vec<FactRow>, StoreError> {
+        let host = host.to_owned();
+        self.readers
+            .query("the changes of a host", move |connection| {
+                query::host_changes(connection, &host, after, limit)
+            })
+            .await
+    }
+
     async fn current_documents(&self, method: &str) -> Result<Vec<CurrentDocument>, StoreError> {
         let method = method.to_owned();
         self.readers

@@ -3,7 +3,7 @@
 use super::super::sql::Sql as _;
 use super::body::{self, Texts};
 use crate::store::{DocumentRow, FactFailure, FactRow, FactText, KnownFacts};
-use fleet::facts::volatile;
+use fleet::facts::{SCHEMA_ARGS, volatile};
 use fleet::{Digest, UnixMillis};
 use rusqlite::{Connection, Row, params};
 
@@ -145,6 +145,25 @@ pub(super) fn changes(
              AND s.since < ?3 ORDER BY s.since DESC LIMIT ?4"
         ),
         params![host, method, before, super::super::limit(limit)],
+        row,
+    )
+}
+
+/// Returns a page of the log of changes of all facts, newest first. The log of one host is short.
+pub(super) fn host_changes(
+    sql: &Connection,
+    host: &str,
+    after: Option<(UnixMillis, String)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<FactRow>> {
+    let Some(host) = number(sql, host)? else { return Ok(Vec::new()) };
+    let (since, method) = after.unwrap_or((UnixMillis::MAX, String::new()));
+    sql.all(
+        &format!(
+            "SELECT {COLUMNS} WHERE s.host = ?1 AND (s.since, m.name) < (?2, ?3) \
+             AND m.name NOT LIKE '% ' || ?4 ORDER BY s.since DESC, m.name DESC LIMIT ?5"
+        ),
+        params![host, since, method, SCHEMA_ARGS, super::super::limit(limit)],
         row,
     )
 }
