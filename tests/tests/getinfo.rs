@@ -158,6 +158,22 @@ async fn facts_that_the_caller_knows_are_left_out_of_the_reply() {
     for part in answer["data"].as_array().unwrap() {
         assert!(part["data"].is_object() && part.get("unchanged").is_none(), "{part}");
     }
+    // Named with its arguments, an answer is known; a provider tells its schema.
+    let calls = ["users -U root", "kernel --schema", "os --schema"];
+    let first = channel.ask(&json!({"id": "2", "method": "getinfo.all", "methods": calls})).await;
+    let schema = &first["data"][1]["data"]["schema"];
+    assert_eq!(schema["type"], "object", "{first}");
+    assert!(schema["properties"]["modules"]["description"].is_string(), "{schema}");
+    let request = json!({"id": "2", "method": "getinfo.all", "methods": calls, "known":
+        {"getinfo.users -U root": digest, "getinfo.os --schema": "00", "getinfo.kernel": digest}});
+    let answer = channel.ask(&request).await;
+    let unchanged: Vec<bool> = answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["unchanged"] == true && part.get("data").is_none())
+        .collect();
+    assert_eq!(unchanged, [true, false, false], "{answer}");
     for known in [json!(7), json!(["a"]), json!({"getinfo.users": 7})] {
         let request = json!({"id": "3", "method": "getinfo.all", "known": known});
         assert_eq!(channel.ask(&request).await["retcode"], 3021, "{known}");

@@ -55,6 +55,22 @@ fn every_provider_replies_to_help() {
 }
 
 #[test]
+fn every_provider_tells_the_schema_of_its_answer() {
+    let Some(folder) = Folder::new("schema") else { return };
+    folder.example("greeting");
+    let rejects =
+        "say(emit, sink, \"{\\\"code\\\":\\\"usage\\\",\\\"message\\\":\\\"no\\\"}\"); return 1;";
+    let described = r#"say(emit, sink, "{\"method\":\"getinfo.rows\",\"output_schema\":{\"type\":\"array\"}}"); return 0;"#;
+    folder.c_plugin("rows", described, rejects, "GETINFO_ABI_MAJOR");
+    let greeting = folder.open("getinfo.greeting").unwrap();
+    assert_eq!(call(&greeting, "--schema").unwrap(), r#"{"schema":null}"#);
+    assert_eq!(call(&greeting, "x --schema").unwrap(), "\"hello, x\"");
+    let rows = folder.open("getinfo.rows").unwrap();
+    assert_eq!(call(&rows, "--schema").unwrap(), r#"{"schema":{"type":"array"}}"#);
+    assert_eq!(call(&rows, "--other").unwrap_err(), "usage: no");
+}
+
+#[test]
 fn a_reply_beyond_the_callers_limit_is_an_error() {
     let Some(folder) = Folder::new("bound") else { return };
     folder.example("greeting");

@@ -61,8 +61,7 @@ pub(crate) struct Drawn {
 /// Draws an answer, or the list in it that the view names.
 pub(crate) fn draw(answer: &Json, schema: Option<Schema<'_>>, view: &View) -> Drawn {
     let none = serde_json::Value::Null;
-    let mut drawing =
-        Drawing { html: Html::new(LIMIT), view, cut: false };
+    let mut drawing = Drawing { html: Html::new(LIMIT), view, cut: false };
     let schema = schema.unwrap_or_else(|| Schema::new(&none));
     match &view.list {
         Some(pointer) => drawing.alone(answer, schema, pointer),
@@ -143,7 +142,8 @@ impl<'a> Drawing<'a> {
         let mut schema = schema;
         let mut title = String::from("List");
         for name in pointer.split('/').skip(1) {
-            schema = if name.parse::<usize>().is_ok() { schema.element() } else { schema.member(name) };
+            schema =
+                if name.parse::<usize>().is_ok() { schema.element() } else { schema.member(name) };
             title = name::title(&name.replace("~1", "/").replace("~0", "~"));
         }
         self.html.markup("<section class=\"card\"><h2>").text(&title).markup("</h2>");
@@ -152,7 +152,13 @@ impl<'a> Drawing<'a> {
     }
 
     /// Draws an object: its values, then what has a heading of its own.
-    fn object(&mut self, object: &'a [(String, Json)], schema: Schema<'a>, pointer: &str, depth: usize) {
+    fn object(
+        &mut self,
+        object: &'a [(String, Json)],
+        schema: Schema<'a>,
+        pointer: &str,
+        depth: usize,
+    ) {
         let members = members(object, schema);
         let (sections, values): (Vec<_>, Vec<_>) =
             members.into_iter().take(MEMBERS).partition(Member::is_section);
@@ -241,7 +247,8 @@ impl<'a> Drawing<'a> {
 
     /// Draws a list of things.
     fn list(&mut self, elements: &'a [Json], schema: Schema<'a>, pointer: &str) {
-        Table::new(elements, schema.element(), pointer, self.view).draw(&mut self.html, &mut self.cut);
+        Table::new(elements, schema.element(), pointer, self.view)
+            .draw(&mut self.html, &mut self.cut);
     }
 }
 

@@ -75,7 +75,7 @@ impl<'a> Schema<'a> {
             }
             for key in ["oneOf", "anyOf", "allOf"] {
                 let choices = schema.get(key).and_then(Value::as_array);
-                waiting.extend(choices.into_iter().flatten().take(MAX_STEPS).rev());
+                waiting.extend(choices.into_iter().flatten().take(MAX_STEPS));
             }
             let to = schema.get("$ref").and_then(Value::as_str);
             waiting.extend(to.and_then(|to| self.root.pointer(to.strip_prefix('#')?)));

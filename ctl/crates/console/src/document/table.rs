@@ -16,8 +16,18 @@ const WIDTH: usize = 64;
 
 /// Names by which people know a thing, the best first.
 const KEYS: &[&str] = &[
-    "name", "target", "subject", "destination", "address", "device", "path", "user", "command", "key",
-    "id", "time",
+    "name",
+    "target",
+    "subject",
+    "destination",
+    "address",
+    "device",
+    "path",
+    "user",
+    "command",
+    "key",
+    "id",
+    "time",
 ];
 
 /// What is known of a column.
@@ -113,13 +123,19 @@ impl<'a> Table<'a> {
         html.markup("<div class=\"table-wrap\" tabindex=\"0\" role=\"region\" aria-label=\"");
         html.text(&self.title()).markup("\"><table class=\"facts\"><thead><tr>");
         for column in &columns {
-            html.markup(if column.numbers { "<th scope=\"col\" class=\"num\"" } else { "<th scope=\"col\"" });
+            html.markup(if column.numbers {
+                "<th scope=\"col\" class=\"num\""
+            } else {
+                "<th scope=\"col\""
+            });
             if let Some(about) = column.schema.description() {
                 html.markup(" title=\"").clipped(about, 200).markup("\"");
             }
             html.markup(">").isolated(&title(column)).markup("</th>");
         }
-        html.markup("<th scope=\"col\"><span class=\"hidden\">More</span></th></tr></thead><tbody>");
+        html.markup(
+            "<th scope=\"col\"><span class=\"hidden\">More</span></th></tr></thead><tbody>",
+        );
         let mut shown = 0;
         for row in rows {
             if html.is_full() {
@@ -239,7 +255,9 @@ impl<'a> Table<'a> {
             html.text(value).markup("\">");
         }
         html.markup("<label class=\"grow\"><span class=\"hidden\">Only rows that contain</span>");
-        html.markup("<input type=\"search\" name=\"q\" data-search placeholder=\"Only rows that contain…\"");
+        html.markup(
+            "<input type=\"search\" name=\"q\" data-search placeholder=\"Only rows that contain…\"",
+        );
         html.markup(" value=\"").clipped(&self.view.filter, 200).markup("\"></label>");
         html.markup("<button class=\"button\">Filter</button><span class=\"muted\">");
         let all = value::counted(self.total, "row");

@@ -120,11 +120,14 @@ const PACKAGES: &str = r#"{"type":"object","required":["count","packages"],"prop
         "properties":{"size_bytes":{"title":"Size on disk"},"name":{"type":"string"}}}}}}"#;
 
 fn packages(count: usize) -> String {
-    let one = |n: usize| format!(
-        "{{\"manager\":\"dpkg\",\"name\":\"p{n}\",\"version\":\"1.{n}\",\"size_bytes\":{},\
+    let one = |n: usize| {
+        format!(
+            "{{\"manager\":\"dpkg\",\"name\":\"p{n}\",\"version\":\"1.{n}\",\"size_bytes\":{},\
          \"installed\":\"2027-01-12T08:00:00Z\",\"installed_epoch\":1799740800,\"summary\":\"{}\"}}",
-        n * 1024, "long ".repeat(20)
-    );
+            n * 1024,
+            "long ".repeat(20)
+        )
+    };
     let rows: Vec<String> = (1..=count).map(one).collect();
     format!("{{\"count\":{count},\"packages\":[{}]}}", rows.join(","))
 }
@@ -138,7 +141,9 @@ fn a_list_becomes_a_table_with_the_columns_of_the_schema_and_what_all_rows_share
         head.split("<bdi>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
     assert_eq!(columns, ["Name", "Version", "Size on disk"]);
     assert_eq!(html.matches("<tr>").count(), 1 + ROWS);
-    for part in ["All: Manager <bdi>dpkg</bdi>", "3 days ago", "1.0 KiB", "The packages.", ">Show all 132<"] {
+    for part in
+        ["All: Manager <bdi>dpkg</bdi>", "3 days ago", "1.0 KiB", "The packages.", ">Show all 132<"]
+    {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     assert!(!html.contains("epoch") && html.contains("?list=%2Fpackages"));
@@ -172,7 +177,9 @@ fn an_answer_without_a_schema_is_drawn_by_its_shape() {
     let answer: Json = serde_json::from_str(answer).unwrap();
     let html = draw(&answer, None, &view()).html;
     check(&html);
-    for part in ["<h2><bdi>Racks</bdi>", "41.5 °C", "Köln", "1,200 W", "Not known or none: <bdi>Empty"] {
+    for part in
+        ["<h2><bdi>Racks</bdi>", "41.5 °C", "Köln", "1,200 W", "Not known or none: <bdi>Empty"]
+    {
         assert!(html.contains(part), "{part} is not in {html}");
     }
 }

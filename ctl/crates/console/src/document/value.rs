@@ -79,7 +79,8 @@ fn scalar(html: &mut Html, name: &str, value: &Json, now: SystemTime) {
 
 fn long_text(html: &mut Html, text: &str) {
     html.markup("<details class=\"more\"><summary><bdi>").clipped(text, SHOWN).markup("</bdi>");
-    html.markup("</summary><bdi>").clipped(text, MOST.min(html.room())).markup("</bdi>");
+    let most = MOST.min(html.room());
+    html.markup("</summary><bdi>").clipped(text, most).markup("</bdi>");
     if text.chars().nth(MOST).is_some() {
         html.markup(" <span class=\"muted\">");
         html.text(&format!("{} in all; the JSON has it whole", bytes(text.len() as f64)));
@@ -161,7 +162,8 @@ fn exact(html: &mut Html, shown: &str, number: &serde_json::Number, unit: &str) 
 fn percent(html: &mut Html, value: f64, number: &serde_json::Number) {
     let text = format!("{number} %");
     if (0.0..=100.0).contains(&value) {
-        html.markup("<span class=\"share\"><progress max=\"100\" value=\"").text(&number.to_string());
+        html.markup("<span class=\"share\"><progress max=\"100\" value=\"")
+            .text(&number.to_string());
         html.markup("\" aria-hidden=\"true\"></progress>").text(&text).markup("</span>");
     } else {
         html.text(&text);
@@ -183,7 +185,9 @@ pub(crate) fn time(text: &str) -> Option<SystemTime> {
 
 fn epoch(seconds: f64) -> Option<SystemTime> {
     // Until the year 9999, as times are written.
-    (0.0..253_402_300_800.0).contains(&seconds).then(|| UNIX_EPOCH + Duration::from_secs_f64(seconds))
+    (0.0..253_402_300_800.0)
+        .contains(&seconds)
+        .then(|| UNIX_EPOCH + Duration::from_secs_f64(seconds))
 }
 
 /// Returns how long ago a time was, or in how long it will be.

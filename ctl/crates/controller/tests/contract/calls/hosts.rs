@@ -213,7 +213,7 @@ fn log_of_changes(client: &Client<'_>) {
         let Some(next) = page["next"].as_str() else { break };
         query = format!("limit=2&after={next}");
     }
-    assert_eq!((log.len(), log[0].1.as_str()), (5, "getinfo.packages"), "{log:?}");
+    assert_eq!((log.len(), log[0].1.as_str()), (6, "getinfo.packages"), "{log:?}");
     assert!(log.is_sorted_by(|one, other| one.0 >= other.0), "{log:?}");
 }
 
