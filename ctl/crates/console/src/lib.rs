@@ -37,6 +37,7 @@ mod assets;
 mod audit;
 #[allow(dead_code, reason = "pages use it")]
 mod chart;
+mod document;
 mod form;
 mod front;
 mod hosts;

@@ -14,7 +14,6 @@ pub(crate) mod value;
 
 pub(crate) use html::Html;
 pub(crate) use json::Json;
-pub(crate) use name::title;
 pub(crate) use schema::Schema;
 
 use std::time::SystemTime;

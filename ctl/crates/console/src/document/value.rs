@@ -255,7 +255,7 @@ pub(crate) fn duration(seconds: f64) -> String {
         return if whole { format!("{sign}{length:.0} s") } else { format!("{sign}{length:.1} s") };
     }
     // A number beyond that is no duration.
-    let mut left = length.min(1e15) as u64;
+    let mut left = Duration::from_secs_f64(length.min(1e15)).as_secs();
     let mut text = String::from(sign);
     let mut parts = 0;
     for (size, unit) in [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")] {
