@@ -1,0 +1,127 @@
+//! The schedules of a host: how each stands there, and, while the host is connected, its next runs
+//! and its own jobs as the host itself tells them.
+
+use super::head::{self, Head, Tab};
+use crate::api::Failure;
+use crate::markup::Markup;
+use crate::page::html;
+use crate::session::Session;
+use crate::units;
+use askama::Template;
+use axum::extract::Path;
+use axum::http::Method;
+use axum::response::Response;
+use controller_api::{AgentReply, HostSchedule, HostSchedules, ScheduleState, path};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the page waits for the host's own list.
+const WAIT: Duration = Duration::from_secs(3);
+
+#[derive(Template)]
+#[template(path = "host/schedules.html")]
+struct Schedules {
+    head: Head,
+    schedules: Vec<Row>,
+    own: Vec<Row>,
+    /// Why the host's own jobs and next runs are not shown.
+    silent: Option<String>,
+    frame: crate::page::Frame,
+}
+
+struct Row {
+    name: String,
+    href: Option<String>,
+    kind: &'static str,
+    word: &'static str,
+    why: Option<String>,
+    when: String,
+    next: Vec<Markup>,
+    last: Option<(&'static str, String)>,
+    drift: Option<(String, Markup)>,
+}
+
+pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Response, Failure> {
+    let (head, _) = head::read(&session, &id, Tab::Schedules).await?;
+    let list: HostSchedules = session.api.get(&path::host_schedules(&id)).await?;
+    let mut jobs = BTreeMap::new();
+    let mut silent = None;
+    if head.connected {
+        let asked = jobs_of_host(&session, &id, &head.frame.csrf);
+        match timeout(WAIT, asked).await {
+            Ok(Ok(found)) => jobs = found,
+            Ok(Err(failure)) => silent = Some(failure.sentence()),
+            Err(_) => silent = Some("The host did not tell its jobs within 3 s.".to_owned()),
+        }
+    } else {
+        silent = Some("The host is away, so its next runs are not known.".to_owned());
+    }
+    let mut schedules = Vec::new();
+    for one in &list.schedules {
+        schedules.push(scheduled(one, jobs.remove(&one.schedule)));
+    }
+    let own = jobs.into_iter().take(200).map(|(name, job)| own(name, &job)).collect();
+    html(&Schedules { schedules, own, silent, frame: head.frame.clone(), head })
+}
+
+/// Asks the host for its jobs, by name.
+async fn jobs_of_host(
+    session: &Session,
+    id: &str,
+    csrf: &str,
+) -> Result<BTreeMap<String, Value>, Failure> {
+    let body = json!({"method": "cron.list", "limit": 500});
+    let reply: AgentReply =
+        session.api.send(Method::POST, &path::requests(id), &body, csrf).await?;
+    let jobs = match reply.fields.get("data") {
+        Some(Value::Array(jobs)) => jobs.clone(),
+        _ => Vec::new(),
+    };
+    let named = |job: Value| Some((job.get("name")?.as_str()?.to_owned(), job));
+    Ok(jobs.into_iter().filter_map(named).collect())
+}
+
+fn scheduled(one: &HostSchedule, job: Option<Value>) -> Row {
+    let standing = &one.standing;
+    let (kind, word) = match standing.state {
+        ScheduleState::Applied => ("ok", "Applied"),
+        ScheduleState::Pending => ("pending", "Pending"),
+        ScheduleState::Refused => ("stopped", "Refused"),
+        ScheduleState::NotAllowed => ("bad", "Not allowed"),
+        ScheduleState::Failed => ("bad", "Failed"),
+        ScheduleState::Removing => ("pending", "Removing"),
+    };
+    let drift = standing.drift.clone().zip(standing.drift_at.as_deref().map(units::time));
+    let row = own(one.schedule.clone(), &job.unwrap_or_default());
+    Row {
+        href: Some(format!("/schedules/{}", path::segment(&one.schedule))),
+        kind,
+        word,
+        why: standing.why.clone(),
+        drift,
+        ..row
+    }
+}
+
+fn own(name: String, job: &Value) -> Row {
+    let text = |field: &str| job.get(field).and_then(Value::as_str);
+    let mut when = text("schedule").unwrap_or_default().to_owned();
+    if let Some(zone) = text("timezone") {
+        when = format!("{when} ({zone})");
+    }
+    let next = job.get("next").and_then(Value::as_array).into_iter().flatten();
+    let enabled = job.get("enabled").and_then(Value::as_bool).unwrap_or(true);
+    Row {
+        name,
+        href: None,
+        kind: if enabled { "ok" } else { "idle" },
+        word: if enabled { "Runs" } else { "Disabled" },
+        why: text("file").map(|file| format!("from {file}")),
+        when,
+        next: next.filter_map(Value::as_str).take(3).map(units::time).collect(),
+        last: job.get("last").map(super::tasks::outcome),
+        drift: None,
+    }
+}
