@@ -16,6 +16,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/hosts.css"),
     include_str!("../assets/css/runs.css"),
     include_str!("../assets/css/people.css"),
+    include_str!("../assets/css/host.css"),
 ];
 
 /// The script, without the lines that are comments only.

@@ -38,8 +38,10 @@ mod audit;
 #[allow(dead_code, reason = "pages use it")]
 mod chart;
 mod document;
+mod facts;
 mod form;
 mod front;
+mod host;
 mod hosts;
 mod login;
 #[allow(dead_code, reason = "pages use it")]
@@ -68,12 +70,14 @@ fn pages() -> Vec<Page> {
     vec![
         overview::page(),
         hosts::page(),
+        host::page(),
         runs::page(),
         runs::history_page(),
         runs::budgets_page(),
         people::page(),
         audit::page(),
         system::page(),
+        facts::page(),
         account::page(),
     ]
 }

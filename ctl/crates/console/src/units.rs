@@ -50,7 +50,8 @@ impl Moment {
     }
 }
 
-fn relative(time: i64, now: i64) -> String {
+/// Returns how far a time is from now, both in milliseconds: "3 min ago". The script says the same.
+pub(crate) fn relative(time: i64, now: i64) -> String {
     let distance = (now - time).abs();
     if distance < 10_000 {
         return "now".to_owned();

@@ -1,40 +1,34 @@
 //! Markup that is written piece by piece. Markup is constant; every text of a host goes through
 //! [`Html::text`], which escapes it.
 
+use crate::markup::Markup;
+
 /// A growing, bounded piece of a page.
 #[derive(Debug)]
 pub(crate) struct Html {
-    out: String,
+    out: Markup,
     limit: usize,
 }
 
 impl Html {
     /// Makes one that is full at so many bytes.
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { out: String::new(), limit }
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { out: Markup::default(), limit }
     }
 
     /// Adds markup.
     pub(crate) fn markup(&mut self, markup: &'static str) -> &mut Self {
-        self.out.push_str(markup);
+        self.out.raw(markup);
         self
     }
 
     /// Adds text, escaped for content and for attributes in double quotes. Characters that have no
-    /// glyph and could hide others are shown as �.
+    /// glyph, or could turn the text around them, are shown as \u{fffd}.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
-        for character in text.chars() {
-            match character {
-                '&' => self.out.push_str("&amp;"),
-                '<' => self.out.push_str("&lt;"),
-                '>' => self.out.push_str("&gt;"),
-                '"' => self.out.push_str("&quot;"),
-                '\'' => self.out.push_str("&#39;"),
-                '\n' | '\t' => self.out.push(character),
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => self.out.push('\u{fffd}'),
-                _ if character.is_control() => self.out.push('\u{fffd}'),
-                _ => self.out.push(character),
-            }
+        for letter in text.chars() {
+            let hidden = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                || (letter.is_control() && !matches!(letter, '\n' | '\t'));
+            self.out.letter(if hidden { '\u{fffd}' } else { letter });
         }
         self
     }
@@ -53,17 +47,17 @@ impl Html {
     }
 
     /// Returns whether nothing more should be begun.
-    pub(crate) const fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.out.len() >= self.limit
     }
 
     /// Returns the bytes that are left.
-    pub(crate) const fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.limit.saturating_sub(self.out.len())
     }
 
     /// Returns the markup.
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> Markup {
         self.out
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use html::Html;
 pub(crate) use json::Json;
 pub(crate) use schema::Schema;
 
-use std::time::SystemTime;
+use crate::markup::Markup;
 use table::Table;
 
 /// The most bytes of markup that an answer becomes: a page has at most 100 KB.
@@ -36,23 +36,23 @@ const MEMBERS: usize = 300;
 pub(crate) struct View {
     /// The page's path.
     pub(crate) path: String,
-    /// A query that every link keeps, without `?`; it may be empty.
-    pub(crate) keep: String,
+    /// What every link keeps in its query.
+    pub(crate) keep: Vec<(&'static str, String)>,
     /// The list that is shown alone, as a JSON pointer.
     pub(crate) list: Option<String>,
     /// Only rows that mention this.
     pub(crate) filter: String,
     /// The first row.
     pub(crate) from: usize,
-    /// The present time.
-    pub(crate) now: SystemTime,
+    /// The present time, in milliseconds since 1970.
+    pub(crate) now: i64,
 }
 
 /// A drawn answer.
 #[derive(Debug)]
 pub(crate) struct Drawn {
-    /// Markup.
-    pub(crate) html: String,
+    /// The drawing.
+    pub(crate) html: Markup,
     /// Whether a part is left out.
     pub(crate) cut: bool,
 }

@@ -249,8 +249,7 @@ impl<'a> Table<'a> {
         html.markup("<form class=\"toolbar\" method=\"get\" action=\"").text(&self.view.path);
         html.markup("\"><input type=\"hidden\" name=\"list\" value=\"").text(self.pointer);
         html.markup("\">");
-        for pair in self.view.keep.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (key, value) in &self.view.keep {
             html.markup("<input type=\"hidden\" name=\"").text(key).markup("\" value=\"");
             html.text(value).markup("\">");
         }
@@ -309,8 +308,8 @@ impl<'a> Table<'a> {
         if let Some(from) = from.filter(|from| *from > 0) {
             link.push_str(&format!("&from={from}"));
         }
-        if !self.view.keep.is_empty() {
-            link.push_str(&format!("&{}", self.view.keep));
+        for (key, value) in &self.view.keep {
+            link.push_str(&format!("&{key}={}", path::segment(value)));
         }
         link
     }

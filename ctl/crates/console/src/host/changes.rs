@@ -11,7 +11,6 @@ use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use controller_api::{FactChange, FactDiff, FactState, HostChanges, path};
-use std::time::Duration;
 
 /// Changes in one page: each is compared with the state before.
 const PAGE: usize = 12;
@@ -32,13 +31,14 @@ pub(super) struct Change {
     from: String,
 }
 
-pub(super) struct Line {
-    pub(super) sign: &'static str,
-    pub(super) word: &'static str,
-    pub(super) class: &'static str,
-    pub(super) path: String,
-    pub(super) old: Option<String>,
-    pub(super) new: Option<String>,
+/// A line of a difference.
+pub(crate) struct Line {
+    pub(crate) sign: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) path: String,
+    pub(crate) old: Option<String>,
+    pub(crate) new: Option<String>,
 }
 
 #[derive(Template)]
@@ -54,12 +54,12 @@ struct Changes {
 /// Describes a change without its difference.
 pub(super) fn change(state: &FactState, id: &str, at: &str) -> Change {
     let name = state.method.strip_prefix("getinfo.").unwrap_or(&state.method).to_owned();
-    let before = units::parse(&state.since).checked_sub(Duration::from_millis(1));
-    let before = before.map(|time| humantime::format_rfc3339_millis(time).to_string());
-    let (from, to) = (format!("{id}@{}", before.unwrap_or_default()), format!("{id}@{}", state.since));
+    let before = units::millis(&state.since).map(|since| units::rfc3339(since - 1));
+    let (from, to) =
+        (format!("{id}@{}", before.unwrap_or_default()), format!("{id}@{}", state.since));
     Change {
         href: format!("{at}/facts/{}?at={}", path::segment(&name), path::segment(&state.since)),
-        since: units::time(&state.since),
+        since: super::time(&state.since),
         word: if state.present { "changed" } else { "is not installed anymore" },
         diff: format!(
             "/facts/diff?from={}&to={}&method={}",
@@ -109,7 +109,8 @@ pub(super) async fn show(
     for state in &log.changes {
         let mut one = change(state, &id, &head.path);
         let to = format!("{id}@{}", state.since);
-        let between = [("from", one.from.as_str()), ("to", &to), ("method", &one.name)];
+        let between =
+            [("from", one.from.as_str()), ("to", to.as_str()), ("method", one.name.as_str())];
         // Nothing was known before the first answer, and the log may not go back that far.
         match session.api.query::<FactDiff>(path::FACTS_DIFF, &between).await {
             Ok(diff) => {

@@ -31,16 +31,24 @@ struct Run {
     memory: String,
     problem: Option<Problem>,
     /// What the host says to the command, before it runs.
-    checked: Option<(bool, String)>,
+    checked: Option<Verdict>,
     result: Option<Ended>,
     /// The page that runs the same command as a task.
     compose: String,
+    /// Nothing leads to more of the output.
+    none: Option<String>,
     frame: crate::page::Frame,
 }
 
 /// A problem, and the field that it is about.
 struct Problem {
     field: &'static str,
+    text: String,
+}
+
+/// A host's answer to a command that does not run yet.
+struct Verdict {
+    allowed: bool,
     text: String,
 }
 
@@ -76,6 +84,7 @@ impl Run {
             checked: None,
             result: None,
             compose,
+            none: None,
             frame: head.frame.clone(),
             head,
         })
@@ -142,7 +151,7 @@ pub(super) async fn run(
     let allowed = match check {
         Ok(reply) => {
             let said = verdict(&reply);
-            let allowed = said.0;
+            let allowed = said.allowed;
             page.checked = Some(said);
             allowed
         }
@@ -168,21 +177,23 @@ fn again(mut page: Run, failure: &Failure) -> Result<Response, Failure> {
     html_with(failure.status, &page)
 }
 
-/// Returns whether the host would run the command, and its answer.
-fn verdict(reply: &AgentReply) -> (bool, String) {
+/// Returns whether the host would run the command, and why.
+fn verdict(reply: &AgentReply) -> Verdict {
     let message = reply.message.clone().unwrap_or_default();
     if reply.resp == Resp::Failed {
         // An agent of a version before `exec.check` says nothing; the request itself will.
         if reply.retcode == 3004 {
-            return (true, "This agent is too old to be asked first.".to_owned());
+            let text = "This agent is too old to be asked first.".to_owned();
+            return Verdict { allowed: true, text };
         }
-        return (false, crate::api::sentence(&message));
+        return Verdict { allowed: false, text: crate::api::sentence(&message) };
     }
     let data = reply.fields.get("data");
     let text = |name: &str| data.and_then(|data| data.get(name)).and_then(Value::as_str);
     let (user, group) = (text("user").unwrap_or("?"), text("group").unwrap_or("?"));
     let cwd = text("cwd").unwrap_or("?");
-    (true, format!("The host's policy allows it, as {user}:{group} in {cwd}."))
+    let text = format!("The host's policy allows it, as {user}:{group} in {cwd}.");
+    Verdict { allowed: true, text }
 }
 
 fn ended(reply: &AgentReply) -> Ended {

@@ -86,7 +86,7 @@ fn row(event: &Event) -> Row {
         what.push(message.to_owned());
     }
     Row {
-        at: units::time(&event.time),
+        at: super::time(&event.time),
         actor: event.actor.clone(),
         source: event.source.map(|source| source.to_string()).unwrap_or_default(),
         action: event.action.clone(),

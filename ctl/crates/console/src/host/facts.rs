@@ -15,7 +15,6 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use controller_api::{Fact, FactRefresh, FactSchema, HostFacts, path};
 use serde_json::Value;
-use std::time::SystemTime;
 
 #[derive(Template)]
 #[template(path = "host/facts.html")]
@@ -80,7 +79,7 @@ async fn draw_page(
         alone: query.some("list").is_some(),
         since: None,
         answered: None,
-        asked: list.asked.as_deref().map(units::time),
+        asked: list.asked.as_deref().map(super::time),
         problem: None,
         absent: false,
         at: query.get("at").to_owned(),
@@ -107,16 +106,16 @@ async fn draw_page(
         };
     page.absent = !fact.state.present;
     page.problem = fact.state.problem.clone();
-    page.since = Some(units::time(&fact.state.since));
-    page.answered = fact.answered.as_deref().map(units::time);
+    page.since = Some(super::time(&fact.state.since));
+    page.answered = fact.answered.as_deref().map(super::time);
     if let Some(data) = &fact.data {
         let view = View {
             path: format!("{}/facts/{}", page.head.path, path::segment(method)),
-            keep: query.some("at").map_or_else(String::new, |at| format!("at={}", path::segment(at))),
+            keep: query.some("at").map(|at| ("at", at.to_owned())).into_iter().collect(),
             list: query.some("list").map(str::to_owned),
             filter: query.get("q").chars().take(200).collect(),
             from: query.get("from").parse().unwrap_or(0),
-            now: SystemTime::now(),
+            now: units::now(),
         };
         let schema = schema.and_then(|schema| schema.schema);
         let schema: Option<Value> =
@@ -140,5 +139,8 @@ pub(super) async fn refresh(
     let method = form.get("method");
     let plain = !method.is_empty()
         && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
-    Ok(done(&if plain { format!("{back}/{method}") } else { format!("/hosts/{}", path::segment(&id)) }, "facts-asked"))
+    Ok(done(
+        &if plain { format!("{back}/{method}") } else { format!("/hosts/{}", path::segment(&id)) },
+        "facts-asked",
+    ))
 }

@@ -131,7 +131,9 @@ fn why(host: &Host) -> Option<String> {
     let reason = host.state_reason.as_deref().unwrap_or("no reason was given");
     match host.state {
         HostState::Pending => {
-            return Some(format!("It waits for approval: {reason}. It gets no request until then."));
+            return Some(format!(
+                "It waits for approval: {reason}. It gets no request until then."
+            ));
         }
         HostState::Quarantined => {
             return Some(format!("Quarantined: {reason}. It may connect, but gets no request."));
@@ -143,9 +145,10 @@ fn why(host: &Host) -> Option<String> {
     let Some(seen) = &host.last_seen else {
         return Some("It has never connected since it joined.".to_owned());
     };
-    let now = std::time::SystemTime::now();
-    let ago = units::relative(units::parse(seen), now);
-    let ended = host.certificate_not_after.as_deref().is_some_and(|end| units::parse(end) < now);
+    let now = units::now();
+    let ago = units::relative(units::millis(seen).unwrap_or(now), now);
+    let end = host.certificate_not_after.as_deref().and_then(units::millis);
+    let ended = end.is_some_and(|end| end < now);
     Some(match ended {
         true => format!(
             "Its connection ended {ago}, and its certificate has expired since. It recovers by \

@@ -15,7 +15,11 @@ mod overview;
 mod schedules;
 mod tasks;
 
+pub(crate) use changes::{Line as DiffLine, lines as diff_lines};
+
+use crate::markup::Markup;
 use crate::page::Page;
+use crate::units::Moment;
 use axum::Router;
 use axum::routing::{get, post};
 
@@ -47,4 +51,19 @@ pub(crate) fn page() -> Page {
             ("facts-asked", "The host was asked for its facts."),
         ],
     }
+}
+
+/// Draws a time of the API.
+pub(crate) fn time(text: &str) -> Markup {
+    let mut markup = Markup::default();
+    match Moment::of(text) {
+        Some(Moment { iso, text, title }) => {
+            markup.raw("<time datetime=\"").text(&iso).raw("\" title=\"").text(&title);
+            markup.raw("\">").text(&text).raw("</time>");
+        }
+        None => {
+            markup.text(text);
+        }
+    }
+    markup
 }

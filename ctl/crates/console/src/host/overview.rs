@@ -19,7 +19,7 @@ struct Overview {
     labels: Vec<Label>,
     identity: Vec<(&'static str, Markup)>,
     certificate: Vec<(&'static str, Markup)>,
-    clones: Vec<Clone>,
+    clones: Vec<Twin>,
     facts: Vec<Provider>,
     changes: Vec<super::changes::Change>,
     frame: crate::page::Frame,
@@ -32,7 +32,7 @@ struct Label {
     own: bool,
 }
 
-struct Clone {
+struct Twin {
     address: String,
     since: Markup,
     reason: String,
@@ -59,7 +59,8 @@ pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Res
         facts = providers(&list, &head.path, "");
         let log = format!("{}?limit=6", path::host_changes(&id));
         let log: HostChanges = session.api.get(&log).await?;
-        changes = log.changes.iter().map(|it| super::changes::change(it, &id, &head.path)).collect();
+        changes =
+            log.changes.iter().map(|it| super::changes::change(it, &id, &head.path)).collect();
     }
     let labels = host.labels.iter().map(|(key, label)| Label {
         key: key.clone(),
@@ -71,9 +72,9 @@ pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Res
             LabelSource::Fact => "from facts",
         },
     });
-    let clones = host.clones.iter().map(|clone| Clone {
+    let clones = host.clones.iter().map(|clone| Twin {
         address: clone.address.to_string(),
-        since: units::time(&clone.since),
+        since: super::time(&clone.since),
         reason: clone.reason.clone(),
     });
     html(&Overview {
@@ -103,12 +104,12 @@ fn identity(host: &Host) -> Vec<(&'static str, Markup)> {
         rows.push(("Agent", text(version)));
     }
     if let Some(at) = host.connected_at.as_deref().filter(|_| host.connected) {
-        rows.push(("Connected", units::time(at)));
+        rows.push(("Connected", super::time(at)));
     } else if let Some(at) = &host.last_seen {
-        rows.push(("Last seen", units::time(at)));
+        rows.push(("Last seen", super::time(at)));
     }
     if let Some(at) = &host.enrolled_at {
-        rows.push(("Joined", units::time(at)));
+        rows.push(("Joined", super::time(at)));
     }
     if let Some(token) = &host.token {
         rows.push(("Join token", text(token)));
@@ -126,8 +127,8 @@ fn certificate(host: &Host) -> Vec<(&'static str, Markup)> {
     };
     let mut rows = vec![("Signed by", text(issuer))];
     if let Some(end) = &host.certificate_not_after {
-        let past = units::parse(end) < std::time::SystemTime::now();
-        rows.push((if past { "Expired" } else { "Expires" }, units::time(end)));
+        let past = units::millis(end).is_some_and(|end| end < units::now());
+        rows.push((if past { "Expired" } else { "Expires" }, super::time(end)));
         if host.issuer == Issuer::Own && !past {
             rows.push(("Renewal", text("by the agent, at about half of its time")));
         }
@@ -154,7 +155,7 @@ pub(super) fn providers(list: &HostFacts, at: &str, current: &str) -> Vec<Provid
             href: format!("{at}/facts/{}", path::segment(&name)),
             kind,
             word,
-            since: units::time(state.failed_since.as_ref().unwrap_or(&state.since)),
+            since: super::time(state.failed_since.as_ref().unwrap_or(&state.since)),
             size: state.bytes.map(units::bytes).unwrap_or_default(),
             problem: state.problem.clone(),
             current: state.method == current,

@@ -24,11 +24,21 @@ const WAIT: Duration = Duration::from_secs(3);
 #[template(path = "host/schedules.html")]
 struct Schedules {
     head: Head,
-    schedules: Vec<Row>,
-    own: Vec<Row>,
+    sections: Vec<Section>,
     /// Why the host's own jobs and next runs are not shown.
     silent: Option<String>,
     frame: crate::page::Frame,
+}
+
+struct Section {
+    title: &'static str,
+    rows: Vec<Row>,
+}
+
+/// How a job ended last.
+struct Last {
+    kind: &'static str,
+    word: String,
 }
 
 struct Row {
@@ -39,7 +49,7 @@ struct Row {
     why: Option<String>,
     when: String,
     next: Vec<Markup>,
-    last: Option<(&'static str, String)>,
+    last: Option<Last>,
     drift: Option<(String, Markup)>,
 }
 
@@ -62,8 +72,13 @@ pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Res
     for one in &list.schedules {
         schedules.push(scheduled(one, jobs.remove(&one.schedule)));
     }
-    let own = jobs.into_iter().take(200).map(|(name, job)| own(name, &job)).collect();
-    html(&Schedules { schedules, own, silent, frame: head.frame.clone(), head })
+    let own: Vec<Row> = jobs.into_iter().take(200).map(|(name, job)| own(name, &job)).collect();
+    let mut sections = vec![
+        Section { title: "Schedules of the controller", rows: schedules },
+        Section { title: "The host's own jobs", rows: own },
+    ];
+    sections.retain(|section| !section.rows.is_empty());
+    html(&Schedules { sections, silent, frame: head.frame.clone(), head })
 }
 
 /// Asks the host for its jobs, by name.
@@ -93,7 +108,7 @@ fn scheduled(one: &HostSchedule, job: Option<Value>) -> Row {
         ScheduleState::Failed => ("bad", "Failed"),
         ScheduleState::Removing => ("pending", "Removing"),
     };
-    let drift = standing.drift.clone().zip(standing.drift_at.as_deref().map(units::time));
+    let drift = standing.drift.clone().zip(standing.drift_at.as_deref().map(super::time));
     let row = own(one.schedule.clone(), &job.unwrap_or_default());
     Row {
         href: Some(format!("/schedules/{}", path::segment(&one.schedule))),
@@ -120,8 +135,11 @@ fn own(name: String, job: &Value) -> Row {
         word: if enabled { "Runs" } else { "Disabled" },
         why: text("file").map(|file| format!("from {file}")),
         when,
-        next: next.filter_map(Value::as_str).take(3).map(units::time).collect(),
-        last: job.get("last").map(super::tasks::outcome),
+        next: next.filter_map(Value::as_str).take(3).map(super::time).collect(),
+        last: job.get("last").map(|last| {
+            let (kind, word) = super::tasks::outcome(last);
+            Last { kind, word }
+        }),
         drift: None,
     }
 }

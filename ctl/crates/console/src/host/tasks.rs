@@ -56,6 +56,8 @@ struct Task {
     stderr: Option<Output>,
     empty: bool,
     whole: Option<String>,
+    /// Nothing leads to more of the standard error.
+    none: Option<String>,
     frame: crate::page::Frame,
 }
 
@@ -77,11 +79,9 @@ pub(super) fn outcome(result: &Value) -> (&'static str, String) {
 }
 
 fn took(result: &Value) -> String {
-    let time = |name| result.get(name).and_then(Value::as_str).map(units::parse);
-    match (time("started"), time("ended")) {
-        (Some(from), Some(to)) => to.duration_since(from).map(units::duration).unwrap_or_default(),
-        _ => String::new(),
-    }
+    let time = |name| result.get(name).and_then(Value::as_str).and_then(units::millis);
+    let span = time("started").zip(time("ended")).map(|(from, to)| to - from);
+    span.and_then(|span| u64::try_from(span).ok()).map(units::duration).unwrap_or_default()
 }
 
 fn row(task: &HostTask, at: &str) -> Row {
@@ -98,7 +98,7 @@ fn row(task: &HostTask, at: &str) -> Row {
             _ if task.task.starts_with("run:") => "run",
             _ => "task",
         },
-        started: units::time(started),
+        started: super::time(started),
         took: took(&result),
         size: units::bytes(task.bytes),
     }
@@ -135,8 +135,8 @@ pub(super) async fn show(
     let text = output::text(&result, "data");
     let stderr = result.get("stderr").map(|_| output::text(&result, "stderr"));
     let shown = ansi::output(&text, SHOWN);
-    let whole = (shown.omitted > 0)
-        .then(|| format!("{}/tasks/{}/output", head.path, path::segment(&task)));
+    let whole =
+        (shown.omitted > 0).then(|| format!("{}/tasks/{}/output", head.path, path::segment(&task)));
     html(&Task {
         id: task,
         kind,
@@ -147,6 +147,7 @@ pub(super) async fn show(
         output: shown,
         stderr: stderr.filter(|text| !text.is_empty()).map(|text| ansi::output(&text, SHOWN / 4)),
         whole,
+        none: None,
         frame: head.frame.clone(),
         head,
     })
@@ -161,7 +162,7 @@ fn rows(result: &Value) -> Vec<(&'static str, Markup)> {
     let mut rows = Vec::new();
     for (name, field) in [("Started", "started"), ("Ended", "ended"), ("Due", "due")] {
         if let Some(at) = result.get(field).and_then(Value::as_str) {
-            rows.push((name, units::time(at)));
+            rows.push((name, super::time(at)));
         }
     }
     let took = took(result);
