@@ -27,6 +27,13 @@ pub(crate) struct Output {
     pub(crate) tail: Markup,
 }
 
+impl Output {
+    /// Returns how much is not drawn.
+    pub(crate) fn left_out(&self) -> String {
+        crate::units::bytes(self.omitted as u64)
+    }
+}
+
 /// Draws output, at most so many bytes of it.
 pub(crate) fn output(text: &str, most: usize) -> Output {
     let mut most = most;

@@ -6,7 +6,6 @@ use crate::form::Form;
 use crate::markup::Markup;
 use crate::page::html;
 use crate::session::Session;
-use crate::units;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;

@@ -6,7 +6,6 @@ use crate::api::Failure;
 use crate::markup::Markup;
 use crate::page::html;
 use crate::session::Session;
-use crate::units;
 use askama::Template;
 use axum::extract::Path;
 use axum::http::Method;
