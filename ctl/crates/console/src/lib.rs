@@ -71,13 +71,13 @@ fn pages() -> Vec<Page> {
         overview::page(),
         hosts::page(),
         host::page(),
+        facts::page(),
         runs::page(),
         runs::history_page(),
         runs::budgets_page(),
         people::page(),
         audit::page(),
         system::page(),
-        facts::page(),
         account::page(),
     ]
 }
