@@ -93,10 +93,18 @@ impl From<Step> for RotationStep {
     }
 }
 
-/// Parses the name of an action.
+/// The actions of events that no role names.
+const UNGRANTED: [&str; 7] =
+    ["facts.refresh", "login", "logout", "runs.apply", "runs.cancel", "runs.plan", "setup"];
+
+/// Parses the name of an event's action.
 fn action(text: &str) -> Result<String, String> {
+    if UNGRANTED.contains(&text) {
+        return Ok(text.to_owned());
+    }
     text.parse::<Action>().map(|action| action.name().to_owned()).map_err(|why| {
-        let known = Action::ALL.iter().map(|action| action.name().to_owned());
+        let known = Action::ALL.iter().map(|action| action.name()).chain(UNGRANTED);
+        let known = known.map(str::to_owned);
         format!("{why}{}", suggest::nearest(text, known))
     })
 }

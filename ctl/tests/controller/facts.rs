@@ -227,3 +227,47 @@ fn a_limited_operator_finds_their_own_hosts_only() {
     }
     assert_eq!(bob(&["facts", "refresh", "two"]).0, 0);
 }
+
+#[test]
+fn a_fact_that_changes_moves_a_host_into_a_schedule_and_out_of_it() {
+    if !needs_root("a_fact_that_changes_moves_a_host_into_a_schedule_and_out_of_it") {
+        return;
+    }
+    let controller = Controller::start();
+    let person = Person::myself();
+    person.first_login(&controller, PASSWORD);
+    let one = machine(&controller, &person, "one", "3.0.11-1");
+    let _two = machine(&controller, &person, "two", "3.0.11-1");
+    let is_two = |host: &str, version: &str| {
+        person.json(&["host", "show", host])["labels"]["os.version_id"]["value"] == version
+    };
+    wait_until("labels from facts", || is_two("one", "1") && is_two("two", "1"));
+    let schedule = json!({"schedules": [{"name": "upgraded", "selector": "os.id=acme,os.version_id=2",
+        "schedule": "0 0 0 1 1 *", "user": "root", "cmd": "true"}]});
+    let file = person.home.join("schedules.json");
+    std::fs::write(&file, schedule.to_string()).unwrap();
+    person.done(&["schedule", "apply", "-f", file.to_str().unwrap(), "--yes"]);
+    let jobs = |host: &str| -> Option<Vec<String>> {
+        let (status, out, _) = person.run(&["--host", host, "cron", "list", "--json"], "");
+        let list: Value = serde_json::from_str(&out).ok().filter(|_| status == 0)?;
+        let list = list.get("data").cloned().unwrap_or(list);
+        list.as_array()?.iter().map(|job| Some(job["name"].as_str()?.to_owned())).collect()
+    };
+    for (version, wanted) in
+        [("2", &["fleet:upgraded"][..]), ("3", &[]), ("2", &["fleet:upgraded"])]
+    {
+        one.change_file("/etc/os-release", &release(version));
+        let refreshed = person.done(&["facts", "refresh", "one"]);
+        assert!(refreshed.contains("changed: os"), "{refreshed}");
+        wait_until(&format!("the jobs of version {version}"), || {
+            jobs("one").is_some_and(|found| found == wanted)
+        });
+        wait_until("the schedule's hosts", || {
+            let found = person.json(&["schedule", "hosts", "upgraded"]);
+            found["hosts"].as_array().unwrap().len() == wanted.len()
+        });
+        assert_eq!(jobs("two").as_deref(), Some(&[][..]), "version {version}");
+    }
+    let asked = person.json(&["audit", "--action", "facts.refresh"]);
+    assert_eq!(asked["events"].as_array().unwrap().len(), 3, "{asked}");
+}

@@ -1,10 +1,11 @@
-//! What a fleet costs the controller: handshakes, idle sessions, its return after a restart, and a run
-//! on all of it.
+//! What a fleet costs the controller: handshakes, idle sessions, its return after a restart, and a
+//! run and schedules on all of it.
 //!
 //! Run `cargo bench -p controller --bench herd [-- WHAT [AGENTS [RATE]]]`. WHAT is `handshakes` (then
-//! a part of the name of a kind, as in `resumed`, instead of numbers), `idle`, `restart` or `runs`;
-//! RATE is the `--handshake-rate` of the controller that comes back. This process plays the agents of
-//! a real controller; a second copy of it is the bare acceptor that the handshakes are compared with.
+//! a part of the name of a kind, as in `resumed`, instead of numbers), `idle`, `restart`, `runs` or
+//! `schedules`; RATE is the `--handshake-rate` of the controller that comes back. This process plays
+//! the agents of a real controller; a second copy of it is the bare acceptor that the handshakes are
+//! compared with.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,6 +26,8 @@ mod herd;
 mod restart;
 #[path = "herd/runs.rs"]
 mod runs;
+#[path = "herd/schedules.rs"]
+mod schedules;
 
 /// As many as one process, which may open 20,000 files, can play.
 const AGENTS: usize = 18_000;
@@ -42,10 +45,12 @@ fn main() {
         Some("idle") => restart::run(agents, None),
         Some("restart") => restart::run(agents, Some(rate)),
         Some("runs") => runs::run(agents),
+        Some("schedules") => schedules::run(agents),
         _ => {
             handshakes::run("");
             restart::run(agents, Some(rate));
             runs::run(agents);
+            schedules::run(agents);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::api::{HttpsSide, Transport};
 use crate::auth::{Authenticator, FileRoles, Token};
 use crate::error::Error;
 use crate::identity::Ca;
+use crate::schedules::Schedules;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(crate) struct Reloader {
     pub(crate) roles_file: Option<PathBuf>,
     pub(crate) services: Arc<Services>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) schedules: Schedules,
     pub(crate) transport: Arc<Transport>,
     /// A reading that took too long; another one waits for its end.
     pub(crate) stuck: Option<JoinHandle<Result<Reread, Error>>>,
@@ -62,6 +64,7 @@ impl Reloader {
                 if let Some(roles) = roles {
                     self.authenticator.roles().replace_file(roles);
                 }
+                self.schedules.roles_changed();
                 if let Some(https) = https {
                     self.transport.replace(https);
                 }

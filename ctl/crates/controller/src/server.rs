@@ -203,7 +203,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         ca: Arc::clone(&ca),
         identity: Arc::clone(&services.identity),
         authenticator: Arc::clone(&authenticator),
-        schedules,
+        schedules: schedules.clone(),
         work: work.clone(),
         joining,
         permits,
@@ -226,6 +226,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         roles_file: flags.roles.clone(),
         services,
         authenticator,
+        schedules,
         transport,
         stuck: None,
     };

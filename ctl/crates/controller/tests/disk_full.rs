@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use support::Controller;
-use test_support::{Scratch, needs_root, wait_until};
+use test_support::{needs_root, wait_until};
 
 const RESULTS: usize = 30;
 
@@ -16,17 +16,9 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
     if !needs_root("results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again") {
         return;
     }
-    let scratch = Scratch::new("controller");
-    let state = scratch.file("dev/state");
-    std::fs::create_dir_all(&state).unwrap();
-    let state = state.to_str().unwrap().to_owned();
-    let script = format!("mount -t tmpfs -o size=4m,mode=0700 tmpfs '{state}' && exec \"$@\"");
-    let words = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"];
-    let controller = Controller::start_under(&words, &[], scratch);
+    let (controller, ballast) = Controller::start_on_small_disk("4m", &[]);
     let agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
-    // The same directory as the controller sees it.
-    let ballast = format!("/proc/{}/root{state}/ballast", controller.child.id());
     std::fs::write(&ballast, vec![0; 4 << 20]).expect_err("the disk is smaller");
     let (status, problem) = controller.probe("/readyz");
     assert_eq!(status, 503, "{problem}");

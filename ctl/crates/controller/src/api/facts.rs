@@ -218,9 +218,8 @@ pub(super) async fn schema(
 
 /// Reads a request for a refresh.
 pub(super) fn read_refresh(given: &mut Given<'_>) -> Result<Subject, ApiError> {
-    let mut subject = Subject::new(given, Action::FactsRead);
-    subject.only_reads = true;
-    Ok(subject)
+    let action = Some(Action::FactsRead);
+    Ok(Subject { action, ..Subject::named(given, "facts.refresh") })
 }
 
 /// Asks a host for its facts now, and stores them.

@@ -215,6 +215,7 @@ pub(super) async fn setup(
     if !api.store.use_setup(digest, operator.clone(), audit::now()).await? {
         return Err(ApiError::SetupClosed);
     }
+    api.schedules.roles_changed();
     log::info!("the first operator is \"{}\"", operator.name);
     Ok(created(&operators::shown(operator)))
 }

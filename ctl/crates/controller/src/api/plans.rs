@@ -379,13 +379,11 @@ pub(super) async fn judge(api: &Api, principal: &Principal, row: &RunRow) -> Res
         let query =
             TargetQuery { run: row.id.clone(), after, limit: PAGE, ..TargetQuery::default() };
         let targets = api.store.targets(query).await?;
-        for target in &targets {
-            let host = api.store.host(&target.host).await?;
-            // A host that was removed ends as that.
-            let Some(host) = host else { continue };
+        // A host that was removed is not among them, and ends as that.
+        let ids = targets.iter().map(|target| target.host.clone()).collect();
+        for (id, host) in api.store.hosts_named(ids).await? {
             let labels = crate::store::plain_labels(&host);
-            let verdict = principal.may_on(action, &target.host, &labels, command);
-            if verdict.is_err() {
+            if principal.may_on(action, &id, &labels, command).is_err() {
                 return Err(ApiError::Forbidden(Denied::Host(action)));
             }
         }

@@ -30,16 +30,14 @@ pub(super) async fn visible<R>(
         Reach::Nothing => return Ok(Vec::new()),
         reach @ Reach::Selected(_) => reach,
     };
-    let mut found = Vec::new();
-    for row in rows {
-        let id = host(&row);
-        let stored = api.store.host(id).await?;
-        let labels = stored.as_ref().map(plain_labels).unwrap_or_default();
-        if reach.covers(role::Host { id, labels: &labels }) {
-            found.push(row);
-        }
-    }
-    Ok(found)
+    let ids = rows.iter().map(|row| host(row).to_owned()).collect();
+    let stored = api.store.hosts_named(ids).await?;
+    let is_seen = |row: &R| {
+        let id = host(row);
+        let labels = stored.get(id).map(plain_labels).unwrap_or_default();
+        reach.covers(role::Host { id, labels: &labels })
+    };
+    Ok(rows.into_iter().filter(is_seen).collect())
 }
 
 /// Leaves out the targets on hosts that the operator may not see.

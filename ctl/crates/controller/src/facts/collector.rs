@@ -5,12 +5,13 @@
 //! asks for goes to the head, and waits for the pace too.
 
 use super::Settings;
+use super::line::Line;
 use super::round::{self, Outcome, RoundError};
 use crate::agents::{NoReply, Notice, Registry};
 use crate::audit;
 use crate::stop::Stop;
 use crate::store::{Store, StoreError};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,47 +105,6 @@ impl Collector {
 
 type Waiting = oneshot::Sender<Result<Refreshed, NotRefreshed>>;
 
-/// The hosts that are to be asked.
-#[derive(Default)]
-struct Line {
-    /// By time and number, so that two hosts may be due at once.
-    due: BTreeMap<(Instant, u64), Arc<str>>,
-    places: HashMap<Arc<str>, (Instant, u64)>,
-    numbers: u64,
-}
-
-impl Line {
-    /// Puts a host into the line, in its place before, if it had one.
-    fn put(&mut self, host: &Arc<str>, at: Instant) {
-        self.remove(host);
-        self.numbers += 1;
-        let place = (at, self.numbers);
-        self.due.insert(place, Arc::clone(host));
-        self.places.insert(Arc::clone(host), place);
-    }
-
-    fn remove(&mut self, host: &str) {
-        if let Some(place) = self.places.remove(host) {
-            self.due.remove(&place);
-        }
-    }
-
-    /// Returns when the head of the line is due.
-    fn next(&self) -> Option<Instant> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
-    }
-
-    /// Takes the head of the line, if it is due.
-    fn take(&mut self, now: Instant) -> Option<Arc<str>> {
-        if self.next()? > now {
-            return None;
-        }
-        let (_, host) = self.due.pop_first()?;
-        self.places.remove(&host);
-        Some(host)
-    }
-}
-
 /// The task at work.
 struct Work {
     registry: Arc<Registry>,
@@ -157,6 +117,8 @@ struct Work {
     /// Those that asked while the host was being asked: what it answers may be older than the change
     /// that they want to see, so it is asked again.
     later: HashMap<Arc<str>, Vec<Waiting>>,
+    /// The last answers could not be stored.
+    failing: bool,
     /// When the last round of a connected host ended.
     ended: HashMap<Arc<str>, Instant>,
     /// Before this, the pace allows no further one.
@@ -177,6 +139,7 @@ impl CollectorTask {
             asked_now: HashSet::new(),
             waiting: HashMap::new(),
             later: HashMap::new(),
+            failing: false,
             ended: HashMap::new(),
             free_at: Instant::now(),
         };
@@ -258,7 +221,7 @@ impl Work {
         let connected: HashSet<Arc<str>> =
             self.registry.all().iter().map(|session| Arc::from(session.host.as_str())).collect();
         for host in &connected {
-            if !self.line.places.contains_key(host) {
+            if !self.line.has(host) {
                 self.noticed(&Notice { host: Arc::clone(host), came: true });
             }
         }
@@ -290,6 +253,9 @@ impl Work {
         let now = Instant::now();
         let again = match &outcome {
             Ok(outcome) => {
+                if std::mem::take(&mut self.failing) {
+                    log::info!("facts are stored again");
+                }
                 if !outcome.stored.changed.is_empty() {
                     log::debug!("{host}: facts changed: {}", outcome.stored.changed.join(", "));
                 }
@@ -297,6 +263,14 @@ impl Work {
                 jittered(self.settings.every, host)
             }
             Err(error) => {
+                if matches!(error, RoundError::Store(_))
+                    && !std::mem::replace(&mut self.failing, true)
+                {
+                    log::error!(
+                        "cannot store facts, so hosts keep those of before, and are asked again \
+                         later: {error} (first: host {host})"
+                    );
+                }
                 log::debug!("{host}: facts: {error}");
                 RETRY.min(self.settings.every)
             }
@@ -365,24 +339,6 @@ impl fmt::Debug for CollectorTask {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_line_is_ordered_by_time_and_has_each_host_once() {
-        let mut line = Line::default();
-        let now = Instant::now();
-        let later = now + Duration::from_secs(60);
-        let host = |name: &str| Arc::<str>::from(name);
-        line.put(&host("b"), now);
-        line.put(&host("a"), now);
-        line.put(&host("c"), later);
-        line.put(&host("b"), later);
-        assert_eq!(line.next(), Some(now));
-        assert_eq!(line.take(now).as_deref(), Some("a"));
-        assert_eq!((line.take(now), line.next()), (None, Some(later)));
-        line.remove("c");
-        assert_eq!(line.take(later).as_deref(), Some("b"));
-        assert_eq!((line.next(), line.places.len(), line.due.len()), (None, 0, 0));
-    }
 
     #[test]
     fn rounds_of_hosts_that_were_asked_together_drift_apart_within_a_tenth() {

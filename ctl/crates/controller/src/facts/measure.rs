@@ -4,7 +4,8 @@
 //! The documents are this machine's own answers, varied: images with packages, services and
 //! versions of their own, and hosts with names, addresses, serial numbers and a certificate of their
 //! own. Thirty days of ordinary changes follow: four times other packages, a restart, a certificate
-//! that is renewed.
+//! that is renewed. `FACTS_STORE` names a folder whose database is kept: a measurement goes
+//! on where an earlier one ended.
 
 use super::{Query, Searches, selection};
 use crate::store::{
@@ -20,10 +21,10 @@ use fleet::{DAY, Digest, UnixMillis};
 use serde_json::{Value, json};
 use std::cmp::Ordering as Order;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use test_support::Scratch;
 
 /// Puts in flight.
@@ -135,13 +136,28 @@ impl Image {
     }
 }
 
-/// Returns what a host of an image answers, after so many restarts and renewals. In a later round,
-/// an answer that is the same is not sent, as the agent does.
+/// What has happened to each host: how often packages were updated, it was restarted, and its
+/// certificate was renewed.
+type Changes = (u32, u32, u32);
+
+/// Returns the methods whose answers are not as before; `None`: all of them, the first time.
+fn differing(before: Option<Changes>, now: Changes) -> Option<Vec<&'static str>> {
+    let before = before?;
+    let all = [
+        ("getinfo.packages", before.0 != now.0),
+        ("getinfo.kernel", before.1 != now.1),
+        ("getinfo.certificates", before.2 != now.2),
+    ];
+    Some(all.into_iter().filter(|(_, differs)| *differs).map(|(method, _)| method).collect())
+}
+
+/// Returns what a host of an image answers. An answer that is the same is not sent, as the agent
+/// does.
 fn host(
     image: &Image,
     of: u32,
-    (restarts, renewals): (u32, u32),
-    first: bool,
+    (_, restarts, renewals): Changes,
+    sent: Option<&[&'static str]>,
 ) -> BTreeMap<String, FactAnswer> {
     let mut own = image.own.clone();
     let serial = |salt: u32| format!("{:08x}{:08x}", number(&[of, salt]), number(&[salt, of]));
@@ -178,10 +194,9 @@ fn host(
     }));
     let certificates = FactAnswer::Facts { document, whole: Some(whole) };
     answers.insert("getinfo.certificates".to_owned(), certificates);
-    if !first {
+    if let Some(sent) = sent {
         for (method, answer) in &mut answers {
-            if !["getinfo.packages", "getinfo.kernel", "getinfo.certificates"].contains(&&**method)
-            {
+            if !sent.contains(&method.as_str()) {
                 *answer = FactAnswer::Unchanged;
             }
         }
@@ -203,13 +218,20 @@ async fn round(
     what: &str,
     at: UnixMillis,
     base: &Arc<Answers>,
-    (updates, restarts, renewals): (u32, u32, u32),
+    before: Option<Changes>,
+    now: Changes,
 ) {
+    let last = store.known_facts(&format!("host-{:06}", hosts() - 1)).await.unwrap().asked;
+    if last >= Some(at) {
+        println!("{what}: made by an earlier measurement");
+        return;
+    }
     let (count, begun) = (hosts(), Instant::now());
+    let sent = Arc::new(differing(before, now));
     let (next, tasks) = (Arc::new(AtomicU32::new(0)), Arc::new(tokio::sync::Semaphore::new(WIDTH)));
     let mut working = tokio::task::JoinSet::new();
     for _ in 0..2 {
-        let (store, base) = (Arc::clone(store), Arc::clone(base));
+        let (store, base, sent) = (Arc::clone(store), Arc::clone(base), Arc::clone(&sent));
         let (next, tasks) = (Arc::clone(&next), Arc::clone(&tasks));
         working.spawn(async move {
             loop {
@@ -217,14 +239,14 @@ async fn round(
                 if of >= images() {
                     return;
                 }
-                let image = Arc::new(Image::of(image(&base, of, updates)));
+                let image = Arc::new(Image::of(image(&base, of, now.0)));
                 let mut puts = tokio::task::JoinSet::new();
                 for number in (of..count).step_by(images() as usize) {
                     let turn = Arc::clone(&tasks).acquire_owned().await.unwrap();
-                    let (store, image) = (Arc::clone(&store), Arc::clone(&image));
+                    let (store, image, sent) =
+                        (Arc::clone(&store), Arc::clone(&image), Arc::clone(&sent));
                     puts.spawn(async move {
-                        let first = at == NOW;
-                        let answers = host(&image, number, (restarts, renewals), first);
+                        let answers = host(&image, number, now, sent.as_deref());
                         let (host, labels) = (format!("host-{number:06}"), FactLabels::default());
                         let answers = HostAnswers { host, now: at, answers, labels };
                         store.put_facts(answers).await.unwrap();
@@ -327,10 +349,22 @@ async fn facts_of_a_large_fleet() {
     let dir = std::env::var("FACTS_DIR").expect("FACTS_DIR: run make bench-facts");
     let base = Arc::new(answers(Path::new(&dir)));
     let scratch = Scratch::new("controller-facts");
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(scratch.path(), Bounds::generous()).unwrap());
+    let kept = std::env::var_os("FACTS_STORE").map(PathBuf::from);
+    let place = kept.as_deref().unwrap_or(scratch.path());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(place, Bounds::generous()).unwrap());
+    make(&store, place, &base).await;
+    // The check of the database's content takes a processor for 10 s after the start.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    packages(&store).await;
+    paths(&store).await;
+    store.close().await;
+}
+
+/// Makes the hosts and their facts.
+async fn make(store: &Arc<dyn Store>, place: &Path, base: &Arc<Answers>) {
     let begun = Instant::now();
-    for number in 0..hosts() {
+    let is_made = store.host(&format!("host-{:06}", hosts() - 1)).await.unwrap().is_some();
+    for number in (0..hosts()).filter(|_| !is_made) {
         let channel = NewChannel {
             host: format!("host-{number:06}"),
             proof: ChannelProof::Foreign { unknown: UnknownHosts::Accept },
@@ -340,7 +374,7 @@ async fn facts_of_a_large_fleet() {
             ca_version: None,
             now: NOW,
         };
-        let store = Arc::clone(&store);
+        let store = Arc::clone(store);
         if number % 2000 == 1999 || number + 1 == hosts() {
             store.connected(channel).await.unwrap().unwrap();
         } else {
@@ -348,16 +382,16 @@ async fn facts_of_a_large_fleet() {
         }
     }
     println!("{} hosts in {:.0?}", hosts(), begun.elapsed());
-    occupied(scratch.path(), "hosts alone");
-    round(&store, "first answers", NOW, &base, (0, 0, 0)).await;
-    occupied(scratch.path(), "with facts");
-    for (day, change) in
+    occupied(place, "hosts alone");
+    let mut before = (0, 0, 0);
+    round(store, "first answers", NOW, base, None, before).await;
+    occupied(place, "with facts");
+    for (day, now) in
         [(2, (1, 0, 0)), (9, (2, 1, 0)), (16, (3, 1, 0)), (23, (4, 1, 1)), (30, (4, 1, 1))]
     {
-        round(&store, &format!("day {day}"), NOW + day * DAY, &base, change).await;
+        let what = format!("day {day}");
+        round(store, &what, NOW + day * DAY, base, Some(before), now).await;
+        before = now;
     }
-    occupied(scratch.path(), "after 30 days");
-    packages(&store).await;
-    paths(&store).await;
-    store.close().await;
+    occupied(place, "after 30 days");
 }

@@ -1,5 +1,6 @@
 //! Facts: asks connected hosts what they are (`collector`, `round`), and answers questions about all
-//! of them (`search`), which a `query` finds in their documents.
+//! of them (`search`): a `query` finds something in a document, and `evaluate` puts it to their
+//! texts.
 //!
 //! The collector is one task. It hears from the registry which hosts come, and asks each on connect
 //! and every few hours, at a pace that the operator sets, so that a fleet that comes back at once is
@@ -7,6 +8,8 @@
 //! which answers are known; the store keeps the new ones.
 
 mod collector;
+mod evaluate;
+mod line;
 mod query;
 mod round;
 mod search;

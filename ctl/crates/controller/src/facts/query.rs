@@ -24,6 +24,8 @@ const NO_REASON: &str = "parser error";
 pub(crate) struct Query {
     /// The provider's method.
     pub(crate) method: String,
+    /// The JSONPath as it was written.
+    pub(crate) text: String,
     path: JsonPath,
 }
 
@@ -54,7 +56,7 @@ impl Query {
                     QuestionError { at: error.position(), why: why.to_owned() }
                 })
             })
-            .map(|path| Self { method: question.method.clone(), path })
+            .map(|path| Self { method: question.method.clone(), text: question.path.clone(), path })
             .map_err(|error| QuestionError { at: error.at + question.cut, ..error })
     }
 
@@ -76,6 +78,26 @@ impl Query {
             values.push(text);
         }
         Some(Found { count, values })
+    }
+}
+
+impl Found {
+    /// Adds what a later part of the same document has.
+    pub(crate) fn append(&mut self, later: &Self) {
+        let is_whole = self.values.len() == self.count;
+        self.count += later.count;
+        // A value that did not fit ends the list.
+        if !is_whole {
+            return;
+        }
+        let mut bytes: usize = self.values.iter().map(String::len).sum();
+        for value in &later.values {
+            bytes += value.len();
+            if bytes > MAX_VALUES {
+                break;
+            }
+            self.values.push(value.clone());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! however often a page of the same question is asked for: what a question found in a document never
 //! changes, and is kept for a while.
 
+use super::evaluate::Evaluator;
 use super::query::{Found, Query};
 use crate::store::{CurrentDocument, DocumentNumber, Selection, Store, StoreError};
 use parking_lot::Mutex;
@@ -156,13 +157,13 @@ async fn evaluate(
     let late = Arc::new(AtomicBool::new(false));
     let mut threads = tokio::task::JoinSet::new();
     for _ in 0..THREADS {
-        let (store, query) = (Arc::clone(store), query.clone());
-        let (chunks, late) = (Arc::clone(&chunks), Arc::clone(&late));
+        let (store, chunks, late) = (Arc::clone(store), Arc::clone(&chunks), Arc::clone(&late));
+        let evaluator = Arc::new(Mutex::new(Evaluator::new(query.clone(), end.into_std())));
         threads.spawn(async move {
             let mut answers = Answers::new();
             loop {
                 let Some(chunk) = chunks.lock().pop_front() else { return Ok(answers) };
-                answers.extend(visit(&store, &query, chunk, end, &late).await?);
+                answers.extend(visit(&store, &evaluator, chunk, &late).await?);
                 if late.load(Ordering::Relaxed) {
                     return Ok(answers);
                 }
@@ -184,23 +185,23 @@ async fn evaluate(
 
 async fn visit(
     store: &Arc<dyn Store>,
-    query: &Query,
+    evaluator: &Arc<Mutex<Evaluator>>,
     documents: Vec<DocumentNumber>,
-    end: Instant,
     late: &Arc<AtomicBool>,
 ) -> Result<Answers, StoreError> {
     let found = Arc::new(Mutex::new(Answers::new()));
-    let (to, query, late) = (Arc::clone(&found), query.clone(), Arc::clone(late));
-    let visitor = Box::new(move |document: DocumentNumber, text: &str| {
-        if Instant::now() >= end {
-            late.store(true, Ordering::Relaxed);
-            return false;
-        }
-        let value = serde_json::from_str(text).ok();
-        let match_ = value.and_then(|value| query.find(&value)).map(Arc::new);
-        to.lock().insert(document, match_);
-        true
-    });
+    let (to, evaluator, late) = (Arc::clone(&found), Arc::clone(evaluator), Arc::clone(late));
+    let visitor =
+        Box::new(move |document: DocumentNumber, text: &str| match evaluator.lock().find(text) {
+            Ok(match_) => {
+                to.lock().insert(document, match_);
+                true
+            }
+            Err(_) => {
+                late.store(true, Ordering::Relaxed);
+                false
+            }
+        });
     store.visit_documents(documents, visitor).await?;
     let found = std::mem::take(&mut *found.lock());
     Ok(found)

@@ -105,22 +105,22 @@ impl Planner<'_> {
         may_be_gone: bool,
     ) -> Result<(), NoPlan> {
         let mut named = HashSet::new();
-        for host in hosts {
-            if !named.insert(host.as_str()) {
-                continue;
-            }
-            match self.store.host(host).await? {
-                // A host that the operator may not see must look like one that does not exist.
-                Some(row) if judge.sees(&row) || judge.allows(&row).is_none() => {
-                    judge.judge(&row, found);
+        for page in hosts.chunks(PAGE) {
+            let rows = self.store.hosts_named(page.to_vec()).await?;
+            for host in page.iter().filter(|host| named.insert(host.as_str())) {
+                match rows.get(host) {
+                    // A host that the operator may not see must look like one that does not exist.
+                    Some(row) if judge.sees(row) || judge.allows(row).is_none() => {
+                        judge.judge(row, found);
+                    }
+                    None if may_be_gone => found.left_out.push(LeftOut {
+                        host: host.clone(),
+                        answer: Answer::Invalid.name().to_owned(),
+                        why: Some("there is no such host anymore".to_owned()),
+                    }),
+                    Some(_) if may_be_gone => {}
+                    Some(_) | None => return Err(NoPlan::UnknownHost(host.clone())),
                 }
-                None if may_be_gone => found.left_out.push(LeftOut {
-                    host: host.clone(),
-                    answer: Answer::Invalid.name().to_owned(),
-                    why: Some("there is no such host anymore".to_owned()),
-                }),
-                Some(_) if may_be_gone => {}
-                Some(_) | None => return Err(NoPlan::UnknownHost(host.clone())),
             }
         }
         Ok(())

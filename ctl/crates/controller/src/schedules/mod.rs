@@ -7,10 +7,11 @@
 //! most [`AT_ONCE`] passes run at a time, so a fleet that reconnects does not become a herd. Nothing
 //! is polled. [`Schedules`] is the end that the API holds.
 //!
-//! `view` tells how a schedule stands on each host; `forecast` collects the jobs of hosts for a
+//! `authors` knows what those who wrote them may do. `view` tells how a schedule stands on each host; `forecast` collects the jobs of hosts for a
 //! forecast. Nothing here knows HTTP.
 
 mod ask;
+mod authors;
 mod catalog;
 mod change;
 mod forecast;
@@ -28,6 +29,7 @@ pub(crate) use view::{HostStanding, hosts as standings, of_host as standings_of_
 use crate::agents::Registry;
 use crate::auth::Authenticator;
 use crate::store::Store;
+use authors::Authors;
 use parking_lot::{Mutex, RwLock};
 use queue::{Queue, Waiter};
 use std::fmt;
@@ -45,6 +47,7 @@ struct Shared {
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
     authenticator: Arc<Authenticator>,
+    authors: Authors,
     catalog: RwLock<Arc<Catalog>>,
     queue: Mutex<Queue>,
     /// Notified when a host was put into the queue from outside.
@@ -70,6 +73,7 @@ impl Schedules {
             registry,
             store,
             authenticator,
+            authors: Authors::default(),
             catalog: RwLock::default(),
             queue: Mutex::default(),
             queued: Notify::new(),
@@ -106,6 +110,7 @@ impl Schedules {
     /// Looks at every connected host, after operators or roles changed: what an author may do has
     /// perhaps changed with them. Costs nothing where there are no schedules.
     pub(crate) fn roles_changed(&self) {
+        self.0.authors.forget();
         if self.catalog().schedules().is_empty() {
             return;
         }

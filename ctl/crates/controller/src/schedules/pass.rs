@@ -16,7 +16,7 @@ use fleet::schedule::reconcile::{Cause, Step, Wanted, reconcile};
 use fleet::schedule::standing::Outcome;
 use fleet::schedule::{Definition, schedule_name};
 use fleet::{Action, Labels};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -110,19 +110,16 @@ async fn plan<'a>(
     host: &str,
     labels: &Labels,
 ) -> Result<Plan<'a>, StoreError> {
-    let mut roles: HashMap<&str, Option<HeldRoles>> = HashMap::new();
     let mut plan = Plan { wanted: Wanted::default(), withheld: BTreeMap::new() };
     plan.wanted.kept.extend(catalog.unreadable().iter().map(String::as_str));
     for schedule in catalog.for_host(host, labels) {
         let Authored { definition, author } = schedule;
-        if !roles.contains_key(author.as_str()) {
-            roles.insert(author, shared.authenticator.absent(author).await?);
-        }
+        let roles = shared.authors.roles(&shared.authenticator, author).await?;
         let verdict = if plan.wanted.schedules.len() >= MAX_PER_HOST {
             Err(format!("the host has {MAX_PER_HOST} schedules already"))
         } else {
-            let roles = roles.get(author.as_str()).and_then(Option::as_ref);
-            judge(roles, definition, host, labels).map_err(|why| format!("{author}: {why}"))
+            judge(roles.as_deref(), definition, host, labels)
+                .map_err(|why| format!("{author}: {why}"))
         };
         match verdict {
             Ok(()) => plan.wanted.schedules.push(definition),

@@ -11,7 +11,7 @@ use fleet::{
     HostRecord, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, Selector,
     UnixMillis,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -69,6 +69,12 @@ pub(crate) trait Hosts {
     /// # Errors
     /// When the database cannot be read.
     async fn host(&self, id: &str) -> Result<Option<HostRow>, StoreError>;
+
+    /// Returns those of some hosts that exist, by id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn hosts_named(&self, ids: Vec<String>) -> Result<HashMap<String, HostRow>, StoreError>;
 
     /// Returns a page of hosts, ordered by id.
     ///

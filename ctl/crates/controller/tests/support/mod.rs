@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod agent;
+mod facts;
 mod joining;
 pub(crate) mod pki;
 
 pub(crate) use agent::{Agent, connect, start_tls, tls};
+pub(crate) use facts::{noise, refresh, send_facts};
 pub(crate) use joining::client as joining_client;
 pub(crate) use joining::{Host, csr, csr_with, enroll, exchange, new_key, open};
 pub(crate) use pki::{sign, write_private};
@@ -115,6 +117,21 @@ impl Controller {
         let dir = scratch.file("dev");
         pki::make(&dir, &["host-1", "host-2"]);
         Self::start_command(command(&dir, words), flags, scratch)
+    }
+
+    /// Starts a controller whose state directory is on a disk of this size; returns the path of a
+    /// file on it as this process sees it. Needs root.
+    pub(crate) fn start_on_small_disk(size: &str, flags: &[&str]) -> (Self, String) {
+        let scratch = Scratch::new("controller");
+        let state = scratch.file("dev/state");
+        std::fs::create_dir_all(&state).unwrap();
+        let state = state.to_str().unwrap().to_owned();
+        let script =
+            format!("mount -t tmpfs -o size={size},mode=0700 tmpfs '{state}' && exec \"$@\"");
+        let words = ["unshare", "-m", "--propagation", "private", "sh", "-c", &script, "sh"];
+        let controller = Self::start_under(&words, flags, scratch);
+        let ballast = format!("/proc/{}/root{state}/ballast", controller.child.id());
+        (controller, ballast)
     }
 
     fn start_command(mut command: Command, flags: &[&str], scratch: Scratch) -> Self {

@@ -82,6 +82,8 @@ pub(crate) struct SqliteStore {
     preparing: Semaphore,
     /// Bytes of facts of all hosts.
     max_fact_bytes: i64,
+    /// Targets of all runs.
+    most_targets: i64,
     watches: Arc<Watches>,
     published: Arc<Published>,
     unwritten: Arc<Unwritten>,
@@ -140,6 +142,7 @@ impl SqliteStore {
             readers,
             preparing: Semaphore::new(facts::PREPARING),
             max_fact_bytes: i64::try_from(bounds.max_fact_bytes).unwrap_or(i64::MAX),
+            most_targets: bounds.most_targets(),
             watches,
             published,
             unwritten,

@@ -1,5 +1,6 @@
 //! One simulated agent.
 
+use super::jobs::Jobs;
 use super::tasks::Tasks;
 use agent_wire::json::parse_object;
 use agent_wire::message::{Init, InitReply, line};
@@ -64,6 +65,7 @@ pub(crate) struct Member {
     /// How tries failed, since the last channel was lost.
     failures: Mutex<Vec<String>>,
     tasks: Mutex<Tasks>,
+    jobs: Mutex<Jobs>,
 }
 
 impl Member {
@@ -82,6 +84,7 @@ impl Member {
             tries: AtomicUsize::new(0),
             failures: Mutex::default(),
             tasks: Mutex::default(),
+            jobs: Mutex::default(),
         }
     }
 
@@ -105,6 +108,11 @@ impl Member {
     /// Returns how often each task was started.
     pub(crate) fn starts(&self) -> BTreeMap<String, u32> {
         self.tasks.lock().starts()
+    }
+
+    /// Returns how many jobs the agent has.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.lock().count()
     }
 
     pub(super) fn failures(&self) -> Vec<String> {
@@ -218,7 +226,9 @@ impl Member {
             if let Some(seconds) = message.get("return_within").and_then(Value::as_u64) {
                 goodbye = Some(Duration::from_secs(seconds));
             }
-            self.tasks.lock().answer(&message, &mut text);
+            if !self.jobs.lock().answer(&message, &mut text) {
+                self.tasks.lock().answer(&message, &mut text);
+            }
         }
         goodbye
     }

@@ -3,12 +3,13 @@
 //! A `member` behaves on the wire as the agent does (PROTOCOL §1–§3): plain `init`, TLS, `init`;
 //! when its channel is lost it waits a random time, when it is told to come back later it does so.
 //! It answers every request with success; a task is accepted, started once, and its result is
-//! delivered until it is acknowledged (`tasks`).
+//! delivered until it is acknowledged (`tasks`). It keeps the jobs that schedules set (`jobs`).
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod certificates;
+mod jobs;
 mod member;
 mod tasks;
 

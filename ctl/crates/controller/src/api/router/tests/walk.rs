@@ -181,8 +181,8 @@ async fn every_route_refuses_who_may_not_and_each_change_is_one_event() {
                 assert_eq!(status == 403, !may, "{shown}: {status} {answer}");
             }
             let events = server.events(last).await;
-            // A question about facts has a body, or is passed on to the host, and changes nothing.
-            let asks = matches!(*path, path::FACTS_WHERE | path::HOST_FACTS_REFRESH);
+            // A question about facts has a body, and changes nothing.
+            let asks = *path == path::FACTS_WHERE;
             // A comparison changes nothing either; a refusal of one is on record.
             let compares = *path == path::SCHEDULES_DIFF && may;
             let changes = *method != "GET" && !asks && !compares;

@@ -51,11 +51,15 @@ pub(super) fn damaged(error: io::Error) -> Error {
     Error::FromSqlConversionFailure(0, Type::Blob, error.into())
 }
 
-/// Reads documents, and keeps the bases that it needs at hand.
+/// Reads documents, and keeps at hand what the next ones may need too: the texts of bases, and a
+/// decompressor that knows the base of the last one.
 #[derive(Default)]
 pub(super) struct Texts {
     bases: HashMap<DocumentNumber, Arc<str>>,
     bytes: usize,
+    against: Option<(DocumentNumber, zstd::bulk::Decompressor<'static>)>,
+    /// The bytes of the last text.
+    buffer: Vec<u8>,
 }
 
 /// A document as it is stored.
@@ -75,17 +79,39 @@ impl Texts {
         if let Some(base) = self.bases.get(&document) {
             return Ok(Some(Arc::clone(base)));
         }
-        let Some(Stored { body, base, size }) = stored(sql, document)? else { return Ok(None) };
-        let base = match base {
-            Some(base) => self.of(sql, base)?,
-            None => None,
-        };
-        let whole = base.is_none();
-        let text: Arc<str> = text(&body, base.as_deref(), size).map_err(damaged)?.into();
-        if whole {
-            self.keep(document, &text);
+        let mut text = None;
+        self.show(sql, document, |found| text = Some(Arc::from(found)))?;
+        Ok(text)
+    }
+
+    /// Shows a document's text; returns `None` if there is no such document.
+    pub(super) fn show<T>(
+        &mut self,
+        sql: &Connection,
+        document: DocumentNumber,
+        show: impl FnOnce(&str) -> T,
+    ) -> rusqlite::Result<Option<T>> {
+        if let Some(base) = self.bases.get(&document) {
+            return Ok(Some(show(base)));
         }
-        Ok(Some(text))
+        let Some(Stored { body, base, size }) = stored(sql, document)? else { return Ok(None) };
+        let Some(base) = base else {
+            let text: Arc<str> = text(&body, None, size).map_err(damaged)?.into();
+            self.keep(document, &text);
+            return Ok(Some(show(&text)));
+        };
+        if self.against.as_ref().is_none_or(|(known, _)| *known != base) {
+            // A base that is missing makes the body unreadable, as it must.
+            let text = self.of(sql, base)?.unwrap_or_default();
+            let dictionary = zstd::bulk::Decompressor::with_dictionary(text.as_bytes());
+            self.against = Some((base, dictionary.map_err(damaged)?));
+        }
+        let Some((_, decompressor)) = &mut self.against else { return Ok(None) };
+        self.buffer.clear();
+        self.buffer.reserve(size.min(MAX_TEXT));
+        decompressor.decompress_to_buffer(&body, &mut self.buffer).map_err(damaged)?;
+        let text = std::str::from_utf8(&self.buffer);
+        Ok(Some(show(text.map_err(|error| damaged(io::Error::other(error)))?)))
     }
 
     fn keep(&mut self, document: DocumentNumber, text: &Arc<str>) {

@@ -47,11 +47,12 @@ pub(super) fn visit(
     visit: &mut Visitor,
 ) -> rusqlite::Result<()> {
     let mut texts = Texts::default();
+    // One lock for all of them.
+    let transaction = sql.unchecked_transaction()?;
     for document in documents {
         // One that was deleted meanwhile is nobody's.
-        if let Some(text) = texts.of(sql, *document)?
-            && !visit(*document, &text)
-        {
+        let goes_on = texts.show(&transaction, *document, |text| visit(*document, text))?;
+        if goes_on == Some(false) {
             break;
         }
     }

@@ -34,6 +34,7 @@ use fleet::identity::{
 };
 use fleet::{HostRecord, HostState, IdentityRefusal, UnixMillis};
 use rusqlite::params;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -135,6 +136,11 @@ impl Hosts for SqliteStore {
         let id = id.to_owned();
         self.write_presence().await;
         self.readers.query("a host", move |connection| query::one(connection, &id)).await
+    }
+
+    async fn hosts_named(&self, ids: Vec<String>) -> Result<HashMap<String, HostRow>, StoreError> {
+        self.write_presence().await;
+        self.readers.query("hosts", move |connection| query::named(connection, ids)).await
     }
 
     async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError> {

@@ -15,6 +15,7 @@ use fleet::selector::{Condition, Subject, Term};
 use fleet::{Selector, UnixMillis};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Hosts of a condition that are counted to find the one that leads.
@@ -30,6 +31,20 @@ pub(super) fn one(sql: &Connection, id: &str) -> rusqlite::Result<Option<HostRow
     );
     let found = sql.first(&text, params![id], row)?;
     found.map(|host| with_labels(sql, host)).transpose()
+}
+
+/// Returns those of some hosts that exist.
+pub(super) fn named(
+    sql: &Connection,
+    ids: Vec<String>,
+) -> rusqlite::Result<HashMap<String, HostRow>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for id in ids {
+        if let Some(host) = one(sql, &id)? {
+            found.insert(id, host);
+        }
+    }
+    Ok(found)
 }
 
 /// Returns a host, or that it does not exist.

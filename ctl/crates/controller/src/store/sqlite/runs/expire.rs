@@ -21,13 +21,39 @@ const MAX_MINUTES: i64 = 1024;
 /// How long a plan that nobody applied can be looked at after its end.
 const PLAN_KEPT: UnixMillis = DAY;
 
-/// Ends the plans that nobody applied in time, and deletes some of what is too old: runs that ended
-/// before `oldest`, and the oldest ended ones while there are more than `most` targets. Returns
-/// whether there may be more.
+/// Deletes some of what is too old: plans, as [`make_room`], and runs that ended before `oldest`.
+/// Returns whether there may be more.
 pub(in crate::store::sqlite) fn delete_old(
     transaction: &mut Transaction<'_>,
     now: UnixMillis,
     oldest: UnixMillis,
+    most: i64,
+) -> Result<bool, ChangeError> {
+    let mut more = make_room(transaction, now, most)?;
+    let sql = transaction.sql;
+    if let Some(number) = sql.first(
+        "SELECT number FROM runs WHERE state = 'ended' AND ended_at < ? ORDER BY ended_at LIMIT 1",
+        params![oldest],
+        |row| row.get(0),
+    )? {
+        delete(sql, number)?;
+        more = true;
+    }
+    sql.run(
+        "DELETE FROM change_minutes WHERE minute IN \
+         (SELECT minute FROM change_minutes WHERE minute < ? ORDER BY minute LIMIT ?)",
+        params![oldest / 60_000, MAX_MINUTES],
+    )?;
+    Ok(more)
+}
+
+/// Ends the plans that nobody applied in time, and deletes some targets of those that ended a day
+/// ago, and of the oldest ended run while there are more than `most`. Each part of a new plan does
+/// that first: plans of a whole fleet that are only looked at would fill the disk within a day. Returns
+/// whether there may be more.
+pub(super) fn make_room(
+    transaction: &mut Transaction<'_>,
+    now: UnixMillis,
     most: i64,
 ) -> Result<bool, ChangeError> {
     let sql = transaction.sql;
@@ -53,7 +79,7 @@ pub(in crate::store::sqlite) fn delete_old(
         (
             "SELECT number FROM runs WHERE state = 'ended' AND ended_at < ? \
              ORDER BY ended_at LIMIT 1",
-            if full { now } else { oldest },
+            if full { now } else { UnixMillis::MIN },
         ),
         (
             "SELECT number FROM runs WHERE state = 'ended' AND applied_at IS NULL \
@@ -66,11 +92,6 @@ pub(in crate::store::sqlite) fn delete_old(
             more = true;
         }
     }
-    sql.run(
-        "DELETE FROM change_minutes WHERE minute IN \
-         (SELECT minute FROM change_minutes WHERE minute < ? ORDER BY minute LIMIT ?)",
-        params![oldest / 60_000, MAX_MINUTES],
-    )?;
     Ok(more || expired.len() >= usize::try_from(MAX_ENDED).unwrap_or(usize::MAX))
 }
 
@@ -96,9 +117,37 @@ mod tests {
     use super::*;
     use crate::store::conformance::runs::{NOW, applied, plan};
     use crate::store::sqlite::{Bounds, SqliteStore};
-    use crate::store::{MoveTo, Runs as _, TargetMove};
+    use crate::store::{MoveTo, NewPlan, Runs as _, TargetMove};
     use fleet::run::{End, EndState};
     use test_support::Scratch;
+
+    #[tokio::test]
+    async fn a_new_plan_ends_those_that_nobody_applied_and_makes_room_for_itself() {
+        let scratch = Scratch::new("controller-store");
+        let bounds = Bounds { max_run_bytes: 0, ..Bounds::generous() };
+        let store = SqliteStore::open(scratch.path(), bounds).unwrap();
+        let hosts = ["a", "b", "c"];
+        let at = async |id: &str, created_at: UnixMillis| {
+            let valid_until = created_at + 600_000;
+            let new = NewPlan { created_at, valid_until, ..plan(id, &hosts) };
+            store.insert_plan(new).await.unwrap();
+        };
+        applied(&store, "active", &hosts).await;
+        at("first", NOW).await;
+        at("second", NOW + 1).await;
+        assert!(store.run("first").await.unwrap().unwrap().end.is_none(), "it is still good");
+        at("third", NOW + 700_000).await;
+        // The others are over, and there is no room for plans that are.
+        at("fourth", NOW + 700_001).await;
+        assert!(store.run("first").await.unwrap().is_none());
+        at("fifth", NOW + 700_002).await;
+        assert!(store.run("second").await.unwrap().is_none());
+        for id in ["active", "third", "fourth", "fifth"] {
+            let run = store.run(id).await.unwrap().unwrap();
+            assert!(run.end.is_none() && run.counts.total() == 3, "{id}");
+        }
+        crate::store::Store::close(&store).await;
+    }
 
     #[tokio::test]
     async fn runs_that_are_too_old_or_too_many_are_deleted_and_active_ones_stay() {

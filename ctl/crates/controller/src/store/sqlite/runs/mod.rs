@@ -37,11 +37,14 @@ impl Runs for SqliteStore {
         let plan = Arc::new(plan);
         let begun = Arc::clone(&plan);
         let number = self.change(move |transaction| record::begin(transaction, &begun)).await?;
-        let mut next = Some(0);
+        let (mut next, most) = (Some(0), self.most_targets);
         while let Some(from) = next {
             let part = Arc::clone(&plan);
             next = self
-                .change(move |transaction| record::insert(transaction, &part, number, from))
+                .change(move |transaction| {
+                    expire::make_room(transaction, part.created_at, most)?;
+                    record::insert(transaction, &part, number, from)
+                })
                 .await?;
         }
         let stored = self
