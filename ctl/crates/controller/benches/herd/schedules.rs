@@ -70,10 +70,10 @@ pub(crate) fn run(agents: usize) {
     });
     measured("each host looked at again (schedules/check)", &|| {
         let (mut done, mut rounds) = (0, 0);
-        while done < agents && rounds < 100 {
+        while done < agents as u64 && rounds < 100 {
             let (status, checked) = controller.post("/schedules/check", &json!({"selector": ""}));
             assert_eq!(status, 200, "{checked}");
-            done = checked["done"].as_u64().unwrap_or_default() as usize;
+            done = checked["done"].as_u64().unwrap_or_default();
             rounds += 1;
         }
     });
