@@ -248,8 +248,8 @@ pub fn segment(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::path::{
-        HOST, HOST_FACT, HOST_FACT_CHANGES, HOST_FACTS_REFRESH, OPERATOR_TOKEN, REQUESTS, RESULT,
-        RESULTS, RUN_TARGET, RUN_TARGET_OUTPUT,
+        HOST, HOST_FACT, HOST_FACT_CHANGES, HOST_FACT_SCHEMA, HOST_FACTS_REFRESH, OPERATOR_TOKEN,
+        REQUESTS, RESULT, RESULTS, RUN_TARGET, RUN_TARGET_OUTPUT,
     };
 
     #[test]
