@@ -24,6 +24,8 @@
 //                          page with the fields that data-preview-of names. data-without-script: an
 //                          element that is not needed then.
 // data-submit              a select or box: sends its form when it changes.
+// data-preview="ID"        a field: while it is typed, the element with this id is filled from the
+//                          address in its data-preview-from, with the fields that name it.
 // data-from-hash           an input: takes the address's part behind #, which is then removed.
 // data-search              "/" puts the focus here. "?" shows the keys.
 // data-href                a row: a click beside its links follows this address.
@@ -451,6 +453,22 @@
       event.preventDefault();
       take(input, options[at].textContent ?? "");
     } else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(input); }
+  });
+
+  // Previews ------------------------------------------------------------------------------------
+
+  let typed = 0;
+  on("input", "[data-preview]", ({ dataset: { preview } }) => {
+    const turn = ++typed;
+    setTimeout(async () => {
+      const place = byId(preview);
+      if (turn !== typed || !place) return;
+      const fields = /** @type {any[]} */ (all(`[data-preview="${preview}"]`)).map((each) => [each.name, each.value]);
+      const response = await fetch(`${place.dataset.previewFrom}?${new URLSearchParams(fields)}`).catch(() => null);
+      if (turn !== typed || !response?.ok) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      place.replaceChildren(...document.adoptNode(page.getElementById(place.id) ?? page.body).childNodes);
+    }, 250);
   });
 
   // Keys ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/runs.css"),
     include_str!("../assets/css/people.css"),
     include_str!("../assets/css/host.css"),
+    include_str!("../assets/css/schedules.css"),
 ];
 
 /// The script, without the lines that are comments only.

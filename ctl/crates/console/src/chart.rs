@@ -77,17 +77,47 @@ pub(crate) fn bars(chart: &Chart<'_>) -> Markup {
     })
 }
 
+/// Draws bars over hours, with words at even distances below. The highest bars stand out.
+pub(crate) fn load(chart: &Chart<'_>, ticks: &[String]) -> Markup {
+    let most = chart.points.iter().map(|point| point.value).max().unwrap_or(0);
+    let ticks: Vec<&str> = ticks.iter().map(String::as_str).collect();
+    figure_with(chart, &ticks, |svg, top| {
+        let slot = WIDTH / float(chart.points.len().max(1) as u64);
+        for (index, point) in chart.points.iter().enumerate().filter(|(_, it)| it.value > 0) {
+            // One start is still seen beside thousands.
+            let y = height(point.value, top).min(HEIGHT - 1.5);
+            let x = float(index as u64) * slot;
+            svg.raw(if point.value == most {
+                "<rect class=\"bar peak\" x=\""
+            } else {
+                "<rect class=\"bar\" x=\""
+            });
+            svg.number(x + slot * 0.1).raw("\" width=\"").number(slot * 0.8).raw("\" y=\"");
+            svg.number(y).raw("\" height=\"").number(HEIGHT - y).raw("\"/>");
+            hit(svg, chart, point, x, slot);
+        }
+    })
+}
+
 /// Draws what the pointer finds: each value in words.
 fn hits(svg: &mut Markup, chart: &Chart<'_>, slot: f64) {
     for (index, point) in chart.points.iter().enumerate() {
-        svg.raw("<rect class=\"hit\" y=\"0\" x=\"").number(float(index as u64) * slot);
-        svg.raw("\" width=\"").number(slot).raw("\" height=\"").number(HEIGHT).raw("\"><title>");
-        svg.text(&point.label).raw(": ").text(&count(point.value)).raw(" ").text(chart.unit);
-        svg.raw("</title></rect>");
+        hit(svg, chart, point, float(index as u64) * slot, slot);
     }
 }
 
+fn hit(svg: &mut Markup, chart: &Chart<'_>, point: &Point, x: f64, width: f64) {
+    svg.raw("<rect class=\"hit\" y=\"0\" x=\"").number(x).raw("\" width=\"").number(width);
+    svg.raw("\" height=\"").number(HEIGHT).raw("\"><title>").text(&point.label).raw(": ");
+    svg.text(&count(point.value)).raw(" ").text(chart.unit).raw("</title></rect>");
+}
+
 fn figure(chart: &Chart<'_>, draw: impl FnOnce(&mut Markup, u64)) -> Markup {
+    figure_with(chart, &[chart.from, chart.to], draw)
+}
+
+/// Draws the frame of a chart, with words at even distances below.
+fn figure_with(chart: &Chart<'_>, words: &[&str], draw: impl FnOnce(&mut Markup, u64)) -> Markup {
     let most = chart.points.iter().map(|point| point.value).max().unwrap_or(0);
     let top = round_up(most.max(1));
     let mut figure = Markup::default();
@@ -107,8 +137,11 @@ fn figure(chart: &Chart<'_>, draw: impl FnOnce(&mut Markup, u64)) -> Markup {
         figure.raw("\"/>");
     }
     draw(&mut figure, top);
-    figure.raw("</svg><figcaption><span>").text(chart.from).raw("</span><span>").text(chart.to);
-    figure.raw("</span></figcaption></figure>");
+    figure.raw("</svg><figcaption>");
+    for word in words {
+        figure.raw("<span>").text(word).raw("</span>");
+    }
+    figure.raw("</figcaption></figure>");
     figure
 }
 

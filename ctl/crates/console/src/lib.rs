@@ -50,6 +50,7 @@ mod overview;
 mod page;
 mod people;
 mod runs;
+mod schedules;
 mod security;
 mod session;
 mod system;
@@ -75,6 +76,7 @@ fn pages() -> Vec<Page> {
         runs::page(),
         runs::history_page(),
         runs::budgets_page(),
+        schedules::page(),
         people::page(),
         audit::page(),
         system::page(),

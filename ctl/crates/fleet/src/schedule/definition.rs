@@ -47,8 +47,8 @@ const JOB: [&str; 19] = [
     "calendar",
 ];
 
-/// Names that the API's paths use for something else.
-const RESERVED: [&str; 4] = ["apply", "check", "diff", "forecast"];
+/// Names that paths of the API and the console use for something else.
+const RESERVED: [&str; 5] = ["apply", "check", "diff", "forecast", "new"];
 
 /// One schedule.
 #[derive(Clone, PartialEq, Eq)]
@@ -237,7 +237,10 @@ fn check_name(name: &str) -> Result<(), EntryError> {
         return Err(EntryError::at("name", why, name, at));
     }
     if RESERVED.contains(&name) {
-        let why = format!("the API uses {} for itself; choose another name", RESERVED.join(", "));
+        let why = format!(
+            "the paths of the API and the console use {}; choose another name",
+            RESERVED.join(", ")
+        );
         return Err(EntryError::new("name", why));
     }
     Ok(())
