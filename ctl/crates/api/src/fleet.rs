@@ -1,6 +1,6 @@
 //! The fleet as a whole: its numbers, its trend, the labels in use, and changes of many hosts.
 
-use crate::{HostState, LabelChange};
+use crate::{Host, HostState, LabelChange};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,6 +9,9 @@ pub const MAX_CHANGED_HOSTS: usize = 10_000;
 
 /// Hosts that are counted exactly.
 pub const MAX_COUNTED_HOSTS: usize = 10_000;
+
+/// Hosts of an answer about those that joined last.
+pub const MAX_ARRIVALS: usize = 100;
 
 /// Hours of a trend.
 pub const MAX_TREND_HOURS: u32 = 192;
@@ -94,6 +97,37 @@ pub struct TrendSample {
     pub quarantined: u64,
     /// Hosts on which a run failed since the sample before.
     pub failures: u64,
+}
+
+/// The query of the hosts that joined last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ArrivalsQuery {
+    /// Only hosts that the join token with this id admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(example = "4g1k7m9p2q5r")]
+    pub token: Option<String>,
+    /// The most hosts of the answer, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<usize>,
+}
+
+/// The hosts that joined last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Arrivals {
+    /// The hosts, the newest first.
+    pub hosts: Vec<Host>,
+}
+
+/// Hosts whose identity several connected machines use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClonedHosts {
+    /// The hosts, ordered by id; at most 100.
+    pub hosts: Vec<Host>,
+    /// Whether there are more.
+    pub more: bool,
 }
 
 /// The query of a count of hosts.

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `GET /api/v1/fleet` | [`Fleet`] |
 //! | `GET /api/v1/fleet/trend` with [`TrendQuery`] | [`Trend`] |
+//! | `GET /api/v1/fleet/arrivals` with [`ArrivalsQuery`] | [`Arrivals`] |
+//! | `GET /api/v1/fleet/clones` | [`ClonedHosts`] |
 //! | `GET /api/v1/fleet/count` with [`HostCountQuery`] | [`HostCount`] |
 //! | `POST /api/v1/fleet/change` with [`HostsChange`] | [`HostsChanged`] |
 //! | `GET /api/v1/labels` with [`LabelsQuery`] | [`LabelsInUse`] |
@@ -154,9 +156,10 @@ pub use fact::{
     PackageHosts, PackageQuery, PackageVersion, ServiceHosts, ServiceQuery,
 };
 pub use fleet::{
-    Fleet, FleetCertificates, FleetHosts, HostCount, HostCountQuery, HostsChange, HostsChanged,
-    LabelsInUse, LabelsQuery, MAX_CHANGED_HOSTS, MAX_COUNTED_HOSTS, MAX_TREND_HOURS, NotChanged,
-    Trend, TrendQuery, TrendSample,
+    Arrivals, ArrivalsQuery, ClonedHosts, Fleet, FleetCertificates, FleetHosts, HostCount,
+    HostCountQuery, HostsChange, HostsChanged, LabelsInUse, LabelsQuery, MAX_ARRIVALS,
+    MAX_CHANGED_HOSTS, MAX_COUNTED_HOSTS, MAX_TREND_HOURS, NotChanged, Trend, TrendQuery,
+    TrendSample,
 };
 pub use health::{Health, HealthStatus};
 pub use history::{

@@ -15,6 +15,12 @@ pub const FLEET: &str = "/api/v1/fleet";
 /// The fleet over the last hours.
 pub const FLEET_TREND: &str = "/api/v1/fleet/trend";
 
+/// The hosts that joined last.
+pub const FLEET_ARRIVALS: &str = "/api/v1/fleet/arrivals";
+
+/// The hosts whose identity several machines use.
+pub const FLEET_CLONES: &str = "/api/v1/fleet/clones";
+
 /// How many hosts match.
 pub const FLEET_COUNT: &str = "/api/v1/fleet/count";
 

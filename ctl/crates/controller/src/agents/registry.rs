@@ -109,6 +109,13 @@ impl Registry {
         self.sessions.lock().get(host).map(|found| found.clones.clone()).unwrap_or_default()
     }
 
+    /// Returns the hosts that have sessions of clones.
+    pub(crate) fn cloned(&self) -> Vec<String> {
+        let sessions = self.sessions.lock();
+        let cloned = sessions.iter().filter(|(_, host)| !host.clones.is_empty());
+        cloned.map(|(id, _)| id.clone()).collect()
+    }
+
     /// Returns the number of connected hosts.
     pub(crate) fn count(&self) -> usize {
         self.sessions.lock().len()

@@ -11,6 +11,7 @@
 //! guesses. `selected` finds the hosts that a request means and its caller may see.
 
 mod api_tokens;
+mod arrivals;
 mod budgets;
 mod bulk;
 mod ca;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
 use fleet::{
     HostRecord, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, Selector,
-    UnixMillis,
+    TokenId, UnixMillis,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -87,6 +87,17 @@ pub(crate) trait Hosts {
     /// # Errors
     /// As for [`Hosts::hosts`].
     async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError>;
+
+    /// Returns the hosts that joined last, the newest first, or of those that a join token admitted
+    /// the last.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn newest_hosts(
+        &self,
+        token: Option<&TokenId>,
+        limit: usize,
+    ) -> Result<Vec<HostRow>, StoreError>;
 
     /// Returns keys of labels that begin with `prefix`, at most `limit`.
     ///

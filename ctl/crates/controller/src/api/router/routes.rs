@@ -4,9 +4,9 @@ use crate::api::document::{Described, described};
 use crate::api::rule::{Rule, Who};
 use crate::api::service::Api;
 use crate::api::{
-    api_tokens, budgets, bulk, ca, changes, events, facts, history, hosts, labels, live, login,
-    login_link, metrics, openapi, operators, overview, plans, probes, requests, results, roles,
-    run_events, runs, schedules, system, target_output, targets, tokens,
+    api_tokens, arrivals, budgets, bulk, ca, changes, events, facts, history, hosts, labels, live,
+    login, login_link, metrics, openapi, operators, overview, plans, probes, requests, results,
+    roles, run_events, runs, schedules, system, target_output, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -70,6 +70,8 @@ fn host_routes() -> Vec<Route> {
     vec![
         route!(GET, path::FLEET, Rule::reads(A::HostsRead), overview::show),
         route!(GET, path::FLEET_TREND, Rule::reads(A::HostsRead), overview::trend),
+        route!(GET, path::FLEET_ARRIVALS, Rule::reads(A::HostsRead), arrivals::list),
+        route!(GET, path::FLEET_CLONES, Rule::reads(A::HostsRead), arrivals::clones),
         route!(GET, path::FLEET_COUNT, Rule::reads(A::HostsRead), overview::count),
         route!(
             POST,

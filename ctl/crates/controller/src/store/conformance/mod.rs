@@ -73,6 +73,7 @@ macro_rules! suite {
         );
         $crate::store::conformance::suite!($database: search:
             hosts_are_found_by_a_part_of_their_id_or_hostname,
+            the_hosts_that_joined_last_are_found_also_by_their_token,
             keys_and_values_of_labels_that_are_in_use_are_found_by_their_beginning,
         );
         $crate::store::conformance::suite!($database: tokens:

@@ -1,7 +1,7 @@
 //! Finding hosts by parts of their names, and the labels that are in use.
 
 use super::Database;
-use super::hosts::{NOW, Newcomer, terms, with_token};
+use super::hosts::{NOW, Newcomer, terms, token, token_id, with_token};
 use crate::store::{HostQuery, InUse, LabelChange};
 use fleet::{LabelKey, LabelValue, Selector};
 use std::collections::BTreeMap;
@@ -84,5 +84,28 @@ pub(in crate::store) async fn keys_and_values_of_labels_that_are_in_use_are_foun
     assert_eq!(values("d").await.texts, ["database", "db"]);
     assert!(store.label_values("rack", "r", 5).await.unwrap().more);
     assert_eq!(store.label_values("none", "", 5).await.unwrap(), InUse::default());
+    store.close().await;
+}
+
+pub(in crate::store) async fn the_hosts_that_joined_last_are_found_also_by_their_token<
+    D: Database,
+>() {
+    let (_database, store) = with_token::<D>(terms()).await;
+    store.create_token(token(2, terms())).await.unwrap();
+    for (number, by, id) in [(1, 1, "c"), (2, 2, "a"), (3, 1, "b"), (4, 1, "d")] {
+        Newcomer::by(by, number).wanting(id).enroll(&*store).await.unwrap();
+    }
+    let newest = async |token: Option<u32>, limit| {
+        let rows = store.newest_hosts(token.map(token_id).as_ref(), limit).await.unwrap();
+        rows.into_iter().map(|row| row.identity.id).collect::<Vec<_>>()
+    };
+    assert_eq!(newest(None, 10).await, ["d", "b", "a", "c"]);
+    assert_eq!(newest(None, 2).await, ["d", "b"]);
+    assert_eq!(newest(Some(1), 10).await, ["d", "b", "c"]);
+    assert_eq!(newest(Some(1), 1).await, ["d"]);
+    assert_eq!(newest(Some(2), 10).await, ["a"]);
+    assert_eq!(newest(Some(3), 10).await, [""; 0]);
+    store.remove("d", NOW).await.unwrap();
+    assert_eq!(newest(Some(1), 10).await, ["b", "c"]);
     store.close().await;
 }

@@ -77,6 +77,16 @@ fn fleet(client: &Client<'_>) {
         let listed = query("hosts_list", filter);
         assert_eq!(listed["hosts"].as_array().unwrap().len(), hosts, "{filter}: {listed}");
     }
+    let newest = query("arrivals_list", "limit=1");
+    let newest = newest["hosts"].as_array().unwrap();
+    let token = newest[0]["token"].as_str().unwrap();
+    let same = query("arrivals_list", &format!("limit=1&token={token}"));
+    assert_eq!(same["hosts"][0]["id"], newest[0]["id"]);
+    assert_eq!(query("arrivals_clones", ""), json!({"hosts": [], "more": false}));
+    for wrong in ["limit=0", "limit=101", "token=bat1.4g1k7m9p2q5r.secret"] {
+        let wrong = Call { query: wrong.to_owned(), ..Call::with_examples("arrivals_list") };
+        assert_eq!(client.call(&wrong).status, 400);
+    }
     let some = query("overview_count", "up_to=1");
     assert_eq!(some, json!({"hosts": 1, "more": true}));
     let change = |body: Value| Call { body: Some(body), ..Call::with_examples("bulk_change") };

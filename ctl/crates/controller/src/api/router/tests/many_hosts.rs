@@ -52,6 +52,11 @@ async fn an_operator_with_a_limited_role_gets_the_numbers_of_their_hosts_only() 
         let listed = get(&server, &token, &format!("{}{query}", path::HOSTS)).await;
         assert_eq!(listed["hosts"].as_array().unwrap().len(), hosts, "{query}: {listed}");
     }
+    for (token, hosts) in [(TOKEN, 5), (&*token, 3)] {
+        let newest = get(&server, token, path::FLEET_ARRIVALS).await;
+        let newest = newest["hosts"].as_array().unwrap();
+        assert_eq!((newest.len(), &newest[0]["id"]), (hosts, &json!("web-3")), "{newest:?}");
+    }
     let roles = format!("{}?q=role%3D", path::LABELS);
     assert_eq!(
         get(&server, TOKEN, &roles).await["items"],

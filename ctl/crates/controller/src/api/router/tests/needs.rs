@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 pub(super) const NEEDS: &[(&str, &str, &str)] = &[
     ("GET", path::FLEET, "hosts.read"),
     ("GET", path::FLEET_TREND, "hosts.read"),
+    ("GET", path::FLEET_ARRIVALS, "hosts.read"),
+    ("GET", path::FLEET_CLONES, "hosts.read"),
     ("GET", path::FLEET_COUNT, "hosts.read"),
     ("POST", path::FLEET_CHANGE, "hosts.label"),
     ("GET", path::LABELS, "hosts.read"),

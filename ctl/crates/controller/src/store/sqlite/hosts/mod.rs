@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use fleet::identity::{
     Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Settled,
 };
-use fleet::{HostRecord, HostState, IdentityRefusal, UnixMillis};
+use fleet::{HostRecord, HostState, IdentityRefusal, TokenId, UnixMillis};
 use rusqlite::params;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -152,6 +152,18 @@ impl Hosts for SqliteStore {
 
     async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError> {
         self.readers.query("ids of hosts", move |connection| query::ids(connection, &query)).await
+    }
+
+    async fn newest_hosts(
+        &self,
+        token: Option<&TokenId>,
+        limit: usize,
+    ) -> Result<Vec<HostRow>, StoreError> {
+        let token = token.cloned();
+        self.write_presence().await;
+        self.readers
+            .query("hosts", move |connection| query::newest(connection, token.as_ref(), limit))
+            .await
     }
 
     async fn label_keys(&self, prefix: &str, limit: usize) -> Result<InUse, StoreError> {

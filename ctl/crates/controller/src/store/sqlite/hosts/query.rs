@@ -12,7 +12,7 @@ use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, HostRow, StoreError};
 use fleet::selector::{Condition, Subject, Term};
-use fleet::{Selector, UnixMillis};
+use fleet::{Selector, TokenId, UnixMillis};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use std::collections::HashMap;
@@ -56,6 +56,34 @@ pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeErro
 pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
     let Some((text, values)) = statement(sql, query, COLUMNS)? else { return Ok(Vec::new()) };
     let found = sql.all(&text, params_from_iter(values), row)?;
+    found.into_iter().map(|host| with_labels(sql, host)).collect()
+}
+
+/// Returns the hosts that joined last, the newest first. A token admits at most 10,000 hosts, whose
+/// numbers its index gives.
+pub(super) fn newest(
+    sql: &Connection,
+    token: Option<&TokenId>,
+    most: usize,
+) -> rusqlite::Result<Vec<HostRow>> {
+    let found = match token {
+        None => {
+            let text = format!(
+                "SELECT {COLUMNS} FROM hosts h LEFT JOIN presence p ON p.host = h.id \
+                 WHERE h.number > 0 ORDER BY h.number DESC LIMIT ?"
+            );
+            sql.all(&text, params![limit(most)], row)?
+        }
+        Some(token) => {
+            let text = format!(
+                "SELECT {COLUMNS} FROM hosts h LEFT JOIN presence p ON p.host = h.id \
+                 WHERE h.number IN \
+                 (SELECT number FROM hosts WHERE token = ? ORDER BY number DESC LIMIT ?) \
+                 ORDER BY h.number DESC"
+            );
+            sql.all(&text, params![token.as_str(), limit(most)], row)?
+        }
+    };
     found.into_iter().map(|host| with_labels(sql, host)).collect()
 }
 
