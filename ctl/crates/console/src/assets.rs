@@ -18,6 +18,7 @@ const CSS: &[&str] = &[
     include_str!("../assets/css/people.css"),
     include_str!("../assets/css/host.css"),
     include_str!("../assets/css/schedules.css"),
+    include_str!("../assets/css/join.css"),
 ];
 
 /// The script, without the lines that are comments only.

@@ -43,6 +43,7 @@ mod form;
 mod front;
 mod host;
 mod hosts;
+mod join;
 mod login;
 #[allow(dead_code, reason = "pages use it")]
 mod markup;
@@ -73,6 +74,7 @@ fn pages() -> Vec<Page> {
         hosts::page(),
         host::page(),
         facts::page(),
+        join::page(),
         runs::page(),
         runs::history_page(),
         runs::budgets_page(),

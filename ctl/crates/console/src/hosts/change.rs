@@ -210,7 +210,7 @@ fn host_path(id: &str) -> String {
 }
 
 /// Reads labels: `key=value`, with commas, spaces or lines between them.
-fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+pub(crate) fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut labels = BTreeMap::new();
     for pair in words(text) {
         let (key, value) = pair
@@ -233,7 +233,7 @@ fn keys(text: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ', '\n', '\r', '\t']).filter(|word| !word.is_empty())
 }
 

@@ -6,6 +6,8 @@ mod columns;
 mod filter;
 mod list;
 
+pub(crate) use change::{labels, words};
+
 use crate::page::{Page, Section};
 use axum::Router;
 use axum::routing::get;

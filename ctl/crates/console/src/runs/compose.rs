@@ -96,7 +96,7 @@ pub(super) async fn plan(session: Session, form: Form) -> Result<Response, Failu
 }
 
 /// Returns a key that no other form has. It is no secret: it only tells one form from the next.
-fn random_key() -> String {
+pub(crate) fn random_key() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
 }

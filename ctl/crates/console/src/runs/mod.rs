@@ -18,6 +18,8 @@ mod run;
 mod target;
 mod words;
 
+pub(crate) use compose::random_key;
+
 use crate::page::{Page, Section};
 use axum::Router;
 use axum::routing::{get, post};
