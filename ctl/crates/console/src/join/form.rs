@@ -2,9 +2,10 @@
 
 use crate::form::Form;
 use crate::hosts::{labels, words};
+use crate::units;
 use controller_api::NewJoinToken;
 use fleet::join::{MAX_NETWORKS, MAX_PER_SOURCE_RATE, MAX_USES};
-use fleet::{IpNetwork, MAX_LABELS, NetworkError};
+use fleet::{IpNetwork, MAX_LABELS};
 
 /// The most bytes of a note.
 const MAX_NOTE: usize = 200;
@@ -83,7 +84,7 @@ impl Draft {
     pub(super) fn request(&mut self) -> Option<NewJoinToken> {
         let number = |text: &str, most: u32| match text.parse::<u32>() {
             Ok(number) if (1..=most).contains(&number) => Ok(number),
-            _ => Err(format!("Type a number from 1 to {most}.")),
+            _ => Err(format!("Type a number from 1 to {}.", units::count(most.into()))),
         };
         let longest = LIVES[LIVES.len() - 1].0;
         let life = match self.expires.parse() {
@@ -129,17 +130,13 @@ fn noted<T>(found: Result<T, String>, problem: &mut Option<String>) -> Option<T>
 fn networks(text: &str) -> Result<Vec<String>, String> {
     let network = |word: &str| match word.parse::<IpNetwork>() {
         Ok(network) => Ok(network.to_string()),
-        Err(error) => Err(wrong_network(word, &error)),
+        Err(error) => Err(format!("{error}. Write a network as 10.1.0.0/16 or 2001:db8::/32.")),
     };
     let found: Vec<String> = words(text).map(network).collect::<Result<_, _>>()?;
     match found.len() {
         ..=MAX_NETWORKS => Ok(found),
         _ => Err(format!("A token names at most {MAX_NETWORKS} networks.")),
     }
-}
-
-fn wrong_network(word: &str, error: &NetworkError) -> String {
-    format!("{word}: {error}. Write a network as 10.1.0.0/16 or 2001:db8::/32.")
 }
 
 #[cfg(test)]
