@@ -148,7 +148,7 @@ impl Values {
             missed: self.word("missed"),
             horizon: self.number("horizon")?,
             jitter: self.number("jitter")?,
-            enabled: Some(self.get("enabled") == "1"),
+            enabled: (self.get("enabled") != "1").then_some(false),
             calendar: self.word("calendar"),
         })
     }
