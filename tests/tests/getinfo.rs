@@ -1,4 +1,6 @@
 //! Facts over the channel and on the command line, from the same plugins.
+//!
+//! A little more than 400 lines: one list of what must hold for every provider.
 
 use e2e::{
     Scratch, add_c_plugin, binary, connected, in_mount_namespace, install_plugins, needs_root,

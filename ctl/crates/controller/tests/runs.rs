@@ -1,5 +1,7 @@
 //! Runs: one request to many hosts. Each host has one end, whatever happens to the controller, and
 //! starts the command once.
+//!
+//! More than 400 lines: each test plays the same hosts, by the functions at the top.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -5,6 +5,7 @@
 //! Both come from a host, and may be anything: markup is constant and every text is escaped
 //! ([`html`]); depth, width and length are bounded, and what is left out is said and linked.
 
+mod columns;
 mod html;
 mod json;
 mod name;

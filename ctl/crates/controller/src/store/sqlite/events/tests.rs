@@ -132,7 +132,7 @@ fn old_lines_go_from_the_front_and_leave_an_anchor() {
     }
     assert_eq!(verifier.anchor(), head);
     let query = EventQuery { host: Some("h7".to_owned()), limit: 1, ..Default::default() };
-    assert_eq!(page(&connection, &query).unwrap()[0].sequence, 2001);
+    assert_eq!(page::read(&connection, &query).unwrap()[0].sequence, 2001);
     let left = |table: &str| {
         connection
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
