@@ -7,9 +7,6 @@
 
 use crate::markup::Markup;
 
-/// Bytes of output that are drawn: half from its start, half from its end.
-pub(crate) const MAX_TEXT: usize = 24 << 10;
-
 /// Bytes of HTML that they may become; where colors change at each letter, less is drawn.
 const MAX_HTML: usize = 72 << 10;
 

@@ -33,7 +33,6 @@ impl fmt::Debug for Caller {
     }
 }
 
-#[allow(dead_code, reason = "the first pages need a part of it")]
 impl Caller {
     /// Makes a caller of a browser's request, before anything is routed.
     pub(crate) fn of(api: Router, headers: &HeaderMap, connection: Extensions) -> Self {

@@ -8,7 +8,7 @@ use crate::units::{count, percent};
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 120.0;
 
-/// One value of a curve or one bar.
+/// One bar.
 #[derive(Clone, Debug)]
 pub(crate) struct Point {
     /// When or what it is, for people.
@@ -26,9 +26,6 @@ pub(crate) struct Chart<'a> {
     pub(crate) unit: &'a str,
     /// The values, in their order.
     pub(crate) points: &'a [Point],
-    /// The words below its start and its end.
-    pub(crate) from: &'a str,
-    pub(crate) to: &'a str,
 }
 
 /// A part of a whole.
@@ -42,46 +39,11 @@ pub(crate) struct Part {
     pub(crate) value: u64,
 }
 
-/// Draws a curve with the area below it.
-pub(crate) fn trend(chart: &Chart<'_>) -> Markup {
-    figure(chart, |svg, top| {
-        let step = WIDTH / float(chart.points.len().saturating_sub(1).max(1) as u64);
-        let place = |index: usize, value| (float(index as u64) * step, height(value, top));
-        svg.raw("<path class=\"area\" d=\"M0 ").number(HEIGHT);
-        for (index, point) in chart.points.iter().enumerate() {
-            let (x, y) = place(index, point.value);
-            svg.raw("L").number(x).raw(" ").number(y);
-        }
-        let last = place(chart.points.len().saturating_sub(1), 0).0;
-        svg.raw("L").number(last).raw(" ").number(HEIGHT).raw("Z\"/><path class=\"line\" d=\"");
-        for (index, point) in chart.points.iter().enumerate() {
-            let (x, y) = place(index, point.value);
-            svg.raw(if index == 0 { "M" } else { "L" }).number(x).raw(" ").number(y);
-        }
-        svg.raw("\"/>");
-        hits(svg, chart, WIDTH / float(chart.points.len().max(1) as u64));
-    })
-}
-
-/// Draws bars.
-pub(crate) fn bars(chart: &Chart<'_>) -> Markup {
-    figure(chart, |svg, top| {
-        let slot = WIDTH / float(chart.points.len().max(1) as u64);
-        for (index, point) in chart.points.iter().enumerate() {
-            let y = height(point.value, top);
-            svg.raw("<rect class=\"bar\" x=\"").number(float(index as u64) * slot + slot * 0.1);
-            svg.raw("\" width=\"").number(slot * 0.8).raw("\" y=\"").number(y);
-            svg.raw("\" height=\"").number(HEIGHT - y).raw("\"/>");
-        }
-        hits(svg, chart, slot);
-    })
-}
-
 /// Draws bars over hours, with words at even distances below. The highest bars stand out.
 pub(crate) fn load(chart: &Chart<'_>, ticks: &[String]) -> Markup {
     let most = chart.points.iter().map(|point| point.value).max().unwrap_or(0);
     let ticks: Vec<&str> = ticks.iter().map(String::as_str).collect();
-    figure_with(chart, &ticks, |svg, top| {
+    figure(chart, &ticks, |svg, top| {
         let slot = WIDTH / float(chart.points.len().max(1) as u64);
         for (index, point) in chart.points.iter().enumerate().filter(|(_, it)| it.value > 0) {
             // One start is still seen beside thousands.
@@ -99,25 +61,15 @@ pub(crate) fn load(chart: &Chart<'_>, ticks: &[String]) -> Markup {
     })
 }
 
-/// Draws what the pointer finds: each value in words.
-fn hits(svg: &mut Markup, chart: &Chart<'_>, slot: f64) {
-    for (index, point) in chart.points.iter().enumerate() {
-        hit(svg, chart, point, float(index as u64) * slot, slot);
-    }
-}
-
+/// Draws what the pointer finds: a value in words.
 fn hit(svg: &mut Markup, chart: &Chart<'_>, point: &Point, x: f64, width: f64) {
     svg.raw("<rect class=\"hit\" y=\"0\" x=\"").number(x).raw("\" width=\"").number(width);
     svg.raw("\" height=\"").number(HEIGHT).raw("\"><title>").text(&point.label).raw(": ");
     svg.text(&count(point.value)).raw(" ").text(chart.unit).raw("</title></rect>");
 }
 
-fn figure(chart: &Chart<'_>, draw: impl FnOnce(&mut Markup, u64)) -> Markup {
-    figure_with(chart, &[chart.from, chart.to], draw)
-}
-
 /// Draws the frame of a chart, with words at even distances below.
-fn figure_with(chart: &Chart<'_>, words: &[&str], draw: impl FnOnce(&mut Markup, u64)) -> Markup {
+fn figure(chart: &Chart<'_>, words: &[&str], draw: impl FnOnce(&mut Markup, u64)) -> Markup {
     let most = chart.points.iter().map(|point| point.value).max().unwrap_or(0);
     let top = round_up(most.max(1));
     let mut figure = Markup::default();
@@ -200,20 +152,20 @@ mod tests {
     }
 
     fn chart(points: &[Point]) -> Chart<'_> {
-        Chart { summary: "hosts \"online\"", unit: "hosts", points, from: "24 h ago", to: "now" }
+        Chart { summary: "hosts \"online\"", unit: "hosts", points }
     }
 
     #[test]
     fn every_value_is_inside_the_chart_and_its_words_are_escaped() {
         for values in [&[][..], &[0], &[7], &[0, 0, 0], &[1, 100_000, u64::MAX]] {
             let points = points(values);
-            for drawn in [trend(&chart(&points)), bars(&chart(&points))] {
-                let svg = drawn.to_string();
-                assert!(!svg.contains("<b>") && svg.contains("hosts &#34;online&#34;"), "{svg}");
-                assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-                assert!(!svg.contains("\"-") && !svg.contains(" -") && !svg.contains("style="));
-                assert_eq!(svg.matches("class=\"hit\"").count(), values.len());
-            }
+            let svg = load(&chart(&points), &["<i>".to_owned(), "now".to_owned()]).to_string();
+            assert!(!svg.contains("<b>") && !svg.contains("<i>"), "{svg}");
+            assert!(svg.contains("hosts &#34;online&#34;"), "{svg}");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            assert!(!svg.contains("\"-") && !svg.contains(" -") && !svg.contains("style="));
+            let some = values.iter().filter(|value| **value > 0).count();
+            assert_eq!(svg.matches("class=\"hit\"").count(), some);
         }
     }
 

@@ -17,7 +17,6 @@ impl fmt::Debug for Form {
     }
 }
 
-#[allow(dead_code, reason = "the first pages need a part of it")]
 impl Form {
     /// Reads a query.
     pub(crate) fn of_query(query: Option<&str>) -> Self {

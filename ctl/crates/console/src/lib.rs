@@ -30,12 +30,10 @@
 //! `units` writes amounts, durations and times for people; `ansi` draws output; `chart` draws SVG.
 
 mod account;
-#[allow(dead_code, reason = "pages use it")]
 mod ansi;
 mod api;
 mod assets;
 mod audit;
-#[allow(dead_code, reason = "pages use it")]
 mod chart;
 mod document;
 mod facts;
@@ -45,7 +43,6 @@ mod host;
 mod hosts;
 mod join;
 mod login;
-#[allow(dead_code, reason = "pages use it")]
 mod markup;
 mod overview;
 mod page;
@@ -56,7 +53,6 @@ mod security;
 mod session;
 mod system;
 mod theme;
-#[allow(dead_code, reason = "each page needs a part of it")]
 mod units;
 
 use axum::Router;

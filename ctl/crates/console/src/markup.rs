@@ -53,9 +53,4 @@ impl Markup {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
-
-    /// Returns whether there is nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

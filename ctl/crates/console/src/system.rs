@@ -9,7 +9,7 @@ use askama::Template;
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use controller_api::{
     CaCertificate, CaStatus, Kept, Node, Records, RotationRequest, RotationState, RotationStep,
     System as Status, path,
@@ -32,7 +32,9 @@ pub(crate) fn page() -> Page {
             also: &[],
             needs: Some(Action::MetricsRead),
         }),
-        routes: Router::new().route("/system", get(show)).route("/system/rotation", post(rotate)),
+        routes: Router::new()
+            .route("/system", get(show))
+            .route("/system/rotation", get(show).post(rotate)),
         notices: &[
             ("init", "The new root is made. Hosts receive it now."),
             ("issue", "The new CA signs from now on. Hosts renew their certificates."),

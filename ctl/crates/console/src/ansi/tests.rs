@@ -1,6 +1,9 @@
 use super::*;
 use proptest::prelude::*;
 
+/// Bytes of output that are drawn.
+const MOST: usize = 24 << 10;
+
 /// Returns the text that a browser shows, and checks that nothing but our spans is in it.
 fn shown(markup: &Markup) -> String {
     let mut text = String::new();
@@ -73,7 +76,7 @@ fn what_cannot_be_shown_is_a_symbol() {
 #[test]
 fn long_output_has_its_start_and_its_end() {
     let text: String = (0..10_000).map(|line| format!("line {line}\n")).collect();
-    let drawn = output(&text, MAX_TEXT);
+    let drawn = output(&text, MOST);
     let (head, tail) = (shown(&drawn.head), shown(&drawn.tail));
     assert!(head.starts_with("line 0\n") && head.ends_with('\n'));
     assert!(tail.starts_with("line ") && tail.ends_with("line 9999\n"));
@@ -84,7 +87,7 @@ fn long_output_has_its_start_and_its_end() {
 fn no_output_makes_a_large_page() {
     let colors: String = (0..100_000).map(|n| format!("\x1b[3{}m&", n % 8)).collect();
     for text in [colors, "&".repeat(1 << 20), "\r".repeat(1 << 20), "\x1b[".repeat(1 << 18)] {
-        let drawn = output(&text, MAX_TEXT);
+        let drawn = output(&text, MOST);
         assert!(drawn.head.len() + drawn.tail.len() <= MAX_HTML);
     }
 }

@@ -26,17 +26,17 @@ pub(crate) fn page() -> Page {
         routes: Router::new()
             .route("/people", get(operators::list).post(operators::create))
             .route("/people/{name}", get(operator::show))
-            .route("/people/{name}/roles", post(operator::set_roles))
-            .route("/people/{name}/password", post(operator::set_password))
-            .route("/people/{name}/access", post(operator::set_access))
-            .route("/people/{name}/remove", post(operator::remove))
-            .route("/people/{name}/tokens", post(operator::create_token))
+            .route("/people/{name}/roles", get(operator::show).post(operator::set_roles))
+            .route("/people/{name}/password", get(operator::show).post(operator::set_password))
+            .route("/people/{name}/access", get(operator::show).post(operator::set_access))
+            .route("/people/{name}/remove", get(operator::show).post(operator::remove))
+            .route("/people/{name}/tokens", get(operator::show).post(operator::create_token))
             .route("/people/{name}/tokens/{token}/revoke", post(operator::revoke_token))
             .route("/roles", get(roles::list))
             .route("/roles/new", get(role_form::new).post(role_form::create))
             .route("/roles/{name}", get(roles::show))
             .route("/roles/{name}/edit", get(role_form::edit).post(role_form::save))
-            .route("/roles/{name}/remove", post(roles::remove)),
+            .route("/roles/{name}/remove", get(roles::show).post(roles::remove)),
         notices: &[
             ("operator-created", "The operator is created."),
             ("operator-removed", "The operator is removed, with all sessions and API tokens."),

@@ -122,7 +122,7 @@ fn draw(found: &ScheduleForecast, hours: u32) -> Markup {
         None => format!("No starts in the next {hours} hours"),
     };
     let unit = if step == 1 { "starts in this minute" } else { "starts from then on" };
-    let chart = Chart { summary: &summary, unit, points: &points, from: "", to: "" };
+    let chart = Chart { summary: &summary, unit, points: &points };
     chart::load(&chart, &ticks)
 }
 
