@@ -43,6 +43,12 @@ impl Moment {
         Self::at(millis(text)?, now())
     }
 
+    /// Reads a time of something that is to come; where its minute has begun already, it is now.
+    pub(crate) fn to_come(text: &str) -> Option<Self> {
+        let now = now();
+        Self::at(millis(text)?.max(now), now)
+    }
+
     fn at(time: i64, now: i64) -> Option<Self> {
         let iso = rfc3339(time - time.rem_euclid(1000)).replace(".000Z", "Z");
         let title = iso.replace('T', " ").replace('Z', " UTC");

@@ -213,7 +213,7 @@ fn errors_before_any_route_are_problems_too() {
     let many = (0..200).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
     let long = format!("X: {}\r\n", "y".repeat(600 << 10));
     for (request, wanted) in [
-        (get("/%ff", ""), 404),
+        (get("/api/%ff", ""), 404),
         (get("/api/v1/hosts/%ff", ""), 400),
         (get("/api/v1/hosts/%ff/results", ""), 400),
         (get("/api/v1/hosts/h/results?after=%ff", ""), 400),

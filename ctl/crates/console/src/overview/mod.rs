@@ -324,7 +324,7 @@ async fn next_hour(session: &Session) -> Result<Option<Next>, Failure> {
         name: job.name,
         runs: units::count(job.runs),
         hosts: units::count(job.hosts),
-        first: job.first.as_deref().and_then(Moment::of),
+        first: job.first.as_deref().and_then(Moment::to_come),
     };
     Ok(Some(Next {
         is_known: true,

@@ -165,7 +165,7 @@ fn peaks(found: &ScheduleForecast) -> Vec<Peak> {
     busy.truncate(PEAKS);
     busy.into_iter()
         .map(|(starts, at)| Peak {
-            moment: Moment::of(&rfc3339(from + at * MINUTE)),
+            moment: Moment::to_come(&rfc3339(from + at * MINUTE)),
             clock: format!("{} UTC", clock(from + at * MINUTE, true)),
             starts: format!("{} {}", count(starts), if starts == 1 { "start" } else { "starts" }),
         })
@@ -216,7 +216,7 @@ impl Job {
             name: found.name,
             hosts: count(found.hosts),
             runs: count(found.runs),
-            first: found.first.as_deref().and_then(Moment::of),
+            first: found.first.as_deref().and_then(Moment::to_come),
         }
     }
 }
@@ -238,7 +238,7 @@ impl Collision {
             more,
             hosts: count(found.hosts),
             times: count(found.times),
-            first: Moment::of(&found.first),
+            first: Moment::to_come(&found.first),
         }
     }
 }
