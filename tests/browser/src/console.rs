@@ -1,10 +1,10 @@
 //! The real controller with its console, one operator, and what tests ask of its API.
 
 use crate::driver::Browser;
-use e2e::binary;
+use e2e::{Agent, AgentConfig, binary};
 use serde_json::{Value, json};
 use std::process::{Child, Command};
-use test_support::{Scratch, start_until_ready};
+use test_support::{Scratch, start_until_ready, wait_until};
 
 /// The operator's password.
 const PASSWORD: &str = "correct horse battery";
@@ -95,6 +95,47 @@ impl Console {
         let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let text = answer.body_mut().read_to_string().expect("text");
         if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
+    }
+
+    /// Lets a real agent join by the line that the controller prints, and waits until it is
+    /// connected. Returns its host id too.
+    ///
+    /// # Panics
+    /// When it does not join.
+    #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
+    pub fn agent(&self) -> (String, Agent) {
+        let token = json!({"max_uses": 1, "labels": {}, "networks": [], "approval": false});
+        let token = self.api("POST", "tokens", Some(&token));
+        let line = token["join"].as_str().expect("a line").to_owned();
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        // The line names the default port.
+        let listen = self.ready["listen"][0].as_str().expect("an address");
+        let server = words.iter().position(|word| *word == "--server").expect("a server") + 1;
+        words[server] = listen;
+        let scratch = Scratch::new("agent");
+        let output = Command::new(binary("BasicAgent"))
+            .args(&words[1..])
+            .arg("--state-dir")
+            .arg(scratch.file("state"))
+            .arg("--config")
+            .arg(scratch.write("enroll.toml", ""))
+            .output()
+            .expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let record = std::fs::read(scratch.file("state/identity/identity.json")).expect("a record");
+        let record: Value = serde_json::from_slice(&record).expect("JSON");
+        let id = record["host_id"].as_str().expect("an id").to_owned();
+        let address = listen.parse().expect("an address");
+        let config = AgentConfig {
+            enroll: Some(String::new()),
+            server_name: None,
+            ..AgentConfig::new(address)
+        };
+        let agent = Agent::start_in(scratch, config);
+        wait_until("the host is connected", || {
+            self.api("GET", &format!("hosts/{id}"), None)["connected"] == true
+        });
+        (id, agent)
     }
 
     /// Logs `ann` in.
