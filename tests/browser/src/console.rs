@@ -26,7 +26,7 @@ impl Console {
     /// When it does not start.
     pub fn start() -> Self {
         let scratch = Scratch::new("console");
-        let (child, ready) = Self::run(&scratch, "127.0.0.1:0");
+        let (child, ready) = Self::run(&scratch, "127.0.0.1:0", "127.0.0.1:0");
         let token = std::fs::read_to_string(scratch.file("token")).expect("a token");
         let console = Self { scratch, child, ready, token: token.trim().to_owned() };
         let ann = json!({"name": "ann", "password": PASSWORD, "roles": ["admin"]});
@@ -35,9 +35,9 @@ impl Console {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
-    fn run(scratch: &Scratch, http: &str) -> (Child, Value) {
+    fn run(scratch: &Scratch, listen: &str, http: &str) -> (Child, Value) {
         let mut command = Command::new(binary("BasicAgentController"));
-        command.args(["--listen", "127.0.0.1:0", "--http", http, "--name", "127.0.0.1"]);
+        command.args(["--listen", listen, "--http", http, "--name", "127.0.0.1"]);
         for (flag, name) in
             [("--state-dir", "state"), ("--token-file", "token"), ("--ready-file", "ready.json")]
         {
@@ -57,13 +57,14 @@ impl Console {
         self.child.wait().expect("our own child");
     }
 
-    /// Starts it again, on the same port.
+    /// Starts it again, on the same ports.
     ///
     /// # Panics
     /// When it does not start.
     pub fn restart(&mut self) {
         let http = self.ready["http"].as_str().expect("an address").to_owned();
-        (self.child, self.ready) = Self::run(&self.scratch, &http);
+        let listen = self.ready["listen"][0].as_str().expect("an address").to_owned();
+        (self.child, self.ready) = Self::run(&self.scratch, &listen, &http);
     }
 
     /// Returns the URL of a page.

@@ -7,11 +7,6 @@ use controller_api::{Host, HostClone, HostState, Issuer, Label, LabelSource};
 use fleet::identity::{PendingReason, QuarantineReason};
 use std::collections::BTreeMap;
 
-/// Returns whether a host is connected.
-pub(super) fn connected(registry: &Registry, host: &str) -> bool {
-    registry.find(host).is_some() || !registry.clones(host).is_empty()
-}
-
 /// Returns a host as the API shows it.
 pub(super) fn shown(registry: &Registry, row: &HostRow) -> Host {
     let identity = &row.identity;

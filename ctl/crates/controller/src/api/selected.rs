@@ -4,15 +4,14 @@
 //! otherwise hosts are read with their labels and judged one by one. Each request looks at a bounded
 //! number of hosts.
 
-use super::host_body::connected;
 use super::page;
 use super::problem::ApiError;
 use super::service::Api;
+use crate::agents::Registry;
 use crate::store::{HostQuery, HostRow, StateName, plain_labels};
 use controller_api::HostState;
 use fleet::Selector;
 use fleet::role::{self, Reach};
-use std::collections::BTreeSet;
 
 /// Hosts that are read with their labels for one request: a filter that few of them pass gets a
 /// short page, and the client goes on from there.
@@ -155,7 +154,7 @@ impl<'a> Wanted<'a> {
                 after.clone_from(id);
             }
             let wanted =
-                |id: &String| self.connected.is_none_or(|is| connected(&api.registry, id) == is);
+                |id: &String| self.connected.is_none_or(|is| serves(&api.registry, id) == is);
             found.extend(ids.into_iter().filter(wanted).take(most - found.len()));
             if found.len() == most || last {
                 return Ok((found, None));
@@ -173,9 +172,8 @@ impl<'a> Wanted<'a> {
         after: &str,
         most: usize,
     ) -> Result<Vec<String>, ApiError> {
-        let everyone = api.registry.everyone().into_iter().map(|session| session.host.clone());
-        let connected: BTreeSet<String> = everyone.filter(|id| id.as_str() > after).collect();
-        let connected: Vec<String> = connected.into_iter().collect();
+        let all = api.registry.all().into_iter().map(|session| session.host.clone());
+        let connected: Vec<String> = all.filter(|id| id.as_str() > after).collect();
         let mut found = Vec::new();
         for some in connected.chunks(NAMED) {
             let selector = Selector::of_hosts(some.iter().cloned());
@@ -221,12 +219,17 @@ impl<'a> Wanted<'a> {
     /// Returns whether the caller may see a host, and it is or is not connected as asked.
     fn covers(&self, api: &Api, row: &HostRow) -> bool {
         let id = &row.identity.id;
-        self.connected.is_none_or(|wanted| connected(&api.registry, id) == wanted)
+        self.connected.is_none_or(|wanted| serves(&api.registry, id) == wanted)
             && match &self.reach {
                 Reach::Everything => true,
                 reach => reach.covers(role::Host { id, labels: &plain_labels(row) }),
             }
     }
+}
+
+/// Returns whether a host has a channel that is not a clone's.
+fn serves(registry: &Registry, host: &str) -> bool {
+    registry.find(host).is_some()
 }
 
 /// Reads the hosts with these ids. One that is gone is left out.

@@ -79,9 +79,10 @@ fn fleet(client: &Client<'_>) {
     }
     let newest = query("arrivals_list", "limit=1");
     let newest = newest["hosts"].as_array().unwrap();
-    let token = newest[0]["token"].as_str().unwrap();
-    let same = query("arrivals_list", &format!("limit=1&token={token}"));
-    assert_eq!(same["hosts"][0]["id"], newest[0]["id"]);
+    assert_eq!(newest.len(), 1);
+    // These hosts have certificates of another PKI, and no token.
+    let same = query("arrivals_list", "limit=1&token=4g1k7m9p2q5r");
+    assert_eq!(same["hosts"], json!([]));
     assert_eq!(query("arrivals_clones", ""), json!({"hosts": [], "more": false}));
     for wrong in ["limit=0", "limit=101", "token=bat1.4g1k7m9p2q5r.secret"] {
         let wrong = Call { query: wrong.to_owned(), ..Call::with_examples("arrivals_list") };
