@@ -31,7 +31,7 @@ fn every_page_draws_and_is_accessible_in_both_themes() {
     let run = run["id"].as_str().expect("an id").to_owned();
     console.log_in(&browser);
     browser.go(&console.url(&format!("/runs/{run}")));
-    browser.wait_for_text("completed with failures");
+    browser.wait_for_text("1 of 1 host done");
     let host_page = format!("/hosts/{host}");
     let run_page = format!("/runs/{run}");
     let operator = format!("/people/{name}");

@@ -16,13 +16,13 @@ fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
         "printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'; \
          until [ -e {gate} ]; do sleep 0.1; done; echo the end"
     );
-    browser.fill("[name=cmd]", &command);
+    browser.fill("[name=command]", &command);
     browser.fill("[name=l]", &format!("host={host}"));
-    browser.click("form[method=post] .button.primary");
+    browser.click("main .button.primary");
     browser.wait_for_address("the plan", |address| address.contains("/plans/"));
     browser.wait_for_text("the host's own policy allows it");
     browser.check();
-    browser.click("form[method=post] .button.primary");
+    browser.click("main .button.primary");
     browser.wait_for_address("the run", |address| address.contains("/runs/"));
     let run = browser.address();
     browser.wait_for_text("running");
@@ -32,7 +32,7 @@ fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
     browser.wait_for_text("The controller does not answer");
     console.restart();
     std::fs::write(&gate, "").expect("a file");
-    browser.wait_for_text("1 of 1 hosts done");
+    browser.wait_for_text("1 of 1 host done");
     browser.wait_for_text("the end");
     std::fs::remove_file(&gate).expect("our own file");
     assert!(browser.text("main").contains("<script>alert(1)</script>"));

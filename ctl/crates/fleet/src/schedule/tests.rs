@@ -86,7 +86,7 @@ fn a_mistake_names_its_field_and_its_place() {
         (("selector", json!("role in (db")), "selector:"),
         (("selector", json!(null)), "selector: it is missing; selector = \"\" means every host"),
         (("name", json!("a b")), "name: a name has"),
-        (("name", json!("forecast")), "name: the API uses"),
+        (("name", json!("forecast")), "name: the paths of the API and the console use"),
         (("name", json!("x".repeat(101))), "name: a name has"),
         (("cmd", json!(null)), "cmd: is missing"),
         (("cmd", json!(1)), "cmd: must be"),
@@ -136,12 +136,12 @@ fn the_difference_of_two_sets_names_fields_and_values() {
     let old = [read(backup()).unwrap(), read(with(&[("name", json!("old"))])).unwrap()];
     let new = [
         read(with(&[("user", json!("app")), ("jitter", json!(60))])).unwrap(),
-        read(with(&[("name", json!("new"))])).unwrap(),
+        read(with(&[("name", json!("added"))])).unwrap(),
     ];
     let found = diff::diff(&old, &new, true);
     assert_eq!(
         (&*found.added, &*found.removed),
-        (&["new".to_owned()][..], &["old".to_owned()][..])
+        (&["added".to_owned()][..], &["old".to_owned()][..])
     );
     let fields: Vec<_> = found.changed[0]
         .fields
