@@ -92,8 +92,13 @@ fn seen(browser: &Browser, page: &str) {
     }
     for width in [1440, 1024, 390] {
         browser.resize(width, 900);
-        let wide = browser.run("return document.documentElement.scrollWidth > innerWidth");
-        assert_eq!(wide, json!(false), "{page} scrolls sideways at {width} px");
+        let wide = browser.run(
+            "if (document.documentElement.scrollWidth <= innerWidth) return [];
+             return [...document.querySelectorAll('main *')]
+                 .filter((it) => !it.closest('details, .table-wrap') && it.getBoundingClientRect().right > innerWidth)
+                 .map((it) => it.outerHTML.slice(0, 120));",
+        );
+        assert_eq!(wide, json!([]), "{page} scrolls sideways at {width} px");
     }
     let length = browser.run("return document.documentElement.outerHTML.length");
     assert!(length.as_u64().expect("a number") <= 100 << 10, "{page} has {length} bytes of HTML");
