@@ -167,7 +167,7 @@ fn draw(text: &str) -> Markup {
     markup
 }
 
-/// Puts a letter, or the symbol of what is none.
+/// Puts a letter, or the symbol of a character that is not drawn.
 fn plain(letter: char, line: &mut Line, style: Style) {
     match letter {
         '\t' => line.put('\t', style),

@@ -2,7 +2,7 @@
 
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, Page, Section, html};
+use crate::page::{Frame, Page, Section, host_page, html};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -225,11 +225,6 @@ fn field_time(text: &str) -> String {
         _ if text.ends_with('Z') => text.to_owned(),
         _ => format!("{text}Z"),
     }
-}
-
-/// Returns the address of a host's page.
-fn host_page(id: &str) -> String {
-    format!("/hosts/{}", path::segment(id))
 }
 
 /// Writes the members of an object, each value as text or as JSON.

@@ -57,10 +57,7 @@ async fn log_in_by_link(
     Extension(theme): Extension<Theme>,
     form: Form,
 ) -> Result<Response, Failure> {
-    let secret = form.get("secret").trim();
-    // Somebody may paste the whole link.
-    let secret = secret.rsplit('#').next().unwrap_or_default().to_owned();
-    let link = LinkLogin { secret };
+    let link = LinkLogin { secret: secret_of(&form) };
     match caller.post(Method::POST, path::LOGIN_LINK, &link, "", None).await {
         Ok(answer) => Ok(with_cookies(see("/"), &answer)),
         Err(failure) if failure.status.is_client_error() => {
@@ -69,6 +66,11 @@ async fn log_in_by_link(
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Returns a link's secret; somebody may have pasted the whole link.
+fn secret_of(form: &Form) -> String {
+    form.get("secret").trim().rsplit('#').next().unwrap_or_default().to_owned()
 }
 
 async fn log_in(
@@ -109,9 +111,7 @@ async fn set_up(
     Extension(theme): Extension<Theme>,
     form: Form,
 ) -> Result<Response, Failure> {
-    let secret = form.get("secret").trim();
-    // Somebody may paste the whole link.
-    let secret = secret.rsplit('#').next().unwrap_or_default().to_owned();
+    let secret = secret_of(&form);
     let name = form.get("name").trim().to_owned();
     let password = form.get("password").to_owned();
     let again = |status, problem: String| {

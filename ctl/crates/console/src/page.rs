@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use controller_api::ProblemKind;
+use controller_api::{ProblemKind, path};
 use fleet::Action;
 
 /// A page, or a few that belong together.
@@ -107,6 +107,11 @@ pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Result<
 pub(crate) fn see(path: &str) -> Response {
     // A path of ours is ASCII: `controller_api::path::segment` encodes what comes from outside.
     (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
+}
+
+/// Returns the address of a host's page.
+pub(crate) fn host_page(id: &str) -> String {
+    format!("/hosts/{}", path::segment(id))
 }
 
 /// Returns a page's address with one field of its query.

@@ -2,7 +2,7 @@
 
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, Page, Section, done, html, html_with};
+use crate::page::{Frame, Page, Section, done, host_page, html, html_with};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -249,7 +249,7 @@ impl Authority {
             .missing
             .iter()
             .take(NAMED)
-            .map(|id| Named { id: id.clone(), address: format!("/hosts/{}", path::segment(id)) });
+            .map(|id| Named { id: id.clone(), address: host_page(id) });
         let rotating = status.rotation != RotationState::None;
         Self {
             certificates: roots

@@ -23,7 +23,7 @@ use table::Table;
 /// The most bytes of markup that an answer becomes: a page has at most 100 KB.
 const LIMIT: usize = 68 << 10;
 
-/// Levels of objects that are drawn; what is below is JSON.
+/// Levels of objects that are drawn; deeper ones are shown as JSON.
 const DEPTH: usize = 6;
 
 /// Rows of a table in one page.

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// References and choices that are followed on the way to one field.
 const MAX_STEPS: usize = 16;
 
-/// A part of a schema; nothing is known where there is none.
+/// A part of a schema; an empty one knows nothing of its values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema<'a> {
     root: &'a Value,

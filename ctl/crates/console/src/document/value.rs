@@ -28,7 +28,7 @@ pub(crate) fn draw(html: &mut Html, name: &str, value: &Json, now: i64) {
     }
 }
 
-/// Draws a value in one line: what is longer is cut, with the rest in the title.
+/// Draws a value in one line; a longer one is cut, and its title has the whole.
 pub(crate) fn brief(html: &mut Html, name: &str, value: &Json, now: i64) {
     match value {
         Json::Text(text) if time(text).is_none() && text.chars().nth(48).is_some() => {

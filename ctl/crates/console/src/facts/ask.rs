@@ -1,10 +1,10 @@
 //! Hosts whose facts have something at a JSONPath.
 
-use super::{Problem, TabLink, tabs, value};
+use super::{Problem, TabLink, question, tabs, value};
 use crate::api::Failure;
 use crate::form::Form;
 use crate::markup::Markup;
-use crate::page::{Frame, html, html_with};
+use crate::page::{Frame, host_page, html, html_with};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -62,15 +62,14 @@ struct Ask {
 
 pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<Response, Failure> {
     let query = Form::of_query(query.as_deref());
-    let encoded = |path: &str| format!("/facts?path={}", path::segment(path));
-    let examples =
-        EXAMPLES.iter().map(|(title, path)| Example { title, path, href: encoded(path) });
+    let examples = EXAMPLES.iter().map(|(title, path)| Example {
+        title,
+        path,
+        href: question("/facts", path, ""),
+    });
     let asked = query.some("path").unwrap_or_default().to_owned();
     let selector = query.some("l").unwrap_or_default().to_owned();
-    let mut here = encoded(&asked);
-    if !selector.is_empty() {
-        here.push_str(&format!("&l={}", path::segment(&selector)));
-    }
+    let here = question("/facts", &asked, &selector);
     let mut page = Ask {
         frame: session.frame("Facts"),
         tabs: tabs(&session),
@@ -100,7 +99,7 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
             page.documents = units::count(found.documents);
             page.next = found.next.map(|next| format!("{here}&after={}", path::segment(&next)));
             let row = |one: controller_api::FactMatch| Row {
-                href: format!("/hosts/{}", path::segment(&one.host)),
+                href: host_page(&one.host),
                 more: one.count.saturating_sub(one.values.len().min(4) as u64),
                 values: one.values.iter().take(4).map(|raw| value(raw)).collect(),
                 host: one.host,

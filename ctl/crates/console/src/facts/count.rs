@@ -1,6 +1,6 @@
 //! How many hosts have which value at a path.
 
-use super::{Problem, TabLink, tabs, value};
+use super::{Problem, TabLink, question, tabs, value};
 use crate::api::Failure;
 use crate::form::Form;
 use crate::markup::Markup;
@@ -59,17 +59,16 @@ struct Count {
 
 pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<Response, Failure> {
     let query = Form::of_query(query.as_deref());
-    let encoded = |path: &str| format!("/facts/count?path={}", path::segment(path));
-    let examples =
-        EXAMPLES.iter().map(|(title, path)| Example { title, path, href: encoded(path) });
+    let examples = EXAMPLES.iter().map(|(title, path)| Example {
+        title,
+        path,
+        href: question("/facts/count", path, ""),
+    });
     // A host's page offers the provider's name with a dot, to be completed.
     let asked = query.some("path").unwrap_or_default().to_owned();
     let selector = query.some("l").unwrap_or_default().to_owned();
     let from: usize = query.get("from").parse().unwrap_or(0);
-    let mut here = encoded(&asked);
-    if !selector.is_empty() {
-        here.push_str(&format!("&l={}", path::segment(&selector)));
-    }
+    let here = question("/facts/count", &asked, &selector);
     let mut page = Count {
         frame: session.frame("Facts by value"),
         tabs: tabs(&session),

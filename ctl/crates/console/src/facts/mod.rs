@@ -13,6 +13,7 @@ use crate::session::Session;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use controller_api::path;
 use fleet::Action;
 use fleet::facts::QuestionError;
 use serde_json::value::RawValue;
@@ -45,9 +46,9 @@ pub(crate) struct TabLink {
     pub(crate) current: bool,
 }
 
-/// Returns the tabs; `path` is the present one's.
+/// Returns the tabs, the page's own marked.
 fn tabs(session: &Session) -> Vec<TabLink> {
-    let path = session.here.split('?').next().unwrap_or_default();
+    let here = session.here.split('?').next().unwrap_or_default();
     [
         ("Ask", "/facts"),
         ("Counts", "/facts/count"),
@@ -56,7 +57,7 @@ fn tabs(session: &Session) -> Vec<TabLink> {
         ("Certificates", "/facts/certificates"),
         ("Compare", "/facts/diff"),
     ]
-    .map(|(name, href)| TabLink { name, href, current: href == path })
+    .map(|(name, href)| TabLink { name, href, current: href == here })
     .into()
 }
 
@@ -99,12 +100,22 @@ fn value(raw: &RawValue) -> Markup {
     let mut html = Html::new(2000);
     match serde_json::from_str::<Json>(raw.get()) {
         Ok(value) if value.is_scalar() => brief(&mut html, "", &value, crate::units::now()),
-        // What is no single value is told as it is.
+        // A list or an object is shown as it is.
         _ => {
             html.markup("<code><bdi>").clipped(raw.get(), 160).markup("</bdi></code>");
         }
     }
     html.finish()
+}
+
+/// Returns the address of a page that asks for a path, on the hosts of a selector; all if it is
+/// empty.
+fn question(at: &str, path: &str, selector: &str) -> String {
+    let mut address = format!("{at}?path={}", path::segment(path));
+    if !selector.is_empty() {
+        address.push_str(&format!("&l={}", path::segment(selector)));
+    }
+    address
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Problem, TabLink, tabs};
 use crate::api::Failure;
 use crate::form::Form;
 use crate::markup::Markup;
-use crate::page::{Frame, html, html_with};
+use crate::page::{Frame, host_page, html, html_with};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -98,7 +98,7 @@ impl Asked<'_> {
 fn row(host: String, all: Vec<What>) -> Row {
     let more = all.len().saturating_sub(6);
     let what = all.into_iter().take(6).collect();
-    Row { href: format!("/hosts/{}", path::segment(&host)), host, what, more }
+    Row { href: host_page(&host), host, what, more }
 }
 
 impl Named {

@@ -2,7 +2,7 @@
 
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::done;
+use crate::page::{done, host_page};
 use crate::session::Session;
 use axum::extract::Path;
 use axum::http::Method;
@@ -29,7 +29,7 @@ pub(super) async fn label(
     }
     session.api.act(Method::PUT, &path::host_labels(&id), &change, form.csrf()).await?;
     let key = if removed.is_some() { "label-gone" } else { "label-set" };
-    Ok(done(&format!("/hosts/{}", path::segment(&id)), key))
+    Ok(done(&host_page(&id), key))
 }
 
 /// Does what the last segment of the path says.
@@ -40,7 +40,7 @@ pub(super) async fn act(
 ) -> Result<Response, Failure> {
     let (api, csrf) = (&session.api, form.csrf());
     let reason = Reason { reason: form.some("reason").map(str::to_owned) };
-    let page = format!("/hosts/{}", path::segment(&id));
+    let page = host_page(&id);
     match action.as_str() {
         "approve" => {
             api.act(Method::POST, &path::host_approve(&id), &(), csrf).await?;

@@ -6,7 +6,7 @@ use crate::api::Failure;
 use crate::document::{Json, Schema, View, draw};
 use crate::form::Form;
 use crate::markup::Markup;
-use crate::page::{done, html, see};
+use crate::page::{done, host_page, html, see};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -139,8 +139,5 @@ pub(super) async fn refresh(
     let method = form.get("method");
     let plain = !method.is_empty()
         && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
-    Ok(done(
-        &if plain { format!("{back}/{method}") } else { format!("/hosts/{}", path::segment(&id)) },
-        "facts-asked",
-    ))
+    Ok(done(&if plain { format!("{back}/{method}") } else { host_page(&id) }, "facts-asked"))
 }

@@ -2,7 +2,7 @@
 //! operator's roles allow.
 
 use crate::api::Failure;
-use crate::page::Frame;
+use crate::page::{Frame, host_page};
 use crate::session::Session;
 use crate::units;
 use controller_api::{Host, HostState, path};
@@ -65,7 +65,7 @@ pub(super) async fn read(session: &Session, id: &str, tab: Tab) -> Result<(Head,
 }
 
 fn head(session: &Session, host: &Host, tab: Tab) -> Head {
-    let at = format!("/hosts/{}", path::segment(&host.id));
+    let at = host_page(&host.id);
     let may = |action| session.may(action);
     let active = host.state == HostState::Active;
     let (kind, word) = status(host);

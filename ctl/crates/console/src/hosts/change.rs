@@ -5,7 +5,7 @@ use super::filter::Filter;
 use super::list::at_least;
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, done, html_with, see};
+use crate::page::{Frame, done, host_page, html_with, see};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -172,7 +172,7 @@ async fn draw(
         Err(failure) => return Err(failure),
     };
     let filter = Filter::of(form);
-    let first: Vec<_> = preview.first.iter().map(|id| (id.clone(), host_path(id))).collect();
+    let first: Vec<_> = preview.first.iter().map(|id| (id.clone(), host_page(id))).collect();
     let more = preview.hosts.saturating_sub(first.len() as u64);
     let noun = if preview.hosts == 1 { "host" } else { "hosts" };
     let number = format!("{} {noun}", at_least(preview.hosts, false));
@@ -203,10 +203,6 @@ async fn draw(
     }
     complete(&mut page);
     html_with(status, &page)
-}
-
-fn host_path(id: &str) -> String {
-    format!("/hosts/{}", path::segment(id))
 }
 
 /// Reads labels: `key=value`, with commas, spaces or lines between them.

@@ -4,7 +4,7 @@ use super::columns;
 use super::filter::{Filter, Status};
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, html, html_with};
+use crate::page::{Frame, host_page, html, html_with};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -150,7 +150,7 @@ fn row(host: &Host, columns: &str) -> Row {
         .collect();
     let seen = if host.connected { &host.connected_at } else { &host.last_seen };
     Row {
-        path: format!("/hosts/{}", path::segment(&host.id)),
+        path: host_page(&host.id),
         id: host.id.clone(),
         kind: status.kind(),
         word: status.word(),

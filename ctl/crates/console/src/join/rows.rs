@@ -1,5 +1,6 @@
 //! The rows of the lists: tokens, and hosts that came, wait or were cloned.
 
+use crate::page::host_page;
 use crate::units::{self, Moment};
 use controller_api::{Host, HostClone, HostState, JoinToken, path};
 
@@ -92,7 +93,7 @@ impl Arrival {
             (HostState::Banned, _) => ("stopped", "Banned"),
         };
         Self {
-            path: format!("/hosts/{}", path::segment(&host.id)),
+            path: host_page(&host.id),
             id: host.id.clone(),
             kind,
             word,

@@ -3,7 +3,7 @@
 mod trend;
 
 use crate::api::Failure;
-use crate::page::{Frame, Page, Section, html};
+use crate::page::{Frame, Page, Section, host_page, html};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -241,7 +241,7 @@ async fn failures(session: &Session) -> Result<Option<Vec<Failed>>, Failure> {
     found.truncate(ENTRIES);
     let failed = |entry: controller_api::HistoryEntry| Failed {
         run: format!("/runs/{}/hosts/{}", path::segment(&entry.run), path::segment(&entry.host)),
-        host_path: format!("/hosts/{}", path::segment(&entry.host)),
+        host_path: host_page(&entry.host),
         command: command(entry.cmd.as_deref(), &entry.method),
         how: match (entry.state, entry.code) {
             (TargetState::Failed, Some(code)) => format!("failed ({code})"),

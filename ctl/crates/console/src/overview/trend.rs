@@ -23,7 +23,7 @@ pub(super) struct Chart {
     pub(super) bars: Vec<(String, String, String, String)>,
     /// The most hosts of the plot.
     pub(super) top: String,
-    /// The most failures of a bar; empty if there is none.
+    /// The most failures of a bar, for people; empty where no run failed.
     pub(super) most_failures: String,
     pub(super) labels: Vec<String>,
     /// All of it in a sentence.

@@ -4,7 +4,7 @@ use super::equation::share;
 use super::words::{self, Mark};
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, done, html, see};
+use crate::page::{Frame, done, host_page, html, see};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -301,7 +301,7 @@ impl Host {
     fn of(target: PlanTarget) -> Self {
         let (mark, meaning) = words::answer(target.answer);
         Self {
-            href: format!("/hosts/{}", path::segment(&target.host)),
+            href: host_page(&target.host),
             id: target.host,
             stage: target.stage,
             mark,

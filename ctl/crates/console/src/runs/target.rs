@@ -3,7 +3,7 @@
 use super::output::{Outcome, Shown};
 use super::words::{self, Mark};
 use crate::api::Failure;
-use crate::page::{Frame, html};
+use crate::page::{Frame, host_page, html};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -39,7 +39,7 @@ pub(super) async fn show(
         whole: format!("{here}/output"),
         whole_stderr: format!("{here}/output?stream=stderr"),
         follow: format!("{here}/follow"),
-        host_page: format!("/hosts/{}", path::segment(&host)),
+        host_page: host_page(&host),
         raw: path::run_target(&run.id, &host),
         host,
         stdout,

@@ -175,7 +175,7 @@ pub(super) fn hosts(number: u64) -> String {
     format!("{} {}", units::count(number), if number == 1 { "host" } else { "hosts" })
 }
 
-/// Returns a time of the API as people read it; one that is none as it is.
+/// Returns a time of the API as people read it; a text that is no time is left as it is.
 pub(super) fn moment(text: &str) -> Moment {
     let none = || Moment { iso: String::new(), text: text.to_owned(), title: String::new() };
     Moment::of(text).unwrap_or_else(none)

@@ -119,7 +119,7 @@ impl Values {
     /// Returns the body for the API.
     ///
     /// # Errors
-    /// A field that cannot even be sent: a number that is none, a variable without a name.
+    /// A field that cannot even be sent: letters for a number, a variable without a name.
     pub(super) fn entry(&self) -> Result<ScheduleEntry, FieldProblem> {
         let limits: Result<BTreeMap<_, _>, _> = ["memory", "cpu", "pids"]
             .into_iter()

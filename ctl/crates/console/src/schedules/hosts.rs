@@ -2,10 +2,10 @@
 
 use super::show::Head;
 use super::standing::{self, STATES};
-use super::{address, host_address, with_query};
+use super::{address, with_query};
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, html};
+use crate::page::{Frame, host_page, html};
 use crate::session::Session;
 use crate::units::Moment;
 use askama::Template;
@@ -73,7 +73,7 @@ impl Row {
         let (kind, word) = standing::shown(found.state);
         let moment = |time: Option<String>| time.as_deref().and_then(Moment::of);
         Self {
-            address: host_address(&found.host),
+            address: host_page(&found.host),
             host: found.host,
             kind,
             word,

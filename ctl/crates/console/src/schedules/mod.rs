@@ -60,11 +60,6 @@ fn address(name: &str) -> String {
     format!("/schedules/{}", path::segment(name))
 }
 
-/// Returns the address of a host's page.
-fn host_address(host: &str) -> String {
-    format!("/hosts/{}", path::segment(host))
-}
-
 /// Returns an address with its query; without one if no field has a value.
 fn with_query(address: &str, fields: &[(&str, &str)]) -> String {
     let fields: Vec<_> = fields.iter().filter(|(_, value)| !value.is_empty()).collect();

@@ -1,10 +1,10 @@
 //! The results of a schedule's runs on all hosts, newest first.
 
 use super::show::Head;
-use super::{address, host_address, with_query};
+use super::{address, with_query};
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, html};
+use crate::page::{Frame, host_page, html};
 use crate::session::Session;
 use crate::units::{self, Moment, millis};
 use askama::Template;
@@ -111,10 +111,10 @@ impl Ended {
         };
         let due = text(&delivered.due);
         Self {
-            host_address: host_address(&result.host),
+            host_address: host_page(&result.host),
             task_address: format!(
                 "{}/tasks/{}",
-                host_address(&result.host),
+                host_page(&result.host),
                 path::segment(&result.task)
             ),
             host: result.host,

@@ -16,9 +16,9 @@ use crate::agents::Notice;
 use crate::auth::Principal;
 use crate::store::{RunChange, StandingChange};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
 use axum::response::Response;
-use controller_api::{EVENT_STREAM, Grant, LiveChange, LiveKind, LiveQuery, path};
+use controller_api::{Grant, LiveChange, LiveKind, LiveQuery, path};
 use fleet::Action;
 use hyper::body::Bytes;
 use std::collections::BTreeSet;
@@ -85,13 +85,7 @@ pub(super) async fn follow(
         over: false,
         _place: place,
     };
-    Ok(Response::builder()
-        .header(CONTENT_TYPE, EVENT_STREAM)
-        .header(CACHE_CONTROL, "no-store")
-        // A proxy that gathers a response before it passes it on would hold the events back.
-        .header("x-accel-buffering", "no")
-        .body(pulled::body(live))
-        .expect("a status and fixed headers make a response"))
+    Ok(pulled::events(live))
 }
 
 fn kinds(names: Option<&str>) -> Result<BTreeSet<LiveKind>, ApiError> {

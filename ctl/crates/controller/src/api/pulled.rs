@@ -2,6 +2,9 @@
 //! that does not read has nothing made for it, and is disconnected by `connection`.
 
 use axum::body::Body as AnyBody;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
+use controller_api::EVENT_STREAM;
 use hyper::body::{Body, Bytes, Frame};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,6 +25,17 @@ struct Pulled<S>(Option<Making<S>>);
 /// Makes a body of a source.
 pub(super) fn body(source: impl Source) -> AnyBody {
     AnyBody::new(Pulled(Some(making(source))))
+}
+
+/// Makes the response of a stream of server-sent events.
+pub(super) fn events(source: impl Source) -> Response {
+    Response::builder()
+        .header(CONTENT_TYPE, EVENT_STREAM)
+        .header(CACHE_CONTROL, "no-store")
+        // A proxy that gathers a response before it passes it on would hold the events back.
+        .header("x-accel-buffering", "no")
+        .body(body(source))
+        .expect("a status and fixed headers make a response")
 }
 
 fn making<S: Source>(mut source: S) -> Making<S> {

@@ -15,10 +15,10 @@ use super::streams::Place;
 use super::{reach, run_body};
 use crate::auth::Principal;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use controller_api::{EVENT_STREAM, EventStreamQuery, LAST_EVENT_ID, path};
+use controller_api::{EventStreamQuery, LAST_EVENT_ID, path};
 use fleet::Action;
 use fleet::run::RunState;
 use hyper::body::Bytes;
@@ -102,13 +102,7 @@ pub(super) async fn follow(
         over: false,
         _place: place,
     };
-    Ok(Response::builder()
-        .header(CONTENT_TYPE, EVENT_STREAM)
-        .header(CACHE_CONTROL, "no-store")
-        // A proxy that gathers a response before it passes it on would hold the events back.
-        .header("x-accel-buffering", "no")
-        .body(pulled::body(stream))
-        .expect("a status and fixed headers make a response"))
+    Ok(pulled::events(stream))
 }
 
 fn last_event(id: &[u8]) -> Result<i64, ApiError> {

@@ -19,12 +19,10 @@ use crate::store::{RunChange, TargetRow};
 use agent_wire::message::line;
 use agent_wire::reply::TaskOutput;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use controller_api::{
-    EVENT_STREAM, LAST_EVENT_ID, OutputPart, OutputStream, TargetOutputQuery, path,
-};
+use controller_api::{LAST_EVENT_ID, OutputPart, OutputStream, TargetOutputQuery, path};
 use fleet::Action;
 use fleet::run::{TargetState, task_id};
 use hyper::body::Bytes;
@@ -123,13 +121,7 @@ pub(super) async fn follow(
         over: false,
         _place: place,
     };
-    Ok(Response::builder()
-        .header(CONTENT_TYPE, EVENT_STREAM)
-        .header(CACHE_CONTROL, "no-store")
-        // A proxy that gathers a response before it passes it on would hold the events back.
-        .header("x-accel-buffering", "no")
-        .body(pulled::body(stream))
-        .expect("a status and fixed headers make a response"))
+    Ok(pulled::events(stream))
 }
 
 async fn target(api: &Api, run: &str, host: &str) -> Result<TargetRow, ApiError> {
