@@ -9,7 +9,8 @@
 // data-confirm="ID"        a button of a form: opens the <dialog id=ID> first; a button with
 //                          value="yes" in the dialog sends the form. Without the script the form is
 //                          sent at once.
-// data-dialog="ID"         a button: opens the dialog. data-close: closes the one around it.
+// data-dialog="ID"         a button: opens the dialog; hidden, it is shown by the script. data-close
+//                          closes the dialog around it.
 // data-complete="/path"    an input: completes from GET /path?q=TEXT, JSON {"items":["…"]}.
 //                          data-complete-list="ID" takes the options of a <datalist> instead.
 //                          data-complete-last: completes the part behind the last comma.
@@ -475,7 +476,7 @@
 
   document.addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, textarea")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog *")) return;
     if (event.key === "/") {
       const search = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-search]"));
       if (search) { event.preventDefault(); search.focus(); search.select(); }
@@ -500,6 +501,7 @@
   all("[data-follow]").forEach((each) => each.scrollTo({ top: each.scrollHeight, behavior: "instant" }));
   all("[data-bulk]").forEach(tellBulk);
   all("[data-without-script]").forEach((each) => { each.hidden = true; });
+  all("[data-dialog][hidden]").forEach((each) => { each.hidden = false; });
   all("[data-stream]").forEach(stream);
   tellTimes();
   setInterval(() => { if (!document.hidden) tellTimes(); }, 10000);

@@ -12,7 +12,10 @@ use axum::extract::Path;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use controller_api::{ApiTokenList, OperatorChange, path};
+use controller_api::{ApiTokenList, CreatedApiToken, NewApiToken, OperatorChange, PageQuery, path};
+
+/// API tokens that the page lists.
+const TOKENS: usize = 200;
 
 pub(crate) fn page() -> Page {
     Page {
@@ -20,6 +23,7 @@ pub(crate) fn page() -> Page {
         routes: Router::new()
             .route("/me", get(show))
             .route("/me/password", post(change_password))
+            .route("/me/tokens", get(show).post(create_token))
             .route("/me/tokens/{id}/revoke", post(revoke_token))
             .route("/me/sessions/end", post(end_sessions))
             .route("/logout", post(log_out)),
@@ -33,7 +37,7 @@ async fn show(session: Session) -> Result<Response, Failure> {
 
 async fn change_password(session: Session, form: Form) -> Result<Response, Failure> {
     let again = async |status, problem: String| {
-        let page = Account { problem: Some(problem), ..Account::read(&session).await? };
+        let page = Account { password: Some(problem), ..Account::read(&session).await? };
         html_with(status, &page)
     };
     if form.get("password") != form.get("again") {
@@ -48,6 +52,41 @@ async fn change_password(session: Session, form: Form) -> Result<Response, Failu
         Ok(()) => Ok(see("/login")),
         Err(failure) if failure.status == StatusCode::BAD_REQUEST => {
             again(failure.status, failure.sentence()).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Makes an API token. Its secret is in this one answer and nowhere else, so no other page can show
+/// it.
+async fn create_token(session: Session, form: Form) -> Result<Response, Failure> {
+    let typed = NewToken {
+        name: form.get("name").trim().to_owned(),
+        days: form.get("days").trim().to_owned(),
+        ..NewToken::default()
+    };
+    let again = async |status, days: bool, problem: String| {
+        let problem = Some(problem);
+        let new = if days {
+            NewToken { days_problem: problem, ..typed.clone() }
+        } else {
+            NewToken { name_problem: problem, ..typed.clone() }
+        };
+        html_with(status, &Account { new, ..Account::read(&session).await? })
+    };
+    let Ok(days) = form.some("days").map(str::parse).transpose() else {
+        let problem = "Use a whole number of days from 1 to 3650, or none.".to_owned();
+        return again(StatusCode::BAD_REQUEST, true, problem).await;
+    };
+    let new = NewApiToken { name: typed.name.clone(), days };
+    let path = path::operator_tokens(&session.me.name);
+    match session.api.create::<CreatedApiToken>(&path, &new, form.csrf(), None).await {
+        Ok(created) => {
+            html(&Account { secret: Some(created.secret), ..Account::read(&session).await? })
+        }
+        Err(failure) if failure.is_of_form() => {
+            let problem = failure.sentence();
+            again(failure.status, problem.starts_with("Days"), problem).await
         }
         Err(failure) => Err(failure),
     }
@@ -81,20 +120,37 @@ struct Account {
     frame: Frame,
     roles: Vec<String>,
     tokens: Vec<Token>,
-    problem: Option<String>,
+    /// The problem of a new password.
+    password: Option<String>,
+    new: NewToken,
+    /// The secret of a token that was just made.
+    secret: Option<String>,
+}
+
+/// What was typed for a new token, and the problems of it.
+#[derive(Clone, Default)]
+struct NewToken {
+    name: String,
+    days: String,
+    name_problem: Option<String>,
+    days_problem: Option<String>,
 }
 
 struct Token {
     id: String,
     name: String,
+    created: Option<Moment>,
     expires: Option<Moment>,
     last_used: Option<Moment>,
 }
 
 impl Account {
     async fn read(session: &Session) -> Result<Self, Failure> {
-        let list: ApiTokenList = session.api.get(&path::operator_tokens(&session.me.name)).await?;
+        let query = PageQuery { limit: Some(TOKENS), after: None };
+        let path = path::operator_tokens(&session.me.name);
+        let list: ApiTokenList = session.api.query(&path, &query).await?;
         let token = |token: controller_api::ApiToken| Token {
+            created: Moment::of(&token.created_at),
             expires: token.expires.as_deref().and_then(Moment::of),
             last_used: token.last_used.as_deref().and_then(Moment::of),
             id: token.id,
@@ -104,7 +160,9 @@ impl Account {
             frame: session.frame("Your account"),
             roles: session.me.roles.clone(),
             tokens: list.tokens.into_iter().map(token).collect(),
-            problem: None,
+            password: None,
+            new: NewToken { days: "90".to_owned(), ..NewToken::default() },
+            secret: None,
         })
     }
 }

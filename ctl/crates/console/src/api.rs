@@ -213,6 +213,14 @@ impl Failure {
         self.problem.kind()
     }
 
+    /// Returns whether the form is to be shown again with the problem.
+    pub(crate) fn is_of_form(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
+        )
+    }
+
     /// Returns the problem's text as a sentence.
     pub(crate) fn sentence(&self) -> String {
         sentence(&self.problem.detail)

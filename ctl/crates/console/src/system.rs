@@ -169,7 +169,7 @@ impl SystemPage {
             frame: session.frame("System"),
             connected: units::count(status.nodes.iter().map(|node| node.connected).sum()),
             active_runs: units::count(status.active_runs),
-            active_targets: units::count(status.active_targets),
+            active_targets: units::counted(status.active_targets, "host"),
             nodes: status.nodes.iter().map(NodeRow::of).collect(),
             nearly_full: database.free < 1 << 30,
             database: vec![

@@ -89,6 +89,12 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// Returns how many there are of something: "1 host", "18,000 hosts".
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{end}", count(number))
+}
+
 /// Returns a number of bytes in the unit that leaves few digits: "1.5 GiB".
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

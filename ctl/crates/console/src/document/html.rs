@@ -46,6 +46,31 @@ impl Html {
         }
     }
 
+    /// Adds a provider's description, as [`Self::clipped`] does: what stands between backticks is
+    /// code.
+    pub(crate) fn described(&mut self, text: &str, most: usize) -> &mut Self {
+        let (end, cut) = match text.char_indices().nth(most) {
+            Some((end, _)) => (end, true),
+            None => (text.len(), false),
+        };
+        let mut rest = &text[..end];
+        while let Some((before, after)) = rest.split_once('`') {
+            let Some((code, behind)) = after.split_once('`') else { break };
+            self.text(before).markup("<code>").text(code).markup("</code>");
+            rest = behind;
+        }
+        self.text(rest);
+        if cut {
+            self.text("…");
+        }
+        self
+    }
+
+    /// Adds a provider's description to an attribute, where nothing can be code.
+    pub(crate) fn tip(&mut self, text: &str, most: usize) -> &mut Self {
+        self.clipped(&text.replace('`', ""), most)
+    }
+
     /// Returns whether nothing more should be begun.
     pub(crate) fn is_full(&self) -> bool {
         self.out.len() >= self.limit

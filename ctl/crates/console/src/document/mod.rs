@@ -193,7 +193,7 @@ impl<'a> Drawing<'a> {
                 }
                 self.html.markup("<dt");
                 if let Some(about) = member.schema.description() {
-                    self.html.markup(" title=\"").clipped(about, 300).markup("\"");
+                    self.html.markup(" title=\"").tip(about, 300).markup("\"");
                 }
                 self.html.markup("><bdi>").text(&member.title()).markup("</bdi></dt><dd>");
                 value::draw(&mut self.html, member.name, member.value, self.view.now);
@@ -227,7 +227,7 @@ impl<'a> Drawing<'a> {
             _ => "</h4>",
         });
         if let Some(about) = member.schema.description() {
-            self.html.markup("<p class=\"muted about\">").clipped(&first_sentence(about), 200);
+            self.html.markup("<p class=\"muted about\">").described(&first_sentence(about), 200);
             self.html.markup("</p>");
         }
         match member.value {

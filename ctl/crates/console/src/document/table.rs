@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
                 "<th scope=\"col\""
             });
             if let Some(about) = column.schema.description() {
-                html.markup(" title=\"").clipped(about, 200).markup("\"");
+                html.markup(" title=\"").tip(about, 200).markup("\"");
             }
             html.markup(">").isolated(&title(column)).markup("</th>");
         }

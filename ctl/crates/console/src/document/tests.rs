@@ -114,7 +114,7 @@ fn an_answer_that_is_too_deep_too_wide_or_too_long_is_cut() {
 
 const PACKAGES: &str = r#"{"type":"object","required":["count","packages"],"properties":{
     "count":{"description":"How many.","type":"integer"},
-    "packages":{"description":"The packages. In order.","items":{"required":
+    "packages":{"description":"The `deb <b>` packages. In order.","items":{"required":
         ["manager","name","version","size_bytes","installed","installed_epoch","summary"],
         "properties":{"size_bytes":{"title":"Size on disk"},"name":{"type":"string"}}}}}}"#;
 
@@ -142,7 +142,7 @@ fn a_list_becomes_a_table_with_the_columns_of_the_schema_and_what_all_rows_share
     assert_eq!(columns, ["Name", "Version", "Size on disk"]);
     assert_eq!(html.matches("<tr>").count(), 1 + ROWS);
     for part in
-        ["All: Manager <bdi>dpkg</bdi>", "3 days ago", "1.0 KiB", "The packages.", ">Show all 132<"]
+        ["All: Manager <bdi>dpkg</bdi>", "3 days ago", "1.0 KiB", "The <code>deb &lt;b&gt;</code> packages.", ">Show all 132<"]
     {
         assert!(html.contains(part), "{part} is not in {html}");
     }

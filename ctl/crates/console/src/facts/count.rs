@@ -96,8 +96,14 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
             let known: u64 = found.counts.iter().map(|count| count.hosts).sum();
             let all = known + found.without;
             page.most = found.counts.first().map_or(1, |count| count.hosts.max(1));
-            page.without = (found.without > 0).then(|| units::count(found.without));
-            page.more = (found.more > 0).then(|| units::count(found.more));
+            page.without = (found.without > 0).then(|| match found.without {
+                1 => "1 host has nothing there.".to_owned(),
+                many => format!("{} hosts have nothing there.", units::count(many)),
+            });
+            page.more = (found.more > 0).then(|| match found.more {
+                1 => "1 rarer value is left out.".to_owned(),
+                many => format!("{} rarer values are left out.", units::count(many)),
+            });
             let rows = found.counts.iter().skip(from).take(PAGE).map(|count| Row {
                 value: value(&count.value),
                 hosts: units::count(count.hosts),

@@ -86,12 +86,11 @@ pub(super) fn draw(trend: &Trend, online: u64, away: u64) -> Option<Chart> {
         most_failures: if most > 0 { units::count(most) } else { String::new() },
         labels: (0..LABELS).map(|step| label(from, to, step)).collect(),
         summary: format!(
-            "The last 24 hours: at least {} hosts online, {} online and {} away now, {} failures \
-             of runs.{down}",
-            units::count(lowest),
+            "The last 24 hours: at least {} online, {} online and {} away now, {} of runs.{down}",
+            units::counted(lowest, "host"),
             units::count(online),
             units::count(away),
-            units::count(failures),
+            units::counted(failures, "failure"),
         ),
     })
 }

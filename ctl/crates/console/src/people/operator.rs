@@ -1,6 +1,6 @@
 //! One operator: roles, password, access, and API tokens.
 
-use super::operators::{RoleBox, is_of_form, page_of, role_boxes};
+use super::operators::{RoleBox, page_of, role_boxes};
 use crate::api::Failure;
 use crate::form::Form;
 use crate::page::{Frame, done, html, html_with, with_query};
@@ -128,7 +128,7 @@ async fn shown(
     outcome: impl FnOnce(String) -> Outcome,
 ) -> Result<Response, Failure> {
     match ended {
-        Err(failure) if is_of_form(failure.status) => {
+        Err(failure) if failure.is_of_form() => {
             let page = OperatorPage::read(session, name, outcome(failure.sentence())).await?;
             html_with(failure.status, &page)
         }

@@ -7,7 +7,6 @@ use crate::session::Session;
 use crate::units::Moment;
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::StatusCode;
 use axum::response::Response;
 use controller_api::{NewOperator, Operator, OperatorList, PageQuery, RoleList, path};
 use fleet::Action;
@@ -33,20 +32,12 @@ pub(super) async fn create(session: Session, form: Form) -> Result<Response, Fai
     };
     match session.api.create::<Operator>(path::OPERATORS, &new, form.csrf(), None).await {
         Ok(created) => Ok(done(&page_of(&created.name), "operator-created")),
-        Err(failure) if is_of_form(failure.status) => {
+        Err(failure) if failure.is_of_form() => {
             let draft = Draft { problem: Some(failure.sentence()), ..draft };
             html_with(failure.status, &People::read(&session, None, draft).await?)
         }
         Err(failure) => Err(failure),
     }
-}
-
-/// Returns whether the form is to be shown again with the problem.
-pub(super) fn is_of_form(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
-    )
 }
 
 /// Returns the address of an operator's page.

@@ -1,6 +1,5 @@
 //! The form of a role: a description, and grants. One empty grant is always there to be filled.
 
-use super::operators::is_of_form;
 use super::roles::{meaning, page_of};
 use crate::api::Failure;
 use crate::form::Form;
@@ -56,7 +55,7 @@ async fn put(session: &Session, name: &str, form: &Form, new: bool) -> Result<Re
     }
     match session.api.act(Method::PUT, &path::role(name), &definition, form.csrf()).await {
         Ok(()) => Ok(done(&page_of(name), "role-saved")),
-        Err(failure) if is_of_form(failure.status) => again(failure.status, failure.sentence()),
+        Err(failure) if failure.is_of_form() => again(failure.status, failure.sentence()),
         Err(failure) => Err(failure),
     }
 }

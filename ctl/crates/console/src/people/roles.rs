@@ -1,6 +1,5 @@
 //! The list of roles, and one role with its grants in words.
 
-use super::operators::is_of_form;
 use crate::api::Failure;
 use crate::form::Form;
 use crate::page::{Frame, done, html, html_with, with_query};
@@ -32,7 +31,7 @@ pub(super) async fn remove(
 ) -> Result<Response, Failure> {
     match session.api.act(Method::DELETE, &path::role(&name), &(), form.csrf()).await {
         Ok(()) => Ok(done("/roles", "role-removed")),
-        Err(failure) if is_of_form(failure.status) => {
+        Err(failure) if failure.is_of_form() => {
             let page = RolePage::read(&session, &name, Some(failure.sentence())).await?;
             html_with(failure.status, &page)
         }

@@ -243,6 +243,7 @@ fn request(plan: &Plan, is_command: bool) -> Vec<(&'static str, String)> {
         let limit = |(name, value): (&String, &serde_json::Value)| match name.as_str() {
             "memory" => format!("{} of memory", units::bytes(value.as_u64().unwrap_or_default())),
             "cpu" => format!("{value} % of a processor"),
+            "pids" if value.as_u64() == Some(1) => "1 process".to_owned(),
             "pids" => format!("{value} processes"),
             other => format!("{other} {value}"),
         };

@@ -134,9 +134,10 @@ pub(super) fn stops(most: Tolerance) -> String {
     match most {
         Tolerance::Unlimited => "never, however many hosts fail".to_owned(),
         Tolerance::AtMost(Amount::Count(0)) => "at the first failure".to_owned(),
-        Tolerance::AtMost(Amount::Count(1)) => "after more than 1 failure".to_owned(),
         Tolerance::AtMost(most) => match most {
-            Amount::Count(most) => format!("after more than {most} failures"),
+            Amount::Count(most) => {
+                format!("after more than {}", units::counted(u64::from(most), "failure"))
+            }
             Amount::Percent(_) => format!("when more than {most} of the hosts have failed"),
         },
     }
@@ -145,7 +146,7 @@ pub(super) fn stops(most: Tolerance) -> String {
 /// Returns how many hosts work at once, in words.
 pub(super) fn at_once(most: Amount, ramp: bool) -> String {
     let hosts = match most {
-        Amount::Count(_) => format!("at most {most} hosts"),
+        Amount::Count(most) => format!("at most {}", hosts(u64::from(most))),
         Amount::Percent(_) => format!("at most {most} of the hosts"),
     };
     if ramp { format!("{hosts}, beginning with one") } else { hosts }
@@ -156,8 +157,7 @@ pub(super) fn selection(selector: Option<&str>, total: u64) -> String {
     match selector {
         Some("") => "all hosts".to_owned(),
         Some(text) => text.to_owned(),
-        None if total == 1 => "1 host by name".to_owned(),
-        None => format!("{total} hosts by name"),
+        None => format!("{} by name", hosts(total)),
     }
 }
 
@@ -172,7 +172,7 @@ pub(super) fn code(state: TargetState, code: Option<u16>) -> String {
 
 /// Returns a number of hosts in words.
 pub(super) fn hosts(number: u64) -> String {
-    format!("{} {}", units::count(number), if number == 1 { "host" } else { "hosts" })
+    units::counted(number, "host")
 }
 
 /// Returns a time of the API as people read it; a text that is no time is left as it is.

@@ -221,6 +221,14 @@ impl Change {
         let shown = |value: &Value| match (field, value) {
             ("selector", Value::String(text)) if text.is_empty() => "every host".to_owned(),
             (_, Value::String(text)) => shortened(text),
+            // As the form takes it: a line for each variable or limit.
+            (_, Value::Object(fields)) => {
+                let line = |(name, value): (&String, &Value)| match value {
+                    Value::String(text) => format!("{name}={text}"),
+                    value => format!("{name}={value}"),
+                };
+                shortened(&fields.iter().map(line).collect::<Vec<_>>().join("\n"))
+            }
             (_, value) => shortened(&value.to_string()),
         };
         Self { field: field.to_owned(), from: from.map(shown), to: to.map(shown) }
@@ -305,5 +313,8 @@ mod tests {
             .collect();
         assert_eq!(told, [("cmd", Some("a"), Some("b")), ("jitter", None, Some("5"))]);
         assert!(Change::between(Some(&new), Some(&new)).is_empty());
+        let env = [("A".to_owned(), "x=y".to_owned()), ("B".to_owned(), String::new())];
+        let env = ScheduleEntry { env: Some(env.into()), ..ScheduleEntry::default() };
+        assert_eq!(Change::between(Some(&env), None)[0].from.as_deref(), Some("A=x=y\nB="));
     }
 }

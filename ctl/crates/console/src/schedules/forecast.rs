@@ -7,7 +7,7 @@ use crate::form::Form;
 use crate::markup::Markup;
 use crate::page::{Frame, html};
 use crate::session::Session;
-use crate::units::{HOUR, MINUTE, Moment, count, millis, rfc3339};
+use crate::units::{HOUR, MINUTE, Moment, count, counted, millis, rfc3339};
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::response::Response;
@@ -67,9 +67,9 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
             .map(|span| (span, link(span, own), span == hours_text))
             .collect(),
         ask_link: (may_ask && !own).then(|| link(&hours_text, true)),
-        total: count(found.load.iter().sum()),
-        hosts: count(found.hosts),
-        asked: count(found.asked),
+        total: counted(found.load.iter().sum(), "start"),
+        hosts: counted(found.hosts, "host"),
+        asked: counted(found.asked, "host"),
         unasked: unasked(&found, own),
         chart: (problem.is_none() && !found.load.is_empty()).then(|| draw(&found, hours)),
         step: step(found.load.len()),
@@ -114,12 +114,13 @@ fn draw(found: &ScheduleForecast, hours: u32) -> Markup {
     let ticks: Vec<String> =
         (0..=6).map(|at| clock(from + i64::from(hours) * HOUR * at / 6, hours > 24)).collect();
     let busiest = peaks(found).into_iter().next();
+    let hours_to_come = counted(u64::from(hours), "hour");
     let summary = match busiest {
         Some(peak) => format!(
-            "Starts in the next {hours} hours; the busiest minute is {} with {}",
+            "Starts in the next {hours_to_come}; the busiest minute is {} with {}",
             peak.clock, peak.starts
         ),
-        None => format!("No starts in the next {hours} hours"),
+        None => format!("No starts in the next {hours_to_come}"),
     };
     let unit = if step == 1 { "starts in this minute" } else { "starts from then on" };
     let chart = Chart { summary: &summary, unit, points: &points };
@@ -142,9 +143,10 @@ fn unasked(found: &ScheduleForecast, own: bool) -> Option<String> {
     if !own || found.offline + found.silent == 0 {
         return None;
     }
+    let are = if found.offline == 1 { "is" } else { "are" };
     Some(format!(
-        "{} hosts are offline and {} did not answer: of these, only the schedules are counted.",
-        count(found.offline),
+        "{} {are} offline and {} did not answer: of these, only the schedules are counted.",
+        counted(found.offline, "host"),
         count(found.silent)
     ))
 }

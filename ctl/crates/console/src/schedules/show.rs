@@ -176,7 +176,10 @@ pub(super) async fn ask(session: Session, Path(name): Path<String>) -> Result<Re
         address: address(&name),
         name,
         counts: standing::counts(&schedule.hosts),
-        has: units::count(schedule.hosts.applied + schedule.hosts.outdated),
+        has: match schedule.hosts.applied + schedule.hosts.outdated {
+            1 => "1 host has".to_owned(),
+            many => format!("{} hosts have", units::count(many)),
+        },
     })
 }
 
