@@ -141,9 +141,13 @@ fn a_list_becomes_a_table_with_the_columns_of_the_schema_and_what_all_rows_share
         head.split("<bdi>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
     assert_eq!(columns, ["Name", "Version", "Size on disk"]);
     assert_eq!(html.matches("<tr>").count(), 1 + ROWS);
-    for part in
-        ["All: Manager <bdi>dpkg</bdi>", "3 days ago", "1.0 KiB", "The <code>deb &lt;b&gt;</code> packages.", ">Show all 132<"]
-    {
+    for part in [
+        "All: Manager <bdi>dpkg</bdi>",
+        "3 days ago",
+        "1.0 KiB",
+        "The <code>deb &lt;b&gt;</code> packages.",
+        ">Show all 132<",
+    ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     assert!(!html.contains("epoch") && html.contains("?list=%2Fpackages"));

@@ -11,6 +11,9 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 120.0;
 const BARS: f64 = 28.0;
 
+/// Samples that make a chart: what spans less is a speck at its edge.
+const FEW: i64 = 6;
+
 /// Labels below the plot.
 const LABELS: i64 = 5;
 
@@ -19,6 +22,8 @@ pub(super) struct Chart {
     pub(super) runs: Vec<Run>,
     /// Times in which the controller was down: left edge and width.
     pub(super) gaps: Vec<(String, String)>,
+    /// The time before the first sample, where there is room to say so: its width, and when it ended.
+    pub(super) before: Option<(String, String)>,
     /// Failures: left edge, top, width and height.
     pub(super) bars: Vec<(String, String, String, String)>,
     /// The most hosts of the plot.
@@ -47,7 +52,7 @@ struct Point {
     failures: u64,
 }
 
-/// Draws the samples and, as the last one, the numbers of now; `None` while there is no sample.
+/// Draws the samples and, as the last one, the numbers of now; `None` while there are few samples.
 pub(super) fn draw(trend: &Trend, online: u64, away: u64) -> Option<Chart> {
     let (from, to) = (units::millis(&trend.from)?, units::millis(&trend.to)?);
     let mut points: Vec<Point> = trend
@@ -58,11 +63,12 @@ pub(super) fn draw(trend: &Trend, online: u64, away: u64) -> Option<Chart> {
             Some(Point { at: units::millis(&sample.at)?, online, all, failures: sample.failures })
         })
         .collect();
-    if points.is_empty() || to <= from {
+    let every = i64::from(trend.every_seconds) * 1000;
+    let first = points.first()?.at;
+    if to <= from || to - first < FEW * every {
         return None;
     }
     points.push(Point { at: to, online, all: online + away, failures: 0 });
-    let every = i64::from(trend.every_seconds) * 1000;
     let top = points.iter().map(|point| point.all).max().unwrap_or_default().max(1);
     let most = points.iter().map(|point| point.failures).max().unwrap_or_default();
     let scale = Scale { from, to, top, most, every };
@@ -81,6 +87,7 @@ pub(super) fn draw(trend: &Trend, online: u64, away: u64) -> Option<Chart> {
     Some(Chart {
         runs: runs.iter().map(|run| scale.run(run)).collect(),
         gaps,
+        before: (first - from > (to - from) / 4).then(|| (number(scale.x(first)), clock(first))),
         bars: points.iter().filter(|point| point.failures > 0).map(|p| scale.bar(p)).collect(),
         top: units::count(top),
         most_failures: if most > 0 { units::count(most) } else { String::new() },
@@ -99,7 +106,11 @@ fn label(from: i64, to: i64, step: i64) -> String {
     if step == LABELS - 1 {
         return "now".to_owned();
     }
-    let minutes = (from + (to - from) * step / (LABELS - 1)).div_euclid(60_000);
+    clock(from + (to - from) * step / (LABELS - 1))
+}
+
+fn clock(at: i64) -> String {
+    let minutes = at.div_euclid(60_000);
     format!("{:02}:{:02}", minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60))
 }
 
@@ -192,9 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_chart_before_the_first_sample_and_a_flat_one_without_hosts() {
+    fn there_is_no_chart_of_few_samples_and_a_flat_one_without_hosts() {
         assert!(draw(&trend(&[]), 1, 1).is_none());
-        let chart = draw(&trend(&[("11:55", 0, 0)]), 0, 0).unwrap();
+        assert!(draw(&trend(&[("11:50", 1, 0), ("11:55", 1, 0)]), 1, 1).is_none());
+        let chart = draw(&trend(&[("11:30", 0, 0)]), 0, 0).unwrap();
+        assert_eq!(chart.before, Some(("940.0".to_owned(), "11:30".to_owned())));
         assert!(chart.runs[0].line.contains(' ') && !chart.summary.contains("was down"));
     }
 }
