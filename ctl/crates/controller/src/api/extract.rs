@@ -4,7 +4,7 @@ use super::problem::ApiError;
 use super::service::Api;
 use super::wrong_tokens::Peer;
 use crate::audit;
-use crate::auth::{Credentials, Principal, Secure, Unknown};
+use crate::auth::{Credentials, Known, Principal, Secure, Unknown};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::HeaderValue;
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -35,9 +35,18 @@ pub(super) async fn identify(parts: &Parts, api: &Api) -> Result<Principal, ApiE
         secure: secure(parts),
         now: audit::now(),
     };
+    let known = parts.extensions.get::<Known>();
+    if let Some(principal) = known.and_then(|known| known.caller(&credentials)) {
+        return Ok(principal);
+    }
     let by_token = !credentials.authorization.is_empty();
     match api.authenticator.authenticate(credentials).await {
-        Ok(principal) => Ok(principal),
+        Ok(principal) => {
+            if let Some(known) = known {
+                known.keep(&principal);
+            }
+            Ok(principal)
+        }
         Err(Unknown::Store(error)) => Err(error.into()),
         Err(Unknown::Missing) => Err(ApiError::Unauthorized),
         Err(Unknown::Wrong) => match parts.extensions.get::<Peer>() {

@@ -58,7 +58,7 @@ pub(super) struct LoginFrom {
 pub(super) fn read_login(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let login: Login = given.body()?;
     api_tokens::check(login.token_name.as_deref().unwrap_or("login"), login.days)?;
-    attempt(given, &login.name)?;
+    attempt(given, Some(&login.name))?;
     let subject = Subject::named(given, "login").with("session", login.session);
     let subject = Subject { claimed: Some(login.name.clone()), ..subject };
     let from = LoginFrom { login, address: given.address, secure: given.secure };
@@ -186,7 +186,7 @@ pub(super) fn read_setup(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let setup: Setup = given.body()?;
     operators::check_name(&setup.name)?;
     Password::check(&setup.password)?;
-    attempt(given, "")?;
+    attempt(given, None)?;
     Ok(Subject::named(given, "setup").with("operator", &setup.name))
 }
 
@@ -220,11 +220,11 @@ pub(super) async fn setup(
     Ok(created(&operators::shown(operator)))
 }
 
-/// Counts an attempt to log in.
+/// Counts an attempt to log in; a link names nobody.
 ///
 /// # Errors
 /// When too many have failed.
-pub(super) fn attempt(given: &Given<'_>, name: &str) -> Result<(), ApiError> {
+pub(super) fn attempt(given: &Given<'_>, name: Option<&str>) -> Result<(), ApiError> {
     if given.api.attempts.begin(name, given.address, Instant::now()) {
         Ok(())
     } else {

@@ -10,12 +10,13 @@ use super::service::{Api, Told};
 use super::times;
 use crate::audit;
 use crate::auth::{self, Credential, Principal, Secret, Secure};
+use crate::store::LoginLinkRow;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use controller_api::{LinkLogin, LoggedIn, LoginLink, path};
-use fleet::Action;
+use fleet::{Action, UnixMillis};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -33,6 +34,9 @@ problems! {
     /// The problem of the end of sessions.
     Ending: NotFound
 }
+
+/// Milliseconds that a link is good for.
+const LIFE: UnixMillis = 10 * 60 * 1000;
 
 /// A link's secret and where it comes from.
 #[derive(Clone)]
@@ -66,16 +70,18 @@ pub(super) async fn make(
         return Err(ApiError::Conflict(format!("operator \"{name}\" is disabled")));
     }
     let secret = Secret::random()?;
-    let expires = api.links.put(secret.digest(), name.clone(), audit::now());
+    let expires_at = audit::now() + LIFE;
+    let link = LoginLinkRow { digest: secret.digest(), operator: name.clone(), expires_at };
+    api.store.create_login_link(link).await?;
     // The part behind # stays with the browser: no proxy's log has it.
     let path = format!("/login?as={}#{}", path::segment(&name), secret.reveal());
-    Ok(Json(LoginLink { path, expires: times::text(expires) }))
+    Ok(Json(LoginLink { path, expires: times::text(expires_at) }))
 }
 
 /// Reads a log-in by a link; too many that failed are refused here, without an event.
 pub(super) fn read_use(given: &mut Given<'_>) -> Result<Subject, ApiError> {
     let login: LinkLogin = given.body()?;
-    attempt(given, "")?;
+    attempt(given, None)?;
     let from = LinkFrom { secret: login.secret, address: given.address, secure: given.secure };
     given.carried.insert(from);
     Ok(Subject::named(given, "login").with("link", true).with("session", true))
@@ -93,13 +99,15 @@ pub(super) async fn log_in(
     Carried(from): Carried<LinkFrom>,
 ) -> Result<Response, ApiError> {
     let LinkFrom { secret, address, secure } = from;
-    let digest = auth::secret_digest(secret.as_bytes());
-    let name =
-        digest.and_then(|digest| api.links.take(&digest, audit::now())).ok_or_else(|| {
-            let why = "the log-in link is wrong, was used or has expired; ask for a new one";
-            ApiError::Conflict(why.to_owned())
-        })?;
-    api.attempts.succeeded("", address);
+    let name = match auth::secret_digest(secret.as_bytes()) {
+        Some(digest) => api.store.use_login_link(digest, audit::now()).await?,
+        None => None,
+    };
+    let name = name.ok_or_else(|| {
+        let why = "the log-in link is wrong, was used or has expired; ask for a new one";
+        ApiError::Conflict(why.to_owned())
+    })?;
+    api.attempts.succeeded(&name, address);
     let mut response = start_session(&api, name.clone(), secure).await?;
     let told = [("operator".to_owned(), Value::String(name))];
     response.extensions_mut().insert(Told(told.into_iter().collect()));
@@ -135,7 +143,6 @@ pub(super) async fn end_sessions(
     if api.store.operator(&name).await?.is_none() {
         return Err(missing(&name));
     }
-    api.links.forget(&name);
     api.store.delete_sessions(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -102,7 +102,6 @@ pub(crate) fn router(parts: Parts) -> Router {
         work,
         passwords: Passwords::new(),
         attempts: Arc::default(),
-        links: Arc::default(),
         joining: Arc::new(joining),
         stop,
         permits,

@@ -9,7 +9,7 @@ use super::https::{self, HttpsSide, Transport};
 use super::problem::ApiError;
 use super::wrong_tokens::Peer;
 use crate::agents::{Place, PlaceBounds, Places};
-use crate::auth::Secure;
+use crate::auth::{Known, Secure};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::proxy::{self, ProxySources};
 use crate::stop::Stop;
@@ -199,6 +199,7 @@ impl Client {
             place.spoken();
             request.extensions_mut().insert(Peer(peer.ip()));
             request.extensions_mut().insert(secure);
+            request.extensions_mut().insert(Known::default());
             let router = router.clone();
             async move {
                 if request.headers().contains_key(header::TRANSFER_ENCODING) {

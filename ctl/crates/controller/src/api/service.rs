@@ -8,7 +8,7 @@ use super::wrong_tokens::WrongTokens;
 use crate::about::About;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
-use crate::auth::{Attempts, Authenticator, LoginLinks, Passwords};
+use crate::auth::{Attempts, Authenticator, Passwords};
 use crate::facts::{Collector, Searches};
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
@@ -57,8 +57,6 @@ pub(super) struct Api {
     pub(super) passwords: Passwords,
     /// Log-ins that failed.
     pub(super) attempts: Arc<Attempts>,
-    /// Links that log an operator in.
-    pub(super) links: Arc<LoginLinks>,
     /// How hosts join.
     pub(super) joining: Arc<Joining>,
     pub(super) stop: Stop,

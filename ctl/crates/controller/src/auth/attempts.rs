@@ -40,9 +40,13 @@ struct State {
 impl Attempts {
     /// Returns whether an operator may try to log in, and counts the attempt as failed until
     /// [`Attempts::succeeded`]: many attempts at once are not more than one after the other.
-    pub(crate) fn begin(&self, name: &str, source: IpAddr, now: Instant) -> bool {
-        let (name, source) = key(name, source);
+    ///
+    /// An attempt that names nobody, by a link, counts by its address alone: strangers' wrong links
+    /// stop nobody else's.
+    pub(crate) fn begin(&self, name: Option<&str>, source: IpAddr, now: Instant) -> bool {
+        let (named, source) = key(name.unwrap_or_default(), source);
         let mut state = self.0.lock();
+        let Some(name) = name.map(|_| named) else { return state.sources.count(source, now) };
         let pair = (name, source);
         if state.known.contains(&pair) {
             return state.known_failed.count(pair, now);
@@ -126,33 +130,47 @@ mod tests {
     #[test]
     fn a_name_and_an_address_pause_after_some_failures() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        assert!((0..MAX_FAILED).all(|number| attempts.begin("ann", source(number), now)));
-        assert!(!attempts.begin("ann", source(99), now), "by name");
-        assert!(attempts.begin("bob", source(1), now));
+        assert!((0..MAX_FAILED).all(|number| attempts.begin(Some("ann"), source(number), now)));
+        assert!(!attempts.begin(Some("ann"), source(99), now), "by name");
+        assert!(attempts.begin(Some("bob"), source(1), now));
         let (attempts, now) = (Attempts::default(), Instant::now());
-        assert!((0..MAX_FAILED).all(|n| attempts.begin(&format!("n{n}"), source(1), now)));
-        assert!(!attempts.begin("zoe", source(1), now), "by address");
-        assert!(attempts.begin("zoe", source(2), now));
-        assert!(attempts.begin("zoe", source(1), now + PAUSE));
+        assert!((0..MAX_FAILED).all(|n| attempts.begin(Some(&format!("n{n}")), source(1), now)));
+        assert!(!attempts.begin(Some("zoe"), source(1), now), "by address");
+        assert!(attempts.begin(Some("zoe"), source(2), now));
+        assert!(attempts.begin(Some("zoe"), source(1), now + PAUSE));
+    }
+
+    #[test]
+    fn wrong_links_pause_their_own_address_alone() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        assert!((0..MAX_FAILED).all(|_| attempts.begin(None, source(1), now)));
+        assert!(!attempts.begin(None, source(1), now));
+        assert!(!attempts.begin(Some("ann"), source(1), now), "passwords from there, too");
+        for other in 2..20 {
+            assert!((0..MAX_FAILED).all(|_| attempts.begin(None, source(other), now)), "{other}");
+        }
+        assert!(attempts.begin(None, source(1), now + PAUSE));
+        attempts.succeeded("ann", source(1));
+        assert!(attempts.begin(None, source(1), now), "a good link ends the pause");
     }
 
     #[test]
     fn strangers_do_not_lock_an_operator_out_of_a_known_address() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        assert!(attempts.begin("ann", source(1), now));
+        assert!(attempts.begin(Some("ann"), source(1), now));
         attempts.succeeded("ann", source(1));
-        assert!((0..100).any(|number| !attempts.begin("ann", source(2 + number), now)));
-        assert!(attempts.begin("ann", source(1), now));
-        assert!((0..100).any(|_| !attempts.begin("ann", source(1), now)), "it is bounded too");
+        assert!((0..100).any(|number| !attempts.begin(Some("ann"), source(2 + number), now)));
+        assert!(attempts.begin(Some("ann"), source(1), now));
+        assert!((0..100).any(|_| !attempts.begin(Some("ann"), source(1), now)), "it is bounded too");
     }
 
     #[test]
     fn many_names_and_addresses_count_as_one_and_cost_no_more_memory() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for number in 0..5000 {
-            attempts.begin(&format!("{}{number}", "é".repeat(100)), source(number), now);
+            attempts.begin(Some(&format!("{}{number}", "é".repeat(100))), source(number), now);
             attempts.succeeded(&format!("n{number}"), source(number));
-            attempts.begin(&format!("m{number}"), source(number + 10_000), now);
+            attempts.begin(Some(&format!("m{number}")), source(number + 10_000), now);
         }
         let state = attempts.0.lock();
         assert!(state.names.0.len() <= MAX_COUNTED + 1 && state.sources.0.len() <= MAX_COUNTED + 1);
@@ -163,9 +181,9 @@ mod tests {
     fn one_ipv6_network_is_one_address() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         let address = |low: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, low, 0, 0, 1));
-        assert!((0..100).any(|n| !attempts.begin(&format!("n{n}"), address(n), now)));
+        assert!((0..100).any(|n| !attempts.begin(Some(&format!("n{n}")), address(n), now)));
         assert!(attempts.begin(
-            "x",
+            Some("x"),
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 2, 0, 0, 0, 1)),
             now
         ));

@@ -1,4 +1,4 @@
-//! Operators, their roles, API tokens and sessions, and the link of the first start.
+//! Operators, their roles, API tokens, sessions and log-in links, and the link of the first start.
 
 use super::StoreError;
 use async_trait::async_trait;
@@ -26,7 +26,8 @@ pub(crate) trait People {
     /// When the database cannot be read.
     async fn operator(&self, name: &str) -> Result<Option<OperatorRow>, StoreError>;
 
-    /// Changes an operator. A new password, or `disabled`, ends the operator's sessions.
+    /// Changes an operator. A new password, or `disabled`, ends the operator's sessions and log-in
+    /// links.
     ///
     /// # Errors
     /// When the operator is unknown, or would be the last one that may manage operators and cannot
@@ -38,7 +39,7 @@ pub(crate) trait People {
         admins: LastAdmin,
     ) -> Result<OperatorRow, StoreError>;
 
-    /// Deletes an operator with its API tokens and sessions.
+    /// Deletes an operator with its API tokens, sessions and log-in links.
     ///
     /// # Errors
     /// As [`People::change_operator`].
@@ -125,11 +126,29 @@ pub(crate) trait People {
     /// When the database cannot be written.
     async fn delete_session(&self, digest: Digest) -> Result<(), StoreError>;
 
-    /// Ends every session of an operator.
+    /// Ends every session and log-in link of an operator.
     ///
     /// # Errors
     /// When the database cannot be written.
     async fn delete_sessions(&self, operator: &str) -> Result<(), StoreError>;
+
+    /// Stores a log-in link. The one that expires first gives way where there are
+    /// [`MAX_LOGIN_LINKS`].
+    ///
+    /// # Errors
+    /// When the operator is unknown or disabled.
+    async fn create_login_link(&self, link: LoginLinkRow) -> Result<(), StoreError>;
+
+    /// Uses a log-in link up; returns its operator, unless the link is wrong, was used or has
+    /// expired.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn use_login_link(
+        &self,
+        digest: Digest,
+        now: UnixMillis,
+    ) -> Result<Option<String>, StoreError>;
 
     /// Stores the link for the first password, in place of an earlier one.
     ///
@@ -162,6 +181,9 @@ pub(crate) const MAX_API_TOKENS: u64 = 100;
 
 /// Sessions of one operator.
 pub(crate) const MAX_SESSIONS: u64 = 100;
+
+/// Log-in links in all.
+pub(crate) const MAX_LOGIN_LINKS: u64 = 256;
 
 /// An operator.
 #[derive(Clone, PartialEq, Eq)]
@@ -249,6 +271,17 @@ pub(crate) struct SessionRow {
     pub(crate) expires_at: UnixMillis,
 }
 
+/// A link that logs an operator in, once.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct LoginLinkRow {
+    /// SHA-256 of the link's secret.
+    pub(crate) digest: Digest,
+    /// The operator.
+    pub(crate) operator: String,
+    /// The end of its validity.
+    pub(crate) expires_at: UnixMillis,
+}
+
 impl fmt::Debug for OperatorRow {
     /// Leaves out the password's hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,5 +315,12 @@ impl fmt::Debug for SessionRow {
     /// Leaves out the digest and the CSRF token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionRow").field("operator", &self.operator).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LoginLinkRow {
+    /// Leaves out the digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginLinkRow").field("operator", &self.operator).finish_non_exhaustive()
     }
 }

@@ -103,6 +103,8 @@ macro_rules! suite {
             an_own_role_is_replaced_and_kept_while_somebody_has_it,
             an_api_token_is_good_until_it_ends_or_its_operator_does,
             a_session_ends_by_time_log_out_and_a_new_password,
+            all_sessions_and_links_of_one_operator_end_together,
+            a_log_in_link_works_once_in_time_and_after_a_restart,
             the_link_of_the_first_start_is_good_once,
         );
         $crate::store::conformance::suite!($database: runs:

@@ -3,8 +3,8 @@
 use super::Database;
 use super::hosts::NOW;
 use crate::store::{
-    ApiTokenRow, LastAdmin, MAX_API_TOKENS, MAX_SESSIONS, NewApiToken, OperatorChange, OperatorRow,
-    RoleRow, SessionRow, Store, StoreError,
+    ApiTokenRow, LastAdmin, LoginLinkRow, MAX_API_TOKENS, MAX_LOGIN_LINKS, MAX_SESSIONS,
+    NewApiToken, OperatorChange, OperatorRow, RoleRow, SessionRow, Store, StoreError,
 };
 use fleet::Digest;
 
@@ -181,6 +181,70 @@ pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<
     store.change_operator("anna", change, admins()).await.unwrap();
     assert!(found(8, NOW).await.is_none());
     assert!(store.create_session(session("nobody", 500)).await.is_err());
+    store.close().await;
+}
+
+pub(in crate::store) async fn all_sessions_and_links_of_one_operator_end_together<D: Database>() {
+    let (_database, store) = with_anna::<D>().await;
+    store.create_operator(operator("bert", &["viewer"])).await.unwrap();
+    for (name, number) in [("anna", 1), ("anna", 2), ("bert", 3)] {
+        store.create_session(session(name, number)).await.unwrap();
+        store.create_login_link(login_link(name, number)).await.unwrap();
+    }
+    store.delete_sessions("anna").await.unwrap();
+    // An operator without sessions is no error.
+    store.delete_sessions("anna").await.unwrap();
+    store.delete_sessions("nobody").await.unwrap();
+    let mut left = Vec::new();
+    for number in 1..=3 {
+        let digest = session("", number).digest;
+        let session = store.session(digest, NOW).await.unwrap();
+        let link = store.use_login_link(digest, NOW).await.unwrap();
+        left.push((session.map(|(_, owner)| owner.name), link));
+    }
+    let bert = || Some("bert".to_owned());
+    assert_eq!(left, [(None, None), (None, None), (bert(), bert())]);
+    store.create_session(session("anna", 4)).await.unwrap();
+    assert!(store.session(session("anna", 4).digest, NOW).await.unwrap().is_some());
+    store.close().await;
+}
+
+fn login_link(name: &str, number: u64) -> LoginLinkRow {
+    LoginLinkRow {
+        digest: Digest::of(&number.to_be_bytes()),
+        operator: name.to_owned(),
+        expires_at: NOW + 1000 + number.cast_signed(),
+    }
+}
+
+pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_restart<D: Database>() {
+    let (database, store) = with_anna::<D>().await;
+    for number in 0..=MAX_LOGIN_LINKS {
+        store.create_login_link(login_link("anna", number)).await.unwrap();
+    }
+    let stranger = store.create_login_link(login_link("nobody", 999)).await.unwrap_err();
+    assert!(matches!(stranger, StoreError::NotFound(_)), "{stranger}");
+    store.close().await;
+    drop(store);
+    let store = database.open().await;
+    let taken = |number: u64, now: i64| {
+        let (store, digest) = (std::sync::Arc::clone(&store), login_link("", number).digest);
+        async move { store.use_login_link(digest, now).await.unwrap() }
+    };
+    // The one that expires first gave way.
+    assert_eq!(taken(0, NOW).await, None);
+    assert_eq!(taken(1, NOW + 1000).await.as_deref(), Some("anna"));
+    assert_eq!(taken(1, NOW + 1000).await, None, "it works once");
+    assert_eq!(taken(2, NOW + 1002).await, None, "it has expired");
+    assert_eq!(taken(999, NOW).await, None);
+    let password = Some("another".to_owned());
+    let change = OperatorChange { password, ..Default::default() };
+    store.change_operator("anna", change, admins()).await.unwrap();
+    assert_eq!(taken(3, NOW).await, None, "a new password ends links, too");
+    store.create_login_link(login_link("anna", 3)).await.unwrap();
+    store.delete_operator("anna", LastAdmin::MayGo).await.unwrap();
+    store.create_operator(operator("anna", &[])).await.unwrap();
+    assert_eq!(taken(3, NOW).await, None);
     store.close().await;
 }
 

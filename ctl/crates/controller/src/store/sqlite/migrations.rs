@@ -18,7 +18,7 @@ pub(super) struct Migration {
 /// Every migration, in order. A migration is never changed once it is released; a change of the
 /// schema is a new one.
 pub(super) const MIGRATIONS: &[Migration] =
-    &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE, RUNS_FACTS_SCHEDULES, TREND_AND_NAMES];
+    &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE, RUNS_FACTS_SCHEDULES, TREND_AND_NAMES, LOGIN_LINKS];
 
 const FIRST: Migration = Migration {
     number: 1,
@@ -93,6 +93,9 @@ const RUNS_FACTS_SCHEDULES: Migration = Migration {
 
 const TREND_AND_NAMES: Migration =
     Migration { number: 5, sql: include_str!("migrations/fifth.sql") };
+
+const LOGIN_LINKS: Migration =
+    Migration { number: 6, sql: include_str!("migrations/sixth.sql") };
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

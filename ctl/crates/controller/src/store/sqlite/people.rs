@@ -1,13 +1,14 @@
-//! Operators, roles, API tokens and sessions, in tables of these names.
+//! Operators, roles, API tokens, sessions and log-in links, in tables of these names.
 
 mod credentials;
+mod login_links;
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::sql::Sql as _;
 use crate::store::{
-    ApiTokenRow, LastAdmin, MAX_OPERATORS, MAX_ROLES, NewApiToken, OperatorChange, OperatorRow,
-    People, RoleRow, SessionRow, StoreError,
+    ApiTokenRow, LastAdmin, LoginLinkRow, MAX_OPERATORS, MAX_ROLES, NewApiToken, OperatorChange,
+    OperatorRow, People, RoleRow, SessionRow, StoreError,
 };
 use async_trait::async_trait;
 use credentials::{
@@ -164,12 +165,19 @@ impl People for SqliteStore {
 
     async fn delete_sessions(&self, operator: &str) -> Result<(), StoreError> {
         let operator = operator.to_owned();
-        self.change(move |transaction| {
-            let of = params![operator];
-            transaction.sql.run("DELETE FROM sessions WHERE operator = ?", of)?;
-            Ok(())
-        })
-        .await
+        self.change(move |transaction| Ok(end_sessions(transaction.sql, &operator)?)).await
+    }
+
+    async fn create_login_link(&self, link: LoginLinkRow) -> Result<(), StoreError> {
+        self.change(move |transaction| login_links::create(transaction.sql, &link)).await
+    }
+
+    async fn use_login_link(
+        &self,
+        digest: Digest,
+        now: UnixMillis,
+    ) -> Result<Option<String>, StoreError> {
+        self.change(move |transaction| Ok(login_links::take(transaction.sql, &digest, now)?)).await
     }
 
     async fn put_setup(&self, digest: Digest, expires: UnixMillis) -> Result<(), StoreError> {
@@ -239,7 +247,7 @@ fn alter(
         set_roles(sql, name, roles)?;
     }
     if change.password.is_some() || change.disabled == Some(true) {
-        sql.run("DELETE FROM sessions WHERE operator = ?", params![name])?;
+        end_sessions(sql, name)?;
     }
     must_have_admin(sql, admins)?;
     operator(sql, name)?.ok_or_else(|| StoreError::missing("operator", name).into())
@@ -254,10 +262,19 @@ fn delete(
     if sql.run("DELETE FROM operators WHERE name = ?", params![name])? == 0 {
         return Err(StoreError::missing("operator", name).into());
     }
-    for table in ["operator_roles", "api_tokens", "sessions"] {
+    for table in ["operator_roles", "api_tokens"] {
         sql.run(&format!("DELETE FROM {table} WHERE operator = ?"), params![name])?;
     }
+    end_sessions(sql, name)?;
     must_have_admin(sql, admins)
+}
+
+/// Deletes every session of an operator, and the links that would start one.
+fn end_sessions(sql: &Connection, operator: &str) -> rusqlite::Result<()> {
+    for table in ["sessions", "login_links"] {
+        sql.run(&format!("DELETE FROM {table} WHERE operator = ?"), params![operator])?;
+    }
+    Ok(())
 }
 
 /// Refuses a change after which nobody may manage operators.

@@ -60,6 +60,11 @@ pub(super) fn some(
             now,
         ),
         (
+            "DELETE FROM login_links WHERE digest IN (SELECT digest FROM login_links \
+             WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
+            now,
+        ),
+        (
             "DELETE FROM repeatable WHERE (principal, key) IN (SELECT principal, key \
              FROM repeatable WHERE at < ? ORDER BY at LIMIT ?)",
             now - idempotency::KEPT,
