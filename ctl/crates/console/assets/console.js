@@ -86,18 +86,21 @@
   let timer = 0;
   let wait = 1000;
 
-  /** Tells whether the page is in touch with the controller.
-   * @type {(lost: boolean) => void} */
-  const tellLost = (lost) => {
+  const LOST = "The controller does not answer. This page goes on by itself when it is back.";
+
+  /** Tells why the page is not kept fresh; nothing if it is.
+   * @type {(why: string) => void} */
+  const tellLost = (why) => {
     let note = byId("lost");
-    if (lost && !note) {
+    if (!why) return note?.remove();
+    if (!note) {
       note = document.createElement("p");
       note.id = "lost";
       note.className = "notice warn lost";
       note.setAttribute("role", "status");
-      note.textContent = "The controller does not answer. This page goes on by itself when it is back.";
       byId("content")?.prepend(note);
-    } else if (!lost) note?.remove();
+    }
+    if (note.textContent !== why) note.textContent = why;
   };
 
   /** What a person has typed, checked, opened and scrolled to, by element.
@@ -176,7 +179,7 @@
     const opened = new EventSource(`/api/v1/live?${query}`);
     source = opened;
     // What happened before the stream was open is seen by one look.
-    opened.onopen = () => { wait = 1000; tellLost(false); refresh(); };
+    opened.onopen = () => { wait = 1000; tellLost(""); refresh(); };
     opened.addEventListener("changed", refresh);
     opened.addEventListener("problem", (event) => {
       const status = JSON.parse(/** @type {MessageEvent} */ (event).data).status;
@@ -184,22 +187,27 @@
     });
     opened.onerror = () => {
       if (opened !== source) return;
-      tellLost(true);
-      if (opened.readyState !== EventSource.CLOSED) return;
-      // The browser gives up where the answer is an error; the controller may be starting.
+      if (opened.readyState !== EventSource.CLOSED) return tellLost(LOST);
+      // The browser gives up where the answer is an error.
       source = null;
-      setTimeout(reconnect, wait);
-      wait = Math.min(wait * 2, 30000);
+      again();
     };
   };
 
-  const reconnect = async () => {
-    if (document.hidden) return;
+  /** Finds out why there is no stream, says so, and tries again after a longer wait each time. */
+  const again = async () => {
+    let pause = wait;
+    wait = Math.min(wait * 2, 30000);
     try {
-      const response = await fetch("/api/v1/me");
+      // A stream does not tell its answer's status. One of no kinds ends at once.
+      const response = await fetch("/api/v1/live?kinds=");
       if (response.status === 401) return location.reload();
-    } catch { /* The next try tells. */ }
-    listen();
+      if (response.status === 429) {
+        pause = Math.max(pause, 1000 * Number(response.headers.get("retry-after")));
+        tellLost(`This page does not follow what happens: ${(await response.json()).detail}. It goes on by itself when there is room.`);
+      } else if (!response.ok) tellLost(LOST);
+    } catch { tellLost(LOST); }
+    setTimeout(listen, pause * (1 + Math.random() / 4));
   };
 
   const hush = () => { source?.close(); source = null; };
@@ -224,11 +232,13 @@
   /** @type {(box: HTMLElement) => void} */
   const stream = (box) => {
     let known = "";
+    let pause = 1000;
     /** @type {EventSource | null} */
     let events = null;
     const open = () => {
       if (document.hidden || events) return;
       events = new EventSource(`${box.dataset.stream}${known && `?after=${known}`}`);
+      events.onopen = () => { pause = 1000; };
       events.addEventListener("output", (event) => {
         const end = isAtEnd(box);
         known = event.lastEventId;
@@ -241,11 +251,12 @@
         shut();
         location.reload();
       });
-      // The browser gives up where the answer is no stream: it has ended, or the controller starts.
+      // The browser gives up where the answer is no stream: the controller starts, or has no room.
       events.onerror = () => {
         if (events?.readyState !== EventSource.CLOSED) return;
         shut();
-        setTimeout(open, 3000);
+        setTimeout(open, pause);
+        pause = Math.min(pause * 2, 30000);
       };
     };
     const shut = () => { events?.close(); events = null; };

@@ -207,6 +207,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         work: work.clone(),
         joining,
         permits,
+        clients: share.clients,
         metrics,
         about,
         stop: api_stop.clone(),

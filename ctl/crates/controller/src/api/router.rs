@@ -7,6 +7,7 @@ use super::gate;
 use super::held::ResponseMemory;
 use super::problem::{ApiError, Problematic};
 use super::service::Api;
+use super::streams::Streams;
 use super::wrong_tokens::WrongTokens;
 use crate::about::About;
 use crate::agents::{Permits, Registry};
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) joining: Joining,
     /// Connections of agents that are not sessions yet.
     pub(crate) permits: Permits,
+    /// Connections of clients, at most.
+    pub(crate) clients: usize,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// What is said of this process.
@@ -78,6 +81,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         work,
         joining,
         permits,
+        clients,
         metrics,
         about,
         stop,
@@ -96,7 +100,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         forecasts: Arc::default(),
         wrong_tokens: Arc::new(WrongTokens::default()),
         memory: ResponseMemory::new(),
-        streams: Arc::default(),
+        streams: Arc::new(Streams::new(clients)),
         audit,
         runs,
         work,

@@ -6,15 +6,20 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Streams in all.
-const MAX_STREAMS: usize = 256;
+/// Streams in all: a hundred operators may look at five pages each. A page that nobody sees has
+/// none.
+const MAX_STREAMS: usize = 512;
 
 /// Streams of one operator.
 const MAX_STREAMS_OF_ONE: usize = 32;
 
 /// The streams that are open, by operator.
-#[derive(Debug, Default)]
-pub(super) struct Streams(Mutex<HashMap<String, usize>>);
+#[derive(Debug)]
+pub(super) struct Streams {
+    open: Mutex<HashMap<String, usize>>,
+    most: usize,
+    most_of_one: usize,
+}
 
 /// The place of one stream; dropped, it is free.
 #[derive(Debug)]
@@ -24,20 +29,28 @@ pub(super) struct Place {
 }
 
 impl Streams {
+    /// Makes places for as many streams as leave half of all clients' connections for requests.
+    pub(super) fn new(clients: usize) -> Self {
+        let most = MAX_STREAMS.min(clients / 2).max(2);
+        Self { open: Mutex::default(), most, most_of_one: MAX_STREAMS_OF_ONE.min(most / 2) }
+    }
+
     /// Takes a place.
     ///
     /// # Errors
     /// When the operator, or all together, have as many streams as there may be.
     pub(super) fn enter(self: &Arc<Self>, operator: &str) -> Result<Place, ApiError> {
-        let mut open = self.0.lock();
-        if open.get(operator).is_some_and(|count| *count >= MAX_STREAMS_OF_ONE) {
+        let mut open = self.open.lock();
+        if open.get(operator).is_some_and(|count| *count >= self.most_of_one) {
             return Err(ApiError::TooManyStreams(format!(
-                "{operator} follows {MAX_STREAMS_OF_ONE} streams already; close one"
+                "{operator} follows {} streams already; close one",
+                self.most_of_one
             )));
         }
-        if open.values().sum::<usize>() >= MAX_STREAMS {
+        if open.values().sum::<usize>() >= self.most {
             return Err(ApiError::TooManyStreams(format!(
-                "clients follow {MAX_STREAMS} streams already; retry later"
+                "clients follow {} streams already; retry later",
+                self.most
             )));
         }
         *open.entry(operator.to_owned()).or_default() += 1;
@@ -48,7 +61,7 @@ impl Streams {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock();
+        let mut open = self.streams.open.lock();
         if let Some(count) = open.get_mut(&self.operator) {
             *count -= 1;
             if *count == 0 {
@@ -64,7 +77,7 @@ mod tests {
 
     #[test]
     fn streams_are_bounded_per_operator_and_in_all() {
-        let streams = Arc::new(Streams::default());
+        let streams = Arc::new(Streams::new(1280));
         let mut places: Vec<_> =
             (0..MAX_STREAMS_OF_ONE).map(|_| streams.enter("ann").unwrap()).collect();
         assert!(matches!(streams.enter("ann"), Err(ApiError::TooManyStreams(_))));
@@ -78,6 +91,14 @@ mod tests {
         }
         assert_eq!(places.len(), MAX_STREAMS);
         drop(places);
-        assert!(streams.0.lock().is_empty());
+        assert!(streams.open.lock().is_empty());
+    }
+
+    #[test]
+    fn streams_leave_half_of_few_connections_for_requests() {
+        for (clients, most, most_of_one) in [(48, 24, 12), (240, 120, 32), (4096, 512, 32)] {
+            let streams = Streams::new(clients);
+            assert_eq!((streams.most, streams.most_of_one), (most, most_of_one), "{clients}");
+        }
     }
 }

@@ -97,6 +97,7 @@ impl Server {
             authenticator: Arc::clone(&authenticator),
             work: Work::default(),
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
+            clients: 64,
             metrics,
             about: About {
                 started: SystemTime::now(),
