@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
 	@echo 'make bench-facts  measure the facts of FACTS_HOSTS (100000) hosts of FACTS_IMAGES (1000): disk, searches'
+	@echo 'make bench-console  measure the first byte of each page of the console over 100,000 hosts'
 	@echo 'make bench-peers  measure beside Salt, Zabbix agent 2, NRPE and collectd'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make run-kills  kill the controller and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
@@ -121,14 +122,24 @@ bench-store:
 	$(CARGO) test --release --locked -p controller --lib store::sqlite::measure -- \
 	    --ignored --nocapture --test-threads=1
 
+# This machine's own answers, of which the facts of a fleet are made.
+define own-facts
+rm -rf target/facts && mkdir -p target/facts
+for name in os kernel cpu memory disks mounts network hardware time services packages certificates; do \
+    target/release/BasicAgentCtl --plugin-dir target/release -c getinfo.$$name >target/facts/$$name.json || exit 1; \
+done
+endef
+
+# CONSOLE_DB=FOLDER keeps the filled database for the next time.
+bench-console: build
+	$(own-facts)
+	FACTS_DIR=$$PWD/target/facts $(CARGO) bench --locked -p controller --bench console -- $(CONSOLE_DB)
+
 # The facts of a large fleet, made of this machine's own answers.
 FACTS_HOSTS ?= 100000
 FACTS_IMAGES ?= 1000
 bench-facts: build
-	rm -rf target/facts && mkdir -p target/facts
-	for name in os kernel cpu memory disks mounts network hardware time services packages certificates; do \
-	    target/release/BasicAgentCtl --plugin-dir target/release -c getinfo.$$name >target/facts/$$name.json || exit 1; \
-	done
+	$(own-facts)
 	FACTS_DIR=$$PWD/target/facts FACTS_HOSTS=$(FACTS_HOSTS) FACTS_IMAGES=$(FACTS_IMAGES) $(CARGO) test --release --locked -p controller \
 	    --lib facts::measure -- --ignored --nocapture
 
