@@ -42,6 +42,7 @@ mod front;
 mod host;
 mod hosts;
 mod join;
+mod later;
 mod login;
 mod markup;
 mod overview;

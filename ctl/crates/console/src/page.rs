@@ -97,10 +97,21 @@ pub(crate) fn html(template: &impl Template) -> Result<Response, Failure> {
 /// # Errors
 /// When the template fails.
 pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Result<Response, Failure> {
-    let text = template
+    let text = text(template)?;
+    Ok((status, [(header::CONTENT_TYPE, HTML)], text).into_response())
+}
+
+/// The media type of a page.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
+/// Draws a page as text.
+///
+/// # Errors
+/// When the template fails.
+pub(crate) fn text(template: &impl Template) -> Result<String, Failure> {
+    template
         .render()
-        .map_err(|error| Failure::new(ProblemKind::Internal, format!("the page: {error}")))?;
-    Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())
+        .map_err(|error| Failure::new(ProblemKind::Internal, format!("the page: {error}")))
 }
 
 /// Ends a form: the browser goes on to a page, by GET.

@@ -2,7 +2,8 @@
 
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{Frame, Page, Section, done, host_page, html, html_with};
+use crate::later;
+use crate::page::{Frame, Page, Section, done, host_page, html, html_with, text};
 use crate::session::Session;
 use crate::units::{self, Moment};
 use askama::Template;
@@ -45,7 +46,13 @@ pub(crate) fn page() -> Page {
 }
 
 async fn show(session: Session) -> Result<Response, Failure> {
-    html(&SystemPage::read(&session, None).await?)
+    let status: Status = session.api.get(path::SYSTEM).await?;
+    let before = text(&SystemPage::new(&session, &status, None, None))?;
+    let answer = async move {
+        let ca = authority(&session).await?;
+        html(&SystemPage::new(&session, &status, ca, None))
+    };
+    later::page(before, answer).await
 }
 
 async fn rotate(session: Session, form: Form) -> Result<Response, Failure> {
@@ -59,7 +66,9 @@ async fn rotate(session: Session, form: Form) -> Result<Response, Failure> {
     match session.api.act(Method::POST, path::CA_ROTATION, &request, form.csrf()).await {
         Ok(()) => Ok(done("/system", step_name(step))),
         Err(failure) if failure.status == StatusCode::CONFLICT => {
-            let page = SystemPage::read(&session, Some(failure.sentence())).await?;
+            let status: Status = session.api.get(path::SYSTEM).await?;
+            let ca = authority(&session).await?;
+            let page = SystemPage::new(&session, &status, ca, Some(failure.sentence()));
             html_with(failure.status, &page)
         }
         Err(failure) => Err(failure),
@@ -154,18 +163,24 @@ struct Step {
     explanation: &'static str,
 }
 
+/// Reads the state of the CA, for which all hosts are counted, if the operator may see it.
+async fn authority(session: &Session) -> Result<Option<Authority>, Failure> {
+    if !session.may(Action::CaRead) {
+        return Ok(None);
+    }
+    let may_rotate = session.may(Action::CaRotate);
+    Ok(Some(Authority::of(session.api.get(path::CA).await?, may_rotate)))
+}
+
 impl SystemPage {
-    async fn read(session: &Session, refused: Option<String>) -> Result<Self, Failure> {
-        let status: Status = session.api.get(path::SYSTEM).await?;
-        let ca = match session.may(Action::CaRead) {
-            true => {
-                let may_rotate = session.may(Action::CaRotate);
-                Some(Authority::of(session.api.get(path::CA).await?, may_rotate))
-            }
-            false => None,
-        };
+    fn new(
+        session: &Session,
+        status: &Status,
+        ca: Option<Authority>,
+        refused: Option<String>,
+    ) -> Self {
         let database = &status.database;
-        Ok(Self {
+        Self {
             frame: session.frame("System"),
             connected: units::count(status.nodes.iter().map(|node| node.connected).sum()),
             active_runs: units::count(status.active_runs),
@@ -180,12 +195,12 @@ impl SystemPage {
                 ("Waiting for the disk", units::bytes(database.queued)),
             ],
             kept: status.keep.iter().map(KeptRow::of).collect(),
-            settings: settings(&status),
-            version: status.version,
+            settings: settings(status),
+            version: status.version.clone(),
             problem: status.problem.as_deref().map(crate::api::sentence),
             ca,
             refused,
-        })
+        }
     }
 }
 

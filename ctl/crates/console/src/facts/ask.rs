@@ -3,8 +3,9 @@
 use super::{Problem, TabLink, question, tabs, value};
 use crate::api::Failure;
 use crate::form::Form;
+use crate::later;
 use crate::markup::Markup;
-use crate::page::{Frame, host_page, html, html_with};
+use crate::page::{Frame, host_page, html, html_with, text};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -70,7 +71,7 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
     let asked = query.some("path").unwrap_or_default().to_owned();
     let selector = query.some("l").unwrap_or_default().to_owned();
     let here = question("/facts", &asked, &selector);
-    let mut page = Ask {
+    let page = Ask {
         frame: session.frame("Facts"),
         tabs: tabs(&session),
         examples: examples.collect(),
@@ -93,6 +94,16 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
         after: query.some("after").map(str::to_owned),
         ..FactSearch::default()
     };
+    later::page(text(&page)?, answer(session, page, search, here)).await
+}
+
+/// Draws the page with the hosts that are found.
+async fn answer(
+    session: Session,
+    mut page: Ask,
+    search: FactSearch,
+    here: String,
+) -> Result<Response, Failure> {
     let csrf = page.frame.csrf.clone();
     match session.api.send::<FactMatches>(Method::POST, path::FACTS_WHERE, &search, &csrf).await {
         Ok(found) => {

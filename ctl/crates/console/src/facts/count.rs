@@ -3,8 +3,9 @@
 use super::{Problem, TabLink, question, tabs, value};
 use crate::api::Failure;
 use crate::form::Form;
+use crate::later;
 use crate::markup::Markup;
-use crate::page::{Frame, html, html_with};
+use crate::page::{Frame, html, html_with, text};
 use crate::session::Session;
 use crate::units;
 use askama::Template;
@@ -69,7 +70,7 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
     let selector = query.some("l").unwrap_or_default().to_owned();
     let from: usize = query.get("from").parse().unwrap_or(0);
     let here = question("/facts/count", &asked, &selector);
-    let mut page = Count {
+    let page = Count {
         frame: session.frame("Facts by value"),
         tabs: tabs(&session),
         examples: examples.collect(),
@@ -87,6 +88,16 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
     if page.path.is_empty() || page.path.ends_with('.') {
         return html(&page);
     }
+    later::page(text(&page)?, answer(session, page, from, here)).await
+}
+
+/// Draws the page with the counts.
+async fn answer(
+    session: Session,
+    mut page: Count,
+    from: usize,
+    here: String,
+) -> Result<Response, Failure> {
     let mut asked = vec![("path", page.path.as_str())];
     if !page.selector.is_empty() {
         asked.push(("selector", page.selector.as_str()));

@@ -85,9 +85,13 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
         }
         Err(failure) => return Err(failure),
     };
-    let matching = match filter.is_any() && problem.is_none() {
-        true => session.api.query(path::FLEET_COUNT, &filter.count()).await?,
-        false => HostCount { hosts: fleet.hosts.all, more: fleet.hosts.more },
+    let matching = if !filter.is_any() || problem.is_some() {
+        HostCount { hosts: fleet.hosts.all, more: fleet.hosts.more }
+    } else if after.is_none() && list.next.is_none() {
+        // The page has all of them.
+        HostCount { hosts: list.hosts.len() as u64, more: false }
+    } else {
+        session.api.query(path::FLEET_COUNT, &filter.count()).await?
     };
     let columns_text =
         if filter.columns.is_empty() { columns::DEFAULT } else { filter.columns.as_str() };

@@ -23,8 +23,8 @@ const ENTRIES: usize = 6;
 /// The oldest forecast that the page shows, in seconds.
 const FORECAST_AGE: u64 = 300;
 
-/// The wait for a forecast that has to be made first; the page does not wait for all hosts.
-const FORECAST_WAIT: Duration = Duration::from_millis(40);
+/// The wait for a forecast that was made before; the page does not wait for a new one.
+const FORECAST_WAIT: Duration = Duration::from_millis(5);
 
 /// A certificate that ends within this time is shown.
 const SOON: i64 = 14 * units::DAY;

@@ -4,8 +4,9 @@ use super::{address, with_query};
 use crate::api::Failure;
 use crate::chart::{self, Chart, Point};
 use crate::form::Form;
+use crate::later;
 use crate::markup::Markup;
-use crate::page::{Frame, html};
+use crate::page::{Frame, html, text};
 use crate::session::Session;
 use crate::units::{HOUR, MINUTE, Moment, count, counted, millis, rfc3339};
 use askama::Template;
@@ -40,27 +41,52 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
     let selector = form.get("selector").trim().to_owned();
     let may_ask = session.may(Action::FactsRead);
     let own = may_ask && form.has("own");
-    let asked = ForecastQuery {
+    let query = ForecastQuery {
         hours: Some(hours),
         selector: Some(selector.clone()).filter(|text| !text.is_empty()),
         own: Some(own),
         // A page that several operators reload is made once.
         max_age: Some(MAX_AGE),
     };
-    let (found, problem) = match session.api.query(path::SCHEDULES_FORECAST, &asked).await {
-        Ok(found) => (found, None),
-        Err(failure) if failure.status.as_u16() == 400 => {
-            (ScheduleForecast::default(), Some(failure.sentence()))
+    let asked = Asked { hours, selector, own, may_ask };
+    let none = ScheduleForecast::default;
+    let before = text(&page(&session, asked.clone(), none(), None))?;
+    let answer = async move {
+        match session.api.query(path::SCHEDULES_FORECAST, &query).await {
+            Ok(found) => html(&page(&session, asked, found, None)),
+            Err(failure) if failure.status.as_u16() == 400 => {
+                html(&page(&session, asked, none(), Some(failure.sentence())))
+            }
+            Err(failure) => Err(failure),
         }
-        Err(failure) => return Err(failure),
     };
+    later::page(before, answer).await
+}
+
+/// What a page asks for.
+#[derive(Clone)]
+struct Asked {
+    hours: u32,
+    selector: String,
+    own: bool,
+    may_ask: bool,
+}
+
+/// Makes the page of a forecast.
+fn page(
+    session: &Session,
+    asked: Asked,
+    found: ScheduleForecast,
+    problem: Option<String>,
+) -> Forecast {
+    let Asked { hours, selector, own, may_ask } = asked;
     let hours_text = hours.to_string();
     let link = |hours: &str, own: bool| {
         let own = if own { "1" } else { "" };
         let fields = [("hours", hours), ("selector", &selector), ("own", own)];
         with_query("/schedules/forecast", &fields)
     };
-    html(&Forecast {
+    Forecast {
         frame: session.frame("Forecast"),
         spans: ["1", "6", "24", "72", "168"]
             .into_iter()
@@ -90,7 +116,7 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
         own,
         may_ask,
         problem,
-    })
+    }
 }
 
 /// Returns the minutes of one bar.

@@ -145,11 +145,14 @@ impl<'a> Wanted<'a> {
             return Ok((self.few_connected(api, &after, most).await?, None));
         }
         let (mut found, mut scanned) = (Vec::new(), 0);
+        // Where most hosts are as wanted, the first ids are enough.
+        let mut limit = IDS.min(2 * most);
         loop {
-            let query = HostQuery { after: after.clone(), limit: IDS, ..self.query.clone() };
+            let query = HostQuery { after: after.clone(), limit, ..self.query.clone() };
             let ids = api.store.host_ids(query).await?;
             scanned += ids.len();
-            let last = ids.len() < IDS;
+            let last = ids.len() < limit;
+            limit = IDS;
             if let Some(id) = ids.last() {
                 after.clone_from(id);
             }

@@ -161,7 +161,10 @@ mod tests {
         attempts.succeeded("ann", source(1));
         assert!((0..100).any(|number| !attempts.begin(Some("ann"), source(2 + number), now)));
         assert!(attempts.begin(Some("ann"), source(1), now));
-        assert!((0..100).any(|_| !attempts.begin(Some("ann"), source(1), now)), "it is bounded too");
+        assert!(
+            (0..100).any(|_| !attempts.begin(Some("ann"), source(1), now)),
+            "it is bounded too"
+        );
     }
 
     #[test]

@@ -7,10 +7,13 @@ use crate::store::{Followers, StoreError};
 use controller_api::{CaStatus, RotationState, RotationStep};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Hosts that were not seen for longer do not count.
 const SEEN_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The time between two counts of the hosts while no rotation goes on: a count looks at each.
+const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 /// Of 100 hosts, those that must have followed.
 const GATE: u64 = 99;
@@ -88,7 +91,18 @@ impl Identity {
     /// When the database cannot be read.
     pub(crate) async fn ca_status(&self) -> Result<CaStatus, StoreError> {
         let issuance = self.ca.current();
-        let Followers { hosts, ready, missing } = self.followers().await?;
+        let kept = self.followers.lock().clone().filter(|(counted, _)| {
+            issuance.state.other.is_none() && counted.elapsed() < COUNTED_EVERY
+        });
+        let followers = match kept {
+            Some((_, followers)) => followers,
+            None => {
+                let counted = self.followers().await?;
+                *self.followers.lock() = Some((Instant::now(), counted.clone()));
+                counted
+            }
+        };
+        let Followers { hosts, ready, missing } = followers;
         let (rotation, next_step) = match issuance.state.other.map(|other| other.phase) {
             None => (RotationState::None, RotationStep::Init),
             Some(Phase::Coming) => (RotationState::Initiated, RotationStep::Issue),

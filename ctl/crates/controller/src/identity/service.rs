@@ -6,13 +6,14 @@ use super::doors::Doors;
 use super::known::Known;
 use super::refusal::Refused;
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::{Followers, Store};
 use agent_wire::message::Issued;
 use fleet::UnixMillis;
 use fleet::identity::{Certificate, Offer, UnknownHosts};
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What the flags say about hosts.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,9 @@ pub(crate) struct Identity {
     pub(super) settings: IdentitySettings,
     pub(super) doors: Doors,
     pub(super) known: Known,
+    /// How many hosts had followed the CA, and when they were counted: while no rotation goes on,
+    /// nobody waits for it.
+    pub(super) followers: Mutex<Option<(Instant, Followers)>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -54,7 +58,8 @@ impl Identity {
         metrics: Arc<Metrics>,
     ) -> Self {
         let doors = Doors::new(settings.enroll_rate, settings.enroll_rate_per_address);
-        Self { ca, store, settings, doors, known: Known::default(), metrics }
+        let (known, followers) = (Known::default(), Mutex::default());
+        Self { ca, store, settings, doors, known, followers, metrics }
     }
 
     /// Returns the controller's own CA.

@@ -6,7 +6,7 @@ use crate::store::{
     HostQuery, HostRow, ScheduleHost, ScheduleRow, StateName, Store, StoreError, plain_labels,
 };
 use fleet::schedule::Definition;
-use fleet::schedule::standing::Standing;
+use fleet::schedule::standing::{Outcome, Standing};
 use fleet::{HostState, Labels, UnixMillis};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 const PAGE: usize = 1000;
 
 /// Pages that are read for one page of the answer: with a filter, it may be short.
-const MAX_PAGES: usize = 10;
+const MAX_PAGES: usize = 4;
 
 /// How a schedule stands on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +51,16 @@ pub(crate) async fn hosts(
     let definition = row.as_ref().and_then(|row| catalog::definition(row).ok());
     let mut found = Vec::new();
     let mut after = after.to_owned();
+    // Without a filter, one page is mostly enough.
+    let outcome = only.and_then(outcome);
+    let mut most = if only.is_none() { PAGE.min(limit + 1) } else { PAGE };
     for _ in 0..MAX_PAGES {
-        let page = page(store, name, definition.as_ref(), &after).await?;
-        let is_last = page.len() < PAGE;
+        let page = match outcome {
+            Some(outcome) => tried(store, name, definition.as_ref(), outcome, &after, most).await?,
+            None => page(store, name, definition.as_ref(), &after, most).await?,
+        };
+        let is_last = page.len() < most;
+        most = PAGE;
         for (host, (row_of_host, stored)) in page {
             after.clone_from(&host);
             let row_of_host = match row_of_host {
@@ -119,31 +126,68 @@ pub(crate) async fn of_host(
 /// Hosts by id: the host's row if the schedule selects it, and the schedule's stored state there.
 type Page = BTreeMap<String, (Option<HostRow>, Option<ScheduleHost>)>;
 
-/// Returns the next hosts, at most [`PAGE`]; fewer only if there are no more.
+/// Returns the outcome of the last attempt that a standing follows from, if it is always that one.
+const fn outcome(standing: Standing) -> Option<Outcome> {
+    match standing {
+        Standing::Refused => Some(Outcome::Refused),
+        Standing::NotAllowed => Some(Outcome::NotAllowed),
+        Standing::Failed => Some(Outcome::Failed),
+        Standing::Applied | Standing::Pending | Standing::Removing => None,
+    }
+}
+
+/// Returns the next hosts on which the last attempt had this outcome, at most `most`; fewer only if
+/// there are no more.
+async fn tried(
+    store: &dyn Store,
+    name: &str,
+    definition: Option<&Definition>,
+    outcome: Outcome,
+    after: &str,
+    most: usize,
+) -> Result<Page, StoreError> {
+    let stored = store.schedule_hosts(name, Some(outcome), after, most).await?;
+    let ids = stored.iter().map(|stored| stored.host.clone()).collect();
+    let mut rows = store.hosts_named(ids).await?;
+    let mut page = Page::new();
+    for stored in stored {
+        let selects = |row: &HostRow| {
+            definition.is_some_and(|definition| {
+                definition.selector().matches(&row.identity.id, &plain_labels(row))
+            })
+        };
+        let row = rows.remove(&stored.host).filter(selects);
+        page.insert(stored.host.clone(), (row, Some(stored)));
+    }
+    Ok(page)
+}
+
+/// Returns the next hosts, at most `most`; fewer only if there are no more.
 async fn page(
     store: &dyn Store,
     name: &str,
     definition: Option<&Definition>,
     after: &str,
+    most: usize,
 ) -> Result<Page, StoreError> {
     let mut page = Page::new();
     if let Some(definition) = definition {
         let query = HostQuery {
             selector: Some(definition.selector().clone()),
             after: after.to_owned(),
-            limit: PAGE,
+            limit: most,
             ..HostQuery::default()
         };
         for row in store.hosts(query).await? {
             page.insert(row.identity.id.clone(), (Some(row), None));
         }
     }
-    for stored in store.schedule_hosts(name, after, PAGE).await? {
+    for stored in store.schedule_hosts(name, None, after, most).await? {
         let host = stored.host.clone();
         page.entry(host).or_default().1 = Some(stored);
     }
     // Each list is complete up to its own last host.
-    while page.len() > PAGE {
+    while page.len() > most {
         page.pop_last();
     }
     Ok(page)

@@ -62,6 +62,7 @@ pub(crate) trait Schedules {
     async fn schedule_hosts(
         &self,
         name: &str,
+        only: Option<Outcome>,
         after: &str,
         limit: usize,
     ) -> Result<Vec<ScheduleHost>, StoreError>;

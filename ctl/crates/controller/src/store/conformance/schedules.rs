@@ -104,7 +104,7 @@ pub(in crate::store) async fn what_was_tried_on_a_host_is_kept_counted_and_goes_
     assert_eq!((row.since, row.drift.as_deref(), row.drift_at), (10, Some("removed"), Some(20)));
     note("h-2", tried("s", Outcome::Applied, "1", None), 40).await;
     assert_eq!(counts().await, [(Outcome::Applied, "1".to_owned(), 2)]);
-    let page = store.schedule_hosts("s", "h-1", 10).await.unwrap();
+    let page = store.schedule_hosts("s", None, "h-1", 10).await.unwrap();
     assert_eq!((page.len(), page[0].host.as_str(), page[0].since), (1, "h-2", 40));
     store.remove("h-2", 50).await.unwrap();
     // A note that comes too late brings nothing back.

@@ -94,8 +94,7 @@ const RUNS_FACTS_SCHEDULES: Migration = Migration {
 const TREND_AND_NAMES: Migration =
     Migration { number: 5, sql: include_str!("migrations/fifth.sql") };
 
-const LOGIN_LINKS: Migration =
-    Migration { number: 6, sql: include_str!("migrations/sixth.sql") };
+const LOGIN_LINKS: Migration = Migration { number: 6, sql: include_str!("migrations/sixth.sql") };
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

@@ -80,17 +80,21 @@ impl Schedules for SqliteStore {
     async fn schedule_hosts(
         &self,
         name: &str,
+        only: Option<Outcome>,
         after: &str,
         limit: usize,
     ) -> Result<Vec<ScheduleHost>, StoreError> {
         let (name, after) = (name.to_owned(), after.to_owned());
         self.readers
             .query("a schedule's hosts", move |connection| {
+                // The rows of one schedule lie together, in the order of their hosts.
+                let of = if only.is_some() { "AND outcome = ?4" } else { "AND ?4 IS NULL" };
                 let sql = format!(
                     "SELECT {HOST_COLUMNS} FROM schedule_hosts \
-                     WHERE schedule = ? AND host > ? ORDER BY host LIMIT ?"
+                     WHERE schedule = ?1 AND host > ?2 {of} ORDER BY host LIMIT ?3"
                 );
-                connection.all(&sql, params![name, after, super::limit(limit)], host_row)
+                let only = only.map(Outcome::name);
+                connection.all(&sql, params![name, after, super::limit(limit), only], host_row)
             })
             .await
     }
