@@ -82,7 +82,6 @@ pub(crate) fn pages(client: &mut Client, waiting: &str) -> Vec<String> {
     .to_vec();
     for tab in [
         "",
-        "/facts",
         "/facts/packages",
         "/facts/certificates",
         "/changes",
