@@ -3,7 +3,7 @@
 
 use super::accounts::HostAccounts;
 use super::failure::{Failure, Finished, Routed};
-use super::order::Named;
+use super::order::{Named, Turn};
 use super::ticket::{Cancelled, IdKind, Ticket};
 use super::{Dispatcher, Services, agent, cert, check, cron, getinfo, sync, tasks};
 use crate::audit::Entry;
@@ -134,6 +134,24 @@ impl Call<'_> {
     where
         F: Future<Output = Finished> + Send + 'static,
     {
+        self.later_in_turn(id_kind, about, move |id, services, cancelled, turn| async move {
+            let finished = handler(id, services, cancelled).await;
+            drop(turn);
+            finished
+        })
+    }
+
+    /// Does the same for a handler that gives up its turn by itself: one that waits for something
+    /// after it has taken effect.
+    pub(super) fn later_in_turn<F>(
+        &mut self,
+        id_kind: IdKind,
+        about: Vec<Named>,
+        handler: impl FnOnce(String, Arc<Services>, Cancelled, Turn) -> F + Send + 'static,
+    ) -> Routed
+    where
+        F: Future<Output = Finished> + Send + 'static,
+    {
         let (ticket, cancelled) = self.ticket(id_kind, &self.caller.replies)?;
         let id = mem::take(&mut self.request.id);
         let services = self.dispatcher.services.clone();
@@ -142,7 +160,7 @@ impl Call<'_> {
             ticket,
             Box::pin(async move {
                 turn.come().await;
-                handler(id, services, cancelled).await
+                handler(id, services, cancelled, turn).await
             }),
         );
         Ok(None)

@@ -8,13 +8,16 @@ use super::route::Call;
 use super::ticket::IdKind;
 use super::{Services, reply};
 use crate::clock::{Millis, Seconds};
-use crate::task::{OutputChunk, Phase, Status, Submission, Submitted};
+use crate::task::{self, OutputChunk, Phase, Status, Submission, Submitted};
 use agent_wire::message::{
     Ack, Bash, MAX_TASK_TIMEOUT, NotAfter, OutputFrom, Response, TaskId, TaskList,
 };
 use agent_wire::reply::{TaskOutput, TaskState, TaskStatus};
 use agent_wire::{InvalidParams, Params};
 use std::borrow::Cow;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time;
 
 /// `async.bash`.
 pub(super) fn submit(call: &mut Call<'_>) -> Routed {
@@ -85,19 +88,53 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Routed {
 pub(super) fn output(call: &mut Call<'_>) -> Routed {
     let from = OutputFrom::parse(call.params())?;
     let about = vec![Named::Task(from.task.0.clone())];
-    call.later(IdKind::Request, about, move |id, services, _| async move {
-        let asked = services.tasks.output(&from.task.0, from.offset, from.stderr);
-        let OutputChunk { offset, mut bytes, ended, base64 } = asked?;
-        let length = if base64 { bytes.len() } else { first_part(&bytes, ended) };
-        let ended = ended && length == bytes.len();
-        bytes.truncate(length);
-        let next = offset + length as u64;
-        let (text, base64) = match encode(bytes, encoding(base64)) {
-            (text, None) => (Some(text), None),
-            (encoded, Some(_)) => (None, Some(encoded)),
+    let mut stopping = call.dispatcher.stopping.clone();
+    let replies = call.caller.replies.clone();
+    call.later_in_turn(IdKind::Request, about, move |id, services, cancelled, turn| async move {
+        // Before the first look, or what is printed in between would wake nobody.
+        let waiting = match from.wait {
+            0 => None,
+            _ => services.tasks.wait_for_output(),
         };
-        reply::with_data(&id, &TaskOutput { offset, next, ended, text, base64 })
+        let mut part = output_part(&services, &from)?;
+        // A request that waits has taken effect: it holds up no cancelation.
+        drop(turn);
+        if let Some(mut waiting) = waiting {
+            let over = async move {
+                tokio::select! {
+                    () = time::sleep(Duration::from_secs(from.wait)) => {}
+                    _ = cancelled => {}
+                    () = stopping.begun() => {}
+                    () = replies.closed() => {}
+                }
+            };
+            let mut over = pin!(over);
+            while part.next <= from.offset && !part.ended {
+                tokio::select! {
+                    () = waiting.changed() => {}
+                    () = &mut over => break,
+                }
+                part = output_part(&services, &from)?;
+            }
+        }
+        reply::with_data(&id, &part)
     })
+}
+
+/// Reads a part of a task's output, which ends between two characters.
+fn output_part(services: &Services, from: &OutputFrom) -> Result<TaskOutput, task::Error> {
+    let most = usize::try_from(from.limit).unwrap_or(usize::MAX);
+    let asked = services.tasks.output(&from.task.0, from.offset, from.stderr, most)?;
+    let OutputChunk { offset, mut bytes, ended, base64 } = asked;
+    let length = if base64 { bytes.len() } else { first_part(&bytes, ended) };
+    let ended = ended && length == bytes.len();
+    bytes.truncate(length);
+    let next = offset + length as u64;
+    let (text, base64) = match encode(bytes, encoding(base64)) {
+        (text, None) => (Some(text), None),
+        (encoded, Some(_)) => (None, Some(encoded)),
+    };
+    Ok(TaskOutput { offset, next, ended, text, base64 })
 }
 
 /// `async.ack`: once this has its reply, the result is not redelivered.

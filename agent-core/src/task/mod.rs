@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 mod in_place;
 mod jobs;
 mod journal;
+mod printed;
 mod record;
 mod results;
 mod retention;

@@ -1,6 +1,7 @@
 //! The tasks of this host, as dispatch and the scheduler use them.
 
 use super::Error;
+use super::printed::{Printed, Waiting};
 use super::record::{JobRun, Record, Shape};
 use super::runner::Runner;
 use super::spool_dir::{OutputChunk, SpoolDir};
@@ -14,9 +15,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-
-/// The most bytes of output in the reply to one `async.output`.
-const MAX_CHUNK: usize = 256 << 10;
 
 /// One task at one moment.
 #[derive(Debug)]
@@ -39,6 +37,7 @@ pub(crate) struct Tasks {
     pub(super) results_dropped: AtomicU64,
     /// Submissions whose record is not durable yet, by id.
     pub(super) pending: Mutex<HashMap<String, Pending>>,
+    printed: Printed,
 }
 
 impl Tasks {
@@ -63,7 +62,9 @@ impl Tasks {
         let runner =
             Runner::start(&directory, settings, executor.clone(), store.clone(), spool.clone())?;
         let results_dropped = AtomicU64::new(0);
-        Ok(Self { store, runner, executor, spool, results_dropped, pending: Mutex::default() })
+        let printed = Printed::new(directory.join("slots"));
+        let pending = Mutex::default();
+        Ok(Self { store, runner, executor, spool, results_dropped, pending, printed })
     }
 
     /// Applies new settings.
@@ -135,11 +136,17 @@ impl Tasks {
         Ok(())
     }
 
-    /// Returns the output of a task from `offset` on, at most 256 KiB of it.
+    /// Returns the output of a task from `offset` on, at most so many bytes of it.
     ///
     /// # Errors
     /// [`Error::NoSuchTask`], or [`Error::File`] when the output cannot be read.
-    pub(crate) fn output(&self, id: &str, offset: u64, stderr: bool) -> Result<OutputChunk, Error> {
+    pub(crate) fn output(
+        &self,
+        id: &str,
+        offset: u64,
+        stderr: bool,
+        most: usize,
+    ) -> Result<OutputChunk, Error> {
         let (n, shape, phase) = {
             let table = self.store.table();
             let task = table.find(id).ok_or_else(|| Error::NoSuchTask(id.to_owned()))?;
@@ -153,7 +160,12 @@ impl Tasks {
                 base64: shape.base64,
             });
         }
-        self.runner.output(n, shape, &phase, offset, stderr, MAX_CHUNK)
+        self.runner.output(n, shape, &phase, offset, stderr, most)
+    }
+
+    /// Takes a place among the requests that wait for output; `None` where there is none.
+    pub(crate) fn wait_for_output(&self) -> Option<Waiting> {
+        self.printed.wait(self.store.subscribe())
     }
 
     /// Counts the tasks and jobs.

@@ -69,3 +69,53 @@ async fn only_the_bytes_that_are_not_text_are_base64() {
     let parts = read(&mut channel, "two", 2).await;
     assert_eq!((&parts[0]["base64"], &parts[1]["text"]), (&json!("pA=="), &json!("€🦀")));
 }
+
+/// Asks for output with a wait, and does not wait for the answer.
+async fn wait(channel: &mut Channel, id: &str, task: &str, offset: u64) {
+    let request =
+        json!({"id": id, "method": "async.output", "task": task, "offset": offset, "wait": 60});
+    channel.send(&request).await;
+}
+
+#[tokio::test]
+async fn a_request_that_waits_ends_with_output_the_tasks_end_a_cancelation_or_the_agent() {
+    let (_server, mut agent, mut channel) = connected().await;
+    let gate = |name: &str| agent.scratch().file(name);
+    let open = |name: &str| std::fs::write(gate(name), "").unwrap();
+    let until = |name: &str| format!("until [ -e {} ]; do sleep 0.02; done", gate(name).display());
+    let cmd = format!("{}; printf one; {}; printf two; {}", until("1"), until("2"), until("3"));
+    accept(&mut channel, "task", &cmd, json!({})).await;
+    wait(&mut channel, "first", "task", 0).await;
+    // Another request about the task does not wait for it.
+    until_state(&mut channel, "task", "running").await;
+    PENDING.with_borrow(|kept| assert!(kept.is_empty(), "{kept:?}"));
+    open("1");
+    let part = answer(&mut channel, "first").await["data"].clone();
+    assert_eq!((&part["text"], &part["next"]), (&json!("one"), &json!(3)));
+    wait(&mut channel, "second", "task", 3).await;
+    let cancel = json!({"id": "c", "method": "sync.cancel", "target": "second"});
+    assert_eq!(ask(&mut channel, &cancel).await["resp"], "success");
+    assert_eq!(answer(&mut channel, "second").await["data"]["next"], 3);
+    wait(&mut channel, "third", "task", 3).await;
+    open("2");
+    assert_eq!(answer(&mut channel, "third").await["data"]["text"], "two");
+    wait(&mut channel, "fourth", "task", 6).await;
+    open("3");
+    let part = answer(&mut channel, "fourth").await["data"].clone();
+    assert_eq!((&part["text"], &part["ended"]), (&json!(""), &json!(true)));
+    // As many as wait at most, and one more, which is answered at once.
+    accept(&mut channel, "other", "sleep 1000", json!({})).await;
+    for number in 0..64 {
+        wait(&mut channel, &format!("w{number}"), "other", 0).await;
+    }
+    wait(&mut channel, "one more", "other", 0).await;
+    assert_eq!(answer(&mut channel, "one more").await["data"]["next"], 0);
+    PENDING.with_borrow(|kept| assert!(!kept.iter().any(|it| it["id"] == "w0"), "{kept:?}"));
+    agent.signal(Signal::SIGTERM);
+    for number in 0..64 {
+        let ended = answer(&mut channel, &format!("w{number}")).await;
+        assert_eq!(ended["resp"], "success", "{ended}");
+    }
+    agent.wait().await;
+    kill_supervisors(&agent);
+}

@@ -36,7 +36,7 @@ pub use schedule::{
     CronHistory, CronList, CronSet, JobDefinition, JobLine, JobOptions, Missed, Overlap,
 };
 pub use signed::{MAX_PLAN, MAX_SIGNATURE, MAX_SIGNATURES, Signed};
-pub use task::{Ack, DEFAULT_LIST, NotAfter, OutputFrom, TaskId, TaskList};
+pub use task::{Ack, DEFAULT_LIST, MAX_OUTPUT_WAIT, NotAfter, OutputFrom, TaskId, TaskList};
 
 use serde::Serialize;
 

@@ -83,6 +83,15 @@ impl TaskList {
     }
 }
 
+/// The most bytes of output in one part.
+const MAX_PART: u64 = 256 << 10;
+
+/// The fewest bytes that a part may be limited to.
+const MIN_PART: u64 = 1 << 10;
+
+/// The longest wait of an `async.output`, in seconds.
+pub const MAX_OUTPUT_WAIT: u64 = 60;
+
 /// `async.output`: a task's output so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFrom {
@@ -92,10 +101,14 @@ pub struct OutputFrom {
     pub offset: u64,
     /// Whether the separate standard error is wanted.
     pub stderr: bool,
+    /// The most bytes of output in the reply.
+    pub limit: u64,
+    /// How many seconds to wait for output, if there is none yet and the task has not ended.
+    pub wait: u64,
 }
 
 impl OutputFrom {
-    /// Reads `task`, `offset` and `stream`.
+    /// Reads `task`, `offset`, `stream`, `limit` and `wait`.
     ///
     /// # Errors
     /// When one of them is not as §6 describes.
@@ -106,6 +119,8 @@ impl OutputFrom {
             stderr: params
                 .one_of("stream", &[("stdout", false), ("stderr", true)])?
                 .unwrap_or(false),
+            limit: params.whole("limit", " of bytes", MIN_PART..=MAX_PART)?.unwrap_or(MAX_PART),
+            wait: params.whole("wait", " of seconds", 0..=MAX_OUTPUT_WAIT)?.unwrap_or(0),
         })
     }
 }

@@ -40,6 +40,7 @@ mod overview;
 mod page;
 mod plans;
 mod prepare;
+mod printing;
 mod probes;
 mod problem;
 mod pulled;

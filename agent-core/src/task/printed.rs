@@ -1,0 +1,120 @@
+//! Wakes the requests that wait for a task's output (`async.output` with `wait`).
+//!
+//! A supervisor counts each piece of output in the file of slots, and records there how its command
+//! ended. So one inotify(7) watch on that file serves every request that waits, and exists while one
+//! does. An event names no task: a request that is woken looks for itself.
+
+use agent_sys::readiness;
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use parking_lot::Mutex;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time;
+
+/// The most requests that wait at once.
+const MAX_WAITING: usize = 64;
+
+/// How long further output is gathered after the first, so that a command that prints line by line
+/// is not answered line by line.
+const GATHER: Duration = Duration::from_millis(30);
+
+/// The output of all tasks, for those who wait for some.
+pub(super) struct Printed {
+    /// The file of slots.
+    slots: PathBuf,
+    places: Arc<Semaphore>,
+    /// The watch, while a request waits.
+    watch: Mutex<Weak<Watch>>,
+}
+
+/// A watch on the file of slots.
+struct Watch {
+    inotify: Inotify,
+    /// A second descriptor of the same, for the event loop.
+    watched: AsyncFd<OwnedFd>,
+    /// How often something was read: one request may read what another one waits for.
+    changes: watch::Sender<u64>,
+}
+
+/// A request's place among those that wait.
+pub(crate) struct Waiting {
+    watch: Arc<Watch>,
+    changes: watch::Receiver<u64>,
+    /// Changes when a task's end is in the table.
+    ends: watch::Receiver<u64>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Printed {
+    /// Begins without a watch.
+    pub(super) fn new(slots: PathBuf) -> Self {
+        Self { slots, places: Arc::new(Semaphore::new(MAX_WAITING)), watch: Mutex::default() }
+    }
+
+    /// Takes a place; `None` where too many wait, or the host has no more inotify instances.
+    pub(super) fn wait(&self, ends: watch::Receiver<u64>) -> Option<Waiting> {
+        let place = self.places.clone().try_acquire_owned().ok()?;
+        let mut current = self.watch.lock();
+        let watch = match current.upgrade() {
+            Some(watch) => watch,
+            None => {
+                let opened = Watch::open(&self.slots).inspect_err(|error| {
+                    log::warn!("cannot watch {}: {error}", self.slots.display());
+                });
+                let watch = Arc::new(opened.ok()?);
+                *current = Arc::downgrade(&watch);
+                watch
+            }
+        };
+        drop(current);
+        let changes = watch.changes.subscribe();
+        Some(Waiting { watch, changes, ends, _place: place })
+    }
+}
+
+impl Watch {
+    fn open(slots: &std::path::Path) -> io::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        inotify.add_watch(slots, AddWatchFlags::IN_MODIFY)?;
+        let second = inotify.as_fd().try_clone_to_owned()?;
+        let watched = readiness::watch(second, Interest::READABLE)?;
+        Ok(Self { inotify, watched, changes: watch::Sender::new(0) })
+    }
+
+    /// Waits for events, and tells every request of them.
+    async fn read(&self) {
+        loop {
+            let Ok(mut ready) = self.watched.readable().await else {
+                return std::future::pending().await;
+            };
+            match self.inotify.read_events() {
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                // Lost events are changes too.
+                _ => break,
+            }
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl Waiting {
+    /// Returns a moment after a task has printed something, or has ended.
+    pub(crate) async fn changed(&mut self) {
+        tokio::select! {
+            () = self.watch.read() => {}
+            // The senders live as long as the watch, and as the agent.
+            _ = self.changes.changed() => {}
+            _ = self.ends.changed() => return,
+        }
+        time::sleep(GATHER).await;
+        // The caller looks now.
+        self.changes.mark_unchanged();
+    }
+}
