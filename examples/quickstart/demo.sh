@@ -209,7 +209,8 @@ fi
 
 if [ "$wrong" -eq 0 ]; then say "Everything works as expected."; fi
 if [ "$wrong" -eq 0 ] && [ "${DEMO_STAY:-0}" = 1 ]; then
+    trap 'echo; exit 0' INT TERM
     printf '\nIt stays up until Ctrl-C. A new link: %s operator link demo\n' "${control[*]}"
-    while :; do wait -n "${started[@]}" || break; done
+    wait "${started[@]}"
 fi
 exit "$((wrong > 0))"
