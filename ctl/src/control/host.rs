@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::print::{Record, document};
 use crate::terminal::confirm;
 use crate::{clock, output};
-use controller_api::{Host, HostClone, LabelChange, LabelSource, Reason, Settlement, path};
+use controller_api::{
+    Departure, Host, HostClone, LabelChange, LabelSource, Reason, Settlement, path,
+};
 use ureq::http::Method;
 
 /// Runs the subcommand.
@@ -111,6 +113,7 @@ fn shown(host: &Host) -> String {
         .some("version", host.version.as_ref())
         .some("connected", time(&host.connected_at))
         .some("last seen", time(&host.last_seen))
+        .some("went because", host.departure.map(Departure::words))
         .some("enrolled", time(&host.enrolled_at))
         .some("join token", host.token.as_ref())
         .some("key", host.generation.map(|number| format!("generation {number}")))

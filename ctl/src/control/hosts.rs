@@ -41,7 +41,10 @@ impl Row for Host {
                 clock::cell(self.certificate_not_after.as_ref(), zone),
                 number(self.ca_version),
                 self.requests_running.to_string(),
-                text(&self.state_reason),
+                match (&self.state_reason, self.departure) {
+                    (None, Some(departure)) => departure.words().to_owned(),
+                    (reason, _) => text(reason),
+                },
             ]);
         }
         cells

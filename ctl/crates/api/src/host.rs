@@ -75,6 +75,10 @@ pub struct Host {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub last_seen: Option<String>,
+    /// Why the last connection ended, of a host that is not connected. Absent if the host never was
+    /// connected, or if the controller itself went down without a word then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<Departure>,
     /// When the host enrolled or was first seen: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
@@ -100,6 +104,88 @@ pub struct Host {
     /// Other channels that use this host's identity. They get no request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clones: Vec<HostClone>,
+}
+
+/// Why a host's connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// The agent said goodbye: it was stopped, or its machine was shut down.
+    Closed,
+    /// The connection was lost: the network, the machine or the agent failed.
+    Lost,
+    /// A newer connection of the host replaced it.
+    Replaced,
+    /// An operator removed or banned the host, or settled that it was a copy.
+    Revoked,
+    /// The agent's certificate expired.
+    CertificateExpired,
+    /// The agent sent something that is no message.
+    ProtocolError,
+    /// The controller had no room for a large message of the agent.
+    NoRoom,
+    /// The controller asked the agent to come back with its new certificate.
+    Renewed,
+    /// The controller asked the agent to come back and deliver results again.
+    Redelivery,
+    /// The controller was stopped.
+    ControllerStopped,
+}
+
+impl Departure {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::Lost,
+        Self::Replaced,
+        Self::Revoked,
+        Self::CertificateExpired,
+        Self::ProtocolError,
+        Self::NoRoom,
+        Self::Renewed,
+        Self::Redelivery,
+        Self::ControllerStopped,
+    ];
+
+    /// Returns the name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+            Self::CertificateExpired => "certificate_expired",
+            Self::ProtocolError => "protocol_error",
+            Self::NoRoom => "no_room",
+            Self::Renewed => "renewed",
+            Self::Redelivery => "redelivery",
+            Self::ControllerStopped => "controller_stopped",
+        }
+    }
+
+    /// Returns the reason with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|departure| departure.name() == name)
+    }
+
+    /// Returns the reason in words, as in "away for 3 min: the connection was lost".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Closed => "the agent said goodbye",
+            Self::Lost => "the connection was lost",
+            Self::Replaced => "a newer connection replaced it",
+            Self::Revoked => "an operator removed or banned it",
+            Self::CertificateExpired => "its certificate expired",
+            Self::ProtocolError => "the agent sent something that is no message",
+            Self::NoRoom => "the controller had no room for its large message",
+            Self::Renewed => "it was to come back with its new certificate",
+            Self::Redelivery => "it was to deliver results again",
+            Self::ControllerStopped => "the controller was stopped",
+        }
+    }
 }
 
 /// Whether a host may be asked anything.

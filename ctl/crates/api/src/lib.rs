@@ -166,8 +166,8 @@ pub use history::{
     ExportEnd, ExportLine, ExportQuery, ExportedLine, HistoryEntry, HistoryList, HistoryQuery,
 };
 pub use host::{
-    Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange, LabelSource,
-    Reason, SettleChoice, Settlement,
+    Departure, Host, HostClone, HostList, HostState, HostsQuery, Issuer, Label, LabelChange,
+    LabelSource, Reason, SettleChoice, Settlement,
 };
 pub use live::{LiveChange, LiveKind, LiveQuery};
 pub use login::{LinkLogin, LoggedIn, Login, LoginLink, Me, Proof, Setup};

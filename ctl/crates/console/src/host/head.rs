@@ -5,7 +5,7 @@ use crate::api::Failure;
 use crate::page::{Frame, host_page};
 use crate::session::Session;
 use crate::units;
-use controller_api::{Host, HostState, path};
+use controller_api::{Departure, Host, HostState, path};
 use fleet::Action;
 
 /// A tab of a host.
@@ -35,6 +35,8 @@ pub(super) struct Head {
     pub(super) tabs: Vec<TabLink>,
     pub(super) may: May,
     pub(super) connected: bool,
+    /// The kinds of changes that keep the head fresh.
+    pub(super) live: &'static str,
 }
 
 pub(super) struct TabLink {
@@ -113,6 +115,7 @@ fn head(session: &Session, host: &Host, tab: Tab) -> Head {
             remove: may(Action::HostsRemove),
         },
         connected: host.connected,
+        live: "hosts",
     }
 }
 
@@ -146,17 +149,34 @@ fn why(host: &Host) -> Option<String> {
         return Some("It has never connected since it joined.".to_owned());
     };
     let now = units::now();
-    let ago = units::relative(units::millis(seen).unwrap_or(now), now);
+    let span = units::length((now - units::millis(seen).unwrap_or(now)).max(0));
+    // Without one, no controller was there to see it.
+    let because = host.departure.map_or("no controller saw why", Departure::words);
     let end = host.certificate_not_after.as_deref().and_then(units::millis);
-    let ended = end.is_some_and(|end| end < now);
-    Some(match ended {
-        true => format!(
-            "Its connection ended {ago}, and its certificate has expired since. It recovers by \
-             itself when its machine is back; `systemctl status basicagent` on it says more."
-        ),
-        false => format!(
-            "Its connection ended {ago}. Its certificate is still valid, so its machine is off, \
-             its agent is stopped, or the network between is down."
-        ),
-    })
+    let advice = if end.is_some_and(|end| end < now) {
+        "Its certificate has expired since. It recovers by itself when its machine is back; \
+         `systemctl status basicagent` on it says more."
+    } else {
+        advice(host.departure)
+    };
+    Some(format!("Away for {span}: {because}. {advice}"))
+}
+
+/// Returns what a host that is away needs.
+const fn advice(departure: Option<Departure>) -> &'static str {
+    match departure {
+        Some(Departure::Closed) => "It comes back when its agent is started, or its machine is.",
+        Some(Departure::ProtocolError) => {
+            "The controller's log has more; its agent may need an update."
+        }
+        Some(Departure::CertificateExpired) => "Its agent asks for a new one by itself.",
+        Some(Departure::Revoked) => "It has to join again.",
+        Some(Departure::Lost | Departure::ControllerStopped) | None => {
+            "Its machine is off, its agent is stopped, or the network between is down; its \
+             certificate is still valid."
+        }
+        Some(
+            Departure::Replaced | Departure::NoRoom | Departure::Renewed | Departure::Redelivery,
+        ) => "It should have come back by itself: `systemctl status basicagent` on it says more.",
+    }
 }

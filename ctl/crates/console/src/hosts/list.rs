@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
-use controller_api::{Fleet, Host, HostCount, HostList, LabelSource, path};
+use controller_api::{Departure, Fleet, Host, HostCount, HostList, LabelSource, path};
 use fleet::Action;
 
 /// Hosts of a page.
@@ -59,6 +59,8 @@ struct Row {
     word: &'static str,
     /// Why the host is in this state.
     reason: String,
+    /// Why it is away.
+    away: &'static str,
     seen: Option<Moment>,
     cells: Vec<String>,
     labels: Vec<String>,
@@ -159,6 +161,7 @@ fn row(host: &Host, columns: &str) -> Row {
         kind: status.kind(),
         word: status.word(),
         reason: host.state_reason.clone().unwrap_or_default(),
+        away: host.departure.map_or("", Departure::words),
         seen: seen.as_deref().and_then(Moment::of),
         cells: Vec::new(),
         more_labels: given.len().saturating_sub(LABELS),

@@ -17,6 +17,7 @@ use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{CertRenew, Goodbye, Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
+use controller_api::Departure;
 use rustls::HandshakeKind;
 use rustls_pki_types::CertificateDer;
 use serde::de::IgnoredAny;
@@ -70,6 +71,24 @@ pub(super) enum DisconnectReason {
     Revoked,
     Renewed,
     Stopped,
+}
+
+impl DisconnectReason {
+    /// Returns the reason as the host's record keeps it.
+    pub(super) const fn departure(&self) -> Departure {
+        match self {
+            Self::ClosedByAgent => Departure::Closed,
+            Self::Lost(_) => Departure::Lost,
+            Self::Malformed(_) => Departure::ProtocolError,
+            Self::Certificate(_) => Departure::CertificateExpired,
+            Self::NoRoom => Departure::NoRoom,
+            Self::Replaced => Departure::Replaced,
+            Self::Redelivery => Departure::Redelivery,
+            Self::Revoked => Departure::Revoked,
+            Self::Renewed => Departure::Renewed,
+            Self::Stopped => Departure::ControllerStopped,
+        }
+    }
 }
 
 impl fmt::Display for DisconnectReason {

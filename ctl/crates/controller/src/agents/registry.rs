@@ -84,6 +84,11 @@ impl Registry {
         fits
     }
 
+    /// Returns whether a session is the one that serves its host.
+    pub(super) fn serves(&self, session: &Arc<Session>) -> bool {
+        self.find(&session.host).is_some_and(|serving| Arc::ptr_eq(&serving, session))
+    }
+
     /// Removes a session that has ended.
     pub(super) fn leave(&self, session: &Arc<Session>) {
         let mut sessions = self.sessions.lock();

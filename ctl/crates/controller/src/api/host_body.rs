@@ -26,6 +26,7 @@ pub(super) fn shown(registry: &Registry, row: &HostRow) -> Host {
             .or_else(|| row.version.clone()),
         connected_at: session.as_ref().map(|session| times::of(session.connected_at)),
         last_seen: row.last_seen.map(times::text),
+        departure: row.departure.filter(|_| session.is_none() && clones.is_empty()),
         enrolled_at: Some(times::text(row.enrolled_at)),
         token: identity.token.as_ref().map(ToString::to_string),
         generation: identity.keys.as_ref().map(|keys| u64::from(keys.generation)),

@@ -4,6 +4,7 @@ use super::leaf::Leaf;
 use super::service::{Identity, millis};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::store::{ChannelProof, NewChannel, StandingChange};
+use controller_api::Departure;
 use fleet::audit::{Event, Outcome};
 use fleet::identity::{Issuer, Standing};
 use fleet::{Digest, IdentityRefusal};
@@ -84,10 +85,10 @@ impl Identity {
         }
     }
 
-    /// Notes that a host's channel has ended.
-    pub(crate) async fn left(&self, host: &str) {
+    /// Notes that a host's channel has ended, and why, if it was the one that served the host.
+    pub(crate) async fn left(&self, host: &str, why: Option<Departure>) {
         let now = millis(SystemTime::now());
-        if let Err(error) = self.store.disconnected(host, now).await {
+        if let Err(error) = self.store.disconnected(host, why, now).await {
             log::debug!("{host}: the end of its channel is not noted: {error}");
         }
     }

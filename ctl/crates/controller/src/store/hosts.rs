@@ -6,6 +6,7 @@
 
 use super::{Admission, EnrollRequest, NewChannel, RecoverRequest, RenewRequest, StoreError};
 use async_trait::async_trait;
+use controller_api::Departure;
 use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
 use fleet::{
     HostRecord, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, Selector,
@@ -58,11 +59,16 @@ pub(crate) trait Hosts {
         channel: NewChannel,
     ) -> Result<Result<Connection, IdentityRefusal>, StoreError>;
 
-    /// Notes that a host's channel has ended.
+    /// Notes that a host's channel has ended, and why, if it was the one that served the host.
     ///
     /// # Errors
     /// When the database cannot be written.
-    async fn disconnected(&self, host: &str, at: UnixMillis) -> Result<(), StoreError>;
+    async fn disconnected(
+        &self,
+        host: &str,
+        why: Option<Departure>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError>;
 
     /// Returns a host.
     ///
@@ -316,6 +322,8 @@ pub(crate) struct HostRow {
     pub(crate) connected_at: Option<UnixMillis>,
     /// When its last channel opened or ended.
     pub(crate) last_seen: Option<UnixMillis>,
+    /// Why its last channel ended; none while one is open.
+    pub(crate) departure: Option<Departure>,
 }
 
 /// Returns a host's labels without their sources, as selectors see them. A stored label that is none

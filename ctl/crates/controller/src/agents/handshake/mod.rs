@@ -130,8 +130,11 @@ pub(super) async fn serve(
                 Box::pin(standing::look_again(&services, &session, seen)).await;
                 services.trust.opened(&session, &services.identity.ca().current());
                 let reason = channel.run(&session, &services, tls, &mut stop).await;
+                let serves = services.registry.serves(&session);
+                // First: whoever hears that the host has gone looks why.
+                let why = serves.then_some(reason.departure());
+                Box::pin(services.identity.left(&host, why)).await;
                 services.registry.leave(&session);
-                Box::pin(services.identity.left(&host)).await;
                 log_limited!(SESSIONS, info, "{host}: disconnected from {peer}: {reason}");
             }
         }

@@ -6,6 +6,7 @@ use crate::store::{
     ChannelProof, HostQuery, HostRow, LabelChange, NewChannel, RecoverRequest, RenewRequest,
     StateName, Store, StoreError,
 };
+use controller_api::Departure;
 use fleet::identity::{
     Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Standing, UnknownHosts,
 };
@@ -94,17 +95,20 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
     assert_eq!(seen.address, Some("192.0.2.7:4711".parse().unwrap()));
     assert_eq!((seen.version.as_deref(), seen.boot.as_deref()), (Some("0.2.0"), Some("boot-2")));
     assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 10)));
-    store.disconnected("web-1", NOW + 20).await.unwrap();
-    store.disconnected("nobody", NOW + 20).await.unwrap();
+    store.disconnected("web-1", Some(Departure::Lost), NOW + 20).await.unwrap();
+    store.disconnected("nobody", None, NOW + 20).await.unwrap();
     let seen = host(&*store).await;
+    assert_eq!(seen.departure, Some(Departure::Lost));
     assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 20)));
     assert_eq!(connect(&*store, "web-1", 2).await, Err(IdentityRefusal::Unknown));
     assert_eq!(connect(&*store, "web-1", 1).await, Ok(active()));
-    store.disconnected("web-1", NOW + 30).await.unwrap();
+    assert_eq!(host(&*store).await.departure, None);
+    store.disconnected("web-1", Some(Departure::Closed), NOW + 30).await.unwrap();
     store.close().await;
     let store = database.open().await;
     let seen = host(&*store).await;
     assert_eq!((seen.connected_at, seen.last_seen), (Some(NOW + 10), Some(NOW + 30)));
+    assert_eq!(seen.departure, Some(Departure::Closed));
     store.close().await;
 }
 

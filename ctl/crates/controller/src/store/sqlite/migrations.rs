@@ -17,8 +17,15 @@ pub(super) struct Migration {
 
 /// Every migration, in order. A migration is never changed once it is released; a change of the
 /// schema is a new one.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[FIRST, A_ROW_PER_RUN, HOSTS_AND_PEOPLE, RUNS_FACTS_SCHEDULES, TREND_AND_NAMES, LOGIN_LINKS];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    FIRST,
+    A_ROW_PER_RUN,
+    HOSTS_AND_PEOPLE,
+    RUNS_FACTS_SCHEDULES,
+    TREND_AND_NAMES,
+    LOGIN_LINKS,
+    WHY_AWAY,
+];
 
 const FIRST: Migration = Migration {
     number: 1,
@@ -95,6 +102,13 @@ const TREND_AND_NAMES: Migration =
     Migration { number: 5, sql: include_str!("migrations/fifth.sql") };
 
 const LOGIN_LINKS: Migration = Migration { number: 6, sql: include_str!("migrations/sixth.sql") };
+
+const WHY_AWAY: Migration = Migration {
+    number: 7,
+    sql: "
+    ALTER TABLE presence ADD COLUMN departure TEXT; -- why the last channel ended; null while open
+",
+};
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ use crate::store::{
     NewChannel, RecoverRequest, RenewRequest, StandingChange, StoreError,
 };
 use async_trait::async_trait;
+use controller_api::Departure;
 use fleet::identity::{
     Answer, Certificate, Choice, Connection, EnrollRefusal, PendingReason, Settled,
 };
@@ -125,8 +126,13 @@ impl Hosts for SqliteStore {
         judged.ok_or(failed)
     }
 
-    async fn disconnected(&self, host: &str, at: UnixMillis) -> Result<(), StoreError> {
-        if self.unwritten.disconnected(host, at) {
+    async fn disconnected(
+        &self,
+        host: &str,
+        why: Option<Departure>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        if self.unwritten.disconnected(host, why, at) {
             self.wake()?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{Followers, MAX_MISSING, NewChannel};
+use controller_api::Departure;
 use fleet::UnixMillis;
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
@@ -53,6 +54,7 @@ struct Seen {
     said: Option<Said>,
     ca_version: Option<u32>,
     last_seen: Option<UnixMillis>,
+    departure: Option<Departure>,
 }
 
 /// What a host said when it connected.
@@ -70,13 +72,17 @@ impl Unwritten {
         let NewChannel { host, address, version, boot, ca_version, now, .. } = channel;
         let said =
             Said { address: *address, version: version.clone(), boot: boot.clone(), at: *now };
-        let seen = Seen { said: Some(said), ca_version: *ca_version, last_seen: Some(*now) };
+        let (ca_version, last_seen) = (*ca_version, Some(*now));
+        let seen = Seen { said: Some(said), ca_version, last_seen, departure: None };
         self.0.lock().note(host, |known| *known = seen)
     }
 
     /// Notes that a host's channel has ended; returns whether the writer has to know.
-    pub(super) fn disconnected(&self, host: &str, at: UnixMillis) -> bool {
-        self.0.lock().note(host, |known| known.last_seen = known.last_seen.max(Some(at)))
+    pub(super) fn disconnected(&self, host: &str, why: Option<Departure>, at: UnixMillis) -> bool {
+        self.0.lock().note(host, |known| {
+            known.last_seen = known.last_seen.max(Some(at));
+            known.departure = why.or(known.departure);
+        })
     }
 
     /// Notes that a host trusts this version of the CA bundle; returns whether the writer has to
@@ -156,6 +162,7 @@ impl State {
             } else {
                 known.ca_version = known.ca_version.max(later.ca_version);
                 known.last_seen = known.last_seen.max(later.last_seen);
+                known.departure = later.departure.or(known.departure);
             }
         }
     }
@@ -164,21 +171,32 @@ impl State {
 impl Seen {
     /// Writes what is known of a host, which may have been removed meanwhile.
     fn write(&self, sql: &Connection, host: &str) -> rusqlite::Result<()> {
-        let Self { said, ca_version, last_seen } = self;
+        let Self { said, ca_version, last_seen, departure } = self;
+        let departure = departure.map(Departure::name);
         if let Some(Said { address, version, boot, at }) = said {
             sql.run(
                 "INSERT OR REPLACE INTO presence \
-                 (host, address, version, boot, ca_version, connected_at, last_seen) \
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 \
+                 (host, address, version, boot, ca_version, connected_at, last_seen, departure) \
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
                  WHERE EXISTS (SELECT 1 FROM hosts WHERE id = ?1)",
-                params![host, address.to_string(), version, boot, ca_version, at, last_seen],
+                params![
+                    host,
+                    address.to_string(),
+                    version,
+                    boot,
+                    ca_version,
+                    at,
+                    last_seen,
+                    departure
+                ],
             )?;
             return Ok(());
         }
         if let Some(at) = last_seen {
             sql.run(
-                "UPDATE presence SET last_seen = max(?2, coalesce(last_seen, ?2)) WHERE host = ?1",
-                params![host, at],
+                "UPDATE presence SET last_seen = max(?2, coalesce(last_seen, ?2)), \
+                 departure = coalesce(?3, departure) WHERE host = ?1",
+                params![host, at, departure],
             )?;
         }
         if let Some(version) = ca_version {
@@ -242,7 +260,7 @@ mod tests {
             "CREATE TABLE hosts (id TEXT PRIMARY KEY);
              INSERT INTO hosts VALUES ('a'), ('b');
              CREATE TABLE presence (host TEXT PRIMARY KEY, address, version, boot, ca_version,
-                                    connected_at, last_seen);",
+                                    connected_at, last_seen, departure);",
         )
         .unwrap();
         let unwritten = Unwritten::default();
@@ -252,7 +270,7 @@ mod tests {
         unwritten.write(&sql).unwrap();
         sql.execute("DELETE FROM presence", []).unwrap();
         // Meanwhile one leaves, and one comes back by an older state of its disk.
-        unwritten.disconnected("a", 20);
+        unwritten.disconnected("a", Some(Departure::Lost), 20);
         unwritten.trusts("a", 4);
         unwritten.connected(&channel("b", 1, 30));
         unwritten.rolled_back();
@@ -268,11 +286,13 @@ mod tests {
             )
             .unwrap();
         assert_eq!(rows, [("a".to_owned(), 4, 10, 20), ("b".to_owned(), 1, 30, 30)]);
-        unwritten.disconnected("a", 15);
+        unwritten.disconnected("a", None, 15);
         unwritten.write(&sql).unwrap();
         unwritten.committed();
         let seen =
-            sql.first("SELECT last_seen FROM presence WHERE host = 'a'", [], |row| row.get(0));
-        assert_eq!(seen.unwrap(), Some(20));
+            sql.first("SELECT last_seen, departure FROM presence WHERE host = 'a'", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            });
+        assert_eq!(seen.unwrap(), Some((20, "lost".to_owned())));
     }
 }

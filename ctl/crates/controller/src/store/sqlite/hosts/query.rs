@@ -11,6 +11,7 @@ use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, HostRow, StoreError};
+use controller_api::Departure;
 use fleet::selector::{Condition, Subject, Term};
 use fleet::{Selector, TokenId, UnixMillis};
 use rusqlite::types::Value;
@@ -25,7 +26,7 @@ const COUNTED: i64 = 30_000;
 const NAMED: i64 = 1000;
 
 const COLUMNS: &str = "h.identity, h.enrolled_at, p.address, p.version, p.boot, p.ca_version, \
-                       p.connected_at, p.last_seen";
+                       p.connected_at, p.last_seen, p.departure";
 
 /// Returns a host.
 pub(super) fn one(sql: &Connection, id: &str) -> rusqlite::Result<Option<HostRow>> {
@@ -299,5 +300,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<HostRow> {
         ca_version: row.get(5)?,
         connected_at: row.get(6)?,
         last_seen: row.get(7)?,
+        // A name of a later version is none.
+        departure: row.get::<_, Option<String>>(8)?.and_then(|name| Departure::named(&name)),
     })
 }
