@@ -1,25 +1,37 @@
-//! Runs a command on one host: what the host's own policy says to it first, then its output.
+//! Runs a command on one host: what the host's own policy says to it first, then its output as it is
+//! printed. It is a run of this one host, which goes on when the page is closed.
+//!
+//! An operator who may run commands but may not see runs and results gets the output as the answer
+//! to the request itself, when the command has ended.
 
 use super::head::{self, Head, Tab};
 use super::output;
 use crate::ansi::{self, Output};
 use crate::api::Failure;
 use crate::form::Form;
-use crate::page::{html, html_with};
+use crate::page::{host_page, html, html_with, see};
+use crate::runs::OnHost;
 use crate::session::Session;
 use crate::units;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use controller_api::{AgentReply, Resp, path};
+use controller_api::{AgentReply, AgentRequest, Resp, path};
+use fleet::Action;
 use serde_json::{Map, Value, json};
 
 /// Bytes of output that the page shows.
 const SHOWN: usize = 48 << 10;
 
-/// The longest command that the page waits for, in seconds.
+/// The longest command that the page waits for, in seconds, where it follows no run.
 const MAX_WAIT: u64 = 300;
+
+/// The longest time limit of a run's command here, in seconds: a day.
+const MAX_RUN: u64 = 86_400;
+
+/// Bytes of output that the host keeps.
+const KEPT: u64 = 1 << 20;
 
 #[derive(Template)]
 #[template(path = "host/run.html")]
@@ -33,6 +45,12 @@ struct Run {
     /// What the host says to the command, before it runs.
     checked: Option<Verdict>,
     result: Option<Ended>,
+    /// The command that runs, or ran.
+    run: Option<OnHost>,
+    /// Its run.
+    run_id: String,
+    /// Whether a command becomes a run whose output is followed.
+    follows: bool,
     /// The page that runs the same command as a task.
     compose: String,
     /// Nothing leads to more of the output.
@@ -83,11 +101,35 @@ impl Run {
             problem: None,
             checked: None,
             result: None,
+            run: None,
+            run_id: String::new(),
+            follows: session.may(Action::RunsRead) && session.may(Action::ResultsRead),
             compose,
             none: None,
             frame: head.frame.clone(),
             head,
         })
+    }
+
+    /// Takes up a run on the host: its command is in the form, its output below.
+    async fn follow(&mut self, session: &Session, run: &str) -> Result<(), Failure> {
+        let (one, run, _) = OnHost::read(session, run, &self.head.id).await?;
+        let field = |name: &str| run.request.fields.get(name);
+        let text = |name: &str| match field(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        (self.command, self.user, self.timeout) = (text("cmd"), text("user"), text("timeout"));
+        let memory = field("limits").and_then(|limits| limits.get("memory")?.as_u64());
+        self.memory = memory.map(|bytes| (bytes >> 20).to_string()).unwrap_or_default();
+        // One stream of events a page: that of the output says when the host's part changes.
+        if one.follows {
+            self.head.live = "";
+        }
+        self.run_id = run.id;
+        self.run = Some(one);
+        Ok(())
     }
 
     /// Returns the fields of the request.
@@ -101,15 +143,16 @@ impl Run {
         if !self.user.trim().is_empty() {
             fields.insert("user".to_owned(), self.user.trim().into());
         }
+        let most = if self.follows { MAX_RUN } else { MAX_WAIT };
         match self.timeout.trim().parse::<u64>() {
-            Ok(seconds @ 1..=MAX_WAIT) => fields.insert("timeout".to_owned(), seconds.into()),
-            _ => {
-                return Err(problem(
-                    "timeout",
-                    "Use 1 to 300 seconds; what takes longer is better run as a task.",
-                ));
+            Ok(seconds) if (1..=most).contains(&seconds) => {
+                fields.insert("timeout".to_owned(), seconds.into());
             }
-        };
+            _ => {
+                let text = format!("Use 1 to {} seconds.", units::count(most));
+                return Err(Problem { field: "timeout", text });
+            }
+        }
         if !self.memory.trim().is_empty() {
             match self.memory.trim().parse::<u64>() {
                 Ok(mib @ 1..=1_048_576) => {
@@ -127,7 +170,12 @@ pub(super) async fn show(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    html(&Run::new(&session, &id, &Form::of_query(query.as_deref())).await?)
+    let form = Form::of_query(query.as_deref());
+    let mut page = Run::new(&session, &id, &form).await?;
+    if let Some(run) = form.some("run") {
+        page.follow(&session, run).await?;
+    }
+    html(&page)
 }
 
 pub(super) async fn run(
@@ -144,9 +192,10 @@ pub(super) async fn run(
         }
     };
     let asks = path::requests(&id);
+    let method = if page.follows { "async.bash" } else { "sync.bash" };
     let mut check = fields.clone();
     check.insert("method".to_owned(), "exec.check".into());
-    check.insert("check".to_owned(), "sync.bash".into());
+    check.insert("check".to_owned(), method.into());
     let check = session.api.send::<AgentReply>(Method::POST, &asks, &check, form.csrf()).await;
     let allowed = match check {
         Ok(reply) => {
@@ -160,8 +209,11 @@ pub(super) async fn run(
     if !allowed || form.get("act") == "check" {
         return html(&page);
     }
+    if page.follows {
+        return start(page, &session, fields, &form).await;
+    }
     let mut request = fields;
-    request.insert("method".to_owned(), "sync.bash".into());
+    request.insert("method".to_owned(), method.into());
     match session.api.send::<AgentReply>(Method::POST, &asks, &request, form.csrf()).await {
         Ok(reply) => {
             page.result = Some(ended(&reply));
@@ -169,6 +221,36 @@ pub(super) async fn run(
         }
         Err(failure) => again(page, &failure),
     }
+}
+
+/// Starts a run of this one host, and goes on to what it prints.
+async fn start(
+    page: Run,
+    session: &Session,
+    mut fields: Map<String, Value>,
+    form: &Form,
+) -> Result<Response, Failure> {
+    fields.insert("max_output".to_owned(), KEPT.into());
+    let request = AgentRequest { method: "async.bash".to_owned(), fields };
+    let hosts = Some(vec![page.head.id.clone()]);
+    // Whoever runs a command here sees that the host is there now.
+    let plan = json!({"request": request, "hosts": hosts, "no_wait": true});
+    match session.api.create::<controller_api::Run>(path::RUNS, &plan, form.csrf(), None).await {
+        Ok(run) => Ok(see(&format!("{}/run?run={}#result", page.head.path, run.id))),
+        Err(failure) => again(page, &failure),
+    }
+}
+
+/// Cancels the run that the page follows.
+pub(super) async fn cancel(
+    session: Session,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Failure> {
+    let run = form.get("run");
+    session.api.act(Method::POST, &path::run_cancel(run), &(), form.csrf()).await?;
+    let run = path::segment(run);
+    Ok(see(&format!("{}/run?run={run}#result", host_page(&id))))
 }
 
 /// Draws the form again with the problem of the API.

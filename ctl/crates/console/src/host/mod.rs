@@ -38,6 +38,7 @@ pub(crate) fn page() -> Page {
             .route("/hosts/{host}/schedules", get(schedules::show))
             .route("/hosts/{host}/events", get(events::show))
             .route("/hosts/{host}/run", get(command::show).post(command::run))
+            .route("/hosts/{host}/run/cancel", post(command::cancel))
             .route("/hosts/{host}/labels", post(actions::label))
             .route("/hosts/{host}/{action}", post(actions::act)),
         notices: &[

@@ -19,6 +19,7 @@ mod target;
 mod words;
 
 pub(crate) use compose::random_key;
+pub(crate) use target::OnHost;
 
 use crate::page::{Page, Section};
 use axum::Router;

@@ -97,12 +97,12 @@ impl Outcome {
 
 /// An output in a page: all of it, or its head and tail.
 #[derive(Default)]
-pub(super) struct Shown {
-    pub(super) head: Markup,
-    pub(super) tail: Markup,
+pub(crate) struct Shown {
+    pub(crate) head: Markup,
+    pub(crate) tail: Markup,
     /// What is between them, in words.
-    pub(super) between: Option<String>,
-    pub(super) empty: bool,
+    pub(crate) between: Option<String>,
+    pub(crate) empty: bool,
 }
 
 impl Shown {

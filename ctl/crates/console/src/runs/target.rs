@@ -15,36 +15,73 @@ pub(super) async fn show(
     session: Session,
     Path((run, host)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    let run: Run = session.api.get(&path::run(&run)).await?;
-    let result: TargetResult = session.api.get(&path::run_target(&run.id, &host)).await?;
-    let outcome = Outcome::of(&result);
-    let target = &result.target;
-    let (stdout, stderr) = outcome.as_ref().map(Outcome::shown).unwrap_or_default();
+    let (one, run, target) = OnHost::read(&session, &run, &host).await?;
     let prints = words::is_command(&run.request);
-    let here = format!("/runs/{}/hosts/{}", run.id, path::segment(&host));
     html(&TargetPage {
         frame: session
             .frame(format!("{} · {host}", units::line(&words::request(&run.request), 40))),
-        run: run.id.clone(),
         what: words::request(&run.request),
-        mark: words::target(target.state),
-        is_over: target.state.is_end(),
-        follows: prints && !target.state.is_end(),
-        why: target.why.as_deref().map(crate::api::sentence),
         next: advice(target.state),
-        steps: steps(&run, target),
-        facts: facts(target, outcome.as_ref()),
+        steps: steps(&run, &target),
         account: if prints { words::account(&run.request) } else { String::new() },
-        has_result: outcome.is_some(),
-        whole: format!("{here}/output"),
-        whole_stderr: format!("{here}/output?stream=stderr"),
-        follow: format!("{here}/follow"),
         host_page: host_page(&host),
         raw: path::run_target(&run.id, &host),
+        run: run.id,
         host,
-        stdout,
-        stderr,
+        one,
     })
+}
+
+/// What a run does on one host.
+pub(crate) struct OnHost {
+    /// Its page.
+    pub(crate) page: String,
+    pub(crate) mark: Mark,
+    pub(crate) is_over: bool,
+    /// Whether the page follows what the command prints.
+    pub(crate) follows: bool,
+    pub(crate) why: Option<String>,
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) has_result: bool,
+    pub(crate) stdout: Shown,
+    pub(crate) stderr: Option<Shown>,
+    pub(crate) whole: String,
+    pub(crate) whole_stderr: String,
+    pub(crate) follow: String,
+}
+
+impl OnHost {
+    /// Reads what a run does on a host, and both.
+    ///
+    /// # Errors
+    /// When the API does not show them.
+    pub(crate) async fn read(
+        session: &Session,
+        run: &str,
+        host: &str,
+    ) -> Result<(Self, Run, Target), Failure> {
+        let run: Run = session.api.get(&path::run(run)).await?;
+        let result: TargetResult = session.api.get(&path::run_target(&run.id, host)).await?;
+        let outcome = Outcome::of(&result);
+        let target = result.target;
+        let (stdout, stderr) = outcome.as_ref().map(Outcome::shown).unwrap_or_default();
+        let page = format!("/runs/{}/hosts/{}", run.id, path::segment(host));
+        let one = Self {
+            mark: words::target(target.state),
+            is_over: target.state.is_end(),
+            follows: words::is_command(&run.request) && !target.state.is_end(),
+            why: target.why.as_deref().map(crate::api::sentence),
+            facts: facts(&target, outcome.as_ref()),
+            has_result: outcome.is_some(),
+            whole: format!("{page}/output"),
+            whole_stderr: format!("{page}/output?stream=stderr"),
+            follow: format!("{page}/follow"),
+            stdout,
+            stderr,
+            page,
+        };
+        Ok((one, run, target))
+    }
 }
 
 #[derive(Template)]
@@ -55,21 +92,10 @@ struct TargetPage {
     what: String,
     host: String,
     host_page: String,
-    mark: Mark,
-    is_over: bool,
-    /// Whether the page follows what the command prints.
-    follows: bool,
-    why: Option<String>,
+    one: OnHost,
     next: Option<&'static str>,
     steps: Vec<Step>,
-    facts: Vec<(&'static str, String)>,
     account: String,
-    has_result: bool,
-    stdout: Shown,
-    stderr: Option<Shown>,
-    whole: String,
-    whole_stderr: String,
-    follow: String,
     raw: String,
 }
 

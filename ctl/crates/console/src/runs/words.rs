@@ -6,9 +6,9 @@ use serde_json::Value;
 
 /// A status as `parts/status.html` draws it: a shape with a color, and a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) kind: &'static str,
-    pub(super) word: &'static str,
+pub(crate) struct Mark {
+    pub(crate) kind: &'static str,
+    pub(crate) word: &'static str,
 }
 
 const fn mark(kind: &'static str, word: &'static str) -> Mark {
