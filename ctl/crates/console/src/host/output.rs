@@ -6,13 +6,17 @@ use serde_json::Value;
 
 /// Returns the text of a field of output: what is no text, as well as that can be shown.
 pub(super) fn text(message: &Value, field: &str) -> String {
+    String::from_utf8(bytes(message, field))
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Returns a field of output as the command printed it.
+pub(super) fn bytes(message: &Value, field: &str) -> Vec<u8> {
     let text = message.get(field).and_then(Value::as_str).unwrap_or_default();
     let encoding = if field == "stderr" { "stderr_encoding" } else { "encoding" };
     match message.get(encoding).and_then(Value::as_str) {
-        Some("base64") => {
-            String::from_utf8_lossy(&STANDARD.decode(text).unwrap_or_default()).into_owned()
-        }
-        _ => text.to_owned(),
+        Some("base64") => STANDARD.decode(text).unwrap_or_default(),
+        _ => text.as_bytes().to_vec(),
     }
 }
 
@@ -25,6 +29,7 @@ mod tests {
     fn bytes_that_are_no_text_are_shown_as_far_as_they_are() {
         let message = json!({"data": "/0FiAGM=", "encoding": "base64", "stderr": "x"});
         assert_eq!(text(&message, "data"), "\u{fffd}Ab\0c");
+        assert_eq!(bytes(&message, "data"), b"\xffAb\0c");
         assert_eq!(text(&message, "stderr"), "x");
         assert_eq!(text(&message, "other"), "");
     }

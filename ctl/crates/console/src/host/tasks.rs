@@ -190,9 +190,14 @@ pub(super) async fn whole(
     Path((id, task)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let result: Value = session.api.get(&path::result(&id, &task)).await?;
+    let bytes = output::bytes(&result, "data");
+    let kind = match std::str::from_utf8(&bytes) {
+        Ok(_) => "text/plain; charset=utf-8",
+        Err(_) => "application/octet-stream",
+    };
     let kept = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"output.txt\""),
     ];
-    Ok((kept, output::text(&result, "data")).into_response())
+    Ok((kept, bytes).into_response())
 }
