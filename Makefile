@@ -11,7 +11,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz install clean
+.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -30,6 +30,8 @@ help:
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
 	@echo 'make fuzz       fuzz each decoder, FUZZ_SECONDS each (600)'
 	@echo 'make api-fuzz   call the API at random as its document says, API_FUZZ_SECONDS (60); API_FUZZ_SEED=… repeats'
+	@echo 'make screenshots  picture every page of the console at three widths, in both themes, into target/screenshots; SHOTS_HOSTS ("0 3"), SHOTS_STATE=DIR'
+	@echo 'make browser-soak  drive BROWSER_EVENTS (10000) events through open pages and compare what they hold'
 	@echo 'make install    what is built: binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
@@ -187,6 +189,20 @@ api-fuzz:
 	tests/tools/schemathesis target/tools/schemathesis
 	BASICAGENT_API_FUZZ_SECONDS=$(API_FUZZ_SECONDS) BASICAGENT_API_FUZZ_SEED=$(API_FUZZ_SEED) \
 	    $(CARGO) test --locked -p controller --test api_fuzz -- --ignored --nocapture
+
+# Real hosts, as many as SHOTS_HOSTS says; and SHOTS_STATE, a copy of a state directory with as many
+# hosts as you like, as `make bench-console` leaves one.
+SHOTS_HOSTS ?= 0 3
+SHOTS_STATE ?=
+screenshots: test-deps
+	$(CARGO) build --locked --workspace
+	rm -rf target/screenshots
+	SHOTS_HOSTS='$(SHOTS_HOSTS)' SHOTS_STATE='$(SHOTS_STATE)' $(CARGO) test --locked -p browser --test screenshots -- --ignored --nocapture
+
+BROWSER_EVENTS ?= 10000
+browser-soak: test-deps
+	$(CARGO) build --locked --workspace
+	BROWSER_EVENTS=$(BROWSER_EVENTS) $(CARGO) test --locked -p browser --test open -- --nocapture
 
 # Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
 # nothing is. The unit goes below PREFIX and never to /lib, which is a link where /usr is merged.

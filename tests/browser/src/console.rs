@@ -1,13 +1,15 @@
 //! The real controller with its console, one operator, and what tests ask of its API.
 
 use crate::driver::Browser;
+use crate::joining::Joining;
 use e2e::{Agent, AgentConfig, binary};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use test_support::{Scratch, start_until_ready, wait_until};
 
-/// The operator's password.
-const PASSWORD: &str = "correct horse battery";
+/// The password of the operator `ann`, and of those that tests create.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A controller whose first operator is `ann`, an admin.
 #[derive(Debug)]
@@ -15,8 +17,8 @@ pub struct Console {
     scratch: Scratch,
     child: Child,
     ready: Value,
-    /// The API's token of `--token-file`.
-    token: String,
+    /// Whether it has a file of `--token-file`.
+    has_token: bool,
 }
 
 impl Console {
@@ -25,27 +27,70 @@ impl Console {
     /// # Panics
     /// When it does not start.
     pub fn start() -> Self {
-        let scratch = Scratch::new("console");
-        let (child, ready) = Self::run(&scratch, "127.0.0.1:0", "127.0.0.1:0");
-        let token = std::fs::read_to_string(scratch.file("token")).expect("a token");
-        let console = Self { scratch, child, ready, token: token.trim().to_owned() };
-        let ann = json!({"name": "ann", "password": PASSWORD, "roles": ["admin"]});
-        console.api("POST", "operators", Some(&ann));
+        let console = Self::launch(true);
+        console.operator("ann", &["admin"]);
         console
     }
 
+    /// Starts a controller that nobody has set up.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn first_start() -> Self {
+        Self::launch(false)
+    }
+
+    /// Starts a controller with a copy of a state directory, and the operator `ann` in it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with_state(state: &Path) -> Self {
+        let scratch = Scratch::new("console");
+        let [from, to] = [state, &scratch.file("state")].map(|it| it.display().to_string());
+        e2e::run(&["cp", "-a", &from, &to]);
+        let console = Self::launch_in(scratch, true);
+        console.operator("ann", &["admin"]);
+        console
+    }
+
+    fn launch(has_token: bool) -> Self {
+        Self::launch_in(Scratch::new("console"), has_token)
+    }
+
+    fn launch_in(scratch: Scratch, has_token: bool) -> Self {
+        let (child, ready) = Self::run(&scratch, "127.0.0.1:0", "127.0.0.1:0", has_token);
+        Self { scratch, child, ready, has_token }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
-    fn run(scratch: &Scratch, listen: &str, http: &str) -> (Child, Value) {
+    fn run(scratch: &Scratch, listen: &str, http: &str, has_token: bool) -> (Child, Value) {
         let mut command = Command::new(binary("BasicAgentController"));
         command.args(["--listen", listen, "--http", http, "--name", "127.0.0.1"]);
-        for (flag, name) in
-            [("--state-dir", "state"), ("--token-file", "token"), ("--ready-file", "ready.json")]
-        {
-            command.arg(flag).arg(scratch.file(name));
+        command.arg("--state-dir").arg(scratch.file("state"));
+        command.arg("--ready-file").arg(scratch.file("ready.json"));
+        if has_token {
+            command.arg("--token-file").arg(scratch.file("token"));
         }
         let (ready, log) = (scratch.file("ready.json"), scratch.file("log"));
         let (child, text) = start_until_ready(&mut command, &ready, &log);
         (child, serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// Returns the link that the first start prints.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn setup_link(&self) -> String {
+        self.ready["setup"].as_str().expect("a link").to_owned()
+    }
+
+    /// Creates an operator with [`PASSWORD`].
+    ///
+    /// # Panics
+    /// When the API refuses it.
+    pub fn operator(&self, name: &str, roles: &[&str]) {
+        let body = json!({"name": name, "password": PASSWORD, "roles": roles});
+        self.api("POST", "operators", Some(&body));
     }
 
     /// Kills the controller with SIGKILL.
@@ -63,8 +108,21 @@ impl Console {
     /// When it does not start.
     pub fn restart(&mut self) {
         let http = self.ready["http"].as_str().expect("an address").to_owned();
-        let listen = self.ready["listen"][0].as_str().expect("an address").to_owned();
-        (self.child, self.ready) = Self::run(&self.scratch, &listen, &http);
+        let listen = self.listen().to_owned();
+        (self.child, self.ready) = Self::run(&self.scratch, &listen, &http, self.has_token);
+    }
+
+    /// Returns the address for agents.
+    ///
+    /// # Panics
+    /// Never: the controller has told its address.
+    pub fn listen(&self) -> &str {
+        self.ready["listen"][0].as_str().expect("an address")
+    }
+
+    /// Returns the folder of its database.
+    pub fn state_dir(&self) -> PathBuf {
+        self.scratch.file("state")
     }
 
     /// Returns the URL of a page.
@@ -80,10 +138,11 @@ impl Console {
     /// # Panics
     /// When it answers with a problem.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let token = std::fs::read_to_string(self.scratch.file("token")).expect("a token");
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(self.url(&format!("/api/v1/{path}")))
-            .header("authorization", format!("Bearer {}", self.token));
+            .header("authorization", format!("Bearer {}", token.trim()));
         let answer = match body {
             None => ureq::run(request.body(()).expect("a request")),
             Some(body) => ureq::run(
@@ -98,45 +157,45 @@ impl Console {
         if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
     }
 
-    /// Lets a real agent join by the line that the controller prints, and waits until it is
-    /// connected. Returns its host id too.
+    /// Creates a join token that admits some hosts, and returns its line.
+    ///
+    /// # Panics
+    /// When the API refuses it.
+    pub fn line(&self, hosts: usize) -> String {
+        let token = json!({"max_uses": hosts, "labels": {}, "networks": [], "approval": false});
+        let token = self.api("POST", "tokens", Some(&token));
+        token["join"].as_str().expect("a line").to_owned()
+    }
+
+    /// Lets a real agent join, and waits until it is connected. Returns its host id too.
     ///
     /// # Panics
     /// When it does not join.
-    #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     pub fn agent(&self) -> (String, Agent) {
-        let token = json!({"max_uses": 1, "labels": {}, "networks": [], "approval": false});
-        let token = self.api("POST", "tokens", Some(&token));
-        let line = token["join"].as_str().expect("a line").to_owned();
-        let mut words: Vec<&str> = line.split_whitespace().collect();
-        // The line names the default port.
-        let listen = self.ready["listen"][0].as_str().expect("an address");
-        let server = words.iter().position(|word| *word == "--server").expect("a server") + 1;
-        words[server] = listen;
-        let scratch = Scratch::new("agent");
-        let output = Command::new(binary("BasicAgent"))
-            .args(&words[1..])
-            .arg("--state-dir")
-            .arg(scratch.file("state"))
-            .arg("--config")
-            .arg(scratch.write("enroll.toml", ""))
-            .output()
-            .expect("it runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let record = std::fs::read(scratch.file("state/identity/identity.json")).expect("a record");
-        let record: Value = serde_json::from_slice(&record).expect("JSON");
-        let id = record["host_id"].as_str().expect("an id").to_owned();
-        let address = listen.parse().expect("an address");
-        let config = AgentConfig {
-            enroll: Some(String::new()),
-            server_name: None,
-            ..AgentConfig::new(address)
-        };
-        let agent = Agent::start_in(scratch, config);
+        self.agent_in(&[])
+    }
+
+    /// Does the same with a command put before the agent's own, such as `unshare`.
+    ///
+    /// # Panics
+    /// When it does not join.
+    pub fn agent_in(&self, wrapper: &[&str]) -> (String, Agent) {
+        let joining = Joining::start(&self.line(1));
+        let wrapper = wrapper.iter().copied().map(str::to_owned).collect();
+        let (id, agent) = joining.connect(AgentConfig { wrapper, ..self.config() });
         wait_until("the host is connected", || {
             self.api("GET", &format!("hosts/{id}"), None)["connected"] == true
         });
         (id, agent)
+    }
+
+    /// Returns the configuration of an agent that has joined.
+    ///
+    /// # Panics
+    /// Never: the controller has told its address.
+    pub fn config(&self) -> AgentConfig {
+        let address = self.listen().parse().expect("an address");
+        AgentConfig { enroll: Some(String::new()), server_name: None, ..AgentConfig::new(address) }
     }
 
     /// Logs `ann` in.
@@ -144,8 +203,16 @@ impl Console {
     /// # Panics
     /// When the pages are not as they should be.
     pub fn log_in(&self, browser: &Browser) {
+        self.log_in_as(browser, "ann");
+    }
+
+    /// Logs an operator in whose password is [`PASSWORD`].
+    ///
+    /// # Panics
+    /// When the pages are not as they should be.
+    pub fn log_in_as(&self, browser: &Browser, name: &str) {
         browser.go(&self.url("/login"));
-        browser.fill("#name", "ann");
+        browser.fill("#name", name);
         browser.fill("#password", PASSWORD);
         browser.click("button.primary");
         browser.wait_for(".side .who");

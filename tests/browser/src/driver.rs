@@ -10,6 +10,20 @@ use test_support::{Scratch, wait_some, wait_until};
 /// The key of an element's reference.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Keys, as WebDriver names them.
+pub const DOWN: &str = "\u{e015}";
+/// The key for the entry above.
+pub const UP: &str = "\u{e013}";
+/// The key that takes an entry or sends a form.
+pub const ENTER: &str = "\u{e007}";
+/// The key that closes something.
+pub const ESCAPE: &str = "\u{e00c}";
+/// The key for the next field.
+pub const TAB: &str = "\u{e004}";
+
+/// The most pixels of a picture's height.
+const MAX_HEIGHT: u32 = 3000;
+
 /// One browser with an empty profile, which ends when dropped.
 #[derive(Debug)]
 pub struct Browser {
@@ -82,6 +96,11 @@ impl Browser {
         self.command("POST", "execute/sync", Some(&json!({"script": script, "args": []})))
     }
 
+    /// Runs a script that calls its last argument when it is done, and returns what it gives.
+    pub fn run_until_done(&self, script: &str) -> Value {
+        self.command("POST", "execute/async", Some(&json!({"script": script, "args": []})))
+    }
+
     fn find(&self, selector: &str) -> Option<String> {
         let by = json!({"using": "css selector", "value": selector});
         let found = self.command("POST", "elements", Some(&by));
@@ -104,6 +123,24 @@ impl Browser {
         wait_until(&format!("\"{text}\" on {}", self.address()), || {
             self.text("body").contains(text)
         });
+    }
+
+    /// Waits until the text of the page does not have something in it.
+    ///
+    /// # Panics
+    /// After the deadline.
+    pub fn wait_without_text(&self, text: &str) {
+        wait_until(&format!("no \"{text}\" on {}", self.address()), || {
+            !self.text("body").contains(text)
+        });
+    }
+
+    /// Waits until a script returns true.
+    ///
+    /// # Panics
+    /// After the deadline.
+    pub fn wait_until(&self, what: &str, script: &str) {
+        wait_until(&format!("{what} on {}", self.address()), || self.run(script) == true);
     }
 
     /// Waits until the page's address is as the check wants it.
@@ -134,6 +171,24 @@ impl Browser {
         self.press(&element, text);
     }
 
+    /// Presses keys, whatever has the focus.
+    pub fn keys(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+            })
+            .collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]});
+        self.command("POST", "actions", Some(&actions));
+    }
+
+    /// Calls a function of the browser's own protocol (CDP).
+    pub fn cdp(&self, name: &str, parameters: &Value) -> Value {
+        let body = json!({"cmd": name, "params": parameters});
+        self.command("POST", "goog/cdp/execute", Some(&body))
+    }
+
     fn press(&self, element: &str, text: &str) {
         self.command("POST", &format!("element/{element}/value"), Some(&json!({"text": text})));
     }
@@ -144,13 +199,21 @@ impl Browser {
         self.command("POST", "window/rect", Some(&size));
     }
 
-    /// Saves a picture of the whole page.
+    /// Saves a picture of the whole page, as it is at a width.
     ///
     /// # Panics
     /// When it cannot be saved.
-    pub fn screenshot(&self, file: &Path) {
-        let data = self.command("GET", "screenshot", None);
-        let picture = STANDARD.decode(data.as_str().expect("a text")).expect("base64");
+    pub fn screenshot(&self, width: u32, file: &Path) {
+        let screen =
+            json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.cdp("Emulation.setDeviceMetricsOverride", &screen);
+        let height = self
+            .run(&format!("return Math.min({MAX_HEIGHT}, document.documentElement.scrollHeight)"));
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let how = json!({"format": "png", "clip": clip, "captureBeyondViewport": true});
+        let data = self.cdp("Page.captureScreenshot", &how);
+        self.cdp("Emulation.clearDeviceMetricsOverride", &json!({}));
+        let picture = STANDARD.decode(data["data"].as_str().expect("a text")).expect("base64");
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).expect("a folder");
         }
@@ -191,8 +254,7 @@ impl Browser {
                          + it.nodes.map((node) => node.html.slice(0, 200)).join(' | '))
              ), (error) => done([String(error)]));"
         );
-        let body = json!({"script": script, "args": []});
-        let found = self.command("POST", "execute/async", Some(&body));
+        let found = self.run_until_done(&script);
         let found = found.as_array().cloned().unwrap_or_default();
         found.iter().filter_map(|issue| issue.as_str().map(str::to_owned)).collect()
     }
@@ -200,6 +262,11 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let page = std::panic::catch_unwind(|| (self.address(), self.text("body")));
+            let (address, text) = page.unwrap_or_default();
+            eprintln!("--- the page {address} ---\n{text}\n---");
+        }
         // The browser ends with its session; the driver alone would leave it behind.
         let _ = ureq::delete(&self.session).call();
         let _ = self.driver.kill();

@@ -7,9 +7,11 @@
 
 mod console;
 mod driver;
+mod joining;
 
-pub use console::Console;
-pub use driver::Browser;
+pub use console::{Console, PASSWORD};
+pub use driver::{Browser, DOWN, ENTER, ESCAPE, TAB, UP};
+pub use joining::Joining;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,41 @@
 //! Logging in and out, in a real browser.
 
-use browser::{Console, browser};
+use browser::{Console, PASSWORD, browser};
 use serde_json::json;
+
+#[test]
+fn the_printed_link_makes_the_first_operator_once() {
+    let Some(browser) = browser("set up") else { return };
+    let console = Console::first_start();
+    let link = console.setup_link();
+    browser.go(&link);
+    // The secret leaves the address, so that no history keeps it.
+    browser.wait_for_address("no secret", |address| address.ends_with("/setup"));
+    browser.check();
+    let type_in = |password: &str, again: &str| {
+        browser.fill("#name", "ann");
+        browser.fill("#password", password);
+        browser.fill("#again", again);
+        browser.click("button.primary");
+    };
+    type_in(PASSWORD, "another password");
+    browser.wait_for_text("The two passwords differ");
+    assert_eq!(browser.run("return document.querySelector('#name').value"), "ann");
+    // The browser tells of the status 400.
+    browser.messages();
+    browser.check();
+    type_in(PASSWORD, PASSWORD);
+    browser.wait_for(".side .who");
+    assert_eq!(browser.text(".side .who"), "ann");
+    assert!(browser.text(".side nav").contains("People"), "the first operator may do everything");
+    browser.check();
+    browser.click(".side .out");
+    browser.wait_for("#password");
+    browser.go(&link);
+    browser.wait_for("#again");
+    type_in(PASSWORD, PASSWORD);
+    browser.wait_for_text("was used or has expired");
+}
 
 #[test]
 fn an_operator_logs_in_comes_back_to_the_page_and_logs_out() {

@@ -1,7 +1,7 @@
 //! A run: composed, planned with the host's own answer, followed live, and still there after the
 //! controller was killed while its page is open.
 
-use browser::{Console, browser};
+use browser::{Console, PASSWORD, browser};
 
 #[test]
 fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
@@ -42,4 +42,42 @@ fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
     assert_eq!(browser.address().split('?').next(), run.split('?').next());
     browser.wait_for_text("the end");
     browser.check();
+}
+
+#[test]
+fn a_run_page_is_reloaded_its_window_closed_and_opened_again_by_its_address() {
+    let Some(first) = browser("a run's page again") else { return };
+    let console = Console::start();
+    let (host, _agent) = console.agent();
+    console.log_in(&first);
+    let gate = format!("/tmp/browser-again-{}", std::process::id());
+    let command = format!("echo the beginning; until [ -e {gate} ]; do sleep 0.1; done; echo end");
+    let request = serde_json::json!({"method": "async.bash", "cmd": command});
+    let run = serde_json::json!({"request": request, "hosts": [host]});
+    let run = console.api("POST", "runs", Some(&run));
+    let path = format!("/runs/{}", run["id"].as_str().expect("an id"));
+    first.go(&console.url(&path));
+    first.wait_for_text("0 of 1 host done");
+    first.reload();
+    first.wait_for_text("0 of 1 host done");
+    first.go(&console.url(&format!("{path}/hosts/{host}")));
+    first.wait_for_text("the beginning");
+    first.reload();
+    // A stream that is opened again begins where the output begins.
+    first.wait_for_text("the beginning");
+    first.check();
+    drop(first);
+    let Some(second) = browser("a run's page again") else { return };
+    second.go(&console.url(&path));
+    second.wait_for_address("the log-in page", |address| address.contains("/login?next="));
+    second.fill("#name", "ann");
+    second.fill("#password", PASSWORD);
+    second.click("button.primary");
+    second.wait_for_address("the run", |address| address.ends_with(&path));
+    second.wait_for_text("0 of 1 host done");
+    std::fs::write(&gate, "").expect("a file");
+    second.wait_for_text("1 of 1 host done");
+    std::fs::remove_file(&gate).expect("our own file");
+    second.wait_for_text("the beginning\nend");
+    second.check();
 }

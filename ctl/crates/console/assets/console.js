@@ -470,7 +470,7 @@
   // Previews ------------------------------------------------------------------------------------
 
   let typed = 0;
-  on("input", "[data-preview]", ({ dataset: { preview } }) => {
+  on("input", "[data-preview]:not(form)", ({ dataset: { preview } }) => {
     const turn = ++typed;
     setTimeout(async () => {
       const place = byId(preview);

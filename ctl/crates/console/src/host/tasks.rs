@@ -66,14 +66,15 @@ pub(super) fn outcome(result: &Value) -> (&'static str, String) {
     let retcode = result.get("retcode").and_then(Value::as_u64).unwrap_or_default();
     let succeeded = result.get("resp").and_then(Value::as_str) == Some("success");
     match (succeeded, retcode) {
-        (true, _) => ("done", "Succeeded".to_owned()),
+        (true, 0) => ("done", "Succeeded".to_owned()),
+        // A command that ran to its end, whatever it was.
+        (true, code) => ("bad", format!("Failed with status {code}")),
         (false, 3023) => ("stopped", "Refused by the policy".to_owned()),
         (false, 3026) => ("idle", "Expired".to_owned()),
         (false, 3031) => ("bad", "Timed out".to_owned()),
         (false, 3032) => ("bad", "Killed by a signal".to_owned()),
         (false, 3034) => ("stopped", "Canceled".to_owned()),
         (false, 3035) => ("bad", "Interrupted".to_owned()),
-        (false, code @ 1..=255) => ("bad", format!("Failed with status {code}")),
         (false, code) => ("bad", format!("Failed ({code})")),
     }
 }

@@ -12,9 +12,12 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use controller_api::{HostsChange, HostsChanged, LabelChange, path};
+use controller_api::{HostList, HostsChange, HostsChanged, LabelChange, ProblemKind, path};
 use fleet::{LabelKey, LabelValue};
 use std::collections::BTreeMap;
+
+/// Hosts that an address names, one by one.
+const MAX_NAMED: usize = 100;
 
 /// What a form asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,23 +67,43 @@ struct Change {
 pub(super) async fn ask(session: Session, RawQuery(query): RawQuery) -> Result<Response, Failure> {
     let form = Form::of_query(query.as_deref());
     if form.get("what") == "run" {
-        return Ok(see(&run(&form)));
+        return Ok(see(&run(&session, &form).await?));
     }
     draw(&session, &form, StatusCode::OK, |_| {}).await
 }
 
-/// Returns the address of a run on the ticked hosts.
-fn run(form: &Form) -> String {
+/// Returns the address of a run on the ticked hosts, or on all that match.
+async fn run(session: &Session, form: &Form) -> Result<String, Failure> {
     let filter = Filter::of(form);
     let selector = match form.has("all") {
-        true => filter.selector,
-        false => {
-            let hosts: Vec<&str> = form.all("host").collect();
-            format!("host in ({})", hosts.join(","))
+        true if !filter.is_any() => return Ok("/runs/new?all=on".to_owned()),
+        true if filter.text.is_empty() && filter.status.is_none() => filter.selector,
+        // A run takes a selector or hosts by their ids: neither a text nor a status.
+        true => {
+            let list: HostList =
+                session.api.query(path::HOSTS, &filter.page(MAX_NAMED, None)).await?;
+            if list.next.is_some() {
+                let problem = format!(
+                    "more than {MAX_NAMED} hosts match: a run takes that many by a selector only, \
+                     not by a search or a status"
+                );
+                return Err(Failure::new(ProblemKind::InvalidRequest, &problem));
+            }
+            let hosts: Vec<&str> = list.hosts.iter().map(|host| host.id.as_str()).collect();
+            named(&hosts)
         }
+        false => named(&form.all("host").collect::<Vec<_>>()),
     };
     let query = serde_urlencoded::to_string([("l", selector)]).unwrap_or_default();
-    format!("/runs/new?{query}")
+    Ok(format!("/runs/new?{query}"))
+}
+
+/// Returns a selector of these hosts.
+fn named(hosts: &[&str]) -> String {
+    match hosts {
+        [] => String::new(),
+        hosts => format!("host in ({})", hosts.join(",")),
+    }
 }
 
 /// Makes the change, if it concerns as many hosts as the page said.

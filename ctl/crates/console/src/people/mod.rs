@@ -29,6 +29,7 @@ pub(crate) fn page() -> Page {
             .route("/people/{name}/roles", get(operator::show).post(operator::set_roles))
             .route("/people/{name}/password", get(operator::show).post(operator::set_password))
             .route("/people/{name}/access", get(operator::show).post(operator::set_access))
+            .route("/people/{name}/sessions", get(operator::show).post(operator::end_sessions))
             .route("/people/{name}/remove", get(operator::show).post(operator::remove))
             .route("/people/{name}/tokens", get(operator::show).post(operator::create_token))
             .route("/people/{name}/tokens/{token}/revoke", post(operator::revoke_token))
@@ -47,6 +48,7 @@ pub(crate) fn page() -> Page {
                 "The operator is disabled. Sessions have ended, and API tokens are refused.",
             ),
             ("enabled", "The operator may ask again."),
+            ("sessions-ended", "The operator's sessions have ended, in all browsers."),
             ("token-revoked", "The API token is revoked."),
             ("role-saved", "The role is saved. It takes effect at once."),
             ("role-removed", "The role is removed."),

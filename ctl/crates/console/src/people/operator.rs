@@ -62,6 +62,16 @@ pub(super) async fn set_access(
         .await
 }
 
+pub(super) async fn end_sessions(
+    session: Session,
+    Path(name): Path<String>,
+    form: Form,
+) -> Result<Response, Failure> {
+    let path = path::operator_sessions(&name);
+    session.api.act(Method::DELETE, &path, &(), form.csrf()).await?;
+    Ok(done(&page_of(&name), "sessions-ended"))
+}
+
 pub(super) async fn remove(
     session: Session,
     Path(name): Path<String>,
