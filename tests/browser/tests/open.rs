@@ -1,6 +1,8 @@
 //! Pages that are left open: each holds one stream, and no more memory after thousands of events than
 //! after the first ones. `BROWSER_EVENTS` sets how many; `make test` drives a few hundred.
 
+#![expect(clippy::print_stdout, reason = "it tells what was measured")]
+
 use browser::{Browser, Console, browser};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,6 +3,8 @@
 //! `SHOTS_HOSTS` lists how many real hosts there are (`0 3`); `SHOTS_STATE` names a state directory
 //! that a bench has filled, of which a copy is used instead.
 
+#![expect(clippy::print_stdout, reason = "it says where the pictures are")]
+
 use browser::{Browser, Console, Joining, browser};
 use e2e::Agent;
 use serde_json::{Value, json};
