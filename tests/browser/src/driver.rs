@@ -160,15 +160,29 @@ impl Browser {
 
     /// Clicks on an element.
     pub fn click(&self, selector: &str) {
-        let element = self.wait_for(selector);
-        self.command("POST", &format!("element/{element}/click"), Some(&json!({})));
+        self.act(selector, &[("click", json!({}))]);
     }
 
     /// Types into a field, in place of what is there.
     pub fn fill(&self, selector: &str, text: &str) {
-        let element = self.wait_for(selector);
-        self.command("POST", &format!("element/{element}/clear"), Some(&json!({})));
-        self.press(&element, text);
+        self.act(selector, &[("clear", json!({})), ("value", json!({"text": text}))]);
+    }
+
+    /// Does something with an element. A live page may put another in its place meanwhile; then that
+    /// one is taken.
+    fn act(&self, selector: &str, acts: &[(&str, Value)]) {
+        wait_some(&format!("{selector} on {}", self.address()), || {
+            let element = self.find(selector)?;
+            for (act, body) in acts {
+                let url = format!("{}/element/{element}/{act}", self.session);
+                let told = ask("POST", &url, Some(body));
+                if told["error"] == "stale element reference" {
+                    return None;
+                }
+                assert!(told.get("error").is_none(), "{act} on {selector}: {told}");
+            }
+            Some(())
+        });
     }
 
     /// Presses keys, whatever has the focus.
@@ -187,10 +201,6 @@ impl Browser {
     pub fn cdp(&self, name: &str, parameters: &Value) -> Value {
         let body = json!({"cmd": name, "params": parameters});
         self.command("POST", "goog/cdp/execute", Some(&body))
-    }
-
-    fn press(&self, element: &str, text: &str) {
-        self.command("POST", &format!("element/{element}/value"), Some(&json!({"text": text})));
     }
 
     /// Sets the window's size in pixels.
@@ -279,7 +289,15 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// Calls the driver, which has to do what it is told.
 fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
+    let value = ask(method, url, body);
+    assert!(value.get("error").is_none(), "{method} {url}: {value}");
+    value
+}
+
+/// Calls the driver, and returns what it says: a value, or an error.
+fn ask(method: &str, url: &str, body: Option<&Value>) -> Value {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = ureq::http::Request::builder().method(method).uri(url);
@@ -295,7 +313,5 @@ fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
     let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
     let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().expect("text");
     let answer: Value = serde_json::from_str(&text).expect("JSON");
-    let value = answer["value"].clone();
-    assert!(value.get("error").is_none(), "{method} {url}: {value}");
-    value
+    answer["value"].clone()
 }

@@ -45,6 +45,8 @@ fn hosts_are_found_by_the_keyboard_and_labeled_in_one_go() {
     console.api("PUT", &format!("hosts/{three}/labels"), Some(&labels));
     browser.fill("#set", "tier=1");
     browser.fill("#remove", "role");
+    // The suggestions would cover the button.
+    browser.run("document.activeElement.blur()");
     browser.click("main .primary");
     browser.wait_for("[role=alert]");
     browser.wait_for_text("Label 3 hosts");

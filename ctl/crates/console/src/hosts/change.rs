@@ -74,28 +74,37 @@ pub(super) async fn ask(session: Session, RawQuery(query): RawQuery) -> Result<R
 
 /// Returns the address of a run on the ticked hosts, or on all that match.
 async fn run(session: &Session, form: &Form) -> Result<String, Failure> {
+    if let Some(address) = run_address(form) {
+        return Ok(address);
+    }
+    // A run takes a selector or hosts by their ids: neither a text nor a status.
+    let query = Filter::of(form).page(MAX_NAMED, None);
+    let list: HostList = session.api.query(path::HOSTS, &query).await?;
+    if list.next.is_some() {
+        let problem = format!(
+            "more than {MAX_NAMED} hosts match: a run takes that many by a selector only, not by a \
+             search or a status"
+        );
+        return Err(Failure::new(ProblemKind::InvalidRequest, problem));
+    }
+    let hosts: Vec<&str> = list.hosts.iter().map(|host| host.id.as_str()).collect();
+    Ok(run_on(&named(&hosts)))
+}
+
+/// Returns the address of a run; `None` where the hosts have to be looked up first.
+fn run_address(form: &Form) -> Option<String> {
     let filter = Filter::of(form);
-    let selector = match form.has("all") {
-        true if !filter.is_any() => return Ok("/runs/new?all=on".to_owned()),
-        true if filter.text.is_empty() && filter.status.is_none() => filter.selector,
-        // A run takes a selector or hosts by their ids: neither a text nor a status.
-        true => {
-            let list: HostList =
-                session.api.query(path::HOSTS, &filter.page(MAX_NAMED, None)).await?;
-            if list.next.is_some() {
-                let problem = format!(
-                    "more than {MAX_NAMED} hosts match: a run takes that many by a selector only, \
-                     not by a search or a status"
-                );
-                return Err(Failure::new(ProblemKind::InvalidRequest, &problem));
-            }
-            let hosts: Vec<&str> = list.hosts.iter().map(|host| host.id.as_str()).collect();
-            named(&hosts)
-        }
-        false => named(&form.all("host").collect::<Vec<_>>()),
-    };
+    match form.has("all") {
+        false => Some(run_on(&named(&form.all("host").collect::<Vec<_>>()))),
+        true if !filter.is_any() => Some("/runs/new?all=on".to_owned()),
+        true if filter.text.is_empty() && filter.status.is_none() => Some(run_on(&filter.selector)),
+        true => None,
+    }
+}
+
+fn run_on(selector: &str) -> String {
     let query = serde_urlencoded::to_string([("l", selector)]).unwrap_or_default();
-    Ok(format!("/runs/new?{query}"))
+    format!("/runs/new?{query}")
 }
 
 /// Returns a selector of these hosts.
@@ -275,8 +284,10 @@ mod tests {
 
     #[test]
     fn a_run_goes_to_the_ticked_hosts_or_to_the_selector() {
-        let of = |query: &str| run(&Form::of_query(Some(query)));
+        let of = |query: &str| run_address(&Form::of_query(Some(query))).unwrap_or_default();
         assert_eq!(of("what=run&host=a&host=b&l=x"), "/runs/new?l=host+in+%28a%2Cb%29");
         assert_eq!(of("what=run&all=1&host=a&l=role%3Dweb"), "/runs/new?l=role%3Dweb");
+        assert_eq!(of("what=run&all=1"), "/runs/new?all=on");
+        assert_eq!(of("what=run&all=1&l=role%3Dweb&q=a"), "", "the hosts are looked up first");
     }
 }
