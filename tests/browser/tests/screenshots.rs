@@ -183,12 +183,14 @@ fn picture(
     console.log_in(browser);
     for page in pages {
         browser.go(&console.url(&page));
-        let name: String = page
-            .replace(&host, "HOST")
-            .replace(&run, "RUN")
-            .chars()
-            .map(|it| if it.is_ascii_alphanumeric() { it } else { '-' })
-            .collect();
+        let mut name = page.clone();
+        for (id, word) in [(&host, "HOST"), (&run, "RUN")] {
+            if !id.is_empty() {
+                name = name.replace(id.as_str(), word);
+            }
+        }
+        let name: String =
+            name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
         for theme in THEMES {
             browser.run(&format!(
                 "document.documentElement.dataset.theme = {theme:?};
