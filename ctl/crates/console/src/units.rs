@@ -62,23 +62,18 @@ pub(crate) fn relative(time: i64, now: i64) -> String {
     if distance < 10_000 {
         return "now".to_owned();
     }
-    let length = length(distance);
-    if time <= now { format!("{length} ago") } else { format!("in {length}") }
-}
-
-/// Returns a span of milliseconds by its largest unit: "3 min".
-pub(crate) fn length(span: i64) -> String {
-    match span {
-        ..MINUTE => format!("{} s", span / 1000),
-        MINUTE..HOUR => format!("{} min", span / MINUTE),
-        HOUR..DAY => format!("{} h", span / HOUR),
-        _ => match span / DAY {
+    let length = match distance {
+        ..MINUTE => format!("{} s", distance / 1000),
+        MINUTE..HOUR => format!("{} min", distance / MINUTE),
+        HOUR..DAY => format!("{} h", distance / HOUR),
+        _ => match distance / DAY {
             1 => "1 day".to_owned(),
             days @ 2..60 => format!("{days} days"),
             days @ 60..730 => format!("{} months", days / 30),
             days => format!("{} years", days / 365),
         },
-    }
+    };
+    if time <= now { format!("{length} ago") } else { format!("in {length}") }
 }
 
 /// Returns a number with its thousands apart: "18,000".

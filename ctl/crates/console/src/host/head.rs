@@ -4,7 +4,7 @@
 use crate::api::Failure;
 use crate::page::{Frame, host_page};
 use crate::session::Session;
-use crate::units;
+use crate::units::{self, Moment};
 use controller_api::{Departure, Host, HostState, path};
 use fleet::Action;
 
@@ -32,6 +32,10 @@ pub(super) struct Head {
     pub(super) sub: String,
     /// Why the host is as it is, where there is more to say.
     pub(super) why: Option<String>,
+    /// When it went, of a host that is away; the script keeps it true.
+    pub(super) went: Option<Moment>,
+    /// What a host that is away needs.
+    pub(super) advice: Option<&'static str>,
     pub(super) tabs: Vec<TabLink>,
     pub(super) may: May,
     pub(super) connected: bool,
@@ -103,6 +107,8 @@ fn head(session: &Session, host: &Host, tab: Tab) -> Head {
         word,
         sub: sub.join(" · "),
         why: why(host),
+        went: host.last_seen.as_deref().filter(|_| is_away(host)).and_then(Moment::of),
+        advice: is_away(host).then(|| advice(host)),
         tabs,
         may: May {
             run: active && host.connected && may(Action::CommandsRun),
@@ -145,26 +151,27 @@ fn why(host: &Host) -> Option<String> {
         HostState::Active if host.connected => return None,
         HostState::Active => {}
     }
-    let Some(seen) = &host.last_seen else {
+    if host.last_seen.is_none() {
         return Some("It has never connected since it joined.".to_owned());
-    };
-    let now = units::now();
-    let span = units::length((now - units::millis(seen).unwrap_or(now)).max(0));
-    // Without one, no controller was there to see it.
-    let because = host.departure.map_or("no controller saw why", Departure::words);
-    let end = host.certificate_not_after.as_deref().and_then(units::millis);
-    let advice = if end.is_some_and(|end| end < now) {
-        "Its certificate has expired since. It recovers by itself when its machine is back; \
-         `systemctl status basicagent` on it says more."
-    } else {
-        advice(host.departure)
-    };
-    Some(format!("Away for {span}: {because}. {advice}"))
+    }
+    // Without one, no controller was there to see why.
+    let because = host.departure.map_or("its connection ended unseen", Departure::words);
+    Some(format!("Away: {because}"))
+}
+
+/// Returns whether a host is away that has been there.
+const fn is_away(host: &Host) -> bool {
+    matches!(host.state, HostState::Active) && !host.connected && host.last_seen.is_some()
 }
 
 /// Returns what a host that is away needs.
-const fn advice(departure: Option<Departure>) -> &'static str {
-    match departure {
+fn advice(host: &Host) -> &'static str {
+    let end = host.certificate_not_after.as_deref().and_then(units::millis);
+    if end.is_some_and(|end| end < units::now()) {
+        return "Its certificate has expired since. It recovers by itself when its machine is \
+                back; `systemctl status basicagent` on it says more.";
+    }
+    match host.departure {
         Some(Departure::Closed) => "It comes back when its agent is started, or its machine is.",
         Some(Departure::ProtocolError) => {
             "The controller's log has more; its agent may need an update."
