@@ -8,10 +8,14 @@ DESTDIR ?=
 BIN     = $(DESTDIR)$(PREFIX)/bin
 PLUGINS = $(DESTDIR)$(PREFIX)/lib/basicagent/plugins
 UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
+MAN     = $(DESTDIR)$(PREFIX)/share/man
+BASH    = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH     = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -38,6 +42,10 @@ build:
 	@echo "building the release; the first time takes some minutes"
 	$(CARGO) build --release --locked --workspace
 
+# The pages and completions are committed; a test says when they are stale.
+manual:
+	UPDATE_MANUAL=1 $(CARGO) test --locked -p manual --test committed
+
 demo: build
 	examples/quickstart/demo.sh $(RELEASE)
 
@@ -54,6 +62,11 @@ test-deps:
 	    ! { command -v chromium && command -v chromedriver; } >/dev/null; then \
 	    apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium chromium-driver fonts-dejavu-core; \
+	fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v mandoc && command -v zsh && command -v fish; } >/dev/null; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends mandoc zsh fish; \
 	fi
 	@if ! [ -e target/tools/axe.min.js ]; then tests/tools/axe target/tools; fi
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
@@ -215,6 +228,11 @@ install: $(RELEASE)/BasicAgent
 	sed '/^plugin_dirs/s|\["/usr/local/lib/|["$(if $(filter /usr,$(PREFIX)),/usr/local,$(PREFIX))/lib/|' examples/config/agent.toml >$(ETC)/agent.toml.example
 	chmod 644 $(UNITS)/basicagent.service $(ETC)/agent.toml.example
 	install -m 644 examples/config/policy.toml $(ETC)/policy.toml.example
+	install -d -m 755 $(MAN)/man1 $(MAN)/man5 $(MAN)/man8 $(BASH) $(ZSH) $(FISH)
+	for section in 1 5 8; do install -m 644 docs/man/*.$$section $(MAN)/man$$section || exit 1; done
+	install -m 644 ctl/completions/bash/* $(BASH)
+	install -m 644 ctl/completions/zsh/* $(ZSH)
+	install -m 644 ctl/completions/fish/* $(FISH)
 
 $(RELEASE)/BasicAgent:
 	@command -v $(CARGO) >/dev/null || { \

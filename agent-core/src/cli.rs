@@ -1,7 +1,7 @@
 //! The daemon's flags. Each has an environment variable `BASICAGENT_…` of the same name; both
 //! override the file.
 
-use crate::config::{self, Config, Level};
+use crate::config::{self, Config, Examined, Level};
 use crate::logging::{AGENT, complain};
 use clap::builder::Resettable;
 use clap::error::ContextKind;
@@ -188,6 +188,15 @@ impl Overrides {
     /// Those of [`Config::load`].
     pub(crate) fn configuration(&self) -> Result<Config, config::Error> {
         Config::load(self.config.as_deref(), |config| self.apply(config))
+    }
+
+    /// Reads the configuration file with everything that is wrong in it, and applies these
+    /// overrides.
+    ///
+    /// # Errors
+    /// Those of [`Examined::load`].
+    pub(crate) fn examined(&self) -> Result<Examined, config::Error> {
+        Examined::load(self.config.as_deref(), |config| self.apply(config))
     }
 
     /// Takes the flags of a subcommand in the place of those before it.

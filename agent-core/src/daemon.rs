@@ -43,6 +43,12 @@ const MISCONFIGURED: u8 = 2;
 /// The bound for the last replies and the channel's close, once the running work is finished.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Returns the flags of `BasicAgent`, for its manual page.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs `BasicAgent`.
 pub fn main() -> ExitCode {
     // The same binary is the zygote and the plugin worker, which must stay small, so this comes
@@ -60,6 +66,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(status) => return status,
     };
+    if cli.check_config {
+        return check::run(&cli.overrides);
+    }
     let config = match cli.overrides.configuration() {
         Ok(config) => config,
         Err(error) => {
@@ -67,9 +76,6 @@ pub fn main() -> ExitCode {
             return if error.may_pass() { ExitCode::FAILURE } else { MISCONFIGURED.into() };
         }
     };
-    if cli.check_config {
-        return check::run(&config);
-    }
     if let Some(Command::Enroll(arguments)) = &cli.command {
         return enroll::run(arguments, &config);
     }

@@ -41,6 +41,21 @@ pub(crate) const SHORT_HELP: &str = "\
 Exit status: 0 done; 1 failed, or answered with no; 2 usage error, or rejected; 3 not possible:
 controller unreachable, token rejected, not allowed, or not found.";
 
+/// For the `--help` of `status`, whose numbers are those of monitoring plugins.
+pub(crate) const STATUS_HELP: &str = "\
+Exit status, for monitoring:
+  0  the agent is well
+  1  warning: no channel to a server for less than 5 minutes, the host has not joined or waits for
+     approval, the certificate is in its last quarter and was not renewed, a line of a crontab file is
+     wrong, or results of jobs were discarded
+  2  critical: no channel for 5 minutes, the server refuses the host, or the certificate has expired;
+     also a usage error
+  3  unknown: the agent does not answer: it does not run, or you are not root
+
+--json prints one object: form (1; members may be added to a form), state (ok, warning, critical,
+unknown), reasons (texts), agent (the reply to agent.info; absent if there is none), and next_jobs (at
+most 5, soonest first, each with due and name).";
+
 /// For the `--help` of `run`.
 pub(crate) const RUN_HELP: &str = "\
 Exit status, of run, run apply, run again and run watch:

@@ -8,12 +8,14 @@
 //! sends requests there or over `socket` to this machine's agent, for `task`, `cron` and `status`.
 //! `outcome`, `print`, `clock` and `output` print; `terminal` makes texts of others harmless and
 //! asks questions; `suggest` guesses what a typo meant; `exit` has the exit statuses.
+//! `complete` serves the completions of shells.
 
 mod agent;
 mod cli;
 mod client;
 mod clock;
 mod command;
+mod complete;
 mod context;
 mod control;
 mod cron;
@@ -38,6 +40,12 @@ mod terminal;
 use agent::Agent;
 use cli::{Action, Cli, Contexts};
 use std::process::ExitCode;
+
+/// Returns the flags, as the help shows them, for the manual pages and the completions.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    Cli::described()
+}
 
 /// Runs the command line. `exit` documents the exit status.
 pub fn main() -> ExitCode {
@@ -65,6 +73,7 @@ pub fn main() -> ExitCode {
             status::run(&Agent::new(remote.as_ref(), at.socket.as_deref()), *json)
         }
         Action::Task { task, remote } => task::run(task, remote.as_ref()),
+        Action::Complete(words) => complete::run(words),
         Action::Cron { cron, remote } => cron::run(cron, remote.as_ref()),
     };
     done.unwrap_or_else(|error| {

@@ -271,7 +271,8 @@ async fn an_operator_submits_a_task_and_reads_its_state_output_and_result() {
     };
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
     let (status, out, err) = ctl(&["status"]);
-    assert!(status == 0 && out.starts_with("host id ") && out.contains("\njobs "), "{out}{err}");
+    assert!(status == 1 && out.starts_with("state     warning\n"), "{out}{err}");
+    assert!(out.contains("\nhost id ") && out.contains("\njobs "), "{out}{err}");
     assert!(out.contains("\nidentity  files\n"), "{out}");
 
     let submit = ["task", "submit", "--user", &user, "--stderr", "separate", "--max-output", "1K"];

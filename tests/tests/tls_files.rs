@@ -53,8 +53,8 @@ fn a_key_that_cannot_be_used_is_named_with_its_kind() {
     let check = |word: &str| {
         let (status, errors) = files.check("", "");
         assert_eq!(status, Some(2), "{word}: {errors}");
-        let place = format!("BasicAgent: tls.key: {key}: ");
-        assert!(errors.starts_with(&place) && errors.contains(word), "{word}: {errors}");
+        let place = format!("agent.toml:6: tls.key: {key}: ");
+        assert!(errors.contains(&place) && errors.contains(word), "{word}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
     };
     files.openssl("ecparam -genkey -noout -name secp521r1", "agent.key");

@@ -30,6 +30,12 @@ use supervise::Supervisor;
 /// The launcher's name in messages.
 const PROGRAM: &str = "boot";
 
+/// Returns the flags of `boot`, for its manual page.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs `boot` from its command line to its exit status (`boot --help` lists them).
 pub fn main() -> ExitCode {
     // First: a signal that comes early waits until boot handles it.

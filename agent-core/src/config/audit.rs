@@ -38,11 +38,11 @@ impl AuditSettings {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
         if !self.file.as_os_str().is_empty() && self.file != Path::new(NONE) {
-            value::absolute("audit.file", &self.file)?;
+            found.extend(value::absolute("audit.file", &self.file));
         }
-        value::within("audit.max_bytes", self.max_bytes, 64 << 10..=1 << 40)?;
-        value::within("audit.keep", self.keep, 0..=100)
+        found.extend(value::within("audit.max_bytes", self.max_bytes, 64 << 10..=1 << 40));
+        found.extend(value::within("audit.keep", self.keep, 0..=100));
     }
 }

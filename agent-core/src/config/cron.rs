@@ -18,11 +18,10 @@ pub(crate) struct CronSettings {
 }
 
 impl CronSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        value::absolute("cron.dir", &self.dir)?;
-        match self.calendar.as_str() {
-            "" => Ok(()),
-            calendar => value::absolute("cron.calendar", Path::new(calendar)),
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
+        found.extend(value::absolute("cron.dir", &self.dir));
+        if !self.calendar.is_empty() {
+            found.extend(value::absolute("cron.calendar", Path::new(&self.calendar)));
         }
     }
 }

@@ -79,21 +79,20 @@ impl EnrollSettings {
         self.token.is_some() || self.token_file.is_some()
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
         if self.token.is_some() && self.token_file.is_some() {
-            return Err(Error::key("enroll.token", "cannot be set together with token_file"));
+            found.push(Error::key("enroll.token", "cannot be set together with token_file"));
         }
         if self.is_set() && self.ca.is_none() {
             let why = "is missing: the pin or the CAs by which the server is verified before it \
                        gets the token";
-            return Err(Error::key("enroll.ca", why));
+            found.push(Error::key("enroll.ca", why));
         }
         if let Some(path) = &self.token_file {
-            value::absolute("enroll.token_file", path)?;
+            found.extend(value::absolute("enroll.token_file", path));
         }
-        match &self.ca {
-            Some(Anchor::File(path)) => value::absolute("enroll.ca", path),
-            Some(Anchor::Pin(_)) | None => Ok(()),
+        if let Some(Anchor::File(path)) = &self.ca {
+            found.extend(value::absolute("enroll.ca", path));
         }
     }
 }

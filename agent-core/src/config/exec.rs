@@ -49,11 +49,11 @@ impl Default for ExecSettings {
 }
 
 impl ExecSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        value::absolute("exec.shell", &self.shell)?;
-        value::within("exec.max_running", self.max_running, 1..=4096)?;
-        value::within("exec.max_queued", self.max_queued, 0..=65_536)?;
-        value::within("exec.max_output", self.max_output as u64, 1..=MAX_OUTPUT)?;
-        value::within("exec.grace", self.grace.as_secs(), 0..=60)
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
+        found.extend(value::absolute("exec.shell", &self.shell));
+        found.extend(value::within("exec.max_running", self.max_running, 1..=4096));
+        found.extend(value::within("exec.max_queued", self.max_queued, 0..=65_536));
+        found.extend(value::within("exec.max_output", self.max_output as u64, 1..=MAX_OUTPUT));
+        found.extend(value::within("exec.grace", self.grace.as_secs(), 0..=60));
     }
 }

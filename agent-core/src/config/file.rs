@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// The file that is read when no `--config` names one; it may be missing.
-const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
+pub(super) const DEFAULT_PATH: &str = "/etc/basicagent/agent.toml";
 
 /// The plugin directories unless `plugin_dirs` names others; the first file found wins.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/local/lib/basicagent/plugins", "/usr/lib/basicagent/plugins"];
@@ -98,17 +98,15 @@ impl Config {
             },
         };
         override_keys(&mut config);
-        config.check()?;
-        Ok(config)
+        match config.check().into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(config),
+        }
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = named_file::read(path, MAX_BYTES, Writers::TrustedLinks)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let text = str::from_utf8(&bytes)
-            .map_err(|source| Error::Encoding { path: path.to_owned(), source })?;
-        // Editors on Windows begin a file with a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text(path)?;
+        let text = text.as_str();
         toml::from_str(text).map_err(|mut source: toml::de::Error| {
             if shows_a_token(text, source.span()) {
                 source.set_input(None);
@@ -117,38 +115,39 @@ impl Config {
         })
     }
 
-    /// Checks what types cannot express. Messages name the key as the file has it.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Returns what is wrong beyond types. Messages name the key as the file has it.
+    pub(super) fn check(&self) -> Vec<Error> {
+        let mut found = Vec::new();
         if self.server.len() > MAX_SERVERS {
-            return Err(Error::key("server", format!("1 to {MAX_SERVERS} names or addresses")));
+            found.push(Error::key("server", format!("1 to {MAX_SERVERS} names or addresses")));
         }
-        for server in &self.server {
-            Server::parse(server)?;
-        }
+        found.extend(self.server.iter().filter_map(|server| Server::parse(server).err()));
         if self.port == 0 {
-            return Err(Error::key("port", "must be from 1 to 65535"));
+            found.push(Error::key("port", "must be from 1 to 65535"));
         }
         if self.host_id.as_deref().is_some_and(|id| !Init::is_hostname(id)) {
-            return Err(Error::key("host_id", "1 to 128 letters, digits, '.', '_' or '-'"));
+            found.push(Error::key("host_id", "1 to 128 letters, digits, '.', '_' or '-'"));
         }
-        value::absolute("state_dir", &self.state_dir)?;
-        value::absolute("run_dir", &self.run_dir)?;
-        self.plugin_dirs.iter().try_for_each(|dir| value::absolute("plugin_dirs", dir))?;
-        self.policy.iter().try_for_each(|path| value::absolute("policy", path))?;
-        value::within("max_message", self.max_message, 1024..=64 << 20)?;
-        self.tls.check()?;
-        self.enroll.check()?;
+        found.extend(value::absolute("state_dir", &self.state_dir));
+        found.extend(value::absolute("run_dir", &self.run_dir));
+        let dirs = self.plugin_dirs.iter();
+        found.extend(dirs.filter_map(|dir| value::absolute("plugin_dirs", dir)));
+        found.extend(self.policy.iter().filter_map(|path| value::absolute("policy", path)));
+        found.extend(value::within("max_message", self.max_message, 1024..=64 << 20));
+        self.tls.check(&mut found);
+        self.enroll.check(&mut found);
         if self.enroll.is_set() && self.tls.names_files() {
             let why = "cannot be set together with tls.ca, tls.cert or tls.key: either the host \
                        joins, or the operator provides its certificate";
-            return Err(Error::key("enroll", why));
+            found.push(Error::key("enroll", why));
         }
-        self.exec.check()?;
-        self.tasks.check()?;
-        self.cron.check()?;
-        self.plugins.check()?;
-        self.audit.check()?;
-        self.log.check()
+        self.exec.check(&mut found);
+        self.tasks.check(&mut found);
+        self.cron.check(&mut found);
+        self.plugins.check(&mut found);
+        self.audit.check(&mut found);
+        self.log.check(&mut found);
+        found
     }
 
     /// Returns the configured servers, in order.
@@ -173,6 +172,16 @@ impl Config {
             || self.max_message != other.max_message
             || self.tls != other.tls
     }
+}
+
+/// Reads the text of a file.
+pub(super) fn text(path: &Path) -> Result<String, Error> {
+    let bytes = named_file::read(path, MAX_BYTES, Writers::TrustedLinks)
+        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|source| Error::Encoding { path: path.to_owned(), source })?;
+    // Editors on Windows begin a file with a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())
 }
 
 /// Returns whether the lines of an error, which its message shows, name a token.

@@ -21,8 +21,8 @@ pub(crate) struct LogSettings {
 pub(crate) struct Level(pub(crate) LevelFilter);
 
 impl LogSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        self.file.iter().try_for_each(|file| value::absolute("log.file", file))
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
+        found.extend(self.file.iter().filter_map(|file| value::absolute("log.file", file)));
     }
 }
 

@@ -62,7 +62,7 @@ impl TryFrom<Keys> for PluginSettings {
 }
 
 impl PluginSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        value::within("plugins.idle", self.idle.as_secs(), 1..=3600)
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
+        found.extend(value::within("plugins.idle", self.idle.as_secs(), 1..=3600));
     }
 }

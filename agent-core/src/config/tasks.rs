@@ -27,10 +27,11 @@ impl Default for TaskSettings {
 }
 
 impl TaskSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        value::within("tasks.keep_days", self.keep.as_secs() / (24 * 60 * 60), 1..=3650)?;
-        value::within("tasks.max_bytes", self.max_bytes, 1 << 20..=1 << 50)?;
-        value::within("tasks.max_running", self.max_running, 1..=4096)?;
-        value::within("tasks.max_kept", self.max_kept, 1..=1 << 20)
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
+        let days = self.keep.as_secs() / (24 * 60 * 60);
+        found.extend(value::within("tasks.keep_days", days, 1..=3650));
+        found.extend(value::within("tasks.max_bytes", self.max_bytes, 1 << 20..=1 << 50));
+        found.extend(value::within("tasks.max_running", self.max_running, 1..=4096));
+        found.extend(value::within("tasks.max_kept", self.max_kept, 1..=1 << 20));
     }
 }

@@ -60,16 +60,13 @@ impl TlsSettings {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self, found: &mut Vec<Error>) {
         for (key, path) in [("tls.ca", &self.ca), ("tls.cert", &self.cert), ("tls.key", &self.key)]
         {
-            path.iter().try_for_each(|path| value::absolute(key, path))?;
+            found.extend(path.iter().filter_map(|path| value::absolute(key, path)));
         }
-        match &self.server_name {
-            Some(name) if ServerName::try_from(name.as_str()).is_err() => {
-                Err(Error::key("tls.server_name", "must be a DNS name or an address"))
-            }
-            _ => Ok(()),
+        if self.server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
+            found.push(Error::key("tls.server_name", "must be a DNS name or an address"));
         }
     }
 }

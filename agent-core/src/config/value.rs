@@ -29,23 +29,19 @@ pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     Ok(Duration::from_secs(seconds))
 }
 
-/// Checks that a number lies in its range.
+/// Returns the error of a number that lies outside of its range.
 pub(super) fn within<T: Copy + PartialOrd + Display>(
     key: &'static str,
     value: T,
     range: RangeInclusive<T>,
-) -> Result<(), Error> {
+) -> Option<Error> {
     let (least, most) = range.into_inner();
-    if value >= least && value <= most {
-        return Ok(());
-    }
-    Err(Error::key(key, format!("must be from {least} to {most}, not {value}")))
+    let is_wrong = value < least || value > most;
+    is_wrong.then(|| Error::key(key, format!("must be from {least} to {most}, not {value}")))
 }
 
-/// Checks that a path is absolute.
-pub(super) fn absolute(key: &'static str, path: &Path) -> Result<(), Error> {
-    if path.is_absolute() {
-        return Ok(());
-    }
-    Err(Error::key(key, format!("must be an absolute path, not \"{}\"", path.display())))
+/// Returns the error of a path that is not absolute.
+pub(super) fn absolute(key: &'static str, path: &Path) -> Option<Error> {
+    let why = || format!("must be an absolute path, not \"{}\"", path.display());
+    (!path.is_absolute()).then(|| Error::key(key, why()))
 }

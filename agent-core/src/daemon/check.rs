@@ -3,44 +3,153 @@
 
 use super::MISCONFIGURED;
 use super::error::Error;
-use crate::config::{Config, TlsFiles};
-use crate::enroll::{Joined, Source, now, sha256_hex, source};
+use crate::cli::Overrides;
+use crate::config::{Config, Examined, TlsFiles};
+use crate::enroll::{Joined, Leaf, Source, now, sha256_hex, source};
 use crate::identity::{check_state_dir, machine_id, stored_host_id};
 use crate::logging::{AGENT, complain};
-use crate::policy::Policy;
+use crate::named_file::{self, Writers};
+use crate::policy::{Name, Policy};
+use crate::schedule::Crontabs;
 use crate::{clock, link, policy, schedule};
 use agent_wire::Method;
-use nix::unistd::{AccessFlags, access};
+use agent_wire::message::AccountId;
+use nix::unistd::{AccessFlags, Group, User, access};
 use rustls_pki_types::ServerName;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Prints every problem and returns the exit status. The configuration itself has been checked
-/// already.
-pub(super) fn run(config: &Config) -> ExitCode {
-    let problems = problems(config);
+/// Bytes of a certificate file that are looked at.
+const MAX_CERT: u64 = 1 << 20;
+
+/// Prints every problem and returns the exit status.
+pub(super) fn run(overrides: &Overrides) -> ExitCode {
+    let found = match overrides.examined() {
+        Ok(found) => found,
+        Err(error) => {
+            complain(AGENT, &error);
+            return if error.may_pass() { ExitCode::FAILURE } else { MISCONFIGURED.into() };
+        }
+    };
+    let problems = problems(&found);
     for problem in &problems {
         complain(AGENT, problem);
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { MISCONFIGURED.into() }
 }
 
-fn problems(config: &Config) -> Vec<String> {
-    let mut problems = Vec::new();
-    match policy::load(config.policy.as_deref()) {
-        Ok(policy) => {
-            for method in policy.iter().flat_map(unknown_methods) {
-                complain(AGENT, &format_args!("policy: unknown method {method}"));
-            }
-        }
-        Err(error) => problems.push(error.to_string()),
+fn problems(found: &Examined) -> Vec<String> {
+    let config = &found.config;
+    let mut problems = rules(config);
+    let cron = &config.cron;
+    for checked in [schedule::check(&cron.timezone, ""), schedule::check("", &cron.calendar)] {
+        problems.extend(checked.err().map(|error| error.to_string()));
     }
-    let cron = schedule::check(&config.cron.timezone, &config.cron.calendar);
-    problems.extend(cron.err().map(|error| error.to_string()));
+    problems.extend(crontabs(config));
     problems.extend(shell(config));
+    problems.extend(folders(config));
     problems.extend(check_state_dir(&config.state_dir).err().map(|error| error.to_string()));
+    problems.extend(certificate(config));
+    let problems = problems.into_iter().map(|problem| found.placed(problem));
+    found.problems.iter().cloned().chain(problems).collect()
+}
+
+/// Returns the problems of the policy. A method or account that is unknown here may be right on
+/// another host of the same policy, so it is only named.
+fn rules(config: &Config) -> Vec<String> {
+    let found = match policy::examine(config.policy.as_deref()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![error.to_string()],
+    };
+    let path = found.path.display();
+    for method in unknown_methods(&found.policy) {
+        complain(AGENT, &format_args!("{path}: unknown method {method}"));
+    }
+    for name in found.policy.names().iter() {
+        match name {
+            Name::User(user) if !is_user(user) => {
+                complain(AGENT, &format_args!("{path}: this host has no user {user}"));
+            }
+            Name::Group(group) if !is_group(group) => {
+                complain(AGENT, &format_args!("{path}: this host has no group {group}"));
+            }
+            Name::User(_) | Name::Group(_) => {}
+        }
+    }
+    found.problems
+}
+
+/// Returns the problems of the crontab files: lines that are no entries, and users that do not
+/// exist.
+fn crontabs(config: &Config) -> Vec<String> {
+    let crontabs = Crontabs::read(&config.cron.dir);
+    for warning in &crontabs.warnings {
+        complain(AGENT, warning);
+    }
+    let mut problems = crontabs.problems;
+    for job in &crontabs.jobs {
+        if let Some(AccountId::Name(user)) = &job.definition.bash.user
+            && !is_user(user)
+        {
+            let (file, line) = (job.file.display(), job.line);
+            problems.push(format!("{file}:{line}: this host has no user {user}"));
+        }
+    }
+    problems
+}
+
+/// Returns whether a user exists, by name or by the digits of a uid.
+fn is_user(name: &str) -> bool {
+    let by_name = User::from_name(name).is_ok_and(|user| user.is_some());
+    by_name || name.parse::<u32>().is_ok()
+}
+
+/// Returns whether a group exists, likewise.
+fn is_group(name: &str) -> bool {
+    let by_name = Group::from_name(name).is_ok_and(|group| group.is_some());
+    by_name || name.parse::<u32>().is_ok()
+}
+
+/// Returns the problems of folders: those that plugins are in, and those that the agent writes to.
+fn folders(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    let are_default = config.plugin_dirs == Config::default().plugin_dirs;
+    // The default folders need not exist.
+    for dir in config.plugin_dirs.iter().filter(|dir| !are_default || dir.exists()) {
+        let checked = plugin_api::host::check_folder(dir);
+        problems.extend(checked.err().map(|error| format!("plugin_dirs: {error}")));
+    }
+    // The agent makes this one, where the folder above lets it.
+    let state = config.state_dir.ancestors().find(|dir| dir.exists()).map(Path::to_owned);
+    let beside = |file: PathBuf| file.parent().map(Path::to_owned);
+    let audit = config.audit_file().filter(|file| !file.starts_with(&config.state_dir));
+    let log = config.log.file.clone().filter(|file| !file.starts_with("/dev"));
+    for (key, dir) in [
+        ("state_dir", state),
+        ("audit.file", audit.and_then(beside)),
+        ("log.file", log.and_then(beside)),
+    ] {
+        let Some(dir) = dir else { continue };
+        let why = match access(&dir, AccessFlags::W_OK | AccessFlags::X_OK) {
+            Ok(()) if dir.is_dir() => continue,
+            Ok(()) => "it is not a folder",
+            Err(errno) => errno.desc(),
+        };
+        problems.push(format!("{key}: the agent cannot write to {}: {why}", dir.display()));
+    }
+    problems
+}
+
+/// Returns the problems of the host's identity: the files of its certificate, or of its joining.
+fn certificate(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
     let mut host_id = config.host_id.clone().or_else(|| stored_host_id(&config.state_dir));
     let files = match source(config) {
-        Ok(Source::Files(files)) => Some(files),
+        Ok(Source::Files(files)) => {
+            problems.extend(expired(&files));
+            Some(files)
+        }
         Ok(Source::Joined(joined) | Source::Expired(joined)) => {
             problems.extend(other_machine(config, &joined));
             host_id = Some(joined.host_id.clone());
@@ -68,6 +177,19 @@ fn problems(config: &Config) -> Vec<String> {
     problems.extend(host_id.as_deref().and_then(uncertifiable));
     problems.extend(files.iter().flat_map(|files| tls(config, files, host_id.as_deref())));
     problems
+}
+
+/// Returns the problem that the operator's certificate is over, or not yet good.
+fn expired(files: &TlsFiles) -> Option<String> {
+    let bytes = named_file::read(&files.cert, MAX_CERT, Writers::TrustedLinks).ok()?;
+    let leaf = Leaf::read(&bytes)?;
+    let (word, at) = match now() {
+        now if now > leaf.not_after => ("expired at", leaf.not_after),
+        now if now < leaf.not_before => ("is not good before", leaf.not_before),
+        _ => return None,
+    };
+    let at = clock::Seconds(at);
+    Some(format!("tls.cert: {}: {word} {at}; no server accepts it", files.cert.display()))
 }
 
 /// Returns the problem that the host joined as another machine, where the agent would stop for it.

@@ -4,6 +4,7 @@ use super::failure::Routed;
 use super::reply;
 use super::route::Call;
 use super::ticket::IdKind;
+use crate::logging;
 use agent_wire::Method;
 use agent_wire::reply::{AgentInfo, MethodSummary};
 use std::borrow::Cow;
@@ -34,6 +35,11 @@ pub(super) fn info(call: &Call<'_>) -> Routed {
         version: env!("CARGO_PKG_VERSION").into(),
         protocol: agent_wire::PROTOCOL_VERSION,
         certificate_not_after: standing.end(),
+        certificate_not_before: standing.begin(),
+        connected_to: standing.server.map(|address| address.to_string()),
+        connection_since: humantime::format_rfc3339_seconds(standing.since.unwrap_or(*started))
+            .to_string()
+            .into(),
         generation: standing.generation,
         identity: standing.state.name().into(),
         host_id: standing.host_id.into(),
@@ -48,6 +54,7 @@ pub(super) fn info(call: &Call<'_>) -> Routed {
         results_dropped: services.tasks.results_dropped(),
         jobs: tasks.jobs,
         crontab_problems: Cow::Borrowed(&problems),
+        last_errors: logging::last_errors(),
     };
     reply::with_data(call.id(), &info).map(Some)
 }

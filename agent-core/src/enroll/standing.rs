@@ -2,6 +2,8 @@
 
 use super::Joined;
 use crate::clock::Seconds;
+use std::net::SocketAddr;
+use std::time::SystemTime;
 
 /// The state of the host's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,12 @@ pub(crate) struct Standing {
     pub(crate) state: State,
     /// The end of the certificate in use, in seconds since 1970.
     pub(crate) not_after: Option<i64>,
+    /// Its beginning, likewise.
+    pub(crate) not_before: Option<i64>,
+    /// The server that the channel leads to; `None` without a channel.
+    pub(crate) server: Option<SocketAddr>,
+    /// When the channel opened, or the last one ended; `None` before the first.
+    pub(crate) since: Option<SystemTime>,
     /// How many keys the host has had; `None` unless it has joined.
     pub(crate) generation: Option<u64>,
 }
@@ -53,11 +61,23 @@ impl Standing {
         self.not_after.map(|at| Seconds(at).to_string())
     }
 
+    /// Returns the beginning of the certificate, likewise.
+    pub(crate) fn begin(&self) -> Option<String> {
+        self.not_before.map(|at| Seconds(at).to_string())
+    }
+
+    /// Notes that a channel opened, or with `None` that it ended.
+    pub(crate) fn channel(&mut self, server: Option<SocketAddr>) {
+        self.server = server;
+        self.since = Some(SystemTime::now());
+    }
+
     /// Shows the identity of a host that has joined.
     pub(crate) fn show(&mut self, joined: &Joined) {
         self.host_id.clone_from(&joined.host_id);
         self.state = State::Enrolled;
         self.not_after = joined.pairs.first().map(|pair| pair.leaf.not_after);
+        self.not_before = joined.pairs.first().map(|pair| pair.leaf.not_before);
         self.generation = Some(joined.record.generation);
     }
 }

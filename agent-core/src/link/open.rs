@@ -93,7 +93,8 @@ impl Opener {
             }
             Source::Files(_) | Source::Join => {
                 standing.host_id.clone_from(id);
-                (standing.not_after, standing.generation) = (None, None);
+                (standing.not_before, standing.not_after) = (None, None);
+                standing.generation = None;
                 let joins = matches!(found, Source::Join);
                 standing.state = match standing.state {
                     State::Pending if joins => State::Pending,

@@ -240,7 +240,10 @@ impl Link {
         agent_sys::memory::give_back();
         let leaving = Leaving { at_once: moved, when_idle: upkeep.wants_another_channel() };
         let stopping = &mut self.stopping;
-        (serve(stream, peer, decoder, &self.dispatcher, stopping, leaving, None).await, since)
+        upkeep.stand(|standing| standing.channel(Some(address)));
+        let end = serve(stream, peer, decoder, &self.dispatcher, stopping, leaving, None).await;
+        upkeep.stand(|standing| standing.channel(None));
+        (end, since)
     }
 
     /// Logs how a channel ended, and says when the next round follows. After a clean close by a

@@ -7,8 +7,10 @@
 
 mod file;
 mod journal;
+mod recent;
 mod standard;
 
+pub(crate) use recent::last_errors;
 pub(crate) use standard::Standard;
 
 use crate::clock;
@@ -113,7 +115,11 @@ pub(crate) fn start(level: log::LevelFilter, path: Option<&Path>) -> Result<Log,
             write!(line, "{now} {:5} {}: ", record.level(), area(record.target()))
         };
         prefixed.map_err(io::Error::other)?;
-        line.push_str(&one_line(&record.args().to_string()));
+        let text = one_line(&record.args().to_string());
+        if record.level() <= Level::Warn {
+            recent::note(record.level(), area(record.target()), &text);
+        }
+        line.push_str(&text);
         line.push('\n');
         out.write_all(line.as_bytes())
     });

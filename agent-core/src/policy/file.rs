@@ -2,6 +2,7 @@
 //! it.
 
 use super::Policy;
+use crate::config::Fault;
 use crate::named_file::{self, Writers};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,32 @@ impl std::error::Error for Error {
 /// # Errors
 /// The reason why the file can't be used.
 pub(crate) fn load(named: Option<&Path>) -> Result<Option<Policy>, Error> {
+    let Some(text) = text(named)? else { return Ok(None) };
+    let path = named.unwrap_or(Path::new(DEFAULT_PATH));
+    Policy::parse(&text).map(Some).map_err(|why| Error::Invalid { path: path.to_owned(), why })
+}
+
+/// A policy with everything that is wrong in it, each with file and line.
+pub(crate) struct Examined {
+    pub(crate) policy: Policy,
+    pub(crate) problems: Vec<String>,
+    pub(crate) path: PathBuf,
+}
+
+/// Reads the policy as [`load`] does, as far as it can be understood.
+///
+/// # Errors
+/// When the file cannot be read, or may not be trusted.
+pub(crate) fn examine(named: Option<&Path>) -> Result<Option<Examined>, Error> {
+    let Some(text) = text(named)? else { return Ok(None) };
+    let path = named.unwrap_or(Path::new(DEFAULT_PATH)).to_owned();
+    let (policy, faults) = Policy::examine(&text);
+    let place = |fault: Fault| format!("{}:{}: {}", path.display(), fault.line, fault.why);
+    let problems = faults.into_iter().map(place).collect();
+    Ok(Some(Examined { policy, problems, path }))
+}
+
+fn text(named: Option<&Path>) -> Result<Option<String>, Error> {
     let path = named.unwrap_or(Path::new(DEFAULT_PATH));
     let bytes = match named_file::read(path, MAX_BYTES, Writers::Trusted) {
         Ok(bytes) => bytes,
@@ -66,7 +93,6 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Option<Policy>, Error> {
         }
         Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
     };
-    let text = String::from_utf8(bytes).map_err(|error| error.to_string());
-    let policy = text.and_then(|text| Policy::parse(&text));
-    policy.map(Some).map_err(|why| Error::Invalid { path: path.to_owned(), why })
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|error| Error::Invalid { path: path.to_owned(), why: error.to_string() })
 }

@@ -10,6 +10,6 @@ pub(crate) mod fuzzing;
 mod gate;
 mod rules;
 
-pub(crate) use file::{Error, load};
+pub(crate) use file::{Error, examine, load};
 pub(crate) use gate::{Accounts, Admission, Gate, Rejection};
 pub(crate) use rules::{Name, Policy, RunAs, Subject};

@@ -24,6 +24,7 @@ mod step;
 mod timer;
 mod watch;
 
+pub(crate) use crontabs::Crontabs;
 pub(crate) use definition::{check, resolve};
 pub(crate) use error::Error;
 pub(crate) use plan::Past;

@@ -2,8 +2,8 @@
 
 use super::target::At;
 use super::{
-    Audit, Budget, Ca, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout, Operator,
-    Role, Run, Schedule, Setup, Task, Token,
+    Audit, Budget, Ca, Complete, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout,
+    Operator, Role, Run, Schedule, Setup, Task, Token,
 };
 use crate::client::Controller;
 use crate::plugin::{Check, New};
@@ -50,6 +50,8 @@ pub(crate) enum Action {
     Status { at: At, json: bool, remote: Option<Remote> },
     /// Work on the tasks of `remote`; without it, on those of this machine's agent.
     Task { task: Task, remote: Option<Remote> },
+    /// Print words for the completion of a shell.
+    Complete(Complete),
     /// Work on schedules, or on the jobs of `remote`; without it, on those of this machine's agent.
     Cron { cron: Cron, remote: Option<Remote> },
 }

@@ -36,6 +36,11 @@ impl Cli {
         Self::read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
+    /// Returns the flags as the help shows them.
+    pub(crate) fn described() -> clap::Command {
+        help::trimmed(Self::command())
+    }
+
     fn read(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> clap::error::Result<Self> {
@@ -44,7 +49,7 @@ impl Cli {
         match Self::command().try_get_matches_from(&words) {
             Ok(matches) => Self::from_arg_matches(&matches),
             Err(_) => {
-                let matches = help::trimmed(Self::command()).try_get_matches_from(&words)?;
+                let matches = Self::described().try_get_matches_from(&words)?;
                 Self::from_arg_matches(&matches)
             }
         }

@@ -10,6 +10,7 @@ mod account;
 mod action;
 mod audit;
 mod command;
+mod complete;
 mod cron;
 mod examples;
 mod facts;
@@ -30,6 +31,7 @@ pub(crate) use account::{ContextName, Contexts, Login, Logout, Password, Setup};
 pub(crate) use action::{Action, Fleet, Remote};
 pub(crate) use audit::{Audit, AuditSub, Ca, CaRotate};
 pub(crate) use command::{Command, Exec};
+pub(crate) use complete::{Complete, Kind};
 pub(crate) use cron::{
     Cron, CronCheck, CronExplain, CronHistory, CronJob, CronList, CronNext, CronSet, CronWhen,
 };

@@ -2,8 +2,9 @@
 
 use super::target::{At, Conflict, Target};
 use super::{
-    Action, Audit, Budget, Ca, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub, Host,
-    Hosts, Login, Logout, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron, task,
+    Action, Audit, Budget, Ca, Complete, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub,
+    Host, Hosts, Login, Logout, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron,
+    task,
 };
 use crate::plugin::{Check, New};
 use crate::{exit, print};
@@ -20,6 +21,9 @@ pub(super) enum Sub {
     Agent(AgentSub),
     #[command(flatten)]
     Plugin(PluginSub),
+    /// Print host ids or labels, for the completion of a shell
+    #[command(hide = true)]
+    Complete(Complete),
 }
 
 /// The subcommands about the caller's own log-ins.
@@ -84,9 +88,9 @@ pub(super) enum AgentSub {
     #[command(after_help = exit::HELP)]
     Exec(Exec),
     /// Show the state of an agent: this machine's, or with --host another's
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::STATUS_HELP)]
     Status {
-        /// Print the agent's own JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -137,6 +141,7 @@ impl Sub {
             Self::Fleet(fleet) => fleet.action(target),
             Self::Agent(agent) => agent.action(target),
             Self::Plugin(plugin) => plugin.action(target),
+            Self::Complete(complete) => Ok(Action::Complete(complete)),
         }
     }
 }

@@ -24,11 +24,28 @@ const PAGE: usize = 1000;
 /// # Errors
 /// As [`Agent::request`]; [`Error::Unavailable`] for an unreadable reply.
 pub(super) fn list(agent: &Agent<'_>, list: &CronList) -> Result<ExitCode, Error> {
-    let mut jobs: Vec<JobStatus<'static>> = Vec::new();
-    let mut texts: Vec<Box<RawValue>> = Vec::new();
+    let jobs = all(agent)?;
+    if list.json {
+        let texts: Vec<&RawValue> = jobs.iter().map(|(text, _)| &**text).collect();
+        output::json(&serde_json::to_string(&texts).expect("JSON serializes to memory"))?;
+    } else {
+        let mut zones = Choice::new(None);
+        let rows: Vec<_> = jobs.iter().map(|(_, job)| row(job, &mut zones)).collect();
+        let head = ["NAME", "SCHEDULE", "USER", "ENABLED", "NEXT", "LAST"];
+        output::bytes(table::text(head, &rows).as_bytes())?;
+    }
+    Ok(ExitCode::from(exit::DONE))
+}
+
+/// Returns an agent's jobs, each also as the agent wrote it.
+///
+/// # Errors
+/// As [`list`].
+pub(crate) fn all(agent: &Agent<'_>) -> Result<Vec<(Box<RawValue>, JobStatus<'static>)>, Error> {
+    let mut jobs: Vec<(Box<RawValue>, JobStatus<'static>)> = Vec::new();
     loop {
         let mut request = json!({ "method": Method::CronList.name(), "limit": PAGE });
-        if let Some(last) = jobs.last() {
+        if let Some((_, last)) = jobs.last() {
             request["after"] = (*last.name).into();
         }
         let reply = agent.request(request)?;
@@ -36,22 +53,13 @@ pub(super) fn list(agent: &Agent<'_>, list: &CronList) -> Result<ExitCode, Error
             serde_json::from_str(query::data(&reply)?).map_err(unreadable)?;
         let count = page.len();
         for text in page {
-            jobs.push(serde_json::from_str(text.get()).map_err(unreadable)?);
-            texts.push(text);
+            let job = serde_json::from_str(text.get()).map_err(unreadable)?;
+            jobs.push((text, job));
         }
         if count < PAGE {
-            break;
+            return Ok(jobs);
         }
     }
-    if list.json {
-        output::json(&serde_json::to_string(&texts).expect("JSON serializes to memory"))?;
-    } else {
-        let mut zones = Choice::new(None);
-        let rows: Vec<_> = jobs.iter().map(|job| row(job, &mut zones)).collect();
-        let head = ["NAME", "SCHEDULE", "USER", "ENABLED", "NEXT", "LAST"];
-        output::bytes(table::text(head, &rows).as_bytes())?;
-    }
-    Ok(ExitCode::from(exit::DONE))
 }
 
 fn row(job: &JobStatus<'_>, zones: &mut Choice) -> [String; 6] {

@@ -17,6 +17,7 @@ mod zone;
 
 pub(crate) use batch::MAX_COUNT;
 pub(crate) use instant::{Given, local, utc};
+pub(crate) use jobs::all as jobs;
 
 use crate::agent::Agent;
 use crate::cli::{Cron, Remote};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests start real binaries")]
 
+mod completion;
 mod facts;
 mod harness;
 mod runs;

@@ -63,6 +63,9 @@ fn protocol_md_documents_each_field_of_agent_info_and_of_a_task() {
         host_id: "h".into(),
         identity: "enrolled".into(),
         certificate_not_after: Some(String::new()),
+        certificate_not_before: Some(String::new()),
+        connected_to: Some(String::new()),
+        connection_since: "s".into(),
         generation: Some(1),
         pid: 1,
         started: String::new(),
@@ -75,6 +78,7 @@ fn protocol_md_documents_each_field_of_agent_info_and_of_a_task() {
         results_dropped: 0,
         jobs: 0,
         crontab_problems: vec![String::new()].into(),
+        last_errors: vec![String::new()],
     };
     let task = TaskStatus {
         task: "t".into(),

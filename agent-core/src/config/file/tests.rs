@@ -3,8 +3,10 @@ use std::collections::BTreeSet;
 
 fn parse(text: &str) -> Result<Config, String> {
     let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
-    config.check().map_err(|error| error.to_string())?;
-    Ok(config)
+    match config.check().first() {
+        Some(error) => Err(error.to_string()),
+        None => Ok(config),
+    }
 }
 
 #[test]

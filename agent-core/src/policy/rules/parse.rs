@@ -6,6 +6,7 @@ use super::command;
 use super::pattern::{Controller, MethodPattern};
 use super::policy::Policy;
 use super::rule::{Action, Rule};
+use crate::config::{self, Fault, Read};
 use agent_wire::Method;
 use serde::Deserialize;
 
@@ -63,33 +64,63 @@ impl Policy {
     /// # Errors
     /// A sentence that names the line, or the rule by number and name, and its fault.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let written: WrittenPolicy = toml::from_str(text).map_err(|error| error.to_string())?;
+        let written = toml::from_str(text).map_err(|error: toml::de::Error| error.to_string())?;
+        let (policy, faults) = Self::of(written);
+        match faults.into_iter().next() {
+            Some((_, why)) => Err(why),
+            None => Ok(policy),
+        }
+    }
+
+    /// Reads a policy as far as it can be understood, and returns every fault with its line.
+    pub(crate) fn examine(text: &str) -> (Self, Vec<Fault>) {
+        let Read { value, rest, mut faults } = config::read_toml::<WrittenPolicy>(text);
+        let Some(written) = value else { return (Self::allow_all(), faults) };
+        let (policy, more) = Self::of(written);
+        faults.extend(more.into_iter().map(|(rule, why)| {
+            let line = rule.and_then(|rule| config::line_of_table(&rest, "[[rule]]", rule));
+            Fault { line: line.unwrap_or(1), why }
+        }));
+        (policy, faults)
+    }
+
+    /// Makes a policy of the rules that are right, and says what is wrong, with the rule's place.
+    fn of(written: WrittenPolicy) -> (Self, Vec<(Option<usize>, String)>) {
+        let mut faults = Vec::new();
         let allows_any = written.rule.iter().any(|rule| rule.action == WrittenAction::Allow);
         let allows_by_default = match written.default {
             Some(default) => default == WrittenAction::Allow,
             // A policy with allow rules means to deny the rest, or has forgotten to say so.
-            None if allows_any => {
-                return Err("default is missing: \"allow\" or \"deny\"".to_owned());
+            None => {
+                if allows_any {
+                    let why = "default is missing: \"allow\" or \"deny\"";
+                    faults.push((None, why.to_owned()));
+                }
+                true
             }
-            None => true,
         };
         if written.rule.len() > MAX_RULES {
-            return Err(format!("{} rules; at most {MAX_RULES} are allowed", written.rule.len()));
+            let why = format!("{} rules; at most {MAX_RULES} are allowed", written.rule.len());
+            faults.push((None, why));
         }
         let (mut rules, mut names) = (Vec::new(), Names::default());
-        for (place, rule) in written.rule.into_iter().enumerate() {
-            let number = format!("rule {}", place + 1);
+        for (index, rule) in written.rule.into_iter().enumerate() {
+            let number = format!("rule {}", index + 1);
             let place =
                 rule.name.as_ref().map_or(number.clone(), |name| format!("{number} (\"{name}\")"));
-            rules.push(names.rule(rule, number).map_err(|why| format!("{place}: {why}"))?);
+            match names.rule(rule, number) {
+                Ok(rule) => rules.push(rule),
+                Err(why) => faults.push((Some(index), format!("{place}: {why}"))),
+            }
         }
         if names.0.len() > MAX_NAMES {
-            return Err(format!(
+            let why = format!(
                 "the rules name {} accounts; at most {MAX_NAMES} are allowed",
                 names.0.len()
-            ));
+            );
+            faults.push((None, why));
         }
-        Ok(Self { allows_by_default, rules, names: names.0.into() })
+        (Self { allows_by_default, rules, names: names.0.into() }, faults)
     }
 }
 

@@ -204,6 +204,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cert", "key", "agent_ca"])]
     pub(crate) dev: Option<PathBuf>,
 
+    /// Check the flags and the files that they name, print problems, and exit; makes nothing and opens
+    /// no port
+    #[arg(long)]
+    pub(crate) check_config: bool,
+
     /// Write the addresses in use to FILE, as JSON, once all ports are open
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -12,6 +12,7 @@ mod agents;
 mod api;
 mod audit;
 mod auth;
+mod check;
 mod cli;
 mod descriptors;
 mod dev;
@@ -49,14 +50,23 @@ use std::time::Duration;
 /// The time for a thread that reads a file to end; one whose share does not answer never does.
 const LAST_READS: Duration = Duration::from_millis(500);
 
+/// Returns the flags of `BasicAgentController`, for its manual page.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    <cli::Flags as clap::CommandFactory>::command()
+}
+
 /// Reads the command line and serves until SIGTERM or SIGINT.
 ///
-/// Exit status: 0 after a signal, 1 when the controller cannot start, 2 for
-/// invalid flags.
+/// Exit status: 0 after a signal, 1 when the controller cannot start, 2 for invalid flags. `check`
+/// does not serve.
 pub fn main() -> ExitCode {
     // Signals first: until they are registered, SIGHUP ends the process.
     let started = start();
     let flags = cli::Flags::parse();
+    if flags.check_config {
+        return check::run(&flags);
+    }
     let log = logging::start();
     let ended = started.and_then(|(runtime, signals)| {
         let ended = runtime.block_on(server::run(flags, signals));

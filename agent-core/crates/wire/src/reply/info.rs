@@ -19,9 +19,18 @@ pub struct AgentInfo<'a> {
     /// The end of the certificate that the host joined with: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_not_after: Option<String>,
+    /// The beginning of that certificate, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_not_before: Option<String>,
     /// How many keys the host has had since it joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// The address of the server that the channel leads to; absent without a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_to: Option<String>,
+    /// When the channel opened; without one, when the last one ended or the agent started.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub connection_since: Cow<'a, str>,
     /// The agent's process.
     pub pid: u32,
     /// When the agent started.
@@ -45,6 +54,9 @@ pub struct AgentInfo<'a> {
     /// The problems in crontab files, one line each.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub crontab_problems: Cow<'a, [String]>,
+    /// The last errors and warnings of the agent's log, oldest first; at most 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_errors: Vec<String>,
 }
 
 /// One method of `agent.methods`.

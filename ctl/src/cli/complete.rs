@@ -1,0 +1,55 @@
+//! The flags of `complete`, which the shells' completions call.
+
+use super::account::context_name;
+use crate::client::{Ca, Choice, Controller, ca};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// The flags of `complete`.
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// What to complete
+    #[arg(value_enum)]
+    pub(crate) kind: Kind,
+    /// The beginning of the word
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) begin: String,
+    /// The words of the line, which choose the controller
+    #[arg(last = true)]
+    words: Vec<String>,
+}
+
+/// What can be completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// The id of a host, or a list of them.
+    Hosts,
+    /// The labels of a selector.
+    Labels,
+}
+
+impl Complete {
+    /// Returns the controller that the line names, or the current context's; `None` if the line is
+    /// wrong about it.
+    pub(crate) fn controller(&self) -> Option<Controller> {
+        let value = |flag: &str| {
+            let at = self.words.iter().position(|word| word == flag)?;
+            let next = self.words.get(at + 1).map(String::as_str);
+            next
+        };
+        let value = |flag: &str| {
+            let joined =
+                self.words.iter().find_map(|word| word.strip_prefix(flag)?.strip_prefix('='));
+            joined.or_else(|| value(flag))
+        };
+        let choice = match value("--controller") {
+            Some(url) => Choice::Flags {
+                url: url.to_owned(),
+                token_file: value("--token-file").map(PathBuf::from),
+                ca: value("--ca").map_or(Ok(Ca::System), ca).ok()?,
+            },
+            None => Choice::Context(value("--context").map(context_name).transpose().ok()?),
+        };
+        Some(Controller::new(choice))
+    }
+}
