@@ -239,7 +239,7 @@ async fn an_invalid_or_untrusted_policy_prevents_the_start() {
     let target = host.policy.write("target", "default = 'deny'");
     let table: [(&str, u32, &str); 5] = [
         ("default = 'deny'", 0o600, ""),
-        ("default = 'deny'\nrules = []", 0o600, "line 2"),
+        ("default = 'deny'\nrules = []", 0o600, "policy.toml:2: "),
         ("default = 'deny'", 0o620, "writable by its group or others"),
         ("default = 'deny'", 0o602, "writable by its group or others"),
         (

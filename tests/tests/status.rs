@@ -69,15 +69,11 @@ async fn a_connected_agent_is_well_and_says_where_it_is_connected_and_what_is_du
 
 #[tokio::test]
 async fn a_line_of_a_crontab_that_is_wrong_is_a_warning() {
-    let scratch = e2e::Scratch::new("status");
-    let dir = scratch.file("cron.d");
-    std::fs::create_dir(&dir).unwrap();
-    std::fs::write(dir.join("bad"), "61 * * * * * root true\n").unwrap();
     let nowhere = "127.0.0.1:1".parse().expect("an address");
-    let mut config = AgentConfig::new(nowhere);
-    config.cron = format!("dir = \"{}\"\n", dir.display());
-    let agent = Agent::start(&Pki::new(), config);
+    let agent = Agent::start(&Pki::new(), AgentConfig::new(nowhere));
     Local::connect(&agent).await;
+    agent.scratch().write("cron.d/bad", "61 * * * * * root true\n");
+    agent.signal(Signal::SIGHUP);
     eventually("the crontab is read", || {
         let (_, found) = document(&agent);
         found["reasons"].to_string().contains("cron.d/bad:1:")

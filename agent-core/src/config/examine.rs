@@ -30,9 +30,10 @@ impl Examined {
             (_, text) => text?,
         };
         let path = path.unwrap_or(Path::new(DEFAULT_PATH)).to_owned();
-        let Read { value: config, faults, .. } = read::<Config>(&text);
+        let Read { value: config, mut faults, .. } = read::<Config>(&text);
+        faults.sort_by_key(|fault| fault.line);
         let place = |Fault { line, why }| format!("{}:{line}: {why}", path.display());
-        let mut problems: Vec<String> = faults.into_iter().map(place).collect();
+        let problems: Vec<String> = faults.into_iter().map(place).collect();
         let mut config = config.unwrap_or_default();
         override_keys(&mut config);
         let checked = config.check();

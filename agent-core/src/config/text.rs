@@ -26,7 +26,8 @@ pub(crate) struct Read<T> {
 
 /// Reads a text as far as it can be understood.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
-    let (mut text, mut faults) = (text.to_owned(), Vec::new());
+    let (mut text, mut faults, mut removed) = (text.to_owned(), Vec::new(), Vec::new());
+    // Each turn takes something out of the text, or ends.
     while faults.len() < MAX_FAULTS {
         let error: toml::de::Error = match toml::from_str(&text) {
             Ok(value) => return Read { value: Some(value), rest: text, faults },
@@ -34,18 +35,28 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
         };
         let span = error.span().unwrap_or_default();
         let line = line_at(&text, span.start);
-        faults.push(Fault { line, why: error.message().replace('\n', "; ") });
         let statement = statement(&text, span);
-        if text[statement.clone()].trim().is_empty() {
+        let taken = &text[statement.clone()];
+        if taken.trim().is_empty() {
+            faults.push(Fault { line, why: error.message().replace('\n', "; ") });
             break;
         }
-        let blank: String = text[statement.clone()]
-            .chars()
-            .map(|letter| if letter == '\n' { '\n' } else { ' ' })
-            .collect();
+        // A key that is missing because it was taken out is no other fault.
+        if !is_consequence(error.message(), &removed) {
+            faults.push(Fault { line, why: error.message().replace('\n', "; ") });
+        }
+        removed.push(taken.split('=').next().unwrap_or_default().trim().to_owned());
+        let blank: String =
+            taken.chars().map(|letter| if letter == '\n' { '\n' } else { ' ' }).collect();
         text.replace_range(statement, &blank);
     }
     Read { value: None, rest: text, faults }
+}
+
+/// Returns whether an error says that a key is missing which was taken out of the text.
+fn is_consequence(error: &str, removed: &[String]) -> bool {
+    let key = error.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    key.is_some_and(|key| removed.iter().any(|name| name == key))
 }
 
 /// Returns the line of a key, `exec.grace`, or of a section; `None` if the text does not set it.

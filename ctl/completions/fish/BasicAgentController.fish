@@ -37,5 +37,6 @@ complete -c BasicAgentController -l max-connections -d 'The maximum number of co
 complete -c BasicAgentController -l max-opening-per-address -d 'The maximum number of connections from one address (of IPv6, one /64) that are not sessions yet [default: 512, or less where few files can be open]' -r
 complete -c BasicAgentController -l handshake-rate -d 'The maximum number of TLS handshakes a second; agents beyond it are told to come back later [default: 1000 for each processor]' -r
 complete -c BasicAgentController -l proxy-from -d 'Load balancers, as addresses or networks, whose connections to either port begin with a PROXY header of version 2, which names the address that counts; from others it is rejected' -r
+complete -c BasicAgentController -l check-config -d 'Check the flags and the files that they name, print problems, and exit; makes nothing and opens no port'
 complete -c BasicAgentController -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c BasicAgentController -s V -l version -d 'Print version'

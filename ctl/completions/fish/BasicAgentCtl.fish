@@ -832,7 +832,7 @@ complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l c
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l host -d 'The id of the host; run takes several' -r -f -a "(__basicagentctl_complete hosts)"
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
-complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l json -d 'Print the agent\'s own JSON'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -l json -d 'Print JSON'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand status" -s h -l help -d 'Print help'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and not __fish_seen_subcommand_from submit status list output result cancel" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and not __fish_seen_subcommand_from submit status list output result cancel" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r

@@ -14,7 +14,9 @@ COMP_LINE=$1 COMP_POINT=${#1}
 read -ra COMP_WORDS <<<"$1"
 [[ $1 == *' ' ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-cur=${COMP_WORDS[COMP_CWORD]##*[=:]}
+cur=${COMP_WORDS[COMP_CWORD]}
+# Within quotes, "=" and ":" split nothing.
+case $cur in \'*) cur=${cur#\'} ;; *) cur=${cur##*[=:]} ;; esac
 compopt() { :; }
 "$(complete -p BasicAgentCtl | sed 's/.*-F \([^ ]*\) .*/\1/')" BasicAgentCtl "$cur" "${COMP_WORDS[COMP_CWORD-1]}"
 printf '%s\n' "${COMPREPLY[@]}"

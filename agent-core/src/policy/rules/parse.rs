@@ -81,6 +81,7 @@ impl Policy {
             let line = rule.and_then(|rule| config::line_of_table(&rest, "[[rule]]", rule));
             Fault { line: line.unwrap_or(1), why }
         }));
+        faults.sort_by_key(|fault| fault.line);
         (policy, faults)
     }
 

@@ -76,9 +76,19 @@ fn tidy(text: &str) -> String {
         if line == ".br" && tidy.ends_with("\n.br\n") {
             continue;
         }
-        let _ = writeln!(tidy, "{}", line.trim_end().replace("\\*(Aq", "'"));
+        let line = line.trim_end().replace("\\*(Aq", "'");
+        let _ = writeln!(tidy, "{}", if line.starts_with('.') { line } else { breakable(&line) });
     }
     tidy
+}
+
+/// Lets long lists be broken behind their commas.
+fn breakable(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.len() > 40 {
+        true => word.replace(',', ",\\:"),
+        false => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Writes the end of the help as sections: its paragraphs begin with the section's name.
@@ -112,9 +122,13 @@ fn after_help(help: &str) -> String {
                 if let Some((_, of)) = first.split_once(", ") {
                     page.push_str(&roff::paragraph(&capital(of)));
                 }
-                page.push_str(&roff::verbatim(rest));
+                page.push_str(&match section {
+                    Some("EXAMPLES") => roff::verbatim(rest),
+                    _ => roff::definitions(rest),
+                });
             }
-            None => page.push_str(&roff::verbatim(paragraph)),
+            None if paragraph.contains("\n ") => page.push_str(&roff::verbatim(paragraph)),
+            None => page.push_str(&roff::paragraph(paragraph)),
         }
     }
     page

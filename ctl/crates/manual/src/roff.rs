@@ -67,6 +67,22 @@ pub(crate) fn verbatim(text: &str) -> String {
     page
 }
 
+/// Returns lines of the form `  TERM  text`, of which the deeper ones go on with the text above.
+pub(crate) fn definitions(text: &str) -> String {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let margin = text.lines().map(indent).min().unwrap_or_default();
+    let mut page = String::new();
+    for line in text.lines() {
+        match (indent(line) == margin).then(|| line.trim().split_once("  ")).flatten() {
+            Some((term, text)) => {
+                let _ = write!(page, ".TP\n\\fB{}\\fR\n{}", escaped(term), paragraph(text));
+            }
+            None => page.push_str(&paragraph(line)),
+        }
+    }
+    page
+}
+
 /// Returns a text in our Markdown as a part of a page.
 pub(crate) fn of_markdown(text: &str) -> String {
     let mut page = String::new();
