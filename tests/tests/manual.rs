@@ -166,7 +166,7 @@ fn the_statuses_in_exit_status_are_those_that_the_programs_exit_with() {
 }
 
 #[test]
-fn mandoc_man_and_the_shells_accept_the_pages_and_completions() {
+fn mandoc_groff_and_the_shells_accept_the_pages_and_completions() {
     let tool = |name: &str| {
         let is_there = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
         let is_there = is_there.unwrap().status.success();
@@ -193,14 +193,10 @@ fn mandoc_man_and_the_shells_accept_the_pages_and_completions() {
             }
         }
     }
-    if tool("man") && tool("groff") {
-        for page in files("docs/man") {
-            let mut man = Command::new("man");
-            man.args(["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"]).arg(&page);
-            let output = man.env("MANWIDTH", "80").env("MAN_KEEP_STDERR", "1").output().unwrap();
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && errors.is_empty(), "{}: {errors}", page.display());
-        }
+    if tool("groff") {
+        let mut groff = Command::new("groff");
+        groff.args(["-K", "utf8", "-t", "-man", "-Tutf8", "-ww", "-z"]);
+        silent(groff.args(files("docs/man")));
     }
 }
 

@@ -33,22 +33,23 @@ impl Complete {
     /// wrong about it.
     pub(crate) fn controller(&self) -> Option<Controller> {
         let value = |flag: &str| {
-            let at = self.words.iter().position(|word| word == flag)?;
-            let next = self.words.get(at + 1).map(String::as_str);
-            next
-        };
-        let value = |flag: &str| {
             let joined =
-                self.words.iter().find_map(|word| word.strip_prefix(flag)?.strip_prefix('='));
-            joined.or_else(|| value(flag))
+                |word: &String| word.strip_prefix(flag)?.strip_prefix('=').map(str::to_owned);
+            let next = || {
+                let at = self.words.iter().position(|word| word == flag)?;
+                self.words.get(at + 1).cloned()
+            };
+            self.words.iter().find_map(joined).or_else(next)
         };
         let choice = match value("--controller") {
             Some(url) => Choice::Flags {
-                url: url.to_owned(),
+                url,
                 token_file: value("--token-file").map(PathBuf::from),
-                ca: value("--ca").map_or(Ok(Ca::System), ca).ok()?,
+                ca: value("--ca").map_or(Ok(Ca::System), |text| ca(&text)).ok()?,
             },
-            None => Choice::Context(value("--context").map(context_name).transpose().ok()?),
+            None => {
+                Choice::Context(value("--context").as_deref().map(context_name).transpose().ok()?)
+            }
         };
         Some(Controller::new(choice))
     }

@@ -1,6 +1,6 @@
 //! The manual pages of all programs and files, and the completions of bash, zsh and fish, as texts.
 //!
-//! `page` writes a page from a program's own flags, with what no flag says from `text/PAGE.md`;
+//! `page` writes a page from a program's own flags, with what no flag says from the folder `text`;
 //! `keys` makes agent.toml(5) from the example configuration, so that it cannot miss a key; `roff`
 //! turns our Markdown into a page's language. `completion` writes the completions, in which host ids
 //! and labels come from the controller (`BasicAgentCtl complete`). The results are committed in
