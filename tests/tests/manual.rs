@@ -171,7 +171,7 @@ fn mandoc_groff_and_the_shells_accept_the_pages_and_completions() {
         let is_there = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
         let is_there = is_there.unwrap().status.success();
         if !is_there {
-            println!("SKIPPED (needs {name}): its opinion of the pages or completions");
+            eprintln!("SKIPPED (needs {name}): its opinion of the pages or completions");
         }
         is_there
     };
