@@ -36,7 +36,8 @@ help:
 	@echo 'make api-fuzz   call the API at random as its document says, API_FUZZ_SECONDS (60); API_FUZZ_SEED=… repeats'
 	@echo 'make screenshots  picture every page of the console at three widths, in both themes, into target/screenshots; SHOTS_HOSTS ("0 3"), SHOTS_STATE=DIR'
 	@echo 'make browser-soak  drive BROWSER_EVENTS (10000) events through open pages and compare what they hold'
-	@echo 'make install    what is built: binaries, plugins, unit and example config; DESTDIR, PREFIX ($(PREFIX))'
+	@echo 'make manual     write docs/man and ctl/completions again, from the programs'"'"' flags'
+	@echo 'make install    what is built: binaries, plugins, unit, example config, manual, completions; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
 	@echo "building the release; the first time takes some minutes"
