@@ -1,7 +1,11 @@
 //! The manual pages and the completions beside the real programs: what they say is true, and the
 //! tools of their own languages accept them.
 
-#![expect(clippy::disallowed_methods, reason = "a test starts the real binaries and tools")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test starts the real binaries and tools"
+)]
 
 use e2e::{Scratch, binary};
 use std::collections::BTreeSet;
