@@ -105,6 +105,8 @@ fn after_help(help: &str) -> String {
         } else {
             None
         };
+        // "Exit status: 0 done; 1 failed" is a sentence, which may end with a colon too.
+        let is_heading = first.strip_suffix(':').is_some_and(|head| !head.contains(": "));
         let title = section.unwrap_or("NOTES");
         if !page.contains(&format!(".SH \"{title}\"")) {
             page.push_str(&roff::section(title));
@@ -113,7 +115,7 @@ fn after_help(help: &str) -> String {
         }
         match section {
             // "Exit status: 0 done; 1 failed": one paragraph.
-            Some(_) if !first.ends_with(':') => {
+            Some(_) if !is_heading => {
                 let text = paragraph.split_once(':').map_or(paragraph, |(_, text)| text);
                 page.push_str(&roff::paragraph(text.trim()));
             }
