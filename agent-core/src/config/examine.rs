@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// A configuration, as far as it could be understood.
 #[derive(Debug)]
 pub(crate) struct Examined {
-    /// What the file says apart from its faults.
+    /// The settings of the file, without the faulty ones.
     pub(crate) config: Config,
     /// The faults, each with file and line.
     pub(crate) problems: Vec<String>,

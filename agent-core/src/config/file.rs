@@ -115,7 +115,7 @@ impl Config {
         })
     }
 
-    /// Returns what is wrong beyond types. Messages name the key as the file has it.
+    /// Returns the faults that types do not exclude. Messages name the key as the file has it.
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = Vec::new();
         if self.server.len() > MAX_SERVERS {

@@ -17,7 +17,7 @@ pub(crate) struct Fault {
 
 /// A text that was read.
 pub(crate) struct Read<T> {
-    /// What it says apart from its faults; `None` if they are too many.
+    /// The settings without the faulty ones; `None` if there are too many faults.
     pub(crate) value: Option<T>,
     /// The text with spaces in the place of its faults.
     pub(crate) rest: String,

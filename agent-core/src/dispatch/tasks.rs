@@ -91,7 +91,7 @@ pub(super) fn output(call: &mut Call<'_>) -> Routed {
     let mut stopping = call.dispatcher.stopping.clone();
     let replies = call.caller.replies.clone();
     call.later_in_turn(IdKind::Request, about, move |id, services, cancelled, turn| async move {
-        // Before the first look, or what is printed in between would wake nobody.
+        // Before the first look, or output printed in between would wake nobody.
         let waiting = match from.wait {
             0 => None,
             _ => services.tasks.wait_for_output(),

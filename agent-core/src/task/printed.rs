@@ -25,7 +25,7 @@ const MAX_WAITING: usize = 64;
 /// is not answered line by line.
 const GATHER: Duration = Duration::from_millis(30);
 
-/// The output of all tasks, for those who wait for some.
+/// Tells requests that wait for output which tasks have printed some.
 pub(super) struct Printed {
     /// The file of slots.
     slots: PathBuf,

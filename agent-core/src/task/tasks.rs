@@ -163,7 +163,7 @@ impl Tasks {
         self.runner.output(n, shape, &phase, offset, stderr, most)
     }
 
-    /// Takes a place among the requests that wait for output; `None` where there is none.
+    /// Takes a place among the requests that wait for output; `None` when all are taken.
     pub(crate) fn wait_for_output(&self) -> Option<Waiting> {
         self.printed.wait(self.store.subscribe())
     }

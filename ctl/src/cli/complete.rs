@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// The flags of `complete`.
 #[derive(Debug, Args)]
 pub(crate) struct Complete {
-    /// What to complete
+    /// The kind of value to complete
     #[arg(value_enum)]
     pub(crate) kind: Kind,
     /// The beginning of the word
@@ -19,7 +19,7 @@ pub(crate) struct Complete {
     words: Vec<String>,
 }
 
-/// What can be completed.
+/// The kinds of values that can be completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// The id of a host, or a list of them.

@@ -20,7 +20,7 @@ const MAX_JOBS: usize = 5;
 /// The number of the form of `--json`; members may be added to a form.
 const FORM: u32 = 1;
 
-/// What `--json` prints.
+/// The document that `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
     form: u32,

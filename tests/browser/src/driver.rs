@@ -96,7 +96,7 @@ impl Browser {
         self.command("POST", "execute/sync", Some(&json!({"script": script, "args": []})))
     }
 
-    /// Runs a script that calls its last argument when it is done, and returns what it gives.
+    /// Runs a script that calls its last argument when it is done, and returns the call's argument.
     pub fn run_until_done(&self, script: &str) -> Value {
         self.command("POST", "execute/async", Some(&json!({"script": script, "args": []})))
     }
@@ -185,7 +185,7 @@ impl Browser {
         });
     }
 
-    /// Presses keys, whatever has the focus.
+    /// Presses keys, wherever the focus is.
     pub fn keys(&self, keys: &str) {
         let actions: Vec<Value> = keys
             .chars()
@@ -289,14 +289,14 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Calls the driver, which has to do what it is told.
+/// Calls the driver; panics if it refuses.
 fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
     let value = ask(method, url, body);
     assert!(value.get("error").is_none(), "{method} {url}: {value}");
     value
 }
 
-/// Calls the driver, and returns what it says: a value, or an error.
+/// Calls the driver, and returns its answer: a value, or an error.
 fn ask(method: &str, url: &str, body: Option<&Value>) -> Value {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();

@@ -30,7 +30,7 @@ const CHUNK: usize = 50;
 /// Bytes that the page's heap may differ by, with what the engine keeps for itself.
 const SLACK: f64 = (2 << 20) as f64;
 
-/// What a page holds after a collection of garbage.
+/// The memory, nodes and listeners of a page after a collection of garbage.
 #[derive(Debug)]
 struct Held {
     heap: f64,
@@ -40,7 +40,7 @@ struct Held {
 
 fn held(browser: &Browser) -> Held {
     browser.cdp("Performance.enable", &json!({}));
-    // What is found in the first round may hold what the second one finds.
+    // Garbage of the first round may hold garbage that the second one finds.
     for _ in 0..2 {
         browser.cdp("HeapProfiler.collectGarbage", &json!({}));
     }
@@ -73,7 +73,7 @@ fn hear(browser: &Browser, events: usize, kind: &str) {
     }
 }
 
-/// Checks that an open page holds after all events what it held after the first tenth.
+/// Checks that an open page holds no more after all events than after the first tenth.
 fn holds_still(browser: &Browser, kind: &str) {
     let events: usize =
         std::env::var("BROWSER_EVENTS").ok().and_then(|it| it.parse().ok()).unwrap_or(300);

@@ -35,7 +35,7 @@ fn a_role_that_is_taken_away_takes_effect_on_open_pages_at_once() {
     // The browser tells of the status 403.
     theirs.messages();
     theirs.check();
-    // A page that follows events shows by itself what is left.
+    // A page that follows events shows the remaining actions by itself.
     theirs.go(&console.url("/hosts"));
     theirs.wait_for_text(&host);
     assert!(!theirs.text("main").contains("Run…"), "a viewer runs nothing");

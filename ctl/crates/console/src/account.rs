@@ -127,7 +127,7 @@ struct Account {
     secret: Option<String>,
 }
 
-/// What was typed for a new token, and the problems of it.
+/// The fields of a new token as somebody typed them, with their problems.
 #[derive(Clone, Default)]
 struct NewToken {
     name: String,

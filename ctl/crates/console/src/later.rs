@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// What stands between the two parts of a page.
+/// The mark between the two parts of a page.
 const MARK: &str = "<!--answer-->";
 
 /// Shown until something follows it.

@@ -13,7 +13,7 @@ use support::{Controller, http};
 struct Stream(Box<dyn std::io::BufRead>);
 
 impl Stream {
-    /// Follows what changes, as an operator with a token.
+    /// Follows changes, as an operator with a token.
     fn open(controller: &Controller, token: &str, kinds: &str) -> Result<Self, (u16, Value)> {
         let url = format!("{}/live?kinds={kinds}", controller.api);
         let response =

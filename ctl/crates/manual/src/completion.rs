@@ -55,7 +55,7 @@ fn script(shell: impl Generator, command: &Command, name: &str) -> String {
     String::from_utf8(bytes).expect("a script is text")
 }
 
-/// Gives each flag its hint, and leaves out what is hidden: nobody types it. A global flag, which
+/// Gives each flag its hint, and leaves out hidden ones: nobody types them. A global flag, which
 /// clap would add everywhere, becomes a flag of each subcommand that does not hide it.
 fn hinted(command: &Command, globals: &[Arg], path: &[&str]) -> Command {
     let own: Vec<Arg> = command.get_arguments().cloned().collect();

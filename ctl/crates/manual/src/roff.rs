@@ -216,7 +216,7 @@ fn words(text: &str) -> String {
     })
 }
 
-/// Returns the words of a link, and what follows it.
+/// Returns the words of a link, and the text behind it.
 fn link(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.strip_prefix('[')?.split_once("](")?;
     let (_, after) = rest.split_once(')')?;

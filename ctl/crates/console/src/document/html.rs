@@ -46,7 +46,7 @@ impl Html {
         }
     }
 
-    /// Adds a provider's description, as [`Self::clipped`] does: what stands between backticks is
+    /// Adds a provider's description, as [`Self::clipped`] does: text between backticks is
     /// code.
     pub(crate) fn described(&mut self, text: &str, most: usize) -> &mut Self {
         let (end, cut) = match text.char_indices().nth(most) {

@@ -1,5 +1,5 @@
-//! Runs a command on one host: what the host's own policy says to it first, then its output as it is
-//! printed. It is a run of this one host, which goes on when the page is closed.
+//! Runs a command on one host: first the host's own policy judges it, then its output shows while it
+//! runs. It is a run of this one host, which goes on when the page is closed.
 //!
 //! An operator who may run commands but may not see runs and results gets the output as the answer
 //! to the request itself, when the command has ended.
@@ -223,7 +223,7 @@ pub(super) async fn run(
     }
 }
 
-/// Starts a run of this one host, and goes on to what it prints.
+/// Starts a run of this one host, and redirects to its output.
 async fn start(
     page: Run,
     session: &Session,

@@ -34,7 +34,7 @@ pub(super) struct Head {
     pub(super) why: Option<String>,
     /// When it went, of a host that is away; the script keeps it true.
     pub(super) went: Option<Moment>,
-    /// What a host that is away needs.
+    /// An operator's next step for a host that is away.
     pub(super) advice: Option<&'static str>,
     pub(super) tabs: Vec<TabLink>,
     pub(super) may: May,
@@ -164,7 +164,7 @@ const fn is_away(host: &Host) -> bool {
     matches!(host.state, HostState::Active) && !host.connected && host.last_seen.is_some()
 }
 
-/// Returns what a host that is away needs.
+/// Returns an operator's next step for a host that is away.
 fn advice(host: &Host) -> &'static str {
     let end = host.certificate_not_after.as_deref().and_then(units::millis);
     if end.is_some_and(|end| end < units::now()) {

@@ -67,7 +67,7 @@ pub(super) fn outcome(result: &Value) -> (&'static str, String) {
     let succeeded = result.get("resp").and_then(Value::as_str) == Some("success");
     match (succeeded, retcode) {
         (true, 0) => ("done", "Succeeded".to_owned()),
-        // A command that ran to its end, whatever it was.
+        // A command that ran to its end, successfully or not.
         (true, code) => ("bad", format!("Failed with status {code}")),
         (false, 3023) => ("stopped", "Refused by the policy".to_owned()),
         (false, 3026) => ("idle", "Expired".to_owned()),

@@ -11,7 +11,7 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 120.0;
 const BARS: f64 = 28.0;
 
-/// Samples that make a chart: what spans less is a speck at its edge.
+/// Samples that make a chart: fewer are a speck at its edge.
 const FEW: i64 = 6;
 
 /// Labels below the plot.

@@ -32,13 +32,13 @@ pub(super) async fn show(
     })
 }
 
-/// What a run does on one host.
+/// A run on one host.
 pub(crate) struct OnHost {
     /// Its page.
     pub(crate) page: String,
     pub(crate) mark: Mark,
     pub(crate) is_over: bool,
-    /// Whether the page follows what the command prints.
+    /// Whether the page follows the command's output.
     pub(crate) follows: bool,
     pub(crate) why: Option<String>,
     pub(crate) facts: Vec<(&'static str, String)>,
@@ -51,7 +51,7 @@ pub(crate) struct OnHost {
 }
 
 impl OnHost {
-    /// Reads what a run does on a host, and both.
+    /// Reads a run, a host, and the run's target on that host.
     ///
     /// # Errors
     /// When the API does not show them.

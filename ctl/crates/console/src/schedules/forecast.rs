@@ -63,7 +63,7 @@ pub(super) async fn show(session: Session, RawQuery(query): RawQuery) -> Result<
     later::page(before, answer).await
 }
 
-/// What a page asks for.
+/// The query of the page.
 #[derive(Clone)]
 struct Asked {
     hours: u32,

@@ -1,4 +1,4 @@
-//! The addresses of every page that shows something, and of what a page's fields ask for.
+//! The addresses of every page, and of the completions that its fields ask for.
 
 use crate::client::Client;
 use crate::fill;

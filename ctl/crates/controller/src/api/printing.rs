@@ -1,4 +1,4 @@
-//! What a task prints, asked of its agent part by part.
+//! The output of a running task, asked of its agent part by part.
 //!
 //! A task's supervisor writes the output to files, which outlive the agent, so nobody sends it by
 //! itself. The agent is asked for whole parts until one is empty, then with a wait, which ends when
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause before the agent is asked again.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long an agent may take to answer, beside what it is asked to wait.
+/// How long an agent may take to answer, besides the wait that it is asked for.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Bytes that a whole part and the event made of it may take: base64 in JSON, twice.
@@ -94,7 +94,7 @@ struct Stream {
 }
 
 impl Printing {
-    /// Begins behind what the client knows.
+    /// Begins behind the bytes that the client has.
     pub(super) fn new(task: String, separate: bool, known: Known) -> Self {
         let mut streams = vec![Stream::new(OutputStream::Stdout)];
         if separate {
@@ -186,7 +186,7 @@ impl Stream {
         Self { name, waits: false, since: Instant::now(), asked: None }
     }
 
-    /// Asks the agent for what comes behind the known bytes.
+    /// Asks the agent for the bytes behind the known ones.
     async fn ask(
         &mut self,
         api: &Api,
@@ -224,7 +224,7 @@ impl Stream {
     }
 }
 
-/// What an agent replies.
+/// An agent's reply.
 #[derive(Deserialize)]
 struct Reply {
     #[serde(default)]

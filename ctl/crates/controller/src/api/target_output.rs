@@ -1,7 +1,7 @@
 //! What a command of a run prints on one host, as server-sent events while it runs. The result, which
 //! `targets` shows, has the output once the command has ended.
 //!
-//! While a client follows, and only then, `printing` asks the agent for what is new.
+//! While a client follows, and only then, `printing` asks the agent for more.
 
 use super::document::problems::problems;
 use super::extract::{Parameters, Proof, Segments};
@@ -110,7 +110,7 @@ async fn target(api: &Api, run: &str, host: &str) -> Result<TargetRow, ApiError>
 struct Follow {
     run: String,
     host: String,
-    /// What the request prints while it runs, if it is a command.
+    /// The output of the request while it runs, if it is a command.
     printing: Option<Printing>,
     /// The target's last change that the client has got.
     told: Option<i64>,
@@ -206,7 +206,7 @@ async fn changed(changes: &mut Receiver<Arc<[RunChange]>>, run: &str) -> Result<
         match changes.recv().await {
             Ok(changes) if changes.iter().any(|change| *change.run == *run) => return Ok(()),
             Ok(_) => {}
-            // What was missed may have been about the target.
+            // A missed change may have been about the target.
             Err(RecvError::Lagged(_)) => return Ok(()),
             Err(RecvError::Closed) => return Err(ApiError::Stopping),
         }
