@@ -6,6 +6,9 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use test_support::{Scratch, wait_some};
 
+/// Plugins that agents have beside those of every test: pages draw what they tell of this machine.
+const PLUGINS: [&str; 3] = ["libgetinfo_os.so", "libgetinfo_disks.so", "libgetinfo_packages.so"];
+
 /// A line that runs: it ends when the host is admitted.
 #[derive(Debug)]
 pub struct Joining {
@@ -67,6 +70,8 @@ impl Joining {
         let record = std::fs::read(self.scratch.file("state/identity/identity.json"));
         let record: Value = serde_json::from_slice(&record.expect("a record")).expect("JSON");
         let id = record["host_id"].as_str().expect("an id").to_owned();
+        let plugins = e2e::install_plugins(&self.scratch);
+        PLUGINS.iter().for_each(|name| e2e::install_plugin(&plugins, name));
         (id, Agent::start_in(std::mem::replace(&mut self.scratch, Scratch::new("done")), config))
     }
 }

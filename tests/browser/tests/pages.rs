@@ -3,6 +3,7 @@
 
 use browser::{Browser, Console, browser};
 use serde_json::json;
+use test_support::wait_until;
 
 #[test]
 fn every_page_draws_and_is_accessible_in_both_themes() {
@@ -29,6 +30,14 @@ fn every_page_draws_and_is_accessible_in_both_themes() {
     let request = json!({"method": "sync.bash", "cmd": "printf '\\033[31mred\\n'; exit 3"});
     let run = console.api("POST", "runs", Some(&json!({"request": request, "hosts": [host]})));
     let run = run["id"].as_str().expect("an id").to_owned();
+    wait_until("the facts of the host", || {
+        ["disks", "packages"].iter().all(|fact| {
+            let facts = console.api("GET", &format!("hosts/{host}/facts"), None);
+            let facts = facts["facts"].as_array().expect("a list");
+            let method = format!("getinfo.{fact}");
+            facts.iter().any(|it| it["method"] == method && it["present"] == true)
+        })
+    });
     console.log_in(&browser);
     browser.go(&console.url(&format!("/runs/{run}")));
     browser.wait_for_text("1 of 1 host done");

@@ -440,7 +440,8 @@
       option.textContent = text;
       return option;
     }));
-    list.hidden = found.length === 0;
+    // What is typed whole needs no list over what is below it.
+    list.hidden = found.every((text) => text === split(input).part);
     input.setAttribute("aria-expanded", String(!list.hidden));
     input.removeAttribute("aria-activedescendant");
   };

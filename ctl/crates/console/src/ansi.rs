@@ -135,10 +135,20 @@ impl Line {
     }
 }
 
+/// Draws each line of output by itself; a color goes on in the lines after it.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Markup> {
+    let mut style = Style::default();
+    text.lines().map(move |line| draw_in(line, &mut style))
+}
+
 fn draw(text: &str) -> Markup {
+    draw_in(text, &mut Style::default())
+}
+
+/// Draws text that begins in a style, which is then the one that it ends in.
+fn draw_in(text: &str, style: &mut Style) -> Markup {
     let mut markup = Markup::default();
     let mut line = Line::default();
-    let mut style = Style::default();
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
         let after = &rest[letter.len_utf8()..];
@@ -156,9 +166,9 @@ fn draw(text: &str) -> Markup {
                 line.column = line.column.saturating_sub(1);
                 after
             }
-            '\u{1b}' => escape(after, &mut line, &mut style),
+            '\u{1b}' => escape(after, &mut line, style),
             letter => {
-                plain(letter, &mut line, style);
+                plain(letter, &mut line, *style);
                 after
             }
         };

@@ -50,6 +50,14 @@ fn colors_become_classes_and_end() {
 }
 
 #[test]
+fn a_color_goes_on_in_the_next_line_of_a_comparison() {
+    let drawn: Vec<String> =
+        lines("\x1b[31ma\nb\x1b[0m\n<c>").map(|line| line.to_string()).collect();
+    let red = |text: &str| format!("<span class=\"t1 \">{text}</span>");
+    assert_eq!(drawn, [red("a"), red("b"), "&lt;c&gt;".to_owned()]);
+}
+
+#[test]
 fn a_progress_bar_shows_its_last_state() {
     assert_eq!(shown(&draw(" 10 %\r 50 %\r100 %\ndone\r\n")), "100 %\ndone\n");
     assert_eq!(shown(&draw("waiting\r\x1b[Kdone")), "done");

@@ -60,7 +60,7 @@ pub(super) fn change(state: &FactState, id: &str, at: &str) -> Change {
     Change {
         href: format!("{at}/facts/{}?at={}", path::segment(&name), path::segment(&state.since)),
         since: super::time(&state.since),
-        word: if state.present { "changed" } else { "is not installed anymore" },
+        word: if state.present { "changed" } else { "is not installed" },
         diff: format!(
             "/facts/diff?from={}&to={}&method={}",
             path::segment(&from),
@@ -114,6 +114,9 @@ pub(super) async fn show(
         // Nothing was known before the first answer, and the log may not go back that far.
         match session.api.query::<FactDiff>(path::FACTS_DIFF, &between).await {
             Ok(diff) => {
+                if !state.present {
+                    one.word = "is not installed anymore";
+                }
                 one.lines = lines(&diff, LINES);
                 one.more = diff.lines.len().saturating_sub(LINES);
             }

@@ -1,5 +1,8 @@
 //! How one output differs from another, by lines: what `salt` users compare by eye.
 
+use crate::ansi;
+use crate::markup::Markup;
+
 /// The most lines of either output that are compared.
 const MAX_LINES: usize = 200;
 
@@ -10,21 +13,24 @@ pub(super) struct Line {
     pub(super) kind: &'static str,
     /// What a reader who sees no color reads: a space, `+` or `-`.
     pub(super) sign: &'static str,
-    pub(super) text: String,
+    /// The line as it is drawn.
+    pub(super) text: Markup,
 }
 
 /// Returns the lines of `new` beside those of `old`: lines of `new` alone are added. Of longer texts
 /// the first lines are compared.
 pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
+    let drawn_old: Vec<Markup> = ansi::lines(old).take(MAX_LINES).collect();
+    let drawn_new: Vec<Markup> = ansi::lines(new).take(MAX_LINES).collect();
     let old: Vec<&str> = old.lines().take(MAX_LINES).collect();
     let new: Vec<&str> = new.lines().take(MAX_LINES).collect();
     let common = common(&old, &new);
     let (mut at_old, mut at_new) = (0, 0);
     let mut found = Vec::with_capacity(old.len().max(new.len()));
     for (in_old, in_new) in common.into_iter().chain([(old.len(), new.len())]) {
-        found.extend(old[at_old..in_old].iter().map(|text| line("removed", "-", text)));
-        found.extend(new[at_new..in_new].iter().map(|text| line("added", "+", text)));
-        if let Some(text) = old.get(in_old) {
+        found.extend(drawn_old[at_old..in_old].iter().map(|text| line("removed", "-", text)));
+        found.extend(drawn_new[at_new..in_new].iter().map(|text| line("added", "+", text)));
+        if let Some(text) = drawn_old.get(in_old) {
             found.push(line("same", " ", text));
         }
         (at_old, at_new) = (in_old + 1, in_new + 1);
@@ -32,8 +38,8 @@ pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
     found
 }
 
-fn line(kind: &'static str, sign: &'static str, text: &str) -> Line {
-    Line { kind, sign, text: text.to_owned() }
+fn line(kind: &'static str, sign: &'static str, text: &Markup) -> Line {
+    Line { kind, sign, text: text.clone() }
 }
 
 /// Returns the places of a longest common subsequence: at most 200 times 200 comparisons.
@@ -79,6 +85,8 @@ mod tests {
         assert_eq!(text("a\n", ""), "-a\n");
         assert_eq!(text("a\nb\n", "b\na\n"), "-a\n b\n+a\n");
         assert_eq!(text("same\n", "same\n"), " same\n");
+        let red = "<span class=\"t1 \">red</span>";
+        assert_eq!(text("a\n", "a\n\x1b[31mred\n"), format!(" a\n+{red}\n"));
     }
 
     #[test]
