@@ -126,7 +126,8 @@ fn a_host_is_asked_labeled_quarantined_and_removed_on_its_page() {
     browser.wait_for_text("green <b>&amp;");
     browser.wait_for_text("oops");
     let ended = browser.text("#result h2");
-    assert_eq!(ended.trim(), "Failed with status 7");
+    assert_eq!(ended.trim(), "failed");
+    browser.wait_for_text("Exit status 7");
     browser.check();
     browser.go(&page);
     browser.fill("input[name=label]", "rack=7");

@@ -510,6 +510,7 @@
     secret.dispatchEvent(new Event("input", { bubbles: true }));
     /** @type {HTMLElement | null} */ (secret.form?.querySelector("input:not([data-from-hash]):not([type=hidden]), button"))?.focus();
   }
+  for (const tab of all(".tabs [aria-current]")) tab.parentElement?.scrollTo({ left: tab.offsetLeft - 48, behavior: "instant" });
   all("[data-follow]").forEach((each) => each.scrollTo({ top: each.scrollHeight, behavior: "instant" }));
   all("[data-bulk]").forEach(tellBulk);
   all("[data-without-script]").forEach((each) => { each.hidden = true; });
