@@ -206,7 +206,8 @@ mod tests {
     fn there_is_no_chart_of_few_samples_and_a_flat_one_without_hosts() {
         assert!(draw(&trend(&[]), 1, 1).is_none());
         assert!(draw(&trend(&[("11:50", 1, 0), ("11:55", 1, 0)]), 1, 1).is_none());
-        let chart = draw(&trend(&[("11:30", 0, 0)]), 0, 0).unwrap();
+        let half_an_hour = ["11:30", "11:35", "11:40", "11:45", "11:50", "11:55"];
+        let chart = draw(&trend(&half_an_hour.map(|at| (at, 0, 0))), 0, 0).unwrap();
         assert_eq!(chart.before, Some(("940.0".to_owned(), "11:30".to_owned())));
         assert!(chart.runs[0].line.contains(' ') && !chart.summary.contains("was down"));
     }
