@@ -119,7 +119,8 @@ fn the_link_of_the_first_start_makes_one_operator_once() {
     let ready = first.scratch.file("ready.json");
     assert_eq!(fs::metadata(&ready).unwrap().permissions().mode() & 0o777, 0o600);
     let old = first.setup_secret();
-    assert!(first.log().contains(&old), "the log names the link");
+    // A thread writes the log; the start does not wait for it.
+    wait_until("the log names the link", || first.log().contains(&old));
     // A new start makes a new link, and the old one is wrong.
     let fresh = Fresh::start(first.stop(), &[]);
     let secret = fresh.setup_secret();
