@@ -220,6 +220,10 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     if let Some(path) = &flags.ready_file {
         ready.write(path)?;
     }
+    // `systemctl start` waits for this, and fails where the start does. Without systemd, nothing happens.
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        log::warn!("cannot tell the service manager that the start is done: {error}");
+    }
     let mut reloader = Reloader {
         tls_files,
         ca,
