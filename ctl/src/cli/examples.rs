@@ -46,6 +46,7 @@ pub(super) fn of(path: &[&str]) -> &'static [&'static str] {
              'systemctl restart app'",
             "BasicAgentCtl run --host web-1,web-2 --yes -- uptime",
             "BasicAgentCtl run -l role=db --method getinfo.kernel --plan",
+            "BasicAgentCtl run -l env=prod --upgrade basicagent=1.2.3-1 --stages 1,10%,100%",
         ],
         ["run", verb] => run(verb),
         ["budget", verb] => budget(verb),

@@ -16,6 +16,9 @@ const PACE: &str = "How the run goes on";
 /// The heading of the flags of a request other than a command.
 const REQUEST: &str = "Another request than a command";
 
+/// The longest time that `--window` may name, in seconds.
+const MAX_WINDOW: u64 = 3600;
+
 /// The flags of `run`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -46,6 +49,17 @@ pub(crate) struct RunStart {
     /// Kill the command after this time: 90s, 30m, 24h [default: none]
     #[arg(long, value_name = "TIME", value_parser = duration::<1, MAX_TASK_TIMEOUT>)]
     pub(crate) timeout: Option<u64>,
+
+    /// Upgrade this package of the agent instead of running a command: basicagent=1.2.3-1. A host
+    /// whose new agent does not connect puts the old one back by itself
+    #[arg(long, value_name = "PACKAGE=VERSION", conflicts_with_all = ["words", "method"],
+        value_parser = upgrade, help_heading = REQUEST)]
+    pub(crate) upgrade: Option<Upgrade>,
+
+    /// How long a host waits for its new agent to connect [default: 120s]
+    #[arg(long, value_name = "TIME", value_parser = duration::<20, MAX_WINDOW>,
+        requires = "upgrade", help_heading = REQUEST)]
+    pub(crate) window: Option<u64>,
 
     /// Ask for this method instead of a command: getinfo.kernel, cron.set, async.cancel, …
     #[arg(long, value_name = "METHOD", conflicts_with = "words", help_heading = REQUEST)]
@@ -291,6 +305,25 @@ fn field(text: &str) -> Result<(String, Value), &'static str> {
         }
         _ => Err("must be NAME=VALUE"),
     }
+}
+
+/// A version of the agent's package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Upgrade {
+    pub(crate) version: String,
+}
+
+/// Parses `basicagent=VERSION`, the version as package managers write it.
+fn upgrade(text: &str) -> Result<Upgrade, &'static str> {
+    let Some(version) = text.strip_prefix("basicagent=") else {
+        return Err("must be basicagent=VERSION");
+    };
+    let is_version = version.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || ".+~:-_^".contains(c));
+    if !is_version {
+        return Err("must name a version of the package, such as basicagent=1.2.3-1");
+    }
+    Ok(Upgrade { version: version.to_owned() })
 }
 
 /// Parses the name of a target's state.

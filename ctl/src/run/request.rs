@@ -14,6 +14,13 @@ use serde_json::{Map, Value};
 /// The longest time that `--not-after` may name as a duration, in seconds: a year.
 const MAX_WAIT: u64 = 366 * 86_400;
 
+/// The script of the agent's package that upgrades it, and puts the old version back if the new one
+/// does not connect.
+const UPGRADE: &str = "/usr/lib/basicagent/upgrade";
+
+/// How long a new agent may take to connect, in seconds.
+const UPGRADE_WINDOW: u64 = 120;
+
 /// Returns the body. Reads standard input with `--stdin`.
 ///
 /// # Errors
@@ -51,6 +58,14 @@ pub(super) fn new_plan(start: &RunStart) -> Result<NewPlan, Error> {
 }
 
 fn request(start: &RunStart) -> Result<AgentRequest, Error> {
+    if let Some(upgrade) = &start.upgrade {
+        if has_command_flags(start) {
+            return Err(Error::usage("--user, --env, --timeout and the like do not go with --upgrade"));
+        }
+        let window = start.window.unwrap_or(UPGRADE_WINDOW);
+        let cmd = format!("{UPGRADE} {} {window}", upgrade.version);
+        return task(&Bash { cmd, ..Bash::default() });
+    }
     let Some(method) = &start.method else {
         if start.command.words.is_empty() {
             return Err(Error::usage(
@@ -58,12 +73,7 @@ fn request(start: &RunStart) -> Result<AgentRequest, Error> {
             ));
         }
         let bash = Bash { timeout: start.timeout, ..command::bash(&start.command)? };
-        return match serde_json::to_value(&bash) {
-            Ok(Value::Object(fields)) => {
-                Ok(AgentRequest { method: Method::AsyncBash.name().to_owned(), fields })
-            }
-            _ => Err(Error::failed("the command cannot be written as JSON")),
-        };
+        return task(&bash);
     };
     if has_command_flags(start) {
         return Err(Error::usage(format!(
@@ -77,6 +87,15 @@ fn request(start: &RunStart) -> Result<AgentRequest, Error> {
         fields.insert("args".to_owned(), args.as_str().into());
     }
     Ok(AgentRequest { method: method.clone(), fields })
+}
+
+fn task(bash: &Bash) -> Result<AgentRequest, Error> {
+    match serde_json::to_value(bash) {
+        Ok(Value::Object(fields)) => {
+            Ok(AgentRequest { method: Method::AsyncBash.name().to_owned(), fields })
+        }
+        _ => Err(Error::failed("the command cannot be written as JSON")),
+    }
 }
 
 fn has_command_flags(start: &RunStart) -> bool {
@@ -108,6 +127,30 @@ fn not_after(text: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn an_upgrade_is_a_task_that_runs_the_script_of_the_package() {
+        let flags = ["", "-l", "env=prod", "--upgrade", "basicagent=1:1.2.3~rc1-1", "--window", "5m"];
+        let request = request(&parsed(&flags)).unwrap();
+        assert_eq!(request.method, "async.bash");
+        assert_eq!(request.fields["cmd"], "/usr/lib/basicagent/upgrade 1:1.2.3~rc1-1 300");
+        for wrong in ["nginx=1", "basicagent", "basicagent=", "basicagent=1;reboot", "basicagent=-x"] {
+            assert!(Start::try_parse_from(["", "--upgrade", wrong]).is_err(), "{wrong}");
+        }
+        let with_user = parsed(&["", "-l", "", "--upgrade", "basicagent=1", "--user", "app"]);
+        assert!(super::request(&with_user).is_err());
+    }
+
+    #[derive(clap::Parser)]
+    struct Start {
+        #[command(flatten)]
+        start: RunStart,
+    }
+
+    fn parsed(flags: &[&str]) -> RunStart {
+        Start::try_parse_from(flags).unwrap().start
+    }
 
     #[test]
     fn not_after_is_so_long_from_now_or_a_time() {
