@@ -15,7 +15,7 @@ FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -37,6 +37,7 @@ help:
 	@echo 'make screenshots  picture every page of the console at three widths, in both themes, into target/screenshots; SHOTS_HOSTS ("0 3"), SHOTS_STATE=DIR'
 	@echo 'make browser-soak  drive BROWSER_EVENTS (10000) events through open pages and compare what they hold'
 	@echo 'make manual     write docs/man and ctl/completions again, from the programs'"'"' flags'
+	@echo 'make packages   .deb and .rpm packages and a tarball, in PACKAGES (target/packages)'
 	@echo 'make install    what is built: binaries, plugins, unit, example config, manual, completions; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
@@ -217,6 +218,18 @@ BROWSER_EVENTS ?= 10000
 browser-soak: test-deps
 	$(CARGO) build --locked --workspace
 	BROWSER_EVENTS=$(BROWSER_EVENTS) $(CARGO) test --locked -p browser --test open -- --nocapture
+
+# .deb, .rpm and a tarball with install.sh, for glibc 2.28 and later. PACKAGES: where they go.
+PACKAGES ?= target/packages
+packages: packages-deps
+	examples/packages/build $(PACKAGES)
+
+packages-deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v objdump && command -v envsubst && command -v git && python3 -c 'import ensurepip'; } >/dev/null 2>&1; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends binutils gettext-base git python3-venv; \
+	fi
 
 # Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
 # nothing is. The unit goes below PREFIX and never to /lib, which is a link where /usr is merged.

@@ -17,8 +17,9 @@ SCRIPT = 120
 class Guest:
     """A guest with the product installed, and its disk, which a power cut does not undo."""
 
-    def __init__(self, qemu, image, product, work):
+    def __init__(self, qemu, image, product, work, is_bare=False):
         self.qemu, self.image, self.product, self.work = qemu, image, product, work
+        self.is_bare = is_bare
         self.failed = []
         self.process = self.serial = None
         shutil.copyfile(os.path.join(image, "disk.img"), self.disk)
@@ -31,6 +32,14 @@ class Guest:
         try:
             self.start()
             self.sh("systemctl is-system-running --wait")
+            if self.is_bare:
+                self.sh("""set -e
+                    mount -o ro /dev/vdb /product
+                    mkdir /repository; cp /product/*.deb /product/Packages /repository/; umount /product
+                    rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+                    echo 'deb [trusted=yes] file:/repository ./' >/etc/apt/sources.list.d/repository.list
+                    apt-get -qq update""", must=True)
+                return self
             # /lib and the like are links into /usr: the folders are copied into, not replaced.
             self.sh("""set -e
                 mount -o ro /dev/vdb /product

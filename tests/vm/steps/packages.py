@@ -1,0 +1,85 @@
+"""Packages: three commands join a bare system; an upgrade under 100 tasks loses none; purge leaves nothing.
+
+`apt-get install`, the line of a join token, `systemctl enable --now`: no more. The controller runs as a
+user of its own, with what systemd-analyze counts as little exposure.
+"""
+
+import re
+import time
+
+from packages import GOOD
+
+PACKAGES = True
+SUITES = ["bookworm", "trixie"]
+
+CTL = "BasicAgentCtl --controller http://127.0.0.1:7480 --token-file /var/lib/basicagent-controller/token"
+TASKS = 100
+
+
+def run(guest):
+    controller(guest)
+    joined(guest)
+    readable(guest)
+    upgraded_under_tasks(guest)
+    purged(guest)
+
+
+def controller(guest):
+    guest.sh("apt-get install -qy basicagent-controller basicagent-ctl", must=True)
+    guest.check(guest.sh("systemctl is-active basicagent-controller; systemctl is-enabled basicagent-controller")
+                == "inactive\ndisabled\n", "the installed controller is neither started nor enabled")
+    guest.sh("""echo 'ARGS="--name guest --token-file /var/lib/basicagent-controller/token"' >/etc/default/basicagent-controller
+        systemctl enable --now basicagent-controller""", must=True)
+    guest.check("basicagent-controller" in guest.sh("ps -o user:32= -C BasicAgentController; ps -o user:32= -p $(pgrep -o BasicAgentCo)"),
+                "the controller has a user of its own")
+    level = guest.sh("systemd-analyze security basicagent-controller --no-pager | tail -1")
+    exposure = re.search(r": ([0-9.]+) ", level)
+    guest.check(exposure and float(exposure[1]) <= 2.0, "systemd counts an exposure of at most 2.0", level)
+
+
+def joined(guest):
+    line = guest.sh(f"{CTL} token create --uses 10 | grep -o 'BasicAgent enroll.*'", must=True).strip()
+    line = re.sub(r"--server \S+", "--server 127.0.0.1:7443", line)
+    began = time.monotonic()
+    guest.sh("apt-get install -qy basicagent", must=True)
+    guest.check(guest.sh("systemctl is-active basicagent; systemctl is-enabled basicagent") == "inactive\ndisabled\n",
+                "the installed agent is neither started nor enabled")
+    guest.sh(line, must=True)
+    guest.sh("systemctl enable --now basicagent", must=True)
+    online = guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name")
+    guest.check(online.strip() != "", "three commands join a bare system", guest.sh("journalctl -u basicagent --no-pager"))
+    print(f"        {time.monotonic() - began:.0f} s for the three commands")
+
+
+def readable(guest):
+    levels = guest.sh("""systemctl stop basicagent-controller; sleep 3; systemctl start basicagent-controller
+        journalctl -u basicagent -o json --no-pager | python3 -c '
+import json, sys
+print(sorted({json.loads(line)["PRIORITY"] for line in sys.stdin}))'""")
+    guest.check("'6'" in levels and "'4'" in levels, "the journal has the agent's lines by severity", levels)
+    guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name")
+
+
+def upgraded_under_tasks(guest):
+    guest.sh("echo '# ours' >>/etc/basicagent/agent.toml")
+    for number in range(TASKS):
+        reply = guest.ask({"method": "async.bash", "id": f"task-{number}", "cmd": f"echo {number} >>/root/began; sleep 20; echo {number} >>/root/ended"})
+        if reply.get("retcode") != 0:
+            guest.check(False, f"task {number} is accepted", reply)
+    guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/began | wc -l")
+    guest.sh(f"apt-get install -qy basicagent={GOOD}", must=True, wait=300)
+    version = guest.wait(lambda output: GOOD.split("-")[0] in output, "ask '{\"id\": \"a\", \"method\": \"agent.info\"}'")
+    guest.check(GOOD.split("-")[0] in version, "the new version runs after the upgrade", version)
+    guest.check("# ours" in guest.sh("cat /etc/basicagent/agent.toml"), "the operator's configuration is kept")
+    ended = guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/ended | wc -l", wait=120)
+    guest.check(int(ended) == TASKS, f"all {TASKS} tasks end in spite of the upgrade", ended)
+    guest.check(guest.sh("sort /root/began | uniq -d") == "", "no task starts twice")
+
+
+def purged(guest):
+    guest.sh("apt-get purge -qy basicagent basicagent-controller basicagent-ctl", must=True)
+    left = guest.sh("""ls -d /var/lib/basicagent* /etc/basicagent* /etc/default/basicagent* /run/basicagent* /usr/lib/basicagent* \\
+        /usr/bin/BasicAgent* /usr/bin/boot /usr/share/doc/basicagent* 2>/dev/null
+        find /etc/systemd /usr/lib/systemd /lib/systemd -name 'basicagent*'
+        pgrep -l BasicAgent""")
+    guest.check(left == "", "purge leaves nothing", left)
