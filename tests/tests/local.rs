@@ -50,6 +50,22 @@ async fn root_gets_replies_without_a_reachable_controller() {
 }
 
 #[tokio::test]
+async fn a_file_is_there_while_the_channel_is_open() {
+    let (server, mut agent, channel) = connected().await;
+    let file = Local::path(&agent).with_file_name("connected");
+    eventually("the file is there", || file.exists()).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let wanted = format!("version={}\nserver={}\n", env!("CARGO_PKG_VERSION"), server.address());
+    assert!(text.starts_with(&wanted) && text.ends_with(&format!("pid={}\n", agent.pid())), "{text}");
+    // A killed agent leaves it; the next one does not, whose server is gone.
+    agent.kill();
+    assert!(file.exists());
+    drop((channel, server));
+    agent.restart();
+    eventually("the file is gone", || !file.exists()).await;
+}
+
+#[tokio::test]
 async fn results_of_tasks_go_to_the_controller_only() {
     let (_server, agent, mut channel) = connected().await;
     let mut local = Local::connect(&agent).await;

@@ -17,6 +17,7 @@ mod plain;
 mod reconnect;
 mod refusal;
 mod resolve;
+mod sign;
 mod tls;
 
 pub(crate) use anchor::check as check_anchor;

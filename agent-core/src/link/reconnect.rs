@@ -4,6 +4,7 @@ use super::backoff::{Backoff, about, within};
 use super::open::{Host, Opened, Opener};
 use super::plain::Plain;
 use super::resolve::{Target, targets};
+use super::sign::Sign;
 use super::{Error, tls};
 use crate::caller::Peer;
 use crate::config::{Config, Server};
@@ -94,6 +95,7 @@ impl Link {
         dispatcher: Arc<Dispatcher>,
         stopping: Stopping,
     ) -> Self {
+        Sign::clear(&config.borrow().run_dir);
         let opener = Opener::new(host, upkeep);
         Self { opener, config, dispatcher, stopping, served: false }
     }
@@ -241,7 +243,9 @@ impl Link {
         let leaving = Leaving { at_once: moved, when_idle: upkeep.wants_another_channel() };
         let stopping = &mut self.stopping;
         upkeep.stand(|standing| standing.channel(Some(address)));
+        let connected = Sign::put_up(&opened_under.run_dir, address);
         let end = serve(stream, peer, decoder, &self.dispatcher, stopping, leaving, None).await;
+        drop(connected);
         upkeep.stand(|standing| standing.channel(None));
         (end, since)
     }
