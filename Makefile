@@ -240,7 +240,10 @@ install: $(RELEASE)/BasicAgent
 	install -m 644 $(RELEASE)/libgetinfo_*.so $(PLUGINS)
 	sed 's|/usr/bin/BasicAgent|$(PREFIX)/bin/BasicAgent|' examples/systemd/basicagent.service >$(UNITS)/basicagent.service
 	sed '/^plugin_dirs/s|\["/usr/local/lib/|["$(if $(filter /usr,$(PREFIX)),/usr/local,$(PREFIX))/lib/|' examples/config/agent.toml >$(ETC)/agent.toml.example
-	chmod 644 $(UNITS)/basicagent.service $(ETC)/agent.toml.example
+	sed 's|/usr/bin/BasicAgentController|$(PREFIX)/bin/BasicAgentController|' \
+	    examples/systemd/basicagent-controller.service >$(UNITS)/basicagent-controller.service
+	chmod 644 $(UNITS)/basicagent.service $(UNITS)/basicagent-controller.service $(ETC)/agent.toml.example
+	install -D -m 644 examples/packages/basicagent-controller/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/basicagent-controller.conf
 	install -m 644 examples/config/policy.toml $(ETC)/policy.toml.example
 	install -d -m 755 $(MAN)/man1 $(MAN)/man5 $(MAN)/man8 $(BASH) $(ZSH) $(FISH)
 	for section in 1 5 8; do install -m 644 docs/man/*.$$section $(MAN)/man$$section || exit 1; done
