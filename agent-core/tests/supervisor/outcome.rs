@@ -88,7 +88,7 @@ async fn a_command_is_not_started_before_its_moment_and_is_an_ordinary_process()
 
 /// Returns the priority and niceness of the test itself, which its commands inherit.
 fn priority() -> String {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
     // The name in parentheses may contain spaces.
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     fields.split(' ').skip(15).take(2).collect::<Vec<_>>().join(" ")
