@@ -38,8 +38,8 @@ def controller(guest):
 
 
 def joined(guest):
-    line = guest.sh(f"{CTL} token create --uses 10 | grep -o 'BasicAgent enroll.*'", must=True).strip()
-    line = re.sub(r"--server \S+", "--server 127.0.0.1:7443", line)
+    line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
+    line = re.sub(r"--server \S+", "--server guest:7443", line)
     began = time.monotonic()
     guest.sh("apt-get install -qy basicagent", must=True)
     guest.check(guest.sh("systemctl is-active basicagent; systemctl is-enabled basicagent") == "inactive\ndisabled\n",

@@ -14,8 +14,8 @@ def run(guest):
     guest.sh("""apt-get install -qy basicagent-controller basicagent-ctl basicagent
         echo 'ARGS="--name guest --token-file /var/lib/basicagent-controller/token"' >/etc/default/basicagent-controller
         systemctl enable --now basicagent-controller""", must=True)
-    line = guest.sh(f"{CTL} token create --uses 10 | grep -o 'BasicAgent enroll.*'", must=True).strip()
-    guest.sh(re.sub(r"--server \S+", "--server 127.0.0.1:7443", line), must=True)
+    line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
+    guest.sh(re.sub(r"--server \S+", "--server guest:7443", line), must=True)
     guest.sh("systemctl enable --now basicagent", must=True)
     online(guest)
     first = guest.sh(INSTALLED)
