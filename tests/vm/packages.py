@@ -9,6 +9,10 @@ import subprocess
 GOOD, CRASHES, MUTE = "9.9.1-1", "9.9.2-1", "9.9.3-1"
 
 
+# Prints the version that was built: apt would choose the highest, which goes wrong.
+BUILT = "apt-cache madison basicagent | awk '{print $3}' | sort -V | head -n 1"
+
+
 def repository(packages, folder):
     """Writes a flat repository of the .deb files in `packages` into `folder`."""
     shutil.rmtree(folder, ignore_errors=True)

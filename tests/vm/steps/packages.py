@@ -7,7 +7,7 @@ user of its own, with what systemd-analyze counts as little exposure.
 import re
 import time
 
-from packages import GOOD
+from packages import BUILT, GOOD
 
 PACKAGES = True
 SUITES = ["bookworm", "trixie"]
@@ -41,7 +41,7 @@ def joined(guest):
     line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
     line = re.sub(r"--server \S+", "--server guest:7443", line)
     began = time.monotonic()
-    guest.sh("apt-get install -qy basicagent", must=True)
+    guest.sh(f"apt-get install -qy basicagent=$({BUILT})", must=True)
     guest.check(guest.sh("systemctl is-active basicagent; systemctl is-enabled basicagent") == "inactive\ndisabled\n",
                 "the installed agent is neither started nor enabled")
     guest.sh(line, must=True)

@@ -2,7 +2,7 @@
 
 import re
 
-from packages import CRASHES, GOOD, MUTE
+from packages import BUILT, CRASHES, GOOD, MUTE
 
 PACKAGES = True
 
@@ -11,7 +11,8 @@ INSTALLED = "dpkg-query -W -f '${Version}' basicagent"
 
 
 def run(guest):
-    guest.sh("""apt-get install -qy basicagent-controller basicagent-ctl basicagent
+    guest.sh(f"apt-get install -qy basicagent-controller basicagent-ctl basicagent=$({BUILT})", must=True)
+    guest.sh("""
         echo 'ARGS="--name guest --token-file /var/lib/basicagent-controller/token"' >/etc/default/basicagent-controller
         systemctl enable --now basicagent-controller""", must=True)
     line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
