@@ -56,7 +56,10 @@ async fn a_file_is_there_while_the_channel_is_open() {
     eventually("the file is there", || file.exists()).await;
     let text = std::fs::read_to_string(&file).unwrap();
     let wanted = format!("version={}\nserver={}\n", env!("CARGO_PKG_VERSION"), server.address());
-    assert!(text.starts_with(&wanted) && text.ends_with(&format!("pid={}\n", agent.pid())), "{text}");
+    assert!(
+        text.starts_with(&wanted) && text.ends_with(&format!("pid={}\n", agent.pid())),
+        "{text}"
+    );
     // A killed agent leaves it; the next one does not, whose server is gone.
     agent.kill();
     assert!(file.exists());

@@ -60,7 +60,9 @@ pub(super) fn new_plan(start: &RunStart) -> Result<NewPlan, Error> {
 fn request(start: &RunStart) -> Result<AgentRequest, Error> {
     if let Some(upgrade) = &start.upgrade {
         if has_command_flags(start) {
-            return Err(Error::usage("--user, --env, --timeout and the like do not go with --upgrade"));
+            return Err(Error::usage(
+                "--user, --env, --timeout and the like do not go with --upgrade",
+            ));
         }
         let window = start.window.unwrap_or(UPGRADE_WINDOW);
         let cmd = format!("{UPGRADE} {} {window}", upgrade.version);
@@ -131,11 +133,14 @@ mod tests {
 
     #[test]
     fn an_upgrade_is_a_task_that_runs_the_script_of_the_package() {
-        let flags = ["", "-l", "env=prod", "--upgrade", "basicagent=1:1.2.3~rc1-1", "--window", "5m"];
+        let flags =
+            ["", "-l", "env=prod", "--upgrade", "basicagent=1:1.2.3~rc1-1", "--window", "5m"];
         let request = request(&parsed(&flags)).unwrap();
         assert_eq!(request.method, "async.bash");
         assert_eq!(request.fields["cmd"], "/usr/lib/basicagent/upgrade 1:1.2.3~rc1-1 300");
-        for wrong in ["nginx=1", "basicagent", "basicagent=", "basicagent=1;reboot", "basicagent=-x"] {
+        for wrong in
+            ["nginx=1", "basicagent", "basicagent=", "basicagent=1;reboot", "basicagent=-x"]
+        {
             assert!(Start::try_parse_from(["", "--upgrade", wrong]).is_err(), "{wrong}");
         }
         let with_user = parsed(&["", "-l", "", "--upgrade", "basicagent=1", "--user", "app"]);
