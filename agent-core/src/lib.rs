@@ -20,6 +20,7 @@ pub mod exec;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+mod inotify;
 mod link;
 mod local;
 mod logging;

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,6 +12,29 @@ GOOD, CRASHES, MUTE = "9.9.1-1", "9.9.2-1", "9.9.3-1"
 
 # Prints the version that was built: apt would choose the highest, which goes wrong.
 BUILT = "apt-cache madison basicagent | awk '{print $3}' | sort -V | head -n 1"
+
+
+TOKEN = "/var/lib/basicagent-controller/token"
+
+# The command line of the controller in the guest.
+CTL = f"BasicAgentCtl --controller http://127.0.0.1:7480 --token-file {TOKEN}"
+
+
+def start_controller(guest):
+    """Starts the installed controller."""
+    guest.sh(f"""echo 'ARGS="--name guest --token-file {TOKEN}"' >/etc/default/basicagent-controller
+        systemctl enable --now basicagent-controller""", must=True)
+
+
+def join_line(guest):
+    """Makes a join token; returns the line by which the guest joins."""
+    line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
+    return re.sub(r"--server \S+", "--server guest:7443", line)
+
+
+def online(guest, wait=60):
+    """Waits until the host is online; returns its id, or nothing."""
+    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name", wait=wait).strip()
 
 
 def repository(packages, folder):

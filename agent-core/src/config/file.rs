@@ -106,9 +106,8 @@ impl Config {
 
     fn read(path: &Path) -> Result<Self, Error> {
         let text = text(path)?;
-        let text = text.as_str();
-        toml::from_str(text).map_err(|mut source: toml::de::Error| {
-            if shows_a_token(text, source.span()) {
+        toml::from_str(&text).map_err(|mut source: toml::de::Error| {
+            if shows_a_token(&text, source.span()) {
                 source.set_input(None);
             }
             Error::Syntax { path: path.to_owned(), source: Box::new(source) }

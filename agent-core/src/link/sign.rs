@@ -1,8 +1,7 @@
 //! The file `connected` in the run directory: there while a channel is open, for scripts of this
 //! host that must not depend on another program, such as the one that upgrades the agent.
 
-use std::fs;
-use std::io;
+use crate::durable;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -26,9 +25,7 @@ impl Sign {
             humantime::format_rfc3339_millis(SystemTime::now()),
             std::process::id(),
         );
-        let fresh = run_dir.join("connected.new");
-        let written = fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, &path));
-        if let Err(error) = written {
+        if let Err(error) = durable::write_with_mode(&path, text.as_bytes(), 0o644) {
             log::warn!("cannot write {}: {error}", path.display());
         }
         Self { path }
@@ -47,10 +44,7 @@ impl Drop for Sign {
 }
 
 fn remove(path: &Path) {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            log::warn!("cannot remove {}: {error}", path.display());
-        }
-        _ => {}
+    if let Err(error) = durable::remove(path) {
+        log::warn!("cannot remove {}: {error}", path.display());
     }
 }

@@ -4,16 +4,13 @@
 //! While a directory does not exist, its nearest existing ancestor is watched.
 
 use super::Error;
-use agent_sys::readiness;
+use crate::inotify::Events;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, Inotify, WatchDescriptor};
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// How long further changes are gathered after the first: editors and package managers make
 /// several.
@@ -28,9 +25,7 @@ const MAX_DIRS: usize = 256;
 /// Watches directories.
 pub(crate) struct Watch {
     dirs: BTreeSet<PathBuf>,
-    inotify: Inotify,
-    /// A second descriptor of the same, for the event loop.
-    watched: AsyncFd<OwnedFd>,
+    events: Events,
     places: Vec<WatchDescriptor>,
 }
 
@@ -40,14 +35,8 @@ impl Watch {
     /// # Errors
     /// [`Error::System`]: the host has no more inotify instances or watches.
     pub(crate) fn new(dirs: BTreeSet<PathBuf>) -> Result<Self, Error> {
-        let failed = |errno: Errno| Error::system("inotify_init1", errno);
-        let inotify =
-            Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
-        let second = inotify.as_fd().try_clone_to_owned();
-        let watched = second
-            .and_then(|second| readiness::watch(second, Interest::READABLE))
-            .map_err(|source| Error::system("epoll_ctl", source))?;
-        let mut watch = Self { dirs, inotify, watched, places: Vec::new() };
+        let events = Events::open().map_err(|(call, source)| Error::system(call, source))?;
+        let mut watch = Self { dirs, events, places: Vec::new() };
         watch.place()?;
         Ok(watch)
     }
@@ -69,18 +58,9 @@ impl Watch {
     /// # Errors
     /// As [`Watch::new`].
     pub(crate) async fn changed(&mut self) -> Result<(), Error> {
-        loop {
-            let Ok(mut ready) = self.watched.readable().await else {
-                return std::future::pending().await;
-            };
-            match self.inotify.read_events() {
-                Err(Errno::EAGAIN) => ready.clear_ready(),
-                // Lost events are changes too.
-                _ => break,
-            }
-        }
+        self.events.read().await;
         tokio::time::sleep(SETTLE).await;
-        while self.inotify.read_events().is_ok() {}
+        while self.events.inotify().read_events().is_ok() {}
         self.place()
     }
 
@@ -90,7 +70,7 @@ impl Watch {
         let mut places = Vec::with_capacity(self.dirs.len());
         for dir in self.dirs.iter().take(MAX_DIRS) {
             for _ in 0..MAX_PLACES {
-                let (depth, place) = place_once(&self.inotify, dir)?;
+                let (depth, place) = place_once(self.events.inotify(), dir)?;
                 places.extend(place);
                 // A directory that was created below it before the watch has no event.
                 let below = depth.checked_sub(1).and_then(|above| dir.ancestors().nth(above));
@@ -103,7 +83,7 @@ impl Watch {
         // event.
         let old = std::mem::replace(&mut self.places, places);
         for place in old.into_iter().filter(|place| !self.places.contains(place)) {
-            let _ = self.inotify.rm_watch(place);
+            let _ = self.events.inotify().rm_watch(place);
         }
         Ok(())
     }

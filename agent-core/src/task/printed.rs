@@ -4,17 +4,13 @@
 //! ended. So one inotify(7) watch on that file serves every request that waits, and exists while one
 //! does. An event names no task: a request that is woken looks for itself.
 
-use agent_sys::readiness;
-use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use crate::inotify::Events;
+use nix::sys::inotify::AddWatchFlags;
 use parking_lot::Mutex;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time;
 
@@ -36,9 +32,7 @@ pub(super) struct Printed {
 
 /// A watch on the file of slots.
 struct Watch {
-    inotify: Inotify,
-    /// A second descriptor of the same, for the event loop.
-    watched: AsyncFd<OwnedFd>,
+    events: Events,
     /// How often something was read: one request may read what another one waits for.
     changes: watch::Sender<u64>,
 }
@@ -81,25 +75,14 @@ impl Printed {
 
 impl Watch {
     fn open(slots: &std::path::Path) -> io::Result<Self> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        inotify.add_watch(slots, AddWatchFlags::IN_MODIFY)?;
-        let second = inotify.as_fd().try_clone_to_owned()?;
-        let watched = readiness::watch(second, Interest::READABLE)?;
-        Ok(Self { inotify, watched, changes: watch::Sender::new(0) })
+        let events = Events::open().map_err(|(_, error)| error)?;
+        events.inotify().add_watch(slots, AddWatchFlags::IN_MODIFY)?;
+        Ok(Self { events, changes: watch::Sender::new(0) })
     }
 
     /// Waits for events, and tells every request of them.
     async fn read(&self) {
-        loop {
-            let Ok(mut ready) = self.watched.readable().await else {
-                return std::future::pending().await;
-            };
-            match self.inotify.read_events() {
-                Err(Errno::EAGAIN) => ready.clear_ready(),
-                // Lost events are changes too.
-                _ => break,
-            }
-        }
+        self.events.read().await;
         self.changes.send_modify(|count| *count += 1);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct RunStart {
     /// whose new agent does not connect puts the old one back by itself
     #[arg(long, value_name = "PACKAGE=VERSION", conflicts_with_all = ["words", "method"],
         value_parser = upgrade, help_heading = REQUEST)]
-    pub(crate) upgrade: Option<Upgrade>,
+    pub(crate) upgrade: Option<String>,
 
     /// How long a host waits for its new agent to connect [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = duration::<20, MAX_WINDOW>,
@@ -307,14 +307,8 @@ fn field(text: &str) -> Result<(String, Value), &'static str> {
     }
 }
 
-/// A version of the agent's package.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Upgrade {
-    pub(crate) version: String,
-}
-
-/// Parses `basicagent=VERSION`, the version as package managers write it.
-fn upgrade(text: &str) -> Result<Upgrade, &'static str> {
+/// Returns the version of `basicagent=VERSION`, as package managers write it.
+fn upgrade(text: &str) -> Result<String, &'static str> {
     let Some(version) = text.strip_prefix("basicagent=") else {
         return Err("must be basicagent=VERSION");
     };
@@ -323,7 +317,7 @@ fn upgrade(text: &str) -> Result<Upgrade, &'static str> {
     if !is_version {
         return Err("must name a version of the package, such as basicagent=1.2.3-1");
     }
-    Ok(Upgrade { version: version.to_owned() })
+    Ok(version.to_owned())
 }
 
 /// Parses the name of a target's state.

@@ -58,14 +58,14 @@ pub(super) fn new_plan(start: &RunStart) -> Result<NewPlan, Error> {
 }
 
 fn request(start: &RunStart) -> Result<AgentRequest, Error> {
-    if let Some(upgrade) = &start.upgrade {
+    if let Some(version) = &start.upgrade {
         if has_command_flags(start) {
             return Err(Error::usage(
                 "--user, --env, --timeout and the like do not go with --upgrade",
             ));
         }
         let window = start.window.unwrap_or(UPGRADE_WINDOW);
-        let cmd = format!("{UPGRADE} {} {window}", upgrade.version);
+        let cmd = format!("{UPGRADE} {version} {window}");
         return task(&Bash { cmd, ..Bash::default() });
     }
     let Some(method) = &start.method else {

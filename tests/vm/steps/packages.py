@@ -7,12 +7,11 @@ user of its own, with what systemd-analyze counts as little exposure.
 import re
 import time
 
-from packages import BUILT, GOOD
+from packages import BUILT, GOOD, join_line, online, start_controller
 
 PACKAGES = True
 SUITES = ["bookworm", "trixie"]
 
-CTL = "BasicAgentCtl --controller http://127.0.0.1:7480 --token-file /var/lib/basicagent-controller/token"
 TASKS = 100
 
 
@@ -28,8 +27,7 @@ def controller(guest):
     guest.sh("apt-get install -qy basicagent-controller basicagent-ctl", must=True)
     guest.check(guest.sh("systemctl is-active basicagent-controller; systemctl is-enabled basicagent-controller")
                 == "inactive\ndisabled\n", "the installed controller is neither started nor enabled")
-    guest.sh("""echo 'ARGS="--name guest --token-file /var/lib/basicagent-controller/token"' >/etc/default/basicagent-controller
-        systemctl enable --now basicagent-controller""", must=True)
+    start_controller(guest)
     guest.check("basicagent-controller" in guest.sh("ps -o user:32= -C BasicAgentController; ps -o user:32= -p $(pgrep -o BasicAgentCo)"),
                 "the controller has a user of its own")
     level = guest.sh("systemd-analyze security basicagent-controller --no-pager | tail -1")
@@ -38,16 +36,14 @@ def controller(guest):
 
 
 def joined(guest):
-    line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
-    line = re.sub(r"--server \S+", "--server guest:7443", line)
+    line = join_line(guest)
     began = time.monotonic()
     guest.sh(f"apt-get install -qy basicagent=$({BUILT})", must=True)
     guest.check(guest.sh("systemctl is-active basicagent; systemctl is-enabled basicagent") == "inactive\ndisabled\n",
                 "the installed agent is neither started nor enabled")
     guest.sh(line, must=True)
     guest.sh("systemctl enable --now basicagent", must=True)
-    online = guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name")
-    guest.check(online.strip() != "", "three commands join a bare system", guest.sh("journalctl -u basicagent --no-pager"))
+    guest.check(online(guest) != "", "three commands join a bare system", guest.sh("journalctl -u basicagent --no-pager"))
     print(f"        {time.monotonic() - began:.0f} s for the three commands")
 
 
@@ -57,7 +53,7 @@ def readable(guest):
 import json, sys
 print(sorted({json.loads(line)["PRIORITY"] for line in sys.stdin}))'""")
     guest.check("'6'" in levels and "'4'" in levels, "the journal has the agent's lines by severity", levels)
-    guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name")
+    online(guest)
 
 
 def upgraded_under_tasks(guest):

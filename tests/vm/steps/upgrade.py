@@ -2,41 +2,36 @@
 
 import re
 
-from packages import BUILT, CRASHES, GOOD, MUTE
+from packages import BUILT, CRASHES, CTL, GOOD, MUTE, join_line, online, start_controller
 
 PACKAGES = True
 
-CTL = "BasicAgentCtl --controller http://127.0.0.1:7480 --token-file /var/lib/basicagent-controller/token"
 INSTALLED = "dpkg-query -W -f '${Version}' basicagent"
 
 
 def run(guest):
     guest.sh(f"apt-get install -qy basicagent-controller basicagent-ctl basicagent=$({BUILT})", must=True)
-    guest.sh("""
-        echo 'ARGS="--name guest --token-file /var/lib/basicagent-controller/token"' >/etc/default/basicagent-controller
-        systemctl enable --now basicagent-controller""", must=True)
-    line = guest.sh(f"{CTL} token create --uses 10 2>/dev/null | grep -o 'BasicAgent enroll.*'", must=True).strip()
-    guest.sh(re.sub(r"--server \S+", "--server guest:7443", line), must=True)
+    start_controller(guest)
+    guest.sh(join_line(guest), must=True)
     guest.sh("systemctl enable --now basicagent", must=True)
-    online(guest)
+    online(guest, wait=120)
     first = guest.sh(INSTALLED)
 
     for version, what in ((CRASHES, "crashes at its start"), (MUTE, "finds no controller")):
         output = upgrade(guest, version)
-        guest.check("status 1" in output and f"{first} is back" in output, f"an agent that {what} makes the run fail", output)
+        guest.check("status 4" in output and f"{first} is back" in whole(guest, output), f"an agent that {what} makes the run fail", output)
         guest.check(guest.sh(INSTALLED) == first, f"the old version is installed after one that {what}")
-        guest.check(online(guest) != "", f"the host is online again after an agent that {what}")
+        guest.check(online(guest, wait=120) != "", f"the host is online again after an agent that {what}")
 
     output = upgrade(guest, GOOD)
     guest.check("status 0" in output, "a good upgrade succeeds as a run", output)
-    guest.check(guest.sh(INSTALLED) == GOOD and online(guest) != "", "the new version is installed and online")
+    guest.check(guest.sh(INSTALLED) == GOOD and online(guest, wait=120) != "", "the new version is installed and online")
 
     for seconds in (2, 6, 12):
         guest.sh(f"({CTL} run -l '' --upgrade basicagent={MUTE} --window 30s --yes >/dev/null 2>&1 &) ; sleep {seconds}")
         guest.cut_power()
         guest.start()
-        seen = guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name", wait=240)
-        guest.check(seen.strip() != "", f"after a power cut {seconds} s into an upgrade the host comes back",
+        guest.check(online(guest, wait=240) != "", f"after a power cut {seconds} s into an upgrade the host comes back",
                     guest.sh("cat /var/lib/basicagent-upgrade/log; journalctl -b -u basicagent -u basicagent-upgrade --no-pager | tail -40"))
         guest.check(guest.wait(lambda output: output == GOOD, INSTALLED, wait=240) == GOOD, "with the version of before")
         guest.wait(lambda output: "yes" not in output, "test -e /var/lib/basicagent-upgrade/order && echo yes", wait=240)
@@ -46,5 +41,8 @@ def upgrade(guest, version):
     return guest.sh(f"{CTL} run -l '' --upgrade basicagent={version} --window 30s --yes 2>&1; echo status $?", wait=300)
 
 
-def online(guest):
-    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name", wait=120).strip()
+def whole(guest, output):
+    """Returns the whole output of the host in a run that printed this."""
+    run = re.search(r"^run (\S+) ", output, re.M)
+    host = online(guest, wait=120)
+    return guest.sh(f"{CTL} run output {run[1]} --host {host}") if run else ""

@@ -50,7 +50,7 @@ pub(crate) async fn page(
     Ok((StatusCode::OK, kind, [("x-accel-buffering", "no")], body).into_response())
 }
 
-/// Returns the last part of a page; without an answer, why there is none and the rest of the page.
+/// Returns the end of a page: the answer, or the problem in its place, and the rest of the page.
 async fn end(answer: Result<Response, Failure>, rest: String) -> String {
     let whole = match answer {
         Ok(page) => to_bytes(page.into_body(), MAX_PAGE).await.unwrap_or_default(),

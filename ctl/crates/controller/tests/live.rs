@@ -92,7 +92,7 @@ fn a_stream_tells_of_changes_while_its_operators_roles_allow_it_and_goes_on_afte
     let mut stream = Stream::open(&controller, &vic, "hosts").unwrap();
     label(&controller, "a");
     assert_eq!(stream.changed(), json!(["hosts"]));
-    // Roles that are taken away count as a change of everything; then nothing is told anymore.
+    // Taking a role away counts as a change of everything; afterwards the stream stays silent.
     let mut still = Stream::open(&controller, &other, "hosts").unwrap();
     send(&controller, "PATCH", "/operators/vic", &json!({ "roles": [] }));
     assert_eq!(stream.changed(), json!(["hosts"]));

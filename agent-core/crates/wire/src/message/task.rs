@@ -103,7 +103,7 @@ pub struct OutputFrom {
     pub stderr: bool,
     /// The most bytes of output in the reply.
     pub limit: u64,
-    /// How many seconds to wait for output, if there is none yet and the task has not ended.
+    /// The most seconds to wait while the task runs and has printed nothing behind `offset`.
     pub wait: u64,
 }
 

@@ -4,6 +4,7 @@
 //! it writes them.
 
 use super::certificate::End;
+use super::disconnect::DisconnectReason;
 use super::handshake::Services;
 use super::renewal;
 use super::room::RoomShare;
@@ -17,12 +18,10 @@ use crate::store::Arrival;
 use agent_wire::json::{parse_object, quote};
 use agent_wire::message::{CertRenew, Goodbye, Response, line};
 use agent_wire::{Decoder, Limits, Malformed, Params, Retcode};
-use controller_api::Departure;
 use rustls::HandshakeKind;
 use rustls_pki_types::CertificateDer;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -56,62 +55,6 @@ pub(super) struct Channel {
     room: RoomShare,
     /// The time until which the agent's certificates are valid.
     end: End,
-}
-
-/// Why a channel ended.
-#[derive(Debug)]
-pub(super) enum DisconnectReason {
-    ClosedByAgent,
-    Lost(io::Error),
-    Malformed(Malformed),
-    Certificate(rustls::Error),
-    NoRoom,
-    Replaced,
-    Redelivery,
-    Revoked,
-    Renewed,
-    Stopped,
-}
-
-impl DisconnectReason {
-    /// Returns the reason as the host's record keeps it.
-    pub(super) const fn departure(&self) -> Departure {
-        match self {
-            Self::ClosedByAgent => Departure::Closed,
-            Self::Lost(_) => Departure::Lost,
-            Self::Malformed(_) => Departure::ProtocolError,
-            Self::Certificate(_) => Departure::CertificateExpired,
-            Self::NoRoom => Departure::NoRoom,
-            Self::Replaced => Departure::Replaced,
-            Self::Redelivery => Departure::Redelivery,
-            Self::Revoked => Departure::Revoked,
-            Self::Renewed => Departure::Renewed,
-            Self::Stopped => Departure::ControllerStopped,
-        }
-    }
-}
-
-impl fmt::Display for DisconnectReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ClosedByAgent => f.write_str("closed by the agent"),
-            // rustls has more to say about it, to programmers.
-            Self::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the agent ended without a word")
-            }
-            Self::Lost(error) => write!(f, "{error}"),
-            Self::Malformed(error) => write!(f, "{error}"),
-            Self::Certificate(error) => {
-                write!(f, "the agent's certificate is not valid anymore: {error}")
-            }
-            Self::NoRoom => f.write_str("no room for its large message: other agents' fill it"),
-            Self::Replaced => f.write_str("replaced by a newer session of the same host"),
-            Self::Redelivery => f.write_str("so that the agent redelivers what was not stored"),
-            Self::Revoked => f.write_str("the host may not be connected anymore"),
-            Self::Renewed => f.write_str("so that the agent comes back with its new certificate"),
-            Self::Stopped => f.write_str("the controller is shutting down"),
-        }
-    }
 }
 
 /// A message that takes time: nothing else is read meanwhile.

@@ -16,6 +16,7 @@
 mod admission;
 mod certificate;
 mod channel;
+mod disconnect;
 mod handshake;
 mod listener;
 mod peer;

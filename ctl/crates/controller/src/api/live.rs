@@ -16,7 +16,6 @@ use crate::agents::Notice;
 use crate::auth::Principal;
 use crate::store::{RunChange, StandingChange};
 use axum::extract::State;
-
 use axum::response::Response;
 use controller_api::{Grant, LiveChange, LiveKind, LiveQuery, path};
 use fleet::Action;

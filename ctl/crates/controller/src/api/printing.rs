@@ -50,7 +50,7 @@ impl Known {
     /// Reads an event's id.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the text is not such an id.
     pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
         let read = |text: &str| text.parse().ok();
         let known = text.trim().split_once('.').and_then(|(stdout, stderr)| {

@@ -15,7 +15,6 @@ use super::streams::Place;
 use super::{reach, run_body};
 use crate::auth::Principal;
 use axum::extract::State;
-
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use controller_api::{EventStreamQuery, LAST_EVENT_ID, path};

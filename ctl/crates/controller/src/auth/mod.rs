@@ -3,8 +3,8 @@
 //! An [`Authenticator`] makes a [`Principal`] of what a request brings: the token of `--token-file`,
 //! an API token, or a session's cookie. The principal knows its [`Roles`]; the rules of the crate
 //! `fleet` judge by them. `password`, `secret` and `cookie` are what people and programs present;
-//! only digests of these are stored. `attempts` bounds wrong passwords
-//! and links. `known` keeps an authentication until the end of its request.
+//! only digests of these are stored. `attempts` bounds wrong passwords and links. `known` keeps an
+//! authentication until the end of its request.
 
 mod absent;
 mod attempts;

@@ -132,8 +132,7 @@ pub(crate) trait People {
     /// When the database cannot be written.
     async fn delete_sessions(&self, operator: &str) -> Result<(), StoreError>;
 
-    /// Stores a log-in link. The one that expires first gives way where there are
-    /// [`MAX_LOGIN_LINKS`].
+    /// Stores a log-in link. Beyond [`MAX_LOGIN_LINKS`], it replaces the one that expires first.
     ///
     /// # Errors
     /// When the operator is unknown or disabled.

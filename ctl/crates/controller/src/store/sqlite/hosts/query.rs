@@ -300,7 +300,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<HostRow> {
         ca_version: row.get(5)?,
         connected_at: row.get(6)?,
         last_seen: row.get(7)?,
-        // A name of a later version is none.
+        // A later version may have stored a name that this one does not know.
         departure: row.get::<_, Option<String>>(8)?.and_then(|name| Departure::named(&name)),
     })
 }
