@@ -152,7 +152,11 @@ fn a_host_is_asked_labeled_quarantined_and_removed_on_its_page() {
     browser.click("#settle-host .primary");
     browser.wait_for_text("The quarantine is over");
     browser.wait_for_text("Online");
+    // An open menu stays open while the page changes below it.
     browser.click("summary[aria-label='More actions']");
+    let labels = json!({"set": {"rack": "8"}, "remove": []});
+    console.api("PUT", &format!("hosts/{host}/labels"), Some(&labels));
+    browser.wait_for_text("rack=8");
     browser.click(".act:has(form[action$='/remove']) summary");
     browser.click("form[action$='/remove'] .button");
     browser.wait_for_text("The host is removed");

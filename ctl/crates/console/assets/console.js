@@ -108,7 +108,7 @@
   const kept = (root) => {
     /** @type {(element: Element) => string} */
     const key = (element) =>
-      element.id || `${element.tagName}:${element.getAttribute("name")}:${element.getAttribute("value")}:${element.getAttribute("href")}:${element.getAttribute("data-key")}`;
+      element.id || `${element.tagName}:${["name", "value", "href", "data-key"].map((name) => element.getAttribute(name))}:${element.querySelector("summary")?.textContent}`;
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const focus = focused && key(focused);
     const open = new Map(all("details", root).map((each) => [key(each), /** @type {any} */ (each).open]));
