@@ -3,6 +3,7 @@
 use super::TargetRow;
 use fleet::UnixMillis;
 use fleet::run::EndState;
+
 /// A page of the history.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HistoryQuery {
@@ -22,6 +23,18 @@ pub(crate) struct HistoryQuery {
     pub(crate) before: Option<i64>,
     /// The most entries of the page.
     pub(crate) limit: usize,
+}
+
+impl HistoryQuery {
+    /// Returns whether a target that has ended, of a run that this operator applied, is asked for.
+    /// The run is not looked at.
+    pub(super) fn fits(&self, target: &TargetRow, operator: Option<&str>) -> bool {
+        self.host.as_ref().is_none_or(|host| *host == target.host)
+            && self.operator.as_ref().is_none_or(|name| operator == Some(name.as_str()))
+            && self.state.is_none_or(|state| target.state.end() == Some(state))
+            && self.since.is_none_or(|since| target.ended_at.is_some_and(|at| at >= since))
+            && self.until.is_none_or(|until| target.ended_at.is_some_and(|at| at < until))
+    }
 }
 
 /// Some entries of the history.
@@ -49,3 +62,6 @@ pub(crate) struct HistoryRow {
 
 /// Characters of a command in the history.
 pub(crate) const MAX_HISTORY_COMMAND: usize = 1024;
+
+/// Rows that one page of the history looks at.
+pub(super) const MAX_HISTORY_SCANNED: usize = 4000;

@@ -12,6 +12,7 @@
 mod arrival;
 #[cfg(test)]
 mod conformance;
+mod documents;
 mod error;
 mod events;
 mod facts;
@@ -24,6 +25,7 @@ mod results;
 mod runs;
 mod schedules;
 mod sqlite;
+mod steps;
 mod targets;
 mod tokens;
 mod trend;

@@ -1,6 +1,6 @@
 //! The facts of all hosts, in the tables `fact_*`.
 //!
-//! `prepare` compresses documents (`body`) on a connection that reads; `put` writes them, within the
+//! `prepare` compresses documents on a connection that reads (`body`); `put` writes them, within the
 //! writer's transaction; `query` reads one host's facts, `search` all hosts'; `sweep` deletes what
 //! is too old or has no host.
 
@@ -12,6 +12,7 @@ mod search;
 pub(super) mod sweep;
 
 use super::SqliteStore;
+use crate::store::documents::TRIES;
 use crate::store::{
     CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FactRow, FactText, Facts,
     FoundEntries, HostAnswers, HostsPage, KnownFacts, Selection, StoreError, StoredAnswers,
@@ -25,9 +26,6 @@ use tokio::sync::broadcast;
 
 /// Hosts whose answers are prepared at once: pages need connections too.
 pub(super) const PREPARING: usize = 2;
-
-/// How often answers are prepared again, since a base was deleted meanwhile.
-const TRIES: usize = 3;
 
 #[async_trait]
 impl Facts for SqliteStore {

@@ -3,15 +3,12 @@
 use super::super::change::{ChangeError, Transaction};
 use super::super::hosts::labels;
 use super::super::sql::Sql as _;
-use super::prepare::{NewBody, NewDocument, Newest, Prepared};
 use super::sweep;
+use crate::store::documents::{MAX_MESSAGE, NewBody, NewDocument, Newest, Prepared};
 use crate::store::{DocumentNumber, FactAnswer, HostAnswers, StoreError, StoredAnswers};
 use fleet::UnixMillis;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
-
-/// The most bytes of an agent's sentence about a provider that fails.
-const MAX_MESSAGE: usize = 500;
 
 /// The name of a base that was deleted between preparing and writing, in a refusal.
 pub(super) const AGAIN: &str = "facts: the base was deleted meanwhile";

@@ -1,7 +1,7 @@
 //! One host's facts.
 
 use super::super::sql::Sql as _;
-use super::body::{self, Texts};
+use crate::store::documents::Texts;
 use crate::store::{DocumentRow, FactFailure, FactRow, FactText, KnownFacts};
 use fleet::facts::{SCHEMA_ARGS, volatile};
 use fleet::{Digest, UnixMillis};
@@ -123,9 +123,8 @@ fn newest(
         |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)),
     )?;
     let Some((at, size, body)) = found else { return Ok(None) };
-    let base = Texts::default().of(sql, document)?;
     let size = usize::try_from(size).unwrap_or_default();
-    let text = body::text(&body, base.as_deref(), size).map_err(body::damaged)?;
+    let text = Texts::default().of_answer(sql, document, &body, size)?;
     Ok(Some(FactText { text, whole_at: Some(at) }))
 }
 

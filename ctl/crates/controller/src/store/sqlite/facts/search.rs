@@ -2,7 +2,7 @@
 
 use super::super::hosts;
 use super::super::{limit, sql::Sql as _};
-use super::body::Texts;
+use crate::store::documents::{self, Texts};
 use crate::store::{
     CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FoundEntries, HostsPage, KeyRange,
     Selection, Visitor,
@@ -51,7 +51,7 @@ pub(super) fn visit(
     let transaction = sql.unchecked_transaction()?;
     for document in documents {
         // One that was deleted meanwhile is nobody's.
-        let goes_on = texts.show(&transaction, *document, |text| visit(*document, text))?;
+        let goes_on = texts.show(&*transaction, *document, |text| visit(*document, text))?;
         if goes_on == Some(false) {
             break;
         }
@@ -159,8 +159,7 @@ pub(super) fn count(
     Ok(counts)
 }
 
-/// Returns the documents of now that have one of some entries. A document's own rows say what it has
-/// beyond its base and what it lacks.
+/// Returns the documents of now that have one of some entries.
 pub(super) fn entries(sql: &Connection, query: &EntryQuery) -> rusqlite::Result<FoundEntries> {
     let kind = query.kind.number();
     let row = |row: &rusqlite::Row<'_>| {
@@ -180,11 +179,7 @@ pub(super) fn entries(sql: &Connection, query: &EntryQuery) -> rusqlite::Result<
             row,
         ),
     }?;
-    let mut own: HashMap<DocumentNumber, Vec<(Entry, bool)>> = HashMap::new();
-    for (entry, document, present) in rows {
-        own.entry(document).or_default().push((entry, present));
-    }
-    let documents = sql.all(
+    let current = sql.all(
         "SELECT number, base, hosts FROM fact_documents WHERE method = ?",
         params![number(sql, query.kind.method())?],
         |row| {
@@ -193,17 +188,6 @@ pub(super) fn entries(sql: &Connection, query: &EntryQuery) -> rusqlite::Result<
             Ok((place, row.get::<_, i64>(2)?))
         },
     )?;
-    let mut found = FoundEntries::new();
-    for ((document, base), _) in documents.into_iter().filter(|(_, hosts)| *hosts > 0) {
-        let changes = own.get(&document).map(Vec::as_slice).unwrap_or_default();
-        let lacks = |entry: &Entry| changes.iter().any(|(other, has)| !has && other == entry);
-        let of_base = base.and_then(|base| own.get(&base)).map(Vec::as_slice).unwrap_or_default();
-        let of_base = of_base.iter().map(|(entry, _)| entry).filter(|entry| !lacks(entry));
-        let added = changes.iter().filter(|(_, has)| *has).map(|(entry, _)| entry);
-        let has: Vec<Entry> = of_base.chain(added).cloned().collect();
-        if !has.is_empty() {
-            found.insert(document, has);
-        }
-    }
-    Ok(found)
+    let current = current.into_iter().filter(|(_, hosts)| *hosts > 0).map(|(place, _)| place);
+    Ok(documents::found(rows, current))
 }

@@ -2,12 +2,11 @@
 
 use super::super::change::ChangeError;
 use super::super::sql::Sql as _;
-use super::body::Texts;
-use crate::store::{DocumentNumber, StoreError};
+use crate::store::DocumentNumber;
+use crate::store::documents::{self, Texts};
 use fleet::UnixMillis;
-use fleet::facts::index::{self, Kind};
+use fleet::facts::index::Kind;
 use rusqlite::{Connection, params};
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Rows of the log of changes deleted in one transaction…
@@ -47,11 +46,7 @@ pub(super) fn keep_within(sql: &Connection, max_bytes: i64) -> Result<(), Change
     }
     match bytes(sql)? <= max_bytes || log_remains(sql)? {
         true => Ok(()),
-        false => Err(StoreError::Full(format!(
-            "there is no room for more facts: {} MiB are in use; raise --max-facts-mib",
-            max_bytes >> 20
-        ))
-        .into()),
+        false => Err(documents::no_room(max_bytes).into()),
     }
 }
 
@@ -115,8 +110,7 @@ fn forget_entries(
     let mut entries = BTreeSet::new();
     for number in [Some(document), base].into_iter().flatten() {
         if let Some(text) = texts.of(sql, number)? {
-            let value: Value = serde_json::from_str(&text).unwrap_or_default();
-            entries.append(&mut index::entries(kind, &value));
+            entries.append(&mut documents::of_text(kind, &text));
         }
     }
     for (key, value) in entries {

@@ -7,14 +7,13 @@ use super::ledger::{change_after, change_before};
 use super::query;
 use super::targets::{self, TARGET};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{HistoryPage, HistoryQuery, HistoryRow, MAX_HISTORY_COMMAND};
+use crate::store::{
+    HistoryPage, HistoryQuery, HistoryRow, MAX_HISTORY_COMMAND, MAX_HISTORY_SCANNED,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-
-/// Rows that one page looks at.
-const MAX_SCANNED: usize = 4000;
 
 /// A run's id, method and command.
 type RunText = (String, String, Option<String>);
@@ -53,13 +52,7 @@ pub(super) fn page(sql: &Connection, query: &HistoryQuery) -> rusqlite::Result<H
         let mut target = targets::target_row(row, "", 0)?;
         let operator: Option<String> = row.get(12)?;
         page.next = Some(target.change);
-        let fits = run.is_none_or(|run| run == number)
-            && query.host.as_ref().is_none_or(|host| *host == target.host)
-            && query.operator.as_ref().is_none_or(|name| operator.as_ref() == Some(name))
-            && query.state.is_none_or(|state| target.state.end() == Some(state))
-            && query.since.is_none_or(|since| target.ended_at.is_some_and(|at| at >= since))
-            && query.until.is_none_or(|until| target.ended_at.is_some_and(|at| at < until));
-        if fits {
+        if run.is_none_or(|run| run == number) && query.fits(&target, operator.as_deref()) {
             let (id, method, cmd) = match runs.entry(number) {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(place) => place.insert(run_text(sql, number)?).clone(),
@@ -67,7 +60,7 @@ pub(super) fn page(sql: &Connection, query: &HistoryQuery) -> rusqlite::Result<H
             target.run = id;
             page.entries.push(HistoryRow { target, operator, method, cmd });
         }
-        if page.entries.len() >= query.limit || scanned >= MAX_SCANNED {
+        if page.entries.len() >= query.limit || scanned >= MAX_HISTORY_SCANNED {
             return Ok(page);
         }
     }

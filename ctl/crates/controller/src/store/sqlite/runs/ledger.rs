@@ -1,32 +1,21 @@
-//! The books of one transaction: the numbers of its changes, and the counts of targets by state.
-//!
-//! Counts and the last number are written once, however many targets a transaction moves.
+//! The books of one transaction, as SQLite keeps them: its numbers follow one another.
 
-use crate::store::RunChange;
 use crate::store::sqlite::change::Effects;
 use crate::store::sqlite::sql::Sql as _;
+use crate::store::steps::{Books, MINUTE};
 use fleet::UnixMillis;
 use fleet::run::TargetState;
 use rusqlite::{CachedStatement, Connection, params};
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-const MINUTE: UnixMillis = 60_000;
-
-/// A run and a stage of it.
-pub(super) type Stage = (i64, u16);
-
-/// The books.
+/// The books, and where they are written.
 pub(in crate::store::sqlite) struct Ledger<'a> {
     pub(super) sql: &'a Connection,
+    /// Counts and changes.
+    pub(super) books: Books,
     at: UnixMillis,
     last: i64,
     began: i64,
-    counts: HashMap<(Stage, &'static str), i64>,
-    /// The last change of each run.
-    runs: BTreeMap<i64, i64>,
-    changes: Vec<RunChange>,
-    replies: Vec<(String, u64)>,
     /// The statements that run for each target.
     prepared: Vec<(&'static str, CachedStatement<'a>)>,
 }
@@ -39,17 +28,7 @@ impl<'a> Ledger<'a> {
     ) -> rusqlite::Result<Self> {
         let last = sql.first("SELECT last FROM target_changes", [], |row| row.get(0))?;
         let last: i64 = last.unwrap_or_default();
-        Ok(Self {
-            sql,
-            at,
-            last,
-            began: last,
-            counts: HashMap::new(),
-            runs: BTreeMap::new(),
-            changes: Vec::new(),
-            replies: Vec::new(),
-            prepared: Vec::new(),
-        })
+        Ok(Self { sql, books: Books::default(), at, last, began: last, prepared: Vec::new() })
     }
 
     /// Returns a statement that runs for each target: it is looked up once.
@@ -82,46 +61,33 @@ impl<'a> Ledger<'a> {
         self.next(run, None)
     }
 
-    fn next(&mut self, (number, run): (i64, &Arc<str>), target: Option<(u32, TargetState)>) -> i64 {
+    fn next(&mut self, run: (i64, &Arc<str>), target: Option<(u32, TargetState)>) -> i64 {
         self.last += 1;
-        self.runs.insert(number, self.last);
-        self.changes.push(RunChange { change: self.last, number, run: Arc::clone(run), target });
+        self.books.change(self.last, run, target);
         self.last
-    }
-
-    /// Counts targets that came into a state, or left it if the number is negative.
-    pub(super) fn count(&mut self, stage: Stage, state: TargetState, targets: i64) {
-        *self.counts.entry((stage, state.word())).or_default() += targets;
-    }
-
-    /// Notes that a reply of so many bytes is stored beside the results of a host.
-    pub(super) fn reply(&mut self, host: &str, bytes: u64) {
-        self.replies.push((host.to_owned(), bytes));
     }
 
     /// Writes the books.
     pub(in crate::store::sqlite) fn close(self, effects: &mut Effects) -> rusqlite::Result<()> {
-        effects.replies.extend(self.replies);
-        for (((run, stage), state), targets) in self.counts {
-            if targets != 0 {
-                self.sql.run(
-                    "INSERT INTO target_counts (run, stage, state, targets) VALUES (?1, ?2, ?3, ?4) \
-                     ON CONFLICT (run, stage, state) DO UPDATE SET targets = targets + ?4",
-                    params![run, stage, state, targets],
-                )?;
-            }
+        for ((run, stage), state, targets) in self.books.counts() {
+            self.sql.run(
+                "INSERT INTO target_counts (run, stage, state, targets) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (run, stage, state) DO UPDATE SET targets = targets + ?4",
+                params![run, stage, state, targets],
+            )?;
         }
+        effects.replies.extend(self.books.replies);
         if self.last > self.began {
             self.sql.run("UPDATE target_changes SET last = ?", params![self.last])?;
             self.sql.run(
                 "INSERT OR IGNORE INTO change_minutes (minute, change) VALUES (?, ?)",
                 params![self.at.div_euclid(MINUTE), self.began + 1],
             )?;
-            for (run, change) in self.runs {
+            for (run, change) in self.books.runs {
                 self.sql
                     .run("UPDATE runs SET change = ? WHERE number = ?", params![change, run])?;
             }
-            effects.runs.extend(self.changes);
+            effects.runs.extend(self.books.changes);
         }
         Ok(())
     }

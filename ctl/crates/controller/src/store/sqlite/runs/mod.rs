@@ -16,6 +16,7 @@ pub(super) use expire::delete_old;
 pub(super) use moves::{Told, arrived};
 
 use super::SqliteStore;
+use crate::store::steps;
 use crate::store::{
     Applied, Apply, BudgetRow, HistoryPage, HistoryQuery, NewPlan, OutputRow, PlanHostQuery,
     PlanHostRow, RunChange, RunPage, RunQuery, RunRow, Runs, StopRun, StoreError, TargetMove,
@@ -23,17 +24,14 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use fleet::UnixMillis;
-use fleet::run::{Counts, MAX_TARGETS, RunEnd};
+use fleet::run::{Counts, RunEnd};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
 #[async_trait]
 impl Runs for SqliteStore {
     async fn insert_plan(&self, plan: NewPlan) -> Result<RunRow, StoreError> {
-        if plan.targets.len() > MAX_TARGETS as usize {
-            let why = format!("a run has at most {MAX_TARGETS} hosts; narrow the selector");
-            return Err(StoreError::Conflict(why));
-        }
+        steps::has_room(plan.targets.len())?;
         let plan = Arc::new(plan);
         let begun = Arc::clone(&plan);
         let number = self.change(move |transaction| record::begin(transaction, &begun)).await?;

@@ -2,26 +2,16 @@
 
 use super::ledger::Ledger;
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
-use crate::store::sqlite::column::{document, parsed};
+use crate::store::sqlite::column::parsed;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{MAX_MOVES, MoveTo, StoreError, TargetMove};
-use agent_wire::json::parse_object;
+use crate::store::steps::{OutputDigest, REPLY, ResultEnd, Step};
+use crate::store::{MAX_MOVES, StoreError, TargetMove};
 use fleet::UnixMillis;
-use fleet::run::{End, Outcome, TargetState, run_of_task, task_id};
+use fleet::run::{End, TargetState, run_of_task, task_id};
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The kind of a stored reply, beside the methods of events.
-pub(super) const REPLY: &str = "reply";
-
-/// Bytes of the digest by which outputs are grouped.
-const OUTPUT_DIGEST: usize = 16;
-
-/// The fields of an event or reply that are its output.
-const OUTPUT: [&str; 4] = ["data", "encoding", "stderr", "stderr_encoding"];
 
 const BY_POSITION: &str =
     "SELECT position, host, stage, state, result FROM targets WHERE run = ? AND position = ?";
@@ -69,7 +59,7 @@ struct Ending<'a> {
     end: &'a End,
     /// The sequence number of its result.
     result: Option<i64>,
-    output: Option<[u8; OUTPUT_DIGEST]>,
+    output: Option<OutputDigest>,
     /// Whether the agent had accepted a task, as its result shows.
     accepted: bool,
 }
@@ -128,24 +118,21 @@ fn step(ledger: &mut Ledger<'_>, run: &Run, one: &TargetMove) -> rusqlite::Resul
         .prepared(BY_POSITION)?
         .query_row(params![run.number, one.position], target_row)
         .optional()?;
-    let Some(target) = found.filter(|target| target.state.end().is_none()) else {
-        return Ok(false);
-    };
-    match &one.to {
-        MoveTo::Queued { why } => go(ledger, run, &target, TargetState::Queued, why.as_deref()),
-        MoveTo::Sent if target.state == TargetState::Running => Ok(false),
-        MoveTo::Sent => go(ledger, run, &target, TargetState::Sent, None),
-        MoveTo::Running => go(ledger, run, &target, TargetState::Running, None),
-        MoveTo::Ended(end) => {
+    let Some(target) = found else { return Ok(false) };
+    match Step::of(target.state, &one.to) {
+        None => return Ok(false),
+        Some(Step::Go(to, why)) => go(ledger, run, &target, to, why)?,
+        Some(Step::End(end)) => {
             let ending = Ending { end, result: None, output: None, accepted: false };
-            finish(ledger, run, &target, &ending)
+            finish(ledger, run, &target, &ending)?;
         }
-        MoveTo::Replied { end, reply } => {
+        Some(Step::Reply(end, reply)) => {
             let result = keep_reply(ledger, run, &target, reply)?;
-            let output = Some(grouped(end, &parse_object(reply).unwrap_or_default()));
-            finish(ledger, run, &target, &Ending { end, result, output, accepted: false })
+            let output = Some(ResultEnd::output_of_reply(end, reply));
+            finish(ledger, run, &target, &Ending { end, result, output, accepted: false })?;
         }
     }
+    Ok(true)
 }
 
 fn go(
@@ -154,7 +141,7 @@ fn go(
     target: &Target,
     to: TargetState,
     why: Option<&str>,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<()> {
     let at = ledger.at();
     let change = ledger.target((run.number, &run.id), target.position, to);
     let text = match to {
@@ -164,8 +151,8 @@ fn go(
     };
     let values = params![to.word(), why, change, at, run.number, target.position];
     ledger.prepared(text)?.execute(values)?;
-    count(ledger, run, target, to);
-    Ok(true)
+    ledger.books.moved((run.number, target.stage), target.state, to);
+    Ok(())
 }
 
 fn finish(
@@ -173,7 +160,7 @@ fn finish(
     run: &Run,
     target: &Target,
     ending: &Ending<'_>,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<()> {
     let at = ledger.at();
     let to = TargetState::Ended(ending.end.state);
     let change = ledger.target((run.number, &run.id), target.position, to);
@@ -191,13 +178,8 @@ fn finish(
         run.number,
         target.position
     ])?;
-    count(ledger, run, target, to);
-    Ok(true)
-}
-
-fn count(ledger: &mut Ledger<'_>, run: &Run, target: &Target, to: TargetState) {
-    ledger.count((run.number, target.stage), target.state, -1);
-    ledger.count((run.number, target.stage), to, 1);
+    ledger.books.moved((run.number, target.stage), target.state, to);
+    Ok(())
 }
 
 /// Stores a reply beside the results of its host; returns its sequence number.
@@ -215,7 +197,7 @@ fn keep_reply(
         params![target.host, task, REPLY, ledger.at(), reply, hash.as_ref()],
     )?;
     if inserted > 0 {
-        ledger.reply(&target.host, reply.len() as u64);
+        ledger.books.reply(&target.host, reply.len() as u64);
     }
     sequence(ledger, &target.host, &task, hash.as_ref())
 }
@@ -258,21 +240,14 @@ fn end_by_result(ledger: &mut Ledger<'_>, run: &Run, told: Told<'_>) -> rusqlite
         .query_row(params![told.host, run.number], target_row)
         .optional()?;
     let Some(target) = found else { return Ok(()) };
-    // The host knows better than whoever gave it up; but a result is final.
-    if target.state.end().is_some() && target.has_result {
-        return Ok(());
-    }
-    // An event without an outcome is rejected before it comes here.
-    let Ok(event) = parse_object(told.event) else { return Ok(()) };
-    let Ok(outcome) = Outcome::parse(&event) else { return Ok(()) };
-    let end = outcome.end_of_task();
+    let ended = ResultEnd::of(target.state, target.has_result, told.event);
+    let Some(ResultEnd { end, output }) = ended else { return Ok(()) };
     let result = match told.sequence {
         Some(stored) => Some(stored),
         None => sequence(ledger, told.host, told.task, told.digest)?,
     };
-    let output = Some(grouped(&end, &event));
-    finish(ledger, run, &target, &Ending { end: &end, result, output, accepted: true })?;
-    Ok(())
+    let output = Some(output);
+    finish(ledger, run, &target, &Ending { end: &end, result, output, accepted: true })
 }
 
 fn sequence(
@@ -283,23 +258,6 @@ fn sequence(
 ) -> rusqlite::Result<Option<i64>> {
     let found = ledger.prepared(SEQUENCE)?.query_row(params![host, task, digest], |row| row.get(0));
     found.optional()
-}
-
-/// Returns the digest by which targets that ended alike are grouped.
-fn grouped(end: &End, event: &Map<String, Value>) -> [u8; OUTPUT_DIGEST] {
-    let mut text = Vec::new();
-    text.extend_from_slice(end.state.word().as_bytes());
-    text.extend_from_slice(&end.code.unwrap_or_default().to_be_bytes());
-    for name in OUTPUT {
-        text.push(0);
-        if let Some(value) = event.get(name) {
-            text.extend_from_slice(document(value).as_bytes());
-        }
-    }
-    let hash = digest(&SHA256, &text);
-    let mut short = [0; OUTPUT_DIGEST];
-    short.copy_from_slice(&hash.as_ref()[..OUTPUT_DIGEST]);
-    short
 }
 
 fn run_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {

@@ -5,9 +5,10 @@ use super::query;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::document;
 use crate::store::sqlite::sql::Sql as _;
+use crate::store::steps::{self, ApplyStep, StopStep};
 use crate::store::{Applied, Apply, NewPlan, RunRow, StopRun, StoreError};
 use fleet::UnixMillis;
-use fleet::run::{RunEnd, RunState, TargetState};
+use fleet::run::{RunEnd, TargetState};
 use rusqlite::params;
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(super) fn begin(transaction: &mut Transaction<'_>, plan: &NewPlan) -> Result
         ],
     )?;
     if inserted == 0 {
-        return Err(StoreError::Conflict(format!("the run {} exists already", plan.id)).into());
+        return Err(steps::taken(&plan.id).into());
     }
     Ok(sql.last_insert_rowid())
 }
@@ -67,7 +68,7 @@ pub(super) fn insert(
             target.answer,
             target.why
         ])?;
-        ledger.count((number, target.stage), TargetState::Waiting, 1);
+        ledger.books.count((number, target.stage), TargetState::Waiting, 1);
     }
     let left_out = (plan.targets.len()..).zip(&plan.left_out);
     for (position, host) in left_out.filter(|(position, _)| (from..to).contains(position)) {
@@ -97,20 +98,8 @@ pub(super) fn apply(
     apply: &Apply,
 ) -> Result<Applied, ChangeError> {
     let plan = query::existing(transaction.sql, id)?;
-    if plan.state != RunState::Planned {
-        return match plan.applied_at {
-            Some(_) => Ok(Applied { run: plan, now: false }),
-            None => Err(StoreError::Conflict(format!(
-                "the plan {id} is not valid anymore; make a new one"
-            ))
-            .into()),
-        };
-    }
-    if plan.valid_until <= apply.at {
-        return Err(StoreError::Conflict(format!(
-            "nobody applied the plan {id} in time; make a new one"
-        ))
-        .into());
+    if steps::apply(&plan, apply)? == ApplyStep::Before {
+        return Ok(Applied { run: plan, now: false });
     }
     transaction.sql.run(
         "UPDATE runs SET state = 'running', applied_by = ?, applied_at = ?, not_after = ? \
@@ -134,24 +123,23 @@ pub(super) fn stop(
     stop: &StopRun,
 ) -> Result<RunRow, ChangeError> {
     let run = query::existing(transaction.sql, id)?;
-    match run.state {
-        RunState::Planned => end_plan(transaction, &run, stop)?,
-        RunState::Running => {
+    match steps::stop(&run, stop) {
+        StopStep::EndPlan => end_plan(transaction, &run, stop)?,
+        StopStep::Begin => {
             transaction.sql.run(
                 "UPDATE runs SET state = 'stopping', ending = ?, why = ? WHERE number = ?",
                 params![stop.end.word(), stop.why, run.number],
             )?;
             changed(transaction, &run, stop.at)?;
         }
-        // Somebody cancels a run that stops for its failures: what runs is to be canceled, too.
-        RunState::Stopping if stop.end == RunEnd::Canceled && run.end != Some(stop.end) => {
+        StopStep::Redirect => {
             transaction.sql.run(
                 "UPDATE runs SET ending = ?, why = ? WHERE number = ?",
                 params![stop.end.word(), stop.why, run.number],
             )?;
             changed(transaction, &run, stop.at)?;
         }
-        RunState::Stopping | RunState::Ended => return Ok(run),
+        StopStep::Stay => return Ok(run),
     }
     query::existing(transaction.sql, id)
 }
@@ -180,15 +168,8 @@ pub(super) fn end(
 ) -> Result<(), ChangeError> {
     let run = query::by_number(transaction.sql, number)?
         .ok_or_else(|| StoreError::missing("run", &number.to_string()))?;
-    if run.state == RunState::Ended {
+    if !steps::end(&run)? {
         return Ok(());
-    }
-    if !run.counts.is_over() {
-        return Err(StoreError::Conflict(format!(
-            "the run {} has targets that have not ended: {}",
-            run.id, run.counts
-        ))
-        .into());
     }
     transaction.sql.run(
         "UPDATE runs SET state = 'ended', ending = ?, why = ?, ended_at = ? WHERE number = ?",

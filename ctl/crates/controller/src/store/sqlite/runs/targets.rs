@@ -4,12 +4,12 @@ use super::query::number;
 use crate::store::sqlite::column::{json, parsed};
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
+use crate::store::steps::{digest_in_hex, digest_of_hex};
 use crate::store::{
     MAX_OUTPUT_HEAD, MAX_OUTPUT_HOSTS, OutputRow, TargetQuery, TargetRow, TargetSeed,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
-use std::fmt::Write as _;
 
 /// The columns of a [`TargetRow`] but the run's id.
 pub(super) const TARGET: &str = "t.position, t.host, t.stage, t.state, t.code, t.why, t.sent_at, \
@@ -29,7 +29,7 @@ pub(super) fn targets(sql: &Connection, query: &TargetQuery) -> rusqlite::Result
         values.push(Value::from(state.word().to_owned()));
     }
     if let Some(output) = &query.output {
-        let Some(output) = hex(output) else { return Ok(Vec::new()) };
+        let Some(output) = digest_of_hex(output) else { return Ok(Vec::new()) };
         text.push_str("AND t.output = ? ");
         values.push(Value::from(output));
     }
@@ -138,7 +138,7 @@ pub(super) fn outputs(sql: &Connection, id: &str, most: usize) -> rusqlite::Resu
             |row| {
                 let length = row.get::<_, Option<i64>>(3)?.unwrap_or_default();
                 Ok(OutputRow {
-                    digest: text(&digest),
+                    digest: digest_in_hex(&digest),
                     count,
                     state: parsed(row, 0, |text| text.parse())?,
                     code: row.get(1)?,
@@ -166,24 +166,7 @@ pub(super) fn target_row(row: &Row<'_>, run: &str, from: usize) -> rusqlite::Res
         sent_at: row.get(from + 6)?,
         accepted_at: row.get(from + 7)?,
         ended_at: row.get(from + 8)?,
-        output: row.get::<_, Option<Vec<u8>>>(from + 9)?.map(|digest| text(&digest)),
+        output: row.get::<_, Option<Vec<u8>>>(from + 9)?.map(|digest| digest_in_hex(&digest)),
         change: row.get(from + 10)?,
     })
-}
-
-/// Writes a digest in hexadecimal.
-fn text(digest: &[u8]) -> String {
-    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Reads a digest in hexadecimal.
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect::<Option<Vec<u8>>>()
-        .filter(|bytes| bytes.len() * 2 == text.len())
 }
