@@ -15,7 +15,7 @@ FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -38,7 +38,6 @@ help:
 	@echo 'make browser-soak  drive BROWSER_EVENTS (10000) events through open pages and compare what they hold'
 	@echo 'make manual     write docs/man and ctl/completions again, from the programs'"'"' flags'
 	@echo 'make packages   .deb and .rpm packages and a tarball, in PACKAGES (target/packages)'
-	@echo 'make packages-check  lintian, rpmlint, and a second build elsewhere that must be the same bytes'
 	@echo 'make install    what is built: binaries, plugins, unit, example config, manual, completions; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
@@ -96,11 +95,11 @@ vm-test: vm-deps
 	$(CARGO) build --profile $(VM_PROFILE:debug=dev) --locked --workspace
 	tests/vm/run target/$(VM_PROFILE) $(VM_STEPS)
 
-vm-deps:
+vm-deps: packages-deps
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	    ! { command -v debootstrap && command -v mke2fs && command -v python3 && command -v strip; } >/dev/null; then \
+	    ! { command -v debootstrap && command -v mke2fs && command -v python3 && command -v strip && command -v cc; } >/dev/null; then \
 	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap e2fsprogs python3 binutils; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap e2fsprogs python3 binutils gcc libc6-dev; \
 	fi
 
 lint: lint-deps
@@ -232,17 +231,6 @@ packages-deps:
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends binutils gettext-base git python3-venv; \
 	fi
 
-# After `make packages` of what is committed.
-packages-check: packages-check-deps
-	examples/packages/check $(PACKAGES)
-
-packages-check-deps: packages-deps
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	    ! { command -v lintian && command -v rpmlint && command -v rpm; } >/dev/null; then \
-	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends lintian rpmlint rpm; \
-	fi
-
 # Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
 # nothing is. The unit goes below PREFIX and never to /lib, which is a link where /usr is merged.
 install: $(RELEASE)/BasicAgent
@@ -251,6 +239,7 @@ install: $(RELEASE)/BasicAgent
 	install -m 755 $(RELEASE)/BasicAgent $(RELEASE)/boot $(RELEASE)/BasicAgentCtl $(RELEASE)/BasicAgentController $(BIN)
 	install -m 644 $(RELEASE)/libgetinfo_*.so $(PLUGINS)
 	sed 's|/usr/bin/BasicAgent|$(PREFIX)/bin/BasicAgent|' examples/systemd/basicagent.service >$(UNITS)/basicagent.service
+	install -m 644 examples/systemd/basicagent-commands.service $(UNITS)/
 	sed '/^plugin_dirs/s|\["/usr/local/lib/|["$(if $(filter /usr,$(PREFIX)),/usr/local,$(PREFIX))/lib/|' examples/config/agent.toml >$(ETC)/agent.toml.example
 	sed 's|/usr/bin/BasicAgentController|$(PREFIX)/bin/BasicAgentController|' \
 	    examples/systemd/basicagent-controller.service >$(UNITS)/basicagent-controller.service

@@ -12,7 +12,7 @@ set -eu
 here=$(dirname "$(readlink -f "$0")")
 opt=/opt/basicagent
 links="BasicAgent boot BasicAgentCtl BasicAgentController"
-units="basicagent.service basicagent-upgrade.service basicagent-controller.service"
+units="basicagent.service basicagent-commands.service basicagent-upgrade.service basicagent-controller.service"
 
 say() { echo "install: $*"; }
 

@@ -2,8 +2,8 @@
 
 With cpu or pids enabled in a cgroup that has processes, no cgroup below takes a process any more (the
 kernel's admin-guide/cgroup-v2, "Threads"): neither a command of the agent nor a reload by systemd. The
-agent's own cgroup has processes under systemd before 254, without Delegate, in a scope, and at the root
-of a container's cgroup namespace.
+agent's own cgroup has processes under systemd before 254 (there basicagent-commands.service has the
+cgroups), without Delegate, in a scope, and at the root of a container's cgroup namespace.
 """
 
 SUITES = ["bookworm", "trixie"]
@@ -18,22 +18,28 @@ cat $d/memory.max $d/cpu.max $d/pids.max"""
 
 
 def run(guest):
-    # DelegateSubgroup, which leaves the unit's own cgroup without a process.
-    has_subgroup = int(guest.sh("systemctl --version").split()[1]) >= 254
     guest.sh("systemctl start basicagent", must=True)
-    commands_go_on(guest, "the shipped unit", is_enforced=has_subgroup)
+    commands_go_on(guest, "the shipped unit", is_enforced=True)
     guest.check(guest.sh("systemctl reload basicagent; echo $?") == "0\n", "the unit reloads after limits")
-    task = {"method": "async.bash", "id": "long", "cmd": "sleep 1000"}
-    guest.check(guest.ask(task)["retcode"] == 0, "a task is accepted after the reload")
+    long = {"method": "async.bash", "id": "long", "cmd": f"while sleep 1; do {OWN_LIMITS} >/root/limits; done", "limits": LIMITS}
+    guest.check(guest.ask(long)["retcode"] == 0, "a task with limits is accepted after the reload")
+    still_limited(guest, "the shipped unit")
     guest.sh("systemctl kill -s KILL --kill-who=main basicagent")
     answers(guest)
-    commands_go_on(guest, "the shipped unit after kill -9, with a task from before",
-                   is_enforced=has_subgroup)
+    still_limited(guest, "the shipped unit after kill -9")
+    commands_go_on(guest, "the shipped unit after kill -9, with a task from before", is_enforced=True)
     guest.check(guest.sh("systemctl restart basicagent; echo $?") == "0\n", "the unit restarts after limits")
     answers(guest)
-    commands_go_on(guest, "the shipped unit after a restart", is_enforced=has_subgroup)
-    guest.ask({"method": "async.cancel", "task": "long"})
+    still_limited(guest, "the shipped unit after a restart")
+    commands_go_on(guest, "the shipped unit after a restart", is_enforced=True)
     guest.sh("systemctl stop basicagent", must=True)
+    still_limited(guest, "the stopped unit")
+    guest.sh("systemctl start basicagent", must=True)
+    answers(guest)
+    guest.ask({"method": "async.cancel", "task": "long"})
+    guest.wait(lambda output: '"ended"' in output, """ask '{"id":"s","method":"async.status","task":"long"}'""")
+    bounded(guest)
+    guest.sh("systemctl stop basicagent basicagent-commands", must=True)
 
     guest.sh("mkdir -p /run/basicagent; systemd-run -q --unit=plain BasicAgent", must=True)
     commands_go_on(guest, "a unit without Delegate", is_enforced=False)
@@ -45,6 +51,26 @@ def run(guest):
         exec BasicAgent'""", must=True)
     commands_go_on(guest, "the root of a cgroup namespace, as in a container", is_enforced=False)
     guest.sh("systemctl stop container", must=True)
+
+
+def still_limited(guest, place):
+    """Checks that the task from before runs on within its limits."""
+    guest.sh("rm -f /root/limits")
+    limits = guest.wait(lambda output: output.count("\n") == 3, "cat /root/limits")
+    guest.check(limits == "67108864\n50000 100000\n40\n", f"{place}: the task's limits are kept", limits)
+
+
+def bounded(guest):
+    """Checks that the kernel holds a command to each limit."""
+    fill = "python3 -c 'x = bytearray(200 << 20)'; echo survived"
+    reply = guest.ask({"method": "sync.bash", "cmd": fill, "limits": {"memory": 64 << 20}})
+    guest.check("survived" not in str(reply.get("data")) and "memory" in str(reply), "memory beyond the limit ends the command", reply)
+    forks = "for n in $(seq 60); do sleep 5 & done 2>/dev/null; jobs -p | wc -l"
+    reply = guest.ask({"method": "sync.bash", "cmd": forks, "limits": {"pids": 20}})
+    guest.check(reply["retcode"] != 0 or int(reply["data"].split()[-1]) < 20, "no more processes than the limit are there", reply)
+    busy = "end=$((SECONDS + 4)); while [ $SECONDS -lt $end ]; do :; done; grep nr_throttled /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/cpu.stat"
+    reply = guest.ask({"method": "sync.bash", "cmd": busy, "limits": {"cpu": 20}})
+    guest.check(int((str(reply.get("data")).split() or [0])[-1]) > 0, "processor time beyond the limit is withheld", reply)
 
 
 def answers(guest):

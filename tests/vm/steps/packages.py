@@ -24,7 +24,7 @@ def run(guest):
 
 
 def controller(guest):
-    guest.sh("apt-get install -qy basicagent-controller basicagent-ctl", must=True)
+    guest.sh("apt-get install -qy basicagent-controller basicagent-ctl", must=True, wait=300)
     guest.check(guest.sh("systemctl is-active basicagent-controller; systemctl is-enabled basicagent-controller")
                 == "inactive\ndisabled\n", "the installed controller is neither started nor enabled")
     start_controller(guest)
@@ -38,7 +38,7 @@ def controller(guest):
 def joined(guest):
     line = join_line(guest)
     began = time.monotonic()
-    guest.sh(f"apt-get install -qy basicagent=$({BUILT})", must=True)
+    guest.sh(f"apt-get install -qy basicagent=$({BUILT})", must=True, wait=300)
     guest.check(guest.sh("systemctl is-active basicagent; systemctl is-enabled basicagent") == "inactive\ndisabled\n",
                 "the installed agent is neither started nor enabled")
     guest.sh(line, must=True)
@@ -73,7 +73,7 @@ def upgraded_under_tasks(guest):
 
 
 def purged(guest):
-    guest.sh("apt-get purge -qy basicagent basicagent-controller basicagent-ctl", must=True)
+    guest.sh("apt-get purge -qy basicagent basicagent-controller basicagent-ctl", must=True, wait=300)
     left = guest.sh("""ls -d /var/lib/basicagent* /etc/basicagent* /etc/default/basicagent* /run/basicagent* /usr/lib/basicagent* \\
         /usr/bin/BasicAgent* /usr/bin/boot /usr/share/doc/basicagent* 2>/dev/null
         find /etc/systemd /usr/lib/systemd /lib/systemd -name 'basicagent*'

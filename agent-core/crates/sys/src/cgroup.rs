@@ -105,23 +105,21 @@ pub fn holds_no_process(directory: &Path) -> bool {
     read.is_ok_and(|length| length == 0)
 }
 
-/// Returns whether systemd delegated the cgroup to the service that runs in it: then systemd sets
-/// the attribute `user.delegate` to 1 (systemd's CGROUP_DELEGATION).
+/// Returns whether systemd delegated the cgroup to a service: then systemd sets the attribute
+/// `user.delegate` to 1, before version 251 only `trusted.delegate` (systemd's CGROUP_DELEGATION).
 #[must_use]
 pub fn is_delegated(directory: &Path) -> bool {
     let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return false };
-    let mut value = [0_u8; 2];
-    // SAFETY: getxattr(2) reads two NUL-terminated strings and writes at most the length given to
-    // `value`, which has it; all live over the call.
-    let length = unsafe {
-        libc::getxattr(
-            path.as_ptr(),
-            c"user.delegate".as_ptr(),
-            value.as_mut_ptr().cast(),
-            value.len(),
-        )
-    };
-    length == 1 && value.first() == Some(&b'1')
+    [c"user.delegate", c"trusted.delegate"].into_iter().any(|attribute| {
+        let mut value = [0_u8; 2];
+        // SAFETY: getxattr(2) reads two NUL-terminated strings and writes at most the length given
+        // to `value`, which has it; all live over the call.
+        let length = unsafe {
+            let (data, size) = (value.as_mut_ptr().cast(), value.len());
+            libc::getxattr(path.as_ptr(), attribute.as_ptr(), data, size)
+        };
+        length == 1 && value.first() == Some(&b'1')
+    })
 }
 
 /// Blocks until the cgroup has no process; returns whether that happened in time.

@@ -102,8 +102,8 @@ impl Controllers {
             };
             let why = format!(
                 "{} cannot be limited on this host: the agent's cgroup has no such v2 controller \
-                 (under systemd 254 or later, the unit's Delegate=yes and DelegateSubgroup=agent \
-                 provide it), and cgroup v1: {why}",
+                 (the units basicagent.service and, for systemd before 254, \
+                 basicagent-commands.service provide it), and cgroup v1: {why}",
                 controller.name()
             );
             return Err(StartError::step(

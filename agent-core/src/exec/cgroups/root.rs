@@ -5,19 +5,22 @@
 //! the host's settings change; [`super::controllers`] handles the controllers that keep limits, and
 //! [`agent_sys::cgroup`] the operations on a single cgroup.
 //!
-//! The agent writes into cgroups that it made, and into one other: the unit's, if systemd delegated
-//! it and put the agent into a subgroup, so that it has no process.
+//! The agent writes into cgroups that it made, and into one other, which systemd delegated and which
+//! has no process: its unit's, if systemd put the agent into a subgroup of it, or else that of the
+//! unit that exists for nothing else.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use agent_sys::cgroup::{PREFIX, lock, remove, takes_processes};
+use agent_sys::cgroup::{PREFIX, holds_no_process, is_delegated, lock, remove, takes_processes};
 use nix::fcntl::Flock;
 
 /// The agent's cgroup within its unit's, as our unit file has it.
 const SUBGROUP: &str = "agent";
+/// The unit beside the agent's that holds cgroups and no process.
+const COMMANDS_UNIT: &str = "basicagent-commands.service";
 /// Names tried for our directory.
 const ATTEMPTS: u32 = 100;
 
@@ -35,7 +38,10 @@ impl Root {
     /// Fails without a cgroup v2 that we may write, and on kernels without `cgroup.kill` (before
     /// Linux 5.14).
     pub(crate) fn create() -> io::Result<Self> {
-        let root = Self::create_below(&base(own_cgroup(None)?))?;
+        let own = own_cgroup(None)?;
+        // What an agent left that found another place.
+        sweep(&own);
+        let root = Self::create_below(&base(own))?;
         let why = if !fs::exists(root.path.join("cgroup.kill"))? {
             "this kernel has no cgroup.kill; Linux 5.14 has it"
         } else if !takes_processes(&*root.dir)? {
@@ -68,14 +74,23 @@ impl Root {
     }
 }
 
-/// Returns the parent of our directory: the unit's cgroup, where systemd put the agent into a
-/// subgroup of it (`Delegate=yes` and `DelegateSubgroup=agent`). The unit's own cgroup then has no
-/// process, and so may pass controllers on, which a cgroup with processes may not.
+/// Returns the parent of our directory. Its cgroup should have no process, since one with processes
+/// may pass no controllers on:
+///
+/// - the unit's, where systemd put the agent into a subgroup of it (`DelegateSubgroup=agent`);
+/// - that of basicagent-commands.service: systemd before 254 starts the agent in the unit's own
+///   cgroup, and could not start it again there while controllers are passed on from it;
+/// - otherwise the agent's own, where commands have no limits of cgroup v2.
 fn base(own: PathBuf) -> PathBuf {
-    let unit = own.parent().filter(|unit| unit.extension().is_some_and(|kind| kind == "service"));
+    let is_unit = |path: &Path| path.extension().is_some_and(|kind| kind == "service");
+    let unit = own.parent().filter(|unit| is_unit(unit));
     match unit {
         Some(unit) if own.file_name().is_some_and(|name| name == SUBGROUP) => unit.to_owned(),
-        _ => own,
+        _ => {
+            let beside = own.with_file_name(COMMANDS_UNIT);
+            let is_ours = is_unit(&own) && is_delegated(&beside) && holds_no_process(&beside);
+            if is_ours { beside } else { own }
+        }
     }
 }
 
