@@ -105,6 +105,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
+    check_kernel()?;
     let mut identity =
         Identity::open(&config.state_dir, config.host_id.as_deref()).map_err(Error::Identity)?;
     let host = host::host(&identity)?;
@@ -124,6 +125,15 @@ fn run(cli: &Cli, config: Config, log: &Log) -> Result<(), Error> {
     // A look-up that hangs in a library must not delay the exit.
     runtime.shutdown_background();
     result
+}
+
+/// Returns an error if the kernel lacks a system call that every command needs.
+fn check_kernel() -> Result<(), Error> {
+    let missing = agent_sys::kernel::missing_call();
+    match missing.map_err(|source| Error::System { call: "pidfd_open", source })? {
+        Some((call, since)) => Err(Error::Kernel { call, since }),
+        None => Ok(()),
+    }
 }
 
 /// Logs the policy that takes effect.

@@ -46,6 +46,7 @@ fn problems(found: &Examined) -> Vec<String> {
         problems.extend(checked.err().map(|error| error.to_string()));
     }
     problems.extend(crontabs(config));
+    problems.extend(super::check_kernel().err().map(|error| error.to_string()));
     problems.extend(shell(config));
     problems.extend(folders(config));
     problems.extend(check_state_dir(&config.state_dir).err().map(|error| error.to_string()));

@@ -25,6 +25,13 @@ pub(super) enum Error {
     },
     /// The policy cannot be used.
     Policy(policy::Error),
+    /// The kernel is too old, or a container's filter forbids what the agent needs.
+    Kernel {
+        /// The system call that is missing.
+        call: &'static str,
+        /// The release of Linux that brought it.
+        since: &'static str,
+    },
     /// Commands cannot be run.
     Exec(StartError),
     /// The tasks cannot be opened.
@@ -45,7 +52,10 @@ impl Error {
     pub(super) fn is_lasting(&self) -> bool {
         match self {
             Self::Policy(error) => !error.may_pass(),
-            Self::Schedule(_) | Self::OtherMachine { .. } | Self::Reset { .. } => true,
+            Self::Schedule(_)
+            | Self::OtherMachine { .. }
+            | Self::Reset { .. }
+            | Self::Kernel { .. } => true,
             Self::Enroll(error) => matches!(error, enroll::Error::Damaged { .. }),
             Self::Identity(_) | Self::Exec(_) | Self::Task(_) | Self::System { .. } => false,
         }
@@ -70,6 +80,12 @@ impl fmt::Display for Error {
                 key.display()
             ),
             Self::Policy(error) => error.fmt(f),
+            Self::Kernel { call, since } => write!(
+                f,
+                "this kernel has no {call}, or a filter of system calls forbids it: the agent needs \
+                 Linux 5.4 or later ({call} came with {since}), in a container a runtime that \
+                 allows it"
+            ),
             Self::Exec(error) => error.fmt(f),
             Self::Task(error) => error.fmt(f),
             Self::Schedule(error) => error.fmt(f),
@@ -84,7 +100,7 @@ impl std::error::Error for Error {
         match self {
             Self::Identity(error) => error.source(),
             Self::Enroll(error) => error.source(),
-            Self::OtherMachine { .. } | Self::Reset { .. } => None,
+            Self::OtherMachine { .. } | Self::Reset { .. } | Self::Kernel { .. } => None,
             Self::Policy(error) => error.source(),
             Self::Exec(error) => error.source(),
             Self::Task(error) => error.source(),

@@ -15,6 +15,7 @@ pub mod end;
 pub mod ending;
 pub mod file_id;
 pub mod keeper;
+pub mod kernel;
 mod launch;
 pub mod memory;
 pub mod packet;
