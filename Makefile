@@ -15,7 +15,7 @@ FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -38,6 +38,7 @@ help:
 	@echo 'make browser-soak  drive BROWSER_EVENTS (10000) events through open pages and compare what they hold'
 	@echo 'make manual     write docs/man and ctl/completions again, from the programs'"'"' flags'
 	@echo 'make packages   .deb and .rpm packages and a tarball, in PACKAGES (target/packages)'
+	@echo 'make packages-check  lintian, rpmlint, and a second build elsewhere that must be the same bytes'
 	@echo 'make install    what is built: binaries, plugins, unit, example config, manual, completions; DESTDIR, PREFIX ($(PREFIX))'
 
 build:
@@ -229,6 +230,17 @@ packages-deps:
 	    ! { command -v objdump && command -v envsubst && command -v git && python3 -c 'import ensurepip'; } >/dev/null 2>&1; then \
 	    apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends binutils gettext-base git python3-venv; \
+	fi
+
+# After `make packages` of what is committed.
+packages-check: packages-check-deps
+	examples/packages/check $(PACKAGES)
+
+packages-check-deps: packages-deps
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    ! { command -v lintian && command -v rpmlint && command -v rpm; } >/dev/null; then \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends lintian rpmlint rpm; \
 	fi
 
 # Installs what is built, so that `sudo make install` needs no cargo of root's; builds only if
