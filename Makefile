@@ -15,12 +15,13 @@ FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps power-cuts lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
 	@echo 'make test       install what the tests need (as root), then run them all'
 	@echo 'make vm-test    prove in a guest with a real systemd what no test here can; VM_STEPS, VM_PROFILE'
+	@echo 'make power-cuts  cut the power of a guest at random, CUTS times (100), while tasks are accepted, run and delivered; SEED=… repeats'
 	@echo 'make lint       rustfmt, clippy, documentation and dependencies; warnings are errors'
 	@echo 'make bench      measure against the barest programs (BENCHMARKS.md)'
 	@echo 'make bench-store  measure the controller'"'"'s database alone'
@@ -92,15 +93,26 @@ test: test-deps
 # Long proofs that need a machine of their own: minutes for each step of tests/vm/steps.
 VM_STEPS   ?=
 VM_PROFILE ?= release
+VM_SUITES  ?=
+VM_SLOWEST ?= 600
+CUTS       ?= 5
 vm-test: vm-deps
 	$(CARGO) build --profile $(VM_PROFILE:debug=dev) --locked --workspace
-	tests/vm/run target/$(VM_PROFILE) $(VM_STEPS)
+	VM_SUITES='$(VM_SUITES)' VM_SLOWEST=$(VM_SLOWEST) CUTS=$(CUTS) tests/vm/run target/$(VM_PROFILE) $(VM_STEPS)
 
-vm-deps: packages-deps
+# The long run of the power cuts: CUTS of them, which SEED; its result is in BENCHMARKS.md.
+power-cuts: CUTS = 100
+power-cuts: vm-deps
+	$(CARGO) build --profile $(VM_PROFILE:debug=dev) --locked --workspace
+	CUTS=$(CUTS) $(if $(SEED),SEED=$(SEED)) tests/vm/run target/$(VM_PROFILE) powercuts
+
+# Without a mirror of Debian, tests/vm/run says what is missing.
+vm-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	    ! { command -v debootstrap && command -v mke2fs && command -v python3 && command -v strip && command -v cc; } >/dev/null; then \
-	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap e2fsprogs python3 binutils gcc libc6-dev; \
+	    ! { command -v debootstrap && command -v mke2fs && command -v python3 && command -v strip && command -v cc && \
+	    command -v envsubst && command -v git && python3 -c 'import ensurepip'; } >/dev/null 2>&1; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+	        debootstrap e2fsprogs python3 python3-venv binutils gcc libc6-dev gettext-base git || true; \
 	fi
 
 lint: lint-deps

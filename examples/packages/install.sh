@@ -18,6 +18,7 @@ say() { echo "install: $*"; }
 
 remove() {
     systemctl disable --now basicagent.service basicagent-controller.service 2>/dev/null || true
+    systemctl stop basicagent-commands.service 2>/dev/null || true
     for unit in $units; do rm -f "/etc/systemd/system/$unit"; done
     for name in $links; do
         case $(readlink "/usr/local/bin/$name" || true) in "$opt"/*) rm "/usr/local/bin/$name" ;; esac

@@ -63,8 +63,10 @@ class Guest:
 
     def start(self):
         """Boots the guest; returns when it accepts scripts."""
+        began = time.monotonic()
         self.launch()
-        self._until(b"READY\n", time.monotonic() + BOOT)
+        self._until(b"READY\n", began + BOOT)
+        self.boot_seconds = time.monotonic() - began
 
     def launch(self):
         """Begins to boot the guest."""
@@ -128,6 +130,17 @@ class Guest:
             return json.loads(text)
         except ValueError:
             return {"retcode": None, "no reply": text}
+
+    def unit(self, name="basicagent"):
+        """Returns the properties of a unit."""
+        lines = self.sh(f"systemctl show {name}").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def failed_for_good(self):
+        """Returns whether the agent ended with status 2 and was not started again; else what it did."""
+        unit = self.unit()
+        seen = [unit["ActiveState"], unit["ExecMainStatus"], unit["NRestarts"]]
+        return seen == ["failed", "2", "0"] or seen
 
     def wait(self, condition, script, wait=60):
         """Runs a script once a second until `condition` of its output holds; returns the output."""

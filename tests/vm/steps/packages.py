@@ -77,5 +77,6 @@ def purged(guest):
     left = guest.sh("""ls -d /var/lib/basicagent* /etc/basicagent* /etc/default/basicagent* /run/basicagent* /usr/lib/basicagent* \\
         /usr/bin/BasicAgent* /usr/bin/boot /usr/share/doc/basicagent* 2>/dev/null
         find /etc/systemd /usr/lib/systemd /lib/systemd -name 'basicagent*'
+        ls -d /sys/fs/cgroup/system.slice/basicagent* 2>/dev/null
         pgrep -l BasicAgent""")
     guest.check(left == "", "purge leaves nothing", left)
