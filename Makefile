@@ -72,6 +72,12 @@ test-deps:
 	    apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends mandoc zsh fish; \
 	fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+	    mkdir -p /etc/postgresql-common && \
+	    { [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; } && \
+	    apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends -o Dpkg::Options::=--force-confold postgresql; \
+	fi
 	@if ! [ -e target/tools/axe.min.js ]; then tests/tools/axe target/tools; fi
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
 

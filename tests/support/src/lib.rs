@@ -8,6 +8,7 @@ mod fuse;
 mod namespace;
 #[cfg(feature = "pki")]
 mod pki;
+mod postgres;
 mod processes;
 mod ready;
 mod scratch;
@@ -20,6 +21,7 @@ pub use fuse::HangingMount;
 pub use namespace::{NetworkPair, in_mount_namespace, is_inside, needs_root, run};
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
+pub use postgres::{FAST, PostgresDatabase, PostgresServer};
 pub use processes::{Process, alive, process, processes, processes_with};
 pub use ready::start_until_ready;
 pub use scratch::Scratch;

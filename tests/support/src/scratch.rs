@@ -48,6 +48,11 @@ impl Scratch {
         None
     }
 
+    /// Gives the folder up to another owner, who removes it; returns its path.
+    pub fn keep(self) -> PathBuf {
+        std::mem::ManuallyDrop::new(self).0.clone()
+    }
+
     /// Returns the folder's path.
     pub fn path(&self) -> &Path {
         &self.0

@@ -27,6 +27,13 @@ pub(crate) enum Error {
         /// The fault and its remedy.
         why: String,
     },
+    /// The database server cannot be used.
+    Database {
+        /// The database, without a password.
+        database: String,
+        /// The fault and its remedy.
+        why: String,
+    },
     /// A port cannot be opened.
     Bind {
         /// Its address.
@@ -70,6 +77,7 @@ impl fmt::Display for Error {
             Self::Flags(why) | Self::Certificate(why) => f.write_str(why),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Content { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Database { database, why } => write!(f, "{database}: {why}"),
             Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Self::System { what, source } => write!(f, "{what}: {source}"),
         }
@@ -82,7 +90,10 @@ impl std::error::Error for Error {
             Self::File { source, .. } | Self::Bind { source, .. } | Self::System { source, .. } => {
                 Some(source)
             }
-            Self::Flags(_) | Self::Content { .. } | Self::Certificate(_) => None,
+            Self::Flags(_)
+            | Self::Content { .. }
+            | Self::Database { .. }
+            | Self::Certificate(_) => None,
         }
     }
 }

@@ -32,6 +32,9 @@ pub(crate) trait Idempotency {
 /// Idempotency keys of one principal within a day.
 pub(crate) const MAX_KEYS_OF_ONE: u64 = 10_000;
 
+/// How long an answer is kept.
+pub(crate) const REPEATABLE_KEPT: UnixMillis = fleet::DAY;
+
 /// Bytes of an answer that is kept.
 pub(crate) const MAX_ANSWER_BYTES: usize = 16 << 10;
 

@@ -21,7 +21,9 @@ async fn page(store: &dyn Store, query: EventQuery) -> Vec<EventRow> {
     store.events(EventQuery { limit: 100, ..query }).await.unwrap()
 }
 
-pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<D: Database>() {
+pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut newest = store.newest_event();
@@ -47,7 +49,9 @@ pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
     store.close().await;
 }
 
-pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<D: Database>() {
+pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let open = store.begin(event("anna", "hosts.ban", &[]), NOW + 5).await.unwrap();
@@ -67,7 +71,9 @@ pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<D:
     }
 }
 
-pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages<D: Database>() {
+pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut all = Vec::new();
@@ -126,7 +132,7 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
     store.close().await;
 }
 
-pub(in crate::store) async fn events_are_found_by_their_time<D: Database>() {
+pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store = dyn Store>>() {
     let database = D::create().await;
     let store = database.open().await;
     for time in [5, 5, 6, 8] {
@@ -157,7 +163,9 @@ pub(in crate::store) async fn events_are_found_by_their_time<D: Database>() {
     store.close().await;
 }
 
-pub(in crate::store) async fn an_event_that_is_too_large_is_refused<D: Database>() {
+pub(in crate::store) async fn an_event_that_is_too_large_is_refused<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut large = event("anna", "hosts.ban", &[]);

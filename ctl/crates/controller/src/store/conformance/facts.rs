@@ -49,7 +49,9 @@ async fn text(store: &Arc<dyn Store>, host: &str, method: &str, at: Option<i64>)
     store.fact(host, method, at).await.unwrap()?.1.map(|text| text.text)
 }
 
-pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<D: Database>() {
+pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     for host in ["a", "b"] {
@@ -86,7 +88,9 @@ pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<D:
     assert!(store.fact("nobody", "getinfo.os", None).await.unwrap().is_none());
 }
 
-pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<D: Database>() {
+pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -111,7 +115,9 @@ pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<D: D
     assert_eq!(store.host_facts("a", Some(NOW + 2)).await.unwrap().len(), 2);
 }
 
-pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<D: Database>() {
+pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -134,7 +140,9 @@ pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<D: Data
     assert_eq!(text.unwrap().whole_at, Some(NOW + 9));
 }
 
-pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<D: Database>() {
+pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -190,7 +198,9 @@ async fn with_version(store: &Arc<dyn Store>, package: &str) -> BTreeMap<String,
     page.hosts.into_iter().map(|(host, document)| (host, values(document))).collect()
 }
 
-pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents<D: Database>() {
+pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let lists = [
@@ -232,7 +242,9 @@ pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents
     assert!(store.host_facts("c", Some(NOW + 3)).await.unwrap().is_empty());
 }
 
-pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<D: Database>() {
+pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     for number in 0..10 {
@@ -292,7 +304,9 @@ pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<D: D
     }
 }
 
-pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<D: Database>() {
+pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;

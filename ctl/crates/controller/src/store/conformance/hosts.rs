@@ -100,7 +100,9 @@ pub(in crate::store) fn certificate(answer: &Answer) -> &Certificate {
 }
 
 /// Opens a store with one token.
-pub(super) async fn with_token<D: Database>(terms: JoinTerms) -> (D, Arc<dyn Store>) {
+pub(super) async fn with_token<D: Database<Store = dyn Store>>(
+    terms: JoinTerms,
+) -> (D, Arc<dyn Store>) {
     let database = D::create().await;
     let store = database.open().await;
     store.create_token(token(1, terms)).await.unwrap();
@@ -111,7 +113,9 @@ async fn uses(store: &dyn Store) -> u32 {
     store.token(&token_id(1)).await.unwrap().unwrap().uses
 }
 
-pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<D: Database>() {
+pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<
+    D: Database<Store = dyn Store>,
+>() {
     let (database, store) = with_token::<D>(terms()).await;
     let admitted = Newcomer::by(1, 1).wanting("web-1").enroll(&*store).await.unwrap();
     assert_eq!((&*admitted.host, admitted.new), ("web-1", true));
@@ -138,7 +142,7 @@ pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<
 }
 
 pub(in crate::store) async fn the_same_token_and_key_give_the_same_host_and_count_no_use<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let mut once = terms();
     once.max_uses = 1;
@@ -158,7 +162,7 @@ pub(in crate::store) async fn the_same_token_and_key_give_the_same_host_and_coun
 }
 
 pub(in crate::store) async fn fifty_hosts_race_for_a_token_of_one_use_and_one_gets_it<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let mut once = terms();
     once.max_uses = 1;
@@ -182,7 +186,9 @@ pub(in crate::store) async fn fifty_hosts_race_for_a_token_of_one_use_and_one_ge
     store.close().await;
 }
 
-pub(in crate::store) async fn a_token_that_admits_nobody_says_why<D: Database>() {
+pub(in crate::store) async fn a_token_that_admits_nobody_says_why<
+    D: Database<Store = dyn Store>,
+>() {
     let mut narrow = terms();
     narrow.networks = vec!["10.0.0.0/8".parse().unwrap()];
     let (_database, store) = with_token::<D>(narrow).await;
@@ -206,7 +212,7 @@ pub(in crate::store) async fn a_token_that_admits_nobody_says_why<D: Database>()
     store.close().await;
 }
 
-pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database>() {
+pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database<Store = dyn Store>>() {
     let (_database, store) = with_token::<D>(terms()).await;
     let mut ids = BTreeSet::new();
     for of_key in 1..=3 {
@@ -219,7 +225,9 @@ pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database>() {
     store.close().await;
 }
 
-pub(in crate::store) async fn a_host_that_needs_approval_asks_until_it_is_approved<D: Database>() {
+pub(in crate::store) async fn a_host_that_needs_approval_asks_until_it_is_approved<
+    D: Database<Store = dyn Store>,
+>() {
     let mut asking = terms();
     asking.approval = true;
     let (_database, store) = with_token::<D>(asking).await;

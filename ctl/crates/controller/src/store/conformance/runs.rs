@@ -69,7 +69,7 @@ pub(super) async fn equation(store: &dyn Store, run: &str) -> String {
     store.run(run).await.unwrap().unwrap().counts.to_string()
 }
 
-pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<D: Database>() {
+pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<D: Database<Store = dyn Store>>() {
     let database = D::create().await;
     let store = database.open().await;
     let made = store.insert_plan(plan("r1", &["a", "b", "c"])).await.unwrap();
@@ -124,7 +124,9 @@ pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<D: Database>() 
     store.close().await;
 }
 
-pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<D: Database>() {
+pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let run = applied(&*store, "r", &["a", "b", "c"]).await;
@@ -164,7 +166,7 @@ pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<D: Data
 }
 
 pub(in crate::store) async fn runs_are_found_by_state_operator_host_and_time_in_pages<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -210,7 +212,7 @@ pub(in crate::store) async fn runs_are_found_by_state_operator_host_and_time_in_
 }
 
 pub(in crate::store) async fn the_history_is_found_by_run_host_operator_state_and_time_in_pages<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -255,7 +257,7 @@ pub(in crate::store) async fn the_history_is_found_by_run_host_operator_state_an
     store.close().await;
 }
 
-pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database>() {
+pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database<Store = dyn Store>>() {
     let database = D::create().await;
     let store = database.open().await;
     applied(&*store, "r", &["a"]).await;
@@ -281,7 +283,7 @@ pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database>() {
     store.close().await;
 }
 
-pub(in crate::store) async fn budgets_are_kept_by_name<D: Database>() {
+pub(in crate::store) async fn budgets_are_kept_by_name<D: Database<Store = dyn Store>>() {
     let database = D::create().await;
     let store = database.open().await;
     let budget = |name: &str, most| BudgetRow {

@@ -21,7 +21,7 @@ async fn names(store: &dyn Store) -> Vec<String> {
 }
 
 pub(in crate::store) async fn a_set_of_schedules_changes_whole_and_keeps_its_versions<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -78,7 +78,7 @@ fn tried(schedule: &str, outcome: Outcome, revision: &str, drift: Option<&str>) 
 }
 
 pub(in crate::store) async fn what_was_tried_on_a_host_is_kept_counted_and_goes_with_the_host<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     for (host, key) in [("h-1", 1), ("h-2", 2)] {
@@ -116,7 +116,9 @@ pub(in crate::store) async fn what_was_tried_on_a_host_is_kept_counted_and_goes_
     store.close().await;
 }
 
-pub(in crate::store) async fn results_are_found_by_schedule_newest_first<D: Database>() {
+pub(in crate::store) async fn results_are_found_by_schedule_newest_first<
+    D: Database<Store = dyn Store>,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     for (host, task) in [

@@ -13,7 +13,9 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<LabelKey, LabelValue> {
     pairs.iter().map(label).collect()
 }
 
-pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<D: Database>() {
+pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<
+    D: Database<Store = dyn super::Store>,
+>() {
     let (_database, store) = with_token::<D>(terms()).await;
     for (number, (id, hostname)) in [
         ("eu-Web-1", "front.example"),
@@ -64,7 +66,7 @@ pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<
 }
 
 pub(in crate::store) async fn keys_and_values_of_labels_that_are_in_use_are_found_by_their_beginning<
-    D: Database,
+    D: Database<Store = dyn super::Store>,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     for number in 0..6 {
@@ -88,7 +90,7 @@ pub(in crate::store) async fn keys_and_values_of_labels_that_are_in_use_are_foun
 }
 
 pub(in crate::store) async fn the_hosts_that_joined_last_are_found_also_by_their_token<
-    D: Database,
+    D: Database<Store = dyn super::Store>,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     store.create_token(token(2, terms())).await.unwrap();

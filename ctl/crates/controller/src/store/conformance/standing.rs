@@ -73,7 +73,7 @@ async fn renew(
 }
 
 /// Opens a store with the host web-1, which has the key 1.
-async fn with_host<D: Database>() -> (D, std::sync::Arc<dyn Store>) {
+async fn with_host<D: Database<Store = dyn Store>>() -> (D, std::sync::Arc<dyn Store>) {
     let (database, store) = with_token::<D>(terms()).await;
     Newcomer::by(1, 1).wanting("web-1").enroll(&*store).await.unwrap();
     (database, store)
@@ -87,7 +87,7 @@ fn active() -> Connection {
     Connection::new(Standing::Active)
 }
 
-pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
+pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database<Store = dyn Store>>() {
     let (database, store) = with_host::<D>().await;
     assert_eq!(host(&*store).await.last_seen, None);
     assert_eq!(connect(&*store, "web-1", 1).await, Ok(active()));
@@ -113,7 +113,7 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
 }
 
 pub(in crate::store) async fn a_renewal_answers_the_same_question_with_the_same_certificate<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let (_database, store) = with_host::<D>().await;
     connect(&*store, "web-1", 1).await.unwrap();
@@ -129,7 +129,9 @@ pub(in crate::store) async fn a_renewal_answers_the_same_question_with_the_same_
     store.close().await;
 }
 
-pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_settled<D: Database>() {
+pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_settled<
+    D: Database<Store = dyn Store>,
+>() {
     for choice in [Choice::Keep, Choice::Restored, Choice::EnrollAgain] {
         let (_database, store) = with_host::<D>().await;
         renew(&*store, "r1", 1, 2).await.unwrap();
@@ -163,7 +165,7 @@ pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_sett
     }
 }
 
-pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database>() {
+pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database<Store = dyn Store>>() {
     let (_database, store) = with_host::<D>().await;
     let ask = |by: u32, new: u32, now: UnixMillis| RecoverRequest {
         host: "web-1".to_owned(),
@@ -188,7 +190,9 @@ pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database>() {
     store.close().await;
 }
 
-pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_may<D: Database>() {
+pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_may<
+    D: Database<Store = dyn Store>,
+>() {
     let (_database, store) = with_host::<D>().await;
     Newcomer::by(1, 2).wanting("web-2").enroll(&*store).await.unwrap();
     store.ban("web-1", NOW).await.unwrap();
@@ -213,7 +217,9 @@ pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_m
     store.close().await;
 }
 
-pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<D: Database>() {
+pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<
+    D: Database<Store = dyn Store>,
+>() {
     let (_database, store) = with_host::<D>().await;
     let refused = foreign(&*store, "db-1", UnknownHosts::Refuse).await;
     assert_eq!(refused, Err(IdentityRefusal::UnknownHosts));
@@ -236,7 +242,7 @@ pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<
 }
 
 pub(in crate::store) async fn hosts_that_are_newer_than_a_restored_database_are_not_locked_out<
-    D: Database,
+    D: Database<Store = dyn Store>,
 >() {
     let (_database, store) = with_host::<D>().await;
     // Renewed after the copy was made: a certificate of our CA that is later than all we know.
@@ -259,7 +265,9 @@ pub(in crate::store) async fn hosts_that_are_newer_than_a_restored_database_are_
     store.close().await;
 }
 
-pub(in crate::store) async fn an_operator_quarantines_a_host_and_lets_it_go<D: Database>() {
+pub(in crate::store) async fn an_operator_quarantines_a_host_and_lets_it_go<
+    D: Database<Store = dyn Store>,
+>() {
     let (_database, store) = with_host::<D>().await;
     store.quarantine("web-1", "looks odd", NOW).await.unwrap();
     assert_eq!(connect(&*store, "web-1", 1).await.unwrap().standing, Standing::Quarantined);
@@ -291,7 +299,9 @@ async fn set(store: &dyn Store, host: &str, to: &[(&str, &str)]) -> Result<HostR
     store.set_labels(host, change).await
 }
 
-pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<D: Database>() {
+pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<
+    D: Database<Store = dyn Store>,
+>() {
     let (_database, store) = with_host::<D>().await;
     assert_eq!(host(&*store).await.labels["env"].source, LabelSource::Token);
     let changed =
@@ -316,7 +326,9 @@ pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<D:
     store.close().await;
 }
 
-pub(in crate::store) async fn hosts_are_found_by_selector_and_state_in_pages<D: Database>() {
+pub(in crate::store) async fn hosts_are_found_by_selector_and_state_in_pages<
+    D: Database<Store = dyn Store>,
+>() {
     let mut many = terms();
     many.max_uses = 1000;
     let (_database, store) = with_token::<D>(many).await;

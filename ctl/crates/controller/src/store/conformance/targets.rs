@@ -7,7 +7,7 @@ use crate::store::{MoveTo, TargetQuery};
 use fleet::run::{End, EndState, TargetState, task_id};
 
 pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_stores_it<
-    D: Database,
+    D: Database<Store = dyn super::Store>,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -34,7 +34,9 @@ pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_s
     store.close().await;
 }
 
-pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<D: Database>() {
+pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let run = applied(&*store, "r", &["a", "b"]).await;
@@ -46,7 +48,9 @@ pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<D: 
     store.close().await;
 }
 
-pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<D: Database>() {
+pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let run = applied(&*store, "r", &["a", "b", "c"]).await;
@@ -64,7 +68,9 @@ pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<D: Dat
     store.close().await;
 }
 
-pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pages<D: Database>() {
+pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pages<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let run = applied(&*store, "r", &["a", "b", "c", "d"]).await;
@@ -93,7 +99,9 @@ pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pag
     store.close().await;
 }
 
-pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<D: Database>() {
+pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let mut published = store.run_changes();

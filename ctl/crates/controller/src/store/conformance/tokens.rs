@@ -5,7 +5,7 @@ use super::hosts::{NOW, Newcomer, terms, token, token_id};
 use crate::store::StoreError;
 
 pub(in crate::store) async fn a_token_is_stored_as_it_was_created_and_its_id_only_once<
-    D: Database,
+    D: Database<Store = dyn super::Store>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -23,7 +23,9 @@ pub(in crate::store) async fn a_token_is_stored_as_it_was_created_and_its_id_onl
     store.close().await;
 }
 
-pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<D: Database>() {
+pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut all = Vec::new();
@@ -43,7 +45,9 @@ pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<D: Database>() 
     store.close().await;
 }
 
-pub(in crate::store) async fn a_revoked_token_bans_its_hosts_only_if_asked_to<D: Database>() {
+pub(in crate::store) async fn a_revoked_token_bans_its_hosts_only_if_asked_to<
+    D: Database<Store = dyn super::Store>,
+>() {
     let database = D::create().await;
     let store = database.open().await;
     for number in [1, 2] {

@@ -11,7 +11,7 @@ fn sample(at: UnixMillis, online: u64) -> Sample {
 }
 
 pub(in crate::store) async fn samples_are_kept_with_the_failures_between_them_and_leave_gaps<
-    D: Database,
+    D: Database<Store = dyn super::Store>,
 >() {
     let database = D::create().await;
     let store = database.open().await;

@@ -3,7 +3,8 @@
 //! The writer runs many changes in one transaction, each within a savepoint: one that fails leaves
 //! nothing behind and does not disturb the others. It answers all of them after the commit.
 
-use crate::store::{RunChange, StandingChange, StoreError};
+use crate::store::StoreError;
+pub(super) use crate::store::effects::Effects;
 use rusqlite::Connection;
 use std::error::Error;
 use std::fmt;
@@ -45,47 +46,6 @@ impl From<rusqlite::Error> for ChangeError {
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         Self::Refused(error)
-    }
-}
-
-/// What others learn of a change once it is on disk.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// Hosts whose standing changed.
-    pub(super) standings: Vec<StandingChange>,
-    /// Hosts whose records changed.
-    pub(super) records: Vec<String>,
-    /// Whether a host came, went, or changed its state.
-    pub(super) counts: bool,
-    /// The number of the newest line of the audit log.
-    pub(super) newest_event: Option<i64>,
-    /// Runs and targets that changed.
-    pub(super) runs: Vec<RunChange>,
-    /// Whether a budget was set or removed.
-    pub(super) budgets: bool,
-    /// Hosts of which a reply was stored beside their results, with its size in bytes.
-    pub(super) replies: Vec<(String, u64)>,
-    /// Hosts whose facts changed.
-    pub(super) new_facts: Vec<String>,
-    /// Hosts whose labels changed.
-    pub(super) relabeled: Vec<String>,
-    /// The generation of the schedules, if it changed.
-    pub(super) schedules: Option<i64>,
-}
-
-impl Effects {
-    /// Adds those of a later change.
-    pub(super) fn append(&mut self, later: Self) {
-        self.standings.extend(later.standings);
-        self.records.extend(later.records);
-        self.counts |= later.counts;
-        self.newest_event = later.newest_event.or(self.newest_event);
-        self.runs.extend(later.runs);
-        self.budgets |= later.budgets;
-        self.replies.extend(later.replies);
-        self.new_facts.extend(later.new_facts);
-        self.relabeled.extend(later.relabeled);
-        self.schedules = later.schedules.or(self.schedules);
     }
 }
 

@@ -3,8 +3,9 @@
 //! It takes at most [`MAX_TIME`]: while it reads, the write-ahead log cannot be reused and grows.
 //! Whatever it did not reach is checked when it is read.
 
-use super::health::Health;
+use super::damage;
 use crate::error::Error;
+use crate::store::health::Health;
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,12 +60,12 @@ fn check(mut connection: Connection, health: &Health, stop: &Arc<AtomicBool>) {
     });
     match found {
         Ok(text) if text == "ok" => {}
-        Ok(text) => health.damaged(&text),
+        Ok(text) => damage::found(health, &text),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             log::debug!("the check of the database ended early");
         }
         Err(error) => {
-            health.note(&error);
+            damage::note(health, &error);
             log::warn!("cannot check the database: {error}");
         }
     }

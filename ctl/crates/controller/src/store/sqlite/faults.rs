@@ -1,8 +1,9 @@
 //! A disk that is full or cannot be written, and files that are damaged: a sentence for each, and
 //! nothing done by halves.
 
-use super::{Bounds, SqliteStore, file};
+use super::{SqliteStore, file};
 use crate::error::Error;
+use crate::store::Bounds;
 use crate::store::conformance::hosts::{NOW, Newcomer, key, terms, token, token_id};
 use crate::store::{
     ChannelProof, Events as _, Hosts as _, JoinTokens as _, NewChannel, Store as _, StoreError,

@@ -4,14 +4,12 @@ use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::sql::Sql as _;
 use crate::store::{
-    Answer, Idempotency, MAX_ANSWER_BYTES, MAX_KEYS_OF_ONE, Repeatable, Reserved, StoreError,
+    Answer, Idempotency, MAX_ANSWER_BYTES, MAX_KEYS_OF_ONE, REPEATABLE_KEPT, Repeatable, Reserved,
+    StoreError,
 };
 use async_trait::async_trait;
 use fleet::{Digest, UnixMillis};
 use rusqlite::{Connection, params};
-
-/// How long an answer is kept.
-pub(super) const KEPT: UnixMillis = fleet::DAY;
 
 #[async_trait]
 impl Idempotency for SqliteStore {
@@ -55,7 +53,7 @@ fn reserve(
     // A key is free again after a day, whether it has been swept or not.
     sql.run(
         "DELETE FROM repeatable WHERE principal = ? AND key = ? AND at <= ?",
-        params![principal, key, now - KEPT],
+        params![principal, key, now - REPEATABLE_KEPT],
     )?;
     let known = sql.first(
         "SELECT digest, state, status, body FROM repeatable WHERE principal = ? AND key = ?",

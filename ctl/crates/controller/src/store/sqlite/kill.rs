@@ -5,7 +5,8 @@
 //! prints it once the answer is there; the parent kills it and asks again for those without an
 //! answer. `make enroll-kills` does it 500 times.
 
-use super::{Bounds, SqliteStore};
+use super::SqliteStore;
+use crate::store::Bounds;
 use crate::store::conformance::hosts::{Newcomer, terms, token, token_id};
 use crate::store::{
     EventQuery, Events as _, HostQuery, Hosts as _, JoinTokens as _, Store as _, StoreError,

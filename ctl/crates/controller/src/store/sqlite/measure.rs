@@ -3,7 +3,8 @@
 
 mod history;
 
-use super::{Bounds, SqliteStore};
+use super::SqliteStore;
+use crate::store::Bounds;
 use crate::store::conformance::hosts::{NOW, Newcomer, key, terms, token};
 use crate::store::{
     ChannelProof, EventQuery, Events as _, HostQuery, Hosts as _, JoinTokens as _, LabelChange,

@@ -10,23 +10,20 @@
 //! locks and opens the database; `migrations` brings its schema up to date; `health` says what is
 //! wrong with it, also after a `check` of its content at the start; `room` looks at the disk.
 
-mod backlog;
-mod bounds;
 mod change;
 mod check;
 mod clock;
 mod column;
+mod damage;
 mod events;
 mod facts;
 mod file;
-mod health;
 mod hosts;
 mod idempotency;
 mod migrations;
 mod people;
 mod published;
 mod reader;
-mod refused;
 mod results;
 mod room;
 mod runs;
@@ -37,19 +34,19 @@ mod trend;
 mod usage;
 mod writer;
 
+use super::health::Health;
+use super::judged::Judged;
+use super::published::Published;
 use super::watch::Watches;
-use super::{Store, StoreError};
+use super::{Bounds, Store, StoreError};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
-pub(crate) use bounds::{Bounds, Keep};
 use change::{ChangeError, Effects, Pending, QueuedChange, Transaction};
 use check::ContentCheck;
 use file::Place;
-use health::Health;
-use hosts::{Judged, Unwritten};
+use hosts::Unwritten;
 use parking_lot::Mutex;
-use published::Published;
 use reader::{CONNECTIONS, Readers};
 use rusqlite::{Connection, ErrorCode};
 use std::fs::File;
@@ -114,7 +111,7 @@ impl SqliteStore {
         let readers = Readers::new(connections, Arc::clone(&health));
         let watches = Arc::new(Watches::default());
         let published = Arc::new(Published::default());
-        published.load(&connection).map_err(file::unusable(dir))?;
+        published::load(&published, &connection).map_err(file::unusable(dir))?;
         let (unwritten, judged) = (Arc::new(Unwritten::default()), Arc::new(Judged::default()));
         let place = Arc::new(Place::of(dir)?);
         // The semaphore `room` bounds the queue.
@@ -308,6 +305,8 @@ mod tests {
     struct SqliteFile(Scratch);
 
     impl Database for SqliteFile {
+        type Store = dyn Store;
+
         async fn create() -> Self {
             Self(Scratch::new("controller-store"))
         }

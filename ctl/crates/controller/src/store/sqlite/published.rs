@@ -1,133 +1,32 @@
-//! What is known of the store outside of it: counts of hosts, changes of standings and of runs, the
-//! newest event. Updated after each commit that concerns them.
+//! Reads what is published of the store.
 
 use super::change::Effects;
 use super::schedules;
 use super::sql::Sql as _;
-use crate::store::{HostCounts, RunChange, StandingChange, StateName};
-use parking_lot::Mutex;
+use crate::store::HostCounts;
+use crate::store::published::{self, Published};
 use rusqlite::Connection;
-use std::sync::Arc;
-use tokio::sync::{broadcast, watch};
 
-/// Transactions with changes of standings, or of runs, that a receiver may be behind.
-const MAX_BEHIND: usize = 256;
-
-/// The published values.
-#[derive(Debug)]
-pub(super) struct Published {
-    counts: Mutex<HostCounts>,
-    standings: broadcast::Sender<Arc<[StandingChange]>>,
-    newest_event: watch::Sender<i64>,
-    runs: broadcast::Sender<Arc<[RunChange]>>,
-    budgets: watch::Sender<()>,
-    relabeled: broadcast::Sender<Arc<[String]>>,
-    new_facts: broadcast::Sender<Arc<[String]>>,
-    schedules: watch::Sender<i64>,
+/// Reads the values of a database that has just been opened.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) fn load(published: &Published, connection: &Connection) -> rusqlite::Result<()> {
+    let newest = connection.first("SELECT head FROM event_chain", [], |row| row.get(0))?;
+    let schedules = schedules::generation(connection)?;
+    published.start(counts(connection)?, newest.unwrap_or_default(), schedules);
+    Ok(())
 }
 
-impl Default for Published {
-    fn default() -> Self {
-        Self {
-            counts: Mutex::default(),
-            standings: broadcast::Sender::new(MAX_BEHIND),
-            newest_event: watch::Sender::new(0),
-            runs: broadcast::Sender::new(MAX_BEHIND),
-            budgets: watch::Sender::new(()),
-            relabeled: broadcast::Sender::new(MAX_BEHIND),
-            new_facts: broadcast::Sender::new(MAX_BEHIND),
-            schedules: watch::Sender::new(0),
+/// Publishes what a transaction changed that is on disk now.
+pub(super) fn publish(published: &Published, effects: Effects, connection: &Connection) {
+    if effects.counts {
+        match counts(connection) {
+            Ok(counts) => published.set_counts(counts),
+            Err(error) => log::warn!("cannot count the hosts: {error}"),
         }
     }
-}
-
-impl Published {
-    /// Reads the values of a database that has just been opened.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
-        *self.counts.lock() = counts(connection)?;
-        let newest = connection.first("SELECT head FROM event_chain", [], |row| row.get(0))?;
-        self.newest_event.send_replace(newest.unwrap_or_default());
-        self.schedules.send_replace(schedules::generation(connection)?);
-        Ok(())
-    }
-
-    /// Publishes what a transaction changed that is on disk now.
-    pub(super) fn publish(&self, effects: Effects, connection: &Connection) {
-        if effects.counts {
-            match counts(connection) {
-                Ok(counts) => *self.counts.lock() = counts,
-                Err(error) => log::warn!("cannot count the hosts: {error}"),
-            }
-        }
-        if !effects.standings.is_empty() {
-            // Nobody may listen.
-            let _ = self.standings.send(effects.standings.into());
-        }
-        if !effects.runs.is_empty() {
-            // As above.
-            let _ = self.runs.send(effects.runs.into());
-        }
-        if effects.budgets {
-            self.budgets.send_replace(());
-        }
-        if let Some(newest) = effects.newest_event {
-            self.newest_event.send_replace(newest);
-        }
-        if !effects.relabeled.is_empty() {
-            // As above.
-            let _ = self.relabeled.send(effects.relabeled.into());
-        }
-        if !effects.new_facts.is_empty() {
-            // As above.
-            let _ = self.new_facts.send(effects.new_facts.into());
-        }
-        if let Some(generation) = effects.schedules {
-            self.schedules.send_replace(generation);
-        }
-    }
-
-    /// Returns the counts of hosts.
-    pub(super) fn counts(&self) -> HostCounts {
-        *self.counts.lock()
-    }
-
-    /// Returns the changes of standings from now on.
-    pub(super) fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
-        self.standings.subscribe()
-    }
-
-    /// Returns the changes of runs from now on.
-    pub(super) fn runs(&self) -> broadcast::Receiver<Arc<[RunChange]>> {
-        self.runs.subscribe()
-    }
-
-    /// Returns a receiver that sees each change of a budget.
-    pub(super) fn budgets(&self) -> watch::Receiver<()> {
-        self.budgets.subscribe()
-    }
-
-    /// Returns the hosts whose labels change from now on.
-    pub(super) fn relabeled(&self) -> broadcast::Receiver<Arc<[String]>> {
-        self.relabeled.subscribe()
-    }
-
-    /// Returns the hosts whose facts change from now on.
-    pub(super) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
-        self.new_facts.subscribe()
-    }
-
-    /// Returns the generation of the schedules.
-    pub(super) fn schedules(&self) -> watch::Receiver<i64> {
-        self.schedules.subscribe()
-    }
-
-    /// Returns the number of the newest event.
-    pub(super) fn newest_event(&self) -> watch::Receiver<i64> {
-        self.newest_event.subscribe()
-    }
+    published.publish(effects);
 }
 
 fn counts(connection: &Connection) -> rusqlite::Result<HostCounts> {
@@ -136,13 +35,7 @@ fn counts(connection: &Connection) -> rusqlite::Result<HostCounts> {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
     })?;
     for (state, hosts) in rows {
-        match StateName::named(&state) {
-            Some(StateName::Active) => counts.active = hosts,
-            Some(StateName::Pending) => counts.pending = hosts,
-            Some(StateName::Quarantined) => counts.quarantined = hosts,
-            Some(StateName::Banned) => counts.banned = hosts,
-            None => {}
-        }
+        published::count(&mut counts, &state, hosts);
     }
     Ok(counts)
 }

@@ -1,9 +1,10 @@
 //! Connections that only read: a commit never waits for them, and a slow query holds up one of
 //! them.
 
-use super::health::Health;
+use super::damage;
 use super::sql::PREPARED;
 use crate::store::StoreError;
+use crate::store::health::Health;
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Readers {
                 )))
             }
             Err(error) => {
-                self.health.note(&error);
+                damage::note(&self.health, &error);
                 Err(StoreError::reading(subject)(error))
             }
         }

@@ -8,19 +8,23 @@ mod insert;
 mod settle;
 mod sweep;
 
-use super::Bounds;
-use super::backlog::Backlog;
 use super::change::{Effects, QueuedChange};
-use super::clock::Clock;
+use super::clock;
+use super::damage;
 use super::file::Place;
-use super::health::Health;
-use super::hosts::{Judged, Unwritten};
-use super::published::Published;
-use super::refused::Refused;
+use super::hosts::Unwritten;
+use super::published;
 use super::sql::Sql as _;
-use super::usage::{Full, Usage};
-use crate::store::Arrival;
+use super::usage;
+use crate::store::backlog::Backlog;
+use crate::store::clock::Clock;
+use crate::store::health::Health;
+use crate::store::judged::Judged;
+use crate::store::published::Published;
+use crate::store::refused::Refused;
+use crate::store::usage::{Full, Usage};
 use crate::store::watch::Watches;
+use crate::store::{Arrival, Bounds};
 use error::WriteError;
 use insert::insert;
 use rusqlite::Connection;
@@ -105,8 +109,8 @@ impl Writer {
         (unwritten, judged): (Arc<Unwritten>, Arc<Judged>),
         bounds: Bounds,
     ) -> rusqlite::Result<Self> {
-        let usage = Usage::load(&connection)?;
-        let clock = Clock::load(&connection, milliseconds(SystemTime::now()))?;
+        let usage = usage::load(&connection)?;
+        let clock = clock::load(&connection, milliseconds(SystemTime::now()))?;
         // A table that is missing or different is found now, not with the first result.
         connection.statement(insert::INSERT)?;
         connection.statement(insert::FIND)?;
@@ -219,7 +223,7 @@ impl Writer {
         let mut changes = changes;
         match self.commit(&mut changes, &arrivals) {
             Ok((effects, fates)) => {
-                self.published.publish(effects, &self.connection);
+                published::publish(&self.published, effects, &self.connection);
                 changes.into_iter().for_each(|change| change.committed());
                 self.settle(arrivals, fates);
             }
@@ -269,7 +273,7 @@ impl Writer {
             for (host, bytes) in effects.replies.drain(..) {
                 self.usage.add(&host, Usage::cost(bytes));
             }
-            self.usage.write(&transaction)?;
+            usage::write(&transaction, &self.usage)?;
             let since = Instant::now();
             transaction.commit()?;
             self.health.metrics.commits.since(since);
@@ -292,7 +296,7 @@ impl Writer {
                 self.health.set_writes(false);
                 self.unwritten.rolled_back();
                 self.judged.forget_all();
-                self.health.note(&error);
+                damage::note(&self.health, &error);
                 Err(error.into())
             }
         }
@@ -318,7 +322,7 @@ impl Writer {
                 self.health.set_writes(false);
                 log::debug!("what is known of the hosts' presence is not written yet: {error}");
                 if let WriteError::Sqlite(error) = &error {
-                    self.health.note(error);
+                    damage::note(&self.health, error);
                 }
                 self.unwritten.rolled_back();
                 self.judged.forget_all();

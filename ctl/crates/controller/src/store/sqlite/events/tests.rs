@@ -1,9 +1,10 @@
 //! The audit log against whoever changes the file, and against time.
 
 use super::*;
+use crate::store::Bounds;
 use crate::store::Store as _;
 use crate::store::sqlite::change::Effects;
-use crate::store::sqlite::{Bounds, file};
+use crate::store::sqlite::file;
 use std::time::{Duration, SystemTime};
 use test_support::Scratch;
 

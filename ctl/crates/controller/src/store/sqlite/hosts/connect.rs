@@ -1,7 +1,8 @@
 //! A host opens a channel.
 
+use super::Unwritten;
 use super::record::{self, By, GoneKey};
-use super::{Judged, Unwritten};
+use crate::store::judged::Judged;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};

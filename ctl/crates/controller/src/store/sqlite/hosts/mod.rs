@@ -1,6 +1,6 @@
 //! The hosts: their identities (`record`), how they come (`join`, `connect`), what operators decide
 //! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`) and of the
-//! labels that are `in_use`. Those that come back are known (`judged`).
+//! labels that are `in_use`.
 //!
 //! Each change reads the host's identity, asks the rule of the crate `fleet`, and stores what it
 //! answers, all within the writer's transaction.
@@ -8,14 +8,12 @@
 mod connect;
 mod in_use;
 mod join;
-mod judged;
 pub(super) mod labels;
 pub(super) mod operator;
 mod presence;
 mod query;
 mod record;
 
-pub(super) use judged::Judged;
 pub(super) use presence::Unwritten;
 pub(super) use query::numbers;
 pub(super) use record::By;

@@ -115,8 +115,9 @@ fn delete(sql: &Connection, number: i64) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Bounds;
     use crate::store::conformance::runs::{NOW, applied, plan};
-    use crate::store::sqlite::{Bounds, SqliteStore};
+    use crate::store::sqlite::SqliteStore;
     use crate::store::{MoveTo, NewPlan, Runs as _, TargetMove};
     use fleet::run::{End, EndState};
     use test_support::Scratch;

@@ -1,9 +1,10 @@
 //! Deletes rows that are too old, beside results: each table that can grow has its bound here, or
 //! where its rows are inserted.
 
+use crate::store::REPEATABLE_KEPT;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::{events, hosts, idempotency, runs, schedules, tokens};
+use crate::store::sqlite::{events, hosts, runs, schedules, tokens};
 use fleet::{DAY, UnixMillis};
 use rusqlite::params;
 
@@ -67,7 +68,7 @@ pub(super) fn some(
         (
             "DELETE FROM repeatable WHERE (principal, key) IN (SELECT principal, key \
              FROM repeatable WHERE at < ? ORDER BY at LIMIT ?)",
-            now - idempotency::KEPT,
+            now - REPEATABLE_KEPT,
         ),
         (
             "DELETE FROM schedule_versions WHERE (name, version) IN (SELECT v.name, v.version \

@@ -2,11 +2,11 @@
 
 use super::Fate;
 use crate::store::Arrival;
-use crate::store::sqlite::Bounds;
+use crate::store::Bounds;
 use crate::store::sqlite::change::Effects;
 use crate::store::sqlite::runs::{self, Told};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::usage::Usage;
+use crate::store::usage::Usage;
 use fleet::run::run_of_task;
 use rusqlite::{Connection, OptionalExtension as _, params};
 

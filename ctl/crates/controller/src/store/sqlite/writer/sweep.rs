@@ -2,11 +2,11 @@
 
 use super::expire::{self, Oldest};
 use super::{Writer, milliseconds};
+use crate::store::clock::Verdict;
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
-use crate::store::sqlite::clock::Verdict;
-use crate::store::sqlite::facts;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::usage::Usage;
+use crate::store::sqlite::{clock, damage, facts, published, usage};
+use crate::store::usage::Usage;
 use rusqlite::{Connection, params};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,7 +31,7 @@ impl Writer {
             Err(error) => {
                 self.usage.rolled_back();
                 if let ChangeError::Sqlite(error) = &error {
-                    self.health.note(error);
+                    damage::note(&self.health, error);
                 }
                 log::warn!("cannot delete what is too old, retrying tomorrow: {error}");
                 Instant::now() + SWEEP
@@ -56,7 +56,7 @@ impl Writer {
             );
         }
         let sql = self.connection.transaction()?;
-        self.clock.save(&sql)?;
+        clock::save(&sql, &self.clock)?;
         let (mut effects, mut more) = (Effects::default(), false);
         if verdict == Verdict::Sweep {
             let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
@@ -73,7 +73,7 @@ impl Writer {
         effects.records.iter().for_each(|host| self.judged.forget(host));
         sql.commit()?;
         self.usage.committed();
-        self.published.publish(effects, &self.connection);
+        published::publish(&self.published, effects, &self.connection);
         Ok(more)
     }
 }
@@ -85,7 +85,7 @@ fn results(sql: &Connection, usage: &mut Usage, oldest: i64) -> rusqlite::Result
         usage.delete(row.get_ref(0)?.as_str()?, Usage::cost(bytes));
         Ok(())
     })?;
-    usage.write(sql)?;
+    usage::write(sql, usage)?;
     sql.execute("DELETE FROM usage WHERE bytes = 0", [])?;
     Ok(deleted.len() >= MAX_SWEPT as usize)
 }

@@ -5,7 +5,7 @@
 //! backlog is stored, their acknowledgements ask for that. So the operator has nothing to do except
 //! to free space.
 
-use crate::store::{Acknowledgement, Arrival, Outcome};
+use super::{Acknowledgement, Arrival, Outcome};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// The results since storing began to fail.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(in crate::store) struct Backlog {
     held: VecDeque<Arrival>,
     held_bytes: usize,
     /// By host: how to ask for the results that are not held.
@@ -28,12 +28,12 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Returns whether storing fails at present.
-    pub(super) fn is_failing(&self) -> bool {
+    pub(in crate::store) fn is_failing(&self) -> bool {
         self.retry_at.is_some()
     }
 
     /// Takes a result that could not be stored; returns whether it is the first.
-    pub(super) fn take(&mut self, arrival: Arrival) -> bool {
+    pub(in crate::store) fn take(&mut self, arrival: Arrival) -> bool {
         let first = self.retry_at.is_none();
         self.retry_at = Some(Instant::now() + RETRY);
         if self.held.is_empty() || self.held_bytes + arrival.size() <= MAX_HELD {
@@ -46,12 +46,12 @@ impl Backlog {
     }
 
     /// Returns the time until the next retry; `None` if there is nothing to retry.
-    pub(super) fn due(&self) -> Option<Duration> {
+    pub(in crate::store) fn due(&self) -> Option<Duration> {
         self.retry_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Hands out the results that are due for a retry.
-    pub(super) fn retry(&mut self) -> Vec<Arrival> {
+    pub(in crate::store) fn retry(&mut self) -> Vec<Arrival> {
         if !self.due().is_some_and(|due| due.is_zero()) {
             return Vec::new();
         }
@@ -61,7 +61,7 @@ impl Backlog {
 
     /// Call this after a retry. If nothing is held anymore, storing works again: asks the hosts
     /// with missed results to redeliver and returns their number. Otherwise returns `None`.
-    pub(super) fn settle(&mut self) -> Option<usize> {
+    pub(in crate::store) fn settle(&mut self) -> Option<usize> {
         if !self.is_failing() || !self.held.is_empty() {
             return None;
         }

@@ -5,12 +5,12 @@
 
 use super::Bounds;
 use super::usage::{Full, Usage};
-use crate::store::{Acknowledgement, Arrival, Outcome};
+use super::{Acknowledgement, Arrival, Outcome};
 use std::collections::HashMap;
 
 /// The hosts with refused results. One entry per host.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
+pub(in crate::store) struct Refused {
     hosts: HashMap<String, Redelivery>,
     /// Whether the bound of all hosts has been reported.
     reported_all: bool,
@@ -26,7 +26,7 @@ struct Redelivery {
 
 impl Refused {
     /// Takes a result that there is no room for; logs the first of each host.
-    pub(super) fn take(&mut self, arrival: Arrival, full: Full, bounds: &Bounds) {
+    pub(in crate::store) fn take(&mut self, arrival: Arrival, full: Full, bounds: &Bounds) {
         let Arrival { host, task, event, acknowledgement, .. } = arrival;
         let cost = Usage::cost(event.len() as u64);
         let before = self.hosts.get(&host).map(|refused| refused.least);
@@ -53,7 +53,10 @@ impl Refused {
 
     /// Asks each host that has room again to redeliver; returns their number. `full` says whether
     /// there is none for a result of a host that costs so much.
-    pub(super) fn ask_again(&mut self, full: impl Fn(&str, u64) -> Option<Full>) -> usize {
+    pub(in crate::store) fn ask_again(
+        &mut self,
+        full: impl Fn(&str, u64) -> Option<Full>,
+    ) -> usize {
         let with_room: Vec<Redelivery> = self
             .hosts
             .extract_if(|host, refused| full(host, refused.least).is_none())

@@ -84,7 +84,7 @@ impl Bounds {
     }
 
     /// Returns how many targets of runs may be stored.
-    pub(super) fn most_targets(&self) -> i64 {
+    pub(in crate::store) fn most_targets(&self) -> i64 {
         i64::try_from(self.max_run_bytes / TARGET).unwrap_or(i64::MAX)
     }
 

@@ -1,0 +1,277 @@
+//! Changes: each is one transaction of its own, at READ COMMITTED, and is on disk when its caller
+//! hears of it.
+//!
+//! A change runs in a task of its own, so that one whose caller has gone is finished and published
+//! all the same. It begins anew when the server breaks a deadlock by ending it, or when its
+//! connection is lost before the commit. A commit that was sent and not answered may have happened:
+//! that is an error which says so, never an acknowledgement.
+
+use super::core::Core;
+use super::error::{DbError, Failure};
+use super::sql::Sql;
+use crate::store::StoreError;
+use crate::store::effects::Effects;
+use std::error::Error;
+use std::fmt;
+use std::time::Instant;
+
+/// How often a change begins anew.
+const MAX_TRIES: u32 = 4;
+
+/// Why a change came to nothing.
+#[derive(Debug)]
+pub(super) enum ChangeError {
+    /// It is not possible: the caller learns this.
+    Refused(StoreError),
+    /// The database failed.
+    Database(DbError),
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Database(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ChangeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(error) => error.source(),
+            Self::Database(error) => Some(error),
+        }
+    }
+}
+
+impl From<DbError> for ChangeError {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for ChangeError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// A transaction as a change sees it.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    /// The connection, within the transaction.
+    pub(super) sql: Sql,
+    /// What others learn once it is committed.
+    pub(super) effects: Effects,
+}
+
+/// What becomes of a change after one try.
+pub(super) enum Step<T> {
+    /// It is done.
+    Done(Result<T, StoreError>),
+    /// It begins anew.
+    Again,
+}
+
+/// Runs a change: `change!(self, |transaction| work(&mut transaction, &values))`. The values are
+/// moved into the change, which may run several times; `work` returns a `Result<_, ChangeError>`.
+macro_rules! change {
+    ($store:expr, |$transaction:ident| $work:expr) => {{
+        let core = std::sync::Arc::clone(&$store.core);
+        let changing = async move {
+            let mut tries = 0;
+            loop {
+                #[allow(unused_mut, reason = "some changes only read it")]
+                let mut $transaction = match core.begin().await {
+                    Ok(transaction) => transaction,
+                    Err(error) => break Err(error),
+                };
+                let outcome: Result<_, $crate::store::postgres::change::ChangeError> = $work.await;
+                match core.finish($transaction, outcome, &mut tries).await {
+                    $crate::store::postgres::change::Step::Done(done) => break done,
+                    $crate::store::postgres::change::Step::Again => {}
+                }
+            }
+        };
+        $store.core.finished(changing).await
+    }};
+}
+pub(super) use change;
+
+/// Runs a query that reads `subject`, as in "cannot read a page of results":
+/// `query!(self, "a page of results", |sql| page(&sql, …))`, which returns a `Result<_, DbError>`.
+macro_rules! query {
+    ($store:expr, $subject:expr, |$sql:ident| $work:expr) => {{
+        let core = &$store.core;
+        let mut tries = 0;
+        loop {
+            let $sql = match core.reader($subject).await {
+                Ok(sql) => sql,
+                Err(error) => break Err(error),
+            };
+            let since = std::time::Instant::now();
+            let answer: Result<_, $crate::store::postgres::error::DbError> = $work.await;
+            drop($sql);
+            match core.answered($subject, answer, since, &mut tries) {
+                $crate::store::postgres::change::Step::Done(done) => break done,
+                $crate::store::postgres::change::Step::Again => {}
+            }
+        }
+    }};
+}
+pub(super) use query;
+
+impl Core {
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// When there is no connection, or this controller is not the database's.
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.try_begin().await.map_err(|error| self.unwritten(&error))
+    }
+
+    /// As [`Core::begin`].
+    pub(super) async fn try_begin(&self) -> Result<Transaction, DbError> {
+        let epoch = self.hold.epoch()?;
+        let sql = self.pool.get().await?;
+        sql.set_open(true);
+        // One message: the statement that reads sees what the lock before it has waited for.
+        let found = sql.script(self.hold.begin()).await?;
+        if found.as_deref() != Some(epoch.to_string().as_str()) {
+            self.hold.doubt(epoch);
+            return Err(self.hold.nobody());
+        }
+        Ok(Transaction { sql, effects: Effects::default() })
+    }
+
+    /// Commits what a change has done, or undoes it.
+    pub(super) async fn finish<T>(
+        &self,
+        transaction: Transaction,
+        outcome: Result<T, ChangeError>,
+        tries: &mut u32,
+    ) -> Step<T> {
+        let error = match outcome {
+            Ok(value) => match self.commit(transaction).await {
+                Ok(()) => return Step::Done(Ok(value)),
+                Err(error) => error,
+            },
+            Err(ChangeError::Refused(refusal)) => {
+                roll_back(&transaction.sql).await;
+                return Step::Done(Err(refusal));
+            }
+            Err(ChangeError::Database(error)) => {
+                self.forget(&transaction.effects);
+                roll_back(&transaction.sql).await;
+                CommitError::Undone(error)
+            }
+        };
+        *tries += 1;
+        match error {
+            CommitError::Undone(error)
+                if *tries < MAX_TRIES
+                    && matches!(error.failure(), Failure::Conflict | Failure::Lost) =>
+            {
+                log::debug!("a change begins anew: {error}");
+                Step::Again
+            }
+            CommitError::Undone(error) => Step::Done(Err(self.unwritten(&error))),
+            CommitError::Unknown(error) => Step::Done(Err(StoreError::Unavailable {
+                operation: format!(
+                    "the database was lost during a commit ({}): the change may have happened",
+                    self.address
+                ),
+                source: error.to_string().into(),
+            })),
+        }
+    }
+
+    /// Commits a transaction and publishes what it changed.
+    pub(super) async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
+        let Transaction { sql, effects } = transaction;
+        // The server answers such a commit by a rollback, and calls that a success.
+        if sql.has_failed() {
+            self.forget(&effects);
+            roll_back(&sql).await;
+            return Err(CommitError::Undone(DbError::Aborted));
+        }
+        let since = Instant::now();
+        let committed = sql.script("COMMIT").await;
+        // Also when nobody knows whether it happened.
+        self.forget(&effects);
+        match committed {
+            Ok(_) => {
+                sql.set_open(false);
+                drop(sql);
+                self.health.metrics.commits.since(since);
+                self.health.set_writes(true);
+                self.publish(effects).await;
+                Ok(())
+            }
+            Err(error) if error.is_rolled_back() => {
+                sql.set_open(false);
+                Err(CommitError::Undone(error))
+            }
+            Err(error) => Err(CommitError::Unknown(error)),
+        }
+    }
+
+    /// Returns the error for the caller of a change that is not stored.
+    pub(super) fn unwritten(&self, error: &DbError) -> StoreError {
+        self.note(error);
+        if error.failure() != Failure::Text {
+            self.health.set_writes(false);
+        }
+        error.for_callers("cannot write the database", &self.address.to_string())
+    }
+}
+
+/// Why a transaction is not known to be on disk.
+#[derive(Debug)]
+pub(super) enum CommitError {
+    /// Nothing of it is stored.
+    Undone(DbError),
+    /// It may be stored or not.
+    Unknown(DbError),
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undone(error) => error.fmt(f),
+            Self::Unknown(error) => write!(f, "lost during a commit: {error}"),
+        }
+    }
+}
+
+impl CommitError {
+    /// Returns the database's error.
+    pub(super) fn into_inner(self) -> DbError {
+        match self {
+            Self::Undone(error) | Self::Unknown(error) => error,
+        }
+    }
+
+    /// Returns whether smaller transactions may fare better.
+    pub(super) fn is_of_its_content(&self) -> bool {
+        match self {
+            Self::Undone(error) => error.failure() != Failure::Lost,
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// Ends a transaction that came to nothing. Where that fails, the connection is closed, which ends
+/// it too.
+pub(super) async fn roll_back(sql: &Sql) {
+    if sql.script("ROLLBACK").await.is_ok() {
+        sql.set_open(false);
+    }
+}

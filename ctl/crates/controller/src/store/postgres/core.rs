@@ -1,0 +1,230 @@
+//! What every part of the store shares: the connections, the hold on the database, and what is
+//! published.
+
+use super::address::Address;
+use super::change::Step;
+use super::error::{DbError, Failure};
+use super::hold::Hold;
+use super::pool::Pool;
+use super::sql::Sql;
+use super::{column, params, usage};
+use crate::store::effects::Effects;
+use crate::store::health::Health;
+use crate::store::judged::Judged;
+use crate::store::published::Published;
+use crate::store::usage::Usage;
+use crate::store::watch::Watches;
+use crate::store::{Bounds, HostCounts, StoreError};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Changes that may run or wait for a connection; further ones wait before they begin.
+const MAX_CHANGES: u32 = 8192;
+
+/// The longest wait for a change.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// The wait for changes in progress when the store closes.
+const CLOSE_WAIT: Duration = Duration::from_secs(20);
+
+/// What an operator does about damage.
+const REMEDY: &str = "restore the database from a backup, or turn to its standby";
+
+/// What every part of the store shares.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) address: Arc<Address>,
+    pub(super) pool: Pool,
+    pub(super) hold: Arc<Hold>,
+    pub(super) health: Arc<Health>,
+    pub(super) published: Published,
+    pub(super) watches: Arc<Watches>,
+    pub(super) judged: Judged,
+    pub(super) bounds: Bounds,
+    /// What results occupy; `None` when it must be read anew.
+    pub(super) usage: Mutex<Option<Usage>>,
+    places: Arc<Semaphore>,
+    /// Held while what was committed is read again to be published: the last one reads the last.
+    publishing: tokio::sync::Mutex<()>,
+}
+
+impl Core {
+    /// Makes the core of a store; nothing is read yet.
+    pub(super) fn new(address: Arc<Address>, bounds: Bounds) -> Self {
+        let pool = Pool::new(Arc::clone(&address), address.connector().clone());
+        Self {
+            address,
+            pool,
+            hold: Arc::default(),
+            health: Arc::default(),
+            published: Published::default(),
+            watches: Arc::default(),
+            judged: Judged::default(),
+            bounds,
+            usage: Mutex::new(None),
+            places: Arc::new(Semaphore::new(MAX_CHANGES as usize)),
+            publishing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Reads what the store knows by heart; then changes may begin.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn start(&self, epoch: i64) -> Result<(), DbError> {
+        let sql = self.pool.get().await?;
+        let publishing = self.publishing.lock().await;
+        self.published.start(counts(&sql).await?, 0, 0);
+        drop(publishing);
+        *self.usage.lock() = None;
+        self.judged.forget_all();
+        self.hold.is_held(epoch);
+        Ok(())
+    }
+
+    /// Notes that another controller may write now.
+    pub(super) fn hold_lost(&self) {
+        log::warn!("{}: the controller's session with the database is lost", self.address);
+        self.judged.forget_all();
+    }
+
+    /// Runs a change in a task of its own, which goes on when its caller has gone.
+    pub(super) async fn finished<T: Send + 'static>(
+        &self,
+        changing: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let places = Arc::clone(&self.places);
+        let place = match timeout(MAX_WAIT, places.acquire_owned()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(self.unavailable("the store has stopped")),
+            Err(_) => return Err(self.unavailable("too many changes wait for the database")),
+        };
+        let task = tokio::spawn(async move {
+            let outcome = changing.await;
+            drop(place);
+            outcome
+        });
+        match timeout(MAX_WAIT, task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Err(self.unavailable(&error.to_string())),
+            Err(_) => Err(self.unavailable(
+                "the database did not answer within 30 s; the change may still happen",
+            )),
+        }
+    }
+
+    fn unavailable(&self, why: &str) -> StoreError {
+        StoreError::Unavailable {
+            operation: format!("cannot write the database ({})", self.address),
+            source: why.into(),
+        }
+    }
+
+    /// Waits for the changes in progress; no other one begins.
+    pub(super) async fn close(&self) {
+        if timeout(CLOSE_WAIT, self.places.acquire_many(MAX_CHANGES)).await.is_err() {
+            log::warn!("changes of the database still run while the controller stops");
+        }
+        self.places.close();
+        self.pool.close();
+    }
+
+    /// Lends a connection that reads `subject`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn reader(&self, subject: &str) -> Result<Sql, StoreError> {
+        self.pool.get().await.map_err(|error| self.unread(subject, &error))
+    }
+
+    /// Takes the answer of a query that has read `subject`. One that has lost its connection is
+    /// asked once more.
+    pub(super) fn answered<T>(
+        &self,
+        subject: &str,
+        answer: Result<T, DbError>,
+        since: Instant,
+        tries: &mut u32,
+    ) -> Step<T> {
+        self.health.metrics.reads.since(since);
+        *tries += 1;
+        match answer {
+            Ok(value) => Step::Done(Ok(value)),
+            Err(error) if *tries == 1 && error.failure() == Failure::Lost => Step::Again,
+            Err(error) => Step::Done(Err(self.unread(subject, &error))),
+        }
+    }
+
+    fn unread(&self, subject: &str, error: &DbError) -> StoreError {
+        self.note(error);
+        if error.failure() == Failure::Slow {
+            return StoreError::Conflict(format!(
+                "reading {subject} took longer than 10 s; narrow the search"
+            ));
+        }
+        error.for_callers(&format!("cannot read {subject}"), &self.address.to_string())
+    }
+
+    /// Notes what a failure means to others.
+    pub(super) fn note(&self, error: &DbError) {
+        match error.failure() {
+            Failure::Damage => self.health.damaged(&error.to_string(), REMEDY),
+            // Nobody is let in because of what was known, while the database does not answer.
+            Failure::Lost => self.judged.forget_all(),
+            Failure::Conflict | Failure::Slow | Failure::Full | Failure::Text | Failure::Other => {}
+        }
+    }
+
+    /// Forgets the hosts whose records a change has touched, whatever became of it.
+    pub(super) fn forget(&self, effects: &Effects) {
+        effects.records.iter().for_each(|host| self.judged.forget(host));
+    }
+
+    /// Publishes what a committed change means to others.
+    pub(super) async fn publish(&self, effects: Effects) {
+        if !effects.replies.is_empty()
+            && let Some(usage) = &mut *self.usage.lock()
+        {
+            for (host, bytes) in &effects.replies {
+                usage.stored(host, Usage::cost(*bytes));
+            }
+        }
+        if effects.counts {
+            let _publishing = self.publishing.lock().await;
+            match self.count().await {
+                Ok(counts) => self.published.set_counts(counts),
+                Err(error) => log::warn!("cannot count the hosts: {error}"),
+            }
+        }
+        self.published.publish(effects);
+    }
+
+    async fn count(&self) -> Result<HostCounts, DbError> {
+        counts(&self.pool.get().await?).await
+    }
+
+    /// Returns what results occupy, read now if it has to be.
+    pub(super) async fn known_usage(&self, sql: &Sql) -> Result<(), DbError> {
+        if self.usage.lock().is_none() {
+            let usage = usage::load(sql).await?;
+            *self.usage.lock() = Some(usage);
+        }
+        Ok(())
+    }
+}
+
+async fn counts(sql: &Sql) -> Result<HostCounts, DbError> {
+    let read = "SELECT active, pending, quarantined, banned FROM host_counts";
+    let found = sql.first(read, params![], |row| {
+        Ok(HostCounts {
+            active: column::count(row, 0)?,
+            pending: column::count(row, 1)?,
+            quarantined: column::count(row, 2)?,
+            banned: column::count(row, 3)?,
+        })
+    });
+    Ok(found.await?.unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! [`PostgresStore`]: everything in a PostgreSQL database, which other machines can share.
+//!
+//! Each `change` is a transaction of its own on a connection of the `pool`; `lock` has the locks by
+//! which two of them that look at the same thing come one after the other. Results come in crowds:
+//! one task (`writer`) stores them in batches. `hold` keeps a second controller out. `core` is what
+//! all parts share, `address` where the database is.
+//!
+//! Each trait of the store has a file of its own, and each statement runs through `sql`, which bounds
+//! it; in tests `plan` looks at how the server would run it. `migrations` brings the schema up to
+//! date.
+
+mod address;
+mod change;
+mod clock;
+mod column;
+mod core;
+mod error;
+mod head;
+mod hold;
+mod idempotency;
+mod lock;
+mod migrations;
+mod password;
+#[cfg(test)]
+mod plan;
+mod pool;
+mod results;
+mod sql;
+mod tls;
+mod usage;
+mod writer;
+
+use self::core::Core;
+use super::Bounds;
+use super::clock::Clock;
+use crate::error::Error;
+pub(crate) use address::Address;
+use change::CommitError;
+use error::DbError;
+use hold::Session;
+use parking_lot::Mutex;
+use sql::params;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use writer::{QueueItem, Writer, milliseconds};
+
+/// KiB of results that may wait for the database, over all sessions; further ones wait before they
+/// are queued.
+const MAX_QUEUED_KIB: u32 = 32 << 10;
+
+/// Everything in a PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct PostgresStore {
+    core: Arc<Core>,
+    queue: UnboundedSender<QueueItem>,
+    room: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+    /// The tasks, until the store is closed: the writer, then the keeper of the hold.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl PostgresStore {
+    /// Opens the database, which must exist; its schema is made or brought up to date.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, another controller uses the database, or its schema cannot
+    /// be migrated.
+    pub(crate) async fn open(address: Address, bounds: Bounds) -> Result<Self, Error> {
+        let database = address.to_string();
+        let unusable = |why: String| Error::Database { database: database.clone(), why };
+        let mut session = Session::open(&address).await.map_err(unusable)?;
+        migrations::apply(&mut session, &address).await?;
+        let epoch = session.take_at_start(&address).await?;
+        let core = Arc::new(Core::new(Arc::new(address), bounds));
+        let unreadable = |error: DbError| unusable(error.to_string());
+        core.start(epoch).await.map_err(unreadable)?;
+        let clock = Self::end_the_last_run(&core).await.map_err(unreadable)?;
+        let (queue, queued) = unbounded_channel();
+        let (stop, stopped) = watch::channel(false);
+        let writer = tokio::spawn(Writer::new(Arc::clone(&core), queued, clock).run());
+        let keeper = tokio::spawn(hold::keep(Arc::downgrade(&core), session, stopped));
+        Ok(Self {
+            core,
+            queue,
+            room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
+            stop,
+            tasks: Mutex::new(vec![writer, keeper]),
+        })
+    }
+
+    /// Ends what the last run of the controller left open; returns the clock that the database
+    /// remembers.
+    async fn end_the_last_run(core: &Core) -> Result<Clock, DbError> {
+        let transaction = core.try_begin().await?;
+        idempotency::interrupt(&transaction.sql).await?;
+        let clock = clock::load(&transaction.sql, milliseconds(SystemTime::now())).await?;
+        core.commit(transaction).await.map_err(CommitError::into_inner)?;
+        Ok(clock)
+    }
+
+    /// Stores what was accepted, then stops.
+    pub(super) async fn close(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        // An error means that the writer has ended already; joining it says why.
+        let _ = self.queue.send(QueueItem::Close);
+        let mut tasks = tasks.into_iter();
+        if let Some(writer) = tasks.next()
+            && writer.await.is_err()
+        {
+            log::error!("the task that stores results panicked");
+        }
+        self.core.close().await;
+        self.stop.send_replace(true);
+        for task in tasks {
+            if task.await.is_err() {
+                log::error!("the task that holds the database panicked");
+            }
+        }
+    }
+}
+
+/// Returns a page's limit as PostgreSQL wants it.
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! The conformance suite on a real server.
+
+use super::{Address, PostgresStore};
+use crate::store::Bounds;
+use crate::store::conformance::{self, Close, Database, HOST_BYTES};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+use test_support::{PostgresDatabase, PostgresServer};
+
+#[async_trait]
+impl Close for PostgresStore {
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+}
+
+/// A database on the server that the tests share.
+struct Shared(PostgresDatabase<'static>);
+
+impl Database for Shared {
+    type Store = PostgresStore;
+
+    fn is_here() -> bool {
+        PostgresServer::shared().is_some()
+    }
+
+    async fn create() -> Self {
+        Self(PostgresServer::shared().unwrap().create())
+    }
+
+    async fn open(&self) -> Arc<PostgresStore> {
+        let keep = Duration::from_secs(24 * 3600);
+        let bounds =
+            Bounds { keep, keep_events: keep, max_host_bytes: HOST_BYTES, ..Bounds::generous() };
+        let address = Address::parse(self.0.url(), None).unwrap();
+        Arc::new(PostgresStore::open(address, bounds).await.unwrap())
+    }
+}
+
+conformance::suite!(Shared: results, idempotency);

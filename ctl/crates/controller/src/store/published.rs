@@ -1,0 +1,133 @@
+//! What is known of the store outside of it: counts of hosts, changes of standings and of runs, the
+//! newest event. Updated after each commit that concerns them.
+
+use super::effects::Effects;
+use super::{HostCounts, RunChange, StandingChange, StateName};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+
+/// Transactions with changes of standings, or of runs, that a receiver may be behind.
+const MAX_BEHIND: usize = 256;
+
+/// The published values.
+#[derive(Debug)]
+pub(in crate::store) struct Published {
+    counts: Mutex<HostCounts>,
+    standings: broadcast::Sender<Arc<[StandingChange]>>,
+    newest_event: watch::Sender<i64>,
+    runs: broadcast::Sender<Arc<[RunChange]>>,
+    budgets: watch::Sender<()>,
+    relabeled: broadcast::Sender<Arc<[String]>>,
+    new_facts: broadcast::Sender<Arc<[String]>>,
+    schedules: watch::Sender<i64>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        Self {
+            counts: Mutex::default(),
+            standings: broadcast::Sender::new(MAX_BEHIND),
+            newest_event: watch::Sender::new(0),
+            runs: broadcast::Sender::new(MAX_BEHIND),
+            budgets: watch::Sender::new(()),
+            relabeled: broadcast::Sender::new(MAX_BEHIND),
+            new_facts: broadcast::Sender::new(MAX_BEHIND),
+            schedules: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Published {
+    /// Takes the values of a database that has just been opened.
+    pub(in crate::store) fn start(&self, counts: HostCounts, newest_event: i64, schedules: i64) {
+        self.set_counts(counts);
+        self.newest_event.send_replace(newest_event);
+        self.schedules.send_replace(schedules);
+    }
+
+    /// Publishes the counts of hosts.
+    pub(in crate::store) fn set_counts(&self, counts: HostCounts) {
+        *self.counts.lock() = counts;
+    }
+
+    /// Publishes what a transaction changed that is on disk now, but for the counts of hosts.
+    pub(in crate::store) fn publish(&self, effects: Effects) {
+        if !effects.standings.is_empty() {
+            // Nobody may listen.
+            let _ = self.standings.send(effects.standings.into());
+        }
+        if !effects.runs.is_empty() {
+            // As above.
+            let _ = self.runs.send(effects.runs.into());
+        }
+        if effects.budgets {
+            self.budgets.send_replace(());
+        }
+        if let Some(newest) = effects.newest_event {
+            self.newest_event.send_replace(newest);
+        }
+        if !effects.relabeled.is_empty() {
+            // As above.
+            let _ = self.relabeled.send(effects.relabeled.into());
+        }
+        if !effects.new_facts.is_empty() {
+            // As above.
+            let _ = self.new_facts.send(effects.new_facts.into());
+        }
+        if let Some(generation) = effects.schedules {
+            self.schedules.send_replace(generation);
+        }
+    }
+
+    /// Returns the counts of hosts.
+    pub(in crate::store) fn counts(&self) -> HostCounts {
+        *self.counts.lock()
+    }
+
+    /// Returns the changes of standings from now on.
+    pub(in crate::store) fn standings(&self) -> broadcast::Receiver<Arc<[StandingChange]>> {
+        self.standings.subscribe()
+    }
+
+    /// Returns the changes of runs from now on.
+    pub(in crate::store) fn runs(&self) -> broadcast::Receiver<Arc<[RunChange]>> {
+        self.runs.subscribe()
+    }
+
+    /// Returns a receiver that sees each change of a budget.
+    pub(in crate::store) fn budgets(&self) -> watch::Receiver<()> {
+        self.budgets.subscribe()
+    }
+
+    /// Returns the hosts whose labels change from now on.
+    pub(in crate::store) fn relabeled(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.relabeled.subscribe()
+    }
+
+    /// Returns the hosts whose facts change from now on.
+    pub(in crate::store) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.new_facts.subscribe()
+    }
+
+    /// Returns the generation of the schedules.
+    pub(in crate::store) fn schedules(&self) -> watch::Receiver<i64> {
+        self.schedules.subscribe()
+    }
+
+    /// Returns the number of the newest event.
+    pub(in crate::store) fn newest_event(&self) -> watch::Receiver<i64> {
+        self.newest_event.subscribe()
+    }
+}
+
+/// Takes the number of hosts in a state, by the state's name in the database.
+pub(in crate::store) fn count(counts: &mut HostCounts, state: &str, hosts: u64) {
+    match StateName::named(state) {
+        Some(StateName::Active) => counts.active = hosts,
+        Some(StateName::Pending) => counts.pending = hosts,
+        Some(StateName::Quarantined) => counts.quarantined = hosts,
+        Some(StateName::Banned) => counts.banned = hosts,
+        None => {}
+    }
+}
